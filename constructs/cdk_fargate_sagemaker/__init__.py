@@ -1,0 +1,1 @@
+"""AWS CDK constructs for services on ECS/Fargate and models on SageMaker."""
