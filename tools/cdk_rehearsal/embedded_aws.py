@@ -1,0 +1,208 @@
+"""AWS on this machine, for as long as a `with` block lasts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from cdk_rehearsal.emulator_settings import EmulatorSettings, Engine
+from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.supervised_process import SupervisedProcess
+
+_START_SECONDS = 60.0
+
+
+class EmbeddedAwsError(RuntimeError):
+    """The embedded AWS did not start; the message ends with its log."""
+
+
+class EmbeddedAws:
+    """An AWS endpoint on loopback: ministack with our plug-in, in a child process.
+
+    It holds no state beyond its life. Everything it starts (training jobs, endpoints, functions) ends with it, and it
+    ends with the process that started it, whatever signal ends either of them.
+
+    Args:
+        engine: `process` runs an image's program as a local process in the image's source folder; `docker` runs images.
+        cloud_assembly: the `cdk.out` folder whose image assets tell which source folder an image was built from.
+        work_folder: where jobs' files and logs go; by default a temporary folder, removed on stop.
+        wait_scale: by what factor Step Functions' waits and retries are shortened.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine = "process",
+        cloud_assembly: Path | None = None,
+        work_folder: Path | None = None,
+        wait_scale: float = 0.05,
+    ) -> None:
+        self._settings = EmulatorSettings(
+            engine=engine,
+            cloud_assembly=str(cloud_assembly.absolute()) if cloud_assembly else None,
+            wait_scale=wait_scale,
+        )
+        self._given_work_folder = work_folder
+        self._process: SupervisedProcess | None = None
+        self._work_folder: Path | None = None
+        self._address: dict[str, int] = {}
+        self._session_lock = threading.Lock()
+        self._session: boto3.session.Session | None = None
+
+    @property
+    def work_folder(self) -> Path:
+        if self._work_folder is None:
+            raise EmbeddedAwsError("the embedded AWS is not started; call start() or use it in a with statement")
+        return self._work_folder
+
+    @property
+    def endpoint_url(self) -> str:
+        """`localhost`, not 127.0.0.1: S3 clients put the bucket's name in front of it."""
+        return f"http://localhost:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The emulator's own process id."""
+        self._require_started()
+        return self._address["pid"]
+
+    @property
+    def region(self) -> str:
+        return self._settings.region
+
+    @property
+    def account(self) -> str:
+        return self._settings.account
+
+    @property
+    def log(self) -> Path:
+        return self.work_folder / "emulator.log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program needs in its environment to talk to this AWS and to no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "localhost,127.0.0.1,.localhost",
+            "no_proxy": "localhost,127.0.0.1,.localhost",
+        }
+
+    @property
+    def child_environment(self) -> dict[str, str]:
+        """This process's environment with every AWS setting of the user's replaced by this AWS's."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return own | self.environment
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this AWS."""
+        with self._session_lock:
+            if self._session is None:
+                self._session = boto3.session.Session(
+                    aws_access_key_id="test",
+                    aws_secret_access_key="test",  # noqa: S106
+                    region_name=self.region,
+                )
+            return self._session.client(  # type: ignore[call-overload]
+                service,
+                endpoint_url=self.endpoint_url,
+                config=Config(proxies={}, retries={"total_max_attempts": 2}),
+            )
+
+    def register_image(self, image_uri: str, source_folder: Path, *, dockerfile: str = "Dockerfile") -> None:
+        """Tells the process engine where an image comes from that no cloud assembly knows."""
+        path = self.work_folder / "images.json"
+        images = json.loads(path.read_text()) if path.exists() else {}
+        images[image_uri] = {"directory": str(source_folder.absolute()), "dockerfile": dockerfile}
+        path.with_suffix(".part").write_text(json.dumps(images))
+        path.with_suffix(".part").replace(path)
+
+    def start(self) -> Self:
+        self.begin()
+        return self.wait_until_ready()
+
+    def begin(self) -> None:
+        """Starts the process without waiting for it; `wait_until_ready` has to follow."""
+        if self._process is not None:
+            raise EmbeddedAwsError("the embedded AWS is started already; stop it first")
+        folder = self._given_work_folder
+        folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="embedded-aws-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        self._work_folder = folder
+        ProcessRegistry(folder / "processes").reclaim()
+        (folder / "emulator.json").unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)
+        self._settings.write(folder)
+        # The user's AWS settings stay outside: functions and jobs inherit this environment.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {"NO_PROXY": "localhost,127.0.0.1,.localhost", "no_proxy": "localhost,127.0.0.1,.localhost"}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+        self._process = SupervisedProcess(
+            [sys.executable, "-m", "cdk_rehearsal.emulator", str(folder)],
+            log=self.log,
+            environment=environment,
+            registry=ProcessRegistry(folder / "processes"),
+            inner_processes=folder / "processes",
+        )
+
+    def wait_until_ready(self) -> Self:
+        if self._process is None:
+            raise EmbeddedAwsError("the embedded AWS is not started; call start() or use it in a with statement")
+        ready = self.work_folder / "emulator.json"
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                tail = self._process.log_tail()
+                self.stop()
+                raise EmbeddedAwsError(f"the embedded AWS did not start:\n{tail}")
+            time.sleep(0.02)
+        self._address = json.loads(ready.read_text())
+        return self
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ends it and all that it started; does nothing when it is not started."""
+        process, self._process = self._process, None
+        self._address = {}
+        if process is not None:
+            process.stop()
+        if self._work_folder is not None and self._given_work_folder is None:
+            shutil.rmtree(self._work_folder, ignore_errors=True)
+            self._work_folder = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _require_started(self) -> None:
+        if not self._address:
+            raise EmbeddedAwsError("the embedded AWS is not started; call start() or use it in a with statement")
+
+    @property
+    def _port(self) -> int:
+        self._require_started()
+        return self._address["port"]
