@@ -1,0 +1,221 @@
+"""The reference system's settings: one validated object an environment, out of the CDK context.
+
+`cdk.json` holds every value under `environments.<name>`; `-c environment=prod` picks one, `-c service.min_tasks=4`
+replaces a single value.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+EnvironmentName = Literal["dev", "prod"]
+Percent = Annotated[int, Field(ge=1, le=100)]
+InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html, Linux: CPU units -> (least, most, step) MiB
+_FARGATE_MEMORY_MIB = {
+    256: (512, 2048, 512),
+    512: (1024, 4096, 1024),
+    1024: (2048, 8192, 1024),
+    2048: (4096, 16384, 1024),
+    4096: (8192, 30720, 1024),
+    8192: (16384, 61440, 4096),
+    16384: (32768, 122880, 8192),
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used, in one line: its key, what it got, what is allowed, where to mend it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NetworkSettings(_Section):
+    """The VPC's address range and its number of NAT gateways (at most one an availability zone)."""
+
+    cidr: Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/(1[6-9]|2[0-4])$")]
+    nat_gateways: Annotated[int, Field(ge=1, le=6)]
+
+
+class ServiceSettings(_Section):
+    """The ML API's Fargate service: task size, scaling, and how it answers."""
+
+    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384]
+    memory_mib: int
+    min_tasks: Annotated[int, Field(ge=1, le=5000)]
+    max_tasks: Annotated[int, Field(ge=1, le=5000)]
+    target_percent: Percent
+    spike_threshold_percent: Percent
+    spike_tasks: Annotated[int, Field(ge=1, le=1000)]
+    flag_threshold: Annotated[float, Field(ge=0, le=1)]
+    deadline_ms: Annotated[int, Field(ge=50, le=60_000)]
+    fallback_policy: Literal["flag", "pass", "error"]
+    certificate_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:")] | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.min_tasks > self.max_tasks:
+            raise ValueError(f"min_tasks: got {self.min_tasks}, allowed: at most max_tasks ({self.max_tasks})")
+        if self.spike_threshold_percent <= self.target_percent:
+            raise ValueError(
+                f"spike_threshold_percent: got {self.spike_threshold_percent}, "
+                f"allowed: above target_percent ({self.target_percent})"
+            )
+        least, most, step = _FARGATE_MEMORY_MIB[self.cpu]
+        if self.memory_mib not in range(least, most + 1, step):
+            raise ValueError(
+                f"memory_mib: got {self.memory_mib}, allowed: {least} to {most} in steps of {step} at cpu={self.cpu}"
+            )
+        return self
+
+
+class ModelSettings(_Section):
+    """How the model is trained, judged and served."""
+
+    recipe: Literal["linear", "bert"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    training_instance_type: InstanceType
+    endpoint_instance_type: InstanceType
+    endpoint_instances: Annotated[int, Field(ge=1, le=100)]
+    minimum_auc: Annotated[float, Field(ge=0.5, le=1)]
+
+
+class Settings(_Section):
+    """Everything that differs between two environments."""
+
+    environment: EnvironmentName
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    availability_zones: Annotated[list[str], Field(min_length=2, max_length=6)]
+    removal_policy: Literal["destroy", "retain"]
+    network: NetworkSettings
+    service: ServiceSettings
+    model: ModelSettings
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        foreign = [zone for zone in self.availability_zones if not zone.startswith(self.region)]
+        if foreign or len(set(self.availability_zones)) < len(self.availability_zones):
+            raise ValueError(
+                f"availability_zones: got {json.dumps(self.availability_zones)}, "
+                f"allowed: different zones of region {self.region}, as ['{self.region}a', '{self.region}c']"
+            )
+        if self.network.nat_gateways > len(self.availability_zones):
+            raise ValueError(
+                f"network.nat_gateways: got {self.network.nat_gateways}, "
+                f"allowed: at most one an availability zone ({len(self.availability_zones)})"
+            )
+        return self
+
+
+def load_settings(context: Mapping[str, Any]) -> Settings:
+    """The settings of `context["environment"]`, with the single values that the context replaces.
+
+    Raises:
+        SettingsError: an unknown environment or key, a wrong type, or values that cannot go together.
+    """
+    environment = context.get("environment")
+    if environment not in get_args(EnvironmentName):
+        raise SettingsError(
+            f"environment: got {environment!r}, allowed: {', '.join(get_args(EnvironmentName))}; "
+            "choose one with -c environment=dev"
+        )
+    environments = context.get("environments")
+    values = environments.get(environment) if isinstance(environments, Mapping) else None
+    if not isinstance(values, Mapping):
+        raise SettingsError(
+            f"environments.{environment}: got nothing, allowed: an object of settings; restore it in cdk.json"
+        )
+    values = {**json.loads(json.dumps(values)), "environment": environment}
+    for key, value in _overrides(context):
+        _replace(values, key, value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        where = f"mend it in cdk.json (environments.{environment}) or with -c <key>=<value>"
+        raise SettingsError(f"{'; '.join(_lines(error))}; {where}") from None
+
+
+def _overrides(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every context entry that is ours to understand: feature flags and look-ups carry `@` or `:`, ours never do."""
+    for key, value in context.items():
+        if key in ("environment", "environments", "tree", "acknowledged-issue-numbers") or "@" in key or ":" in key:
+            continue
+        yield key, _typed(value)
+
+
+def _typed(value: Any) -> Any:
+    """The command line knows strings alone: `4` is a number, `["a", "b"]` a list, everything else stays a string."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _replace(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    target: Any = values
+    for section in sections:
+        target = target.get(section) if isinstance(target, dict) else None
+    if not isinstance(target, dict):
+        raise SettingsError(f"{key}: got {json.dumps(value)}, but there is no such setting{_suggestion(key)}")
+    target[name] = value
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "value_error":
+            yield ".".join(filter(None, (key, str(fault["ctx"]["error"]))))
+        elif fault["type"] == "extra_forbidden":
+            yield f"{key}: got {json.dumps(fault['input'])}, but there is no such setting{_suggestion(key)}"
+        elif fault["type"] == "missing":
+            yield f"{key}: got nothing, allowed: {_allowed(key)}"
+        else:
+            yield f"{key}: got {json.dumps(fault['input'])}, allowed: {_allowed(key) or fault['msg']}"
+
+
+def _suggestion(key: str) -> str:
+    known = list(_keys(Settings))
+    close = get_close_matches(key, known, n=1) or get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.3)
+    return f"; did you mean {close[0]}?" if close else f"; allowed: {', '.join(known)}"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _allowed(key: str) -> str:
+    """What the JSON schema of `key` allows, in words."""
+    schema = Settings.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in key.split("."):
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        node = node.get("items", node) if part.isdigit() else node.get("properties", {}).get(part, {})
+    return " or ".join(_words(option) for option in node.get("anyOf", [node]))
+
+
+def _words(node: dict[str, Any]) -> str:
+    if "enum" in node or "const" in node:
+        return ", ".join(str(value) for value in node.get("enum", [node.get("const")]))
+    nouns = {"integer": "a whole number", "number": "a number", "string": "text", "array": "a list", "null": "null"}
+    words = nouns.get(cast(str, node.get("type")), "an object")
+    least, most = node.get("minimum", node.get("minItems")), node.get("maximum", node.get("maxItems"))
+    if "exclusiveMaximum" in node:
+        most = node["exclusiveMaximum"] - 1
+    if least is not None and most is not None:
+        words += f" from {least} to {most}" if node["type"] != "array" else f" of {least} to {most}"
+    if "pattern" in node:
+        words += f" like {node['pattern']}"
+    return words

@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stacks.settings import Settings, SettingsError, load_settings
+
+CONTEXT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_every_environment_of_cdk_json_is_valid(environment: str) -> None:
+    settings = load_settings({**CONTEXT, "environment": environment})
+    assert settings.environment == environment
+    assert settings.service.min_tasks <= settings.service.max_tasks
+
+
+def test_a_single_value_is_replaced_from_the_command_line() -> None:
+    settings = load_settings({**CONTEXT, "service.max_tasks": "12", "model.recipe": "bert"})
+    assert settings.service.max_tasks == 12
+    assert settings.model.recipe == "bert"
+    assert settings.service.min_tasks == load_settings(CONTEXT).service.min_tasks
+
+
+def test_the_context_itself_is_left_as_it_was() -> None:
+    before = json.dumps(CONTEXT)
+    load_settings({**CONTEXT, "service.max_tasks": "12"})
+    assert json.dumps(CONTEXT) == before
+
+
+def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
+    look_up = {
+        "availability-zones:account=123456789012:region=us-east-1": ["us-east-1a"],
+        "aws:cdk:bundling-stacks": [],
+    }
+    assert load_settings({**CONTEXT, **look_up}) == load_settings(CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("given_context", "message"),
+    [
+        ({"environment": "test"}, "environment: got 'test', allowed: dev, prod"),
+        ({"environment": None}, "environment: got None, allowed: dev, prod"),
+        (
+            {"service.min_task": "4"},
+            "service.min_task: got 4, but there is no such setting; did you mean service.min_tasks?",
+        ),
+        ({"min_tasks": "4"}, "min_tasks: got 4, but there is no such setting; did you mean service.min_tasks?"),
+        ({"servise.min_tasks": "4"}, "did you mean service.min_tasks?"),
+        ({"service.min_tasks": "many"}, 'service.min_tasks: got "many", allowed: a whole number from 1 to 5000'),
+        ({"service.min_tasks": "2.5"}, "service.min_tasks: got 2.5, allowed: a whole number from 1 to 5000"),
+        ({"service.min_tasks": "true"}, "service.min_tasks: got true, allowed: a whole number from 1 to 5000"),
+        ({"service.min_tasks": "40"}, "service.min_tasks: got 40, allowed: at most max_tasks (10)"),
+        (
+            {"service.target_percent": "80"},
+            "service.spike_threshold_percent: got 80, allowed: above target_percent (80)",
+        ),
+        ({"service.cpu": "300"}, "service.cpu: got 300, allowed: 256, 512, 1024"),
+        (
+            {"service.memory_mib": "1000"},
+            "service.memory_mib: got 1000, allowed: 1024 to 4096 in steps of 1024 at cpu=512",
+        ),
+        ({"service": "3"}, "service: got 3, allowed: an object"),
+        ({"service.certificate_arn": "mine"}, 'service.certificate_arn: got "mine", allowed: text like ^arn:aws'),
+        ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0.5 to 1"),
+        ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),
+        ({"network.nat_gateways": "3"}, "network.nat_gateways: got 3, allowed: at most one an availability zone (2)"),
+        ({"region": "eu-west-1"}, "allowed: different zones of region eu-west-1"),
+        ({"environments": {}}, "environments.dev: got nothing, allowed: an object of settings"),
+    ],
+)
+def test_fails_when_a_setting_cannot_be_used(given_context: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({**CONTEXT, **given_context})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_fails_when_a_setting_is_missing() -> None:
+    dev = {**CONTEXT["environments"]["dev"]}
+    del dev["region"]
+    with pytest.raises(SettingsError, match=r"^region: got nothing, allowed: text like"):
+        load_settings({**CONTEXT, "environments": {"dev": dev}})
+
+
+@given(minimum=st.integers(-5, 30), maximum=st.integers(-5, 30))
+def test_task_counts_are_accepted_exactly_when_they_are_possible(minimum: int, maximum: int) -> None:
+    context = {**CONTEXT, "service.min_tasks": str(minimum), "service.max_tasks": str(maximum)}
+    if 1 <= minimum <= maximum:
+        assert load_settings(context).service.min_tasks == minimum
+    else:
+        with pytest.raises(SettingsError, match="service.m(in|ax)_tasks: got"):
+            load_settings(context)
+
+
+@given(key=st.text(st.characters(codec="ascii", exclude_characters="@:"), min_size=1), value=st.text())
+def test_any_other_key_is_refused_in_one_line(key: str, value: str) -> None:
+    if key in ("environment", "environments", "tree", *Settings.model_fields):
+        return
+    with pytest.raises(SettingsError) as caught:
+        load_settings({**CONTEXT, key: value})
+    assert "\n" not in str(caught.value) or "\n" in key
