@@ -1,0 +1,79 @@
+# Everything runs in .venv (Python and Node 24) and node_modules (the CDK CLI); nothing else on the machine is touched.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
+
+# ---- environment -------------------------------------------------------------------------------------------------
+.venv/.python: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: install Python 3.11, or name one with PYTHON=…" >&2; exit 1; }
+	@echo "installing the Python environment into .venv (a minute or two)"
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/pip install --quiet --no-compile --requirement requirements.txt
+	@touch $@
+
+.venv/.project: .venv/.python pyproject.toml tools/pyproject.toml
+	.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable . --editable tools
+	@touch $@
+
+node_modules/.cdk: package-lock.json .npmrc | .venv/.python
+	npm ci --silent
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.project node_modules/.cdk ## Install everything into .venv and node_modules
+
+# ---- use ---------------------------------------------------------------------------------------------------------
+.PHONY: rehearse synth deploy
+rehearse: setup ## Deploy the whole system onto an embedded AWS and drive it (DATA=posts.csv for your own posts)
+	cdk-rehearse $(if $(DATA),--data $(DATA)) $(ARGS)
+
+synth: setup ## Synthesise the templates into cdk.out
+	cdk synth --quiet $(ARGS)
+
+deploy: setup ## Deploy to the AWS account of your credentials
+	cdk deploy --all $(ARGS)
+
+# ---- checks ------------------------------------------------------------------------------------------------------
+.PHONY: test lint types format
+test: setup ## Run the tests
+	python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+lint: setup ## Check style and formatting
+	ruff check
+	ruff format --check
+
+types: setup ## Check types
+	mypy
+
+format: setup ## Mend style and formatting
+	ruff check --fix
+	ruff format
+
+# ---- measure -----------------------------------------------------------------------------------------------------
+.PHONY: bench-synth
+bench-synth: setup ## Time `cdk synth` of the whole app against an empty app
+	python benchmarks/bench_synth.py $(ARGS)
+
+# ---- release -----------------------------------------------------------------------------------------------------
+.PHONY: wheel lock clean
+wheel: setup ## Build the wheel into dist/
+	python -m build --wheel --no-isolation --outdir dist
+
+lock: setup ## Pin requirements.in and package.json again
+	pip install --quiet uv==0.13.9
+	uv pip compile --quiet --python-version 3.11 --custom-compile-command 'make lock' --no-emit-index-url \
+	  --no-emit-find-links requirements.in --output-file requirements.txt
+	npm install --package-lock-only --silent
+
+clean: ## Remove what was built and installed
+	rm -rf .venv node_modules cdk.out build dist
