@@ -15,7 +15,8 @@ EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html, Linux: CPU units -> (least, most, step) MiB
+# CPU units -> (least, most, step) MiB on Linux, from
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 _FARGATE_MEMORY_MIB = {
     256: (512, 2048, 512),
     512: (1024, 4096, 1024),

@@ -92,7 +92,7 @@ def test_task_counts_are_accepted_exactly_when_they_are_possible(minimum: int, m
     if 1 <= minimum <= maximum:
         assert load_settings(context).service.min_tasks == minimum
     else:
-        with pytest.raises(SettingsError, match="service.m(in|ax)_tasks: got"):
+        with pytest.raises(SettingsError, match=r"service\.m(in|ax)_tasks: got"):
             load_settings(context)
 
 
