@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests of the bert recipe run where `make bert-environment` was, and say so where it was not.
+export BERT_PYTHON ?= $(wildcard $(CURDIR)/.venv-bert/bin/python)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help
@@ -48,6 +50,15 @@ deploy: setup ## Deploy to the AWS account of your credentials
 test: setup ## Run the tests
 	python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
+.venv-bert/.python: container/training/requirements.txt
+	@echo "installing torch and transformers into .venv-bert (a few minutes)"
+	$(PYTHON) -m venv --clear .venv-bert
+	.venv-bert/bin/pip install --quiet --no-compile --requirement container/training/requirements.txt
+	@touch $@
+
+.PHONY: bert-environment
+bert-environment: .venv-bert/.python ## Install what the tests of the bert recipe need, into .venv-bert
+
 lint: setup ## Check style and formatting
 	ruff check
 	ruff format --check
@@ -76,4 +87,4 @@ lock: setup ## Pin requirements.in and package.json again
 	npm install --package-lock-only --silent
 
 clean: ## Remove what was built and installed
-	rm -rf .venv node_modules cdk.out build dist
+	rm -rf .venv .venv-bert node_modules cdk.out build dist
