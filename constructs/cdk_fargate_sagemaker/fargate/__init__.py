@@ -1,0 +1,8 @@
+"""Web services on Fargate whose task count follows their load."""
+
+from .cpu_step import CpuStep
+from .scaled_fargate_service import ScaledFargateService
+from .service_metrics import ServiceMetrics
+from .spike_scaling import SpikeScaling
+
+__all__ = ["CpuStep", "ScaledFargateService", "ServiceMetrics", "SpikeScaling"]

@@ -1,0 +1,36 @@
+"""One step of spike scaling: from which CPU on, how many tasks."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuStep:
+    """Adds `add_tasks` tasks when the hottest task's CPU reaches `threshold_percent`.
+
+    Args:
+        threshold_percent: CPU of the hottest task, in percent of the task's vCPUs, over one minute;
+            above 0, at most 100. Default: 80, so that a task has a fifth of its CPU left when help is called.
+        add_tasks: tasks added in one step, at least 1. Default: 3.
+
+    Raises:
+        ValueError: a threshold outside 0 to 100, or a step that adds no task.
+    """
+
+    threshold_percent: float = 80
+    add_tasks: int = 3
+
+    def __post_init__(self) -> None:
+        if not Token.is_unresolved(self.threshold_percent) and not 0 < self.threshold_percent <= 100:
+            raise ValueError(
+                f"threshold_percent: got {self.threshold_percent}, allowed: above 0, at most 100; "
+                "it is a share of the task's CPU"
+            )
+        if Token.is_unresolved(self.add_tasks):
+            return
+        if self.add_tasks != int(self.add_tasks) or self.add_tasks < 1:
+            raise ValueError(
+                f"add_tasks: got {self.add_tasks}, allowed: a whole number of at least 1; "
+                "spike scaling only adds tasks, target tracking removes them"
+            )

@@ -1,0 +1,5 @@
+"""Dashboards and alarms of the services and models."""
+
+from .service_dashboard import ServiceDashboard
+
+__all__ = ["ServiceDashboard"]
