@@ -1,0 +1,58 @@
+from collections.abc import Mapping
+
+from aws_cdk import Duration, RemovalPolicy, Size, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from ._function_code import function_code
+
+
+class PackagedFunction(Construct):
+    """One of this library's own functions: Python 3.13 on ARM64, with a role and a log group that are its alone.
+
+    The role may write to that log group and nothing else; what the function needs beyond it is granted by its owner.
+    `name` is the function's folder below `lambda/`, whose module of the same name has `handler(event, context)`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        description: str,
+        timeout: Duration,
+        memory_mib: int = 256,
+        ephemeral_storage_mib: int = 512,
+        environment: Mapping[str, str] | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+    ) -> None:
+        super().__init__(scope, id)
+        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        self.role = iam.Role(
+            self,
+            "Role",
+            description=f"{Stack.of(self).stack_name} {name}",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        self.log_group.grant_write(self.role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=description,
+            code=function_code(name),
+            handler=f"{name}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            timeout=timeout,
+            memory_size=memory_mib,
+            ephemeral_storage_size=Size.mebibytes(ephemeral_storage_mib),
+            environment=dict(environment or {}),
+            role=self.role,
+            log_group=self.log_group,
+            dead_letter_queue=dead_letter_queue,
+        )

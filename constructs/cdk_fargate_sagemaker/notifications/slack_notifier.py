@@ -1,0 +1,60 @@
+"""Alerts in a Slack channel."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from .._packaged_function import PackagedFunction
+
+
+class SlackNotifier(Construct):
+    """Tells a Slack channel every alert of a topic.
+
+    The function retries while Slack is busy or down; Lambda then tries twice more; an alert that still was not told,
+    or that SNS could not hand to the function, waits in `dead_letter_queue` for 14 days.
+
+    `webhook_secret` holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        topic: sns.ITopic,
+        webhook_secret: secretsmanager.ISecret,
+    ) -> None:
+        super().__init__(scope, id)
+        self.dead_letter_queue = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        packaged = PackagedFunction(
+            self,
+            "Notifier",
+            name="slack_notifier",
+            description="Tells Slack every alert",
+            # Its own retries end after 45 s; the rest is start-up and reading the secret.
+            timeout=Duration.seconds(60),
+            environment={"SLACK_WEBHOOK_SECRET_ARN": webhook_secret.secret_arn},
+            dead_letter_queue=self.dead_letter_queue,
+        )
+        self.function: lambda_.Function = packaged.function
+        webhook_secret.grant_read(packaged.role)
+        topic.add_subscription(
+            subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.dead_letter_queue)
+        )
+
+    def metric_undelivered(self) -> cloudwatch.Metric:
+        """How many alerts wait undelivered (maximum over one minute); above 0 somebody was not told."""
+        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(
+            period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+        )

@@ -1,0 +1,325 @@
+"""The workflow that releases a model to an endpoint."""
+
+import re
+from collections.abc import Mapping
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from .._packaged_function import PackagedFunction
+from ._release_definition import RELEASE_FAILED, ReleasePlan, release_definition
+from .endpoint_instances import EndpointInstances
+from .evaluation_gate import EvaluationGate
+from .model_image import ModelImage
+from .training_job import TrainingJob
+
+# SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone. 40 characters leave
+# 23 of SageMaker's 63 for the execution's name.
+_ENDPOINT_NAME = re.compile(r"[a-z0-9](-*[a-z0-9]){0,39}")
+_LONGEST_ENDPOINT_NAME = 40
+
+
+class ModelReleaseWorkflow(Construct):
+    """Takes labelled posts to a model that serves behind one stable endpoint, or says why not.
+
+    A Step Functions state machine extracts the posts, trains, evaluates, creates the model and the endpoint
+    configuration (both named after the execution), creates the endpoint the first time and updates it afterwards, waits
+    until it serves the new configuration, and checks it with real invocations. Whatever fails reaches `alerts_topic`
+    once: out of the state machine itself, or from EventBridge where the state machine was stopped or ran out of time.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        training_image: ModelImage,
+        inference_image: ModelImage,
+        data_bucket: s3.IBucket,
+        alerts_topic: sns.ITopic,
+        posts_prefix: str = "posts/",
+        training: TrainingJob | None = None,
+        gate: EvaluationGate | None = None,
+        instances: EndpointInstances | None = None,
+        inference_environment: Mapping[str, str] | None = None,
+        encryption_key: kms.IKey | None = None,
+        poll_interval: Duration | None = None,
+        in_service_within: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+    ) -> None:
+        """The posts are objects below `posts_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
+        and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
+
+        `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of training and
+        endpoint are encrypted with `encryption_key`; without one a key is made. The endpoint is asked every
+        `poll_interval` (30 s) whether it serves the new model; after `in_service_within` (45 minutes) the release has
+        failed.
+        """
+        super().__init__(scope, id)
+        _validate_endpoint_name(endpoint_name)
+        _validate_posts_prefix(posts_prefix)
+        training = training or TrainingJob()
+        gate = gate or EvaluationGate()
+        instances = instances or EndpointInstances()
+        poll_interval = poll_interval or Duration.seconds(30)
+        in_service_within = in_service_within or Duration.minutes(45)
+
+        self.endpoint_name = endpoint_name
+        self.endpoint_arn = self._sagemaker_arn("endpoint", endpoint_name)
+        self.encryption_key: kms.IKey = encryption_key or kms.Key(
+            self, "Key", description=f"Encrypts the volumes of {endpoint_name}", enable_key_rotation=True
+        )
+        self.sagemaker_role = self._make_sagemaker_role(data_bucket)
+        self.extractor = PackagedFunction(
+            self,
+            "Extractor",
+            name="training_data_extractor",
+            description=f"Makes the training data of {endpoint_name} out of labelled posts",
+            timeout=Duration.minutes(15),
+            memory_mib=1024,
+            ephemeral_storage_mib=4096,
+        )
+        self.evaluator = PackagedFunction(
+            self,
+            "Evaluator",
+            name="model_evaluator",
+            description=f"Reads the metrics of a new model of {endpoint_name}",
+            timeout=Duration.minutes(5),
+        )
+        self.checker = PackagedFunction(
+            self,
+            "Checker",
+            name="endpoint_checker",
+            description=f"Checks the answers of {endpoint_name} to held-out posts",
+            timeout=Duration.minutes(5),
+        )
+        self._grant_functions(data_bucket, posts_prefix)
+
+        self.role = iam.Role(
+            self,
+            "Role",
+            description=f"The release workflow of {endpoint_name}",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+        )
+        self._grant_workflow(alerts_topic)
+        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        definition = release_definition(
+            self,
+            ReleasePlan(
+                endpoint_name=endpoint_name,
+                data_bucket_name=data_bucket.bucket_name,
+                posts_prefix=posts_prefix,
+                alerts_topic_arn=alerts_topic.topic_arn,
+                extractor_arn=self.extractor.function.function_arn,
+                evaluator_arn=self.evaluator.function.function_arn,
+                checker_arn=self.checker.function.function_arn,
+                training_image_uri=training_image.bind(self, "TrainingImage", puller=self.sagemaker_role),
+                inference_image_uri=inference_image.bind(self, "InferenceImage", puller=self.sagemaker_role),
+                inference_environment=dict(inference_environment or {}),
+                sagemaker_role_arn=self.sagemaker_role.role_arn,
+                volume_key_id=self.encryption_key.key_arn,
+                training=training,
+                gate=gate,
+                instances=instances,
+                poll_interval=poll_interval,
+                in_service_within=in_service_within,
+            ),
+        )
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            comment=f"Releases a model to {endpoint_name}",
+            definition_body=sfn.DefinitionBody.from_chainable(definition),
+            query_language=sfn.QueryLanguage.JSONATA,
+            role=self.role,
+            # The jobs' own limits end first; the hour is for the functions, the queues and the retries.
+            timeout=training.max_runtime.plus(in_service_within).plus(Duration.hours(1)),
+            tracing_enabled=True,
+            # Without the execution's data: it would not show a post, but costs as much as the rest.
+            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+        )
+        self.stopped_rule = self._tell_stopped_executions(alerts_topic)
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` start a release."""
+        return self.state_machine.grant_start_execution(grantee)
+
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` invoke this endpoint, and no other."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self.endpoint_arn]
+        )
+
+    def metric_failed(self) -> cloudwatch.Metric:
+        """Releases that failed (sum over 5 minutes)."""
+        return self.state_machine.metric_failed()
+
+    def metric_succeeded(self) -> cloudwatch.Metric:
+        """Releases that ended in service (sum over 5 minutes)."""
+        return self.state_machine.metric_succeeded()
+
+    def _sagemaker_arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)
+
+    def _make_sagemaker_role(self, data_bucket: s3.IBucket) -> iam.Role:
+        stack = Stack.of(self)
+        role = iam.Role(
+            self,
+            "SageMakerRole",
+            description=f"What the training jobs and the endpoint {self.endpoint_name} may do",
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+            ),
+        )
+        _allow(role, ["s3:GetObject"], data_bucket.arn_for_objects("runs/*"), data_bucket.arn_for_objects("models/*"))
+        _allow(role, ["s3:PutObject"], data_bucket.arn_for_objects("models/*"))
+        _allow_listing(role, data_bucket, "runs/*", "models/*")
+        _allow_bucket_key(role, data_bucket)
+        _allow_volumes(role, self.encryption_key)
+        for group in ("/aws/sagemaker/TrainingJobs", f"/aws/sagemaker/Endpoints/{self.endpoint_name}"):
+            arn = stack.format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name=group,
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+            _allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], arn)
+            _allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:log-stream:*")
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],  # the action takes no resource
+                conditions={
+                    "StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}
+                },
+            )
+        )
+        return role
+
+    def _grant_functions(self, data_bucket: s3.IBucket, posts_prefix: str) -> None:
+        extractor, evaluator, checker = self.extractor.role, self.evaluator.role, self.checker.role
+        _allow(extractor, ["s3:GetObject"], data_bucket.arn_for_objects(f"{posts_prefix}*"))
+        _allow_listing(extractor, data_bucket, f"{posts_prefix}*")
+        _allow(extractor, ["s3:PutObject", "s3:AbortMultipartUpload"], data_bucket.arn_for_objects("runs/*"))
+        _allow(evaluator, ["s3:GetObject"], data_bucket.arn_for_objects("models/*"))
+        _allow(checker, ["s3:GetObject"], data_bucket.arn_for_objects("runs/*"))
+        for role in (extractor, evaluator, checker):
+            _allow_bucket_key(role, data_bucket)
+        self.grant_invoke(checker)
+
+    def _grant_workflow(self, alerts_topic: sns.ITopic) -> None:
+        role, releases = self.role, f"{self.endpoint_name}-*"
+        for function in (self.extractor, self.evaluator, self.checker):
+            _allow(role, ["lambda:InvokeFunction"], function.function.function_arn)
+        _allow(
+            role,
+            [
+                "sagemaker:AddTags",
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:ListTags",
+                "sagemaker:StopTrainingJob",
+            ],
+            self._sagemaker_arn("training-job", releases),
+        )
+        _allow(role, ["sagemaker:CreateModel"], self._sagemaker_arn("model", releases))
+        configurations = self._sagemaker_arn("endpoint-config", releases)
+        _allow(role, ["sagemaker:CreateEndpointConfig"], configurations)
+        _allow(role, ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"], self.endpoint_arn, configurations)
+        _allow(role, ["sagemaker:DescribeEndpoint"], self.endpoint_arn)
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[self.sagemaker_role.role_arn],
+                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            )
+        )
+        # `.sync` waits by a rule that Step Functions keeps under this name in every account.
+        _allow(
+            role,
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            Stack.of(self).format_arn(
+                service="events", resource="rule", resource_name="StepFunctionsGetEventsForSageMakerTrainingJobsRule"
+            ),
+        )
+        _allow_volumes(role, self.encryption_key)
+        alerts_topic.grant_publish(role)
+
+    def _tell_stopped_executions(self, alerts_topic: sns.ITopic) -> events.Rule:
+        return events.Rule(
+            self,
+            "StoppedExecutions",
+            description=f"Releases to {self.endpoint_name} that ended without telling it themselves",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.state_machine.state_machine_arn],
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                    # An execution that was aborted has no error at all.
+                    "error": [{"anything-but": RELEASE_FAILED}, None, {"exists": False}],
+                },
+            ),
+            targets=[targets.SnsTopic(alerts_topic)],
+        )
+
+
+def _validate_endpoint_name(endpoint_name: str) -> None:
+    if Token.is_unresolved(endpoint_name):
+        return
+    if len(endpoint_name) > _LONGEST_ENDPOINT_NAME or not _ENDPOINT_NAME.fullmatch(endpoint_name):
+        raise ValueError(
+            f"endpoint_name is {endpoint_name!r}: use lower-case letters, digits and inner hyphens, "
+            f"at most {_LONGEST_ENDPOINT_NAME} characters"
+        )
+
+
+def _validate_posts_prefix(posts_prefix: str) -> None:
+    if Token.is_unresolved(posts_prefix):
+        return
+    if not posts_prefix.endswith("/") or posts_prefix.startswith(("/", "runs/", "models/")):
+        raise ValueError(
+            f"posts_prefix is {posts_prefix!r}: it ends with a slash, begins with none, "
+            "and is not below runs/ or models/, where the workflow writes"
+        )
+
+
+def _allow(role: iam.Role, actions: list[str], *resources: str) -> None:
+    role.add_to_policy(iam.PolicyStatement(actions=actions, resources=list(resources)))
+
+
+def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": list(prefixes)}},
+        )
+    )
+
+
+def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket) -> None:
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+
+def _allow_volumes(role: iam.Role, key: kms.IKey) -> None:
+    """What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone."""
+    _allow(role, ["kms:DescribeKey"], key.key_arn)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["kms:CreateGrant"],
+            resources=[key.key_arn],
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        )
+    )

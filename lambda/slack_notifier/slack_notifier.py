@@ -1,0 +1,336 @@
+"""Tells Slack each alert that an SNS topic hands over.
+
+An alert is the JSON of the release workflow, an EventBridge event, a CloudWatch alarm, or plain text. Slack being busy
+or down is retried within the time this invocation has; after that the error goes to Lambda, which tries again and then
+keeps the alert in the dead-letter queue. The webhook's URL is a secret: no log line and no error carries it.
+"""
+
+import http.client
+import json
+import logging
+import os
+import random
+import ssl
+import time
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+
+# Slack's limits, in characters
+HEADER_LIMIT = 150
+FIELD_LIMIT = 2000
+SECTION_LIMIT = 3000
+FALLBACK_LIMIT = 4000
+
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 16.0
+TELLING_BUDGET_S = 45.0
+REPORTING_RESERVE_S = 3.0  # what the runtime needs to report an error before it is cut off
+REQUEST_TIMEOUT_S = 10.0
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_webhooks: dict[str, "Webhook"] = {}
+
+
+class InvalidWebhook(Exception):
+    """The secret holds something that is no webhook's URL."""
+
+
+class SlackRefused(Exception):
+    """Slack will not take this message however often it is sent."""
+
+
+class SlackUnavailable(Exception):
+    """Slack was busy, down or out of reach for as long as there was time."""
+
+
+class _Retryable(Exception):
+    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What is told: a title, a few named values, the reason in full, and where to look."""
+
+    title: str
+    facts: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+    link: str = ""
+    link_name: str = "Open in the console"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where Slack takes messages. Its repr does not show the path, which is the secret."""
+
+    secure: bool
+    host: str
+    port: int | None
+    path: str = field(repr=False)
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    """Tells each record of an SNS event. Raises where one could not be told, so that Lambda keeps it."""
+    budget_s = min(TELLING_BUDGET_S, context.get_remaining_time_in_millis() / 1000 - REPORTING_RESERVE_S)
+    deadline = time.monotonic() + budget_s
+    secret_arn = os.environ["SLACK_WEBHOOK_SECRET_ARN"]
+    for record in event["Records"]:
+        alert = read_alert(record["Sns"]["Message"], record["Sns"].get("Subject"))
+        try:
+            tell(_webhook(secret_arn), slack_message(alert), deadline)
+        except SlackRefused:
+            # The webhook may have been replaced: the next attempt reads the secret again.
+            _webhooks.pop(secret_arn, None)
+            raise
+        LOGGER.info("told Slack: %s", alert.title)
+
+
+def read_alert(message: str, subject: str | None = None) -> Alert:
+    """The alert in an SNS message of any of the kinds that reach the topic."""
+    content = _json_object(message)
+    if content is None:
+        return Alert(title=subject or "Alert", reason=message)
+    if content.get("kind") == "workflow_failure":
+        return _workflow_failure(content)
+    if "detail-type" in content and isinstance(content.get("detail"), dict):
+        return _event(content)
+    if "AlarmName" in content and "NewStateValue" in content:
+        return _alarm(content)
+    return Alert(title=subject or "Alert", reason=json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def slack_message(alert: Alert) -> dict[str, Any]:
+    """The alert as Slack's blocks, each text escaped and within its limit."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": escaped(alert.title, HEADER_LIMIT)}}
+    ]
+    if alert.facts:
+        blocks.append(
+            {
+                "type": "section",
+                "fields": [
+                    {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value or '-', FIELD_LIMIT - 100)}"}
+                    for name, value in alert.facts.items()
+                ],
+            }
+        )
+    if alert.reason.strip():
+        reason = escaped(alert.reason.replace("```", "'''"), SECTION_LIMIT - 6)
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"```{reason}```"}})
+    if alert.link.startswith("https://") and len(alert.link) < SECTION_LIMIT // 2:
+        target = urllib.parse.quote(alert.link, safe=":/?#[]@!$&'()*+,;=%")
+        link = f"<{escaped(target, SECTION_LIMIT - 100)}|{alert.link_name}>"
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
+    return {"text": escaped(": ".join(filter(None, (alert.title, alert.reason))), FALLBACK_LIMIT), "blocks": blocks}
+
+
+def escaped(text: str, limit: int) -> str:
+    """`text` with Slack's three control characters escaped, cut to `limit` characters with … and never inside one."""
+    parts: list[str] = []
+    length = 0
+    for character in text:
+        part = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(character, character)
+        if length + len(part) > limit:
+            while length + 1 > limit:
+                length -= len(parts.pop())
+            return "".join(parts) + "…"
+        parts.append(part)
+        length += len(part)
+    return "".join(parts)
+
+
+def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
+    """Posts `message`, again and again while Slack is busy or down, until `deadline` (of `time.monotonic`).
+
+    Raises SlackRefused at once for what no repetition mends, SlackUnavailable when the time is over.
+    """
+    body = json.dumps(message).encode()
+    for attempt, ceiling_s in enumerate(_delays(), start=1):
+        try:
+            return _post(webhook, body, timeout_s=deadline - time.monotonic())
+        except _Retryable as failure:
+            delay_s = failure.retry_after_s
+            if delay_s is None:
+                # Full jitter: alerts that failed together do not come back together.
+                delay_s = random.uniform(0, ceiling_s)
+            if time.monotonic() + delay_s >= deadline:
+                raise SlackUnavailable(f"not told after {attempt} attempts: {failure}") from None
+            LOGGER.warning("attempt %d: %s; again in %.1f s", attempt, failure, delay_s)
+            time.sleep(delay_s)
+    raise AssertionError("the delays never end")
+
+
+def parse_webhook(url: str) -> Webhook:
+    """The parts of a webhook's URL. Raises InvalidWebhook, without the URL, unless it is https (http on loopback)."""
+    text = url.strip()
+    fault = InvalidWebhook(
+        "the secret's value is not a webhook's URL: store https://… as a plain string (http is allowed on loopback)"
+    )
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise fault
+    try:
+        parts = urllib.parse.urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise fault from None
+    host = parts.hostname or ""
+    secure = parts.scheme == "https"
+    if not host or parts.username is not None or not (secure or (parts.scheme == "http" and host in LOOPBACK_HOSTS)):
+        raise fault
+    return Webhook(
+        secure=secure, host=host, port=port, path=(parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    )
+
+
+def _delays() -> Iterator[float]:
+    ceiling_s = FIRST_DELAY_S
+    while True:
+        yield ceiling_s
+        ceiling_s = min(ceiling_s * 2, LONGEST_DELAY_S)
+
+
+def _post(webhook: Webhook, body: bytes, *, timeout_s: float) -> None:
+    timeout_s = max(0.1, min(REQUEST_TIMEOUT_S, timeout_s))
+    connection: http.client.HTTPConnection
+    if webhook.secure:
+        context = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(webhook.host, webhook.port, timeout=timeout_s, context=context)
+    else:
+        connection = http.client.HTTPConnection(webhook.host, webhook.port, timeout=timeout_s)
+    try:
+        connection.request("POST", webhook.path, body, {"Content-Type": "application/json; charset=utf-8"})
+        response = connection.getresponse()
+        answer = response.read(200).decode("utf-8", "replace")
+        status, retry_after = response.status, response.getheader("Retry-After")
+    except (OSError, http.client.HTTPException) as failure:
+        # Only the kind of the error: its text may show where to.
+        raise _Retryable(f"no connection to Slack ({type(failure).__name__})") from None
+    finally:
+        connection.close()
+    if 200 <= status < 300:
+        return
+    if status == 429:
+        raise _Retryable("Slack answered 429", _seconds(retry_after))
+    if status >= 500:
+        raise _Retryable(f"Slack answered {status}")
+    raise SlackRefused(
+        f"Slack answered {status}: {answer.splitlines()[0][:80] if answer.strip() else 'no reason given'}"
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    if retry_after is None or not retry_after.strip().isdigit():
+        return None
+    return float(retry_after)
+
+
+def _webhook(secret_arn: str) -> Webhook:
+    if secret_arn not in _webhooks:
+        answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret_arn)
+        _webhooks[secret_arn] = parse_webhook(answer.get("SecretString", ""))
+    return _webhooks[secret_arn]
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _workflow_failure(content: dict[str, Any]) -> Alert:
+    return Alert(
+        title=f"{_text(content, 'workflow')} failed in {_text(content, 'state')}",
+        facts={
+            "State": _text(content, "state"),
+            "Error": _text(content, "error"),
+            "Execution": _execution_name(_text(content, "execution")),
+        },
+        reason=readable_cause(_text(content, "cause")),
+        link=_text(content, "console"),
+        link_name="Open the execution",
+    )
+
+
+def _event(content: dict[str, Any]) -> Alert:
+    detail = content["detail"]
+    if content.get("source") != "aws.states" or "executionArn" not in detail:
+        resources = content.get("resources") or []
+        return Alert(
+            title=_text(content, "detail-type"),
+            facts={"Source": _text(content, "source"), "Resource": ", ".join(map(str, resources))},
+            reason=json.dumps(detail, ensure_ascii=False, indent=1),
+        )
+    execution = _text(detail, "executionArn")
+    status = _text(detail, "status")
+    return Alert(
+        title=f"{_text(detail, 'stateMachineArn').rsplit(':', 1)[-1]} ended as {status}",
+        facts={"Status": status, "Error": _text(detail, "error"), "Execution": _execution_name(execution)},
+        reason=readable_cause(_text(detail, "cause")),
+        link=_execution_link(execution),
+        link_name="Open the execution",
+    )
+
+
+def _alarm(content: dict[str, Any]) -> Alert:
+    name = _text(content, "AlarmName")
+    # arn:aws:cloudwatch:<region>:<account>:alarm:<name>
+    parts = _text(content, "AlarmArn").split(":")
+    region = parts[3] if len(parts) > 3 else ""
+    quoted = urllib.parse.quote(name, safe="")
+    return Alert(
+        title=f"{name}: {_text(content, 'NewStateValue')}",
+        facts={
+            key: value
+            for key, value in {
+                "Before": _text(content, "OldStateValue"),
+                "At": _text(content, "StateChangeTime"),
+                "About": _text(content, "AlarmDescription"),
+            }.items()
+            if value
+        },
+        reason=_text(content, "NewStateReason"),
+        link=f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:alarm/{quoted}"
+        if region
+        else "",
+        link_name="Open the alarm",
+    )
+
+
+def readable_cause(cause: str) -> str:
+    """The sentence in a cause that Step Functions gives as JSON: a function's error, or a job's description."""
+    content = _json_object(cause)
+    if content is None:
+        return cause
+    for key in ("errorMessage", "FailureReason", "ErrorMessage", "message"):
+        if isinstance(content.get(key), str) and content[key]:
+            return str(content[key])
+    return cause
+
+
+def _execution_name(execution: str) -> str:
+    return execution.rsplit(":", 1)[-1]
+
+
+def _execution_link(execution: str) -> str:
+    # arn:aws:states:<region>:<account>:execution:<machine>:<name>
+    parts = execution.split(":")
+    if len(parts) < 8:
+        return ""
+    region = parts[3]
+    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution}"
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    value = content.get(key)
+    return "" if value is None else str(value)
