@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Size, Stack
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -55,4 +55,10 @@ class PackagedFunction(Construct):
             role=self.role,
             log_group=self.log_group,
             dead_letter_queue=dead_letter_queue,
+        )
+        Validations.of(self.function).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-L1",
+                reason="The functions are tested on Python 3.13, which Lambda supports until 2029.",
+            )
         )

@@ -18,8 +18,8 @@ RELEASE_FAILED = "ReleaseFailed"
 _LONGEST_NAME = 63
 _HASH_CHARACTERS = 8
 
-# What passes by itself. SageMaker and SNS do not model their throttling for Step Functions: it comes under the service's
-# general exception, with what does not pass by itself, which is then told half a minute later.
+# What passes by itself. SageMaker and SNS do not model their throttling for Step Functions: it comes under the
+# service's general exception, together with what does not pass by itself, which is then told half a minute later.
 _TRANSIENT_ERRORS = {
     "lambda": [
         "Lambda.AWSLambdaException",
@@ -78,9 +78,9 @@ class ReleasePlan:
 def release_definition(scope: Construct, plan: ReleasePlan) -> sfn.IChainable:
     """The states from `Extract` to `Released`, each failure of which goes through `NotifySlackFailure` to `Failed`.
 
-    Variables: `release` is the name of the training job, the model and the endpoint configuration; `posts`, `model_data`
-    and `metrics` are what came out of extraction, training and evaluation; `endpoint` is its last description, `polls`
-    how often it was described; `failure` says what failed: `state`, `error`, `cause`.
+    Variables: `release` is the name of the training job, the model and the endpoint configuration; `posts`,
+    `model_data` and `metrics` are what came out of extraction, training and evaluation; `endpoint` is its last
+    description, `polls` how often it was described; `failure` says what failed: `state`, `error`, `cause`.
     """
     return _Release(scope, plan).linked()
 

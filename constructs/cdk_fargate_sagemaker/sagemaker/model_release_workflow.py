@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Token, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -15,6 +15,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from .._allow import allow
 from .._packaged_function import PackagedFunction
 from ._release_definition import RELEASE_FAILED, ReleasePlan, release_definition
 from .endpoint_instances import EndpointInstances
@@ -26,6 +27,9 @@ from .training_job import TrainingJob
 # 23 of SageMaker's 63 for the execution's name.
 _ENDPOINT_NAME = re.compile(r"[a-z0-9](-*[a-z0-9]){0,39}")
 _LONGEST_ENDPOINT_NAME = 40
+
+_OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
 
 class ModelReleaseWorkflow(Construct):
@@ -181,47 +185,59 @@ class ModelReleaseWorkflow(Construct):
                 "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
             ),
         )
-        _allow(role, ["s3:GetObject"], data_bucket.arn_for_objects("runs/*"), data_bucket.arn_for_objects("models/*"))
-        _allow(role, ["s3:PutObject"], data_bucket.arn_for_objects("models/*"))
+        runs, models = data_bucket.arn_for_objects("runs/*"), data_bucket.arn_for_objects("models/*")
+        allow(role, ["s3:GetObject"], runs, models, wildcard_reason=_OBJECTS_OF_LATER)
+        allow(role, ["s3:PutObject"], models, wildcard_reason=_OBJECTS_OF_LATER)
         _allow_listing(role, data_bucket, "runs/*", "models/*")
         _allow_bucket_key(role, data_bucket)
         _allow_volumes(role, self.encryption_key)
-        for group in ("/aws/sagemaker/TrainingJobs", f"/aws/sagemaker/Endpoints/{self.endpoint_name}"):
+        for group, streams in {
+            "/aws/sagemaker/TrainingJobs": f"{self.endpoint_name}-*",
+            f"/aws/sagemaker/Endpoints/{self.endpoint_name}": "*",
+        }.items():
             arn = stack.format_arn(
-                service="logs",
-                resource="log-group",
-                resource_name=group,
-                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                service="logs", resource="log-group", resource_name=group, arn_format=ArnFormat.COLON_RESOURCE_NAME
             )
-            _allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], arn)
-            _allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:log-stream:*")
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],  # the action takes no resource
-                conditions={
-                    "StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}
-                },
+            allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], arn)
+            allow(
+                role,
+                ["logs:CreateLogStream", "logs:PutLogEvents"],
+                f"{arn}:log-stream:{streams}",
+                wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
             )
+        allow(
+            role,
+            ["cloudwatch:PutMetricData"],
+            "*",
+            conditions={
+                "StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}
+            },
+            wildcard_reason="cloudwatch:PutMetricData and ecr:GetAuthorizationToken take no resource; metrics are "
+            "limited to SageMaker's namespaces by a condition.",
         )
         return role
 
     def _grant_functions(self, data_bucket: s3.IBucket, posts_prefix: str) -> None:
         extractor, evaluator, checker = self.extractor.role, self.evaluator.role, self.checker.role
-        _allow(extractor, ["s3:GetObject"], data_bucket.arn_for_objects(f"{posts_prefix}*"))
+        posts, runs, models = (
+            data_bucket.arn_for_objects(f"{prefix}*") for prefix in (posts_prefix, "runs/", "models/")
+        )
+        allow(extractor, ["s3:GetObject"], posts, wildcard_reason="Which objects hold posts is for the user to say.")
         _allow_listing(extractor, data_bucket, f"{posts_prefix}*")
-        _allow(extractor, ["s3:PutObject", "s3:AbortMultipartUpload"], data_bucket.arn_for_objects("runs/*"))
-        _allow(evaluator, ["s3:GetObject"], data_bucket.arn_for_objects("models/*"))
-        _allow(checker, ["s3:GetObject"], data_bucket.arn_for_objects("runs/*"))
+        allow(extractor, ["s3:PutObject", "s3:AbortMultipartUpload"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+        allow(evaluator, ["s3:GetObject"], models, wildcard_reason=_OBJECTS_OF_LATER)
+        # Without it S3 says that access is denied where an object is not there.
+        _allow_listing(evaluator, data_bucket, "models/*")
+        allow(checker, ["s3:GetObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
         for role in (extractor, evaluator, checker):
             _allow_bucket_key(role, data_bucket)
         self.grant_invoke(checker)
 
     def _grant_workflow(self, alerts_topic: sns.ITopic) -> None:
         role, releases = self.role, f"{self.endpoint_name}-*"
-        for function in (self.extractor, self.evaluator, self.checker):
-            _allow(role, ["lambda:InvokeFunction"], function.function.function_arn)
-        _allow(
+        for packaged in (self.extractor, self.evaluator, self.checker):
+            allow(role, ["lambda:InvokeFunction"], packaged.function.function_arn)
+        allow(
             role,
             [
                 "sagemaker:AddTags",
@@ -231,21 +247,29 @@ class ModelReleaseWorkflow(Construct):
                 "sagemaker:StopTrainingJob",
             ],
             self._sagemaker_arn("training-job", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
         )
-        _allow(role, ["sagemaker:CreateModel"], self._sagemaker_arn("model", releases))
+        allow(
+            role, ["sagemaker:CreateModel"], self._sagemaker_arn("model", releases), wildcard_reason=_NAMED_BY_EXECUTION
+        )
         configurations = self._sagemaker_arn("endpoint-config", releases)
-        _allow(role, ["sagemaker:CreateEndpointConfig"], configurations)
-        _allow(role, ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"], self.endpoint_arn, configurations)
-        _allow(role, ["sagemaker:DescribeEndpoint"], self.endpoint_arn)
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[self.sagemaker_role.role_arn],
-                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-            )
+        allow(role, ["sagemaker:CreateEndpointConfig"], configurations, wildcard_reason=_NAMED_BY_EXECUTION)
+        allow(
+            role,
+            ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
+            self.endpoint_arn,
+            configurations,
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(role, ["sagemaker:DescribeEndpoint"], self.endpoint_arn)
+        allow(
+            role,
+            ["iam:PassRole"],
+            self.sagemaker_role.role_arn,
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
         # `.sync` waits by a rule that Step Functions keeps under this name in every account.
-        _allow(
+        allow(
             role,
             ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
             Stack.of(self).format_arn(
@@ -253,7 +277,16 @@ class ModelReleaseWorkflow(Construct):
             ),
         )
         _allow_volumes(role, self.encryption_key)
-        alerts_topic.grant_publish(role)
+        # Not by grant_publish, which allows kms:GenerateDataKey* where one of them is enough.
+        allow(role, ["sns:Publish"], alerts_topic.topic_arn)
+        if alerts_topic.master_key is not None:
+            allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], alerts_topic.master_key.key_arn)
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
+            )
+        )
 
     def _tell_stopped_executions(self, alerts_topic: sns.ITopic) -> events.Rule:
         return events.Rule(
@@ -294,18 +327,8 @@ def _validate_posts_prefix(posts_prefix: str) -> None:
         )
 
 
-def _allow(role: iam.Role, actions: list[str], *resources: str) -> None:
-    role.add_to_policy(iam.PolicyStatement(actions=actions, resources=list(resources)))
-
-
 def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["s3:ListBucket"],
-            resources=[bucket.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": list(prefixes)}},
-        )
-    )
+    allow(role, ["s3:ListBucket"], bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": list(prefixes)}})
 
 
 def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket) -> None:
@@ -315,11 +338,5 @@ def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket) -> None:
 
 def _allow_volumes(role: iam.Role, key: kms.IKey) -> None:
     """What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone."""
-    _allow(role, ["kms:DescribeKey"], key.key_arn)
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["kms:CreateGrant"],
-            resources=[key.key_arn],
-            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-        )
-    )
+    allow(role, ["kms:DescribeKey"], key.key_arn)
+    allow(role, ["kms:CreateGrant"], key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})

@@ -1,0 +1,49 @@
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_iam as iam
+
+
+def allow(
+    role: iam.Role,
+    actions: Sequence[str],
+    *resources: str,
+    conditions: Mapping[str, Any] | None = None,
+    wildcard_reason: str | None = None,
+) -> None:
+    """Lets `role` do `actions` on exactly `resources`, where `conditions` hold.
+
+    A resource with a wildcard needs `wildcard_reason`: cdk-nag, where the app uses it, reads it as the acknowledgement
+    of that one finding.
+    """
+    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
+    for resource in resources:
+        name = _flattened(Stack.of(role).resolve(resource))
+        if "*" not in name:
+            continue
+        if wildcard_reason is None:
+            raise ValueError(
+                f"{name} has a wildcard and no wildcard_reason: name the resource, or say why it cannot be"
+            )
+        Validations.of(role).acknowledge(
+            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{name}]", reason=wildcard_reason)
+        )
+
+
+def _flattened(reference: Any) -> str:
+    """A resolved ARN as cdk-nag writes it in a finding's name: `<Data.Arn>/runs/*`."""
+    match reference:
+        case str():
+            return reference
+        case {"Fn::Join": [str(delimiter), list(parts)]}:
+            return delimiter.join(map(_flattened, parts))
+        case {"Fn::GetAtt": [str(resource), str(attribute)]}:
+            return f"<{resource}.{attribute}>"
+        case {"Ref": str(name)}:
+            return f"<{name}>"
+        case {"Fn::ImportValue": name}:
+            return _flattened(name)
+        case _:
+            return json.dumps(reference, separators=(",", ":"))
