@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from ministack import app
+from ministack.core import router
+
 from cdk_rehearsal.emulator_settings import EmulatorSettings
+from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
+from cdk_rehearsal.engines.container import ContainerEngine
+from cdk_rehearsal.plug_in import cloudformation_types, step_functions
+from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
+from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling
+from cdk_rehearsal.plug_in.sagemaker import SageMaker
+from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+from cdk_rehearsal.process_registry import ProcessRegistry
 
 
 def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> None:
     """Called once in the emulator's process, after its environment is set and before it listens."""
+    sagemaker = SageMaker(
+        Surroundings(
+            engine=_engine(settings, work_folder=work_folder, docker_host=docker_host),
+            registry=ProcessRegistry(work_folder / "processes"),
+            work_folder=work_folder,
+            account=settings.account,
+            region=settings.region,
+            aws_environment={name: value for name, value in os.environ.items() if name.startswith("AWS_")},
+        )
+    )
+    autoscaling = ApplicationAutoScaling(account=settings.account, region=settings.region)
+    app.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle
+    app.SERVICE_HANDLERS["application-autoscaling"] = autoscaling.handle
+    router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
+    router.SERVICE_PATTERNS["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService."]}
+    step_functions.install(sagemaker)
+    cloudformation_types.install(autoscaling)
+    AlarmEvaluation(autoscaling.act).install()
+
+
+def _engine(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> ContainerEngine:
+    if settings.engine == "docker":
+        return DockerEngine(owner=str(work_folder), docker_host=docker_host)
+    sources = ImageSources(
+        cloud_assembly=Path(settings.cloud_assembly) if settings.cloud_assembly else None,
+        registered=work_folder / "images.json",
+    )
+    return ProcessEngine(sources, byte_code_folder=work_folder / "byte-code")

@@ -1,0 +1,55 @@
+"""Runs an image's program as a local process, in the folder the image was built from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cdk_rehearsal.engines.container import ContainerCommand, ContainerRequest, ImageError
+from cdk_rehearsal.engines.dockerfile import read_dockerfile
+from cdk_rehearsal.engines.image_sources import ImageSources
+
+# What an image sets for its own file system says nothing about this machine's.
+_OF_THE_IMAGE = {"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
+
+
+class ProcessEngine:
+    """`python` becomes this Python, whose environment has to hold what the programs import.
+
+    Args:
+        sources: where images come from.
+        byte_code_folder: where Python keeps what it compiles; the source folders stay as they are.
+        base_environment: what every program inherits; this process's environment by default.
+    """
+
+    def __init__(
+        self, sources: ImageSources, *, byte_code_folder: Path, base_environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._sources = sources
+        self._byte_code_folder = byte_code_folder
+        self._base_environment = dict(os.environ if base_environment is None else base_environment)
+
+    def command(self, request: ContainerRequest) -> ContainerCommand:
+        source = self._sources.find(request.image_uri)
+        program = read_dockerfile(source.dockerfile)
+        words = [*program.entrypoint, *(request.arguments or program.arguments)]
+        if not words:
+            raise ImageError(f"{source.dockerfile} has neither ENTRYPOINT nor CMD: there is nothing to run")
+        if Path(words[0]).name in ("python", "python3", "python3.11"):
+            words[0] = sys.executable
+        environment = {name: value for name, value in self._base_environment.items() if name != "PYTHONPATH"}
+        environment |= {name: value for name, value in program.environment.items() if name not in _OF_THE_IMAGE}
+        environment |= request.environment
+        binaries = str(Path(sys.executable).parent)
+        environment |= {
+            "PATH": f"{binaries}{os.pathsep}{self._base_environment.get('PATH', os.defpath)}",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPYCACHEPREFIX": str(self._byte_code_folder),
+        }
+        if request.base_folder is not None:
+            environment["SAGEMAKER_BASE_DIR"] = str(request.base_folder)
+        if request.port is not None:
+            environment[request.port_variable] = str(request.port)
+        return ContainerCommand(command=tuple(words), environment=environment, cwd=source.directory)

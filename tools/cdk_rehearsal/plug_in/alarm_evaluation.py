@@ -1,0 +1,129 @@
+"""Metric alarms by their own dimensions, periods and missing-data rule.
+
+ministack judges an alarm by all points of the metric's name, whatever their dimensions, in one average over all
+periods: one service's CPU would raise another's alarm, and one bad minute a three-minute alarm.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core.concurrency import spawn_background
+from ministack.services import cloudwatch
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_REPEAT_SECONDS = 60.0
+
+AlarmAction = Callable[[str, dict[str, Any], float], None]
+"""Called with the action's ARN, the alarm and the metric's newest value; on a thread of its own."""
+
+
+class AlarmEvaluation:
+    """Takes the place of ministack's; actions other than SNS's go to `act`, again every minute while in ALARM."""
+
+    def __init__(self, act: AlarmAction) -> None:
+        self._act = act
+        self._ministacks = cloudwatch._evaluate_alarm
+        self._dispatch = cloudwatch._dispatch_alarm_actions
+        self._acted: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        cloudwatch._evaluate_alarm = self._evaluate
+        cloudwatch._dispatch_alarm_actions = self._dispatch_actions
+
+    def _evaluate(self, alarm: dict[str, Any]) -> None:
+        if alarm.get("ComparisonOperator") not in _OPERATORS or not alarm.get("MetricName"):
+            self._ministacks(alarm)
+            return
+        state, reason = judge(alarm, datapoints(alarm, now=time.time()))
+        old = alarm["StateValue"]
+        if state == old:
+            if state == "ALARM":
+                self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=True)
+            return
+        now = int(time.time())
+        alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=now)
+        cloudwatch._record_history(alarm["AlarmName"], old, state, reason)
+        cloudwatch._dispatch_alarm_actions(alarm, old, state, reason)
+        cloudwatch._evaluate_parent_alarms(alarm)
+
+    def _dispatch_actions(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        self._dispatch(alarm, old, new, reason)
+        if alarm.get("ActionsEnabled", True) and new == "ALARM":
+            self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=False)
+
+    def _run_actions(self, alarm: dict[str, Any], actions: list[str], *, repeated: bool) -> None:
+        ours = [action for action in actions if not cloudwatch._is_sns_action_arn(action)]
+        if not ours:
+            return
+        with self._lock:
+            last = self._acted.get(alarm["AlarmArn"], -math.inf)
+            if repeated and time.monotonic() - last < _REPEAT_SECONDS:
+                return
+            self._acted[alarm["AlarmArn"]] = time.monotonic()
+        known = [value for value in datapoints(alarm, now=time.time()) if value is not None]
+        value = known[-1] if known else float(alarm.get("Threshold", 0))  # a state set by hand has no data
+        for action in ours:
+            spawn_background(self._act, action, dict(alarm), value, thread_name="alarm-action")
+
+
+def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
+    """The alarm's statistic for each of its periods, oldest first; None where a period has no data.
+
+    A period that is not over counts as soon as it has data, so that what was just put is judged at once.
+    """
+    period = int(alarm.get("Period") or 60)
+    count = int(alarm.get("EvaluationPeriods") or 1)
+    wanted = {item["Name"]: item["Value"] for item in alarm.get("Dimensions") or []}
+    statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
+    by_period: dict[int, list[dict[str, Any]]] = {}
+    for (namespace, name, _), points in list(cloudwatch._metrics.items()):
+        if namespace == alarm["Namespace"] and name == alarm["MetricName"]:
+            for point in points:
+                if point["Dimensions"] == wanted:
+                    by_period.setdefault(int(point["Timestamp"] // period), []).append(point)
+    newest = int(now // period)
+    if newest not in by_period:
+        newest -= 1
+    values: list[float | None] = []
+    for index in range(newest - count + 1, newest + 1):
+        points = by_period.get(index, [])
+        statistics = cloudwatch._calc_stats(points)
+        value = cloudwatch._stat_value(statistics, statistic, points) if statistics else None
+        values.append(None if value is None else float(value))
+    return values
+
+
+def judge(alarm: dict[str, Any], values: list[float | None]) -> tuple[str, str]:
+    """The state that the alarm is in with these datapoints, and why."""
+    needed = int(alarm.get("DatapointsToAlarm") or len(values))
+    missing_rule = alarm.get("TreatMissingData") or "missing"
+    threshold = float(alarm["Threshold"])
+    breaches = _OPERATORS[alarm["ComparisonOperator"]]
+    known = [value for value in values if value is not None]
+    if not known and missing_rule in ("missing", "ignore"):
+        if missing_rule == "ignore":
+            return alarm["StateValue"], alarm.get("StateReason", "")
+        return "INSUFFICIENT_DATA", "Insufficient Data: no datapoints were received"
+    breaching = sum(breaches(value, threshold) for value in known)
+    if missing_rule == "breaching":
+        breaching += len(values) - len(known)
+    shown = ", ".join(f"{value:g}" for value in known) or "no datapoint"
+    comparison = f"the threshold ({alarm['ComparisonOperator']} {threshold:g})"
+    if breaching >= needed:
+        return (
+            "ALARM",
+            f"Threshold Crossed: {breaching} out of the last {len(values)} datapoints [{shown}] passed {comparison}",
+        )
+    return "OK", f"Threshold Crossed: [{shown}] was not breaching {comparison} {needed} times"

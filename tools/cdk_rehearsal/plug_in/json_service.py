@@ -1,0 +1,60 @@
+"""A service of the AWS JSON protocol, as ministack calls one."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import botocore.session
+from botocore.model import ServiceModel
+from ministack.core.concurrency import run_reentrant
+
+from cdk_rehearsal.plug_in.aws_error import AwsError
+from cdk_rehearsal.plug_in.request_validation import check_request
+
+Operation = Callable[[dict[str, Any]], dict[str, Any]]
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@functools.cache
+def service_model(name: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(name)
+
+
+class JsonService:
+    """Checks each request against the service's model, runs its operation off the event loop, and words the answer."""
+
+    def __init__(self, model_name: str, operations: Mapping[str, Operation]) -> None:
+        self._model_name = model_name
+        self._operations = operations
+
+    def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises AwsError."""
+        operation = self._operations.get(action)
+        if operation is None:
+            raise AwsError(
+                "UnknownOperationException", f"the embedded AWS has no {self._model_name}:{action} operation"
+            )
+        shape = service_model(self._model_name).operation_model(action).input_shape
+        if shape is not None:
+            check_request(shape, request)
+        return operation(request)
+
+    async def handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | str, query: dict[str, Any]
+    ) -> Answer:
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        try:
+            request = json.loads(body or b"{}")
+            answer: dict[str, Any] = await run_reentrant(self.call, action, request)
+        except AwsError as error:
+            return json_answer(error.status, {"__type": error.code, "message": error.message})
+        except json.JSONDecodeError:
+            return json_answer(400, {"__type": "SerializationException", "message": "the body is not JSON"})
+        return json_answer(200, answer)
+
+
+def json_answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
+    return status, {"Content-Type": "application/x-amz-json-1.1", **(headers or {})}, json.dumps(body).encode()

@@ -1,0 +1,86 @@
+"""Archives between S3 and a job's or an endpoint's folders."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from cdk_rehearsal.plug_in.own_clients import own_client
+
+
+class TransferError(Exception):
+    """S3 has not what it should have; the message is for a FailureReason."""
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def object_exists(uri: str) -> bool:
+    bucket, key = split_s3_uri(uri)
+    try:
+        own_client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError:
+        return False
+    return True
+
+
+def download_prefix(uri: str, folder: Path, *, role: str) -> None:
+    """Every object under the prefix, in folders as under its last slash."""
+    bucket, prefix = split_s3_uri(uri)
+    above = prefix[: prefix.rfind("/") + 1]
+    s3 = own_client("s3")
+    found = False
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                relative = item["Key"].removeprefix(above)
+                if not relative or relative.endswith("/"):
+                    continue
+                target = folder / relative
+                target.parent.mkdir(parents=True, exist_ok=True)
+                s3.download_file(bucket, item["Key"], str(target))
+                found = True
+    except ClientError as error:
+        raise TransferError(f"Data download failed: {error.response['Error']['Message']} ({uri})") from error
+    if not found:
+        raise TransferError(
+            f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure '
+            "that the bucket exists in the selected region, that objects exist under that S3 prefix, and that the role "
+            f'"{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+        )
+
+
+def upload_folder(folder: Path, uri: str) -> None:
+    """The folder's content as a gzipped archive."""
+    bucket, key = split_s3_uri(uri)
+    archive = folder.with_name(f"{folder.name}.tar.gz.part")
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        for item in sorted(folder.iterdir()):
+            tar.add(item, arcname=item.name)
+    try:
+        own_client("s3").upload_file(str(archive), bucket, key)
+    except ClientError as error:
+        raise TransferError(f"upload to {uri} failed: {error.response['Error']['Message']}") from error
+    finally:
+        archive.unlink()
+
+
+def unpack(uri: str, folder: Path) -> None:
+    """Raises TransferError where there is no such object, or where it is no archive."""
+    bucket, key = split_s3_uri(uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder.with_name(f"{folder.name}.tar.gz")
+    try:
+        own_client("s3").download_file(bucket, key, str(archive))
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    except ClientError as error:
+        raise TransferError(f"model data {uri} cannot be read: {error.response['Error']['Message']}") from error
+    except tarfile.TarError as error:
+        raise TransferError(f"model data {uri} is no tar archive: {error}") from error
+    finally:
+        archive.unlink(missing_ok=True)
