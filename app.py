@@ -5,15 +5,29 @@ import sys
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from stacks.alerts_stack import AlertsStack
+from stacks.model_stack import ModelStack
 from stacks.network_stack import NetworkStack
-from stacks.settings import SettingsError, load_settings
+from stacks.service_stack import ServiceStack
+from stacks.settings import Settings, SettingsError, load_settings
 
-app = cdk.App()
-try:
-    settings = load_settings(app.node.get_all_context())
-except SettingsError as error:
-    sys.exit(f"settings: {error}")
-cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-environment = cdk.Environment(region=settings.region)
-NetworkStack(app, f"moderation-{settings.environment}-network", settings=settings, env=environment)
-app.synth()
+
+def compose(app: cdk.App, settings: Settings) -> None:
+    """Adds the stacks of one environment to `app`."""
+    env = cdk.Environment(region=settings.region)
+    prefix = f"moderation-{settings.environment}"
+    network = NetworkStack(app, f"{prefix}-network", settings=settings, env=env)
+    alerts = AlertsStack(app, f"{prefix}-alerts", settings=settings, env=env)
+    model = ModelStack(app, f"{prefix}-model", settings=settings, alerts=alerts.alerts, env=env)
+    ServiceStack(app, f"{prefix}-service", settings=settings, vpc=network.vpc, workflow=model.workflow, env=env)
+
+
+if __name__ == "__main__":
+    app = cdk.App()
+    try:
+        settings = load_settings(app.node.get_all_context())
+    except SettingsError as error:
+        sys.exit(f"settings: {error}")
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    compose(app, settings)
+    app.synth()

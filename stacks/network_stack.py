@@ -1,8 +1,8 @@
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
-
 from constructs import Construct
+
 from stacks.settings import Settings
 
 

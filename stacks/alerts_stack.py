@@ -1,0 +1,31 @@
+import aws_cdk as cdk
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from stacks.settings import Settings
+
+
+class AlertsStack(cdk.Stack):
+    """The topic that every alert goes to, and Slack as its reader."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
+        super().__init__(scope, id, env=env, description="Moderation: alerts")
+        self.alerts = AlertsTopic(self, "Alerts")
+        # Made with a random value: the operator puts the webhook's URL in, so that no template ever holds it.
+        webhook = secretsmanager.Secret(
+            self,
+            "SlackWebhook",
+            secret_name=f"moderation/{settings.environment}/slack-webhook-url",
+            description="URL of the Slack incoming webhook that alerts go to",
+            removal_policy=cdk.RemovalPolicy(settings.removal_policy.upper()),
+        )
+        cdk.Validations.of(webhook).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-SMG4",
+                reason="Slack issues the URL and has no API that renews it; a person replaces it.",
+            )
+        )
+        SlackNotifier(self, "Slack", topic=self.alerts.topic, webhook_secret=webhook)
+        cdk.CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic.topic_arn)
+        cdk.CfnOutput(self, "SlackWebhookSecretName", value=webhook.secret_name)

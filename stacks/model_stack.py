@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk_fargate_sagemaker.notifications import AlertsTopic
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointInstances,
+    EvaluationGate,
+    ModelImage,
+    ModelReleaseWorkflow,
+    TrainingJob,
+)
+from stacks.access_logs_bucket import AccessLogsBucket
+from stacks.settings import Settings
+
+_CONTAINERS = Path(__file__).parents[1] / "container"
+_POSTS_PREFIX = "posts/"
+
+
+class ModelStack(cdk.Stack):
+    """The posts, and the workflow that takes them to a serving endpoint."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, settings: Settings, alerts: AlertsTopic, env: cdk.Environment
+    ) -> None:
+        super().__init__(scope, id, env=env, description="Moderation: model")
+        removal_policy = cdk.RemovalPolicy(settings.removal_policy.upper())
+        access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
+        data = s3.Bucket(
+            self,
+            "Data",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            versioned=True,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix="data/",
+            removal_policy=removal_policy,
+        )
+        self.workflow = ModelReleaseWorkflow(
+            self,
+            "Release",
+            endpoint_name=f"moderation-{settings.environment}",
+            training_image=ModelImage.from_asset(_CONTAINERS / "training"),
+            inference_image=ModelImage.from_asset(_CONTAINERS / "inference", file="Dockerfile.cpu"),
+            data_bucket=data,
+            posts_prefix=_POSTS_PREFIX,
+            alerts_topic=alerts.topic,
+            training=TrainingJob(
+                instance_type=settings.model.training_instance_type,
+                hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},
+            ),
+            gate=EvaluationGate(minimum_auc=settings.model.minimum_auc),
+            instances=EndpointInstances(
+                instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
+            ),
+        )
+        cdk.CfnOutput(self, "DataBucketName", value=data.bucket_name)
+        cdk.CfnOutput(self, "PostsPrefix", value=_POSTS_PREFIX)
+        cdk.CfnOutput(self, "EndpointName", value=self.workflow.endpoint_name)
+        cdk.CfnOutput(self, "ReleaseWorkflowArn", value=self.workflow.state_machine.state_machine_arn)

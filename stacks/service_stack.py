@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+from stacks.access_logs_bucket import AccessLogsBucket
+from stacks.settings import Settings
+
+_CONTAINERS = Path(__file__).parents[1] / "container"
+_CHANGE_LOG = Path(__file__).parent / "changes.yaml"
+
+
+class ServiceStack(cdk.Stack):
+    """The ML API on Fargate, its spike scaling, and the one screen that shows it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        vpc: ec2.IVpc,
+        workflow: ModelReleaseWorkflow,
+        env: cdk.Environment,
+    ) -> None:
+        super().__init__(scope, id, env=env, description="Moderation: ML API")
+        removal_policy = cdk.RemovalPolicy(settings.removal_policy.upper())
+        service_settings = settings.service
+        access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
+        api = ScaledFargateService(
+            self,
+            "Api",
+            vpc=vpc,
+            image=ecs.ContainerImage.from_asset(str(_CONTAINERS / "api")),
+            cpu=service_settings.cpu,
+            memory_mib=service_settings.memory_mib,
+            environment={
+                "ENDPOINT_NAME": workflow.endpoint_name,
+                "THRESHOLD": str(service_settings.flag_threshold),
+                "DEADLINE_MS": str(service_settings.deadline_ms),
+                "FALLBACK_POLICY": service_settings.fallback_policy,
+            },
+            health_check_path="/health",
+            min_tasks=service_settings.min_tasks,
+            max_tasks=service_settings.max_tasks,
+            target_percent=service_settings.target_percent,
+            certificate=(
+                acm.Certificate.from_certificate_arn(self, "Certificate", service_settings.certificate_arn)
+                if service_settings.certificate_arn
+                else None
+            ),
+            access_logs_bucket=access_logs,
+            deletion_protection=settings.removal_policy == "retain",
+            removal_policy=removal_policy,
+        )
+        workflow.grant_invoke(api)
+        spikes = SpikeScaling(
+            self,
+            "Spikes",
+            service=api,
+            step=CpuStep(
+                threshold_percent=service_settings.spike_threshold_percent, add_tasks=service_settings.spike_tasks
+            ),
+        )
+        monitor = ServiceDashboard(
+            self,
+            "Monitor",
+            service=api,
+            spike_scaling=spikes,
+            change_log=_CHANGE_LOG,
+            dashboard_name=f"moderation-{settings.environment}-api",
+        )
+        cdk.CfnOutput(self, "ClusterName", value=api.cluster.cluster_name)
+        cdk.CfnOutput(self, "ServiceName", value=api.service.service_name)
+        cdk.CfnOutput(self, "TaskDefinitionArn", value=api.task_definition.task_definition_arn)
+        cdk.CfnOutput(self, "LoadBalancerUrl", value=f"http://{api.load_balancer.load_balancer_dns_name}")
+        cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)
