@@ -26,11 +26,11 @@ class ServiceMetrics:
 
     def cpu_average(self) -> cloudwatch.Metric:
         """CPU of all tasks together, percent of what they reserve: what target tracking follows."""
-        return self._cpu(cloudwatch.Stats.AVERAGE, "CPU average")
+        return self._cpu(cloudwatch.Stats.AVERAGE)
 
     def cpu_maximum(self) -> cloudwatch.Metric:
         """CPU of the hottest task, percent of its reservation: what spike scaling follows."""
-        return self._cpu(cloudwatch.Stats.MAXIMUM, "CPU maximum")
+        return self._cpu(cloudwatch.Stats.MAXIMUM)
 
     def running_tasks(self) -> cloudwatch.Metric:
         """Number of running tasks.
@@ -38,7 +38,7 @@ class ServiceMetrics:
         Each task reports its CPU once a minute, so the number of samples in a minute is the number of tasks; unlike
         Container Insights' `RunningTaskCount` it costs nothing.
         """
-        return self._cpu(cloudwatch.Stats.SAMPLE_COUNT, "Running tasks")
+        return self._cpu(cloudwatch.Stats.SAMPLE_COUNT)
 
     def request_count(self) -> cloudwatch.Metric:
         """Requests a minute that the load balancer took in.
@@ -48,18 +48,15 @@ class ServiceMetrics:
         """
         if self._load_balancer is None:
             raise ValueError("request_count: got no load_balancer, allowed: an application load balancer; pass it")
-        return self._load_balancer.metrics.request_count(
-            statistic=cloudwatch.Stats.SUM, period=_MINUTE, label="Requests"
-        )
+        return self._load_balancer.metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE)
 
-    def _cpu(self, statistic: str, label: str) -> cloudwatch.Metric:
+    def _cpu(self, statistic: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace="AWS/ECS",
             metric_name="CPUUtilization",
             dimensions_map=self._dimensions,
             statistic=statistic,
             period=_MINUTE,
-            label=label,
         )
 
 

@@ -1,5 +1,6 @@
 """Dashboards and alarms of the services and models."""
 
+from .change_log import Change, ChangeLog, ChangeLogError
 from .service_dashboard import ServiceDashboard
 
-__all__ = ["ServiceDashboard"]
+__all__ = ["Change", "ChangeLog", "ChangeLogError", "ServiceDashboard"]
