@@ -1,0 +1,157 @@
+"""The ML API: a post in, the flag 0 or 1 out, within the deadline."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from typing import Final
+
+from api_settings import ApiSettings, FallbackPolicy
+from endpoint_client import EndpointClient, NoProbabilityError
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+
+WORKER_THREADS: Final = 16
+"""Requests that one worker process answers at once."""
+LONGEST_TEXT: Final = 10_000
+"""Characters of a post."""
+LARGEST_BODY_BYTES: Final = 1 << 20
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
+_log = logging.getLogger("api")
+
+
+def create_app(settings: ApiSettings | None = None) -> Flask:
+    """Return the API as gunicorn runs it; the settings come from the environment unless they are given."""
+    chosen = settings or ApiSettings.from_environment()
+    deadline_seconds = chosen.deadline_ms / 1000
+    # What is left of the deadline is for reading the request and writing the answer.
+    patience_seconds = deadline_seconds - min(0.05, deadline_seconds / 5)
+    endpoint = EndpointClient(
+        endpoint_name=chosen.endpoint_name,
+        region=chosen.region,
+        timeout_seconds=patience_seconds,
+        # An invocation may outlive its request by a connect and a read time-out: room for two more rounds of them.
+        concurrency=3 * WORKER_THREADS,
+    )
+    app = Flask(__name__, static_folder=None)
+    # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES + 1
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.monotonic()
+        g.fields = {}
+        given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+    @app.after_request
+    def log(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        fields = {
+            "request_id": g.request_id,
+            "method": request.method if request.url_rule else None,
+            # The rule and not the path: a path can hold anything, a post too.
+            "path": request.url_rule.rule if request.url_rule else None,
+            "status": response.status_code,
+            "ms": round((time.monotonic() - g.started) * 1000, 1),
+            **g.fields,
+        }
+        _log.info("request", extra={"fields": fields})
+        return response
+
+    @app.errorhandler(HTTPException)
+    def refuse(fault: HTTPException) -> Response:
+        response = _answer({"error": _error_line(fault)}, fault.code or 500)
+        if isinstance(fault, MethodNotAllowed) and fault.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(fault.valid_methods))
+        return response
+
+    @app.get("/health")
+    def health() -> Response:
+        # Asks nothing of the endpoint: without one the API still answers by its policy, and to have the load balancer
+        # replace every task would help nobody.
+        return _answer({"status": "up"})
+
+    @app.post("/v1/moderations")
+    def moderate() -> Response:
+        text = _text_of_request()
+        try:
+            score = endpoint.score(text, until=g.started + patience_seconds)
+        except NoProbabilityError as fault:
+            g.fields |= {"fallback": fault.reason, "fault": fault.fault}
+            if chosen.fallback_policy is FallbackPolicy.ERROR:
+                response = _answer({"error": f"the endpoint gave no probability: {fault.reason}"}, 503)
+                response.headers["Retry-After"] = "1"
+                return response
+            flag = int(chosen.fallback_policy is FallbackPolicy.FLAG)
+            g.fields |= {"flag": flag}
+            return _answer({"flag": flag, "probability": None, "model": None, "fallback": fault.reason})
+        flag = int(score.probability >= chosen.threshold)
+        g.fields |= {"flag": flag, "model": score.model}
+        return _answer({"flag": flag, "probability": score.probability, "model": score.model})
+
+    return app
+
+
+def _answer(content: dict[str, object], status: int = 200) -> Response:
+    return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
+
+
+def _error_line(fault: HTTPException) -> str:
+    if isinstance(fault, NotFound):
+        return "there is nothing here: send posts to /v1/moderations"
+    if isinstance(fault, MethodNotAllowed):
+        return f"the method is not allowed here: use {' or '.join(sorted(fault.valid_methods or ()))}"
+    if isinstance(fault, RequestEntityTooLarge):
+        return f"the body is too large: at most {LARGEST_BODY_BYTES} bytes are allowed"
+    if isinstance(fault, InternalServerError):
+        return "the API failed: its log tells why"
+    return " ".join((fault.description or fault.name).split())
+
+
+def _text_of_request() -> str:
+    """Return the request's text, or raise the HTTPException that says what is wrong with it."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("the content type must be application/json")
+    content = request.get_data(cache=False)
+    if len(content) > LARGEST_BODY_BYTES:
+        raise RequestEntityTooLarge
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as fault:
+        raise BadRequest('the body is not JSON: send {"text": "…"}') from fault
+    if not isinstance(body, dict) or "text" not in body:
+        raise BadRequest('the body has no text: send {"text": "…"}')
+    text = body["text"]
+    if not isinstance(text, str):
+        raise BadRequest(f"text must be a string, got {_JSON_NAMES[type(text)]}")
+    if not text.strip():
+        raise BadRequest("text must not be empty")
+    if len(text) > LONGEST_TEXT:
+        raise BadRequest(f"text has {len(text)} characters: at most {LONGEST_TEXT} are allowed")
+    try:
+        text.encode()
+    except UnicodeEncodeError as fault:
+        raise BadRequest(f"text holds half a surrogate pair at character {fault.start}") from fault
+    return text
+
+
+_JSON_NAMES: Final = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+}

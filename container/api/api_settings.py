@@ -1,0 +1,113 @@
+"""The ML API's settings, out of its environment."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+
+MIN_DEADLINE_MS: Final = 50
+MAX_DEADLINE_MS: Final = 60_000
+"""SageMaker itself gives an invocation up after 60 seconds."""
+_ENDPOINT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+
+
+class SettingsError(ValueError):
+    """A setting is missing or impossible. The message is one line: the variable, what it got, what is allowed."""
+
+
+class FallbackPolicy(StrEnum):
+    """What the API answers when the endpoint gave no probability."""
+
+    FLAG = "flag"
+    PASS = "pass"  # noqa: S105 (a policy, not a password)
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """What the API needs to know.
+
+    endpoint_name: the SageMaker endpoint that scores posts (ENDPOINT_NAME).
+    region: the region of the endpoint (AWS_REGION, else AWS_DEFAULT_REGION).
+    threshold: posts at or above this probability are flagged (THRESHOLD, 0 to 1).
+    deadline_ms: every moderation is answered within these milliseconds, whatever the endpoint does (DEADLINE_MS).
+    fallback_policy: what is answered without a probability; the post is flagged by default (FALLBACK_POLICY).
+    host, port: where the API listens: on every interface by default (HOST, PORT).
+    """
+
+    endpoint_name: str
+    region: str
+    threshold: float = 0.5
+    deadline_ms: int = 1000
+    fallback_policy: FallbackPolicy = FallbackPolicy.FLAG
+    host: str = "0.0.0.0"  # noqa: S104 (the load balancer comes from outside the container)
+    port: int = 8080
+
+    def __post_init__(self) -> None:
+        if not _ENDPOINT_NAME.fullmatch(self.endpoint_name):
+            raise _refusal("ENDPOINT_NAME", self.endpoint_name, "1 to 63 letters, digits and inner hyphens")
+        if not 0 <= self.threshold <= 1:
+            raise _refusal("THRESHOLD", self.threshold, "a number from 0 to 1")
+        if not MIN_DEADLINE_MS <= self.deadline_ms <= MAX_DEADLINE_MS:
+            raise _refusal(
+                "DEADLINE_MS", self.deadline_ms, f"a whole number from {MIN_DEADLINE_MS} to {MAX_DEADLINE_MS}"
+            )
+        if not 1 <= self.port <= 65535:
+            raise _refusal("PORT", self.port, "a whole number from 1 to 65535")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raise SettingsError for the first that is missing or impossible."""
+        policy = environment.get("FALLBACK_POLICY", FallbackPolicy.FLAG)
+        if policy not in list(FallbackPolicy):
+            raise _refusal("FALLBACK_POLICY", policy, ", ".join(FallbackPolicy))
+        return cls(
+            endpoint_name=_required(environment, "ENDPOINT_NAME", "the name of the SageMaker endpoint"),
+            region=environment.get("AWS_REGION")
+            or _required(environment, "AWS_DEFAULT_REGION", "the endpoint's region, there or in AWS_REGION"),
+            threshold=_number(environment, "THRESHOLD", 0.5),
+            deadline_ms=_whole_number(
+                environment, "DEADLINE_MS", 1000, f"a whole number from {MIN_DEADLINE_MS} to {MAX_DEADLINE_MS}"
+            ),
+            fallback_policy=FallbackPolicy(policy),
+            host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 (as above)
+            port=_whole_number(environment, "PORT", 8080, "a whole number from 1 to 65535"),
+        )
+
+
+def _refusal(variable: str, got: object, allowed: str) -> SettingsError:
+    return SettingsError(f"{variable} is {str(got)!r}: allowed is {allowed}")
+
+
+def _required(environment: Mapping[str, str], variable: str, allowed: str) -> str:
+    value = environment.get(variable, "")
+    if not value:
+        raise SettingsError(f"{variable} is not set: it must be {allowed}")
+    return value
+
+
+def _number(environment: Mapping[str, str], variable: str, default: float) -> float:
+    value = environment.get(variable)
+    if value is None:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        raise _refusal(variable, value, "a number from 0 to 1")
+    return number
+
+
+def _whole_number(environment: Mapping[str, str], variable: str, default: int, allowed: str) -> int:
+    value = environment.get(variable)
+    if value is None:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,9}", value):
+        raise _refusal(variable, value, allowed)
+    return int(value)

@@ -1,0 +1,23 @@
+"""How gunicorn runs the ML API."""
+
+from pathlib import Path
+
+from api import WORKER_THREADS
+from api_settings import ApiSettings
+from json_log import LOGGING
+
+_settings = ApiSettings.from_environment()
+
+bind = f"{_settings.host}:{_settings.port}"
+worker_class = "gthread"
+# A request mostly waits for the endpoint: threads for that, and a second process to answer while one is replaced.
+workers = 2
+threads = WORKER_THREADS
+# Longer than the load balancer's idle time-out of 60 seconds, or it would send requests down connections just closed.
+keepalive = 75
+# ECS sends SIGTERM, and SIGKILL 30 seconds later: what is in flight ends before.
+graceful_timeout = 25
+# Heartbeats go to memory: the root file system may be read-only, and a slow disk would look like a hung worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+control_socket_disable = True
+logconfig_dict = LOGGING

@@ -1,0 +1,41 @@
+"""Log records as one line of JSON each, on standard output, where ECS takes them to CloudWatch Logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any, Final
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes time, level, logger and message, and whatever the record carries as `fields`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "json_log.JsonFormatter"}},
+    "handlers": {
+        "standard_output": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
+    },
+    "root": {"level": "WARNING", "handlers": ["standard_output"]},
+    "loggers": {
+        "api": {"level": "INFO", "handlers": ["standard_output"], "propagate": False},
+        "gunicorn.error": {"level": "INFO", "handlers": ["standard_output"], "propagate": False},
+        "gunicorn.access": {"level": "WARNING", "handlers": ["standard_output"], "propagate": False},
+    },
+}

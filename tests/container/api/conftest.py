@@ -1,0 +1,190 @@
+"""The real API as a process of its own, and a local server that plays SageMaker's runtime."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import requests
+
+API = Path(__file__).resolve().parents[3] / "container" / "api"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Runtime:
+    """Plays POST /endpoints/NAME/invocations. Tests set how it answers; raw sockets, so that it can answer anything."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.invocations: list[tuple[str, dict[str, object]]] = []
+        self.answers("0.93")
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def answers(self, predictions: object, *, model: str | None = "moderation-7", after_seconds: float = 0) -> None:
+        headers = [] if model is None else [f"X-Amzn-SageMaker-Custom-Attributes: model={model}"]
+        self.answers_body(
+            json.dumps({"predictions": predictions}).encode(), headers=headers, after_seconds=after_seconds
+        )
+
+    def answers_body(
+        self, body: bytes, *, status: str = "200 OK", headers: list[str] | None = None, after_seconds: float = 0
+    ) -> None:
+        lines = [
+            f"HTTP/1.1 {status}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            *(headers or []),
+        ]
+        self.answers_bytes("\r\n".join(lines).encode() + b"\r\n\r\n" + body, after_seconds=after_seconds)
+
+    def answers_bytes(self, answer: bytes, *, after_seconds: float = 0, close: bool = False) -> None:
+        def reply(connection: socket.socket) -> bool:
+            time.sleep(after_seconds)
+            connection.sendall(answer)
+            return not close
+
+        self.reply: Callable[[socket.socket], bool] = reply
+
+    def trickles(self, at_once: bytes, then: bytes, *, every_seconds: float) -> None:
+        def reply(connection: socket.socket) -> bool:
+            connection.sendall(at_once)
+            for byte in then:
+                time.sleep(every_seconds)
+                connection.sendall(bytes([byte]))
+            return False
+
+        self.reply = reply
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream, suppress(OSError):
+            while request_line := stream.readline():
+                length = 0
+                while (header := stream.readline().strip()) != b"":
+                    name, _, value = header.partition(b":")
+                    if name.lower() == b"content-length":
+                        length = int(value)
+                self.invocations.append((request_line.decode().split()[1], json.loads(stream.read(length))))
+                if not self.reply(connection):
+                    return
+
+
+class Api:
+    """The program of container/api, started as its image starts it."""
+
+    def __init__(self, runtime_url: str, log: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "start_api.py"],
+                cwd=API,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "AWS_ACCESS_KEY_ID": "test",
+                    "AWS_SECRET_ACCESS_KEY": "test",
+                    "AWS_REGION": "us-east-1",
+                    "AWS_ENDPOINT_URL": runtime_url,
+                    "ENDPOINT_NAME": "moderation",
+                    "HOST": "127.0.0.1",
+                    "PORT": str(self.port),
+                    **settings,
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        give_up = time.monotonic() + 30
+        while not self.is_up():
+            assert self.process.poll() is None, self.log_text()
+            assert time.monotonic() < give_up, self.log_text()
+            time.sleep(0.05)
+
+    def is_up(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/health", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def moderate(self, text: object = "夜泣きがつらいです。", **options: object) -> requests.Response:
+        return requests.post(f"{self.url}/v1/moderations", json={"text": text}, timeout=20, **options)
+
+    def log_text(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def log_lines(self, request_id: str) -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in self.log_text().splitlines()]
+        return [line for line in lines if line.get("request_id") == request_id]
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def shared_runtime() -> Iterator[Runtime]:
+    runtime = Runtime()
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture(scope="module")
+def api(shared_runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One API for the tests of a module: policy `flag`, threshold 0.6, deadline 800 ms."""
+    log = tmp_path_factory.mktemp("api") / "log"
+    api = Api(shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800")
+    yield api
+    api.stop()
+
+
+@pytest.fixture
+def runtime(shared_runtime: Runtime) -> Runtime:
+    """The runtime behind `api`, answering 0.93 until a test says otherwise."""
+    shared_runtime.answers("0.93")
+    shared_runtime.invocations.clear()
+    return shared_runtime
+
+
+@pytest.fixture
+def start_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
+    """Start an API with settings of the test's own: `start_api(runtime_url, THRESHOLD="0.5", …)`."""
+    started: list[Api] = []
+
+    def start(runtime_url: str, **settings: str) -> Api:
+        started.append(Api(runtime_url, tmp_path / f"log-{len(started)}", **settings))
+        return started[-1]
+
+    yield start
+    for api in started:
+        api.stop()

@@ -1,0 +1,94 @@
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+API = Path(__file__).resolve().parents[3] / "container" / "api"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ENDPOINT_NAME": ""}, "ENDPOINT_NAME is not set: it must be the name of the SageMaker endpoint"),
+        ({"ENDPOINT_NAME": "a_b"}, "ENDPOINT_NAME is 'a_b': allowed is 1 to 63 letters, digits and inner hyphens"),
+        (
+            {"ENDPOINT_NAME": "a" * 64},
+            f"ENDPOINT_NAME is '{'a' * 64}': allowed is 1 to 63 letters, digits and inner hyphens",
+        ),
+        ({"AWS_REGION": ""}, "AWS_DEFAULT_REGION is not set: it must be the endpoint's region, there or in AWS_REGION"),
+        ({"FALLBACK_POLICY": "ignore"}, "FALLBACK_POLICY is 'ignore': allowed is flag, pass, error"),
+        ({"FALLBACK_POLICY": ""}, "FALLBACK_POLICY is '': allowed is flag, pass, error"),
+        ({"THRESHOLD": "1.01"}, "THRESHOLD is '1.01': allowed is a number from 0 to 1"),
+        ({"THRESHOLD": "-0.1"}, "THRESHOLD is '-0.1': allowed is a number from 0 to 1"),
+        ({"THRESHOLD": "nan"}, "THRESHOLD is 'nan': allowed is a number from 0 to 1"),
+        ({"THRESHOLD": "half"}, "THRESHOLD is 'half': allowed is a number from 0 to 1"),
+        ({"DEADLINE_MS": "1.5"}, "DEADLINE_MS is '1.5': allowed is a whole number from 50 to 60000"),
+        ({"DEADLINE_MS": "0"}, "DEADLINE_MS is '0': allowed is a whole number from 50 to 60000"),
+        ({"DEADLINE_MS": "60001"}, "DEADLINE_MS is '60001': allowed is a whole number from 50 to 60000"),
+        ({"DEADLINE_MS": "soon"}, "DEADLINE_MS is 'soon': allowed is a whole number from 50 to 60000"),
+        ({"PORT": "0"}, "PORT is '0': allowed is a whole number from 1 to 65535"),
+        ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
+    ],
+)
+def test_stops_in_one_line_when_a_setting_is_wrong(settings, message):
+    done = subprocess.run(
+        [sys.executable, API / "start_api.py"],
+        env={"ENDPOINT_NAME": "moderation", "AWS_REGION": "us-east-1", **settings},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr == message + "\n"
+    assert done.stdout == ""
+
+
+def test_sigterm_finishes_what_is_in_flight(start_api, runtime):
+    api = start_api(runtime.url, DEADLINE_MS="5000")
+    runtime.answers("0.93", after_seconds=1)
+    answers: list[requests.Response] = []
+    client = threading.Thread(target=lambda: answers.append(api.moderate()))
+    client.start()
+    time.sleep(0.4)
+    api.process.send_signal(signal.SIGTERM)
+    client.join()
+    assert answers[0].json()["probability"] == 0.93
+    assert api.process.wait(10) == 0
+
+
+def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api, runtime):
+    api = start_api(runtime.url, DEADLINE_MS="300")
+    runtime.trickles(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a" * 200, every_seconds=0.1)
+    assert api.moderate().json()["fallback"] == "deadline"
+    started = time.monotonic()
+    api.process.send_signal(signal.SIGTERM)
+    assert api.process.wait(20) == 0
+    assert time.monotonic() - started < 5
+
+
+def test_a_killed_worker_is_replaced(start_api, runtime):
+    api = start_api(runtime.url)
+    workers = subprocess.run(["pgrep", "-P", str(api.process.pid)], capture_output=True, text=True).stdout.split()
+    assert len(workers) == 2
+    subprocess.run(["kill", "-KILL", workers[0]], check=True)
+    for _ in range(50):
+        with requests.Session() as client:
+            try:
+                response = client.post(f"{api.url}/v1/moderations", json={"text": "a"}, timeout=10)
+            except requests.ConnectionError:
+                response = client.post(f"{api.url}/v1/moderations", json={"text": "a"}, timeout=10)
+        assert response.json()["probability"] == 0.93
+        time.sleep(0.02)
+
+
+def test_the_log_is_json_from_the_first_line(start_api, runtime):
+    api = start_api(runtime.url)
+    api.stop()
+    assert api.log_text().splitlines()
+    assert all(re.fullmatch(r"\{.*\}", line) for line in api.log_text().splitlines())
