@@ -142,6 +142,8 @@ class ModelReleaseWorkflow(Construct):
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
+            # An alert names it, so it has a name that a person knows; the endpoint's is as unique.
+            state_machine_name=f"{endpoint_name}-release",
             comment=f"Releases a model to {endpoint_name}",
             definition_body=sfn.DefinitionBody.from_chainable(definition),
             query_language=sfn.QueryLanguage.JSONATA,

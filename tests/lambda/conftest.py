@@ -1,0 +1,98 @@
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+
+import boto3
+import pytest
+
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+
+FUNCTIONS = Path(__file__).parents[2] / "lambda"
+
+
+@pytest.fixture
+def load_function() -> Callable[[str], ModuleType]:
+    """A function's module, freshly executed, as a new execution environment of Lambda's has it."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, FUNCTIONS / name / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@dataclass
+class Answer:
+    status: int
+    body: bytes = b"ok"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class HttpServer:
+    """A real HTTP server on loopback that gives its answers in turn, the last one for ever, and keeps what it got."""
+
+    port: int
+    answers: list[Answer] = field(default_factory=list)
+    requests: list[tuple[str, bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def http_server() -> Iterator[HttpServer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            server.requests.append((self.path, body))
+            answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        server = HttpServer(port=listening.server_port)
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        listening.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def answer() -> type[Answer]:
+    return Answer
+
+
+@pytest.fixture
+def aws(embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws:
+    """The embedded AWS, to which boto3 in this process leads."""
+    for name, value in embedded_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    return embedded_aws
+
+
+@pytest.fixture
+def bucket(aws: EmbeddedAws, request: pytest.FixtureRequest) -> str:
+    name = "functions-" + "".join(c if c.isalnum() else "-" for c in request.node.name.lower()).strip("-")[:50].strip(
+        "-"
+    )
+    aws.client("s3").create_bucket(Bucket=name)
+    return name

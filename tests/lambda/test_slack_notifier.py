@@ -1,0 +1,253 @@
+import json
+import logging
+import time
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+SECRET_PATH = "/services/T0/B0/very-secret"
+
+
+@pytest.fixture
+def notifier(load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load_function("slack_notifier")
+    monkeypatch.setattr(module, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_DELAY_S", 0.05)
+    return module
+
+
+@pytest.fixture
+def webhook_secret(aws: Any, http_server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    answer = aws.client("secretsmanager").create_secret(
+        Name=f"webhook-{http_server.port}", SecretString=http_server.url + SECRET_PATH
+    )
+    monkeypatch.setenv("SLACK_WEBHOOK_SECRET_ARN", answer["ARN"])
+    return str(answer["ARN"])
+
+
+def sns_event(message: str, subject: str | None = None) -> dict[str, Any]:
+    return {"Records": [{"Sns": {"Message": message, "Subject": subject}}]}
+
+
+def context(seconds: float = 60) -> SimpleNamespace:
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: int(seconds * 1000))
+
+
+def texts(message: dict[str, Any]) -> str:
+    return json.dumps(message, ensure_ascii=False)
+
+
+WORKFLOW_FAILURE = {
+    "kind": "workflow_failure",
+    "workflow": "moderation-dev-release",
+    "execution": "arn:aws:states:us-east-1:123456789012:execution:moderation-dev-release:monday",
+    "state": "Train",
+    "error": "States.TaskFailed",
+    "cause": json.dumps({"TrainingJobName": "x", "FailureReason": "AlgorithmError: the posts hold no violation"}),
+    "console": "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/"
+    "arn:aws:states:us-east-1:123456789012:execution:moderation-dev-release:monday",
+}
+
+
+def test_tells_what_failed_where_why_and_where_to_look(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
+) -> None:
+    http_server.answers = [answer(200)]
+    notifier.handler(sns_event(json.dumps(WORKFLOW_FAILURE)), context())
+    ((path, body),) = http_server.requests
+    assert path == SECRET_PATH
+    message = json.loads(body)
+    assert message["blocks"][0]["text"]["text"] == "moderation-dev-release failed in Train"
+    facts = [field["text"] for field in message["blocks"][1]["fields"]]
+    assert facts == ["*State*\nTrain", "*Error*\nStates.TaskFailed", "*Execution*\nmonday"]
+    assert message["blocks"][2]["text"]["text"] == "```AlgorithmError: the posts hold no violation```"
+    assert message["blocks"][3]["text"]["text"] == f"<{WORKFLOW_FAILURE['console']}|Open the execution>"
+    assert message["text"].startswith("moderation-dev-release failed in Train: AlgorithmError")
+
+
+def test_a_busy_slack_is_waited_for_as_long_as_it_asks(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
+) -> None:
+    http_server.answers = [answer(429, headers={"Retry-After": "1"}), answer(200)]
+    started = time.monotonic()
+    notifier.handler(sns_event("plain"), context())
+    assert time.monotonic() - started >= 1
+    assert len(http_server.requests) == 2
+
+
+def test_fails_when_slack_asks_for_more_time_than_there_is(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
+) -> None:
+    http_server.answers = [answer(429, headers={"Retry-After": "3600"})]
+    with pytest.raises(notifier.SlackUnavailable, match="not told after 1 attempts: Slack answered 429"):
+        notifier.handler(sns_event("plain"), context())
+
+
+def test_a_slack_that_comes_back_is_told(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
+) -> None:
+    http_server.answers = [answer(500), answer(503), answer(200)]
+    notifier.handler(sns_event("plain"), context())
+    assert len(http_server.requests) == 3
+
+
+def test_fails_when_slack_stays_down(notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any) -> None:
+    http_server.answers = [answer(500)]
+    started = time.monotonic()
+    with pytest.raises(notifier.SlackUnavailable, match=r"not told after \d+ attempts: Slack answered 500"):
+        notifier.handler(sns_event("plain"), context(seconds=notifier.REPORTING_RESERVE_S + 0.5))
+    assert time.monotonic() - started < 2
+    assert len(http_server.requests) > 3
+
+
+def test_fails_at_once_when_slack_refuses(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
+) -> None:
+    http_server.answers = [answer(404, b"no_service")]
+    with pytest.raises(notifier.SlackRefused, match="Slack answered 404: no_service"):
+        notifier.handler(sns_event("plain"), context())
+    assert len(http_server.requests) == 1
+
+
+def test_a_replaced_webhook_is_read_again_after_a_refusal(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, aws: Any
+) -> None:
+    http_server.answers = [answer(404), answer(200)]
+    with pytest.raises(notifier.SlackRefused):
+        notifier.handler(sns_event("plain"), context())
+    aws.client("secretsmanager").put_secret_value(SecretId=webhook_secret, SecretString=http_server.url + "/new")
+    notifier.handler(sns_event("plain"), context())
+    assert http_server.requests[-1][0] == "/new"
+
+
+def test_the_webhook_is_in_no_log_and_no_error(
+    notifier: ModuleType,
+    webhook_secret: str,
+    http_server: Any,
+    answer: Any,
+    aws: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger=notifier.__name__)
+    http_server.answers = [answer(500), answer(404)]
+    with pytest.raises(notifier.SlackRefused) as refused:
+        notifier.handler(sns_event("plain"), context())
+    aws.client("secretsmanager").put_secret_value(
+        SecretId=webhook_secret, SecretString="http://127.0.0.1:1/services/T0/B0/very-secret"
+    )
+    with pytest.raises(notifier.SlackUnavailable) as unavailable:
+        notifier.handler(sns_event("plain"), context(seconds=notifier.REPORTING_RESERVE_S + 0.2))
+    assert "very-secret" not in caplog.text + str(refused.value) + str(unavailable.value)
+    assert "ConnectionRefusedError" in str(unavailable.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.slack.com/services/very-secret",
+        "https:///very-secret",
+        "ftp://127.0.0.1/very-secret",
+        "https://user:very-secret@hooks.slack.com/",
+        "https://hooks.slack.com:very-secret/",
+        "https://[very-secret/",
+        "https://hooks.slack.com/very secret",
+        "https://hooks.slack.com/very\nsecret",
+        '{"url": "https://hooks.slack.com/very-secret"}',
+        "",
+    ],
+)
+def test_fails_when_the_secret_is_no_webhook(notifier: ModuleType, url: str) -> None:
+    with pytest.raises(notifier.InvalidWebhook, match="store https") as fault:
+        notifier.parse_webhook(url)
+    assert "secret-" not in str(fault.value)
+    assert "very" not in str(fault.value)
+    assert fault.value.__suppress_context__ or fault.value.__context__ is None
+
+
+def test_takes_https_and_loopback_webhooks(notifier: ModuleType) -> None:
+    assert notifier.parse_webhook("https://hooks.slack.com/services/a?b=c\n").path == "/services/a?b=c"
+    assert notifier.parse_webhook("http://[::1]:8080/x").host == "::1"
+    assert "services" not in repr(notifier.parse_webhook("https://hooks.slack.com/services/a"))
+
+
+def test_an_aborted_execution_is_told_with_a_link_to_it(notifier: ModuleType) -> None:
+    execution = WORKFLOW_FAILURE["execution"]
+    event = {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {
+            "executionArn": execution,
+            "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:moderation-dev-release",
+            "status": "ABORTED",
+            "error": None,
+            "cause": None,
+        },
+    }
+    message = notifier.slack_message(notifier.read_alert(json.dumps(event)))
+    assert message["blocks"][0]["text"]["text"] == "moderation-dev-release ended as ABORTED"
+    assert message["blocks"][-1]["text"]["text"] == f"<{WORKFLOW_FAILURE['console']}|Open the execution>"
+
+
+def test_other_events_are_told_by_their_detail(notifier: ModuleType) -> None:
+    event = {
+        "source": "aws.health",
+        "detail-type": "AWS Health Event",
+        "resources": ["arn:a"],
+        "detail": {"eventTypeCode": "X"},
+    }
+    message = notifier.slack_message(notifier.read_alert(json.dumps(event)))
+    assert message["blocks"][0]["text"]["text"] == "AWS Health Event"
+    assert "arn:a" in texts(message)
+    assert "eventTypeCode" in texts(message)
+
+
+def test_an_alarm_is_told_with_a_link_to_it(notifier: ModuleType) -> None:
+    alarm = {
+        "AlarmName": "cpu/max",
+        "AlarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:cpu/max",
+        "NewStateValue": "ALARM",
+        "OldStateValue": "OK",
+        "NewStateReason": "Threshold Crossed: 93 > 80",
+    }
+    message = notifier.slack_message(notifier.read_alert(json.dumps(alarm)))
+    assert message["blocks"][0]["text"]["text"] == "cpu/max: ALARM"
+    assert "```Threshold Crossed: 93 &gt; 80```" in texts(message)
+    assert (
+        "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#alarmsV2:alarm/cpu%2Fmax"
+        in texts(message)
+    )
+
+
+@pytest.mark.parametrize("message", ["plain", '"json text"', "[1, 2]", '{"some": "object"}', "{broken", ""])
+def test_anything_else_is_told_as_it_is(notifier: ModuleType, message: str) -> None:
+    alert = notifier.read_alert(message, "Subject")
+    assert alert.title == "Subject"
+    assert json.loads(alert.reason) == {"some": "object"} if "some" in message else alert.reason == message
+
+
+def test_slacks_control_characters_are_escaped(notifier: ModuleType) -> None:
+    message = notifier.slack_message(notifier.Alert(title="<!channel> & co", reason="a```b", facts={"State": "<@U1>"}))
+    assert message["blocks"][0]["text"]["text"] == "&lt;!channel&gt; &amp; co"
+    assert message["blocks"][1]["fields"][0]["text"] == "*State*\n&lt;@U1&gt;"
+    assert message["blocks"][2]["text"]["text"] == "```a'''b```"
+
+
+def test_long_texts_keep_to_slacks_limits(notifier: ModuleType) -> None:
+    long = "&" * 10_000
+    message = notifier.slack_message(
+        notifier.Alert(title=long, reason=long, facts={"State": long}, link="https://console/" + long)
+    )
+    assert len(message["text"]) <= 4000
+    assert len(message["blocks"]) == 3
+    assert len(message["blocks"][0]["text"]["text"]) <= 150
+    assert len(message["blocks"][1]["fields"][0]["text"]) <= 2000
+    reason = message["blocks"][2]["text"]["text"]
+    assert len(reason) <= 3000
+    assert reason.removeprefix("```").removesuffix("…```").replace("&amp;", "") == ""
+
+
+def test_a_link_that_is_not_https_is_left_out(notifier: ModuleType) -> None:
+    message = notifier.slack_message(notifier.Alert(title="t", link="javascript:alert(1)"))
+    assert "javascript" not in texts(message)
