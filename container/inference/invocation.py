@@ -1,0 +1,87 @@
+"""What a client may ask of `POST /invocations`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+LONGEST_TEXT = 20_000
+"""Characters."""
+MOST_TEXTS = 64
+"""In one request."""
+
+
+class InvalidInvocationError(Exception):
+    """The body is no invocation; the message is one line that names the fault and quotes nothing of a post."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """The texts to judge; `single` when the client sent `text`, and gets one prediction instead of a list."""
+
+    texts: list[str]
+    single: bool
+
+    @classmethod
+    def parse(cls, body: bytes) -> Invocation:
+        """Reads `{"text": …}` or `{"texts": […]}`.
+
+        Raises:
+            InvalidInvocationError: anything else.
+        """
+        try:
+            given = json.loads(body.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise InvalidInvocationError(f"body: not UTF-8 at byte {error.start}") from None
+        except json.JSONDecodeError as error:
+            raise InvalidInvocationError(f"body: not JSON: {error.msg} at character {error.pos}") from None
+        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+            raise InvalidInvocationError(
+                "body: JSON beyond what is sensible; give an object with text or texts"
+            ) from None
+        if not isinstance(given, dict):
+            raise InvalidInvocationError(f"body: got {_kind(given)}; give an object with text or texts")
+        if len(given) != 1 or not given.keys() <= {"text", "texts"}:
+            raise InvalidInvocationError(
+                f"body: got {'both text and texts' if {'text', 'texts'} <= given.keys() else f'{len(given)} keys'}; "
+                "give an object with exactly one of text and texts"
+            )
+        if "text" in given:
+            return cls(texts=[_checked(given["text"], "text")], single=True)
+        texts = given["texts"]
+        if not isinstance(texts, list):
+            raise InvalidInvocationError(f"texts: got {_kind(texts)}; give a list of strings")
+        if not 1 <= len(texts) <= MOST_TEXTS:
+            raise InvalidInvocationError(f"texts: got {len(texts)} of them; allowed are 1 to {MOST_TEXTS}")
+        return cls(texts=[_checked(text, f"texts[{index}]") for index, text in enumerate(texts)], single=False)
+
+
+def _checked(text: object, where: str) -> str:
+    if not isinstance(text, str):
+        raise InvalidInvocationError(f"{where}: got {_kind(text)}; give a string")
+    if not text.strip():
+        raise InvalidInvocationError(f"{where}: got an empty text; give at least one character that is no space")
+    if len(text) > LONGEST_TEXT:
+        raise InvalidInvocationError(f"{where}: got {len(text)} characters; allowed are {LONGEST_TEXT}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInvocationError(f"{where}: half of a surrogate pair at character {error.start}") from None
+    return text
+
+
+def _kind(value: object) -> str:
+    """The JSON name of a value's type."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

@@ -1,0 +1,188 @@
+"""`python serve.py serve`: starts nginx and gunicorn, and ends with both when one of them ends or a signal comes."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from cores import available_cores
+
+HERE = Path(__file__).resolve().parent
+GRACE_SECONDS = 20.0
+"""To finish what is being answered. SageMaker kills a container 30 s after SIGTERM."""
+
+MOST_WORKERS = 4
+"""Each holds a model of its own; cores beyond these speed up each prediction instead."""
+REQUEST_THREADS = 8
+"""A worker: enough to answer /ping and to read bodies while one prediction runs."""
+LARGEST_BODY_BYTES = 6 * 1024 * 1024
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class InvalidSettingError(Exception):
+    """An environment variable is not usable; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says about how to serve."""
+
+    host: str
+    port: int
+    workers: int
+    threads_per_worker: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """`SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `MODEL_SERVER_WORKERS` (one a core, at most 4).
+
+        Workers times their threads never exceed the container's cores, unless more workers are asked for.
+
+        Raises:
+            InvalidSettingError: a value is not allowed.
+        """
+        cores = available_cores()
+        workers = _whole_number(environment, "MODEL_SERVER_WORKERS", default=min(cores, MOST_WORKERS), low=1, high=64)
+        model_name = environment.get("MODEL_NAME", "")
+        if not re.fullmatch(r"[a-zA-Z0-9-]{0,63}", model_name):
+            raise InvalidSettingError(
+                f"MODEL_NAME: got {model_name!r}; allowed are at most 63 letters, digits and hyphens"
+            )
+        return cls(
+            host=environment.get("BIND_HOST", "0.0.0.0"),  # noqa: S104 - a container's port is meant to be reached
+            port=_whole_number(environment, "SAGEMAKER_BIND_TO_PORT", default=8080, low=1, high=65535),
+            workers=workers,
+            threads_per_worker=max(1, cores // workers),
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0 after SIGTERM or SIGINT, 1 when a server ended by itself, 2 when it could not start."""
+    if list(arguments) != ["serve"]:
+        print(f"error: got {' '.join(arguments) or 'no argument'}; allowed is: serve", file=sys.stderr)
+        return 2
+    try:
+        settings = Settings.from_environment(os.environ)
+    except InvalidSettingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    stopping = False
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    with tempfile.TemporaryDirectory(prefix="inference-") as folder:
+        servers = _start(settings, Path(folder))
+        try:
+            while not stopping and all(server.poll() is None for _, server in servers):
+                time.sleep(0.05)
+            for name, server in servers:
+                if not stopping and server.poll() is not None:
+                    print(f"error: {name} ended by itself with status {server.returncode}", file=sys.stderr, flush=True)
+        finally:
+            _end(servers)
+    return 0 if stopping else 1
+
+
+def _start(settings: Settings, folder: Path) -> list[tuple[str, subprocess.Popen[bytes]]]:
+    """gunicorn on a socket behind nginx, or on the port itself where nginx is not installed."""
+    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
+    socket = folder / "gunicorn.sock"
+    address = f"unix:{socket}" if nginx else f"{settings.host}:{settings.port}"
+    print(
+        f"serving on {settings.host}:{settings.port} with {settings.workers} workers of "
+        f"{settings.threads_per_worker} threads, "
+        + ("nginx in front" if nginx else "gunicorn alone: nginx is not installed"),
+        flush=True,
+    )
+    gunicorn = [sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers)]
+    gunicorn += ["--worker-class", "gthread", "--threads", str(REQUEST_THREADS), "--keep-alive", "75"]
+    gunicorn += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(int(GRACE_SECONDS) - 5)]
+    gunicorn += ["--no-control-socket", "--log-level", "warning", "--chdir", str(HERE), "wsgi:main()"]
+    environment = {
+        **os.environ,
+        "THREADS_PER_WORKER": str(settings.threads_per_worker),
+        "OMP_NUM_THREADS": str(settings.threads_per_worker),
+    }
+    servers = [("gunicorn", _spawn(gunicorn, environment))]
+    if nginx:
+        configuration = folder / "nginx.conf"
+        configuration.write_text(_render((HERE / "nginx.conf").read_text(), settings, folder=folder, socket=socket))
+        command = [nginx, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
+        if os.geteuid() == 0:
+            # nginx would otherwise become `nobody`, who may not enter the folder with the socket.
+            command += ["-g", "user root;"]
+        try:
+            servers.append(("nginx", _spawn(command, environment)))
+        except OSError:
+            _end(servers)
+            raise
+    return servers
+
+
+def _render(template: str, settings: Settings, *, folder: Path, socket: Path) -> str:
+    values = {
+        "folder": folder,
+        "socket": socket,
+        "host": settings.host,
+        "port": settings.port,
+        "largest_body": LARGEST_BODY_BYTES,
+    }
+    for name, value in values.items():
+        template = template.replace("{{" + name + "}}", str(value))
+    return template
+
+
+def _spawn(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    # A group of its own, so that whatever a server leaves behind can be ended with it.
+    return subprocess.Popen(command, env=environment, process_group=0, preexec_fn=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to end this process when serve.py is killed without a chance to do so itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _end(servers: Sequence[tuple[str, subprocess.Popen[bytes]]]) -> None:
+    """Lets running requests finish, nginx first so that no new one comes in; then ends what is left."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    for name, server in reversed(servers):
+        if server.poll() is None:
+            server.send_signal(signal.SIGQUIT if name == "nginx" else signal.SIGTERM)
+        try:
+            server.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            print(f"error: {name} did not stop in {GRACE_SECONDS:.0f} s and is killed", file=sys.stderr, flush=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _whole_number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    given = environment.get(name)
+    if given is None:
+        return default
+    if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
+        raise InvalidSettingError(f"{name}: got {given!r}; allowed is a whole number from {low} to {high}")
+    return int(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

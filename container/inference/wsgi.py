@@ -1,0 +1,115 @@
+"""The Flask application that gunicorn runs: `GET /ping`, `POST /invocations`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from inference import Model, ModelUnusableError
+from invocation import InvalidInvocationError, Invocation
+from werkzeug.exceptions import HTTPException
+
+LARGEST_BODY = 6 * 1024 * 1024
+"""Bytes; SageMaker itself passes on no more to a real-time endpoint."""
+
+log = logging.getLogger("gunicorn.error")
+
+
+class ModelSlot:
+    """Holds the model once a thread of its own has loaded it, so that `/ping` can answer meanwhile."""
+
+    def __init__(self, folder: Path, *, threads: int) -> None:
+        self.model: Model | None = None
+        self.fault = "the model is still loading"
+        threading.Thread(target=self._load, args=(folder, threads), name="load-model", daemon=True).start()
+
+    def _load(self, folder: Path, threads: int) -> None:
+        try:
+            self.model = Model.load(folder, threads=threads)
+        except ModelUnusableError as error:
+            self.fault = f"no usable model: {error}"
+            log.error(self.fault)
+        except BaseException as error:
+            self.fault = f"no usable model: {type(error).__name__}"
+            raise
+
+
+class QuietFlask(Flask):
+    """Tells the log where an error came from, but not its message: that may quote a post."""
+
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> None:
+        kind, _, traceback = exc_info
+        while traceback and traceback.tb_next:
+            traceback = traceback.tb_next
+        where = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else "unknown"
+        log.error("%s at %s", kind.__name__ if kind else "error", where)
+
+
+def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
+    """The application around a model, loaded or not."""
+    app = QuietFlask("inference", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+
+    @app.get("/ping")
+    def ping() -> tuple[Response, int]:
+        if slot.model is None:
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
+        return jsonify({"status": "ready"}), HTTPStatus.OK
+
+    @app.post("/invocations")
+    def invocations() -> tuple[Response, int]:
+        if request.mimetype != "application/json":
+            return _error(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"content type: got {request.mimetype[:100]!a}; allowed is application/json",
+            )
+        try:
+            invocation = Invocation.parse(request.get_data())
+        except InvalidInvocationError as error:
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
+        if slot.model is None:
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
+        # Strings, as the published contract has it; six digits still rank what is nearly certain.
+        predictions = [f"{probability:.6f}" for probability in slot.model.probabilities(invocation.texts)]
+        return jsonify({"predictions": predictions[0] if invocation.single else predictions}), HTTPStatus.OK
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> tuple[Response, int]:
+        return _error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, _EXPLANATIONS.get(error.code, error.name.lower()))
+
+    @app.after_request
+    def name_model(response: Response) -> Response:
+        if model_name:
+            response.headers["X-Amzn-SageMaker-Custom-Attributes"] = f"model={model_name}"
+        return response
+
+    return app
+
+
+_EXPLANATIONS: dict[int | None, str] = {
+    HTTPStatus.NOT_FOUND: "unknown path; allowed are GET /ping and POST /invocations",
+    HTTPStatus.METHOD_NOT_ALLOWED: "wrong method; allowed are GET /ping and POST /invocations",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"body: too large; allowed are {LARGEST_BODY} bytes",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "the prediction failed; the log of the container says where",
+}
+
+
+def _error(status: int, message: str) -> tuple[Response, int]:
+    return jsonify({"error": message}), status
+
+
+def main() -> Any:
+    """What gunicorn calls in every worker, after the fork: ONNX Runtime's threads do not survive one."""
+    folder = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model"
+    slot = ModelSlot(folder, threads=int(os.environ.get("THREADS_PER_WORKER", "1")))
+    return create_app(slot, model_name=os.environ.get("MODEL_NAME"))

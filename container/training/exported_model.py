@@ -1,0 +1,56 @@
+"""A model as it will be served: the ONNX file, and what has to happen to a post before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from refusal import Refusal
+
+Encode = Callable[[Sequence[str]], dict[str, npt.NDArray[np.int64]]]
+Probabilities = npt.NDArray[np.float64]
+
+LARGEST_DIFFERENCE = 1e-4
+"""Between the probability of the trained model and that of its export."""
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedModel:
+    """Judged by what ONNX Runtime answers, since that is what will be served."""
+
+    session: onnxruntime.InferenceSession
+    encode: Encode
+    preprocessing: Mapping[str, object]
+    """The manifest's part of that name."""
+
+    @classmethod
+    def load(cls, path: Path, *, encode: Encode, preprocessing: Mapping[str, object]) -> ExportedModel:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return cls(session=session, encode=encode, preprocessing=preprocessing)
+
+    def probabilities(self, texts: Sequence[str], *, batch_size: int = 1) -> Probabilities:
+        """The probability of a violation for each text, each at its true length by default, as it is served."""
+        batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)]
+        return np.concatenate([self.session.run(["probability"], self.encode(batch))[0] for batch in batches]).astype(
+            np.float64
+        )
+
+    def check_against(self, texts: Sequence[str], expected: Probabilities) -> None:
+        """Compares with what the trained model said of these texts, alone and padded in a batch.
+
+        Raises:
+            Refusal: a probability differs by more than `LARGEST_DIFFERENCE`.
+        """
+        for how, batch_size in (("alone", 1), ("in a batch", _BATCH)):
+            difference = float(np.abs(self.probabilities(texts, batch_size=batch_size) - expected).max())
+            if not difference <= LARGEST_DIFFERENCE:
+                raise Refusal(
+                    f"export: a probability {how} differs by {difference:.2g} from the trained model's; "
+                    f"allowed is {LARGEST_DIFFERENCE:g}: model.onnx cannot be served"
+                )

@@ -1,0 +1,118 @@
+"""What a training job may be told, and what it does when it is told nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refusal import Refusal
+
+RECIPES = ("linear", "bert")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """The checked hyperparameters of one job; those of `bert` are ignored by `linear`."""
+
+    recipe: str = "linear"
+    seed: int = 0
+    pretrained_model: str = "cl-tohoku/bert-base-japanese-whole-word-masking"
+    """A name on the Hugging Face hub, or a folder in the container."""
+    epochs: int = 3
+    """At most; training stops after the first epoch that does not improve on the validation posts."""
+    batch_size: int = 16
+    learning_rate: float = 2e-5
+    max_length: int = 256
+    """Tokens of a post that the model sees, `[CLS]` and `[SEP]` included; the rest of a longer post is cut off."""
+
+
+def _choice(*allowed: str) -> tuple[Callable[[str], str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError
+        return value
+
+    return parse, " or ".join(allowed)
+
+
+def _text() -> tuple[Callable[[str], str], str]:
+    def parse(value: str) -> str:
+        if not value.strip():
+            raise ValueError
+        return value
+
+    return parse, "a text that is not empty"
+
+
+def _integer(low: int, high: int) -> tuple[Callable[[str], int], str]:
+    def parse(value: str) -> int:
+        if not low <= int(value) <= high:
+            raise ValueError
+        return int(value)
+
+    return parse, f"a whole number from {low} to {high}"
+
+
+def _number(above: float, high: float) -> tuple[Callable[[str], float], str]:
+    def parse(value: str) -> float:
+        if not above < float(value) <= high:
+            raise ValueError
+        return float(value)
+
+    return parse, f"a number above {above:g}, at most {high:g}"
+
+
+_COMMON: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "recipe": _choice(*RECIPES),
+    "seed": _integer(0, 2**32 - 1),
+}
+_BERT: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "pretrained_model": _text(),
+    "epochs": _integer(1, 100),
+    "batch_size": _integer(1, 1024),
+    "learning_rate": _number(0, 1),
+    "max_length": _integer(8, 512),
+}
+
+
+def read_hyperparameters(path: Path) -> Hyperparameters:
+    """Reads SageMaker's hyperparameters.json, an object whose values are strings; a missing file means all defaults.
+
+    Raises:
+        Refusal: the file is malformed, a name is unknown to the recipe, or a value is not allowed.
+    """
+    if not path.exists():
+        return Hyperparameters()
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Refusal(f"{path.name}: not JSON ({error}); give an object of strings") from None
+    if not isinstance(given, dict):
+        raise Refusal(f"{path.name}: got {type(given).__name__}; give an object of strings")
+    return parse_hyperparameters(given)
+
+
+def parse_hyperparameters(given: Mapping[str, object]) -> Hyperparameters:
+    """Checks names and values.
+
+    Raises:
+        Refusal: see `read_hyperparameters`.
+    """
+    recipe = given.get("recipe", Hyperparameters().recipe)
+    allowed = {**_COMMON, **_BERT} if recipe == "bert" else dict(_COMMON)
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in allowed:
+            names = ", ".join(allowed)
+            raise Refusal(f"hyperparameter {name!r}: unknown to recipe {recipe!r}; allowed are {names}")
+        parse, what = allowed[name]
+        if not isinstance(value, str):
+            raise Refusal(f"hyperparameter {name}: got {value!r}; SageMaker passes strings: give {what}, in quotes")
+        try:
+            checked[name] = parse(value)
+        except ValueError:
+            raise Refusal(f"hyperparameter {name}: got {value!r}; allowed is {what}") from None
+    return Hyperparameters(**checked)

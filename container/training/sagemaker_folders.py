@@ -1,0 +1,41 @@
+"""Where SageMaker puts a training job's input and looks for its output."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SageMakerFolders:
+    """The folders of SageMaker's training contract, below one base folder (`/opt/ml` in a job)."""
+
+    base: Path
+
+    @classmethod
+    def from_environment(cls) -> SageMakerFolders:
+        """The base folder is `SAGEMAKER_BASE_DIR`, or `/opt/ml` where that is not set."""
+        return cls(base=Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")))
+
+    @property
+    def hyperparameters(self) -> Path:
+        return self.base / "input" / "config" / "hyperparameters.json"
+
+    @property
+    def model(self) -> Path:
+        """Becomes model.tar.gz."""
+        return self.base / "model"
+
+    @property
+    def output_data(self) -> Path:
+        """Becomes output.tar.gz."""
+        return self.base / "output" / "data"
+
+    @property
+    def failure(self) -> Path:
+        """SageMaker shows this file's first 1024 characters as the job's FailureReason."""
+        return self.base / "output" / "failure"
+
+    def channel(self, name: str) -> Path:
+        return self.base / "input" / "data" / name

@@ -1,0 +1,148 @@
+"""`python train.py train`: one SageMaker training job, from labelled posts to model.onnx and its manifest."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from evaluation import best_threshold, metrics
+from exported_model import ExportedModel
+from hyperparameters import Hyperparameters, read_hyperparameters
+from model_folder import MANIFEST, filled_at_once
+from posts import Post, fingerprint, read_channel
+from refusal import Refusal
+from sagemaker_folders import SageMakerFolders
+from sklearn.model_selection import train_test_split
+from unprivileged import become_unprivileged
+
+MANIFEST_VERSION = 1
+FEWEST_TRAINING_POSTS_A_LABEL = 10
+VALIDATION_SHARE = 0.2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0 when the model folder is complete; 1 with the reason in output/failure otherwise."""
+    if list(arguments) != ["train"]:
+        print(f"error: got {' '.join(arguments) or 'no argument'}; allowed is: train", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _stop)
+    folders = SageMakerFolders.from_environment()
+    folders.failure.parent.mkdir(parents=True, exist_ok=True)
+    folders.failure.unlink(missing_ok=True)
+    try:
+        run(folders)
+    except Refusal as refusal:
+        _report_failure(folders, str(refusal))
+        return 1
+    except Exception as error:
+        # SageMaker's caller sees this line alone; the traceback is in the job's log.
+        _report_failure(folders, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        raise
+    return 0
+
+
+def run(folders: SageMakerFolders) -> None:
+    """Trains, evaluates and writes the model.
+
+    Raises:
+        Refusal: hyperparameters or posts are unusable.
+    """
+    started = time.monotonic()
+    hyperparameters = read_hyperparameters(folders.hyperparameters)
+    channels = {name: read_channel(folders.channel(name)) for name in ("train", "test")}
+    _refuse_too_few(channels["train"])
+    for name, posts in channels.items():
+        print(f"{name}_posts={len(posts)} {name}_violations={_violations(posts)}", flush=True)
+    in_both = {post.text for post in channels["train"]} & {post.text for post in channels["test"]}
+    if in_both:
+        print(f"warning: {len(in_both)} texts are in both train and test; the metrics flatter the model", flush=True)
+    # After reading: nothing says that another user may read the channels' files.
+    become_unprivileged((folders.model, folders.output_data, folders.failure.parent))
+
+    fitted, validation = train_test_split(
+        channels["train"],
+        test_size=VALIDATION_SHARE,
+        random_state=hyperparameters.seed,
+        stratify=[post.label for post in channels["train"]],
+    )
+    with filled_at_once(folders.model) as folder:
+        print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
+        model = _train(fitted, validation, hyperparameters, folder)
+        # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
+        threshold = best_threshold([post.label for post in validation], model.probabilities(_texts(validation)))
+        test = channels["test"]
+        scores = metrics([post.label for post in test], model.probabilities(_texts(test)), threshold=threshold)
+        manifest = {
+            "manifest_version": MANIFEST_VERSION,
+            "recipe": hyperparameters.recipe,
+            "preprocessing": model.preprocessing,
+            "threshold": threshold,
+            "metrics": scores,
+            "posts": {
+                "train": len(channels["train"]),
+                "test": len(test),
+                "train_violations": _violations(channels["train"]),
+                "test_violations": _violations(test),
+            },
+            "data_fingerprint": fingerprint(channels),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        content = json.dumps(manifest, indent=2) + "\n"
+        (folder / MANIFEST).write_text(content, encoding="utf-8")
+        folders.output_data.mkdir(parents=True, exist_ok=True)
+        with filled_at_once(folders.output_data) as output:
+            (output / "evaluation.json").write_text(content, encoding="utf-8")
+    print(f"threshold={threshold:.4f}", flush=True)
+    for name, value in scores.items():
+        print(f"{name}={value:.4f}", flush=True)
+    print(f"seconds={time.monotonic() - started:.1f}", flush=True)
+
+
+def _train(
+    fitted: Sequence[Post], validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
+) -> ExportedModel:
+    if hyperparameters.recipe == "bert":
+        # torch and transformers take seconds to import, and `linear` runs where they are not installed.
+        import bert_recipe
+
+        return bert_recipe.train(fitted, validation, hyperparameters, folder)
+    import linear_recipe
+
+    return linear_recipe.train(fitted, validation, hyperparameters, folder)
+
+
+def _refuse_too_few(posts: Sequence[Post]) -> None:
+    for label in (0, 1):
+        count = sum(post.label == label for post in posts)
+        if count < FEWEST_TRAINING_POSTS_A_LABEL:
+            raise Refusal(
+                f"channel train: {count} posts with label {label}; allowed is {FEWEST_TRAINING_POSTS_A_LABEL} or more"
+            )
+
+
+def _texts(posts: Sequence[Post]) -> list[str]:
+    return [post.text for post in posts]
+
+
+def _violations(posts: Sequence[Post]) -> int:
+    return sum(post.label for post in posts)
+
+
+def _report_failure(folders: SageMakerFolders, reason: str) -> None:
+    print(f"error: {reason}", file=sys.stderr, flush=True)
+    folders.failure.write_text(reason + "\n", encoding="utf-8")
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    """StopTrainingJob: leave through the `finally`s, so that no half of a model is uploaded."""
+    sys.exit(128 + signal_number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
