@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import Token
+from .number_token import is_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,12 @@ class CpuStep:
     add_tasks: int = 3
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.threshold_percent) and not 0 < self.threshold_percent <= 100:
+        if not 0 < self.threshold_percent <= 100 and not is_token(self.threshold_percent):
             raise ValueError(
                 f"threshold_percent: got {self.threshold_percent}, allowed: above 0, at most 100; "
                 "it is a share of the task's CPU"
             )
-        if Token.is_unresolved(self.add_tasks):
-            return
-        if self.add_tasks != int(self.add_tasks) or self.add_tasks < 1:
+        if (self.add_tasks < 1 or self.add_tasks % 1 != 0) and not is_token(self.add_tasks):
             raise ValueError(
                 f"add_tasks: got {self.add_tasks}, allowed: a whole number of at least 1; "
                 "spike scaling only adds tasks, target tracking removes them"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import jsii
-from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Token, Validations
+from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from .number_token import is_token
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling
 from .task_size import check_task_size
@@ -488,19 +489,19 @@ def _private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
 
 
 def _check_task_count(min_tasks: int, max_tasks: int) -> None:
-    if not Token.is_unresolved(min_tasks) and min_tasks < 1:
+    if min_tasks < 1 and not is_token(min_tasks):
         raise ValueError(f"min_tasks: got {min_tasks}, allowed: at least 1; target tracking cannot start from none")
-    if not Token.is_unresolved(min_tasks) and not Token.is_unresolved(max_tasks) and max_tasks < min_tasks:
+    if max_tasks < min_tasks and not is_token(min_tasks) and not is_token(max_tasks):
         raise ValueError(f"max_tasks: got {max_tasks}, allowed: at least min_tasks ({min_tasks}); raise it")
 
 
 def _check_target(target_percent: float) -> None:
-    if not Token.is_unresolved(target_percent) and not 0 < target_percent <= 100:
+    if not 0 < target_percent <= 100 and not is_token(target_percent):
         raise ValueError(
             f"target_percent: got {target_percent}, allowed: above 0, at most 100; it is a share of the CPU"
         )
 
 
 def _check_user(user: str) -> None:
-    if not Token.is_unresolved(user) and user.partition(":")[0] in ("", "0", "root"):
+    if user.partition(":")[0] in ("", "0", "root"):
         raise ValueError(f"user: got {user!r}, allowed: any user but root, as '1000:1000'; choose another")

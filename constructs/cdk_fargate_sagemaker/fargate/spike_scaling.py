@@ -1,7 +1,7 @@
 """Scaling for the minute in which the load jumps, faster than target tracking can see it."""
 
 import jsii
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
@@ -10,6 +10,7 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
 from .cpu_step import CpuStep
+from .number_token import is_token
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling
@@ -112,7 +113,7 @@ class _ThresholdAboveTarget:
 
     def validate(self) -> list[str]:
         threshold, target = self._step.threshold_percent, ServiceScaling.of(self._scalable_target).target_percent
-        if target is None or Token.is_unresolved(threshold) or Token.is_unresolved(target) or threshold > target:
+        if target is None or threshold > target or is_token(threshold) or is_token(target):
             return []
         return [
             f"threshold_percent: got {threshold}, allowed: above the tracked average CPU of {target} %; "

@@ -1,6 +1,6 @@
 """Which sizes of task Fargate runs."""
 
-from aws_cdk import Token
+from .number_token import is_token
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html, Linux
 _MEMORY_MIB = {
@@ -24,13 +24,11 @@ def check_task_size(*, cpu: int, memory_mib: int) -> None:
     Raises:
         ValueError: Fargate has no such CPU, or not this much memory with it.
     """
-    if Token.is_unresolved(cpu):
-        return
     if cpu not in _MEMORY_MIB:
+        if is_token(cpu):
+            return
         raise ValueError(f"cpu: got {cpu}, allowed: {', '.join(map(str, _MEMORY_MIB))} (1024 a vCPU); choose one")
-    if Token.is_unresolved(memory_mib):
-        return
-    if memory_mib not in _MEMORY_MIB[cpu]:
+    if memory_mib not in _MEMORY_MIB[cpu] and not is_token(memory_mib):
         allowed = _MEMORY_MIB[cpu]
         steps = (
             f"{allowed.start} to {allowed[-1]} in steps of {allowed.step}"
