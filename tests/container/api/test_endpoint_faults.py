@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 DEADLINE_SECONDS = 0.8
-# What the client, the machine and the log need besides.
-GRACE_SECONDS = 0.4
+# What the client and a busy machine need besides; less than any endpoint of these tests takes.
+GRACE_SECONDS = 0.8
 
 
 def fallback_within_deadline(api) -> str:
@@ -190,6 +190,24 @@ def test_a_stuck_endpoint_holds_up_nobody(api, runtime):
     recovers(api, runtime)
 
 
+def test_answers_that_trickle_are_given_up(api, runtime):
+    """Left alone they would come for 20 seconds each, and more of them than the API invokes at once."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    runtime.trickles(head, b" " * 100, every_seconds=0.2)
+    reasons: list[str] = []
+
+    def moderate_some() -> None:
+        reasons.extend(api.moderate().json()["fallback"] for _ in range(6))
+
+    threads = [threading.Thread(target=moderate_some) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reasons == ["deadline"] * 120
+    recovers(api, runtime)
+
+
 @pytest.mark.parametrize(("policy", "flag"), [("flag", 1), ("pass", 0)])
 def test_policies_that_answer(start_api, runtime, policy, flag):
     api = start_api(runtime.url, FALLBACK_POLICY=policy)
@@ -201,7 +219,7 @@ def test_policies_that_answer(start_api, runtime, policy, flag):
 
 def test_policy_that_refuses(start_api, runtime):
     api = start_api(runtime.url, FALLBACK_POLICY="error", DEADLINE_MS="300")
-    runtime.answers("0.93", after_seconds=1)
+    runtime.answers("0.93", after_seconds=2)
     started = time.monotonic()
     response = api.moderate()
     assert time.monotonic() - started < 0.3 + GRACE_SECONDS
