@@ -176,7 +176,9 @@ def test_fails_when_an_imported_arn_names_no_cluster(stack):
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/web"
     )
 
-    with pytest.raises(ValueError, match=r"^service: got arn:aws:ecs:us-east-1:123456789012:service/web, which names no"):
+    with pytest.raises(
+        ValueError, match=r"^service: got arn:aws:ecs:us-east-1:123456789012:service/web, which names no"
+    ):
         SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack))
 
 
@@ -193,7 +195,9 @@ def test_fails_when_another_service_comes_without_its_task_count(stack):
 def test_fails_when_the_threshold_is_not_above_the_tracked_target(stack, service, threshold):
     SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=threshold))
 
-    with pytest.raises(RuntimeError, match=f"threshold_percent: got {threshold}, allowed: above the tracked average CPU"):
+    with pytest.raises(
+        RuntimeError, match=f"threshold_percent: got {threshold}, allowed: above the tracked average CPU"
+    ):
         Template.from_stack(stack)
 
 

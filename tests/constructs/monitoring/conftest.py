@@ -1,0 +1,27 @@
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+
+
+@pytest.fixture
+def stack():
+    return cdk.Stack(cdk.App(), "Stack")
+
+
+@pytest.fixture
+def vpc(stack):
+    return ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        vpc_cidr_block="10.0.0.0/16",
+        availability_zones=["us-east-1a", "us-east-1b"],
+        public_subnet_ids=["subnet-public-a", "subnet-public-b"],
+        private_subnet_ids=["subnet-private-a", "subnet-private-b"],
+    )
+
+
+@pytest.fixture
+def image():
+    return ecs.ContainerImage.from_registry("public.ecr.aws/nginx/nginx:1.29")

@@ -1,0 +1,183 @@
+import json
+from datetime import datetime, timedelta, timezone
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk.assertions import Template
+
+from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.monitoring import Change, ChangeLog, ChangeLogError, ServiceDashboard
+
+
+@pytest.fixture
+def service(stack, vpc, image):
+    return ScaledFargateService(stack, "Api", vpc=vpc, image=image, min_tasks=3, max_tasks=12, target_percent=55)
+
+
+def body(stack):
+    """The dashboard as CloudWatch gets it, with what is known at deployment only written as its logical id."""
+    (dashboard,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
+    rendered = dashboard["Properties"]["DashboardBody"]
+    if isinstance(rendered, str):
+        return json.loads(rendered)
+    _, parts = rendered["Fn::Join"]
+    return json.loads("".join(part if isinstance(part, str) else next(iter(_flat(part))) for part in parts))
+
+
+def _flat(intrinsic):
+    ((_, value),) = intrinsic.items()
+    yield ".".join(value) if isinstance(value, list) else value
+
+
+def widgets(stack):
+    return {widget["properties"]["title"]: widget for widget in body(stack)["widgets"]}
+
+
+def horizontal(widget):
+    lines = widget["properties"].get("annotations", {}).get("horizontal", [])
+    return [(line["value"], line["label"]) for line in lines]
+
+
+def test_four_widgets_fill_one_screen(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    places = [(w["x"], w["y"], w["width"], w["height"]) for w in body(stack)["widgets"]]
+    assert places == [(0, 0, 12, 7), (12, 0, 12, 7), (0, 7, 12, 7), (12, 7, 12, 7)]
+
+
+def test_each_widget_shows_its_metric_by_the_minute(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    shown = {}
+    for title, widget in widgets(stack).items():
+        ((namespace, metric, *_, options),) = widget["properties"]["metrics"]
+        shown[title] = (namespace, metric, options.get("stat", "Average"), options["period"])
+        assert widget["properties"]["period"] == 60
+    assert shown == {
+        "Requests a minute": ("AWS/ApplicationELB", "RequestCount", "Sum", 60),
+        "CPU average, %": ("AWS/ECS", "CPUUtilization", "Average", 60),
+        "CPU maximum, %": ("AWS/ECS", "CPUUtilization", "Maximum", 60),
+        "Running tasks": ("AWS/ECS", "CPUUtilization", "SampleCount", 60),
+    }
+
+
+def test_the_metrics_are_those_of_the_service(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    cluster = stack.resolve(service.cluster.cluster_name)["Ref"]
+    name = ".".join(stack.resolve(service.service.service_name)["Fn::GetAtt"])
+    ((_, _, *dimensions, _),) = widgets(stack)["Running tasks"]["properties"]["metrics"]
+    assert dimensions == ["ClusterName", cluster, "ServiceName", name]
+
+
+def test_the_tracked_target_is_a_line_on_the_average(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    assert horizontal(widgets(stack)["CPU average, %"]) == [(55, "target: 55")]
+
+
+def test_the_spike_threshold_is_a_line_on_the_maximum(stack, service):
+    spikes = SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=90, add_tasks=4))
+    ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
+
+    assert horizontal(widgets(stack)["CPU maximum, %"]) == [(90, "adds 4 tasks: 90")]
+
+
+def test_least_and_most_tasks_are_lines_on_the_running_tasks(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    assert horizontal(widgets(stack)["Running tasks"]) == [(3, "least: 3"), (12, "most: 12")]
+
+
+def test_without_spike_scaling_the_maximum_has_no_line(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    assert horizontal(widgets(stack)["CPU maximum, %"]) == []
+
+
+def test_every_change_is_a_vertical_line_on_every_widget(stack, service, tmp_path):
+    path = tmp_path / "changes.yaml"
+    path.write_text(
+        "- {date: 2026-11-03T09:00:00+09:00, label: target 50 → 51 %, author: 佐藤}\n"
+        "- {date: 2026-11-01T00:00:00Z, label: max 12 tasks}\n",
+        encoding="utf-8",
+    )
+    ServiceDashboard(stack, "Monitor", service=service, change_log=path)
+
+    for widget in body(stack)["widgets"]:
+        assert widget["properties"]["annotations"]["vertical"] == [
+            {"value": "2026-11-01T00:00:00Z", "label": "max 12 tasks"},
+            {"value": "2026-11-03T00:00:00Z", "label": "target 50 → 51 % (佐藤)"},
+        ]
+
+
+def test_takes_the_changes_themselves(stack, service):
+    tokyo = timezone(timedelta(hours=9))
+    log = ChangeLog(changes=(Change(date=datetime(2026, 11, 3, 8, 30, tzinfo=tokyo), label="a"),))
+    ServiceDashboard(stack, "Monitor", service=service, change_log=log)
+
+    for widget in body(stack)["widgets"]:
+        assert widget["properties"]["annotations"]["vertical"] == [{"value": "2026-11-02T23:30:00Z", "label": "a"}]
+
+
+def test_a_change_without_a_log_is_not_drawn(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service, change_log=ChangeLog())
+
+    assert all("vertical" not in w["properties"].get("annotations", {}) for w in body(stack)["widgets"])
+
+
+def test_name_and_interval_are_settings(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service, dashboard_name="api", default_interval=cdk.Duration.hours(3))
+
+    Template.from_stack(stack).has_resource_properties("AWS::CloudWatch::Dashboard", {"DashboardName": "api"})
+    assert body(stack)["start"] == "-PT3H"
+
+
+def test_draws_a_pattern_from_the_cdk(stack, vpc, image):
+    pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
+        stack,
+        "Pattern",
+        vpc=vpc,
+        task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image),
+    )
+    tasks = pattern.service.auto_scale_task_count(min_capacity=2, max_capacity=20)
+    tasks.scale_on_cpu_utilization("Cpu", target_utilization_percent=40)
+    ServiceDashboard(
+        stack, "Monitor", service=pattern.service, load_balancer=pattern.load_balancer, scalable_target=tasks
+    )
+
+    drawn = widgets(stack)
+    assert len(drawn) == 4
+    assert horizontal(drawn["CPU average, %"]) == [(40, "target: 40")]
+    assert horizontal(drawn["Running tasks"]) == [(2, "least: 2"), (20, "most: 20")]
+
+
+def test_an_imported_service_without_a_load_balancer_has_three_widgets(stack):
+    service = ecs.BaseService.from_service_arn_with_cluster(
+        stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+    )
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    assert list(widgets(stack)) == ["CPU average, %", "CPU maximum, %", "Running tasks"]
+
+
+def test_a_target_known_at_deployment_only_is_drawn(stack, vpc, image):
+    target = cdk.CfnParameter(stack, "Target", type="Number").value_as_number
+    service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, target_percent=target)
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    (dashboard,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
+    _, parts = dashboard["Properties"]["DashboardBody"]["Fn::Join"]
+    where = parts.index({"Ref": "Target"})
+    assert parts[where - 1].endswith('"horizontal":[{"value":')
+    assert parts[where + 1].startswith(',"color":"#2ca02c","label":"target"')
+
+
+def test_fails_when_the_change_log_is_wrong(stack, service, tmp_path):
+    path = tmp_path / "changes.yaml"
+    path.write_text("- {date: today, label: a}")
+
+    with pytest.raises(ChangeLogError, match=r"changes\.yaml: entry 1: date: got \"today\""):
+        ServiceDashboard(stack, "Monitor", service=service, change_log=path)
