@@ -97,7 +97,8 @@ class JapaneseWordpiece:
     def encode(self, texts: Sequence[str]) -> Inputs:
         """Token ids and attention mask, one row a text, at the length of the longest."""
         with self._tagging:
-            words = [self._tagger.parse(_normalise(text, self._steps)) for text in texts]
+            # Python's idea of whitespace is wider than the tokenizer's, and the model was trained with Python's.
+            words = [" ".join(self._tagger.parse(_normalise(text, self._steps)).split()) for text in texts]
         encodings = self._tokenizer.encode_batch(words)
         return {
             "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),

@@ -119,6 +119,7 @@ def _start(settings: Settings, folder: Path) -> list[tuple[str, subprocess.Popen
         **os.environ,
         "THREADS_PER_WORKER": str(settings.threads_per_worker),
         "OMP_NUM_THREADS": str(settings.threads_per_worker),
+        "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise report their use to its maker
     }
     servers = [("gunicorn", _spawn(gunicorn, environment))]
     if nginx:

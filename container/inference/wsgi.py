@@ -18,6 +18,9 @@ from werkzeug.exceptions import HTTPException
 LARGEST_BODY = 6 * 1024 * 1024
 """Bytes; SageMaker itself passes on no more to a real-time endpoint."""
 
+LONGEST_WAIT_SECONDS = 30.0
+"""For a model that is still loading; SageMaker gives up after 60."""
+
 log = logging.getLogger("gunicorn.error")
 
 
@@ -27,6 +30,7 @@ class ModelSlot:
     def __init__(self, folder: Path, *, threads: int) -> None:
         self.model: Model | None = None
         self.fault = "the model is still loading"
+        self._loaded = threading.Event()
         threading.Thread(target=self._load, args=(folder, threads), name="load-model", daemon=True).start()
 
     def _load(self, folder: Path, threads: int) -> None:
@@ -38,6 +42,13 @@ class ModelSlot:
         except BaseException as error:
             self.fault = f"no usable model: {type(error).__name__}"
             raise
+        finally:
+            self._loaded.set()
+
+    def wait(self) -> Model | None:
+        """The model; for a moment after the start, when another worker answers /ping already, waits for it."""
+        self._loaded.wait(LONGEST_WAIT_SECONDS)
+        return self.model
 
 
 class QuietFlask(Flask):
@@ -77,10 +88,11 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
             invocation = Invocation.parse(request.get_data())
         except InvalidInvocationError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
-        if slot.model is None:
+        model = slot.wait()
+        if model is None:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
         # Strings, as the published contract has it; six digits still rank what is nearly certain.
-        predictions = [f"{probability:.6f}" for probability in slot.model.probabilities(invocation.texts)]
+        predictions = [f"{probability:.6f}" for probability in model.probabilities(invocation.texts)]
         return jsonify({"predictions": predictions[0] if invocation.single else predictions}), HTTPStatus.OK
 
     @app.errorhandler(HTTPException)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+from private_onnxruntime import onnxruntime
 from refusal import Refusal
 
 Encode = Callable[[Sequence[str]], dict[str, npt.NDArray[np.int64]]]

@@ -1,0 +1,222 @@
+"""Recipe `bert`: fine-tunes a Japanese BERT of the Hugging Face hub, on a GPU where there is one."""
+
+from __future__ import annotations
+
+import os
+import random
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from exported_model import ExportedModel, Probabilities
+from hyperparameters import Hyperparameters
+from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, build_tokenizer
+from posts import Post
+from refusal import Refusal
+from sklearn.metrics import average_precision_score
+from transformers import AutoConfig, BertForSequenceClassification, BertJapaneseTokenizer
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
+
+TOKENIZER_FILE = "tokenizer.json"
+ONNX_OPSET = 17
+WARM_UP_SHARE = 0.1
+"""Of all steps: the learning rate rises to its full value there, and then falls to 0."""
+WEIGHT_DECAY = 0.01
+LARGEST_GRADIENT_NORM = 1.0
+_SCORING_BATCH = 64
+_POSTS_TO_CHECK = 64
+"""Of the validation posts, when the export is compared with the trained model."""
+
+
+def train(
+    posts: Sequence[Post], validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
+) -> ExportedModel:
+    """Fine-tunes on `posts`, keeps the epoch that ranks `validation` best, writes model.onnx and tokenizer.json.
+
+    Raises:
+        Refusal: the pretrained model is not there or not of a kind this recipe knows, or the export answers otherwise
+            than the trained model.
+    """
+    transformers.utils.logging.disable_progress_bar()
+    _seed(hyperparameters.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    vocabulary, network = _load_pretrained(hyperparameters)
+    tokenizer = build_tokenizer(vocabulary, max_length=hyperparameters.max_length)
+    wordpiece = JapaneseWordpiece(tokenizer)
+    print(f"device={device.type} pretrained_model={hyperparameters.pretrained_model}", flush=True)
+    _fine_tune(network.to(device), wordpiece, posts, validation, hyperparameters, device)
+
+    tokenizer.save(str(folder / TOKENIZER_FILE))
+    network.to("cpu").eval()
+    path = folder / "model.onnx"
+    _export(network, path)
+    exported = ExportedModel.load(
+        path,
+        encode=wordpiece.encode,
+        preprocessing={
+            "kind": "japanese_wordpiece",
+            "normalisation": list(NORMALISATION),
+            "tokenizer": TOKENIZER_FILE,
+            "dictionary": DICTIONARY,
+            "max_length": hyperparameters.max_length,
+        },
+    )
+    texts = [post.text for post in validation[:_POSTS_TO_CHECK]]
+    exported.check_against(texts, _probabilities(network, wordpiece, texts, torch.device("cpu")))
+    return exported
+
+
+class _Probability(torch.nn.Module):  # type: ignore[misc]  # `linear` is developed where torch is not installed
+    """What is exported: token ids in, the probability of a violation out."""
+
+    def __init__(self, network: BertForSequenceClassification) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        logits = self.network(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids)
+        ).logits
+        return torch.softmax(logits, dim=-1)[:, 1]
+
+
+def _seed(seed: int) -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int], BertForSequenceClassification]:
+    name = hyperparameters.pretrained_model
+    try:
+        config = AutoConfig.from_pretrained(name)
+        if config.model_type != "bert":
+            raise Refusal(f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed is a bert")
+        if hyperparameters.max_length > config.max_position_embeddings:
+            raise Refusal(
+                f"hyperparameter max_length: got {hyperparameters.max_length}; "
+                f"{name!r} allows {config.max_position_embeddings} at most"
+            )
+        _refuse_other_tokenizers(get_tokenizer_config(name), name)
+        # The published checkpoints name no dictionary, and the default is not the one they were trained with.
+        tokenizer = BertJapaneseTokenizer.from_pretrained(name, mecab_kwargs={"mecab_dic": DICTIONARY})
+        network = BertForSequenceClassification.from_pretrained(
+            name,
+            num_labels=2,
+            # The only one whose export ONNX Runtime can fuse.
+            attn_implementation="eager",
+        )
+    except OSError as error:
+        raise Refusal(
+            f"hyperparameter pretrained_model: {name!r} cannot be loaded ({' '.join(str(error).split())[:300]}); "
+            "give a name on the Hugging Face hub or a folder in the container"
+        ) from None
+    return tokenizer.vocab, network
+
+
+def _refuse_other_tokenizers(given: Mapping[str, Any], name: str) -> None:
+    """A model sees garbage when its words are cut otherwise than it was trained with."""
+    mecab = given.get("mecab_kwargs") or {}
+    for setting, value, allowed in (
+        ("word_tokenizer_type", given.get("word_tokenizer_type"), "mecab"),
+        ("subword_tokenizer_type", given.get("subword_tokenizer_type", "wordpiece"), "wordpiece"),
+        ("do_lower_case", given.get("do_lower_case", False), False),
+        ("mecab_dic", mecab.get("mecab_dic", DICTIONARY), DICTIONARY),
+        ("mecab_option", mecab.get("mecab_option"), None),
+    ):
+        if value != allowed:
+            raise Refusal(
+                f"hyperparameter pretrained_model: the tokenizer of {name!r} has {setting} {value!r}; "
+                f"allowed is {allowed!r}"
+            )
+
+
+def _fine_tune(
+    network: BertForSequenceClassification,
+    wordpiece: JapaneseWordpiece,
+    posts: Sequence[Post],
+    validation: Sequence[Post],
+    hyperparameters: Hyperparameters,
+    device: torch.device,
+) -> None:
+    labels = torch.tensor([post.label for post in posts])
+    # Both labels weigh the same in sum, as rare as violations may be.
+    weights = len(posts) / (2 * torch.bincount(labels, minlength=2).float())
+    loss_of = torch.nn.CrossEntropyLoss(weight=weights.to(device))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=hyperparameters.learning_rate, weight_decay=WEIGHT_DECAY)
+    steps = hyperparameters.epochs * -(-len(posts) // hyperparameters.batch_size)
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
+    )
+    texts = [post.text for post in validation]
+    truth = [post.label for post in validation]
+    best, best_weights = -1.0, network.state_dict()
+    for epoch in range(1, hyperparameters.epochs + 1):
+        network.train()
+        losses = []
+        for batch in _batches(len(posts), hyperparameters.batch_size):
+            inputs = _tensors(wordpiece.encode([posts[index].text for index in batch]), device)
+            loss = loss_of(network(**inputs).logits, labels[batch].to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT_NORM)
+            optimizer.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        precision = float(average_precision_score(truth, _probabilities(network, wordpiece, texts, device)))
+        print(f"epoch={epoch} loss={np.mean(losses):.4f} validation_average_precision={precision:.4f}", flush=True)
+        if precision <= best:
+            print(f"stopped: epoch {epoch} ranks the validation posts no better than epoch {epoch - 1}", flush=True)
+            break
+        best = precision
+        best_weights = {name: weight.detach().cpu().clone() for name, weight in network.state_dict().items()}
+    network.load_state_dict(best_weights)
+
+
+def _batches(count: int, batch_size: int) -> Iterator[list[int]]:
+    order = torch.randperm(count).tolist()
+    for start in range(0, count, batch_size):
+        yield order[start : start + batch_size]
+
+
+def _tensors(inputs: Mapping[str, npt.NDArray[np.int64]], device: torch.device) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(rows).to(device) for name, rows in inputs.items()}
+
+
+def _probabilities(
+    network: BertForSequenceClassification, wordpiece: JapaneseWordpiece, texts: Sequence[str], device: torch.device
+) -> Probabilities:
+    """The trained network's own answer, before any export."""
+    network.eval()
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(texts), _SCORING_BATCH):
+            inputs = _tensors(wordpiece.encode(texts[start : start + _SCORING_BATCH]), device)
+            found.append(torch.softmax(network(**inputs).logits, dim=-1)[:, 1].cpu().numpy())
+    return np.concatenate(found).astype(np.float64)
+
+
+def _export(network: BertForSequenceClassification, path: Path) -> None:
+    example = torch.ones((2, 8), dtype=torch.int64)
+    axes = {0: "batch", 1: "length"}
+    with warnings.catch_warnings():
+        # The new exporter, which the warning recommends, writes attention in a form that ONNX Runtime does not fuse.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Probability(network).eval(),
+            (example, example),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["probability"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "probability": {0: "batch"}},
+            opset_version=ONNX_OPSET,
+            dynamo=False,
+        )
