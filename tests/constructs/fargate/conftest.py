@@ -14,11 +14,11 @@ def vpc(stack):
     return ec2.Vpc.from_vpc_attributes(
         stack,
         "Vpc",
-        vpc_id="vpc-1",
+        vpc_id="vpc-11111111",
         vpc_cidr_block="10.0.0.0/16",
         availability_zones=["us-east-1a", "us-east-1b"],
-        public_subnet_ids=["subnet-public-a", "subnet-public-b"],
-        private_subnet_ids=["subnet-private-a", "subnet-private-b"],
+        public_subnet_ids=["subnet-cccccccc", "subnet-dddddddd"],
+        private_subnet_ids=["subnet-aaaaaaaa", "subnet-bbbbbbbb"],
     )
 
 

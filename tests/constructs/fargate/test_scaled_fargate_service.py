@@ -88,7 +88,7 @@ def test_tasks_run_in_private_subnets_without_a_public_address(stack, make):
             "NetworkConfiguration": {
                 "AwsvpcConfiguration": {
                     "AssignPublicIp": "DISABLED",
-                    "Subnets": ["subnet-private-a", "subnet-private-b"],
+                    "Subnets": ["subnet-aaaaaaaa", "subnet-bbbbbbbb"],
                 }
             }
         },
@@ -99,15 +99,15 @@ def test_tasks_run_in_isolated_subnets_where_the_vpc_has_no_others(stack, image)
     vpc = ec2.Vpc.from_vpc_attributes(
         stack,
         "Isolated",
-        vpc_id="vpc-2",
+        vpc_id="vpc-22222222",
         vpc_cidr_block="10.1.0.0/16",
         availability_zones=["us-east-1a"],
-        isolated_subnet_ids=["subnet-isolated"],
+        isolated_subnet_ids=["subnet-eeeeeeee"],
     )
     ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
     Template.from_stack(stack).has_resource_properties(
-        "AWS::ECS::Service", {"NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["subnet-isolated"]}}}
+        "AWS::ECS::Service", {"NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["subnet-eeeeeeee"]}}}
     )
 
 
@@ -220,7 +220,7 @@ def test_the_load_balancer_is_internal_and_drops_invalid_headers(stack, make):
         "AWS::ElasticLoadBalancingV2::LoadBalancer",
         {
             "Scheme": "internal",
-            "Subnets": ["subnet-private-a", "subnet-private-b"],
+            "Subnets": ["subnet-aaaaaaaa", "subnet-bbbbbbbb"],
             "LoadBalancerAttributes": Match.array_with(
                 [{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"}]
             ),
@@ -337,7 +337,7 @@ def test_a_certificate_given_later_replaces_no_listener(vpc, image):
         network = ec2.Vpc.from_vpc_attributes(
             stack,
             "Vpc",
-            vpc_id="vpc-1",
+            vpc_id="vpc-11111111",
             vpc_cidr_block="10.0.0.0/16",
             availability_zones=["a"],
             private_subnet_ids=["s"],
@@ -417,7 +417,7 @@ def test_the_internet_reaches_it_where_that_was_asked_for(stack, make, certifica
     template = Template.from_stack(stack)
     template.has_resource_properties(
         "AWS::ElasticLoadBalancingV2::LoadBalancer",
-        {"Scheme": "internet-facing", "Subnets": ["subnet-public-a", "subnet-public-b"]},
+        {"Scheme": "internet-facing", "Subnets": ["subnet-cccccccc", "subnet-dddddddd"]},
     )
     template.has_resource_properties(
         "AWS::EC2::SecurityGroup",
@@ -585,7 +585,12 @@ def test_fails_when_container_insights_are_asked_of_a_given_cluster(stack, vpc, 
 
 def test_fails_when_the_vpc_has_public_subnets_only(stack, image):
     vpc = ec2.Vpc.from_vpc_attributes(
-        stack, "Public", vpc_id="vpc-2", vpc_cidr_block="10.1.0.0/16", availability_zones=["a"], public_subnet_ids=["s"]
+        stack,
+        "Public",
+        vpc_id="vpc-22222222",
+        vpc_cidr_block="10.1.0.0/16",
+        availability_zones=["a"],
+        public_subnet_ids=["s"],
     )
     with pytest.raises(ValueError, match=r"^vpc: got one with public subnets only"):
         ScaledFargateService(

@@ -1,0 +1,79 @@
+import subprocess
+import sys
+
+CONSUMER = """
+import aws_cdk as cdk
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+
+
+class Shop(cdk.Stack):
+    def __init__(self, app: cdk.App) -> None:
+        super().__init__(app, "Shop")
+        vpc = ec2.Vpc(self, "Vpc")
+        image = ecs.ContainerImage.from_registry("image")
+        bucket = s3.Bucket(self, "Logs")
+        group = ec2.SecurityGroup(self, "Clients", vpc=vpc)
+        service = ScaledFargateService(
+            self,
+            "Api",
+            cluster=ecs.Cluster(self, "Cluster", vpc=vpc),
+            image=image,
+            certificate=certificatemanager.Certificate(self, "Certificate", domain_name="example.com"),
+            clients=[group, ec2.Peer.any_ipv4()],
+            access_logs_bucket=bucket,
+            log_encryption_key=kms.Key(self, "Key"),
+        )
+        bucket.grant_read(service)
+        spikes = SpikeScaling(self, "Spikes", service=service, step=CpuStep(threshold_percent=85))
+        ServiceDashboard(self, "Monitor", service=service, spike_scaling=spikes, change_log="changes.yaml")
+
+        pattern = ecs_patterns.ApplicationLoadBalancedFargateService(self, "Pattern", vpc=vpc)
+        tasks = pattern.service.auto_scale_task_count(max_capacity=9)
+        SpikeScaling(self, "PatternSpikes", service=pattern.service, scalable_target=tasks)
+        ServiceDashboard(
+            self, "PatternMonitor", service=pattern.service, load_balancer=pattern.load_balancer, scalable_target=tasks
+        )
+
+        by_arn = ecs.FargateService.from_fargate_service_arn(self, "ByArn", "arn:aws:ecs:eu-west-1:1:service/shop/web")
+        target = applicationautoscaling.ScalableTarget(
+            self,
+            "Target",
+            min_capacity=1,
+            max_capacity=9,
+            resource_id="service/shop/web",
+            scalable_dimension="ecs:service:DesiredCount",
+            service_namespace=applicationautoscaling.ServiceNamespace.ECS,
+        )
+        SpikeScaling(self, "ImportedSpikes", service=by_arn, scalable_target=target)
+"""
+
+
+def check(tmp_path, source):
+    (tmp_path / "consumer.py").write_text(source)
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache", str(tmp_path / "consumer.py")],
+        env={"MYPYPATH": "constructs"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_a_strictly_typed_app_passes_ordinary_l2s(tmp_path):
+    result = check(tmp_path, CONSUMER)
+
+    assert result.returncode == 0, result.stdout
+
+
+def test_a_wrong_type_is_told(tmp_path):
+    result = check(tmp_path, CONSUMER.replace("image=image,", "image='image',"))
+
+    assert 'Argument "image" to "ScaledFargateService" has incompatible type "str"' in result.stdout
