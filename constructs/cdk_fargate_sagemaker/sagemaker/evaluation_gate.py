@@ -1,5 +1,6 @@
 """What a model must reach to serve."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
@@ -21,7 +22,8 @@ class EvaluationGate:
 
     def __post_init__(self) -> None:
         for metric, minimum in self.minima():
-            if not Token.is_unresolved(minimum) and not 0 <= minimum <= 1:
+            # NaN has no JSON, so it must not reach jsii.
+            if not 0 <= minimum <= 1 and (math.isnan(minimum) or not Token.is_unresolved(minimum)):
                 raise ValueError(f"minimum_{metric} is {minimum}: it is a number from 0 to 1")
 
     def minima(self) -> Iterator[tuple[str, float]]:

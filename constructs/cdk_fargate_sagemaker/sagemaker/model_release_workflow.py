@@ -300,9 +300,10 @@ class ModelReleaseWorkflow(Construct):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
                     "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-                    # An execution that was aborted has no error at all.
-                    "error": [{"anything-but": RELEASE_FAILED}, None, {"exists": False}],
+                    "$or": [
+                        {"status": ["TIMED_OUT", "ABORTED"]},
+                        {"status": ["FAILED"], "error": [{"anything-but": RELEASE_FAILED}]},
+                    ],
                 },
             ),
             targets=[targets.SnsTopic(alerts_topic)],

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match, Template
+
+from cdk_fargate_sagemaker.sagemaker import ModelImage
+
+
+@pytest.fixture
+def stack() -> cdk.Stack:
+    return cdk.Stack(cdk.App(), "Stack")
+
+
+def role_in(stack: cdk.Stack) -> iam.Role:
+    return iam.Role(stack, "Puller", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+
+
+def test_an_image_in_ecr_is_named_by_tag_or_digest(stack: cdk.Stack) -> None:
+    repository = ecr.Repository.from_repository_name(stack, "Repository", "models")
+    role = role_in(stack)
+    tagged = ModelImage.from_ecr_repository(repository, "1.4.2").bind(stack, "Tagged", puller=role)
+    fixed = ModelImage.from_ecr_repository(repository, "sha256:" + "0" * 64).bind(stack, "Fixed", puller=role)
+    assert json.dumps(stack.resolve(tagged)).endswith('/models:1.4.2"]]}')
+    assert "/models@sha256:0" in json.dumps(stack.resolve(fixed))
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::IAM::Policy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with([Match.object_like({"Action": Match.array_with(["ecr:BatchGetImage"])})])
+            }
+        },
+    )
+
+
+def test_an_image_out_of_a_folder_is_built_for_sagemakers_machines(tmp_path: Path) -> None:
+    folder = tmp_path / "image"
+    folder.mkdir()
+    (folder / "Dockerfile.cpu").write_text("FROM scratch\n")
+    app = cdk.App(outdir=str(tmp_path / "out"))
+    stack = cdk.Stack(app, "Stack")
+    image = ModelImage.from_asset(folder, file="Dockerfile.cpu", build_args={"A": "b"})
+    image.bind(stack, "Image", puller=role_in(stack))
+    app.synth()
+    (asset,) = json.loads((tmp_path / "out" / "Stack.assets.json").read_text())["dockerImages"].values()
+    assert asset["source"]["dockerFile"] == "Dockerfile.cpu"
+    assert asset["source"]["platform"] == "linux/amd64"
+    assert asset["source"]["dockerBuildArgs"] == {"A": "b"}
+
+
+def test_fails_when_there_is_no_dockerfile(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there is no Dockerfile\.gpu in it"):
+        ModelImage.from_asset(tmp_path, file="Dockerfile.gpu")
