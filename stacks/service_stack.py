@@ -3,6 +3,7 @@ from pathlib import Path
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
@@ -37,7 +38,7 @@ class ServiceStack(cdk.Stack):
             self,
             "Api",
             vpc=vpc,
-            image=ecs.ContainerImage.from_asset(str(_CONTAINERS / "api")),
+            image=ecs.ContainerImage.from_asset(str(_CONTAINERS / "api"), platform=ecr_assets.Platform.LINUX_AMD64),
             cpu=service_settings.cpu,
             memory_mib=service_settings.memory_mib,
             environment={
