@@ -29,12 +29,10 @@ app.synth()
 
 def synth_seconds(app: Path, output: Path) -> float:
     start = time.perf_counter()
-    subprocess.run(
-        [CDK, "synth", "--quiet", "--app", f"{sys.executable} {app.name}", "--output", output],
-        cwd=app.parent,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    command = [CDK, "synth", "--quiet", "--app", f"{sys.executable} {app.name}", "--output", output]
+    result = subprocess.run(command, cwd=app.parent, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"cdk synth of {app} failed:\n{result.stdout}{result.stderr}")
     return time.perf_counter() - start
 
 
