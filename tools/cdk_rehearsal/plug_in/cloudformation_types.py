@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import provisioners, stacks
 
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling
 from cdk_rehearsal.plug_in.aws_error import AwsError
@@ -18,6 +18,9 @@ from cdk_rehearsal.plug_in.own_clients import own_client
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
 """A resource's physical id and its attributes."""
+
+_ours: set[str] = set()
+"""Their handlers call back into the emulator, so they must not run on its event loop."""
 
 Create = Callable[[str, Properties, str], Made]
 Update = Callable[[str, Properties, Properties, str], Made]
@@ -38,6 +41,8 @@ def install(autoscaling: ApplicationAutoScaling) -> None:
     for direction in ("Ingress", "Egress"):
         _register(f"AWS::EC2::SecurityGroup{direction}", _authorize(direction), _revoke(direction))
     _register("AWS::EC2::FlowLog", _create_flow_log, _delete_flow_log)
+    ministacks = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
 
 
 def _register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
@@ -49,6 +54,7 @@ def _register(kind: str, create: Create, delete: Delete, *, update: Update | Non
             delete(physical_id, old)
         return made
 
+    _ours.add(kind)
     provisioners._RESOURCE_HANDLERS.setdefault(
         kind, {"create": _in_words(create), "update": _in_words(update or put_anew), "delete": _in_words(delete)}
     )

@@ -11,7 +11,14 @@ from ministack.core import router
 from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
-from cdk_rehearsal.plug_in import cloudformation_types, step_functions
+from cdk_rehearsal.plug_in import (
+    cloudformation_types,
+    container_definitions,
+    image_repository,
+    resource_attributes,
+    secret_references,
+    step_functions,
+)
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
@@ -38,6 +45,10 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     router.SERVICE_PATTERNS["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService."]}
     step_functions.install(sagemaker)
     cloudformation_types.install(autoscaling)
+    secret_references.install()
+    resource_attributes.install()
+    image_repository.install()
+    container_definitions.install()
     AlarmEvaluation(autoscaling.act).install()
 
 

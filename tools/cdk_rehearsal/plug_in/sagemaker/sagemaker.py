@@ -132,7 +132,8 @@ class SageMaker:
         if status >= 400:
             return self._model_error(endpoint_name, status, answer.decode(errors="replace"))
         own = {
-            "Content-Type": answered.get("content-type", "application/octet-stream"),
+            # In lower case, for ministack rewrites "Content-Type" to what the control plane answers.
+            "content-type": answered.get("content-type", "application/octet-stream"),
             "x-Amzn-Invoked-Production-Variant": variant,
         }
         if _ATTRIBUTES in answered:

@@ -1,0 +1,269 @@
+"""A moderation system in one file: every resource type that the reference system has, and programs of a few lines."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_applicationautoscaling as autoscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+
+ENDPOINT = "moderation-fixture"
+NOTIFY = """
+import json, os, urllib.request, boto3
+def handler(event, context):
+    secrets = boto3.client("secretsmanager")
+    url = secrets.get_secret_value(SecretId=os.environ["SLACK_WEBHOOK_SECRET_ARN"])["SecretString"]
+    for record in event["Records"]:
+        body = json.dumps({"text": record["Sns"]["Message"]}).encode()
+        urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=5)
+"""
+
+
+def task(resource: str, arguments: object, following: str, **more: object) -> dict[str, object]:
+    caught = [{"ErrorEquals": ["States.ALL"], "Next": "NotifySlackFailure", "Output": "{% $states.errorOutput %}"}]
+    state = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Arguments": arguments, "Next": following}
+    return {**state, "Catch": caught, **more}
+
+
+def definition(role: str, training: str, inference: str, bucket: str, topic: str, mode: str) -> dict[str, object]:
+    name = "{% $states.context.Execution.Name %}"
+    output = f"s3://{bucket}/models/"
+    absent = [
+        {"ErrorEquals": ["SageMaker.SageMakerException"], "Next": "Endpoint-Creating-Step"},
+    ]
+    endpoint = {"EndpointName": ENDPOINT, "EndpointConfigName": name}
+    return {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Train",
+        "States": {
+            "Train": task(
+                "sagemaker:createTrainingJob.sync",
+                {
+                    "TrainingJobName": name,
+                    "RoleArn": role,
+                    "AlgorithmSpecification": {"TrainingImage": training, "TrainingInputMode": "File"},
+                    "HyperParameters": {"mode": mode},
+                    "InputDataConfig": [
+                        {
+                            "ChannelName": "train",
+                            "DataSource": {
+                                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/posts/"}
+                            },
+                        }
+                    ],
+                    "OutputDataConfig": {"S3OutputPath": output},
+                    "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+                    "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+                },
+                "Model-Creating-Step",
+            ),
+            "Model-Creating-Step": task(
+                "sagemaker:createModel",
+                {
+                    "ModelName": name,
+                    "ExecutionRoleArn": role,
+                    "PrimaryContainer": {
+                        "Image": inference,
+                        "ModelDataUrl": "{% $states.input.ModelArtifacts.S3ModelArtifacts %}",
+                        "Environment": {"MODEL_NAME": name},
+                    },
+                },
+                "EndpointConfig-Step",
+            ),
+            "EndpointConfig-Step": task(
+                "sagemaker:createEndpointConfig",
+                {
+                    "EndpointConfigName": name,
+                    "ProductionVariants": [
+                        {
+                            "VariantName": "AllTraffic",
+                            "ModelName": name,
+                            "InitialInstanceCount": 1,
+                            "InstanceType": "ml.m5.large",
+                        }
+                    ],
+                },
+                "Endpoint-Describing-Step",
+            ),
+            "Endpoint-Describing-Step": task(
+                "aws-sdk:sagemaker:describeEndpoint",
+                {"EndpointName": ENDPOINT},
+                "Endpoint-Updating-Step",
+                Catch=absent,
+            ),
+            "Endpoint-Creating-Step": task("sagemaker:createEndpoint", endpoint, "Wait"),
+            "Endpoint-Updating-Step": task("sagemaker:updateEndpoint", endpoint, "Wait"),
+            "Wait": {"Type": "Wait", "Seconds": 10, "Next": "Describe"},
+            "Describe": task("aws-sdk:sagemaker:describeEndpoint", {"EndpointName": ENDPOINT}, "In-Service"),
+            "In-Service": {
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "Condition": "{% $states.input.EndpointStatus in ['Creating', 'Updating'] %}",
+                        "Next": "Wait",
+                    },
+                    {
+                        "Condition": "{% $states.input.EndpointStatus = 'InService' and "
+                        "$states.input.EndpointConfigName = $states.context.Execution.Name %}",
+                        "Next": "Released",
+                    },
+                ],
+                "Default": "NotifySlackFailure",
+            },
+            "Released": {"Type": "Succeed"},
+            "NotifySlackFailure": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sns:publish",
+                "Arguments": {"TopicArn": topic, "Message": "{% $string($states.input) %}"},
+                "Next": "Failed",
+            },
+            "Failed": {"Type": "Fail", "Error": "ReleaseFailed", "Cause": "see the alert"},
+        },
+    }
+
+
+class Alerts(cdk.Stack):
+    def __init__(self, scope: cdk.App, id: str) -> None:
+        super().__init__(scope, id)
+        key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=cdk.RemovalPolicy.DESTROY)
+        self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        secret = secretsmanager.Secret(self, "SlackWebhook")
+        lost = sqs.Queue(self, "Lost", enforce_ssl=True, encryption=sqs.QueueEncryption.KMS_MANAGED)
+        notifier = lambda_.Function(
+            self,
+            "Notifier",
+            code=lambda_.Code.from_inline(NOTIFY),
+            handler="index.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            timeout=cdk.Duration.seconds(20),
+            dead_letter_queue=lost,
+            log_group=logs.LogGroup(self, "NotifierLogs", retention=logs.RetentionDays.ONE_MONTH),
+            environment={"SLACK_WEBHOOK_SECRET_ARN": secret.secret_arn},
+        )
+        secret.grant_read(notifier)
+        self.topic.add_subscription(subscriptions.LambdaSubscription(notifier))
+        cdk.CfnOutput(self, "AlertsTopicArn", value=self.topic.topic_arn)
+        cdk.CfnOutput(self, "SlackWebhookSecretName", value=secret.secret_name)
+
+
+class Model(cdk.Stack):
+    def __init__(self, scope: cdk.App, id: str, *, topic: sns.ITopic) -> None:
+        super().__init__(scope, id)
+        access = s3.Bucket(self, "Access", enforce_ssl=True)
+        data = s3.Bucket(self, "Data", enforce_ssl=True, versioned=True, server_access_logs_bucket=access)
+        role = iam.Role(self, "SageMakerRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        data.grant_read_write(role)
+        images = [ecr_assets.DockerImageAsset(self, name.title(), directory=name) for name in ("training", "inference")]
+        mode = self.node.try_get_context("mode") or "ok"
+        machine = stepfunctions.StateMachine(
+            self,
+            "Release",
+            definition_body=stepfunctions.DefinitionBody.from_string(
+                cdk.Stack.of(self).to_json_string(
+                    definition(
+                        role.role_arn,
+                        images[0].image_uri,
+                        images[1].image_uri,
+                        data.bucket_name,
+                        topic.topic_arn,
+                        mode,
+                    )
+                )
+            ),
+            logs=stepfunctions.LogOptions(
+                destination=logs.LogGroup(self, "ReleaseLogs"), level=stepfunctions.LogLevel.ALL
+            ),
+            tracing_enabled=True,
+        )
+        topic.grant_publish(machine)
+        events.Rule(
+            self,
+            "Ended",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail={"stateMachineArn": [machine.state_machine_arn], "status": ["ABORTED", "TIMED_OUT"]},
+            ),
+            targets=[targets.SnsTopic(topic)],
+        )
+        events.Rule(
+            self,
+            "Weekly",
+            schedule=events.Schedule.rate(cdk.Duration.days(7)),
+            targets=[targets.SfnStateMachine(machine)],
+        )
+        cdk.CfnOutput(self, "DataBucketName", value=data.bucket_name)
+        cdk.CfnOutput(self, "PostsPrefix", value="posts/")
+        cdk.CfnOutput(self, "ReleaseWorkflowArn", value=machine.state_machine_arn)
+        cdk.CfnOutput(self, "EndpointName", value=ENDPOINT)
+
+
+class Service(cdk.Stack):
+    def __init__(self, scope: cdk.App, id: str, *, env: cdk.Environment) -> None:
+        super().__init__(scope, id, env=env)
+        vpc = ec2.Vpc(self, "Vpc", availability_zones=["us-east-1a", "us-east-1b"], nat_gateways=1)
+        vpc.add_flow_log("FlowLog")
+        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        vpc.add_interface_endpoint("Logs", service=ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS)
+        cluster = ecs.Cluster(self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
+        token = secretsmanager.Secret(self, "Token", secret_string_value=cdk.SecretValue.unsafe_plain_text("s3cr3t"))
+        pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            cpu=256,
+            memory_limit_mib=512,
+            min_healthy_percent=100,
+            circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
+            task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(
+                image=ecs.ContainerImage.from_asset("api"),
+                container_port=8080,
+                environment={"ENDPOINT_NAME": ENDPOINT, "THRESHOLD": "0.5", "PORT": "8080"},
+                secrets={"TOKEN": ecs.Secret.from_secrets_manager(token)},
+            ),
+        )
+        pattern.load_balancer.log_access_logs(s3.Bucket(self, "Logs", enforce_ssl=True))
+        service = pattern.service
+        service.node.default_child.add_property_deletion_override("DesiredCount")  # a deploy must not reset it
+        scaling = service.auto_scale_task_count(min_capacity=2, max_capacity=10)
+        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
+        scaling.scale_on_schedule("Morning", schedule=autoscaling.Schedule.cron(hour="8", minute="0"), min_capacity=2)
+        spike = service.metric_cpu_utilization(statistic="Maximum", period=cdk.Duration.minutes(1))
+        scaling.scale_on_metric(
+            "Spike",
+            metric=spike,
+            scaling_steps=[
+                autoscaling.ScalingInterval(upper=80, change=0),
+                autoscaling.ScalingInterval(lower=80, change=3),
+            ],
+            adjustment_type=autoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
+            cooldown=cdk.Duration.minutes(3),
+            evaluation_periods=1,
+        )
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name="moderation-fixture")
+        dashboard.add_widgets(cloudwatch.GraphWidget(left=[spike]))
+        cdk.CfnOutput(self, "ClusterName", value=cluster.cluster_name)
+        cdk.CfnOutput(self, "ServiceName", value=service.service_name)
+        cdk.CfnOutput(self, "TaskDefinitionArn", value=pattern.task_definition.task_definition_arn)
+        cdk.CfnOutput(self, "LoadBalancerUrl", value=f"http://{pattern.load_balancer.load_balancer_dns_name}")
+        cdk.CfnOutput(self, "DashboardName", value="moderation-fixture")
+
+
+app = cdk.App()
+alerts = Alerts(app, "fixture-alerts")
+Model(app, "fixture-model", topic=alerts.topic)
+Service(app, "fixture-service", env=cdk.Environment(region="us-east-1"))
+app.synth()

@@ -1,0 +1,156 @@
+"""`cdk-rehearse`: deploys a CDK app onto an embedded AWS and drives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cdk_rehearsal.display import Display
+from cdk_rehearsal.peak_memory import PeakMemory
+from cdk_rehearsal.posts_file import read_posts
+from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
+from cdk_rehearsal.run_lock import RunLock
+from cdk_rehearsal.sample_posts import Post, generate_posts
+from cdk_rehearsal.step_failure import InvalidInput, StepFailure
+
+_INTERRUPTED = 130
+_INVALID = 2
+
+
+def rehearse(
+    app_dir: Annotated[Path, typer.Option(help="The folder of cdk.json.", exists=True, file_okay=False)] = Path(),
+    env: Annotated[str, typer.Option(help="The app's environment, given to it as context.")] = "dev",
+    data: Annotated[Path | None, typer.Option(help="Your own posts: .csv or .jsonl with text and label.")] = None,
+    engine: Annotated[
+        Literal["process", "docker"], typer.Option(help="Run the images' programs as processes or in containers.")
+    ] = "process",
+    posts: Annotated[int, typer.Option(help="How many sample posts to make, without --data.", min=100)] = 3000,
+    held_out: Annotated[int, typer.Option(help="How many posts to keep aside and moderate.", min=1)] = 200,
+    clients: Annotated[int, typer.Option(help="How many send posts at the same time.", min=1, max=64)] = 4,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Where to write the report; WORK_FOLDER/report.json by default.")
+    ] = None,
+    work_folder: Annotated[
+        Path | None, typer.Option(help="Where logs and files go; APP_DIR/build/rehearsal by default.")
+    ] = None,
+) -> None:
+    """Deploys the app's stacks onto an embedded AWS, releases a model, moderates posts and scales the service."""
+    console = Console(highlight=False)
+    folder = (work_folder or app_dir / "build" / "rehearsal").absolute()
+    try:
+        settings = RehearsalSettings(
+            app_folder=app_dir.absolute(),
+            environment=env,
+            engine=engine,
+            work_folder=folder,
+            posts=_posts(data, posts),
+            held_out=held_out,
+            clients=clients,
+            docker=os.environ.get("CDK_DOCKER", "docker"),
+        )
+        with RunLock(folder):
+            status = _run(settings, console, report_path=report or folder / "report.json", keep=keep)
+    except InvalidInput as error:
+        console.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
+        status = _INVALID
+    raise typer.Exit(status)
+
+
+def _posts(data: Path | None, count: int) -> list[Post]:
+    return generate_posts(count) if data is None else read_posts(data)
+
+
+def _run(settings: RehearsalSettings, console: Console, *, report_path: Path, keep: bool) -> int:
+    display = Display(console)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    started = time.monotonic()
+    rehearsal = Rehearsal(settings, display)
+    report = rehearsal.report
+    status = 1
+    try:
+        with PeakMemory() as memory:
+            try:
+                rehearsal.run()
+                status = 0
+            finally:
+                report.seconds_in_all = round(time.monotonic() - started, 2)
+        report.peak_memory_mib = round(memory.peak_mib, 1)
+        if keep:
+            _close(rehearsal, report_path, display)
+            _wait_for_interrupt(rehearsal, display)
+    except StepFailure as error:
+        where = f"; see {error.log}" if error.log else ""
+        report.errors.append(str(error))
+        display.failure(f"step {report.failed_step} failed: {error}{where}")
+    except KeyboardInterrupt:
+        if not report.passed:
+            report.errors.append("interrupted")
+            display.failure(f"interrupted at step {report.failed_step}")
+            status = _INTERRUPTED
+    finally:
+        # From here on a second Ctrl-C would only leave behind what the first one is ending.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        rehearsal.stop()
+        if report.peak_memory_mib is None:
+            report.peak_memory_mib = round(memory.peak_mib, 1)
+    if not keep or not report.passed:
+        _close(rehearsal, report_path, display)
+    return status
+
+
+def _close(rehearsal: Rehearsal, report_path: Path, display: Display) -> None:
+    rehearsal.report.alerts_received = len(rehearsal.slack.messages)
+    rehearsal.report.write(report_path)
+    display.table(rehearsal.report)
+    display.console.print(f"report: {report_path}", soft_wrap=True)
+
+
+def _wait_for_interrupt(rehearsal: Rehearsal, display: Display) -> None:
+    aws = rehearsal.aws
+    workflow = rehearsal.outputs.release_workflow_arn
+    display.console.print(
+        f"""
+still running; Ctrl-C ends it
+  embedded AWS  {aws.endpoint_url} (AWS_ENDPOINT_URL; any credentials; region {aws.region})
+  ML API        http://localhost:{rehearsal.api_port}
+  workflow      {workflow}
+
+  curl -d '{{"text": "…"}}' -H 'Content-Type: application/json' http://localhost:{rehearsal.api_port}/v1/moderations
+  aws --endpoint-url {aws.endpoint_url} stepfunctions start-execution --state-machine-arn {workflow}
+""",
+        soft_wrap=True,
+        markup=False,
+    )
+    shown = 0
+    while aws.running:
+        for message in rehearsal.slack.messages[shown:]:
+            display.note(f"Slack: {message}")
+        shown = len(rehearsal.slack.messages)
+        time.sleep(0.5)
+    rehearsal.report.failed_step = "keep"
+    raise StepFailure("the embedded AWS ended", log=aws.log)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)  # its tracebacks would show secrets
+    app.command()(rehearse)
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What the user sees while a rehearsal goes on and when it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from cdk_rehearsal.report import Report, StateRun
+
+
+class Display:
+    """On a terminal the running step spins; elsewhere each thing is one line."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._status: Status | None = None
+        self._name = ""
+        self._detail = ""
+        self._started = 0.0
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self._name, self._detail, self._started = name, "", time.monotonic()
+        if not self.console.is_terminal:
+            self.console.print(f"[cyan]…[/] {name}")
+        with self.console.status(name) as self._status:
+            try:
+                yield
+            except BaseException:
+                self.console.print(f"[red]✗[/] {name} [dim]{self._seconds()}[/]")
+                raise
+        self.console.print(f"[green]✓[/] {name:<10} [dim]{self._seconds():>7}[/]  {self._detail}", soft_wrap=True)
+
+    def progress(self, text: str) -> None:
+        """What the running step is at."""
+        if self._status is not None:
+            self._status.update(f"{self._name} [dim]{escape(text)}[/]")
+
+    def note(self, text: str) -> None:
+        """A line of its own below the running step."""
+        self.console.print(f"  [dim]{escape(text)}[/]")
+
+    def result(self, text: str) -> None:
+        """What the step's closing line says."""
+        self._detail = escape(text)
+
+    def state(self, run: StateRun) -> None:
+        if run.seconds is None:
+            self.progress(f"{run.name} …")
+            return
+        # Whether an error is a failure is the workflow's to say: some are caught and expected.
+        error = f"  [yellow]{escape(run.error)}[/]" if run.error else ""
+        self.console.print(f"  · {run.name:<26} [dim]{run.seconds:6.2f} s[/]{error}")
+
+    def failure(self, text: str) -> None:
+        self.console.print(f"[bold red]{escape(text)}[/]", highlight=False, soft_wrap=True)
+
+    def table(self, report: Report) -> None:
+        self.console.print(_closing_table(report))
+
+    def _seconds(self) -> str:
+        return f"{time.monotonic() - self._started:.1f} s"
+
+
+def _closing_table(report: Report) -> Table:
+    table = Table(title="rehearsal passed" if report.passed else f"rehearsal failed at {report.failed_step}")
+    table.title_style = "bold green" if report.passed else "bold red"
+    table.add_column("what")
+    table.add_column("found", justify="right")
+    rows = {
+        "engine": report.engine,
+        "stacks deployed": _count(len(report.stacks)),
+        "posts uploaded": _count(report.posts_uploaded),
+        "release workflow": _states(report),
+        "endpoint": f"{report.endpoint_name} {report.endpoint_status}" if report.endpoint_status else "–",
+        "posts sent": _count(report.posts_sent),
+        "posts flagged": f"{report.posts_flagged}" if report.posts_sent else "–",
+        "agreement with labels": _percent(report.agreement_with_labels),
+        "latency p50 / p99": _latency(report),
+        "desired tasks before → after": _tasks(report),
+        "alerts received": f"{report.alerts_received}",
+        "peak memory": f"{report.peak_memory_mib:.0f} MiB" if report.peak_memory_mib else "–",
+        "seconds": f"{report.seconds_in_all:.1f}",
+    }
+    for what, found in rows.items():
+        table.add_row(what, escape(found))
+    return table
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "–"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def _states(report: Report) -> str:
+    return f"{report.execution_status}, {len(report.execution_states)} states" if report.execution_status else "–"
+
+
+def _latency(report: Report) -> str:
+    if report.latency_p50_ms is None or report.latency_p99_ms is None:
+        return "–"
+    return f"{report.latency_p50_ms:.1f} / {report.latency_p99_ms:.1f} ms"
+
+
+def _tasks(report: Report) -> str:
+    if report.desired_tasks_before is None:
+        return "–"
+    after = "?" if report.desired_tasks_after is None else str(report.desired_tasks_after)
+    return f"{report.desired_tasks_before} → {after}"

@@ -1,0 +1,50 @@
+"""What the CDK CLI calls as docker (`CDK_DOCKER`) during a rehearsal.
+
+`docker_stand_in.py ENGINE DOCKER ARGUMENT …`. Nothing is ever pushed, for the embedded AWS keeps no images. With the
+engine `docker`, images are built and tagged by the real DOCKER; with `process`, nothing is built either: the programs
+run from their source folders.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> int:
+    engine, docker, *call = arguments
+    name = call[0] if call else ""
+    if name == "login":
+        sys.stdin.read()  # the password, which whoever writes it expects to be read
+        return 0
+    if name == "push":
+        return 0
+    if engine == "docker":
+        os.execvp(docker, [docker, *call])
+    if name == "build":
+        return _check(call)
+    # No image is there until it was "built": the CLI asks before it builds.
+    return 1 if name == "inspect" or call[:2] == ["image", "inspect"] else 0
+
+
+def _check(call: list[str]) -> int:
+    """Refuses what docker would refuse at once: a build without a Dockerfile."""
+    folder = Path(call[-1])
+    file = folder / (call[call.index("--file") + 1] if "--file" in call else "Dockerfile")
+    if not file.is_file():
+        sys.stderr.write(f"there is no {file}\n")
+        return 1
+    return 0
+
+
+def write_program(path: Path, *, engine: str, docker: str) -> Path:
+    """The stand-in as one executable file, which is all that `CDK_DOCKER` can name."""
+    words = (sys.executable, "-I", "-S", str(Path(__file__)), engine, docker)
+    path.write_text("#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in words) + ' "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

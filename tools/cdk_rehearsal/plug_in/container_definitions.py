@@ -1,0 +1,37 @@
+"""A template's container definitions as ECS's API has them; ministack leaves secrets in the template's case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from ministack.services.cloudformation import provisioners
+
+from cdk_rehearsal.plug_in.json_service import service_model
+
+
+def install() -> None:
+    provisioners._normalize_container_defs = container_definitions
+
+
+def container_definitions(template: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    shape = service_model("ecs").shape_for("ContainerDefinitions")
+    converted: list[dict[str, Any]] = _in_api_case(shape, template)
+    return converted
+
+
+def _in_api_case(shape: Shape, value: Any) -> Any:
+    """The keys of a structure change case; those of a map (labels, log options) are data and stay."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = {name.lower(): name for name in shape.members}
+        named = {members[name.lower()]: item for name, item in value.items() if name.lower() in members}
+        return {name: _in_api_case(shape.members[name], item) for name, item in named.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_in_api_case(shape.member, item) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {name: _in_api_case(shape.value, item) for name, item in value.items()}
+    if shape.type_name in ("integer", "long") and isinstance(value, str):
+        return int(value)
+    if shape.type_name == "boolean" and isinstance(value, str):
+        return value.lower() == "true"
+    return value

@@ -1,0 +1,38 @@
+"""Attributes (`Fn::GetAtt`) of types that ministack makes but does not describe in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services.cloudformation import provisioners
+
+_Attributes = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def install() -> None:
+    _complete("AWS::EC2::VPC", _vpc)
+
+
+def _complete(kind: str, attributes: _Attributes) -> None:
+    """`attributes` makes what is missing from the resource's properties; what ministack knows better stays."""
+    ministacks = provisioners._RESOURCE_HANDLERS[kind]
+    create, update = ministacks["create"], ministacks.get("update")
+
+    def create_in_full(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        physical_id, known = create(logical_id, properties, stack)
+        return physical_id, {**attributes(properties), **known}
+
+    def update_in_full(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+        assert update is not None
+        physical_id, known = update(physical_id, old, new, *rest)
+        return physical_id, {**attributes(new), **known}
+
+    completed = {**ministacks, "create": create_in_full}
+    if update is not None:
+        completed["update"] = update_in_full
+    provisioners._RESOURCE_HANDLERS[kind] = completed
+
+
+def _vpc(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"CidrBlock": properties.get("CidrBlock", ""), "CidrBlockAssociations": [], "Ipv6CidrBlocks": []}

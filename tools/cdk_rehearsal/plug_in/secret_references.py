@@ -1,0 +1,47 @@
+"""A secret of a template is named and referred to as on AWS.
+
+There `Ref` is its ARN, and a name that the template leaves out is the logical id and twelve random characters: the CDK
+takes a secret's name out of its ARN by that form. ministack's `Ref` is the name, which begins with the stack's.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from typing import Any
+
+from ministack.services.cloudformation import provisioners
+
+_KIND = "AWS::SecretsManager::Secret"
+
+
+def install() -> None:
+    ministacks = dict(provisioners._RESOURCE_HANDLERS[_KIND])
+    create, update, delete = ministacks["create"], ministacks["update"], ministacks["delete"]
+
+    def create_with_arn(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        named = properties if properties.get("Name") else {**properties, "Name": f"{logical_id}-{_random()}"}
+        _, attributes = create(logical_id, named, stack)
+        return attributes["Arn"], attributes
+
+    def update_with_arn(physical_id: str, *arguments: Any) -> Any:
+        _, attributes = update(_name(physical_id), *arguments)
+        return attributes["Arn"], attributes
+
+    def delete_with_arn(physical_id: str, properties: dict[str, Any]) -> None:
+        delete(_name(physical_id), properties)
+
+    provisioners._RESOURCE_HANDLERS[_KIND] = {
+        **ministacks,
+        "create": create_with_arn,
+        "update": update_with_arn,
+        "delete": delete_with_arn,
+    }
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition(":secret:")[2].rpartition("-")[0]
+
+
+def _random() -> str:
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(12))

@@ -1,0 +1,345 @@
+"""The rehearsal, step by step: from nothing to a moderated post and a scaled service."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cdk_rehearsal.cdk_command import CdkCommand
+from cdk_rehearsal.cpu_spike import find_spike_alarm, put_spike
+from cdk_rehearsal.deployed_service import DeployedService
+from cdk_rehearsal.display import Display
+from cdk_rehearsal.docker_stand_in import write_program
+from cdk_rehearsal.embedded_aws import EmbeddedAws, EmbeddedAwsError
+from cdk_rehearsal.emulator_settings import Engine
+from cdk_rehearsal.engines import ContainerRequest, DockerEngine, ImageError, ImageSources, ProcessEngine
+from cdk_rehearsal.engines.container import ContainerEngine
+from cdk_rehearsal.free_port import free_port
+from cdk_rehearsal.moderation_client import moderate, percentile
+from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.release_execution import ReleaseExecution
+from cdk_rehearsal.report import Report, StateRun
+from cdk_rehearsal.sample_posts import Post
+from cdk_rehearsal.slack_receiver import SlackReceiver
+from cdk_rehearsal.stack_outputs import StackOutputs
+from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.supervised_process import SupervisedProcess
+
+_EXECUTION_SECONDS = 600.0
+_API_START_SECONDS = 60.0
+_SCALING_SECONDS = 30.0
+_WAIT_SCALE = 0.02
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalSettings:
+    """`docker` is the program that the engine `docker` is reached through."""
+
+    app_folder: Path
+    environment: str
+    engine: Engine
+    work_folder: Path
+    posts: list[Post] = dataclasses.field(repr=False)
+    held_out: int = 200
+    clients: int = 4
+    seed: int = 1998
+    docker: str = "docker"
+
+
+class Rehearsal:
+    """`run` goes through all steps; `stop` ends every process that they started. `report` is filled on the way."""
+
+    def __init__(self, settings: RehearsalSettings, display: Display) -> None:
+        self._settings = settings
+        self._display = display
+        self.report = Report(engine=settings.engine, environment=settings.environment)
+        self._cloud_assembly = settings.work_folder / "cdk.out"
+        self._aws_folder = settings.work_folder / "aws"
+        self._registry = ProcessRegistry(settings.work_folder / "processes")
+        self._aws = EmbeddedAws(
+            engine=settings.engine,
+            cloud_assembly=self._cloud_assembly,
+            work_folder=self._aws_folder,
+            wait_scale=_WAIT_SCALE,
+        )
+        self._slack = SlackReceiver()
+        self._api: SupervisedProcess | None = None
+        self._outputs: StackOutputs | None = None
+        shuffled = list(settings.posts)
+        random.Random(settings.seed).shuffle(shuffled)
+        held_out = min(settings.held_out, len(shuffled) // 4)
+        self._held_out, self._uploaded = shuffled[:held_out], shuffled[held_out:]
+        self.api_port: int | None = None
+
+    @property
+    def aws(self) -> EmbeddedAws:
+        return self._aws
+
+    @property
+    def slack(self) -> SlackReceiver:
+        return self._slack
+
+    @property
+    def outputs(self) -> StackOutputs:
+        assert self._outputs is not None, "deploy comes before what needs the outputs"
+        return self._outputs
+
+    def run(self) -> None:
+        """Raises StepFailure; `report.failed_step` then names the step."""
+        for name, step in (
+            ("start", self._start),
+            ("bootstrap", self._bootstrap),
+            ("deploy", self._deploy),
+            ("upload", self._upload),
+            ("release", self._release),
+            ("endpoint", self._check_endpoint),
+            ("api", self._start_api),
+            ("moderate", self._moderate),
+            ("scale", self._scale),
+        ):
+            with self._timed(name), self._display.step(name):
+                step()
+        self.report.passed = True
+
+    def stop(self) -> None:
+        """Can be called at any moment, and again."""
+        if self._api is not None:
+            self._api.stop()
+        self._aws.stop()
+        self._registry.reclaim()
+        if self._settings.engine == "docker":
+            self._docker().remove_all()
+        self.report.alerts_received = len(self._slack.messages)
+        self._slack.stop()
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        self.report.failed_step = name
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            gone = "" if self._aws.running else "the embedded AWS ended: "
+            raise StepFailure(f"{gone}{error}", log=self._aws_folder / "emulator.log") from error
+        finally:
+            self.report.seconds[name] = round(time.monotonic() - started, 2)
+        self.report.failed_step = None
+
+    def _start(self) -> None:
+        self._registry.reclaim()
+        if self._settings.engine == "docker":
+            self._docker().remove_all()
+        ProcessRegistry(self._aws_folder / "processes").reclaim()
+        for left in (self._aws_folder, self._cloud_assembly):
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            self._aws.start()
+        except EmbeddedAwsError as error:
+            raise StepFailure(str(error), log=self._aws_folder / "emulator.log") from error
+        self._display.result(self._aws.endpoint_url)
+
+    def _cdk(self) -> CdkCommand:
+        stand_in = write_program(
+            self._settings.work_folder / "docker-stand-in",
+            engine=self._settings.engine,
+            docker=self._settings.docker,
+        )
+        return CdkCommand(
+            app_folder=self._settings.app_folder,
+            environment=self._aws.child_environment | {"CDK_DOCKER": str(stand_in)},
+            registry=self._registry,
+            alive=lambda: self._aws.running,
+        )
+
+    def _bootstrap(self) -> None:
+        self._cdk().run(
+            ["bootstrap", f"aws://{self._aws.account}/{self._aws.region}"],
+            cwd=self._settings.work_folder,  # where there is no app: one would be synthesised for nothing
+            log=self._settings.work_folder / "bootstrap.log",
+        )
+
+    def _deploy(self) -> None:
+        outputs = self._settings.work_folder / "outputs.json"
+        outputs.unlink(missing_ok=True)
+        self._cdk().run(
+            [
+                "deploy",
+                "--all",
+                "--require-approval=never",
+                f"--context=environment={self._settings.environment}",
+                f"--output={self._cloud_assembly}",
+                f"--outputs-file={outputs}",
+                "--concurrency=4",
+                "--progress=events",
+            ],
+            cwd=self._settings.app_folder,
+            log=self._settings.work_folder / "deploy.log",
+            on_line=self._show_deploy,
+        )
+        if not outputs.exists():
+            raise StepFailure("the app has no stack with an output", log=self._settings.work_folder / "deploy.log")
+        cloudformation = self._aws.client("cloudformation")
+        self.report.stacks = {
+            stack["StackName"]: stack["StackStatus"]
+            for stack in cloudformation.describe_stacks()["Stacks"]
+            if stack["StackName"] != "CDKToolkit"
+        }
+        self._outputs = StackOutputs.read(outputs)
+        self._display.result(", ".join(self.report.stacks))
+
+    def _show_deploy(self, line: str) -> None:
+        words = line.strip()
+        if words.startswith("✅"):
+            self._display.note(words.removeprefix("✅").strip())
+        elif words:
+            self._display.progress(words[:100])
+
+    def _upload(self) -> None:
+        lines = (json.dumps(dataclasses.asdict(post), ensure_ascii=False) for post in self._uploaded)
+        self._aws.client("s3").put_object(
+            Bucket=self.outputs.data_bucket_name,
+            Key=f"{self.outputs.posts_prefix.rstrip('/')}/posts.jsonl",
+            Body="\n".join(lines).encode(),
+        )
+        self.report.posts_uploaded = len(self._uploaded)
+        self._aws.client("secretsmanager").put_secret_value(
+            SecretId=self.outputs.slack_webhook_secret_name, SecretString=self._slack.url
+        )
+        self._display.result(f"{len(self._uploaded):,} posts; {len(self._held_out):,} held out")
+
+    def _release(self) -> None:
+        execution = ReleaseExecution(self._aws.client("stepfunctions"), self.outputs.release_workflow_arn)
+        self.report.execution_arn = execution.arn
+        self.report.execution_states = execution.states
+        try:
+            execution.follow(
+                timeout_seconds=_EXECUTION_SECONDS, alive=lambda: self._aws.running, on_state=self._show_state
+            )
+        except StepFailure as error:
+            raise StepFailure(str(error), log=error.log or self._latest_log("training")) from error
+        finally:
+            self.report.execution_status = execution.status
+        self._display.result(f"{execution.status}, {len(execution.states)} states")
+
+    def _show_state(self, run: StateRun) -> None:
+        self._display.state(run)
+
+    def _check_endpoint(self) -> None:
+        name = self.outputs.endpoint_name
+        endpoint = self._aws.client("sagemaker").describe_endpoint(EndpointName=name)
+        self.report.endpoint_name, self.report.endpoint_status = name, endpoint["EndpointStatus"]
+        if endpoint["EndpointStatus"] != "InService":
+            raise StepFailure(
+                f"endpoint {name} is {endpoint['EndpointStatus']}: {endpoint.get('FailureReason', 'no reason given')}",
+                log=self._latest_log("endpoints"),
+            )
+        self._display.result(f"{name} InService with {endpoint['EndpointConfigName']}")
+
+    def _start_api(self) -> None:
+        container = self._service().container()
+        port = free_port()
+        log = self._settings.work_folder / "api.log"
+        log.unlink(missing_ok=True)
+        try:
+            command = self._engine().command(
+                ContainerRequest(
+                    image_uri=container.image_uri,
+                    arguments=container.arguments,
+                    environment={**self._aws.environment, **container.environment},
+                    port=port,
+                    port_variable="PORT",
+                )
+            )
+        except ImageError as error:
+            raise StepFailure(str(error)) from error
+        self._api = SupervisedProcess(
+            command.command, log=log, environment=command.environment, cwd=command.cwd, registry=self._registry
+        )
+        deadline = time.monotonic() + _API_START_SECONDS
+        while not _healthy(port):
+            if self._api.poll() is not None or time.monotonic() > deadline:
+                raise StepFailure(f"the ML API does not become healthy:\n{self._api.log_tail()}", log=log)
+            time.sleep(0.1)
+        self.api_port = port
+        self._display.result(f"http://localhost:{port}/v1/moderations")
+
+    def _moderate(self) -> None:
+        assert self.api_port is not None
+        total = len(self._held_out)
+        answers = moderate(
+            self._held_out,
+            port=self.api_port,
+            clients=self._settings.clients,
+            on_answer=lambda done: self._display.progress(f"{done} of {total}"),
+        )
+        report = self.report
+        report.posts_sent = len(answers)
+        report.posts_flagged = sum(answer.flag for answer in answers)
+        report.agreement_with_labels = round(sum(a.flag == a.label for a in answers) / len(answers), 4)
+        milliseconds = [answer.milliseconds for answer in answers]
+        report.latency_p50_ms = round(percentile(milliseconds, 50), 2)
+        report.latency_p99_ms = round(percentile(milliseconds, 99), 2)
+        if fallbacks := [answer.fallback for answer in answers if answer.fallback]:
+            raise StepFailure(
+                f"{len(fallbacks)} of {total} posts were answered without the endpoint: {fallbacks[0]}",
+                log=self._settings.work_folder / "api.log",
+            )
+        self._display.result(
+            f"{total} posts, {report.posts_flagged} flagged, {report.agreement_with_labels:.1%} as labelled, "
+            f"p50 {report.latency_p50_ms:.1f} ms, p99 {report.latency_p99_ms:.1f} ms"
+        )
+
+    def _scale(self) -> None:
+        service = self._service()
+        alarm = find_spike_alarm(self._aws.client, service)
+        before = service.desired_count()
+        self.report.desired_tasks_before = self.report.desired_tasks_after = before
+        wanted = min(before + alarm.adds, alarm.max_tasks)
+        maximum = put_spike(self._aws.client, alarm, tasks=before)
+        self._display.note(f"CPU maximum {maximum:g} % in one task, threshold {alarm.threshold:g} %")
+        deadline = time.monotonic() + _SCALING_SECONDS
+        while (after := service.desired_count()) != wanted and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.report.desired_tasks_after = after
+        if after != wanted:
+            raise StepFailure(f"desired tasks went from {before} to {after}; the spike policy makes it {wanted}")
+        self._display.result(f"desired tasks {before} → {after}")
+
+    def _service(self) -> DeployedService:
+        return DeployedService(self._aws.client, cluster=self.outputs.cluster_name, service=self.outputs.service_name)
+
+    def _engine(self) -> ContainerEngine:
+        if self._settings.engine == "docker":
+            return self._docker()
+        return ProcessEngine(
+            ImageSources(cloud_assembly=self._cloud_assembly),
+            byte_code_folder=self._aws_folder / "byte-code",
+            base_environment=self._aws.child_environment,
+        )
+
+    def _docker(self) -> DockerEngine:
+        return DockerEngine(owner=str(self._aws_folder.absolute()), program=self._settings.docker)
+
+    def _latest_log(self, kind: str) -> Path:
+        logs = sorted((self._aws_folder / kind).rglob("log.txt"), key=lambda path: path.stat().st_mtime)
+        return logs[-1] if logs else self._aws_folder / "emulator.log"
+
+
+def _healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,38 @@
+"""The stacks' outputs, found by name in whatever stack has them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Self
+
+from cdk_rehearsal.step_failure import StepFailure
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StackOutputs:
+    """What a rehearsal has to know of the deployed system, each named as its CfnOutput in CapWords."""
+
+    slack_webhook_secret_name: str
+    data_bucket_name: str
+    posts_prefix: str
+    release_workflow_arn: str
+    endpoint_name: str
+    cluster_name: str
+    service_name: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads the file of `cdk deploy --outputs-file`. Raises StepFailure naming each output that is missing."""
+        stacks: dict[str, dict[str, str]] = json.loads(path.read_text())
+        found = {name: value for outputs in stacks.values() for name, value in outputs.items()}
+        wanted = {
+            field.name: "".join(part.title() for part in field.name.split("_")) for field in dataclasses.fields(cls)
+        }
+        missing = [name for name in wanted.values() if name not in found]
+        if missing:
+            raise StepFailure(
+                f"no stack has the output {', '.join(missing)}: a rehearsal needs a CfnOutput of that name"
+            )
+        return cls(**{field: found[name] for field, name in wanted.items()})
