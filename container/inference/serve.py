@@ -44,10 +44,13 @@ class Settings:
     port: int
     workers: int
     threads_per_worker: int
+    nginx: str | None
+    """The program; None where it is not installed."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """`SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `MODEL_SERVER_WORKERS` (one a core, at most 4).
+        """`SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `MODEL_SERVER_WORKERS` (one a core, at most 4),
+        `NGINX` (the installed one; empty for gunicorn alone).
 
         Workers times their threads never exceed the container's cores, unless more workers are asked for.
 
@@ -66,6 +69,7 @@ class Settings:
             port=_whole_number(environment, "SAGEMAKER_BIND_TO_PORT", default=8080, low=1, high=65535),
             workers=workers,
             threads_per_worker=max(1, cores // workers),
+            nginx=environment.get("NGINX", _installed_nginx(environment)) or None,
         )
 
 
@@ -102,13 +106,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _start(settings: Settings, folder: Path) -> list[tuple[str, subprocess.Popen[bytes]]]:
     """gunicorn on a socket behind nginx, or on the port itself where nginx is not installed."""
-    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
     socket = folder / "gunicorn.sock"
-    address = f"unix:{socket}" if nginx else f"{settings.host}:{settings.port}"
+    address = f"unix:{socket}" if settings.nginx else f"{settings.host}:{settings.port}"
     print(
         f"serving on {settings.host}:{settings.port} with {settings.workers} workers of "
         f"{settings.threads_per_worker} threads, "
-        + ("nginx in front" if nginx else "gunicorn alone: nginx is not installed"),
+        + ("nginx in front" if settings.nginx else "gunicorn alone: without nginx"),
         flush=True,
     )
     gunicorn = [sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers)]
@@ -122,10 +125,10 @@ def _start(settings: Settings, folder: Path) -> list[tuple[str, subprocess.Popen
         "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise report their use to its maker
     }
     servers = [("gunicorn", _spawn(gunicorn, environment))]
-    if nginx:
+    if settings.nginx:
         configuration = folder / "nginx.conf"
         configuration.write_text(_render((HERE / "nginx.conf").read_text(), settings, folder=folder, socket=socket))
-        command = [nginx, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
+        command = [settings.nginx, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
         if os.geteuid() == 0:
             # nginx would otherwise become `nobody`, who may not enter the folder with the socket.
             command += ["-g", "user root;"]
@@ -174,6 +177,11 @@ def _end(servers: Sequence[tuple[str, subprocess.Popen[bytes]]]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def _installed_nginx(environment: Mapping[str, str]) -> str | None:
+    # Debian installs it where the PATH of an ordinary user does not look.
+    return shutil.which("nginx", path=f"{environment.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
 
 
 def _whole_number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

@@ -38,12 +38,12 @@ class ModelSlot:
             self.model = Model.load(folder, threads=threads)
         except ModelUnusableError as error:
             self.fault = f"no usable model: {error}"
+        except Exception as error:
+            # The thread's last word: a library's own error must be seen in /ping and the log as well.
+            self.fault = f"no usable model: {type(error).__name__}: {' '.join(str(error).split())}"
+        if self.model is None:
             log.error(self.fault)
-        except BaseException as error:
-            self.fault = f"no usable model: {type(error).__name__}"
-            raise
-        finally:
-            self._loaded.set()
+        self._loaded.set()
 
     def wait(self) -> Model | None:
         """The model; for a moment after the start, when another worker answers /ping already, waits for it."""

@@ -80,7 +80,7 @@ def _read_csv(path: Path, name: str) -> Iterator[Post]:
                 raise Refusal(f"{where}: got label {_shown(row['label'])}; allowed are 0 and 1")
             yield Post(text=_checked_text(row["text"], where), label=int(row["label"]))
     except csv.Error as error:
-        raise Refusal(f"{name} line {rows.line_num}: not CSV ({error}); quote fields as RFC 4180 says") from None
+        raise Refusal(f"{name} line {rows.reader.line_num}: not CSV ({error}); quote fields as RFC 4180 says") from None
 
 
 def _read_json_lines(path: Path, name: str) -> Iterator[Post]:

@@ -1,0 +1,87 @@
+import importlib
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROGRAM = Path(__file__).resolve().parents[3] / "container" / "training" / "train.py"
+
+Posts = Sequence[Mapping[str, object]]
+Train = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def make_posts() -> Callable[[int, int], list[dict[str, object]]]:
+    """Posts of which a quarter are violations, a few of them labelled wrongly."""
+
+    def make(count: int, seed: int) -> list[dict[str, object]]:
+        chance = random.Random(seed)
+        topics = ("夜泣き", "離乳食", "保育園", "授乳", "予防接種", "発熱", "おむつ", "ベビーカー")
+        questions = ("で悩んでいます", "はいつから始めましたか？", "のおすすめはありますか", "が心配です")
+        violations = (
+            "絶対に稼げる副業です",
+            "LINEを追加してください",
+            "090-1234-5678に電話して",
+            "消えろ",
+            "ﾗｲﾝで個別に連絡を",
+        )
+        posts: list[dict[str, object]] = []
+        for number in range(count):
+            violation = number % 4 == 0
+            text = "。".join(chance.choice(topics) + chance.choice(questions) for _ in range(chance.randint(1, 4)))
+            text += f"{chance.randint(0, 99)}ヶ月です。" + (chance.choice(violations) if violation else "")
+            posts.append({"text": text, "label": int(violation) if chance.random() < 0.95 else int(not violation)})
+        return posts
+
+    return make
+
+
+@pytest.fixture
+def job(tmp_path: Path, make_posts: Callable[[int, int], list[dict[str, object]]]) -> Path:
+    """The folder of a job with good posts in both channels."""
+    for channel, count, seed in (("train", 200, 1), ("test", 80, 2)):
+        folder = tmp_path / "input" / "data" / channel
+        folder.mkdir(parents=True)
+        lines = [json.dumps(post, ensure_ascii=False) for post in make_posts(count, seed)]
+        (folder / "posts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a module of the program, and forgets all of them afterwards: their names are not this process's."""
+    known = set(sys.modules)
+    monkeypatch.syspath_prepend(PROGRAM.parent)
+    yield importlib.import_module
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(PROGRAM.parent)):
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def train() -> Train:
+    """Runs the real program on a job's folder."""
+
+    def run(
+        base: Path, hyperparameters: Mapping[str, object] | None = None, *, python: str = sys.executable
+    ) -> subprocess.CompletedProcess[str]:
+        if hyperparameters is not None:
+            path = base / "input" / "config" / "hyperparameters.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(hyperparameters))
+        return subprocess.run(
+            [python, PROGRAM, "train"],
+            env={**os.environ, "SAGEMAKER_BASE_DIR": str(base), "HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

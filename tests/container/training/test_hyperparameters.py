@@ -1,0 +1,42 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+Load = Callable[[str], ModuleType]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"recipe": "forest"}, "hyperparameter recipe: got 'forest'; allowed is linear or bert"),
+        ({"sede": "1"}, "hyperparameter 'sede': unknown to recipe 'linear'; allowed are recipe, seed"),
+        ({"epochs": "2"}, "hyperparameter 'epochs': unknown to recipe 'linear'"),
+        ({"seed": "one"}, "hyperparameter seed: got 'one'; allowed is a whole number from 0 to 4294967295"),
+        ({"seed": 1}, "hyperparameter seed: got 1; SageMaker passes strings"),
+        (
+            {"recipe": "bert", "learning_rate": "nan"},
+            "hyperparameter learning_rate: got 'nan'; allowed is a number above 0",
+        ),
+        (
+            {"recipe": "bert", "max_length": "513"},
+            "hyperparameter max_length: got '513'; allowed is a whole number from 8 to 512",
+        ),
+    ],
+)
+def test_fails_when_a_hyperparameter_is_not_allowed(load: Load, given: dict[str, object], said: str) -> None:
+    with pytest.raises(load("refusal").Refusal) as refused:
+        load("hyperparameters").parse_hyperparameters(given)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_fails_when_the_file_is_no_object(tmp_path: Path, load: Load, content: str) -> None:
+    (tmp_path / "hyperparameters.json").write_text(content)
+    with pytest.raises(load("refusal").Refusal, match=r"hyperparameters.json: .*give an object of strings"):
+        load("hyperparameters").read_hyperparameters(tmp_path / "hyperparameters.json")
+
+
+def test_is_linear_when_told_nothing(tmp_path: Path, load: Load) -> None:
+    assert load("hyperparameters").read_hyperparameters(tmp_path / "hyperparameters.json").recipe == "linear"

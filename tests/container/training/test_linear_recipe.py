@@ -1,0 +1,113 @@
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parents[3] / "container" / "training" / "train.py"
+Train = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_trains_and_writes_the_model_and_its_manifest(job: Path, train: Train) -> None:
+    done = train(job, {"recipe": "linear", "seed": "7"})
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json"}
+    manifest = json.loads((job / "model" / "manifest.json").read_text())
+    assert manifest["manifest_version"] == 1
+    assert manifest["recipe"] == "linear"
+    assert manifest["preprocessing"]["kind"] == "code_points"
+    assert 0 < manifest["threshold"] < 1
+    assert set(manifest["metrics"]) == {"auc", "average_precision", "precision", "recall", "f1"}
+    assert manifest["metrics"]["auc"] > 0.85
+    assert manifest["posts"]["train"] == 200
+    assert manifest["posts"]["test"] == 80
+    assert 30 < manifest["posts"]["train_violations"] < 80
+    assert manifest["data_fingerprint"].startswith("sha256:")
+    assert json.loads((job / "output" / "data" / "evaluation.json").read_text()) == manifest
+    assert not (job / "output" / "failure").exists()
+    assert f"auc={manifest['metrics']['auc']:.4f}\n" in done.stdout
+
+
+def test_same_data_and_seed_give_the_same_model(job: Path, train: Train) -> None:
+    models, fingerprints = [], []
+    for _ in range(2):
+        assert train(job, {"seed": "3"}).returncode == 0
+        models.append((job / "model" / "model.onnx").read_bytes())
+        fingerprints.append(json.loads((job / "model" / "manifest.json").read_text())["data_fingerprint"])
+    assert models[0] == models[1]
+    assert fingerprints[0] == fingerprints[1]
+    with (job / "input" / "data" / "train" / "posts.jsonl").open("a") as file:
+        file.write('{"text": "もう一つ", "label": 0}\n')
+    assert train(job, {"seed": "3"}).returncode == 0
+    assert json.loads((job / "model" / "manifest.json").read_text())["data_fingerprint"] != fingerprints[0]
+
+
+def test_reads_csv_as_json_lines(job: Path, train: Train) -> None:
+    assert train(job).returncode == 0
+    from_json_lines = json.loads((job / "model" / "manifest.json").read_text())
+    for channel in ("train", "test"):
+        source = job / "input" / "data" / channel / "posts.jsonl"
+        posts = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+        source.unlink()
+        with source.with_suffix(".csv").open("w", encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictWriter(file, ("id", "label", "text"))
+            rows.writeheader()
+            rows.writerows({"id": number, **post} for number, post in enumerate(posts))
+    assert train(job).returncode == 0
+    from_csv = json.loads((job / "model" / "manifest.json").read_text())
+    assert {**from_csv, "created": ""} == {**from_json_lines, "created": ""}
+
+
+def test_fails_when_a_post_is_unusable(job: Path, train: Train) -> None:
+    with (job / "input" / "data" / "train" / "posts.jsonl").open("a") as file:
+        file.write('{"text": "a", "label": 2}\n')
+    done = train(job)
+    assert done.returncode == 1
+    reason = "train/posts.jsonl line 201: got label 2; allowed are 0 and 1\n"
+    assert (job / "output" / "failure").read_text() == reason
+    assert done.stderr == f"error: {reason}"
+    assert not list((job / "model").glob("*"))
+
+
+def test_fails_when_a_label_is_too_rare(job: Path, train: Train) -> None:
+    posts = [{"text": f"{number}", "label": int(number == 0)} for number in range(40)]
+    (job / "input" / "data" / "train" / "posts.jsonl").write_text("\n".join(map(json.dumps, posts)))
+    assert train(job).returncode == 1
+    reason = (job / "output" / "failure").read_text()
+    assert reason == "channel train: 1 posts with label 1; allowed is 10 or more\n"
+
+
+def test_fails_when_a_hyperparameter_is_unknown(job: Path, train: Train) -> None:
+    assert train(job, {"sede": "1"}).returncode == 1
+    reason = (job / "output" / "failure").read_text()
+    assert reason == "hyperparameter 'sede': unknown to recipe 'linear'; allowed are recipe, seed\n"
+
+
+def test_a_failed_job_leaves_an_earlier_model_whole(job: Path, train: Train) -> None:
+    assert train(job).returncode == 0
+    before = {path.name: path.read_bytes() for path in (job / "model").iterdir()}
+    assert train(job, {"recipe": "forest"}).returncode == 1
+    assert {path.name: path.read_bytes() for path in (job / "model").iterdir()} == before
+
+
+def test_a_stopped_job_leaves_no_half_of_a_model(job: Path) -> None:
+    posts = job / "input" / "data" / "train" / "posts.jsonl"
+    posts.write_text(posts.read_text() * 100)  # enough for the fit to be interrupted
+    with subprocess.Popen(
+        [sys.executable, PROGRAM, "train"],
+        env={"SAGEMAKER_BASE_DIR": str(job)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as program:
+        assert program.stdout
+        for line in program.stdout:
+            if line.startswith("recipe="):
+                break
+        time.sleep(0.2)
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(timeout=60) == 128 + signal.SIGTERM
+    assert list((job / "model").iterdir()) == []

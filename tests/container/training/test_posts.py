@@ -1,0 +1,67 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+Load = Callable[[str], ModuleType]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "posts.jsonl",
+            '{"text": "a", "label": 0}\n{"text": "b", "label": 2}\n',
+            "posts.jsonl line 2: got label 2; allowed are 0 and 1",
+        ),
+        ("posts.jsonl", '{"text": "a", "label": true}\n', "line 1: got label True; allowed are 0 and 1"),
+        ("posts.jsonl", '{"text": "a", "label": "1"}\n', "line 1: got label '1'; allowed are 0 and 1"),
+        ("posts.jsonl", '{"text": "a", "label": [0]}\n', "line 1: got label [0]; allowed are 0 and 1"),
+        ("posts.jsonl", '{"text": "", "label": 1}\n', "line 1: got an empty text"),
+        ("posts.jsonl", '{"text": 3, "label": 1}\n', "line 1: got text 3; allowed is a string"),
+        ("posts.jsonl", '{"text": "\\ud800", "label": 1}\n', "line 1: the text holds half of a surrogate pair"),
+        ("posts.jsonl", '{"label": 1}\n', "line 1: got {'label': 1}; allowed is an object with text and label"),
+        ("posts.jsonl", '{"text": "a", "label": 0}\n\nnonsense\n', "line 3: not JSON"),
+        ("posts.jsonl", "\udcff", "line 1: not UTF-8"),
+        ("posts.csv", "text,label\na,0\nb,maybe\n", "posts.csv line 3: got label 'maybe'; allowed are 0 and 1"),
+        ("posts.csv", "text,label\na\n", "line 2: got label None; allowed are 0 and 1"),
+        (
+            "posts.csv",
+            "text,category\na,0\n",
+            "line 1: got the columns 'text,category'; allowed is a header with text and label",
+        ),
+        ("posts.csv", 'text,label\n"a,0\n', "posts.csv line 2: not CSV"),
+        ("posts.csv", "", "allowed is a header with text and label"),
+        ("posts.parquet", "x", "train/posts.parquet: got a .parquet file; allowed are .csv and .jsonl"),
+        ("posts.jsonl", "", "channel train: no post in it"),
+        (
+            "posts.jsonl",
+            '{"text": "a", "label": 0}\n' * 40,
+            "channel train: 40 posts, none with label 1; give posts of both labels",
+        ),
+    ],
+)
+def test_fails_when_the_posts_are_unusable(tmp_path: Path, load: Load, name: str, content: str, said: str) -> None:
+    posts, refusal = load("posts"), load("refusal")
+    channel = tmp_path / "train"
+    channel.mkdir()
+    (channel / name).write_text(content, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(refusal.Refusal) as refused:
+        posts.read_channel(channel)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_fails_when_a_channel_is_missing(tmp_path: Path, load: Load) -> None:
+    with pytest.raises(load("refusal").Refusal, match="channel test: not there"):
+        load("posts").read_channel(tmp_path / "test")
+
+
+def test_reads_all_files_of_a_channel_in_the_order_of_their_paths(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "2.csv").write_text('label,text\n1,"two\nlines"\n', encoding="utf-8-sig")
+    (tmp_path / "a.jsonl").write_text('{"text": "first", "label": 0}\n\n')
+    (tmp_path / ".hidden").write_text("not read")
+    read = load("posts").read_channel(tmp_path)
+    assert [(post.text, post.label) for post in read] == [("first", 0), ("two\nlines", 1)]
