@@ -1,0 +1,54 @@
+import json
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from cdk_nag import AwsSolutionsChecks
+
+from cdk_fargate_sagemaker.notifications import AlertsTopic
+from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+
+
+@pytest.mark.parametrize("env", [None, cdk.Environment(account="123456789012", region="ap-northeast-1")])
+@pytest.mark.parametrize("own_key", [False, True])
+def test_the_workflow_has_no_finding(
+    tmp_path: Path, image: ModelImage, env: cdk.Environment | None, own_key: bool
+) -> None:
+    app = cdk.App(outdir=str(tmp_path))
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    alerts = cdk.Stack(app, "Alerts", env=env)
+    model = cdk.Stack(app, "Model", env=env)
+    workflow = ModelReleaseWorkflow(
+        model,
+        "Release",
+        endpoint_name="moderation-dev",
+        training_image=image,
+        inference_image=image,
+        data_bucket=s3.Bucket(
+            model,
+            "Data",
+            enforce_ssl=True,
+            server_access_logs_prefix="logs/",
+            encryption_key=kms.Key(model, "DataKey", enable_key_rotation=True) if own_key else None,
+        ),
+        alerts_topic=AlertsTopic(alerts, "Alerts").topic,
+    )
+    # Its findings show that the rules ran.
+    s3.Bucket(model, "Careless")
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    found = {
+        construct["constructPath"]
+        for report in json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
+        for violation in report["violations"]
+        for construct in violation["violatingConstructs"]
+    }
+    assert found == {"Model/Careless/Resource"}
+    acknowledged = [
+        entry.data for construct in workflow.node.find_all() for entry in construct.node.metadata
+        if entry.type == cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+    ]  # fmt: skip
+    assert all(reason for rules in acknowledged for reason in rules.values())
+    assert len(acknowledged) > 10
