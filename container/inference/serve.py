@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """`SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `MODEL_SERVER_WORKERS` (one a core, at most 4),
-        `NGINX` (the installed one; empty for gunicorn alone).
+        `NGINX_PROGRAM` (the installed one; empty for gunicorn alone).
 
         Workers times their threads never exceed the container's cores, unless more workers are asked for.
 
@@ -69,7 +70,7 @@ class Settings:
             port=_whole_number(environment, "SAGEMAKER_BIND_TO_PORT", default=8080, low=1, high=65535),
             workers=workers,
             threads_per_worker=max(1, cores // workers),
-            nginx=environment.get("NGINX", _installed_nginx(environment)) or None,
+            nginx=environment.get("NGINX_PROGRAM", _installed_nginx(environment)) or None,
         )
 
 
@@ -83,28 +84,27 @@ def main(arguments: Sequence[str]) -> int:
     except InvalidSettingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    stopping = False
+    stopping = threading.Event()
 
     def stop(signal_number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
+        stopping.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     with tempfile.TemporaryDirectory(prefix="inference-") as folder:
-        servers = _start(settings, Path(folder))
+        servers = _start(settings, Path(folder), stopping)
         try:
-            while not stopping and all(server.poll() is None for _, server in servers):
+            while not stopping.is_set() and all(server.poll() is None for _, server in servers):
                 time.sleep(0.05)
             for name, server in servers:
-                if not stopping and server.poll() is not None:
+                if not stopping.is_set() and server.poll() is not None:
                     print(f"error: {name} ended by itself with status {server.returncode}", file=sys.stderr, flush=True)
         finally:
             _end(servers)
-    return 0 if stopping else 1
+    return 0 if stopping.is_set() else 1
 
 
-def _start(settings: Settings, folder: Path) -> list[tuple[str, subprocess.Popen[bytes]]]:
+def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[tuple[str, subprocess.Popen[bytes]]]:
     """gunicorn on a socket behind nginx, or on the port itself where nginx is not installed."""
     socket = folder / "gunicorn.sock"
     address = f"unix:{socket}" if settings.nginx else f"{settings.host}:{settings.port}"
@@ -132,6 +132,9 @@ def _start(settings: Settings, folder: Path) -> list[tuple[str, subprocess.Popen
         if os.geteuid() == 0:
             # nginx would otherwise become `nobody`, who may not enter the folder with the socket.
             command += ["-g", "user root;"]
+        # Before there is a socket, nginx could only fill the log with what it cannot reach.
+        while not (socket.exists() or stopping.is_set() or servers[0][1].poll() is not None):
+            time.sleep(0.01)
         try:
             servers.append(("nginx", _spawn(command, environment)))
         except OSError:

@@ -148,7 +148,7 @@ def serving() -> Callable[..., object]:
 )
 def nginx(request: pytest.FixtureRequest) -> Mapping[str, str]:
     """The environment that puts nginx in front, or leaves it out."""
-    return {"NGINX": request.param}
+    return {"NGINX_PROGRAM": request.param}
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_a_signal_ends_every_process(
 
 @pytest.mark.parametrize("victim", ["gunicorn", "nginx"])
 def test_ends_when_a_server_dies(trained: Path, serving: Serving, nginx: Mapping[str, str], victim: str) -> None:
-    if victim == "nginx" and not nginx["NGINX"]:
+    if victim == "nginx" and not nginx["NGINX_PROGRAM"]:
         pytest.skip("without nginx there is none to die")
     with serving(trained, **nginx) as server:
         server.answer_of_ping(200)
@@ -79,7 +79,7 @@ def test_ping_stays_503_when_the_model_is_unusable(
     base: Path, serving: Serving, spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(base / "model")
-    with serving(base, NGINX="", MODEL_SERVER_WORKERS="1") as server:
+    with serving(base, NGINX_PROGRAM="", MODEL_SERVER_WORKERS="1") as server:
         error = server.answer_of_ping(503).json()["error"]
         assert error.startswith(f"no usable model: {said}")
         assert server.invoke({"text": "a"}).status_code == 503

@@ -1,0 +1,154 @@
+"""Runs with the interpreter that `BERT_PYTHON` names: one with container/training/requirements.txt installed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CONTAINER = Path(__file__).resolve().parents[3] / "container"
+BERT_PYTHON = os.environ.get("BERT_PYTHON", "")
+Train = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.skipif(
+    not BERT_PYTHON,
+    reason="BERT_PYTHON is not set: name a python with container/training/requirements.txt (torch) installed",
+)
+
+MAKE_PRETRAINED = """
+import json, sys
+from pathlib import Path
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+folder, characters = Path(sys.argv[1]), sys.argv[2]
+tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *("##" + c for c in characters), "追加", "授乳"]
+(folder / "vocab.txt").write_text("\\n".join(tokens) + "\\n", encoding="utf-8")
+torch.manual_seed(0)
+BertForSequenceClassification(BertConfig(vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2,
+    num_attention_heads=2, intermediate_size=64, max_position_embeddings=128)).save_pretrained(folder)
+(folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertJapaneseTokenizer",
+    "word_tokenizer_type": "mecab", "subword_tokenizer_type": "wordpiece", "do_lower_case": False}))
+"""
+
+REFERENCE_TOKENS = """
+import json, sys
+from transformers import BertJapaneseTokenizer
+tokenizer = BertJapaneseTokenizer.from_pretrained(sys.argv[1], mecab_kwargs={"mecab_dic": "ipadic"})
+print(json.dumps(tokenizer(json.loads(sys.argv[2]), truncation=True, max_length=32)["input_ids"]))
+"""
+
+TEXTS = [
+    "授乳で悩んでいます。",
+    "LINEを追加してください",
+    "一行目です\n二行目です\r\n三行目\t終わり",
+    "ｶﾞｯｺｳ　㍿ １２３ＡＢＣ",
+    "制御文字\x1cが\u2028ある\x85文",
+    "絵文字🙂と未知の漢字龘",
+    "あ" * 300,
+    " 前後に空白 ",
+]
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two tiny layers that has learnt nothing, saved as one of the hub is."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    characters = "".join(
+        sorted(set("".join(TEXTS).replace("龘", "") + "夜泣離食保育園予防接種発熱心配稼副業電話消個別連絡"))
+    )
+    _run(MAKE_PRETRAINED, str(folder), "".join(c for c in characters if not c.isspace() and c.isprintable()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hyperparameters(pretrained: Path) -> dict[str, str]:
+    return {
+        "recipe": "bert",
+        "pretrained_model": str(pretrained),
+        "epochs": "2",
+        "learning_rate": "0.003",
+        "max_length": "32",
+    }
+
+
+def test_trains_exports_and_serves_the_same_tokens(
+    job: Path, train: Train, hyperparameters: dict[str, str], pretrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = train(job, hyperparameters, python=BERT_PYTHON)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((job / "model" / "manifest.json").read_text())
+    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json", "tokenizer.json"}
+    assert manifest["preprocessing"]["kind"] == "japanese_wordpiece"
+    assert manifest["preprocessing"]["dictionary"] == "ipadic"
+    assert manifest["metrics"]["auc"] > 0.6
+
+    # The inference image's own code, in an environment without torch and transformers.
+    monkeypatch.syspath_prepend(CONTAINER / "inference")
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    from inference import Model
+    from preprocessing import from_manifest
+
+    try:
+        preprocessing = from_manifest(manifest["preprocessing"], job / "model")
+        reference = json.loads(_run(REFERENCE_TOKENS, str(pretrained), json.dumps(TEXTS)))
+        for text, expected in zip(TEXTS, reference, strict=True):
+            assert preprocessing.encode([text])["input_ids"].tolist() == [expected], text
+        controls = preprocessing.encode(["[SEP] [MASK] [CLS] [PAD]"])["input_ids"][0].tolist()
+        assert controls[0] == 2
+        assert controls[-1] == 3
+        assert not {0, 2, 3, 4} & set(controls[1:-1])
+
+        model = Model.load(job / "model", threads=1)
+        alone = [model.probabilities([text])[0] for text in TEXTS]
+        model._batch_size = len(TEXTS)
+        assert np.allclose(model.probabilities(TEXTS), alone, atol=1e-5)
+    finally:
+        for name in ("inference", "preprocessing"):
+            sys.modules.pop(name, None)
+
+
+def test_same_seed_gives_the_same_metrics(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
+    metrics = []
+    for _ in range(2):
+        assert train(job, {**hyperparameters, "epochs": "1"}, python=BERT_PYTHON).returncode == 0
+        metrics.append(json.loads((job / "model" / "manifest.json").read_text())["metrics"])
+    assert metrics[0] == metrics[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"pretrained_model": "/nowhere"}, "hyperparameter pretrained_model: '/nowhere' cannot be loaded"),
+        ({"max_length": "512"}, "hyperparameter max_length: got 512; "),
+    ],
+)
+def test_fails_when_the_pretrained_model_does_not_fit(
+    job: Path, train: Train, hyperparameters: dict[str, str], change: dict[str, str], said: str
+) -> None:
+    done = train(job, {**hyperparameters, **change}, python=BERT_PYTHON)
+    assert done.returncode == 1
+    assert (job / "output" / "failure").read_text().startswith(said)
+    assert not list((job / "model").iterdir())
+
+
+def test_fails_when_the_words_are_cut_by_another_dictionary(
+    job: Path, train: Train, hyperparameters: dict[str, str], pretrained: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in pretrained.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    config = json.loads((other / "tokenizer_config.json").read_text())
+    (other / "tokenizer_config.json").write_text(json.dumps({**config, "mecab_kwargs": {"mecab_dic": "unidic_lite"}}))
+    assert train(job, {**hyperparameters, "pretrained_model": str(other)}, python=BERT_PYTHON).returncode == 1
+    assert "has mecab_dic 'unidic_lite'; allowed is 'ipadic'" in (job / "output" / "failure").read_text()
+
+
+def _run(program: str, *arguments: str) -> str:
+    return subprocess.run(
+        [BERT_PYTHON, "-c", program, *arguments], check=True, capture_output=True, text=True, timeout=120
+    ).stdout
