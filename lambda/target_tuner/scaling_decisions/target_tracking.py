@@ -1,0 +1,72 @@
+"""Target tracking: two alarms around a target, and a capacity proportional to how far the metric is from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .alarm_window import MOST_PERIODS
+from .metrics import Metric
+
+# Documented: CPU above the target for three consecutive minutes scales out, below 90 % of it for fifteen scales in.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html
+HIGH_PERIODS = 3
+LOW_PERIODS = 15
+SCALE_IN_FRACTION = 0.9
+
+# Documented default of both cooldowns for ECS.
+# https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html
+DEFAULT_COOLDOWN_S = 300
+
+# A quotient that is a whole number but for rounding is that number: 10 tasks at 60 % of a 60 % target stay 10.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetTracking:
+    """A target tracking policy.
+
+    Args:
+        target: in the metric's unit; percent for CPU.
+        metric: what is tracked.
+        scale_out_cooldown_s: seconds in which a further scale-out counts net of what the first added.
+        scale_in_cooldown_s: seconds without a scale-in after a scale-in.
+        disable_scale_in: it then only ever adds tasks, and has no say in removing any.
+        high_periods: consecutive minutes above the target before it adds.
+        low_periods: consecutive minutes below before it removes.
+        scale_in_fraction: of the target, below which a minute counts as low.
+
+    Raises:
+        ValueError: a value that AWS would refuse.
+    """
+
+    target: float
+    metric: Metric = Metric.CPU_AVERAGE
+    scale_out_cooldown_s: int = DEFAULT_COOLDOWN_S
+    scale_in_cooldown_s: int = DEFAULT_COOLDOWN_S
+    disable_scale_in: bool = False
+    high_periods: int = HIGH_PERIODS
+    low_periods: int = LOW_PERIODS
+    scale_in_fraction: float = SCALE_IN_FRACTION
+
+    def __post_init__(self) -> None:
+        if not 0 < self.target < math.inf:
+            raise ValueError(f"target: got {self.target}, allowed: above 0")
+        for name in ("scale_out_cooldown_s", "scale_in_cooldown_s"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: got {getattr(self, name)}, allowed: 0 or more seconds")
+        for name in ("high_periods", "low_periods"):
+            if not 1 <= getattr(self, name) <= MOST_PERIODS:
+                raise ValueError(f"{name}: got {getattr(self, name)}, allowed: 1 to {MOST_PERIODS} minutes")
+        if not 0 < self.scale_in_fraction <= 1:
+            raise ValueError(f"scale_in_fraction: got {self.scale_in_fraction}, allowed: above 0, at most 1")
+
+
+def tracked_capacity(running: int, value: float, target: float) -> int:
+    """The tasks that would bring the metric to its target.
+
+    Documented: proportional to metric / target on the running tasks, rounded so that too many rather than too few
+    run. The exact formula is not published; this one is a model.
+    https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+    """
+    return math.ceil(running * value / target - _ROUNDING)
