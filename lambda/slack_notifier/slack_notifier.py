@@ -13,7 +13,6 @@ import random
 import ssl
 import time
 import urllib.parse
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,7 +153,9 @@ def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
     Raises SlackRefused at once for what no repetition mends, SlackUnavailable when the time is over.
     """
     body = json.dumps(message).encode()
-    for attempt, ceiling_s in enumerate(_delays(), start=1):
+    attempt, ceiling_s = 0, FIRST_DELAY_S
+    while True:
+        attempt += 1
         try:
             return _post(webhook, body, timeout_s=deadline - time.monotonic())
         except _Retryable as failure:
@@ -165,8 +166,8 @@ def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
             if time.monotonic() + delay_s >= deadline:
                 raise SlackUnavailable(f"not told after {attempt} attempts: {failure}") from None
             LOGGER.warning("attempt %d: %s; again in %.1f s", attempt, failure, delay_s)
-            time.sleep(delay_s)
-    raise AssertionError("the delays never end")
+        time.sleep(delay_s)
+        ceiling_s = min(ceiling_s * 2, LONGEST_DELAY_S)
 
 
 def parse_webhook(url: str) -> Webhook:
@@ -189,13 +190,6 @@ def parse_webhook(url: str) -> Webhook:
     return Webhook(
         secure=secure, host=host, port=port, path=(parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     )
-
-
-def _delays() -> Iterator[float]:
-    ceiling_s = FIRST_DELAY_S
-    while True:
-        yield ceiling_s
-        ceiling_s = min(ceiling_s * 2, LONGEST_DELAY_S)
 
 
 def _post(webhook: Webhook, body: bytes, *, timeout_s: float) -> None:

@@ -264,6 +264,7 @@ class _Release:
             sfn.Condition.jsonata("{% $contains($description_error.cause, 'Could not find') %}"),
             creating,
         )
+        # A rule that always holds, not the default: only a rule can say what failed.
         missing.when(
             sfn.Condition.jsonata("{% true %}"),
             self._notify,
