@@ -1,7 +1,8 @@
-"""One step of spike scaling: from which CPU on, how many tasks."""
+"""One step of spike scaling on CPU: from which CPU on, how many tasks."""
 
 from dataclasses import dataclass
 
+from .metric_step import check_add_tasks
 from .number_token import is_token
 
 
@@ -27,8 +28,9 @@ class CpuStep:
                 f"threshold_percent: got {self.threshold_percent}, allowed: above 0, at most 100; "
                 "it is a share of the task's CPU"
             )
-        if (self.add_tasks < 1 or self.add_tasks % 1 != 0) and not is_token(self.add_tasks):
-            raise ValueError(
-                f"add_tasks: got {self.add_tasks}, allowed: a whole number of at least 1; "
-                "spike scaling only adds tasks, target tracking removes them"
-            )
+        check_add_tasks(self.add_tasks)
+
+    @property
+    def threshold(self) -> float:
+        """The threshold in the metric's own unit, percent."""
+        return self.threshold_percent

@@ -1,9 +1,11 @@
 """A web service on Fargate behind an application load balancer, whose task count follows its CPU."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import jsii
-from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, TimeZone, Validations
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -13,21 +15,29 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
 from constructs import Construct
 
+from ._access_logs import log_access
+from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
+from ._log_key import log_key
+from ._task import CONTAINER_NAME, task_definition
 from .number_token import is_token
 from .service_metrics import ServiceMetrics
-from .service_scaling import ServiceScaling
+from .service_scaling import ServiceScaling, publish_scaling
+from .spot_capacity import SpotCapacity
 from .task_size import check_task_size
 
 _DEFAULT_TMPFS_MIB: Mapping[str, int] = {"/tmp": 64}
-_TMPFS_MOUNT_OPTIONS = [ecs.TmpfsMountOption.NOEXEC, ecs.TmpfsMountOption.NOSUID, ecs.TmpfsMountOption.NODEV]
 _SCALE_IN_COOLDOWN = Duration.minutes(5)
 _SCALE_OUT_COOLDOWN = Duration.minutes(1)
 _HEALTH_CHECK_INTERVAL = Duration.seconds(10)
 _HEALTH_CHECK_GRACE_PERIOD = Duration.minutes(1)
 _DEREGISTRATION_DELAY = Duration.seconds(30)
-_ACCESS_LOGS_KEPT = Duration.days(90)
+_STOP_TIMEOUT = Duration.seconds(60)
+_BAKE_TIME = Duration.minutes(10)
+_HIGH_RESOLUTION = Duration.seconds(20)
+_LOW_RESOLUTION = Duration.minutes(1)
 
 
 @jsii.implements(iam.IGrantable)
@@ -50,6 +60,8 @@ class ScaledFargateService(Construct):
         container_port: TCP port on which the container listens. Default: 8080.
         cpu: CPU units of a task, 1024 a vCPU. Default: 1024.
         memory_mib: memory of a task in MiB, of a size that Fargate offers with `cpu`. Default: 2048.
+        spot: runs tasks above a base on Fargate Spot; a cluster that is passed needs Fargate's capacity providers.
+            Default: none, every task runs on Fargate.
         cpu_architecture: what the image is built for. Default: x86-64.
         environment: settings that anybody may read. Default: none.
         secrets: variables whose values the tasks get from Secrets Manager or the parameter store as they start; the
@@ -60,6 +72,9 @@ class ScaledFargateService(Construct):
         min_tasks: scaling never goes below it. Default: 2, so that one task, or one zone, can fail.
         max_tasks: scaling never goes above it. Default: 10.
         target_percent: average CPU of all tasks, in percent, that target tracking keeps. Default: 50.
+        high_resolution: ECS publishes the service's CPU every 20 seconds, and target tracking follows that: it acts
+            after about one minute and a half instead of six; billed as a custom metric. Default: every minute.
+        scale_in: whether tracking the CPU removes tasks. Default: it does.
         scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
         scale_out_cooldown: while it lasts a further scale-out counts only the tasks beyond those just added.
             Default: 1 minute.
@@ -68,6 +83,18 @@ class ScaledFargateService(Construct):
             serves after one check.
         health_check_grace_period: how long a starting task may fail its checks. Default: 1 minute.
         deregistration_delay: how long a task that is to stop may finish its requests. Default: 30 seconds.
+        stop_timeout: how long a container may take to end after SIGTERM, at most 120 seconds. Default: 60 seconds, so
+            that it outlives the default `deregistration_delay`.
+        deployment_strategy: ROLLING replaces tasks one after the other; BLUE_GREEN starts a second set of tasks, gives
+            it all requests at once, and goes back as fast while it bakes. Default: ROLLING.
+        bake_time: with BLUE_GREEN, how long the old tasks are kept after the shift. Default: 10 minutes.
+        enable_execute_command: lets those who may (`ecs:ExecuteCommand`) run commands in the container; what they type
+            and see is logged, encrypted. A cluster that is passed has to log them itself. Default: nobody can.
+        load_balancing_algorithm: how the load balancer picks a task, which decides how hot the hottest gets:
+            ROUND_ROBIN; LEAST_OUTSTANDING_REQUESTS, for requests that differ in cost; WEIGHTED_RANDOM, which sends less
+            to a task that answers with errors. Default: ROUND_ROBIN.
+        slow_start: how long a new task's share of requests grows, 30 to 900 seconds; with ROUND_ROBIN only. Default: a
+            new task gets its full share at once.
         certificate: the load balancer then speaks HTTPS (TLS 1.2 and 1.3, forward secrecy) and redirects HTTP to it.
             Default: none, HTTP; refused when it faces the internet.
         internet_facing: puts the load balancer into the public subnets. Default: off, it is reached from the VPC alone.
@@ -85,7 +112,8 @@ class ScaledFargateService(Construct):
     Raises:
         ValueError: neither or both of `vpc` and `cluster`, a task size that Fargate lacks, more tasks at least than at
             most, a target outside 0 to 100, root as the user, an internet-facing load balancer without a certificate,
-            or a bucket for access logs with a KMS key.
+            a bucket for access logs with a KMS key, slow start with another algorithm than round robin, a deployment
+            strategy other than the two, or ECS Exec in a cluster that does not log it.
     """
 
     def __init__(
@@ -101,6 +129,7 @@ class ScaledFargateService(Construct):
         container_port: int = 8080,
         cpu: int = 1024,
         memory_mib: int = 2048,
+        spot: SpotCapacity | None = None,
         cpu_architecture: ecs.CpuArchitecture | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, ecs.Secret] | None = None,
@@ -109,12 +138,22 @@ class ScaledFargateService(Construct):
         min_tasks: int = 2,
         max_tasks: int = 10,
         target_percent: float = 50,
+        high_resolution: bool = False,
+        scale_in: bool = True,
         scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
         scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
         health_check_path: str = "/",
         health_check_interval: Duration = _HEALTH_CHECK_INTERVAL,
         health_check_grace_period: Duration = _HEALTH_CHECK_GRACE_PERIOD,
         deregistration_delay: Duration = _DEREGISTRATION_DELAY,
+        stop_timeout: Duration = _STOP_TIMEOUT,
+        deployment_strategy: ecs.DeploymentStrategy = ecs.DeploymentStrategy.ROLLING,
+        bake_time: Duration = _BAKE_TIME,
+        enable_execute_command: bool = False,
+        load_balancing_algorithm: TargetGroupLoadBalancingAlgorithmType = (
+            TargetGroupLoadBalancingAlgorithmType.ROUND_ROBIN
+        ),
+        slow_start: Duration | None = None,
         certificate: certificatemanager.ICertificate | None = None,
         internet_facing: bool = False,
         clients: Sequence[ec2.IPeer] | None = None,
@@ -135,36 +174,65 @@ class ScaledFargateService(Construct):
                 "pass one, or leave the load balancer internal"
             )
 
-        self._cluster = self._the_cluster(vpc, cluster, container_insights)
-        self._task_definition = ecs.FargateTaskDefinition(
-            self,
-            "TaskDefinition",
-            cpu=cpu,
-            memory_limit_mib=memory_mib,
-            runtime_platform=ecs.RuntimePlatform(
-                operating_system_family=ecs.OperatingSystemFamily.LINUX,
-                cpu_architecture=cpu_architecture or ecs.CpuArchitecture.X86_64,
-            ),
+        if deployment_strategy not in (ecs.DeploymentStrategy.ROLLING, ecs.DeploymentStrategy.BLUE_GREEN):
+            raise ValueError(f"deployment_strategy: got {deployment_strategy.name}, allowed: ROLLING, BLUE_GREEN")
+        if stop_timeout.to_seconds() > 120:
+            raise ValueError(f"stop_timeout: got {stop_timeout.to_seconds():g} s, allowed: at most 120 s on Fargate")
+        targets = TargetSettings(
+            port=container_port,
+            health_check_path=health_check_path,
+            health_check_interval=health_check_interval,
+            deregistration_delay=deregistration_delay,
+            algorithm=load_balancing_algorithm,
+            slow_start=slow_start,
         )
-        self._add_container(
+
+        key = log_key(self, given=log_encryption_key, removal_policy=removal_policy)
+        self._cluster = self._the_cluster(
+            vpc,
+            cluster,
+            insights=container_insights,
+            exec_key=key if enable_execute_command else None,
+            exec_retention=log_retention,
+            removal_policy=removal_policy,
+            has_spot=spot is not None,
+        )
+        self._log_group = logs.LogGroup(
+            self, "Logs", retention=log_retention, encryption_key=key, removal_policy=removal_policy
+        )
+        self._task_definition = task_definition(
+            self,
             image=image,
+            cpu=cpu,
+            memory_mib=memory_mib,
+            cpu_architecture=cpu_architecture or ecs.CpuArchitecture.X86_64,
+            port=container_port,
             environment=environment,
             secrets=secrets,
             user=user,
             tmpfs_mib=tmpfs_mib,
-            port=container_port,
-            log_group=self._log_group_with_key(log_retention, log_encryption_key, removal_policy),
+            stop_timeout=stop_timeout,
+            execute_command=enable_execute_command,
+            log_group=self._log_group,
         )
-        self._load_balancer = self._internal_or_public_load_balancer(
-            internet_facing, clients, certificate is not None, deletion_protection
+        self._load_balancer, self._load_balancer_security_group = load_balancer(
+            self,
+            vpc=self._cluster.vpc,
+            internet_facing=internet_facing,
+            clients=clients,
+            ports=(80, 443) if certificate else (80,),
+            deletion_protection=deletion_protection,
         )
-        self._log_access(access_logs_bucket, removal_policy)
+        self._access_logs_bucket = log_access(
+            self, self._load_balancer, given=access_logs_bucket, removal_policy=removal_policy
+        )
         self._service_security_group = ec2.SecurityGroup(
             self,
             "ServiceSecurityGroup",
             vpc=self._cluster.vpc,
             description="Tasks, reached from their load balancer alone",
         )
+        is_blue_green = deployment_strategy is ecs.DeploymentStrategy.BLUE_GREEN
         self._service = ecs.FargateService(
             self,
             "Service",
@@ -172,32 +240,48 @@ class ScaledFargateService(Construct):
             task_definition=self._task_definition,
             security_groups=[self._service_security_group],
             vpc_subnets=vpc_subnets or _private_subnets(self._cluster.vpc),
+            capacity_provider_strategies=spot.strategies() if spot else None,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             min_healthy_percent=100,
             max_healthy_percent=200,
+            deployment_strategy=deployment_strategy if is_blue_green else None,
+            bake_time=bake_time if is_blue_green else None,
+            enable_execute_command=enable_execute_command,
             health_check_grace_period=health_check_grace_period,
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
-        self._target_group = elbv2.ApplicationTargetGroup(
-            self,
-            "Targets",
-            vpc=self._cluster.vpc,
-            port=container_port,
-            protocol=elbv2.ApplicationProtocol.HTTP,
-            targets=[self._service],
-            deregistration_delay=deregistration_delay,
-            health_check=elbv2.HealthCheck(path=health_check_path, interval=health_check_interval),
+        self._target_group = target_group(self, "Targets", vpc=self._cluster.vpc, settings=targets)
+        self._alternate_target_group = (
+            target_group(self, "AlternateTargets", vpc=self._cluster.vpc, settings=targets) if is_blue_green else None
         )
-        self._listen(certificate)
+        self._listener = listen(
+            self._load_balancer,
+            certificate=certificate,
+            action=elbv2.ListenerAction.forward([self._target_group]),
+        )
+        self._target_group.add_target(
+            self._service.load_balancer_target(
+                container_name=CONTAINER_NAME,
+                container_port=container_port,
+                alternate_target=self._alternate_target(self._alternate_target_group)
+                if self._alternate_target_group
+                else None,
+            )
+        )
+        if high_resolution:
+            self._publish_cpu_every_20_seconds()
+        self._metrics = ServiceMetrics(
+            service=self._service,
+            load_balancer=self._load_balancer,
+            target_group=self._target_group,
+            alternate_target_group=self._alternate_target_group,
+            cpu_resolution=_HIGH_RESOLUTION if high_resolution else _LOW_RESOLUTION,
+            container_insights=cluster is None and container_insights is not ecs.ContainerInsights.DISABLED,
+        )
         self._scalable_target = self._service.auto_scale_task_count(min_capacity=min_tasks, max_capacity=max_tasks)
-        self._scalable_target.scale_on_cpu_utilization(
-            "CpuAverage",
-            target_utilization_percent=target_percent,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-        )
-        self._metrics = ServiceMetrics(service=self._service, load_balancer=self._load_balancer)
+        self._track_cpu(target_percent, high_resolution, scale_in, scale_in_cooldown, scale_out_cooldown)
+        publish_scaling(self._scalable_target)
 
     @property
     def service(self) -> ecs.FargateService:
@@ -230,6 +314,11 @@ class ScaledFargateService(Construct):
         return self._target_group
 
     @property
+    def alternate_target_group(self) -> elbv2.ApplicationTargetGroup | None:
+        """With blue/green deployments the other set's target group; the two take turns. Else None."""
+        return self._alternate_target_group
+
+    @property
     def scalable_target(self) -> ecs.ScalableTaskCount:
         """The service's task count, to which scaling policies attach."""
         return self._scalable_target
@@ -256,7 +345,7 @@ class ScaledFargateService(Construct):
 
     @property
     def scaling(self) -> ServiceScaling:
-        """The bounds and the target declared until now, by this construct or on its `scalable_target`."""
+        """All that was declared until now, by this construct, on its `scalable_target`, or by `SpikeScaling`."""
         return ServiceScaling.of(self._scalable_target)
 
     @property
@@ -277,7 +366,7 @@ class ScaledFargateService(Construct):
         """CPU of the hottest task over one minute, percent of what it reserves."""
         return self._metrics.cpu_maximum()
 
-    def metric_running_tasks(self) -> cloudwatch.Metric:
+    def metric_running_tasks(self) -> cloudwatch.Metric | cloudwatch.MathExpression:
         """Number of running tasks, each minute."""
         return self._metrics.running_tasks()
 
@@ -285,8 +374,139 @@ class ScaledFargateService(Construct):
         """Requests that the load balancer took in, each minute."""
         return self._metrics.request_count()
 
+    def track_memory(
+        self,
+        *,
+        target_percent: float,
+        scale_in: bool = True,
+        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
+        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
+    ) -> None:
+        """Keeps the average memory of the tasks near a target too. Of several targets the one that asks for most wins.
+
+        Args:
+            target_percent: memory of all tasks, percent of what they reserve, above 0, at most 100.
+            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
+            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
+            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
+
+        Raises:
+            ValueError: a target outside 0 to 100.
+        """
+        _check_target(target_percent)
+        self._scalable_target.scale_on_memory_utilization(
+            "MemoryAverage",
+            target_utilization_percent=target_percent,
+            disable_scale_in=not scale_in,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+        )
+
+    def track_requests(
+        self,
+        *,
+        requests_per_task: float,
+        scale_in: bool = True,
+        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
+        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
+    ) -> None:
+        """Keeps the requests that a task gets in a minute near a target too.
+
+        Args:
+            requests_per_task: requests a minute and task, above 0.
+            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
+            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
+            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
+
+        Raises:
+            ValueError: a target that is not above 0, or blue/green deployments, which change the target group.
+        """
+        _check_positive("requests_per_task", requests_per_task)
+        if self._alternate_target_group:
+            raise ValueError(
+                "track_requests: got a service with BLUE_GREEN deployments, allowed: ROLLING; AWS counts the requests "
+                "of one target group, and the two take turns"
+            )
+        self._scalable_target.scale_on_request_count(
+            "RequestsPerTask",
+            requests_per_target=requests_per_task,
+            target_group=self._target_group,
+            disable_scale_in=not scale_in,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+        )
+
+    def track_metric(
+        self,
+        id: str,
+        *,
+        metric: cloudwatch.IMetric,
+        target_value: float,
+        scale_in: bool = True,
+        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
+        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
+    ) -> None:
+        """Keeps any metric near a target too; it has to fall as tasks are added.
+
+        Args:
+            id: the policy's construct id, unique in this service.
+            metric: what is kept near the target.
+            target_value: the target in the metric's unit, above 0.
+            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
+            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
+            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
+
+        Raises:
+            ValueError: a target that is not above 0.
+        """
+        _check_positive("target_value", target_value)
+        self._scalable_target.scale_to_track_custom_metric(
+            id,
+            metric=metric,
+            target_value=target_value,
+            disable_scale_in=not scale_in,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+        )
+
+    def schedule_tasks(
+        self,
+        id: str,
+        *,
+        schedule: applicationautoscaling.Schedule,
+        time_zone: TimeZone,
+        min_tasks: int | None = None,
+        max_tasks: int | None = None,
+    ) -> None:
+        """Sets new bounds at the times of a schedule; they hold until the next one. The tasks follow at once.
+
+        Args:
+            id: the scheduled action's name, unique in this service.
+            schedule: when, as `Schedule.cron(hour="8", minute="30")`.
+            time_zone: the zone that the schedule is in.
+            min_tasks: the new lower bound. Default: unchanged.
+            max_tasks: the new upper bound. Default: unchanged.
+
+        Raises:
+            ValueError: neither bound, or bounds that contradict each other.
+        """
+        if min_tasks is None and max_tasks is None:
+            raise ValueError("min_tasks and max_tasks: got neither, allowed: one or both; pass what changes")
+        _check_task_count(min_tasks, max_tasks)
+        self._scalable_target.scale_on_schedule(
+            id, schedule=schedule, time_zone=time_zone, min_capacity=min_tasks, max_capacity=max_tasks
+        )
+
     def _the_cluster(
-        self, vpc: ec2.IVpc | None, cluster: ecs.ICluster | None, container_insights: ecs.ContainerInsights
+        self,
+        vpc: ec2.IVpc | None,
+        cluster: ecs.ICluster | None,
+        *,
+        insights: ecs.ContainerInsights,
+        exec_key: kms.IKey | None,
+        exec_retention: logs.RetentionDays,
+        removal_policy: RemovalPolicy,
+        has_spot: bool,
     ) -> ecs.ICluster:
         if (vpc is None) == (cluster is None):
             raise ValueError(
@@ -294,187 +514,103 @@ class ScaledFargateService(Construct):
                 "pass vpc for a cluster of its own, or the cluster, which brings its VPC"
             )
         if cluster is not None:
-            if container_insights is not ecs.ContainerInsights.DISABLED:
+            if insights is not ecs.ContainerInsights.DISABLED:
                 raise ValueError(
-                    f"container_insights: got {container_insights.name} with a cluster, allowed: with vpc only; "
+                    f"container_insights: got {insights.name} with a cluster, allowed: with vpc only; "
                     "set it on the cluster that you pass"
                 )
+            if exec_key and cluster.execute_command_configuration is None:
+                raise ValueError(
+                    "enable_execute_command: got a cluster that does not log commands, allowed: one with "
+                    "execute_command_configuration; set it on the cluster that you pass"
+                )
             return cluster
-        own = ecs.Cluster(self, "Cluster", vpc=vpc, container_insights_v2=container_insights)
-        if container_insights is ecs.ContainerInsights.DISABLED:
+        exec_logs = (
+            logs.LogGroup(
+                self, "ExecLogs", retention=exec_retention, encryption_key=exec_key, removal_policy=removal_policy
+            )
+            if exec_key
+            else None
+        )
+        own = ecs.Cluster(
+            self,
+            "Cluster",
+            vpc=vpc,
+            container_insights_v2=insights,
+            enable_fargate_capacity_providers=has_spot,
+            execute_command_configuration=ecs.ExecuteCommandConfiguration(
+                kms_key=exec_key,
+                logging=ecs.ExecuteCommandLogging.OVERRIDE,
+                log_configuration=ecs.ExecuteCommandLogConfiguration(
+                    cloud_watch_log_group=exec_logs, cloud_watch_encryption_enabled=True
+                ),
+            )
+            if exec_logs
+            else None,
+        )
+        if insights is ecs.ContainerInsights.DISABLED:
             Validations.of(own).acknowledge(
                 Acknowledgment(
                     id="AwsSolutions-ECS4",
-                    reason="CPU, requests and running tasks come from metrics that are free; Container Insights "
-                    "bills each metric of each task and is an option of this construct.",
+                    reason="CPU, requests and running tasks come from metrics that are free; Container Insights bills "
+                    "each metric of each task and is an option of this construct.",
                 )
             )
         return own
 
-    def _log_group_with_key(
-        self, retention: logs.RetentionDays, key: kms.IKey | None, removal_policy: RemovalPolicy
-    ) -> logs.LogGroup:
-        key = key or kms.Key(
-            self,
-            "LogKey",
-            description=f"Logs of {self.node.path}",
-            enable_key_rotation=True,
-            removal_policy=removal_policy,
+    def _alternate_target(self, green: elbv2.ApplicationTargetGroup) -> ecs.AlternateTarget:
+        rule = blue_green_rule(self, self._listener, self._target_group, green)
+        return ecs.AlternateTarget(
+            "AlternateTarget",
+            alternate_target_group=green,
+            production_listener=ecs.ListenerRuleConfiguration.application_listener_rule(rule),
         )
-        stack = Stack.of(self)
-        log_groups = stack.format_arn(
-            service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
-                actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-                resources=["*"],
-                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
-            )
-        )
-        self._log_group = logs.LogGroup(
-            self, "Logs", retention=retention, encryption_key=key, removal_policy=removal_policy
-        )
-        return self._log_group
 
-    def _add_container(
+    def _publish_cpu_every_20_seconds(self) -> None:
+        # The L2 has no property for it yet.
+        service = self._service.node.find_child("Service")
+        assert isinstance(service, ecs.CfnService)
+        service.monitoring = ecs.CfnService.MonitoringConfigurationProperty(
+            metric_configurations=[
+                ecs.CfnService.MetricConfigurationProperty(
+                    metric_names=["CPUUtilization"], resolution_seconds=_HIGH_RESOLUTION.to_seconds()
+                )
+            ]
+        )
+
+    def _track_cpu(
         self,
-        *,
-        image: ecs.ContainerImage,
-        environment: Mapping[str, str] | None,
-        secrets: Mapping[str, ecs.Secret] | None,
-        user: str,
-        tmpfs_mib: Mapping[str, int],
-        port: int,
-        log_group: logs.LogGroup,
+        target_percent: float,
+        high_resolution: bool,
+        scale_in: bool,
+        scale_in_cooldown: Duration,
+        scale_out_cooldown: Duration,
     ) -> None:
-        linux = ecs.LinuxParameters(self, "LinuxParameters", init_process_enabled=True)
-        for path, size_mib in tmpfs_mib.items():
-            linux.add_tmpfs(
-                ecs.Tmpfs(
-                    container_path=path,
-                    size=size_mib,
-                    mount_options=_TMPFS_MOUNT_OPTIONS,
-                )
-            )
-        self._task_definition.add_container(
-            "app",
-            image=image,
-            environment=environment,
-            secrets=secrets,
-            user=user,
-            readonly_root_filesystem=True,
-            linux_parameters=linux,
-            port_mappings=[ecs.PortMapping(container_port=port)],
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="app", log_group=log_group),
+        self._scalable_target.scale_on_cpu_utilization(
+            "CpuAverage",
+            target_utilization_percent=target_percent,
+            disable_scale_in=not scale_in,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
         )
-        if environment:
-            Validations.of(self._task_definition).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-ECS2",
-                    reason="The environment holds settings that anybody may read; secrets have a property of "
-                    "their own, and come from Secrets Manager or the parameter store.",
-                )
-            )
-        Validations.of(self._task_definition.obtain_execution_role()).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="ecr:GetAuthorizationToken, which pulling an image takes, knows no resources.",
+        if not high_resolution:
+            return
+        # The CDK's enumeration lacks this metric; the policy keeps its place in the tree, and so its name.
+        policy = self._scalable_target.node.find_child("Target").node.find_child("CpuAverage").node.default_child
+        assert isinstance(policy, applicationautoscaling.CfnScalingPolicy)
+        policy.target_tracking_scaling_policy_configuration = (
+            applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+                target_value=target_percent,
+                predefined_metric_specification=(
+                    applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty(
+                        predefined_metric_type="ECSServiceAverageCPUUtilizationHighResolution"
+                    )
+                ),
+                disable_scale_in=not scale_in,
+                scale_in_cooldown=scale_in_cooldown.to_seconds(),
+                scale_out_cooldown=scale_out_cooldown.to_seconds(),
             )
         )
-
-    def _internal_or_public_load_balancer(
-        self, internet_facing: bool, clients: Sequence[ec2.IPeer] | None, encrypted: bool, deletion_protection: bool
-    ) -> elbv2.ApplicationLoadBalancer:
-        vpc = self._cluster.vpc
-        group = self._load_balancer_security_group = ec2.SecurityGroup(
-            self,
-            "LoadBalancerSecurityGroup",
-            vpc=vpc,
-            description="Load balancer, reached from its clients, reaches its tasks alone",
-            allow_all_outbound=False,
-        )
-        if clients is None:
-            clients = [ec2.Peer.any_ipv4() if internet_facing else ec2.Peer.ipv4(vpc.vpc_cidr_block)]
-            Validations.of(group).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-EC23",
-                    reason="Facing the internet was asked for, behind HTTPS."
-                    if internet_facing
-                    else "Open to the addresses of its own VPC, which are not known before deployment.",
-                )
-            )
-        for client in clients:
-            for port in (80, 443) if encrypted else (80,):
-                group.add_ingress_rule(client, ec2.Port.tcp(port), "HTTPS" if port == 443 else "HTTP")
-        return elbv2.ApplicationLoadBalancer(
-            self,
-            "LoadBalancer",
-            vpc=vpc,
-            internet_facing=internet_facing,
-            security_group=group,
-            drop_invalid_header_fields=True,
-            deletion_protection=deletion_protection,
-        )
-
-    def _log_access(self, bucket: s3.IBucket | None, removal_policy: RemovalPolicy) -> None:
-        if bucket is not None and bucket.encryption_key is not None:
-            raise ValueError(
-                "access_logs_bucket: got one with a KMS key, allowed: one encrypted by S3 itself; "
-                "load balancers cannot write to the other"
-            )
-        if bucket is None:
-            bucket = s3.Bucket(
-                self,
-                "AccessLogs",
-                encryption=s3.BucketEncryption.S3_MANAGED,
-                block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-                enforce_ssl=True,
-                lifecycle_rules=[s3.LifecycleRule(expiration=_ACCESS_LOGS_KEPT)],
-                removal_policy=removal_policy,
-            )
-            Validations.of(bucket).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-S1", reason="It holds access logs; logging their delivery would never end."
-                )
-            )
-        self._access_logs_bucket = bucket
-        # log_access_logs of the CDK needs to know the region at synthesis; this principal serves all of them.
-        bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
-                actions=["s3:PutObject"],
-                resources=[bucket.arn_for_objects(f"AWSLogs/{Stack.of(self).account}/*")],
-            )
-        )
-        self._load_balancer.set_attribute("access_logs.s3.enabled", "true")
-        self._load_balancer.set_attribute("access_logs.s3.bucket", bucket.bucket_name)
-        if bucket.policy is not None:
-            # ELB tries the bucket as it switches the logs on.
-            self._load_balancer.node.add_dependency(bucket.policy)
-
-    def _listen(self, certificate: certificatemanager.ICertificate | None) -> None:
-        forward = elbv2.ListenerAction.forward([self._target_group])
-        http = self._load_balancer.add_listener(
-            "HttpListener",
-            protocol=elbv2.ApplicationProtocol.HTTP,
-            open=False,
-            default_action=elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)
-            if certificate
-            else forward,
-        )
-        self._listener = http
-        if certificate:
-            self._listener = self._load_balancer.add_listener(
-                "HttpsListener",
-                protocol=elbv2.ApplicationProtocol.HTTPS,
-                open=False,
-                certificates=[certificate],
-                ssl_policy=elbv2.SslPolicy.TLS13_12_RES_PQ,
-                default_action=forward,
-            )
 
 
 def _private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
@@ -488,11 +624,18 @@ def _private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
     )
 
 
-def _check_task_count(min_tasks: int, max_tasks: int) -> None:
-    if min_tasks < 1 and not is_token(min_tasks):
+def _check_task_count(min_tasks: int | None, max_tasks: int | None) -> None:
+    if min_tasks is not None and min_tasks < 1 and not is_token(min_tasks):
         raise ValueError(f"min_tasks: got {min_tasks}, allowed: at least 1; target tracking cannot start from none")
-    if max_tasks < min_tasks and not is_token(min_tasks) and not is_token(max_tasks):
+    if min_tasks is None or max_tasks is None or max_tasks >= min_tasks:
+        return
+    if not is_token(min_tasks) and not is_token(max_tasks):
         raise ValueError(f"max_tasks: got {max_tasks}, allowed: at least min_tasks ({min_tasks}); raise it")
+
+
+def _check_positive(name: str, number: float) -> None:
+    if not (number > 0 and math.isfinite(number)) and not is_token(number):
+        raise ValueError(f"{name}: got {number}, allowed: a number above 0")
 
 
 def _check_target(target_percent: float) -> None:

@@ -1,51 +1,195 @@
-"""What is declared about a service's scaling, read back from its scalable target."""
+"""What is declared about a service's scaling: value objects, read back from its scalable target."""
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
+import jsii
+from aws_cdk import IStableAnyProducer, Lazy, Stack, Token
 from aws_cdk.aws_applicationautoscaling import CfnScalableTarget, CfnScalingPolicy
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 
-_CPU_AVERAGE = "ECSServiceAverageCPUUtilization"
+_CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
+_SPIKES = "cdk-fargate-sagemaker:spikes"
+_METADATA = "cdk-fargate-sagemaker:scaling"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingPolicy:
+    """A metric that is kept near a target.
+
+    Args:
+        metric: AWS's name of a predefined metric, as ECSServiceAverageCPUUtilization, or `namespace/name` of another.
+        target: the value that it is kept near, in its own unit.
+        scale_in: whether tasks are removed when it is below.
+        scale_in_cooldown_seconds: time between two removals. None: AWS's own, 300.
+        scale_out_cooldown_seconds: time in which a further scale-out counts only what exceeds the last. None: AWS's
+            own, 300.
+    """
+
+    metric: str
+    target: float
+    scale_in: bool = True
+    scale_in_cooldown_seconds: float | None = None
+    scale_out_cooldown_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeBand:
+    """From `threshold` on, up to the next band's, `add_tasks` tasks are added."""
+
+    threshold: float
+    add_tasks: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikePolicy:
+    """Tasks that are added while a metric is in a band; it never removes any.
+
+    Args:
+        metric: `namespace/name` of the metric.
+        statistic: what is taken of its values in a period.
+        period_seconds: length of a period.
+        evaluation_periods: how many periods in a row have to reach the first band.
+        cooldown_seconds: time in which a further step counts only what exceeds the last.
+        bands: by rising threshold.
+    """
+
+    metric: str
+    statistic: str
+    period_seconds: float
+    evaluation_periods: float
+    cooldown_seconds: float
+    bands: tuple[SpikeBand, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledBounds:
+    """Bounds that are set at the times of a schedule.
+
+    Args:
+        schedule: `cron(…)`, `rate(…)` or `at(…)` as Application Auto Scaling has it.
+        time_zone: IANA name of the zone that the schedule is in. None: UTC.
+        min_tasks: the new lower bound. None: unchanged.
+        max_tasks: the new upper bound. None: unchanged.
+    """
+
+    schedule: str
+    time_zone: str | None = None
+    min_tasks: float | None = None
+    max_tasks: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceScaling:
-    """The bounds of a service's task count, and the average CPU that target tracking keeps.
+    """The bounds of a service's task count, and everything that moves it between them.
 
     Args:
         min_tasks: the count is never below it. Default: None, it is declared outside this app.
         max_tasks: the count is never above it. Default: None, it is declared outside this app.
-        target_percent: average CPU, in percent, that target tracking keeps; of several policies the lowest, which
-            is the first to ask for more tasks. Default: None, no policy of this app tracks it.
+        tracking: metrics kept near a target; the one that asks for the most tasks wins. Default: none.
+        spikes: steps on a metric that jumps. Default: none.
+        schedules: bounds that change by the clock. Default: none.
     """
 
     min_tasks: float | None = None
     max_tasks: float | None = None
-    target_percent: float | None = None
+    tracking: tuple[TrackingPolicy, ...] = ()
+    spikes: tuple[SpikePolicy, ...] = ()
+    schedules: tuple[ScheduledBounds, ...] = ()
+
+    @property
+    def target_percent(self) -> float | None:
+        """The average CPU that target tracking keeps, in percent; of several the lowest, the first to ask for tasks."""
+        return min((policy.target for policy in self.tracking if policy.metric in _CPU_AVERAGE), default=None)
 
     @classmethod
     def of(cls, scalable_target: IScalableTargetRef) -> Self:
-        """Reads the bounds and policies that were declared on `scalable_target` until now, whoever declared them."""
-        bounds = None
-        targets = []
+        """Reads what was declared on `scalable_target` until now, by this library or by the CDK's own methods."""
+        stack = Stack.of(scalable_target)
+        bounds: dict[str, Any] = {}
+        tracking = []
         for construct in scalable_target.node.find_all():
             if isinstance(construct, CfnScalableTarget):
-                bounds = construct
+                bounds = {
+                    "min_tasks": construct.min_capacity,
+                    "max_tasks": construct.max_capacity,
+                    "schedules": tuple(map(_schedule, stack.resolve(construct.scheduled_actions) or ())),
+                }
             elif isinstance(construct, CfnScalingPolicy):
-                targets += _cpu_targets(construct)
-        return cls(
-            min_tasks=bounds.min_capacity if bounds else None,
-            max_tasks=bounds.max_capacity if bounds else None,
-            target_percent=min(targets, default=None),
-        )
+                policy = stack.resolve(construct.target_tracking_scaling_policy_configuration)
+                if policy:
+                    tracking.append(_tracking(policy))
+        spikes = (entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES)
+        return cls(**bounds, tracking=tuple(tracking), spikes=tuple(map(_spike, spikes)))
 
 
-def _cpu_targets(policy: CfnScalingPolicy) -> list[float]:
-    tracking = policy.target_tracking_scaling_policy_configuration
-    if not isinstance(tracking, CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty):
-        return []
-    metric = tracking.predefined_metric_specification
-    if not isinstance(metric, CfnScalingPolicy.PredefinedMetricSpecificationProperty):
-        return []
-    return [tracking.target_value] if metric.predefined_metric_type == _CPU_AVERAGE else []
+def declare_spike(scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:
+    """Notes on `scalable_target` a policy that lives elsewhere in the tree."""
+    scalable_target.node.add_metadata(_SPIKES, Stack.of(scalable_target).resolve(_plain(asdict(policy))))
+
+
+def publish_scaling(scalable_target: IScalableTargetRef) -> None:
+    """Puts everything that will have been declared on `scalable_target` into the metadata of its stack's template.
+
+    The key is `cdk-fargate-sagemaker:scaling:<path of the scalable target>`.
+    """
+    Stack.of(scalable_target).add_metadata(
+        f"{_METADATA}:{scalable_target.node.path}", Lazy.any(_Summary(scalable_target))
+    )
+
+
+@jsii.implements(IStableAnyProducer)
+class _Summary:
+    """Made at synthesis, when no policy can be added any more."""
+
+    def __init__(self, scalable_target: IScalableTargetRef) -> None:
+        self._scalable_target = scalable_target
+
+    def produce(self) -> Any:
+        return {
+            "scalable_target_id": self._scalable_target.scalable_target_ref.resource_id,
+            **_plain(asdict(ServiceScaling.of(self._scalable_target))),
+        }
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples, which the JavaScript side does not know, and nothing for None, which no template may hold."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _number(value: Any) -> Any:
+    return Token.as_number(value) if isinstance(value, Mapping) else value
+
+
+def _tracking(policy: Mapping[str, Any]) -> TrackingPolicy:
+    predefined, customized = policy.get("predefinedMetricSpecification"), policy.get("customizedMetricSpecification")
+    return TrackingPolicy(
+        metric=predefined["predefinedMetricType"] if predefined else _name(customized),
+        target=_number(policy["targetValue"]),
+        scale_in=not policy.get("disableScaleIn", False),
+        scale_in_cooldown_seconds=policy.get("scaleInCooldown"),
+        scale_out_cooldown_seconds=policy.get("scaleOutCooldown"),
+    )
+
+
+def _name(metric: Mapping[str, Any] | None) -> str:
+    # A metric that is computed from others has no name of its own.
+    return f"{metric['namespace']}/{metric['metricName']}" if metric and "metricName" in metric else "expression"
+
+
+def _spike(data: Mapping[str, Any]) -> SpikePolicy:
+    bands = (SpikeBand(**{key: _number(value) for key, value in band.items()}) for band in data["bands"])
+    return SpikePolicy(**{**data, "bands": tuple(bands)})
+
+
+def _schedule(action: Mapping[str, Any]) -> ScheduledBounds:
+    bounds = action.get("scalableTargetAction", {})
+    return ScheduledBounds(
+        schedule=action["schedule"],
+        time_zone=action.get("timezone"),
+        min_tasks=_number(bounds.get("minCapacity")),
+        max_tasks=_number(bounds.get("maxCapacity")),
+    )

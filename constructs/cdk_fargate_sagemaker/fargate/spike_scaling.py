@@ -1,5 +1,8 @@
 """Scaling for the minute in which the load jumps, faster than target tracking can see it."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
@@ -10,12 +13,14 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
 from .cpu_step import CpuStep
+from .metric_step import MetricStep
 from .number_token import is_token
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
-from .service_scaling import ServiceScaling
+from .service_scaling import ServiceScaling, SpikeBand, SpikePolicy, declare_spike, publish_scaling
 
 _DEFAULT_STEP = CpuStep()
+_DEFAULT_PERIOD = Duration.minutes(1)
 _DEFAULT_COOLDOWN = Duration.minutes(2)
 
 
@@ -31,14 +36,22 @@ class SpikeScaling(Construct):
         scalable_target: the task count to raise: what `service.auto_scale_task_count(…)` returned, an
             `applicationautoscaling.ScalableTarget`, or one imported with `from_scalable_target_attributes`. Default:
             that of a `ScaledFargateService`; required for any other service.
-        step: from which CPU on how many tasks are added. Default: from 80 % on, three.
+        step: one step, or several bands by rising threshold, each of which adds more than the one below: from the
+            threshold of a band up to the next its tasks are added, not those of the bands below as well.
+            Default: from 80 % CPU on, three tasks.
+        metric: what is watched instead of the CPU maximum; its steps are `MetricStep`s. Default: the CPU maximum of
+            the service, with `CpuStep`s.
+        period: length of the period that is looked at: any that the metric is published for. Default: that of
+            `metric`; for the CPU maximum one minute.
+        evaluation_periods: how many periods in a row have to reach the threshold. Default: 1.
         cooldown: while it lasts a further step counts only the tasks beyond those just added. Default: two minutes, in
             which three new tasks start and take their share of the load.
 
     Raises:
-        ValueError: no scalable target.
+        ValueError: no scalable target, no step, bands that overlap or do not add more as they rise, steps of the wrong
+            kind for the metric, or a period that the metric is not published for.
 
-    Synthesis fails when the threshold is not above the average CPU that target tracking keeps: every task would then
+    Synthesis fails when a CPU threshold is not above the average CPU that target tracking keeps: every task would then
     pass it in normal operation.
     """
 
@@ -49,7 +62,10 @@ class SpikeScaling(Construct):
         *,
         service: ScaledFargateService | ecs.IService,
         scalable_target: IScalableTargetRef | None = None,
-        step: CpuStep = _DEFAULT_STEP,
+        step: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = _DEFAULT_STEP,
+        metric: cloudwatch.Metric | None = None,
+        period: Duration | None = None,
+        evaluation_periods: int = 1,
         cooldown: Duration = _DEFAULT_COOLDOWN,
     ) -> None:
         super().__init__(scope, id)
@@ -62,8 +78,20 @@ class SpikeScaling(Construct):
                 "scalable_target: got none, allowed: the task count of the service; "
                 "pass what service.auto_scale_task_count() returned"
             )
-        self._step = step
-        # The CDK's scale_on_metric refuses a single interval. This action takes the one step as it is.
+        self._steps = (step,) if isinstance(step, CpuStep | MetricStep) else tuple(step)
+        _check_steps(self._steps, CpuStep if metric is None else MetricStep)
+        if evaluation_periods < 1:
+            raise ValueError(f"evaluation_periods: got {evaluation_periods}, allowed: at least 1")
+        if metric is None:
+            watched = metrics.cpu_maximum(period=period or _DEFAULT_PERIOD)
+            _check_period(watched, metrics.cpu_resolution.to_seconds())
+        else:
+            watched = metric.with_(period=period) if period else metric
+            _check_period(watched, _resolution_seconds(watched))
+
+        bands = _bands(self._steps)
+        first = self._steps[0].threshold
+        # The CDK's scale_on_metric refuses a single interval. This action takes the steps as they are.
         self._policy = applicationautoscaling.StepScalingAction(
             self,
             "Policy",
@@ -72,24 +100,38 @@ class SpikeScaling(Construct):
             metric_aggregation_type=applicationautoscaling.MetricAggregationType.MAXIMUM,
             cooldown=cooldown,
         )
-        self._policy.add_adjustment(adjustment=step.add_tasks, lower_bound=0)
+        for lower, upper, add_tasks in bands:
+            self._policy.add_adjustment(adjustment=add_tasks, lower_bound=lower, upper_bound=upper)
         self._alarm = cloudwatch.Alarm(
             self,
             "Alarm",
-            metric=metrics.cpu_maximum(),
+            metric=watched,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            threshold=step.threshold_percent,
-            evaluation_periods=1,
+            threshold=first,
+            evaluation_periods=evaluation_periods,
             # A service without tasks reports nothing, and is not hot.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"adds {step.add_tasks} tasks: the hottest task's CPU reached {step.threshold_percent} %",
+            alarm_description=f"scales out {scalable_target.node.path}",
         )
         self._alarm.add_alarm_action(cloudwatch_actions.ApplicationScalingAction(self._policy))
-        self.node.add_validation(_ThresholdAboveTarget(step, scalable_target))
+        declare_spike(
+            scalable_target,
+            SpikePolicy(
+                metric=f"{watched.namespace}/{watched.metric_name}",
+                statistic=watched.statistic,
+                period_seconds=watched.period.to_seconds(),
+                evaluation_periods=evaluation_periods,
+                cooldown_seconds=cooldown.to_seconds(),
+                bands=tuple(SpikeBand(threshold=step.threshold, add_tasks=step.add_tasks) for step in self._steps),
+            ),
+        )
+        publish_scaling(scalable_target)
+        if metric is None:
+            self.node.add_validation(_ThresholdAboveTarget(first, scalable_target))
 
     @property
     def alarm(self) -> cloudwatch.Alarm:
-        """The alarm that fires the step."""
+        """The alarm that fires the steps; its threshold is the first step's."""
         return self._alarm
 
     @property
@@ -98,21 +140,67 @@ class SpikeScaling(Construct):
         return self._policy
 
     @property
-    def step(self) -> CpuStep:
-        """The threshold, and the tasks added when it is reached."""
-        return self._step
+    def steps(self) -> tuple[CpuStep | MetricStep, ...]:
+        """The thresholds, and the tasks added from each on, by rising threshold."""
+        return self._steps
+
+
+def _check_steps(steps: Sequence[CpuStep | MetricStep], kind: type[CpuStep] | type[MetricStep]) -> None:
+    if not steps:
+        raise ValueError("step: got none, allowed: one step or several bands; pass CpuStep() for the default")
+    for step in steps:
+        if not isinstance(step, kind):
+            raise ValueError(
+                f"step: got a {type(step).__name__}, allowed: {kind.__name__} only "
+                f"{'with a metric of your own' if kind is MetricStep else 'on the CPU maximum'}; do not mix the two"
+            )
+    if len(steps) > 1 and any(is_token(number) for step in steps for number in (step.threshold, step.add_tasks)):
+        raise ValueError("step: got several with a value known at deployment only, allowed: numbers known now")
+    for below, above in pairwise(steps):
+        if above.threshold <= below.threshold:
+            raise ValueError(
+                f"step: got {above.threshold:g} after {below.threshold:g}, allowed: bands by rising threshold that do "
+                "not overlap; sort them and name each threshold once"
+            )
+        if above.add_tasks <= below.add_tasks:
+            raise ValueError(
+                f"step: got {above.add_tasks} tasks from {above.threshold:g} on and {below.add_tasks} from "
+                f"{below.threshold:g} on, allowed: more tasks in a higher band"
+            )
+
+
+def _bands(steps: Sequence[CpuStep | MetricStep]) -> list[tuple[float, float | None, float]]:
+    """Each step as (lower bound, upper bound, tasks), its bounds relative to the alarm's threshold."""
+    first = steps[0].threshold
+    lower = [0 if step is steps[0] else step.threshold - first for step in steps]
+    return [(bound, upper, step.add_tasks) for bound, upper, step in zip(lower, [*lower[1:], None], steps, strict=True)]
+
+
+def _resolution_seconds(metric: cloudwatch.Metric) -> float:
+    # Services of AWS publish by the minute; a metric of one's own may be of high resolution.
+    return 60 if metric.namespace.startswith("AWS/") else 10
+
+
+def _check_period(metric: cloudwatch.Metric, resolution_seconds: float) -> None:
+    seconds = metric.period.to_seconds()
+    short = [second for second in (10, 20, 30) if second >= resolution_seconds]
+    if seconds not in short and (seconds == 0 or seconds % 60 != 0):
+        raise ValueError(
+            f"period: got {seconds:g} s, allowed: {''.join(f'{second} s, ' for second in short)}a number of minutes; "
+            f"{metric.namespace}/{metric.metric_name} is published every {resolution_seconds:g} s at most"
+        )
 
 
 @jsii.implements(IValidation)
 class _ThresholdAboveTarget:
     """Checked at synthesis, because a tracking policy may be declared after the spike scaling."""
 
-    def __init__(self, step: CpuStep, scalable_target: IScalableTargetRef) -> None:
-        self._step = step
+    def __init__(self, threshold: float, scalable_target: IScalableTargetRef) -> None:
+        self._threshold = threshold
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        threshold, target = self._step.threshold_percent, ServiceScaling.of(self._scalable_target).target_percent
+        threshold, target = self._threshold, ServiceScaling.of(self._scalable_target).target_percent
         if target is None or threshold > target or is_token(threshold) or is_token(target):
             return []
         return [

@@ -9,7 +9,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling, SpikeScaling
+from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, ServiceMetrics, ServiceScaling, SpikeScaling
 
 from .change_log import ChangeLog, in_utc
 
@@ -58,13 +58,16 @@ class ServiceDashboard(Construct):
     ) -> None:
         super().__init__(scope, id)
         if isinstance(service, ScaledFargateService):
-            metrics, scaling, has_requests = service.metrics, service.scaling, True
+            metrics, scaling = service.metrics, service.scaling
         else:
             metrics = ServiceMetrics(service=service, load_balancer=load_balancer)
             scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
-            has_requests = load_balancer is not None
         self._changes = _vertical_annotations(change_log)
-        requests = [self._widget("Requests a minute", metrics.request_count(), _COUNT_AXIS)] if has_requests else []
+        requests = (
+            [self._widget("Requests a minute", metrics.request_count(), _COUNT_AXIS)]
+            if metrics.has_load_balancer
+            else []
+        )
         average = self._widget("CPU average, %", metrics.cpu_average(), _PERCENT_AXIS, _target_line(scaling))
         maximum = self._widget("CPU maximum, %", metrics.cpu_maximum(), _PERCENT_AXIS, _spike_line(spike_scaling))
         tasks = self._widget("Running tasks", metrics.running_tasks(), _COUNT_AXIS, _bound_lines(scaling))
@@ -84,7 +87,7 @@ class ServiceDashboard(Construct):
     def _widget(
         self,
         title: str,
-        metric: cloudwatch.Metric,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
         axis: cloudwatch.YAxisProps,
         lines: list[cloudwatch.HorizontalAnnotation] | None = None,
     ) -> cloudwatch.GraphWidget:
@@ -106,10 +109,13 @@ def _target_line(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotatio
 
 
 def _spike_line(spike_scaling: SpikeScaling | None) -> list[cloudwatch.HorizontalAnnotation]:
-    if spike_scaling is None:
-        return []
-    step = spike_scaling.step
-    return [_line(step.threshold_percent, f"adds {step.add_tasks} tasks", cloudwatch.Color.RED)]
+    steps = spike_scaling.steps if spike_scaling else ()
+    return [
+        _line(step.threshold_percent, f"adds {step.add_tasks} tasks", cloudwatch.Color.RED)
+        for step in steps
+        # A step on another metric is no share of the CPU.
+        if isinstance(step, CpuStep)
+    ]
 
 
 def _bound_lines(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotation]:

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceScaling, SpikeScaling
+from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceScaling, SpikeScaling, TrackingPolicy
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def test_scales_between_the_bounds_on_the_average_cpu(stack, make):
     assert only(template, "AWS::ApplicationAutoScaling::ScalingPolicy")["TargetTrackingScalingPolicyConfiguration"] == {
         "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
         "TargetValue": 62.5,
+        "DisableScaleIn": False,
         "ScaleInCooldown": 600,
         "ScaleOutCooldown": 30,
     }
@@ -513,7 +514,18 @@ def test_grants_reach_the_role_of_the_tasks(stack, make):
 def test_scaling_reads_back_what_was_declared(make):
     service = make(min_tasks=3, max_tasks=8, target_percent=55)
 
-    assert service.scaling == ServiceScaling(min_tasks=3, max_tasks=8, target_percent=55)
+    assert service.scaling == ServiceScaling(
+        min_tasks=3,
+        max_tasks=8,
+        tracking=(
+            TrackingPolicy(
+                metric="ECSServiceAverageCPUUtilization",
+                target=55,
+                scale_in_cooldown_seconds=300,
+                scale_out_cooldown_seconds=60,
+            ),
+        ),
+    )
 
 
 def test_scaling_reads_back_the_lowest_of_several_targets(make):

@@ -161,14 +161,14 @@ def test_attaches_to_a_service_imported_with_its_cluster(stack):
     )
 
 
-def test_exposes_its_alarm_its_policy_and_its_step(stack, service):
+def test_exposes_its_alarm_its_policy_and_its_steps(stack, service):
     spikes = SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=85))
 
     ((policy_id, _),) = step_policies(stack)
     assert stack.resolve(spikes.policy.scaling_policy_arn) == {"Ref": policy_id}
     (alarm_id,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm")
     assert stack.resolve(spikes.alarm.alarm_name) == {"Ref": alarm_id}
-    assert spikes.step == CpuStep(threshold_percent=85)
+    assert spikes.steps == (CpuStep(threshold_percent=85),)
 
 
 def test_fails_when_an_imported_arn_names_no_cluster(stack):

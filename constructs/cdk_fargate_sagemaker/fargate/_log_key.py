@@ -1,0 +1,31 @@
+"""The key with which CloudWatch Logs encrypts what a service writes."""
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+
+def log_key(scope: Construct, *, given: kms.IKey | None, removal_policy: RemovalPolicy) -> kms.IKey:
+    """The key given, or one made as `LogKey`; CloudWatch Logs may use either for log groups of this account."""
+    key = given or kms.Key(
+        scope,
+        "LogKey",
+        description=f"Logs of {scope.node.path}",
+        enable_key_rotation=True,
+        removal_policy=removal_policy,
+    )
+    stack = Stack.of(scope)
+    log_groups = stack.format_arn(
+        service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+            actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+        )
+    )
+    return key

@@ -1,0 +1,44 @@
+"""How tasks are shared between Fargate and Fargate Spot."""
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_ecs as ecs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotCapacity:
+    """The first `on_demand_base` tasks run on Fargate; those above are shared by weight.
+
+    Spot tasks cost less and may be stopped with two minutes' notice.
+
+    Args:
+        on_demand_base: tasks that never run on Spot, 0 to 100000. Default: 1.
+        on_demand_weight: Fargate's weight for the tasks above the base, 0 to 1000. Default: 0, all of them are Spot's.
+        spot_weight: Fargate Spot's weight for the tasks above the base, 1 to 1000. Default: 1.
+
+    Raises:
+        ValueError: a number outside its range.
+    """
+
+    on_demand_base: int = 1
+    on_demand_weight: int = 0
+    spot_weight: int = 1
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("on_demand_base", 0, 100_000),
+            ("on_demand_weight", 0, 1000),
+            ("spot_weight", 1, 1000),
+        ):
+            number = getattr(self, name)
+            if not least <= number <= most:
+                raise ValueError(f"{name}: got {number}, allowed: {least} to {most}")
+
+    def strategies(self) -> list[ecs.CapacityProviderStrategy]:
+        """The same in ECS's terms."""
+        return [
+            ecs.CapacityProviderStrategy(
+                capacity_provider="FARGATE", base=self.on_demand_base, weight=self.on_demand_weight
+            ),
+            ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=self.spot_weight),
+        ]
