@@ -37,6 +37,7 @@ from cdk_rehearsal.supervised_process import SupervisedProcess
 _EXECUTION_SECONDS = 600.0
 _API_START_SECONDS = 60.0
 _SCALING_SECONDS = 30.0
+_ALERT_SECONDS = 10.0
 _WAIT_SCALE = 0.02
 
 
@@ -225,10 +226,19 @@ class Rehearsal:
                 timeout_seconds=_EXECUTION_SECONDS, alive=lambda: self._aws.running, on_state=self._show_state
             )
         except StepFailure as error:
+            self._wait_for_alert()
             raise StepFailure(str(error), log=error.log or self._latest_log("training")) from error
         finally:
             self.report.execution_status = execution.status
         self._display.result(f"{execution.status}, {len(execution.states)} states")
+
+    def _wait_for_alert(self) -> None:
+        """A failed release has to be told: the alert comes a moment after the execution has ended."""
+        deadline = time.monotonic() + _ALERT_SECONDS
+        while not self._slack.messages and self._aws.running and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for message in self._slack.messages:
+            self._display.note(f"Slack: {message}")
 
     def _show_state(self, run: StateRun) -> None:
         self._display.state(run)
@@ -242,7 +252,14 @@ class Rehearsal:
                 f"endpoint {name} is {endpoint['EndpointStatus']}: {endpoint.get('FailureReason', 'no reason given')}",
                 log=self._latest_log("endpoints"),
             )
+        if note := self._said_of_nginx():
+            self._display.note(note)
         self._display.result(f"{name} InService with {endpoint['EndpointConfigName']}")
+
+    def _said_of_nginx(self) -> str | None:
+        """Where nginx is missing, the serving program does without and says so in its log."""
+        log = self._latest_log("endpoints").read_text(errors="replace")
+        return next((line for line in log.splitlines() if "nginx" in line.lower()), None)
 
     def _start_api(self) -> None:
         container = self._service().container()

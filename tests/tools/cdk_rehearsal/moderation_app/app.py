@@ -231,7 +231,11 @@ class Service(cdk.Stack):
             task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(
                 image=ecs.ContainerImage.from_asset("api"),
                 container_port=8080,
-                environment={"ENDPOINT_NAME": ENDPOINT, "THRESHOLD": "0.5", "PORT": "8080"},
+                environment={
+                    "ENDPOINT_NAME": ENDPOINT,
+                    "THRESHOLD": self.node.try_get_context("threshold") or "0.5",
+                    "PORT": "8080",
+                },
                 secrets={"TOKEN": ecs.Secret.from_secrets_manager(token)},
             ),
         )

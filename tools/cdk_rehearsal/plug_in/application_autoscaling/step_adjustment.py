@@ -9,15 +9,19 @@ from typing import Any
 def stepped_capacity(configuration: dict[str, Any], *, current: int, value: float, threshold: float) -> int:
     """The capacity that the step of `value` asks for; `current` where no step holds it.
 
-    Bounds are relative to the alarm's threshold: above it a step holds its lower bound, below it its upper one.
+    Bounds are relative to the alarm's threshold. A step above it holds its lower bound, a step below it its upper one;
+    the threshold itself belongs to the step above where there is one.
     """
     difference = value - threshold
+    below: dict[str, Any] | None = None
     for step in configuration["StepAdjustments"]:
         lower = float(step.get("MetricIntervalLowerBound", -math.inf))
         upper = float(step.get("MetricIntervalUpperBound", math.inf))
-        if lower <= difference < upper or (difference == upper and upper <= 0):
+        if upper > 0 and lower <= difference < upper:
             return _adjusted(configuration, int(step["ScalingAdjustment"]), current)
-    return current
+        if upper <= 0 and lower < difference <= upper:
+            below = step
+    return current if below is None else _adjusted(configuration, int(below["ScalingAdjustment"]), current)
 
 
 def _adjusted(configuration: dict[str, Any], adjustment: int, current: int) -> int:

@@ -1,0 +1,63 @@
+"""A training and a serving program in one, told by hyperparameters and its environment how to behave."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+base = Path(os.environ["SAGEMAKER_BASE_DIR"])
+
+
+def train() -> None:
+    wanted = json.loads((base / "input/config/hyperparameters.json").read_text())
+    print("training begins")
+    if wanted.get("child"):  # a worker that would outlive a careless end
+        worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        Path(wanted["child"]).write_text(str(worker.pid))
+    time.sleep(float(wanted.get("sleep", 0)))
+    if wanted.get("fail") == "with a reason":
+        (base / "output/failure").write_text("no posts to learn from")
+    if wanted.get("fail"):
+        print("the last words of the log")
+        sys.exit(3)
+    files = {path.parent.name: path.read_text() for path in (base / "input/data").rglob("*.txt")}
+    (base / "model/model.json").write_text(json.dumps({"channels": files, "greeting": os.environ["GREETING"]}))
+    (base / "output/data/evaluation.json").write_text('{"auc": 0.9}')
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.answer(200, b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if body == b"bad":
+            self.answer(400, b'{"error": "bad"}')
+            return
+        time.sleep(float(os.environ.get("SLEEP", 0)))
+        model = json.loads((base / "model/model.json").read_text())
+        got = {"body": body.decode(), "model": model, "attributes": self.headers["X-Amzn-SageMaker-Custom-Attributes"]}
+        self.answer(200, json.dumps(got).encode())
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Amzn-SageMaker-Custom-Attributes", f"model={os.environ['MODEL_NAME']}")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def serve() -> None:
+    if os.environ["MODEL_NAME"].startswith("broken"):
+        sys.exit("this model cannot be loaded")
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+
+
+{"train": train, "serve": serve}[sys.argv[1]]()

@@ -1,0 +1,157 @@
+"""The real CDK CLI against the embedded AWS: every resource type of the app is made, changed and deleted again."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk_rehearsal.cdk_command import CdkCommand
+from cdk_rehearsal.deployed_service import DeployedService
+from cdk_rehearsal.docker_stand_in import write_program
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.release_execution import ReleaseExecution
+from cdk_rehearsal.slack_receiver import SlackReceiver
+from cdk_rehearsal.stack_outputs import StackOutputs
+from cdk_rehearsal.step_failure import StepFailure
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployed:
+    aws: EmbeddedAws
+    cdk: Callable[..., None]
+    folder: Path
+    outputs: StackOutputs
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("deploy")
+    app = Path(__file__).parent / "moderation_app"
+    assembly = folder / "cdk.out"
+    with EmbeddedAws(cloud_assembly=assembly, wait_scale=0.02) as aws:
+        stand_in = write_program(folder / "docker", engine="process", docker="docker")
+        command = CdkCommand(
+            app_folder=app,
+            environment=aws.child_environment | {"CDK_DOCKER": str(stand_in)},
+            registry=ProcessRegistry(folder / "processes"),
+            alive=lambda: aws.running,
+        )
+
+        def cdk(*arguments: str) -> None:
+            command.run([*arguments, f"--output={assembly}"], cwd=app, log=folder / f"{arguments[0]}.log")
+
+        command.run(["bootstrap", "aws://123456789012/us-east-1"], cwd=folder, log=folder / "bootstrap.log")
+        cdk("deploy", "--all", "--require-approval=never", f"--outputs-file={folder / 'outputs.json'}")
+        yield Deployed(aws, cdk, folder, StackOutputs.read(folder / "outputs.json"))
+
+
+def _resources(aws: EmbeddedAws, stack: str) -> dict[str, dict[str, Any]]:
+    found = aws.client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    return {resource["ResourceType"]: resource for resource in found}
+
+
+def test_images_are_built_before_they_are_used(deployed: Deployed) -> None:
+    log = (deployed.folder / "deploy.log").read_text()
+    assert log.count("docker build") >= 3 or log.count("Building") >= 3
+
+
+def test_what_ministack_lacks_is_made(deployed: Deployed) -> None:
+    made = _resources(deployed.aws, "fixture-service")
+    ec2 = deployed.aws.client("ec2")
+    address = made["AWS::EC2::EIP"]["PhysicalResourceId"]
+    assert ec2.describe_addresses(PublicIps=[address])["Addresses"]
+    gateway = made["AWS::EC2::NatGateway"]["PhysicalResourceId"]
+    described = ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"][0]
+    assert described["State"] == "available"
+    flow_log = made["AWS::EC2::FlowLog"]["PhysicalResourceId"]
+    assert ec2.describe_flow_logs(FlowLogIds=[flow_log])["FlowLogs"]
+    every = ec2.describe_security_groups()["SecurityGroups"]
+    groups = [group for group in every if group["GroupName"].startswith("fixture-service-ServiceLBSecurityGroup")]
+    egress = [rule for group in groups for rule in group["IpPermissionsEgress"] if rule.get("FromPort") == 8080]
+    assert egress, "the load balancer's security group lets its targets be reached"
+    assert egress[0]["UserIdGroupPairs"][0]["GroupId"].startswith("sg-")
+
+
+def test_the_service_scales_as_its_template_says(deployed: Deployed) -> None:
+    outputs = deployed.outputs
+    service = DeployedService(deployed.aws.client, cluster=outputs.cluster_name, service=outputs.service_name)
+    assert service.desired_count() == 2
+    scaling = deployed.aws.client("application-autoscaling")
+    of_service = {"ServiceNamespace": "ecs", "ResourceId": service.resource_id}
+    policies = scaling.describe_scaling_policies(**of_service)["ScalingPolicies"]
+    assert sorted(policy["PolicyType"] for policy in policies) == ["StepScaling", "TargetTrackingScaling"]
+    assert scaling.describe_scheduled_actions(**of_service)["ScheduledActions"][0]["Schedule"] == "cron(0 8 * * ? *)"
+
+
+def test_the_container_is_as_the_task_definition_declares(deployed: Deployed) -> None:
+    outputs = deployed.outputs
+    service = DeployedService(deployed.aws.client, cluster=outputs.cluster_name, service=outputs.service_name)
+    container = service.container()
+    assert container.environment == {
+        "ENDPOINT_NAME": "moderation-fixture",
+        "THRESHOLD": "0.5",
+        "PORT": "8080",
+        "TOKEN": "s3cr3t",
+    }
+    assert "s3cr3t" not in repr(container)
+
+
+def test_a_secrets_name_and_reference_are_as_on_aws(deployed: Deployed) -> None:
+    secret = _resources(deployed.aws, "fixture-alerts")["AWS::SecretsManager::Secret"]
+    assert secret["PhysicalResourceId"].startswith("arn:aws:secretsmanager:us-east-1:123456789012:secret:SlackWebhook")
+    secrets = deployed.aws.client("secretsmanager")
+    by_name = secrets.describe_secret(SecretId=deployed.outputs.slack_webhook_secret_name)
+    assert by_name["ARN"] == secret["PhysicalResourceId"]
+
+
+def test_a_failing_job_ends_in_a_slack_message_and_a_redeploy_changes_the_workflow(
+    deployed: Deployed, eventually: Callable[..., Any]
+) -> None:
+    aws, outputs = deployed.aws, deployed.outputs
+    aws.client("application-autoscaling").register_scalable_target(
+        ServiceNamespace="ecs",
+        ResourceId=f"service/{outputs.cluster_name}/{outputs.service_name}",
+        ScalableDimension="ecs:service:DesiredCount",
+        MinCapacity=3,
+    )
+    changes = ("--context=mode=fail", "--context=threshold=0.7")
+    deployed.cdk("deploy", "--all", "--require-approval=never", *changes)
+    service = DeployedService(aws.client, cluster=outputs.cluster_name, service=outputs.service_name)
+    assert service.container().environment["THRESHOLD"] == "0.7"
+    assert service.desired_count() == 3, "a deploy leaves the desired count alone"
+    aws.client("s3").put_object(
+        Bucket=outputs.data_bucket_name, Key="posts/posts.jsonl", Body=json.dumps({"text": "a", "label": 0}).encode()
+    )
+    slack = SlackReceiver()
+    try:
+        secrets = aws.client("secretsmanager")
+        secrets.put_secret_value(SecretId=outputs.slack_webhook_secret_name, SecretString=slack.url)
+        execution = ReleaseExecution(aws.client("stepfunctions"), outputs.release_workflow_arn)
+        with pytest.raises(StepFailure, match=r"state Train failed: States\.TaskFailed: AlgorithmError: the posts are"):
+            execution.follow(timeout_seconds=60, alive=lambda: aws.running, on_state=lambda run: None)
+        assert [run.name for run in execution.states] == ["Train", "NotifySlackFailure", "Failed"]
+        eventually(lambda: slack.messages)
+        assert "the posts are not to my taste" in slack.messages[0]
+    finally:
+        slack.stop()
+
+
+def test_destroy_takes_everything_back(deployed: Deployed) -> None:
+    made = _resources(deployed.aws, "fixture-service")
+    deployed.cdk("destroy", "--all", "--force")
+    left = deployed.aws.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in left if stack["StackStatus"] != "DELETE_COMPLETE"] == ["CDKToolkit"]
+    scaling = deployed.aws.client("application-autoscaling")
+    assert scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
+    address = made["AWS::EC2::EIP"]["PhysicalResourceId"]
+    everything = deployed.aws.client("ec2").describe_addresses()["Addresses"]
+    assert address not in [item["PublicIp"] for item in everything]
+
+
+def test_a_failing_command_is_told_in_the_clis_words(deployed: Deployed) -> None:
+    with pytest.raises(StepFailure, match=r"cdk deploy ended with status 1:[\s\S]*no-such-stack"):
+        deployed.cdk("deploy", "no-such-stack")

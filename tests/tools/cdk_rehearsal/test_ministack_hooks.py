@@ -1,0 +1,83 @@
+"""The private places of ministack that the plug-in holds on to: a new version that moves one fails here, by name."""
+
+import asyncio
+import inspect
+from importlib.metadata import version
+
+import pytest
+
+pytest.importorskip("ministack")
+
+from ministack import app
+from ministack.core import concurrency, router
+from ministack.services import cloudwatch, stepfunctions
+from ministack.services.cloudformation import provisioners, stacks
+
+
+def _parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+
+def test_the_version_is_the_pinned_one() -> None:
+    assert version("ministack") == "1.5.33"
+
+
+def test_services_are_added_by_name() -> None:
+    assert asyncio.iscoroutinefunction(app.SERVICE_HANDLERS["ecr"])
+    assert _parameters(app.SERVICE_HANDLERS["ecr"]) == ["method", "path", "headers", "body", "query_params"]
+    assert "sagemaker" not in app.SERVICE_HANDLERS
+    assert "application-autoscaling" not in app.SERVICE_HANDLERS
+    assert router.SERVICE_PATTERNS["ecs"]["target_prefixes"]
+    assert asyncio.iscoroutinefunction(concurrency.run_reentrant)
+
+
+def test_requests_find_an_added_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(router.SERVICE_PATTERNS, "sagemaker", {"target_prefixes": ["SageMaker."]})
+    by_target = router.detect_service("POST", "/", {"x-amz-target": "SageMaker.CreateModel"}, {})
+    signed = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sagemaker/aws4_request, …"}
+    by_signature = router.detect_service("POST", "/endpoints/e/invocations", signed, {})
+    assert by_target == by_signature == "sagemaker"
+
+
+def test_step_functions_integrations_are_tables() -> None:
+    assert callable(stepfunctions._SERVICE_DISPATCH["arn:aws:states:::sns:publish"])
+    assert stepfunctions._AWS_SDK_SERVICE_MAP["ecs"]["protocol"] == "json"
+    assert stepfunctions._AWS_SDK_ERROR_PREFIX["ecs"] == "Ecs"
+    assert "rds" in stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES
+    assert _parameters(stepfunctions._execute_task) == ["state_def", "raw_input", "execution", "ctx"]
+    assert _parameters(stepfunctions._invoke_resource_with_timeout) == ["resource", "input_data", "timeout"]
+    error = stepfunctions._ExecutionError("name", "cause")
+    assert (error.error, error.cause) == ("name", "cause")
+
+
+def test_cloudformation_types_are_a_table_of_handlers() -> None:
+    handlers = provisioners._RESOURCE_HANDLERS
+    for kind in ("AWS::SecretsManager::Secret", "AWS::EC2::VPC"):
+        assert {"create", "update", "delete"} <= handlers[kind].keys()
+        assert len(_parameters(handlers[kind]["create"])) == 3
+    assert _parameters(stacks._runs_on_worker_thread) == ["resource_type"]
+    assert not stacks._runs_on_worker_thread("AWS::EC2::EIP")
+    assert len(_parameters(provisioners._normalize_container_defs)) == 1
+
+
+def test_types_that_ministack_has_by_now_need_no_longer_be_ours() -> None:
+    ours = {
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::EC2::EIP",
+        "AWS::EC2::NatGateway",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::FlowLog",
+    }
+    assert not ours & provisioners._RESOURCE_HANDLERS.keys()
+
+
+def test_alarms_are_judged_and_dispatched_by_functions_of_the_module() -> None:
+    assert _parameters(cloudwatch._evaluate_alarm) == ["alarm"]
+    assert _parameters(cloudwatch._dispatch_alarm_actions) == ["alarm", "old_state", "new_state", "reason"]
+    assert _parameters(cloudwatch._record_history)[:4] == ["alarm_name", "old_state", "new_state", "reason"]
+    assert callable(cloudwatch._evaluate_parent_alarms)
+    assert callable(cloudwatch._is_sns_action_arn)
+    point = {"Value": 3.0, "Timestamp": 0, "Dimensions": {}}
+    assert cloudwatch._stat_value(cloudwatch._calc_stats([point]), "Maximum", [point]) == 3.0

@@ -1,0 +1,128 @@
+"""The command as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def rehearse(moderation_app: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "cdk_rehearsal.cli", "--app-dir", str(moderation_app)]
+        output = (tmp_path / "output.txt").open("w")
+        with output:
+            process = subprocess.Popen(
+                [*words, "--work-folder", str(tmp_path / "work"), "--posts", "400", *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _output(tmp_path: Path) -> str:
+    return (tmp_path / "output.txt").read_text()
+
+
+def _of_run(work: Path) -> list[str]:
+    """Every process that names the run's folder in its command line or environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if str(work).encode() in words:
+                found.append(f"{entry.name}: {(entry / 'cmdline').read_bytes().decode()}")
+    return found
+
+
+def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
+    rehearse: Any, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    work = tmp_path / "work"
+    first = rehearse()
+    eventually(lambda: "… deploy" in _output(tmp_path), seconds=60)
+    time.sleep(1)
+    assert _of_run(work)
+    first.send_signal(signal.SIGINT)
+    assert first.wait(30) == 130
+    eventually(lambda: not _of_run(work), seconds=5)
+    assert "interrupted at step deploy" in _output(tmp_path)
+    report = json.loads((work / "report.json").read_text())
+    assert (report["passed"], report["failed_step"]) == (False, "deploy")
+
+    second = rehearse()
+    assert second.wait(150) == 0, _output(tmp_path)
+    eventually(lambda: not _of_run(work), seconds=5)
+    report = json.loads((work / "report.json").read_text())
+    assert report["passed"]
+    assert report["errors"] == []
+    steps = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "scale"]
+    assert list(report["seconds"]) == steps
+    assert report["stacks"].keys() == {"fixture-alerts", "fixture-model", "fixture-service"}
+    states = [state["name"] for state in report["execution_states"]]
+    assert states[0] == "Train"
+    assert states[-1] == "Released"
+    assert (report["execution_status"], report["endpoint_status"]) == ("SUCCEEDED", "InService")
+    assert report["posts_sent"] == 100
+    assert report["agreement_with_labels"] > 0.5
+    assert 0 < report["latency_p50_ms"] <= report["latency_p99_ms"]
+    assert report["desired_tasks_after"] == report["desired_tasks_before"] + 3
+    assert 0 < report["peak_memory_mib"] < 3072
+
+
+def test_an_emulator_that_is_killed_fails_the_step_and_leaves_nothing(
+    rehearse: Any, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    work = tmp_path / "work"
+    process = rehearse()
+    eventually(lambda: "… deploy" in _output(tmp_path), seconds=60)
+    os.kill(json.loads((work / "aws/emulator.json").read_text())["pid"], signal.SIGKILL)
+    assert process.wait(30) == 1
+    assert "step deploy failed: the embedded AWS ended while the CDK was at work; see" in _output(tmp_path)
+    eventually(lambda: not _of_run(work), seconds=5)
+
+
+def test_two_in_one_work_folder_are_refused(
+    rehearse: Any, tmp_path: Path, eventually: Callable[..., Any], moderation_app: Path
+) -> None:
+    first = rehearse()
+    eventually(lambda: "✓ start" in _output(tmp_path), seconds=60)
+    words = [sys.executable, "-m", "cdk_rehearsal.cli", "--app-dir", str(moderation_app)]
+    second = subprocess.run(
+        [*words, "--work-folder", str(tmp_path / "work")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 2
+    assert f"another rehearsal (process {first.pid}) is at work in {tmp_path / 'work'}" in second.stdout
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(30) == 130
+
+
+def test_bad_data_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
+    posts = tmp_path / "posts.csv"
+    posts.write_text("text,label\nこんにちは,maybe\n")
+    process = rehearse("--data", str(posts))
+    assert process.wait(30) == 2
+    assert _output(tmp_path).splitlines() == [f'{posts} line 2: label is "maybe"; give 0 or 1']

@@ -1,0 +1,89 @@
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+
+Request = Callable[..., dict[str, Any]]
+ROLE = "arn:aws:iam::123456789012:role/workflow"
+
+
+def _start(aws: EmbeddedAws, resource: str, arguments: dict[str, Any], **more: Any) -> str:
+    states = aws.client("stepfunctions")
+    task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Arguments": arguments, "End": True, **more}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Task", "States": {"Task": task}}
+    name = f"machine-{uuid.uuid4().hex[:8]}"
+    machine = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)
+    execution: str = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    return execution
+
+
+def _ended(aws: EmbeddedAws, execution: str) -> dict[str, Any] | None:
+    described: dict[str, Any] = aws.client("stepfunctions").describe_execution(executionArn=execution)
+    return described if described["status"] != "RUNNING" else None
+
+
+def _name() -> str:
+    return f"job-{uuid.uuid4().hex[:8]}"
+
+
+def test_sync_waits_for_the_job(embedded_aws: EmbeddedAws, training_job: Request, eventually: Any) -> None:
+    name = _name()
+    execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", training_job(name, sleep="0.5"))
+    ended = eventually(lambda: _ended(embedded_aws, execution))
+    output = json.loads(ended["output"])
+    assert output["TrainingJobStatus"] == "Completed"
+    assert isinstance(output["CreationTime"], int)
+    assert output["CreationTime"] > 1_000_000_000_000
+
+
+def test_a_failed_job_fails_the_task(embedded_aws: EmbeddedAws, training_job: Request, eventually: Any) -> None:
+    request = training_job(_name(), fail="with a reason")
+    execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", request)
+    ended = eventually(lambda: _ended(embedded_aws, execution))
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    assert json.loads(ended["cause"])["FailureReason"].startswith("AlgorithmError: no posts to learn from")
+
+
+def _is_training(aws: EmbeddedAws, name: str) -> bool:
+    listed = aws.client("sagemaker").list_training_jobs(NameContains=name)["TrainingJobSummaries"]
+    return bool(listed)
+
+
+def test_an_abort_stops_the_job(embedded_aws: EmbeddedAws, training_job: Request, eventually: Any) -> None:
+    name = _name()
+    execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", training_job(name, sleep="60"))
+    eventually(lambda: _is_training(embedded_aws, name))
+    embedded_aws.client("stepfunctions").stop_execution(executionArn=execution)
+    describe = embedded_aws.client("sagemaker").describe_training_job
+    eventually(lambda: describe(TrainingJobName=name)["TrainingJobStatus"] == "Stopped")
+
+
+def test_a_time_out_stops_the_job(embedded_aws: EmbeddedAws, training_job: Request, eventually: Any) -> None:
+    name = _name()
+    request = training_job(name, sleep="60")
+    execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", request, TimeoutSeconds=1)
+    assert eventually(lambda: _ended(embedded_aws, execution))["error"] == "States.Timeout"
+    describe = embedded_aws.client("sagemaker").describe_training_job
+    eventually(lambda: describe(TrainingJobName=name)["TrainingJobStatus"] == "Stopped")
+
+
+def test_errors_are_named_as_each_integration_names_them(embedded_aws: EmbeddedAws, eventually: Any) -> None:
+    missing = {"EndpointName": "none", "EndpointConfigName": "none"}
+    optimized = _start(embedded_aws, "sagemaker:createEndpoint", missing)
+    sdk = _start(embedded_aws, "aws-sdk:sagemaker:describeEndpoint", {"EndpointName": "none"})
+    ended = eventually(lambda: _ended(embedded_aws, optimized))
+    assert ended["error"] == "SageMaker.AmazonSageMakerException"
+    assert "Could not find endpoint configuration" in ended["cause"]
+    assert "Error Code: ValidationException" in ended["cause"]
+    ended = eventually(lambda: _ended(embedded_aws, sdk))
+    assert ended["error"] == "SageMaker.SageMakerException"
+    assert "Could not find endpoint" in ended["cause"]
+
+
+def test_the_sdk_integration_describes(embedded_aws: EmbeddedAws, endpoint: str, eventually: Any) -> None:
+    execution = _start(embedded_aws, "aws-sdk:sagemaker:describeEndpoint", {"EndpointName": endpoint})
+    output = json.loads(eventually(lambda: _ended(embedded_aws, execution))["output"])
+    assert output["EndpointStatus"] == "InService"
+    assert output["CreationTime"].endswith("Z")
