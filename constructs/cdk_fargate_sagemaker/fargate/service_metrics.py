@@ -62,9 +62,9 @@ class ServiceMetrics:
         """CPU of all tasks together, percent of what they reserve: what target tracking follows."""
         return self._of_service("CPUUtilization", cloudwatch.Stats.AVERAGE)
 
-    def cpu_maximum(self, *, period: Duration = _MINUTE) -> cloudwatch.Metric:
+    def cpu_maximum(self) -> cloudwatch.Metric:
         """CPU of the hottest task, percent of its reservation: what spike scaling follows."""
-        return self._of_service("CPUUtilization", cloudwatch.Stats.MAXIMUM, period=period)
+        return self._of_service("CPUUtilization", cloudwatch.Stats.MAXIMUM)
 
     def memory_average(self) -> cloudwatch.Metric:
         """Memory of all tasks together, percent of what they reserve."""
@@ -153,15 +153,13 @@ class ServiceMetrics:
             raise ValueError(f"{metric}: got no load_balancer, allowed: an application load balancer; pass it")
         return self._load_balancer.metrics
 
-    def _of_service(
-        self, name: str, statistic: str, *, namespace: str = "AWS/ECS", period: Duration = _MINUTE
-    ) -> cloudwatch.Metric:
+    def _of_service(self, name: str, statistic: str, *, namespace: str = "AWS/ECS") -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=namespace,
             metric_name=name,
             dimensions_map=self._dimensions,
             statistic=statistic,
-            period=period,
+            period=_MINUTE,
         )
 
 

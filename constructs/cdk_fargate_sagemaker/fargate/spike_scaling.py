@@ -20,7 +20,8 @@ from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, SpikeBand, SpikePolicy, declare_spike, publish_scaling
 
 _DEFAULT_STEP = CpuStep()
-_DEFAULT_PERIOD = Duration.minutes(1)
+# A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
+_REFUSED_BY_THE_CDK = 20
 _DEFAULT_COOLDOWN = Duration.minutes(2)
 
 
@@ -82,12 +83,9 @@ class SpikeScaling(Construct):
         _check_steps(self._steps, CpuStep if metric is None else MetricStep)
         if evaluation_periods < 1:
             raise ValueError(f"evaluation_periods: got {evaluation_periods}, allowed: at least 1")
-        if metric is None:
-            watched = metrics.cpu_maximum(period=period or _DEFAULT_PERIOD)
-            _check_period(watched, metrics.cpu_resolution.to_seconds())
-        else:
-            watched = metric.with_(period=period) if period else metric
-            _check_period(watched, _resolution_seconds(watched))
+        watched = metric or metrics.cpu_maximum()
+        seconds = (period or watched.period).to_seconds()
+        _check_period(watched, seconds, _resolution_seconds(metric) if metric else metrics.cpu_resolution.to_seconds())
 
         bands = _bands(self._steps)
         first = self._steps[0].threshold
@@ -105,7 +103,7 @@ class SpikeScaling(Construct):
         self._alarm = cloudwatch.Alarm(
             self,
             "Alarm",
-            metric=watched,
+            metric=watched if seconds == _REFUSED_BY_THE_CDK else watched.with_(period=Duration.seconds(seconds)),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=first,
             evaluation_periods=evaluation_periods,
@@ -113,13 +111,17 @@ class SpikeScaling(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=f"scales out {scalable_target.node.path}",
         )
+        if seconds == _REFUSED_BY_THE_CDK:
+            resource = self._alarm.node.default_child
+            assert isinstance(resource, cloudwatch.CfnAlarm)
+            resource.period = seconds
         self._alarm.add_alarm_action(cloudwatch_actions.ApplicationScalingAction(self._policy))
         declare_spike(
             scalable_target,
             SpikePolicy(
                 metric=f"{watched.namespace}/{watched.metric_name}",
                 statistic=watched.statistic,
-                period_seconds=watched.period.to_seconds(),
+                period_seconds=seconds,
                 evaluation_periods=evaluation_periods,
                 cooldown_seconds=cooldown.to_seconds(),
                 bands=tuple(SpikeBand(threshold=step.threshold, add_tasks=step.add_tasks) for step in self._steps),
@@ -181,8 +183,7 @@ def _resolution_seconds(metric: cloudwatch.Metric) -> float:
     return 60 if metric.namespace.startswith("AWS/") else 10
 
 
-def _check_period(metric: cloudwatch.Metric, resolution_seconds: float) -> None:
-    seconds = metric.period.to_seconds()
+def _check_period(metric: cloudwatch.Metric, seconds: float, resolution_seconds: float) -> None:
     short = [second for second in (10, 20, 30) if second >= resolution_seconds]
     if seconds not in short and (seconds == 0 or seconds % 60 != 0):
         raise ValueError(

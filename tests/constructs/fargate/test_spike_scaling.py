@@ -1,11 +1,23 @@
+from itertools import pairwise
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk.assertions import Match, Template
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.fargate import (
+    CpuStep,
+    MetricStep,
+    ScaledFargateService,
+    SpikeBand,
+    SpikePolicy,
+    SpikeScaling,
+)
 
 
 @pytest.fixture
@@ -229,3 +241,179 @@ def test_a_target_on_anything_but_the_cpu_sets_no_limit(stack, vpc, image):
     SpikeScaling(stack, "Spikes", service=pattern.service, scalable_target=tasks)
 
     assert len(step_policies(stack)) == 1
+
+
+def test_bands_are_one_policy_with_one_alarm_at_the_lowest_threshold(stack, service):
+    SpikeScaling(
+        stack,
+        "Spikes",
+        service=service,
+        step=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)],
+    )
+
+    ((_, policy),) = step_policies(stack)
+    assert policy["Properties"]["StepScalingPolicyConfiguration"]["StepAdjustments"] == [
+        {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 15, "ScalingAdjustment": 3},
+        {"MetricIntervalLowerBound": 15, "ScalingAdjustment": 6},
+    ]
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::CloudWatch::Alarm", 1)
+    template.has_resource_properties("AWS::CloudWatch::Alarm", {"Threshold": 80})
+
+
+def test_a_further_band_replaces_no_resource():
+    def ids(step):
+        stack = cdk.Stack(cdk.App(), "Stack")
+        service = ecs.BaseService.from_service_arn_with_cluster(
+            stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+        )
+        SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), step=step)
+        return set(Template.from_stack(stack).to_json()["Resources"])
+
+    assert ids(CpuStep()) == ids([CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
+
+
+def test_watches_any_metric(stack, service):
+    queue = cloudwatch.Metric(
+        namespace="Shop", metric_name="Waiting", statistic="Maximum", period=cdk.Duration.seconds(10)
+    )
+    SpikeScaling(
+        stack,
+        "Spikes",
+        service=service,
+        metric=queue,
+        step=MetricStep(threshold=1000, add_tasks=2),
+        evaluation_periods=3,
+    )
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {"Namespace": "Shop", "MetricName": "Waiting", "Period": 10, "Threshold": 1000, "EvaluationPeriods": 3},
+    )
+
+
+def test_a_step_on_another_metric_is_not_held_against_the_cpu_target(stack, service):
+    metric = cloudwatch.Metric(namespace="Shop", metric_name="Waiting", period=cdk.Duration.minutes(1))
+    SpikeScaling(stack, "Spikes", service=service, metric=metric, step=MetricStep(threshold=5))
+
+    assert len(step_policies(stack)) == 1
+
+
+def test_the_cpu_of_a_service_that_publishes_it_every_20_seconds_may_be_watched_as_often(stack, vpc, image):
+    service = ScaledFargateService(stack, "Fast", vpc=vpc, image=image, high_resolution=True)
+    SpikeScaling(stack, "Spikes", service=service, period=cdk.Duration.seconds(20))
+
+    Template.from_stack(stack).has_resource_properties("AWS::CloudWatch::Alarm", {"Period": 20})
+
+
+def test_what_is_declared_is_read_back(stack, service):
+    SpikeScaling(stack, "Spikes", service=service, step=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
+
+    assert service.scaling.spikes == (
+        SpikePolicy(
+            metric="AWS/ECS/CPUUtilization",
+            statistic="Maximum",
+            period_seconds=60,
+            evaluation_periods=1,
+            cooldown_seconds=120,
+            bands=(SpikeBand(threshold=80, add_tasks=3), SpikeBand(threshold=95, add_tasks=6)),
+        ),
+    )
+
+
+def test_the_template_tells_what_is_declared_on_any_scalable_target(stack):
+    service = ecs.BaseService.from_service_arn_with_cluster(
+        stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+    )
+    SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack))
+
+    assert Template.from_stack(stack).to_json()["Metadata"] == {
+        "cdk-fargate-sagemaker:scaling:Stack/Target": {
+            "scalable_target_id": "service/shop/web|ecs:service:DesiredCount|ecs",
+            "tracking": [],
+            "spikes": [
+                {
+                    "metric": "AWS/ECS/CPUUtilization",
+                    "statistic": "Maximum",
+                    "period_seconds": 60,
+                    "evaluation_periods": 1,
+                    "cooldown_seconds": 120,
+                    "bands": [{"threshold": 80, "add_tasks": 3}],
+                }
+            ],
+            "schedules": [],
+        }
+    }
+
+
+QUEUE = {"metric": cloudwatch.Metric(namespace="Shop", metric_name="Waiting")}
+
+
+@pytest.mark.parametrize(
+    ("props", "message"),
+    [
+        ({"step": []}, "step: got none, allowed: one step or several bands"),
+        (
+            {"step": [CpuStep(threshold_percent=90), CpuStep(threshold_percent=80, add_tasks=6)]},
+            "step: got 80 after 90, allowed: bands by rising threshold that do not overlap",
+        ),
+        (
+            {"step": [CpuStep(), CpuStep(add_tasks=6)]},
+            "step: got 80 after 80, allowed: bands by rising threshold that do not overlap",
+        ),
+        (
+            {"step": [CpuStep(add_tasks=6), CpuStep(threshold_percent=95, add_tasks=6)]},
+            "step: got 6 tasks from 95 on and 6 from 80 on, allowed: more tasks in a higher band",
+        ),
+        ({"step": MetricStep(threshold=80)}, "step: got a MetricStep, allowed: CpuStep only on the CPU maximum"),
+        (
+            {"step": [CpuStep(), MetricStep(threshold=95, add_tasks=6)]},
+            "step: got a MetricStep, allowed: CpuStep only on the CPU maximum; do not mix the two",
+        ),
+        ({**QUEUE, "step": CpuStep()}, "step: got a CpuStep, allowed: MetricStep only with a metric of your own"),
+        (
+            {"period": cdk.Duration.seconds(20)},
+            "period: got 20 s, allowed: a number of minutes; AWS/ECS/CPUUtilization",
+        ),
+        ({"period": cdk.Duration.seconds(90)}, "period: got 90 s, allowed: a number of minutes"),
+        (
+            {**QUEUE, "step": MetricStep(threshold=5), "period": cdk.Duration.seconds(15)},
+            "period: got 15 s, allowed: 10 s, 20 s, 30 s, a number of minutes; Shop/Waiting is published every 10 s",
+        ),
+        ({"evaluation_periods": 0}, "evaluation_periods: got 0, allowed: at least 1"),
+    ],
+)
+def test_fails_when_the_steps_or_the_period_are_impossible(stack, service, props, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        SpikeScaling(stack, "Spikes", service=service, **props)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 100), st.integers(1, 50)), min_size=1, max_size=6, unique_by=lambda band: band[0]
+    ).map(sorted)
+)
+def test_accepted_bands_cover_everything_from_the_first_threshold_on_once(bands):
+    steps = [CpuStep(threshold_percent=threshold, add_tasks=add_tasks) for threshold, add_tasks in bands]
+    stack = cdk.Stack(cdk.App(), "Stack")
+    service = ecs.BaseService.from_service_arn_with_cluster(
+        stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+    )
+    rises = all(above > below for (_, below), (_, above) in pairwise(bands))
+    if not rises:
+        with pytest.raises(ValueError, match="allowed: more tasks in a higher band"):
+            SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), step=steps)
+        return
+    SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), step=steps)
+
+    ((_, policy),) = step_policies(stack)
+    adjustments = policy["Properties"]["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    assert [adjustment["ScalingAdjustment"] for adjustment in adjustments] == [add_tasks for _, add_tasks in bands]
+    assert adjustments[0]["MetricIntervalLowerBound"] == 0
+    assert "MetricIntervalUpperBound" not in adjustments[-1]
+    for below, above in pairwise(adjustments):
+        assert below["MetricIntervalUpperBound"] == above["MetricIntervalLowerBound"]
+    assert [bands[0][0] + adjustment["MetricIntervalLowerBound"] for adjustment in adjustments] == [
+        threshold for threshold, _ in bands
+    ]

@@ -1,0 +1,183 @@
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ecs as ecs
+from aws_cdk.assertions import Match, Template
+from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService
+
+
+@pytest.fixture
+def make(stack, vpc, image):
+    def make_service(**props):
+        placed = {} if "cluster" in props else {"vpc": vpc}
+        return ScaledFargateService(stack, "Api", image=image, **placed, **props)
+
+    return make_service
+
+
+def attributes(stack):
+    (group,) = Template.from_stack(stack).find_resources("AWS::ElasticLoadBalancingV2::TargetGroup").values()
+    return {a["Key"]: a["Value"] for a in group["Properties"]["TargetGroupAttributes"]}
+
+
+def test_blue_green_shifts_all_requests_and_bakes(stack, make):
+    service = make(deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN, bake_time=cdk.Duration.minutes(15))
+
+    template = Template.from_stack(stack)
+    ((rule_id, rule),) = template.find_resources("AWS::ElasticLoadBalancingV2::ListenerRule").items()
+    blue = stack.resolve(service.target_group.target_group_arn)
+    green = stack.resolve(service.alternate_target_group.target_group_arn)
+    template.has_resource_properties(
+        "AWS::ECS::Service",
+        {
+            "DeploymentConfiguration": {"Strategy": "BLUE_GREEN", "BakeTimeInMinutes": 15},
+            "LoadBalancers": [
+                {
+                    "TargetGroupArn": blue,
+                    "AdvancedConfiguration": {
+                        "AlternateTargetGroupArn": green,
+                        "ProductionListenerRule": {"Ref": rule_id},
+                    },
+                }
+            ],
+        },
+    )
+    (action,) = rule["Properties"]["Actions"]
+    assert action["ForwardConfig"]["TargetGroups"] == [
+        {"TargetGroupArn": blue, "Weight": 100},
+        {"TargetGroupArn": green, "Weight": 0},
+    ]
+    assert rule["Properties"]["Conditions"] == [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["*"]}}]
+
+
+def test_unhealthy_hosts_are_counted_in_both_sets_of_a_blue_green_service(make):
+    service = make(deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN)
+
+    assert service.metrics.unhealthy_hosts().expression == "FILL(one, 0) + FILL(other, 0)"
+
+
+def test_rolling_deployments_have_one_target_group(stack, make):
+    service = make()
+
+    assert service.alternate_target_group is None
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::ElasticLoadBalancingV2::TargetGroup", 1)
+    template.has_resource_properties(
+        "AWS::ECS::Service",
+        {"DeploymentConfiguration": {"Strategy": Match.absent(), "BakeTimeInMinutes": Match.absent()}},
+    )
+
+
+def test_a_container_has_a_minute_to_end(stack, make):
+    make()
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::ECS::TaskDefinition", {"ContainerDefinitions": [{"StopTimeout": 60}]}
+    )
+
+
+def test_commands_in_the_container_are_logged_and_encrypted(stack, make):
+    make(enable_execute_command=True)
+
+    template = Template.from_stack(stack)
+    (key_id,) = template.find_resources("AWS::KMS::Key")
+    template.has_resource_properties("AWS::ECS::Service", {"EnableExecuteCommand": True})
+    template.has_resource_properties(
+        "AWS::ECS::Cluster",
+        {
+            "Configuration": {
+                "ExecuteCommandConfiguration": {
+                    "KmsKeyId": {"Fn::GetAtt": [key_id, "Arn"]},
+                    "Logging": "OVERRIDE",
+                    "LogConfiguration": {
+                        "CloudWatchEncryptionEnabled": True,
+                        "CloudWatchLogGroupName": {"Ref": Match.string_like_regexp("^ApiExecLogs")},
+                    },
+                }
+            }
+        },
+    )
+
+
+def test_the_agent_of_ecs_exec_may_write_where_the_container_may_not(stack, make):
+    make(enable_execute_command=True)
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::ECS::TaskDefinition",
+        {
+            "ContainerDefinitions": [
+                {
+                    "ReadonlyRootFilesystem": True,
+                    "MountPoints": [
+                        Match.object_like({"ContainerPath": "/managed-agents", "ReadOnly": False}),
+                        Match.object_like({"ContainerPath": "/var/lib/amazon/ssm", "ReadOnly": False}),
+                        Match.object_like({"ContainerPath": "/var/log/amazon/ssm", "ReadOnly": False}),
+                    ],
+                }
+            ]
+        },
+    )
+
+
+def test_nobody_can_run_commands_unless_that_was_asked_for(stack, make):
+    make()
+
+    Template.from_stack(stack).has_resource_properties("AWS::ECS::Service", {"EnableExecuteCommand": False})
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "rendered"),
+    [
+        (TargetGroupLoadBalancingAlgorithmType.ROUND_ROBIN, {"load_balancing.algorithm.type": "round_robin"}),
+        (
+            TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
+            {"load_balancing.algorithm.type": "least_outstanding_requests"},
+        ),
+        (
+            TargetGroupLoadBalancingAlgorithmType.WEIGHTED_RANDOM,
+            {
+                "load_balancing.algorithm.type": "weighted_random",
+                "load_balancing.algorithm.anomaly_mitigation": "on",
+            },
+        ),
+    ],
+)
+def test_the_load_balancers_algorithm_is_a_setting(stack, make, algorithm, rendered):
+    make(load_balancing_algorithm=algorithm)
+
+    assert rendered == {key: value for key, value in attributes(stack).items() if key.startswith("load_balancing")}
+
+
+def test_a_new_task_can_start_slowly(stack, make):
+    make(slow_start=cdk.Duration.seconds(90))
+
+    assert attributes(stack)["slow_start.duration_seconds"] == "90"
+
+
+@pytest.mark.parametrize(
+    ("props", "message"),
+    [
+        (
+            {"deployment_strategy": ecs.DeploymentStrategy.CANARY},
+            "deployment_strategy: got CANARY, allowed: ROLLING, BLUE_GREEN",
+        ),
+        ({"stop_timeout": cdk.Duration.seconds(121)}, "stop_timeout: got 121 s, allowed: at most 120 s on Fargate"),
+        ({"slow_start": cdk.Duration.seconds(10)}, "slow_start: got 10 s, allowed: 30 to 900 s"),
+        (
+            {
+                "slow_start": cdk.Duration.seconds(60),
+                "load_balancing_algorithm": TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
+            },
+            "slow_start: got one with LEAST_OUTSTANDING_REQUESTS, allowed: with ROUND_ROBIN only",
+        ),
+    ],
+)
+def test_fails_when_a_setting_is_impossible(make, props, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        make(**props)
+
+
+def test_fails_when_commands_would_run_in_a_cluster_that_does_not_log_them(stack, vpc, make):
+    with pytest.raises(ValueError, match=r"^enable_execute_command: got a cluster that does not log commands"):
+        make(cluster=ecs.Cluster(stack, "Shared", vpc=vpc), enable_execute_command=True)
