@@ -1,0 +1,47 @@
+"""The loop, compiled where numba is installed; the numbers are the same either way."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from scaling_decisions import alarm_window, capacity_decision, step_scaling, target_tracking
+
+from fargate_capacity.replay import latency, minute_loop
+
+Loop = Callable[..., int]
+
+# Those that the loop calls, directly or not: numba compiles each as it stands.
+_CALLED: Sequence[Callable[..., Any]] = (
+    alarm_window.breaches,
+    alarm_window.observed,
+    alarm_window.is_in_alarm,
+    target_tracking.tracked_capacity,
+    step_scaling.is_in_band,
+    step_scaling.change_of_capacity,
+    capacity_decision.decided_capacity,
+    latency.stretch,
+)
+
+
+def is_numba_installed() -> bool:
+    """Whether the loop can be compiled."""
+    return importlib.util.find_spec("numba") is not None
+
+
+@cache
+def compiled_loop() -> Loop:
+    """`replay_minutes` as machine code. It runs without the interpreter's lock, so threads run it side by side.
+
+    Raises:
+        ModuleNotFoundError: numba is not installed.
+    """
+    import numba
+    from numba.extending import register_jitable
+
+    for function in _CALLED:
+        register_jitable(function)
+    compiled: Loop = numba.njit(nogil=True, error_model="numpy")(minute_loop.replay_minutes)
+    return compiled

@@ -1,0 +1,27 @@
+"""Latency of one task as processor sharing: its requests divide its vCPUs evenly among themselves."""
+
+from __future__ import annotations
+
+
+def stretch(utilization: float, servers: int) -> float:
+    """How many times its own CPU time a request spends at a task, on average: 1 + C(c, ρ) / (c · (1 − ρ)).
+
+    C is Erlang's probability of waiting. The mean does not depend on how CPU times are distributed. Without bound as
+    the utilization nears 1, so the caller keeps it below.
+
+    Args:
+        utilization: ρ, from 0 to below 1.
+        servers: c, whole vCPUs of the task.
+    """
+    if servers == 1:
+        return 1.0 / (1.0 - utilization)
+    if utilization <= 0.0:
+        return 1.0
+    # Erlang B upside down, which needs one division in all.
+    inverse_load = 1.0 / (utilization * servers)
+    inverse_blocking = 1.0
+    for server in range(1, servers + 1):
+        inverse_blocking = 1.0 + server * inverse_load * inverse_blocking
+    idle = 1.0 - utilization
+    waiting = 1.0 / (inverse_blocking * idle + utilization)
+    return 1.0 + waiting / (servers * idle)

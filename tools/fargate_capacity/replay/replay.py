@@ -1,0 +1,251 @@
+"""Replays traffic against policies: what tasks, latency and bill would have been."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scaling_decisions import CapacityBounds, Metric, Policy
+from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow, rows_of
+
+from fargate_capacity.replay import compiled, minute_loop
+from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.minute_loop import LoopSettings, LoopState, Recording, Schedule
+from fargate_capacity.replay.service_model import ServiceModel
+
+Column = NDArray[np.float64]
+_NO_COLUMN: Column = np.empty(0)
+_NO_FLAGS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+_CPU_AVERAGES = (int(Metric.CPU_AVERAGE), int(Metric.CPU_AVERAGE_HIGH_RESOLUTION))
+_NO_RECORDING = Recording(_NO_COLUMN, _NO_COLUMN, _NO_COLUMN, _NO_COLUMN, _NO_COLUMN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundsChange:
+    """From a minute of the replay on, other bounds hold: a scheduled action."""
+
+    minute: int
+    bounds: CapacityBounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a replay came to.
+
+    Args:
+        minutes: replayed, those without data among them.
+        task_hours: billed: from a task's launch to the end of its draining.
+        above_minimum_task_hours: those of them beyond the minimum, which may be interrupted at little cost.
+        requests: served.
+        mean_latency_s: over all requests, each as slow as at the hottest task.
+        worst_latency_s: of any minute.
+        mean_cpu_percent: of the average of all tasks, over minutes with data.
+        breach_minutes: with latency above the guardrail's limit.
+        breached_requests: requests of those minutes.
+        alarms: times that the guardrail fired.
+        low_confidence_minutes: saturated, or beyond what the model was fitted on.
+        saturated_minutes: in which requests were left over.
+        missing_minutes: without data.
+        highest_tasks: at any time.
+        hours: at index n, how many hours had n task-minutes billed.
+    """
+
+    minutes: int
+    task_hours: float
+    above_minimum_task_hours: float
+    requests: float
+    mean_latency_s: float
+    worst_latency_s: float
+    mean_cpu_percent: float
+    breach_minutes: int
+    breached_requests: float
+    alarms: int
+    low_confidence_minutes: int
+    saturated_minutes: int
+    missing_minutes: int
+    scale_outs: int
+    scale_ins: int
+    highest_tasks: int
+    hours: NDArray[np.int64] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Minute by minute; NaN where there was no data. CPU in percent, latency in seconds."""
+
+    desired: Column
+    running: Column
+    cpu_average: Column
+    cpu_maximum: Column
+    latency: Column
+
+
+class Replay:
+    """One service and one set of policies, fed with traffic block by block; memory does not grow with the traffic.
+
+    Args:
+        model: what is assumed of the service.
+        policies: of its scalable target.
+        bounds: of its scalable target, until the first of `changes`.
+        changes: scheduled actions, in order of their minutes.
+        guardrail: what counts as a breach. Default: nothing does.
+        desired: tasks at the start. Default: the minimum.
+        stops_at_guardrail: `feed` then ends at the minute in which the guardrail fires.
+        is_compiled: Default: compiled where numba is installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: ServiceModel,
+        policies: Sequence[Policy],
+        bounds: CapacityBounds,
+        changes: Sequence[BoundsChange] = (),
+        guardrail: Guardrail | None = None,
+        desired: int | None = None,
+        stops_at_guardrail: bool = False,
+        is_compiled: bool | None = None,
+    ) -> None:
+        self._is_compiled = compiled.is_numba_installed() if is_compiled is None else is_compiled
+        self._loop: compiled.Loop = compiled.compiled_loop() if self._is_compiled else minute_loop.replay_minutes
+        self._settings = _settings_of(model, guardrail, stops_at_guardrail)
+        self._schedule = self._columns(_schedule_of(bounds, changes))
+        tasks = bounds.minimum if desired is None else desired
+        self._target = self._rows(TargetRow, [TargetRow(minimum=bounds.minimum, maximum=bounds.maximum, desired=tasks)])
+        self._state = self._rows(LoopState, [LoopState(ready=tasks, last_serving=float(tasks), highest_tasks=tasks)])
+        rows = rows_of(policies)
+        self._tracking = self._rows(TrackingRow, rows.tracking)
+        self._steps = self._rows(StepRow, rows.steps)
+        self._bands = self._rows(BandRow, rows.bands)
+        largest = max([bounds.maximum, tasks, *(change.bounds.maximum for change in changes)])
+        self._rings = [
+            self._column(column)
+            for column in (
+                [0] * (self._settings.start_minutes + 2),
+                [math.nan] * (3 * max(self._settings.delay, 1)),
+                [math.nan] * len(Metric),
+                # Draining tasks are billed besides those desired, so an hour may hold more than the largest count.
+                [0] * (120 * largest + 2),
+            )
+        ]
+
+    def feed(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS, begin: int = 0) -> int:
+        """Replays a block of requests a minute, NaN for a minute without data, from the minute `begin` of it on.
+
+        Returns how far it came: the block's end, or the minute after the one in which the guardrail fired.
+        """
+        return self._run(requests, deploying, _NO_RECORDING, begin)
+
+    def feed_recorded(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS) -> Series:
+        """As `feed`, and returns the block's series."""
+        columns = [np.full(len(requests), math.nan) for _ in Recording._fields]
+        recording = Recording(*columns if self._is_compiled else [column.tolist() for column in columns])
+        self._run(requests, deploying, recording, 0)
+        return Series(**{name: np.asarray(column) for name, column in recording._asdict().items()})
+
+    def retarget(self, target_percent: float) -> None:
+        """Another target for the CPU; what alarms and cooldowns remember stays.
+
+        Modelled: with a new target AWS makes new alarms, which take their three or fifteen minutes anew.
+        """
+        for row in self._tracking:
+            if int(row.metric) in _CPU_AVERAGES:
+                row.low_threshold = target_percent * (row.low_threshold / row.target)
+                row.target = target_percent
+
+    @property
+    def minute(self) -> int:
+        """Minutes replayed."""
+        return int(self._state[0].minute)
+
+    def totals(self) -> Totals:
+        """What all that was fed came to."""
+        state = self._state[0]
+        minutes, missing, requests = self.minute, int(state.missing), float(state.requests)
+        return Totals(
+            minutes=minutes,
+            task_hours=float(state.billed) / 60,
+            above_minimum_task_hours=float(state.above_minimum) / 60,
+            requests=requests,
+            mean_latency_s=float(state.latency) / requests if requests else math.nan,
+            worst_latency_s=float(state.worst_latency),
+            mean_cpu_percent=float(state.cpu) / (minutes - missing) if minutes > missing else math.nan,
+            breach_minutes=int(state.breaches),
+            breached_requests=float(state.breached_requests),
+            alarms=int(state.alarms),
+            low_confidence_minutes=int(state.low_confidence),
+            saturated_minutes=int(state.saturated),
+            missing_minutes=missing,
+            scale_outs=int(state.scale_outs),
+            scale_ins=int(state.scale_ins),
+            highest_tasks=int(state.highest_tasks),
+            hours=np.asarray(self._rings[-1]),
+        )
+
+    def _run(self, requests: Column, deploying: NDArray[np.int64], recording: Recording, begin: int) -> int:
+        return int(
+            self._loop(
+                requests if self._is_compiled else requests.tolist(),
+                deploying if self._is_compiled else deploying.tolist(),
+                self._settings,
+                self._target,
+                self._tracking,
+                self._steps,
+                self._bands,
+                self._schedule,
+                self._state,
+                *self._rings,
+                recording,
+                begin,
+            )
+        )
+
+    def _columns(self, schedule: Schedule) -> Schedule:
+        return Schedule(*(self._column(column) for column in schedule))
+
+    def _column(self, column: Any) -> Any:
+        """Numba takes arrays; the interpreter is far faster with lists."""
+        return np.array(column) if self._is_compiled else column
+
+    def _rows(self, kind: type[Any], rows: Sequence[Any]) -> Any:
+        """Numba takes records, whose fields are named as the row's."""
+        if not self._is_compiled:
+            return rows
+        columns = [(each.name, "f8" if each.type == "float" else "i8") for each in fields(kind)]
+        return np.array([astuple(row) for row in rows], dtype=np.dtype(columns, align=True)).view(np.recarray)
+
+
+def _settings_of(model: ServiceModel, guardrail: Guardrail | None, stops_at_guardrail: bool) -> LoopSettings:
+    start_minutes, seconds = divmod(model.start_seconds, 60)
+    return LoopSettings(
+        load_per_request=model.cpu_seconds / (60.0 * model.vcpus),
+        service_seconds=model.service_seconds,
+        elsewhere_seconds=float(model.elsewhere_seconds),
+        servers=model.servers,
+        skew=float(model.skew),
+        idle=model.idle_percent / 100,
+        start_minutes=int(start_minutes),
+        first_share=1 - seconds / 60,
+        drain_minutes=model.drain_seconds / 60,
+        delay=model.metric_delay_minutes,
+        trusted=float(model.trusted_utilization),
+        latency_limit=guardrail.latency_seconds if guardrail else math.inf,
+        guardrail_periods=guardrail.periods if guardrail else 1,
+        guardrail_datapoints=guardrail.datapoints if guardrail else 1,
+        stops_at_guardrail=int(stops_at_guardrail),
+    )
+
+
+def _schedule_of(bounds: CapacityBounds, changes: Sequence[BoundsChange]) -> Schedule:
+    by_minute = {0: bounds}
+    for change in changes:
+        by_minute[change.minute] = change.bounds
+    return Schedule(
+        minute=list(by_minute),
+        minimum=[each.minimum for each in by_minute.values()],
+        maximum=[each.maximum for each in by_minute.values()],
+    )

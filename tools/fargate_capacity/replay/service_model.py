@@ -1,0 +1,92 @@
+"""What a replay assumes of a service besides its policies: each assumption is one number here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+# Measured: the time a Fargate task takes to run, by the size of its image.
+START_S = 28.0
+IMAGE_MIB_PER_SECOND = 58.0
+
+# Documented defaults of a target group.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
+HEALTH_CHECK_INTERVAL_S = 30.0
+DRAIN_S = 300.0
+
+# Measured by AWS: 363 s from the load to the scale-out at one-minute metrics. Three minutes are the alarm's, half a
+# minute is the one the load begins in; what is left is the way of a datapoint to its alarm.
+# https://github.com/aws/containers-roadmap/issues/2113
+METRIC_DELAY_MINUTES = 2
+
+# A queue is not in its steady state within one minute of a utilization this near to 1.
+STEADIEST_UTILIZATION = 0.97
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceModel:
+    """One service's tasks and load balancer.
+
+    Args:
+        vcpus: of one task, 0.25 to 16.
+        cpu_seconds: CPU time of one request, in seconds of one vCPU.
+        elsewhere_seconds: what a request waits for others: databases, endpoints, the network.
+        skew: CPU of the hottest task / the average of all, at least 1.
+        idle_percent: CPU of a task without requests, percent of its reservation.
+        image_mib: size of the image as it is pulled.
+        boot_seconds: from the program's start until it passes health checks.
+        health_check_seconds: until the load balancer has seen one passing check; the whole interval, at worst.
+        drain_seconds: a removed task still runs, and is billed, while its connections drain.
+        metric_delay_minutes: from the end of a minute until alarms see its datapoint.
+        trusted_utilization: of the hottest task; beyond it a minute counts as low-confidence. A fit sets it to the
+            highest that was observed.
+
+    Raises:
+        ValueError: an impossible value.
+    """
+
+    vcpus: float
+    cpu_seconds: float
+    elsewhere_seconds: float = 0.0
+    skew: float = 1.0
+    idle_percent: float = 0.0
+    image_mib: float = 0.0
+    boot_seconds: float = 0.0
+    health_check_seconds: float = HEALTH_CHECK_INTERVAL_S
+    drain_seconds: float = DRAIN_S
+    metric_delay_minutes: int = METRIC_DELAY_MINUTES
+    trusted_utilization: float = STEADIEST_UTILIZATION
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{field.name}: got {value}, allowed: 0 or more")
+        for name in ("vcpus", "cpu_seconds"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name}: got 0, allowed: above 0")
+        if self.vcpus > 1 and self.vcpus != int(self.vcpus):
+            raise ValueError(f"vcpus: got {self.vcpus}, allowed: 0.25, 0.5, or a whole number")
+        if self.skew < 1:
+            raise ValueError(
+                f"skew: got {self.skew}, allowed: 1 or more; the hottest task is no cooler than the average"
+            )
+        if self.idle_percent >= 100:
+            raise ValueError(f"idle_percent: got {self.idle_percent}, allowed: below 100")
+        if self.metric_delay_minutes > 60:
+            raise ValueError(f"metric_delay_minutes: got {self.metric_delay_minutes}, allowed: at most 60")
+
+    @property
+    def start_seconds(self) -> float:
+        """From the decision until the load balancer sends requests to a new task."""
+        return START_S + self.image_mib / IMAGE_MIB_PER_SECOND + self.boot_seconds + self.health_check_seconds
+
+    @property
+    def servers(self) -> int:
+        """Whole vCPUs of a task; less than one is one slower vCPU."""
+        return max(1, int(self.vcpus))
+
+    @property
+    def service_seconds(self) -> float:
+        """A request's own time at a task that does nothing else: a fraction of a vCPU takes longer."""
+        return self.cpu_seconds * max(1.0, 1.0 / self.vcpus)
