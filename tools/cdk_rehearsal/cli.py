@@ -28,6 +28,9 @@ _INVALID = 2
 def rehearse(
     app_dir: Annotated[Path, typer.Option(help="The folder of cdk.json.", exists=True, file_okay=False)] = Path(),
     env: Annotated[str, typer.Option(help="The app's environment, given to it as context.")] = "dev",
+    context: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE given to the app as context, as `cdk -c` does; repeatable.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Your own posts: .csv or .jsonl with text and label.")] = None,
     engine: Annotated[
         Literal["process", "docker"], typer.Option(help="Run the images' programs as processes or in containers.")
@@ -50,6 +53,7 @@ def rehearse(
         settings = RehearsalSettings(
             app_folder=app_dir.absolute(),
             environment=env,
+            context=_context(context or []),
             engine=engine,
             work_folder=folder,
             posts=_posts(data, posts),
@@ -63,6 +67,13 @@ def rehearse(
         console.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         status = _INVALID
     raise typer.Exit(status)
+
+
+def _context(entries: list[str]) -> tuple[str, ...]:
+    for entry in entries:
+        if not entry.partition("=")[0] or "=" not in entry:
+            raise InvalidInput(f"--context: got {entry!r}, allowed: KEY=VALUE, as --context model.minimum_auc=0.7")
+    return tuple(entries)
 
 
 def _posts(data: Path | None, count: int) -> list[Post]:

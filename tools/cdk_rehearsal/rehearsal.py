@@ -50,6 +50,7 @@ class RehearsalSettings:
     engine: Engine
     work_folder: Path
     posts: list[Post] = dataclasses.field(repr=False)
+    context: tuple[str, ...] = ()
     held_out: int = 200
     clients: int = 4
     seed: int = 1998
@@ -177,6 +178,7 @@ class Rehearsal:
                 "--all",
                 "--require-approval=never",
                 f"--context=environment={self._settings.environment}",
+                *(f"--context={entry}" for entry in self._settings.context),
                 f"--output={self._cloud_assembly}",
                 f"--outputs-file={outputs}",
                 "--concurrency=4",

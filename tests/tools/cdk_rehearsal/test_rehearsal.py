@@ -126,3 +126,10 @@ def test_bad_data_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
     process = rehearse("--data", str(posts))
     assert process.wait(30) == 2
     assert _output(tmp_path).splitlines() == [f'{posts} line 2: label is "maybe"; give 0 or 1']
+
+
+def test_context_without_a_value_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
+    process = rehearse("--context", "model.minimum_auc")
+    assert process.wait(30) == 2
+    (line,) = _output(tmp_path).splitlines()
+    assert line.startswith("--context: got 'model.minimum_auc', allowed: KEY=VALUE")
