@@ -1,0 +1,63 @@
+"""The command `fargate-capacity`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fargate_capacity.input_error import InputError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _capacity() -> None:
+    """What a cloud assembly's services will look like and cost, before they are deployed."""
+
+
+@app.command()
+def preview(
+    assembly: Annotated[
+        Path, typer.Argument(metavar="CDK_OUT", help="The cloud assembly, as `cdk synth` writes it.")
+    ] = Path("cdk.out"),
+    output: Annotated[Path, typer.Option(help="The folder that is written.")] = Path("build/preview"),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV file with `timestamp` and a column a metric, named by its label or as namespace/metric/stat. "
+            "Without it the series are samples.",
+        ),
+    ] = None,
+    dashboard: Annotated[
+        list[str] | None, typer.Option(help="Only the dashboard of this name; may be repeated.")
+    ] = None,
+) -> None:
+    """Draw every dashboard of a cloud assembly as one HTML page and as a PNG file each."""
+    # Drawing takes most of a second to import; `--help` need not wait for it.
+    from fargate_capacity.cloud_assembly import CloudAssembly
+    from fargate_capacity.csv_series import CsvSeries
+    from fargate_capacity.dashboards import find_dashboards
+    from fargate_capacity.preview import write_preview
+    from fargate_capacity.progress import PatientProgress
+
+    read = CloudAssembly(assembly)
+    dashboards = find_dashboards(read, names=tuple(dashboard or ()))
+    series = CsvSeries(data) if data else None
+    with PatientProgress("drawing dashboards", total=len(dashboards)) as progress:
+        written = write_preview(read, dashboards, output=output, data=series, advance=progress.begin)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    if series and series.columns_not_drawn:
+        typer.echo(f"no metric of a dashboard goes by the column: {', '.join(series.columns_not_drawn)}", err=True)
+
+
+def main() -> None:
+    """Runs the command; what a user can mend is one line on standard error and exit status 1."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"fargate-capacity: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,58 @@
+"""Finds the dashboards of a cloud assembly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fargate_capacity.cloud_assembly import CloudAssembly, Template
+from fargate_capacity.dashboard_body import DashboardBody, read_dashboard_body
+from fargate_capacity.input_error import InputError
+from fargate_capacity.intrinsic_functions import IntrinsicFunctions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """A dashboard of a stack; one without a name of its own goes by its logical id."""
+
+    name: str
+    template: Template
+    body: DashboardBody
+
+
+def find_dashboards(assembly: CloudAssembly, *, names: tuple[str, ...] = ()) -> list[Dashboard]:
+    """The dashboards, in the order of the templates.
+
+    Args:
+        names: only these. Default: all.
+
+    Raises:
+        InputError: there is none, none of a name, or the body of one cannot be read.
+    """
+    found = [
+        (template, resource, IntrinsicFunctions(assembly=assembly, template=template))
+        for template in assembly.templates
+        for resource in template.of_type("AWS::CloudWatch::Dashboard")
+    ]
+    if not found:
+        raise InputError(
+            f"got no dashboard in {len(assembly.templates)} templates, "
+            "allowed: a cloud assembly with an AWS::CloudWatch::Dashboard; add one to a stack"
+        )
+    named = [
+        (functions.text(resource.properties.get("DashboardName", resource.logical_id)), template, resource, functions)
+        for template, resource, functions in found
+    ]
+    known = [name for name, *_ in named]
+    for name in names:
+        if name not in known:
+            raise InputError(f"dashboard: got {name}, allowed: {', '.join(sorted(set(known)))}")
+    dashboards = []
+    for name, template, resource, functions in named:
+        if names and name not in names:
+            continue
+        try:
+            body = read_dashboard_body(functions.text(resource.properties.get("DashboardBody", "")))
+        except ValueError as error:
+            raise InputError(f"dashboard {name} of stack {template.stack}: {error}; mend it in the stack") from None
+        dashboards.append(Dashboard(name=name, template=template, body=body))
+    return dashboards

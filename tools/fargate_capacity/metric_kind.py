@@ -1,0 +1,77 @@
+"""What kind of figure a metric is, told from its name: its unit on an axis, and what a sample of it looks like."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from fargate_capacity.dashboard_body import Metric
+
+
+class MetricKind(Enum):
+    """The kinds that look different."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    PERCENT = "percent"
+    TASKS = "tasks"
+    ABSENT = "absent"
+    REQUESTS = "requests"
+    REQUESTS_PER_TASK = "requests per task"
+    ERRORS = "errors"
+    CLIENT_ERRORS = "client errors"
+    LATENCY = "latency"
+    BYTES = "bytes"
+    OTHER = "other"
+
+
+# The first pattern that is found in the name tells; the exact names of AWS stand before what only resembles them.
+_PATTERNS = [
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (r"^CPUUtilization|^ECSServiceAverageCPU|^CpuUtilized$", MetricKind.CPU),
+        (r"^Memory(Utilization|Utilized)$", MetricKind.MEMORY),
+        (r"^(RunningTaskCount|DesiredTaskCount|HealthyHostCount|TaskCount|ConcurrentExecutions)$", MetricKind.TASKS),
+        (r"^(PendingTaskCount|UnHealthyHostCount|UnhealthyHostCount)$", MetricKind.ABSENT),
+        (r"^(RequestCountPerTarget|InvocationsPerInstance)$", MetricKind.REQUESTS_PER_TASK),
+        (r"4XX|4xx", MetricKind.CLIENT_ERRORS),
+        (r"5XX|5xx|[Ee]rror|[Ff]ault|Fail|[Tt]hrottl|Reject|Dropped|TimedOut|Aborted|DeadLetter", MetricKind.ERRORS),
+        (r"Latency|Duration|ResponseTime|OverheadTime|Age|ExecutionTime", MetricKind.LATENCY),
+        (r"Utilization|Percent", MetricKind.PERCENT),
+        (r"Bytes", MetricKind.BYTES),
+        (r"Request|Invocation|Count$|Started|Succeeded|Messages|Connections", MetricKind.REQUESTS),
+    )
+]
+_LATENCY_UNITS = {
+    "AWS/ApplicationELB": ("Seconds", 1.0),
+    "AWS/ELB": ("Seconds", 1.0),
+    "AWS/SQS": ("Seconds", 1.0),
+    "AWS/RDS": ("Seconds", 1.0),
+    "AWS/SageMaker": ("Microseconds", 1e6),
+}
+
+
+def kind_of(metric: Metric) -> MetricKind:
+    """The kind of a metric; `OTHER` where its name tells nothing."""
+    return next((kind for pattern, kind in _PATTERNS if pattern.search(metric.name)), MetricKind.OTHER)
+
+
+def latency_unit(metric: Metric) -> tuple[str, float]:
+    """The unit in which its namespace reports a time, and how many of it are a second."""
+    return _LATENCY_UNITS.get(metric.namespace, ("Milliseconds", 1e3))
+
+
+def unit_of(metric: Metric) -> str:
+    """The unit as CloudWatch writes it on an axis."""
+    if metric.stat == "SampleCount":
+        return "Count"
+    match kind_of(metric):
+        case MetricKind.CPU | MetricKind.MEMORY | MetricKind.PERCENT:
+            return "Percent"
+        case MetricKind.LATENCY:
+            return latency_unit(metric)[0]
+        case MetricKind.BYTES:
+            return "Bytes"
+        case MetricKind.OTHER:
+            return "No unit"
+    return "Count"

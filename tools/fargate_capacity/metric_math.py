@@ -1,0 +1,425 @@
+"""CloudWatch metric math: a parser of its grammar, and the common functions on series of one grid.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+Series = NDArray[np.float64]
+Value = float | Series | list[Series]
+
+
+class MetricMathError(ValueError):
+    """An expression that is not metric math, or that uses what is not drawn here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal number."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal in quotes."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The id of a metric or of another expression."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Several series: `[m1, m2]`."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operator between two operands."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """A minus in front."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function and its arguments."""
+
+    function: str
+    arguments: tuple[Node, ...]
+
+
+Node = Number | Text | Reference | Array | Operation | Negation | Call
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+    |(?P<text>"[^"]*"|'[^']*')
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<operator>&&|\|\||==|!=|<=|>=|[-+*/^<>(),\[\]]))""",
+    re.VERBOSE,
+)
+_BINDING = {
+    **dict.fromkeys(("||", "OR"), 1),
+    **dict.fromkeys(("&&", "AND"), 2),
+    **dict.fromkeys(("==", "!=", "<", ">", "<=", ">="), 3),
+    **dict.fromkeys(("+", "-"), 4),
+    **dict.fromkeys(("*", "/"), 5),
+    "^": 7,
+}
+_NEGATION_BINDING = 6
+_MOST_DEPTH = 60
+
+
+def parse(expression: str) -> Node:
+    """Parses an expression.
+
+    Raises:
+        MetricMathError: it is not metric math; the message names the place.
+    """
+    return _Parser(expression).whole()
+
+
+class _Parser:
+    def __init__(self, expression: str) -> None:
+        self._tokens: list[tuple[str, str]] = []
+        position, text = 0, expression.rstrip()
+        while position < len(text):
+            found = _TOKEN.match(text, position)
+            if not found or found.lastgroup is None:
+                raise MetricMathError(f"got {text[position:].strip()[:20]!r} at character {position + 1}")
+            self._tokens.append((found.lastgroup, found[found.lastgroup]))
+            position = found.end()
+        self._next = 0
+        self._depth = 0
+
+    def whole(self) -> Node:
+        node = self._operand_and_operators(0)
+        if self._next < len(self._tokens):
+            raise MetricMathError(f"got {self._tokens[self._next][1]!r} after the end of the expression")
+        return node
+
+    def _peek(self) -> str:
+        return self._tokens[self._next][1] if self._next < len(self._tokens) else ""
+
+    def _expect(self, word: str) -> None:
+        if self._peek() != word:
+            raise MetricMathError(f"got {self._peek() or 'the end'!r}, allowed here: {word!r}")
+        self._next += 1
+
+    def _operand_and_operators(self, binding: int) -> Node:
+        self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise MetricMathError(f"got more than {_MOST_DEPTH} levels of brackets")
+        left = self._operand()
+        while (own := _BINDING.get(self._peek(), 0)) > binding:
+            operator = self._peek()
+            self._next += 1
+            # A power binds to the right: 2 ^ 3 ^ 2 is 2 ^ 9.
+            left = Operation(operator, left, self._operand_and_operators(own - 1 if operator == "^" else own))
+        self._depth -= 1
+        return left
+
+    def _operand(self) -> Node:
+        if self._next >= len(self._tokens):
+            raise MetricMathError("got the end, allowed here: a metric, a number or a function")
+        kind, word = self._tokens[self._next]
+        self._next += 1
+        if kind == "number":
+            return Number(float(word))
+        if kind == "text":
+            return Text(word[1:-1])
+        if word == "-":
+            return Negation(self._operand_and_operators(_NEGATION_BINDING))
+        if word == "+":
+            return self._operand_and_operators(_NEGATION_BINDING)
+        if word == "(":
+            node = self._operand_and_operators(0)
+            self._expect(")")
+            return node
+        if word == "[":
+            return Array(self._list("]"))
+        if kind == "name" and word not in _BINDING:
+            if self._peek() == "(":
+                self._next += 1
+                return Call(word, self._list(")"))
+            return Reference(word)
+        raise MetricMathError(f"got {word!r}, allowed here: a metric, a number or a function")
+
+    def _list(self, end: str) -> tuple[Node, ...]:
+        items: list[Node] = []
+        while self._peek() != end:
+            if items:
+                self._expect(",")
+            items.append(self._operand_and_operators(0))
+        self._next += 1
+        return tuple(items)
+
+
+def references(node: Node) -> set[str]:
+    """The ids that an expression names."""
+    match node:
+        case Reference(id):
+            return {id}
+        case Array(items) | Call(_, items):
+            return set().union(*(references(item) for item in items))
+        case Operation(_, left, right):
+            return references(left) | references(right)
+        case Negation(operand):
+            return references(operand)
+    return set()
+
+
+def uses_all_metrics(node: Node) -> bool:
+    """Whether it takes every metric of the widget, by `METRICS()`."""
+    match node:
+        case Array(items) | Call(_, items):
+            return (isinstance(node, Call) and node.function == "METRICS") or any(map(uses_all_metrics, items))
+        case Operation(_, left, right):
+            return uses_all_metrics(left) or uses_all_metrics(right)
+        case Negation(operand):
+            return uses_all_metrics(operand)
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What an expression is evaluated on; a missing point is NaN.
+
+    Args:
+        times: seconds since 1970 of every series' points.
+        series: by id.
+        metrics: the ids that `METRICS()` stands for.
+    """
+
+    times: NDArray[np.int64]
+    period_s: int
+    series: Mapping[str, Series]
+    metrics: Sequence[str] = ()
+
+
+def evaluate(node: Node, inputs: Inputs) -> Value:
+    """The value of an expression: a number, a series, or several.
+
+    A point that misses an operand is missing, and so is a division by zero.
+
+    Raises:
+        MetricMathError: an unknown id, a function that is not drawn here, or arguments that do not fit it.
+    """
+    with np.errstate(all="ignore"):
+        return _evaluate(node, inputs)
+
+
+def _evaluate(node: Node, inputs: Inputs) -> Value:
+    match node:
+        case Number(number):
+            return number
+        case Reference(id):
+            if id not in inputs.series:
+                raise MetricMathError(f"got the id {id}, known: {', '.join(sorted(inputs.series)) or 'none'}")
+            return inputs.series[id]
+        case Array(items):
+            return [each for item in items for each in _as_series(_evaluate(item, inputs))]
+        case Negation(operand):
+            return _each(lambda value: -value, _evaluate(operand, inputs))
+        case Operation(operator, left, right):
+            return _between(operator, _evaluate(left, inputs), _evaluate(right, inputs))
+        case Call("FILL", (what, Reference("REPEAT" | "LINEAR" as way))):
+            value = _evaluate(what, inputs)
+            fill = _repeat if way == "REPEAT" else _interpolate
+            return [fill(one) for one in value] if isinstance(value, list) else fill(_as_series(value)[0])
+        case Call(function, arguments):
+            if function == "METRICS":
+                return _all_metrics(arguments, inputs)
+            if function not in _FUNCTIONS:
+                raise MetricMathError(f"{function} is not among the functions that are drawn here")
+            least, most, implementation = _FUNCTIONS[function]
+            if not least <= len(arguments) <= most:
+                raise MetricMathError(f"{function}: got {len(arguments)} arguments, allowed: {least} to {most}")
+            return implementation(inputs, *(_evaluate(argument, inputs) for argument in arguments))
+        case Text(text):
+            raise MetricMathError(f"got the text {text!r} where a value is needed")
+
+
+def _all_metrics(arguments: tuple[Node, ...], inputs: Inputs) -> Value:
+    wanted = arguments[0].value if arguments and isinstance(arguments[0], Text) else ""
+    return [inputs.series[id] for id in inputs.metrics if wanted in id]
+
+
+def _as_series(value: Value) -> list[Series]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, np.ndarray):
+        return [value]
+    raise MetricMathError(f"got the number {value:g} where a series is needed")
+
+
+def _each(function: Callable[[Series], Series], value: Value) -> Value:
+    if isinstance(value, list):
+        return [function(series) for series in value]
+    if isinstance(value, np.ndarray):
+        return function(value)
+    return float(function(np.asarray(value, dtype=float)))
+
+
+def _compared(comparison: Callable[[Series, Series], NDArray[np.bool_]]) -> Callable[[Series, Series], Series]:
+    def compare(left: Series, right: Series) -> Series:
+        return np.where(np.isnan(left) | np.isnan(right), np.nan, comparison(left, right))
+
+    return compare
+
+
+_OPERATORS: Mapping[str, Callable[[Series, Series], Series]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": lambda left, right: np.where(right == 0, np.nan, left / right),
+    "^": np.power,
+    "==": _compared(np.equal),
+    "!=": _compared(np.not_equal),
+    "<": _compared(np.less),
+    ">": _compared(np.greater),
+    "<=": _compared(np.less_equal),
+    ">=": _compared(np.greater_equal),
+    **dict.fromkeys(("&&", "AND"), _compared(np.logical_and)),
+    **dict.fromkeys(("||", "OR"), _compared(np.logical_or)),
+}
+
+
+def _between(operator: str, left: Value, right: Value) -> Value:
+    operate = _OPERATORS[operator]
+    if isinstance(left, list) and isinstance(right, list):
+        raise MetricMathError(f"{operator}: got two arrays, allowed: one and a series or number")
+    if isinstance(left, list):
+        return [operate(series, np.asarray(right, dtype=float)) for series in left]
+    if isinstance(right, list):
+        return [operate(np.asarray(left, dtype=float), series) for series in right]
+    result = operate(np.asarray(left, dtype=float), np.asarray(right, dtype=float))
+    return result if isinstance(left, np.ndarray) or isinstance(right, np.ndarray) else float(result)
+
+
+def _across(reduce: Callable[..., Series]) -> Callable[..., Value]:
+    """Over several series point by point, of one series its single number; what is missing does not count."""
+
+    def reduced(_: Inputs, value: Value) -> Value:
+        if isinstance(value, np.ndarray):
+            return float("nan") if np.isnan(value).all() else float(reduce(value))
+        series = np.array(_as_series(value))
+        if not series.size:
+            raise MetricMathError("got no series")
+        is_missing = np.isnan(series).all(axis=0)
+        # NumPy warns of a point that all series miss: it never sees one.
+        return np.where(is_missing, np.nan, reduce(np.where(is_missing, 0.0, series), axis=0))
+
+    return reduced
+
+
+def _fill(_: Inputs, value: Value, by: Value) -> Value:
+    if isinstance(by, list):
+        raise MetricMathError("FILL: got an array to fill with, allowed: a number, a series, REPEAT or LINEAR")
+
+    def filled(series: Series) -> Series:
+        return np.where(np.isnan(series), by, series)
+
+    return [filled(series) for series in value] if isinstance(value, list) else filled(_as_series(value)[0])
+
+
+def _repeat(series: Series) -> Series:
+    present = np.flatnonzero(~np.isnan(series))
+    if not present.size:
+        return series
+    before = np.searchsorted(present, np.arange(series.size), side="right") - 1
+    return np.where(before < 0, np.nan, series[present[np.maximum(before, 0)]])
+
+
+def _interpolate(series: Series) -> Series:
+    present = np.flatnonzero(~np.isnan(series))
+    if not present.size:
+        return series
+    return np.interp(np.arange(series.size), present, series[present], left=np.nan, right=np.nan)
+
+
+def _if(_: Inputs, condition: Value, then: Value, otherwise: Value = float("nan")) -> Value:
+    if isinstance(condition, list) or isinstance(then, list) or isinstance(otherwise, list):
+        raise MetricMathError("IF: got an array, allowed: a series or a number")
+    if not isinstance(condition, np.ndarray):
+        return then if condition else otherwise
+    return np.where(np.isnan(condition), np.nan, np.where(condition != 0, then, otherwise))
+
+
+def _differences(series: Series) -> Series:
+    return np.concatenate(([np.nan], np.diff(series)))
+
+
+def _calendar(part: Callable[[datetime], float]) -> Callable[..., Value]:
+    def read(inputs: Inputs, _: Value) -> Value:
+        return np.array([part(datetime.fromtimestamp(time, tz=UTC)) for time in inputs.times.tolist()], dtype=float)
+
+    return read
+
+
+def _elementwise(function: Callable[[Series], Series]) -> Callable[..., Value]:
+    def apply(_: Inputs, value: Value) -> Value:
+        return _each(lambda series: np.where(np.isfinite(result := function(series)), result, np.nan), value)
+
+    return apply
+
+
+def _end(index: int) -> Callable[..., Value]:
+    return lambda _, value: _as_series(value)[index]
+
+
+_FUNCTIONS: Mapping[str, tuple[int, int, Callable[..., Value]]] = {
+    "SUM": (1, 1, _across(np.nansum)),
+    "AVG": (1, 1, _across(np.nanmean)),
+    "MIN": (1, 1, _across(np.nanmin)),
+    "MAX": (1, 1, _across(np.nanmax)),
+    "STDDEV": (1, 1, _across(np.nanstd)),
+    "ABS": (1, 1, _elementwise(np.abs)),
+    "CEIL": (1, 1, _elementwise(np.ceil)),
+    "FLOOR": (1, 1, _elementwise(np.floor)),
+    "LOG": (1, 1, _elementwise(np.log)),
+    "LOG10": (1, 1, _elementwise(np.log10)),
+    "FILL": (2, 2, _fill),
+    "IF": (2, 3, _if),
+    "FIRST": (1, 1, _end(0)),
+    "LAST": (1, 1, _end(-1)),
+    "DIFF": (1, 1, lambda _, value: _each(_differences, value)),
+    "RATE": (1, 1, lambda inputs, value: _each(lambda series: _differences(series) / inputs.period_s, value)),
+    "RUNNING_SUM": (1, 1, lambda _, value: _each(np.nancumsum, value)),
+    "PERIOD": (1, 1, lambda inputs, _: float(inputs.period_s)),
+    "TIME_SERIES": (1, 1, lambda inputs, value: np.full(inputs.times.shape, value, dtype=float)),
+    "METRIC_COUNT": (1, 1, lambda _, value: float(len(_as_series(value)))),
+    "DATAPOINT_COUNT": (1, 1, lambda _, value: float(np.count_nonzero(~np.isnan(_as_series(value)[0])))),
+    "REMOVE_EMPTY": (1, 1, lambda _, value: [one for one in _as_series(value) if not np.isnan(one).all()]),
+    "MINUTE": (1, 1, _calendar(lambda time: time.minute)),
+    "HOUR": (1, 1, _calendar(lambda time: time.hour)),
+    "DAY": (1, 1, _calendar(lambda time: time.isoweekday())),
+    "DATE": (1, 1, _calendar(lambda time: time.day)),
+    "MONTH": (1, 1, _calendar(lambda time: time.month)),
+    "YEAR": (1, 1, _calendar(lambda time: time.year)),
+    "EPOCH": (1, 1, lambda inputs, _: inputs.times.astype(float)),
+}

@@ -1,0 +1,92 @@
+"""Draws the dashboards of a cloud assembly before they are deployed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fargate_capacity import theme
+from fargate_capacity.alarms import Alarms
+from fargate_capacity.canvas import Box, Canvas
+from fargate_capacity.cloud_assembly import CloudAssembly
+from fargate_capacity.csv_series import CsvSeries
+from fargate_capacity.dashboard_drawing import described, draw_dashboard, shared_notes
+from fargate_capacity.dashboards import Dashboard
+from fargate_capacity.fonts import drawing_settings
+from fargate_capacity.page import DashboardSection, write_page
+from fargate_capacity.sample_series import SampleSeries, SampleService
+from fargate_capacity.time_window import choose_window
+from fargate_capacity.widget_drawing import WidgetDrawing
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def write_preview(
+    assembly: CloudAssembly,
+    dashboards: Sequence[Dashboard],
+    *,
+    output: Path,
+    data: CsvSeries | None,
+    advance: Callable[[str], None],
+) -> list[Path]:
+    """Writes `index.html` and a PNG file a dashboard into a folder, and returns what it wrote.
+
+    Args:
+        data: where the series are from. Default: sample series.
+        advance: is told of each dashboard before it is drawn.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    sections, written = [], []
+    names = file_names([(dashboard.name, dashboard.template.stack) for dashboard in dashboards])
+    with drawing_settings():
+        for dashboard, name in zip(dashboards, names, strict=True):
+            advance(dashboard.name)
+            section = _section(assembly, dashboard, data)
+            sections.append(section)
+            notes = shared_notes(list(zip(dashboard.body.widgets, section.notes, strict=True)))
+            canvas = draw_dashboard(dashboard, section.drawing, notes=notes, subtitle=section.subtitle)
+            path = output / f"{name}.png"
+            path.write_bytes(canvas.png())
+            written.append(path)
+        page = output / "index.html"
+        page.write_text(write_page(sections, title="Dashboards of the cloud assembly"), encoding="utf-8")
+    return [page, *written]
+
+
+def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
+    """A name of a file for each dashboard, given by its name and stack: no two alike, even where case tells nothing."""
+    names: list[str] = []
+    for dashboard, stack in dashboards:
+        name = _UNSAFE.sub("-", dashboard).strip("-.") or "dashboard"
+        candidates = [
+            name,
+            f"{_UNSAFE.sub('-', stack)}-{name}",
+            *(f"{name}-{n}" for n in range(2, len(dashboards) + 2)),
+        ]
+        taken = {one.casefold() for one in names}
+        names.append(next(one for one in candidates if one.casefold() not in taken))
+    return names
+
+
+def _section(assembly: CloudAssembly, dashboard: Dashboard, data: CsvSeries | None) -> DashboardSection:
+    alarms = Alarms(assembly=assembly, template=dashboard.template)
+    if data is None:
+        window = choose_window(dashboard.body)
+        source = SampleSeries(window=window, service=SampleService.of(dashboard.body), seed=dashboard.name)
+        drawing = WidgetDrawing(source=source, window=window, alarms=alarms, watermark="sample data")
+        origin = "sample data, not measured"
+    else:
+        window = data.window
+        drawing = WidgetDrawing(source=data, window=window, alarms=alarms)
+        origin = f"data of {data.name}"
+    # The widgets are drawn once for what they cannot show: the picture needs the height of that before it begins.
+    notes = []
+    for widget in dashboard.body.widgets:
+        width = widget.place.width * theme.COLUMN - theme.GAP
+        height = widget.place.height * theme.ROW - theme.GAP
+        canvas = Canvas(width=width, height=height)
+        notes.append(drawing.draw(canvas, Box(x=0, y=0, width=width, height=height), widget))
+    return DashboardSection(
+        dashboard=dashboard, drawing=drawing, subtitle=described(dashboard, window, origin), notes=notes
+    )

@@ -1,0 +1,102 @@
+"""The time that the graphs of a dashboard show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fargate_capacity.dashboard_body import DashboardBody, MetricWidget
+
+_DURATION = re.compile(
+    r"-?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+)
+_DEFAULT_LENGTH = timedelta(days=1)
+# Beyond three times its length the window would no longer look like the one that opens in CloudWatch.
+_STRETCH = 3
+# No change to show, no data: any day will do, and the same one makes the same picture twice.
+_SAMPLE_DAY_END = datetime(2026, 1, 6, tzinfo=UTC)
+_MOST_POINTS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """From `start` up to, and without, `end`.
+
+    Raises:
+        ValueError: the end is not after the start.
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError(f"end: got {self.end.isoformat()}, allowed: after the start {self.start.isoformat()}")
+
+    def __contains__(self, time: datetime) -> bool:
+        return self.start <= time <= self.end
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.end - self.start).total_seconds()
+
+    def drawn_period_s(self, period_s: int) -> int:
+        """The period itself, or, where the window would hold too many points, the least multiple that does not."""
+        return period_s * max(1, -(-int(self.seconds) // (period_s * _MOST_POINTS)))
+
+    def grid(self, period_s: int) -> NDArray[np.int64]:
+        """The starts of the periods, in seconds since 1970, on multiples of the period as CloudWatch aligns them."""
+        first = -(-int(self.start.timestamp()) // period_s) * period_s
+        return np.arange(first, int(self.end.timestamp()), period_s, dtype=np.int64)
+
+
+def choose_window(body: DashboardBody) -> TimeWindow:
+    """The window for sample series: as long as the dashboard's own, and around the latest vertical annotations.
+
+    It ends shortly after the latest annotation and begins earlier than the dashboard asks, up to three times its
+    length, to take in those before. A window that the body gives as two moments is taken as it is.
+    """
+    end, length, start = _moment(body.end), _length(body.start), _moment(body.start)
+    if start and end and start < end:
+        return TimeWindow(start=start, end=end)
+    if start:
+        return TimeWindow(start=start, end=start + _DEFAULT_LENGTH)
+    moments = _moments(body)
+    if end is None:
+        end = _whole_hour_after(moments[-1] + length / 5) if moments else _SAMPLE_DAY_END
+    begin = end - length
+    near = [moment for moment in moments if end - _STRETCH * length <= moment <= end]
+    if near and near[0] < begin + length / 20:
+        begin = max(end - _STRETCH * length, near[0] - length / 10)
+    return TimeWindow(start=begin, end=end)
+
+
+def _moments(body: DashboardBody) -> Sequence[datetime]:
+    return sorted(
+        line.time for widget in body.widgets if isinstance(widget, MetricWidget) for line in widget.annotations.moments
+    )
+
+
+def _whole_hour_after(time: datetime) -> datetime:
+    return datetime.fromtimestamp(-(-time.timestamp() // 3600) * 3600, tz=UTC)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _length(text: str | None) -> timedelta:
+    found = _DURATION.fullmatch(text or "")
+    if not found:
+        return _DEFAULT_LENGTH
+    return timedelta(**{unit: int(number) for unit, number in found.groupdict().items() if number}) or _DEFAULT_LENGTH
