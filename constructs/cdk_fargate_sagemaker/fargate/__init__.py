@@ -5,8 +5,10 @@ from .metric_step import MetricStep
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
 from .service_scaling import ScheduledBounds, ServiceScaling, SpikeBand, SpikePolicy, TrackingPolicy
+from .service_vpc_endpoints import ServiceVpcEndpoints
 from .spike_scaling import SpikeScaling
 from .spot_capacity import SpotCapacity
+from .web_acl import WebAcl
 
 __all__ = [
     "CpuStep",
@@ -15,9 +17,11 @@ __all__ = [
     "ScheduledBounds",
     "ServiceMetrics",
     "ServiceScaling",
+    "ServiceVpcEndpoints",
     "SpikeBand",
     "SpikePolicy",
     "SpikeScaling",
     "SpotCapacity",
     "TrackingPolicy",
+    "WebAcl",
 ]

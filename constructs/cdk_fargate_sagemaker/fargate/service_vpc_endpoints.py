@@ -1,0 +1,93 @@
+"""A way from tasks to AWS that needs no NAT gateway."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Acknowledgment, Validations
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+_AWS = ec2.InterfaceVpcEndpointAwsService
+_ALWAYS: Mapping[str, ec2.InterfaceVpcEndpointAwsService] = {
+    "EcrApi": _AWS.ECR,
+    "EcrDocker": _AWS.ECR_DOCKER,
+    "Logs": _AWS.CLOUDWATCH_LOGS,
+}
+
+
+class ServiceVpcEndpoints(Construct):
+    """The endpoints that a Fargate task in a subnet without NAT needs to start and to log, once for a VPC.
+
+    ECR's API, ECR's registry, CloudWatch Logs, and S3 (a gateway, free of charge), from which ECR serves the layers. An
+    interface endpoint is billed by the hour and zone; a NAT gateway costs as much as several of them.
+
+    Args:
+        vpc: where the tasks run.
+        services: further services that tasks call, by the id of their endpoint, as
+            `{"Secrets": InterfaceVpcEndpointAwsService.SECRETS_MANAGER}`: Secrets Manager for `secrets` from there, SSM
+            for those from the parameter store, SSM_MESSAGES for ECS Exec. Default: none.
+        subnets: where the endpoints are. Default: the VPC's private subnets, of those that have none its isolated ones.
+        clients: who may use them: address ranges or security groups. Default: the VPC's addresses.
+
+    Raises:
+        ValueError: an id twice.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        vpc: ec2.IVpc,
+        services: Mapping[str, ec2.InterfaceVpcEndpointAwsService] | None = None,
+        subnets: ec2.SubnetSelection | None = None,
+        clients: Sequence[ec2.IPeer] | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        taken = sorted((set(_ALWAYS) | {"S3", "SecurityGroup"}) & set(services or {}))
+        if taken:
+            raise ValueError(f"services: got {', '.join(taken)}, allowed: ids that are not there already; rename it")
+        self._security_group = ec2.SecurityGroup(
+            self,
+            "SecurityGroup",
+            vpc=vpc,
+            description="Endpoints of AWS services, reached over HTTPS",
+            allow_all_outbound=False,
+        )
+        if clients is None:
+            clients = [ec2.Peer.ipv4(vpc.vpc_cidr_block)]
+            Validations.of(self._security_group).acknowledge(
+                Acknowledgment(
+                    id="AwsSolutions-EC23",
+                    reason="Open to the addresses of its own VPC, which are not known before deployment.",
+                )
+            )
+        for client in clients:
+            self._security_group.add_ingress_rule(client, ec2.Port.tcp(443), "HTTPS")
+        self._gateway = ec2.GatewayVpcEndpoint(self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3)
+        self._interfaces = {
+            name: ec2.InterfaceVpcEndpoint(
+                self,
+                name,
+                vpc=vpc,
+                service=service,
+                subnets=subnets,
+                security_groups=[self._security_group],
+                open=False,
+            )
+            for name, service in {**_ALWAYS, **(services or {})}.items()
+        }
+
+    @property
+    def security_group(self) -> ec2.SecurityGroup:
+        """The security group of the interface endpoints."""
+        return self._security_group
+
+    @property
+    def gateway(self) -> ec2.GatewayVpcEndpoint:
+        """S3's gateway, to whose policy statements can be added."""
+        return self._gateway
+
+    @property
+    def interfaces(self) -> Mapping[str, ec2.InterfaceVpcEndpoint]:
+        """The interface endpoints by id."""
+        return dict(self._interfaces)

@@ -1,0 +1,153 @@
+"""A web application firewall in front of a load balancer."""
+
+from aws_cdk import ArnFormat, Names, RemovalPolicy, Stack
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_wafv2 as wafv2
+from constructs import Construct
+
+from ._log_key import log_key
+
+_MANAGED_RULES = (
+    "AWSManagedRulesAmazonIpReputationList",
+    "AWSManagedRulesKnownBadInputsRuleSet",
+    "AWSManagedRulesCommonRuleSet",
+)
+_SECRET_HEADERS = ("authorization", "cookie")
+
+
+class WebAcl(Construct):
+    """Blocks what AWS's managed rules know as an attack, and clients that send too much.
+
+    The rules are the IP reputation list, known bad inputs, and the common rule set, which refuses bodies above 8 KiB.
+    What is blocked and what passes is logged without authorization and cookies.
+
+    Args:
+        load_balancer: the ALB that is protected.
+        requests_per_address: requests that one address may send in five minutes, 10 to 2,000,000,000; those above are
+            refused with 403 until it sends fewer. Default: 2000.
+        excluded_rules: names of managed rules that only count, as `SizeRestrictions_BODY` for a service that takes
+            large bodies. Default: every rule blocks.
+        log_retention: how long the logs are kept. Default: three months.
+        log_encryption_key: the key that encrypts the logs. Default: a key of its own, rotated every year.
+        removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
+
+    Raises:
+        ValueError: a limit that WAF does not take.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        load_balancer: elbv2.IApplicationLoadBalancer,
+        requests_per_address: int = 2000,
+        excluded_rules: tuple[str, ...] = (),
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        log_encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        if not 10 <= requests_per_address <= 2_000_000_000:
+            raise ValueError(
+                f"requests_per_address: got {requests_per_address}, allowed: 10 to 2000000000 in five minutes"
+            )
+        rules = [_rate_rule(requests_per_address)]
+        rules += [
+            _managed_rule(name, priority, excluded_rules) for priority, name in enumerate(_MANAGED_RULES, start=1)
+        ]
+        self._web_acl = wafv2.CfnWebACL(
+            self,
+            "WebAcl",
+            scope="REGIONAL",
+            default_action=wafv2.CfnWebACL.DefaultActionProperty(allow=wafv2.CfnWebACL.AllowActionProperty()),
+            rules=rules,
+            visibility_config=_visibility("WebAcl"),
+        )
+        wafv2.CfnWebACLAssociation(
+            self,
+            "Association",
+            resource_arn=load_balancer.load_balancer_arn,
+            web_acl_arn=self._web_acl.attr_arn,
+        )
+        self._log(log_retention, log_encryption_key, removal_policy)
+
+    @property
+    def web_acl(self) -> wafv2.CfnWebACL:
+        """The web ACL."""
+        return self._web_acl
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """What was blocked, and what passed."""
+        return self._log_group
+
+    def _log(self, retention: logs.RetentionDays, key: kms.IKey | None, removal_policy: RemovalPolicy) -> None:
+        # WAF writes to groups of this prefix only.
+        name = f"aws-waf-logs-{Names.unique_resource_name(self, max_length=100, separator='-')}"
+        self._log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=name,
+            retention=retention,
+            encryption_key=log_key(self, given=key, removal_policy=removal_policy),
+            removal_policy=removal_policy,
+        )
+        destination = Stack.of(self).format_arn(
+            service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        logging = wafv2.CfnLoggingConfiguration(
+            self,
+            "Logging",
+            resource_arn=self._web_acl.attr_arn,
+            log_destination_configs=[destination],
+            redacted_fields=[
+                wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": header})
+                for header in _SECRET_HEADERS
+            ],
+        )
+        logging.node.add_dependency(self._log_group)
+
+
+def _rate_rule(requests_per_address: int) -> wafv2.CfnWebACL.RuleProperty:
+    return wafv2.CfnWebACL.RuleProperty(
+        name="RateLimit",
+        priority=0,
+        action=wafv2.CfnWebACL.RuleActionProperty(block=wafv2.CfnWebACL.BlockActionProperty()),
+        statement=wafv2.CfnWebACL.StatementProperty(
+            rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+                aggregate_key_type="IP", limit=requests_per_address, evaluation_window_sec=300
+            )
+        ),
+        visibility_config=_visibility("RateLimit"),
+    )
+
+
+def _managed_rule(name: str, priority: int, excluded_rules: tuple[str, ...]) -> wafv2.CfnWebACL.RuleProperty:
+    count = wafv2.CfnWebACL.RuleActionProperty(count=wafv2.CfnWebACL.CountActionProperty())
+    return wafv2.CfnWebACL.RuleProperty(
+        name=name,
+        priority=priority,
+        override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
+        statement=wafv2.CfnWebACL.StatementProperty(
+            managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
+                vendor_name="AWS",
+                name=name,
+                # A name that a group does not have is passed over by WAF.
+                rule_action_overrides=[
+                    wafv2.CfnWebACL.RuleActionOverrideProperty(name=rule, action_to_use=count)
+                    for rule in excluded_rules
+                ]
+                or None,
+            )
+        ),
+        visibility_config=_visibility(name),
+    )
+
+
+def _visibility(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+    return wafv2.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=True
+    )

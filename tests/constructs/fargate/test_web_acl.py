@@ -1,0 +1,78 @@
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService, WebAcl
+
+
+@pytest.fixture
+def load_balancer(stack, vpc, image):
+    return ScaledFargateService(stack, "Api", vpc=vpc, image=image).load_balancer
+
+
+def rules(stack):
+    (acl,) = Template.from_stack(stack).find_resources("AWS::WAFv2::WebACL").values()
+    return {rule["Name"]: rule for rule in acl["Properties"]["Rules"]}
+
+
+def test_one_address_is_limited(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer, requests_per_address=500)
+
+    rule = rules(stack)["RateLimit"]
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"] == {
+        "RateBasedStatement": {"AggregateKeyType": "IP", "Limit": 500, "EvaluationWindowSec": 300}
+    }
+
+
+def test_managed_rules_block(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer)
+
+    managed = {name: rule for name, rule in rules(stack).items() if name != "RateLimit"}
+    assert list(managed) == [
+        "AWSManagedRulesAmazonIpReputationList",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+        "AWSManagedRulesCommonRuleSet",
+    ]
+    assert [rule["Priority"] for rule in managed.values()] == [1, 2, 3]
+    for name, rule in managed.items():
+        assert rule["OverrideAction"] == {"None": {}}
+        assert rule["Statement"] == {"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": name}}
+
+
+def test_an_excluded_rule_only_counts(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer, excluded_rules=("SizeRestrictions_BODY",))
+
+    statement = rules(stack)["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
+    assert statement["RuleActionOverrides"] == [{"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}}]
+
+
+def test_protects_the_load_balancer(stack, load_balancer):
+    acl = WebAcl(stack, "WebAcl", load_balancer=load_balancer)
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::WAFv2::WebACLAssociation",
+        {
+            "ResourceArn": stack.resolve(load_balancer.load_balancer_arn),
+            "WebACLArn": stack.resolve(acl.web_acl.attr_arn),
+        },
+    )
+
+
+def test_logs_without_what_is_secret(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer)
+
+    template = Template.from_stack(stack)
+    template.has_resource_properties(
+        "AWS::Logs::LogGroup",
+        {"LogGroupName": Match.string_like_regexp("^aws-waf-logs-"), "KmsKeyId": Match.any_value()},
+    )
+    template.has_resource_properties(
+        "AWS::WAFv2::LoggingConfiguration",
+        {"RedactedFields": [{"SingleHeader": {"Name": "authorization"}}, {"SingleHeader": {"Name": "cookie"}}]},
+    )
+
+
+@pytest.mark.parametrize("limit", [9, 2_000_000_001])
+def test_fails_when_the_limit_is_one_that_waf_does_not_take(stack, load_balancer, limit):
+    with pytest.raises(ValueError, match=f"^requests_per_address: got {limit}, allowed: 10 to 2000000000"):
+        WebAcl(stack, "WebAcl", load_balancer=load_balancer, requests_per_address=limit)
