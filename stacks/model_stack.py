@@ -50,6 +50,8 @@ class ModelStack(cdk.Stack):
             training=TrainingJob(
                 instance_type=settings.model.training_instance_type,
                 hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},
+                # bert starts from a checkpoint that its program fetches from a hub
+                network_isolation=settings.model.recipe != "bert",
             ),
             gate=EvaluationGate(minimum_auc=settings.model.minimum_auc),
             instances=EndpointInstances(

@@ -186,7 +186,7 @@ class _Release:
                 "OutputDataConfig": {"S3OutputPath": f"s3://{self._plan.data_bucket_name}/models/"},
                 "ResourceConfig": resources,
                 "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime.to_seconds()},
-                "EnableNetworkIsolation": True,
+                "EnableNetworkIsolation": training.network_isolation,
             },
             assign={"model_data": "{% $states.result.ModelArtifacts.S3ModelArtifacts %}"},
         )

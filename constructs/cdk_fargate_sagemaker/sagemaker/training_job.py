@@ -20,13 +20,15 @@ _LONGEST_RUN_DAYS = 28
 class TrainingJob:
     """One training: a machine with `volume_gib` of disk, stopped as failed once it has run for `max_runtime`.
 
-    `hyperparameters` reach the training program as strings, whatever they are given as.
+    `hyperparameters` reach the training program as strings, whatever they are given as. With `network_isolation` the
+    program reaches nothing but its channels; without it, the internet too, as for a checkpoint from a model hub.
     """
 
     instance_type: str = "ml.m5.xlarge"
     volume_gib: int = 30
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(4))
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
+    network_isolation: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instance_type", normalised_instance_type(self.instance_type))

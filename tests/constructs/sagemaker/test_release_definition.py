@@ -167,6 +167,15 @@ def test_the_training_job_is_isolated_encrypted_and_limited(definition: dict[str
     assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train", "test"]
 
 
+def test_a_training_that_fetches_a_checkpoint_is_not_isolated(
+    make_workflow: Callable[..., Any], definition_of: Callable[[Template], dict[str, Any]]
+) -> None:
+    workflow = make_workflow(training=TrainingJob(network_isolation=False))
+    states = definition_of(Template.from_stack(cdk.Stack.of(workflow)))["States"]
+    assert states["Train"]["Arguments"]["EnableNetworkIsolation"] is False
+    assert states["Model-Creating-Step"]["Arguments"]["EnableNetworkIsolation"] is True
+
+
 def test_the_model_knows_its_name_and_is_isolated(definition: dict[str, Any]) -> None:
     model = definition["States"]["Model-Creating-Step"]["Arguments"]
     assert model["ModelName"] == model["PrimaryContainer"]["Environment"]["MODEL_NAME"] == "{% $release %}"
