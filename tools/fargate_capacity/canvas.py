@@ -14,11 +14,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from fargate_capacity import theme
-from fargate_capacity.fonts import families, without_missing
+from fargate_capacity.fonts import characters_without_font, families, without_missing
 
 _PIXELS_PER_INCH = 100
 _POINTS_PER_INCH = 72
 _PNG_SCALE = 1.5
+_MEASURED_SCALE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def points(pixels: float) -> float:
 
 @cache
 def _renderer() -> RendererAgg:
-    return RendererAgg(8, 8, _PIXELS_PER_INCH)  # type: ignore[no-untyped-call]
+    return RendererAgg(8, 8, _PIXELS_PER_INCH * _MEASURED_SCALE)  # type: ignore[no-untyped-call]
 
 
 @cache
@@ -66,7 +67,7 @@ def text_width(text: str, size: float, *, is_bold: bool = False) -> float:
     width, _, _ = _renderer().get_text_width_height_descent(  # type: ignore[no-untyped-call]
         without_missing(text), properties, ismath=False
     )
-    return float(width)
+    return float(width) / _MEASURED_SCALE
 
 
 def shortened(text: str, width: float, size: float, *, is_bold: bool = False) -> str:
@@ -110,10 +111,16 @@ class Canvas:
 
     Args:
         background: its color. Default: none, what is behind it shows.
+        has_readers_fonts: its text is shown in the fonts of whoever reads it, as in SVG. Default: in those here, and
+            characters that they lack are boxes.
     """
 
-    def __init__(self, *, width: float, height: float, background: str | None = None) -> None:
+    def __init__(
+        self, *, width: float, height: float, background: str | None = None, has_readers_fonts: bool = False
+    ) -> None:
         self.width, self.height = width, height
+        self._has_readers_fonts = has_readers_fonts
+        self._texts: list[str] = []
         self.figure = Figure(figsize=(width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH), dpi=_PIXELS_PER_INCH)
         FigureCanvasAgg(self.figure)
         self.figure.patch.set_facecolor(background or "none")
@@ -145,11 +152,12 @@ class Canvas:
         has_background: bool = False,
     ) -> None:
         """A line of text whose middle is at the height `y`."""
-        background = {"facecolor": theme.CARD, "edgecolor": "none", "alpha": 0.82, "pad": 1.2}
+        self._texts.append(text)
+        background = {"facecolor": theme.CARD, "edgecolor": "none", "alpha": 0.8, "pad": 0.4}
         self.figure.text(
             x / self.width,
             1 - y / self.height,
-            without_missing(text),
+            text if self._has_readers_fonts else without_missing(text),
             fontsize=points(size),
             color=color,
             fontweight="bold" if is_bold else "normal",
@@ -191,6 +199,11 @@ class Canvas:
             )
         )
 
+    @property
+    def characters_without_font(self) -> str:
+        """What no font here has of all that was written."""
+        return characters_without_font(self._texts)
+
     def png(self) -> bytes:
         """The picture, at one and a half times its pixels, so that it stays sharp."""
         written = io.BytesIO()
@@ -200,6 +213,6 @@ class Canvas:
     def svg(self) -> str:
         """The picture as an SVG element, without the XML prologue."""
         written = io.StringIO()
-        self.figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+        self.figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
         text = written.getvalue()
         return text[text.index("<svg") :]

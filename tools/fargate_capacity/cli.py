@@ -47,9 +47,15 @@ def preview(
     dashboards = find_dashboards(read, names=tuple(dashboard or ()))
     series = CsvSeries(data) if data else None
     with PatientProgress("drawing dashboards", total=len(dashboards)) as progress:
-        written = write_preview(read, dashboards, output=output, data=series, advance=progress.begin)
-    for path in written:
+        drawn = write_preview(read, dashboards, output=output, data=series, advance=progress.begin)
+    for path in drawn.files:
         typer.echo(f"wrote {path}")
+    if drawn.characters_without_font:
+        typer.echo(
+            f"no font here has {drawn.characters_without_font[:20]}: boxes in the PNG files, not on the page; "
+            "install one, as Noto Sans CJK JP",
+            err=True,
+        )
     if series and series.columns_not_drawn:
         typer.echo(f"no metric of a dashboard goes by the column: {', '.join(series.columns_not_drawn)}", err=True)
 

@@ -21,7 +21,7 @@ _UNITS = {"Percent": "%", "Seconds": "s", "Milliseconds": "ms", "Microseconds": 
 
 def draw_single_values(canvas: Canvas, box: Box, widget: MetricWidget, series: Sequence[DrawnSeries]) -> None:
     """The latest value of each series, large, with its label and, where wanted, its course."""
-    for cell, one in zip(_cells(box, len(series)), series, strict=True):
+    for cell, one in zip(_cells(box, len(series), shape=2.0), series, strict=True):
         size = min(34.0, cell.height * 0.45, cell.width / 4.5)
         number, unit = compact_number(one.last), _UNITS.get(one.unit, "")
         number_width, unit_width = text_width(number, size), text_width(unit, size * 0.5)
@@ -42,7 +42,7 @@ def draw_gauges(canvas: Canvas, box: Box, widget: MetricWidget, drawn: WidgetSer
     """The latest value of each series on an arc between the least and the most of the left axis."""
     low = 0.0 if widget.left.min is None else widget.left.min
     high = 100.0 if widget.left.max is None else widget.left.max
-    for cell, one in zip(_cells(box, len(drawn.series)), drawn.series, strict=True):
+    for cell, one in zip(_cells(box, len(drawn.series), shape=1.2), drawn.series, strict=True):
         radius = max(min(cell.width / 2 - 22, cell.height - 44), 8.0)
         x, y = cell.x + cell.width / 2, cell.y + (cell.height - 26 + radius) / 2
         axes = canvas.axes(Box(x=x - radius, y=y - radius, width=2 * radius, height=radius), facecolor="none")
@@ -58,7 +58,7 @@ def draw_gauges(canvas: Canvas, box: Box, widget: MetricWidget, drawn: WidgetSer
                     angle = math.pi * (1 - (value - low) / (high - low))
                     across = np.array([0.68, 1.0])
                     axes.plot(across * math.cos(angle), across * math.sin(angle), color=color, linewidth=points(2.5))
-        size = min(26.0, radius * 0.42)
+        size = min(26.0, radius * 0.34)
         canvas.text(
             x, y - size * 0.5, f"{compact_number(one.last)}{_UNITS.get(one.unit, '')}", size=size, align="center"
         )
@@ -190,11 +190,11 @@ def _centered_label(canvas: Canvas, cell: Box, one: DrawnSeries, y: float) -> No
     canvas.text(start + 14, y, label, size=theme.SMALL_SIZE, color=theme.SOFT_INK)
 
 
-def _cells(box: Box, count: int) -> list[Box]:
-    """Equal cells, in as many columns as keeps them about twice as wide as high."""
+def _cells(box: Box, count: int, *, shape: float) -> list[Box]:
+    """Equal cells, in as many columns as keeps them about `shape` times as wide as high."""
     if not count:
         return []
-    columns = min(count, max(1, round(math.sqrt(count * box.width / (2.0 * box.height)))))
+    columns = min(count, max(1, round(math.sqrt(count * box.width / (shape * box.height)))))
     rows = math.ceil(count / columns)
     width, height = box.width / columns, box.height / rows
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -37,8 +38,8 @@ def characters_without_font(texts: Iterable[str]) -> str:
 
 
 def without_missing(text: str) -> str:
-    """The text with `?` for what no font has, so that a label stays as long as it looks."""
-    return "".join(one if ord(one) in _characters() or not one.isprintable() else "?" for one in text)
+    """The text with a box, about as wide as a Japanese character, for what no font has."""
+    return "".join(one if ord(one) in _characters() or not one.isprintable() else "□" for one in text)
 
 
 @contextmanager
@@ -47,9 +48,13 @@ def drawing_settings() -> Iterator[None]:
     settings: Any = {
         "font.family": list(families()),
         "text.parse_math": False,
+        # Hinted letters are as wide as the resolution makes them: what is measured would not be what is drawn.
+        "text.hinting": "none",
         "svg.fonttype": "none",
         "svg.hashsalt": "dashboard",
         "path.simplify_threshold": 0.3,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # Text that SVG keeps as text is shown in the fonts of the reader.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         yield

@@ -35,7 +35,7 @@ def draw_graph(
     on_right = [series for series in drawn.series if series.axis == "right"]
     has_right = bool(on_right) or any(_axis_of(line) == "right" for line in drawn.annotations.horizontal)
     left_unit, right_unit = _axis_title(widget.left, on_left), _axis_title(widget.right, on_right)
-    top = 16.0 if left_unit or (has_right and right_unit) else 6.0
+    top = 20.0 if left_unit or (has_right and right_unit) else 6.0
     limits = {
         side: _limits(
             series, axis, [line for line in drawn.annotations.horizontal if _axis_of(line) == side], widget.is_stacked
@@ -62,16 +62,18 @@ def draw_graph(
     axes.grid(axis="y", color=theme.GRID, linewidth=points(1))
     _draw_time_ticks(axes, window, plot.width)
     if watermark:
-        size = min(plot.height / 3.2, plot.width / 8)
-        canvas.text(
-            plot.x + plot.width / 2,
-            plot.y + plot.height / 2,
+        axes.text(
+            0.5,
+            0.5,
             watermark,
-            size=size,
+            transform=axes.transAxes,
+            fontsize=points(min(plot.height / 5, plot.width / 11)),
             color=theme.SOFT_INK,
-            is_bold=True,
-            align="center",
-            alpha=0.12,
+            fontweight="bold",
+            ha="center",
+            va="center",
+            alpha=0.11,
+            zorder=0.7,
         )
     for one, series in ((axes, on_left), (right_axes, on_right)):
         if one is not None:
@@ -124,7 +126,9 @@ def _value_ticks(low: float, high: float, height: float) -> list[float]:
     about = max(2, min(5, int(height / 34)))
     rough = (high - low) / about
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= rough * 0.999)
+    # Half a task is none: 2.5 is left to tens and more.
+    factors = (1, 2, 2.5, 5, 10) if magnitude >= 10 else (1, 2, 5, 10)
+    step = next(factor * magnitude for factor in factors if factor * magnitude >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)] or [low]
 
@@ -162,7 +166,7 @@ def _time_label(time: float) -> str:
 # ---- series ------------------------------------------------------------------------------------------------------
 def _draw_lines(axes: Axes, series: Sequence[DrawnSeries]) -> None:
     for one in series:
-        axes.plot(one.times, one.values, color=one.color, linewidth=points(1.7), solid_joinstyle="round")
+        axes.plot(one.times, one.values, color=one.color, linewidth=points(1.4), solid_joinstyle="round")
         is_there = np.concatenate(([False], ~np.isnan(one.values), [False]))
         is_alone = is_there[1:-1] & ~is_there[:-2] & ~is_there[2:]
         if is_alone.any():
@@ -224,7 +228,7 @@ def _draw_horizontal(
         on_left = axes.yaxis.get_ticks_position() != "right"
         x = plot.x + 5 if on_left else plot.x + plot.width - 5 - width
         # Above its line if there is room, else below, else wherever is nearest.
-        offsets = [-8.0, 8.0, *(sign * (8 + _LABEL_ROW * n) for n in (1, 2, 3, 4) for sign in (-1, 1))]
+        offsets = [-9.0, 9.0, *(sign * (9 + _LABEL_ROW * n) for n in (1, 2, 3, 4) for sign in (-1, 1))]
         candidates = [Box(x=x, y=y + offset - 6, width=width, height=12) for offset in offsets]
         inside = [one for one in candidates if plot.y <= one.y and one.y + one.height <= plot.y + plot.height]
         free = [one for one in inside if not any(one.overlaps(other) for other in placed)]

@@ -21,6 +21,7 @@ _VARIABLES = {
     theme.BORDER: "--border",
     theme.GRID: "--grid",
     theme.PAGE: "--page",
+    theme.ANNOTATION: "--annotation",
 }
 _ID = re.compile(r'(\bid="|"#|url\(#)')
 
@@ -96,7 +97,7 @@ def _widget(section: DashboardSection, widget: Widget, notes: Sequence[str], nam
         background = "" if widget.has_background else " transparent"
         return f'<div class="widget text{background}" style="{where}">{_text(widget)}</div>'
     width, height = place.width * theme.COLUMN - theme.GAP, place.height * theme.ROW - theme.GAP
-    canvas = Canvas(width=width, height=height)
+    canvas = Canvas(width=width, height=height, has_readers_fonts=True)
     # Half a pixel, so that the card's border is not cut in two.
     section.drawing.draw(canvas, Box(x=0.5, y=0.5, width=width - 1, height=height - 1), widget)
     listed = "".join(f"<li>{html.escape(note)}</li>" for note in notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fargate_capacity import theme
@@ -14,10 +15,24 @@ from fargate_capacity.csv_series import CsvSeries
 from fargate_capacity.dashboard_drawing import described, draw_dashboard, shared_notes
 from fargate_capacity.dashboards import Dashboard
 from fargate_capacity.fonts import drawing_settings
+from fargate_capacity.input_error import InputError
 from fargate_capacity.page import DashboardSection, write_page
 from fargate_capacity.sample_series import SampleSeries, SampleService
 from fargate_capacity.time_window import choose_window
 from fargate_capacity.widget_drawing import WidgetDrawing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What was written.
+
+    Args:
+        characters_without_font: what the PNG files show as boxes.
+    """
+
+    files: tuple[Path, ...]
+    characters_without_font: str
+
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -29,15 +44,21 @@ def write_preview(
     output: Path,
     data: CsvSeries | None,
     advance: Callable[[str], None],
-) -> list[Path]:
-    """Writes `index.html` and a PNG file a dashboard into a folder, and returns what it wrote.
+) -> Preview:
+    """Writes `index.html` and a PNG file a dashboard into a folder.
 
     Args:
         data: where the series are from. Default: sample series.
         advance: is told of each dashboard before it is drawn.
+
+    Raises:
+        InputError: the folder cannot be made.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    sections, written = [], []
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output: got {output} ({error.strerror}), allowed: a folder that can be written") from None
+    sections, written, missing = [], [], ""
     names = file_names([(dashboard.name, dashboard.template.stack) for dashboard in dashboards])
     with drawing_settings():
         for dashboard, name in zip(dashboards, names, strict=True):
@@ -49,9 +70,10 @@ def write_preview(
             path = output / f"{name}.png"
             path.write_bytes(canvas.png())
             written.append(path)
+            missing += canvas.characters_without_font
         page = output / "index.html"
         page.write_text(write_page(sections, title="Dashboards of the cloud assembly"), encoding="utf-8")
-    return [page, *written]
+    return Preview(files=(page, *written), characters_without_font="".join(sorted(set(missing))))
 
 
 def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:

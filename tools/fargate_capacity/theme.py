@@ -11,6 +11,7 @@ CARD: Final = "#fefefe"
 BORDER: Final = "#d5dbdc"
 GRID: Final = "#eaedee"
 PAGE: Final = "#f2f3f4"
+ANNOTATION: Final = "#8c4bb8"
 
 DARK: Final = {
     INK: "#e9ebed",
@@ -19,9 +20,8 @@ DARK: Final = {
     BORDER: "#414d5c",
     GRID: "#2a3440",
     PAGE: "#0f141a",
+    ANNOTATION: "#b98ae0",
 }
-
-ANNOTATION: Final = "#8c4bb8"
 
 # Pixels.
 COLUMN: Final = 60.0
