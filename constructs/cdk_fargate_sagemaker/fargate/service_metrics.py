@@ -36,12 +36,23 @@ class ServiceMetrics:
         cpu_resolution: Duration = _MINUTE,
         container_insights: bool = False,
     ) -> None:
-        self._dimensions = {"ClusterName": _cluster_name(service), "ServiceName": service.service_name}
+        self._cluster_name, self._service_name = _cluster_name(service), service.service_name
+        self._dimensions = {"ClusterName": self._cluster_name, "ServiceName": self._service_name}
         self._load_balancer = load_balancer
         self._target_group = target_group
         self._alternate_target_group = alternate_target_group
         self._cpu_resolution = cpu_resolution
         self._container_insights = container_insights
+
+    @property
+    def cluster_name(self) -> str:
+        """The name of the service's cluster."""
+        return self._cluster_name
+
+    @property
+    def service_name(self) -> str:
+        """The name of the service."""
+        return self._service_name
 
     @property
     def has_load_balancer(self) -> bool:
@@ -110,13 +121,17 @@ class ServiceMetrics:
     def server_error_percent(self) -> cloudwatch.MathExpression:
         """Share of requests answered with 5xx, by a task or in its place by the load balancer, in percent.
 
+        The load balancer does not count a request for which it finds no task, so that the share is taken of the errors
+        where these are more: 100 % when every task is gone.
+
         Raises:
             ValueError: there is no load balancer.
         """
         metrics = self._of_load_balancer("server_error_percent")
+        errors, requests = "(FILL(target, 0) + FILL(balancer, 0))", "FILL(requests, 0)"
         by_task, by_load_balancer = elbv2.HttpCodeTarget.TARGET_5XX_COUNT, elbv2.HttpCodeElb.ELB_5XX_COUNT
         return cloudwatch.MathExpression(
-            expression="IF(requests > 0, 100 * (FILL(target, 0) + FILL(balancer, 0)) / requests, 0)",
+            expression=f"100 * {errors} / IF({errors} > {requests}, {errors}, IF({requests} > 0, {requests}, 1))",
             using_metrics={
                 "requests": metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE),
                 "target": metrics.http_code_target(by_task, statistic=cloudwatch.Stats.SUM, period=_MINUTE),

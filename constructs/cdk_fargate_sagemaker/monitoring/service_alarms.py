@@ -1,0 +1,323 @@
+"""The alarms that say whether a service still does what it is there for."""
+
+from aws_cdk import Duration, Names, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as events_targets
+from aws_cdk import aws_sns as sns
+from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
+from constructs import Construct
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling
+
+_AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+_ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+_RESPONSE_TIME = Duration.seconds(1)
+
+
+class ServiceAlarms(Construct):
+    """Latency, server errors, unhealthy hosts, saturated CPU, failing tasks, and a service that can grow no further.
+
+    The first five are the guardrail: `degraded` is in alarm when any of them is. It is what the tuner of the target
+    watches; a deployment watches the five themselves, because ECS reads out of their periods how long it has to look.
+    A service at its maximum is told but is no reason to take anything back.
+
+    Args:
+        service: a `ScaledFargateService`, or any ECS service: an L2, one of `aws_ecs_patterns` (its `.service`), an
+            imported one.
+        load_balancer: the ALB in front of it. Default: that of a `ScaledFargateService`; for any other service none,
+            and there is no alarm on latency and server errors.
+        target_group: its tasks as the ALB sees them. Default: that of a `ScaledFargateService`; for any other service
+            none, and there is no alarm on unhealthy hosts.
+        scalable_target: its task count, read for the most tasks that are declared on it in this app. Default: that of a
+            `ScaledFargateService`; for any other service none, and there is no alarm at the maximum.
+        alerts_topic: is told when an alarm fires and when it is over, and each task that fails. Default: nobody is.
+        response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
+        response_time_percentile: from above 0 up to 100. Default: 95.
+        server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
+        cpu_maximum_percent: alarm when the hottest task is at or above it for five minutes, which spike scaling has not
+            been able to mend. Default: 95 %.
+        task_failures: alarm when as many tasks failed to start, or ended by themselves, within five minutes.
+            Default: 3.
+        minutes_at_maximum: alarm when the service ran its most tasks for so many minutes. Default: 15.
+        stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
+            the service; a service that is imported cannot be told.
+        anomaly_bands: adds alarms on latency and requests that leave the band which CloudWatch learned, three standard
+            deviations wide; they are billed and are no part of the guardrail. Default: none.
+
+    Raises:
+        ValueError: a threshold that its metric cannot have, or `stop_deployments` for a service that cannot be told.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: ScaledFargateService | ecs.IService,
+        load_balancer: elbv2.IApplicationLoadBalancer | None = None,
+        target_group: elbv2.IApplicationTargetGroup | None = None,
+        scalable_target: IScalableTargetRef | None = None,
+        alerts_topic: sns.ITopic | None = None,
+        response_time: Duration = _RESPONSE_TIME,
+        response_time_percentile: float = 95,
+        server_error_percent: float = 1,
+        cpu_maximum_percent: float = 95,
+        task_failures: int = 3,
+        minutes_at_maximum: int = 15,
+        stop_deployments: bool | None = None,
+        anomaly_bands: bool = False,
+    ) -> None:
+        super().__init__(scope, id)
+        _check_percent("response_time_percentile", response_time_percentile)
+        _check_percent("server_error_percent", server_error_percent)
+        _check_percent("cpu_maximum_percent", cpu_maximum_percent)
+        _check_at_least_one("task_failures", task_failures)
+        _check_at_least_one("minutes_at_maximum", minutes_at_maximum)
+        ecs_service: ecs.IService
+        if isinstance(service, ScaledFargateService):
+            metrics, scaling, ecs_service = service.metrics, service.scaling, service.service
+        else:
+            metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
+            scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
+            ecs_service = service
+        # Names that are known now: the service names its alarms and the alarms measure the service, a circle otherwise.
+        self._name = Names.unique_resource_name(self, max_length=200, separator="-")
+        self._topic = alerts_topic
+        self._latency = self._server_errors = self._unhealthy_hosts = self._at_maximum = None
+        guardrail = []
+        if metrics.has_load_balancer:
+            self._latency = self._alarm(
+                "Latency",
+                metrics.response_time(response_time_percentile),
+                f"p{response_time_percentile:g} of the response time is above {response_time.to_milliseconds():g} ms",
+                threshold=response_time.to_milliseconds() / 1000,
+                operator=_ABOVE,
+                minutes=(3, 5),
+            )
+            self._server_errors = self._alarm(
+                "ServerErrors",
+                metrics.server_error_percent(),
+                f"more than {server_error_percent:g} % of the requests end in 5xx",
+                threshold=server_error_percent,
+                operator=_ABOVE,
+                minutes=(3, 5),
+            )
+            guardrail += [self._latency, self._server_errors]
+        if metrics.has_target_group:
+            self._unhealthy_hosts = self._alarm(
+                "UnhealthyHosts",
+                metrics.unhealthy_hosts(),
+                "a task fails its health check",
+                threshold=1,
+                operator=_AT_LEAST,
+                minutes=(3, 3),
+            )
+            guardrail.append(self._unhealthy_hosts)
+        self._cpu_saturated = self._alarm(
+            "CpuSaturated",
+            metrics.cpu_maximum(),
+            f"the hottest task's CPU is at least {cpu_maximum_percent:g} % and stays there",
+            threshold=cpu_maximum_percent,
+            operator=_AT_LEAST,
+            minutes=(5, 5),
+        )
+        self._task_failures = self._alarm(
+            "TaskFailures",
+            self._failing_tasks(metrics),
+            f"{task_failures} tasks failed to start or ended by themselves within five minutes",
+            threshold=task_failures,
+            operator=_AT_LEAST,
+            minutes=(1, 1),
+        )
+        guardrail += [self._cpu_saturated, self._task_failures]
+        self._guardrail = tuple(guardrail)
+        self._degraded = self._composite()
+        if scaling.max_tasks is not None:
+            self._at_maximum = self._alarm(
+                "AtMaximum",
+                metrics.running_tasks(),
+                f"the service has run its most tasks for {minutes_at_maximum} minutes and can grow no further",
+                threshold=scaling.max_tasks,
+                operator=_AT_LEAST,
+                minutes=(minutes_at_maximum, minutes_at_maximum),
+            )
+        if anomaly_bands:
+            self._anomalies(metrics, response_time_percentile)
+        self._stop_deployments(ecs_service, stop_deployments)
+
+    @property
+    def degraded(self) -> cloudwatch.CompositeAlarm:
+        """In alarm when any alarm of the guardrail is."""
+        return self._degraded
+
+    @property
+    def guardrail(self) -> tuple[cloudwatch.Alarm, ...]:
+        """The alarms that make `degraded`."""
+        return self._guardrail
+
+    @property
+    def latency(self) -> cloudwatch.Alarm | None:
+        """Alarm on the response time; None without a load balancer."""
+        return self._latency
+
+    @property
+    def server_errors(self) -> cloudwatch.Alarm | None:
+        """Alarm on the share of 5xx; None without a load balancer."""
+        return self._server_errors
+
+    @property
+    def unhealthy_hosts(self) -> cloudwatch.Alarm | None:
+        """Alarm on tasks that fail their health check; None without a target group."""
+        return self._unhealthy_hosts
+
+    @property
+    def cpu_saturated(self) -> cloudwatch.Alarm:
+        """Alarm on a hottest task that stays hot."""
+        return self._cpu_saturated
+
+    @property
+    def task_failures(self) -> cloudwatch.Alarm:
+        """Alarm on tasks that fail to start or end by themselves."""
+        return self._task_failures
+
+    @property
+    def at_maximum(self) -> cloudwatch.Alarm | None:
+        """Alarm on a service that can grow no further; None where the most tasks are not declared in this app."""
+        return self._at_maximum
+
+    def _alarm(
+        self,
+        id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        threshold: float,
+        operator: cloudwatch.ComparisonOperator,
+        minutes: tuple[int, int],
+    ) -> cloudwatch.Alarm:
+        datapoints, periods = minutes
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self._name}-{id}",
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=operator,
+            evaluation_periods=periods,
+            datapoints_to_alarm=datapoints,
+            # Without requests and without tasks there is nothing to report, and nothing wrong.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        self._tell(alarm)
+        return alarm
+
+    def _composite(self) -> cloudwatch.CompositeAlarm:
+        states = [cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in self._guardrail]
+        composite = cloudwatch.CompositeAlarm(
+            self,
+            "Degraded",
+            composite_alarm_name=f"{self._name}-Degraded",
+            alarm_description="the service is degraded: an alarm of its guardrail fires",
+            alarm_rule=cloudwatch.AlarmRule.any_of(*states),
+        )
+        self._tell(composite)
+        return composite
+
+    def _tell(self, alarm: cloudwatch.AlarmBase) -> None:
+        if self._topic is not None:
+            action = cloudwatch_actions.SnsAction(self._topic)
+            alarm.add_alarm_action(action)
+            alarm.add_ok_action(action)
+
+    def _failing_tasks(self, metrics: ServiceMetrics) -> cloudwatch.Metric:
+        # ECS has no metric for it that is free; it tells EventBridge, which counts what a rule matches.
+        rule = events.Rule(
+            self,
+            "TaskFailureEvents",
+            description="Tasks that failed to start or whose container ended by itself",
+            event_pattern=events.EventPattern(
+                source=["aws.ecs"],
+                detail_type=["ECS Task State Change"],
+                detail={
+                    "clusterArn": [
+                        Stack.of(self).format_arn(service="ecs", resource="cluster", resource_name=metrics.cluster_name)
+                    ],
+                    "group": [f"service:{metrics.service_name}"],
+                    "lastStatus": ["STOPPED"],
+                    "stopCode": ["TaskFailedToStart", "EssentialContainerExited"],
+                },
+            ),
+        )
+        if self._topic is not None:
+            rule.add_target(events_targets.SnsTopic(self._topic))
+        return cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="TriggeredRules",
+            dimensions_map={"RuleName": rule.rule_name},
+            statistic=cloudwatch.Stats.SUM,
+            period=Duration.minutes(5),
+        )
+
+    def _anomalies(self, metrics: ServiceMetrics, percentile: float) -> None:
+        if not metrics.has_load_balancer:
+            raise ValueError("anomaly_bands: got a service without load_balancer, allowed: with one only; pass it")
+        above = cloudwatch.ComparisonOperator.GREATER_THAN_UPPER_THRESHOLD
+        outside = cloudwatch.ComparisonOperator.LESS_THAN_LOWER_OR_GREATER_THAN_UPPER_THRESHOLD
+        for id, metric, operator in (
+            ("LatencyAnomaly", metrics.response_time(percentile), above),
+            ("RequestsAnomaly", metrics.request_count(), outside),
+        ):
+            self._tell(
+                cloudwatch.AnomalyDetectionAlarm(
+                    self,
+                    id,
+                    alarm_name=f"{self._name}-{id}",
+                    metric=metric,
+                    comparison_operator=operator,
+                    std_devs=3,
+                    evaluation_periods=5,
+                    datapoints_to_alarm=5,
+                    treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+                )
+            )
+
+    def _stop_deployments(self, service: ecs.IService, wanted: bool | None) -> None:
+        if wanted is False:
+            return
+        if not isinstance(service, ecs.BaseService):
+            if wanted:
+                raise ValueError(
+                    "stop_deployments: got True for an imported service, allowed: for a service that this app makes; "
+                    "leave it out"
+                )
+            return
+        names = [f"{self._name}-{alarm.node.id}" for alarm in self._guardrail]
+        service.enable_deployment_alarms(names, behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM)
+        _check_watched(service, names)
+
+
+def _check_watched(service: ecs.BaseService, names: list[str]) -> None:
+    # The CDK drops alarms that come after those given to the constructor, and tells nobody (aws/aws-cdk#36308). What it
+    # kept is protected: there is no other way to see it before deployment.
+    deployment_alarms = service._deployment_alarms
+    watched = deployment_alarms.alarm_names if deployment_alarms else []
+    if not set(names) <= set(watched):
+        raise ValueError(
+            f"stop_deployments: got a service made with deployment_alarms {', '.join(map(str, watched))}, allowed: "
+            "one made without; move them to service.enable_deployment_alarms(), or pass stop_deployments=False"
+        )
+
+
+def _check_percent(name: str, percent: float) -> None:
+    if not 0 < percent <= 100:
+        raise ValueError(f"{name}: got {percent}, allowed: above 0, at most 100")
+
+
+def _check_at_least_one(name: str, number: int) -> None:
+    if not number >= 1:
+        raise ValueError(f"{name}: got {number}, allowed: at least 1")
