@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from scaling_decisions.alarm_window import is_in_alarm
 from scaling_decisions.capacity_decision import decided_capacity
@@ -17,6 +17,14 @@ from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingR
 
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION
+
+
+class Writable(Protocol):
+    """A list of floats, or an array of them."""
+
+    def __len__(self) -> int: ...
+
+    def __setitem__(self, index: int, value: float, /) -> None: ...
 
 
 class LoopSettings(NamedTuple):
@@ -80,11 +88,11 @@ class Schedule(NamedTuple):
 class Recording(NamedTuple):
     """One column a series, as long as the block; of no length where nothing is to be recorded."""
 
-    desired: MutableSequence[float]
-    running: MutableSequence[float]
-    cpu_average: MutableSequence[float]
-    cpu_maximum: MutableSequence[float]
-    latency: MutableSequence[float]
+    desired: Writable
+    running: Writable
+    cpu_average: Writable
+    cpu_maximum: Writable
+    latency: Writable
 
 
 def replay_minutes(

@@ -1,0 +1,76 @@
+"""What the command line assumes of a service: `--assume name=value`, one a number of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fargate_capacity.declared.scaled_service import ScaledService
+from fargate_capacity.input_error import InputError
+from fargate_capacity.replay.service_model import ServiceModel
+
+
+@dataclass(frozen=True, slots=True)
+class _Assumption:
+    field: str
+    scale: float
+    meaning: str
+
+
+ASSUMPTIONS: Mapping[str, _Assumption] = {
+    "cpu_ms": _Assumption("cpu_seconds", 1e-3, "CPU time of a request, ms of one vCPU"),
+    "elsewhere_ms": _Assumption("elsewhere_seconds", 1e-3, "what a request waits for others, ms"),
+    "skew": _Assumption("skew", 1, "CPU of the hottest task / the average"),
+    "idle_percent": _Assumption("idle_percent", 1, "CPU of a task without requests"),
+    "image_mib": _Assumption("image_mib", 1, "size of the image"),
+    "boot_seconds": _Assumption("boot_seconds", 1, "from the program's start until it is healthy"),
+    "health_check_seconds": _Assumption("health_check_seconds", 1, "until one check has passed"),
+    "drain_seconds": _Assumption("drain_seconds", 1, "a removed task is still billed"),
+    "metric_delay_minutes": _Assumption("metric_delay_minutes", 1, "until alarms see a datapoint"),
+    "trusted_utilization": _Assumption("trusted_utilization", 1, "of the hottest task; beyond, confidence is low"),
+}
+
+
+def read_assumptions(given: Sequence[str]) -> dict[str, float]:
+    """Fields of the service model from `name=value` texts.
+
+    Raises:
+        InputError: an unknown name, or a value that is no number.
+    """
+    fields: dict[str, float] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        assumption = ASSUMPTIONS.get(name.strip())
+        if assumption is None or not equals:
+            raise InputError(f"--assume: got {text!r}, allowed: NAME=VALUE with one of {', '.join(ASSUMPTIONS)}")
+        try:
+            fields[assumption.field] = float(value) * assumption.scale
+        except ValueError:
+            raise InputError(f"--assume {name}: got {value!r}, allowed: a number") from None
+    return fields
+
+
+def model_of(service: ScaledService, *, fitted: ServiceModel | None, assumed: Mapping[str, float]) -> ServiceModel:
+    """The model of a declared service: what was fitted, and over it what is assumed.
+
+    Raises:
+        InputError: nobody says what a request costs, or an assumption is impossible.
+    """
+    fields = dict(assumed)
+    if "metric_delay_minutes" in fields:
+        fields["metric_delay_minutes"] = int(fields["metric_delay_minutes"])
+    if fitted is None and "cpu_seconds" not in fields:
+        raise InputError(
+            "got nothing that says what a request costs, allowed: --observed FILE with CPU as CloudWatch saw it, "
+            "or --assume cpu_ms=…"
+        )
+    try:
+        base = fitted or ServiceModel(
+            vcpus=service.vcpus,
+            cpu_seconds=fields["cpu_seconds"],
+            health_check_seconds=service.health_check_seconds,
+            drain_seconds=service.drain_seconds,
+        )
+        return replace(base, **fields)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise InputError(f"--assume {error}") from None

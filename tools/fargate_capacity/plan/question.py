@@ -1,0 +1,105 @@
+"""What a plan is asked: a declared service, its traffic, and what is assumed of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fargate_capacity.cloud_assembly import CloudAssembly
+from fargate_capacity.declared.scaled_service import ScaledService, find_service
+from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.assumptions import model_of, read_assumptions
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.simulation import Scenario, Simulation
+from fargate_capacity.pricing.bill import Bill, bill_of
+from fargate_capacity.pricing.fargate_prices import TABLE, FargatePrice, find_price
+from fargate_capacity.replay.compiled import is_numba_installed
+from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.report.figures import Figures
+from fargate_capacity.traffic.deployments import Deployments, read_deployments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All but the traffic."""
+
+    assembly: CloudAssembly
+    service: ScaledService
+    setting: Setting
+    scenario: Scenario
+    price: FargatePrice
+
+    def bill(self, simulation: Simulation) -> Bill:
+        """What a simulation costs."""
+        return bill_of(
+            simulation.totals, price=self.price, vcpus=self.service.vcpus, memory_mib=self.service.memory_mib
+        )
+
+    def figures(self, name: str, simulation: Simulation) -> Figures:
+        """A simulation with its bill."""
+        return Figures(name=name, simulation=simulation, bill=self.bill(simulation))
+
+    def as_json(self) -> dict[str, Any]:
+        """How the figures are made, for whoever reads them later."""
+        guardrail = self.scenario.guardrail
+        return {
+            "service": self.service.name,
+            "stack": self.service.stack,
+            "task": {
+                "vcpus": self.service.vcpus,
+                "memory_mib": self.service.memory_mib,
+                "architecture": self.service.architecture,
+            },
+            "not_modelled": list(self.service.unmodelled),
+            "model": asdict(self.scenario.model),
+            "guardrail": asdict(guardrail) if guardrail else None,
+            "price": asdict(self.price),
+            "loop": "compiled" if is_numba_installed() else "interpreted",
+        }
+
+
+def ask(
+    folder: Path,
+    *,
+    service: str | None,
+    assume: Sequence[str] = (),
+    fitted: ServiceModel | None = None,
+    latency_limit_ms: float | None = None,
+    region: str | None = None,
+    prices: Path | None = None,
+    deployments: Path | None = None,
+) -> Question:
+    """Reads all that a question needs besides traffic.
+
+    Raises:
+        InputError: what is missing or impossible.
+    """
+    assembly = CloudAssembly(folder)
+    declared = find_service(assembly, service)
+    place = region or declared.region
+    if place is None:
+        raise InputError(
+            f"got no region in the stack {declared.stack}, allowed: one of the prices; give it with --region"
+        )
+    if not declared.policies:
+        left_out = "; ".join(declared.unmodelled) or "none declared"
+        raise InputError(f"{declared.name}: got no policy that can be replayed ({left_out})")
+    try:
+        guardrail = None if latency_limit_ms is None else Guardrail(latency_seconds=latency_limit_ms / 1000)
+    except ValueError:
+        raise InputError(f"--latency-limit-ms: got {latency_limit_ms}, allowed: above 0") from None
+    return Question(
+        assembly=assembly,
+        service=declared,
+        setting=Setting(bounds=declared.bounds, policies=declared.policies),
+        scenario=Scenario(
+            model=model_of(declared, fitted=fitted, assumed=read_assumptions(assume)),
+            guardrail=guardrail,
+            scheduled=declared.scheduled,
+            deployments=read_deployments(deployments) if deployments else Deployments(),
+        ),
+        price=find_price(region=place, architecture=declared.architecture, table=prices or TABLE),
+    )

@@ -1,0 +1,179 @@
+"""One setting replayed over a trace: totals, and a series short enough to draw."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+from scaling_decisions import CapacityBounds, ScheduledAction
+
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.replay import BoundsChange, Column, Replay, Series, Totals
+from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.traffic.deployments import Deployments
+from fargate_capacity.traffic.trace import Trace
+
+# About as many as a drawing has pixels.
+_POINTS = 3000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What stays the same while settings vary.
+
+    Args:
+        model: of the service.
+        guardrail: what counts as a breach.
+        scheduled: actions that change the bounds.
+        deployments: during which nothing scales in.
+        is_compiled: Default: where numba is installed.
+    """
+
+    model: ServiceModel
+    guardrail: Guardrail | None = None
+    scheduled: tuple[ScheduledAction, ...] = ()
+    deployments: Deployments = field(default_factory=Deployments)
+    is_compiled: bool | None = None
+
+    def replay(self, setting: Setting, trace: Trace, *, stops_at_guardrail: bool = False) -> Replay:
+        """A replay of `setting` that has not begun; tasks enough for the first minutes run already."""
+        changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)
+        first = trace.block(0, 15)
+        return Replay(
+            model=self.model,
+            policies=setting.policies,
+            bounds=setting.bounds,
+            changes=changes,
+            guardrail=self.guardrail,
+            desired=self._tasks_at_start(setting, first),
+            stops_at_guardrail=stops_at_guardrail,
+            is_compiled=self.is_compiled,
+        )
+
+    def _tasks_at_start(self, setting: Setting, first: Column) -> int:
+        known = first[~np.isnan(first)]
+        target = setting.target
+        if target is None or not known.size:
+            return setting.bounds.minimum
+        busy = float(known.mean()) * self.model.cpu_seconds / 60 / self.model.vcpus
+        tasks = math.ceil(busy / max(target / 100 - self.model.idle_percent / 100, 0.01))
+        return min(max(tasks, setting.bounds.minimum), setting.bounds.maximum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnSeries:
+    """A replay's course in buckets of `bucket_minutes`, each the extreme or the mean that a monitor shows."""
+
+    start: datetime
+    bucket_minutes: int
+    requests: Column
+    desired: Column
+    running: Column
+    cpu_average: Column
+    cpu_maximum: Column
+    latency: Column
+
+    def times(self) -> list[datetime]:
+        """The beginning of each bucket."""
+        step = timedelta(minutes=self.bucket_minutes)
+        return [self.start + index * step for index in range(len(self.requests))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What a setting came to."""
+
+    setting: Setting
+    totals: Totals
+    series: DrawnSeries | None = None
+
+
+def simulate(
+    scenario: Scenario,
+    setting: Setting,
+    trace: Trace,
+    *,
+    draws: bool = False,
+    advance: Callable[[str], None] = lambda moment: None,
+) -> Simulation:
+    """Replays the whole trace. Memory does not grow with it, whether the series is kept to be drawn or not."""
+    replay = scenario.replay(setting, trace)
+    bucket = max(1, math.ceil(trace.minutes / _POINTS))
+    drawn = _Buckets(bucket)
+    begin = 0
+    # Whole buckets a block, so that none is cut in two.
+    for block in trace.blocks(max(1, 10_080 // bucket) * bucket):
+        moment = trace.start + timedelta(minutes=begin)
+        advance(f"{moment:%Y-%m-%d}")
+        deploying = scenario.deployments.flags(moment, len(block))
+        if draws:
+            drawn.add(block, replay.feed_recorded(block, deploying=deploying))
+        else:
+            replay.feed(block, deploying=deploying)
+        begin += len(block)
+    return Simulation(setting=setting, totals=replay.totals(), series=drawn.series(trace.start) if draws else None)
+
+
+def bounds_changes(
+    bounds: CapacityBounds, scheduled: Sequence[ScheduledAction], start: datetime, end: datetime
+) -> list[BoundsChange]:
+    """The minutes at which scheduled actions change the bounds, and to what."""
+    moments = sorted(
+        ((moment, action) for action in scheduled for moment in action.times(start, end)), key=lambda each: each[0]
+    )
+    changes, minimum, maximum = [], bounds.minimum, bounds.maximum
+    for moment, action in moments:
+        minimum = minimum if action.minimum is None else action.minimum
+        maximum = maximum if action.maximum is None else action.maximum
+        # AWS refuses a minimum above the maximum; an action that gives one of the two moves the other along.
+        if minimum > maximum:
+            minimum, maximum = (maximum, maximum) if action.minimum is None else (minimum, minimum)
+        minute = math.ceil((moment - start).total_seconds() / 60)
+        changes.append(BoundsChange(minute=minute, bounds=CapacityBounds(minimum=minimum, maximum=maximum)))
+    return changes
+
+
+class _Buckets:
+    def __init__(self, minutes: int) -> None:
+        self._minutes = minutes
+        self._rows: list[tuple[Column, ...]] = []
+
+    def add(self, requests: Column, series: Series) -> None:
+        self._rows.append(
+            (
+                self._reduced(requests, np.nanmean),
+                self._reduced(series.desired, np.nanmax),
+                self._reduced(series.running, np.nanmean),
+                self._reduced(series.cpu_average, np.nanmean),
+                self._reduced(series.cpu_maximum, np.nanmax),
+                self._reduced(series.latency, np.nanmax),
+            )
+        )
+
+    def series(self, start: datetime) -> DrawnSeries:
+        requests, desired, running, cpu_average, cpu_maximum, latency = (
+            np.concatenate(columns) for columns in zip(*self._rows, strict=True)
+        )
+        return DrawnSeries(
+            start=start,
+            bucket_minutes=self._minutes,
+            requests=requests,
+            desired=desired,
+            running=running,
+            cpu_average=cpu_average,
+            cpu_maximum=cpu_maximum,
+            latency=latency,
+        )
+
+    def _reduced(self, column: Column, how: Callable[..., Column]) -> Column:
+        absent = -len(column) % self._minutes
+        padded = np.concatenate([column, np.full(absent, math.nan)]).reshape(-1, self._minutes)
+        with warnings.catch_warnings():
+            # A bucket without any data stays without.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return how(padded, axis=1)

@@ -1,0 +1,89 @@
+"""A simulation's figures, as a row of a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.simulation import Simulation
+from fargate_capacity.pricing.bill import Bill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One simulation, named, with its bill."""
+
+    name: str
+    simulation: Simulation
+    bill: Bill
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures; units are in the names."""
+        totals = asdict(self.simulation.totals)
+        del totals["hours"]
+        return {
+            "name": self.name,
+            "setting": setting_as_json(self.simulation.setting),
+            "totals": totals,
+            "bill_usd": asdict(self.bill),
+        }
+
+
+def setting_as_json(setting: Setting) -> dict[str, Any]:
+    """Bounds and policies."""
+    policies = []
+    for policy in setting.policies:
+        fields = asdict(policy)
+        for name in ("metric", "comparison", "adjustment", "missing_data"):
+            if name in fields:
+                fields[name] = fields[name].name.lower()
+        for band in fields.get("bands", ()):
+            # JSON has no infinity.
+            band.update({side: None for side in ("lower", "upper") if abs(band[side]) == float("inf")})
+        policies.append({"type": type(policy).__name__, **fields})
+    return {"minimum": setting.bounds.minimum, "maximum": setting.bounds.maximum, "policies": policies}
+
+
+def figures_table(rows: Sequence[Figures], *, title: str) -> Table:
+    """One column a simulation; with several, each against the first."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for row in rows:
+        table.add_column(row.name, justify="right", overflow="fold")
+    first = rows[0]
+    for label, value, shape in _LINES:
+        cells = []
+        for row in rows:
+            number = value(row)
+            text = shape.format(number)
+            if row is not first and label in _COMPARED and value(first):
+                text += f" ({number / value(first) - 1:+.0%})"
+            cells.append(text)
+        table.add_row(label, *cells)
+    return table
+
+
+_COMPARED = ("task-hours", "on demand", "with Spot", "with a Savings Plan")
+_LINES: tuple[tuple[str, Any, str], ...] = (
+    ("task-hours", lambda row: row.simulation.totals.task_hours, "{:,.1f}"),
+    ("highest tasks", lambda row: row.simulation.totals.highest_tasks, "{:,}"),
+    ("scale-outs", lambda row: row.simulation.totals.scale_outs, "{:,}"),
+    ("scale-ins", lambda row: row.simulation.totals.scale_ins, "{:,}"),
+    ("mean CPU", lambda row: row.simulation.totals.mean_cpu_percent, "{:.1f} %"),
+    ("mean latency", lambda row: 1000 * row.simulation.totals.mean_latency_s, "{:,.0f} ms"),
+    ("worst minute's latency", lambda row: 1000 * row.simulation.totals.worst_latency_s, "{:,.0f} ms"),
+    ("minutes beyond the guardrail", lambda row: row.simulation.totals.breach_minutes, "{:,}"),
+    ("times the guardrail fired", lambda row: row.simulation.totals.alarms, "{:,}"),
+    ("low-confidence minutes", lambda row: row.simulation.totals.low_confidence_minutes, "{:,}"),
+    ("saturated minutes", lambda row: row.simulation.totals.saturated_minutes, "{:,}"),
+    ("minutes without data", lambda row: row.simulation.totals.missing_minutes, "{:,}"),
+    ("on demand", lambda row: row.bill.on_demand, "${:,.2f}"),
+    ("with Spot", lambda row: row.bill.with_spot, "${:,.2f}"),
+    ("with a Savings Plan", lambda row: row.bill.with_savings_plan, "${:,.2f}"),
+    ("its commitment an hour", lambda row: row.bill.commitment, "${:,.3f}"),
+    ("of it lost", lambda row: row.bill.commitment_lost, "${:,.2f}"),
+)
