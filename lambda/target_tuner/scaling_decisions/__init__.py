@@ -2,23 +2,38 @@
 
 from .alarm_window import Comparison, MissingData
 from .metrics import MISSING, Metric
-from .policy_tables import Policy
+from .policy_rows import Policy
 from .scaling_engine import CapacityBounds, ScalingEngine
 from .scheduled_action import ScheduledAction
 from .step_scaling import Adjustment, StepBand, StepScaling
 from .target_tracking import TargetTracking
+from .tuner_decision import Action, Decision, GuardrailStatus, Seen, begun, completed, decided
+from .tuner_settings import ObservationPeriod, TunerSettings
+from .tuner_state import PendingChange, Phase, TunerState
 
 __all__ = [
     "MISSING",
+    "Action",
     "Adjustment",
     "CapacityBounds",
     "Comparison",
+    "Decision",
+    "GuardrailStatus",
     "Metric",
     "MissingData",
+    "ObservationPeriod",
+    "PendingChange",
+    "Phase",
     "Policy",
     "ScalingEngine",
     "ScheduledAction",
+    "Seen",
     "StepBand",
     "StepScaling",
     "TargetTracking",
+    "TunerSettings",
+    "TunerState",
+    "begun",
+    "completed",
+    "decided",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .alarm_window import Comparison, MissingData, is_in_alarm, observed
 from .metrics import MISSING, Metric
-from .policy_tables import PolicyMemory, PolicyTables
+from .policy_rows import BandRow, StepRow, TargetRow, TrackingRow
 from .step_scaling import change_of_capacity, is_in_band
 from .target_tracking import tracked_capacity
 
@@ -17,17 +17,15 @@ _MAXIMUM = int(Metric.CPU_MAXIMUM)
 
 
 def decided_capacity(
-    tables: PolicyTables,
-    memory: PolicyMemory,
+    target: TargetRow,
+    tracking: Sequence[TrackingRow],
+    steps: Sequence[StepRow],
+    bands: Sequence[BandRow],
     values: Sequence[float],
     now_s: int,
     running: int,
-    desired: int,
-    minimum: int,
-    maximum: int,
-    scale_in_suspended: bool,
 ) -> int:
-    """The desired count after this minute. `memory` is brought up to date.
+    """The desired count after this minute, which the caller makes `target.desired`. All rows are brought up to date.
 
     Documented: actions fire again every minute while in ALARM; of several policies the largest capacity wins; a
     scale-in by target tracking needs all tracking policies that scale in; within a scale-out cooldown a further
@@ -37,149 +35,132 @@ def decided_capacity(
     Modelled: a scale-out cooldown, too, blocks scale-ins, and starts anew with a larger scale-out.
 
     Args:
+        target: bounds and count until now.
+        tracking, steps, bands: the policies.
         values: one of each `Metric`; NaN where there is no datapoint, and no policy acts on what is missing.
         now_s: seconds since any fixed moment, a multiple of 60, at which the minute ended.
         running: tasks that ran, which the proportional change is made on.
-        desired: tasks that were wanted until now.
-        scale_in_suspended: a deployment is under way.
     """
-    tracking = len(tables.tracking_metric)
-    bounded = min(max(desired, minimum), maximum)
+    bounded = min(max(target.desired, target.minimum), target.maximum)
     largest_out = bounded
-    out_policy = -1
+    out_tracking = -1
+    out_step = -1
     largest_in = -1
     in_cooldown_s = 0
-    voters = 0
-    votes = 0
+    is_blocked = target.is_scale_in_suspended != 0 or now_s < target.in_until_s
+    is_agreed = True
 
-    for policy in range(tracking):
-        value = values[tables.tracking_metric[policy]]
-        target = tables.tracking_target[policy]
-        high_periods = tables.tracking_high_periods[policy]
-        high, high_absent = observed(
-            memory.high[policy],
-            memory.high_absent[policy],
+    for place in range(len(tracking)):
+        policy = tracking[place]
+        value = values[policy.metric]
+        policy.high, policy.high_absent = observed(
+            policy.high,
+            policy.high_absent,
             value,
-            target,
+            policy.target,
             _GREATER,
-            high_periods,
+            policy.high_periods,
             _TREATED_AS_MISSING,
         )
-        memory.high[policy] = high
-        memory.high_absent[policy] = high_absent
-        scales_in = tables.tracking_scales_in[policy] != 0
+        in_cooldown = now_s < policy.out_until_s
+        is_blocked = is_blocked or in_cooldown
         is_low = False
-        if scales_in:
-            voters += 1
-            low_periods = tables.tracking_low_periods[policy]
-            low, low_absent = observed(
-                memory.low[policy],
-                memory.low_absent[policy],
+        if policy.scales_in:
+            policy.low, policy.low_absent = observed(
+                policy.low,
+                policy.low_absent,
                 value,
-                tables.tracking_low[policy],
+                policy.low_threshold,
                 _LESS,
-                low_periods,
+                policy.low_periods,
                 _TREATED_AS_MISSING,
             )
-            memory.low[policy] = low
-            memory.low_absent[policy] = low_absent
-            is_low = is_in_alarm(low, low_periods, low_periods)
-        if value != value:
-            continue
-        if is_in_alarm(high, high_periods, high_periods):
-            wanted = tracked_capacity(running, value, target)
-            if now_s < memory.out_until_s[policy]:
-                wanted = memory.base[policy] + wanted - running
+            is_low = value == value and is_in_alarm(policy.low, policy.low_periods, policy.low_periods)
+            is_agreed = is_agreed and is_low
+        if value == value and is_in_alarm(policy.high, policy.high_periods, policy.high_periods):
+            wanted = tracked_capacity(running, value, policy.target)
+            if in_cooldown:
+                wanted += policy.base - running
             if wanted > largest_out:
                 largest_out = wanted
-                out_policy = policy
+                out_tracking = place
         elif is_low:
-            votes += 1
-            wanted = tracked_capacity(running, value, target)
+            wanted = tracked_capacity(running, value, policy.target)
             if wanted > largest_in:
                 largest_in = wanted
-                in_cooldown_s = tables.tracking_in_cooldown_s[policy]
-
-    if votes < voters:
+                in_cooldown_s = policy.in_cooldown_s
+    if not is_agreed:
         largest_in = -1
 
-    for step in range(len(tables.step_metric)):
-        value = values[tables.step_metric[step]]
-        period = tables.step_period_minutes[step]
-        periods = tables.step_periods[step]
-        if period > 1:
+    for place in range(len(steps)):
+        step = steps[place]
+        value = values[step.metric]
+        has_datapoint = step.period_minutes == 1 or now_s // 60 % step.period_minutes == 0
+        if step.period_minutes > 1:
             if value == value:
-                if tables.step_metric[step] == _MAXIMUM:
-                    if memory.step_count[step] == 0 or value > memory.step_gathered[step]:
-                        memory.step_gathered[step] = value
-                else:
-                    memory.step_gathered[step] += value
-                memory.step_count[step] += 1
-            if now_s // 60 % period == 0:
-                count = memory.step_count[step]
-                value = memory.step_gathered[step] / (1 if tables.step_metric[step] == _MAXIMUM else max(count, 1))
-                if count == 0:
-                    value = MISSING
-                memory.step_gathered[step] = 0.0
-                memory.step_count[step] = 0
-                memory.step_value[step] = value
-            else:
-                # Between two datapoints the alarm stays as it is, and fires again.
-                value = memory.step_value[step]
-        if period == 1 or now_s // 60 % period == 0:
-            window, absent = observed(
-                memory.step[step],
-                memory.step_absent[step],
+                if step.metric != _MAXIMUM:
+                    step.gathered += value
+                elif step.gathered_minutes == 0 or value > step.gathered:
+                    step.gathered = value
+                step.gathered_minutes += 1
+            if has_datapoint:
+                step.latest = MISSING
+                if step.gathered_minutes:
+                    step.latest = step.gathered / (1 if step.metric == _MAXIMUM else step.gathered_minutes)
+                step.gathered = 0.0
+                step.gathered_minutes = 0
+            # Between two datapoints the alarm stays as it is, and fires again.
+            value = step.latest
+        if has_datapoint:
+            step.window, step.absent = observed(
+                step.window,
+                step.absent,
                 value,
-                tables.step_threshold[step],
-                tables.step_comparison[step],
-                periods,
-                tables.step_missing_data[step],
+                step.threshold,
+                step.comparison,
+                step.periods,
+                step.missing_data,
             )
-            memory.step[step] = window
-            memory.step_absent[step] = absent
-        if value != value or not is_in_alarm(memory.step[step], periods, tables.step_datapoints[step]):
+        in_cooldown = now_s < step.out_until_s
+        is_blocked = is_blocked or in_cooldown
+        if value != value or not is_in_alarm(step.window, step.periods, step.datapoints):
             continue
-        beyond = value - tables.step_threshold[step]
-        place = tracking + step
-        for band in range(tables.step_first_band[step], tables.step_first_band[step + 1]):
-            if is_in_band(beyond, tables.band_lower[band], tables.band_upper[band]):
-                start = memory.base[place] if now_s < memory.out_until_s[place] else bounded
-                wanted = start + change_of_capacity(
-                    tables.step_adjustment[step],
-                    tables.band_change[band],
-                    start,
-                    tables.step_minimum_magnitude[step],
-                )
+        beyond = value - step.threshold
+        for number in range(step.first_band, step.end_band):
+            band = bands[number]
+            if is_in_band(beyond, band.lower, band.upper):
+                start = step.base if in_cooldown else bounded
+                change = change_of_capacity(step.adjustment, band.change, start, step.minimum_magnitude)
+                wanted = start + change
                 if wanted > largest_out:
                     largest_out = wanted
-                    out_policy = place
-                elif wanted < start and wanted < bounded and wanted > largest_in:
+                    out_step = place
+                elif change < 0 and largest_in < wanted < bounded:
                     largest_in = wanted
-                    in_cooldown_s = tables.step_cooldown_s[step]
-                break
+                    in_cooldown_s = step.cooldown_s
 
-    if out_policy >= 0:
-        largest_out = min(largest_out, maximum)
-        if largest_out > bounded:
-            if now_s >= memory.out_until_s[out_policy]:
-                memory.base[out_policy] = running if out_policy < tracking else bounded
-            cooldown_s = (
-                tables.tracking_out_cooldown_s[out_policy]
-                if out_policy < tracking
-                else tables.step_cooldown_s[out_policy - tracking]
-            )
-            memory.out_until_s[out_policy] = now_s + cooldown_s
-            memory.in_until_s[0] = now_s
-            return largest_out
-        return bounded
-
-    if largest_in < 0 or largest_in >= bounded or scale_in_suspended or now_s < memory.in_until_s[0]:
-        return bounded
-    for policy in range(len(memory.out_until_s)):
-        if now_s < memory.out_until_s[policy]:
+    if out_step >= 0 or out_tracking >= 0:
+        largest_out = min(largest_out, target.maximum)
+        if largest_out == bounded:
             return bounded
-    largest_in = max(largest_in, minimum)
-    if largest_in < bounded:
-        memory.in_until_s[0] = now_s + in_cooldown_s
+        if out_step >= 0:
+            # It was compared with the tracking policies' largest and is larger.
+            step = steps[out_step]
+            if now_s >= step.out_until_s:
+                step.base = bounded
+            step.out_until_s = now_s + step.cooldown_s
+        else:
+            policy = tracking[out_tracking]
+            if now_s >= policy.out_until_s:
+                policy.base = running
+            policy.out_until_s = now_s + policy.out_cooldown_s
+        target.in_until_s = now_s
+        return largest_out
+
+    if is_blocked or largest_in < 0:
+        return bounded
+    largest_in = max(largest_in, target.minimum)
+    if largest_in >= bounded:
+        return bounded
+    target.in_until_s = now_s + in_cooldown_s
     return largest_in

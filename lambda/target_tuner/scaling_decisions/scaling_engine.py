@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .capacity_decision import decided_capacity
 from .metrics import MISSING, Metric
-from .policy_tables import Policy, fresh_memory, tables_of
+from .policy_rows import Policy, TargetRow, rows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +33,14 @@ class ScalingEngine:
     """
 
     def __init__(self, *, policies: Sequence[Policy], desired: int) -> None:
-        self._tables = tables_of(policies)
-        self._memory = fresh_memory(self._tables)
+        self._rows = rows_of(policies)
+        self._target = TargetRow(minimum=0, maximum=0, desired=desired)
         self._minutes = 0
-        self.desired = desired
+
+    @property
+    def desired(self) -> int:
+        """The count after the latest minute."""
+        return self._target.desired
 
     def minute(
         self,
@@ -48,15 +52,15 @@ class ScalingEngine:
     ) -> int:
         """The desired count after one more minute. A metric that is not in `values` has no datapoint."""
         self._minutes += 1
-        self.desired = decided_capacity(
-            self._tables,
-            self._memory,
+        self._target.minimum, self._target.maximum = bounds.minimum, bounds.maximum
+        self._target.is_scale_in_suspended = int(is_deploying)
+        self._target.desired = decided_capacity(
+            self._target,
+            self._rows.tracking,
+            self._rows.steps,
+            self._rows.bands,
             [values.get(metric, MISSING) for metric in Metric],
             self._minutes * 60,
             running,
-            self.desired,
-            bounds.minimum,
-            bounds.maximum,
-            is_deploying,
         )
-        return self.desired
+        return self._target.desired

@@ -1,0 +1,69 @@
+"""How the tuner walks a target upward."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class ObservationPeriod(StrEnum):
+    """How long a target is watched before the next step, and which earlier hours its latency is compared with."""
+
+    TWO_DAYS = "two_days"
+    SEVEN_DAYS = "seven_days"
+    # Two days long, compared with the same hours of the same weekdays, a week before.
+    MATCHING_WEEKDAYS = "matching_weekdays"
+
+    @property
+    def length(self) -> timedelta:
+        """How long a target is watched."""
+        return timedelta(days=7 if self is ObservationPeriod.SEVEN_DAYS else 2)
+
+    @property
+    def compared_with(self) -> timedelta:
+        """How far back the hours lie that its latency is compared with: whole days, so the same hours of a day."""
+        return timedelta(days=2 if self is ObservationPeriod.TWO_DAYS else 7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunerSettings:
+    """How far, how fast and how carefully.
+
+    Args:
+        ceiling: the target never goes above it, percent.
+        step: points that one step adds.
+        observation: how long each target is watched.
+        cool_off: after a revert, no step for so long. An alarm within it takes back twice as much as the one before.
+        final_margin: points below the highest target that held, at which the tuner settles once a target has failed
+            `attempts` times.
+        attempts: how often a target may fail before it is given up.
+        largest_latency_ratio: latency against the same hours before; more is a slow drift, and the step is taken back.
+            None: latency is left to the guardrail alarms.
+
+    Raises:
+        ValueError: an impossible value.
+    """
+
+    ceiling: float
+    step: float = 1.0
+    observation: ObservationPeriod = ObservationPeriod.TWO_DAYS
+    cool_off: timedelta = timedelta(days=7)
+    final_margin: float = 2.0
+    attempts: int = 2
+    largest_latency_ratio: float | None = 1.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ceiling <= 100:
+            raise ValueError(f"ceiling: got {self.ceiling}, allowed: above 0, at most 100 percent")
+        if not 0 < self.step <= 10:
+            raise ValueError(f"step: got {self.step}, allowed: above 0, at most 10 points")
+        if self.cool_off < timedelta():
+            raise ValueError(f"cool_off: got {self.cool_off}, allowed: 0 or longer")
+        if not 0 <= self.final_margin < math.inf:
+            raise ValueError(f"final_margin: got {self.final_margin}, allowed: 0 or more points")
+        if self.attempts < 1:
+            raise ValueError(f"attempts: got {self.attempts}, allowed: 1 or more")
+        if self.largest_latency_ratio is not None and not self.largest_latency_ratio > 1:
+            raise ValueError(f"largest_latency_ratio: got {self.largest_latency_ratio}, allowed: above 1")
