@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Duration, Stack, Token, Validations
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -62,12 +62,6 @@ def task_definition(
         for name, path in _EXEC_FOLDERS.items():
             definition.add_volume(name=name)
             container.add_mount_points(ecs.MountPoint(source_volume=name, container_path=path, read_only=False))
-        Validations.of(definition.task_role).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="The channels of ECS Exec (ssmmessages) know no resources; ECS Exec was asked for.",
-            )
-        )
     if environment:
         Validations.of(definition).acknowledge(
             Acknowledgment(
@@ -83,3 +77,28 @@ def task_definition(
         )
     )
     return definition
+
+
+def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluster) -> None:
+    """Says why the task's role has the wildcards that ECS Exec takes."""
+    acknowledgments = [
+        Acknowledgment(
+            id="AwsSolutions-IAM5[Resource::*]",
+            reason="ECS Exec was asked for; its channels (ssmmessages) and logs:DescribeLogGroups know no resources.",
+        )
+    ]
+    configuration = cluster.execute_command_configuration
+    if configuration and configuration.log_configuration and configuration.log_configuration.cloud_watch_log_group:
+        stack = Stack.of(definition)
+        region = stack.region if not Token.is_unresolved(stack.region) else "<AWS::Region>"
+        account = stack.account if not Token.is_unresolved(stack.account) else "<AWS::AccountId>"
+        name = stack.resolve(configuration.log_configuration.cloud_watch_log_group.log_group_ref.log_group_name)
+        shown = name if isinstance(name, str) else f"<{name.get('Ref')}>"
+        arn = f"arn:<AWS::Partition>:logs:{region}:{account}:log-group:{shown}:*"
+        acknowledgments.append(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::{arn}]",
+                reason="ECS Exec was asked for; it writes to streams of this one log group, which it names itself.",
+            )
+        )
+    Validations.of(definition.task_role).acknowledge(*acknowledgments)

@@ -21,7 +21,7 @@ from constructs import Construct
 from ._access_logs import log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
 from ._log_key import log_key
-from ._task import CONTAINER_NAME, task_definition
+from ._task import CONTAINER_NAME, acknowledge_exec, task_definition
 from .number_token import is_token
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, publish_scaling
@@ -251,6 +251,8 @@ class ScaledFargateService(Construct):
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
+        if enable_execute_command:
+            acknowledge_exec(self._task_definition, self._cluster)
         self._target_group = target_group(self, "Targets", vpc=self._cluster.vpc, settings=targets)
         self._alternate_target_group = (
             target_group(self, "AlternateTargets", vpc=self._cluster.vpc, settings=targets) if is_blue_green else None
@@ -560,8 +562,23 @@ class ScaledFargateService(Construct):
 
     def _alternate_target(self, green: elbv2.ApplicationTargetGroup) -> ecs.AlternateTarget:
         rule = blue_green_rule(self, self._listener, self._target_group, green)
+        policy = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
+        role = iam.Role(
+            self,
+            "BlueGreenRole",
+            assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
+        )
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]",
+                reason="What ECS does to the load balancer at a deployment is ECS's to say; this policy is what it "
+                "asks for, and follows it.",
+            )
+        )
         return ecs.AlternateTarget(
             "AlternateTarget",
+            role=role,
             alternate_target_group=green,
             production_listener=ecs.ListenerRuleConfiguration.application_listener_rule(rule),
         )

@@ -4,13 +4,21 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
 from cdk_nag import AwsSolutionsChecks
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService, SpikeScaling
-from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+from cdk_fargate_sagemaker.fargate import (
+    ScaledFargateService,
+    ServiceVpcEndpoints,
+    SpikeScaling,
+    SpotCapacity,
+    WebAcl,
+)
+from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 
 
 @pytest.fixture
@@ -39,6 +47,39 @@ def test_the_service_its_scaling_and_its_dashboard_have_no_unacknowledged_findin
     )
     spikes = SpikeScaling(stack, "Spikes", service=service)
     ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
+    ServiceAlarms(stack, "Alarms", service=service, anomaly_bands=True)
+
+    assert findings() == []
+
+
+def test_every_option_of_the_service_has_no_unacknowledged_finding(stack, vpc, image, findings):
+    service = ScaledFargateService(
+        stack,
+        "Api",
+        vpc=vpc,
+        image=image,
+        spot=SpotCapacity(),
+        high_resolution=True,
+        deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN,
+        enable_execute_command=True,
+        load_balancing_algorithm=TargetGroupLoadBalancingAlgorithmType.WEIGHTED_RANDOM,
+    )
+    WebAcl(stack, "WebAcl", load_balancer=service.load_balancer)
+
+    assert findings() == []
+
+
+def test_the_endpoints_have_no_unacknowledged_finding(stack, findings):
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Network",
+        vpc_id="vpc-33333333",
+        vpc_cidr_block="10.3.0.0/16",
+        availability_zones=["us-east-1a"],
+        isolated_subnet_ids=["subnet-eeeeeeee"],
+        isolated_subnet_route_table_ids=["rtb-11111111"],
+    )
+    ServiceVpcEndpoints(stack, "Endpoints", vpc=vpc)
 
     assert findings() == []
 

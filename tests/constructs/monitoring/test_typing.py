@@ -4,14 +4,17 @@ import sys
 CONSUMER = """
 import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
-from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+from cdk_fargate_sagemaker.fargate import CpuStep, MetricStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.fargate import ServiceVpcEndpoints, WebAcl
+from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 
 
 class Shop(cdk.Stack):
@@ -52,7 +55,21 @@ class Shop(cdk.Stack):
             scalable_dimension="ecs:service:DesiredCount",
             service_namespace=applicationautoscaling.ServiceNamespace.ECS,
         )
-        SpikeScaling(self, "ImportedSpikes", service=by_arn, scalable_target=target)
+        queue = cloudwatch.Metric(namespace="Shop", metric_name="Waiting")
+        steps = [MetricStep(threshold=10), MetricStep(threshold=90, add_tasks=6)]
+        SpikeScaling(self, "ImportedSpikes", service=by_arn, scalable_target=target, metric=queue, step=steps)
+        service.track_metric("Waiting", metric=queue, target_value=10)
+        ServiceAlarms(self, "Alarms", service=service, alerts_topic=sns.Topic(self, "Alerts"))
+        ServiceAlarms(
+            self,
+            "PatternAlarms",
+            service=pattern.service,
+            load_balancer=pattern.load_balancer,
+            target_group=pattern.target_group,
+            scalable_target=tasks,
+        )
+        WebAcl(self, "WebAcl", load_balancer=pattern.load_balancer)
+        ServiceVpcEndpoints(self, "Endpoints", vpc=vpc, clients=[group])
 """
 
 
