@@ -3,10 +3,7 @@
 import json
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
-
-import pytest
 
 PROJECT = Path(__file__).parents[2]
 CONSUMER = """
@@ -24,31 +21,6 @@ SlackNotifier(stack, "Slack", topic=topic, webhook_secret=secretsmanager.Secret(
 app.synth()
 print(json.dumps({"library": cdk_fargate_sagemaker.__file__}))
 """
-
-
-@pytest.fixture(scope="session")
-def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a virtual environment that has the wheel; its dependencies are this environment's own."""
-    folder = tmp_path_factory.mktemp("consumer")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(PROJECT)]
-    subprocess.run(build, check=True, capture_output=True)
-    environment = folder / ".venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    site_packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
-    (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    (wheel,) = folder.glob("*.whl")
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(environment / "bin/python"),
-        "install",
-        "--no-deps",
-        str(wheel),
-    ]
-    subprocess.run(install, check=True, capture_output=True)
-    return folder
 
 
 def test_aws_cdk_is_importable_from_the_project_root() -> None:
