@@ -36,16 +36,18 @@ def preview(
     ] = None,
 ) -> None:
     """Draw every dashboard of a cloud assembly as one HTML page and as a PNG file each."""
-    # Drawing takes most of a second to import; `--help` need not wait for it.
+    # Drawing takes most of a second to import: neither `--help` nor a refusal waits for it.
     from fargate_capacity.cloud_assembly import CloudAssembly
     from fargate_capacity.csv_series import CsvSeries
     from fargate_capacity.dashboards import find_dashboards
-    from fargate_capacity.preview import write_preview
-    from fargate_capacity.progress import PatientProgress
 
     read = CloudAssembly(assembly)
     dashboards = find_dashboards(read, names=tuple(dashboard or ()))
     series = CsvSeries(data) if data else None
+
+    from fargate_capacity.preview import write_preview
+    from fargate_capacity.progress import PatientProgress
+
     with PatientProgress("drawing dashboards", total=len(dashboards)) as progress:
         drawn = write_preview(read, dashboards, output=output, data=series, advance=progress.begin)
     for path in drawn.files:

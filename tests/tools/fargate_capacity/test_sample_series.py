@@ -1,0 +1,91 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from fargate_capacity.dashboard_body import Metric, read_dashboard_body
+from fargate_capacity.sample_series import SampleSeries, SampleService
+from fargate_capacity.time_window import TimeWindow
+
+_DAY = TimeWindow(start=datetime(2026, 11, 1, tzinfo=UTC), end=datetime(2026, 11, 2, tzinfo=UTC))
+_SERVICE = SampleService(target_percent=50, spike_percent=80, min_tasks=2, max_tasks=10)
+
+
+def _values(name: str, stat: str, *, namespace: str = "AWS/ECS", period_s: int = 60, seed: str = "a") -> np.ndarray:
+    metric = Metric(namespace=namespace, name=name, stat=stat, period_s=period_s)
+    return SampleSeries(window=_DAY, service=_SERVICE, seed=seed).values(metric, None, period_s)
+
+
+def test_the_same_metric_is_the_same_series_and_another_is_not() -> None:
+    np.testing.assert_array_equal(_values("Orders", "Sum"), _values("Orders", "Sum"))
+    assert not np.array_equal(_values("Orders", "Sum"), _values("Orders", "Sum", seed="b"))
+    assert not np.array_equal(_values("Orders", "Average"), _values("Weights", "Average"))
+
+
+def test_the_metrics_of_a_service_belong_together() -> None:
+    average, maximum = _values("CPUUtilization", "Average"), _values("CPUUtilization", "Maximum")
+    tasks = _values("CPUUtilization", "SampleCount")
+    requests = _values("RequestCount", "Sum", namespace="AWS/ApplicationELB")
+    assert (average <= maximum).all()
+    assert maximum.max() <= 100
+    assert set(np.unique(tasks)) <= set(range(_SERVICE.min_tasks, _SERVICE.max_tasks + 1))
+    assert len(np.unique(tasks)) > 2
+    # Work is what requests bring: CPU times tasks follows them, but for the minutes that are at 100 %.
+    assert np.corrcoef(average * tasks, requests)[0, 1] > 0.97
+    night, afternoon = requests[4 * 60 - 30 : 4 * 60 + 30].mean(), requests[16 * 60 - 30 : 16 * 60 + 30].mean()
+    assert night < 0.5 * afternoon
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "stat", "least", "most"),
+    [
+        ("AWS/ECS", "MemoryUtilization", "Average", 5, 100),
+        ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", 0, 30),
+        ("AWS/ApplicationELB", "UnHealthyHostCount", "Maximum", 0, 1),
+        ("AWS/ApplicationELB", "TargetResponseTime", "p99", 0.01, 10),
+        ("AWS/SageMaker", "ModelLatency", "Average", 1e4, 1e6),
+        ("AWS/Lambda", "Duration", "Average", 10, 1e4),
+        ("Own", "Nothing known", "Average", 0.1, 1e4),
+    ],
+)
+def test_values_are_in_the_range_of_their_name(namespace: str, name: str, stat: str, least: float, most: float) -> None:
+    values = _values(name, stat, namespace=namespace)
+    assert values.min() >= least
+    assert values.max() <= most
+
+
+def test_a_higher_percentile_of_a_latency_is_higher() -> None:
+    p50, p95, p99 = (_values("TargetResponseTime", stat).mean() for stat in ("p50", "p95", "p99"))
+    assert p50 < p95 < p99
+
+
+@pytest.mark.parametrize(("period_s", "points"), [(10, 8640), (60, 1440), (300, 288), (3600, 24)])
+def test_there_is_a_point_for_each_period(period_s: int, points: int) -> None:
+    assert _values("RequestCount", "Sum", period_s=period_s).shape == (points,)
+
+
+def test_a_longer_period_sums_the_minutes() -> None:
+    np.testing.assert_allclose(
+        _values("RequestCount", "Sum", period_s=300), _values("RequestCount", "Sum").reshape(-1, 5).sum(axis=1)
+    )
+
+
+def test_the_service_is_what_the_horizontal_lines_say() -> None:
+    def widget(stat: str, *values: float) -> str:
+        lines = ",".join(f'{{"value":{value}}}' for value in values)
+        metrics = f'[["AWS/ECS","CPUUtilization",{{"stat":"{stat}"}}]]'
+        return f'{{"type":"metric","properties":{{"metrics":{metrics},"annotations":{{"horizontal":[{lines}]}}}}}}'
+
+    body = read_dashboard_body(
+        f'{{"widgets":[{widget("Average", 42)},{widget("Maximum", 77)},{widget("SampleCount", 3, 20)}]}}'
+    )
+    assert SampleService.of(body) == SampleService(target_percent=42, spike_percent=77, min_tasks=3, max_tasks=20)
+    assert SampleService.of(read_dashboard_body('{"widgets":[]}')) == SampleService()
+
+
+def test_a_year_stays_within_the_points_that_can_be_drawn() -> None:
+    window = TimeWindow(start=_DAY.start, end=_DAY.start + timedelta(days=365))
+    series = SampleSeries(window=window, service=_SERVICE, seed="a")
+    metric = Metric(namespace="AWS/ECS", name="CPUUtilization", period_s=60)
+    period_s = series.period_s(metric)
+    assert series.values(metric, None, period_s).size <= 20_000

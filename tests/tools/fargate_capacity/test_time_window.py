@@ -1,0 +1,59 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fargate_capacity.dashboard_body import DashboardBody, read_dashboard_body
+from fargate_capacity.time_window import TimeWindow, choose_window
+
+_DAY = timedelta(days=1)
+
+
+def _body(*moments: str, **further: Any) -> DashboardBody:
+    vertical = [{"value": moment} for moment in moments]
+    widget = {"type": "metric", "properties": {"annotations": {"vertical": vertical}}}
+    return read_dashboard_body(json.dumps({"widgets": [widget], **further}))
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def test_it_is_as_long_as_the_dashboards_own() -> None:
+    assert choose_window(_body()).seconds == 86400
+    assert choose_window(_body(start="-PT3H")).seconds == 3 * 3600
+    assert choose_window(_body(start="-P1W")).seconds == 7 * 86400
+    assert choose_window(_body(start="whenever")).seconds == 86400
+
+
+def test_it_has_the_latest_annotation_inside() -> None:
+    window = choose_window(_body("2026-11-01T10:30:00Z", "2025-01-01T00:00:00Z"))
+    assert _at("2026-11-01T10:30:00Z") in window
+    assert _at("2025-01-01T00:00:00Z") not in window
+    assert window.seconds == 86400
+    assert window.end - _at("2026-11-01T10:30:00Z") < _DAY / 4
+
+
+def test_it_stretches_to_take_in_annotations_that_are_near() -> None:
+    near, far = "2026-10-30T10:00:00Z", "2026-10-25T10:00:00Z"
+    window = choose_window(_body(far, near, "2026-11-01T10:00:00Z"))
+    assert _at(near) in window
+    assert _at(far) not in window
+    assert window.seconds <= 3 * 86400
+
+
+def test_two_moments_are_taken_as_they_are() -> None:
+    window = choose_window(_body("2026-11-01T00:00:00Z", start="2026-01-01T00:00:00Z", end="2026-01-03T00:00:00Z"))
+    assert window == TimeWindow(start=_at("2026-01-01T00:00:00Z"), end=_at("2026-01-03T00:00:00Z"))
+
+
+def test_points_are_on_multiples_of_the_period() -> None:
+    window = TimeWindow(start=_at("2026-11-01T00:02:00Z"), end=_at("2026-11-01T00:21:00Z"))
+    grid = window.grid(300)
+    assert [datetime.fromtimestamp(int(time), tz=UTC).minute for time in grid] == [5, 10, 15, 20]
+
+
+def test_fails_when_it_ends_before_it_begins() -> None:
+    with pytest.raises(ValueError, match="allowed: after the start"):
+        TimeWindow(start=_at("2026-11-02T00:00:00Z"), end=_at("2026-11-01T00:00:00Z"))
