@@ -108,6 +108,28 @@ class ServiceMetrics:
         """
         return self._of_load_balancer("request_count").request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE)
 
+    def requests_per_task(self) -> cloudwatch.MathExpression:
+        """Requests a minute that a task answers: how well the tasks are used.
+
+        Raises:
+            ValueError: there is no load balancer.
+        """
+        return cloudwatch.MathExpression(
+            expression="requests / tasks",
+            using_metrics={"requests": self.request_count(), "tasks": self.running_tasks()},
+            period=_MINUTE,
+            label="requests a task",
+        )
+
+    def cost_per_hour(self, *, task_hour: float) -> cloudwatch.MathExpression:
+        """What the running tasks cost in an hour, at the price `task_hour` of one."""
+        return cloudwatch.MathExpression(
+            expression=f"tasks * {task_hour:.6g}",
+            using_metrics={"tasks": self.running_tasks()},
+            period=_MINUTE,
+            label="cost an hour",
+        )
+
     def response_time(self, percentile: float) -> cloudwatch.Metric:
         """Seconds that tasks took to answer, at a percentile from 0 to 100.
 

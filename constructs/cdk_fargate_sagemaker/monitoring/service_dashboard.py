@@ -1,5 +1,6 @@
 """One screen that shows a service's load, its CPU and its task count, with every threshold and every change."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from aws_cdk import Duration, Token
@@ -11,36 +12,51 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, ServiceMetrics, ServiceScaling, SpikeScaling
 
+from ._banded_graph import Band, BandedGraph
 from .change_log import ChangeLog, in_utc
+from .fargate_price import FargatePrice
+from .service_alarms import ServiceAlarms
 
-_WIDTH, _HEIGHT = 12, 7
+_SCREEN = 24
 _PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, label="%", show_units=False)
-_COUNT_AXIS = cloudwatch.YAxisProps(min=0, show_units=False)
+_FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
 _DEFAULT_INTERVAL = Duration.days(1)
+_PERCENTILES = (50, 95, 99)
 
 
 class ServiceDashboard(Construct):
     """Four widgets on one screen: requests, CPU average, CPU maximum, running tasks, minute by minute.
 
     Horizontal lines are what was declared: the tracked target on the average, the spike threshold on the maximum, the
-    least and most tasks on the running tasks. Vertical lines are the changes of the change log, on every widget.
+    least and most tasks on the running tasks. The band on the maximum reaches from the target to the spike threshold: a
+    hottest task above it calls for help. Vertical lines are the changes of the change log, on every widget.
+
+    Below the screen are the guardrails (response time, server errors, unhealthy hosts) with the thresholds of their
+    alarms, and the cost: the requests that a task answers, whose long-term trend is the service's efficiency, and the
+    price.
 
     Args:
         service: a `ScaledFargateService`, or any ECS service: an L2, one of `aws_ecs_patterns` (its `.service`), an
             imported one.
         load_balancer: the ALB in front of it. Default: that of a `ScaledFargateService`; for any other service none,
-            and the requests have no widget.
+            and requests, response time and server errors have no widget.
+        target_group: its tasks as the ALB sees them. Default: that of a `ScaledFargateService`; for any other service
+            none, and unhealthy hosts have no widget.
         scalable_target: its task count, read for the target, the least and the most tasks that are declared on it in
             this app. Default: that of a `ScaledFargateService`; for any other service none, and these lines are
             not drawn.
-        spike_scaling: its spike scaling, read for the threshold. Default: none, and this line is not drawn.
+        spike_scaling: its spike scaling, read for the thresholds. Default: none, and their lines are not drawn.
+        alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
+        price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and the cost has
+            no widget.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: one day.
 
     Raises:
         ChangeLogError: the change log cannot be read.
+        ValueError: a price for a service whose task size is not known in this app.
     """
 
     def __init__(
@@ -50,9 +66,12 @@ class ServiceDashboard(Construct):
         *,
         service: ScaledFargateService | ecs.IService,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
+        target_group: elbv2.IApplicationTargetGroup | None = None,
         scalable_target: IScalableTargetRef | None = None,
         spike_scaling: SpikeScaling | None = None,
+        alarms: ServiceAlarms | None = None,
         change_log: ChangeLog | Path | str | None = None,
+        price: FargatePrice | None = None,
         dashboard_name: str | None = None,
         default_interval: Duration = _DEFAULT_INTERVAL,
     ) -> None:
@@ -60,23 +79,19 @@ class ServiceDashboard(Construct):
         if isinstance(service, ScaledFargateService):
             metrics, scaling = service.metrics, service.scaling
         else:
-            metrics = ServiceMetrics(service=service, load_balancer=load_balancer)
+            metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
             scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
         self._changes = _vertical_annotations(change_log)
-        requests = (
-            [self._widget("Requests a minute", metrics.request_count(), _COUNT_AXIS)]
-            if metrics.has_load_balancer
-            else []
-        )
-        average = self._widget("CPU average, %", metrics.cpu_average(), _PERCENT_AXIS, _target_line(scaling))
-        maximum = self._widget("CPU maximum, %", metrics.cpu_maximum(), _PERCENT_AXIS, _spike_line(spike_scaling))
-        tasks = self._widget("Running tasks", metrics.running_tasks(), _COUNT_AXIS, _bound_lines(scaling))
         self._dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=dashboard_name,
             default_interval=default_interval,
-            widgets=[[*requests, average], [maximum, tasks]],
+            widgets=[
+                *self._screen(metrics, scaling, spike_scaling),
+                self._guardrails(metrics, alarms),
+                self._cost(metrics, price, service),
+            ],
         )
 
     @property
@@ -84,23 +99,86 @@ class ServiceDashboard(Construct):
         """The dashboard, to which further widgets can be added."""
         return self._dashboard
 
+    def _screen(
+        self, metrics: ServiceMetrics, scaling: ServiceScaling, spikes: SpikeScaling | None
+    ) -> list[list[cloudwatch.IWidget]]:
+        requests: list[cloudwatch.IWidget] = []
+        if metrics.has_load_balancer:
+            requests.append(self._widget("Requests a minute", [metrics.request_count()]))
+        return [
+            [
+                *requests,
+                self._widget("CPU average, %", [metrics.cpu_average()], _target_line(scaling), axis=_PERCENT_AXIS),
+            ],
+            [
+                self._widget(
+                    "CPU maximum, %",
+                    [metrics.cpu_maximum()],
+                    _spike_lines(spikes),
+                    axis=_PERCENT_AXIS,
+                    band=_headroom(scaling, spikes),
+                ),
+                self._widget("Running tasks", [metrics.running_tasks()], _bound_lines(scaling)),
+            ],
+        ]
+
+    def _guardrails(self, metrics: ServiceMetrics, alarms: ServiceAlarms | None) -> list[cloudwatch.IWidget]:
+        row: list[cloudwatch.IWidget] = []
+        width = _SCREEN // 3
+        if metrics.has_load_balancer:
+            times = [metrics.response_time(percentile).with_(label=f"p{percentile}") for percentile in _PERCENTILES]
+            errors = metrics.server_error_percent()
+            row.append(
+                self._widget("Response time, s", times, _alarm_line(alarms.latency if alarms else None), width=width)
+            )
+            row.append(
+                self._widget(
+                    "Server errors, %", [errors], _alarm_line(alarms.server_errors if alarms else None), width=width
+                )
+            )
+        if metrics.has_target_group:
+            row.append(
+                self._widget(
+                    "Unhealthy hosts",
+                    [metrics.unhealthy_hosts()],
+                    _alarm_line(alarms.unhealthy_hosts if alarms else None),
+                    width=width,
+                )
+            )
+        return row
+
+    def _cost(
+        self, metrics: ServiceMetrics, price: FargatePrice | None, service: ScaledFargateService | ecs.IService
+    ) -> list[cloudwatch.IWidget]:
+        row: list[cloudwatch.IWidget] = []
+        if metrics.has_load_balancer:
+            row.append(self._widget("Requests a minute and task", [metrics.requests_per_task()]))
+        if price:
+            cost = metrics.cost_per_hour(task_hour=_task_hour(price, service))
+            row.append(self._widget(f"Cost an hour on demand, {price.currency}", [cost]))
+        return row
+
     def _widget(
         self,
         title: str,
-        metric: cloudwatch.Metric | cloudwatch.MathExpression,
-        axis: cloudwatch.YAxisProps,
+        metrics: Sequence[cloudwatch.Metric | cloudwatch.MathExpression],
         lines: list[cloudwatch.HorizontalAnnotation] | None = None,
-    ) -> cloudwatch.GraphWidget:
-        return cloudwatch.GraphWidget(
+        *,
+        axis: cloudwatch.YAxisProps = _FROM_ZERO,
+        band: Band | None = None,
+        width: int = _SCREEN // 2,
+    ) -> cloudwatch.IWidget:
+        is_single = len(metrics) == 1
+        return BandedGraph(
             title=title,
-            left=[metric.with_(label=title)],
-            left_annotations=lines,
+            left=[metrics[0].with_(label=title)] if is_single else metrics,
+            left_annotations=lines or [],
             vertical_annotations=self._changes,
             left_y_axis=axis,
-            legend_position=cloudwatch.LegendPosition.HIDDEN,
-            period=Duration.minutes(1),
-            width=_WIDTH,
-            height=_HEIGHT,
+            legend_position=cloudwatch.LegendPosition.HIDDEN if is_single else cloudwatch.LegendPosition.BOTTOM,
+            width=width,
+            height=7,
+            band=band,
         )
 
 
@@ -108,7 +186,31 @@ def _target_line(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotatio
     return [_line(scaling.target_percent, "target", cloudwatch.Color.GREEN)] if scaling.target_percent else []
 
 
-def _spike_line(spike_scaling: SpikeScaling | None) -> list[cloudwatch.HorizontalAnnotation]:
+def _headroom(scaling: ServiceScaling, spikes: SpikeScaling | None) -> Band | None:
+    lines = _spike_lines(spikes)
+    if not lines or scaling.target_percent is None:
+        return None
+    return Band(low=scaling.target_percent, high=lines[0].value, label="headroom", color=cloudwatch.Color.ORANGE)
+
+
+def _alarm_line(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnnotation]:
+    if alarm is None:
+        return []
+    line = alarm.to_annotation()
+    return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
+
+
+def _task_hour(price: FargatePrice, service: ScaledFargateService | ecs.IService) -> float:
+    definition = getattr(service, "task_definition", None)
+    if not isinstance(definition, ecs.FargateTaskDefinition):
+        raise ValueError(
+            "price: got one for a service whose task size is not known in this app, allowed: for a Fargate "
+            "service that it makes; leave it out"
+        )
+    return price.task_hour(cpu=definition.cpu, memory_mib=definition.memory_mib)
+
+
+def _spike_lines(spike_scaling: SpikeScaling | None) -> list[cloudwatch.HorizontalAnnotation]:
     steps = spike_scaling.steps if spike_scaling else ()
     return [
         _line(step.threshold_percent, f"adds {step.add_tasks} tasks", cloudwatch.Color.RED)
@@ -128,9 +230,9 @@ def _line(value: float, label: str, color: str) -> cloudwatch.HorizontalAnnotati
     return cloudwatch.HorizontalAnnotation(value=value, label=shown, color=color)
 
 
-def _vertical_annotations(change_log: ChangeLog | Path | str | None) -> list[cloudwatch.VerticalAnnotation] | None:
+def _vertical_annotations(change_log: ChangeLog | Path | str | None) -> list[cloudwatch.VerticalAnnotation]:
     if change_log is None:
-        return None
+        return []
     log = change_log if isinstance(change_log, ChangeLog) else ChangeLog.from_file(change_log)
     return [
         cloudwatch.VerticalAnnotation(

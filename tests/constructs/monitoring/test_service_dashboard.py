@@ -3,12 +3,20 @@ from datetime import datetime, timedelta, timezone
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
-from cdk_fargate_sagemaker.monitoring import Change, ChangeLog, ChangeLogError, ServiceDashboard
+from cdk_fargate_sagemaker.fargate import CpuStep, MetricStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.monitoring import (
+    Change,
+    ChangeLog,
+    ChangeLogError,
+    FargatePrice,
+    ServiceAlarms,
+    ServiceDashboard,
+)
 
 
 @pytest.fixture
@@ -28,7 +36,8 @@ def body(stack):
 
 def _flat(intrinsic):
     ((_, value),) = intrinsic.items()
-    yield ".".join(value) if isinstance(value, list) else value
+    is_attribute = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    yield ".".join(value) if is_attribute else str(value).replace('"', "'")
 
 
 def widgets(stack):
@@ -37,13 +46,13 @@ def widgets(stack):
 
 def horizontal(widget):
     lines = widget["properties"].get("annotations", {}).get("horizontal", [])
-    return [(line["value"], line["label"]) for line in lines]
+    return [(line["value"], line["label"]) for line in lines if isinstance(line, dict)]
 
 
 def test_four_widgets_fill_one_screen(stack, service):
     ServiceDashboard(stack, "Monitor", service=service)
 
-    places = [(w["x"], w["y"], w["width"], w["height"]) for w in body(stack)["widgets"]]
+    places = [(w["x"], w["y"], w["width"], w["height"]) for w in body(stack)["widgets"][:4]]
     assert places == [(0, 0, 12, 7), (12, 0, 12, 7), (0, 7, 12, 7), (12, 7, 12, 7)]
 
 
@@ -51,7 +60,7 @@ def test_each_widget_shows_its_metric_by_the_minute(stack, service):
     ServiceDashboard(stack, "Monitor", service=service)
 
     shown = {}
-    for title, widget in widgets(stack).items():
+    for title, widget in list(widgets(stack).items())[:4]:
         ((namespace, metric, *_, options),) = widget["properties"]["metrics"]
         shown[title] = (namespace, metric, options.get("stat", "Average"), options["period"])
         assert widget["properties"]["period"] == 60
@@ -149,7 +158,7 @@ def test_draws_a_pattern_from_the_cdk(stack, vpc, image):
     )
 
     drawn = widgets(stack)
-    assert len(drawn) == 4
+    assert list(drawn)[:4] == ["Requests a minute", "CPU average, %", "CPU maximum, %", "Running tasks"]
     assert horizontal(drawn["CPU average, %"]) == [(40, "target: 40")]
     assert horizontal(drawn["Running tasks"]) == [(2, "least: 2"), (20, "most: 20")]
 
@@ -181,3 +190,88 @@ def test_fails_when_the_change_log_is_wrong(stack, service, tmp_path):
 
     with pytest.raises(ChangeLogError, match=r"changes\.yaml: entry 1: date: got \"today\""):
         ServiceDashboard(stack, "Monitor", service=service, change_log=path)
+
+
+def test_the_band_on_the_maximum_reaches_from_the_target_to_the_spike_threshold(stack, service):
+    spikes = SpikeScaling(stack, "Spikes", service=service)
+    ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
+
+    annotations = widgets(stack)["CPU maximum, %"]["properties"]["annotations"]["horizontal"]
+    assert [line for line in annotations if isinstance(line, list)] == [
+        [{"value": 55, "label": "headroom", "color": "#ff7f0e"}, {"value": 80}]
+    ]
+
+
+def test_every_band_of_spike_scaling_is_a_line(stack, service):
+    steps = [CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)]
+    spikes = SpikeScaling(stack, "Spikes", service=service, step=steps)
+    ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
+
+    assert horizontal(widgets(stack)["CPU maximum, %"]) == [(80, "adds 3 tasks: 80"), (95, "adds 6 tasks: 95")]
+
+
+def test_spike_scaling_on_another_metric_is_no_line_on_the_cpu(stack, service):
+    metric = cloudwatch.Metric(namespace="Shop", metric_name="Waiting", period=cdk.Duration.minutes(1))
+    spikes = SpikeScaling(stack, "Spikes", service=service, metric=metric, step=MetricStep(threshold=50))
+    ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
+
+    assert horizontal(widgets(stack)["CPU maximum, %"]) == []
+
+
+def test_guardrails_and_cost_follow_the_screen(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service, price=FargatePrice(vcpu_hour=0.04, gib_hour=0.005))
+
+    assert list(widgets(stack))[4:] == [
+        "Response time, s",
+        "Server errors, %",
+        "Unhealthy hosts",
+        "Requests a minute and task",
+        "Cost an hour on demand, $",
+    ]
+    rows = [(w["x"], w["y"], w["width"]) for w in body(stack)["widgets"][4:]]
+    assert rows == [(0, 14, 8), (8, 14, 8), (16, 14, 8), (0, 21, 12), (12, 21, 12)]
+
+
+def test_response_times_are_three_percentiles(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    metrics = widgets(stack)["Response time, s"]["properties"]["metrics"]
+    assert [metric[-1]["stat"] for metric in metrics] == ["p50", "p95", "p99"]
+
+
+def test_the_thresholds_of_alarms_are_lines(stack, service):
+    alarms = ServiceAlarms(
+        stack, "Alarms", service=service, response_time=cdk.Duration.millis(400), server_error_percent=2
+    )
+    ServiceDashboard(stack, "Monitor", service=service, alarms=alarms)
+
+    drawn = widgets(stack)
+    assert [value for value, _ in horizontal(drawn["Response time, s"])] == [0.4]
+    assert [value for value, _ in horizontal(drawn["Server errors, %"])] == [2]
+    assert [value for value, _ in horizontal(drawn["Unhealthy hosts"])] == [1]
+
+
+def test_the_cost_is_that_of_the_running_tasks(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service, price=FargatePrice(vcpu_hour=0.04048, gib_hour=0.004445))
+
+    ((expression,), *_) = widgets(stack)["Cost an hour on demand, $"]["properties"]["metrics"]
+    assert expression["expression"] == "tasks * 0.04937"
+
+
+def test_requests_a_task_are_requests_over_running_tasks(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    ((expression,), *metrics) = widgets(stack)["Requests a minute and task"]["properties"]["metrics"]
+    assert expression["expression"] == "requests / tasks"
+    assert {metric[-1]["id"]: metric[1] for metric in metrics} == {
+        "requests": "RequestCount",
+        "tasks": "CPUUtilization",
+    }
+
+
+def test_fails_when_a_price_is_given_for_tasks_of_unknown_size(stack):
+    service = ecs.BaseService.from_service_arn_with_cluster(
+        stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+    )
+    with pytest.raises(ValueError, match=r"^price: got one for a service whose task size is not known"):
+        ServiceDashboard(stack, "Monitor", service=service, price=FargatePrice(vcpu_hour=0.04, gib_hour=0.005))
