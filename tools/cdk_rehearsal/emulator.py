@@ -44,6 +44,9 @@ def _configure(settings: EmulatorSettings, *, port: int, work_folder: Path) -> N
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",  # noqa: S106
         SFN_WAIT_SCALE=str(settings.wait_scale),
+        # Lambda waits a minute before the second attempt and two before the third.
+        LAMBDA_ASYNC_RETRY_BASE_SECONDS=str(60 * settings.wait_scale),
+        LAMBDA_ASYNC_RETRY_MAX_SECONDS="120",
         LOG_LEVEL="WARNING",
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",

@@ -10,7 +10,7 @@ pytest.importorskip("ministack")
 
 from ministack import app
 from ministack.core import concurrency, router
-from ministack.services import cloudwatch, stepfunctions
+from ministack.services import cloudwatch, lambda_svc, sns, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
 
@@ -81,3 +81,15 @@ def test_alarms_are_judged_and_dispatched_by_functions_of_the_module() -> None:
     assert callable(cloudwatch._is_sns_action_arn)
     point = {"Value": 3.0, "Timestamp": 0, "Dimensions": {}}
     assert cloudwatch._stat_value(cloudwatch._calc_stats([point]), "Maximum", [point]) == 3.0
+
+
+def test_topics_hand_to_functions_and_failures_are_kept_by_functions_of_the_module() -> None:
+    assert _parameters(sns._deliver_to_lambda)[:4] == ["endpoint", "envelope", "topic_arn", "sub_arn"]
+    assert len(_parameters(sns._deliver_to_lambda)) == 7
+    assert _parameters(lambda_svc.invoke_async_with_retry) == ["func", "event"]
+    assert _parameters(lambda_svc._execution_record_for_config) == ["func", "config"]
+    assert _parameters(lambda_svc._get_func_record_for_ref) == ["function_ref"]
+    assert _parameters(lambda_svc._route_async_failure) == ["target_arn", "func_name", "event", "result"]
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    assert _parameters(handlers["create"])[:2] == ["logical_id", "props"]
+    assert _parameters(handlers["update"])[:3] == ["physical_id", "old_props", "new_props"]

@@ -12,6 +12,7 @@ from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.plug_in import (
+    asynchronous_invocations,
     cloudformation_types,
     container_definitions,
     image_repository,
@@ -49,6 +50,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     resource_attributes.install()
     image_repository.install()
     container_definitions.install()
+    asynchronous_invocations.install()
     AlarmEvaluation(autoscaling.act).install()
 
 

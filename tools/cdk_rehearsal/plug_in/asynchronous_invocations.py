@@ -1,0 +1,100 @@
+"""What a topic hands to a function is tried again while the function fails, and kept when it fails for good.
+
+ministack runs a topic's function once and forgets how it ended; its CloudFormation leaves a function's dead-letter
+queue out; and what it puts into one is a destination's record of the invocation, not the event.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import lambda_svc, sns
+from ministack.services.cloudformation import provisioners
+
+from cdk_rehearsal.plug_in.own_clients import own_client
+
+_KIND = "AWS::Lambda::Function"
+_FUNCTION_FAILED = "200"  # Lambda answered; that the function failed is said in the answer
+_MESSAGE_LENGTH = 1024
+
+
+def install() -> None:
+    sns._deliver_to_lambda = _deliver
+    lambda_svc._route_async_failure = _keeping_the_event(lambda_svc._route_async_failure)
+    handlers = provisioners._RESOURCE_HANDLERS[_KIND]
+    provisioners._RESOURCE_HANDLERS[_KIND] = {
+        **handlers,
+        "create": _with_queue(handlers["create"], properties_at=1),
+        "update": _with_queue(handlers["update"], properties_at=2),
+    }
+
+
+def _with_queue(handler: Callable[..., Any], *, properties_at: int) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        name, attributes = handler(*arguments)
+        # Empty where the template has none, as Lambda's own API takes one back.
+        configuration = lambda_svc._functions[name]["config"]
+        configuration["DeadLetterConfig"] = arguments[properties_at].get("DeadLetterConfig", {})
+        return name, attributes
+
+    return run
+
+
+def _deliver(
+    endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, message_id: str, message: str, attributes: Any
+) -> None:
+    """On a thread of its own, which may call back into the emulator."""
+    function, configuration, _ = lambda_svc._get_func_record_for_ref(endpoint)
+    if not function or not configuration:
+        _keep_undeliverable(envelope, subscription_arn)
+        return
+    record = {
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription_arn,
+        "EventSource": "aws:sns",
+        "Sns": json.loads(envelope),
+    }
+    lambda_svc.invoke_async_with_retry(
+        lambda_svc._execution_record_for_config(function, configuration), {"Records": [record]}
+    )
+
+
+def _keep_undeliverable(envelope: str, subscription_arn: str) -> None:
+    """There is no such function: the subscription's own dead-letter queue takes the message."""
+    described = own_client("sns").get_subscription_attributes(SubscriptionArn=subscription_arn)["Attributes"]
+    if policy := json.loads(described.get("RedrivePolicy") or "{}"):
+        own_client("sqs").send_message(QueueUrl=_queue_url(policy["deadLetterTargetArn"]), MessageBody=envelope)
+
+
+def _keeping_the_event(route: Callable[..., None]) -> Callable[..., None]:
+    """A dead-letter queue or topic gets the event itself, with the reason in attributes; a destination its record."""
+
+    def keep(target_arn: str, function_name: str, event: dict[str, Any], result: dict[str, Any]) -> None:
+        configuration = lambda_svc._functions[function_name]["config"]
+        if target_arn != configuration.get("DeadLetterConfig", {}).get("TargetArn"):
+            route(target_arn, function_name, event, result)
+            return
+        said = result.get("body")
+        reason = said.get("errorMessage", "") if isinstance(said, dict) else ""
+        attributes = {
+            "RequestID": {"DataType": "String", "StringValue": str(uuid.uuid4())},
+            "ErrorCode": {"DataType": "Number", "StringValue": _FUNCTION_FAILED},
+            "ErrorMessage": {"DataType": "String", "StringValue": (reason or "unknown")[:_MESSAGE_LENGTH]},
+        }
+        body = json.dumps(event)
+        if target_arn.split(":")[2] == "sns":
+            own_client("sns").publish(TopicArn=target_arn, Message=body, MessageAttributes=attributes)
+        else:
+            own_client("sqs").send_message(
+                QueueUrl=_queue_url(target_arn), MessageBody=body, MessageAttributes=attributes
+            )
+
+    return keep
+
+
+def _queue_url(arn: str) -> str:
+    url: str = own_client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    return url
