@@ -56,14 +56,7 @@ def load_balancer(
     )
     if clients is None:
         clients = [ec2.Peer.any_ipv4() if internet_facing else ec2.Peer.ipv4(vpc.vpc_cidr_block)]
-        Validations.of(group).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-EC23",
-                reason="Facing the internet was asked for, behind HTTPS."
-                if internet_facing
-                else "Open to the addresses of its own VPC, which are not known before deployment.",
-            )
-        )
+        acknowledge_open_group(group, is_public=internet_facing)
     for client in clients:
         for port in ports:
             group.add_ingress_rule(client, ec2.Port.tcp(port), "HTTPS" if port == 443 else "HTTP")
@@ -77,6 +70,17 @@ def load_balancer(
         deletion_protection=deletion_protection,
     )
     return balancer, group
+
+
+def acknowledge_open_group(group: ec2.SecurityGroup, *, is_public: bool) -> None:
+    """Says why a group that this library makes is open to its VPC, or to everyone."""
+    reason = (
+        "Facing the internet was asked for, behind HTTPS."
+        if is_public
+        else "Open to the addresses of its own VPC alone, which the check cannot read before deployment."
+    )
+    rules = ("AwsSolutions-EC23", "NIST.800.53.R5-EC2RestrictedCommonPorts", "NIST.800.53.R5-EC2RestrictedSSH")
+    Validations.of(group).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
 
 
 def target_group(scope: Construct, id: str, *, vpc: ec2.IVpc, settings: TargetSettings) -> elbv2.ApplicationTargetGroup:
@@ -110,6 +114,9 @@ def listen(
     )
     if certificate is None:
         return http
+    Validations.of(http).acknowledge(
+        Acknowledgment(id="NIST.800.53.R5-ELBv2ACMCertificateRequired", reason="It only redirects to HTTPS.")
+    )
     return balancer.add_listener(
         "HttpsListener",
         protocol=elbv2.ApplicationProtocol.HTTPS,

@@ -70,6 +70,13 @@ def task_definition(
                 "and come from Secrets Manager or the parameter store.",
             )
         )
+    for role in (definition.task_role, definition.obtain_execution_role()):
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-IAMNoInlinePolicy",
+                reason="The policy is of this one role, made and removed with it; nothing else could use it.",
+            )
+        )
     Validations.of(definition.obtain_execution_role()).acknowledge(
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
+
+from ._entrance import acknowledge_open_group
 
 _AWS = ec2.InterfaceVpcEndpointAwsService
 _ALWAYS: Mapping[str, ec2.InterfaceVpcEndpointAwsService] = {
@@ -55,12 +56,7 @@ class ServiceVpcEndpoints(Construct):
         )
         if clients is None:
             clients = [ec2.Peer.ipv4(vpc.vpc_cidr_block)]
-            Validations.of(self._security_group).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-EC23",
-                    reason="Open to the addresses of its own VPC, which are not known before deployment.",
-                )
-            )
+            acknowledge_open_group(self._security_group, is_public=False)
         for client in clients:
             self._security_group.add_ingress_rule(client, ec2.Port.tcp(443), "HTTPS")
         self._gateway = ec2.GatewayVpcEndpoint(self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3)

@@ -1,6 +1,6 @@
 """The alarms that say whether a service still does what it is there for."""
 
-from aws_cdk import Duration, Names, Stack
+from aws_cdk import Acknowledgment, Duration, Names, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ecs as ecs
@@ -252,6 +252,12 @@ class ServiceAlarms(Construct):
                     "stopCode": ["TaskFailedToStart", "EssentialContainerExited"],
                 },
             ),
+        )
+        Validations.of(rule).acknowledge(
+            Acknowledgment(
+                id="Serverless-EventBusDLQ",
+                reason="The alarm counts what the rule matches, whether or not the event itself reaches the topic.",
+            )
         )
         if self._topic is not None:
             rule.add_target(events_targets.SnsTopic(self._topic))

@@ -64,3 +64,14 @@ def test_fails_when_an_id_is_taken(stack, isolated):
             vpc=isolated,
             services={"Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS},
         )
+
+
+def test_named_clients_alone_reach_the_endpoints(stack, isolated):
+    ServiceVpcEndpoints(stack, "Endpoints", vpc=isolated, clients=[ec2.Peer.ipv4("192.168.0.0/24")])
+
+    (group,) = (
+        group["Properties"]
+        for group in Template.from_stack(stack).find_resources("AWS::EC2::SecurityGroup").values()
+        if "Endpoints" in group["Properties"]["GroupDescription"]
+    )
+    assert [rule["CidrIp"] for rule in group["SecurityGroupIngress"]] == ["192.168.0.0/24"]

@@ -8,8 +8,9 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_sns as sns
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
 from cdk_fargate_sagemaker.fargate import (
     ScaledFargateService,
@@ -23,9 +24,11 @@ from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 
 @pytest.fixture
 def findings(stack, tmp_path):
-    def check():
+    def check(*packs):
+        packs = packs or (AwsSolutionsChecks,)
         app = cdk.Stage.of(stack)
-        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        for checks in packs:
+            cdk.Validations.of(app).add_plugins(checks(app))
         try:
             assembly = app.synth()
             directory = assembly.directory
@@ -108,3 +111,23 @@ def test_the_checks_find_what_the_cdks_pattern_leaves_open(stack, vpc, image, fi
     )
 
     assert {"AwsSolutions-ELB2", "AwsSolutions-EC23"} <= set(findings())
+
+
+def test_a_production_service_passes_nist_and_serverless(stack, vpc, image, findings):
+    service = ScaledFargateService(
+        stack,
+        "Api",
+        vpc=vpc,
+        image=image,
+        deletion_protection=True,
+        certificate=certificatemanager.Certificate.from_certificate_arn(
+            stack, "Certificate", "arn:aws:acm:us-east-1:123456789012:certificate/1"
+        ),
+    )
+    spikes = SpikeScaling(stack, "Spikes", service=service)
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:123456789012:alerts")
+    alarms = ServiceAlarms(stack, "Alarms", service=service, alerts_topic=topic)
+    ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes, alarms=alarms)
+    WebAcl(stack, "WebAcl", load_balancer=service.load_balancer)
+
+    assert findings(AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks) == []
