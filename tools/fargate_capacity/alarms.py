@@ -18,6 +18,7 @@ _SIGNS = {
     "LessThanThreshold": "<",
     "LessThanOrEqualToThreshold": "<=",
 }
+_DEFAULT_PERIOD_S = 300
 _ALARM_RED = "#d62728"
 
 
@@ -87,7 +88,10 @@ def _lines(properties: Any, functions: IntrinsicFunctions) -> list[Line]:
     if "MetricName" in properties:
         return [Line(source=_metric(properties, properties, functions, stat_key="Statistic"))]
     lines = []
-    for query in properties.get("Metrics", []):
+    declared = properties.get("Metrics")
+    for query in declared if isinstance(declared, list) else []:
+        if not isinstance(query, dict):
+            continue
         is_visible = query.get("ReturnData", True) is not False
         label = functions.text(query["Label"]) if "Label" in query else None
         source: Metric | Expression
@@ -95,7 +99,9 @@ def _lines(properties: Any, functions: IntrinsicFunctions) -> list[Line]:
             stat = query["MetricStat"]
             source = _metric(stat.get("Metric", {}), stat, functions, stat_key="Stat")
         else:
-            source = Expression(text=functions.text(query.get("Expression", "")), period_s=query.get("Period"))
+            source = Expression(
+                text=functions.text(query.get("Expression", "")), period_s=_seconds(query.get("Period"), functions)
+            )
         lines.append(Line(source=source, id=query.get("Id"), label=label, is_visible=is_visible))
     return lines
 
@@ -105,9 +111,19 @@ def _metric(metric: Any, stat: Any, functions: IntrinsicFunctions, *, stat_key: 
         namespace=functions.text(metric.get("Namespace", "")),
         name=functions.text(metric.get("MetricName", "")),
         dimensions=tuple(
-            (functions.text(one.get("Name", "")), functions.text(one.get("Value", "")))
-            for one in metric.get("Dimensions", [])
+            (functions.text(one.get("Name", "")), functions.text(one.get("Value", ""))) for one in _dimensions(metric)
         ),
         stat=functions.text(stat.get(stat_key) or stat.get("ExtendedStatistic") or "Average"),
-        period_s=int(stat.get("Period", 300)),
+        period_s=_seconds(stat.get("Period"), functions) or _DEFAULT_PERIOD_S,
     )
+
+
+def _dimensions(metric: Any) -> list[Any]:
+    declared = metric.get("Dimensions")
+    return [one for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []
+
+
+def _seconds(declared: Any, functions: IntrinsicFunctions) -> int | None:
+    """A period, or `None` where there is none or the deploy alone knows it."""
+    text = functions.text(declared)
+    return int(text) if text.isdigit() and int(text) > 0 else None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from fargate_capacity.hex_color import hex_color
 
 Axis = Literal["left", "right"]
 
@@ -133,7 +136,7 @@ def _horizontal_line(one: Any) -> HorizontalLine:
     return HorizontalLine(
         value=_number(value, label),
         label=label,
-        color=one.get("color"),
+        color=hex_color(one.get("color")),
         fill=fill if fill in ("above", "below") else None,
         axis="right" if one.get("yAxis") == "right" else "left",
     )
@@ -141,12 +144,15 @@ def _horizontal_line(one: Any) -> HorizontalLine:
 
 def _number(value: Any, label: str) -> float:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
         shown = f"'{label}': " if label else ""
         if isinstance(value, str) and ("${" in value or "{{" in value):
-            raise ValueError(f"{shown}its value {value} is known only after the deploy") from None
-        raise ValueError(f"{shown}got the value {value!r}, allowed: a number") from None
+            raise ValueError(f"{shown}its value {value} is known only after the deploy")
+        raise ValueError(f"{shown}got the value {value!r}, allowed: a number")
+    return number
 
 
 def _vertical_line(one: Any) -> VerticalLine:
@@ -163,6 +169,6 @@ def _vertical_line(one: Any) -> VerticalLine:
         # CloudWatch reads a time without a zone as UTC.
         time=(time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC),
         label=label,
-        color=one.get("color"),
+        color=hex_color(one.get("color")),
         fill=fill if fill in ("before", "after") else None,
     )

@@ -20,6 +20,8 @@ _PIXELS_PER_INCH = 100
 _POINTS_PER_INCH = 72
 _PNG_SCALE = 1.5
 _MEASURED_SCALE = 10
+# The renderer takes no side of 65,536 pixels.
+_MOST_PIXELS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,9 +207,10 @@ class Canvas:
         return characters_without_font(self._texts)
 
     def png(self) -> bytes:
-        """The picture, at one and a half times its pixels, so that it stays sharp."""
+        """The picture, at one and a half times its pixels, so that it stays sharp; smaller if it is endlessly high."""
+        scale = min(_PNG_SCALE, _MOST_PIXELS / max(self.width, self.height))
         written = io.BytesIO()
-        self.figure.savefig(written, format="png", dpi=_PIXELS_PER_INCH * _PNG_SCALE, metadata={"Software": None})
+        self.figure.savefig(written, format="png", dpi=_PIXELS_PER_INCH * scale, metadata={"Software": None})
         return written.getvalue()
 
     def svg(self) -> str:

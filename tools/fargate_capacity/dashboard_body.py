@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dash
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fargate_capacity.annotations import Annotations, Axis, read_annotations
+from fargate_capacity.hex_color import hex_color
 from fargate_capacity.metric_shorthand import MetricRow, expand_shorthand
 
 COLUMNS = 24
@@ -293,9 +295,9 @@ def _line(row: MetricRow, properties: Mapping[str, Any]) -> Line:
         source = Expression(text=str(options["expression"]), period_s=period_s or None)
     return Line(
         source=source,
-        id=options.get("id"),
+        id=str(options["id"]) if options.get("id") else None,
         label=str(options["label"]) if options.get("label") else None,
-        color=options.get("color"),
+        color=hex_color(options.get("color")),
         axis="right" if options.get("yAxis") == "right" else "left",
         is_visible=options.get("visible") is not False,
     )
@@ -315,9 +317,10 @@ def _y_axis(axes: Any, side: Axis) -> YAxis:
 
 def _real(value: Any) -> float | None:
     try:
-        return None if value is None else float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(value: Any, default: int) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fargate_capacity import theme
 from fargate_capacity.alarms import Alarms
@@ -95,3 +97,49 @@ def test_every_view_takes_any_number_of_metrics(
 def test_a_right_axis_alone_is_drawn(draw: Callable[..., tuple[str, list[str]]]) -> None:
     svg, _ = draw(metrics=[["AWS/ECS", "CPUUtilization", {"yAxis": "right"}]])
     assert ">Percent<" in svg
+
+
+_odd = st.sampled_from(
+    [None, "", "x", -1, 0, 0.5, 1e400, float("nan"), "auto", [], {}, [[]], True, "${Later}", "#12345"]
+)
+_options = st.dictionaries(
+    st.sampled_from(["label", "id", "stat", "period", "color", "yAxis", "visible", "expression"]), _odd
+)
+_row = st.tuples(st.just("Own"), st.just("Orders"), _options).map(list) | _options.map(lambda one: [one]) | _odd
+_annotation = st.dictionaries(st.sampled_from(["value", "label", "color", "fill", "yAxis", "visible"]), _odd)
+_properties = st.fixed_dictionaries(
+    {},
+    optional={
+        "metrics": st.lists(_row, max_size=3) | _odd,
+        "view": st.sampled_from(["timeSeries", "singleValue", "bar", "pie", "gauge", "table"]) | _odd,
+        "annotations": st.fixed_dictionaries(
+            {},
+            optional={
+                "horizontal": st.lists(_annotation | st.lists(_annotation, max_size=3), max_size=3) | _odd,
+                "vertical": st.lists(_annotation | st.lists(_annotation, max_size=3), max_size=3) | _odd,
+                "alarms": st.lists(_odd, max_size=2) | _odd,
+            },
+        )
+        | _odd,
+        "yAxis": st.dictionaries(
+            st.sampled_from(["left", "right"]),
+            st.dictionaries(st.sampled_from(["min", "max", "label", "showUnits"]), _odd) | _odd,
+        )
+        | _odd,
+        "title": _odd,
+        "period": _odd,
+        "stat": _odd,
+        "stacked": _odd,
+        "legend": _odd,
+        "sparkline": _odd,
+    },
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(properties=_properties)
+def test_an_odd_body_is_drawn_nevertheless(
+    draw: Callable[..., tuple[str, list[str]]], properties: dict[str, Any]
+) -> None:
+    svg, _ = draw(**properties)
+    assert svg.rstrip().endswith("</svg>")

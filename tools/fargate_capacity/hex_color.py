@@ -1,0 +1,13 @@
+"""Colors as a dashboard body writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+
+
+def hex_color(value: Any) -> str | None:
+    """The color, or `None` where it is none that CloudWatch would take: then the default is drawn."""
+    return value.lower() if isinstance(value, str) and _HEX.fullmatch(value) else None
