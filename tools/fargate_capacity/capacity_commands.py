@@ -168,6 +168,7 @@ def _draw(question: Question, traffic: Trace, figures: Figures, *, output: Path)
     ]
     monitor = Monitor(
         name=f"{figures.name}-replay",
+        stack=question.service.stack,
         setting=figures.simulation.setting,
         series=series,
         summary=summary,

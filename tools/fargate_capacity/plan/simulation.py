@@ -12,6 +12,7 @@ import numpy as np
 from scaling_decisions import CapacityBounds, ScheduledAction
 
 from fargate_capacity.plan.setting import Setting
+from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.replay import BoundsChange, Column, Replay, Series, Totals
 from fargate_capacity.replay.service_model import ServiceModel
@@ -31,16 +32,14 @@ class Scenario:
         guardrail: what counts as a breach.
         scheduled: actions that change the bounds.
         deployments: during which nothing scales in.
-        is_compiled: Default: where numba is installed.
     """
 
     model: ServiceModel
     guardrail: Guardrail | None = None
     scheduled: tuple[ScheduledAction, ...] = ()
     deployments: Deployments = field(default_factory=Deployments)
-    is_compiled: bool | None = None
 
-    def replay(self, setting: Setting, trace: Trace, *, stops_at_guardrail: bool = False) -> Replay:
+    def replay(self, setting: Setting, trace: Trace, *, is_compiled: bool, stops_at_guardrail: bool = False) -> Replay:
         """A replay of `setting` that has not begun; tasks enough for the first minutes run already."""
         changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)
         first = trace.block(0, 15)
@@ -52,7 +51,7 @@ class Scenario:
             guardrail=self.guardrail,
             desired=self._tasks_at_start(setting, first),
             stops_at_guardrail=stops_at_guardrail,
-            is_compiled=self.is_compiled,
+            is_compiled=is_compiled,
         )
 
     def _tasks_at_start(self, setting: Setting, first: Column) -> int:
@@ -102,7 +101,7 @@ def simulate(
     advance: Callable[[str], None] = lambda moment: None,
 ) -> Simulation:
     """Replays the whole trace. Memory does not grow with it, whether the series is kept to be drawn or not."""
-    replay = scenario.replay(setting, trace)
+    replay = scenario.replay(setting, trace, is_compiled=is_worth_compiling(trace.minutes))
     bucket = max(1, math.ceil(trace.minutes / _POINTS))
     drawn = _Buckets(bucket)
     begin = 0

@@ -18,6 +18,9 @@ from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingR
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION
 
+# A task that is a second behind is busy for that much of a minute.
+_PERCENT_A_SECOND = 100.0 / 60.0
+
 
 class Writable(Protocol):
     """A list of floats, or an array of them."""
@@ -146,6 +149,7 @@ def replay_minutes(
     hot_backlog = state.hot_backlog
     backlog = state.backlog
     last_serving = state.last_serving
+    share = 1.0 / last_serving if last_serving > 0.0 else 0.0
     window = state.guardrail_window
     slot = minute % slots
     ring = minute % delay * 3 if delay else 0
@@ -169,20 +173,21 @@ def replay_minutes(
         is_missing = arrived != arrived
         load = 0.0 if is_missing else arrived * settings.load_per_request
         if serving > 0.0:
-            each = load / serving
-            hot = each * settings.skew + settings.idle
-            average = each + settings.idle
             if serving != last_serving:
                 # What waits is spread over more tasks, or fewer: the average changes, the hottest task does not.
                 backlog = backlog * last_serving / serving
                 last_serving = serving
+                share = 1.0 / serving
+            each = load * share
+            hot = each * settings.skew + settings.idle
+            average = each + settings.idle
         else:
             hot = 2.0 if load > 0.0 else 0.0
             average = hot
         hot_before = hot_backlog
         hot_backlog = max(hot_backlog + 60.0 * (hot - 1.0), 0.0)
-        cpu_maximum = min(100.0 * hot + hot_before / 0.6, 100.0)
-        cpu_average = min(100.0 * average + backlog / 0.6, 100.0)
+        cpu_maximum = min(100.0 * hot + hot_before * _PERCENT_A_SECOND, 100.0)
+        cpu_average = min(100.0 * average + backlog * _PERCENT_A_SECOND, 100.0)
         backlog = max(backlog + 60.0 * (average - 1.0), 0.0)
 
         latency = MISSING
@@ -221,7 +226,7 @@ def replay_minutes(
             cpu_average = MISSING
             cpu_maximum = MISSING
         else:
-            requests_per_task = arrived / serving
+            requests_per_task = arrived * share
         values[3] = cpu_average
         if delay:
             # The alarms see this minute `delay` minutes later; until then it is on its way.

@@ -95,7 +95,7 @@ class Replay:
         guardrail: what counts as a breach. Default: nothing does.
         desired: tasks at the start. Default: the minimum.
         stops_at_guardrail: `feed` then ends at the minute in which the guardrail fires.
-        is_compiled: Default: compiled where numba is installed.
+        is_compiled: whether the loop runs as machine code, which takes numba; the numbers are the same.
     """
 
     def __init__(
@@ -108,9 +108,9 @@ class Replay:
         guardrail: Guardrail | None = None,
         desired: int | None = None,
         stops_at_guardrail: bool = False,
-        is_compiled: bool | None = None,
+        is_compiled: bool = False,
     ) -> None:
-        self._is_compiled = compiled.is_numba_installed() if is_compiled is None else is_compiled
+        self._is_compiled = is_compiled
         self._loop: compiled.Loop = compiled.compiled_loop() if self._is_compiled else minute_loop.replay_minutes
         self._settings = _settings_of(model, guardrail, stops_at_guardrail)
         self._schedule = self._columns(_schedule_of(bounds, changes))
@@ -161,6 +161,21 @@ class Replay:
     def minute(self) -> int:
         """Minutes replayed."""
         return int(self._state[0].minute)
+
+    @property
+    def is_alarming(self) -> bool:
+        """Whether the guardrail is in ALARM."""
+        return bool(self._state[0].is_alarming)
+
+    @property
+    def alarms(self) -> int:
+        """Times that the guardrail fired."""
+        return int(self._state[0].alarms)
+
+    @property
+    def latency_sum(self) -> tuple[float, float]:
+        """Seconds of latency of all requests, and the requests."""
+        return float(self._state[0].latency), float(self._state[0].requests)
 
     def totals(self) -> Totals:
         """What all that was fed came to."""

@@ -40,11 +40,13 @@ class Monitor:
 
     Args:
         name: of the page.
+        stack: the service's.
         summary: lines of text above the graphs: the figures, and how they were made.
         marks: vertical annotations; the first of them where there are too many to be read.
     """
 
     name: str
+    stack: str
     setting: Setting
     series: DrawnSeries
     summary: Sequence[str]
@@ -57,11 +59,10 @@ def write_monitor(
 ) -> list[Path]:
     """Writes `index.html`, a PNG file and the drawn series as CSV into a folder, and returns what it wrote."""
     output.mkdir(parents=True, exist_ok=True)
+    template = next(each for each in assembly.templates if each.stack == monitor.stack)
     table = output / f"{monitor.name}.csv"
     _write_csv(table, monitor.series)
-    dashboard = Dashboard(
-        name=monitor.name, template=assembly.templates[0], body=read_dashboard_body(json.dumps(_body(monitor)))
-    )
+    dashboard = Dashboard(name=monitor.name, template=template, body=read_dashboard_body(json.dumps(_body(monitor))))
     drawn = write_preview(assembly, [dashboard], output=output, data=CsvSeries(table), advance=advance)
     return [*drawn.files, table]
 

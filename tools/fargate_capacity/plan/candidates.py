@@ -1,0 +1,78 @@
+"""The settings that a recommendation tries."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.setting import Setting
+
+_TARGETS = tuple(float(target) for target in range(30, 90, 5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Values to try of each part of a setting. Default: targets of 30 to 85 %, and neighbours of what is declared."""
+
+    targets: Sequence[float] = ()
+    spike_thresholds: Sequence[float] = ()
+    spike_tasks: Sequence[int] = ()
+    minimums: Sequence[int] = ()
+    scale_out_cooldowns_s: Sequence[int] = ()
+    scale_in_cooldowns_s: Sequence[int] = ()
+
+
+def candidates(declared: Setting, grid: Grid) -> list[Setting]:
+    """Every combination, the declared setting first; those that come to the same are tried once."""
+    targets = grid.targets or (() if declared.target is None else _TARGETS)
+    spike = declared.spikes[0] if declared.spikes else None
+    thresholds: Sequence[float] = grid.spike_thresholds
+    tasks: Sequence[int] = grid.spike_tasks
+    if spike is not None:
+        change = max(band.change for band in spike.bands)
+        thresholds = thresholds or tuple(
+            dict.fromkeys((spike.threshold, max(spike.threshold - 10, 10), min(spike.threshold + 10, 95)))
+        )
+        tasks = tasks or tuple(dict.fromkeys((change, 2 * change)))
+    minimum = declared.bounds.minimum
+    minimums = grid.minimums or tuple(dict.fromkeys((minimum, max(minimum // 2, 1))))
+    axes: list[list[Callable[[Setting], Setting]]] = [
+        [partial(Setting.with_target, target=value) for value in targets],
+        [partial(Setting.with_spike_threshold, percent=value) for value in thresholds],
+        [partial(Setting.with_spike_tasks, tasks=value) for value in tasks],
+        [partial(Setting.with_minimum, minimum=value) for value in minimums],
+        [partial(Setting.with_scale_out_cooldown, seconds=value) for value in grid.scale_out_cooldowns_s],
+        [partial(Setting.with_scale_in_cooldown, seconds=value) for value in grid.scale_in_cooldowns_s],
+    ]
+    found = [declared]
+    try:
+        for combination in itertools.product(*(axis for axis in axes if axis)):
+            setting = declared
+            for changed in combination:
+                setting = changed(setting)
+            found.append(setting)
+    except ValueError as error:
+        raise InputError(f"candidates: {error}") from None
+    return list(dict.fromkeys(found))
+
+
+def read_numbers(option: str, text: str | None) -> list[float]:
+    """Numbers of `40,50,60` or `40:80:5`; none of None.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if text is None:
+        return []
+    try:
+        if ":" not in text:
+            return [float(part) for part in text.split(",")]
+        first, last, step = (float(part) for part in text.split(":"))
+        if step <= 0 or last < first:
+            raise ValueError
+        return [first + index * step for index in range(int((last - first) / step + 1e-9) + 1)]
+    except ValueError:
+        raise InputError(f"{option}: got {text!r}, allowed: numbers as 40,50,60 or FIRST:LAST:STEP") from None
