@@ -19,7 +19,15 @@ def compose(app: cdk.App, settings: Settings) -> None:
     network = NetworkStack(app, f"{prefix}-network", settings=settings, env=env)
     alerts = AlertsStack(app, f"{prefix}-alerts", settings=settings, env=env)
     model = ModelStack(app, f"{prefix}-model", settings=settings, alerts=alerts.alerts, env=env)
-    ServiceStack(app, f"{prefix}-service", settings=settings, vpc=network.vpc, workflow=model.workflow, env=env)
+    ServiceStack(
+        app,
+        f"{prefix}-service",
+        settings=settings,
+        vpc=network.vpc,
+        alerts=alerts.alerts,
+        workflow=model.workflow,
+        env=env,
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
-from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceAlarms, ServiceDashboard
+from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 from stacks.access_logs_bucket import AccessLogsBucket
 from stacks.settings import Settings
@@ -27,6 +28,7 @@ class ServiceStack(cdk.Stack):
         *,
         settings: Settings,
         vpc: ec2.IVpc,
+        alerts: AlertsTopic,
         workflow: ModelReleaseWorkflow,
         env: cdk.Environment,
     ) -> None:
@@ -69,16 +71,20 @@ class ServiceStack(cdk.Stack):
                 threshold_percent=service_settings.spike_threshold_percent, add_tasks=service_settings.spike_tasks
             ),
         )
+        alarms = ServiceAlarms(self, "Alarms", service=api, alerts_topic=alerts.topic)
         monitor = ServiceDashboard(
             self,
             "Monitor",
             service=api,
             spike_scaling=spikes,
+            alarms=alarms,
+            price=FargatePrice(vcpu_hour=service_settings.usd_vcpu_hour, gib_hour=service_settings.usd_gib_hour),
             change_log=_CHANGE_LOG,
             dashboard_name=f"moderation-{settings.environment}-api",
         )
+        scheme = "https" if service_settings.certificate_arn else "http"
         cdk.CfnOutput(self, "ClusterName", value=api.cluster.cluster_name)
         cdk.CfnOutput(self, "ServiceName", value=api.service.service_name)
         cdk.CfnOutput(self, "TaskDefinitionArn", value=api.task_definition.task_definition_arn)
-        cdk.CfnOutput(self, "LoadBalancerUrl", value=f"http://{api.load_balancer.load_balancer_dns_name}")
+        cdk.CfnOutput(self, "LoadBalancerUrl", value=f"{scheme}://{api.load_balancer.load_balancer_dns_name}")
         cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)

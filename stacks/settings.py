@@ -57,6 +57,8 @@ class ServiceSettings(_Section):
     deadline_ms: Annotated[int, Field(ge=50, le=60_000)]
     fallback_policy: Literal["flag", "pass", "error"]
     certificate_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:")] | None = None
+    usd_vcpu_hour: Annotated[float, Field(gt=0, lt=100)]
+    usd_gib_hour: Annotated[float, Field(gt=0, lt=100)]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -215,6 +217,8 @@ def _words(node: dict[str, Any]) -> str:
     least, most = node.get("minimum", node.get("minItems")), node.get("maximum", node.get("maxItems"))
     if "exclusiveMaximum" in node:
         most = node["exclusiveMaximum"] - 1
+    if "exclusiveMinimum" in node and "exclusiveMaximum" in node and node["type"] == "number":
+        return f"{words} above {node['exclusiveMinimum']:g} and below {node['exclusiveMaximum']:g}"
     if least is not None and most is not None:
         words += f" from {least} to {most}" if node["type"] != "array" else f" of {least} to {most}"
     if "pattern" in node:

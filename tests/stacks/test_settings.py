@@ -64,6 +64,7 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
             "service.memory_mib: got 1000, allowed: 1024 to 4096 in steps of 1024 at cpu=512",
         ),
         ({"service": "3"}, "service: got 3, allowed: an object"),
+        ({"service.usd_vcpu_hour": "0"}, "service.usd_vcpu_hour: got 0, allowed: a number above 0 and below 100"),
         ({"service.certificate_arn": "mine"}, 'service.certificate_arn: got "mine", allowed: text like ^arn:aws'),
         ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0.5 to 1"),
         ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),

@@ -28,9 +28,7 @@ def joined(value: Any) -> str:
             return f"${{{name}.{attribute}}}"
         case {"Fn::ImportValue": name}:
             return f"${{{joined(name)}}}"
-        case {"Fn::Sub": text}:
-            return text
-    raise ValueError(f"cannot be read in a snapshot: {value}")
+    return "${" + json.dumps(value).replace('"', "'") + "}"
 
 
 def readable(template: dict[str, Any]) -> dict[str, Any]:
