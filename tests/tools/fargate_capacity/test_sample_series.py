@@ -30,6 +30,7 @@ def test_the_metrics_of_a_service_belong_together() -> None:
     assert maximum.max() <= 100
     assert set(np.unique(tasks)) <= set(range(_SERVICE.min_tasks, _SERVICE.max_tasks + 1))
     assert len(np.unique(tasks)) > 2
+    assert np.diff(tasks).min() < 0 < np.diff(tasks).max()
     # Work is what requests bring: CPU times tasks follows them, but for the minutes that are at 100 %.
     assert np.corrcoef(average * tasks, requests)[0, 1] > 0.97
     night, afternoon = requests[4 * 60 - 30 : 4 * 60 + 30].mean(), requests[16 * 60 - 30 : 16 * 60 + 30].mean()
