@@ -79,11 +79,12 @@ def draw_graph(
         if one is not None:
             (_draw_stacked if widget.is_stacked else _draw_lines)(one, series)
     placed: list[Box] = []
+    cut: list[str] = []
     for one, side in ((axes, "left"), (right_axes, "right")):
         if one is not None:
             lines = [line for line in drawn.annotations.horizontal if _axis_of(line) == side]
-            _draw_horizontal(canvas, one, plot, lines, limits[side], placed)
-    return _draw_vertical(canvas, axes, plot, drawn.annotations.vertical, window, placed)
+            cut += _draw_horizontal(canvas, one, plot, lines, limits[side], placed)
+    return [*cut, *_draw_vertical(canvas, axes, plot, drawn.annotations.vertical, window, placed)]
 
 
 def _axis_of(line: HorizontalLine | HorizontalBand) -> str:
@@ -203,7 +204,8 @@ def _draw_horizontal(
     lines: Sequence[HorizontalLine | HorizontalBand],
     limits: tuple[float, float],
     placed: list[Box],
-) -> None:
+) -> list[str]:
+    """Draws them and returns the labels that had to be cut."""
     low, high = limits
     labelled: list[tuple[float, str, str]] = []
     for index, line in enumerate(lines):
@@ -221,8 +223,11 @@ def _draw_horizontal(
             axes.axhline(edge_line.value, color=color, linewidth=points(1.4), zorder=2.5)
             if edge_line.label and low <= edge_line.value <= high:
                 labelled.append((edge_line.value, edge_line.label, color))
+    cut: list[str] = []
     for value, label, color in sorted(labelled):
-        text = shortened(label, plot.width * 0.45, theme.SMALL_SIZE)
+        text = shortened(label, plot.width * 0.9, theme.SMALL_SIZE)
+        if text != " ".join(label.split()):
+            cut.append(f"{compact_number(value)}  {label}")
         width = text_width(text, theme.SMALL_SIZE)
         y = plot.y + plot.height * (high - value) / (high - low)
         on_left = axes.yaxis.get_ticks_position() != "right"
@@ -235,6 +240,11 @@ def _draw_horizontal(
         spot = (free or inside or candidates)[0]
         placed.append(spot)
         canvas.text(spot.x, spot.y + 6, text, size=theme.SMALL_SIZE, color=color, has_background=True)
+    # The labels of the changes, which come after, leave the lines themselves in sight.
+    for value, _, _ in labelled:
+        y = plot.y + plot.height * (high - value) / (high - low)
+        placed.append(Box(x=plot.x, y=y - 1, width=plot.width, height=2))
+    return cut
 
 
 def _annotation_color(index: int) -> str:

@@ -72,6 +72,12 @@ def test_a_label_that_is_wider_than_the_graph_is_told(draw: Callable[..., tuple[
     assert label.strip() in notes[0]
 
 
+def test_a_threshold_with_a_label_wider_than_the_graph_is_told(draw: Callable[..., tuple[str, list[str]]]) -> None:
+    label = " ".join(["a threshold that takes many words to tell"] * 3)
+    _, notes = draw(width=6, metrics=_CPU, annotations={"horizontal": [{"value": 40, "label": label}]})
+    assert notes == [f"40  {label}"]
+
+
 def test_bands_thresholds_and_the_watermark_are_drawn(draw: Callable[..., tuple[str, list[str]]]) -> None:
     annotations = {
         "horizontal": [[{"value": 50, "label": "from"}, {"value": 80, "label": "to"}], {"value": 90, "label": "top"}],
