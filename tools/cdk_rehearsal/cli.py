@@ -31,6 +31,10 @@ def rehearse(
     context: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE given to the app as context, as `cdk -c` does; repeatable.")
     ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUE of context with which to deploy again at the end; repeatable. Skipped without."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Your own posts: .csv or .jsonl with text and label.")] = None,
     engine: Annotated[
         Literal["process", "docker"], typer.Option(help="Run the images' programs as processes or in containers.")
@@ -38,7 +42,9 @@ def rehearse(
     posts: Annotated[int, typer.Option(help="How many sample posts to make, without --data.", min=100)] = 3000,
     held_out: Annotated[int, typer.Option(help="How many posts to keep aside and moderate.", min=1)] = 200,
     clients: Annotated[int, typer.Option(help="How many send posts at the same time.", min=1, max=64)] = 4,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it running until Ctrl-C, which ends all of it with exit status 0.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Where to write the report; WORK_FOLDER/report.json by default.")
     ] = None,
@@ -46,14 +52,18 @@ def rehearse(
         Path | None, typer.Option(help="Where logs and files go; APP_DIR/build/rehearsal by default.")
     ] = None,
 ) -> None:
-    """Deploys the app's stacks onto an embedded AWS, releases a model, moderates posts and scales the service."""
+    """Deploys the app's stacks onto an embedded AWS, releases a model, moderates posts and scales the service.
+
+    Exit status: 0 passed, 1 a step failed, 2 invalid input, 130 interrupted before it had passed.
+    """
     console = Console(highlight=False)
     folder = (work_folder or app_dir / "build" / "rehearsal").absolute()
     try:
         settings = RehearsalSettings(
             app_folder=app_dir.absolute(),
             environment=env,
-            context=_context(context or []),
+            context=_context("--context", context or []),
+            changes=_context("--change", change or []),
             engine=engine,
             work_folder=folder,
             posts=_posts(data, posts),
@@ -69,10 +79,10 @@ def rehearse(
     raise typer.Exit(status)
 
 
-def _context(entries: list[str]) -> tuple[str, ...]:
+def _context(option: str, entries: list[str]) -> tuple[str, ...]:
     for entry in entries:
         if not entry.partition("=")[0] or "=" not in entry:
-            raise InvalidInput(f"--context: got {entry!r}, allowed: KEY=VALUE, as --context model.minimum_auc=0.7")
+            raise InvalidInput(f"{option}: got {entry!r}, allowed: KEY=VALUE, as {option} service.max_tasks=12")
     return tuple(entries)
 
 

@@ -84,6 +84,7 @@ def _closing_table(report: Report) -> Table:
         "agreement with labels": _percent(report.agreement_with_labels),
         "latency p50 / p99": _latency(report),
         "desired tasks before → after": _tasks(report),
+        "changed and deployed again": _redeploy(report),
         "alerts received": f"{report.alerts_received}",
         "peak memory": f"{report.peak_memory_mib:.0f} MiB" if report.peak_memory_mib else "–",
         "seconds": f"{report.seconds_in_all:.1f}",
@@ -116,3 +117,11 @@ def _tasks(report: Report) -> str:
         return "–"
     after = "?" if report.desired_tasks_after is None else str(report.desired_tasks_after)
     return f"{report.desired_tasks_before} → {after}"
+
+
+def _redeploy(report: Report) -> str:
+    if not report.changed_settings:
+        return "skipped"
+    if report.desired_tasks_after_redeploy is None:
+        return "–"
+    return f"{len(report.changed_resources)} resources, desired tasks {report.desired_tasks_after_redeploy}"

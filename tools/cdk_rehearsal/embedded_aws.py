@@ -37,7 +37,7 @@ class EmbeddedAws:
         engine: `process` runs an image's program as a local process in the image's source folder; `docker` runs images.
         cloud_assembly: the `cdk.out` folder whose image assets tell which source folder an image was built from.
         work_folder: where jobs' files and logs go; by default a temporary folder, removed on stop.
-        wait_scale: by what factor Step Functions' waits and retries, and those of functions' invocations, are shortened.
+        wait_scale: by what factor the waits and retries of Step Functions and of Lambda are shortened.
     """
 
     def __init__(

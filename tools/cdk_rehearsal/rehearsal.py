@@ -26,6 +26,7 @@ from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.free_port import free_port
 from cdk_rehearsal.moderation_client import moderate, percentile
 from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.redeployment import DeployedState
 from cdk_rehearsal.release_execution import ReleaseExecution
 from cdk_rehearsal.report import Report, StateRun
 from cdk_rehearsal.sample_posts import Post
@@ -43,7 +44,10 @@ _WAIT_SCALE = 0.02
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalSettings:
-    """`docker` is the program that the engine `docker` is reached through."""
+    """`context` entries are KEY=VALUE; `changes` are those with which the app is deployed a second time.
+
+    `docker` is the program that the engine `docker` is reached through.
+    """
 
     app_folder: Path
     environment: str
@@ -51,6 +55,7 @@ class RehearsalSettings:
     work_folder: Path
     posts: list[Post] = dataclasses.field(repr=False)
     context: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     held_out: int = 200
     clients: int = 4
     seed: int = 1998
@@ -107,6 +112,7 @@ class Rehearsal:
             ("api", self._start_api),
             ("moderate", self._moderate),
             ("scale", self._scale),
+            ("redeploy", self._redeploy),
         ):
             with self._timed(name), self._display.step(name):
                 step()
@@ -172,32 +178,38 @@ class Rehearsal:
     def _deploy(self) -> None:
         outputs = self._settings.work_folder / "outputs.json"
         outputs.unlink(missing_ok=True)
+        log = self._settings.work_folder / "deploy.log"
+        self._deploy_all(self._settings.context, f"--outputs-file={outputs}", log=log)
+        if not outputs.exists():
+            raise StepFailure("the app has no stack with an output", log=log)
+        self.report.stacks = self._stacks()
+        self._outputs = StackOutputs.read(outputs)
+        self._display.result(", ".join(self.report.stacks))
+
+    def _deploy_all(self, context: tuple[str, ...], *options: str, log: Path) -> None:
         self._cdk().run(
             [
                 "deploy",
                 "--all",
                 "--require-approval=never",
                 f"--context=environment={self._settings.environment}",
-                *(f"--context={entry}" for entry in self._settings.context),
+                *(f"--context={entry}" for entry in context),
                 f"--output={self._cloud_assembly}",
-                f"--outputs-file={outputs}",
                 "--concurrency=4",
                 "--progress=events",
+                *options,
             ],
             cwd=self._settings.app_folder,
-            log=self._settings.work_folder / "deploy.log",
+            log=log,
             on_line=self._show_deploy,
         )
-        if not outputs.exists():
-            raise StepFailure("the app has no stack with an output", log=self._settings.work_folder / "deploy.log")
-        cloudformation = self._aws.client("cloudformation")
-        self.report.stacks = {
+
+    def _stacks(self) -> dict[str, str]:
+        return {
             stack["StackName"]: stack["StackStatus"]
-            for stack in cloudformation.describe_stacks()["Stacks"]
+            for stack in self._aws.client("cloudformation").describe_stacks()["Stacks"]
             if stack["StackName"] != "CDKToolkit"
         }
-        self._outputs = StackOutputs.read(outputs)
-        self._display.result(", ".join(self.report.stacks))
 
     def _show_deploy(self, line: str) -> None:
         words = line.strip()
@@ -332,6 +344,44 @@ class Rehearsal:
         if after != wanted:
             raise StepFailure(f"desired tasks went from {before} to {after}; the spike policy makes it {wanted}")
         self._display.result(f"desired tasks {before} → {after}")
+
+    def _redeploy(self) -> None:
+        """A deploy must not take back what scaling has added, and the dashboards have to show new thresholds."""
+        changes = self._settings.changes
+        if not changes:
+            self._display.result("skipped: no --change KEY=VALUE says what to change")
+            return
+        log = self._settings.work_folder / "redeploy.log"
+        self.report.changed_settings = list(changes)
+        before = self._observe()
+        self._deploy_all((*self._settings.context, *changes), log=log)
+        after = self._observe()
+        self.report.stacks = self._stacks()
+        self.report.desired_tasks_after_redeploy = after.desired_tasks
+        self.report.changed_resources = after.changed_resources(before)
+        self.report.changed_dashboards = after.changed_dashboards(before)
+        if not self.report.changed_resources:
+            raise StepFailure(
+                f"{', '.join(changes)} changes no resource: the app has these values, or reads none", log=log
+            )
+        if after.desired_tasks != before.desired_tasks:
+            raise StepFailure(
+                f"desired tasks went from {before.desired_tasks} to {after.desired_tasks} in a deploy; it must leave "
+                "them to the scaling",
+                log=log,
+            )
+        if undrawn := after.undrawn_thresholds(before):
+            shown = ", ".join(f"{value:g}" for value in undrawn)
+            raise StepFailure(f"the new threshold {shown} is a horizontal line on no dashboard", log=log)
+        for change in self.report.changed_dashboards:
+            self._display.note(change)
+        self._display.result(
+            f"{', '.join(changes)}: {len(self.report.changed_resources)} resources changed, "
+            f"desired tasks stay {after.desired_tasks}"
+        )
+
+    def _observe(self) -> DeployedState:
+        return DeployedState.observe(self._aws.client, self._service(), stacks=self.report.stacks)
 
     def _service(self) -> DeployedService:
         return DeployedService(self._aws.client, cluster=self.outputs.cluster_name, service=self.outputs.service_name)

@@ -43,6 +43,10 @@ class Report:
     latency_p99_ms: float | None = None
     desired_tasks_before: int | None = None
     desired_tasks_after: int | None = None
+    changed_settings: list[str] = dataclasses.field(default_factory=list)
+    changed_resources: list[str] = dataclasses.field(default_factory=list)
+    changed_dashboards: list[str] = dataclasses.field(default_factory=list)
+    desired_tasks_after_redeploy: int | None = None
     alerts_received: int = 0
 
     def write(self, path: Path) -> None:

@@ -69,6 +69,12 @@ def test_what_ministack_lacks_is_made(deployed: Deployed) -> None:
     assert described["State"] == "available"
     flow_log = made["AWS::EC2::FlowLog"]["PhysicalResourceId"]
     assert ec2.describe_flow_logs(FlowLogIds=[flow_log])["FlowLogs"]
+    composite = made["AWS::CloudWatch::CompositeAlarm"]["PhysicalResourceId"]
+    cloudwatch = deployed.aws.client("cloudwatch")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[composite], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert alarm["AlarmRule"].startswith("ALARM(")
+    (share,) = cloudwatch.describe_alarms(AlarmNames=["fixture-share"])["MetricAlarms"]
+    assert "does not compute metric math" in share["StateReason"]
     every = ec2.describe_security_groups()["SecurityGroups"]
     groups = [group for group in every if group["GroupName"].startswith("fixture-service-ServiceLBSecurityGroup")]
     egress = [rule for group in groups for rule in group["IpPermissionsEgress"] if rule.get("FromPort") == 8080]

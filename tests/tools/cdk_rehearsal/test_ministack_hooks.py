@@ -69,6 +69,7 @@ def test_types_that_ministack_has_by_now_need_no_longer_be_ours() -> None:
         "AWS::EC2::SecurityGroupIngress",
         "AWS::EC2::SecurityGroupEgress",
         "AWS::EC2::FlowLog",
+        "AWS::CloudWatch::CompositeAlarm",
     }
     assert not ours & provisioners._RESOURCE_HANDLERS.keys()
 
@@ -93,3 +94,10 @@ def test_topics_hand_to_functions_and_failures_are_kept_by_functions_of_the_modu
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     assert _parameters(handlers["create"])[:2] == ["logical_id", "props"]
     assert _parameters(handlers["update"])[:3] == ["physical_id", "old_props", "new_props"]
+
+
+def test_alarms_of_templates_go_through_one_function() -> None:
+    assert _parameters(provisioners._cw_metric_alarm_record) == ["name", "props"]
+    assert "_cw_metric_alarm_record" in provisioners._cw_metric_alarm_put.__code__.co_names
+    with pytest.raises(ValueError, match="metric math"):
+        provisioners._cw_metric_alarm_record("name", {"Metrics": [{"Id": "a"}]})

@@ -7,6 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+ON_LOOPBACK = {"BIND_HOST": "127.0.0.1", "HOST": "127.0.0.1"}
+"""What keeps a program to loopback where it shares this machine's network: in a container it listens on all addresses.
+
+The first is the inference image's name for it, the second the API's.
+"""
+
 
 class ImageError(Exception):
     """An image cannot be run; the message says which and why."""

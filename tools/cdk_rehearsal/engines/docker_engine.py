@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 
-from cdk_rehearsal.engines.container import ContainerCommand, ContainerRequest
+from cdk_rehearsal.engines.container import ON_LOOPBACK, ContainerCommand, ContainerRequest
 
 _LABEL = "cdk-rehearsal"
 
@@ -36,7 +36,7 @@ class DockerEngine:
         if sys.platform == "linux":
             words += ["--network", "host"]
             if request.port is not None:
-                variables[request.port_variable] = str(request.port)
+                variables |= {**ON_LOOPBACK, request.port_variable: str(request.port)}
         else:
             if request.port is not None:
                 words += ["--publish", f"127.0.0.1:{request.port}:8080"]

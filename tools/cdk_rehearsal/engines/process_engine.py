@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from cdk_rehearsal.engines.container import ContainerCommand, ContainerRequest, ImageError
+from cdk_rehearsal.engines.container import ON_LOOPBACK, ContainerCommand, ContainerRequest, ImageError
 from cdk_rehearsal.engines.dockerfile import read_dockerfile
 from cdk_rehearsal.engines.image_sources import ImageSources
 
@@ -51,5 +51,5 @@ class ProcessEngine:
         if request.base_folder is not None:
             environment["SAGEMAKER_BASE_DIR"] = str(request.base_folder)
         if request.port is not None:
-            environment[request.port_variable] = str(request.port)
+            environment |= {**ON_LOOPBACK, request.port_variable: str(request.port)}
         return ContainerCommand(command=tuple(words), environment=environment, cwd=source.directory)

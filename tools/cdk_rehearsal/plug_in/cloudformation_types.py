@@ -41,6 +41,7 @@ def install(autoscaling: ApplicationAutoScaling) -> None:
     for direction in ("Ingress", "Egress"):
         _register(f"AWS::EC2::SecurityGroup{direction}", _authorize(direction), _revoke(direction))
     _register("AWS::EC2::FlowLog", _create_flow_log, _delete_flow_log)
+    _register("AWS::CloudWatch::CompositeAlarm", _put_composite_alarm, _delete_alarm)
     ministacks = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
 
@@ -133,9 +134,9 @@ def _split_target(identity: str) -> dict[str, str]:
     return {"ServiceNamespace": namespace, "ResourceId": resource, "ScalableDimension": dimension}
 
 
-def _as_request(operation: str, properties: Properties) -> dict[str, Any]:
+def _as_request(operation: str, properties: Properties, *, service: str = "application-autoscaling") -> dict[str, Any]:
     """Properties in the API's types: templates write numbers and booleans as strings at times."""
-    shape = service_model("application-autoscaling").operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     request: dict[str, Any] = _converted(shape, properties)
     return request
 
@@ -263,6 +264,36 @@ def _create_flow_log(logical_id: str, properties: Properties, stack: str) -> Mad
 
 def _delete_flow_log(physical_id: str, properties: Properties) -> None:
     own_client("ec2").delete_flow_logs(FlowLogIds=[physical_id])
+
+
+# CloudWatch
+
+
+def _put_composite_alarm(logical_id: str, properties: Properties, stack: str) -> Made:
+    """Also the update, whose `logical_id` is the alarm's name: a put replaces what the alarm was."""
+    names = (
+        "AlarmRule",
+        "AlarmDescription",
+        "ActionsEnabled",
+        "AlarmActions",
+        "OKActions",
+        "InsufficientDataActions",
+        "ActionsSuppressor",
+        "ActionsSuppressorWaitPeriod",
+        "ActionsSuppressorExtensionPeriod",
+    )
+    given = {name: properties[name] for name in names if name in properties}
+    name = properties.get("AlarmName") or (
+        logical_id if logical_id.startswith(f"{stack}-") else f"{stack}-{logical_id}"
+    )
+    cloudwatch = own_client("cloudwatch")
+    cloudwatch.put_composite_alarm(AlarmName=name, **_as_request("PutCompositeAlarm", given, service="cloudwatch"))
+    described = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    return name, {"Arn": described[0]["AlarmArn"]}
+
+
+def _delete_alarm(physical_id: str, properties: Properties) -> None:
+    own_client("cloudwatch").delete_alarms(AlarmNames=[physical_id])
 
 
 def _tags(kind: str, properties: Properties) -> dict[str, Any]:

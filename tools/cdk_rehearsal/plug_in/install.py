@@ -16,6 +16,7 @@ from cdk_rehearsal.plug_in import (
     cloudformation_types,
     container_definitions,
     image_repository,
+    metric_math_alarms,
     resource_attributes,
     secret_references,
     step_functions,
@@ -51,6 +52,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     image_repository.install()
     container_definitions.install()
     asynchronous_invocations.install()
+    metric_math_alarms.install()
     AlarmEvaluation(autoscaling.act).install()
 
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_elasticloadbalancingv2 as elasticloadbalancing
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -245,20 +246,30 @@ class Service(cdk.Stack):
         scaling = service.auto_scale_task_count(min_capacity=2, max_capacity=10)
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
         scaling.scale_on_schedule("Morning", schedule=autoscaling.Schedule.cron(hour="8", minute="0"), min_capacity=2)
+        hot = float(self.node.try_get_context("spike") or 80)
         spike = service.metric_cpu_utilization(statistic="Maximum", period=cdk.Duration.minutes(1))
         scaling.scale_on_metric(
             "Spike",
             metric=spike,
             scaling_steps=[
-                autoscaling.ScalingInterval(upper=80, change=0),
-                autoscaling.ScalingInterval(lower=80, change=3),
+                autoscaling.ScalingInterval(upper=hot, change=0),
+                autoscaling.ScalingInterval(lower=hot, change=3),
             ],
             adjustment_type=autoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
             cooldown=cdk.Duration.minutes(3),
             evaluation_periods=1,
         )
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name="moderation-fixture")
-        dashboard.add_widgets(cloudwatch.GraphWidget(left=[spike]))
+        drawn = hot if self.node.try_get_context("drawn") != "never" else 80
+        line = cloudwatch.HorizontalAnnotation(value=drawn, label="spike")
+        dashboard.add_widgets(cloudwatch.GraphWidget(left=[spike], left_annotations=[line]))
+        failing = pattern.load_balancer.metrics.http_code_elb(elasticloadbalancing.HttpCodeElb.ELB_5XX_COUNT)
+        share = cloudwatch.MathExpression(expression="100 * failing", using_metrics={"failing": failing})
+        share.create_alarm(self, "FailingShare", alarm_name="fixture-share", threshold=1, evaluation_periods=1)
+        alarm = failing.create_alarm(self, "Failing", threshold=1, evaluation_periods=1)
+        cloudwatch.CompositeAlarm(
+            self, "Degraded", alarm_rule=cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM)
+        )
         cdk.CfnOutput(self, "ClusterName", value=cluster.cluster_name)
         cdk.CfnOutput(self, "ServiceName", value=service.service_name)
         cdk.CfnOutput(self, "TaskDefinitionArn", value=pattern.task_definition.task_definition_arn)
