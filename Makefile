@@ -45,6 +45,14 @@ synth: setup ## Synthesise the templates into cdk.out
 deploy: setup ## Deploy to the AWS account of your credentials
 	cdk deploy --all $(ARGS)
 
+.PHONY: preview docs
+preview: synth ## Draw every dashboard of the cloud assembly into build/preview
+	fargate-capacity preview cdk.out --output build/preview $(ARGS)
+
+docs: setup ## Bring the examples into the docs and build the API reference into build/docs
+	python docs/include_examples.py
+	PDOC_ALLOW_EXEC=1 pdoc --docformat google --output-directory build/docs cdk_fargate_sagemaker '!cdk_fargate_sagemaker[.]_'
+
 # ---- checks ------------------------------------------------------------------------------------------------------
 .PHONY: test lint types format
 test: setup ## Run the tests

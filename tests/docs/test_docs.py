@@ -1,0 +1,30 @@
+"""What the docs show is what runs: their programs are the example files, their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+EXAMPLE = re.compile(r"<!-- example: (?P<file>\S+) -->\n(?:```python\n(?P<code>.*?)```\n)?", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_are_the_files_that_are_tested(page: Path) -> None:
+    for example in EXAMPLE.finditer(page.read_text(encoding="utf-8")):
+        program = (PROJECT / example["file"]).read_text(encoding="utf-8")
+        assert example["code"] == program, f"{example['file']} has changed; run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.finditer(page.read_text(encoding="utf-8")):
+        assert (page.parent / link["target"]).exists(), link["target"]
+
+
+def test_every_example_is_in_the_docs() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = {Path(example["file"]).name for example in EXAMPLE.finditer(text)}
+    assert shown == {path.name for path in (PROJECT / "examples").glob("*.py")}
