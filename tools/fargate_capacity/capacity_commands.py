@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import boto3
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.table import Table
+from scaling_decisions import Action, ObservationPeriod, TunerSettings
 
 from fargate_capacity.input_error import InputError
+from fargate_capacity.observed.calibration import calibrate
+from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics
+from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import ASSUMPTIONS
+from fargate_capacity.plan.candidates import Grid, candidates, read_numbers
 from fargate_capacity.plan.question import Question, ask
+from fargate_capacity.plan.recommendation import recommend
 from fargate_capacity.plan.simulation import Simulation, simulate
+from fargate_capacity.plan.sweep import SWEEP_BLOCK_MINUTES
+from fargate_capacity.plan.tuning import tune
+from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
-from fargate_capacity.report.figures import Figures, figures_table
+from fargate_capacity.report.figures import Figures, figures_table, rejections_table, setting_as_json
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns, read_trace
 
@@ -39,6 +55,10 @@ Prices = Annotated[Path | None, typer.Option(help="A price table in place of the
 DeploymentsFile = Annotated[
     Path | None, typer.Option("--deployments", help="CSV with `start` and `end`: nothing scales in meanwhile.")
 ]
+Observed = Annotated[
+    Path | None,
+    typer.Option(help="What CloudWatch saw, as `fetch` writes it: the model is fitted on it, its error is stated."),
+]
 Output = Annotated[Path, typer.Option(help="The folder that is written.")]
 Period = Annotated[int | None, typer.Option(help="Minutes of a row. Default: between the first two rows.")]
 TimestampColumn = Annotated[str, typer.Option(help="Column of the times.")]
@@ -48,9 +68,28 @@ TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, 
 _OUT = Path("build/capacity")
 
 
+class Objective(StrEnum):
+    """Which bill is to be least."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    SAVINGS_PLAN = "savings-plan"
+
+    def of(self, bill: Bill) -> float:
+        """That bill."""
+        if self is Objective.SPOT:
+            return bill.with_spot
+        return bill.with_savings_plan if self is Objective.SAVINGS_PLAN else bill.on_demand
+
+
 def register(app: typer.Typer) -> None:
     """Adds the subcommands to the command."""
     app.command("simulate")(simulate_command)
+    app.command("compare")(compare_command)
+    app.command("recommend")(recommend_command)
+    app.command("tune")(tune_command)
+    app.command("calibrate")(calibrate_command)
+    app.command("fetch")(fetch_command)
 
 
 def simulate_command(
@@ -58,6 +97,7 @@ def simulate_command(
     trace: TraceFile,
     service: Service = None,
     assume: Assume = None,
+    observed: Observed = None,
     latency_limit_ms: LatencyLimit = None,
     region: Region = None,
     prices: Prices = None,
@@ -69,21 +109,325 @@ def simulate_command(
     time_zone: TimeZone = None,
 ) -> None:
     """Say what the declared policies would have done to tasks, latency and bill on this traffic."""
-    question = ask(
-        assembly,
+    given = _Given(
         service=service,
-        assume=assume or (),
+        assume=tuple(assume or ()),
+        observed=observed,
         latency_limit_ms=latency_limit_ms,
         region=region,
         prices=prices,
         deployments=deployments,
     )
     traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
-    simulation = _simulated(question, traffic, draws=True)
-    figures = question.figures(question.service.name, simulation)
+    question = given.question(assembly)
+    figures = question.figures(question.service.name, _simulated(question, traffic))
     _tell(question, traffic, [figures], title="What the declared policies would have done")
     _write(question, traffic, [figures], output=output, command="simulate")
     _draw(question, traffic, figures, output=output)
+
+
+def compare_command(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A cloud assembly: what is there.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="A cloud assembly: what is to be.")],
+    trace: TraceFile,
+    service: Service = None,
+    assume: Assume = None,
+    observed: Observed = None,
+    latency_limit_ms: LatencyLimit = None,
+    region: Region = None,
+    prices: Prices = None,
+    deployments: DeploymentsFile = None,
+    output: Output = _OUT,
+    period: Period = None,
+    timestamp_column: TimestampColumn = "timestamp",
+    requests_column: RequestsColumn = "requests",
+    time_zone: TimeZone = None,
+) -> None:
+    """Say what one cloud assembly's policies would have done against another's, on the same traffic."""
+    given = _Given(
+        service=service,
+        assume=tuple(assume or ()),
+        observed=observed,
+        latency_limit_ms=latency_limit_ms,
+        region=region,
+        prices=prices,
+        deployments=deployments,
+    )
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    questions = [given.question(folder) for folder in (first, second)]
+    figures = [
+        question.figures(name, _simulated(question, traffic)) for name, question in zip("AB", questions, strict=True)
+    ]
+    _tell(questions[0], traffic, figures, title=f"A: {first}   B: {second}")
+    typer.echo(f"B's setting: {questions[1].setting.described()}")
+    _write(questions[0], traffic, figures, output=output, command="compare")
+    for question, each in zip(questions, figures, strict=True):
+        _draw(question, traffic, each, output=output / each.name)
+
+
+def recommend_command(
+    assembly: Assembly,
+    trace: TraceFile,
+    target: Annotated[str | None, typer.Option(help="Targets to try, percent: 40,50 or 40:80:5.")] = None,
+    spike_threshold: Annotated[str | None, typer.Option(help="Spike thresholds to try, percent.")] = None,
+    spike_tasks: Annotated[str | None, typer.Option(help="Tasks that a spike adds, to try.")] = None,
+    minimum: Annotated[str | None, typer.Option(help="Minimums to try.")] = None,
+    scale_out_cooldown: Annotated[str | None, typer.Option(help="Scale-out cooldowns to try, seconds.")] = None,
+    scale_in_cooldown: Annotated[str | None, typer.Option(help="Scale-in cooldowns to try, seconds.")] = None,
+    objective: Annotated[Objective, typer.Option(help="Which bill is to be least.")] = Objective.ON_DEMAND,
+    held_out: Annotated[float, typer.Option(help="Share of the trace, its end, to verify on.")] = 0.3,
+    jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
+    service: Service = None,
+    assume: Assume = None,
+    observed: Observed = None,
+    latency_limit_ms: LatencyLimit = None,
+    region: Region = None,
+    prices: Prices = None,
+    deployments: DeploymentsFile = None,
+    output: Output = _OUT,
+    period: Period = None,
+    timestamp_column: TimestampColumn = "timestamp",
+    requests_column: RequestsColumn = "requests",
+    time_zone: TimeZone = None,
+) -> None:
+    """Find the cheapest setting that breaches no guardrail, and say why each other one is not it."""
+    given = _Given(
+        service=service,
+        assume=tuple(assume or ()),
+        observed=observed,
+        latency_limit_ms=latency_limit_ms,
+        region=region,
+        prices=prices,
+        deployments=deployments,
+    )
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    question = given.question(assembly)
+    grid = Grid(
+        targets=read_numbers("--target", target),
+        spike_thresholds=read_numbers("--spike-threshold", spike_threshold),
+        spike_tasks=[int(each) for each in read_numbers("--spike-tasks", spike_tasks)],
+        minimums=[int(each) for each in read_numbers("--minimum", minimum)],
+        scale_out_cooldowns_s=[int(each) for each in read_numbers("--scale-out-cooldown", scale_out_cooldown)],
+        scale_in_cooldowns_s=[int(each) for each in read_numbers("--scale-in-cooldown", scale_in_cooldown)],
+    )
+    tried = candidates(question.setting, grid)
+    blocks = jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 2)
+    with PatientProgress(f"replaying {len(tried)} candidates", total=blocks) as progress:
+        found = recommend(
+            question.scenario,
+            tried,
+            traffic,
+            cost=lambda simulation: objective.of(question.bill(simulation)),
+            held_out=held_out,
+            jobs=jobs,
+            advance=progress.begin,
+        )
+    figures = [
+        question.figures("current", found.current_first),
+        question.figures("recommended", found.chosen_first),
+        question.figures("current, held out", found.current_held_out),
+        question.figures("recommended, held out", found.chosen_held_out),
+    ]
+    _tell(
+        question,
+        traffic,
+        figures,
+        title="Searched on the first part of the trace, verified on the rest",
+        against=(0, 0, 2, 2),
+    )
+    console = Console()
+    console.print(rejections_table(found.rejected))
+    console.print(f"recommended: {found.chosen.described()}", highlight=False, soft_wrap=True)
+    console.print(found.why, highlight=False, soft_wrap=True)
+    more = {
+        "recommended": setting_as_json(found.chosen),
+        "keeps_current": found.keeps,
+        "why": found.why,
+        "allowed_breach_minutes": found.allowed_breach_minutes,
+        "rejected": [
+            {"setting": setting_as_json(each.simulation.setting), "cost_usd": each.cost, "why": each.why}
+            for each in found.rejected
+        ],
+    }
+    _write(question, traffic, figures, output=output, command="recommend", more=more)
+    drawn = replace(question, setting=found.chosen)
+    _draw(drawn, traffic, question.figures(question.service.name, _simulated(drawn, traffic)), output=output)
+
+
+def tune_command(
+    assembly: Assembly,
+    trace: TraceFile,
+    ceiling: Annotated[float, typer.Option(help="The target never goes above, percent.")] = 80.0,
+    step: Annotated[float, typer.Option(help="Points that a step adds.")] = 1.0,
+    observation: Annotated[
+        ObservationPeriod, typer.Option(help="How long a target is watched before the next step.")
+    ] = ObservationPeriod.TWO_DAYS,
+    cool_off_days: Annotated[float, typer.Option(help="No step for so long after a revert.")] = 7.0,
+    final_margin: Annotated[float, typer.Option(help="Points below what held, once a target is given up.")] = 2.0,
+    service: Service = None,
+    assume: Assume = None,
+    observed: Observed = None,
+    latency_limit_ms: LatencyLimit = None,
+    region: Region = None,
+    prices: Prices = None,
+    deployments: DeploymentsFile = None,
+    output: Output = _OUT,
+    period: Period = None,
+    timestamp_column: TimestampColumn = "timestamp",
+    requests_column: RequestsColumn = "requests",
+    time_zone: TimeZone = None,
+) -> None:
+    """Replay the target tuner over the traffic: every step, every revert, and what it came to."""
+    given = _Given(
+        service=service,
+        assume=tuple(assume or ()),
+        observed=observed,
+        latency_limit_ms=latency_limit_ms,
+        region=region,
+        prices=prices,
+        deployments=deployments,
+    )
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    question = given.question(assembly)
+    try:
+        settings = TunerSettings(
+            ceiling=ceiling,
+            step=step,
+            observation=observation,
+            cool_off=timedelta(days=cool_off_days),
+            final_margin=final_margin,
+        )
+    except ValueError as error:
+        raise InputError(f"tune: {error}") from None
+    with PatientProgress("replaying the tuner", total=traffic.minutes // 1440 + 1) as progress:
+        tuning = tune(question.scenario, question.setting, traffic, settings, advance=progress.begin)
+    tuned = replace(question, setting=question.setting.with_target(tuning.final_target))
+    figures = [
+        question.figures("untuned", _simulated(question, traffic)),
+        question.figures("while tuning", tuning.simulation),
+        question.figures("with the final target", _simulated(tuned, traffic)),
+    ]
+    _tell(question, traffic, figures, title=f"{question.setting.target:g} % tuned to {tuning.final_target:g} %")
+    for decision in tuning.decisions:
+        typer.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.action:7} {decision.target:g} %  {decision.why}")
+    decisions = [
+        {"at": each.at.isoformat(), "action": each.action, "from": each.origin, "to": each.target, "why": each.why}
+        for each in tuning.decisions
+    ]
+    more = {"final_target": tuning.final_target, "decisions": decisions}
+    _write(question, traffic, figures, output=output, command="tune", more=more)
+    changes = [
+        (each.at, f"{each.action} {each.target:g} %") for each in tuning.decisions if each.action is not Action.STEP
+    ]
+    _draw(tuned, traffic, figures[-1], output=output, changes=changes)
+
+
+def calibrate_command(
+    assembly: Assembly,
+    observed: Annotated[Path, typer.Option(help="What CloudWatch saw, as `fetch` writes it.")],
+    service: Service = None,
+    assume: Assume = None,
+    deployments: DeploymentsFile = None,
+    region: Region = None,
+    output: Output = _OUT,
+) -> None:
+    """Fit the model, replay the declared setting over what was observed, and state the error."""
+    question = ask(
+        assembly, service=service, assume=assume or (), observed=observed, deployments=deployments, region=region
+    )
+    seen = read_observations(observed)
+    found = calibrate(question.scenario, question.setting, seen)
+    model = question.scenario.model
+    table = Table(title="The model against what was observed", title_justify="left")
+    for name in ("", "observed", "replayed"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row("task-hours", f"{found.task_hours_observed:,.1f}", f"{found.task_hours_replayed:,.1f}")
+    table.add_row("scale-outs", f"{found.scale_outs_observed:,}", f"{found.scale_outs_found:,} of them")
+    console = Console()
+    console.print(table)
+    for line in (
+        f"fitted on {observed.name}: {1000 * model.cpu_seconds:.3g} ms CPU a request, {model.idle_percent:.1f} % idle, "
+        f"hottest task {model.skew:.3g} times the average, {1000 * model.elsewhere_seconds:.0f} ms elsewhere",
+        f"error: {found.described()}",
+        *(f"left out: {line}" for line in question.service.unmodelled),
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+    errors = asdict(found)
+    del errors["totals"]
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / "calibrate.json"
+    content = {"command": "calibrate", "how": question.as_json(), "error": errors}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    typer.echo(f"wrote {path}")
+
+
+def fetch_command(
+    cluster: Annotated[str, typer.Option(help="Name of the ECS cluster.")],
+    service: Annotated[str, typer.Option(help="Name of the ECS service.")],
+    load_balancer: Annotated[str, typer.Option(help="As its metrics name it: app/<name>/<id>.")],
+    start: Annotated[str, typer.Option(help="ISO 8601 with its zone. Default: two weeks ago.")] = "",
+    end: Annotated[str, typer.Option(help="ISO 8601 with its zone. Default: now.")] = "",
+    output: Annotated[Path, typer.Option(help="The CSV file; where it exists, the fetch goes on after it.")] = Path(
+        "observed.csv"
+    ),
+    region: Annotated[str | None, typer.Option(help="Default: that of the environment.")] = None,
+) -> None:
+    """Fetch requests, CPU, tasks, latency and scaling activities from CloudWatch, as CSV."""
+    now = datetime.now(tz=UTC).replace(second=0, microsecond=0)
+    first = _moment("--start", start) if start else now - timedelta(days=14)
+    last = _moment("--end", end) if end else now
+    which = ObservedService(cluster=cluster, service=service, load_balancer=load_balancer)
+    activities = output.with_name(f"{output.stem}-activities.csv")
+    try:
+        with PatientProgress("fetching days", total=max((last - first).days + 1, 1)) as progress:
+            minutes = fetch_metrics(
+                boto3.client("cloudwatch", region_name=region),
+                which,
+                start=first,
+                end=last,
+                path=output,
+                now=now,
+                advance=progress.begin,
+            )
+        changes = fetch_activities(boto3.client("application-autoscaling", region_name=region), which, path=activities)
+    except (BotoCoreError, ClientError) as error:
+        raise InputError(f"fetch: AWS answered: {error}; what was written stays, run it again to go on") from None
+    typer.echo(f"wrote {minutes:,} minutes to {output}, {changes:,} scaling activities to {activities}")
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{option}: got {text!r}, allowed: ISO 8601, as 2026-11-23T09:00:00Z") from None
+    if moment.tzinfo is None:
+        raise InputError(f"{option}: got {text!r} without a time zone, allowed: one with, as 2026-11-23T09:00:00Z")
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """The options that all subcommands share."""
+
+    service: str | None
+    assume: tuple[str, ...]
+    observed: Path | None
+    latency_limit_ms: float | None
+    region: str | None
+    prices: Path | None
+    deployments: Path | None
+
+    def question(self, folder: Path) -> Question:
+        return ask(
+            folder,
+            service=self.service,
+            assume=self.assume,
+            observed=self.observed,
+            latency_limit_ms=self.latency_limit_ms,
+            region=self.region,
+            prices=self.prices,
+            deployments=self.deployments,
+        )
 
 
 def _read_traffic(
@@ -102,14 +446,16 @@ def _read_traffic(
         )
 
 
-def _simulated(question: Question, traffic: Trace, *, draws: bool) -> Simulation:
+def _simulated(question: Question, traffic: Trace) -> Simulation:
     with PatientProgress("replaying", total=traffic.minutes // 10_080 + 1) as progress:
-        return simulate(question.scenario, question.setting, traffic, draws=draws, advance=progress.begin)
+        return simulate(question.scenario, question.setting, traffic, draws=True, advance=progress.begin)
 
 
-def _tell(question: Question, traffic: Trace, figures: list[Figures], *, title: str) -> None:
+def _tell(
+    question: Question, traffic: Trace, figures: list[Figures], *, title: str, against: Sequence[int] | None = None
+) -> None:
     console = Console()
-    console.print(figures_table(figures, title=title))
+    console.print(figures_table(figures, title=title, against=against))
     for line in _provenance(question, traffic):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -117,27 +463,36 @@ def _tell(question: Question, traffic: Trace, figures: list[Figures], *, title: 
 def _provenance(question: Question, traffic: Trace) -> list[str]:
     """Every figure says how it was made."""
     model, price = question.scenario.model, question.price
+    error = question.error or "not known; `calibrate` finds it"
     lines = [
         f"setting: {question.setting.described()}",
         f"traffic: {traffic.name}, {traffic.minutes:,} minutes from {traffic.start:%Y-%m-%d %H:%M} UTC, "
         f"{len(traffic.gaps)} gaps of {traffic.missing_minutes:,} minutes in all",
         f"model: {1000 * model.cpu_seconds:g} ms CPU a request, hottest task {model.skew:g} times the average, "
         f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_minutes} minutes behind",
-        "error against what was observed: not known; `calibrate` finds it",
+        f"error against what was observed: {error}",
         f"prices: {price.region}, {price.architecture}, as of {price.dated}; Spot at its best, "
         f"{price.spot_discount:.0%} off what is above the minimum; Savings Plan {price.savings_plan_discount:.0%} off",
     ]
     return lines + [f"left out: {line}" for line in question.service.unmodelled]
 
 
-def _write(question: Question, traffic: Trace, figures: list[Figures], *, output: Path, command: str) -> None:
+def _write(
+    question: Question,
+    traffic: Trace,
+    figures: list[Figures],
+    *,
+    output: Path,
+    command: str,
+    more: dict[str, Any] | None = None,
+) -> None:
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{command}.json"
     content: dict[str, Any] = {
         "command": command,
         "how": question.as_json() | {"traffic": _traffic_as_json(traffic)},
         "results": [each.as_json() for each in figures],
-    }
+    } | (more or {})
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     typer.echo(f"wrote {path}")
 
@@ -153,9 +508,16 @@ def _traffic_as_json(traffic: Trace) -> dict[str, Any]:
     }
 
 
-def _draw(question: Question, traffic: Trace, figures: Figures, *, output: Path) -> None:
+def _draw(
+    question: Question,
+    traffic: Trace,
+    figures: Figures,
+    *,
+    output: Path,
+    changes: Sequence[tuple[datetime, str]] = (),
+) -> None:
     # Drawing takes most of a second to import.
-    from fargate_capacity.report.monitor import Monitor, breaches, write_monitor
+    from fargate_capacity.report.monitor import Mark, Monitor, breaches, write_monitor
 
     series, totals, bill = figures.simulation.series, figures.simulation.totals, figures.bill
     if series is None:
@@ -167,13 +529,16 @@ def _draw(question: Question, traffic: Trace, figures: Figures, *, output: Path)
         *_provenance(question, traffic),
     ]
     monitor = Monitor(
-        name=f"{figures.name}-replay",
+        name=f"{question.service.name}-replay",
         stack=question.service.stack,
         setting=figures.simulation.setting,
         series=series,
         summary=summary,
         guardrail=question.scenario.guardrail,
-        marks=breaches(series, question.scenario.guardrail),
+        marks=[
+            *(Mark(time=time, label=label) for time, label in changes),
+            *breaches(series, question.scenario.guardrail),
+        ],
     )
     with PatientProgress("drawing", total=1) as progress:
         for path in write_monitor(question.assembly, monitor, output=output, advance=progress.begin):

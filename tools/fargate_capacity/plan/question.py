@@ -10,6 +10,9 @@ from typing import Any
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.scaled_service import ScaledService, find_service
 from fargate_capacity.input_error import InputError
+from fargate_capacity.observed.calibration import calibrate
+from fargate_capacity.observed.fit import fit
+from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
@@ -17,20 +20,24 @@ from fargate_capacity.pricing.bill import Bill, bill_of
 from fargate_capacity.pricing.fargate_prices import TABLE, FargatePrice, find_price
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import Guardrail
-from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.report.figures import Figures
 from fargate_capacity.traffic.deployments import Deployments, read_deployments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """All but the traffic."""
+    """All but the traffic.
+
+    Args:
+        error: of the model against what was observed, in words. None where nothing was.
+    """
 
     assembly: CloudAssembly
     service: ScaledService
     setting: Setting
     scenario: Scenario
     price: FargatePrice
+    error: str | None = None
 
     def bill(self, simulation: Simulation) -> Bill:
         """What a simulation costs."""
@@ -54,6 +61,7 @@ class Question:
                 "architecture": self.service.architecture,
             },
             "not_modelled": list(self.service.unmodelled),
+            "error": self.error,
             "model": asdict(self.scenario.model),
             "guardrail": asdict(guardrail) if guardrail else None,
             "price": asdict(self.price),
@@ -66,7 +74,7 @@ def ask(
     *,
     service: str | None,
     assume: Sequence[str] = (),
-    fitted: ServiceModel | None = None,
+    observed: Path | None = None,
     latency_limit_ms: float | None = None,
     region: str | None = None,
     prices: Path | None = None,
@@ -91,15 +99,22 @@ def ask(
         guardrail = None if latency_limit_ms is None else Guardrail(latency_seconds=latency_limit_ms / 1000)
     except ValueError:
         raise InputError(f"--latency-limit-ms: got {latency_limit_ms}, allowed: above 0") from None
+    assumed = read_assumptions(assume)
+    seen = read_observations(observed) if observed else None
+    fitted = fit(seen, service=declared, assumed=assumed) if seen else None
+    model = model_of(declared, fitted=fitted.model if fitted else None, assumed=assumed)
+    scenario = Scenario(
+        model=model,
+        guardrail=guardrail,
+        scheduled=declared.scheduled,
+        deployments=read_deployments(deployments) if deployments else Deployments(),
+    )
+    setting = Setting(bounds=declared.bounds, policies=declared.policies)
     return Question(
         assembly=assembly,
         service=declared,
-        setting=Setting(bounds=declared.bounds, policies=declared.policies),
-        scenario=Scenario(
-            model=model_of(declared, fitted=fitted, assumed=read_assumptions(assume)),
-            guardrail=guardrail,
-            scheduled=declared.scheduled,
-            deployments=read_deployments(deployments) if deployments else Deployments(),
-        ),
+        setting=setting,
+        scenario=scenario,
         price=find_price(region=place, architecture=declared.architecture, table=prices or TABLE),
+        error=calibrate(scenario, setting, seen).described() if seen else None,
     )

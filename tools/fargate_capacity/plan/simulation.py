@@ -39,8 +39,20 @@ class Scenario:
     scheduled: tuple[ScheduledAction, ...] = ()
     deployments: Deployments = field(default_factory=Deployments)
 
-    def replay(self, setting: Setting, trace: Trace, *, is_compiled: bool, stops_at_guardrail: bool = False) -> Replay:
-        """A replay of `setting` that has not begun; tasks enough for the first minutes run already."""
+    def replay(
+        self,
+        setting: Setting,
+        trace: Trace,
+        *,
+        is_compiled: bool,
+        stops_at_guardrail: bool = False,
+        desired: int | None = None,
+    ) -> Replay:
+        """A replay of `setting` that has not begun.
+
+        Args:
+            desired: tasks at the start. Default: enough for the first minutes.
+        """
         changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)
         first = trace.block(0, 15)
         return Replay(
@@ -49,7 +61,7 @@ class Scenario:
             bounds=setting.bounds,
             changes=changes,
             guardrail=self.guardrail,
-            desired=self._tasks_at_start(setting, first),
+            desired=self._tasks_at_start(setting, first) if desired is None else desired,
             stops_at_guardrail=stops_at_guardrail,
             is_compiled=is_compiled,
         )

@@ -12,7 +12,7 @@ from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.traffic.trace import Trace
 
 # Four weeks: what a call costs is spread over enough minutes.
-_BLOCK_MINUTES = 40_320
+SWEEP_BLOCK_MINUTES = 40_320
 
 
 def sweep(
@@ -49,7 +49,7 @@ def _share(
     replays = [scenario.replay(setting, trace, is_compiled=is_compiled) for setting in settings]
     moment = trace.start
     begin = 0
-    for block in trace.blocks(_BLOCK_MINUTES):
+    for block in trace.blocks(SWEEP_BLOCK_MINUTES):
         advance(f"{moment:%Y-%m-%d}")
         deploying = scenario.deployments.flags(moment, len(block))
         for replay in replays:

@@ -48,7 +48,7 @@ def bill_of(totals: Totals, *, price: FargatePrice, vcpus: float, memory_mib: fl
         cost = committed + beyond + rest
         if cost < least:
             best, least = level * rate, cost
-            lost = committed - float((covered * counts).sum()) * rate
+            lost = max(committed - float((covered * counts).sum()) * rate, 0.0)
     return Bill(
         on_demand=on_demand,
         with_spot=on_demand - totals.above_minimum_task_hours * task_hour * price.spot_discount,

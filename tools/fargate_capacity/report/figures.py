@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from fargate_capacity.plan.recommendation import Rejection
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Simulation
 from fargate_capacity.pricing.bill import Bill
@@ -48,22 +49,37 @@ def setting_as_json(setting: Setting) -> dict[str, Any]:
     return {"minimum": setting.bounds.minimum, "maximum": setting.bounds.maximum, "policies": policies}
 
 
-def figures_table(rows: Sequence[Figures], *, title: str) -> Table:
-    """One column a simulation; with several, each against the first."""
+def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int] | None = None) -> Table:
+    """One column a simulation.
+
+    Args:
+        against: for each column, the one that its bills are compared with. Default: all with the first.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for row in rows:
         table.add_column(row.name, justify="right", overflow="fold")
-    first = rows[0]
+    baselines = [rows[index] for index in against] if against else [rows[0]] * len(rows)
     for label, value, shape in _LINES:
         cells = []
-        for row in rows:
+        for row, first in zip(rows, baselines, strict=True):
             number = value(row)
             text = shape.format(number)
             if row is not first and label in _COMPARED and value(first):
                 text += f" ({number / value(first) - 1:+.0%})"
             cells.append(text)
         table.add_row(label, *cells)
+    return table
+
+
+def rejections_table(rejected: Sequence[Rejection], *, most: int = 12) -> Table:
+    """The cheapest of them; the JSON file has all."""
+    title = "Not recommended" + (f": the cheapest {most} of {len(rejected)}" if len(rejected) > most else "")
+    table = Table(title=title, title_justify="left")
+    for name in ("setting", "cost", "why not"):
+        table.add_column(name, justify="right" if name == "cost" else "left", overflow="fold")
+    for each in rejected[:most]:
+        table.add_row(each.simulation.setting.described(), f"${each.cost:,.2f}", each.why)
     return table
 
 

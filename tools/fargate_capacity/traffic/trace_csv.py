@@ -140,6 +140,9 @@ def _parsed(
             fault = "a second time" if time == latest else "after a later one: unsorted"
             raise InputError(f"{where}: got {cells[timestamp]} {fault}; allowed: each period once, in order")
         latest = time
+        if not cells[requests].strip():
+            # No datapoint: as if the row were not there, which makes a gap.
+            continue
         yield _Row(line, time.astimezone(UTC), _count(where, cells[requests]))
 
 

@@ -1,0 +1,158 @@
+"""Fetches what CloudWatch saw of a service, a day at a time, so that an interrupted fetch goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fargate_capacity.input_error import InputError
+from fargate_capacity.observed.observations import COLUMNS
+
+if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+_DAY = timedelta(days=1)
+# Minutes are kept for 15 days, five minutes for 63.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
+_MINUTES_KEPT = timedelta(days=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedService:
+    """Which service.
+
+    Args:
+        load_balancer: the dimension's value, `app/<name>/<id>`.
+    """
+
+    cluster: str
+    service: str
+    load_balancer: str
+
+
+def fetch_metrics(
+    cloudwatch: CloudWatchClient,
+    observed: ObservedService,
+    *,
+    start: datetime,
+    end: datetime,
+    path: Path,
+    now: datetime,
+    advance: Callable[[str], None] = lambda day: None,
+) -> int:
+    """Writes requests, CPU average, maximum and sample count, and latency as CSV; returns the minutes written.
+
+    What is in the file already is kept, and the fetch goes on after it. A day is written at once or not at all.
+
+    Raises:
+        InputError: a span that CloudWatch does not have, or a file of something else.
+    """
+    if not start < end:
+        raise InputError(f"--start: got {start.isoformat()}, allowed: before the end, {end.isoformat()}")
+    if start < now - _MINUTES_KEPT:
+        raise InputError(
+            f"--start: got {start.isoformat()}, allowed: since {(now - _MINUTES_KEPT).isoformat(timespec='minutes')} on"
+            "; CloudWatch keeps minutes for 15 days, so fetch every two weeks and let the file grow"
+        )
+    latest = _latest(path)
+    begin = start if latest is None else max(start, latest + timedelta(minutes=1))
+    written = 0
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        if latest is None and not file.tell():
+            writer.writerow(["timestamp", *COLUMNS])
+        while begin < end:
+            until = min(datetime(begin.year, begin.month, begin.day, tzinfo=UTC) + _DAY, end)
+            advance(f"{begin:%Y-%m-%d}")
+            rows = list(_day(cloudwatch, observed, begin, until))
+            writer.writerows(rows)
+            file.flush()
+            written += len(rows)
+            begin = until
+    return written
+
+
+def fetch_activities(autoscaling: ApplicationAutoScalingClient, observed: ObservedService, *, path: Path) -> int:
+    """Writes the scaling activities that AWS remembers, six weeks of them, and returns how many."""
+    pages = autoscaling.get_paginator("describe_scaling_activities").paginate(
+        ServiceNamespace="ecs",
+        ResourceId=f"service/{observed.cluster}/{observed.service}",
+        ScalableDimension="ecs:service:DesiredCount",
+    )
+    activities = [activity for page in pages for activity in page["ScalingActivities"]]
+    activities.sort(key=lambda activity: activity["StartTime"])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["timestamp", "status", "description", "cause"])
+        for activity in activities:
+            began = activity["StartTime"].astimezone(UTC).isoformat()
+            writer.writerow([began, activity["StatusCode"], activity["Description"], activity["Cause"]])
+    return len(activities)
+
+
+def _day(
+    cloudwatch: CloudWatchClient, observed: ObservedService, begin: datetime, until: datetime
+) -> Iterator[list[str]]:
+    rows: dict[datetime, dict[str, float]] = {}
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=list(_queries(observed)), StartTime=begin, EndTime=until, ScanBy="TimestampAscending"
+    )
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            for time, value in zip(result["Timestamps"], result["Values"], strict=True):
+                rows.setdefault(time.astimezone(UTC), {})[result["Id"]] = value
+    for time in sorted(rows):
+        if begin <= time < until:
+            yield [time.isoformat(), *(_text(rows[time], name) for name in COLUMNS)]
+
+
+def _text(row: Mapping[str, float], name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    return f"{1000 * value if name == 'latency_ms' else value:.10g}"
+
+
+def _queries(observed: ObservedService) -> Iterator[MetricDataQueryTypeDef]:
+    service = {"ClusterName": observed.cluster, "ServiceName": observed.service}
+    balancer = {"LoadBalancer": observed.load_balancer}
+    for name, namespace, metric, dimensions, stat in (
+        ("requests", "AWS/ApplicationELB", "RequestCount", balancer, "Sum"),
+        ("cpu_average", "AWS/ECS", "CPUUtilization", service, "Average"),
+        ("cpu_maximum", "AWS/ECS", "CPUUtilization", service, "Maximum"),
+        # Each task reports once a minute.
+        ("tasks", "AWS/ECS", "CPUUtilization", service, "SampleCount"),
+        ("latency_ms", "AWS/ApplicationELB", "TargetResponseTime", balancer, "Average"),
+    ):
+        yield {
+            "Id": name,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": namespace,
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                },
+                "Period": 60,
+                "Stat": stat,
+            },
+        }
+
+
+def _latest(path: Path) -> datetime | None:
+    """The last whole row's time; a row that was cut off is cut away."""
+    if not path.exists() or not path.stat().st_size:
+        return None
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if whole != text:
+        path.write_bytes(whole)
+    lines = whole.decode("utf-8").splitlines()
+    if not lines or lines[0] != ",".join(("timestamp", *COLUMNS)):
+        raise InputError(f"{path}: got a file that `fetch` did not write, allowed: one it did, or a new name")
+    return datetime.fromisoformat(lines[-1].partition(",")[0]) if len(lines) > 1 else None
