@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 from scaling_decisions import Action, ObservationPeriod, TunerSettings
@@ -373,6 +371,10 @@ def fetch_command(
     region: Annotated[str | None, typer.Option(help="Default: that of the environment.")] = None,
 ) -> None:
     """Fetch requests, CPU, tasks, latency and scaling activities from CloudWatch, as CSV."""
+    # AWS's client takes most of a second to import.
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
     now = datetime.now(tz=UTC).replace(second=0, microsecond=0)
     first = _moment("--start", start) if start else now - timedelta(days=14)
     last = _moment("--end", end) if end else now

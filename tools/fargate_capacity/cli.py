@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fargate_capacity.capacity_commands import register
 from fargate_capacity.input_error import InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -60,6 +61,9 @@ def preview(
         )
     if series and series.columns_not_drawn:
         typer.echo(f"no metric of a dashboard goes by the column: {', '.join(series.columns_not_drawn)}", err=True)
+
+
+register(app)
 
 
 def main() -> None:
