@@ -44,7 +44,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """A line of its own below the running step."""
-        self.console.print(f"  [dim]{escape(text)}[/]")
+        self.console.print(f"  [dim]{escape(text)}[/]", soft_wrap=True)
 
     def result(self, text: str) -> None:
         """What the step's closing line says."""

@@ -26,6 +26,7 @@ from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.free_port import free_port
 from cdk_rehearsal.moderation_client import moderate, percentile
 from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.program_log import first_line_with
 from cdk_rehearsal.redeployment import DeployedState
 from cdk_rehearsal.release_execution import ReleaseExecution
 from cdk_rehearsal.report import Report, StateRun
@@ -266,14 +267,10 @@ class Rehearsal:
                 f"endpoint {name} is {endpoint['EndpointStatus']}: {endpoint.get('FailureReason', 'no reason given')}",
                 log=self._latest_log("endpoints"),
             )
-        if note := self._said_of_nginx():
+        # Where nginx is missing, the serving program does without.
+        if note := first_line_with("nginx", self._latest_log("endpoints")):
             self._display.note(note)
         self._display.result(f"{name} InService with {endpoint['EndpointConfigName']}")
-
-    def _said_of_nginx(self) -> str | None:
-        """Where nginx is missing, the serving program does without and says so in its log."""
-        log = self._latest_log("endpoints").read_text(errors="replace")
-        return next((line for line in log.splitlines() if "nginx" in line.lower()), None)
 
     def _start_api(self) -> None:
         container = self._service().container()

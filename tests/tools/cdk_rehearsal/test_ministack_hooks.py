@@ -23,8 +23,9 @@ def test_the_version_is_the_pinned_one() -> None:
 
 
 def test_services_are_added_by_name() -> None:
-    assert asyncio.iscoroutinefunction(app.SERVICE_HANDLERS["ecr"])
-    assert _parameters(app.SERVICE_HANDLERS["ecr"]) == ["method", "path", "headers", "body", "query_params"]
+    for service in ("ecr", "cloudformation"):
+        assert asyncio.iscoroutinefunction(app.SERVICE_HANDLERS[service])
+        assert _parameters(app.SERVICE_HANDLERS[service]) == ["method", "path", "headers", "body", "query_params"]
     assert "sagemaker" not in app.SERVICE_HANDLERS
     assert "application-autoscaling" not in app.SERVICE_HANDLERS
     assert router.SERVICE_PATTERNS["ecs"]["target_prefixes"]

@@ -1,15 +1,20 @@
 """The command as a user runs it."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -73,13 +78,13 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     report = json.loads((work / "report.json").read_text())
     assert (report["passed"], report["failed_step"]) == (False, "deploy")
 
-    second = rehearse()
-    assert second.wait(150) == 0, _output(tmp_path)
+    second = rehearse("--change", "spike=85")
+    assert second.wait(200) == 0, _output(tmp_path)
     eventually(lambda: not _of_run(work), seconds=5)
     report = json.loads((work / "report.json").read_text())
     assert report["passed"]
     assert report["errors"] == []
-    steps = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "scale"]
+    steps = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "scale", "redeploy"]
     assert list(report["seconds"]) == steps
     assert report["stacks"].keys() == {"fixture-alerts", "fixture-model", "fixture-service"}
     states = [state["name"] for state in report["execution_states"]]
@@ -90,7 +95,62 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     assert report["agreement_with_labels"] > 0.5
     assert 0 < report["latency_p50_ms"] <= report["latency_p99_ms"]
     assert report["desired_tasks_after"] == report["desired_tasks_before"] + 3
+    assert report["changed_settings"] == ["spike=85"]
+    assert report["desired_tasks_after_redeploy"] == report["desired_tasks_after"]
+    assert report["changed_dashboards"] == [
+        "moderation-fixture: widgets.0.properties.annotations.horizontal.0.value: 80 → 85"
+    ]
+    kinds = {resource.rpartition("(")[2].rstrip(")") for resource in report["changed_resources"]}
+    assert kinds == {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"}
     assert 0 < report["peak_memory_mib"] < 3072
+
+
+def _listening(work: Path) -> set[str]:
+    """The addresses on which the run's processes listen, as /proc/net/tcp has them."""
+    sockets = set()
+    for process in _of_run(work):
+        for descriptor in Path("/proc", process.partition(":")[0], "fd").glob("*"):
+            with contextlib.suppress(OSError):
+                sockets.add(os.readlink(descriptor))
+    rows = [row.split() for kind in ("tcp", "tcp6") for row in Path("/proc/net", kind).read_text().splitlines()[1:]]
+    return {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
+
+
+def test_what_is_kept_answers_until_it_is_interrupted(
+    rehearse: Any, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    work = tmp_path / "work"
+    process = rehearse("--keep")
+    eventually(lambda: "still running; Ctrl-C ends it" in _output(tmp_path) or process.poll() is not None, seconds=200)
+    assert process.poll() is None, _output(tmp_path)
+    output = _output(tmp_path)
+    assert "rehearsal passed" in output
+    assert "skipped: no --change KEY=VALUE says what to change" in output
+    assert json.loads((work / "report.json").read_text())["passed"]
+
+    aws, api = re.search(r"embedded AWS  (\S+)", output), re.search(r"(http://\S+/v1/moderations)", output)
+    assert aws
+    assert api
+    sagemaker = boto3.client(
+        "sagemaker",
+        endpoint_url=aws[1],
+        region_name="us-east-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+    assert sagemaker.describe_endpoint(EndpointName="moderation-fixture")["EndpointStatus"] == "InService"
+    body = json.dumps({"text": "こんにちは"}).encode()
+    for _ in range(3):
+        request = urllib.request.Request(api[1], data=body, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert json.load(answer)["flag"] in (0, 1)
+    assert _listening(work) == {"0100007F"}
+
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    eventually(lambda: not _of_run(work), seconds=5)
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(api[1], timeout=5)
 
 
 def test_an_emulator_that_is_killed_fails_the_step_and_leaves_nothing(
@@ -128,8 +188,9 @@ def test_bad_data_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
     assert _output(tmp_path).splitlines() == [f'{posts} line 2: label is "maybe"; give 0 or 1']
 
 
-def test_context_without_a_value_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
-    process = rehearse("--context", "model.minimum_auc")
+@pytest.mark.parametrize("option", ["--context", "--change"])
+def test_context_without_a_value_is_refused_in_one_line(rehearse: Any, tmp_path: Path, option: str) -> None:
+    process = rehearse(option, "model.minimum_auc")
     assert process.wait(30) == 2
     (line,) = _output(tmp_path).splitlines()
-    assert line.startswith("--context: got 'model.minimum_auc', allowed: KEY=VALUE")
+    assert line.startswith(f"{option}: got 'model.minimum_auc', allowed: KEY=VALUE")

@@ -19,6 +19,7 @@ from cdk_rehearsal.plug_in import (
     metric_math_alarms,
     resource_attributes,
     secret_references,
+    stack_waits,
     step_functions,
 )
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
@@ -53,6 +54,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     container_definitions.install()
     asynchronous_invocations.install()
     metric_math_alarms.install()
+    stack_waits.install()
     AlarmEvaluation(autoscaling.act).install()
 
 

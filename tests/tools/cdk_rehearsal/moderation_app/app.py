@@ -260,8 +260,7 @@ class Service(cdk.Stack):
             evaluation_periods=1,
         )
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name="moderation-fixture")
-        drawn = hot if self.node.try_get_context("drawn") != "never" else 80
-        line = cloudwatch.HorizontalAnnotation(value=drawn, label="spike")
+        line = cloudwatch.HorizontalAnnotation(value=hot, label="spike")
         dashboard.add_widgets(cloudwatch.GraphWidget(left=[spike], left_annotations=[line]))
         failing = pattern.load_balancer.metrics.http_code_elb(elasticloadbalancing.HttpCodeElb.ELB_5XX_COUNT)
         share = cloudwatch.MathExpression(expression="100 * failing", using_metrics={"failing": failing})

@@ -1,0 +1,36 @@
+"""A stack that is being worked on is described once that is done, where it is soon.
+
+The CDK CLI asks at once, then every five seconds; a stack takes a fraction of one here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import urllib.parse
+from typing import Any
+
+from ministack import app
+
+from cdk_rehearsal.plug_in.json_service import Answer
+
+_WORKING = re.compile(rb"<StackStatus>(?!REVIEW)\w+_IN_PROGRESS<")
+_HOLD_SECONDS = 4.0
+_LOOK_SECONDS = 0.05
+
+
+def install() -> None:
+    ministacks = app.SERVICE_HANDLERS["cloudformation"]
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Answer:
+        answer: Answer = await ministacks(method, path, headers, body, query)
+        asked = urllib.parse.parse_qs(body.decode(errors="replace"))
+        if asked.get("Action") == ["DescribeStacks"] and "StackName" in asked:
+            until = time.monotonic() + _HOLD_SECONDS
+            while _WORKING.search(answer[2]) and time.monotonic() < until:
+                await asyncio.sleep(_LOOK_SECONDS)
+                answer = await ministacks(method, path, headers, body, query)
+        return answer
+
+    app.SERVICE_HANDLERS["cloudformation"] = handle
