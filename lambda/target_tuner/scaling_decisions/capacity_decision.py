@@ -14,6 +14,8 @@ _GREATER = int(Comparison.GREATER)
 _LESS = int(Comparison.LESS)
 _TREATED_AS_MISSING = int(MissingData.MISSING)
 _MAXIMUM = int(Metric.CPU_MAXIMUM)
+# Below every capacity that a step can ask for.
+_NONE = -(1 << 40)
 
 
 def decided_capacity(
@@ -45,7 +47,7 @@ def decided_capacity(
     largest_out = bounded
     out_tracking = -1
     out_step = -1
-    largest_in = -1
+    largest_in = _NONE
     in_cooldown_s = 0
     is_blocked = target.is_scale_in_suspended != 0 or now_s < target.in_until_s
     is_agreed = True
@@ -90,7 +92,7 @@ def decided_capacity(
                 largest_in = wanted
                 in_cooldown_s = policy.in_cooldown_s
     if not is_agreed:
-        largest_in = -1
+        largest_in = _NONE
 
     for place in range(len(steps)):
         step = steps[place]
@@ -157,7 +159,7 @@ def decided_capacity(
         target.in_until_s = now_s
         return largest_out
 
-    if is_blocked or largest_in < 0:
+    if is_blocked or largest_in == _NONE:
         return bounded
     largest_in = max(largest_in, target.minimum)
     if largest_in >= bounded:

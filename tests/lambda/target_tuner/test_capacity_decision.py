@@ -1,0 +1,204 @@
+"""Single behaviours, by hand."""
+
+import pytest
+from scaling_decisions import (
+    MISSING,
+    Adjustment,
+    CapacityBounds,
+    Comparison,
+    Metric,
+    MissingData,
+    ScalingEngine,
+    StepBand,
+    StepScaling,
+    TargetTracking,
+)
+
+WIDE = CapacityBounds(minimum=1, maximum=100)
+SPIKE = StepScaling(threshold=80, bands=(StepBand(lower=0, change=3),), cooldown_s=120)
+
+
+def course(engine, cpu, *, maximum=None, running=None, bounds=WIDE):
+    found = []
+    for place, value in enumerate(cpu):
+        hottest = value if maximum is None else maximum[place]
+        found.append(
+            engine.minute(
+                values={Metric.CPU_AVERAGE: value, Metric.CPU_MAXIMUM: hottest},
+                running=engine.desired if running is None else running,
+                bounds=bounds,
+            )
+        )
+    return found
+
+
+def test_adds_in_proportion_after_three_minutes_above_the_target():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    assert course(engine, [75, 75, 75]) == [4, 4, 6]
+
+
+def test_a_minute_at_the_target_is_not_above_it():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    assert course(engine, [75, 75, 50, 75, 75]) == [4] * 5
+
+
+def test_a_whole_number_of_tasks_is_not_rounded_up_by_binary_fractions():
+    engine = ScalingEngine(policies=[TargetTracking(target=0.1)], desired=3)
+    assert course(engine, [0.2, 0.2, 0.2]) == [3, 3, 6]
+
+
+def test_removes_in_proportion_after_fifteen_minutes_below_nine_tenths():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=10)
+    assert course(engine, [25] * 15) == [10] * 14 + [5]
+
+
+def test_between_nine_tenths_and_the_target_nothing_happens():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=10)
+    assert course(engine, [45, 48, 49.9, 50] * 10) == [10] * 40
+
+
+def test_fires_again_every_minute_in_alarm():
+    engine = ScalingEngine(policies=[TargetTracking(target=50, scale_out_cooldown_s=0)], desired=4)
+    assert course(engine, [75] * 5) == [4, 4, 6, 9, 14]
+
+
+def test_within_the_cooldown_only_more_than_was_added_counts():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    assert course(engine, [75] * 3, running=4) == [4, 4, 6]
+    assert course(engine, [75], running=4) == [6]
+    # 100 % of four tasks asks for four more than the four that the cooldown began with.
+    assert course(engine, [100], running=4) == [8]
+
+
+def test_a_spike_adds_its_tasks_in_one_minute_and_not_again_within_the_cooldown():
+    engine = ScalingEngine(policies=[SPIKE], desired=2)
+    assert course(engine, [80, 99, 99, 99]) == [5, 5, 8, 8]
+
+
+def test_a_higher_band_counts_net_of_what_a_lower_one_added():
+    steps = StepScaling(threshold=60, bands=(StepBand(lower=0, upper=20, change=2), StepBand(lower=20, change=5)))
+    engine = ScalingEngine(policies=[steps], desired=10)
+    assert course(engine, [70, 95, 95]) == [12, 15, 15]
+
+
+def test_an_out_only_step_stays_until_target_tracking_takes_it_back():
+    engine = ScalingEngine(policies=[TargetTracking(target=60), SPIKE], desired=2)
+    found = course(engine, [55] + [10] * 20, maximum=[90] + [10] * 20)
+    assert found[0] == 5
+    assert found[:15] == [5] * 15  # the low alarm needs fifteen minutes
+    assert found[-1] == 1
+
+
+def test_a_scale_out_ends_the_scale_in_cooldown():
+    policy = TargetTracking(target=50, scale_in_cooldown_s=3600)
+    engine = ScalingEngine(policies=[policy, SPIKE], desired=20)
+    assert course(engine, [25] * 15)[-1] == 10
+    assert course(engine, [25] * 3)[-1] == 10
+    assert course(engine, [25], maximum=[85])[-1] == 13
+    assert course(engine, [25] * 2)[-1] < 13
+
+
+def test_fails_to_scale_in_while_the_other_policy_is_content():
+    engine = ScalingEngine(
+        policies=[TargetTracking(target=50), TargetTracking(target=50, metric=Metric.CPU_MAXIMUM)], desired=10
+    )
+    assert course(engine, [25] * 30, maximum=[48] * 30) == [10] * 30
+
+
+def test_a_policy_without_scale_in_has_no_vote():
+    other = TargetTracking(target=50, metric=Metric.CPU_MAXIMUM, disable_scale_in=True)
+    engine = ScalingEngine(policies=[TargetTracking(target=50), other], desired=10)
+    assert course(engine, [25] * 15, maximum=[48] * 15)[-1] == 5
+
+
+def test_missing_minutes_do_not_count_and_do_not_break_a_row():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    assert course(engine, [75, 75, MISSING, 75]) == [4, 4, 4, 6]
+
+
+def test_as_many_missing_minutes_as_the_alarm_has_break_a_row():
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    assert course(engine, [75, 75, MISSING, MISSING, MISSING, 75, 75]) == [4] * 7
+
+
+def test_missing_data_that_count_as_not_breaching_break_a_row_at_once():
+    step = StepScaling(
+        threshold=80, bands=(StepBand(lower=0, change=3),), periods=2, missing_data=MissingData.NOT_BREACHING
+    )
+    engine = ScalingEngine(policies=[step], desired=2)
+    assert course(engine, [90, MISSING, 90]) == [2, 2, 2]
+
+
+def test_some_of_several_datapoints_suffice_where_the_alarm_says_so():
+    step = StepScaling(threshold=80, bands=(StepBand(lower=0, change=3),), periods=3, datapoints=2)
+    engine = ScalingEngine(policies=[step], desired=2)
+    assert course(engine, [90, 10, 90]) == [2, 2, 5]
+
+
+def test_an_average_over_a_longer_period_is_averaged_and_fires_between_datapoints():
+    step = StepScaling(
+        threshold=80,
+        bands=(StepBand(lower=0, change=1),),
+        metric=Metric.CPU_AVERAGE,
+        period_minutes=5,
+        cooldown_s=0,
+    )
+    engine = ScalingEngine(policies=[step], desired=2)
+    assert course(engine, [60, 70, 80, 95, 96, 10, 10]) == [2, 2, 2, 2, 3, 4, 5]
+
+
+def test_a_step_that_removes_tasks_leaves_the_minimum():
+    step = StepScaling(
+        threshold=20,
+        comparison=Comparison.LESS_OR_EQUAL,
+        bands=(StepBand(upper=0, change=-4),),
+        cooldown_s=60,
+    )
+    engine = ScalingEngine(policies=[step], desired=6)
+    assert course(engine, [20, 20, 20], bounds=CapacityBounds(minimum=1, maximum=9)) == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "number", "magnitude", "expected"),
+    [
+        (Adjustment.PERCENT_CHANGE_IN_CAPACITY, 10, 0, 11),
+        (Adjustment.PERCENT_CHANGE_IN_CAPACITY, 25, 0, 12),
+        (Adjustment.PERCENT_CHANGE_IN_CAPACITY, 25, 5, 15),
+        (Adjustment.EXACT_CAPACITY, 17, 0, 17),
+    ],
+)
+def test_adjustment_types(adjustment, number, magnitude, expected):
+    step = StepScaling(
+        threshold=80,
+        bands=(StepBand(lower=0, change=number),),
+        adjustment=adjustment,
+        minimum_magnitude=magnitude,
+    )
+    assert course(ScalingEngine(policies=[step], desired=10), [90]) == [expected]
+
+
+def test_bounds_that_move_move_the_count():
+    engine = ScalingEngine(policies=[], desired=4)
+    assert course(engine, [50], bounds=CapacityBounds(minimum=6, maximum=9)) == [6]
+    assert course(engine, [50], bounds=CapacityBounds(minimum=1, maximum=3)) == [3]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TargetTracking(target=0), "target: got 0"),
+        (lambda: TargetTracking(target=50, scale_in_cooldown_s=-1), "scale_in_cooldown_s: got -1"),
+        (lambda: StepScaling(threshold=80, bands=()), "bands: got none"),
+        (
+            lambda: StepScaling(
+                threshold=80, bands=(StepBand(lower=0, upper=20, change=1), StepBand(lower=10, change=2))
+            ),
+            "overlap",
+        ),
+        (lambda: StepBand(lower=3, upper=3, change=1), "band: got 3 to 3"),
+        (lambda: CapacityBounds(minimum=3, maximum=2), "maximum: got 2"),
+    ],
+)
+def test_fails_when_a_policy_is_impossible(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

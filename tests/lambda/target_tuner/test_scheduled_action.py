@@ -1,0 +1,64 @@
+from datetime import UTC, datetime
+
+import pytest
+from scaling_decisions import ScheduledAction
+
+START, END = datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
+
+
+def times(schedule, zone="UTC"):
+    action = ScheduledAction(schedule=schedule, time_zone=zone, minimum=4)
+    return [time.isoformat(timespec="minutes").removesuffix("+00:00") for time in action.times(START, END)]
+
+
+def test_cron_follows_its_time_zone_through_the_change_of_clocks():
+    assert times("cron(0 8 * * ? *)", "Europe/Berlin") == [
+        "2026-03-27T07:00",
+        "2026-03-28T07:00",
+        "2026-03-29T06:00",
+        "2026-03-30T06:00",
+    ]
+
+
+def test_an_hour_that_the_clock_skips_has_no_action():
+    assert "2026-03-29T01:30" not in times("cron(30 2 * * ? *)", "Europe/Berlin")
+    assert len(times("cron(30 2 * * ? *)", "Europe/Berlin")) == 3
+
+
+def test_weekdays_count_from_sunday():
+    # The 27th is a Friday.
+    assert times("cron(0 12 ? * 6 *)") == ["2026-03-27T12:00"]
+    assert times("cron(0 12 ? * SUN,SAT *)") == ["2026-03-28T12:00", "2026-03-29T12:00"]
+
+
+def test_steps_and_lists():
+    assert times("cron(0/30 6,7 28 3 ? 2026)") == [
+        f"2026-03-28T{time}" for time in ("06:00", "06:30", "07:00", "07:30")
+    ]
+
+
+def test_at_and_rate():
+    assert times("at(2026-03-28T09:00:00)", "Asia/Tokyo") == ["2026-03-28T00:00"]
+    assert times("rate(2 days)") == ["2026-03-29T00:00"]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "every day",
+        "cron(0 8 * *)",
+        "cron(61 8 * * ? *)",
+        "cron(0 8 L * ? *)",
+        "cron(0 8 ? * SAT-SUN *)",
+        "rate(0 hours)",
+        "at(now)",
+    ],
+)
+def test_fails_when_a_schedule_cannot_be_read(schedule):
+    with pytest.raises(ValueError, match="schedule: got"):
+        ScheduledAction(schedule=schedule)
+
+
+def test_fails_when_the_zone_is_unknown():
+    with pytest.raises(ValueError, match="time_zone: got 'Mars/Base'"):
+        ScheduledAction(schedule="rate(1 day)", time_zone="Mars/Base")

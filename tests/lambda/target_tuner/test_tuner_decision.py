@@ -1,0 +1,221 @@
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scaling_decisions import (
+    Action,
+    GuardrailStatus,
+    ObservationPeriod,
+    Phase,
+    Seen,
+    TunerSettings,
+    TunerState,
+    begun,
+    completed,
+    decided,
+)
+
+BEGAN = datetime(2026, 11, 2, tzinfo=UTC)
+SETTINGS = TunerSettings(ceiling=65, largest_latency_ratio=None)
+FRESH = TunerState(initial=60, live=60, changed_at=BEGAN)
+
+
+def seen(days, target, **changes):
+    return Seen(
+        **{
+            "now": BEGAN + timedelta(days=days),
+            "policy_target": target,
+            "guardrail": GuardrailStatus.OK,
+            **changes,
+        }
+    )
+
+
+def fired(days, target):
+    now = BEGAN + timedelta(days=days)
+    return seen(days, target, guardrail=GuardrailStatus.ALARM, alarming_since=now)
+
+
+def act(state, look, settings=SETTINGS):
+    """One whole change: recorded, applied, recorded."""
+    decision = decided(settings, state, look)
+    return decision, completed(settings, begun(state, decision), look.now)
+
+
+def test_steps_up_a_point_once_the_observation_is_over():
+    assert decided(SETTINGS, FRESH, seen(1.99, 60)).action is Action.HOLD
+    decision, state = act(FRESH, seen(2, 60))
+    assert (decision.action, decision.origin, decision.target) == (Action.STEP, 60, 61)
+    assert (state.live, state.before, state.changed_at) == (61, 60, BEGAN + timedelta(days=2))
+    assert decided(SETTINGS, state, seen(3.9, 61)).action is Action.HOLD
+
+
+def test_reverts_at_once_when_a_guardrail_fires_and_cools_off():
+    _, state = act(FRESH, seen(2, 60))
+    decision, state = act(state, fired(2.01, 61))
+    assert (decision.action, decision.target) == (Action.REVERT, 60)
+    assert decided(SETTINGS, state, seen(5, 60)).why.startswith("cooling off")
+    assert decided(SETTINGS, state, seen(9.1, 60)).action is Action.STEP
+
+
+def test_the_same_alarm_reverts_once():
+    _, state = act(FRESH, seen(2, 60))
+    _, state = act(state, seen(4, 61))
+    look = fired(4.5, 62)
+    _, state = act(state, look)
+    later = seen(4.6, 61, guardrail=GuardrailStatus.ALARM, alarming_since=look.now)
+    assert decided(SETTINGS, state, later).action is Action.HOLD
+
+
+def test_an_alarm_within_the_cool_off_takes_back_twice_as_much_but_never_passes_the_start():
+    state = FRESH
+    for day in (2, 4, 6, 8):
+        _, state = act(state, seen(day, state.live))
+    assert state.live == 64
+    targets = []
+    for day in (8.1, 8.2, 8.3, 8.4):
+        _, state = act(state, fired(day, state.live))
+        targets.append(state.live)
+    assert targets == [63, 61, 60, 60]
+
+
+def test_settles_below_what_held_once_a_target_failed_often_enough():
+    state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN)
+    _, state = act(state, fired(0.1, 61))
+    _, state = act(state, seen(7.2, 60))
+    assert state.live == 61
+    _, state = act(state, fired(7.3, 61))
+    decision, state = act(state, seen(14.4, 60))
+    assert (decision.action, decision.target, state.phase) == (Action.SETTLE, 58, Phase.SETTLED)
+    assert decided(SETTINGS, state, seen(99, 58)).action is Action.HOLD
+
+
+def test_settles_at_the_ceiling_and_still_reverts_there():
+    state = TunerState(initial=60, live=65, before=64, changed_at=BEGAN)
+    decision, state = act(state, seen(2, 65))
+    assert (decision.action, state.phase, state.live) == (Action.SETTLE, Phase.SETTLED, 65)
+    assert decided(SETTINGS, state, fired(30, 65)).target == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"is_deploying": True}, "a deployment is under way"),
+        ({"is_missing_data": True}, "data are missing"),
+        ({"guardrail": GuardrailStatus.UNKNOWN}, "the guardrail is not OK but unknown"),
+    ],
+)
+def test_holds_while(changes, why):
+    decision = decided(SETTINGS, FRESH, seen(3, 60, **changes))
+    assert (decision.action, decision.why) == (Action.HOLD, why)
+
+
+def test_stops_for_good_when_somebody_else_changed_the_policy():
+    decision, state = act(FRESH, seen(3, 45))
+    assert decision.action is Action.STOP
+    assert "45 %" in decision.why
+    assert not decision.changes_target
+    assert decided(SETTINGS, state, seen(9, 60)).action is Action.HOLD
+    assert decided(SETTINGS, state, fired(9, 60)).action is Action.HOLD
+
+
+def test_a_slow_drift_of_latency_takes_the_step_back():
+    settings = TunerSettings(ceiling=65, largest_latency_ratio=1.2)
+    state = TunerState(initial=60, live=61, before=60, changed_at=BEGAN)
+    assert decided(settings, state, seen(2, 61, latency_ratio=1.19)).action is Action.STEP
+    assert decided(settings, state, seen(2, 61, latency_ratio=1.21)).target == 60
+    assert decided(settings, state, seen(2, 61)).action is Action.HOLD
+    # Nothing was raised yet, so there is nothing to compare with.
+    assert decided(settings, FRESH, seen(2, 60)).action is Action.STEP
+
+
+def test_observation_periods():
+    assert ObservationPeriod.MATCHING_WEEKDAYS.compared_with == timedelta(days=7)
+    week = TunerSettings(ceiling=65, observation=ObservationPeriod.SEVEN_DAYS)
+    assert decided(week, FRESH, seen(6.9, 60)).action is Action.HOLD
+    assert decided(week, FRESH, seen(7, 60)).action is Action.STEP
+
+
+def test_the_last_step_ends_at_the_ceiling():
+    settings = TunerSettings(ceiling=60.5, largest_latency_ratio=None)
+    assert decided(settings, FRESH, seen(2, 60)).target == 60.5
+
+
+@pytest.mark.parametrize("cut", ["before the policy", "after the policy"])
+def test_an_interrupted_step_is_neither_lost_nor_applied_twice(cut):
+    decision = decided(SETTINGS, FRESH, seen(2, 60))
+    stored = TunerState.from_json(json.loads(json.dumps(begun(FRESH, decision).to_json())))
+    policy = 60 if cut == "before the policy" else decision.target
+    again = decided(SETTINGS, stored, seen(2.5, policy))
+    assert (again.action, again.target) == (Action.STEP, 61)
+    assert again.identity == decision.identity
+    finished = completed(SETTINGS, begun(stored, again), BEGAN + timedelta(days=2.5))
+    assert (finished.live, finished.before, finished.pending) == (61, 60, None)
+
+
+def test_a_guardrail_that_fires_during_an_interrupted_step_wins():
+    stored = begun(FRESH, decided(SETTINGS, FRESH, seen(2, 60)))
+    decision, state = act(stored, fired(2.1, 61))
+    assert (decision.action, decision.target, state.live) == (Action.REVERT, 60, 60)
+
+
+def test_completing_twice_changes_nothing():
+    _, state = act(FRESH, seen(2, 60))
+    assert completed(SETTINGS, state, BEGAN + timedelta(days=9)) == state
+
+
+looks = st.lists(
+    st.tuples(
+        st.floats(0.01, 3),
+        st.sampled_from(list(GuardrailStatus)),
+        st.booleans(),
+        st.one_of(st.none(), st.floats(0.5, 2)),
+        st.sampled_from(["whole", "cut before the policy", "cut after the policy"]),
+    ),
+    max_size=60,
+)
+
+
+@given(looks)
+def test_the_target_stays_between_start_and_ceiling_and_the_policy_follows_it(course):
+    settings = TunerSettings(ceiling=65)
+    state, policy, now = FRESH, 60.0, BEGAN
+    for days, guardrail, missing, ratio, cut in course:
+        now += timedelta(days=days)
+        look = Seen(
+            now=now,
+            policy_target=policy,
+            guardrail=guardrail,
+            alarming_since=now,
+            is_missing_data=missing,
+            latency_ratio=ratio,
+        )
+        decision = decided(settings, state, look)
+        assert decision.action is not Action.STOP
+        assert 60 <= decision.target <= 65
+        assert abs(decision.target - policy) <= 4.000001 or decision.action is Action.REVERT
+        state = begun(state, decision)
+        if cut == "cut before the policy" and decision.changes_target:
+            continue
+        policy = decision.target
+        if cut == "cut after the policy" and decision.changes_target:
+            continue
+        state = completed(settings, state, now)
+        assert state.live == policy
+
+
+def test_state_survives_as_json():
+    for state in (FRESH, begun(FRESH, decided(SETTINGS, FRESH, seen(2, 60))), act(FRESH, seen(2, 60))[1]):
+        assert TunerState.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_fails_when_settings_are_impossible():
+    for changes in itertools.chain(
+        [{"ceiling": 0}, {"ceiling": 101}, {"step": 0}, {"attempts": 0}],
+        [{"final_margin": -1}, {"largest_latency_ratio": 1.0}, {"cool_off": timedelta(days=-1)}],
+    ):
+        with pytest.raises(ValueError, match=f"{next(iter(changes))}: got"):
+            TunerSettings(**{"ceiling": 65, **changes})
