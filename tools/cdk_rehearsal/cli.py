@@ -131,7 +131,7 @@ def _run(settings: RehearsalSettings, console: Console, *, report_path: Path, ke
 
 
 def _close(rehearsal: Rehearsal, report_path: Path, display: Display) -> None:
-    rehearsal.report.alerts_received = len(rehearsal.slack.messages)
+    rehearsal.report.received(rehearsal.slack.messages)
     rehearsal.report.write(report_path)
     display.table(rehearsal.report)
     display.console.print(f"report: {report_path}", soft_wrap=True)

@@ -127,7 +127,7 @@ class Rehearsal:
         self._registry.reclaim()
         if self._settings.engine == "docker":
             self._docker().remove_all()
-        self.report.alerts_received = len(self._slack.messages)
+        self.report.received(self._slack.messages)
         self._slack.stop()
 
     @contextlib.contextmanager

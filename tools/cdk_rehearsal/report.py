@@ -48,6 +48,10 @@ class Report:
     changed_dashboards: list[str] = dataclasses.field(default_factory=list)
     desired_tasks_after_redeploy: int | None = None
     alerts_received: int = 0
+    alerts: list[str] = dataclasses.field(default_factory=list)
+
+    def received(self, alerts: list[str]) -> None:
+        self.alerts_received, self.alerts = len(alerts), list(alerts)
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
