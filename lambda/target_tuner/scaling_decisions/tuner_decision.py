@@ -111,6 +111,8 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
             settles=pending.settles,
         )
     if is_new_alarm:
+        if state.cool_off_until is not None and seen.now < state.changed_at + settings.incident:
+            return decision(Action.HOLD, f"a guardrail fired at {state.live:g} %, in the incident that was answered")
         target = _taken_back(state, seen)
         if target < state.live - _SAME:
             return decision(Action.REVERT, f"a guardrail fired at {state.live:g} %", target)
@@ -188,7 +190,15 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
         )
     if pending.settles:
         return replace(moved, before=None, phase=Phase.SETTLED)
-    return replace(moved, before=pending.origin, cool_off_until=None, taken_back=0.0)
+    has_passed_failure = state.failed is not None and pending.origin >= state.failed - _SAME
+    return replace(
+        moved,
+        before=pending.origin,
+        cool_off_until=None,
+        taken_back=0.0,
+        failed=None if has_passed_failure else state.failed,
+        failures=0 if has_passed_failure else state.failures,
+    )
 
 
 def _is_after_change(state: TunerState, seen: Seen) -> bool:

@@ -35,7 +35,9 @@ class TunerSettings:
         ceiling: the target never goes above it, percent.
         step: points that one step adds.
         observation: how long each target is watched.
-        cool_off: after a revert, no step for so long. An alarm within it takes back twice as much as the one before.
+        incident: after a revert, an alarm within so long is the same incident: what was put back has yet to act.
+        cool_off: after a revert, no step for so long. A further alarm within it takes back twice as much as the one
+            before.
         final_margin: points below the highest target that held, at which the tuner settles once a target has failed
             `attempts` times.
         attempts: how often a target may fail before it is given up.
@@ -49,6 +51,7 @@ class TunerSettings:
     ceiling: float
     step: float = 1.0
     observation: ObservationPeriod = ObservationPeriod.TWO_DAYS
+    incident: timedelta = timedelta(hours=1)
     cool_off: timedelta = timedelta(days=7)
     final_margin: float = 2.0
     attempts: int = 2
@@ -59,8 +62,8 @@ class TunerSettings:
             raise ValueError(f"ceiling: got {self.ceiling}, allowed: above 0, at most 100 percent")
         if not 0 < self.step <= 10:
             raise ValueError(f"step: got {self.step}, allowed: above 0, at most 10 points")
-        if self.cool_off < timedelta():
-            raise ValueError(f"cool_off: got {self.cool_off}, allowed: 0 or longer")
+        if not timedelta() <= self.incident <= self.cool_off:
+            raise ValueError(f"incident: got {self.incident}, allowed: 0 to the cool-off ({self.cool_off})")
         if not 0 <= self.final_margin < math.inf:
             raise ValueError(f"final_margin: got {self.final_margin}, allowed: 0 or more points")
         if self.attempts < 1:

@@ -76,10 +76,23 @@ def test_an_alarm_within_the_cool_off_takes_back_twice_as_much_but_never_passes_
         _, state = act(state, seen(day, state.live))
     assert state.live == 64
     targets = []
-    for day in (8.1, 8.2, 8.3, 8.4):
+    for day in (8.1, 8.2, 8.3, 8.4):  # more than an hour apart
         _, state = act(state, fired(day, state.live))
         targets.append(state.live)
     assert targets == [63, 61, 60, 60]
+
+
+def test_an_alarm_soon_after_a_revert_is_the_same_incident():
+    state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN)
+    _, state = act(state, fired(1, 61))
+    decision = decided(SETTINGS, state, fired(1 + 50 / 1440, 60))
+    assert (decision.action, decision.target) == (Action.HOLD, 60)
+
+
+def test_a_failure_is_forgotten_once_that_target_has_held():
+    state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN, failed=61, failures=1)
+    _, state = act(state, seen(2, 61))
+    assert (state.live, state.failed, state.failures) == (62, None, 0)
 
 
 def test_settles_below_what_held_once_a_target_failed_often_enough():
@@ -215,7 +228,7 @@ def test_state_survives_as_json():
 def test_fails_when_settings_are_impossible():
     for changes in itertools.chain(
         [{"ceiling": 0}, {"ceiling": 101}, {"step": 0}, {"attempts": 0}],
-        [{"final_margin": -1}, {"largest_latency_ratio": 1.0}, {"cool_off": timedelta(days=-1)}],
+        [{"final_margin": -1}, {"largest_latency_ratio": 1.0}, {"cool_off": timedelta(minutes=1)}],
     ):
-        with pytest.raises(ValueError, match=f"{next(iter(changes))}: got"):
+        with pytest.raises(ValueError, match=r"[a-z_]+: got"):
             TunerSettings(**{"ceiling": 65, **changes})
