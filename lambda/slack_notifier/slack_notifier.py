@@ -83,6 +83,9 @@ def handler(event: dict[str, Any], context: Any) -> None:
     deadline = time.monotonic() + budget_s
     secret_arn = os.environ["SLACK_WEBHOOK_SECRET_ARN"]
     for record in event["Records"]:
+        if is_first_ok(record["Sns"]["Message"]):
+            LOGGER.info("not told: an alarm that was never in alarm is OK")
+            continue
         alert = read_alert(record["Sns"]["Message"], record["Sns"].get("Subject"))
         try:
             tell(_webhook(secret_arn), slack_message(alert), deadline)
@@ -91,6 +94,12 @@ def handler(event: dict[str, Any], context: Any) -> None:
             _webhooks.pop(secret_arn, None)
             raise
         LOGGER.info("told Slack: %s", alert.title)
+
+
+def is_first_ok(message: str) -> bool:
+    """An alarm that saw its first data: every new alarm says so, minutes after the deployment that made it."""
+    content = _json_object(message) or {}
+    return (content.get("OldStateValue"), content.get("NewStateValue")) == ("INSUFFICIENT_DATA", "OK")
 
 
 def read_alert(message: str, subject: str | None = None) -> Alert:

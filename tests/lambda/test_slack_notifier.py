@@ -251,3 +251,21 @@ def test_long_texts_keep_to_slacks_limits(notifier: ModuleType) -> None:
 def test_a_link_that_is_not_https_is_left_out(notifier: ModuleType) -> None:
     message = notifier.slack_message(notifier.Alert(title="t", link="javascript:alert(1)"))
     assert "javascript" not in texts(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("INSUFFICIENT_DATA", "OK", 0),
+        ("ALARM", "OK", 1),
+        ("OK", "ALARM", 1),
+        ("INSUFFICIENT_DATA", "ALARM", 1),
+    ],
+)
+def test_a_new_alarm_that_is_fine_is_no_news(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, old: str, new: str, told: int
+) -> None:
+    http_server.answers = [answer(200)]
+    alarm = {"AlarmName": "latency", "OldStateValue": old, "NewStateValue": new, "NewStateReason": "…"}
+    notifier.handler(sns_event(json.dumps(alarm)), context())
+    assert len(http_server.requests) == told
