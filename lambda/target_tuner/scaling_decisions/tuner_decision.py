@@ -179,14 +179,18 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
         return state
     moved = replace(state, live=pending.target, changed_at=now, pending=None)
     if pending.is_revert:
-        is_same_failure = state.failed is not None and pending.origin >= state.failed - _SAME
+        failed, failures = state.failed, state.failures
+        if state.before is not None or pending.origin > state.live + _SAME:
+            # Only a target that was just raised to has failed; one that was taken back to was good before.
+            is_same_failure = failed is not None and pending.origin >= failed - _SAME
+            failed, failures = (failed, failures + 1) if is_same_failure else (pending.origin, 1)
         return replace(
             moved,
             before=None,
             cool_off_until=now + settings.cool_off,
             taken_back=pending.origin - pending.target,
-            failed=state.failed if is_same_failure else pending.origin,
-            failures=state.failures + 1 if is_same_failure else 1,
+            failed=failed,
+            failures=failures,
         )
     if pending.settles:
         return replace(moved, before=None, phase=Phase.SETTLED)

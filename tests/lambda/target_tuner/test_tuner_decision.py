@@ -89,6 +89,13 @@ def test_an_alarm_soon_after_a_revert_is_the_same_incident():
     assert (decision.action, decision.target) == (Action.HOLD, 60)
 
 
+def test_a_target_that_was_taken_back_to_does_not_fail_by_a_further_alarm():
+    state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN)
+    _, state = act(state, fired(0.1, 61))
+    _, state = act(state, fired(1, 60))
+    assert (state.live, state.failed, state.failures) == (58, 61, 1)
+
+
 def test_a_failure_is_forgotten_once_that_target_has_held():
     state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN, failed=61, failures=1)
     _, state = act(state, seen(2, 61))

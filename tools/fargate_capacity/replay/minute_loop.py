@@ -154,6 +154,14 @@ def replay_minutes(
     slot = minute % slots
     ring = minute % delay * 3 if delay else 0
 
+    billed_sum = state.billed
+    above_minimum = state.above_minimum
+    hour = state.hour
+    request_sum = state.requests
+    latency_sum = state.latency
+    cpu_sum = state.cpu
+    worst_latency = state.worst_latency
+
     place = begin
     while place < len(requests):
         if minute == next_event:
@@ -199,10 +207,10 @@ def replay_minutes(
                 + settings.service_seconds * stretch(min(hot, STEADIEST_UTILIZATION), settings.servers)
                 + 0.5 * (hot_before + hot_backlog)
             )
-            state.requests += arrived
-            state.latency += latency * arrived
-            state.cpu += cpu_average
-            state.worst_latency = max(state.worst_latency, latency)
+            request_sum += arrived
+            latency_sum += latency * arrived
+            cpu_sum += cpu_average
+            worst_latency = max(worst_latency, latency)
             if hot_backlog > 0.0:
                 state.saturated += 1
             if hot > settings.trusted or hot_before + hot_backlog > 0.0:
@@ -271,13 +279,13 @@ def replay_minutes(
             ready -= removed
         target.desired = decided
 
-        state.billed += billed
-        state.above_minimum += max(billed - target.minimum, 0.0)
-        state.hour += billed
+        billed_sum += billed
+        above_minimum += max(billed - target.minimum, 0.0)
+        hour += billed
         place += 1
         if minute % 60 == 0:
-            hours[min(int(state.hour + 0.5), len(hours) - 1)] += 1
-            state.hour = 0.0
+            hours[min(int(hour + 0.5), len(hours) - 1)] += 1
+            hour = 0.0
         if not is_missing:
             is_alarming = is_in_alarm(window, settings.guardrail_periods, settings.guardrail_datapoints)
             if is_alarming and not state.is_alarming:
@@ -288,6 +296,13 @@ def replay_minutes(
             elif not is_alarming:
                 state.is_alarming = 0
 
+    state.billed = billed_sum
+    state.above_minimum = above_minimum
+    state.hour = hour
+    state.requests = request_sum
+    state.latency = latency_sum
+    state.cpu = cpu_sum
+    state.worst_latency = worst_latency
     state.minute = minute
     state.ready = ready
     state.hot_backlog = hot_backlog

@@ -1,0 +1,304 @@
+"""Measures `fargate-capacity`: the published story on real traffic, and how fast a year is replayed.
+
+The traffic is not part of the project: what needs it is skipped, loudly, where it is absent. Run it with
+`make bench-capacity`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scaling_decisions import CapacityBounds, StepBand, StepScaling, TargetTracking, TunerSettings
+
+from fargate_capacity.plan.candidates import Grid, candidates
+from fargate_capacity.plan.foresight import least_task_hours
+from fargate_capacity.plan.recommendation import recommend
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.simulation import Scenario, Simulation, simulate
+from fargate_capacity.plan.sweep import sweep
+from fargate_capacity.plan.tuning import tune
+from fargate_capacity.progress import PatientProgress
+from fargate_capacity.replay.compiled import is_numba_installed
+from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.replay import Replay
+from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.traffic.trace import Trace
+from fargate_capacity.traffic.trace_csv import CsvColumns, read_trace
+
+PROJECT = Path(__file__).parents[1]
+YEAR = 525_600
+LIMIT = Guardrail(latency_seconds=0.5)
+# 10 ms of one vCPU a request make the trace's mean two vCPUs, its peak 38.
+MODEL = ServiceModel(
+    vcpus=1,
+    cpu_seconds=0.010,
+    elsewhere_seconds=0.05,
+    skew=1.1,
+    image_mib=300,
+    boot_seconds=20,
+    health_check_seconds=10,
+    drain_seconds=30,
+)
+UNTUNED = Setting(
+    bounds=CapacityBounds(minimum=2, maximum=400),
+    policies=(
+        TargetTracking(target=30, scale_out_cooldown_s=60, scale_in_cooldown_s=300),
+        StepScaling(threshold=80, bands=(StepBand(lower=0, change=3),), cooldown_s=60),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A file of traffic, and by what its requests are multiplied."""
+
+    name: str
+    file: str
+    columns: CsvColumns
+    model: ServiceModel
+
+
+TRAFFIC = (
+    Traffic(
+        "World Cup 1998, 87 days by the minute",
+        "worldcup98_requests_per_minute.csv",
+        CsvColumns(timestamp="period", requests="count", zone=UTC),
+        MODEL,
+    ),
+    Traffic(
+        "a load balancer's RequestCount, 14 days by five minutes",
+        "nab_elb_request_count_8c0756.csv",
+        CsvColumns(timestamp="timestamp", requests="value", zone=UTC),
+        # It has 12 requests a minute; a request as heavy as hundreds of the World Cup's makes it worth scaling.
+        ServiceModel(**{**asdict(MODEL), "cpu_seconds": 0.2}),
+    ),
+)
+
+
+def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dict[str, object] | None:
+    """The published story on one trace."""
+    path = folder / traffic.file
+    if not path.exists():
+        console.print(f"[bold yellow]SKIPPED[/]: {traffic.name}: no {path}", soft_wrap=True)
+        return None
+    trace = read_trace(path, columns=traffic.columns)
+    model = traffic.model
+    if trace.period_minutes > 1:
+        busy = np.concatenate(list(trace.blocks()))
+        factor = 120 / float(np.nanmean(busy))
+        trace = Trace.of([busy * factor], name=trace.name, start=trace.start, gaps=trace.gaps)
+    scenario = Scenario(model=model, guardrail=LIMIT)
+    settings = TunerSettings(ceiling=75, cool_off=timedelta(days=4))
+    with PatientProgress(f"{traffic.name}: the tuner", total=trace.minutes // 1440 + 1) as progress:
+        walked = tune(scenario, UNTUNED, trace, settings, advance=progress.begin)
+    tried = candidates(
+        UNTUNED,
+        Grid(
+            targets=[54, 58, 60, 62, 64, 66, 70],
+            spike_thresholds=[80, 90],
+            spike_tasks=[3, 6, 10, 20],
+            minimums=[2, 3],
+            scale_out_cooldowns_s=[60, 180],
+        ),
+    )
+    with PatientProgress(f"{traffic.name}: {len(tried)} candidates", total=100) as progress:
+        found = recommend(
+            scenario, tried, trace, cost=lambda each: each.totals.task_hours, jobs=jobs, advance=progress.begin
+        )
+        whole_trace = sweep(scenario, tried, trace, jobs=jobs)
+    rows: list[tuple[str, Setting]] = [
+        ("30 % alone", UNTUNED.without_spikes()),
+        ("30 %, +3 at 80 %: safe and untuned", UNTUNED),
+        (f"tuned: {walked.final_target:g} %, +3 at 80 %", UNTUNED.with_target(walked.final_target)),
+        (f"recommended: {short(found.chosen)}", found.chosen),
+    ]
+    simulations = [simulate(scenario, setting, trace) for _, setting in rows]
+    safe = simulations[1].totals
+    with_hindsight = min(
+        (each for each in whole_trace if each.totals.breach_minutes <= safe.breach_minutes),
+        key=lambda each: each.totals.task_hours,
+    )
+    rows.append((f"best of the candidates on the whole trace: {short(with_hindsight.setting)}", with_hindsight.setting))
+    simulations.append(with_hindsight)
+    best = least_task_hours(model, LIMIT, trace, minimum=UNTUNED.bounds.minimum)
+    table = Table(title=f"{traffic.name}; limit {1000 * LIMIT.latency_seconds:g} ms", title_justify="left")
+    for name in ("setting", "task-hours", "of safe", "of foresight", "breach minutes", "alarms", "low confidence"):
+        table.add_column(name, justify="left" if name == "setting" else "right", overflow="fold")
+    for (name, _), each in zip(rows, simulations, strict=True):
+        totals = each.totals
+        table.add_row(
+            name,
+            f"{totals.task_hours:,.0f}",
+            f"{totals.task_hours / safe.task_hours:.2f}",
+            f"{totals.task_hours / best:.2f}",
+            f"{totals.breach_minutes:,}",
+            f"{totals.alarms:,}",
+            f"{totals.low_confidence_minutes:,}",
+        )
+    table.add_row("perfect foresight", f"{best:,.0f}", f"{best / safe.task_hours:.2f}", "1.00", "0", "0", "0")
+    console.print(table)
+    reverts = sum(decision.target < decision.origin for decision in walked.decisions)
+    console.print(
+        f"the tuner: {len(walked.decisions)} changes, {reverts} of them back; "
+        f"{walked.simulation.totals.task_hours:,.0f} task-hours and "
+        f"{walked.simulation.totals.breach_minutes} breach minutes while it walked",
+        soft_wrap=True,
+    )
+    console.print(found.why, soft_wrap=True)
+    chosen, hindsight = simulations[3].totals, with_hindsight.totals
+    for label, figures in (("recommended", chosen), ("best of the candidates", hindsight)):
+        verdict(console, f"{label}: no added breach", figures.breach_minutes, safe.breach_minutes)
+        verdict(console, f"{label}: task-hours of the safe setting's", figures.task_hours / safe.task_hours, 0.5)
+        verdict(console, f"{label}: task-hours of perfect foresight's", figures.task_hours / best, 1.35)
+    return {
+        "traffic": traffic.name,
+        "perfect_foresight_task_hours": best,
+        "rows": [
+            {"setting": name, "task_hours": each.totals.task_hours, "breach_minutes": each.totals.breach_minutes}
+            for (name, _), each in zip(rows, simulations, strict=True)
+        ],
+    }
+
+
+def short(setting: Setting) -> str:
+    """A setting in a cell."""
+    spike = setting.spikes[0]
+    tracking = next(policy for policy in setting.policies if isinstance(policy, TargetTracking))
+    return (
+        f"{setting.target:g} %, +{spike.bands[0].change} at {spike.threshold:g} %, at least {setting.bounds.minimum}, "
+        f"{tracking.scale_out_cooldown_s} s between"
+    )
+
+
+def verdict(console: Console, what: str, value: float, most: float) -> None:
+    """Whether a figure is within its target."""
+    mark = "[green]reached[/]" if value <= most else "[bold red]missed[/]"
+    console.print(f"  {mark}  {what}: {value:.4g} (at most {most:.4g})", highlight=False)
+
+
+def generated(minutes: int, *, seed: int = 1998) -> Trace:
+    """Days, weeks and spikes; generated a week at a time, so that a decade takes no more memory than a week."""
+    chance = np.random.default_rng(seed)
+
+    def week(begin: int) -> np.ndarray:
+        minute = np.arange(begin, min(begin + 10_080, minutes))
+        level = 3000 * (1 + 0.6 * np.sin(minute * 2 * np.pi / 1440)) * (1 + 0.3 * np.sin(minute * 2 * np.pi / 10_080))
+        requests = chance.poisson(level).astype(float)
+        requests[chance.random(len(requests)) < 0.0004] *= 4
+        requests[chance.random(len(requests)) < 0.001] = np.nan
+        return requests
+
+    blocks = (week(begin) for begin in range(0, minutes, 10_080))
+    return Trace.of(blocks, name="generated", start=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def speed(console: Console, *, runs: int, jobs: int) -> dict[str, object]:
+    """How fast a year is replayed, and 120 candidates of it."""
+    trace = generated(YEAR)
+    scenario = Scenario(model=ServiceModel(**{**asdict(MODEL), "cpu_seconds": 0.1}), guardrail=LIMIT)
+    year = trace.block(0, YEAR)
+
+    def one(*, is_compiled: bool, minutes: int = YEAR) -> tuple[float, Replay]:
+        replay = scenario.replay(UNTUNED.with_target(60), trace, is_compiled=is_compiled)
+        begun = time.perf_counter()
+        replay.feed(year[:minutes])
+        return time.perf_counter() - begun, replay
+
+    table = Table(title=f"A year of minutes, {runs} runs after warm-up", title_justify="left")
+    for name in ("", "median", "least"):
+        table.add_column(name, justify="right" if name else "left")
+    plain_s, plain = one(is_compiled=False)
+    table.add_row("one replay, plain Python (once)", f"{plain_s:.2f} s", "")
+    report: dict[str, object] = {"plain_replay_s": plain_s}
+    if not is_numba_installed():
+        console.print(table)
+        console.print("[bold yellow]SKIPPED[/]: the compiled loop: numba is not installed")
+        return report
+    begun = time.perf_counter()
+    one(is_compiled=True, minutes=10)
+    compile_s = time.perf_counter() - begun
+    replays = [one(is_compiled=True) for _ in range(runs)]
+    seconds = sorted(taken for taken, _ in replays)
+    settings = [
+        UNTUNED.with_target(target).with_spike_threshold(threshold)
+        for target in range(40, 80)
+        for threshold in (70, 80, 90)
+    ]
+    sweeps = []
+    for _ in range(max(runs // 3, 3)):
+        begun = time.perf_counter()
+        sweep(scenario, settings, trace, jobs=jobs)
+        sweeps.append(time.perf_counter() - begun)
+    sweeps.sort()
+    table.add_row("compiling, once a process", f"{compile_s:.2f} s", "")
+    table.add_row("one replay", f"{1000 * seconds[len(seconds) // 2]:.1f} ms", f"{1000 * seconds[0]:.1f} ms")
+    table.add_row(
+        f"{len(settings)} candidates, {jobs} threads", f"{sweeps[len(sweeps) // 2]:.2f} s", f"{sweeps[0]:.2f} s"
+    )
+    console.print(table)
+    same = all(
+        np.array_equal(mine, theirs)
+        for mine, theirs in zip(asdict(plain.totals()).values(), asdict(replays[0][1].totals()).values(), strict=True)
+    )
+    console.print(f"  {'[green]reached[/]' if same else '[bold red]missed[/]'}  plain Python gives the same numbers")
+    verdict(console, "one replay, ms", 1000 * seconds[len(seconds) // 2], 20)
+    verdict(console, f"{len(settings)} candidates, s", sweeps[len(sweeps) // 2], 1)
+    return report | {"compile_s": compile_s, "replay_s": seconds, "sweep_s": sweeps, "same_numbers": same}
+
+
+def memory(console: Console) -> dict[str, float]:
+    """Peak memory of a process that replays one year, and of one that replays ten."""
+    peaks = {}
+    for years in (1, 10):
+        command = [sys.executable, __file__, "--replay-years", str(years)]
+        peaks[f"{years}_years_mib"] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    one, ten = peaks.values()
+    console.print(f"peak memory: {one:.0f} MiB for one year, {ten:.0f} MiB for ten")
+    verdict(console, "memory of ten years / of one", ten / one, 1.05)
+    return peaks
+
+
+def replay_years(years: int) -> float:
+    """Replays so many years and returns the peak of this process, MiB."""
+    trace = generated(years * YEAR)
+    scenario = Scenario(model=ServiceModel(**{**asdict(MODEL), "cpu_seconds": 0.1}), guardrail=LIMIT)
+    simulation: Simulation = simulate(scenario, UNTUNED, trace, draws=True)
+    assert simulation.totals.minutes == years * YEAR
+    # Not getrusage, whose peak a child inherits from the process that started it.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data", help="folder of the traffic")
+    parser.add_argument("--runs", type=int, default=15, help="timed runs of the year")
+    parser.add_argument("--jobs", type=int, default=2, help="threads of a sweep")
+    parser.add_argument("--output", type=Path, default=PROJECT / "build" / "bench-capacity.json")
+    parser.add_argument("--replay-years", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.replay_years:
+        print(replay_years(given.replay_years))
+        return
+    console = Console(width=150)
+    report = {
+        # First, so that compiling is timed too.
+        "speed": speed(console, runs=given.runs, jobs=given.jobs),
+        "memory": memory(console),
+        "stories": [story(traffic, given.data, console, jobs=given.jobs) for traffic in TRAFFIC],
+    }
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    given.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    console.print(f"wrote {given.output}")
+
+
+if __name__ == "__main__":
+    main()
