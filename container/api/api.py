@@ -37,13 +37,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     deadline_seconds = chosen.deadline_ms / 1000
     # What is left of the deadline is for reading the request and writing the answer.
     patience_seconds = deadline_seconds - min(0.05, deadline_seconds / 5)
-    endpoint = EndpointClient(
-        endpoint_name=chosen.endpoint_name,
-        region=chosen.region,
-        timeout_seconds=patience_seconds,
-        # An invocation may outlive its request by a connect and a read time-out: room for two more rounds of them.
-        concurrency=3 * WORKER_THREADS,
-    )
+    endpoint = EndpointClient(endpoint_name=chosen.endpoint_name, region=chosen.region, connections_kept=WORKER_THREADS)
     app = Flask(__name__, static_folder=None)
     # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES + 1

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import threading
+import random
 import time
-from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from http.client import HTTPException, IncompleteRead
+from itertools import count
+from typing import Final
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import BotoCoreError
+from invocation import Invocation, InvocationWatch
+from sagemaker_runtime import LONGEST_ANSWER_BYTES, RuntimeAnswer, SageMakerRuntime, TooManyOpeningError
 
-if TYPE_CHECKING:
-    from botocore.response import StreamingBody
-
-LONGEST_ANSWER_BYTES: Final = 4096
-_THROTTLING_CODES: Final = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "429"})
-_MODEL_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])model=([^,;\s]+)")
+MOST_ATTEMPTS: Final = 3
+FIRST_PAUSE_SECONDS: Final = 0.05
+_THROTTLING_CODES: Final = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 
 
 class Reason(StrEnum):
@@ -37,6 +32,9 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     UNUSABLE_ANSWER = "unusable_answer"
     BUSY = "busy"
+
+
+_PASSING_REASONS: Final = frozenset({Reason.THROTTLED, Reason.ENDPOINT_ERROR, Reason.UNREACHABLE})
 
 
 class NoProbabilityError(Exception):
@@ -61,107 +59,66 @@ class Score:
 
 
 class EndpointClient:
-    """Invokes one endpoint, from many threads at once, and never for longer than it is told.
+    """Invokes one endpoint, from many threads at once, and never for longer than it is told."""
 
-    A socket's time-out bounds the wait for the next byte, so an endpoint that sends a byte now and then could hold a
-    caller for ever. Each invocation therefore runs in a thread of its own, which the caller leaves behind when time is
-    up. `concurrency` bounds those threads: beyond it, callers are refused at once instead of piling up.
-    """
-
-    def __init__(self, *, endpoint_name: str, region: str, timeout_seconds: float, concurrency: int) -> None:
-        self._endpoint_name = endpoint_name
-        self._running = threading.BoundedSemaphore(concurrency)
-        self._attempt = threading.local()
-        self._runtime = boto3.session.Session().client(
-            "sagemaker-runtime",
-            region_name=region,
-            config=Config(
-                max_pool_connections=concurrency,
-                # Half the time, so that an address that does not answer leaves time to try another.
-                connect_timeout=timeout_seconds / 2,
-                read_timeout=timeout_seconds,
-                retries={"mode": "standard", "total_max_attempts": 2},
-                tcp_keepalive=True,
-            ),
-        )
-        # Retries know nothing of the deadline: without this, attempts nobody waits for would still load the endpoint.
-        self._runtime.meta.events.register("before-send.sagemaker-runtime.InvokeEndpoint", self._refuse_late_attempt)
+    def __init__(self, *, endpoint_name: str, region: str, connections_kept: int) -> None:
+        self._watch = InvocationWatch()
+        self._runtime = SageMakerRuntime(endpoint_name=endpoint_name, region=region, connections_kept=connections_kept)
 
     def score(self, text: str, *, until: float) -> Score:
         """Return the score of `text`, or raise NoProbabilityError; either by `until`, a time of `time.monotonic()`."""
-        if not self._running.acquire(blocking=False):
-            raise NoProbabilityError(Reason.BUSY, "too many invocations under way")
-        answer: Future[Score] = Future()
+        invocation = Invocation(until=until, watch=self._watch)
         try:
-            threading.Thread(target=self._run, args=(text, until, answer), daemon=True).start()
-        except RuntimeError as fault:  # the system has no thread to give
-            self._running.release()
-            raise NoProbabilityError(Reason.BUSY, "no thread to be had") from fault
+            answer = self._invoke_with_retries(json.dumps({"text": text}).encode(), invocation, until)
+        finally:
+            invocation.finished = True
+        return Score(probability=_probability(answer.body), model=answer.model)
+
+    def _invoke_with_retries(self, body: bytes, invocation: Invocation, until: float) -> RuntimeAnswer:
+        for attempt in count(1):
+            try:
+                return self._invoke(body, invocation)
+            except NoProbabilityError as fault:
+                # Anywhere up to twice as long each time, so that those who failed together do not come back together.
+                pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+                in_time = time.monotonic() + pause < until
+                if fault.reason not in _PASSING_REASONS or attempt == MOST_ATTEMPTS or not in_time:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _invoke(self, body: bytes, invocation: Invocation) -> RuntimeAnswer:
         try:
-            return answer.result(timeout=max(0.0, until - time.monotonic()))
+            answer = self._runtime.invoke(body, invocation)
         except TimeoutError as fault:
             raise NoProbabilityError(Reason.DEADLINE, "no whole answer in time") from fault
-
-    def _run(self, text: str, until: float, answer: Future[Score]) -> None:
-        self._attempt.until = until
-        try:
-            answer.set_result(self._invoke(text, until))
-        except BaseException as fault:  # handed over to the caller, who raises it
-            answer.set_exception(fault)
-        finally:
-            self._running.release()
-
-    def _refuse_late_attempt(self, **_: object) -> None:
-        if time.monotonic() >= self._attempt.until:
-            raise NoProbabilityError(Reason.DEADLINE, "no time left for another attempt")
-
-    def _invoke(self, text: str, until: float) -> Score:
-        try:
-            response = self._runtime.invoke_endpoint(
-                EndpointName=self._endpoint_name,
-                ContentType="application/json",
-                Accept="application/json",
-                Body=json.dumps({"text": text}).encode(),
-            )
-            body = _read(response["Body"], until)
-        except ClientError as fault:
-            raise _of_client_error(fault) from fault
-        except ReadTimeoutError as fault:
-            raise NoProbabilityError(Reason.DEADLINE, type(fault).__name__) from fault
-        except BotoCoreError as fault:
+        except TooManyOpeningError as fault:
+            raise NoProbabilityError(Reason.BUSY, "too many connections being opened") from fault
+        except (OSError, BotoCoreError, IncompleteRead) as fault:
             raise NoProbabilityError(Reason.UNREACHABLE, type(fault).__name__) from fault
-        except (ResponseParserError, ValueError) as fault:
-            # botocore lets out some that are not its own, as for a body that is not UTF-8 or a length that is no number
+        except (HTTPException, ValueError) as fault:
             raise NoProbabilityError(Reason.UNUSABLE_ANSWER, type(fault).__name__) from fault
-        model = _MODEL_ATTRIBUTE.search(response.get("CustomAttributes", ""))
-        return Score(probability=_probability(body), model=model[1] if model else None)
+        if answer.status != 200:
+            raise _of_error(answer)
+        if len(answer.body) > LONGEST_ANSWER_BYTES:
+            raise NoProbabilityError(Reason.UNUSABLE_ANSWER, f"longer than {LONGEST_ANSWER_BYTES} bytes")
+        return answer
 
 
-def _of_client_error(fault: ClientError) -> NoProbabilityError:
+def _of_error(answer: RuntimeAnswer) -> NoProbabilityError:
     # The message may quote the post; the code does not.
-    code = fault.response["Error"].get("Code", "unknown")
-    status = fault.response["ResponseMetadata"]["HTTPStatusCode"]
-    named = f"{code} ({status})"
-    if code in _THROTTLING_CODES or status == 429:
+    code = answer.error_code
+    named = f"{code} ({answer.status})"
+    if code in _THROTTLING_CODES or answer.status == 429:
         return NoProbabilityError(Reason.THROTTLED, named)
     if code == "ModelError":
+        # The model's own server sheds load with these.
+        if answer.original_status in (429, 503):
+            return NoProbabilityError(Reason.THROTTLED, f"{named}: {answer.original_status} of the model's server")
         return NoProbabilityError(Reason.MODEL_ERROR, named)
-    if status >= 500:
+    if answer.status >= 500:
         return NoProbabilityError(Reason.ENDPOINT_ERROR, named)
     return NoProbabilityError(Reason.REFUSED, named)
-
-
-def _read(stream: StreamingBody, until: float) -> bytes:
-    received = bytearray()
-    with closing(stream):
-        # A byte at a time, as a larger read returns only when it is complete.
-        while byte := stream.read(1):
-            received += byte
-            if len(received) > LONGEST_ANSWER_BYTES:
-                raise NoProbabilityError(Reason.UNUSABLE_ANSWER, f"longer than {LONGEST_ANSWER_BYTES} bytes")
-            if time.monotonic() >= until:
-                raise NoProbabilityError(Reason.DEADLINE, "the answer trickled in")
-    return bytes(received)
 
 
 def _probability(body: bytes) -> float:

@@ -30,6 +30,9 @@ class Runtime:
     def __init__(self) -> None:
         self.connections = 0
         self.invocations: list[tuple[str, dict[str, object]]] = []
+        self.headers: dict[str, str] = {}
+        """Of the latest invocation, their names in lower case."""
+        self.body = b""
         self.answers("0.93")
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -85,12 +88,13 @@ class Runtime:
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream, suppress(OSError):
             while request_line := stream.readline():
-                length = 0
+                headers = {}
                 while (header := stream.readline().strip()) != b"":
-                    name, _, value = header.partition(b":")
-                    if name.lower() == b"content-length":
-                        length = int(value)
-                self.invocations.append((request_line.decode().split()[1], json.loads(stream.read(length))))
+                    name, _, value = header.decode().partition(":")
+                    headers[name.lower()] = value.strip()
+                self.headers = headers
+                self.body = stream.read(int(headers["content-length"]))
+                self.invocations.append((request_line.decode().split()[1], json.loads(self.body)))
                 if not self.reply(connection):
                     return
 
@@ -120,6 +124,13 @@ class Api:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        try:
+            self._wait_until_up()
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+
+    def _wait_until_up(self) -> None:
         give_up = time.monotonic() + 30
         while not self.is_up():
             assert self.process.poll() is None, self.log_text()
@@ -142,9 +153,9 @@ class Api:
         lines = [json.loads(line) for line in self.log_text().splitlines()]
         return [line for line in lines if line.get("request_id") == request_id]
 
-    def stop(self) -> None:
+    def stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(stop_signal)
         try:
             self.process.wait(30)
         finally:
@@ -165,7 +176,7 @@ def api(shared_runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> It
     log = tmp_path_factory.mktemp("api") / "log"
     api = Api(shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800")
     yield api
-    api.stop()
+    api.stop(signal.SIGQUIT)  # gunicorn waits for nobody then
 
 
 @pytest.fixture
@@ -187,4 +198,4 @@ def start_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
 
     yield start
     for api in started:
-        api.stop()
+        api.stop(signal.SIGQUIT)

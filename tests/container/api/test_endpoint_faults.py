@@ -86,7 +86,7 @@ def test_errors_without_a_body_or_a_code(api, runtime):
     runtime.answers_body(b"<html>nonsense", status="418 Teapot")
     assert fallback_within_deadline(api) == "refused"
     runtime.answers_body(b"\xff", status="418 Teapot")
-    assert fallback_within_deadline(api) == "unusable_answer"
+    assert fallback_within_deadline(api) == "refused"
     recovers(api, runtime)
 
 
@@ -186,7 +186,6 @@ def test_a_stuck_endpoint_holds_up_nobody(api, runtime):
         thread.join()
     assert len(reasons) == 20
     assert set(reasons) <= {"deadline", "busy"}
-    time.sleep(4.5)
     recovers(api, runtime)
 
 

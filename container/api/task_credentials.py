@@ -1,0 +1,48 @@
+"""The credentials that requests are signed with, renewed in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from typing import Final
+
+import botocore.session
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+RENEWAL_SECONDS: Final = 30.0
+"""botocore renews a role's credentials from 15 minutes before their end, when somebody asks."""
+FIRST_RETRY_SECONDS: Final = 1.0
+_log = logging.getLogger("api")
+
+
+class TaskCredentials:
+    """The session's credentials. Asking for them never waits for the service that issues them, but for the first."""
+
+    def __init__(self, session: botocore.session.Session) -> None:
+        self._session = session
+        self._first: Future[ReadOnlyCredentials] = Future()
+        self._latest: ReadOnlyCredentials | None = None
+        threading.Thread(target=self._keep_fresh, daemon=True, name="task-credentials").start()
+
+    def frozen(self, seconds: float) -> ReadOnlyCredentials:
+        """Return credentials of one moment; TimeoutError where there have been none for this many seconds."""
+        return self._latest or self._first.result(timeout=seconds)
+
+    def _keep_fresh(self) -> None:
+        wake = threading.Event()
+        while True:
+            try:
+                credentials = self._session.get_credentials()
+                if credentials is None:
+                    raise NoCredentialsError
+                self._latest = credentials.get_frozen_credentials()
+            except BotoCoreError as fault:
+                # Those of before may still serve: the service that issues them may be back before they end.
+                _log.warning("no new credentials", extra={"fields": {"fault": type(fault).__name__}})
+                wake.wait(FIRST_RETRY_SECONDS)
+                continue
+            if not self._first.done():
+                self._first.set_result(self._latest)
+            wake.wait(RENEWAL_SECONDS)

@@ -1,0 +1,119 @@
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+def signature(secret: str, headers: dict[str, str], body: bytes) -> str:
+    """Signature version 4 as AWS would compute it from what it received."""
+    signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+    canonical = "\n".join(
+        [
+            "POST",
+            "/endpoints/moderation/invocations",
+            "",
+            *(f"{name}:{headers[name]}" for name in signed.split(";")),
+            "",
+            signed,
+            hashlib.sha256(body).hexdigest(),
+        ]
+    )
+    moment = headers["x-amz-date"]
+    scope = f"{moment[:8]}/us-east-1/sagemaker/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = f"AWS4{secret}".encode()
+    for part in [*scope.split("/"), text]:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()
+
+
+def test_what_is_sent_is_what_is_signed(api, runtime):
+    api.moderate("署名")
+    headers = runtime.headers
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=test/")
+    assert headers["authorization"].endswith(f"Signature={signature('test', headers, runtime.body)}")
+    assert {"host", "content-type", "x-amz-date"} <= set(
+        headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    )
+    sent = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - sent) < timedelta(minutes=1)
+
+
+class TaskRole(ThreadingHTTPServer):
+    """Plays the address that gives an ECS task its role's credentials."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.hangs = False
+        super().__init__(("127.0.0.1", 0), TaskRoleHandler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/role"
+
+
+class TaskRoleHandler(BaseHTTPRequestHandler):
+    server: TaskRole
+
+    def do_GET(self) -> None:
+        if self.server.hangs:
+            time.sleep(5)
+            return
+        self.server.asked += 1
+        content = {
+            "AccessKeyId": "ROLEKEY",
+            "SecretAccessKey": "rolesecret",
+            "Token": "roletoken",
+            "Expiration": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        }
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def task_role() -> Iterator[TaskRole]:
+    server = TaskRole()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def with_role(task_role: TaskRole) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": task_role.url,
+    }
+
+
+def test_signs_with_the_credentials_of_the_task(start_api, runtime, task_role):
+    api = start_api(runtime.url, **with_role(task_role))
+    assert api.moderate().json()["probability"] == 0.93
+    assert "Credential=ROLEKEY/" in runtime.headers["authorization"]
+    assert runtime.headers["x-amz-security-token"] == "roletoken"
+    assert runtime.headers["authorization"].endswith(signature("rolesecret", runtime.headers, runtime.body))
+
+
+def test_answers_in_time_while_credentials_are_not_to_be_had(start_api, runtime, task_role):
+    task_role.hangs = True
+    api = start_api(runtime.url, DEADLINE_MS="500", **with_role(task_role))
+    started = time.monotonic()
+    assert api.moderate().json()["fallback"] == "deadline"
+    assert time.monotonic() - started < 1.5
+    assert runtime.invocations == []
+
+
+def test_a_connection_that_the_endpoint_closed_is_replaced(api, runtime):
+    body = b'{"predictions": "0.93"}'
+    runtime.answers_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body), close=True)
+    for _ in range(6):
+        assert api.moderate().json()["probability"] == 0.93
