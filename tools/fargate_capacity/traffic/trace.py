@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import IO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,16 @@ class Gap:
 
     start: datetime
     minutes: int
+
+
+class _MinutesFile:
+    """A file that goes when nothing refers to it any more. It is open only while it is read or written."""
+
+    def __init__(self) -> None:
+        handle, name = tempfile.mkstemp(prefix="fargate-capacity-")
+        os.close(handle)
+        self.path = Path(name)
+        weakref.finalize(self, self.path.unlink, missing_ok=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +56,7 @@ class Trace:
     gaps: tuple[Gap, ...] = ()
     period_minutes: int = 1
     first: int = 0
-    _file: IO[bytes] = field(repr=False)
+    _file: _MinutesFile = field(repr=False)
 
     @classmethod
     def of(
@@ -80,7 +92,7 @@ class Trace:
     def block(self, begin: int, minutes: int) -> NDArray[np.float64]:
         """So many minutes from the minute `begin` on."""
         return np.fromfile(
-            self._file.name,
+            self._file.path,
             dtype=np.float64,
             count=min(minutes, self.minutes - begin),
             offset=(self.first + begin) * _WIDTH,
@@ -110,18 +122,17 @@ class TraceWriter:
     """Takes requests a minute as they come."""
 
     def __init__(self) -> None:
-        # It lives as long as the trace, which closes and thereby deletes it.
-        self._file: IO[bytes] = tempfile.NamedTemporaryFile(prefix="fargate-capacity-")  # noqa: SIM115
+        self._file = _MinutesFile()
         self._minutes = 0
 
     def write(self, requests: NDArray[np.float64]) -> None:
         """Appends a block."""
-        self._file.write(np.ascontiguousarray(requests, dtype=np.float64).tobytes())
+        with self._file.path.open("ab") as file:
+            file.write(np.ascontiguousarray(requests, dtype=np.float64).tobytes())
         self._minutes += len(requests)
 
     def trace(self, *, name: str, start: datetime, gaps: tuple[Gap, ...], period_minutes: int = 1) -> Trace:
         """The trace of all that was written."""
-        self._file.flush()
         return Trace(
             name=name,
             start=start,
