@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import onnxruntime
+from batch_size import measured_batch_size
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
+from prediction_queue import PredictionQueue, Row
 from preprocessing import Preprocessing, UnknownPreprocessingError, from_manifest
 
 MANIFEST_VERSION = 1
-_GPU_BATCH = 32
+DEFAULT_QUEUE_LENGTH = 32
+
+_TYPICAL_POST = "夜泣きで悩んでいます。五ヶ月です。寝かしつけに一時間かかり、夫も帰りが遅くて頼れません。どうしたら" * 2
+_POSTS_TO_ENCODE = 16
+"""At once: the time for which one request of thousands keeps the others from being encoded."""
 
 # ONNX Runtime's errors share no base class.
 _ONNXRUNTIME_ERRORS = (
@@ -35,16 +40,34 @@ class ModelUnusableError(Exception):
 class Model:
     """One ONNX Runtime session and the preprocessing that belongs to it. Safe to call from several threads."""
 
-    def __init__(self, *, session: onnxruntime.InferenceSession, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        *,
+        session: onnxruntime.InferenceSession,
+        preprocessing: Preprocessing,
+        batch_size: int | None,
+        most_waiting: int,
+    ) -> None:
         self._session = session
         self._preprocessing = preprocessing
-        self._running = threading.Lock()  # two predictions at once would share the cores of one
-        # Padding costs a CPU more than batching saves it; a GPU is the other way round.
-        self._batch_size = _GPU_BATCH if "CUDAExecutionProvider" in session.get_providers() else 1
+        if batch_size is None:
+            (row,) = preprocessing.rows([_TYPICAL_POST])
+            self._predict([row])  # the first run allocates
+            batch_size = measured_batch_size(lambda size: self._predict([row] * size))
+        self.batch_size = batch_size
+        self._queue = PredictionQueue(self._predict, batch_size=batch_size, most_waiting=most_waiting)
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int) -> Model:
+    def load(
+        cls, folder: Path, *, threads: int, batch_size: int | None = None, most_waiting: int = DEFAULT_QUEUE_LENGTH
+    ) -> Model:
         """Loads model.onnx as its manifest.json says and predicts once, on the GPU where there is one.
+
+        Args:
+            folder: with the content of model.tar.gz.
+            threads: of one prediction.
+            batch_size: posts in a batch at most; measured when it is None.
+            most_waiting: requests, beside the one that is being answered.
 
         Raises:
             ModelUnusableError: a file is missing, damaged, or of another manifest version.
@@ -62,6 +85,8 @@ class Model:
             model = cls(
                 session=onnxruntime.InferenceSession(folder / "model.onnx", options, providers=providers),
                 preprocessing=preprocessing,
+                batch_size=batch_size,
+                most_waiting=most_waiting,
             )
             model.probabilities(["。"])
         except UnknownPreprocessingError as error:
@@ -75,15 +100,19 @@ class Model:
 
         Raises:
             ModelUnusableError: the model answered something that is no probability.
+            OverloadedError: too many requests wait.
         """
-        probabilities: list[float] = []
-        for start in range(0, len(texts), self._batch_size):
-            inputs = self._preprocessing.encode(texts[start : start + self._batch_size])
-            with self._running:
-                probabilities.extend(map(float, self._session.run(["probability"], inputs)[0]))
+        with self._queue.place():
+            rows: list[Row] = []
+            for start in range(0, len(texts), _POSTS_TO_ENCODE):
+                rows.extend(self._preprocessing.rows(texts[start : start + _POSTS_TO_ENCODE]))
+            probabilities = self._queue.run(rows)
         if not all(math.isfinite(probability) for probability in probabilities):
             raise ModelUnusableError("model.onnx: answered something that is no number")
         return probabilities
+
+    def _predict(self, rows: Sequence[Row]) -> list[float]:
+        return list(map(float, self._session.run(["probability"], self._preprocessing.inputs(rows))[0]))
 
 
 def _read_manifest(folder: Path) -> dict[str, object]:

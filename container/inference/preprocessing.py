@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from prediction_queue import Row
 
 Inputs = dict[str, npt.NDArray[np.int64]]
 
@@ -32,8 +33,12 @@ class UnknownPreprocessingError(Exception):
 class Preprocessing(Protocol):
     """What every kind of preprocessing offers."""
 
-    def encode(self, texts: Sequence[str]) -> Inputs:
-        """The model's inputs for a batch of at least one text, padded to the longest."""
+    def rows(self, texts: Sequence[str]) -> list[Row]:
+        """Each text at its true length."""
+        ...
+
+    def inputs(self, rows: Sequence[Row]) -> Inputs:
+        """The model's inputs for a batch of at least one row, padded to the longest."""
         ...
 
 
@@ -69,13 +74,14 @@ class CodePoints:
     def __init__(self, *, steps: Sequence[str]) -> None:
         self._steps = steps
 
-    def encode(self, texts: Sequence[str]) -> Inputs:
-        """One row a text, padded with 0."""
-        normalised = [_normalise(text, self._steps) for text in texts]
-        rows = np.zeros((len(texts), max(1, *map(len, normalised))), dtype=np.int64)
-        for row, text in zip(rows, normalised, strict=True):
-            row[: len(text)] = [ord(character) for character in text]
-        return {"code_points": rows}
+    def rows(self, texts: Sequence[str]) -> list[Row]:
+        return [
+            np.array([ord(character) for character in _normalise(text, self._steps)], dtype=np.int64) for text in texts
+        ]
+
+    def inputs(self, rows: Sequence[Row]) -> Inputs:
+        """Padded with 0, which no n-gram of the vocabulary holds."""
+        return {"code_points": _padded(rows, with_value=0)}
 
 
 class JapaneseWordpiece:
@@ -93,17 +99,29 @@ class JapaneseWordpiece:
         self._tagger = GenericTagger(f"{ipadic.MECAB_ARGS} -Owakati")
         self._tagging = threading.Lock()  # a MeCab tagger keeps the sentence it works on
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._padding = int((self._tokenizer.padding or {}).get("pad_id", 0))
+        self._tokenizer.no_padding()
 
-    def encode(self, texts: Sequence[str]) -> Inputs:
-        """Token ids and attention mask, one row a text, at the length of the longest."""
+    def rows(self, texts: Sequence[str]) -> list[Row]:
+        """The token ids of each text."""
         with self._tagging:
             # Python's idea of whitespace is wider than the tokenizer's, and the model was trained with Python's.
             words = [" ".join(self._tagger.parse(_normalise(text, self._steps)).split()) for text in texts]
-        encodings = self._tokenizer.encode_batch(words)
+        return [np.array(encoding.ids, dtype=np.int64) for encoding in self._tokenizer.encode_batch(words)]
+
+    def inputs(self, rows: Sequence[Row]) -> Inputs:
+        """Token ids, and an attention mask that leaves the padding out."""
         return {
-            "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),
-            "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),
+            "input_ids": _padded(rows, with_value=self._padding),
+            "attention_mask": _padded([np.ones_like(row) for row in rows], with_value=0),
         }
+
+
+def _padded(rows: Sequence[Row], *, with_value: int) -> npt.NDArray[np.int64]:
+    padded = np.full((len(rows), max(1, *map(len, rows))), with_value, dtype=np.int64)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
 
 
 def _normalise(text: str, steps: Sequence[str]) -> str:

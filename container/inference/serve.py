@@ -24,10 +24,14 @@ HERE = Path(__file__).resolve().parent
 GRACE_SECONDS = 20.0
 """To finish what is being answered. SageMaker kills a container 30 s after SIGTERM."""
 
-MOST_WORKERS = 4
+MOST_THREADS_A_PREDICTION = 8
+"""More hardly speed up the prediction of one post."""
+MOST_WORKERS = 8
 """Each holds a model of its own; cores beyond these speed up each prediction instead."""
-REQUEST_THREADS = 8
-"""A worker: enough to answer /ping and to read bodies while one prediction runs."""
+DEFAULT_QUEUE_LENGTH = 32
+"""Requests that may wait in a worker: at 10 ms a post, the last of them waits a third of a second."""
+SPARE_THREADS = 16
+"""A worker: to answer /ping and to turn requests away while all places in the queue are taken."""
 LARGEST_BODY_BYTES = 6 * 1024 * 1024
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -45,21 +49,37 @@ class Settings:
     port: int
     workers: int
     threads_per_worker: int
+    queue_length: int
+    """Requests a worker; more are answered 503 with Retry-After."""
+    batch_size: int | None
+    """Posts; None to have it measured."""
     nginx: str | None
     """The program; None where it is not installed."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """`SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `MODEL_SERVER_WORKERS` (one a core, at most 4),
-        `NGINX_PROGRAM` (the installed one; empty for gunicorn alone).
+        """What each variable says, and what it is when it says nothing.
 
-        Workers times their threads never exceed the container's cores, unless more workers are asked for.
+        `SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `NGINX_PROGRAM` (the installed one; empty for
+        gunicorn alone).
+
+        `SERVE_FOR`: `latency` (the default) gives all cores to one prediction after the other, `throughput` gives each
+        core a worker with a model of its own, which answers more posts a second, each later, and takes the memory of
+        as many models. `MODEL_SERVER_WORKERS` sets their number itself. Workers times their threads never exceed the
+        container's cores, unless more workers are asked for.
+
+        `QUEUE_LENGTH` (32) requests may wait in each worker. `BATCH_SIZE` (measured at the start) posts are predicted
+        together.
 
         Raises:
             InvalidSettingError: a value is not allowed.
         """
         cores = available_cores()
-        workers = _whole_number(environment, "MODEL_SERVER_WORKERS", default=min(cores, MOST_WORKERS), low=1, high=64)
+        serve_for = environment.get("SERVE_FOR", "latency")
+        if serve_for not in ("latency", "throughput"):
+            raise InvalidSettingError(f"SERVE_FOR: got {serve_for!r}; allowed are latency and throughput")
+        fitting = -(-cores // MOST_THREADS_A_PREDICTION) if serve_for == "latency" else cores
+        workers = _whole_number(environment, "MODEL_SERVER_WORKERS", default=min(fitting, MOST_WORKERS), low=1, high=64)
         model_name = environment.get("MODEL_NAME", "")
         if not re.fullmatch(r"[a-zA-Z0-9-]{0,63}", model_name):
             raise InvalidSettingError(
@@ -70,6 +90,12 @@ class Settings:
             port=_whole_number(environment, "SAGEMAKER_BIND_TO_PORT", default=8080, low=1, high=65535),
             workers=workers,
             threads_per_worker=max(1, cores // workers),
+            queue_length=_whole_number(environment, "QUEUE_LENGTH", default=DEFAULT_QUEUE_LENGTH, low=1, high=512),
+            batch_size=(
+                _whole_number(environment, "BATCH_SIZE", default=1, low=1, high=256)
+                if "BATCH_SIZE" in environment
+                else None
+            ),
             nginx=environment.get("NGINX_PROGRAM", _installed_nginx(environment)) or None,
         )
 
@@ -115,12 +141,14 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
         flush=True,
     )
     gunicorn = [sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers)]
-    gunicorn += ["--worker-class", "gthread", "--threads", str(REQUEST_THREADS), "--keep-alive", "75"]
+    gunicorn += ["--worker-class", "gthread", "--keep-alive", "75"]
+    gunicorn += ["--threads", str(settings.queue_length + SPARE_THREADS)]
     gunicorn += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(int(GRACE_SECONDS) - 5)]
     gunicorn += ["--no-control-socket", "--log-level", "warning", "--chdir", str(HERE), "wsgi:main()"]
     environment = {
         **os.environ,
         "THREADS_PER_WORKER": str(settings.threads_per_worker),
+        "QUEUE_LENGTH": str(settings.queue_length),
         "OMP_NUM_THREADS": str(settings.threads_per_worker),
         "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise report their use to its maker
     }

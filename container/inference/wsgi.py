@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from inference import Model, ModelUnusableError
-from invocation import InvalidInvocationError, Invocation
+from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError
+from invocation_body import InvalidInvocationError, Invocation, InvocationLines
+from prediction_queue import OverloadedError
 from werkzeug.exceptions import HTTPException
 
 LARGEST_BODY = 6 * 1024 * 1024
@@ -21,21 +24,28 @@ LARGEST_BODY = 6 * 1024 * 1024
 LONGEST_WAIT_SECONDS = 30.0
 """For a model that is still loading; SageMaker gives up after 60."""
 
+RETRY_AFTER_SECONDS = "1"
+"""Many times what the requests that wait take."""
+
+JSON, JSON_LINES = "application/json", "application/jsonlines"
+
 log = logging.getLogger("gunicorn.error")
 
 
 class ModelSlot:
     """Holds the model once a thread of its own has loaded it, so that `/ping` can answer meanwhile."""
 
-    def __init__(self, folder: Path, *, threads: int) -> None:
+    def __init__(self, folder: Path, *, threads: int, batch_size: int | None, most_waiting: int) -> None:
         self.model: Model | None = None
         self.fault = "the model is still loading"
         self._loaded = threading.Event()
-        threading.Thread(target=self._load, args=(folder, threads), name="load-model", daemon=True).start()
+        threading.Thread(
+            target=self._load, args=(folder, threads, batch_size, most_waiting), name="load-model", daemon=True
+        ).start()
 
-    def _load(self, folder: Path, threads: int) -> None:
+    def _load(self, folder: Path, threads: int, batch_size: int | None, most_waiting: int) -> None:
         try:
-            self.model = Model.load(folder, threads=threads)
+            self.model = Model.load(folder, threads=threads, batch_size=batch_size, most_waiting=most_waiting)
         except ModelUnusableError as error:
             self.fault = f"no usable model: {error}"
         except Exception as error:
@@ -43,6 +53,8 @@ class ModelSlot:
             self.fault = f"no usable model: {type(error).__name__}: {' '.join(str(error).split())}"
         if self.model is None:
             log.error(self.fault)
+        else:
+            log.info("model loaded; %d posts in a batch at most", self.model.batch_size)
         self._loaded.set()
 
     def wait(self) -> Model | None:
@@ -79,21 +91,32 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.post("/invocations")
     def invocations() -> tuple[Response, int]:
-        if request.mimetype != "application/json":
+        if request.mimetype not in (JSON, JSON_LINES):
             return _error(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"content type: got {request.mimetype[:100]!a}; allowed is application/json",
+                f"content type: got {request.mimetype[:100]!a}; allowed are {JSON} and {JSON_LINES}",
             )
+        # Of what a client takes equally well, the type that it sent.
+        offered = sorted((JSON, JSON_LINES), key=lambda offer: offer != request.mimetype)
+        accepted = request.accept_mimetypes.best_match(offered) if request.accept_mimetypes else offered[0]
+        if accepted is None:
+            return _error(HTTPStatus.NOT_ACCEPTABLE, f"accept: allowed are {JSON} and {JSON_LINES}")
         try:
-            invocation = Invocation.parse(request.get_data())
+            given = (InvocationLines if request.mimetype == JSON_LINES else Invocation).parse(request.get_data())
         except InvalidInvocationError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
         model = slot.wait()
         if model is None:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
+        try:
+            probabilities = model.probabilities(given.texts)
+        except OverloadedError:
+            response, status = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait; try again")
+            response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+            return response, status
         # Strings, as the published contract has it; six digits still rank what is nearly certain.
-        predictions = [f"{probability:.6f}" for probability in model.probabilities(invocation.texts)]
-        return jsonify({"predictions": predictions[0] if invocation.single else predictions}), HTTPStatus.OK
+        predictions = [f"{probability:.6f}" for probability in probabilities]
+        return _answer(given, predictions, content_type=accepted), HTTPStatus.OK
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
@@ -116,6 +139,19 @@ _EXPLANATIONS: dict[int | None, str] = {
 }
 
 
+def _answer(given: Invocation | InvocationLines, predictions: Sequence[str], *, content_type: str) -> Response:
+    if isinstance(given, InvocationLines):
+        following = iter(predictions)
+        answers = [{"error": fault} if fault else {"predictions": next(following)} for fault in given.faults]
+        if content_type == JSON:
+            return jsonify({"predictions": [answer.get("predictions", answer) for answer in answers]})
+    elif content_type == JSON:
+        return jsonify({"predictions": predictions[0] if given.single else predictions})
+    else:
+        answers = [{"predictions": prediction} for prediction in predictions]
+    return Response("".join(f"{json.dumps(answer)}\n" for answer in answers), content_type=JSON_LINES)
+
+
 def _error(status: int, message: str) -> tuple[Response, int]:
     return jsonify({"error": message}), status
 
@@ -123,5 +159,11 @@ def _error(status: int, message: str) -> tuple[Response, int]:
 def main() -> Any:
     """What gunicorn calls in every worker, after the fork: ONNX Runtime's threads do not survive one."""
     folder = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model"
-    slot = ModelSlot(folder, threads=int(os.environ.get("THREADS_PER_WORKER", "1")))
+    batch_size = os.environ.get("BATCH_SIZE")
+    slot = ModelSlot(
+        folder,
+        threads=int(os.environ.get("THREADS_PER_WORKER", "1")),
+        batch_size=int(batch_size) if batch_size else None,
+        most_waiting=int(os.environ.get("QUEUE_LENGTH", DEFAULT_QUEUE_LENGTH)),
+    )
     return create_app(slot, model_name=os.environ.get("MODEL_NAME"))

@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import shutil
@@ -10,9 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
+import onnx
 import pytest
 import requests
+from onnx import TensorProto, helper, numpy_helper
 
 CONTAINER = Path(__file__).resolve().parents[3] / "container"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
@@ -30,11 +35,12 @@ class Server:
     def ping(self) -> requests.Response:
         return self.session.get(f"{self.url}/ping", timeout=10)
 
-    def invoke(self, body: object, content_type: str = "application/json") -> requests.Response:
+    def invoke(
+        self, body: object, content_type: str = "application/json", *, accept: str | None = None
+    ) -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.session.post(
-            f"{self.url}/invocations", data=data, headers={"Content-Type": content_type}, timeout=60
-        )
+        headers = {"Content-Type": content_type, "Accept": accept}
+        return self.session.post(f"{self.url}/invocations", data=data, headers=headers, timeout=60)
 
     def answer_of_ping(self, status: int, *, seconds: float = 20) -> requests.Response:
         """Asks until the status is the one that is waited for."""
@@ -64,6 +70,18 @@ class Server:
         while children := {pid for pid, parent in parents.items() if parent in found} - found:
             found |= children
         return found
+
+    def workers(self) -> set[int]:
+        """gunicorn's, which are the children of its master."""
+        gunicorn = {pid for pid in self.processes() if b"gunicorn" in _command(pid)} - {self.process.pid}
+        return {pid for pid in gunicorn if _parent(Path(f"/proc/{pid}")) in gunicorn}
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _parent(process: Path) -> int | None:
@@ -97,6 +115,72 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
     )
     return base
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A job's folder with a model that calculates for tens of milliseconds for each `z` in a text."""
+    base = tmp_path_factory.mktemp("slow")
+    (base / "model").mkdir()
+    size = 192
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["state", "identity"], ["next_state"]),
+            helper.make_node("Identity", ["go_on"], ["still_go_on"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("iteration", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("state", TensorProto.FLOAT, [size, size]),
+        ],
+        [
+            helper.make_tensor_value_info("still_go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next_state", TensorProto.FLOAT, [size, size]),
+        ],
+    )
+    constants = {
+        "z": np.array(ord("z")),
+        "rounds_a_z": np.array(100),
+        "true": np.array(True),
+        "identity": np.eye(size, dtype=np.float32),
+        "nothing": np.array(0, dtype=np.float32),
+        "half": np.array(0.5, dtype=np.float32),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Equal", ["code_points", "z"], ["is_z"]),
+            helper.make_node("Cast", ["is_z"], ["is_z_number"], to=TensorProto.INT64),
+            helper.make_node("ReduceSum", ["is_z_number"], ["zs"], keepdims=0),
+            helper.make_node("Mul", ["zs", "rounds_a_z"], ["rounds"]),
+            helper.make_node("Loop", ["rounds", "true", "identity"], ["state"], body=body),
+            helper.make_node("ReduceMax", ["state"], ["one"], keepdims=0),
+            helper.make_node("Mul", ["one", "nothing"], ["zero"]),
+            helper.make_node("Shape", ["code_points"], ["batch"], start=0, end=1),
+            helper.make_node("Expand", ["half", "batch"], ["halves"]),
+            helper.make_node("Add", ["halves", "zero"], ["probability"]),
+        ],
+        "slow",
+        [helper.make_tensor_value_info("code_points", TensorProto.INT64, ["batch", "length"])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, base / "model" / "model.onnx")
+    manifest = {"manifest_version": 1, "preprocessing": {"kind": "code_points", "normalisation": []}}
+    (base / "model" / "manifest.json").write_text(json.dumps(manifest))
+    return base
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a module of the program, and forgets all of them afterwards: their names are not this process's."""
+    known = set(sys.modules)
+    monkeypatch.syspath_prepend(CONTAINER / "inference")
+    yield importlib.import_module
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(CONTAINER / "inference")):
+            del sys.modules[name]
 
 
 Serve = Callable[..., Iterator[Server]]

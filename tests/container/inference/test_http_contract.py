@@ -25,11 +25,76 @@ def test_answers_one_text_with_one_probability_as_a_string(server: Any) -> None:
 
 
 def test_answers_a_list_in_its_order(server: Any) -> None:
-    alone = [server.invoke({"text": text}).json()["predictions"] for text in (QUESTION, VIOLATION, "あ")]
-    together = server.invoke({"texts": [QUESTION, VIOLATION, "あ"]})
+    texts = [QUESTION, VIOLATION, "あ", VIOLATION * 50]
+    alone = [float(server.invoke({"text": text}).json()["predictions"]) for text in texts]
+    together = server.invoke({"texts": texts})
     assert together.status_code == 200
-    assert together.json() == {"predictions": alone}
-    assert float(alone[0]) < 0.5 < float(alone[1])
+    # A batch adds up in another order, which moves the last digit.
+    assert list(map(float, together.json()["predictions"])) == pytest.approx(alone, abs=2e-6)
+    assert alone[0] < 0.5 < alone[1]
+
+
+def test_answers_json_lines_with_json_lines(server: Any) -> None:
+    lines = [json.dumps({"text": text}) for text in (QUESTION, VIOLATION, "あ\u2028い")] * 50
+    for end in ("", "\n"):
+        response = server.invoke(("\n".join(lines) + end).encode(), "application/jsonlines")
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "application/jsonlines"
+        answers = [json.loads(line) for line in response.text.splitlines()]
+        assert len(answers) == 150
+        assert float(answers[0]["predictions"]) < 0.5 < float(answers[1]["predictions"])
+
+
+def test_a_line_at_fault_costs_itself_alone(server: Any) -> None:
+    lines = [
+        json.dumps({"text": VIOLATION}).encode(),
+        b"",
+        b'{"text": ""}\r',
+        b"\xff",
+        b'{"texts": ["a"]}',
+        b'{"text": "a\\ud800"}',
+        json.dumps({"text": VIOLATION}).encode() + b"\r",
+    ]
+    response = server.invoke(b"\n".join(lines), "application/jsonlines")
+    assert response.status_code == 200
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [set(answer) for answer in answers] == [{"predictions"}, *[{"error"}] * 5, {"predictions"}]
+    assert answers[0] == answers[6]
+    assert answers[4] == {"error": "line: got texts; give one object with text a line"}
+
+
+def test_answers_lines_of_which_none_is_good(server: Any) -> None:
+    response = server.invoke(b"{\n{", "application/jsonlines")
+    assert response.status_code == 200
+    assert [set(json.loads(line)) for line in response.text.splitlines()] == [{"error"}, {"error"}]
+    for body in (b"", b"\n"):
+        _assert_error(server.invoke(body, "application/jsonlines"), 400, "body: empty")
+
+
+@pytest.mark.parametrize(
+    ("sent", "accept", "answered"),
+    [
+        ("application/json", "*/*", "application/json"),
+        ("application/json", "application/json", "application/json"),
+        ("application/json", "application/jsonlines", "application/jsonlines"),
+        ("application/json", "text/html, application/*;q=0.5", "application/json"),
+        ("application/jsonlines", "*/*", "application/jsonlines"),
+        ("application/jsonlines", "application/json", "application/json"),
+        ("application/jsonlines", "application/json;q=0.1, application/jsonlines", "application/jsonlines"),
+    ],
+)
+def test_answers_what_is_accepted(server: Any, sent: str, accept: str, answered: str) -> None:
+    response = server.invoke({"text": VIOLATION}, sent, accept=accept)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == answered
+    predictions = response.json()["predictions"]
+    in_list = (sent, answered) == ("application/jsonlines", "application/json")
+    assert 0.5 < float(predictions[0] if in_list else predictions) <= 1
+
+
+def test_fails_with_406_when_nothing_offered_is_accepted(server: Any) -> None:
+    response = server.invoke({"text": VIOLATION}, accept="text/csv")
+    _assert_error(response, 406, "accept: allowed are application/json and application/jsonlines")
 
 
 def test_ping_is_200(server: Any) -> None:
@@ -79,7 +144,7 @@ def test_fails_with_400_when_the_body_is_no_invocation(server: Any, body: object
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
 def test_fails_with_415_when_the_content_type_is_another(server: Any, content_type: str) -> None:
-    _assert_error(server.invoke({"text": "a"}, content_type), 415, "allowed is application/json")
+    _assert_error(server.invoke({"text": "a"}, content_type), 415, "allowed are application/json and ")
 
 
 def test_fails_with_413_when_the_body_is_too_large(server: Any) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -92,6 +93,9 @@ def test_ping_stays_503_when_the_model_is_unusable(
     [
         ("SAGEMAKER_BIND_TO_PORT", "x", "SAGEMAKER_BIND_TO_PORT: got 'x'; allowed is a whole number from 1 to 65535"),
         ("MODEL_SERVER_WORKERS", "0", "MODEL_SERVER_WORKERS: got '0'; allowed is a whole number from 1 to 64"),
+        ("SERVE_FOR", "speed", "SERVE_FOR: got 'speed'; allowed are latency and throughput"),
+        ("QUEUE_LENGTH", "0", "QUEUE_LENGTH: got '0'; allowed is a whole number from 1 to 512"),
+        ("BATCH_SIZE", "", "BATCH_SIZE: got ''; allowed is a whole number from 1 to 256"),
         ("MODEL_NAME", "a\nb", "MODEL_NAME: got 'a\\nb'; allowed are at most 63 letters, digits and hyphens"),
     ],
 )
@@ -106,6 +110,32 @@ def test_fails_when_a_setting_is_not_allowed(setting: str, value: str, said: str
     )
     assert done.returncode == 2
     assert done.stderr == f"error: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("cores", "environment", "expected"),
+    [
+        (2, {}, (1, 2)),
+        (8, {}, (1, 8)),
+        (20, {}, (3, 6)),
+        (192, {}, (8, 24)),
+        (2, {"SERVE_FOR": "throughput"}, (2, 1)),
+        (16, {"SERVE_FOR": "throughput"}, (8, 2)),
+        (4, {"SERVE_FOR": "throughput", "MODEL_SERVER_WORKERS": "2"}, (2, 2)),
+        (1, {"MODEL_SERVER_WORKERS": "3"}, (3, 1)),
+    ],
+)
+def test_workers_and_threads_fit_the_cores(
+    load: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    environment: Mapping[str, str],
+    expected: tuple[int, int],
+) -> None:
+    serve = load("serve")
+    monkeypatch.setattr(serve, "available_cores", lambda: cores)
+    settings = serve.Settings.from_environment({"NGINX_PROGRAM": "", **environment})
+    assert (settings.workers, settings.threads_per_worker) == expected
 
 
 def _edit(model: Path, **changes: object) -> None:

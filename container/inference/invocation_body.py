@@ -16,6 +16,42 @@ class InvalidInvocationError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationLines:
+    """JSON lines, as SageMaker Batch Transform cuts them from its files: one post a line, one answer a line.
+
+    A line at fault costs itself alone, since a job over years of posts must not end at one of them.
+    """
+
+    texts: list[str]
+    """Of the lines without a fault, in their order."""
+    faults: list[str | None]
+    """Of every line: what is wrong with it, in one line."""
+
+    @classmethod
+    def parse(cls, body: bytes) -> InvocationLines:
+        """Reads lines of `{"text": …}`.
+
+        Raises:
+            InvalidInvocationError: there is no line.
+        """
+        lines = body.removesuffix(b"\n").split(b"\n")
+        if lines == [b""]:
+            raise InvalidInvocationError("body: empty; give one object with text a line")
+        texts: list[str] = []
+        faults: list[str | None] = []
+        for line in lines:
+            try:
+                invocation = Invocation.parse(line)
+                if not invocation.single:
+                    raise InvalidInvocationError("line: got texts; give one object with text a line")
+                texts.extend(invocation.texts)
+                faults.append(None)
+            except InvalidInvocationError as error:
+                faults.append(str(error))
+        return cls(texts=texts, faults=faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """The texts to judge; `single` when the client sent `text`, and gets one prediction instead of a list."""
 

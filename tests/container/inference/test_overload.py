@@ -1,0 +1,91 @@
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+Serving = Callable[..., AbstractContextManager[Any]]
+
+ONE_AT_A_TIME = {"MODEL_SERVER_WORKERS": "1", "BATCH_SIZE": "1"}
+QUICK, LONG = "a", "z" * 30
+
+
+def _post(url: str, text: str) -> requests.Response:
+    return requests.post(f"{url}/invocations", json={"text": text}, timeout=120)
+
+
+def test_sheds_load_and_still_answers_ping(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
+    with serving(slow, **nginx, **ONE_AT_A_TIME, QUEUE_LENGTH="2") as server, ThreadPoolExecutor(20) as clients:
+        server.answer_of_ping(200)
+        requested = [clients.submit(_post, server.url, LONG) for _ in range(20)]
+        pings_meanwhile = 0
+        while not all(request.done() for request in requested):
+            assert server.ping().status_code == 200
+            pings_meanwhile += sum(request.done() for request in requested) < len(requested)
+        assert pings_meanwhile > 1
+        answers = [request.result() for request in requested]
+        refused = [answer for answer in answers if answer.status_code == 503]
+        answered = [answer for answer in answers if answer.status_code == 200]
+        assert len(refused) + len(answered) == 20
+        assert len(answered) >= 3
+        assert refused
+        for answer in refused:
+            assert answer.headers["Retry-After"] == "1"
+            assert answer.headers["Content-Type"] == "application/json"
+            assert answer.json() == {"error": "too many requests wait; try again"}
+        assert _post(server.url, QUICK).status_code == 200
+        assert "rror" not in server.log()
+
+
+def test_a_post_passes_a_request_of_many(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
+    lines = "\n".join(json.dumps({"text": "z" * 4}) for _ in range(40))
+    with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(1) as clients:
+        server.answer_of_ping(200)
+        many = clients.submit(
+            requests.post,
+            f"{server.url}/invocations",
+            data=lines,
+            headers={"Content-Type": "application/jsonlines"},
+            timeout=120,
+        )
+        time.sleep(0.5)
+        assert _post(server.url, QUICK).status_code == 200
+        assert not many.done()
+        assert len(many.result().text.splitlines()) == 40
+
+
+def test_a_signal_lets_running_requests_finish(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
+    with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(2) as clients:
+        server.answer_of_ping(200)
+        running = [clients.submit(_post, server.url, LONG) for _ in range(2)]
+        time.sleep(0.5)
+        assert not any(request.done() for request in running)
+        server.process.send_signal(signal.SIGTERM)
+        assert [request.result().status_code for request in running] == [200, 200]
+        assert server.process.wait(timeout=30) == 0
+
+
+def test_a_killed_worker_is_replaced(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
+    def post_and_retry_once(text: str) -> requests.Response:
+        try:
+            response = _post(server.url, text)
+        except requests.ConnectionError:
+            return _post(server.url, text)
+        return response if response.status_code == 200 else _post(server.url, text)
+
+    with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(1) as clients:
+        server.answer_of_ping(200)
+        (worker,) = server.workers()
+        running: Future[requests.Response] = clients.submit(post_and_retry_once, LONG)
+        time.sleep(0.3)
+        assert not running.done()
+        os.kill(worker, signal.SIGKILL)
+        assert running.result().status_code == 200
+        assert server.process.poll() is None
+        assert server.workers() != {worker}
