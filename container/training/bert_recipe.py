@@ -14,9 +14,11 @@ import numpy.typing as npt
 import torch
 import transformers
 from exported_model import ExportedModel, Probabilities
+from fused_graph import fuse
 from hyperparameters import Hyperparameters
 from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, build_tokenizer
 from posts import Post
+from precision import serve_int8_where_it_holds
 from refusal import Refusal
 from sklearn.metrics import average_precision_score
 from transformers import AutoConfig, BertForSequenceClassification, BertJapaneseTokenizer
@@ -38,6 +40,8 @@ def train(
 ) -> ExportedModel:
     """Fine-tunes on `posts`, keeps the epoch that ranks `validation` best, writes model.onnx and tokenizer.json.
 
+    model.onnx is int8 where that judges `validation` as fp32 does.
+
     Raises:
         Refusal: the pretrained model is not there or not of a kind this recipe knows, or the export answers otherwise
             than the trained model.
@@ -55,6 +59,12 @@ def train(
     network.to("cpu").eval()
     path = folder / "model.onnx"
     _export(network, path)
+    fuse(
+        path,
+        layers=network.config.num_hidden_layers,
+        heads=network.config.num_attention_heads,
+        hidden_size=network.config.hidden_size,
+    )
     exported = ExportedModel.load(
         path,
         encode=wordpiece.encode,
@@ -68,7 +78,15 @@ def train(
     )
     texts = [post.text for post in validation[:_POSTS_TO_CHECK]]
     exported.check_against(texts, _probabilities(network, wordpiece, texts, torch.device("cpu")))
-    return exported
+    if hyperparameters.precision == "fp32":
+        return exported.with_precision({"chosen": "fp32", "reason": "hyperparameter precision"})
+    return serve_int8_where_it_holds(
+        exported,
+        path,
+        [post.text for post in validation],
+        [post.label for post in validation],
+        reduce_range=hyperparameters.reduce_range,
+    )
 
 
 class _Probability(torch.nn.Module):  # type: ignore[misc]  # `linear` is developed where torch is not installed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,18 @@ class ExportedModel:
     encode: Encode
     preprocessing: Mapping[str, object]
     """The manifest's part of that name."""
+    precision: Mapping[str, object] = field(
+        default_factory=lambda: {"chosen": "fp32", "reason": "the recipe has no other"}
+    )
+    """The manifest's part of that name: what the model calculates with, and why."""
 
     @classmethod
     def load(cls, path: Path, *, encode: Encode, preprocessing: Mapping[str, object]) -> ExportedModel:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         return cls(session=session, encode=encode, preprocessing=preprocessing)
+
+    def with_precision(self, precision: Mapping[str, object]) -> ExportedModel:
+        return replace(self, precision=precision)
 
     def probabilities(self, texts: Sequence[str], *, batch_size: int = 1) -> Probabilities:
         """The probability of a violation for each text, each at its true length by default, as it is served."""

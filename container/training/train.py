@@ -82,6 +82,7 @@ def run(folders: SageMakerFolders) -> None:
             "manifest_version": MANIFEST_VERSION,
             "recipe": hyperparameters.recipe,
             "preprocessing": model.preprocessing,
+            "precision": model.precision,
             "threshold": threshold,
             "metrics": scores,
             "posts": {

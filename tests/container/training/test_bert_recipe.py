@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 CONTAINER = Path(__file__).resolve().parents[3] / "container"
@@ -85,30 +86,68 @@ def test_trains_exports_and_serves_the_same_tokens(
     assert manifest["preprocessing"]["kind"] == "japanese_wordpiece"
     assert manifest["preprocessing"]["dictionary"] == "ipadic"
     assert manifest["metrics"]["auc"] > 0.6
+    assert "fused_attentions=2 of 2" in done.stdout
+    precision = manifest["precision"]
+    holds = abs(precision["auc_int8"] - precision["auc_fp32"]) <= 0.002 and precision["agreement"] >= 0.995
+    assert precision["chosen"] == ("int8" if holds else "fp32"), precision
+    assert precision["reduce_range"] is True
+    assert precision["posts"] == 40
+    assert precision["reason"]
+    assert _operators(job).count("QAttention" if holds else "Attention") == 2
 
     # The inference image's own code, in an environment without torch and transformers.
     monkeypatch.syspath_prepend(CONTAINER / "inference")
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
     from inference import Model
+    from onnxruntime import InferenceSession
     from preprocessing import from_manifest
 
     try:
         preprocessing = from_manifest(manifest["preprocessing"], job / "model")
         reference = json.loads(_run(REFERENCE_TOKENS, str(pretrained), json.dumps(TEXTS)))
         for text, expected in zip(TEXTS, reference, strict=True):
-            assert preprocessing.encode([text])["input_ids"].tolist() == [expected], text
-        controls = preprocessing.encode(["[SEP] [MASK] [CLS] [PAD]"])["input_ids"][0].tolist()
+            assert [row.tolist() for row in preprocessing.rows([text])] == [expected], text
+        controls = preprocessing.rows(["[SEP] [MASK] [CLS] [PAD]"])[0].tolist()
         assert controls[0] == 2
         assert controls[-1] == 3
         assert not {0, 2, 3, 4} & set(controls[1:-1])
 
-        model = Model.load(job / "model", threads=1)
+        model = Model.load(job / "model", threads=1, batch_size=1)
         alone = [model.probabilities([text])[0] for text in TEXTS]
-        model._batch_size = len(TEXTS)
-        assert np.allclose(model.probabilities(TEXTS), alone, atol=1e-5)
+        # The scale of int8 numbers is that of the whole batch.
+        together = preprocessing.inputs(preprocessing.rows(TEXTS))
+        found = InferenceSession(job / "model" / "model.onnx").run(["probability"], together)[0]
+        assert np.allclose(found, alone, atol=0.02 if holds else 1e-5)
     finally:
-        for name in ("inference", "preprocessing"):
+        for name in ("inference", "batch_size", "prediction_queue", "preprocessing"):
             sys.modules.pop(name, None)
+
+
+def test_serves_fp32_when_asked_to(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
+    done = train(job, {**hyperparameters, "epochs": "1", "precision": "fp32"}, python=BERT_PYTHON)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((job / "model" / "manifest.json").read_text())
+    assert manifest["precision"] == {"chosen": "fp32", "reason": "hyperparameter precision"}
+    assert _operators(job).count("Attention") == 2
+
+
+@pytest.mark.parametrize("reduce_range", ["true", "false"])
+def test_quantises_where_int8_holds(
+    job: Path, train: Train, hyperparameters: dict[str, str], reduce_range: str
+) -> None:
+    # Posts that are told apart by far, so that no rounding moves one over the threshold.
+    for channel in ("train", "test"):
+        posts = [{"text": "追加 " * 3 if n % 4 == 0 else "授乳 " * 3, "label": int(n % 4 == 0)} for n in range(200)]
+        (job / "input" / "data" / channel / "posts.jsonl").write_text("\n".join(map(json.dumps, posts)))
+    done = train(job, {**hyperparameters, "reduce_range": reduce_range}, python=BERT_PYTHON)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((job / "model" / "manifest.json").read_text())
+    assert manifest["precision"]["chosen"] == "int8", manifest["precision"]
+    assert manifest["precision"]["agreement"] == 1
+    assert "agrees with fp32 on 100.00% of 40 flags" in manifest["precision"]["reason"]
+    tensors = map(onnx.numpy_helper.to_array, onnx.load(job / "model" / "model.onnx").graph.initializer)
+    largest = max(int(np.abs(tensor.astype(int)).max()) for tensor in tensors if tensor.dtype == np.int8)
+    assert (largest <= 64) is (reduce_range == "true")
 
 
 def test_same_seed_gives_the_same_metrics(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
@@ -146,6 +185,10 @@ def test_fails_when_the_words_are_cut_by_another_dictionary(
     (other / "tokenizer_config.json").write_text(json.dumps({**config, "mecab_kwargs": {"mecab_dic": "unidic_lite"}}))
     assert train(job, {**hyperparameters, "pretrained_model": str(other)}, python=BERT_PYTHON).returncode == 1
     assert "has mecab_dic 'unidic_lite'; allowed is 'ipadic'" in (job / "output" / "failure").read_text()
+
+
+def _operators(job: Path) -> list[str]:
+    return [node.op_type for node in onnx.load(job / "model" / "model.onnx").graph.node]
 
 
 def _run(program: str, *arguments: str) -> str:

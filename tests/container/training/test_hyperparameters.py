@@ -23,6 +23,8 @@ Load = Callable[[str], ModuleType]
             {"recipe": "bert", "max_length": "513"},
             "hyperparameter max_length: got '513'; allowed is a whole number from 8 to 512",
         ),
+        ({"recipe": "bert", "precision": "int8"}, "hyperparameter precision: got 'int8'; allowed is auto or fp32"),
+        ({"recipe": "bert", "reduce_range": "1"}, "hyperparameter reduce_range: got '1'; allowed is true or false"),
     ],
 )
 def test_fails_when_a_hyperparameter_is_not_allowed(load: Load, given: dict[str, object], said: str) -> None:
