@@ -138,12 +138,12 @@ def write_trace(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def days() -> Callable[[int], np.ndarray[Any, np.dtype[np.float64]]]:
-    """Requests a minute of some days: 600 at night, 3,000 by day, a jump to four times that each noon."""
+    """Requests a minute of some days: 600 at night, 3,000 by day, half as much again for a quarter of an hour at noon."""
 
     def requests(count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         minute = np.arange(count * 1440)
         level = 1800 - 1200 * np.cos(minute * 2 * np.pi / 1440)
-        level[minute % 1440 // 15 == 48] *= 2
+        level[minute % 1440 // 15 == 48] *= 1.5
         return np.round(level)
 
     return requests

@@ -1,0 +1,116 @@
+"""The latency formula: against Erlang's own, and against a simulation of every single request."""
+
+import heapq
+import math
+from itertools import count
+
+import numpy as np
+import pytest
+from scaling_decisions import CapacityBounds
+
+from fargate_capacity.replay.latency import stretch
+from fargate_capacity.replay.replay import Replay
+from fargate_capacity.replay.service_model import ServiceModel
+
+
+def erlang_c(servers, load):
+    waiting = load**servers / math.factorial(servers) * servers / (servers - load)
+    return waiting / (sum(load**k / math.factorial(k) for k in range(servers)) + waiting)
+
+
+@pytest.mark.parametrize("servers", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("utilization", [0.01, 0.3, 0.6, 0.9, 0.97])
+def test_is_the_mean_of_erlang_c(servers, utilization):
+    expected = 1 + erlang_c(servers, servers * utilization) / (servers * (1 - utilization))
+    assert stretch(utilization, servers) == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_idle_task_takes_a_requests_own_time():
+    assert stretch(0, 1) == stretch(0, 4) == 1
+
+
+def simulated_mean_s(*, tasks, servers, cpu_seconds, requests_a_minute, requests, seed):
+    """Every request of a service, as a process of its own: it goes to a task at random and shares its vCPUs there."""
+    simpy = pytest.importorskip("simpy", reason="simpy is not installed: nothing to judge the formula by")
+    chance = np.random.default_rng(seed)
+    environment = simpy.Environment()
+    latencies = []
+    queues = [SharedProcessor(environment, simpy, servers) for _ in range(tasks)]
+
+    def arrivals():
+        gaps = chance.exponential(60 / requests_a_minute, requests)
+        # CPU times vary as those of a web service do: many short ones, some ten times as long.
+        sizes = chance.lognormal(math.log(cpu_seconds) - 0.32, 0.8, requests)
+        routes = chance.integers(0, tasks, requests)
+        for gap, size, route in zip(gaps.tolist(), sizes.tolist(), routes.tolist(), strict=True):
+            yield environment.timeout(gap)
+            queues[route].begin(size, latencies)
+
+    environment.process(arrivals())
+    environment.run()
+    return float(np.mean(latencies[requests // 20 :]))
+
+
+class SharedProcessor:
+    """A task: each request in it gets an equal share of the vCPUs, never more than one.
+
+    `attained` is the CPU time that a request has had which was there all along: a request is done when it has risen by
+    the request's own.
+    """
+
+    def __init__(self, environment, simpy, servers):
+        self.environment, self.interrupted, self.servers = environment, simpy.Interrupt, servers
+        self.attained, self.changed = 0.0, 0.0
+        self.jobs, self.numbers = [], count()
+        self.idle = environment.event()
+        self.is_waiting_for_work = True
+        self.process = environment.process(self.run())
+
+    def begin(self, size, latencies):
+        self.advance()
+        heapq.heappush(self.jobs, (self.attained + size, next(self.numbers), self.environment.now, latencies))
+        if self.is_waiting_for_work:
+            self.is_waiting_for_work = False
+            self.idle.succeed()
+        else:
+            self.process.interrupt()
+
+    def advance(self):
+        if self.jobs:
+            share = min(1.0, self.servers / len(self.jobs))
+            self.attained += (self.environment.now - self.changed) * share
+        self.changed = self.environment.now
+
+    def run(self):
+        while True:
+            try:
+                if not self.jobs:
+                    self.idle, self.is_waiting_for_work = self.environment.event(), True
+                    yield self.idle
+                share = min(1.0, self.servers / len(self.jobs))
+                yield self.environment.timeout(max(self.jobs[0][0] - self.attained, 0) / share)
+            except self.interrupted:
+                continue
+            self.advance()
+            _, _, begun, latencies = heapq.heappop(self.jobs)
+            latencies.append(self.environment.now - begun)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "vcpus", "utilization"), [(3, 1, 0.5), (3, 1, 0.75), (2, 2, 0.7), (4, 0.5, 0.6), (2, 4, 0.85)]
+)
+def test_a_replay_is_within_five_percent_of_a_simulation_of_every_request(tasks, vcpus, utilization):
+    model = ServiceModel(vcpus=vcpus, cpu_seconds=0.05)
+    requests_a_minute = 60 * utilization * tasks * vcpus / model.cpu_seconds
+    replay = Replay(model=model, policies=(), bounds=CapacityBounds(minimum=tasks, maximum=tasks))
+    replay.feed(np.full(60, requests_a_minute))
+    found = replay.totals().mean_latency_s
+    expected = simulated_mean_s(
+        tasks=tasks,
+        servers=model.servers,
+        cpu_seconds=model.service_seconds,
+        requests_a_minute=requests_a_minute,
+        requests=120_000,
+        seed=1998,
+    )
+    assert found == pytest.approx(expected, rel=0.05)

@@ -1,0 +1,229 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
+
+from fargate_capacity.replay.compiled import is_numba_installed
+from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.replay import BoundsChange, Replay
+from fargate_capacity.replay.service_model import ServiceModel
+
+# One request a second of one second of CPU fills a task: requests a minute / 60 = busy tasks. 30 s to start.
+MODEL = ServiceModel(
+    vcpus=1,
+    cpu_seconds=1.0,
+    boot_seconds=2,
+    health_check_seconds=0,
+    drain_seconds=0,
+    metric_delay_minutes=0,
+)
+BOUNDS = CapacityBounds(minimum=1, maximum=20)
+TRACKING = TargetTracking(target=50, scale_out_cooldown_s=0, scale_in_cooldown_s=0)
+SPIKE = StepScaling(threshold=80, bands=(StepBand(lower=0, change=3),), cooldown_s=120)
+
+
+def replay_of(requests, *, model=MODEL, policies=(TRACKING,), bounds=BOUNDS, **options):
+    replay = Replay(model=model, policies=policies, bounds=bounds, **options)
+    return replay, replay.feed_recorded(np.asarray(requests, dtype=float))
+
+
+def test_cpu_follows_requests_skew_and_idle():
+    model = dataclasses.replace(MODEL, skew=1.25, idle_percent=10)
+    _, series = replay_of([60, 120], model=model, policies=(), desired=4)
+    assert series.cpu_average.tolist() == [35.0, 60.0]
+    assert series.cpu_maximum.tolist() == [41.25, 72.5]
+
+
+def test_a_new_task_serves_the_rest_of_the_minute_in_which_it_starts():
+    _, series = replay_of([48, 48, 48, 48, 48], policies=(SPIKE,), desired=1)
+    assert series.desired.tolist() == [1, 4, 4, 4, 4]
+    assert series.running.tolist() == [1, 2.5, 4, 4, 4]
+
+
+def test_a_slow_start_takes_whole_minutes():
+    model = dataclasses.replace(MODEL, boot_seconds=2 + 90, image_mib=58 * 30)  # 150 s
+    _, series = replay_of([48] * 5, model=model, policies=(SPIKE,), desired=1)
+    assert series.running.tolist() == [1, 1, 1, 2.5, 4]
+
+
+def test_alarms_see_a_minute_as_late_as_the_metric_is():
+    model = dataclasses.replace(MODEL, metric_delay_minutes=2)
+    _, series = replay_of([12, 48, 12, 12, 12], model=model, policies=(SPIKE,), desired=1)
+    assert series.desired.tolist() == [1, 1, 1, 1, 4]
+
+
+def test_the_high_resolution_metric_is_not_delayed():
+    model = dataclasses.replace(MODEL, metric_delay_minutes=2)
+    quick = TargetTracking(target=50, metric=Metric.CPU_AVERAGE_HIGH_RESOLUTION, high_periods=1)
+    _, series = replay_of([48, 48], model=model, policies=(quick,), desired=1)
+    assert series.desired.tolist() == [1, 2]
+
+
+def test_requests_per_task_can_be_tracked():
+    policy = TargetTracking(target=10, metric=Metric.REQUESTS_PER_TASK, high_periods=1)
+    _, series = replay_of([40, 40], policies=(policy,), desired=2)
+    assert series.desired.tolist() == [2, 4]
+
+
+def test_backlog_is_carried_and_worked_off():
+    """Two tasks' load for a minute leaves a minute's work: 0.5 load needs two minutes for it."""
+    replay, series = replay_of([120, 30, 30, 30], policies=(), desired=1)
+    assert series.cpu_average.tolist() == [100, 100, 100, 50]
+    # Half the sum of what was behind before and after the minute comes on top of the time at the task.
+    at_task = 1 / (1 - 0.5)
+    assert series.latency[1:] == pytest.approx([at_task + 45, at_task + 15, at_task])
+    totals = replay.totals()
+    assert (totals.saturated_minutes, totals.low_confidence_minutes) == (2, 3)
+
+
+def test_latency_is_that_of_the_hottest_task_and_what_is_spent_elsewhere():
+    model = dataclasses.replace(MODEL, cpu_seconds=0.1, skew=1.2, elsewhere_seconds=0.3)
+    _, series = replay_of([300], model=model, policies=(), desired=1)
+    assert series.latency.tolist() == pytest.approx([0.3 + 0.1 / (1 - 0.6)])
+
+
+def test_half_a_vcpu_takes_twice_as_long():
+    model = dataclasses.replace(MODEL, cpu_seconds=0.1, vcpus=0.5)
+    _, series = replay_of([150], model=model, policies=(), desired=1)
+    assert series.cpu_average.tolist() == [50]
+    assert series.latency.tolist() == pytest.approx([0.2 / (1 - 0.5)])
+
+
+def test_what_is_billed_is_desired_and_draining_tasks():
+    model = dataclasses.replace(MODEL, drain_seconds=300)
+    policy = TargetTracking(target=50, low_periods=2)
+    replay, series = replay_of([10] * 4, model=model, policies=(policy,), desired=3)
+    assert series.desired.tolist() == [3, 3, 1, 1]
+    totals = replay.totals()
+    assert totals.task_hours == pytest.approx((3 + 3 + 1 + 1 + 2 * 5) / 60)
+    assert totals.above_minimum_task_hours == pytest.approx((2 + 2 + 2 * 5) / 60)
+
+
+def test_tasks_that_do_not_serve_yet_are_removed_first():
+    model = dataclasses.replace(MODEL, boot_seconds=600)
+    changes = [BoundsChange(minute=1, bounds=CapacityBounds(minimum=1, maximum=2))]
+    _, series = replay_of([48, 48, 48] + [48] * 12, model=model, policies=(SPIKE,), desired=1, changes=changes)
+    assert series.desired[:4].tolist() == [1, 4, 2, 2]
+    assert series.running[-1] == 2
+
+
+def test_minutes_without_data_are_counted_and_change_nothing():
+    replay, series = replay_of([48, math.nan, math.nan, 48], policies=(TRACKING,), desired=1)
+    assert series.desired.tolist() == [1, 1, 1, 1]
+    assert np.isnan(series.latency).tolist() == [False, True, True, False]
+    totals = replay.totals()
+    assert (totals.missing_minutes, totals.requests, totals.task_hours) == (2, 96, 4 / 60)
+
+
+def test_a_deployment_suspends_scale_in():
+    policy = TargetTracking(target=50, low_periods=1, scale_in_cooldown_s=0)
+    replay = Replay(model=MODEL, policies=(policy,), bounds=BOUNDS, desired=8)
+    replay.feed(np.full(3, 30.0), deploying=np.array([1, 1, 0]))
+    assert replay.feed_recorded(np.full(1, 30.0)).desired.tolist() == [1]
+    assert replay.totals().scale_ins == 1
+
+
+def test_scheduled_bounds_hold_from_their_minute_on():
+    changes = [
+        BoundsChange(minute=2, bounds=CapacityBounds(minimum=5, maximum=9)),
+        BoundsChange(minute=4, bounds=CapacityBounds(minimum=1, maximum=3)),
+    ]
+    _, series = replay_of([1] * 6, policies=(), changes=changes)
+    assert series.desired.tolist() == [1, 1, 1, 5, 5, 3]
+
+
+def test_stops_in_the_minute_in_which_the_guardrail_fires():
+    guardrail = Guardrail(latency_seconds=5, periods=2, datapoints=2)
+    replay = Replay(model=MODEL, policies=(), bounds=BOUNDS, guardrail=guardrail, stops_at_guardrail=True)
+    traffic = np.array([10.0, 90, 90, 10, 10])
+    assert replay.feed(traffic) == 3
+    assert (replay.alarms, replay.is_alarming, replay.minute) == (1, True, 3)
+    assert replay.feed(traffic, begin=3) == 5
+    assert replay.totals().breach_minutes == 4
+
+
+def test_without_any_task_requests_wait():
+    replay, series = replay_of([60, 60], policies=(), bounds=CapacityBounds(minimum=0, maximum=5))
+    assert series.running.tolist() == [0, 0]
+    assert replay.totals().saturated_minutes == 2
+
+
+traffic = st.lists(st.one_of(st.just(math.nan), st.floats(0, 600)), min_size=1, max_size=200)
+
+
+@given(traffic, st.data())
+@settings(max_examples=40, deadline=None)
+def test_blocks_come_to_the_same_as_the_whole(requests, data):
+    requests = np.array(requests)
+    cut = data.draw(st.integers(0, len(requests)))
+    model = dataclasses.replace(MODEL, metric_delay_minutes=data.draw(st.integers(0, 3)), boot_seconds=100)
+    options = {"model": model, "policies": (TRACKING, SPIKE), "bounds": BOUNDS}
+    whole, parts = Replay(**options), Replay(**options)
+    whole.feed(requests)
+    parts.feed(requests[:cut])
+    parts.feed(requests[cut:])
+    assert_same(whole, parts)
+
+
+def assert_same(one, other):
+    mine, theirs = dataclasses.asdict(one.totals()), dataclasses.asdict(other.totals())
+    assert np.array_equal(mine.pop("hours"), theirs.pop("hours"))
+    assert all(theirs[name] == pytest.approx(value, rel=1e-12, nan_ok=True) for name, value in mine.items())
+
+
+@pytest.mark.skipif(not is_numba_installed(), reason="numba is not installed: there is no compiled loop to compare")
+@given(traffic, st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
+    model = ServiceModel(
+        vcpus=data.draw(st.sampled_from([0.25, 1.0, 4.0])),
+        cpu_seconds=data.draw(st.floats(0.01, 2)),
+        skew=data.draw(st.floats(1, 1.5)),
+        idle_percent=data.draw(st.floats(0, 30)),
+        boot_seconds=data.draw(st.floats(0, 200)),
+        metric_delay_minutes=data.draw(st.integers(0, 3)),
+    )
+    removing = StepScaling(
+        threshold=20,
+        comparison=2,
+        bands=(StepBand(upper=0, change=-1),),
+        metric=Metric.CPU_AVERAGE,
+        periods=3,
+        datapoints=2,
+        period_minutes=2,
+    )
+    several = st.lists(st.sampled_from([TRACKING, SPIKE, removing]), unique=True)
+    options = {
+        "model": model,
+        "policies": data.draw(several),
+        "bounds": BOUNDS,
+        "guardrail": Guardrail(latency_seconds=2),
+        "changes": [BoundsChange(minute=7, bounds=CapacityBounds(minimum=3, maximum=9))],
+    }
+    plain, compiled = Replay(**options), Replay(**options, is_compiled=True)
+    mine, theirs = (replay.feed_recorded(np.array(requests)) for replay in (plain, compiled))
+    for name in ("desired", "running", "cpu_average", "cpu_maximum", "latency"):
+        assert np.array_equal(getattr(mine, name), getattr(theirs, name), equal_nan=True), name
+    expected, found = dataclasses.asdict(plain.totals()), dataclasses.asdict(compiled.totals())
+    for name, value in expected.items():
+        assert np.array_equal(value, found[name], equal_nan=True), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cpu_seconds": 0}, "cpu_seconds: got 0"),
+        ({"vcpus": 1.5}, "vcpus: got 1.5"),
+        ({"skew": 0.9}, "skew: got 0.9"),
+        ({"idle_percent": 100}, "idle_percent: got 100"),
+        ({"boot_seconds": -1}, "boot_seconds: got -1"),
+        ({"metric_delay_minutes": 61}, "metric_delay_minutes: got 61"),
+    ],
+)
+def test_fails_when_a_model_is_impossible(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(MODEL, **changes)
