@@ -10,8 +10,10 @@ import uuid
 from typing import Final
 
 from api_settings import ApiSettings, FallbackPolicy
+from circuit_breaker import CircuitBreaker
 from endpoint_client import EndpointClient, NoProbabilityError
 from flask import Flask, Response, g, request
+from queue_timed_worker import seconds_in_queue
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -26,6 +28,8 @@ WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""
 LONGEST_TEXT: Final = 10_000
 """Characters of a post."""
+MOST_TEXTS: Final = 32
+"""Posts of one request: an endpoint of two cores scores as many within the default deadline."""
 LARGEST_BODY_BYTES: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
 _log = logging.getLogger("api")
@@ -37,14 +41,22 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     deadline_seconds = chosen.deadline_ms / 1000
     # What is left of the deadline is for reading the request and writing the answer.
     patience_seconds = deadline_seconds - min(0.05, deadline_seconds / 5)
-    endpoint = EndpointClient(endpoint_name=chosen.endpoint_name, region=chosen.region, connections_kept=WORKER_THREADS)
+    breaker = CircuitBreaker(failures=chosen.breaker_failures, open_seconds=chosen.breaker_open_ms / 1000)
+    endpoint = EndpointClient(
+        endpoint_name=chosen.endpoint_name,
+        region=chosen.region,
+        connections_kept=WORKER_THREADS,
+        breaker=breaker,
+        patience_seconds=patience_seconds,
+    )
     app = Flask(__name__, static_folder=None)
     # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES + 1
 
     @app.before_request
     def start() -> None:
-        g.started = time.monotonic()
+        g.queued = seconds_in_queue()
+        g.started = time.monotonic() - g.queued
         g.fields = {}
         given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -59,6 +71,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             "path": request.url_rule.rule if request.url_rule else None,
             "status": response.status_code,
             "ms": round((time.monotonic() - g.started) * 1000, 1),
+            "queue_ms": round(g.queued * 1000, 1),
             **g.fields,
         }
         _log.info("request", extra={"fields": fields})
@@ -75,13 +88,17 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     def health() -> Response:
         # Asks nothing of the endpoint: without one the API still answers by its policy, and to have the load balancer
         # replace every task would help nobody.
-        return _answer({"status": "up"})
+        return _answer({"status": "up", "breaker": breaker.state})
 
     @app.post("/v1/moderations")
     def moderate() -> Response:
-        text = _text_of_request()
+        asked = _asked_of_request()
+        until = g.started + patience_seconds
         try:
-            score = endpoint.score(text, until=g.started + patience_seconds)
+            if isinstance(asked, str):
+                scores = [endpoint.score(asked, until=until)]
+            else:
+                scores = endpoint.score_all(asked, until=until)
         except NoProbabilityError as fault:
             g.fields |= {"fallback": fault.reason, "fault": fault.fault}
             if chosen.fallback_policy is FallbackPolicy.ERROR:
@@ -89,17 +106,35 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
                 response.headers["Retry-After"] = "1"
                 return response
             flag = int(chosen.fallback_policy is FallbackPolicy.FLAG)
-            g.fields |= {"flag": flag}
-            return _answer({"flag": flag, "probability": None, "model": None, "fallback": fault.reason})
-        flag = int(score.probability >= chosen.threshold)
-        g.fields |= {"flag": flag, "model": score.model}
-        return _answer({"flag": flag, "probability": score.probability, "model": score.model})
+            fallback: dict[str, object] = {"flag": flag, "probability": None, "model": None, "fallback": fault.reason}
+            return _answer_moderations(asked, [fallback] * (1 if isinstance(asked, str) else len(asked)))
+        return _answer_moderations(
+            asked,
+            [
+                {
+                    "flag": int(score.probability >= chosen.threshold),
+                    "probability": score.probability,
+                    "model": score.model,
+                }
+                for score in scores
+            ],
+        )
 
     return app
 
 
 def _answer(content: dict[str, object], status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
+
+
+def _answer_moderations(asked: str | list[str], moderations: list[dict[str, object]]) -> Response:
+    if isinstance(asked, str):
+        (moderation,) = moderations
+        g.fields |= {"flag": moderation["flag"], "model": moderation["model"]}
+        return _answer(moderation)
+    flags = sum(1 for moderation in moderations if moderation["flag"])
+    g.fields |= {"posts": len(moderations), "flags": flags, "model": moderations[0]["model"]}
+    return _answer({"moderations": moderations})
 
 
 def _error_line(fault: HTTPException) -> str:
@@ -114,8 +149,8 @@ def _error_line(fault: HTTPException) -> str:
     return " ".join((fault.description or fault.name).split())
 
 
-def _text_of_request() -> str:
-    """Return the request's text, or raise the HTTPException that says what is wrong with it."""
+def _asked_of_request() -> str | list[str]:
+    """Return the request's text or texts, or raise the HTTPException that says what is wrong with them."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the content type must be application/json")
     content = request.get_data(cache=False)
@@ -125,24 +160,37 @@ def _text_of_request() -> str:
         body = json.loads(content)
     except (ValueError, RecursionError) as fault:
         raise BadRequest('the body is not JSON: send {"text": "…"}') from fault
-    if not isinstance(body, dict) or "text" not in body:
-        raise BadRequest('the body has no text: send {"text": "…"}')
-    text = body["text"]
+    if not isinstance(body, dict) or not ("text" in body or "texts" in body):
+        raise BadRequest('the body has no text: send {"text": "…"} or {"texts": ["…", …]}')
+    if "texts" not in body:
+        return _text(body["text"], "text")
+    if "text" in body:
+        raise BadRequest("the body has text and texts: send one of them")
+    texts = body["texts"]
+    if not isinstance(texts, list):
+        raise BadRequest(f"texts must be an array, got {_JSON_NAMES[type(texts)]}")
+    if not 1 <= len(texts) <= MOST_TEXTS:
+        raise BadRequest(f"texts has {len(texts)} items: 1 to {MOST_TEXTS} are allowed")
+    return [_text(text, f"texts[{place}]") for place, text in enumerate(texts)]
+
+
+def _text(text: object, name: str) -> str:
     if not isinstance(text, str):
-        raise BadRequest(f"text must be a string, got {_JSON_NAMES[type(text)]}")
+        raise BadRequest(f"{name} must be a string, got {_JSON_NAMES[type(text)]}")
     if not text.strip():
-        raise BadRequest("text must not be empty")
+        raise BadRequest(f"{name} must not be empty")
     if len(text) > LONGEST_TEXT:
-        raise BadRequest(f"text has {len(text)} characters: at most {LONGEST_TEXT} are allowed")
+        raise BadRequest(f"{name} has {len(text)} characters: at most {LONGEST_TEXT} are allowed")
     try:
         text.encode()
     except UnicodeEncodeError as fault:
-        raise BadRequest(f"text holds half a surrogate pair at character {fault.start}") from fault
+        raise BadRequest(f"{name} holds half a surrogate pair at character {fault.start}") from fault
     return text
 
 
 _JSON_NAMES: Final = {
     type(None): "null",
+    str: "a string",
     bool: "a boolean",
     int: "a number",
     float: "a number",

@@ -13,7 +13,13 @@ from typing import Final, Self
 MIN_DEADLINE_MS: Final = 50
 MAX_DEADLINE_MS: Final = 60_000
 """SageMaker itself gives an invocation up after 60 seconds."""
+MOST_BREAKER_FAILURES: Final = 1_000_000
+MIN_BREAKER_OPEN_MS: Final = 100
+MAX_BREAKER_OPEN_MS: Final = 600_000
 _ENDPOINT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+
+_BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
+_BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
 
 
 class SettingsError(ValueError):
@@ -37,6 +43,8 @@ class ApiSettings:
     threshold: posts at or above this probability are flagged (THRESHOLD, 0 to 1).
     deadline_ms: every moderation is answered within these milliseconds, whatever the endpoint does (DEADLINE_MS).
     fallback_policy: what is answered without a probability; the post is flagged by default (FALLBACK_POLICY).
+    breaker_failures: after so many failures in a row the endpoint is left alone for a while (BREAKER_FAILURES).
+    breaker_open_ms: it is asked again after these milliseconds, one request first (BREAKER_OPEN_MS).
     host, port: where the API listens: on every interface by default (HOST, PORT).
     """
 
@@ -45,6 +53,8 @@ class ApiSettings:
     threshold: float = 0.5
     deadline_ms: int = 1000
     fallback_policy: FallbackPolicy = FallbackPolicy.FLAG
+    breaker_failures: int = 5
+    breaker_open_ms: int = 5000
     host: str = "0.0.0.0"  # noqa: S104 (the load balancer comes from outside the container)
     port: int = 8080
 
@@ -57,6 +67,10 @@ class ApiSettings:
             raise _refusal(
                 "DEADLINE_MS", self.deadline_ms, f"a whole number from {MIN_DEADLINE_MS} to {MAX_DEADLINE_MS}"
             )
+        if not 1 <= self.breaker_failures <= MOST_BREAKER_FAILURES:
+            raise _refusal("BREAKER_FAILURES", self.breaker_failures, _BREAKER_FAILURES)
+        if not MIN_BREAKER_OPEN_MS <= self.breaker_open_ms <= MAX_BREAKER_OPEN_MS:
+            raise _refusal("BREAKER_OPEN_MS", self.breaker_open_ms, _BREAKER_OPEN_MS)
         if not 1 <= self.port <= 65535:
             raise _refusal("PORT", self.port, "a whole number from 1 to 65535")
 
@@ -75,6 +89,8 @@ class ApiSettings:
                 environment, "DEADLINE_MS", 1000, f"a whole number from {MIN_DEADLINE_MS} to {MAX_DEADLINE_MS}"
             ),
             fallback_policy=FallbackPolicy(policy),
+            breaker_failures=_whole_number(environment, "BREAKER_FAILURES", 5, _BREAKER_FAILURES),
+            breaker_open_ms=_whole_number(environment, "BREAKER_OPEN_MS", 5000, _BREAKER_OPEN_MS),
             host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 (as above)
             port=_whole_number(environment, "PORT", 8080, "a whole number from 1 to 65535"),
         )

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPException, IncompleteRead
@@ -13,6 +14,7 @@ from itertools import count
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
+from circuit_breaker import CircuitBreaker
 from invocation import Invocation, InvocationWatch
 from sagemaker_runtime import LONGEST_ANSWER_BYTES, RuntimeAnswer, SageMakerRuntime, TooManyOpeningError
 
@@ -32,18 +34,24 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     UNUSABLE_ANSWER = "unusable_answer"
     BUSY = "busy"
+    BREAKER_OPEN = "breaker_open"
 
 
 _PASSING_REASONS: Final = frozenset({Reason.THROTTLED, Reason.ENDPOINT_ERROR, Reason.UNREACHABLE})
 
 
 class NoProbabilityError(Exception):
-    """The endpoint gave no usable probability in time. `fault` names what happened and holds nothing of the post."""
+    """The endpoint gave no usable probability in time.
 
-    def __init__(self, reason: Reason, fault: str) -> None:
+    `fault` names what happened and holds nothing of the post. `of_post`: the model refused what it was sent, and might
+    well have scored another post.
+    """
+
+    def __init__(self, reason: Reason, fault: str, *, of_post: bool = False) -> None:
         super().__init__(f"{reason}: {fault}")
         self.reason = reason
         self.fault = fault
+        self.of_post = of_post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +67,61 @@ class Score:
 
 
 class EndpointClient:
-    """Invokes one endpoint, from many threads at once, and never for longer than it is told."""
+    """Invokes one endpoint, from many threads at once, and never for longer than it is told.
 
-    def __init__(self, *, endpoint_name: str, region: str, connections_kept: int) -> None:
+    `patience_seconds` is what an invocation has when nothing else has taken of its time: an endpoint that does not
+    answer in less than half of it has not failed.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint_name: str,
+        region: str,
+        connections_kept: int,
+        breaker: CircuitBreaker,
+        patience_seconds: float,
+    ) -> None:
         self._watch = InvocationWatch()
         self._runtime = SageMakerRuntime(endpoint_name=endpoint_name, region=region, connections_kept=connections_kept)
+        self._breaker = breaker
+        self._patience_seconds = patience_seconds
 
     def score(self, text: str, *, until: float) -> Score:
         """Return the score of `text`, or raise NoProbabilityError; either by `until`, a time of `time.monotonic()`."""
+        (score,) = self._score({"text": text}, lambda predictions: [predictions], 1, until)
+        return score
+
+    def score_all(self, texts: Sequence[str], *, until: float) -> list[Score]:
+        """Return the scores of `texts`, in their order; all of them or none, as `score`."""
+        return self._score({"texts": texts}, _listed, len(texts), until)
+
+    def _score(
+        self, content: object, listed: Callable[[object], list[object]], posts: int, until: float
+    ) -> list[Score]:
+        if time.monotonic() >= until:
+            raise NoProbabilityError(Reason.DEADLINE, "the time went by before a thread was free")
+        if not self._breaker.admit():
+            raise NoProbabilityError(Reason.BREAKER_OPEN, "the endpoint is left alone after failures")
+        had_time = until - time.monotonic() >= self._patience_seconds / 2
+        outcome = self._breaker.told_nothing
         invocation = Invocation(until=until, watch=self._watch)
         try:
-            answer = self._invoke_with_retries(json.dumps({"text": text}).encode(), invocation, until)
+            answer = self._invoke_with_retries(json.dumps(content).encode(), invocation, until)
+            probabilities = [_probability(prediction) for prediction in listed(_predictions(answer.body))]
+            if len(probabilities) != posts:
+                raise NoProbabilityError(Reason.UNUSABLE_ANSWER, f"{len(probabilities)} predictions for {posts} posts")
+            outcome = self._breaker.succeeded
+        except NoProbabilityError as fault:
+            if fault.of_post:
+                outcome = self._breaker.succeeded
+            elif fault.reason is not Reason.BUSY and (had_time or fault.reason is not Reason.DEADLINE):
+                outcome = self._breaker.failed
+            raise
         finally:
             invocation.finished = True
-        return Score(probability=_probability(answer.body), model=answer.model)
+            outcome()
+        return [Score(probability=probability, model=answer.model) for probability in probabilities]
 
     def _invoke_with_retries(self, body: bytes, invocation: Invocation, until: float) -> RuntimeAnswer:
         for attempt in count(1):
@@ -115,24 +164,34 @@ def _of_error(answer: RuntimeAnswer) -> NoProbabilityError:
         # The model's own server sheds load with these.
         if answer.original_status in (429, 503):
             return NoProbabilityError(Reason.THROTTLED, f"{named}: {answer.original_status} of the model's server")
-        return NoProbabilityError(Reason.MODEL_ERROR, named)
+        of_post = answer.original_status is not None and 400 <= answer.original_status < 500
+        return NoProbabilityError(Reason.MODEL_ERROR, named, of_post=of_post)
     if answer.status >= 500:
         return NoProbabilityError(Reason.ENDPOINT_ERROR, named)
     return NoProbabilityError(Reason.REFUSED, named)
 
 
-def _probability(body: bytes) -> float:
+def _predictions(body: bytes) -> object:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as fault:
         raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "not JSON") from fault
-    predictions = answer.get("predictions") if isinstance(answer, dict) else None
-    if not isinstance(predictions, str):
+    return answer.get("predictions") if isinstance(answer, dict) else None
+
+
+def _listed(predictions: object) -> list[object]:
+    if not isinstance(predictions, list):
+        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "predictions is no list")
+    return predictions
+
+
+def _probability(prediction: object) -> float:
+    if not isinstance(prediction, str):
         raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "no predictions")
     try:
-        probability = float(predictions)
+        probability = float(prediction)
     except ValueError as fault:
-        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "predictions is no number") from fault
+        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "a prediction is no number") from fault
     if not (math.isfinite(probability) and 0 <= probability <= 1):
-        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "predictions is not from 0 to 1")
+        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "a prediction is not from 0 to 1")
     return probability

@@ -172,9 +172,9 @@ def shared_runtime() -> Iterator[Runtime]:
 
 @pytest.fixture(scope="module")
 def api(shared_runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """One API for the tests of a module: policy `flag`, threshold 0.6, deadline 800 ms."""
+    """One API for the tests of a module: policy `flag`, threshold 0.6, deadline 800 ms, a breaker that never opens."""
     log = tmp_path_factory.mktemp("api") / "log"
-    api = Api(shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800")
+    api = Api(shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800", BREAKER_FAILURES="1000000")
     yield api
     api.stop(signal.SIGQUIT)  # gunicorn waits for nobody then
 

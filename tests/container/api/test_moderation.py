@@ -62,7 +62,14 @@ def test_the_endpoint_gets_the_text_as_it_came(api, runtime, text):
         (b"[]", "the body has no text"),
         (b'"text"', "the body has no text"),
         (b"{}", "the body has no text"),
-        (b'{"texts": ["a"]}', "the body has no text"),
+        (b'{"texts": []}', "texts has 0 items: 1 to 32 are allowed"),
+        (json.dumps({"texts": ["a"] * 33}).encode(), "texts has 33 items: 1 to 32 are allowed"),
+        (b'{"texts": "a"}', "texts must be an array, got a string"),
+        (b'{"texts": null}', "texts must be an array, got null"),
+        (b'{"texts": ["a", 1]}', "texts[1] must be a string, got a number"),
+        (b'{"texts": ["a", " "]}', "texts[1] must not be empty"),
+        (b'{"texts": ["a", "b\\udc00"]}', "texts[1] holds half a surrogate pair at character 1"),
+        (b'{"text": "a", "texts": ["a"]}', "the body has text and texts: send one of them"),
         (b'{"text": null}', "text must be a string, got null"),
         (b'{"text": 1}', "text must be a string, got a number"),
         (b'{"text": NaN}', "text must be a string, got a number"),
@@ -80,6 +87,29 @@ def test_refuses_a_body_it_cannot_use(api, runtime, body, message):
     assert response.status_code == 400
     assert error_of(response).startswith(message)
     assert runtime.invocations == []
+
+
+def test_several_texts_are_answered_in_their_order(api, runtime):
+    runtime.answers(["0.1", "0.6", "0.93"])
+    response = send(api, json.dumps({"texts": ["一", "二", "三"]}).encode())
+    assert response.status_code == 200
+    assert response.json() == {
+        "moderations": [
+            {"flag": 0, "probability": 0.1, "model": "moderation-7"},
+            {"flag": 1, "probability": 0.6, "model": "moderation-7"},
+            {"flag": 1, "probability": 0.93, "model": "moderation-7"},
+        ]
+    }
+    assert runtime.invocations == [("/endpoints/moderation/invocations", {"texts": ["一", "二", "三"]})]
+    (line,) = api.log_lines(response.headers["X-Request-Id"])
+    assert (line["posts"], line["flags"]) == (3, 2)
+
+
+@pytest.mark.parametrize("predictions", ["0.93", ["0.1"], ["0.1", "0.2", "0.3"], ["0.1", 2], ["0.1", "nan"], None])
+def test_several_texts_are_answered_by_policy_as_one(api, runtime, predictions):
+    runtime.answers(predictions)
+    fallback = {"flag": 1, "probability": None, "model": None, "fallback": "unusable_answer"}
+    assert send(api, b'{"texts": ["a", "b"]}').json() == {"moderations": [fallback, fallback]}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +167,7 @@ def test_other_methods_are_405(api, method, path, allowed):
 
 
 def test_health_asks_nothing_of_the_endpoint(api, runtime):
-    assert requests.get(f"{api.url}/health", timeout=5).json() == {"status": "up"}
+    assert requests.get(f"{api.url}/health", timeout=5).json() == {"status": "up", "breaker": "closed"}
     assert runtime.invocations == []
 
 
@@ -202,6 +232,7 @@ bodies = st.one_of(
     st.binary(max_size=200),
     json_values.map(lambda value: json.dumps(value).encode()),
     json_values.map(lambda value: json.dumps({"text": value}).encode()),
+    json_values.map(lambda value: json.dumps({"texts": value}).encode()),
     st.text(st.characters(exclude_categories=()), max_size=300).map(lambda text: json.dumps({"text": text}).encode()),
     st.text(max_size=100).map(lambda text: ('{"text": "' + text + '"}').encode()),
 )
@@ -216,7 +247,8 @@ def test_no_body_breaks_it(api, runtime, body, content_type):
     response = send(api, body, content_type)
     assert response.status_code in (200, 400, 415)
     if response.status_code == 200:
-        assert response.json() == {"flag": 1, "probability": 0.93, "model": "moderation-7"}
+        for answer in response.json().get("moderations", [response.json()]):
+            assert answer["flag"] == 1
     else:
         error_of(response)
     assert api.process.poll() is None

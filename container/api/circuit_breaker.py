@@ -1,0 +1,78 @@
+"""Stops asking an endpoint that does not answer, until a single question shows that it answers again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class BreakerState(StrEnum):
+    """closed: everything is asked. open: nothing is. half_open: one question is under way to find out."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class CircuitBreaker:
+    """Opens after `failures` in a row, and lets one question through when `open_seconds` have passed.
+
+    Every question that `admit` lets through ends in exactly one of `succeeded`, `failed` and `told_nothing`.
+    """
+
+    def __init__(self, *, failures: int, open_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most_failures = failures
+        self._open_seconds = open_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state = BreakerState.CLOSED
+        self._failures = 0
+        self._opened_at = 0.0
+
+    @property
+    def state(self) -> BreakerState:
+        """The state as of now."""
+        return self._state
+
+    def would_admit(self) -> bool:
+        """Whether `admit` would let a question through now."""
+        with self._lock:
+            return self._admits()
+
+    def admit(self) -> bool:
+        """Whether a question may be asked now."""
+        with self._lock:
+            if not self._admits():
+                return False
+            if self._state is BreakerState.OPEN:
+                self._state = BreakerState.HALF_OPEN
+            return True
+
+    def succeeded(self) -> None:
+        """The endpoint answered."""
+        with self._lock:
+            self._state = BreakerState.CLOSED
+            self._failures = 0
+
+    def failed(self) -> None:
+        """The endpoint did not answer, or not as it should."""
+        with self._lock:
+            self._failures += 1
+            if self._state is BreakerState.HALF_OPEN or (
+                self._state is BreakerState.CLOSED and self._failures >= self._most_failures
+            ):
+                self._state = BreakerState.OPEN
+                self._opened_at = self._clock()
+
+    def told_nothing(self) -> None:
+        """The question ended without a word about the endpoint: where it was to find out, the next one shall."""
+        with self._lock:
+            if self._state is BreakerState.HALF_OPEN:
+                self._state = BreakerState.OPEN
+
+    def _admits(self) -> bool:
+        return self._state is BreakerState.CLOSED or (
+            self._state is BreakerState.OPEN and self._clock() - self._opened_at >= self._open_seconds
+        )
