@@ -10,7 +10,8 @@ import uuid
 from typing import Final
 
 from api_settings import ApiSettings, FallbackPolicy
-from circuit_breaker import CircuitBreaker
+from circuit_breaker import BreakerState, CircuitBreaker
+from embedded_metrics import Decisions, metric_line
 from endpoint_client import EndpointClient, NoProbabilityError
 from flask import Flask, Response, g, request
 from queue_timed_worker import seconds_in_queue
@@ -58,23 +59,33 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         g.queued = seconds_in_queue()
         g.started = time.monotonic() - g.queued
         g.fields = {}
+        g.decisions = None
         given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
     @app.after_request
     def log(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
+        milliseconds = (time.monotonic() - g.started) * 1000
         fields = {
             "request_id": g.request_id,
             "method": request.method if request.url_rule else None,
             # The rule and not the path: a path can hold anything, a post too.
             "path": request.url_rule.rule if request.url_rule else None,
             "status": response.status_code,
-            "ms": round((time.monotonic() - g.started) * 1000, 1),
+            "ms": round(milliseconds, 1),
             "queue_ms": round(g.queued * 1000, 1),
             **g.fields,
         }
         _log.info("request", extra={"fields": fields})
+        if g.decisions is not None:
+            line = metric_line(
+                g.decisions,
+                service=chosen.service_name,
+                milliseconds=milliseconds,
+                breaker_closed=breaker.state is BreakerState.CLOSED,
+            )
+            _log.info("metrics", extra={"fields": line})
         return response
 
     @app.errorhandler(HTTPException)
@@ -100,14 +111,16 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             else:
                 scores = endpoint.score_all(asked, until=until)
         except NoProbabilityError as fault:
+            posts = 1 if isinstance(asked, str) else len(asked)
             g.fields |= {"fallback": fault.reason, "fault": fault.fault}
             if chosen.fallback_policy is FallbackPolicy.ERROR:
+                g.decisions = Decisions(posts=0, flags=0, fallbacks=posts, model=None)
                 response = _answer({"error": f"the endpoint gave no probability: {fault.reason}"}, 503)
                 response.headers["Retry-After"] = "1"
                 return response
             flag = int(chosen.fallback_policy is FallbackPolicy.FLAG)
             fallback: dict[str, object] = {"flag": flag, "probability": None, "model": None, "fallback": fault.reason}
-            return _answer_moderations(asked, [fallback] * (1 if isinstance(asked, str) else len(asked)))
+            return _answer_moderations(asked, [fallback] * posts)
         return _answer_moderations(
             asked,
             [
@@ -128,12 +141,18 @@ def _answer(content: dict[str, object], status: int = 200) -> Response:
 
 
 def _answer_moderations(asked: str | list[str], moderations: list[dict[str, object]]) -> Response:
+    flags = sum(1 for moderation in moderations if moderation["flag"])
+    fallbacks = sum("fallback" in moderation for moderation in moderations)
+    model = moderations[0]["model"]
+    g.decisions = Decisions(
+        posts=len(moderations), flags=flags, fallbacks=fallbacks, model=None if model is None else str(model)
+    )
+    g.fields |= {"model": model}
     if isinstance(asked, str):
         (moderation,) = moderations
-        g.fields |= {"flag": moderation["flag"], "model": moderation["model"]}
+        g.fields |= {"flag": moderation["flag"]}
         return _answer(moderation)
-    flags = sum(1 for moderation in moderations if moderation["flag"])
-    g.fields |= {"posts": len(moderations), "flags": flags, "model": moderations[0]["model"]}
+    g.fields |= {"posts": len(moderations), "flags": flags}
     return _answer({"moderations": moderations})
 
 

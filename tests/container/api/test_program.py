@@ -34,6 +34,10 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
         ({"DEADLINE_MS": "soon"}, "DEADLINE_MS is 'soon': allowed is a whole number from 50 to 60000"),
         ({"BREAKER_FAILURES": "0"}, "BREAKER_FAILURES is '0': allowed is a whole number from 1 to 1000000"),
         ({"BREAKER_OPEN_MS": "99"}, "BREAKER_OPEN_MS is '99': allowed is a whole number from 100 to 600000"),
+        (
+            {"SERVICE_NAME": "a b"},
+            "SERVICE_NAME is 'a b': allowed is 1 to 64 letters, digits, dots, hyphens and underscores",
+        ),
         ({"PORT": "0"}, "PORT is '0': allowed is a whole number from 1 to 65535"),
         ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
     ],

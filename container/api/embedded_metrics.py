@@ -1,0 +1,61 @@
+"""Metrics in CloudWatch's embedded metric format: log lines of which CloudWatch Logs makes metrics.
+
+The format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Final
+
+NAMESPACE: Final = "Moderation/Api"
+# What SageMaker allows as a model's name. Anything else that an endpoint calls its model makes no dimension: each value
+# of one is a metric of its own, and is paid for.
+_MODEL_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What became of the posts of one request.
+
+    posts: posts that were decided on, by their probability or by policy.
+    flags: of these, how many were flagged.
+    fallbacks: posts without a probability, decided on or not.
+    model: the model that gave the probabilities, None without any.
+    late: they were decided on after their request had been answered by policy.
+    """
+
+    posts: int
+    flags: int
+    fallbacks: int
+    model: str | None
+    late: bool = False
+
+
+def metric_line(decisions: Decisions, *, service: str, milliseconds: float, breaker_closed: bool) -> dict[str, object]:
+    """Return the fields of a log line that is one data point of each metric, by service, and by service and model."""
+    prefix = "Late" if decisions.late else ""
+    values: dict[str, tuple[str, float]] = {
+        f"{prefix}Decisions": ("Count", decisions.posts),
+        f"{prefix}Flags": ("Count", decisions.flags),
+        f"{prefix}Fallbacks": ("Count", decisions.fallbacks),
+        f"{prefix}Latency": ("Milliseconds", round(milliseconds, 1)),
+        "BreakerOpen": ("None", 0 if breaker_closed else 1),
+    }
+    dimensions = {"service": service}
+    sets = [["service"]]
+    if decisions.model is not None and _MODEL_NAME.fullmatch(decisions.model):
+        dimensions["model"] = decisions.model
+        sets.append(["service", "model"])
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": sets,
+        "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()],
+    }
+    return {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        **dimensions,
+        **{name: value for name, (_, value) in values.items()},
+    }

@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import requests
+
+SECRET = "この文は計測に出ない"
+
+
+def metric_lines(api) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in api.log_text().splitlines()]
+    return [line for line in lines if "_aws" in line]
+
+
+def latest(api) -> dict[str, object]:
+    """The latest data points, as CloudWatch Logs would take them out of the line."""
+    line = metric_lines(api)[-1]
+    assert set(line["_aws"]) == {"Timestamp", "CloudWatchMetrics"}
+    assert isinstance(line["_aws"]["Timestamp"], int)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Moderation/Api"
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units == {
+        "Decisions": "Count",
+        "Flags": "Count",
+        "Fallbacks": "Count",
+        "Latency": "Milliseconds",
+        "BreakerOpen": "None",
+    }
+    dimensions = [{name: line[name] for name in names} for names in directive["Dimensions"]]
+    assert all(isinstance(line[name], int | float) for name in units)
+    assert line["Latency"] > 0
+    return {name: line[name] for name in units if name != "Latency"} | {"dimensions": dimensions}
+
+
+def test_a_decision_is_a_data_point_by_service_and_model(api, runtime):
+    api.moderate(SECRET)
+    assert latest(api) == {
+        "Decisions": 1,
+        "Flags": 1,
+        "Fallbacks": 0,
+        "BreakerOpen": 0,
+        "dimensions": [{"service": "moderation-api"}, {"service": "moderation-api", "model": "moderation-7"}],
+    }
+    assert SECRET not in json.dumps(metric_lines(api), ensure_ascii=False)
+
+
+def test_posts_of_one_request_are_counted_one_by_one(api, runtime):
+    runtime.answers(["0.1", "0.7", "0.8"])
+    requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "c"]}, timeout=20)
+    assert latest(api).items() >= {"Decisions": 3, "Flags": 2, "Fallbacks": 0}.items()
+    runtime.answers(None)
+    requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "c"]}, timeout=20)
+    assert latest(api).items() >= {"Decisions": 3, "Flags": 3, "Fallbacks": 3}.items()
+    assert latest(api)["dimensions"] == [{"service": "moderation-api"}]
+
+
+@pytest.mark.parametrize("model", ["a" * 64, "夜", "a_b"])
+def test_what_cannot_be_a_model_makes_no_dimension(api, runtime, model):
+    runtime.answers("0.1", model=model)
+    api.moderate()
+    assert latest(api)["dimensions"] == [{"service": "moderation-api"}]
+
+
+def test_what_is_refused_is_no_data_point(api):
+    before = len(metric_lines(api))
+    api.moderate("")
+    requests.get(f"{api.url}/health", timeout=5)
+    assert len(metric_lines(api)) == before
+
+
+def test_an_open_breaker_and_a_refusal_by_policy_show(start_api, runtime):
+    api = start_api(
+        runtime.url, FALLBACK_POLICY="error", BREAKER_FAILURES="1", BREAKER_OPEN_MS="60000", SERVICE_NAME="posts"
+    )
+    runtime.answers("2")
+    assert api.moderate().status_code == 503
+    assert latest(api) == {
+        "Decisions": 0,
+        "Flags": 0,
+        "Fallbacks": 1,
+        "BreakerOpen": 1,
+        "dimensions": [{"service": "posts"}],
+    }
