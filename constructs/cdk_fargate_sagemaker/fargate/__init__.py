@@ -5,6 +5,7 @@ from .metric_step import MetricStep
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
 from .service_scaling import ScheduledBounds, ServiceScaling, SpikeBand, SpikePolicy, TrackingPolicy
+from .service_vpc import ServiceVpc
 from .service_vpc_endpoints import ServiceVpcEndpoints
 from .spike_scaling import SpikeScaling
 from .spot_capacity import SpotCapacity
@@ -17,6 +18,7 @@ __all__ = [
     "ScheduledBounds",
     "ServiceMetrics",
     "ServiceScaling",
+    "ServiceVpc",
     "ServiceVpcEndpoints",
     "SpikeBand",
     "SpikePolicy",

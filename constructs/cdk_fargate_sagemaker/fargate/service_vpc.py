@@ -1,0 +1,93 @@
+"""A VPC for services."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from .._inline_policy import acknowledge_inline_policy
+from .._log_key import log_key
+
+
+class ServiceVpc(ec2.Vpc):
+    """A VPC whose refused connections are logged: load balancers in public subnets, tasks in subnets of their own.
+
+    Nothing in it gets a public address that does not ask for one. It is an `ec2.Vpc` in everything else.
+
+    Args:
+        cidr: its addresses. Default: 10.0.0.0/16.
+        availability_zones: the zones it spans. Default: as many as the CDK knows of, three at most; in a stack without
+            account and region that is two.
+        nat_gateways: how many there are; the tasks reach the internet through them. 0 isolates the tasks' subnets; then
+            `ServiceVpcEndpoints` are the tasks' way to AWS. Default: one in each zone.
+        log_retention: how long the flow logs are kept. Default: one month.
+        log_encryption_key: the key that encrypts the flow logs. Default: a key of its own, rotated every year.
+        removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cidr: str = "10.0.0.0/16",
+        availability_zones: Sequence[str] | None = None,
+        nat_gateways: int | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+        log_encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        isolated = nat_gateways == 0
+        super().__init__(
+            scope,
+            id,
+            ip_addresses=ec2.IpAddresses.cidr(cidr),
+            availability_zones=list(availability_zones) if availability_zones else None,
+            nat_gateways=nat_gateways,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Public", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False
+                ),
+                ec2.SubnetConfiguration(
+                    name="Isolated" if isolated else "Private",
+                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED if isolated else ec2.SubnetType.PRIVATE_WITH_EGRESS,
+                ),
+            ],
+        )
+        self._log_group = logs.LogGroup(
+            self,
+            "FlowLogs",
+            retention=log_retention,
+            encryption_key=log_key(self, given=log_encryption_key, removal_policy=removal_policy),
+            removal_policy=removal_policy,
+        )
+        flow_log = self.add_flow_log(
+            "Rejected",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(self._log_group),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+        )
+        if flow_log.iam_role:
+            acknowledge_inline_policy(flow_log.iam_role)
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
+                reason="CloudFormation cannot empty a default security group without a function that runs in the "
+                "account; nothing is put into it.",
+            )
+        )
+        for subnet in self.public_subnets:
+            Validations.of(subnet).acknowledge(
+                Acknowledgment(
+                    id="NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW",
+                    reason="NAT gateways and load balancers that face the internet need it; tasks have subnets of "
+                    "their own without such a route.",
+                )
+            )
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """The connections that were refused."""
+        return self._log_group
