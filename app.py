@@ -3,10 +3,10 @@
 import sys
 
 import aws_cdk as cdk
-from cdk_nag import AwsSolutionsChecks
 
 from stacks.alerts_stack import AlertsStack
 from stacks.model_stack import ModelStack
+from stacks.nag_packs import check_with_cdk_nag
 from stacks.network_stack import NetworkStack
 from stacks.service_stack import ServiceStack
 from stacks.settings import Settings, SettingsError, load_settings
@@ -36,6 +36,6 @@ if __name__ == "__main__":
         settings = load_settings(app.node.get_all_context())
     except SettingsError as error:
         sys.exit(f"settings: {error}")
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    check_with_cdk_nag(app)
     compose(app, settings)
     app.synth()

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -28,15 +29,33 @@ class ModelStack(cdk.Stack):
         super().__init__(scope, id, env=env, description="Moderation: model")
         removal_policy = cdk.RemovalPolicy(settings.removal_policy.upper())
         access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
+        key = kms.Key(
+            self,
+            "Key",
+            description=f"Posts, models and logs of moderation-{settings.environment}",
+            enable_key_rotation=True,
+            removal_policy=removal_policy,
+        )
         data = s3.Bucket(
             self,
             "Data",
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            # One call of KMS for many objects.
+            bucket_key_enabled=True,
             enforce_ssl=True,
             versioned=True,
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix="data/",
             removal_policy=removal_policy,
+        )
+        cdk.Validations.of(data).acknowledge(
+            cdk.Acknowledgment(
+                id="NIST.800.53.R5-S3BucketReplicationEnabled",
+                reason="Posts can hold personal data: whether another region gets a copy is for those who own them to "
+                "say. Versions protect against mistakes.",
+            )
         )
         self.workflow = ModelReleaseWorkflow(
             self,
@@ -47,6 +66,7 @@ class ModelStack(cdk.Stack):
             data_bucket=data,
             posts_prefix=_POSTS_PREFIX,
             alerts_topic=alerts.topic,
+            encryption_key=key,
             training=TrainingJob(
                 instance_type=settings.model.training_instance_type,
                 hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},

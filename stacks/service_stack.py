@@ -62,6 +62,7 @@ class ServiceStack(cdk.Stack):
             deletion_protection=settings.removal_policy == "retain",
             removal_policy=removal_policy,
         )
+        _acknowledge_inside_the_vpc(api, settings)
         workflow.grant_invoke(api)
         spikes = SpikeScaling(
             self,
@@ -88,3 +89,26 @@ class ServiceStack(cdk.Stack):
         cdk.CfnOutput(self, "TaskDefinitionArn", value=api.task_definition.task_definition_arn)
         cdk.CfnOutput(self, "LoadBalancerUrl", value=f"{scheme}://{api.load_balancer.load_balancer_dns_name}")
         cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)
+
+
+def _acknowledge_inside_the_vpc(api: ScaledFargateService, settings: Settings) -> None:
+    balancer = cdk.Validations.of(api.load_balancer)
+    balancer.acknowledge(
+        cdk.Acknowledgment(
+            id="NIST.800.53.R5-ALBWAFEnabled",
+            reason="The load balancer is internal: its only clients are the VPC's own, which WAF's lists do not know.",
+        )
+    )
+    if settings.service.certificate_arn is None:
+        plain = "The setting service.certificate_arn is empty: inside the VPC the load balancer then speaks HTTP."
+        balancer.acknowledge(
+            cdk.Acknowledgment(id="NIST.800.53.R5-ALBHttpToHttpsRedirection", reason=plain),
+            cdk.Acknowledgment(id="NIST.800.53.R5-ELBv2ACMCertificateRequired", reason=plain),
+        )
+    if settings.removal_policy != "retain":
+        balancer.acknowledge(
+            cdk.Acknowledgment(
+                id="NIST.800.53.R5-ELBDeletionProtectionEnabled",
+                reason=f"The environment {settings.environment} is made to be destroyed (removal_policy).",
+            )
+        )

@@ -6,9 +6,9 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from cdk_nag import AwsSolutionsChecks
 
 from app import compose
+from stacks.nag_packs import check_with_cdk_nag
 from stacks.settings import load_settings
 
 CONTEXT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
@@ -24,7 +24,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
         folder = tmp_path_factory.mktemp(environment)
         context = {**CONTEXT, "environment": environment}
         app = cdk.App(context=context, outdir=str(folder))
-        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        check_with_cdk_nag(app)
         compose(app, load_settings(context))
         app.synth()
         return folder

@@ -5,7 +5,8 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
-from cdk_nag import AwsSolutionsChecks
+
+from stacks.nag_packs import NAG_PACKS, check_with_cdk_nag
 
 
 def findings(assembly: Path) -> list[str]:
@@ -25,7 +26,13 @@ def test_cdk_nag_has_no_unacknowledged_finding(environment: str, synth: Any) -> 
 
 def test_cdk_nag_would_be_heard(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path))
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    check_with_cdk_nag(app)
     s3.Bucket(cdk.Stack(app, "Careless"), "Bucket")
     with pytest.raises(RuntimeError, match="AwsSolutions-S10"):
         app.synth()
+    heard = {finding.partition(":")[0] for finding in findings(tmp_path)}
+    assert {"AwsSolutions", "NIST.800.53.R5"} <= heard
+
+
+def test_every_pack_is_checked() -> None:
+    assert {pack.__name__ for pack in NAG_PACKS} == {"AwsSolutionsChecks", "NIST80053R5Checks", "ServerlessChecks"}

@@ -5,14 +5,14 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
-from cdk_nag import AwsSolutionsChecks
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from stacks.nag_packs import check_with_cdk_nag
 
 
 def test_alerts_have_no_finding(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path))
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    check_with_cdk_nag(app)
     stack = cdk.Stack(app, "Stack")
     webhook = secretsmanager.Secret.from_secret_name_v2(stack, "Webhook", "slack")
     SlackNotifier(stack, "Slack", topic=AlertsTopic(stack, "Alerts").topic, webhook_secret=webhook)

@@ -5,10 +5,10 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from cdk_nag import AwsSolutionsChecks
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from stacks.nag_packs import check_with_cdk_nag
 
 
 @pytest.mark.parametrize("env", [None, cdk.Environment(account="123456789012", region="ap-northeast-1")])
@@ -17,7 +17,7 @@ def test_the_workflow_has_no_finding(
     tmp_path: Path, image: ModelImage, env: cdk.Environment | None, own_key: bool
 ) -> None:
     app = cdk.App(outdir=str(tmp_path))
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    check_with_cdk_nag(app)
     alerts = cdk.Stack(app, "Alerts", env=env)
     model = cdk.Stack(app, "Model", env=env)
     workflow = ModelReleaseWorkflow(
@@ -45,7 +45,8 @@ def test_the_workflow_has_no_finding(
         for violation in report["violations"]
         for construct in violation["violatingConstructs"]
     }
-    assert found == {"Model/Careless/Resource"}
+    # How the bucket is kept is not the workflow's.
+    assert found - {"Model/Data/Resource"} == {"Model/Careless/Resource"}
     acknowledged = [
         entry.data for construct in workflow.node.find_all() for entry in construct.node.metadata
         if entry.type == cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
