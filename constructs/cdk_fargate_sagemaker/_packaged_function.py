@@ -2,18 +2,24 @@ from collections.abc import Mapping
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ._function_code import function_code
+from ._inline_policy import acknowledge_inline_policy
+from ._log_key import log_key
 
 
 class PackagedFunction(Construct):
     """One of this library's own functions: Python 3.13 on ARM64, with a role and a log group that are its alone.
 
-    The role may write to that log group and nothing else; what the function needs beyond it is granted by its owner.
+    The role may write to that log group and trace to X-Ray, nothing else; what the function needs beyond it is granted
+    by its owner. The logs are encrypted with `log_encryption_key`, which CloudWatch Logs is allowed to use, or with a
+    key made here. Without `dead_letter_queue` the function has to be invoked by somebody who waits for its answer.
+
     `name` is the function's folder below `lambda/`, whose module of the same name has `handler(event, context)`.
     """
 
@@ -29,10 +35,17 @@ class PackagedFunction(Construct):
         ephemeral_storage_mib: int = 512,
         environment: Mapping[str, str] | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
+        log_encryption_key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
-        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=log_retention,
+            encryption_key=log_key(self, given=log_encryption_key, removal_policy=RemovalPolicy.DESTROY),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         self.role = iam.Role(
             self,
             "Role",
@@ -55,10 +68,31 @@ class PackagedFunction(Construct):
             role=self.role,
             log_group=self.log_group,
             dead_letter_queue=dead_letter_queue,
+            tracing=lambda_.Tracing.ACTIVE,
         )
-        Validations.of(self.function).acknowledge(
+        acknowledge_inline_policy(self.role)
+        Validations.of(self.role).acknowledge(
             Acknowledgment(
-                id="AwsSolutions-L1",
-                reason="The functions are tested on Python 3.13, which Lambda supports until 2029.",
+                id="AwsSolutions-IAM5[Resource::*]", reason="The actions that X-Ray's traces take know no resources."
             )
         )
+        tested_version = "The functions are tested on Python 3.13, which Lambda supports until 2029."
+        Validations.of(self.function).acknowledge(
+            Acknowledgment(id="AwsSolutions-L1", reason=tested_version),
+            Acknowledgment(id="Serverless-LambdaLatestVersion", reason=tested_version),
+            Acknowledgment(
+                id="NIST.800.53.R5-LambdaConcurrency",
+                reason="It runs once for an alert or a release; a reservation would take from the account's other "
+                "functions, and fails in an account that still has its first quota of 10.",
+            ),
+            Acknowledgment(
+                id="NIST.800.53.R5-LambdaInsideVPC",
+                reason="It calls public services over TLS and nothing within a VPC.",
+            ),
+        )
+        if dead_letter_queue is None:
+            answered = "It is invoked by somebody who waits for its answer; such invocations never reach a queue."
+            Validations.of(self.function).acknowledge(
+                Acknowledgment(id="NIST.800.53.R5-LambdaDLQ", reason=answered),
+                Acknowledgment(id="Serverless-LambdaDLQ", reason=answered),
+            )

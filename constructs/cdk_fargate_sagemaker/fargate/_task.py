@@ -7,6 +7,8 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from .._inline_policy import acknowledge_inline_policy
+
 CONTAINER_NAME = "app"
 _TMPFS_MOUNT_OPTIONS = [ecs.TmpfsMountOption.NOEXEC, ecs.TmpfsMountOption.NOSUID, ecs.TmpfsMountOption.NODEV]
 # What the agent of ECS Exec writes to: https://github.com/aws/containers-roadmap/issues/1359
@@ -70,13 +72,7 @@ def task_definition(
                 "and come from Secrets Manager or the parameter store.",
             )
         )
-    for role in (definition.task_role, definition.obtain_execution_role()):
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id="NIST.800.53.R5-IAMNoInlinePolicy",
-                reason="The policy is of this one role, made and removed with it; nothing else could use it.",
-            )
-        )
+    acknowledge_inline_policy(definition.task_role, definition.obtain_execution_role())
     Validations.of(definition.obtain_execution_role()).acknowledge(
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",

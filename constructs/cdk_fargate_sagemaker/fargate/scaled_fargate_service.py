@@ -18,9 +18,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
 from constructs import Construct
 
+from .._log_key import log_key
 from ._access_logs import log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
-from ._log_key import log_key
 from ._task import CONTAINER_NAME, acknowledge_exec, task_definition
 from .number_token import is_token
 from .service_metrics import ServiceMetrics

@@ -7,7 +7,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from ._log_key import log_key
+from .._log_key import log_key
 
 _MANAGED_RULES = (
     "AWSManagedRulesAmazonIpReputationList",

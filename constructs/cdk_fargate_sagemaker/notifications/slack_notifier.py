@@ -1,7 +1,8 @@
 """Alerts in a Slack channel."""
 
-from aws_cdk import Duration
+from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
@@ -19,6 +20,7 @@ class SlackNotifier(Construct):
     or that SNS could not hand to the function, waits in `dead_letter_queue` for 14 days.
 
     `webhook_secret` holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
+    The function's logs are encrypted with `log_encryption_key`; without one a key is made, and rotated every year.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class SlackNotifier(Construct):
         *,
         topic: sns.ITopic,
         webhook_secret: secretsmanager.ISecret,
+        log_encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.dead_letter_queue = sqs.Queue(
@@ -37,6 +40,11 @@ class SlackNotifier(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        Validations.of(self.dead_letter_queue).acknowledge(
+            Acknowledgment(
+                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
+            )
+        )
         packaged = PackagedFunction(
             self,
             "Notifier",
@@ -44,6 +52,7 @@ class SlackNotifier(Construct):
             description="Tells Slack every alert",
             # Its own retries end after 45 s; the rest is start-up and reading the secret.
             timeout=Duration.seconds(60),
+            log_encryption_key=log_encryption_key,
             environment={"SLACK_WEBHOOK_SECRET_ARN": webhook_secret.secret_arn},
             dead_letter_queue=self.dead_letter_queue,
         )

@@ -68,6 +68,7 @@ class ReleasePlan:
     inference_environment: Mapping[str, str]
     sagemaker_role_arn: str
     volume_key_id: str
+    output_key_id: str | None
     training: TrainingJob
     gate: EvaluationGate
     instances: EndpointInstances
@@ -171,6 +172,10 @@ class _Release:
         }
         if not has_local_disks(training.instance_type):
             resources["VolumeKmsKeyId"] = self._plan.volume_key_id
+        output = {"S3OutputPath": f"s3://{self._plan.data_bucket_name}/models/"}
+        if self._plan.output_key_id is not None:
+            # Without it SageMaker takes the account's own key for S3, whatever the bucket's is.
+            output["KmsKeyId"] = self._plan.output_key_id
         return self._task(
             "Train",
             "sagemaker:createTrainingJob.sync",
@@ -183,7 +188,7 @@ class _Release:
                 },
                 "HyperParameters": dict(training.hyperparameters),
                 "InputDataConfig": [_channel(side) for side in ("train", "test")],
-                "OutputDataConfig": {"S3OutputPath": f"s3://{self._plan.data_bucket_name}/models/"},
+                "OutputDataConfig": output,
                 "ResourceConfig": resources,
                 "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime.to_seconds()},
                 "EnableNetworkIsolation": training.network_isolation,

@@ -12,10 +12,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from .._inline_policy import acknowledge_inline_policy
+from .._log_key import log_key
 from .._packaged_function import PackagedFunction
 from ._release_definition import RELEASE_FAILED, ReleasePlan, release_definition
 from .endpoint_instances import EndpointInstances
@@ -65,9 +68,9 @@ class ModelReleaseWorkflow(Construct):
         and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
 
         `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of training and
-        endpoint are encrypted with `encryption_key`; without one a key is made. The endpoint is asked every
-        `poll_interval` (30 s) whether it serves the new model; after `in_service_within` (45 minutes) the release has
-        failed.
+        endpoint, and the logs, are encrypted with `encryption_key`; without one a key is made. What training writes is
+        encrypted with the bucket's key where it has one. The endpoint is asked every `poll_interval` (30 s) whether it
+        serves the new model; after `in_service_within` (45 minutes) the release has failed.
         """
         super().__init__(scope, id)
         _validate_endpoint_name(endpoint_name)
@@ -81,7 +84,7 @@ class ModelReleaseWorkflow(Construct):
         self.endpoint_name = endpoint_name
         self.endpoint_arn = self._sagemaker_arn("endpoint", endpoint_name)
         self.encryption_key: kms.IKey = encryption_key or kms.Key(
-            self, "Key", description=f"Encrypts the volumes of {endpoint_name}", enable_key_rotation=True
+            self, "Key", description=f"Encrypts volumes and logs of {endpoint_name}", enable_key_rotation=True
         )
         self.sagemaker_role = self._make_sagemaker_role(data_bucket)
         self.extractor = PackagedFunction(
@@ -90,6 +93,7 @@ class ModelReleaseWorkflow(Construct):
             name="training_data_extractor",
             description=f"Makes the training data of {endpoint_name} out of labelled posts",
             timeout=Duration.minutes(15),
+            log_encryption_key=self.encryption_key,
             memory_mib=1024,
             ephemeral_storage_mib=4096,
         )
@@ -99,6 +103,7 @@ class ModelReleaseWorkflow(Construct):
             name="model_evaluator",
             description=f"Reads the metrics of a new model of {endpoint_name}",
             timeout=Duration.minutes(5),
+            log_encryption_key=self.encryption_key,
         )
         self.checker = PackagedFunction(
             self,
@@ -106,6 +111,7 @@ class ModelReleaseWorkflow(Construct):
             name="endpoint_checker",
             description=f"Checks the answers of {endpoint_name} to held-out posts",
             timeout=Duration.minutes(5),
+            log_encryption_key=self.encryption_key,
         )
         self._grant_functions(data_bucket, posts_prefix)
 
@@ -116,7 +122,14 @@ class ModelReleaseWorkflow(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         self._grant_workflow(alerts_topic)
-        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        acknowledge_inline_policy(self.sagemaker_role, self.role)
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=log_retention,
+            encryption_key=log_key(self, given=self.encryption_key, removal_policy=RemovalPolicy.DESTROY),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         definition = release_definition(
             self,
             ReleasePlan(
@@ -132,6 +145,7 @@ class ModelReleaseWorkflow(Construct):
                 inference_environment=dict(inference_environment or {}),
                 sagemaker_role_arn=self.sagemaker_role.role_arn,
                 volume_key_id=self.encryption_key.key_arn,
+                output_key_id=data_bucket.encryption_key.key_arn if data_bucket.encryption_key else None,
                 training=training,
                 gate=gate,
                 instances=instances,
@@ -153,6 +167,19 @@ class ModelReleaseWorkflow(Construct):
             tracing_enabled=True,
             # Without the execution's data: it would not show a post, but costs as much as the rest.
             logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+        )
+        # A release that ended without a word is told by its rule alone, so what that cannot deliver is kept.
+        self.undelivered_alerts = sqs.Queue(
+            self,
+            "UndeliveredAlerts",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        last_queue = "It is the last queue, behind a rule; a person reads what it holds."
+        Validations.of(self.undelivered_alerts).acknowledge(
+            Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
+            Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
         )
         self.stopped_rule = self._tell_stopped_executions(alerts_topic)
 
@@ -191,7 +218,8 @@ class ModelReleaseWorkflow(Construct):
         allow(role, ["s3:GetObject"], runs, models, wildcard_reason=_OBJECTS_OF_LATER)
         allow(role, ["s3:PutObject"], models, wildcard_reason=_OBJECTS_OF_LATER)
         _allow_listing(role, data_bucket, "runs/*", "models/*")
-        _allow_bucket_key(role, data_bucket)
+        # Encrypt, beyond what S3 takes, is what SageMaker asks of a role whose output has a key.
+        _allow_bucket_key(role, data_bucket, "kms:Encrypt")
         _allow_volumes(role, self.encryption_key)
         for group, streams in {
             "/aws/sagemaker/TrainingJobs": f"{self.endpoint_name}-*",
@@ -306,7 +334,7 @@ class ModelReleaseWorkflow(Construct):
                     ],
                 },
             ),
-            targets=[targets.SnsTopic(alerts_topic)],
+            targets=[targets.SnsTopic(alerts_topic, dead_letter_queue=self.undelivered_alerts)],
         )
 
 
@@ -334,9 +362,9 @@ def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
     allow(role, ["s3:ListBucket"], bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": list(prefixes)}})
 
 
-def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket) -> None:
+def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket, *further: str) -> None:
     if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+        bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey", *further)
 
 
 def _allow_volumes(role: iam.Role, key: kms.IKey) -> None:

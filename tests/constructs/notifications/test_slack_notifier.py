@@ -72,7 +72,7 @@ def test_the_function_is_ours_and_keeps_its_logs_for_a_while(template: Template)
     )
 
 
-def test_the_function_may_do_four_things(template: Template) -> None:
+def test_the_function_may_do_five_things(template: Template) -> None:
     template.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": Match.absent()})
     (policy,) = template.find_resources("AWS::IAM::Policy").values()
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
@@ -85,8 +85,45 @@ def test_the_function_may_do_four_things(template: Template) -> None:
         "secretsmanager:GetSecretValue",
         "secretsmanager:DescribeSecret",
         "sqs:SendMessage",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
     }
-    assert all("*" not in json.dumps(statement["Resource"]) for statement in statements)
+    unlimited = [statement["Action"] for statement in statements if "*" in json.dumps(statement["Resource"])]
+    assert unlimited == [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]]
+
+
+def test_the_functions_logs_are_encrypted_and_it_is_traced(template: Template) -> None:
+    (key,) = template.find_resources("AWS::KMS::Key", {"Properties": {"Description": Match.string_like_regexp("Logs")}})
+    template.has_resource_properties("AWS::Logs::LogGroup", {"KmsKeyId": {"Fn::GetAtt": [key, "Arn"]}})
+    template.has_resource_properties("AWS::Lambda::Function", {"TracingConfig": {"Mode": "Active"}})
+
+
+def test_a_key_that_is_given_encrypts_the_logs() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    alerts = AlertsTopic(stack, "Alerts")
+    webhook = secretsmanager.Secret.from_secret_name_v2(stack, "Webhook", "slack")
+    SlackNotifier(stack, "Slack", topic=alerts.topic, webhook_secret=webhook, log_encryption_key=alerts.encryption_key)
+    template = Template.from_stack(stack)
+    (key,) = template.find_resources("AWS::KMS::Key")
+    template.has_resource_properties("AWS::Logs::LogGroup", {"KmsKeyId": {"Fn::GetAtt": [key, "Arn"]}})
+    template.has_resource_properties(
+        "AWS::KMS::Key",
+        {
+            "KeyPolicy": {
+                "Statement": Match.array_with(
+                    [
+                        Match.object_like(
+                            {
+                                "Principal": {
+                                    "Service": {"Fn::Join": ["", ["logs.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+                                }
+                            }
+                        )
+                    ]
+                )
+            }
+        },
+    )
 
 
 def test_the_template_carries_the_secrets_arn_alone(template: Template) -> None:

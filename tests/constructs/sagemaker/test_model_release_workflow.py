@@ -185,6 +185,41 @@ def test_executions_that_cannot_tell_it_themselves_are_told(template: Template) 
     )
 
 
+def test_an_alert_that_a_rule_cannot_deliver_is_kept(template: Template) -> None:
+    (queue,) = template.find_resources("AWS::SQS::Queue", {"Properties": {"MessageRetentionPeriod": 14 * 24 * 3600}})
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    template.has_resource_properties(
+        "AWS::Events::Rule", {"Targets": [Match.object_like({"DeadLetterConfig": {"Arn": arn}})]}
+    )
+    template.has_resource_properties("AWS::SQS::Queue", {"SqsManagedSseEnabled": True})
+
+
+def test_every_log_is_encrypted_with_the_workflows_key(template: Template) -> None:
+    (key,) = template.find_resources(
+        "AWS::KMS::Key", {"Properties": {"Description": "Encrypts volumes and logs of moderation-dev"}}
+    )
+    groups = template.find_resources("AWS::Logs::LogGroup")
+    assert len(groups) == 4
+    for group in groups.values():
+        assert group["Properties"]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_what_training_writes_is_encrypted_with_the_buckets_key(
+    make_workflow: Callable[..., ModelReleaseWorkflow],
+    definition: dict[str, Any],
+    definition_of: Callable[[Template], dict[str, Any]],
+) -> None:
+    assert "KmsKeyId" not in definition["States"]["Train"]["Arguments"]["OutputDataConfig"]
+    data = cdk.Stack(cdk.App(), "DataStack")
+    key = kms.Key.from_key_arn(data, "Key", "arn:aws:kms:eu-west-1:123456789012:key/1")
+    bucket = s3.Bucket.from_bucket_attributes(data, "Data", bucket_name="posts", encryption_key=key)
+    template = Template.from_stack(cdk.Stack.of(make_workflow(data_bucket=bucket)))
+    output = definition_of(template)["States"]["Train"]["Arguments"]["OutputDataConfig"]
+    assert output["KmsKeyId"] == "arn:aws:kms:eu-west-1:123456789012:key/1"
+    (statement,) = allowing(template, "ReleaseSageMakerRole", "kms:Encrypt")
+    assert statement["Resource"] == "arn:aws:kms:eu-west-1:123456789012:key/1"
+
+
 def test_grants_are_of_this_workflow_and_this_endpoint(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
     workflow = make_workflow()
     stack = cdk.Stack.of(workflow)

@@ -1,4 +1,4 @@
-"""The key with which CloudWatch Logs encrypts what a service writes."""
+"""The key with which CloudWatch Logs encrypts what is written to it."""
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam

@@ -1,0 +1,13 @@
+from aws_cdk import Acknowledgment, Validations
+from aws_cdk import aws_iam as iam
+
+
+def acknowledge_inline_policy(*roles: iam.IRole) -> None:
+    """Says why the policies of roles that this library makes are inline."""
+    for role in roles:
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-IAMNoInlinePolicy",
+                reason="The policy is of this one role, made and removed with it; nothing else could use it.",
+            )
+        )
