@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +31,7 @@ class Fit:
     explained: float
 
 
-def fit(seen: Observations, *, service: ScaledService, assumed: Mapping[str, float]) -> Fit:
+def fit(seen: Observations, *, service: ScaledService) -> Fit:
     """Fits by least squares: CPU of a task = idle + requests · CPU time / (tasks · vCPUs).
 
     Saturated minutes are left out. What is assumed by hand overrides the fit afterwards.

@@ -101,7 +101,7 @@ def ask(
         raise InputError(f"--latency-limit-ms: got {latency_limit_ms}, allowed: above 0") from None
     assumed = read_assumptions(assume)
     seen = read_observations(observed) if observed else None
-    fitted = fit(seen, service=declared, assumed=assumed) if seen else None
+    fitted = fit(seen, service=declared) if seen else None
     model = model_of(declared, fitted=fitted.model if fitted else None, assumed=assumed)
     scenario = Scenario(
         model=model,

@@ -138,7 +138,7 @@ def write_trace(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def days() -> Callable[[int], np.ndarray[Any, np.dtype[np.float64]]]:
-    """Requests a minute of some days: 600 at night, 3,000 by day, half as much again for a quarter of an hour at noon."""
+    """Requests a minute of some days: 600 at night, 3,000 by day, half as much again for 15 minutes at noon."""
 
     def requests(count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         minute = np.arange(count * 1440)

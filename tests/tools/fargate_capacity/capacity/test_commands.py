@@ -1,0 +1,156 @@
+import json
+import os
+import subprocess
+import sys
+from copy import deepcopy
+
+import pytest
+
+OPTIONS = ["--assume", "cpu_ms=50", "--assume", "skew=1.1", "--latency-limit-ms", "500"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    def fargate_capacity(*arguments, environment=None):
+        return subprocess.run(
+            [sys.executable, "-m", "fargate_capacity", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "160", **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return fargate_capacity
+
+
+@pytest.fixture
+def trace(days, write_trace):
+    return write_trace([None if 700 <= minute < 710 else count for minute, count in enumerate(days(4))])
+
+
+def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_path):
+    done = run("simulate", assembly, "--trace", trace, *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    for expected in ("task-hours", "with a Savings Plan", "1 gaps of 10 minutes", "50 ms CPU a request", "2026-11-23"):
+        assert expected in done.stdout
+    folder = tmp_path / "build" / "capacity"
+    report = json.loads((folder / "simulate.json").read_text())
+    assert report["how"]["traffic"]["gaps"] == [{"start": "2026-11-02T11:40:00+00:00", "minutes": 10}]
+    assert report["how"]["model"]["skew"] == 1.1
+    assert report["results"][0]["totals"]["missing_minutes"] == 10
+    assert report["results"][0]["bill_usd"]["on_demand"] > 0
+    page = (folder / "index.html").read_text()
+    for title in ("Requests a minute", "CPU average", "CPU maximum", "Tasks", "target 50 %", "spike 80 %"):
+        assert title in page
+    assert (folder / "ApiService1A2B3C4D-replay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_shows_both_on_the_same_traffic(run, resources, write_assembly, trace, tmp_path):
+    first = write_assembly(resources, name="a")
+    changed = deepcopy(resources)
+    changed["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] = 65
+    second = write_assembly(changed, name="b")
+    done = run("compare", first, second, "--trace", trace, *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "build" / "capacity" / "compare.json").read_text())
+    here, there = (result["totals"]["task_hours"] for result in report["results"])
+    assert there < here
+    assert f"({there / here - 1:+.0%})" in done.stdout
+    assert (tmp_path / "build" / "capacity" / "B" / "index.html").exists()
+
+
+def test_recommend_says_what_and_why_not(run, assembly, trace, tmp_path):
+    done = run("recommend", assembly, "--trace", trace, "--target", "40:60:5", "--spike-threshold", "80", *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert "Not recommended" in done.stdout
+    report = json.loads((tmp_path / "build" / "capacity" / "recommend.json").read_text())
+    assert all(each["why"] for each in report["rejected"])
+    assert report["recommended"]["policies"][0]["type"] == "TargetTracking"
+
+
+def test_tune_tells_each_step(run, assembly, trace, tmp_path):
+    done = run("tune", assembly, "--trace", trace, "--ceiling", "60", *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert "step    51 %  50 % held for 2 days" in done.stdout
+    report = json.loads((tmp_path / "build" / "capacity" / "tune.json").read_text())
+    assert [each["action"] for each in report["decisions"]][:1] == ["step"]
+
+
+def test_an_observed_service_states_the_models_error(run, assembly, trace, tmp_path):
+    lines = ["timestamp,requests,cpu_average,cpu_maximum,tasks,latency_ms"]
+    for row in trace.read_text().splitlines()[1:]:
+        time, requests = row.split(",")
+        count = float(requests)
+        tasks = max(2, round(count * 0.05 / 60 / 0.45))
+        cpu = 100 * count * 0.05 / 60 / tasks
+        lines.append(f"{time},{count},{cpu},{1.2 * cpu},{tasks},90")
+    observed = tmp_path / "observed.csv"
+    observed.write_text("\n".join(lines) + "\n")
+    done = run("calibrate", assembly, "--observed", observed)
+    assert done.returncode == 0, done.stderr
+    assert "50 ms CPU a request" in done.stdout
+    error = json.loads((tmp_path / "build" / "capacity" / "calibrate.json").read_text())["error"]
+    assert abs(error["task_hours_replayed"] / error["task_hours_observed"] - 1) < 0.2
+    done = run("simulate", assembly, "--trace", observed, "--observed", observed)
+    assert done.returncode == 0, done.stderr
+    assert "error against what was observed: task-hours" in done.stdout
+
+
+def test_fetch_writes_csv(run, embedded_aws, tmp_path):
+    done = run(
+        "fetch", "--cluster", "c", "--service", "s", "--load-balancer", "app/x/1", environment=embedded_aws.environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "wrote 0 minutes to observed.csv" in done.stdout
+    assert (tmp_path / "observed.csv").read_text().startswith("timestamp,requests")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--assume", "cpu=5"], "--assume: got 'cpu=5', allowed: NAME=VALUE with one of cpu_ms"),
+        (["--assume", "skew=none"], "--assume skew: got 'none', allowed: a number"),
+        (["--assume", "skew=0.5"], "--assume skew: got 0.5"),
+        (["--service", "Web"], "--service: got 'Web', allowed: ApiService1A2B3C4D"),
+        (["--region", "mars-1"], "region: got 'mars-1', allowed:"),
+        (["--time-zone", "Mars/Base"], "--time-zone: got 'Mars/Base'"),
+        (["--period", "0"], "--period: got 0"),
+        (["--latency-limit-ms", "0"], "--latency-limit-ms: got 0"),
+        (["--deployments", "absent.csv"], "absent.csv: cannot be read"),
+        (["--prices", "absent.json"], "absent.json: got no price table"),
+        (["--requests-column", "hits"], "got the columns timestamp, requests, allowed: timestamp and hits"),
+    ],
+)
+def test_fails_with_one_clear_line_when(run, assembly, write_trace, change, message):
+    done = run("simulate", assembly, "--trace", write_trace([1, 2, 3]), *OPTIONS, *change)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fargate-capacity: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_fails_when_nothing_says_what_a_request_costs(run, assembly, write_trace):
+    done = run("simulate", assembly, "--trace", write_trace([1, 2, 3]))
+    assert done.returncode == 1
+    assert "got nothing that says what a request costs" in done.stderr
+
+
+def test_fails_when_no_policy_can_be_replayed(run, resources, write_assembly, write_trace):
+    for name in ("Tracking", "Spike", "SpikeAlarm"):
+        del resources[name]
+    done = run("simulate", write_assembly(resources), "--trace", write_trace([1, 2]), *OPTIONS)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "got no policy that can be replayed (none declared)" in done.stderr
+
+
+def test_deployments_suspend_scale_in(run, assembly, trace, tmp_path):
+    spans = tmp_path / "deployments.csv"
+    spans.write_text("start,end\n2026-11-02T00:00:00Z,2026-11-06T00:00:00Z\n")
+    done = run("simulate", assembly, "--trace", trace, "--deployments", spans, *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "build" / "capacity" / "simulate.json").read_text())
+    assert report["results"][0]["totals"]["scale_ins"] == 0
+    spans.write_text("start,end\n2026-11-02T00:00:00Z,2026-11-01T00:00:00Z\n")
+    done = run("simulate", assembly, "--trace", trace, "--deployments", spans, *OPTIONS)
+    assert "line 2: " in done.stderr
