@@ -11,27 +11,23 @@ from typing import Final
 
 from api_settings import ApiSettings, FallbackPolicy
 from circuit_breaker import BreakerState, CircuitBreaker
+from docs_page import docs_page
 from embedded_metrics import Decisions, metric_line
 from endpoint_client import EndpointClient, NoProbabilityError
 from flask import Flask, Response, g, request
+from moderation_request import LARGEST_BODY_BYTES, asked_of
+from openapi import openapi_document
 from queue_timed_worker import seconds_in_queue
 from werkzeug.exceptions import (
-    BadRequest,
     HTTPException,
     InternalServerError,
     MethodNotAllowed,
     NotFound,
     RequestEntityTooLarge,
-    UnsupportedMediaType,
 )
 
 WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""
-LONGEST_TEXT: Final = 10_000
-"""Characters of a post."""
-MOST_TEXTS: Final = 32
-"""Posts of one request: an endpoint of two cores scores as many within the default deadline."""
-LARGEST_BODY_BYTES: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
 _log = logging.getLogger("api")
 
@@ -101,9 +97,22 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         # replace every task would help nobody.
         return _answer({"status": "up", "breaker": breaker.state})
 
+    document = openapi_document()
+    page = docs_page(document)
+
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        return _answer(document)
+
+    @app.get("/docs")
+    def docs() -> Response:
+        response = Response(page, mimetype="text/html")
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        return response
+
     @app.post("/v1/moderations")
     def moderate() -> Response:
-        asked = _asked_of_request()
+        asked = asked_of(request)
         until = g.started + patience_seconds
         try:
             if isinstance(asked, str):
@@ -166,53 +175,3 @@ def _error_line(fault: HTTPException) -> str:
     if isinstance(fault, InternalServerError):
         return "the API failed: its log tells why"
     return " ".join((fault.description or fault.name).split())
-
-
-def _asked_of_request() -> str | list[str]:
-    """Return the request's text or texts, or raise the HTTPException that says what is wrong with them."""
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("the content type must be application/json")
-    content = request.get_data(cache=False)
-    if len(content) > LARGEST_BODY_BYTES:
-        raise RequestEntityTooLarge
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError) as fault:
-        raise BadRequest('the body is not JSON: send {"text": "…"}') from fault
-    if not isinstance(body, dict) or not ("text" in body or "texts" in body):
-        raise BadRequest('the body has no text: send {"text": "…"} or {"texts": ["…", …]}')
-    if "texts" not in body:
-        return _text(body["text"], "text")
-    if "text" in body:
-        raise BadRequest("the body has text and texts: send one of them")
-    texts = body["texts"]
-    if not isinstance(texts, list):
-        raise BadRequest(f"texts must be an array, got {_JSON_NAMES[type(texts)]}")
-    if not 1 <= len(texts) <= MOST_TEXTS:
-        raise BadRequest(f"texts has {len(texts)} items: 1 to {MOST_TEXTS} are allowed")
-    return [_text(text, f"texts[{place}]") for place, text in enumerate(texts)]
-
-
-def _text(text: object, name: str) -> str:
-    if not isinstance(text, str):
-        raise BadRequest(f"{name} must be a string, got {_JSON_NAMES[type(text)]}")
-    if not text.strip():
-        raise BadRequest(f"{name} must not be empty")
-    if len(text) > LONGEST_TEXT:
-        raise BadRequest(f"{name} has {len(text)} characters: at most {LONGEST_TEXT} are allowed")
-    try:
-        text.encode()
-    except UnicodeEncodeError as fault:
-        raise BadRequest(f"{name} holds half a surrogate pair at character {fault.start}") from fault
-    return text
-
-
-_JSON_NAMES: Final = {
-    type(None): "null",
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    list: "an array",
-    dict: "an object",
-}

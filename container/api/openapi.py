@@ -1,0 +1,170 @@
+"""The ML API's description, for programs: an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from api_settings import FallbackPolicy
+from circuit_breaker import BreakerState
+from endpoint_client import Reason
+from moderation_request import LARGEST_BODY_BYTES, LONGEST_TEXT, MOST_TEXTS
+
+Document = dict[str, object]
+
+_TEXT: Document = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST_TEXT,
+    "pattern": r"\S",
+    "description": "A post: Unicode text that is more than white space, without halves of surrogate pairs.",
+}
+_SCHEMAS: Document = {
+    "Text": {
+        "type": "object",
+        "required": ["text"],
+        "properties": {"text": _TEXT},
+        "not": {"required": ["texts"]},
+    },
+    "Texts": {
+        "type": "object",
+        "required": ["texts"],
+        "properties": {"texts": {"type": "array", "minItems": 1, "maxItems": MOST_TEXTS, "items": _TEXT}},
+        "not": {"required": ["text"]},
+    },
+    "Moderation": {
+        "type": "object",
+        "required": ["flag", "probability", "model"],
+        "additionalProperties": False,
+        "properties": {
+            "flag": {"type": "integer", "enum": [0, 1], "description": "1: to be reviewed."},
+            "probability": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 1,
+                "description": "Of a violation; null where the endpoint gave none in time.",
+            },
+            "model": {"type": ["string", "null"], "description": "The model that gave it, where the endpoint says."},
+            "fallback": {
+                "type": "string",
+                "enum": [reason.value for reason in Reason],
+                "description": "Only without a probability: why there is none. The flag then follows the policy.",
+            },
+        },
+    },
+    "Moderations": {
+        "type": "object",
+        "required": ["moderations"],
+        "additionalProperties": False,
+        "properties": {
+            "moderations": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MOST_TEXTS,
+                "items": {"$ref": "#/components/schemas/Moderation"},
+                "description": "In the order of the texts.",
+            }
+        },
+    },
+    "Health": {
+        "type": "object",
+        "required": ["status", "breaker"],
+        "additionalProperties": False,
+        "properties": {
+            "status": {"type": "string", "enum": ["up"]},
+            "breaker": {
+                "type": "string",
+                "enum": [state.value for state in BreakerState],
+                "description": "Whether the endpoint is being asked, as of the process that answers.",
+            },
+        },
+    },
+    "Error": {
+        "type": "object",
+        "required": ["error"],
+        "additionalProperties": False,
+        "properties": {"error": {"type": "string", "minLength": 1, "description": "One line: what is wrong."}},
+    },
+}
+_REQUEST_ID: Document = {
+    "description": "The request's id as the log has it: yours, the load balancer's, or a new one.",
+    "schema": {"type": "string"},
+}
+
+
+def openapi_document() -> Document:
+    """Return the document that `GET /openapi.json` answers with."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Moderation",
+            "version": "1",
+            "description": "Tells which posts are to be reviewed. Every answer comes within the service's deadline.",
+        },
+        "paths": {
+            "/v1/moderations": {
+                "post": {
+                    "operationId": "moderate",
+                    "summary": "Moderate a post, or several",
+                    "parameters": [
+                        {
+                            "name": "X-Request-Id",
+                            "in": "header",
+                            "description": "An id of your own, for the log.",
+                            "schema": {"type": "string", "pattern": "^[A-Za-z0-9=:;._-]{1,128}$"},
+                        }
+                    ],
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            "application/json": {
+                                "schema": {"oneOf": [_reference("Text"), _reference("Texts")]},
+                                "examples": {
+                                    "text": {"value": {"text": "夜泣きがつらいです。"}},
+                                    "texts": {
+                                        "value": {"texts": ["夜泣きがつらいです。", "副業に興味のある方は連絡を"]}
+                                    },
+                                },
+                            }
+                        },
+                    },
+                    "responses": {
+                        "200": _response("The flag, or one for each text.", "Moderation", "Moderations"),
+                        "400": _response("The body is not as described.", "Error"),
+                        "413": _response(f"The body has more than {LARGEST_BODY_BYTES} bytes.", "Error"),
+                        "415": _response("The content type is not application/json.", "Error"),
+                        "503": {
+                            **_response(
+                                "The endpoint gave no probability, and the service's policy is "
+                                f"`{FallbackPolicy.ERROR}`.",
+                                "Error",
+                            ),
+                            "headers": {
+                                "X-Request-Id": _REQUEST_ID,
+                                "Retry-After": {"description": "Seconds.", "schema": {"type": "string"}},
+                            },
+                        },
+                    },
+                }
+            },
+            "/health": {
+                "get": {
+                    "operationId": "health",
+                    "summary": "Whether the service is up",
+                    "responses": {"200": _response("It is, whatever the endpoint does.", "Health")},
+                }
+            },
+        },
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def _reference(schema: str) -> Document:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _response(description: str, *schemas: str) -> Document:
+    references = [_reference(schema) for schema in schemas]
+    schema = references[0] if len(references) == 1 else {"oneOf": references}
+    return {
+        "description": description,
+        "headers": {"X-Request-Id": _REQUEST_ID},
+        "content": {"application/json": {"schema": schema}},
+    }
