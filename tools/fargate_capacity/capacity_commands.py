@@ -317,7 +317,7 @@ def tune_command(
     changes = [
         (each.at, f"{each.action} {each.target:g} %") for each in tuning.decisions if each.action is not Action.STEP
     ]
-    _draw(tuned, traffic, figures[-1], output=output, changes=changes)
+    _draw(tuned, traffic, figures[1], output=output, changes=changes)
 
 
 def calibrate_command(
@@ -469,7 +469,7 @@ def _provenance(question: Question, traffic: Trace) -> list[str]:
     lines = [
         f"setting: {question.setting.described()}",
         f"traffic: {traffic.name}, {traffic.minutes:,} minutes from {traffic.start:%Y-%m-%d %H:%M} UTC, "
-        f"{len(traffic.gaps)} gaps of {traffic.missing_minutes:,} minutes in all",
+        f"gaps: {len(traffic.gaps)}, of {traffic.missing_minutes:,} minutes in all",
         f"model: {1000 * model.cpu_seconds:g} ms CPU a request, hottest task {model.skew:g} times the average, "
         f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_minutes} minutes behind",
         f"error against what was observed: {error}",

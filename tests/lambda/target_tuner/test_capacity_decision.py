@@ -70,6 +70,31 @@ def test_within_the_cooldown_only_more_than_was_added_counts():
     assert course(engine, [100], running=4) == [8]
 
 
+def test_within_the_cooldown_tasks_that_came_up_meanwhile_are_not_multiplied_again():
+    """The metric is still that of four tasks when six run already."""
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    assert course(engine, [75] * 3, running=4)[-1] == 6
+    # ceil(6 * 75 / 50) would be nine: three more than run, counted from the four that the cooldown began with.
+    assert course(engine, [75], running=6) == [7]
+
+
+def test_a_scale_out_cooldown_blocks_scale_in():
+    policy = TargetTracking(target=50, scale_out_cooldown_s=1800)
+    engine = ScalingEngine(policies=[policy], desired=10)
+    assert course(engine, [75] * 3)[-1] == 15
+    assert course(engine, [25] * 29) == [15] * 29
+    assert course(engine, [25] * 2)[-1] < 15
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_largest_capacity_wins_whatever_the_order(order):
+    policies = [TargetTracking(target=60), TargetTracking(target=40), TargetTracking(target=50)][::order]
+    engine = ScalingEngine(policies=policies, desired=10)
+    assert course(engine, [80] * 3) == [10, 10, 20]
+    policies = [TargetTracking(target=60), TargetTracking(target=40), TargetTracking(target=50)][::order]
+    assert course(ScalingEngine(policies=policies, desired=10), [20] * 15)[-1] == 5
+
+
 def test_a_spike_adds_its_tasks_in_one_minute_and_not_again_within_the_cooldown():
     engine = ScalingEngine(policies=[SPIKE], desired=2)
     assert course(engine, [80, 99, 99, 99]) == [5, 5, 8, 8]

@@ -21,6 +21,7 @@ from fargate_capacity.traffic.trace import Trace
 
 # About as many as a drawing has pixels.
 _POINTS = 3000
+_BLOCK_MINUTES = 10_080
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +115,9 @@ def simulate(
 ) -> Simulation:
     """Replays the whole trace. Memory does not grow with it, whether the series is kept to be drawn or not."""
     replay = scenario.replay(setting, trace, is_compiled=is_worth_compiling(trace.minutes))
-    bucket = max(1, math.ceil(trace.minutes / _POINTS))
-    drawn = _Buckets(bucket)
+    drawn = Buckets(trace.minutes)
     begin = 0
-    # Whole buckets a block, so that none is cut in two.
-    for block in trace.blocks(max(1, 10_080 // bucket) * bucket):
+    for block in trace.blocks():
         moment = trace.start + timedelta(minutes=begin)
         advance(f"{moment:%Y-%m-%d}")
         deploying = scenario.deployments.flags(moment, len(block))
@@ -149,24 +148,31 @@ def bounds_changes(
     return changes
 
 
-class _Buckets:
+class Buckets:
+    """Takes a replay's series as it comes and keeps as many points of it as a drawing has pixels.
+
+    Args:
+        minutes: of the whole replay.
+    """
+
     def __init__(self, minutes: int) -> None:
-        self._minutes = minutes
+        self._minutes = max(1, math.ceil(minutes / _POINTS))
+        self._pending: list[tuple[Column, ...]] = []
+        self._pending_minutes = 0
         self._rows: list[tuple[Column, ...]] = []
 
     def add(self, requests: Column, series: Series) -> None:
-        self._rows.append(
-            (
-                self._reduced(requests, np.nanmean),
-                self._reduced(series.desired, np.nanmax),
-                self._reduced(series.running, np.nanmean),
-                self._reduced(series.cpu_average, np.nanmean),
-                self._reduced(series.cpu_maximum, np.nanmax),
-                self._reduced(series.latency, np.nanmax),
-            )
+        """The next minutes."""
+        self._pending.append(
+            (requests, series.desired, series.running, series.cpu_average, series.cpu_maximum, series.latency)
         )
+        self._pending_minutes += len(requests)
+        if self._pending_minutes >= max(self._minutes, _BLOCK_MINUTES):
+            self._reduce(whole=self._pending_minutes // self._minutes * self._minutes)
 
     def series(self, start: datetime) -> DrawnSeries:
+        """All of it."""
+        self._reduce(whole=self._pending_minutes)
         requests, desired, running, cpu_average, cpu_maximum, latency = (
             np.concatenate(columns) for columns in zip(*self._rows, strict=True)
         )
@@ -180,6 +186,16 @@ class _Buckets:
             cpu_maximum=cpu_maximum,
             latency=latency,
         )
+
+    def _reduce(self, *, whole: int) -> None:
+        """Whole buckets only, so that none is cut in two; the rest waits for its own."""
+        if not self._pending:
+            return
+        columns = [np.concatenate(column) for column in zip(*self._pending, strict=True)]
+        how: tuple[Callable[..., Column], ...] = (np.nanmean, np.nanmax, np.nanmean, np.nanmean, np.nanmax, np.nanmax)
+        self._rows.append(tuple(self._reduced(column[:whole], each) for column, each in zip(columns, how, strict=True)))
+        self._pending = [tuple(column[whole:] for column in columns)]
+        self._pending_minutes -= whole
 
     def _reduced(self, column: Column, how: Callable[..., Column]) -> Column:
         absent = -len(column) % self._minutes

@@ -22,7 +22,7 @@ from scaling_decisions import (
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.setting import Setting
-from fargate_capacity.plan.simulation import Scenario, Simulation
+from fargate_capacity.plan.simulation import Buckets, Scenario, Simulation
 from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.traffic.trace import Trace
@@ -66,7 +66,7 @@ def tune(
         raise InputError("got no target tracking on CPU, allowed: a policy whose target can be tuned")
     replay = scenario.replay(setting, trace, is_compiled=is_worth_compiling(trace.minutes), stops_at_guardrail=True)
     state = TunerState(initial=setting.target, live=setting.target, changed_at=trace.start)
-    hours = _Hours(trace.start)
+    hours, drawn = _Hours(trace.start), Buckets(trace.minutes)
     decisions: list[Decision] = []
     begin = 0
     for block in trace.blocks(_LOOK_MINUTES):
@@ -75,9 +75,11 @@ def tune(
         deploying = scenario.deployments.flags(trace.start + timedelta(minutes=begin), len(block))
         at = 0
         while at < len(block):
-            alarms = replay.alarms
-            reached = replay.feed(block, deploying=deploying, begin=at)
+            alarms, minute = replay.alarms, replay.minute
+            series = replay.feed_recorded(block, deploying=deploying, begin=at)
             fired = replay.alarms > alarms
+            reached = at + replay.minute - minute
+            drawn.add(block[at:reached], series.between(at, reached))
             at = reached
             now = trace.start + timedelta(minutes=begin + at)
             if not fired and at < len(block):
@@ -100,7 +102,9 @@ def tune(
         hours.add(replay)
         begin += len(block)
     return Tuning(
-        simulation=Simulation(setting=setting.with_target(state.live), totals=replay.totals()),
+        simulation=Simulation(
+            setting=setting.with_target(state.live), totals=replay.totals(), series=drawn.series(trace.start)
+        ),
         decisions=tuple(decisions),
         final_target=state.live,
     )

@@ -83,6 +83,10 @@ class Series:
     cpu_maximum: Column
     latency: Column
 
+    def between(self, begin: int, end: int) -> Series:
+        """Some minutes of it."""
+        return Series(**{each.name: getattr(self, each.name)[begin:end] for each in fields(self)})
+
 
 class Replay:
     """One service and one set of policies, fed with traffic block by block; memory does not grow with the traffic.
@@ -140,11 +144,11 @@ class Replay:
         """
         return self._run(requests, deploying, _NO_RECORDING, begin)
 
-    def feed_recorded(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS) -> Series:
-        """As `feed`, and returns the block's series."""
+    def feed_recorded(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS, begin: int = 0) -> Series:
+        """As `feed`, and returns the block's series: NaN for minutes that this call did not come to."""
         columns = [np.full(len(requests), math.nan) for _ in Recording._fields]
         recording = Recording(*columns if self._is_compiled else [column.tolist() for column in columns])
-        self._run(requests, deploying, recording, 0)
+        self._run(requests, deploying, recording, begin)
         return Series(**{name: np.asarray(column) for name, column in recording._asdict().items()})
 
     def retarget(self, target_percent: float) -> None:

@@ -32,7 +32,13 @@ def trace(days, write_trace):
 def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_path):
     done = run("simulate", assembly, "--trace", trace, *OPTIONS)
     assert done.returncode == 0, done.stderr
-    for expected in ("task-hours", "with a Savings Plan", "1 gaps of 10 minutes", "50 ms CPU a request", "2026-11-23"):
+    for expected in (
+        "task-hours",
+        "with a Savings Plan",
+        "gaps: 1, of 10 minutes in all",
+        "50 ms CPU a request",
+        "2026-11-23",
+    ):
         assert expected in done.stdout
     folder = tmp_path / "build" / "capacity"
     report = json.loads((folder / "simulate.json").read_text())
