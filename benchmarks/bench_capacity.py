@@ -6,6 +6,7 @@ The traffic is not part of the project: what needs it is skipped, loudly, where 
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -289,6 +290,7 @@ def main() -> None:
         print(replay_years(given.replay_years))
         return
     console = Console(width=150)
+    console.print(f"load of this machine before it began: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     report = {
         # First, so that compiling is timed too.
         "speed": speed(console, runs=given.runs, jobs=given.jobs),
