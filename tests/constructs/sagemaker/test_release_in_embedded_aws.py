@@ -148,9 +148,11 @@ def _deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
         store.put_object(
             Bucket=target, Key=destination["objectKey"], Body=_zip(source) if source.is_dir() else source.read_bytes()
         )
+        if source.name == "Release.template.json":
+            template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
     formation.create_stack(
         StackName="Release",
-        TemplateBody=(assembly / "Release.template.json").read_text(),
+        TemplateURL=template,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
     formation.get_waiter("stack_create_complete").wait(StackName="Release", WaiterConfig={"Delay": 1})
