@@ -79,9 +79,12 @@ format: setup ## Mend style and formatting
 	ruff format
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-synth
-bench-synth: setup ## Time `cdk synth` of the whole app against an empty app
+.PHONY: bench-synth bench-capacity
+bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
+
+bench-capacity: setup ## Replay real traffic against policies, and time a year of minutes
+	python benchmarks/bench_capacity.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
 .PHONY: wheel lock clean
