@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import re
 import time
 import uuid
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from api_settings import ApiSettings, FallbackPolicy
 from circuit_breaker import BreakerState, CircuitBreaker
 from docs_page import docs_page
 from embedded_metrics import Decisions, metric_line
-from endpoint_client import EndpointClient, NoProbabilityError
+from endpoint_client import EndpointClient, NoProbabilityError, Reason, Score
 from flask import Flask, Response, g, request
+from late_scoring import LateScoring
 from moderation_request import LARGEST_BODY_BYTES, asked_of
 from openapi import openapi_document
 from queue_timed_worker import seconds_in_queue
+from unscored_outbox import OutboxFullError, UnscoredOutbox
+from unscored_post import UnscoredPost
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -28,6 +34,7 @@ from werkzeug.exceptions import (
 
 WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""
+DRAIN_SECONDS: Final = 4.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
 _log = logging.getLogger("api")
 
@@ -36,8 +43,9 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     """Return the API as gunicorn runs it; the settings come from the environment unless they are given."""
     chosen = settings or ApiSettings.from_environment()
     deadline_seconds = chosen.deadline_ms / 1000
-    # What is left of the deadline is for reading the request and writing the answer.
-    patience_seconds = deadline_seconds - min(0.05, deadline_seconds / 5)
+    # What is left of the deadline is for reading the request and writing the answer; and for the queue to take a post.
+    answer_seconds = deadline_seconds - min(0.05, deadline_seconds / 5)
+    patience_seconds = answer_seconds - (min(0.2, deadline_seconds / 5) if chosen.unscored_queue_url else 0)
     breaker = CircuitBreaker(failures=chosen.breaker_failures, open_seconds=chosen.breaker_open_ms / 1000)
     endpoint = EndpointClient(
         endpoint_name=chosen.endpoint_name,
@@ -46,6 +54,21 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         breaker=breaker,
         patience_seconds=patience_seconds,
     )
+    outbox = None
+    # With `error` the client is told to come back, and keeps its post.
+    if chosen.unscored_queue_url and chosen.fallback_policy is not FallbackPolicy.ERROR:
+        outbox = UnscoredOutbox(queue_url=chosen.unscored_queue_url, region=chosen.region)
+        # ECS gives a task 30 seconds to end, and gunicorn takes some of them for what is in flight.
+        atexit.register(outbox.drain, DRAIN_SECONDS)
+    if chosen.unscored_queue_url:
+        LateScoring(
+            queue_url=chosen.unscored_queue_url,
+            region=chosen.region,
+            endpoint=endpoint,
+            breaker=breaker,
+            patience_seconds=patience_seconds,
+            decide=partial(_decide_late, chosen, breaker),
+        )
     app = Flask(__name__, static_folder=None)
     # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES + 1
@@ -123,10 +146,14 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             posts = 1 if isinstance(asked, str) else len(asked)
             g.fields |= {"fallback": fault.reason, "fault": fault.fault}
             if chosen.fallback_policy is FallbackPolicy.ERROR:
-                g.decisions = Decisions(posts=0, flags=0, fallbacks=posts, model=None)
-                response = _answer({"error": f"the endpoint gave no probability: {fault.reason}"}, 503)
-                response.headers["Retry-After"] = "1"
-                return response
+                return _refuse_for_now(posts, f"the endpoint gave no probability: {fault.reason}")
+            if outbox is not None:
+                try:
+                    g.fields["queued"] = outbox.put(_unscored(asked, fault.reason), until=g.started + answer_seconds)
+                except OutboxFullError:
+                    # The client has the post still: better it comes back than that the post is lost.
+                    g.fields["queued"] = False
+                    return _refuse_for_now(posts, "posts that wait to be scored fill the memory")
             flag = int(chosen.fallback_policy is FallbackPolicy.FLAG)
             fallback: dict[str, object] = {"flag": flag, "probability": None, "model": None, "fallback": fault.reason}
             return _answer_moderations(asked, [fallback] * posts)
@@ -147,6 +174,41 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
 
 def _answer(content: dict[str, object], status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
+
+
+def _refuse_for_now(posts: int, error: str) -> Response:
+    g.decisions = Decisions(posts=0, flags=0, fallbacks=posts, model=None)
+    response = _answer({"error": error}, 503)
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _unscored(asked: str | list[str], reason: Reason) -> list[UnscoredPost]:
+    received = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return [
+        UnscoredPost(request_id=g.request_id, place=place, received=received, reason=reason, text=text)
+        for place, text in enumerate([asked] if isinstance(asked, str) else asked)
+    ]
+
+
+def _decide_late(settings: ApiSettings, breaker: CircuitBreaker, post: UnscoredPost, score: Score) -> None:
+    flag = int(score.probability >= settings.threshold)
+    fields = {
+        "request_id": post.request_id,
+        "place": post.place,
+        "received": post.received,
+        "flag": flag,
+        "probability": score.probability,
+        "model": score.model,
+    }
+    _log.info("late_decision", extra={"fields": fields})
+    line = metric_line(
+        Decisions(posts=1, flags=flag, fallbacks=0, model=score.model, late=True),
+        service=settings.service_name,
+        milliseconds=(datetime.now(UTC) - datetime.fromisoformat(post.received)).total_seconds() * 1000,
+        breaker_closed=breaker.state is BreakerState.CLOSED,
+    )
+    _log.info("metrics", extra={"fields": line})
 
 
 def _answer_moderations(asked: str | list[str], moderations: list[dict[str, object]]) -> Response:

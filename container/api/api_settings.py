@@ -17,6 +17,7 @@ MOST_BREAKER_FAILURES: Final = 1_000_000
 MIN_BREAKER_OPEN_MS: Final = 100
 MAX_BREAKER_OPEN_MS: Final = 600_000
 _ENDPOINT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+_QUEUE_URL: Final = re.compile(r"https?://[^\s/]+/\S+")
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
 _BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
@@ -45,6 +46,8 @@ class ApiSettings:
     fallback_policy: what is answered without a probability; the post is flagged by default (FALLBACK_POLICY).
     breaker_failures: after so many failures in a row the endpoint is left alone for a while (BREAKER_FAILURES).
     breaker_open_ms: it is asked again after these milliseconds, one request first (BREAKER_OPEN_MS).
+    unscored_queue_url: the SQS queue for posts that were not scored in time; without one they are answered by policy
+        and that is all (UNSCORED_QUEUE_URL).
     service_name: what the metrics are filed under (SERVICE_NAME).
     host, port: where the API listens: on every interface by default (HOST, PORT).
     """
@@ -56,6 +59,7 @@ class ApiSettings:
     fallback_policy: FallbackPolicy = FallbackPolicy.FLAG
     breaker_failures: int = 5
     breaker_open_ms: int = 5000
+    unscored_queue_url: str | None = None
     service_name: str = "moderation-api"
     host: str = "0.0.0.0"  # noqa: S104 (the load balancer comes from outside the container)
     port: int = 8080
@@ -73,6 +77,8 @@ class ApiSettings:
             raise _refusal("BREAKER_FAILURES", self.breaker_failures, _BREAKER_FAILURES)
         if not MIN_BREAKER_OPEN_MS <= self.breaker_open_ms <= MAX_BREAKER_OPEN_MS:
             raise _refusal("BREAKER_OPEN_MS", self.breaker_open_ms, _BREAKER_OPEN_MS)
+        if self.unscored_queue_url is not None and not _QUEUE_URL.fullmatch(self.unscored_queue_url):
+            raise _refusal("UNSCORED_QUEUE_URL", self.unscored_queue_url, "the https:// or http:// URL of an SQS queue")
         if not _SERVICE_NAME.fullmatch(self.service_name):
             raise _refusal("SERVICE_NAME", self.service_name, "1 to 64 letters, digits, dots, hyphens and underscores")
         if not 1 <= self.port <= 65535:
@@ -95,6 +101,7 @@ class ApiSettings:
             fallback_policy=FallbackPolicy(policy),
             breaker_failures=_whole_number(environment, "BREAKER_FAILURES", 5, _BREAKER_FAILURES),
             breaker_open_ms=_whole_number(environment, "BREAKER_OPEN_MS", 5000, _BREAKER_OPEN_MS),
+            unscored_queue_url=environment.get("UNSCORED_QUEUE_URL") or None,
             service_name=environment.get("SERVICE_NAME", "moderation-api"),
             host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 (as above)
             port=_whole_number(environment, "PORT", 8080, "a whole number from 1 to 65535"),

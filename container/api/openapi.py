@@ -107,8 +107,9 @@ def openapi_document() -> Document:
                         {
                             "name": "X-Request-Id",
                             "in": "header",
-                            "description": "An id of your own, for the log.",
-                            "schema": {"type": "string", "pattern": "^[A-Za-z0-9=:;._-]{1,128}$"},
+                            "description": "An id of your own, for the log: 1 to 128 letters, digits and =:;._- or it "
+                            "is replaced.",
+                            "schema": {"type": "string"},
                         }
                     ],
                     "requestBody": {
@@ -133,7 +134,7 @@ def openapi_document() -> Document:
                         "503": {
                             **_response(
                                 "The endpoint gave no probability, and the service's policy is "
-                                f"`{FallbackPolicy.ERROR}`.",
+                                f"`{FallbackPolicy.ERROR}` or nothing takes the post for later: send it again.",
                                 "Error",
                             ),
                             "headers": {

@@ -123,11 +123,12 @@ class Api:
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             self._wait_until_up()
         except BaseException:
-            self.stop(signal.SIGKILL)
+            self.kill()
             raise
 
     def _wait_until_up(self) -> None:
@@ -153,9 +154,14 @@ class Api:
         lines = [json.loads(line) for line in self.log_text().splitlines()]
         return [line for line in lines if line.get("request_id") == request_id]
 
-    def stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(stop_signal)
+            self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(30)
         finally:
@@ -176,7 +182,7 @@ def api(shared_runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> It
     log = tmp_path_factory.mktemp("api") / "log"
     api = Api(shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800", BREAKER_FAILURES="1000000")
     yield api
-    api.stop(signal.SIGQUIT)  # gunicorn waits for nobody then
+    api.kill()
 
 
 @pytest.fixture
@@ -198,4 +204,4 @@ def start_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
 
     yield start
     for api in started:
-        api.stop(signal.SIGQUIT)
+        api.kill()

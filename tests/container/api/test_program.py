@@ -38,6 +38,10 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
             {"SERVICE_NAME": "a b"},
             "SERVICE_NAME is 'a b': allowed is 1 to 64 letters, digits, dots, hyphens and underscores",
         ),
+        (
+            {"UNSCORED_QUEUE_URL": "posts"},
+            "UNSCORED_QUEUE_URL is 'posts': allowed is the https:// or http:// URL of an SQS queue",
+        ),
         ({"PORT": "0"}, "PORT is '0': allowed is a whole number from 1 to 65535"),
         ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
     ],

@@ -1,0 +1,104 @@
+"""Scores posts from the queue when the endpoint answers again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from circuit_breaker import BreakerState, CircuitBreaker
+from endpoint_client import EndpointClient, NoProbabilityError, Score
+from sqs_client import SQS_FAULTS, sqs_client
+from unscored_post import UnscoredPost
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+POLL_SECONDS: Final = 10
+PAUSE_SECONDS: Final = 0.5
+MOST_MESSAGES: Final = 10
+LONGEST_HIDING_SECONDS: Final = 900
+_log = logging.getLogger("api")
+
+
+class LateScoring:
+    """Receives unscored posts, scores each, hands score and post to `decide`, and deletes the message only then.
+
+    It leaves the queue alone while the breaker is open. A post that still cannot be scored comes back after 2 seconds,
+    then 4, 8 and so on up to 15 minutes, until the queue's own redrive policy gives it to its dead-letter queue.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue_url: str,
+        region: str,
+        endpoint: EndpointClient,
+        breaker: CircuitBreaker,
+        patience_seconds: float,
+        decide: Callable[[UnscoredPost, Score], None],
+    ) -> None:
+        self._queue_url = queue_url
+        self._region = region
+        self._endpoint = endpoint
+        self._breaker = breaker
+        self._patience_seconds = patience_seconds
+        self._decide = decide
+        threading.Thread(target=self._run, daemon=True, name="late-scoring").start()
+
+    def _run(self) -> None:
+        client: SQSClient | None = None
+        while True:
+            if not self._breaker.would_admit():
+                time.sleep(PAUSE_SECONDS)
+                continue
+            try:
+                # Here and not at start: it waits for credentials.
+                client = client or sqs_client(region=self._region, read_timeout_seconds=POLL_SECONDS + 5)
+                for message in self._receive(client):
+                    self._settle(client, message)
+            except SQS_FAULTS as fault:
+                # What was received comes back by itself; a post may be scored twice.
+                _log.warning("the queue does not answer", extra={"fields": {"fault": type(fault).__name__}})
+                time.sleep(PAUSE_SECONDS)
+
+    def _receive(self, client: SQSClient) -> list[MessageTypeDef]:
+        # One where it is to find out whether the endpoint answers.
+        most = MOST_MESSAGES if self._breaker.state is BreakerState.CLOSED else 1
+        answer = client.receive_message(
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=most,
+            WaitTimeSeconds=POLL_SECONDS,
+            # Longer than all of them can take.
+            VisibilityTimeout=30 + int(most * self._patience_seconds),
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )
+        return answer.get("Messages", [])
+
+    def _settle(self, client: SQSClient, message: MessageTypeDef) -> None:
+        try:
+            post = UnscoredPost.from_message(message["Body"])
+            score = self._endpoint.score(post.text, until=time.monotonic() + self._patience_seconds)
+        except ValueError as fault:
+            _log.error(
+                "unreadable message", extra={"fields": {"message_id": message["MessageId"], "fault": str(fault)}}
+            )
+            self._hide(client, message)
+        except NoProbabilityError as fault:
+            fields = {"request_id": post.request_id, "place": post.place, "reason": fault.reason, "fault": fault.fault}
+            _log.info("still unscored", extra={"fields": fields})
+            self._hide(client, message)
+        else:
+            self._decide(post, score)
+            client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _hide(self, client: SQSClient, message: MessageTypeDef) -> None:
+        received = int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
+        client.change_message_visibility(
+            QueueUrl=self._queue_url,
+            ReceiptHandle=message["ReceiptHandle"],
+            VisibilityTimeout=min(2 ** min(received, 10), LONGEST_HIDING_SECONDS),
+        )
