@@ -69,6 +69,19 @@ def test_takes_a_member_named_from_the_folder(evaluate: Callable[[bytes], dict[s
         (b"no archive", "is no gzipped tar"),
         (archive(evaluation__json=b"x" * 5000)[:60], "is no gzipped tar"),
     ],
+    # An archive as an id holds the second in which it was made, which differs between two workers.
+    ids=[
+        "no evaluation",
+        "other file",
+        "half JSON",
+        "a list",
+        "no metric",
+        "NaN",
+        "text",
+        "too large",
+        "text file",
+        "cut",
+    ],
 )
 def test_fails_when_there_is_nothing_to_judge(
     evaluator: ModuleType, evaluate: Callable[[bytes], dict[str, Any]], output: bytes, message: str
