@@ -39,6 +39,7 @@ class ModelSlot:
         self.model: Model | None = None
         self.fault = "the model is still loading"
         self._loaded = threading.Event()
+        self._may_wait = threading.Semaphore(most_waiting)  # so that threads are left to answer /ping
         threading.Thread(
             target=self._load, args=(folder, threads, batch_size, most_waiting), name="load-model", daemon=True
         ).start()
@@ -58,8 +59,18 @@ class ModelSlot:
         self._loaded.set()
 
     def wait(self) -> Model | None:
-        """The model; for a moment after the start, when another worker answers /ping already, waits for it."""
-        self._loaded.wait(LONGEST_WAIT_SECONDS)
+        """The model; for a moment after the start, when another worker answers /ping already, waits for it.
+
+        Raises:
+            OverloadedError: it is loading, and as many requests wait for it as may.
+        """
+        if not self._loaded.is_set():
+            if not self._may_wait.acquire(blocking=False):
+                raise OverloadedError
+            try:
+                self._loaded.wait(LONGEST_WAIT_SECONDS)
+            finally:
+                self._may_wait.release()
         return self.model
 
 
@@ -105,10 +116,10 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
             given = (InvocationLines if request.mimetype == JSON_LINES else Invocation).parse(request.get_data())
         except InvalidInvocationError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
-        model = slot.wait()
-        if model is None:
-            return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
         try:
+            model = slot.wait()
+            if model is None:
+                return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
             probabilities = model.probabilities(given.texts)
         except OverloadedError:
             response, status = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait; try again")

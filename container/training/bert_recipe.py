@@ -58,7 +58,7 @@ def train(
     tokenizer.save(str(folder / TOKENIZER_FILE))
     network.to("cpu").eval()
     path = folder / "model.onnx"
-    _export(network, path)
+    export_onnx(network, path)
     fuse(
         path,
         layers=network.config.num_hidden_layers,
@@ -222,7 +222,7 @@ def _probabilities(
     return np.concatenate(found).astype(np.float64)
 
 
-def _export(network: BertForSequenceClassification, path: Path) -> None:
+def export_onnx(network: BertForSequenceClassification, path: Path) -> None:
     example = torch.ones((2, 8), dtype=torch.int64)
     axes = {0: "batch", 1: "length"}
     with warnings.catch_warnings():

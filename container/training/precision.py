@@ -75,7 +75,7 @@ def serve_int8_where_it_holds(
         reduce_range: weights of 7 bits, which CPUs without VNNI add up without overflow.
     """
     quantised = path.with_name(_INT8_FILE)
-    _quantise(path, quantised, reduce_range=reduce_range)
+    quantise(path, quantised, reduce_range=reduce_range)
     int8 = ExportedModel.load(quantised, encode=fp32.encode, preprocessing=fp32.preprocessing)
     comparison = Comparison.of(labels, fp32=fp32.probabilities(texts), int8=int8.probabilities(texts))
     measured = {"reduce_range": reduce_range, **asdict(comparison)}
@@ -93,7 +93,7 @@ def serve_int8_where_it_holds(
     return chosen
 
 
-def _quantise(source: Path, target: Path, *, reduce_range: bool) -> None:
+def quantise(source: Path, target: Path, *, reduce_range: bool) -> None:
     # Here, because only one recipe quantises and the import takes a second.
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

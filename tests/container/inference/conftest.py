@@ -42,8 +42,8 @@ class Server:
         headers = {"Content-Type": content_type, "Accept": accept}
         return self.session.post(f"{self.url}/invocations", data=data, headers=headers, timeout=60)
 
-    def answer_of_ping(self, status: int, *, seconds: float = 20) -> requests.Response:
-        """Asks until the status is the one that is waited for."""
+    def answer_of_ping(self, status: int, *, seconds: float = 60, or_loading: bool = False) -> requests.Response:
+        """Asks until the status is the one that is waited for, by default that of a server that is done loading."""
         deadline = time.monotonic() + seconds
         while True:
             assert self.process.poll() is None, self.log()
@@ -52,7 +52,7 @@ class Server:
                 if (
                     response.status_code == status
                     and "starting" not in response.text
-                    and "loading" not in response.text
+                    and (or_loading or "loading" not in response.text)
                 ):
                     return response
             except requests.ConnectionError:
@@ -120,7 +120,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A job's folder with a model that calculates for tens of milliseconds for each `z` in a text."""
-    base = tmp_path_factory.mktemp("slow")
+    return _write_slow_model(tmp_path_factory.mktemp("slow"), slow_at="z", rounds=100)
+
+
+@pytest.fixture(scope="session")
+def slow_to_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A job's folder with a model that is slow at the very text with which it is warmed up: for some seconds."""
+    return _write_slow_model(tmp_path_factory.mktemp("slow-to-load"), slow_at="。", rounds=12_000)
+
+
+def _write_slow_model(base: Path, *, slow_at: str, rounds: int) -> Path:
     (base / "model").mkdir()
     size = 192
     body = helper.make_graph(
@@ -140,8 +149,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
     )
     constants = {
-        "z": np.array(ord("z")),
-        "rounds_a_z": np.array(100),
+        "z": np.array(ord(slow_at)),
+        "rounds_a_z": np.array(rounds),
         "true": np.array(True),
         "identity": np.eye(size, dtype=np.float32),
         "nothing": np.array(0, dtype=np.float32),
@@ -238,6 +247,6 @@ def nginx(request: pytest.FixtureRequest) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def server(trained: Path, nginx: Mapping[str, str]) -> Iterator[Server]:
     """A server with a model, the same for all tests that leave it as it is."""
-    with _serving(trained, MODEL_NAME="moderation-1", **nginx) as running:
+    with _serving(trained, MODEL_NAME="moderation-1", MODEL_SERVER_WORKERS="1", **nginx) as running:
         running.answer_of_ping(200)
         yield running

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +174,44 @@ def test_answers_any_text_or_says_why_not(server: Any, text: str) -> None:
         assert 0 <= float(response.json()["predictions"]) <= 1
     else:
         _assert_error(response, 400, "text: got an empty text")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
+            lambda children: (
+                st.lists(children, max_size=4)
+                | st.dictionaries(st.sampled_from(["text", "texts", "x"]), children, max_size=3)
+            ),
+            max_leaves=8,
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+    content_type=st.sampled_from(["application/json", "application/jsonlines"]),
+    accept=st.sampled_from(["*/*", "application/json", "application/jsonlines", "text/html", ";;q=x"]),
+)
+def test_answers_any_body_without_a_fault_of_its_own(server: Any, body: bytes, content_type: str, accept: str) -> None:
+    response = server.invoke(body, content_type, accept=accept)
+    assert response.status_code in (200, 400, 406), response.text
+    if response.status_code != 200:
+        _assert_error(response, response.status_code, "")
+
+
+def test_memory_does_not_grow(server: Any) -> None:
+    def megabytes() -> float:
+        (worker,) = server.workers()
+        status = Path(f"/proc/{worker}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    body = {"texts": [QUESTION * 20, VIOLATION] * 30}
+    for _ in range(150):
+        server.invoke(body)
+    before = megabytes()
+    for _ in range(450):
+        server.invoke(body)
+    assert megabytes() < before + 10
 
 
 def test_logs_nothing_of_a_post(server: Any) -> None:

@@ -43,6 +43,22 @@ def test_sheds_load_and_still_answers_ping(slow: Path, serving: Serving, nginx: 
         assert "rror" not in server.log()
 
 
+def test_sheds_load_while_the_model_is_loading(slow_to_load: Path, serving: Serving) -> None:
+    with (
+        serving(slow_to_load, NGINX_PROGRAM="", **ONE_AT_A_TIME, QUEUE_LENGTH="2") as server,
+        ThreadPoolExecutor(40) as clients,
+    ):
+        server.answer_of_ping(503, or_loading=True)
+        requested = [clients.submit(_post, server.url, QUICK) for _ in range(40)]
+        while sum(request.done() for request in requested) < 30:
+            assert server.ping().status_code in (200, 503)
+        answers = [request.result() for request in requested]
+        assert {answer.status_code for answer in answers} == {200, 503}
+        assert all(answer.headers["Retry-After"] == "1" for answer in answers if answer.status_code == 503)
+        server.answer_of_ping(200)
+        assert _post(server.url, QUICK).status_code == 200
+
+
 def test_a_post_passes_a_request_of_many(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
     lines = "\n".join(json.dumps({"text": "z" * 4}) for _ in range(40))
     with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(1) as clients:
