@@ -75,7 +75,7 @@ def test_time_in_the_queue_counts(start_api, runtime):
     unasked = [line for line in lines if line.get("fault") == "the time went by before a thread was free"]
     assert unasked
     assert all(line["fallback"] == "deadline" and line["queue_ms"] >= 700 for line in unasked)
-    assert len(runtime.invocations) + len(unasked) == 160
+    assert len(runtime.invocations) <= 160 - len(unasked)
 
 
 class Clock:
