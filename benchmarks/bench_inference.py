@@ -1,0 +1,312 @@
+"""Times the inference image's programs against the original's way and against ONNX Runtime alone, on the same cores.
+
+A BERT-base with random weights answers posts of 20 to 200 tokens (median 60). The ways take turns (A B A B), a few
+posts each, so that whatever else the machine does meets all of them: read the ratios, not the milliseconds, and on a
+machine that is busy otherwise the CPU time alone, since two threads that work on one post wait for the slower. Ours is
+timed over HTTP, through nginx, with tokenising and the client's own work; the others in their process, the model's call
+alone, one post at a time whatever the number of clients.
+
+Run it with `make bench-inference`. It needs `BERT_PYTHON`, an interpreter with container/training/requirements.txt;
+`TENSORFLOW_PYTHON`, one with TensorFlow, is the original; without it PyTorch padded to 512 stands in for it.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import matplotlib
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+PROJECT = Path(__file__).parents[1]
+WAYS = Path(__file__).parent / "inference_ways"
+CLIENTS = (1, 8, 32)
+POSTS = 400
+OURS, OURS_THROUGHPUT = "ours, over HTTP", "ours, SERVE_FOR=throughput"
+BARE = "bare session.run"
+
+
+class InProcess:
+    """A way that is driven over standard input and output."""
+
+    def __init__(self, command: Sequence[str | Path]) -> None:
+        start = time.perf_counter()
+        self._process = subprocess.Popen(
+            command, cwd=WAYS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        if self._line() != "ready\n":
+            sys.exit(f"{command[1]} did not start; run it by itself to see why")
+        self.start_seconds = time.perf_counter() - start
+        self.peak_mb = self.cpu_seconds = 0.0
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline()
+
+    def seconds(self, posts: Sequence[int]) -> list[float]:
+        assert self._process.stdin
+        self._process.stdin.write(f"{json.dumps(posts)}\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._line())
+        self.peak_mb = answer["peak_mb"]
+        self.cpu_seconds += answer["cpu_seconds"]
+        return [float(taken) for taken in answer["seconds"]]
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Served:
+    """serve.py behind nginx, as the container runs it."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._bodies = [json.dumps({"text": text}).encode() for text in json.loads((folder / "texts.json").read_text())]
+        start = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, PROJECT / "container" / "inference" / "serve.py", "serve"],
+            env={
+                **os.environ,
+                "SAGEMAKER_BASE_DIR": str(folder),
+                "SAGEMAKER_BIND_TO_PORT": str(self._port),
+                "BIND_HOST": "127.0.0.1",
+                **environment,
+            },
+            stdout=subprocess.DEVNULL,
+        )
+        while not self._answers_ping():
+            if self._process.poll() is not None:
+                sys.exit("serve.py ended; its error is above")
+            time.sleep(0.005)
+        self.start_seconds = time.perf_counter() - start
+        self._connection = self._connect()
+        self.cpu_seconds = 0.0
+
+    def _connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
+
+    def _answers_ping(self) -> bool:
+        connection = self._connect()
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def _post(self, connection: http.client.HTTPConnection, post: int) -> None:
+        connection.request("POST", "/invocations", self._bodies[post], {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = response.read()
+        if response.status != http.HTTPStatus.OK:
+            sys.exit(f"a post was answered {response.status}: {content.decode()}")
+
+    def seconds(self, posts: Sequence[int]) -> list[float]:
+        found, cpu = [], self._cpu_seconds_so_far()
+        for post in posts:
+            start = time.perf_counter()
+            self._post(self._connection, post)
+            found.append(time.perf_counter() - start)
+        self.cpu_seconds += self._cpu_seconds_so_far() - cpu
+        return found
+
+    def posts_a_second(self, posts: Sequence[int], *, clients: int) -> float:
+        """Of as many clients, each of which sends its next post when the last is answered."""
+        waiting = iter(posts)
+        lock = threading.Lock()
+
+        def run() -> None:
+            connection = self._connect()
+            while True:
+                with lock:
+                    post = next(waiting, None)
+                if post is None:
+                    connection.close()
+                    return
+                self._post(connection, post)
+
+        threads = [threading.Thread(target=run) for _ in range(clients)]
+        start = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(posts) / (time.perf_counter() - start)
+
+    def _processes(self) -> list[Path]:
+        found = [Path(f"/proc/{self._process.pid}")]
+        for process in found:
+            for task in (process / "task").iterdir():
+                found.extend(Path(f"/proc/{child}") for child in (task / "children").read_text().split())
+        return found
+
+    def _cpu_seconds_so_far(self) -> float:
+        """Of all its processes: serve.py, nginx and gunicorn."""
+        ticks = 0
+        for process in self._processes():
+            user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def peak_mb(self) -> float:
+        """The sum of the peaks of all its processes, what they share counted each time."""
+        statuses = [(process / "status").read_text() for process in self._processes()]
+        return sum(int(status.partition("VmHWM:")[2].split()[0]) for status in statuses) / 1024
+
+    def stop(self) -> None:
+        self._connection.close()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait()
+
+
+def original_command(posts: Path, threads: int, bert_python: str) -> tuple[str, list[str | Path]]:
+    tensorflow = os.environ.get("TENSORFLOW_PYTHON")
+    name, python, program = (
+        ("TensorFlow, padded to 512", tensorflow, "keras_padded.py")
+        if tensorflow
+        else ("PyTorch, padded to 512", bert_python, "pytorch_padded.py")
+    )
+    return name, [python, WAYS / program, posts, str(threads)]
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def measure(folder: Path, *, rounds: int, posts_a_turn: int, bert_python: str) -> dict[str, dict[str, float]]:
+    cores = len(os.sched_getaffinity(0))
+    token_ids = folder / "token_ids.json"
+    original, command = original_command(token_ids, cores, bert_python)
+    bare = [sys.executable, WAYS / "bare_session.py", token_ids, folder / "model" / "model.onnx", str(cores)]
+    with ExitStack() as stack, Progress(console=Console(stderr=True), transient=True) as progress:
+        ways: dict[str, InProcess | Served] = {}
+        for name, start in (
+            (original, lambda: InProcess(command)),
+            (BARE, lambda: InProcess(bare)),
+            (OURS, lambda: Served(folder, {})),
+            (OURS_THROUGHPUT, lambda: Served(folder, {"SERVE_FOR": "throughput"})),
+        ):
+            ways[name] = start()
+            stack.callback(ways[name].stop)
+        task = progress.add_task("posts", total=rounds)
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        rates: dict[str, dict[int, list[float]]] = {
+            name: {clients: [] for clients in CLIENTS} for name in (OURS, OURS_THROUGHPUT)
+        }
+        for turn in range(rounds):
+            posts = [number % POSTS for number in range(turn * posts_a_turn, (turn + 1) * posts_a_turn)]
+            for name, way in ways.items():
+                seconds[name] += way.seconds(posts)
+                if isinstance(way, Served):
+                    for clients in CLIENTS:
+                        rates[name][clients].append(way.posts_a_second(posts * 4, clients=clients))
+            progress.advance(task)
+        found = {}
+        for name, way in ways.items():
+            one_at_a_time = len(seconds[name]) / sum(seconds[name])
+            found[name] = {
+                "p50 ms": 1000 * percentile(seconds[name], 50),
+                "p99 ms": 1000 * percentile(seconds[name], 99),
+                "CPU ms a post": 1000 * way.cpu_seconds / len(seconds[name]),
+                **{
+                    f"posts/s, {clients} clients": statistics.median(rates[name][clients])
+                    if name in rates
+                    else one_at_a_time
+                    for clients in CLIENTS
+                },
+                "peak MB": way.peak_mb,
+                "start s": way.start_seconds,
+            }
+    return found
+
+
+def ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """How many times better than the first way: faster, more, smaller."""
+    original = next(iter(found.values()))
+    return {
+        name: {
+            what: figures[what] / original[what] if what.startswith("posts/s") else original[what] / figures[what]
+            for what in figures
+        }
+        for name, figures in found.items()
+    }
+
+
+def print_table(title: str, rows: Mapping[str, Mapping[str, float]], form: str) -> None:
+    table = Table(title=title, title_justify="left")
+    table.add_column("way")
+    for column in next(iter(rows.values())):
+        table.add_column(column, justify="right")
+    for name, figures in rows.items():
+        table.add_row(name, *(form.format(figure) for figure in figures.values()))
+    Console(width=170).print(table)
+
+
+def draw(rows: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    original = next(iter(rows))
+    compared = {name: figures for name, figures in rows.items() if name != original}
+    columns = list(rows[original])
+    figure, axes = plt.subplots(figsize=(9, 4))
+    height = 0.8 / len(compared)
+    for number, (name, figures) in enumerate(compared.items()):
+        places = [place + number * height for place in range(len(columns))]
+        bars = axes.barh(places, [figures[column] for column in columns], height, label=name)
+        axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
+    axes.set_yticks([place + 0.4 - height / 2 for place in range(len(columns))], columns)
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlabel(f"times better than {original}")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=8, help="turns of each way")
+    parser.add_argument("--posts", type=int, default=8, help="posts a turn")
+    parser.add_argument("--folder", type=Path, default=PROJECT / "build" / "bench-inference", help="kept between runs")
+    parser.add_argument("--plot", type=Path, default=PROJECT / "docs" / "images" / "bench-inference.png")
+    given = parser.parse_args()
+    bert_python = os.environ.get("BERT_PYTHON")
+    if not bert_python:
+        sys.exit("BERT_PYTHON is not set: name a python with container/training/requirements.txt installed")
+    if not shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin"):
+        sys.exit("nginx is not installed: apt install nginx-light")
+    folder = given.folder.resolve()
+    if not (folder / "model" / "manifest.json").exists():
+        make = [bert_python, WAYS / "make_model.py", PROJECT / "container" / "training", folder, str(POSTS)]
+        subprocess.run(make, check=True)
+    load = os.getloadavg()[0]
+    found = measure(folder, rounds=given.rounds, posts_a_turn=given.posts, bert_python=bert_python)
+    print_table(f"{given.rounds * given.posts} posts a way, {len(os.sched_getaffinity(0))} cores", found, "{:,.1f}")
+    print_table(f"times better than {next(iter(found))}", ratios(found), "{:.2f}")
+    print(f"HTTP p50 is {found[OURS]['p50 ms'] / found[BARE]['p50 ms']:.2f} times that of {BARE}")
+    print(f"load average before the run: {load:.1f} (it should be near 0: what others calculate is in these figures)")
+    draw(ratios(found), given.plot)
+    print(f"plot: {given.plot}")
+
+
+if __name__ == "__main__":
+    main()
