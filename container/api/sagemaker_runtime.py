@@ -105,7 +105,7 @@ class SageMakerRuntime:
             return self._exchange(self._open(invocation), message, invocation)
         try:
             return self._exchange(connection, message, invocation)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             # The other side has closed it while it was idle. The rest are no younger; a post may be scored twice.
             while self._idle:
                 self._idle.pop().close()

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -27,7 +29,8 @@ def free_port() -> int:
 class Runtime:
     """Plays POST /endpoints/NAME/invocations. Tests set how it answers; raw sockets, so that it can answer anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.connections = 0
         self.invocations: list[tuple[str, dict[str, object]]] = []
         self.headers: dict[str, str] = {}
@@ -35,7 +38,8 @@ class Runtime:
         self.body = b""
         self.answers("0.93")
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+        self.url = f"{scheme}://{host}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -86,6 +90,11 @@ class Runtime:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:  # the client does not trust us
+                return
         with connection, connection.makefile("rb") as stream, suppress(OSError):
             while request_line := stream.readline():
                 headers = {}
@@ -167,6 +176,25 @@ class Api:
         finally:
             self.process.kill()
             self.process.wait()
+
+
+@pytest.fixture
+def tls_runtime(tmp_path: Path) -> Iterator[tuple[Runtime, Path]]:
+    """A runtime behind TLS, and the certificate to trust; skips where there is no openssl to make one."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not on PATH")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [openssl, *make, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=30
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    runtime = Runtime(context)
+    yield runtime, certificate
+    runtime.close()
 
 
 @pytest.fixture(scope="module")

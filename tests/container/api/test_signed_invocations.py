@@ -117,3 +117,28 @@ def test_a_connection_that_the_endpoint_closed_is_replaced(api, runtime):
     runtime.answers_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body), close=True)
     for _ in range(6):
         assert api.moderate().json()["probability"] == 0.93
+
+
+def test_speaks_tls_over_connections_that_are_kept(start_api, tls_runtime):
+    runtime, certificate = tls_runtime
+    api = start_api(runtime.url, AWS_CA_BUNDLE=str(certificate), BREAKER_FAILURES="1000")
+    for _ in range(20):
+        assert api.moderate().json()["probability"] == 0.93
+    assert runtime.connections <= 4
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"predictions": "0.93"}'
+    runtime.answers_bytes(answer, close=True)
+    for _ in range(6):
+        assert api.moderate().json()["probability"] == 0.93
+    runtime.trickles(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a" * 20, every_seconds=0.2)
+    started = time.monotonic()
+    assert api.moderate().json()["fallback"] == "deadline"
+    assert time.monotonic() - started < 1.8
+    runtime.answers("0.5")
+    assert api.moderate().json()["probability"] == 0.5
+
+
+def test_refuses_a_certificate_that_it_does_not_trust(start_api, tls_runtime):
+    runtime, _ = tls_runtime
+    api = start_api(runtime.url)
+    assert api.moderate().json()["fallback"] in ("unreachable", "deadline")
+    assert runtime.invocations == []
