@@ -188,7 +188,7 @@ def main() -> None:
         title=f"{arguments.requests} requests each, {arguments.rate:g} a second, interleaved", title_justify="left"
     )
     for column in ("", "p50 ms", "p99 ms", "overhead p50 ms", "overhead p99 ms", "CPU ms a request"):
-        table.add_column(column, justify="right" if column else "left")
+        table.add_column(column, justify="right" if column else "left", no_wrap=not column)
     alone = clients["endpoint alone"].milliseconds
     for name, client in clients.items():
         row = [percentile(client.milliseconds, 50), percentile(client.milliseconds, 99)]

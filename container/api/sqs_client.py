@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from task_credentials import CREDENTIAL_FAULTS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# botocore lets out some that are not its own, as for an answer whose length is no number.
-SQS_FAULTS: Final = (BotoCoreError, ClientError, ResponseParserError, ValueError)
-"""What a call of SQS, or of the service that gives the credentials for it, may raise."""
+SQS_FAULTS: Final = CREDENTIAL_FAULTS
+"""What a call of SQS may raise: no more than asking for the credentials that it is signed with."""
 
 
 def sqs_client(*, region: str, read_timeout_seconds: float) -> SQSClient:

@@ -9,11 +9,14 @@ from typing import Final
 
 import botocore.session
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 
 RENEWAL_SECONDS: Final = 30.0
 """botocore renews a role's credentials from 15 minutes before their end, when somebody asks."""
-FIRST_RETRY_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 1.0
+CREDENTIAL_FAULTS: Final = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, RuntimeError)
+"""What asking for credentials may raise; the last for new ones that have ended already."""
 _log = logging.getLogger("api")
 
 
@@ -38,10 +41,10 @@ class TaskCredentials:
                 if credentials is None:
                     raise NoCredentialsError
                 self._latest = credentials.get_frozen_credentials()
-            except BotoCoreError as fault:
+            except CREDENTIAL_FAULTS as fault:
                 # Those of before may still serve: the service that issues them may be back before they end.
                 _log.warning("no new credentials", extra={"fields": {"fault": type(fault).__name__}})
-                wake.wait(FIRST_RETRY_SECONDS)
+                wake.wait(RETRY_SECONDS)
                 continue
             if not self._first.done():
                 self._first.set_result(self._latest)

@@ -53,6 +53,7 @@ class TaskRole(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.asked = 0
         self.hangs = False
+        self.lasts = timedelta(hours=1)
         super().__init__(("127.0.0.1", 0), TaskRoleHandler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/role"
 
@@ -69,7 +70,7 @@ class TaskRoleHandler(BaseHTTPRequestHandler):
             "AccessKeyId": "ROLEKEY",
             "SecretAccessKey": "rolesecret",
             "Token": "roletoken",
-            "Expiration": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+            "Expiration": (datetime.now(UTC) + self.server.lasts).isoformat(),
         }
         self.send_response(200)
         self.end_headers()
@@ -110,6 +111,16 @@ def test_answers_in_time_while_credentials_are_not_to_be_had(start_api, runtime,
     assert api.moderate().json()["fallback"] == "deadline"
     assert time.monotonic() - started < 1.5
     assert runtime.invocations == []
+
+
+def test_credentials_that_have_ended_are_asked_for_again(start_api, runtime, task_role):
+    task_role.lasts = timedelta(hours=-1)
+    api = start_api(runtime.url, DEADLINE_MS="300", BREAKER_FAILURES="1000", **with_role(task_role))
+    assert api.moderate().json()["probability"] is None
+    task_role.lasts = timedelta(hours=1)
+    give_up = time.monotonic() + 20
+    while api.moderate().json()["probability"] is None:
+        assert time.monotonic() < give_up
 
 
 def test_a_connection_that_the_endpoint_closed_is_replaced(api, runtime):
