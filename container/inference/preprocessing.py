@@ -98,7 +98,10 @@ class JapaneseWordpiece:
         self._steps = steps
         self._tagger = GenericTagger(f"{ipadic.MECAB_ARGS} -Owakati")
         self._tagging = threading.Lock()  # a MeCab tagger keeps the sentence it works on
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        except Exception as error:  # the library raises nothing narrower
+            raise UnknownPreprocessingError(f"{tokenizer.name}: {' '.join(str(error).split())}") from None
         self._padding = int((self._tokenizer.padding or {}).get("pad_id", 0))
         self._tokenizer.no_padding()
 

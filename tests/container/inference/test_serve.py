@@ -71,10 +71,25 @@ def test_leaves_no_process_when_it_is_killed(trained: Path, serving: Serving, ng
         (lambda model: _edit(model, manifest_version=2), "manifest.json: got manifest_version 2; allowed is 1"),
         (lambda model: _edit_preprocessing(model, kind="words"), "manifest.json: got preprocessing kind 'words'"),
         (lambda model: _edit_preprocessing(model, normalisation=["nfd"]), "manifest.json: got normalisation ['nfd']"),
+        (lambda model: _make_wordpiece(model), "tokenizer.json: not in the model folder"),
+        (
+            lambda model: (_make_wordpiece(model), (model / "tokenizer.json").write_text("{")),
+            "tokenizer.json: EOF while parsing",
+        ),
         (lambda model: (model / "model.onnx").unlink(), "model.onnx: "),
         (lambda model: (model / "model.onnx").write_bytes((model / "model.onnx").read_bytes()[:2000]), "model.onnx: "),
     ],
-    ids=["no manifest", "no JSON", "version", "kind", "normalisation", "no model", "truncated"],
+    ids=[
+        "no manifest",
+        "no JSON",
+        "version",
+        "kind",
+        "normalisation",
+        "no tokenizer",
+        "tokenizer",
+        "no model",
+        "truncated",
+    ],
 )
 def test_ping_stays_503_when_the_model_is_unusable(
     base: Path, serving: Serving, spoil: Callable[[Path], object], said: str
@@ -146,6 +161,10 @@ def _edit(model: Path, **changes: object) -> None:
 def _edit_preprocessing(model: Path, **changes: object) -> None:
     manifest = json.loads((model / "manifest.json").read_text())
     _edit(model, preprocessing={**manifest["preprocessing"], **changes})
+
+
+def _make_wordpiece(model: Path) -> None:
+    _edit_preprocessing(model, kind="japanese_wordpiece", dictionary="ipadic", tokenizer="tokenizer.json")
 
 
 def _alive(processes: set[int]) -> set[int]:
