@@ -79,12 +79,15 @@ format: setup ## Mend style and formatting
 	ruff format
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-synth bench-capacity
+.PHONY: bench-synth bench-capacity bench-inference
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
 
 bench-capacity: setup ## Replay real traffic against policies, and time a year of minutes
 	python benchmarks/bench_capacity.py $(ARGS)
+
+bench-inference: setup bert-environment ## Time the inference image against the original's way
+	BERT_PYTHON="$(CURDIR)/.venv-bert/bin/python" python benchmarks/bench_inference.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
 .PHONY: wheel lock clean
