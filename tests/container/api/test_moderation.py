@@ -238,7 +238,7 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=bodies,
     content_type=st.sampled_from(["application/json"] * 5 + ["text/plain", "application/json; charset=x", ""]),
