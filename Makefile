@@ -20,7 +20,7 @@ help: ## Show this list
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: install Python 3.11, or name one with PYTHON=…" >&2; exit 1; }
 	@echo "installing the Python environment into .venv (a minute or two)"
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --no-compile --requirement requirements.txt
+	.venv/bin/pip install --quiet --requirement requirements.txt
 	@touch $@
 
 .venv/.project: .venv/.python pyproject.toml tools/pyproject.toml
