@@ -85,7 +85,7 @@ class ModelSettings(_Section):
     training_instance_type: InstanceType
     endpoint_instance_type: InstanceType
     endpoint_instances: Annotated[int, Field(ge=1, le=100)]
-    minimum_auc: Annotated[float, Field(ge=0.5, le=1)]
+    minimum_auc: Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(_Section):

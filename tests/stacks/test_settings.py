@@ -66,7 +66,7 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"service": "3"}, "service: got 3, allowed: an object"),
         ({"service.usd_vcpu_hour": "0"}, "service.usd_vcpu_hour: got 0, allowed: a number above 0 and below 100"),
         ({"service.certificate_arn": "mine"}, 'service.certificate_arn: got "mine", allowed: text like ^arn:aws'),
-        ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0.5 to 1"),
+        ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0 to 1"),
         ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),
         ({"network.nat_gateways": "3"}, "network.nat_gateways: got 3, allowed: at most one an availability zone (2)"),
         ({"region": "eu-west-1"}, "allowed: different zones of region eu-west-1"),
