@@ -31,7 +31,7 @@ class ShopStack(cdk.Stack):
             "Shop",
             cluster=ecs.Cluster(self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED),
             task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(
-                image=ecs.ContainerImage.from_registry("public.ecr.aws/docker/library/httpd:2.4"),
+                image=ecs.ContainerImage.from_registry("httpd:2.4"),
                 log_driver=ecs.LogDrivers.aws_logs(stream_prefix="shop", log_group=log_group),
             ),
             certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),

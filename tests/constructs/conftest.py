@@ -24,4 +24,4 @@ def vpc(stack):
 
 @pytest.fixture
 def image():
-    return ecs.ContainerImage.from_registry("public.ecr.aws/nginx/nginx:1.29")
+    return ecs.ContainerImage.from_registry("nginx:1.29")
