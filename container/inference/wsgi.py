@@ -21,6 +21,9 @@ from werkzeug.exceptions import HTTPException
 LARGEST_BODY = 6 * 1024 * 1024
 """Bytes; SageMaker itself passes on no more to a real-time endpoint."""
 
+MOST_DISCARDED_BYTES, DISCARDED_AT_ONCE_BYTES = 64 * 1024 * 1024, 64 * 1024
+"""Of a body that is too large; beyond, its sender is cut off."""
+
 LONGEST_WAIT_SECONDS = 30.0
 """For a model that is still loading; SageMaker gives up after 60."""
 
@@ -131,6 +134,8 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
+        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            _discard_body()
         return _error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, _EXPLANATIONS.get(error.code, error.name.lower()))
 
     @app.after_request
@@ -161,6 +166,17 @@ def _answer(given: Invocation | InvocationLines, predictions: Sequence[str], *, 
     else:
         answers = [{"predictions": prediction} for prediction in predictions]
     return Response("".join(f"{json.dumps(answer)}\n" for answer in answers), content_type=JSON_LINES)
+
+
+def _discard_body() -> None:
+    """Reads what is left of a body that is too large, so that its sender gets to read the answer.
+
+    A connection closed over unread bytes is reset, and the answer on its way is lost. nginx does this by itself.
+    """
+    body = request.environ["wsgi.input"]
+    for _ in range(MOST_DISCARDED_BYTES // DISCARDED_AT_ONCE_BYTES):
+        if not body.read(DISCARDED_AT_ONCE_BYTES):
+            return
 
 
 def _error(status: int, message: str) -> tuple[Response, int]:
