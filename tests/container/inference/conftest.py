@@ -23,6 +23,9 @@ CONTAINER = Path(__file__).resolve().parents[3] / "container"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 
 
+_ESTABLISHED = "01"  # linux/tcp_states.h
+
+
 @dataclass(kw_only=True)
 class Server:
     """serve.py, running."""
@@ -75,6 +78,18 @@ class Server:
         """gunicorn's, which are the children of its master."""
         gunicorn = {pid for pid in self.processes() if b"gunicorn" in _command(pid)} - {self.process.pid}
         return {pid for pid in gunicorn if _parent(Path(f"/proc/{pid}")) in gunicorn}
+
+    def accepted(self) -> int:
+        """The connections on the server's port that one of its processes holds: the kernel's queue has no inode yet."""
+        port = f":{int(self.url.rpartition(':')[2]):04X}"
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[1].endswith(port) and row[3] == _ESTABLISHED and row[9] != "0" for row in rows)
+
+    def wait_until_accepted(self, connections: int) -> None:
+        deadline = time.monotonic() + 30
+        while self.accepted() < connections:
+            assert time.monotonic() < deadline, f"{self.accepted()} of {connections} connections: {self.log()}"
+            time.sleep(0.02)
 
 
 def _command(pid: int) -> bytes:

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import signal
 import time
@@ -13,17 +14,28 @@ import requests
 Serving = Callable[..., AbstractContextManager[Any]]
 
 ONE_AT_A_TIME = {"MODEL_SERVER_WORKERS": "1", "BATCH_SIZE": "1"}
-QUICK, LONG = "a", "z" * 30
+QUICK = "a"
 
 
 def _post(url: str, text: str) -> requests.Response:
     return requests.post(f"{url}/invocations", json={"text": text}, timeout=120)
 
 
+def _long(server: Any, seconds: float) -> str:
+    """A text that this machine, as busy as it is, takes about that long for."""
+    fastest = math.inf
+    for _ in range(3):
+        started = time.monotonic()
+        assert _post(server.url, "z" * 10).status_code == 200
+        fastest = min(fastest, time.monotonic() - started)
+    return "z" * math.ceil(10 * seconds / fastest)
+
+
 def test_sheds_load_and_still_answers_ping(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
     with serving(slow, **nginx, **ONE_AT_A_TIME, QUEUE_LENGTH="2") as server, ThreadPoolExecutor(20) as clients:
         server.answer_of_ping(200)
-        requested = [clients.submit(_post, server.url, LONG) for _ in range(20)]
+        text = _long(server, 0.5)
+        requested = [clients.submit(_post, server.url, text) for _ in range(20)]
         pings_meanwhile = 0
         while not all(request.done() for request in requested):
             assert server.ping().status_code == 200
@@ -60,9 +72,9 @@ def test_sheds_load_while_the_model_is_loading(slow_to_load: Path, serving: Serv
 
 
 def test_a_post_passes_a_request_of_many(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
-    lines = "\n".join(json.dumps({"text": "z" * 4}) for _ in range(40))
     with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(1) as clients:
         server.answer_of_ping(200)
+        lines = "\n".join([json.dumps({"text": _long(server, 0.05)})] * 40)
         many = clients.submit(
             requests.post,
             f"{server.url}/invocations",
@@ -79,8 +91,11 @@ def test_a_post_passes_a_request_of_many(slow: Path, serving: Serving, nginx: Ma
 def test_a_signal_lets_running_requests_finish(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
     with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(2) as clients:
         server.answer_of_ping(200)
-        running = [clients.submit(_post, server.url, LONG) for _ in range(2)]
-        time.sleep(0.5)
+        text = _long(server, 2)
+        before = server.accepted()
+        running = [clients.submit(_post, server.url, text) for _ in range(2)]
+        server.wait_until_accepted(before + 2)
+        time.sleep(0.3)
         assert not any(request.done() for request in running)
         server.process.send_signal(signal.SIGTERM)
         assert [request.result().status_code for request in running] == [200, 200]
@@ -97,9 +112,11 @@ def test_a_killed_worker_is_replaced(slow: Path, serving: Serving, nginx: Mappin
 
     with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(1) as clients:
         server.answer_of_ping(200)
+        text = _long(server, 2)
         (worker,) = server.workers()
-        running: Future[requests.Response] = clients.submit(post_and_retry_once, LONG)
-        time.sleep(0.3)
+        before = server.accepted()
+        running: Future[requests.Response] = clients.submit(post_and_retry_once, text)
+        server.wait_until_accepted(before + 1)
         assert not running.done()
         os.kill(worker, signal.SIGKILL)
         assert running.result().status_code == 200
