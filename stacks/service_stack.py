@@ -7,7 +7,7 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.fargate import CpuStep, RetryQueue, ScaledFargateService, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
@@ -36,6 +36,7 @@ class ServiceStack(cdk.Stack):
         removal_policy = cdk.RemovalPolicy(settings.removal_policy.upper())
         service_settings = settings.service
         access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
+        unscored = RetryQueue(self, "Unscored", alerts_topic=alerts.topic, removal_policy=removal_policy)
         api = ScaledFargateService(
             self,
             "Api",
@@ -48,6 +49,8 @@ class ServiceStack(cdk.Stack):
                 "THRESHOLD": str(service_settings.flag_threshold),
                 "DEADLINE_MS": str(service_settings.deadline_ms),
                 "FALLBACK_POLICY": service_settings.fallback_policy,
+                "UNSCORED_QUEUE_URL": unscored.queue.queue_url,
+                "SERVICE_NAME": f"moderation-{settings.environment}",
             },
             health_check_path="/health",
             min_tasks=service_settings.min_tasks,
@@ -64,6 +67,7 @@ class ServiceStack(cdk.Stack):
         )
         _acknowledge_inside_the_vpc(api, settings)
         workflow.grant_invoke(api)
+        unscored.grant_use(api)
         spikes = SpikeScaling(
             self,
             "Spikes",

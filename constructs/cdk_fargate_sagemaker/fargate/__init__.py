@@ -2,6 +2,7 @@
 
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
+from .retry_queue import RetryQueue
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
 from .service_scaling import ScheduledBounds, ServiceScaling, SpikeBand, SpikePolicy, TrackingPolicy
@@ -14,6 +15,7 @@ from .web_acl import WebAcl
 __all__ = [
     "CpuStep",
     "MetricStep",
+    "RetryQueue",
     "ScaledFargateService",
     "ScheduledBounds",
     "ServiceMetrics",

@@ -1,0 +1,120 @@
+"""Work that could not be done in time, kept until it can."""
+
+from aws_cdk import Acknowledgment, Duration, Names, RemovalPolicy, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+_MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
+_LONGEST_RETENTION = Duration.days(14)
+
+
+class RetryQueue(Construct):
+    """An SQS queue of a service's own unfinished work, behind it a dead-letter queue, and an alarm when that has any.
+
+    A service that cannot finish a request in time sends it here and takes it again later. What was received
+    `max_receives` times without being deleted goes to `dead_letter_queue`. Messages stay for 14 days in each queue;
+    SQS counts them from when they were first sent, so one that fails for long has less time in the second.
+
+    Args:
+        max_receives: 1 to 1000. Default: 100, which is about a day for a service that hides what fails for longer each
+            time, up to 15 minutes.
+        encryption_key: encrypts the messages. Default: a key that SQS manages, free of charge.
+        alerts_topic: is told when a message reaches the dead-letter queue. Default: nobody is.
+        removal_policy: what becomes of the queues with the stack. Default: they stay, with what they hold.
+
+    Raises:
+        ValueError: `max_receives` that SQS does not allow.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        max_receives: int = 100,
+        encryption_key: kms.IKey | None = None,
+        alerts_topic: sns.ITopic | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        if not 1 <= max_receives <= _MOST_RECEIVES:
+            raise ValueError(f"max_receives: got {max_receives}, allowed: 1 to {_MOST_RECEIVES}")
+        encryption = sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED
+        self._dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=encryption,
+            encryption_master_key=encryption_key,
+            enforce_ssl=True,
+            retention_period=_LONGEST_RETENTION,
+            removal_policy=removal_policy,
+        )
+        Validations.of(self._dead_letters).acknowledge(
+            Acknowledgment(
+                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
+            )
+        )
+        self._queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=encryption,
+            encryption_master_key=encryption_key,
+            enforce_ssl=True,
+            retention_period=_LONGEST_RETENTION,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letters, max_receive_count=max_receives),
+            removal_policy=removal_policy,
+        )
+        self._given_up = cloudwatch.Alarm(
+            self,
+            "GivenUp",
+            alarm_name=Names.unique_resource_name(self, max_length=200, separator="-") + "-GivenUp",
+            alarm_description=f"a message was received {max_receives} times and nobody could finish it",
+            metric=self._dead_letters.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        if alerts_topic is not None:
+            action = cloudwatch_actions.SnsAction(alerts_topic)
+            self._given_up.add_alarm_action(action)
+            self._given_up.add_ok_action(action)
+
+    @property
+    def queue(self) -> sqs.Queue:
+        """What the service sends to and receives from."""
+        return self._queue
+
+    @property
+    def dead_letter_queue(self) -> sqs.Queue:
+        """What nobody could finish; send it back with SQS's redrive once the cause is mended."""
+        return self._dead_letters
+
+    @property
+    def given_up(self) -> cloudwatch.Alarm:
+        """In alarm while the dead-letter queue holds a message."""
+        return self._given_up
+
+    def grant_use(self, grantee: iam.IGrantable) -> None:
+        """Lets `grantee` send, receive and delete messages of the queue, not of the dead-letter queue."""
+        self._queue.grant_send_messages(grantee)
+        self._queue.grant_consume_messages(grantee)
+
+    def metric_waiting(self) -> cloudwatch.Metric:
+        """How many messages wait for another attempt (maximum over one minute)."""
+        return self._queue.metric_approximate_number_of_messages_visible(
+            period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+        )
+
+    def metric_oldest(self) -> cloudwatch.Metric:
+        """How long the oldest message has waited, in seconds (maximum over one minute)."""
+        return self._queue.metric_approximate_age_of_oldest_message(
+            period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+        )
