@@ -7,7 +7,8 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import (
-    EndpointInstances,
+    EndpointConfiguration,
+    EndpointVariant,
     EvaluationGate,
     ModelImage,
     ModelReleaseWorkflow,
@@ -74,8 +75,12 @@ class ModelStack(cdk.Stack):
                 network_isolation=settings.model.recipe != "bert",
             ),
             gate=EvaluationGate(minimum_auc=settings.model.minimum_auc),
-            instances=EndpointInstances(
-                instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
+            configuration=EndpointConfiguration(
+                variants=[
+                    EndpointVariant(
+                        instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
+                    )
+                ]
             ),
         )
         cdk.CfnOutput(self, "DataBucketName", value=data.bucket_name)

@@ -6,9 +6,11 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ._endpoint_requests import deployment_request, endpoint_config_request, model_network_request
 from ._instance_type import has_local_disks
-from .endpoint_instances import EndpointInstances
+from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
+from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
 
 RELEASE_FAILED = "ReleaseFailed"
@@ -71,7 +73,8 @@ class ReleasePlan:
     output_key_id: str | None
     training: TrainingJob
     gate: EvaluationGate
-    instances: EndpointInstances
+    configuration: EndpointConfiguration
+    traffic_shifting: TrafficShifting
     poll_interval: Duration
     in_service_within: Duration
 
@@ -103,7 +106,11 @@ class _Release:
         model.next(self._endpoint_configuration()).next(describing)
 
         creating = self._release_to_endpoint("Endpoint-Creating-Step", "createEndpoint")
-        updating = self._release_to_endpoint("Endpoint-Updating-Step", "updateEndpoint")
+        updating = self._release_to_endpoint(
+            "Endpoint-Updating-Step",
+            "updateEndpoint",
+            {"DeploymentConfig": deployment_request(self._plan.traffic_shifting, self._plan.configuration)},
+        )
         describing.add_catch(
             self._endpoint_missing(creating),
             errors=["States.TaskFailed"],
@@ -232,27 +239,21 @@ class _Release:
                     "ModelDataUrl": "{% $model_data %}",
                     "Environment": {**self._plan.inference_environment, "MODEL_NAME": "{% $release %}"},
                 },
-                "EnableNetworkIsolation": True,
+                **model_network_request(self._plan.configuration),
             },
         )
 
     def _endpoint_configuration(self) -> sfn.CustomState:
-        instances = self._plan.instances
-        arguments: dict[str, object] = {
-            "EndpointConfigName": "{% $release %}",
-            "ProductionVariants": [
-                {
-                    "VariantName": "primary",
-                    "ModelName": "{% $release %}",
-                    "InstanceType": instances.instance_type,
-                    "InitialInstanceCount": instances.count,
-                    "InitialVariantWeight": 1,
-                }
-            ],
-        }
-        if not has_local_disks(instances.instance_type):
-            arguments["KmsKeyId"] = self._plan.volume_key_id
-        return self._task("EndpointConfig-Step", "aws-sdk:sagemaker:createEndpointConfig", arguments)
+        return self._task(
+            "EndpointConfig-Step",
+            "aws-sdk:sagemaker:createEndpointConfig",
+            endpoint_config_request(
+                self._plan.configuration,
+                name="{% $release %}",
+                model_name="{% $release %}",
+                volume_key_id=self._plan.volume_key_id,
+            ),
+        )
 
     def _endpoint_describing(self) -> sfn.CustomState:
         # Caught by its caller: of its failures one is an answer, the endpoint is not there yet.
@@ -283,11 +284,13 @@ class _Release:
         )
         return missing
 
-    def _release_to_endpoint(self, name: str, action: str) -> sfn.CustomState:
+    def _release_to_endpoint(
+        self, name: str, action: str, further: Mapping[str, object] | None = None
+    ) -> sfn.CustomState:
         return self._task(
             name,
             f"aws-sdk:sagemaker:{action}",
-            {"EndpointName": self._plan.endpoint_name, "EndpointConfigName": "{% $release %}"},
+            {"EndpointName": self._plan.endpoint_name, "EndpointConfigName": "{% $release %}", **(further or {})},
             assign={"polls": 0},
         )
 

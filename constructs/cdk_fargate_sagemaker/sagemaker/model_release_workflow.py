@@ -21,9 +21,10 @@ from .._inline_policy import acknowledge_inline_policy
 from .._log_key import log_key
 from .._packaged_function import PackagedFunction
 from ._release_definition import RELEASE_FAILED, ReleasePlan, release_definition
-from .endpoint_instances import EndpointInstances
+from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
 from .model_image import ModelImage
+from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
 
 # SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone. 40 characters leave
@@ -57,7 +58,8 @@ class ModelReleaseWorkflow(Construct):
         posts_prefix: str = "posts/",
         training: TrainingJob | None = None,
         gate: EvaluationGate | None = None,
-        instances: EndpointInstances | None = None,
+        configuration: EndpointConfiguration | None = None,
+        traffic_shifting: TrafficShifting | None = None,
         inference_environment: Mapping[str, str] | None = None,
         encryption_key: kms.IKey | None = None,
         poll_interval: Duration | None = None,
@@ -66,6 +68,9 @@ class ModelReleaseWorkflow(Construct):
     ) -> None:
         """The posts are objects below `posts_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
         and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
+
+        `configuration` is what the endpoint runs; without one a single `ml.m5.large`. `traffic_shifting` is how
+        requests go over from the model that serves; without one all at once, and the old instances stay for 10 minutes.
 
         `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of training and
         endpoint, and the logs, are encrypted with `encryption_key`; without one a key is made. What training writes is
@@ -77,7 +82,8 @@ class ModelReleaseWorkflow(Construct):
         _validate_posts_prefix(posts_prefix)
         training = training or TrainingJob()
         gate = gate or EvaluationGate()
-        instances = instances or EndpointInstances()
+        configuration = configuration or EndpointConfiguration()
+        traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         poll_interval = poll_interval or Duration.seconds(30)
         in_service_within = in_service_within or Duration.minutes(45)
 
@@ -148,7 +154,8 @@ class ModelReleaseWorkflow(Construct):
                 output_key_id=data_bucket.encryption_key.key_arn if data_bucket.encryption_key else None,
                 training=training,
                 gate=gate,
-                instances=instances,
+                configuration=configuration,
+                traffic_shifting=traffic_shifting,
                 poll_interval=poll_interval,
                 in_service_within=in_service_within,
             ),

@@ -5,7 +5,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.sagemaker import EndpointInstances, EvaluationGate, TrainingJob
+from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointVariant, EvaluationGate, TrainingJob
 
 NAMES = {
     "Extract": "Task",
@@ -192,7 +192,7 @@ def test_the_settings_reach_the_jobs(
             max_runtime=cdk.Duration.hours(1),
             hyperparameters={"recipe": "bert", "epochs": 3},
         ),
-        instances=EndpointInstances(instance_type="ml.c6i.large", count=2),
+        configuration=EndpointConfiguration(variants=[EndpointVariant(instance_type="ml.c6i.large", count=2)]),
         inference_environment={"THREADS": "2"},
         poll_interval=cdk.Duration.seconds(7),
         in_service_within=cdk.Duration.minutes(1),

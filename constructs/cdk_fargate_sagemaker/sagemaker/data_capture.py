@@ -1,0 +1,46 @@
+"""Requests and answers that are kept."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Token
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+# So that with the bucket's name and "s3://" the destination stays within SageMaker's 512 characters.
+_LONGEST_PREFIX = 440
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataCapture:
+    """Keeps `percent` of the requests and their answers as JSON lines below `prefix` in `bucket`.
+
+    SageMaker adds endpoint, variant and hour: `captures/<endpoint>/<variant>/2026/11/23/18/….jsonl`.
+
+    Args:
+        bucket: where they are kept. They hold what clients sent: who may read it, and how long it is kept, is for its
+            owner to say.
+        percent: a whole number, 1 to 100.
+        prefix: ends with a slash and begins with none.
+        encryption_key: encrypts them. Default: the bucket's key; without one, as the bucket encrypts.
+
+    Raises:
+        ValueError: a value that SageMaker would refuse.
+    """
+
+    bucket: s3.IBucket
+    percent: int = 10
+    prefix: str = "captures/"
+    encryption_key: kms.IKey | None = None
+
+    def __post_init__(self) -> None:
+        if not Token.is_unresolved(self.percent) and not 1 <= self.percent <= 100:
+            raise ValueError(f"percent is {self.percent}: give 1 to 100, or no data capture")
+        if not Token.is_unresolved(self.prefix) and (
+            not self.prefix.endswith("/") or self.prefix.startswith("/") or len(self.prefix) > _LONGEST_PREFIX
+        ):
+            raise ValueError(
+                f"prefix is {self.prefix[:80]!r}: it ends with a slash, begins with none, "
+                f"and has at most {_LONGEST_PREFIX} characters"
+            )
+        if self.encryption_key is None:
+            object.__setattr__(self, "encryption_key", self.bucket.encryption_key)
