@@ -1,5 +1,6 @@
 import importlib.util
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,4 +96,25 @@ def bucket(aws: EmbeddedAws, request: pytest.FixtureRequest) -> str:
         "-"
     )
     aws.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def releases_table(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A releases' table of this test's own, which the functions find in their environment."""
+    name = f"releases-{uuid.uuid4().hex[:12]}"
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "endpoint", "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "endpoint", "AttributeType": "S"},
+            {"AttributeName": "entry", "AttributeType": "S"},
+        ],
+    )
+    monkeypatch.setenv("RELEASES_TABLE", name)
+    monkeypatch.setenv("ENDPOINT_NAME", "moderation")
     return name

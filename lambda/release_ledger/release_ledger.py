@@ -1,0 +1,498 @@
+"""Keeps the record of every release of an endpoint, which one is current, and that only one changes it at a time.
+
+The table holds, for each endpoint, an entry `lock` (whose execution changes the endpoint now), an entry `current` (the
+release that serves) and one entry a release. Each operation may be called again for the same execution, as Step
+Functions does after an answer that was lost: it then finds its own work and answers as before.
+"""
+
+import datetime
+import json
+import logging
+import os
+import random
+import time
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+
+LOCK = "lock"
+CURRENT = "current"
+RELEASE_PREFIX = "release#"
+
+# What ends an execution of the release workflow after it has put the endpoint back, or before it has touched it.
+SETTLED_ERRORS = frozenset({"ReleaseFailed", "ReleaseInProgress"})
+# A rule starts the rollback of a release that was stopped. Until then nobody else may begin; where it never starts,
+# the endpoint is not blocked for longer than this.
+ROLLBACK_STARTS_WITHIN = datetime.timedelta(minutes=10)
+
+ATTEMPTS = 8
+LONGEST_PAUSE_S = 0.4
+
+
+class ReleaseInProgress(Exception):
+    """Another release or rollback changes the endpoint; the message says which, since when, and what to do."""
+
+
+class InvalidRollback(Exception):
+    """There is nothing to roll back to, or not to what was asked for; the message says what there is."""
+
+
+class LockLost(Exception):
+    """The endpoint was given to another execution meanwhile; nothing was recorded."""
+
+
+class UnknownOperation(Exception):
+    """The function was asked for something that it does not do."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Does `operation`, one of those below, with the event's other keys. Numbers come back as JSON has them."""
+    operations = {
+        "begin_release": begin_release,
+        "finish_release": finish_release,
+        "begin_rollback": begin_rollback,
+        "finish_rollback": finish_rollback,
+    }
+    operation = event.get("operation")
+    if operation not in operations:
+        raise UnknownOperation(f"operation is {operation!r}: it is one of {', '.join(operations)}")
+    result = operations[operation](ReleaseTable(), event)
+    LOGGER.info("%s: %s", operation, json.dumps(result))
+    return result
+
+
+class ReleaseTable:
+    """One endpoint's entries in the releases' table."""
+
+    def __init__(self) -> None:
+        self._name = os.environ["RELEASES_TABLE"]
+        self._endpoint = os.environ["ENDPOINT_NAME"]
+        self._client = boto3.client("dynamodb")
+
+    def entry(self, name: str) -> dict[str, Any] | None:
+        answer = self._client.get_item(TableName=self._name, Key=self._key(name), ConsistentRead=True)
+        return _plain(answer["Item"]) if "Item" in answer else None
+
+    def releases(self) -> list[dict[str, Any]]:
+        """Every release's record, oldest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            ConsistentRead=True,
+            KeyConditionExpression="endpoint = :endpoint AND begins_with(entry, :prefix)",
+            ExpressionAttributeValues={":endpoint": {"S": self._endpoint}, ":prefix": {"S": RELEASE_PREFIX}},
+        )
+        return [_plain(item) for page in pages for item in page["Items"]]
+
+    def current(self) -> str | None:
+        """The name of the release that serves."""
+        entry = self.entry(CURRENT)
+        return None if entry is None else str(entry["release"])
+
+    def write(self, *changes: Any) -> bool:
+        """All of the changes or none of them; False where a condition does not hold or another writes at the time."""
+        try:
+            self._client.transact_write_items(TransactItems=changes)
+        except self._client.exceptions.TransactionCanceledException as fault:
+            reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
+            if not reasons <= {"None", None, "ConditionalCheckFailed", "TransactionConflict"}:
+                raise
+            return False
+        except self._client.exceptions.TransactionInProgressException:
+            return False
+        return True
+
+    def put(self, name: str, attributes: dict[str, Any], condition: str = "", **values: object) -> dict[str, Any]:
+        item = self._key(name) | _typed({key: value for key, value in attributes.items() if value is not None})
+        return {"Put": {"TableName": self._name, "Item": item} | _conditional(condition, values)}
+
+    def set(self, name: str, attributes: dict[str, Any], condition: str, **values: object) -> dict[str, Any]:
+        """Sets attributes of an entry and removes those given as None."""
+        kept = {key: value for key, value in attributes.items() if value is not None}
+        removed = [key for key, value in attributes.items() if value is None]
+        update = "SET " + ", ".join(f"#{key} = :set_{key}" for key in kept)
+        if removed:
+            update += " REMOVE " + ", ".join(f"#{key}" for key in removed)
+        return {
+            "Update": {
+                "TableName": self._name,
+                "Key": self._key(name),
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {f"#{key}": key for key in attributes},
+                "ExpressionAttributeValues": _typed(
+                    {f":set_{key}": value for key, value in kept.items()}
+                    | {f":{key}": value for key, value in values.items()}
+                ),
+            }
+        }
+
+    def delete(self, name: str, condition: str = "", **values: object) -> dict[str, Any]:
+        return {"Delete": {"TableName": self._name, "Key": self._key(name)} | _conditional(condition, values)}
+
+    def check(self, name: str, condition: str, **values: object) -> dict[str, Any]:
+        return {"ConditionCheck": {"TableName": self._name, "Key": self._key(name)} | _conditional(condition, values)}
+
+    def _key(self, name: str) -> dict[str, Any]:
+        return {"endpoint": {"S": self._endpoint}, "entry": {"S": name}}
+
+
+def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
+    """Gives the endpoint to `execution`, which makes `release`, and opens its record.
+
+    Returns the `current` release, which the new one is compared with, or null. Raises ReleaseInProgress.
+    """
+    release, execution = event["release"], event["execution"]
+    for attempt in range(ATTEMPTS):
+        _pause(attempt)
+        lock = table.entry(LOCK)
+        records = table.releases()
+        if _holder(lock) == execution:
+            (own,) = (record for record in records if record["execution"] == execution)
+            return {"current": _served(records, own.get("previous"))}
+        _refuse_in_progress(lock, execution)
+        current = table.current()
+        now = _now()
+        if table.write(
+            _taken(table, lock, {"holder": execution, "since": now, "release": release}),
+            table.put(
+                f"{RELEASE_PREFIX}{now}#{release}",
+                {
+                    "release": release,
+                    "execution": execution,
+                    "started": now,
+                    "started_by": event["started_by"],
+                    "outcome": "running",
+                    "previous": current,
+                },
+                "attribute_not_exists(entry)",
+            ),
+            _current_is(table, current),
+        ):
+            _close_abandoned(table, records)
+            return {"current": _served(records, current)}
+    raise _contended()
+
+
+def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
+    """Makes `release` the current one and gives the endpoint back. Raises LockLost."""
+    release, execution = event["release"], event["execution"]
+    for attempt in range(ATTEMPTS):
+        _pause(attempt)
+        record = _record_of(table.releases(), release=release, execution=execution)
+        if record["outcome"] == "released" and table.current() == release:
+            _tell_parameter(release)
+            return {"release": release}
+        if record["outcome"] != "running" or _holder(table.entry(LOCK)) != execution:
+            raise LockLost(f"release {release} is recorded as {record['outcome']} and does not hold the endpoint")
+        # First, as its write cannot be part of the transaction: where that fails, the rollback puts the value back.
+        _tell_parameter(release)
+        if table.write(
+            table.set(
+                record["entry"],
+                {
+                    "outcome": "released",
+                    "ended": _now(),
+                    "posts": event.get("posts"),
+                    "data_fingerprint": (event.get("posts") or {}).get("fingerprint"),
+                    "metrics": event.get("metrics"),
+                    "current_metrics": event.get("current_metrics"),
+                    "model_data": event.get("model_data"),
+                    "model": release,
+                    "endpoint_configuration": release,
+                },
+                "outcome = :running",
+                running="running",
+            ),
+            table.put(CURRENT, {"release": release}),
+            table.delete(LOCK, "holder = :holder", holder=execution),
+        ):
+            return {"release": release}
+    raise _contended()
+
+
+def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
+    """Gives the endpoint to the rollback `execution` and says what its `input` asks for.
+
+    `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that goes on to tell, and keeps the
+    endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, `target` the one
+    that has to serve, `failure` what happened. Raises ReleaseInProgress and InvalidRollback.
+    """
+    execution, given = event["execution"], event["input"]
+    for attempt in range(ATTEMPTS):
+        _pause(attempt)
+        lock, records, current = table.entry(LOCK), table.releases(), table.current()
+        if "failed" in given:
+            plan, holder = _failed_plan(given["failed"], records, current), given["failed"]["execution"]
+        elif "stopped" in given:
+            if _state(given["stopped"]["execution"]) == "RUNNING":
+                raise InvalidRollback(f"{given['stopped']['execution']} still runs: stop it first")
+            plan, holder = _stopped_plan(given["stopped"], records, current), execution
+        else:
+            holder = execution
+            if _holder(lock) != holder:
+                _refuse_in_progress(lock, execution)
+            plan = _plan_by_hand(given, records, current)
+        if _holder(lock) == holder:
+            return plan
+        if _holder(lock) != given.get("stopped", {}).get("execution"):
+            _refuse_in_progress(lock, execution)
+        if plan["mode"] == "failed" and plan["failed"] is None:
+            # It never had the endpoint: there is nothing to hold it for.
+            return plan
+        failed, target = plan["failed"], plan["target"]
+        if table.write(
+            _taken(table, lock, {"holder": holder, "since": _now(), "release": failed and failed["release"]}),
+            _current_is(table, current),
+            # Against a clean-up at the same time, which takes only what no lock protects.
+            *(
+                [table.check(_record_of(records, release=target["release"])["entry"], "attribute_not_exists(cleaning)")]
+                if target
+                else []
+            ),
+        ):
+            return plan
+    raise _contended()
+
+
+def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
+    """Records what begin_rollback planned as done and gives the endpoint back. Raises LockLost."""
+    execution, mode, failed, target = event["execution"], event["mode"], event.get("failed"), event.get("target")
+    to = None if target is None else target["release"]
+    if mode == "failed" and failed is None:
+        return {"release": to}
+    holder = execution if failed is None or mode != "failed" else failed["execution"]
+    for attempt in range(ATTEMPTS):
+        _pause(attempt)
+        records, current = table.releases(), table.current()
+        if _holder(table.entry(LOCK)) != holder:
+            left = None if failed is None else _record_of(records, **failed)
+            if current == to and (left is None or left.get("rolled_back_by") == execution):
+                return {"release": to}
+            raise LockLost(f"rollback {execution} does not hold the endpoint any more")
+        _tell_parameter(to)
+        if table.write(
+            *_outcomes(table, event, records, current),
+            table.delete(CURRENT) if to is None else table.put(CURRENT, {"release": to}),
+            table.delete(LOCK, "holder = :holder", holder=holder),
+        ):
+            return {"release": to}
+    raise _contended()
+
+
+def _failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
+    plan = {"mode": "failed", "failed": None, "target": _target(records, current), "failure": failed["failure"]}
+    record = next((record for record in records if record["execution"] == failed["execution"]), None)
+    if record is None:
+        return plan
+    own = {"release": record["release"], "execution": record["execution"]}
+    return plan | {"failed": own, "target": _target(records, record.get("previous"))}
+
+
+def _stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
+    status = stopped["status"]
+    plan = {
+        "mode": "stopped",
+        "failed": None,
+        "target": _target(records, current),
+        "failure": {
+            "state": status,
+            "error": stopped.get("error") or status,
+            "cause": stopped.get("cause") or f"the execution ended as {status}",
+        },
+    }
+    record = next((record for record in records if record["execution"] == stopped["execution"]), None)
+    if record is None or record["outcome"] != "running":
+        return plan
+    own = {"release": record["release"], "execution": record["execution"]}
+    return plan | {"failed": own, "target": _target(records, record.get("previous"))}
+
+
+def _plan_by_hand(given: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
+    unknown = sorted(set(given) - {"release"})
+    if unknown:
+        raise InvalidRollback(f'the input has {", ".join(unknown)}: it is {{}} or {{"release": "<name>"}}')
+    possible = [
+        record["release"]
+        for record in records
+        if record["outcome"] in ("released", "rolled_back") and "cleaning" not in record
+    ]
+    names = f"there are {', '.join(possible) or 'none'}"
+    wanted = given.get("release")
+    if wanted is None:
+        wanted = _last_good_before(current, records)
+        if wanted is None:
+            raise InvalidRollback(f"no good release before {current or 'the first'} to go back to: {names}")
+    record = next((record for record in records if record["release"] == wanted), None)
+    if record is None:
+        raise InvalidRollback(f"release {wanted!r} is unknown: {names}")
+    if wanted not in possible:
+        what = "was cleaned up" if "cleaning" in record else f"never served, it is recorded as {record['outcome']}"
+        raise InvalidRollback(f"release {wanted} {what}: {names}")
+    return {"mode": "by_hand", "failed": None, "target": _target(records, wanted), "failure": None}
+
+
+def _last_good_before(current: str | None, records: list[dict[str, Any]]) -> str | None:
+    good = None
+    for record in records:
+        if record["release"] == current:
+            return good
+        if record["outcome"] == "released" and "cleaning" not in record:
+            good = str(record["release"])
+    return good
+
+
+def _outcomes(
+    table: ReleaseTable, event: dict[str, Any], records: list[dict[str, Any]], current: str | None
+) -> list[dict[str, Any]]:
+    """The changes of the releases' records that a rollback makes."""
+    mode, failed, target = event["mode"], event.get("failed"), event.get("target")
+    by = {"rolled_back_by": event["execution"]}
+    changes = []
+    if failed is not None:
+        ended = by | {"outcome": mode, "ended": _now(), "failure": event.get("failure")}
+        record = _record_of(records, **failed)
+        changes.append(table.set(record["entry"], ended, "execution = :execution", execution=failed["execution"]))
+    if mode == "by_hand" and target is not None and current != target["release"]:
+        if current is not None:
+            left = _record_of(records, release=current)
+            changes.append(table.set(left["entry"], by | {"outcome": "rolled_back"}, "attribute_exists(entry)"))
+        taken = _record_of(records, release=target["release"])
+        # A release that a person named serves again: the next rollback may come back to it.
+        again = {"outcome": "released", "rolled_back_by": None}
+        changes.append(table.set(taken["entry"], again, "attribute_exists(entry)"))
+    return changes
+
+
+def _close_abandoned(table: ReleaseTable, records: list[dict[str, Any]]) -> None:
+    """Whoever holds the endpoint is alone: a record still `running` is of an execution that ended without a word."""
+    for record in records:
+        if record["outcome"] == "running":
+            failure = {"state": "-", "error": "Abandoned", "cause": "the execution ended and was not rolled back"}
+            ended = {"outcome": "stopped", "ended": _now(), "failure": failure}
+            table.write(table.set(record["entry"], ended, "outcome = :running", running="running"))
+
+
+def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
+    """Raises ReleaseInProgress unless the endpoint is free or its holder has ended for good."""
+    if lock is None or lock["holder"] == execution:
+        return
+    who = f"release {lock['release']}" if "release" in lock else "a rollback"
+    state = _state(lock["holder"])
+    if state == "RUNNING":
+        raise ReleaseInProgress(f"{who} runs since {lock['since']}: wait for it, or stop it: {lock['holder']}")
+    if state == "AWAITING_ROLLBACK" and "release" in lock:
+        raise ReleaseInProgress(f"{who} was stopped and is about to be rolled back: start again in some minutes")
+
+
+def _state(execution: str) -> str:
+    """RUNNING, AWAITING_ROLLBACK (stopped a moment ago, with nobody left to put the endpoint back) or ENDED."""
+    states = boto3.client("stepfunctions")
+    try:
+        answer = states.describe_execution(executionArn=execution)
+    except states.exceptions.ExecutionDoesNotExist:
+        return "ENDED"
+    if answer["status"] in ("RUNNING", "PENDING_REDRIVE"):
+        return "RUNNING"
+    settled = answer["status"] == "SUCCEEDED" or answer.get("error") in SETTLED_ERRORS
+    recent = datetime.datetime.now(datetime.UTC) - answer["stopDate"] < ROLLBACK_STARTS_WITHIN
+    return "AWAITING_ROLLBACK" if recent and not settled else "ENDED"
+
+
+def _tell_parameter(release: str | None) -> None:
+    """Keeps the SSM parameter, which others read, at the current release; there is none where nothing serves."""
+    ssm = boto3.client("ssm")
+    name = os.environ["CURRENT_PARAMETER"]
+    if release is not None:
+        ssm.put_parameter(Name=name, Value=release, Type="String", Overwrite=True)
+        return
+    try:
+        ssm.delete_parameter(Name=name)
+    except ssm.exceptions.ParameterNotFound:
+        return
+
+
+def _served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
+    if release is None:
+        return None
+    record = _record_of(records, release=release)
+    return {key: record.get(key) for key in ("release", "endpoint_configuration", "model", "model_data", "metrics")}
+
+
+def _target(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
+    served = _served(records, release)
+    return None if served is None else {key: served[key] for key in ("release", "endpoint_configuration", "model")}
+
+
+def _record_of(records: list[dict[str, Any]], **wanted: str) -> dict[str, Any]:
+    for record in reversed(records):
+        if all(record.get(name) == value for name, value in wanted.items()):
+            return record
+    raise LockLost(f"the table holds no record with {json.dumps(wanted)}")
+
+
+def _holder(lock: dict[str, Any] | None) -> str | None:
+    return None if lock is None else str(lock["holder"])
+
+
+def _taken(table: ReleaseTable, seen: dict[str, Any] | None, lock: dict[str, Any]) -> dict[str, Any]:
+    """Takes the endpoint from whoever was seen to hold it, and from nobody else."""
+    if seen is None:
+        return table.put(LOCK, lock, "attribute_not_exists(entry)")
+    return table.put(LOCK, lock, "holder = :seen", seen=seen["holder"])
+
+
+def _current_is(table: ReleaseTable, release: str | None) -> dict[str, Any]:
+    if release is None:
+        return table.check(CURRENT, "attribute_not_exists(entry)")
+    return table.check(CURRENT, "#release = :release", release=release)
+
+
+def _conditional(condition: str, values: dict[str, object]) -> dict[str, Any]:
+    """A condition on attributes; `#release` stands for the attribute whose name DynamoDB reserves."""
+    if not condition:
+        return {}
+    return (
+        {"ConditionExpression": condition}
+        | ({"ExpressionAttributeNames": {"#release": "release"}} if "#release" in condition else {})
+        | ({"ExpressionAttributeValues": _typed({f":{key}": value for key, value in values.items()})} if values else {})
+    )
+
+
+def _typed(attributes: dict[str, Any]) -> dict[str, Any]:
+    # DynamoDB's numbers are decimal: a float is taken as the digits that JSON shows of it.
+    exact: dict[str, Any] = json.loads(json.dumps(attributes), parse_float=Decimal)
+    serializer = TypeSerializer()
+    return {key: serializer.serialize(value) for key, value in exact.items()}
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    deserializer = TypeDeserializer()
+    return {key: _number(deserializer.deserialize(value)) for key, value in item.items()}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _number(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_number(item) for item in value]
+    return value
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _pause(attempt: int) -> None:
+    if attempt:
+        time.sleep(random.uniform(0, LONGEST_PAUSE_S))
+
+
+def _contended() -> Exception:
+    return ReleaseInProgress(f"other executions changed the endpoint's record {ATTEMPTS} times: start again")

@@ -1,0 +1,412 @@
+import datetime
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+# What an execution of the release workflow may do: go on, or end in one of the ways that matter.
+BEHAVIOUR = {
+    "StartAt": "How",
+    "States": {
+        "How": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.error", "StringEquals": "none", "Next": "Runs"},
+                {"Variable": "$.error", "IsPresent": True, "Next": "Fails"},
+            ],
+        },
+        "Runs": {"Type": "Wait", "Seconds": 7200, "End": True},
+        "Fails": {"Type": "Fail", "ErrorPath": "$.error"},
+    },
+}
+
+
+@dataclass
+class Ledger:
+    module: ModuleType
+    aws: Any
+    machine: str
+    table: str
+    started: list[str] = field(default_factory=list)
+
+    def execution(self, error: str = "none") -> str:
+        """A running execution, or one that has failed with `error`."""
+        machines = self.aws.client("stepfunctions")
+        answer = machines.start_execution(stateMachineArn=self.machine, input=json.dumps({"error": error}))
+        arn = str(answer["executionArn"])
+        self.started.append(arn)
+        deadline = time.monotonic() + 60
+        while error != "none" and machines.describe_execution(executionArn=arn)["status"] == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return arn
+
+    def stop(self, execution: str) -> None:
+        machines = self.aws.client("stepfunctions")
+        if machines.describe_execution(executionArn=execution)["status"] == "RUNNING":
+            machines.stop_execution(executionArn=execution)
+
+    def call(self, operation: str, **keys: Any) -> dict[str, Any]:
+        result: dict[str, Any] = self.module.handler({"operation": operation, **keys}, None)
+        return result
+
+    def begin(self, release: str, execution: str) -> dict[str, Any]:
+        return self.call("begin_release", release=release, execution=execution, started_by="a person")
+
+    def finish(self, release: str, execution: str, auc: float = 0.9) -> None:
+        self.call(
+            "finish_release",
+            release=release,
+            execution=execution,
+            posts={"train": {"posts": 80}, "fingerprint": "sha256:00"},
+            metrics={"auc": auc},
+            current_metrics=None,
+            model_data=f"s3://bucket/models/{release}/output/model.tar.gz",
+        )
+
+    def release(self, *names: str) -> None:
+        for name in names:
+            execution = self.execution()
+            self.begin(name, execution)
+            self.finish(name, execution)
+            self.stop(execution)
+
+    def rollback(self, execution: str, given: dict[str, Any]) -> dict[str, Any]:
+        return self.call("begin_rollback", execution=execution, input=given)
+
+    def finish_rollback(self, execution: str, plan: dict[str, Any]) -> None:
+        self.call("finish_rollback", execution=execution, **plan)
+
+    def roll_back_by_hand(self, given: dict[str, Any]) -> None:
+        execution = self.execution()
+        self.finish_rollback(execution, self.rollback(execution, given))
+        self.stop(execution)
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        return {record["release"]: record for record in self.module.ReleaseTable().releases()}
+
+    def outcomes(self) -> dict[str, str]:
+        return {name: record["outcome"] for name, record in self.records().items()}
+
+    def entry(self, name: str) -> Any:
+        return self.module.ReleaseTable().entry(name)
+
+    def parameter(self) -> str | None:
+        ssm = self.aws.client("ssm")
+        try:
+            return str(ssm.get_parameter(Name=f"/{self.table}/current")["Parameter"]["Value"])
+        except ssm.exceptions.ParameterNotFound:
+            return None
+
+
+@pytest.fixture
+def ledger(
+    load_function: Callable[[str], ModuleType],
+    releases_table: str,
+    aws: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    machines = aws.client("stepfunctions")
+    machine = machines.create_state_machine(name=releases_table, definition=json.dumps(BEHAVIOUR), roleArn=ROLE)
+    monkeypatch.setenv("CURRENT_PARAMETER", f"/{releases_table}/current")
+    module = load_function("release_ledger")
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.02)
+    made = Ledger(module=module, aws=aws, machine=machine["stateMachineArn"], table=releases_table)
+    yield made
+    for execution in made.started:
+        made.stop(execution)
+
+
+def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> None:
+    execution = ledger.execution()
+    assert ledger.begin("one", execution) == {"current": None}
+    assert ledger.outcomes() == {"one": "running"}
+    assert ledger.parameter() is None
+    ledger.finish("one", execution, auc=0.875)
+
+    record = ledger.records()["one"]
+    assert record["outcome"] == "released"
+    assert record["started_by"] == "a person"
+    assert record["execution"] == execution
+    assert (record["model"], record["endpoint_configuration"]) == ("one", "one")
+    assert record["metrics"] == {"auc": 0.875}
+    assert record["data_fingerprint"] == "sha256:00"
+    assert record["posts"]["train"]["posts"] == 80
+    assert record["entry"] == f"release#{record['started']}#one"
+    assert datetime.datetime.fromisoformat(record["started"]) < datetime.datetime.fromisoformat(record["ended"])
+    assert ledger.entry("current")["release"] == ledger.parameter() == "one"
+    assert ledger.entry("lock") is None
+
+    second = ledger.execution()
+    assert ledger.begin("two", second) == {
+        "current": {
+            "release": "one",
+            "endpoint_configuration": "one",
+            "model": "one",
+            "model_data": "s3://bucket/models/one/output/model.tar.gz",
+            "metrics": {"auc": 0.875},
+        }
+    }
+    assert ledger.records()["two"]["previous"] == "one"
+
+
+def test_a_call_that_is_repeated_after_a_lost_answer_finds_its_own_work(ledger: Ledger) -> None:
+    ledger.release("one")
+    execution = ledger.execution()
+    first = ledger.begin("two", execution)
+    assert ledger.begin("two", execution) == first
+    ledger.finish("two", execution)
+    ended = ledger.records()["two"]
+    ledger.finish("two", execution)
+    assert ledger.records()["two"] == ended
+    assert list(ledger.records()) == ["one", "two"]
+
+    rollback = ledger.execution()
+    plan = ledger.rollback(rollback, {})
+    assert ledger.rollback(rollback, {}) == plan
+    ledger.finish_rollback(rollback, plan)
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.outcomes() == {"one": "released", "two": "rolled_back"}
+    assert ledger.parameter() == "one"
+
+
+def test_the_second_of_two_releases_is_refused_and_told_what_to_do(ledger: Ledger) -> None:
+    first = ledger.execution()
+    ledger.begin("one", first)
+    since = ledger.entry("lock")["since"]
+    with pytest.raises(ledger.module.ReleaseInProgress) as refusal:
+        ledger.begin("two", ledger.execution())
+    assert str(refusal.value) == f"release one runs since {since}: wait for it, or stop it: {first}"
+    with pytest.raises(ledger.module.ReleaseInProgress, match="release one runs since"):
+        ledger.rollback(ledger.execution(), {})
+    assert list(ledger.records()) == ["one"]
+
+
+def test_of_releases_that_begin_at_once_one_wins(ledger: Ledger) -> None:
+    executions = {f"release-{number}": ledger.execution() for number in range(4)}
+    gate = threading.Barrier(len(executions))
+    won, refused = [], []
+
+    def begin(release: str, execution: str) -> None:
+        gate.wait()
+        try:
+            ledger.begin(release, execution)
+            won.append(release)
+        except ledger.module.ReleaseInProgress:
+            refused.append(release)
+
+    threads = [threading.Thread(target=begin, args=item) for item in executions.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(refused)) == (1, 3)
+    assert list(ledger.records()) == won
+    assert ledger.entry("lock")["holder"] == executions[won[0]]
+
+
+def test_the_endpoint_of_an_execution_that_has_ended_is_free(ledger: Ledger) -> None:
+    ledger.begin("gone", "arn:aws:states:us-east-1:000000000000:execution:nothing:gone")
+    ledger.begin("failed", ledger.execution("ReleaseFailed"))
+    ledger.begin("next", ledger.execution())
+    assert ledger.outcomes() == {"gone": "stopped", "failed": "stopped", "next": "running"}
+    assert ledger.records()["failed"]["failure"]["error"] == "Abandoned"
+
+
+def test_a_stopped_release_is_rolled_back_before_another_begins(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = ledger.execution()
+    ledger.begin("one", stopped)
+    ledger.stop(stopped)
+    with pytest.raises(ledger.module.ReleaseInProgress, match="release one was stopped and is about to be rolled back"):
+        ledger.begin("two", ledger.execution())
+    # Where the rollback never starts, it is waited for no longer.
+    monkeypatch.setattr(ledger.module, "ROLLBACK_STARTS_WITHIN", datetime.timedelta())
+    ledger.begin("two", ledger.execution())
+    assert ledger.outcomes() == {"one": "stopped", "two": "running"}
+
+
+def test_a_release_that_lost_the_endpoint_records_nothing(ledger: Ledger) -> None:
+    lost = ledger.execution("ReleaseFailed")
+    ledger.begin("lost", lost)
+    ledger.begin("next", ledger.execution())
+    with pytest.raises(ledger.module.LockLost, match="release lost is recorded as stopped"):
+        ledger.finish("lost", lost)
+    assert ledger.parameter() is None
+    assert ledger.outcomes() == {"lost": "stopped", "next": "running"}
+
+
+FAILURE = {"state": "Check", "error": "EndpointRefused", "cause": "answered by one"}
+
+
+def test_a_failed_release_gives_the_endpoint_back_to_the_one_before(ledger: Ledger) -> None:
+    ledger.release("one")
+    execution, rollback = ledger.execution(), ledger.execution()
+    ledger.begin("two", execution)
+    plan = ledger.rollback(rollback, {"failed": {"release": "two", "execution": execution, "failure": FAILURE}})
+    assert plan == {
+        "mode": "failed",
+        "failed": {"release": "two", "execution": execution},
+        "target": {"release": "one", "endpoint_configuration": "one", "model": "one"},
+        "failure": FAILURE,
+    }
+    assert ledger.entry("lock")["holder"] == execution
+    ledger.finish_rollback(rollback, plan)
+    ledger.finish_rollback(rollback, plan)
+    record = ledger.records()["two"]
+    assert (record["outcome"], record["failure"], record["rolled_back_by"]) == ("failed", FAILURE, rollback)
+    assert record["ended"] > record["started"]
+    assert ledger.parameter() == "one"
+    assert ledger.entry("lock") is None
+
+
+def test_the_first_release_that_fails_leaves_nothing_current(ledger: Ledger) -> None:
+    execution, rollback = ledger.execution(), ledger.execution()
+    ledger.begin("one", execution)
+    plan = ledger.rollback(rollback, {"failed": {"release": "one", "execution": execution, "failure": FAILURE}})
+    assert plan["target"] is None
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.outcomes() == {"one": "failed"}
+    assert (ledger.entry("current"), ledger.entry("lock"), ledger.parameter()) == (None, None, None)
+
+
+def test_a_release_whose_record_was_written_and_then_failed_is_rolled_back_too(ledger: Ledger) -> None:
+    ledger.release("one")
+    execution, rollback = ledger.execution(), ledger.execution()
+    ledger.begin("two", execution)
+    ledger.finish("two", execution)
+    plan = ledger.rollback(rollback, {"failed": {"release": "two", "execution": execution, "failure": FAILURE}})
+    assert plan["target"]["release"] == "one"
+    with pytest.raises(ledger.module.ReleaseInProgress, match="release two runs since"):
+        ledger.begin("three", ledger.execution())
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.outcomes() == {"one": "released", "two": "failed"}
+    assert ledger.parameter() == ledger.entry("current")["release"] == "one"
+
+
+def test_a_failure_before_the_record_disturbs_nobody(ledger: Ledger) -> None:
+    ledger.release("one")
+    failed, rollback = ledger.execution(), ledger.execution()
+    given = {"failed": {"release": "two", "execution": failed, "failure": FAILURE}}
+    plan = ledger.rollback(rollback, given)
+    assert (plan["failed"], plan["target"]["release"]) == (None, "one")
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.parameter() == "one"
+
+    ledger.begin("three", ledger.execution())
+    with pytest.raises(ledger.module.ReleaseInProgress, match="release three runs since"):
+        ledger.rollback(rollback, given)
+
+
+def test_a_stopped_release_is_taken_over_and_recorded(ledger: Ledger) -> None:
+    ledger.release("one")
+    stopped, rollback = ledger.execution(), ledger.execution()
+    ledger.begin("two", stopped)
+    ledger.stop(stopped)
+    plan = ledger.rollback(rollback, {"stopped": {"execution": stopped, "status": "ABORTED"}})
+    assert (plan["mode"], plan["failed"]["release"], plan["target"]["release"]) == ("stopped", "two", "one")
+    assert plan["failure"] == {"state": "ABORTED", "error": "ABORTED", "cause": "the execution ended as ABORTED"}
+    with pytest.raises(ledger.module.ReleaseInProgress, match="release two runs since"):
+        ledger.begin("three", ledger.execution())
+    ledger.finish_rollback(rollback, plan)
+    record = ledger.records()["two"]
+    assert (record["outcome"], record["failure"]["error"]) == ("stopped", "ABORTED")
+    ledger.begin("three", ledger.execution())
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_stopped_release_that_had_ended_or_not_begun_is_only_told(ledger: Ledger, recorded: bool) -> None:
+    ledger.release("one")
+    stopped, rollback = ledger.execution(), ledger.execution()
+    if recorded:
+        ledger.begin("two", stopped)
+        ledger.finish("two", stopped)
+    ledger.stop(stopped)
+    cause = {"status": "FAILED", "error": "States.Runtime", "cause": "no such variable"}
+    plan = ledger.rollback(rollback, {"stopped": {"execution": stopped, **cause}})
+    assert plan["failed"] is None
+    assert plan["target"]["release"] == ("two" if recorded else "one")
+    assert plan["failure"] == {"state": "FAILED", "error": "States.Runtime", "cause": "no such variable"}
+    ledger.finish_rollback(rollback, plan)
+    assert set(ledger.outcomes().values()) == {"released"}
+    assert ledger.entry("lock") is None
+
+
+def test_fails_when_the_stopped_release_still_runs(ledger: Ledger) -> None:
+    running = ledger.execution()
+    ledger.begin("one", running)
+    with pytest.raises(ledger.module.InvalidRollback, match="still runs: stop it first"):
+        ledger.rollback(ledger.execution(), {"stopped": {"execution": running, "status": "ABORTED"}})
+
+
+def test_a_rollback_by_hand_goes_back_one_good_release_at_a_time(ledger: Ledger) -> None:
+    ledger.release("one", "two")
+    ledger.begin("bad", execution := ledger.execution())
+    plan = ledger.rollback(
+        rollback := ledger.execution(), {"failed": {"release": "bad", "execution": execution, "failure": FAILURE}}
+    )
+    ledger.finish_rollback(rollback, plan)
+    ledger.release("three")
+
+    for current in ("two", "one"):
+        ledger.roll_back_by_hand({})
+        assert ledger.parameter() == ledger.entry("current")["release"] == current
+    assert ledger.outcomes() == {"one": "released", "two": "rolled_back", "bad": "failed", "three": "rolled_back"}
+    with pytest.raises(
+        ledger.module.InvalidRollback, match="no good release before one to go back to: there are one, two, three"
+    ):
+        ledger.rollback(ledger.execution(), {})
+
+    ledger.release("four")
+    ledger.roll_back_by_hand({})
+    assert ledger.parameter() == "one"
+
+
+def test_a_release_that_was_rolled_back_serves_again_when_it_is_named(ledger: Ledger) -> None:
+    ledger.release("one", "two")
+    ledger.roll_back_by_hand({})
+    ledger.roll_back_by_hand({"release": "two"})
+    assert ledger.parameter() == "two"
+    assert ledger.outcomes() == {"one": "rolled_back", "two": "released"}
+    assert "rolled_back_by" not in ledger.records()["two"]
+
+
+def test_the_current_release_can_be_named_to_put_the_endpoint_right(ledger: Ledger) -> None:
+    ledger.release("one", "two")
+    ledger.roll_back_by_hand({"release": "two"})
+    assert ledger.parameter() == "two"
+    assert ledger.outcomes() == {"one": "released", "two": "released"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"release": "three"}, "release 'three' is unknown: there are one, two"),
+        ({"release": "bad"}, "release bad never served, it is recorded as stopped: there are one, two"),
+        ({"releas": "one"}, r'the input has releas: it is {} or {"release": "<name>"}'),
+    ],
+)
+def test_fails_when_there_is_no_such_release(ledger: Ledger, given: dict[str, str], message: str) -> None:
+    ledger.begin("bad", "arn:aws:states:us-east-1:000000000000:execution:nothing:gone")
+    ledger.release("one", "two")
+    with pytest.raises(ledger.module.InvalidRollback, match=message) as fault:
+        ledger.rollback(ledger.execution(), given)
+    assert "\n" not in str(fault.value)
+    assert ledger.entry("lock") is None
+
+
+def test_fails_when_there_is_no_release_at_all(ledger: Ledger) -> None:
+    with pytest.raises(ledger.module.InvalidRollback, match="no good release before the first to go back to"):
+        ledger.rollback(ledger.execution(), {})
+
+
+def test_fails_when_the_operation_is_unknown(ledger: Ledger) -> None:
+    with pytest.raises(ledger.module.UnknownOperation, match="operation is 'begin': it is one of begin_release, "):
+        ledger.call("begin")
