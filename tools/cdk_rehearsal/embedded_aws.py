@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import boto3
 from botocore.config import Config
 
 from cdk_rehearsal.emulator_settings import EmulatorSettings, Engine
+from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE, Fault
 from cdk_rehearsal.process_registry import ProcessRegistry
 from cdk_rehearsal.supervised_process import SupervisedProcess
 
@@ -57,6 +59,8 @@ class EmbeddedAws:
         self._process: SupervisedProcess | None = None
         self._work_folder: Path | None = None
         self._address: dict[str, int] = {}
+        self._faults: list[Fault] = []
+        self._faults_lock = threading.Lock()
         self._session_lock = threading.Lock()
         self._session: boto3.session.Session | None = None
 
@@ -134,6 +138,28 @@ class EmbeddedAws:
         path.with_suffix(".part").write_text(json.dumps(images))
         path.with_suffix(".part").replace(path)
 
+    def inject(self, fault: Fault) -> None:
+        """Makes the fault happen beside those that were injected before."""
+        with self._faults_lock:
+            self._faults.append(fault)
+            self._order_faults()
+
+    def clear_faults(self) -> None:
+        with self._faults_lock:
+            self._faults.clear()
+            self._order_faults()
+
+    def times_happened(self, fault: Fault) -> int:
+        """How often an injected fault has happened so far."""
+        path = self.work_folder / HAPPENED_FILE
+        counts: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        return counts.get(fault.identity, 0)
+
+    def _order_faults(self) -> None:
+        path = self.work_folder / FAULTS_FILE
+        path.with_suffix(".part").write_text(json.dumps([dataclasses.asdict(fault) for fault in self._faults]))
+        path.with_suffix(".part").replace(path)
+
     def start(self) -> Self:
         self.begin()
         return self.wait_until_ready()
@@ -147,7 +173,9 @@ class EmbeddedAws:
         folder.mkdir(parents=True, exist_ok=True)
         self._work_folder = folder
         ProcessRegistry(folder / "processes").reclaim()
-        (folder / "emulator.json").unlink(missing_ok=True)
+        for left in ("emulator.json", FAULTS_FILE, HAPPENED_FILE):
+            (folder / left).unlink(missing_ok=True)
+        self._faults.clear()
         self.log.unlink(missing_ok=True)
         self._settings.write(folder)
         # The user's AWS settings stay outside: functions and jobs inherit this environment.

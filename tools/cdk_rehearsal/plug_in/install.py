@@ -11,6 +11,7 @@ from ministack.core import router
 from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
+from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
 from cdk_rehearsal.plug_in import (
     asynchronous_invocations,
     cloudformation_types,
@@ -24,6 +25,7 @@ from cdk_rehearsal.plug_in import (
 )
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling
+from cdk_rehearsal.plug_in.faults import Faults
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 from cdk_rehearsal.process_registry import ProcessRegistry
@@ -46,7 +48,10 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     app.SERVICE_HANDLERS["application-autoscaling"] = autoscaling.handle
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
     router.SERVICE_PATTERNS["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService."]}
-    step_functions.install(sagemaker)
+    step_functions.install(
+        sagemaker,
+        Faults(orders=work_folder / FAULTS_FILE, happened=work_folder / HAPPENED_FILE, account=settings.account),
+    )
     cloudformation_types.install(autoscaling)
     secret_references.install()
     resource_attributes.install()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import json
 import threading
 import time
@@ -10,22 +9,29 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import botocore.session
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.services import stepfunctions
 
+from cdk_rehearsal.plug_in import execution_ends, nested_executions
 from cdk_rehearsal.plug_in.aws_error import AwsError
+from cdk_rehearsal.plug_in.faults import Faults, machine_name
 from cdk_rehearsal.plug_in.json_service import service_model
+from cdk_rehearsal.plug_in.running_task import RunningTask, running_task
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 
 _PREFIX = "arn:aws:states:::sagemaker:"
 _POLL_SECONDS = 0.05
 _OPERATIONS = (
     "createTrainingJob",
+    "createTransformJob",
+    "createProcessingJob",
     "createModel",
     "createEndpointConfig",
     "createEndpoint",
     "updateEndpoint",
 )
+_JOBS = {f"create{kind}": kind for kind in ("TrainingJob", "TransformJob", "ProcessingJob")}
 # What the AWS SDK for Java calls the errors that SageMaker's model names otherwise, or that it does not model at all.
 _SDK_ERRORS = {
     "ValidationException": "SageMakerException",
@@ -34,67 +40,67 @@ _SDK_ERRORS = {
     "ResourceLimitExceeded": "ResourceLimitExceededException",
 }
 
-_execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)
-_abandoned: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("abandoned", default=None)
 
-
-def install(sagemaker: SageMaker) -> None:
+def install(sagemaker: SageMaker, faults: Faults) -> None:
     stepfunctions._SERVICE_DISPATCH[_PREFIX] = lambda resource, request: _optimized(sagemaker, resource, request)
     stepfunctions._AWS_SDK_SERVICE_MAP["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
     stepfunctions._AWS_SDK_ERROR_PREFIX["sagemaker"] = "SageMaker"
     stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES["sagemaker"] = _SDK_ERRORS
+    stepfunctions._AWS_SDK_SERVICE_MAP["applicationautoscaling"] = {
+        "target_prefix": "AnyScaleFrontendService",
+        "protocol": "json",
+        "service_key": "application-autoscaling",
+    }
+    stepfunctions._AWS_SDK_ERROR_PREFIX["applicationautoscaling"] = "ApplicationAutoScaling"
+    stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES["sfn"] = {
+        shape: f"{shape}Exception"
+        for shape in botocore.session.get_session().get_service_model("stepfunctions").shape_names
+        if not shape.endswith("Exception")
+    }
+    nested_executions.install()
+    faults.install()
+    execution_ends.install()  # last, for what has ended has no faults any more
     stepfunctions._execute_task = _knowing_the_execution(stepfunctions._execute_task)
-    stepfunctions._invoke_resource_with_timeout = _telling_of_timeouts(stepfunctions._invoke_resource_with_timeout)
 
 
 def _knowing_the_execution(execute_task: Callable[..., Any]) -> Callable[..., Any]:
-    """A `.sync` task has to see that its execution was aborted; ministack does not tell its integrations."""
-
     def execute(state: Any, given: Any, execution: Any, context: Any) -> Any:
-        token = _execution.set(execution)
+        task = RunningTask(
+            execution=execution,
+            machine=machine_name(execution),
+            state=context["State"]["Name"],
+            timed_out=threading.Event(),
+        )
+        token = running_task.set(task)
         try:
             return execute_task(state, given, execution, context)
         finally:
-            _execution.reset(token)
+            running_task.reset(token)
 
     return execute
 
 
-def _telling_of_timeouts(invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """A task that timed out is left running by ministack; a `.sync` one has to stop its job, as AWS does."""
-
-    def invoke_with_timeout(resource: Any, request: Any, timeout: Any) -> Any:
-        over = threading.Event()
-        token = _abandoned.set(over)
-        try:
-            return invoke(resource, request, timeout)
-        finally:
-            over.set()
-            _abandoned.reset(token)
-
-    return invoke_with_timeout
-
-
 def _optimized(sagemaker: SageMaker, resource: str, request: dict[str, Any]) -> dict[str, Any]:
     operation, _, pattern = resource.removeprefix(_PREFIX).partition(".")
-    if operation not in _OPERATIONS or pattern not in ("", "sync") or (pattern and operation != "createTrainingJob"):
+    if operation not in _OPERATIONS or pattern not in ("", "sync") or (pattern and operation not in _JOBS):
         raise stepfunctions._ExecutionError("States.Runtime", f"the embedded AWS has no integration {resource}")
     answer = _call(sagemaker, operation[0].upper() + operation[1:], request)
-    return _wait_for_training(sagemaker, request["TrainingJobName"]) if pattern else answer
+    return _wait_for_job(sagemaker, _JOBS[operation], request) if pattern else answer
 
 
-def _wait_for_training(sagemaker: SageMaker, name: str) -> dict[str, Any]:
-    named = {"TrainingJobName": name}
-    execution, abandoned = _execution.get(), _abandoned.get()
+def _wait_for_job(sagemaker: SageMaker, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+    """The description of the job that has completed; one of an execution that gave it up is stopped."""
+    named = {f"{kind}Name": request[f"{kind}Name"]}
+    task = running_task.get()
     while True:
-        job = _call(sagemaker, "DescribeTrainingJob", named)
-        if job["TrainingJobStatus"] == "Completed":
+        job = _call(sagemaker, f"Describe{kind}", named)
+        status = job[f"{kind}Status"]
+        if status == "Completed":
             return job
-        if job["TrainingJobStatus"] in ("Failed", "Stopped"):
+        if status in ("Failed", "Stopped"):
             raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(job))
-        aborted = execution is not None and execution["status"] != "RUNNING"
-        if job["TrainingJobStatus"] == "InProgress" and (aborted or (abandoned is not None and abandoned.is_set())):
-            _call(sagemaker, "StopTrainingJob", named)
+        if status == "InProgress" and task is not None and task.given_up:
+            _call(sagemaker, f"Stop{kind}", named)
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,0 +1,103 @@
+"""What Step Functions calls the errors of the services that a state machine's tasks call.
+
+The optimized integrations have the names and words of the AWS SDK for Java 1, the AWS SDK integrations those of its
+second version; each names an error that the service's model lacks after the service as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from ministack.services import stepfunctions
+
+from cdk_rehearsal.fault import Kind
+
+_CALLER = "arn:aws:sts::{account}:assumed-role/workflow/execution"
+
+# Integration: the client's name, that of an error it does not model, and what each kind of fault is where it does.
+_OPTIMIZED: dict[str, tuple[str, str, dict[Kind, str]]] = {
+    "lambda": (
+        "AWSLambda",
+        "Lambda.AWSLambdaException",
+        {"throttling": "Lambda.TooManyRequestsException", "service_error": "Lambda.ServiceException"},
+    ),
+    "sagemaker": ("AmazonSageMaker", "SageMaker.AmazonSageMakerException", {}),
+    "sns": (
+        "AmazonSNS",
+        "SNS.AmazonSNSException",
+        {"access_denied": "SNS.AuthorizationErrorException", "service_error": "SNS.InternalErrorException"},
+    ),
+    "sqs": ("AmazonSQS", "SQS.AmazonSQSException", {}),
+    "dynamodb": (
+        "AmazonDynamoDBv2",
+        "DynamoDB.AmazonDynamoDBException",
+        {
+            "throttling": "DynamoDB.ProvisionedThroughputExceededException",
+            "service_error": "DynamoDB.InternalServerErrorException",
+        },
+    ),
+    "states": ("AWSStepFunctions", "StepFunctions.AWSStepFunctionsException", {}),
+    "athena": ("AmazonAthena", "Athena.AmazonAthenaException", {"service_error": "Athena.InternalServerException"}),
+    "events": ("AmazonEventBridge", "EventBridge.AmazonEventBridgeException", {}),
+    "ecs": (
+        "AmazonECS",
+        "ECS.AmazonECSException",
+        {"access_denied": "ECS.AccessDeniedException", "service_error": "ECS.ServerException"},
+    ),
+}
+_SDK_MODELED: dict[str, dict[Kind, str]] = {
+    "applicationautoscaling": {"service_error": "InternalServiceException"},
+    "dynamodb": {
+        "throttling": "ProvisionedThroughputExceededException",
+        "service_error": "InternalServerErrorException",
+    },
+    "lambda": {"throttling": "TooManyRequestsException", "service_error": "ServiceException"},
+    "ssm": {"service_error": "InternalServerErrorException"},
+    "athena": {"throttling": "TooManyRequestsException", "service_error": "InternalServerException"},
+}
+_WORDS: dict[Kind, tuple[str, int, str]] = {
+    "throttling": ("ThrottlingException", 400, "Rate exceeded"),
+    "access_denied": (
+        "AccessDeniedException",
+        400,
+        "User: {caller} is not authorized to perform: {action} because no identity-based policy allows the {action} "
+        "action",
+    ),
+    "service_error": ("InternalFailure", 500, "The request processing has failed because of an unknown error."),
+}
+
+
+def task_error(kind: Kind, resource: str, *, account: str) -> tuple[str, str]:
+    """The name and the cause that a task of this resource fails with."""
+    parts = resource.split(":")
+    if kind == "function_timeout":
+        said = {"errorMessage": "Task timed out after 60.00 seconds", "errorType": "Sandbox.Timedout"}
+        return "Sandbox.Timedout", json.dumps(said)
+    if parts[5:6] == ["aws-sdk"]:
+        return _sdk_error(kind, parts[6], parts[7], account=account)
+    service, operation = (parts[5], parts[6]) if parts[2] == "states" else ("lambda", "invoke")
+    named = service.capitalize()
+    client, unmodeled, modeled = _OPTIMIZED.get(service, (f"Amazon{named}", f"{named}.Amazon{named}Exception", {}))
+    code, status, words = _words(kind, service, operation, account=account)
+    name = modeled.get(kind, unmodeled)
+    if name != unmodeled:
+        code = name.partition(".")[2]
+    cause = f"{words} (Service: {client}; Status Code: {status}; Error Code: {code}; Request ID: {uuid.uuid4()}; "
+    return name, f"{cause}Proxy: null)"
+
+
+def _sdk_error(kind: Kind, service: str, operation: str, *, account: str) -> tuple[str, str]:
+    prefix = stepfunctions._AWS_SDK_ERROR_PREFIX.get(service, service.capitalize())
+    name = _SDK_MODELED.get(service, {}).get(kind, f"{prefix}Exception")
+    _, status, words = _words(kind, service, operation, account=account)
+    return f"{prefix}.{name}", f"{words} (Service: {prefix}, Status Code: {status}, Request ID: {uuid.uuid4()})"
+
+
+def _words(kind: Kind, service: str, operation: str, *, account: str) -> tuple[str, int, str]:
+    code, status, words = _WORDS[kind]
+    operation = operation.partition(".")[0]
+    action = f"{service}:{operation[0].upper()}{operation[1:]}"
+    if action == "lambda:Invoke":
+        action = "lambda:InvokeFunction"
+    return code, status, words.format(caller=_CALLER.format(account=account), action=action)
