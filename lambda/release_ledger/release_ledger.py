@@ -428,8 +428,8 @@ def _target(records: list[dict[str, Any]], release: str | None) -> dict[str, Any
     return None if served is None else {key: served[key] for key in ("release", "endpoint_configuration", "model")}
 
 
-def _record_of(records: list[dict[str, Any]], **wanted: str) -> dict[str, Any]:
-    for record in reversed(records):
+def _record_of(records: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
+    for record in records[::-1]:
         if all(record.get(name) == value for name, value in wanted.items()):
             return record
     raise LockLost(f"the table holds no record with {json.dumps(wanted)}")

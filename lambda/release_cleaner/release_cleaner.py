@@ -1,0 +1,240 @@
+"""Deletes what releases leave behind: models, endpoint configurations, jobs that nobody waits for any more.
+
+Only what the releases' table names, and never what the endpoint uses. A release's jobs, its model and its endpoint
+configuration all have the release's name. A record gets `cleaning` before anything of it is deleted, so that no
+rollback chooses it from then on, and `cleaned` when nothing is left; the next clean-up takes up what was cut short.
+"""
+
+import datetime
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+
+RELEASE_PREFIX = "release#"
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+REPORTING_RESERVE_S = 5.0  # what the runtime needs to report an error before it is cut off
+
+
+class ReleaseInUse(Exception):
+    """The endpoint runs the release that was to be discarded."""
+
+
+class JobStillRunning(Exception):
+    """A job was told to stop and did not end within the function's time."""
+
+
+class UnknownOperation(Exception):
+    """The function was asked for something that it does not do."""
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Does `operation`: `clean_up` with `keep`, or `discard` with `release`. Returns what was `deleted`."""
+    cleaner = Cleaner()
+    match event.get("operation"):
+        case "clean_up":
+            deleted = cleaner.clean_up(event["keep"])
+        case "discard":
+            remaining_s = context.get_remaining_time_in_millis() / 1000 - REPORTING_RESERVE_S
+            deleted = cleaner.discard(event["release"], deadline=time.monotonic() + remaining_s)
+        case other:
+            raise UnknownOperation(f"operation is {other!r}: it is clean_up or discard")
+    LOGGER.info("%s: %s", event["operation"], json.dumps(deleted))
+    return {"deleted": deleted}
+
+
+class Cleaner:
+    """Deletes resources of one endpoint's releases."""
+
+    def __init__(self) -> None:
+        self._table = os.environ["RELEASES_TABLE"]
+        self._endpoint = os.environ["ENDPOINT_NAME"]
+        self._dynamodb: Any = boto3.client("dynamodb")
+        self._sagemaker: Any = boto3.client("sagemaker")
+
+    def clean_up(self, keep: int) -> list[str]:
+        """Deletes the models and endpoint configurations of all releases but those to `keep`.
+
+        Those are the last `keep` good ones, the current one, the one before it, any that still runs, and what the
+        endpoint uses. Stops where another execution has begun to change the endpoint: the next clean-up goes on.
+        """
+        records = self._records()
+        kept = self._kept(records, keep)
+        deleted: list[str] = []
+        for record in records:
+            release = record["release"]
+            if release in kept or "cleaned" in record or record["outcome"] == "running":
+                continue
+            if release in self._used():
+                continue
+            if not self._claim(record["entry"]):
+                LOGGER.info("the endpoint is being changed: the next clean-up goes on with %s", release)
+                break
+            deleted += self._delete(release)
+            self._mark(record["entry"], "cleaned")
+        return deleted
+
+    def discard(self, release: str, *, deadline: float) -> list[str]:
+        """Stops the release's jobs and deletes its endpoint configuration and model, of which any may be missing.
+
+        Raises ReleaseInUse, and JobStillRunning at `deadline` (of `time.monotonic`).
+        """
+        record = next((record for record in self._records() if record["release"] == release), None)
+        if record is None:
+            LOGGER.info("the table holds no release %s: nothing was made for it", release)
+            return []
+        if release in self._used():
+            raise ReleaseInUse(f"endpoint {self._endpoint} runs release {release}: put another one there first")
+        stopped = self._stop_jobs(release, deadline)
+        self._mark(record["entry"], "cleaning")
+        deleted = self._delete(release)
+        self._mark(record["entry"], "cleaned")
+        return stopped + deleted
+
+    def _kept(self, records: list[dict[str, str]], keep: int) -> set[str]:
+        good = [record["release"] for record in records if record["outcome"] == "released"]
+        answer = self._dynamodb.get_item(TableName=self._table, Key=self._key("current"), ConsistentRead=True)
+        current = answer["Item"]["release"]["S"] if "Item" in answer else None
+        previous = [record["previous"] for record in records if record["release"] == current and "previous" in record]
+        return {*good[len(good) - keep if keep < len(good) else 0 :], *previous, *([current] if current else [])}
+
+    def _records(self) -> list[dict[str, str]]:
+        """What is needed here of every release's record, oldest first."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="endpoint = :endpoint AND begins_with(entry, :prefix)",
+            ExpressionAttributeValues={":endpoint": {"S": self._endpoint}, ":prefix": {"S": RELEASE_PREFIX}},
+        )
+        names = ("entry", "release", "outcome", "previous", "cleaned")
+        return [{name: item[name]["S"] for name in names if name in item} for page in pages for item in page["Items"]]
+
+    def _claim(self, entry: str) -> bool:
+        """Marks a record so that no rollback chooses it; False where an execution holds the endpoint."""
+        try:
+            self._dynamodb.transact_write_items(
+                TransactItems=[
+                    {
+                        "ConditionCheck": {
+                            "TableName": self._table,
+                            "Key": self._key("lock"),
+                            "ConditionExpression": "attribute_not_exists(entry)",
+                        }
+                    },
+                    {"Update": {"TableName": self._table, "Key": self._key(entry), **_marking("cleaning")}},
+                ]
+            )
+        except self._dynamodb.exceptions.TransactionCanceledException as fault:
+            reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
+            if reasons <= {"None", None, "ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            raise
+        return True
+
+    def _mark(self, entry: str, mark: str) -> None:
+        self._dynamodb.update_item(TableName=self._table, Key=self._key(entry), **_marking(mark))
+
+    def _used(self) -> set[str]:
+        """The names of the endpoint configurations and models that the endpoint runs or goes over to."""
+        endpoint = _unless_missing(partial(self._sagemaker.describe_endpoint, EndpointName=self._endpoint))
+        if endpoint is None:
+            return set()
+        pending = endpoint.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+        configurations = {name for name in (endpoint.get("EndpointConfigName"), pending) if name}
+        used = set(configurations)
+        for name in configurations:
+            described = _unless_missing(partial(self._sagemaker.describe_endpoint_config, EndpointConfigName=name))
+            for kind in ("ProductionVariants", "ShadowProductionVariants"):
+                used |= {variant["ModelName"] for variant in (described or {}).get(kind, []) if "ModelName" in variant}
+        return used
+
+    def _delete(self, release: str) -> list[str]:
+        deletions = {
+            "endpoint configuration": partial(self._sagemaker.delete_endpoint_config, EndpointConfigName=release),
+            "model": partial(self._sagemaker.delete_model, ModelName=release),
+        }
+        return [f"{kind} {release}" for kind, delete in deletions.items() if _unless_missing(delete) is not None]
+
+    def _stop_jobs(self, release: str, deadline: float) -> list[str]:
+        """Stops the jobs of that name which still run, and waits until they have ended."""
+        sagemaker = self._sagemaker
+        jobs: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
+            "training job": (
+                partial(sagemaker.describe_training_job, TrainingJobName=release),
+                partial(sagemaker.stop_training_job, TrainingJobName=release),
+                "TrainingJobStatus",
+            ),
+            "processing job": (
+                partial(sagemaker.describe_processing_job, ProcessingJobName=release),
+                partial(sagemaker.stop_processing_job, ProcessingJobName=release),
+                "ProcessingJobStatus",
+            ),
+            "transform job": (
+                partial(sagemaker.describe_transform_job, TransformJobName=release),
+                partial(sagemaker.stop_transform_job, TransformJobName=release),
+                "TransformJobStatus",
+            ),
+        }
+        stopped = []
+        # All are told before the first is waited for: they stop at the same time.
+        for kind, (describe, stop, status) in jobs.items():
+            if (_unless_missing(describe) or {}).get(status) in ("InProgress", "Stopping"):
+                stopped.append(kind)
+                if describe()[status] == "InProgress":
+                    _unless_ended(stop)
+        for kind in stopped:
+            describe, _, status = jobs[kind]
+            pause_s = FIRST_PAUSE_S
+            while describe()[status] in ("InProgress", "Stopping"):
+                if time.monotonic() + pause_s > deadline:
+                    raise JobStillRunning(f"{kind} {release} was told to stop and is still {describe()[status]}")
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+        return [f"{kind} {release}" for kind in stopped]
+
+    def _key(self, entry: str) -> dict[str, Any]:
+        return {"endpoint": {"S": self._endpoint}, "entry": {"S": entry}}
+
+
+def _marking(mark: str) -> dict[str, Any]:
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "UpdateExpression": f"SET {mark} = :now",
+        "ConditionExpression": "attribute_exists(entry)",
+        "ExpressionAttributeValues": {":now": {"S": now}},
+    }
+
+
+def _unless_missing(call: Callable[[], Any]) -> Any:
+    """What `call` returns, or None where SageMaker does not have what it is about.
+
+    SageMaker has an error of its own for that with some resources; with the others its message alone tells.
+    """
+    try:
+        return call()
+    except ClientError as fault:
+        code, message = fault.response["Error"]["Code"], fault.response["Error"].get("Message", "").lower()
+        if code in ("ResourceNotFound", "ResourceNotFoundException"):
+            return None
+        if code == "ValidationException" and ("could not find" in message or "not found" in message):
+            return None
+        raise
+
+
+def _unless_ended(stop: Callable[[], Any]) -> None:
+    try:
+        stop()
+    except ClientError as fault:
+        # It ended between the look and the call: SageMaker refuses to stop what has ended.
+        if fault.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
