@@ -1,22 +1,24 @@
 """Makes training data out of labelled posts in S3.
 
-Reads every `.csv` (with a header) and `.jsonl` object below a prefix, each post with a `text` and a `label` of 0 or 1,
-and writes one JSON-lines file to train with and one to test with. A post is on the same side in every run: the side
-follows from its text alone. Identical texts count once; where they are labelled both ways, the post is a violation,
-because a violation let through costs more than a post held for review.
+Reads every object of a known format below a prefix, each post with a `text` and a `label` of 0 or 1, and writes one
+JSON-lines file to train with and one to test with. A post is on the same side in every run: the side follows from its
+text alone. Identical texts count once; where they are labelled both ways, the post is a violation, because a violation
+let through costs more than a post held for review.
 
 Posts pass through a database on disk, so memory does not grow with their number.
 """
 
 import contextlib
 import csv
+import gzip
 import hashlib
 import io
 import json
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +30,7 @@ LOGGER.setLevel(logging.INFO)
 TEST_PERCENT = 20
 LONGEST_LINE = 1 << 20  # characters
 SIDES = ("train", "test")
+GZIP = ".gz"
 
 
 class InvalidPosts(Exception):
@@ -37,13 +40,23 @@ class InvalidPosts(Exception):
 def handler(event: dict[str, str], context: object) -> dict[str, Any]:
     """Reads `posts_prefix` of `bucket`, writes `<run_prefix>train/posts.jsonl` and `<run_prefix>test/posts.jsonl`.
 
-    Returns for each side the `uri` of its folder, `posts` and `violations`; the numbers of `duplicates` and
-    `conflicts`; and the `fingerprint`, the same for the same set of labelled posts however they lie in objects.
+    `format` says how the posts lie there. `auto`, which it is where it is missing: `.csv` with a header and `.jsonl`
+    objects, others are passed over. `json_lines`: every object, whatever its name, as Athena's UNLOAD writes them.
+    `dynamodb_export`: the `.json` objects below `data/` of an export of a DynamoDB table. Each may be gzipped, which a
+    name that ends in `.gz` says.
+
+    Returns for each side the `uri` of its folder, `posts` and `violations`, for the posts to test with also the
+    `texts_uri` of their texts alone, in the same order, which is what a model is given to judge; the numbers of
+    `duplicates` and `conflicts`; and the `fingerprint`, the same for the same set of labelled posts however they lie in
+    objects.
     """
     bucket, run_prefix = event["bucket"], event["run_prefix"]
+    format_ = event.get("format", "auto")
+    if format_ not in FORMATS:
+        raise InvalidPosts(f"format is {_shown(format_)}: it is one of {', '.join(FORMATS)}")
     s3 = boto3.client("s3")
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(_database(Path(folder) / "posts.db")) as posts:
-        read = _read_posts(s3, bucket, event["posts_prefix"], posts)
+        read = _read_posts(s3, bucket, event["posts_prefix"], format_, posts)
         result = _write_sides(s3, bucket, run_prefix, posts, Path(folder))
         distinct, conflicts = posts.execute("SELECT count(*), coalesce(sum(conflict), 0) FROM post").fetchone()
     result |= {"duplicates": read - distinct, "conflicts": conflicts}
@@ -75,6 +88,32 @@ def parse_csv(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]
 
 def parse_json_lines(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
     """Line number, text and label of each post of a JSON-lines file; empty lines are passed over."""
+    for number, at, content in _json_objects(lines, where, "text and label"):
+        given = content.get("label")
+        label = given if type(given) is int and given in (0, 1) else None
+        yield number, *_post(content.get("text"), label, given, at)
+
+
+def parse_dynamodb_export(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
+    """Line number, text and label of each item of a DynamoDB export: `{"Item": {"text": {"S": …}, "label": …}}`."""
+    for number, at, content in _json_objects(lines, where, "Item"):
+        item = content.get("Item")
+        if not isinstance(item, dict):
+            raise InvalidPosts(f"{at}: {_shown(content)}: each line is an object with Item")
+        text, given = item.get("text"), item.get("label")
+        match text:
+            case {"S": str(characters)}:
+                text = characters
+        label = None
+        match given:
+            case {"N": "0" | "0.0"} | {"BOOL": False}:
+                label = 0
+            case {"N": "1" | "1.0"} | {"BOOL": True}:
+                label = 1
+        yield number, *_post(text, label, given, at)
+
+
+def _json_objects(lines: Iterator[str], where: str, keys: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -82,15 +121,40 @@ def parse_json_lines(lines: Iterator[str], where: str) -> Iterator[tuple[int, st
         try:
             content = json.loads(line)
         except ValueError as fault:
-            raise InvalidPosts(f"{at}: not JSON ({fault}): each line is an object with text and label") from None
+            raise InvalidPosts(f"{at}: not JSON ({fault}): each line is an object with {keys}") from None
         if not isinstance(content, dict):
-            raise InvalidPosts(f"{at}: {_shown(content)}: each line is an object with text and label")
-        given = content.get("label")
-        label = given if type(given) is int and given in (0, 1) else None
-        yield number, *_post(content.get("text"), label, given, at)
+            raise InvalidPosts(f"{at}: {_shown(content)}: each line is an object with {keys}")
+        yield number, at, content
 
 
-PARSERS = {".csv": parse_csv, ".jsonl": parse_json_lines}
+Parser = Callable[[Iterator[str], str], Iterator[tuple[int, str, int]]]
+
+
+def _by_suffix(name: str) -> Parser | None:
+    return {".csv": parse_csv, ".jsonl": parse_json_lines}.get(Path(name).suffix.lower())
+
+
+def _every_object(name: str) -> Parser | None:
+    # A key that ends in a slash is what the console makes of a folder; the others Athena may leave beside the posts.
+    return None if name.endswith(("/", ".metadata", "-manifest.csv")) else parse_json_lines
+
+
+def _exported(name: str) -> Parser | None:
+    # An export has manifests beside its `data/`, which are JSON too.
+    return parse_dynamodb_export if "/data/" in name and name.endswith(".json") else None
+
+
+# The parser of an object by its name without `.gz`; None for one that is passed over.
+FORMATS: dict[str, Callable[[str], Parser | None]] = {
+    "auto": _by_suffix,
+    "json_lines": _every_object,
+    "dynamodb_export": _exported,
+}
+WANTED = {
+    "auto": "no .csv and no .jsonl object",
+    "json_lines": "no object",
+    "dynamodb_export": "no data/….json object of an export",
+}
 
 
 def _post(text: object, label: int | None, given_label: object, at: str) -> tuple[str, int]:
@@ -122,18 +186,19 @@ def _database(path: Path) -> sqlite3.Connection:
     return posts
 
 
-def _read_posts(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) -> int:
+def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.Connection) -> int:
     read = 0
     objects = 0
     posts.execute("BEGIN")
     for key in _keys(s3, bucket, prefix):
-        parse = PARSERS.get(Path(key).suffix.lower())
+        gzipped = key.endswith(GZIP)
+        parse = FORMATS[format_](key.removesuffix(GZIP))
         if parse is None:
             continue
         objects += 1
         where = f"s3://{bucket}/{key}"
         with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
-            for _, text, label in parse(_lines(body, where), where):
+            for _, text, label in parse(_lines(body, where, gzipped=gzipped), where):
                 digest = hashlib.sha256(text.encode()).digest()
                 posts.execute(
                     "INSERT INTO post VALUES (?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET"
@@ -143,7 +208,7 @@ def _read_posts(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) ->
                 read += 1
     posts.execute("COMMIT")
     if not objects:
-        raise InvalidPosts(f"s3://{bucket}/{prefix} holds no .csv and no .jsonl object: put labelled posts there")
+        raise InvalidPosts(f"s3://{bucket}/{prefix} holds {WANTED[format_]}: put labelled posts there")
     return read
 
 
@@ -153,9 +218,12 @@ def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
             yield entry["Key"]
 
 
-def _lines(body: Any, where: str) -> Iterator[str]:
+def _lines(body: Any, where: str, *, gzipped: bool) -> Iterator[str]:
+    content: Any = io.BufferedReader(cast(io.RawIOBase, body))
+    if gzipped:
+        content = gzip.GzipFile(fileobj=content)
     # newline="" keeps the line ends, which the csv module needs to read a post of several lines.
-    stream = io.TextIOWrapper(io.BufferedReader(cast(io.RawIOBase, body)), encoding="utf-8-sig", newline="")
+    stream = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
     number = 0
     try:
         while line := stream.readline(LONGEST_LINE + 1):
@@ -167,15 +235,17 @@ def _lines(body: Any, where: str) -> Iterator[str]:
         raise InvalidPosts(
             f"{where}, after line {number}: not UTF-8 ({fault.reason}): save the file as UTF-8"
         ) from None
+    except (gzip.BadGzipFile, zlib.error, EOFError) as fault:
+        raise InvalidPosts(f"{where}, after line {number}: no gzip ({fault}): its name ends in {GZIP}") from None
 
 
 def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connection, folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = {}
     fingerprint = hashlib.sha256()
     for side in SIDES:
-        path = folder / f"{side}.jsonl"
+        path, texts = folder / f"{side}.jsonl", folder / f"{side}-texts.jsonl"
         violations = {0: 0, 1: 0}
-        with path.open("w", encoding="utf-8") as out:
+        with path.open("w", encoding="utf-8") as out, texts.open("w", encoding="utf-8") as out_texts:
             # In the order of the hashes, which is no order of the posts.
             for digest, text, label in posts.execute(
                 "SELECT digest, text, label FROM post WHERE side = ? ORDER BY digest", (side,)
@@ -183,16 +253,22 @@ def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connectio
                 fingerprint.update(digest + bytes([label]))
                 violations[label] += 1
                 out.write(json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n")
+                # Escaped: some of Unicode's line ends would end a record of a batch transform job.
+                out_texts.write(json.dumps({"text": text}) + "\n")
         if not all(violations.values()):
             raise InvalidPosts(
                 f"of the posts to {side} with, {violations[1]} are violations and {violations[0]} are not: "
                 f"at least one of each is needed; add labelled posts"
             )
         s3.upload_file(str(path), bucket, f"{run_prefix}{side}/posts.jsonl")
-        path.unlink()
         result[side] = {
             "uri": f"s3://{bucket}/{run_prefix}{side}/",
             "posts": sum(violations.values()),
             "violations": violations[1],
         }
+        if side == "test":
+            s3.upload_file(str(texts), bucket, f"{run_prefix}texts/posts.jsonl")
+            result[side]["texts_uri"] = f"s3://{bucket}/{run_prefix}texts/"
+        path.unlink()
+        texts.unlink()
     return result | {"fingerprint": f"sha256:{fingerprint.hexdigest()}"}

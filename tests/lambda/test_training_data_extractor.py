@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 import json
 from collections.abc import Callable
@@ -32,10 +33,13 @@ def extract(extractor: ModuleType, aws: Any, bucket: str) -> Callable[..., dict[
     """Runs the function on the given objects; returns its result with the posts it wrote by side."""
     s3 = aws.client("s3")
 
-    def run(run: str = "r", /, **objects: bytes) -> dict[str, Any]:
+    def run(run: str = "r", /, format_: str = "", **objects: bytes) -> dict[str, Any]:
         for name, body in objects.items():
-            s3.put_object(Bucket=bucket, Key="posts/" + name.replace("__", "."), Body=body)
+            key = "posts/" + name.replace("__", ".").replace("_in_", "/")
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
         event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": f"runs/{run}/"}
+        if format_:
+            event["format"] = format_
         result: dict[str, Any] = extractor.handler(event, None)
         for side in ("train", "test"):
             assert result[side]["uri"] == f"s3://{bucket}/runs/{run}/{side}/"
@@ -43,6 +47,9 @@ def extract(extractor: ModuleType, aws: Any, bucket: str) -> Callable[..., dict[
             result[side]["written"] = [
                 (post["text"], post["label"]) for post in map(json.loads, body.strip("\n").split("\n"))
             ]
+        body = s3.get_object(Bucket=bucket, Key=f"runs/{run}/texts/posts.jsonl")["Body"].read()
+        assert result["test"]["texts_uri"] == f"s3://{bucket}/runs/{run}/texts/"
+        result["texts"] = [json.loads(line) for line in body.splitlines()]
         return result
 
     return run
@@ -66,6 +73,81 @@ def test_a_post_stays_on_its_side_and_the_fingerprint_is_of_the_set(extract: Cal
     more = extract("more", c__jsonl=json_lines([("新しい投稿", 0)]))
     assert more["fingerprint"] != first["fingerprint"]
     assert set(first["test"]["written"]) <= set(more["test"]["written"])
+
+
+def test_the_texts_to_test_with_lie_apart_in_the_same_order(extract: Callable[..., dict[str, Any]]) -> None:
+    odd = [(f"{text}\u2028\x85。\r\n", label) for text, label in POSTS[:60]]
+    result = extract(a__jsonl=json_lines(POSTS + odd))
+    assert result["texts"] == [{"text": text} for text, _ in result["test"]["written"]]
+    assert any("\u2028" in post["text"] for post in result["texts"])
+
+
+def exported(posts: list[tuple[str, int]]) -> bytes:
+    items = [
+        {"Item": {"id": {"S": "x"}, "text": {"S": text}, "label": {"BOOL": bool(label)} if label else {"N": "0"}}}
+        for text, label in posts
+    ]
+    return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items).encode()
+
+
+def test_reads_what_athena_unloads(extract: Callable[..., dict[str, Any]]) -> None:
+    result = extract(
+        format_="json_lines",
+        **{
+            "20260101_000000_00001_aaaaa": json_lines(POSTS[:100]),
+            "20260101_000000_00002_aaaaa__gz": gzip.compress(json_lines(POSTS[100:])),
+            "20260101__metadata": b"\x00",
+            "0b9a-manifest__csv": b"s3://elsewhere",
+        },
+    )
+    assert sorted(result["train"]["written"] + result["test"]["written"]) == sorted(POSTS)
+
+
+def test_reads_an_export_of_a_dynamodb_table(extract: Callable[..., dict[str, Any]]) -> None:
+    result = extract(
+        format_="dynamodb_export",
+        **{
+            "AWSDynamoDB_in_01_in_data_in_a__json__gz": gzip.compress(exported(POSTS[:100])),
+            "AWSDynamoDB_in_01_in_data_in_b__json": exported(POSTS[100:]),
+            "AWSDynamoDB_in_01_in_manifest-files__json": b'{"itemCount": 300}\n',
+            "AWSDynamoDB_in_01_in_manifest-summary__json": b'{"itemCount": 300}\n',
+        },
+    )
+    assert sorted(result["train"]["written"] + result["test"]["written"]) == sorted(POSTS)
+
+
+def test_reads_gzipped_files_by_their_name(extract: Callable[..., dict[str, Any]]) -> None:
+    result = extract(a__csv__gz=gzip.compress(as_csv(POSTS[:100])), b__jsonl__gz=gzip.compress(json_lines(POSTS[100:])))
+    assert sorted(result["train"]["written"] + result["test"]["written"]) == sorted(POSTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("data/a.json", b'{"text": "x", "label": 0}\n', r'line 1: \{"text": "x", "label": 0\}: each .* with Item'),
+        ("data/a.json", b"5\n", r"line 1: 5: each line is an object with Item"),
+        ("data/a.json", b'{"Item": {"text": {"S": "x"}}}\n', r"line 1: label is null"),
+        ("data/a.json", b'{"Item": {"text": {"S": "x"}, "label": {"N": "2"}}}\n', r'line 1: label is \{"N": "2"\}'),
+        ("data/a.json", b'{"Item": {"text": {"N": "5"}, "label": {"N": "1"}}}\n', r'line 1: text is \{"N": "5"\}'),
+        ("data/a.json.gz", b"{}", r"after line 0: no gzip"),
+        ("data/a.json.gz", gzip.compress(b"{}" * 100)[:-9], r"a.json.gz, after line \d: no gzip"),
+        ("a.json", b"", r"holds no data/….json object of an export: put labelled posts there"),
+    ],
+    ids=["plain line", "number", "no label", "label 2", "text 5", "no gzip", "cut gzip", "elsewhere"],
+)
+def test_fails_when_an_export_is_faulty(
+    extractor: ModuleType, aws: Any, bucket: str, name: str, body: bytes, message: str
+) -> None:
+    aws.client("s3").put_object(Bucket=bucket, Key=f"posts/{name}", Body=body)
+    event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "format": "dynamodb_export"}
+    with pytest.raises(extractor.InvalidPosts, match=message):
+        extractor.handler(event, None)
+
+
+def test_fails_when_the_format_is_unknown(extractor: ModuleType, bucket: str) -> None:
+    event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "format": "parquet"}
+    with pytest.raises(extractor.InvalidPosts, match='format is "parquet": it is one of auto, json_lines, dynamodb_'):
+        extractor.handler(event, None)
 
 
 def test_identical_texts_count_once_and_a_violation_wins(extract: Callable[..., dict[str, Any]]) -> None:
