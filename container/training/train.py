@@ -13,6 +13,7 @@ from types import FrameType
 
 from evaluation import best_threshold, metrics
 from exported_model import ExportedModel
+from golden_posts import write_golden_posts
 from hyperparameters import Hyperparameters, read_hyperparameters
 from model_folder import MANIFEST, filled_at_once
 from posts import Post, fingerprint, read_channel
@@ -77,7 +78,8 @@ def run(folders: SageMakerFolders) -> None:
         # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
         threshold = best_threshold([post.label for post in validation], model.probabilities(_texts(validation)))
         test = channels["test"]
-        scores = metrics([post.label for post in test], model.probabilities(_texts(test)), threshold=threshold)
+        probabilities = model.probabilities(_texts(test))
+        scores = metrics([post.label for post in test], probabilities, threshold=threshold)
         manifest = {
             "manifest_version": MANIFEST_VERSION,
             "recipe": hyperparameters.recipe,
@@ -99,6 +101,7 @@ def run(folders: SageMakerFolders) -> None:
         folders.output_data.mkdir(parents=True, exist_ok=True)
         with filled_at_once(folders.output_data) as output:
             (output / "evaluation.json").write_text(content, encoding="utf-8")
+            write_golden_posts(output, test, probabilities)
     print(f"threshold={threshold:.4f}", flush=True)
     for name, value in scores.items():
         print(f"{name}={value:.4f}", flush=True)
