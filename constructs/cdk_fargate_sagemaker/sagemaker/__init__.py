@@ -1,5 +1,6 @@
 from .data_capture import DataCapture
 from .endpoint_configuration import EndpointConfiguration
+from .endpoint_metrics import EndpointMetrics
 from .endpoint_scaling import EndpointScaling
 from .endpoint_variant import EndpointVariant
 from .evaluation_gate import EvaluationGate
@@ -14,6 +15,7 @@ from .vpc_placement import VpcPlacement
 __all__ = [
     "DataCapture",
     "EndpointConfiguration",
+    "EndpointMetrics",
     "EndpointScaling",
     "EndpointVariant",
     "EvaluationGate",

@@ -1,5 +1,6 @@
 """How the instances of a variant follow its load."""
 
+import math
 from dataclasses import dataclass, field
 
 from aws_cdk import Duration, Token
@@ -26,5 +27,6 @@ class EndpointScaling:
             raise ValueError(f"min_instances is {least}: a variant keeps at least 1 instance")
         if not Token.is_unresolved(least) and not Token.is_unresolved(most) and most < least:
             raise ValueError(f"max_instances is {most}: give at least min_instances ({least})")
-        if not Token.is_unresolved(target) and not target > 0:
+        # NaN has no JSON, so it must not reach jsii.
+        if not target > 0 and (math.isnan(target) or not Token.is_unresolved(target)):
             raise ValueError(f"invocations_per_instance is {target}: give the requests a minute, above 0")

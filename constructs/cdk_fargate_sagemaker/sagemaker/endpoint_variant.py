@@ -1,5 +1,6 @@
 """What serves a share of an endpoint's requests."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -52,7 +53,8 @@ class EndpointVariant:
     def __post_init__(self) -> None:
         if not Token.is_unresolved(self.name) and not _NAME.fullmatch(self.name):
             raise ValueError(f"name is {self.name!r}: use letters, digits and inner hyphens, at most 63 characters")
-        if not Token.is_unresolved(self.weight) and not self.weight >= 0:
+        # NaN has no JSON, so it must not reach jsii.
+        if not self.weight >= 0 and (math.isnan(self.weight) or not Token.is_unresolved(self.weight)):
             raise ValueError(f"weight is {self.weight}: give 0 or more")
         if self.startup_timeout is not None and not self.startup_timeout.is_unresolved():
             least, most = _STARTUP_SECONDS

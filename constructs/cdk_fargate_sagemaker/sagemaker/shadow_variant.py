@@ -1,5 +1,6 @@
 """What gets a copy of the requests and answers nobody."""
 
+import math
 from dataclasses import dataclass, field
 
 from aws_cdk import Token
@@ -24,7 +25,8 @@ class ShadowVariant:
     variant: EndpointVariant = field(default_factory=lambda: EndpointVariant(name="shadow"))
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.percent) and not 0 < self.percent <= 100:
+        # NaN has no JSON, so it must not reach jsii.
+        if not 0 < self.percent <= 100 and (math.isnan(self.percent) or not Token.is_unresolved(self.percent)):
             raise ValueError(f"percent is {self.percent}: give above 0, at most 100")
         if self.variant.serverless is not None:
             raise ValueError("variant is serverless: SageMaker shadows on instances alone; leave serverless out")

@@ -1,0 +1,116 @@
+"""The role that an endpoint's containers, and SageMaker on their behalf, act under."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from .._allow import allow
+from .._inline_policy import acknowledge_inline_policy
+from .data_capture import DataCapture
+from .endpoint_configuration import EndpointConfiguration
+from .traffic_shifting import TrafficShifting
+from .vpc_placement import VpcPlacement
+
+_NETWORK_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+)
+_NETWORK_DESCRIPTIONS = (
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
+
+
+def endpoint_role(
+    scope: Construct,
+    id: str,
+    *,
+    endpoint_name: str,
+    configuration: EndpointConfiguration,
+    traffic_shifting: TrafficShifting,
+    volume_key: kms.IKey,
+) -> iam.Role:
+    """A role that may do what an endpoint of this configuration does. Its image and its model are for the caller to
+    grant: `ModelImage.bind(…, puller=role)`, and reading where the model lies.
+    """
+    role = iam.Role(
+        scope,
+        id,
+        description=f"What the endpoint {endpoint_name} may do",
+        assumed_by=iam.ServicePrincipal(
+            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+        ),
+    )
+    acknowledge_inline_policy(role)
+    _allow_logs_and_metrics(role, endpoint_name)
+    # What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone.
+    allow(role, ["kms:DescribeKey"], volume_key.key_arn)
+    allow(role, ["kms:CreateGrant"], volume_key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})
+    if traffic_shifting.rollback_alarms:
+        # SageMaker looks at them as the role of the model.
+        allow(role, ["cloudwatch:DescribeAlarms"], *(alarm.alarm_arn for alarm in traffic_shifting.rollback_alarms))
+    if configuration.data_capture is not None:
+        _allow_data_capture(role, configuration.data_capture)
+    if configuration.vpc is not None:
+        _allow_network_interfaces(role, configuration.vpc)
+    return role
+
+
+def _allow_logs_and_metrics(role: iam.Role, endpoint_name: str) -> None:
+    group = Stack.of(role).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name}",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], group)
+    allow(
+        role,
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        f"{group}:log-stream:*",
+        wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
+    )
+    allow(
+        role,
+        ["cloudwatch:PutMetricData"],
+        "*",
+        conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
+        wildcard_reason="cloudwatch:PutMetricData, ecr:GetAuthorizationToken and the descriptions of networks take no "
+        "resource; metrics are limited to SageMaker's namespaces by a condition.",
+    )
+
+
+def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
+    allow(
+        role,
+        ["s3:PutObject"],
+        capture.bucket.arn_for_objects(f"{capture.prefix}*"),
+        wildcard_reason="SageMaker names a captured object after the hour and the instance.",
+    )
+    if capture.encryption_key is not None:
+        # Not by grant_encrypt, which allows kms:GenerateDataKey* and kms:ReEncrypt* where one action is enough; Decrypt
+        # is for objects of several parts.
+        capture.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+
+def _allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
+    stack = Stack.of(role)
+    allow(
+        role,
+        _NETWORK_INTERFACES,
+        stack.format_arn(service="ec2", resource="network-interface", resource_name="*"),
+        *(stack.format_arn(service="ec2", resource="subnet", resource_name=subnet) for subnet in placement.subnet_ids),
+        *(
+            stack.format_arn(service="ec2", resource="security-group", resource_name=group.security_group_id)
+            for group in placement.security_groups
+        ),
+        wildcard_reason="A network interface gets its id when it is made.",
+    )
+    # Acknowledged with the metrics: one finding names every action on all resources.
+    role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_DESCRIPTIONS), resources=["*"]))

@@ -1,0 +1,166 @@
+"""The metrics of a SageMaker endpoint, made in one place for alarms and dashboards."""
+
+from collections.abc import Callable
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from .endpoint_configuration import EndpointConfiguration
+from .endpoint_variant import EndpointVariant
+
+_MINUTE = Duration.minutes(1)
+_REQUESTS, _INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
+_MICROSECONDS_A_MILLISECOND = 1000
+
+AnyMetric = cloudwatch.Metric | cloudwatch.MathExpression
+
+
+class EndpointMetrics:
+    """Makes the metrics of one endpoint, each over one minute.
+
+    It takes the endpoint's name and not the endpoint, so that alarms can be made before the endpoint that names them.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+    Args:
+        endpoint_name: the endpoint's name.
+        configuration: what the endpoint runs. Default: one variant named `primary`.
+    """
+
+    def __init__(self, *, endpoint_name: str, configuration: EndpointConfiguration | None = None) -> None:
+        self._endpoint_name = endpoint_name
+        self._configuration = configuration or EndpointConfiguration()
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint's name."""
+        return self._endpoint_name
+
+    @property
+    def configuration(self) -> EndpointConfiguration:
+        """What the endpoint runs."""
+        return self._configuration
+
+    def invocations(self) -> AnyMetric:
+        """Requests a minute that the endpoint took in."""
+        return self._of_all("invocations", lambda variant: self.of_variant(variant, "Invocations", "Sum"), "SUM")
+
+    def invocations_per_instance(self, variant: EndpointVariant) -> cloudwatch.Metric:
+        """Requests a minute that an instance of the variant answered: what its scaling follows."""
+        return self.of_variant(variant, "InvocationsPerInstance", "Sum")
+
+    def client_errors(self) -> AnyMetric:
+        """Requests a minute that the model answered with 4xx: the request's fault."""
+        return self._of_all("4xx", lambda variant: self.of_variant(variant, "Invocation4XXErrors", "Sum"), "SUM")
+
+    def server_errors(self) -> AnyMetric:
+        """Requests a minute that ended in 5xx: the model's fault, or SageMaker's."""
+        return self._of_all("5xx", lambda variant: self.of_variant(variant, "Invocation5XXErrors", "Sum"), "SUM")
+
+    def model_errors(self) -> AnyMetric:
+        """Requests a minute that the container did not answer with 2xx: 4xx, 5xx, a broken answer, or none in time."""
+        return self._of_all("model", lambda variant: self.of_variant(variant, "InvocationModelErrors", "Sum"), "SUM")
+
+    def server_error_percent(self) -> cloudwatch.MathExpression:
+        """Share of the requests that ended in 5xx, in percent; no value in a minute without requests."""
+        return self._percent("5xx, %", self.server_errors())
+
+    def model_error_percent(self) -> cloudwatch.MathExpression:
+        """Share of the requests that the container did not answer with 2xx, in percent, what is the request's fault
+        left out: requests that the model refuses with 4xx are no failure of it.
+        """
+        return self._percent("model errors, %", self.model_errors(), but=self.client_errors())
+
+    def model_latency(self, percentile: float) -> AnyMetric:
+        """Milliseconds from the request's arrival at the container to its answer, at a percentile from 0 to 100; of
+        several variants the slowest.
+        """
+        return self._latency("ModelLatency", percentile, f"model p{percentile:g}")
+
+    def overhead_latency(self, percentile: float) -> AnyMetric:
+        """Milliseconds that SageMaker added to the container's, at a percentile from 0 to 100; of several variants the
+        slowest. With serverless inference a cold start is in it.
+        """
+        return self._latency("OverheadLatency", percentile, f"overhead p{percentile:g}")
+
+    def cpu(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+        """CPU of the variant's instances, percent of one core: four cores in full use are 400."""
+        return self.of_instances(variant, "CPUUtilization", statistic)
+
+    def memory(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+        """Memory that the containers use, percent of the instance's, or of a serverless container's."""
+        return self.of_instances(variant, "MemoryUtilization", statistic)
+
+    def gpu(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+        """GPU of the variant's instances, percent of one GPU; no value where there is none."""
+        return self.of_instances(variant, "GPUUtilization", statistic)
+
+    def gpu_memory(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+        """Memory of the GPUs, percent of one GPU's; no value where there is none."""
+        return self.of_instances(variant, "GPUMemoryUtilization", statistic)
+
+    def disk(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+        """Disk that the containers use, percent of the instance's."""
+        return self.of_instances(variant, "DiskUtilization", statistic)
+
+    def instances(self, variant: EndpointVariant) -> cloudwatch.MathExpression:
+        """Number of the variant's instances that answer; no value in a minute without requests.
+
+        SageMaker has no metric of it, but sends 1 / instances for each request.
+        """
+        return cloudwatch.MathExpression(
+            expression="requests / per_instance",
+            using_metrics={
+                "requests": self.of_variant(variant, "Invocations", "Sum"),
+                "per_instance": self.invocations_per_instance(variant),
+            },
+            period=_MINUTE,
+            label="instances",
+        )
+
+    def of_variant(self, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:
+        """A metric of a variant's requests, by SageMaker's name."""
+        return self._metric(_REQUESTS, variant, name, statistic)
+
+    def of_instances(self, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:
+        """A metric of a variant's instances, by SageMaker's name."""
+        return self._metric(_INSTANCES, variant, name, statistic)
+
+    def _latency(self, name: str, percentile: float, label: str) -> cloudwatch.MathExpression:
+        slowest = self._of_all(
+            label, lambda variant: self.of_variant(variant, name, cloudwatch.Stats.percentile(percentile)), "MAX"
+        )
+        return cloudwatch.MathExpression(
+            expression=f"microseconds / {_MICROSECONDS_A_MILLISECOND}",
+            using_metrics={"microseconds": slowest},
+            period=_MINUTE,
+            label=label,
+        )
+
+    def _percent(self, label: str, errors: AnyMetric, *, but: AnyMetric | None = None) -> cloudwatch.MathExpression:
+        metrics: dict[str, cloudwatch.IMetric] = {"errors": errors, "requests": self.invocations()}
+        counted = "errors"
+        if but is not None:
+            metrics["excused"] = but
+            counted = "(errors - excused)"
+        return cloudwatch.MathExpression(
+            expression=f"100 * {counted} / requests", using_metrics=metrics, period=_MINUTE, label=label
+        )
+
+    def _of_all(self, label: str, metric_of: Callable[[EndpointVariant], cloudwatch.Metric], fold: str) -> AnyMetric:
+        variants = self._configuration.variants
+        if len(variants) == 1:
+            return metric_of(variants[0])
+        metrics = {f"v{number}": metric_of(variant) for number, variant in enumerate(variants)}
+        return cloudwatch.MathExpression(
+            expression=f"{fold}([{', '.join(metrics)}])", using_metrics=metrics, period=_MINUTE, label=label
+        )
+
+    def _metric(self, namespace: str, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map={"EndpointName": self._endpoint_name, "VariantName": variant.name},
+            statistic=statistic,
+            period=_MINUTE,
+        )
