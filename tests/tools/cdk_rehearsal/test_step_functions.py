@@ -87,3 +87,49 @@ def test_the_sdk_integration_describes(embedded_aws: EmbeddedAws, endpoint: str,
     output = json.loads(eventually(lambda: _ended(embedded_aws, execution))["output"])
     assert output["EndpointStatus"] == "InService"
     assert output["CreationTime"].endswith("Z")
+
+
+def test_an_abort_stops_a_processing_job(embedded_aws: EmbeddedAws, bucket: str, eventually: Any) -> None:
+    name = _name()
+    request = {
+        "ProcessingJobName": name,
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": "program:1", "ContainerArguments": ["process", "seen:"]},
+        "Environment": {"SLEEP": "60"},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        },
+    }
+    sagemaker = embedded_aws.client("sagemaker")
+    execution = _start(
+        embedded_aws, "sagemaker:createProcessingJob.sync", request, Retry=[{"ErrorEquals": ["States.ALL"]}]
+    )
+    eventually(lambda: sagemaker.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"], seconds=60)
+    embedded_aws.client("stepfunctions").stop_execution(executionArn=execution)
+    eventually(
+        lambda: sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] == "Stopped",
+        seconds=60,
+    )
+    assert _ended(embedded_aws, execution)["status"] == "ABORTED"  # type: ignore[index]
+
+
+def test_sync_waits_for_a_transform_job(
+    embedded_aws: EmbeddedAws, bucket: str, configuration: Callable[..., str], eventually: Any
+) -> None:
+    name = _name()
+    embedded_aws.client("s3").put_object(Bucket=bucket, Key=f"{name}/texts/posts", Body=b"good\nbad\n")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{name}/texts/"}
+    request = {
+        "TransformJobName": name,
+        "ModelName": configuration("model"),
+        "TransformInput": {"DataSource": {"S3DataSource": source}, "SplitType": "Line"},
+        "TransformOutput": {"S3OutputPath": f"s3://{bucket}/{name}/answers/"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    single = {**request, "TransformJobName": f"{name}-single", "BatchStrategy": "SingleRecord"}
+    whole = _start(embedded_aws, "sagemaker:createTransformJob.sync", request)
+    failing = _start(embedded_aws, "sagemaker:createTransformJob.sync", single)
+    output = json.loads(eventually(lambda: _ended(embedded_aws, whole), seconds=60)["output"])
+    assert output["TransformJobStatus"] == "Completed"
+    ended = eventually(lambda: _ended(embedded_aws, failing), seconds=60)
+    assert "Bad HTTP status" in json.loads(ended["cause"])["FailureReason"]

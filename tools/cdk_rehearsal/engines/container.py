@@ -20,13 +20,14 @@ class ImageError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRequest:
-    """An image's program.
+    """An image's program; `entrypoint` takes the place of the image's own, and of its default arguments.
 
     `port` is a free port on loopback on which the program shall listen; `port_variable` tells it so. `base_folder`
     stands in for /opt/ml. Both are for the programs that have them.
     """
 
     image_uri: str
+    entrypoint: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     base_folder: Path | None = None

@@ -51,8 +51,10 @@ class DockerEngine:
         # Values go through the environment, not through the command line, where every user of the machine reads them.
         for variable in sorted(variables):
             words += ["--env", variable]
+        if request.entrypoint:  # the engine takes one word of it
+            words += ["--entrypoint", request.entrypoint[0]]
         return ContainerCommand(
-            command=(*words, request.image_uri, *request.arguments),
+            command=(*words, request.image_uri, *request.entrypoint[1:], *request.arguments),
             environment=self._environment() | variables,
             clean_up=(self._program, "rm", "--force", name),
         )

@@ -13,6 +13,7 @@ from cdk_rehearsal.engines.image_sources import ImageSources
 
 # What an image sets for its own file system says nothing about this machine's.
 _OF_THE_IMAGE = {"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
+_ROOT = "/opt/ml/"
 
 
 class ProcessEngine:
@@ -34,11 +35,14 @@ class ProcessEngine:
     def command(self, request: ContainerRequest) -> ContainerCommand:
         source = self._sources.find(request.image_uri)
         program = read_dockerfile(source.dockerfile)
-        words = [*program.entrypoint, *(request.arguments or program.arguments)]
+        defaults = () if request.entrypoint else program.arguments
+        words = [*(request.entrypoint or program.entrypoint), *(request.arguments or defaults)]
         if not words:
             raise ImageError(f"{source.dockerfile} has neither ENTRYPOINT nor CMD: there is nothing to run")
         if Path(words[0]).name in ("python", "python3", "python3.11"):
             words[0] = sys.executable
+        if request.base_folder is not None:
+            words = [word.replace(_ROOT, f"{request.base_folder}/") for word in words]
         environment = {name: value for name, value in self._base_environment.items() if name != "PYTHONPATH"}
         environment |= {name: value for name, value in program.environment.items() if name not in _OF_THE_IMAGE}
         environment |= request.environment

@@ -1,4 +1,4 @@
-"""A training and a serving program in one, told by hyperparameters and its environment how to behave."""
+"""A training, a processing and a serving program in one, told by hyperparameters and its environment how to behave."""
 
 import json
 import os
@@ -26,6 +26,18 @@ def train() -> None:
     files = {path.parent.name: path.read_text() for path in (base / "input/data").rglob("*.txt")}
     (base / "model/model.json").write_text(json.dumps({"channels": files, "greeting": os.environ["GREETING"]}))
     (base / "output/data/evaluation.json").write_text('{"auc": 0.9}')
+
+
+def process() -> None:
+    print("processing begins")
+    time.sleep(float(os.environ.get("SLEEP", 0)))
+    if "FAIL" in os.environ:
+        (base / "output/message").write_text(os.environ["FAIL"])
+        sys.exit(4)
+    for source in (base / "processing/input").rglob("*.txt"):
+        target = base / "processing/output" / source.relative_to(base / "processing/input")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"{sys.argv[2]} {source.read_text()}")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -60,4 +72,4 @@ def serve() -> None:
     ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 
 
-{"train": train, "serve": serve}[sys.argv[1]]()
+{"train": train, "process": process, "serve": serve}[sys.argv[1]]()

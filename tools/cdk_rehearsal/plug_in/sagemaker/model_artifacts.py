@@ -28,6 +28,23 @@ def object_exists(uri: str) -> bool:
     return True
 
 
+def object_keys(uri: str) -> list[str]:
+    """The keys of every object under the prefix. Raises TransferError where there is none."""
+    bucket, prefix = split_s3_uri(uri)
+    keys = []
+    try:
+        for page in own_client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            keys += [item["Key"] for item in page.get("Contents", []) if not item["Key"].endswith("/")]
+    except ClientError as error:
+        raise TransferError(f"Data download failed: {error.response['Error']['Message']} ({uri})") from error
+    if not keys:
+        raise TransferError(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+            "exists in the selected region and that objects exist under that S3 prefix."
+        )
+    return keys
+
+
 def download_prefix(uri: str, folder: Path, *, role: str) -> None:
     """Every object under the prefix, in folders as under its last slash."""
     bucket, prefix = split_s3_uri(uri)

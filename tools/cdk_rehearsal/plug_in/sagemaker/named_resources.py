@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdk_rehearsal.plug_in.aws_error import validation_error
+from cdk_rehearsal.plug_in.sagemaker.listing import listed
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 
 
@@ -58,14 +59,10 @@ class NamedResources:
         return {name: value for name, value in self.find(request[f"{self._prefix}Name"]).items() if name != "Tags"}
 
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
-        contained = request.get("NameContains", "")
+        members = (f"{self._prefix}Name", f"{self._prefix}Arn", "CreationTime")
         with self._lock:
-            found = [
-                {member: item[member] for member in (f"{self._prefix}Name", f"{self._prefix}Arn", "CreationTime")}
-                for name, item in self._resources.items()
-                if contained in name
-            ]
-        return {f"{self._prefix}s": sorted(found, key=lambda item: item["CreationTime"], reverse=True)}
+            summaries = [{member: item[member] for member in members} for item in self._resources.values()]
+        return listed(summaries, request, answer=f"{self._prefix}s", prefix=self._prefix)
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request[f"{self._prefix}Name"]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 from urllib.parse import unquote
 
 from ministack.core.concurrency import run_offloop
 
-from cdk_rehearsal.plug_in.aws_error import AwsError, validation_error
+from cdk_rehearsal.plug_in.aws_error import validation_error
 from cdk_rehearsal.plug_in.json_service import Answer, JsonService, json_answer
 from cdk_rehearsal.plug_in.sagemaker.endpoints import Endpoints
+from cdk_rehearsal.plug_in.sagemaker.jobs import Jobs
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import object_exists
+from cdk_rehearsal.plug_in.sagemaker.model_server import container_of, model_data_of
 from cdk_rehearsal.plug_in.sagemaker.named_resources import NamedResources
+from cdk_rehearsal.plug_in.sagemaker.processing_job import ProcessingJob
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 from cdk_rehearsal.plug_in.sagemaker.training_job import TrainingJob
+from cdk_rehearsal.plug_in.sagemaker.transform_job import TransformJob
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _PASSED_ON = ("content-type", "accept", _ATTRIBUTES, "x-amzn-sagemaker-inference-id")
@@ -25,8 +28,22 @@ class SageMaker:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
-        self._jobs: dict[str, TrainingJob] = {}
-        self._jobs_lock = threading.Lock()
+        missing = "Could not find requested job with name: {name}"
+        training_jobs = Jobs(
+            kind="TrainingJob",
+            words="training job",
+            missing="Requested resource not found.",
+            make=self._make_training_job,
+        )
+        transform_jobs = Jobs(
+            kind="TransformJob", words="transform job", missing=missing, make=self._make_transform_job
+        )
+        processing_jobs = Jobs(
+            kind="ProcessingJob",
+            words="processing job",
+            missing=missing,
+            make=lambda request: ProcessingJob(request, surroundings),
+        )
         self._models = NamedResources(
             prefix="Model", kind="model", arn_kind="model", surroundings=surroundings, check=_check_model
         )
@@ -41,10 +58,9 @@ class SageMaker:
         self._control_plane = JsonService(
             "sagemaker",
             {
-                "CreateTrainingJob": self._create_training_job,
-                "DescribeTrainingJob": lambda request: self._job(request).describe(),
-                "StopTrainingJob": self._stop_training_job,
-                "ListTrainingJobs": self._list_training_jobs,
+                **training_jobs.operations(),
+                **transform_jobs.operations(),
+                **processing_jobs.operations(),
                 "CreateModel": self._models.create,
                 "DescribeModel": self._models.describe,
                 "ListModels": self._models.list,
@@ -70,46 +86,13 @@ class SageMaker:
             return answer
         return await self._control_plane.handle(method, path, headers, body, query)
 
-    def _create_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["TrainingJobName"]
+    def _make_training_job(self, request: dict[str, Any]) -> TrainingJob:
         if "TrainingImage" not in request.get("AlgorithmSpecification", {}):
             raise validation_error("No training image is given in AlgorithmSpecification.")
-        with self._jobs_lock:
-            if name in self._jobs:
-                raise AwsError(
-                    "ResourceInUse",
-                    "Training job names must be unique within an AWS account and region, and a training job with this "
-                    f"name already exists ({self._jobs[name].arn})",
-                )
-            self._jobs[name] = TrainingJob(request, self._surroundings)
-        return {"TrainingJobArn": self._jobs[name].arn}
+        return TrainingJob(request, self._surroundings)
 
-    def _stop_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        job = self._job(request)
-        if not job.in_progress:
-            raise validation_error(
-                f"The request was rejected because the training job is in status {job.describe()['TrainingJobStatus']}."
-            )
-        job.stop()
-        return {}
-
-    def _list_training_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
-        contained = request.get("NameContains", "")
-        wanted = request.get("StatusEquals")
-        described = [job.describe() for name, job in list(self._jobs.items()) if contained in name]
-        members = ("TrainingJobName", "TrainingJobArn", "CreationTime", "LastModifiedTime", "TrainingJobStatus")
-        found = [
-            {member: job[member] for member in members}
-            for job in described
-            if wanted in (None, job["TrainingJobStatus"])
-        ]
-        return {"TrainingJobSummaries": sorted(found, key=lambda job: job["CreationTime"], reverse=True)}
-
-    def _job(self, request: dict[str, Any]) -> TrainingJob:
-        job = self._jobs.get(request["TrainingJobName"])
-        if job is None:
-            raise validation_error("Requested resource not found.")
-        return job
+    def _make_transform_job(self, request: dict[str, Any]) -> TransformJob:
+        return TransformJob(request, self._surroundings, model=self._models.find(request["ModelName"]))
 
     def _check_configuration(self, request: dict[str, Any]) -> None:
         for variant in request["ProductionVariants"]:
@@ -160,10 +143,10 @@ class SageMaker:
 
 
 def _check_model(request: dict[str, Any]) -> None:
-    container = request.get("PrimaryContainer")
-    if container is None or "Image" not in container:
+    container = container_of(request)
+    if "Image" not in container or len(request.get("Containers", [])) > 1:
         raise validation_error("The embedded AWS serves models of one container: give PrimaryContainer with an Image.")
-    url = container.get("ModelDataUrl")
+    url = model_data_of(container)
     if url is not None and not object_exists(url):
         raise validation_error(f"Could not find model data at {url}.")
 

@@ -5,97 +5,44 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import threading
 import time
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cdk_rehearsal.engines import ContainerRequest, ImageError
-from cdk_rehearsal.plug_in.container_process import ContainerProcess
-from cdk_rehearsal.plug_in.log_shipping import LogShipping
+from cdk_rehearsal.engines import ContainerRequest
+from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_folder
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-_REASON_LENGTH = 1024
-_DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
-
-class TrainingJob:
-    """Runs on a thread of its own from the moment it is made. `describe` is the API's answer at any time."""
+class TrainingJob(Job):
+    KIND = "TrainingJob"
+    ARN_KIND = "training-job"
+    WORD = "Training"
 
     def __init__(self, request: dict[str, Any], surroundings: Surroundings) -> None:
-        self.name: str = request["TrainingJobName"]
-        self._request = request
-        self._surroundings = surroundings
-        self.folder = surroundings.work_folder / "training" / self.name
-        self._created = time.time()
-        self._changed = self._created
-        self._started: float | None = None
-        self._ended: float | None = None
-        self._status = "InProgress"
+        super().__init__(request, surroundings)
         self._secondary = "Starting"
         self._transitions: list[dict[str, Any]] = []
-        self._reason = ""
         self._artifact: str | None = None
-        self._stop_asked = threading.Event()
-        self._lock = threading.Lock()
         self._enter("Starting", "Launching requested ML instances")
-        threading.Thread(target=self._run, name=f"training {self.name}", daemon=True).start()
 
-    @property
-    def arn(self) -> str:
-        return self._surroundings.arn("training-job", self.name)
+    def _details(self) -> dict[str, Any]:
+        details: dict[str, Any] = {
+            "SecondaryStatus": self._secondary,
+            "SecondaryStatusTransitions": list(self._transitions),
+            "ModelArtifacts": {"S3ModelArtifacts": self._artifact} if self._artifact else {},
+        }
+        if self._ended:
+            seconds = int(self._ended - (self._started or self.created)) + 1
+            details |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        return details
 
-    @property
-    def in_progress(self) -> bool:
-        return self._status in ("InProgress", "Stopping")
-
-    def stop(self) -> None:
-        """Takes effect soon after; a job that has ended stays as it is."""
-        with self._lock:
-            if self._status == "InProgress":
-                self._status = "Stopping"
-                self._stop_asked.set()
-
-    def describe(self) -> dict[str, Any]:
-        with self._lock:
-            answer: dict[str, Any] = {
-                **self._request,
-                "TrainingJobArn": self.arn,
-                "TrainingJobStatus": self._status,
-                "SecondaryStatus": self._secondary,
-                "SecondaryStatusTransitions": list(self._transitions),
-                "CreationTime": self._created,
-                "LastModifiedTime": self._changed,
-                "ModelArtifacts": {"S3ModelArtifacts": self._artifact} if self._artifact else {},
-            }
-            answer.pop("Tags", None)
-            if self._started:
-                answer["TrainingStartTime"] = self._started
-            if self._ended:
-                answer["TrainingEndTime"] = self._ended
-                seconds = int(self._ended - (self._started or self._created)) + 1
-                answer |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
-            if self._reason:
-                answer["FailureReason"] = self._reason
-            return answer
-
-    def _run(self) -> None:
-        try:
-            self._prepare()
-            ended = self._train()
-            if ended == "Failed":
-                return
-            self._upload()
-            self._end({"Completed": "Completed", "Stopped": "Stopped", "MaxRuntimeExceeded": "Stopped"}[ended], ended)
-        except TransferError as error:
-            self._end("Failed", "Failed", f"ClientError: {error}")
-        except (ImageError, OSError) as error:
-            self._end("Failed", "Failed", f"ClientError: {error}")
-        except (ClientError, BotoCoreError) as error:
-            self._end("Failed", "Failed", f"InternalServerError: {error}")
+    def _work(self) -> str:
+        self._prepare()
+        ended = self._train()
+        self._upload()
+        self._enter(ended, "Training job completed")
+        return "Completed" if ended == "Completed" else "Stopped"
 
     def _prepare(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -130,6 +77,7 @@ class TrainingJob:
         command = self._surroundings.engine.command(
             ContainerRequest(
                 image_uri=algorithm["TrainingImage"],
+                entrypoint=tuple(algorithm.get("ContainerEntrypoint", ())),
                 arguments=tuple(algorithm.get("ContainerArguments", ["train"])),
                 environment={
                     **self._surroundings.aws_environment,
@@ -143,37 +91,21 @@ class TrainingJob:
         if self._stop_asked.is_set():
             return "Stopped"
         self._enter("Training", "Training image download completed. Training in progress.")
-        with self._lock:
-            self._started = time.time()
-        log = self.folder / "log.txt"
-        process = ContainerProcess(command, log=log, registry=self._surroundings.registry)
-        shipping = LogShipping(log, group=LOG_GROUP, stream=f"{self.name}/algo-1-{int(self._created)}")
-        try:
-            return self._wait(process)
-        finally:
-            process.stop()
-            shipping.stop()
+        self._begin()
+        ended, status, log_tail = self._run_program(command, log_group="/aws/sagemaker/TrainingJobs")
+        if ended == "Stopped":
+            self._enter("Stopping", "Stopping the training job")
+        if ended == "Failed":
+            reason = f"AlgorithmError: {self._written_failure() or log_tail}, exit code: {status}"
+            self._enter("Failed", reason)
+            raise JobFailure(reason)
+        return ended
 
-    def _wait(self, process: ContainerProcess) -> str:
-        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_MAX_RUNTIME_SECONDS)
-        deadline = time.monotonic() + limit
-        while (status := process.wait(timeout_seconds=0.1)) is None:
-            if self._stop_asked.is_set():
-                self._enter("Stopping", "Stopping the training job")
-                return "Stopped"
-            if time.monotonic() > deadline:
-                return "MaxRuntimeExceeded"
-        if status == 0:
-            return "Completed"
-        self._end("Failed", "Failed", self._failure(process, status))
-        return "Failed"
-
-    def _failure(self, process: ContainerProcess, status: int) -> str:
-        """What the program wrote to output/failure, as SageMaker has it; else the end of its log."""
-        written = ""
+    def _written_failure(self) -> str:
+        """What the program wrote to output/failure, as SageMaker has it."""
         with contextlib.suppress(OSError):
-            written = (self.folder / "output" / "failure").read_text(errors="replace").strip()
-        return f"AlgorithmError: {written or process.log_tail()}, exit code: {status}"
+            return (self.folder / "output" / "failure").read_text(errors="replace").strip()
+        return ""
 
     def _upload(self) -> None:
         self._enter("Uploading", "Uploading generated training model")
@@ -185,6 +117,13 @@ class TrainingJob:
         if any((self.folder / "output" / "data").iterdir()):
             upload_folder(self.folder / "output" / "data", f"{place}/output.tar.gz")
 
+    def _finish(self, status: str, reason: str = "") -> None:
+        with self._lock:
+            if self._secondary != "Failed" and status == "Failed":
+                self._enter("Failed", reason)
+            self._transitions[-1]["EndTime"] = time.time()
+        super()._finish(status, reason)
+
     def _enter(self, secondary: str, message: str) -> None:
         now = time.time()
         with self._lock:
@@ -193,11 +132,3 @@ class TrainingJob:
             if self._transitions:
                 self._transitions[-1]["EndTime"] = now
             self._transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": message})
-
-    def _end(self, status: str, secondary: str, reason: str = "") -> None:
-        self._enter(secondary, reason or "Training job completed")
-        with self._lock:
-            self._reason = reason[:_REASON_LENGTH]
-            self._ended = self._changed
-            self._transitions[-1]["EndTime"] = self._changed
-            self._status = status

@@ -1,0 +1,147 @@
+"""What training, transform and processing jobs have in common: a thread of their own, a status, an end."""
+
+from __future__ import annotations
+
+import abc
+import threading
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cdk_rehearsal.engines import ContainerCommand, ImageError
+from cdk_rehearsal.plug_in.container_process import ContainerProcess
+from cdk_rehearsal.plug_in.log_shipping import LogShipping
+from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError
+from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+from cdk_rehearsal.plug_in.state_change_events import put_state_change
+
+_REASON_LENGTH = 1024
+_DEFAULT_MAX_RUNTIME_SECONDS = 86_400
+
+
+class JobFailure(Exception):
+    """The job has failed; the message is its FailureReason."""
+
+
+class Job(abc.ABC):
+    """Runs on a thread of its own from the moment it is made. `describe` is the API's answer at any time.
+
+    `KIND` is what the API's members begin with, `ARN_KIND` how its ARN names it, `WORD` what its times are called.
+    """
+
+    KIND: ClassVar[str]
+    ARN_KIND: ClassVar[str]
+    WORD: ClassVar[str]
+
+    def __init__(self, request: dict[str, Any], surroundings: Surroundings) -> None:
+        self.name: str = request[f"{self.KIND}Name"]
+        self.folder: Path = surroundings.work_folder / self.WORD.lower() / self.name
+        self.created = time.time()
+        self._request = request
+        self._surroundings = surroundings
+        self._changed = self.created
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._status = "InProgress"
+        self._reason = ""
+        self._stop_asked = threading.Event()
+        self._lock = threading.RLock()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=f"{self.ARN_KIND} {self.name}", daemon=True).start()
+
+    @property
+    def arn(self) -> str:
+        return self._surroundings.arn(self.ARN_KIND, self.name)
+
+    @property
+    def status(self) -> str:
+        return self._status
+
+    @property
+    def in_progress(self) -> bool:
+        return self._status in ("InProgress", "Stopping")
+
+    def stop(self) -> None:
+        """Takes effect soon after; a job that has ended stays as it is."""
+        with self._lock:
+            if self._status == "InProgress":
+                self._status = "Stopping"
+                self._changed = time.time()
+                self._stop_asked.set()
+
+    def describe(self) -> dict[str, Any]:
+        with self._lock:
+            answer: dict[str, Any] = {
+                **self._request,
+                f"{self.KIND}Arn": self.arn,
+                f"{self.KIND}Status": self._status,
+                "CreationTime": self.created,
+                "LastModifiedTime": self._changed,
+                **self._details(),
+            }
+            answer.pop("Tags", None)
+            if self._started:
+                answer[f"{self.WORD}StartTime"] = self._started
+            if self._ended:
+                answer[f"{self.WORD}EndTime"] = self._ended
+            if self._reason:
+                answer["FailureReason"] = self._reason
+            return answer
+
+    @abc.abstractmethod
+    def _work(self) -> str:
+        """The status that it ends with: Completed or Stopped. Raises JobFailure and what `_run` expects."""
+
+    def _details(self) -> dict[str, Any]:
+        """What a description has beyond what every job's has."""
+        return {}
+
+    def _run(self) -> None:
+        try:
+            self._finish(self._work())
+        except JobFailure as error:
+            self._finish("Failed", str(error))
+        except (TransferError, ImageError, OSError) as error:
+            self._finish("Failed", f"ClientError: {error}")
+        except (ClientError, BotoCoreError) as error:
+            self._finish("Failed", f"InternalServerError: {error}")
+
+    def _finish(self, status: str, reason: str = "") -> None:
+        with self._lock:
+            self._reason = reason[:_REASON_LENGTH]
+            self._ended = self._changed = time.time()
+            self._status = status
+        self._tell()
+
+    def _tell(self) -> None:
+        words = {"TrainingJob": "Training Job", "TransformJob": "Transform Job", "ProcessingJob": "Processing Job"}
+        put_state_change(f"SageMaker {words[self.KIND]} State Change", self.describe(), resource=self.arn)
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._started = self._changed = time.time()
+
+    def _run_program(self, command: ContainerCommand, *, log_group: str) -> tuple[str, int, str]:
+        """Completed, Stopped, MaxRuntimeExceeded or Failed; the exit status; the end of its log."""
+        log = self.folder / "log.txt"
+        process = ContainerProcess(command, log=log, registry=self._surroundings.registry)
+        shipping = LogShipping(log, group=log_group, stream=f"{self.name}/algo-1-{int(self.created)}")
+        try:
+            ending = self._wait(process)
+        finally:
+            process.stop()
+            shipping.stop()
+        return ending, process.poll() or 0, process.log_tail()
+
+    def _wait(self, process: ContainerProcess) -> str:
+        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_MAX_RUNTIME_SECONDS)
+        deadline = time.monotonic() + limit
+        while (status := process.wait(timeout_seconds=0.1)) is None:
+            if self._stop_asked.is_set():
+                return "Stopped"
+            if time.monotonic() > deadline:
+                return "MaxRuntimeExceeded"
+        return "Completed" if status == 0 else "Failed"

@@ -1,0 +1,111 @@
+"""One processing job: its inputs downloaded, its program run, its outputs uploaded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cdk_rehearsal.engines import ContainerRequest
+from cdk_rehearsal.plug_in.own_clients import own_client
+from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
+from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, split_s3_uri
+
+_ROOT = "/opt/ml/"
+_MESSAGE_LENGTH = 1024
+
+
+class ProcessingJob(Job):
+    """`/opt/ml` is the job's folder: in a container a program finds it there, as a process by SAGEMAKER_BASE_DIR."""
+
+    KIND = "ProcessingJob"
+    ARN_KIND = "processing-job"
+    WORD = "Processing"
+
+    def _work(self) -> str:
+        self._prepare()
+        specification = self._request["AppSpecification"]
+        command = self._surroundings.engine.command(
+            ContainerRequest(
+                image_uri=specification["ImageUri"],
+                entrypoint=tuple(specification.get("ContainerEntrypoint", ())),
+                arguments=tuple(specification.get("ContainerArguments", ())),
+                environment={
+                    **self._surroundings.aws_environment,
+                    **self._request.get("Environment", {}),
+                    "PROCESSING_JOB_NAME": self.name,
+                    "PROCESSING_JOB_ARN": self.arn,
+                },
+                base_folder=self.folder,
+            )
+        )
+        if self._stop_asked.is_set():
+            return "Stopped"
+        self._begin()
+        ended, status, log_tail = self._run_program(command, log_group="/aws/sagemaker/ProcessingJobs")
+        if ended == "Failed":
+            raise JobFailure(f"AlgorithmError: {self._exit_message() or log_tail}, exit code: {status}")
+        if ended == "Completed":
+            for local, uri in self._outputs():
+                _upload(local, uri)
+        return "Completed" if ended == "Completed" else "Stopped"
+
+    def _details(self) -> dict[str, Any]:
+        message = self._exit_message() if self._ended else ""
+        return {"ExitMessage": message} if message else {}
+
+    def _exit_message(self) -> str:
+        with contextlib.suppress(OSError):
+            return (self.folder / "output" / "message").read_text(errors="replace").strip()[:_MESSAGE_LENGTH]
+        return ""
+
+    def _prepare(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for part in ("config", "output", "processing"):
+            (self.folder / part).mkdir(parents=True)
+        (self.folder / "config" / "processingjobconfig.json").write_text(json.dumps(self.describe()))
+        (self.folder / "config" / "resourceconfig.json").write_text(
+            json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]})
+        )
+        for given in self._request.get("ProcessingInputs", []):
+            source = given.get("S3Input")
+            if source is None or source["S3DataType"] != "S3Prefix" or "LocalPath" not in source:
+                raise TransferError(f'input "{given["InputName"]}": the embedded AWS reads S3 prefixes only')
+            folder = self._local(source["LocalPath"])
+            folder.mkdir(parents=True, exist_ok=True)
+            download_prefix(source["S3Uri"], folder, role=self._request["RoleArn"])
+            if source.get("S3CompressionType") == "Gzip":
+                _unpack_all(folder)
+        for folder, _ in self._outputs():
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _outputs(self) -> Iterator[tuple[Path, str]]:
+        for wanted in self._request.get("ProcessingOutputConfig", {}).get("Outputs", []):
+            output = wanted.get("S3Output")
+            if output is None or "LocalPath" not in output:
+                raise TransferError(f'output "{wanted["OutputName"]}": the embedded AWS writes to S3 only')
+            yield self._local(output["LocalPath"]), output["S3Uri"]
+
+    def _local(self, path: str) -> Path:
+        if not path.startswith(_ROOT):
+            raise TransferError(f'LocalPath "{path}" is outside of {_ROOT}, which is what the embedded AWS provides')
+        return self.folder / path.removeprefix(_ROOT)
+
+
+def _upload(folder: Path, uri: str) -> None:
+    bucket, prefix = split_s3_uri(uri)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            key = "/".join((prefix.rstrip("/"), *path.relative_to(folder).parts)).lstrip("/")
+            own_client("s3").upload_file(str(path), bucket, key)
+
+
+def _unpack_all(folder: Path) -> None:
+    for archive in sorted(folder.rglob("*.tar.gz")):
+        with tarfile.open(archive) as tar:
+            tar.extractall(archive.parent, filter="data")
+        archive.unlink()
