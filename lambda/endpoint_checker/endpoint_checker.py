@@ -1,14 +1,19 @@
 """Asks a SageMaker endpoint about a few held-out posts and refuses it unless it answers as agreed.
 
 An endpoint that is InService may still serve the model before, or answer with something that its callers cannot read.
+Where the training job left golden posts (texts with what the exported model said of them) beside its model, the
+endpoint has to say the same: a model that is served with other preprocessing does not.
 """
 
 import contextlib
 import io
 import json
 import logging
+import posixpath
 import re
+import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -20,37 +25,76 @@ LOGGER.setLevel(logging.INFO)
 
 POSTS_ASKED = 8
 LONGEST_LINE_BYTES = 1 << 22
+OUTPUT_ARCHIVE = "output.tar.gz"
+GOLDEN_POSTS = "golden_posts.jsonl"
+MOST_GOLDEN_POSTS = 64
+LARGEST_GOLDEN_POSTS_BYTES = 1 << 20
+LARGEST_DIFFERENCE = 0.01
 
 
 class EndpointRefused(Exception):
     """The endpoint does not answer as agreed; the message says which post, what came and what should have."""
 
 
+class InvalidGoldenPosts(Exception):
+    """What the training job left to check the endpoint with cannot be read."""
+
+
 def handler(event: dict[str, str], context: object) -> dict[str, Any]:
     """Invokes `endpoint_name` with the first posts at `posts` (S3 URI, JSON lines) and expects `model` to answer.
 
-    Returns how many were asked and the longest answer in milliseconds.
+    Then with the golden posts beside `model_data`, the S3 URI of the model's archive, if there are any: each answer is
+    within 0.01 of what they say. Returns how many of both were asked, the largest difference and the longest answer in
+    milliseconds.
     """
-    runtime = boto3.client("sagemaker-runtime", config=Config(read_timeout=30, retries={"mode": "standard"}))
-    slowest_ms = 0.0
+    endpoint = Endpoint(event["endpoint_name"], event["model"])
     asked = 0
     for text in held_out_texts(event["posts"]):
         asked += 1
+        endpoint.ask(text, f"held-out post {asked}")
+    if not asked:
+        raise EndpointRefused(f"{event['posts']} holds no post to check the endpoint with")
+    golden = golden_posts(event["model_data"]) if "model_data" in event else []
+    largest = 0.0
+    for number, (text, expected) in enumerate(golden, start=1):
+        got = endpoint.ask(text, f"golden post {number}")
+        largest = max(largest, abs(got - expected))
+        if largest > LARGEST_DIFFERENCE:
+            raise EndpointRefused(
+                f"golden post {number}: the endpoint says {got:.6f}, the exported model said {expected:.6f}: "
+                f"at most {LARGEST_DIFFERENCE} apart is allowed"
+            )
+    result = {
+        "posts": asked,
+        "golden_posts": len(golden),
+        "largest_difference": round(largest, 6),
+        "slowest_ms": round(endpoint.slowest_ms, 1),
+    }
+    LOGGER.info("%s answers as agreed: %s", event["endpoint_name"], json.dumps(result))
+    return result
+
+
+class Endpoint:
+    """The endpoint that is checked, and the model that has to answer there."""
+
+    def __init__(self, name: str, model: str) -> None:
+        self._name = name
+        self._model = model
+        self._runtime = boto3.client("sagemaker-runtime", config=Config(read_timeout=30, retries={"mode": "standard"}))
+        self.slowest_ms = 0.0
+
+    def ask(self, text: str, which: str) -> float:
+        """The probability of a violation. Raises EndpointRefused where the answer is not as agreed."""
         started = time.monotonic()
-        answer = runtime.invoke_endpoint(
-            EndpointName=event["endpoint_name"],
+        answer = self._runtime.invoke_endpoint(
+            EndpointName=self._name,
             ContentType="application/json",
             Accept="application/json",
             Body=json.dumps({"text": text}).encode(),
         )
         body = answer["Body"].read()
-        slowest_ms = max(slowest_ms, (time.monotonic() - started) * 1000)
-        check_answer(body, answer.get("CustomAttributes", ""), event["model"], f"held-out post {asked}")
-    if not asked:
-        raise EndpointRefused(f"{event['posts']} holds no post to check the endpoint with")
-    result = {"posts": asked, "slowest_ms": round(slowest_ms, 1)}
-    LOGGER.info("%s answers as agreed: %s", event["endpoint_name"], json.dumps(result))
-    return result
+        self.slowest_ms = max(self.slowest_ms, (time.monotonic() - started) * 1000)
+        return checked_answer(body, answer.get("CustomAttributes", ""), self._model, which)
 
 
 def held_out_texts(uri: str) -> Iterator[str]:
@@ -65,8 +109,60 @@ def held_out_texts(uri: str) -> Iterator[str]:
             yield json.loads(line)["text"]
 
 
-def check_answer(body: bytes, custom_attributes: str, model: str, which: str) -> None:
-    """Raises EndpointRefused unless `body` is `{"predictions": "<0 to 1>"}` and the attributes name `model`."""
+def golden_posts(model_data: str) -> list[tuple[str, float]]:
+    """Text and probability of each golden post beside the model's archive; none where the job left none.
+
+    The archive is read as a stream and no further than that member.
+    """
+    bucket, _, key = model_data.removeprefix("s3://").partition("/")
+    key = posixpath.join(posixpath.dirname(key), OUTPUT_ARCHIVE)
+    where = f"{GOLDEN_POSTS} in s3://{bucket}/{key}"
+    s3 = boto3.client("s3")
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key)
+    except s3.exceptions.NoSuchKey:
+        return []
+    stream: Any = answer["Body"]
+    try:
+        with contextlib.closing(stream), tarfile.open(fileobj=stream, mode="r|gz") as archive:
+            for member in archive:
+                if posixpath.normpath(member.name) == GOLDEN_POSTS and member.isfile():
+                    if member.size > LARGEST_GOLDEN_POSTS_BYTES:
+                        raise InvalidGoldenPosts(
+                            f"{where} has {member.size} bytes: {LARGEST_GOLDEN_POSTS_BYTES} are allowed"
+                        )
+                    content = archive.extractfile(member)
+                    return [] if content is None else _read_golden_posts(content.read(), where)
+    except (tarfile.TarError, zlib.error, EOFError) as fault:
+        raise InvalidGoldenPosts(f"s3://{bucket}/{key} is no gzipped tar: {fault}") from None
+    return []
+
+
+def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
+    lines = content.splitlines()
+    if len(lines) > MOST_GOLDEN_POSTS:
+        raise InvalidGoldenPosts(f"{where} has {len(lines)} lines: {MOST_GOLDEN_POSTS} are allowed")
+    posts = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            post = json.loads(line)
+        except ValueError:
+            post = None
+        match post:
+            case {"text": str(text), "probability": float() | int() as probability} if 0 <= probability <= 1:
+                posts.append((text, float(probability)))
+            case _:
+                raise InvalidGoldenPosts(
+                    f"{where}, line {number}: {line[:60]!r}: it has a text and a probability from 0 to 1"
+                )
+    return posts
+
+
+def checked_answer(body: bytes, custom_attributes: str, model: str, which: str) -> float:
+    """The probability in `body`, which is `{"predictions": "<0 to 1>"}`, where the attributes name `model`.
+
+    Raises EndpointRefused otherwise.
+    """
     try:
         content = json.loads(body)
     except ValueError:
@@ -79,6 +175,7 @@ def check_answer(body: bytes, custom_attributes: str, model: str, which: str) ->
     served = re.search(r"(?:^|[,;\s])model=([^,;\s]+)", custom_attributes)
     if served is None or served[1] != model:
         raise EndpointRefused(f"{which}: answered by {served[1] if served else 'an unnamed model'}, needed {model}")
+    return float(prediction)
 
 
 def _is_probability(text: str) -> bool:
