@@ -219,32 +219,32 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
     """Gives the endpoint to the rollback `execution` and says what its `input` asks for.
 
     `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that goes on to tell, and keeps the
-    endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, `target` the one
-    that has to serve, `failure` what happened. Raises ReleaseInProgress and InvalidRollback.
+    endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, or null where a
+    release had not begun or had already ended: then nothing has to be put back and nobody is given the endpoint.
+    `target` is the release that has to serve, `failure` what happened. Raises ReleaseInProgress and InvalidRollback.
     """
     execution, given = event["execution"], event["input"]
+    ended = None
+    if "stopped" in given:
+        ended = given["stopped"]["execution"]
+        if _state(ended) == "RUNNING":
+            raise InvalidRollback(f"{ended} still runs: stop it first")
     for attempt in range(ATTEMPTS):
         _pause(attempt)
         lock, records, current = table.entry(LOCK), table.releases(), table.current()
         if "failed" in given:
             plan, holder = _failed_plan(given["failed"], records, current), given["failed"]["execution"]
         elif "stopped" in given:
-            if _state(given["stopped"]["execution"]) == "RUNNING":
-                raise InvalidRollback(f"{given['stopped']['execution']} still runs: stop it first")
             plan, holder = _stopped_plan(given["stopped"], records, current), execution
         else:
-            holder = execution
-            if _holder(lock) != holder:
-                _refuse_in_progress(lock, execution)
-            plan = _plan_by_hand(given, records, current)
-        if _holder(lock) == holder:
-            return plan
-        if _holder(lock) != given.get("stopped", {}).get("execution"):
+            # Before anything else: while a release runs, which one is current is about to change.
             _refuse_in_progress(lock, execution)
-        if plan["mode"] == "failed" and plan["failed"] is None:
-            # It never had the endpoint: there is nothing to hold it for.
-            return plan
+            plan, holder = _plan_by_hand(given, records, current), execution
         failed, target = plan["failed"], plan["target"]
+        if (plan["mode"] != "by_hand" and failed is None) or _holder(lock) == holder:
+            return plan
+        if _holder(lock) != ended:
+            _refuse_in_progress(lock, execution)
         if table.write(
             _taken(table, lock, {"holder": holder, "since": _now(), "release": failed and failed["release"]}),
             _current_is(table, current),
@@ -263,7 +263,7 @@ def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any
     """Records what begin_rollback planned as done and gives the endpoint back. Raises LockLost."""
     execution, mode, failed, target = event["execution"], event["mode"], event.get("failed"), event.get("target")
     to = None if target is None else target["release"]
-    if mode == "failed" and failed is None:
+    if mode != "by_hand" and failed is None:
         return {"release": to}
     holder = execution if failed is None or mode != "failed" else failed["execution"]
     for attempt in range(ATTEMPTS):

@@ -1,8 +1,9 @@
 """Tells Slack each alert that an SNS topic hands over.
 
-An alert is the JSON of the release workflow, an EventBridge event, a CloudWatch alarm, or plain text. Slack being busy
-or down is retried within the time this invocation has; after that the error goes to Lambda, which tries again and then
-keeps the alert in the dead-letter queue. The webhook's URL is a secret: no log line and no error carries it.
+An alert is the JSON of the release or the rollback workflow, an EventBridge event, a CloudWatch alarm, or plain text.
+Slack being busy or down is retried within the time this invocation has; after that the error goes to Lambda, which
+tries again and then keeps the alert in the dead-letter queue. The webhook's URL is a secret: no log line and no error
+carries it.
 """
 
 import http.client
@@ -33,6 +34,7 @@ TELLING_BUDGET_S = 45.0
 REPORTING_RESERVE_S = 3.0  # what the runtime needs to report an error before it is cut off
 REQUEST_TIMEOUT_S = 10.0
 
+ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT", "FAILED"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _webhooks: dict[str, "Webhook"] = {}
@@ -109,6 +111,8 @@ def read_alert(message: str, subject: str | None = None) -> Alert:
         return Alert(title=subject or "Alert", reason=message)
     if content.get("kind") == "workflow_failure":
         return _workflow_failure(content)
+    if content.get("kind") == "rollback":
+        return _rollback(content)
     if "detail-type" in content and isinstance(content.get("detail"), dict):
         return _event(content)
     if "AlarmName" in content and "NewStateValue" in content:
@@ -252,14 +256,33 @@ def _json_object(text: str) -> dict[str, Any] | None:
 
 
 def _workflow_failure(content: dict[str, Any]) -> Alert:
+    workflow, state = _text(content, "workflow"), _text(content, "state")
+    facts = {
+        "State": state,
+        "Error": _text(content, "error"),
+        "Execution": _execution_name(_text(content, "execution")),
+    }
+    for key, name in (("rolled_back_to", "Rolled back to"), ("rollback_failure", "Rollback failed")):
+        if content.get(key) is not None:
+            facts[name] = readable_cause(_text(content, key))
     return Alert(
-        title=f"{_text(content, 'workflow')} failed in {_text(content, 'state')}",
+        # An execution that was ended from outside did not get as far as to say in which state.
+        title=f"{workflow} ended as {state}" if state in ENDED_FROM_OUTSIDE else f"{workflow} failed in {state}",
+        facts=facts,
+        reason=readable_cause(_text(content, "cause")),
+        link=_text(content, "console"),
+        link_name="Open the execution",
+    )
+
+
+def _rollback(content: dict[str, Any]) -> Alert:
+    return Alert(
+        title=f"{_text(content, 'workflow')} went back to {_text(content, 'to')}",
         facts={
-            "State": _text(content, "state"),
-            "Error": _text(content, "error"),
+            "From": _text(content, "from"),
+            "To": _text(content, "to"),
             "Execution": _execution_name(_text(content, "execution")),
         },
-        reason=readable_cause(_text(content, "cause")),
         link=_text(content, "console"),
         link_name="Open the execution",
     )

@@ -67,6 +67,40 @@ def test_tells_what_failed_where_why_and_where_to_look(
     assert message["text"].startswith("moderation-dev-release failed in Train: AlgorithmError")
 
 
+def test_a_failure_says_what_became_of_the_endpoint(notifier: ModuleType) -> None:
+    told = {"rolled_back_to": "moderation-dev-sunday", "rollback_failure": None}
+    message = notifier.slack_message(notifier.read_alert(json.dumps(WORKFLOW_FAILURE | told)))
+    facts = [field["text"] for field in message["blocks"][1]["fields"]]
+    assert facts[3:] == ["*Rolled back to*\nmoderation-dev-sunday"]
+
+    told = {"rollback_failure": json.dumps({"errorMessage": "the endpoint is still Updating"})}
+    message = notifier.slack_message(notifier.read_alert(json.dumps(WORKFLOW_FAILURE | told)))
+    facts = [field["text"] for field in message["blocks"][1]["fields"]]
+    assert facts[3:] == ["*Rollback failed*\nthe endpoint is still Updating"]
+
+
+def test_a_release_that_was_stopped_is_told_as_such(notifier: ModuleType) -> None:
+    stopped = {"state": "ABORTED", "error": "Mistake", "cause": "the wrong posts"}
+    message = notifier.slack_message(notifier.read_alert(json.dumps(WORKFLOW_FAILURE | stopped)))
+    assert message["text"] == "moderation-dev-release ended as ABORTED: the wrong posts"
+
+
+def test_a_rollback_by_hand_is_told_with_where_it_went(notifier: ModuleType) -> None:
+    rollback = {
+        "kind": "rollback",
+        "workflow": "moderation-dev-rollback",
+        "execution": "arn:aws:states:us-east-1:123456789012:execution:moderation-dev-rollback:night",
+        "from": "moderation-dev-monday",
+        "to": "moderation-dev-sunday",
+        "console": "https://us-east-1.console.aws.amazon.com/states/home",
+    }
+    message = notifier.slack_message(notifier.read_alert(json.dumps(rollback)))
+    assert message["text"] == "moderation-dev-rollback went back to moderation-dev-sunday"
+    facts = [field["text"] for field in message["blocks"][1]["fields"]]
+    assert facts == ["*From*\nmoderation-dev-monday", "*To*\nmoderation-dev-sunday", "*Execution*\nnight"]
+    assert message["blocks"][2]["text"]["text"] == f"<{rollback['console']}|Open the execution>"
+
+
 def test_a_busy_slack_is_waited_for_as_long_as_it_asks(
     notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
 ) -> None:
