@@ -1,13 +1,14 @@
 """How a service's task count is decided, and how its target is tuned: pure functions of the standard library alone."""
 
 from .alarm_window import Comparison, MissingData
+from .latency_ratio import HourlyLatency, latency_ratio
 from .metrics import MISSING, Metric
 from .policy_rows import Policy
 from .scaling_engine import CapacityBounds, ScalingEngine
 from .scheduled_action import ScheduledAction
 from .step_scaling import Adjustment, StepBand, StepScaling
 from .target_tracking import TargetTracking
-from .tuner_decision import Action, Decision, GuardrailStatus, Seen, begun, completed, decided
+from .tuner_decision import Action, Decision, GuardrailStatus, Seen, begun, completed, decided, rehearsed
 from .tuner_settings import ObservationPeriod, TunerSettings
 from .tuner_state import PendingChange, Phase, TunerState
 
@@ -19,6 +20,7 @@ __all__ = [
     "Comparison",
     "Decision",
     "GuardrailStatus",
+    "HourlyLatency",
     "Metric",
     "MissingData",
     "ObservationPeriod",
@@ -36,4 +38,6 @@ __all__ = [
     "begun",
     "completed",
     "decided",
+    "latency_ratio",
+    "rehearsed",
 ]

@@ -25,6 +25,8 @@ class Action(StrEnum):
     REVERT = "revert"
     SETTLE = "settle"
     STOP = "stop"
+    # Puts back what a deployment overwrote.
+    RESTORE = "restore"
 
 
 class GuardrailStatus(StrEnum):
@@ -41,21 +43,26 @@ class Seen:
 
     Args:
         now: with a zone.
-        policy_target: what the scaling policy has.
+        policy_target: what the scaling policy has; None where the policy is gone.
+        parameter_target: what the next deployment would give it. None: the same.
         guardrail: of all guardrail alarms.
         alarming_since: when the latest guardrail alarm went into ALARM.
         is_deploying: a deployment is under way.
         is_missing_data: some of the watched hours have no data.
         latency_ratio: latency since the last change against the same hours before; None where it cannot be told.
+        is_overwritten: a deployment since the last change gave the policy one of its former targets: one that was read
+            before that change, or that a roll-back restored.
     """
 
     now: datetime
-    policy_target: float
+    policy_target: float | None
     guardrail: GuardrailStatus
+    parameter_target: float | None = None
     alarming_since: datetime | None = None
     is_deploying: bool = False
     is_missing_data: bool = False
     latency_ratio: float | None = None
+    is_overwritten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +94,16 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
         return Decision(action=action, at=seen.now, origin=state.live, target=target, why=why, settles=settles)
 
     if state.phase is Phase.STOPPED:
-        return decision(Action.HOLD, "stopped: somebody else changed the policy")
+        return decision(Action.HOLD, "stopped: the target is in somebody else's hands")
     pending = state.pending
-    known = (state.live,) if pending is None else (pending.origin, pending.target)
-    if all(abs(seen.policy_target - target) > _SAME for target in known):
-        wanted = " or ".join(f"{target:g}" for target in known)
-        return decision(
-            Action.STOP, f"the policy has {seen.policy_target:g} %, not {wanted} %: somebody else changed it"
-        )
+    foreign = _foreign(state, seen)
+    if foreign is not None:
+        if seen.is_deploying:
+            return decision(Action.HOLD, "a deployment is under way")
+        if pending is None and seen.is_overwritten and seen.policy_target is not None:
+            overwritten = decision(Action.RESTORE, "a deployment gave the policy a former target", state.live)
+            return replace(overwritten, origin=seen.policy_target)
+        return decision(Action.STOP, foreign)
     is_new_alarm = seen.guardrail is GuardrailStatus.ALARM and _is_after_change(state, seen)
     if pending is not None:
         if is_new_alarm and not pending.is_revert:
@@ -103,7 +112,7 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
                 origin=pending.target,
             )
         return Decision(
-            action=Action.REVERT if pending.is_revert else Action.SETTLE if pending.settles else Action.STEP,
+            action=_action(pending),
             at=pending.decided_at,
             origin=pending.origin,
             target=pending.target,
@@ -168,8 +177,18 @@ def begun(state: TunerState, decision: Decision) -> TunerState:
             decided_at=decision.at,
             is_revert=decision.action is Action.REVERT,
             settles=decision.settles,
+            is_restore=decision.action is Action.RESTORE,
         ),
     )
+
+
+def rehearsed(state: TunerState, decision: Decision) -> TunerState:
+    """What to store in a dry run, where no change is made: what would have been changed is watched anew."""
+    if decision.action is Action.STOP:
+        return replace(state, phase=Phase.STOPPED)
+    if decision.settles:
+        return replace(state, phase=Phase.SETTLED)
+    return replace(state, changed_at=decision.at) if decision.changes_target else state
 
 
 def completed(settings: TunerSettings, state: TunerState, now: datetime) -> TunerState:
@@ -178,6 +197,8 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
     if pending is None:
         return state
     moved = replace(state, live=pending.target, changed_at=now, pending=None)
+    if pending.is_restore:
+        return moved
     if pending.is_revert:
         failed, failures = state.failed, state.failures
         if state.before is not None or pending.origin > state.live + _SAME:
@@ -203,6 +224,28 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
         failed=None if has_passed_failure else state.failed,
         failures=0 if has_passed_failure else state.failures,
     )
+
+
+def _foreign(state: TunerState, seen: Seen) -> str | None:
+    """What shows that somebody else changed the target; None where nobody did."""
+    pending = state.pending
+    known = (state.live,) if pending is None else (pending.origin, pending.target)
+    wanted = " or ".join(f"{target:g}" for target in known)
+    if seen.policy_target is None:
+        return "the policy is gone: somebody else removed it"
+    if all(abs(seen.policy_target - target) > _SAME for target in known):
+        return f"the policy has {seen.policy_target:g} %, not {wanted} %: somebody else changed it"
+    if seen.parameter_target is not None and all(abs(seen.parameter_target - target) > _SAME for target in known):
+        return f"the parameter has {seen.parameter_target:g} %, not {wanted} %: somebody else changed it"
+    return None
+
+
+def _action(pending: PendingChange) -> Action:
+    if pending.is_revert:
+        return Action.REVERT
+    if pending.is_restore:
+        return Action.RESTORE
+    return Action.SETTLE if pending.settles else Action.STEP
 
 
 def _is_after_change(state: TunerState, seen: Seen) -> bool:

@@ -27,6 +27,7 @@ class PendingChange:
     decided_at: datetime
     is_revert: bool = False
     settles: bool = False
+    is_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

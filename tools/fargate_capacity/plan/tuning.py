@@ -12,12 +12,14 @@ from scaling_decisions import (
     Action,
     Decision,
     GuardrailStatus,
+    HourlyLatency,
     Seen,
     TunerSettings,
     TunerState,
     begun,
     completed,
     decided,
+    latency_ratio,
 )
 
 from fargate_capacity.input_error import InputError
@@ -115,7 +117,7 @@ class _Hours:
 
     def __init__(self, start: datetime) -> None:
         self._start = start
-        self._hours: deque[tuple[float, float]] = deque(maxlen=_HOURS_REMEMBERED)
+        self._hours: deque[HourlyLatency] = deque(maxlen=_HOURS_REMEMBERED)
         self._passed = 0
         self._latency = 0.0
         self._requests = 0.0
@@ -128,16 +130,10 @@ class _Hours:
 
     def ratio(self, since: datetime, now: datetime, back: timedelta) -> float | None:
         """Mean latency of the hours since then, against the same hours `back` before them."""
-        recent = self._mean(since, now)
-        earlier = self._mean(since - back, now - back)
-        return None if recent is None or earlier is None else recent / earlier
+        return latency_ratio(self._between(since, now), self._between(since - back, now - back))
 
-    def _mean(self, since: datetime, until: datetime) -> float | None:
+    def _between(self, since: datetime, until: datetime) -> list[HourlyLatency]:
         oldest = self._passed - len(self._hours)
         first = int((since - self._start).total_seconds() // 3600) - oldest
         last = int((until - self._start).total_seconds() // 3600) - oldest
-        if first < 0 or last <= first:
-            return None
-        chosen = list(self._hours)[first:last]
-        requests = sum(count for _, count in chosen)
-        return sum(latency for latency, _ in chosen) / requests if requests else None
+        return [] if first < 0 or last <= first else list(self._hours)[first:last]

@@ -1,0 +1,485 @@
+"""The tracked CPU target of a service, raised a point at a time for as long as nothing suffers from it."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jsii
+from aws_cdk import Acknowledgment, ArnFormat, CustomResource, Duration, Fn, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
+from constructs import Construct, IValidation
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling
+from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+
+from .._allow import allow
+from .._inline_policy import acknowledge_inline_policy
+from .._log_key import log_key
+from .._packaged_function import PackagedFunction
+from ._tuner_definition import tuner_definition
+from .observation import Observation
+
+_CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
+_CPU_MAXIMUM = ("AWS/ECS/CPUUtilization", "Maximum")
+_CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
+_LOOK_EVERY = Duration.hours(1)
+_COOL_OFF = Duration.days(7)
+_DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+
+
+class TargetTuner(Construct):
+    """Walks the CPU target of a service upward, a point every two days, and back the minute a guardrail alarm fires.
+
+    A target that is higher by a point needs fewer tasks; how high it can be without anybody noticing, only the
+    service's own traffic tells. A step is made once the target before it held for the whole observation: no guardrail
+    alarm, no slow drift of latency. A guardrail alarm takes it back within a minute. A target that failed often enough
+    is given up, and tuning settles below it.
+
+    The live target is held in an SSM parameter, which the policy reads at every deployment and the tuner writes: a
+    deployment, changed or not, leaves a tuned target alone, and so does another `target_percent` in the code, which is
+    where tuning begins and nothing more. A state machine looks every hour, after each deployment, and when a guardrail
+    alarm fires. It holds while a deployment is under way, data are missing, or a guardrail is not OK; it says so and
+    stops for good when somebody else changed the target. Start it with `{"stop": true}` or `{"resume": true}` to stop
+    it, or to go on from what the policy then has.
+
+    Every change is recorded in `table` with the figures it was decided by, drawn as a vertical line on the dashboard,
+    and told on the topic. The rules are those that `fargate-capacity tune` replays.
+
+    Args:
+        service: a `ScaledFargateService`, or any ECS service of the same stack: an L2 or one of `aws_ecs_patterns`
+            (its `.service`).
+        guardrails: the alarms that take a step back; `ServiceAlarms.degraded` is meant for it.
+        alerts_topic: is told every change, and when the tuner stops or fails.
+        scalable_target: the service's task count, whose CPU policy is tuned. Default: that of a
+            `ScaledFargateService`; required for any other service.
+        load_balancer: the ALB in front of it, whose latency is compared. Default: that of a `ScaledFargateService`;
+            for any other service none, and latency is left to the guardrail alarms.
+        dashboard: where changes are drawn. Default: nowhere.
+        ceiling_percent: the target never goes above it. Default: 75.
+        step_percent: points that a step adds. Default: 1.
+        observation: how long a target is watched before the next step. Default: two days.
+        cool_off: after a revert, no step for so long; a further alarm within it takes back twice as much.
+            Default: 7 days.
+        final_margin_percent: points below the highest target that held, at which tuning settles once the next one
+            has failed `attempts` times. Default: 2.
+        attempts: how often a target may fail before it is given up. Default: 2.
+        largest_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
+            back. None leaves latency to the guardrail alarms. Default: 1.25.
+        dry_run: decides, records and tells what it would do, and changes nothing. Default: off.
+        log_encryption_key: encrypts the logs. Default: keys of their own, rotated every year.
+        removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
+
+    Raises:
+        ValueError: no guardrail, no scalable target, none or several CPU policies on it, a policy of another stack, or
+            a setting out of its range.
+
+    Synthesis fails when the ceiling is not below the threshold of a spike scaling on the CPU maximum, or below the
+    target that is declared.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: ScaledFargateService | ecs.IService,
+        guardrails: Sequence[cloudwatch.IAlarm],
+        alerts_topic: sns.ITopic,
+        scalable_target: IScalableTargetRef | None = None,
+        load_balancer: elbv2.IApplicationLoadBalancer | None = None,
+        dashboard: ServiceDashboard | cloudwatch.Dashboard | None = None,
+        ceiling_percent: float = 75,
+        step_percent: float = 1,
+        observation: Observation = Observation.TWO_DAYS,
+        cool_off: Duration = _COOL_OFF,
+        final_margin_percent: float = 2,
+        attempts: int = 2,
+        largest_latency_ratio: float | None = 1.25,
+        dry_run: bool = False,
+        log_encryption_key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        if not guardrails:
+            raise ValueError(
+                "guardrails: got none, allowed: at least one alarm; ServiceAlarms.degraded is meant for it"
+            )
+        _check(ceiling_percent, step_percent, cool_off, final_margin_percent, attempts, largest_latency_ratio)
+        if isinstance(service, ScaledFargateService):
+            metrics = service.metrics
+            scalable_target, load_balancer = scalable_target or service.scalable_target, service.load_balancer
+        else:
+            metrics = ServiceMetrics(service=service)
+        if scalable_target is None:
+            raise ValueError(
+                "scalable_target: got none, allowed: the task count of the service; "
+                "pass what service.auto_scale_task_count() returned"
+            )
+        policy, initial = _cpu_policy(scalable_target)
+        stack = Stack.of(self)
+        if Stack.of(policy) is not stack:
+            raise ValueError(
+                f"service: got one of the stack {Stack.of(policy).stack_name}, allowed: one of the tuner's own, "
+                f"{stack.stack_name}; make the tuner where the service is made"
+            )
+        self._dry_run = dry_run
+        self._metrics = metrics
+        self._parameter_name = f"/{stack.stack_name}/{'/'.join(self.node.path.split('/')[1:])}/target-percent"
+        self._table = dynamodb.Table(
+            self,
+            "Record",
+            partition_key=dynamodb.Attribute(name="tuner", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=removal_policy is RemovalPolicy.RETAIN,
+            removal_policy=removal_policy,
+        )
+        Validations.of(self._table).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-DynamoDBInBackupPlan",
+                reason="It can be restored to any second of the last 35 days, and the live target is in the policy.",
+            )
+        )
+        board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
+        given_environment: dict[str, str | None] = {
+            "CLUSTER_NAME": metrics.cluster_name,
+            "SERVICE_NAME": metrics.service_name,
+            "POLICY_NAME": policy.policy_name,
+            "PARAMETER_NAME": self._parameter_name,
+            "TABLE_NAME": self._table.table_name,
+            "STACK_ARN": stack.stack_id,
+            "ALERTS_TOPIC_ARN": alerts_topic.topic_arn,
+            "GUARDRAILS": stack.to_json_string([alarm.alarm_name for alarm in guardrails]),
+            "LOAD_BALANCER": _full_name(load_balancer) if load_balancer else None,
+            "DASHBOARD_NAME": board.dashboard_name if board else None,
+            "SETTINGS": json.dumps(
+                {
+                    "ceiling": ceiling_percent,
+                    "step": step_percent,
+                    "observation": str(observation),
+                    "cool_off_seconds": cool_off.to_seconds(),
+                    "final_margin": final_margin_percent,
+                    "attempts": attempts,
+                    "largest_latency_ratio": largest_latency_ratio if load_balancer else None,
+                    "dry_run": dry_run,
+                }
+            ),
+        }
+        key = log_key(self, given=log_encryption_key, removal_policy=RemovalPolicy.DESTROY)
+        self._packaged = PackagedFunction(
+            self,
+            "Tuner",
+            name="target_tuner",
+            description=f"Tunes the target of {scalable_target.node.path}",
+            # Its lease on the record outlives it by a quarter of a minute.
+            timeout=Duration.minutes(1),
+            environment={name: value for name, value in given_environment.items() if value is not None},
+            log_encryption_key=key,
+        )
+        self._grant_function(alerts_topic, board)
+        self._hold_target(policy, initial)
+        self._state_machine = self._make_state_machine(alerts_topic, key, service_name=scalable_target.node.path)
+        self._start_by_events(guardrails)
+        self.node.add_validation(_CeilingInBetween(ceiling_percent, initial, scalable_target))
+
+    @property
+    def state_machine(self) -> sfn.StateMachine:
+        """Looks, decides, applies and reports; start it with `{"stop": true}` or `{"resume": true}`."""
+        return self._state_machine
+
+    @property
+    def table(self) -> dynamodb.Table:
+        """The tuner's state, its latest look, and every decision with the figures that led to it."""
+        return self._table
+
+    @property
+    def parameter_name(self) -> str:
+        """The SSM parameter that holds the live target, percent."""
+        return self._parameter_name
+
+    def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` start the state machine, with `{"stop": true}` or `{"resume": true}`."""
+        return self._state_machine.grant_start_execution(grantee)
+
+    def metric_failed(self) -> cloudwatch.Metric:
+        """Looks that failed (sum over 5 minutes)."""
+        return self._state_machine.metric_failed()
+
+    def _grant_function(self, alerts_topic: sns.ITopic, dashboard: cloudwatch.Dashboard | None) -> None:
+        stack, role = Stack.of(self), self._packaged.role
+        allow(
+            role,
+            [
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            self._table.table_arn,
+        )
+        allow(
+            role,
+            ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"],
+            stack.format_arn(service="ssm", resource="parameter", resource_name=self._parameter_name.lstrip("/")),
+        )
+        allow(
+            role,
+            [
+                "application-autoscaling:DescribeScalingPolicies",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricData",
+            ],
+            "*",
+            wildcard_reason="Reading scaling policies, composite alarms and metrics takes no resource; X-Ray neither.",
+        )
+        allow(
+            role,
+            ["ecs:DescribeServices"],
+            stack.format_arn(
+                service="ecs",
+                resource="service",
+                resource_name=f"{self._metrics.cluster_name}/{self._metrics.service_name}",
+            ),
+        )
+        allow(role, ["cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"], stack.stack_id)
+        # Not by grant_publish, which allows kms:GenerateDataKey* where one of them is enough.
+        allow(role, ["sns:Publish"], alerts_topic.topic_arn)
+        if alerts_topic.master_key is not None:
+            allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], alerts_topic.master_key.key_arn)
+        if not self._dry_run:
+            self._grant_changes(dashboard)
+
+    def _grant_changes(self, dashboard: cloudwatch.Dashboard | None) -> None:
+        stack, role = Stack.of(self), self._packaged.role
+        allow(
+            role,
+            ["application-autoscaling:PutScalingPolicy"],
+            stack.format_arn(service="application-autoscaling", resource="scalable-target", resource_name="*"),
+            conditions={
+                "StringEquals": {
+                    "application-autoscaling:service-namespace": "ecs",
+                    "application-autoscaling:scalable-dimension": "ecs:service:DesiredCount",
+                }
+            },
+            wildcard_reason="AWS gives a scalable target's ARN an id that no template knows; a condition keeps it to "
+            "the task counts of ECS services.",
+        )
+        # AWS makes a policy's alarms anew for another target, and asks that its caller may.
+        allow(
+            role,
+            ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
+            stack.format_arn(
+                service="cloudwatch",
+                resource="alarm",
+                resource_name=f"TargetTracking-service/{self._metrics.cluster_name}/{self._metrics.service_name}-*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            wildcard_reason="The alarms of this service's tracking policies end in an id that AWS makes.",
+        )
+        if dashboard is not None:
+            allow(role, ["cloudwatch:GetDashboard", "cloudwatch:PutDashboard"], dashboard.dashboard_arn)
+
+    def _hold_target(self, policy: applicationautoscaling.CfnScalingPolicy, initial: float) -> None:
+        live = CustomResource(
+            self,
+            "LiveTarget",
+            service_token=self._packaged.function.function_arn,
+            resource_type="Custom::LiveTarget",
+            service_timeout=Duration.minutes(5),
+            properties={"Name": self._parameter_name, "Initial": f"{initial:g}"},
+        )
+        # Its policy has to be there before the function can be asked for anything.
+        live.node.add_dependency(self._packaged.role)
+        # The name comes from the custom resource, so that it is looked up only once the parameter is there. Any later
+        # deployment looks it up again, and finds what the tuner wrote.
+        policy.add_property_override(f"{_CONFIGURATION}.TargetValue", Fn.join("", ["{{resolve:ssm:", live.ref, "}}"]))
+
+    def _make_state_machine(self, alerts_topic: sns.ITopic, key: kms.IKey, *, service_name: str) -> sfn.StateMachine:
+        role = iam.Role(
+            self,
+            "Role",
+            description=f"The tuner of {service_name}",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+        )
+        allow(role, ["lambda:InvokeFunction"], self._packaged.function.function_arn)
+        allow(role, ["sns:Publish"], alerts_topic.topic_arn)
+        if alerts_topic.master_key is not None:
+            allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], alerts_topic.master_key.key_arn)
+        acknowledge_inline_policy(role)
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
+            )
+        )
+        definition = tuner_definition(
+            self,
+            function_arn=self._packaged.function.function_arn,
+            topic_arn=alerts_topic.topic_arn,
+            name=self.node.path,
+            dry_run=self._dry_run,
+        )
+        return sfn.StateMachine(
+            self,
+            "StateMachine",
+            comment=f"Tunes the target of {service_name}",
+            definition_body=sfn.DefinitionBody.from_chainable(definition),
+            query_language=sfn.QueryLanguage.JSONATA,
+            role=role,
+            timeout=Duration.minutes(30),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "Logs",
+                    retention=logs.RetentionDays.THREE_MONTHS,
+                    encryption_key=key,
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+        )
+
+    def _start_by_events(self, guardrails: Sequence[cloudwatch.IAlarm]) -> None:
+        undelivered = sqs.Queue(
+            self,
+            "Undelivered",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        last_queue = "It is the last queue, behind the rules; a person reads what it holds."
+        Validations.of(undelivered).acknowledge(
+            Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
+            Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
+        )
+        starter = iam.Role(
+            self,
+            "Starter",
+            description=f"Starts {self.node.path}",
+            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+        )
+        acknowledge_inline_policy(starter)
+        target = targets.SfnStateMachine(self._state_machine, role=starter, dead_letter_queue=undelivered)
+        events.Rule(
+            self,
+            "EveryHour",
+            description="The tuner looks whether the target may rise",
+            schedule=events.Schedule.rate(_LOOK_EVERY),
+            targets=[target],
+        )
+        events.Rule(
+            self,
+            "Guardrail",
+            description="The tuner takes a step back",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                resources=[alarm.alarm_arn for alarm in guardrails],
+                detail={"state": {"value": ["ALARM"]}},
+            ),
+            targets=[target],
+        )
+        events.Rule(
+            self,
+            "Deployed",
+            description="The tuner draws its changes into the dashboard that was deployed",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudformation"],
+                detail_type=["CloudFormation Stack Status Change"],
+                detail={"stack-id": [Stack.of(self).stack_id], "status-details": {"status": list(_DEPLOYED)}},
+            ),
+            targets=[target],
+        )
+
+
+def _cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscaling.CfnScalingPolicy, float]:
+    """The one policy that tracks the average CPU, and the target that it is declared with."""
+    stack = Stack.of(scalable_target)
+    found: list[tuple[applicationautoscaling.CfnScalingPolicy, float]] = []
+    for construct in scalable_target.node.find_all():
+        if not isinstance(construct, applicationautoscaling.CfnScalingPolicy):
+            continue
+        declared: dict[str, Any] = stack.resolve(construct.target_tracking_scaling_policy_configuration) or {}
+        metric = declared.get("predefinedMetricSpecification", {}).get("predefinedMetricType")
+        if metric not in _CPU_AVERAGE:
+            continue
+        target = declared["targetValue"]
+        if not isinstance(target, int | float):
+            raise ValueError(
+                f"service: got a target that is known at deployment only on {construct.node.path}, allowed: a number"
+            )
+        found.append((construct, float(target)))
+    if len(found) != 1:
+        raise ValueError(
+            f"service: got {len(found)} policies that track the average CPU on {scalable_target.node.path}, allowed: "
+            "exactly one; it is the one that is tuned"
+        )
+    return found[0]
+
+
+def _full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:
+    """The dimension by which its metrics go: the ARN's part after `loadbalancer/`."""
+    arn = load_balancer.load_balancer_arn
+    return Fn.select(1, Fn.split("loadbalancer/", arn))
+
+
+def _check(
+    ceiling: float, step: float, cool_off: Duration, margin: float, attempts: int, latency_ratio: float | None
+) -> None:
+    if not 0 < ceiling <= 100:
+        raise ValueError(f"ceiling_percent: got {ceiling}, allowed: above 0, at most 100")
+    if not 0 < step <= 10:
+        raise ValueError(f"step_percent: got {step}, allowed: above 0, at most 10 points")
+    if cool_off.to_hours(integral=False) < 1:
+        raise ValueError(f"cool_off: got {cool_off.to_minutes(integral=False):g} minutes, allowed: at least 1 hour")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"final_margin_percent: got {margin}, allowed: 0 or more points")
+    if attempts < 1:
+        raise ValueError(f"attempts: got {attempts}, allowed: at least 1")
+    if latency_ratio is not None and not 1 < latency_ratio < math.inf:
+        raise ValueError(f"largest_latency_ratio: got {latency_ratio}, allowed: above 1, or None")
+
+
+@jsii.implements(IValidation)
+class _CeilingInBetween:
+    """Checked at synthesis, because a spike scaling may be declared after the tuner."""
+
+    def __init__(self, ceiling: float, initial: float, scalable_target: IScalableTargetRef) -> None:
+        self._ceiling = ceiling
+        self._initial = initial
+        self._scalable_target = scalable_target
+
+    def validate(self) -> list[str]:
+        faults = []
+        if self._ceiling < self._initial:
+            faults.append(
+                f"ceiling_percent: got {self._ceiling:g}, allowed: at least the target that is declared, "
+                f"{self._initial:g} %; raise it or lower target_percent"
+            )
+        spikes = ServiceScaling.of(self._scalable_target).spikes
+        thresholds = [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
+        if thresholds and self._ceiling >= min(thresholds):
+            faults.append(
+                f"ceiling_percent: got {self._ceiling:g}, allowed: below {min(thresholds):g} %, from where the hottest "
+                "task's CPU adds tasks; lower it"
+            )
+        return faults

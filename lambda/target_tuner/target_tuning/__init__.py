@@ -1,0 +1,1 @@
+"""The tuner at work: what it sees in AWS, what it changes there, what it remembers and tells."""

@@ -1,0 +1,87 @@
+"""The SSM parameter of the live target, made once and never overwritten by a deployment.
+
+`AWS::SSM::Parameter` would put its declared value again with any change to it, a tag's even. This custom resource makes
+the parameter where there is none, and leaves one that is there alone.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .surroundings import Clients
+
+_ANSWER_TIMEOUT_S = 10
+
+
+def is_request(event: Mapping[str, Any]) -> bool:
+    """Whether CloudFormation asks for something."""
+    return "RequestType" in event and "ResponseURL" in event
+
+
+def answer(clients: Clients, event: Mapping[str, Any]) -> None:
+    """Does what CloudFormation asks for, and tells it how that went; without an answer it would wait for an hour."""
+    properties = event["ResourceProperties"]
+    outcome = {"Status": "SUCCESS", "Reason": ""}
+    try:
+        if event["RequestType"] == "Delete":
+            _remove(clients, event["PhysicalResourceId"])
+        else:
+            _make(clients, properties["Name"], _value(clients, event))
+    except ClientError as error:
+        outcome = {"Status": "FAILED", "Reason": str(error)}
+    body = {
+        **outcome,
+        "PhysicalResourceId": event.get("PhysicalResourceId", properties["Name"])
+        if event["RequestType"] == "Delete"
+        else properties["Name"],
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    # The signature of the URL covers an empty content type.
+    request = urllib.request.Request(
+        event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
+    )
+    with urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S):
+        pass
+
+
+def _value(clients: Clients, event: Mapping[str, Any]) -> str:
+    """The initial value; a parameter that gets another name takes its value along."""
+    initial: str = event["ResourceProperties"]["Initial"]
+    old = event.get("PhysicalResourceId")
+    if old is None or old == event["ResourceProperties"]["Name"]:
+        return initial
+    try:
+        return str(clients.parameters.get_parameter(Name=old)["Parameter"]["Value"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+        return initial
+
+
+def _make(clients: Clients, name: str, value: str) -> None:
+    try:
+        clients.parameters.put_parameter(
+            Name=name,
+            Value=value,
+            Type="String",
+            Description="Live target of a scaling policy, percent; written by its tuner",
+            Overwrite=False,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterAlreadyExists":
+            raise
+
+
+def _remove(clients: Clients, name: str) -> None:
+    try:
+        clients.parameters.delete_parameter(Name=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterNotFound":
+            raise

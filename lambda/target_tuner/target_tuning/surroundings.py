@@ -1,0 +1,120 @@
+"""What the function is told about its service, by its environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+from scaling_decisions import ObservationPeriod, TunerSettings
+
+# Shorter than botocore's own, so that a call that hangs ends, and is repeated, within the function's time.
+_CALLS = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The service that is tuned, what watches it, and where the tuner keeps and tells what it does.
+
+    Args:
+        cluster, service: names of the ECS service.
+        policy: name of the scaling policy whose target is tuned.
+        parameter: name of the SSM parameter that holds the live target.
+        table: where decisions are recorded.
+        stack: ARN of the stack that declares the policy.
+        topic: ARN of the topic that is told.
+        guardrails: names of the alarms that take a step back.
+        load_balancer: the `LoadBalancer` dimension of its metrics. Default: none, and latency is not compared.
+        dashboard: where changes are drawn. Default: nowhere.
+        is_dry_run: decides, records and tells, and changes nothing.
+    """
+
+    settings: TunerSettings
+    cluster: str
+    service: str
+    policy: str
+    parameter: str
+    table: str
+    stack: str
+    topic: str
+    guardrails: tuple[str, ...]
+    load_balancer: str | None = None
+    dashboard: str | None = None
+    is_dry_run: bool = False
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """Read from the function's environment.
+
+        Raises:
+            KeyError, ValueError: the construct that writes it, and this, are of different versions.
+        """
+        given = json.loads(environment["SETTINGS"])
+        return cls(
+            settings=TunerSettings(
+                ceiling=given["ceiling"],
+                step=given["step"],
+                observation=ObservationPeriod(given["observation"]),
+                cool_off=timedelta(seconds=given["cool_off_seconds"]),
+                final_margin=given["final_margin"],
+                attempts=given["attempts"],
+                largest_latency_ratio=given["largest_latency_ratio"],
+            ),
+            cluster=environment["CLUSTER_NAME"],
+            service=environment["SERVICE_NAME"],
+            policy=environment["POLICY_NAME"],
+            parameter=environment["PARAMETER_NAME"],
+            table=environment["TABLE_NAME"],
+            stack=environment["STACK_ARN"],
+            topic=environment["ALERTS_TOPIC_ARN"],
+            guardrails=tuple(json.loads(environment["GUARDRAILS"])),
+            load_balancer=environment.get("LOAD_BALANCER"),
+            dashboard=environment.get("DASHBOARD_NAME"),
+            is_dry_run=given["dry_run"],
+        )
+
+    @property
+    def scaled_resource(self) -> dict[str, str]:
+        """The service as Application Auto Scaling names it."""
+        return {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/{self.cluster}/{self.service}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+
+
+class Clients:
+    """The AWS services that the function calls, each made when it is first called."""
+
+    @cached_property
+    def scaling(self) -> Any:
+        return boto3.client("application-autoscaling", config=_CALLS)
+
+    @cached_property
+    def stacks(self) -> Any:
+        return boto3.client("cloudformation", config=_CALLS)
+
+    @cached_property
+    def metrics(self) -> Any:
+        return boto3.client("cloudwatch", config=_CALLS)
+
+    @cached_property
+    def table(self) -> Any:
+        return boto3.client("dynamodb", config=_CALLS)
+
+    @cached_property
+    def services(self) -> Any:
+        return boto3.client("ecs", config=_CALLS)
+
+    @cached_property
+    def topics(self) -> Any:
+        return boto3.client("sns", config=_CALLS)
+
+    @cached_property
+    def parameters(self) -> Any:
+        return boto3.client("ssm", config=_CALLS)
