@@ -7,17 +7,15 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-
-API = Path(__file__).resolve().parents[3] / "container" / "api"
 
 
 def free_port() -> int:
@@ -111,25 +109,29 @@ class Runtime:
 class Api:
     """The program of container/api, started as its image starts it."""
 
-    def __init__(self, runtime_url: str, log: Path, **settings: str) -> None:
+    def __init__(self, programs: Any, runtime_url: str, log: Path, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
+        self._program = programs.start(
+            [],
+            {
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL": runtime_url,
+                "ENDPOINT_NAME": "moderation",
+                "HOST": "127.0.0.1",
+                "PORT": str(self.port),
+                **settings,
+            },
+            mounts={Path(value): f"{value}:ro" for value in settings.values() if value.startswith("/")},
+        )
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "start_api.py"],
-                cwd=API,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "AWS_ACCESS_KEY_ID": "test",
-                    "AWS_SECRET_ACCESS_KEY": "test",
-                    "AWS_REGION": "us-east-1",
-                    "AWS_ENDPOINT_URL": runtime_url,
-                    "ENDPOINT_NAME": "moderation",
-                    "HOST": "127.0.0.1",
-                    "PORT": str(self.port),
-                    **settings,
-                },
+                self._program.command,
+                cwd=self._program.cwd,
+                env=self._program.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -147,6 +149,11 @@ class Api:
             assert time.monotonic() < give_up, self.log_text()
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the program itself, which in a container is no child of this process."""
+        return int(self._program.pid(self.process))
+
     def is_up(self) -> bool:
         try:
             return requests.get(f"{self.url}/health", timeout=2).status_code == 200
@@ -159,14 +166,29 @@ class Api:
     def log_text(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
+    def log_text_at_rest(self) -> str:
+        """Whole, though Docker takes its time to copy what a container writes."""
+        if self._program.container:
+            size = -1
+            while size != (size := self._log.stat().st_size):
+                time.sleep(0.2)
+        return self.log_text()
+
     def log_lines(self, request_id: str) -> list[dict[str, object]]:
-        lines = [json.loads(line) for line in self.log_text().splitlines()]
-        return [line for line in lines if line.get("request_id") == request_id]
+        """At least one of them, which comes at the latest a moment after the answer."""
+        give_up = time.monotonic() + 10
+        while True:
+            lines = [json.loads(line) for line in self.log_text().splitlines(keepends=True) if line.endswith("\n")]
+            found = [line for line in lines if line.get("request_id") == request_id]
+            if found or time.monotonic() > give_up:
+                return found
+            time.sleep(0.02)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._program.remove()
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -176,6 +198,7 @@ class Api:
         finally:
             self.process.kill()
             self.process.wait()
+            self._program.remove()
 
 
 @pytest.fixture
@@ -205,10 +228,10 @@ def shared_runtime() -> Iterator[Runtime]:
 
 
 @pytest.fixture(scope="module")
-def api(shared_runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(shared_runtime: Runtime, api_programs: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One API for the tests of a module: policy `flag`, threshold 0.6, deadline 800 ms, a breaker that never opens."""
     log = tmp_path_factory.mktemp("api") / "log"
-    api = Api(shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800", BREAKER_FAILURES="1000000")
+    api = Api(api_programs, shared_runtime.url, log, THRESHOLD="0.6", DEADLINE_MS="800", BREAKER_FAILURES="1000000")
     yield api
     api.kill()
 
@@ -222,12 +245,12 @@ def runtime(shared_runtime: Runtime) -> Runtime:
 
 
 @pytest.fixture
-def start_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
+def start_api(api_programs: Any, tmp_path: Path) -> Iterator[Callable[..., Api]]:
     """Start an API with settings of the test's own: `start_api(runtime_url, THRESHOLD="0.5", …)`."""
     started: list[Api] = []
 
     def start(runtime_url: str, **settings: str) -> Api:
-        started.append(Api(runtime_url, tmp_path / f"log-{len(started)}", **settings))
+        started.append(Api(api_programs, runtime_url, tmp_path / f"log-{len(started)}", **settings))
         return started[-1]
 
     yield start

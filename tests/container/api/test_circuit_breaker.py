@@ -71,7 +71,7 @@ def test_time_in_the_queue_counts(start_api, runtime):
     for client in clients:
         with client, client.makefile("rb") as answer:
             assert answer.readline().startswith(b"HTTP/1.1 200")
-    lines = [json.loads(line) for line in api.log_text().splitlines()]
+    lines = [json.loads(line) for line in api.log_text_at_rest().splitlines()]
     unasked = [line for line in lines if line.get("fault") == "the time went by before a thread was free"]
     assert unasked
     assert all(line["fallback"] == "deadline" and line["queue_ms"] >= 700 for line in unasked)

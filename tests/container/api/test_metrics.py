@@ -7,7 +7,7 @@ SECRET = "この文は計測に出ない"
 
 
 def metric_lines(api) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in api.log_text().splitlines()]
+    lines = [json.loads(line) for line in api.log_text_at_rest().splitlines()]
     return [line for line in lines if "_aws" in line]
 
 

@@ -84,7 +84,7 @@ def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api, runtim
 
 def test_a_killed_worker_is_replaced(start_api, runtime):
     api = start_api(runtime.url)
-    workers = subprocess.run(["pgrep", "-P", str(api.process.pid)], capture_output=True, text=True).stdout.split()
+    workers = subprocess.run(["pgrep", "-P", str(api.pid)], capture_output=True, text=True).stdout.split()
     assert len(workers) == 2
     subprocess.run(["kill", "-KILL", workers[0]], check=True)
     for _ in range(50):

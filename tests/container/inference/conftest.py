@@ -8,10 +8,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnx
@@ -31,6 +32,7 @@ class Server:
     """serve.py, running."""
 
     process: subprocess.Popen[bytes]
+    program: Any
     url: str
     log_file: Path
     session: requests.Session = field(default_factory=requests.Session)
@@ -66,9 +68,14 @@ class Server:
     def log(self) -> str:
         return self.log_file.read_text()
 
+    @property
+    def pid(self) -> int:
+        """Of serve.py."""
+        return int(self.program.pid(self.process))
+
     def processes(self) -> set[int]:
         """serve.py and everything below it."""
-        found = {self.process.pid}
+        found = {self.pid}
         parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
         while children := {pid for pid, parent in parents.items() if parent in found} - found:
             found |= children
@@ -76,7 +83,7 @@ class Server:
 
     def workers(self) -> set[int]:
         """gunicorn's, which are the children of its master."""
-        gunicorn = {pid for pid in self.processes() if b"gunicorn" in _command(pid)} - {self.process.pid}
+        gunicorn = {pid for pid in self.processes() if b"gunicorn" in _command(pid)} - {self.pid}
         return {pid for pid in gunicorn if _parent(Path(f"/proc/{pid}")) in gunicorn}
 
     def accepted(self) -> int:
@@ -207,40 +214,41 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType
             del sys.modules[name]
 
 
-Serve = Callable[..., Iterator[Server]]
+@pytest.fixture(scope="session")
+def serving(inference_programs: Any) -> Callable[..., AbstractContextManager[Server]]:
+    """Runs the real serve.py on a job's folder for the length of a `with` block."""
 
-
-@contextmanager
-def _serving(base: Path, **environment: str) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, CONTAINER / "inference" / "serve.py", "serve"],
-            env={
-                **os.environ,
-                "SAGEMAKER_BASE_DIR": str(base),
+    @contextmanager
+    def serve(base: Path, **environment: str) -> Iterator[Server]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        program = inference_programs.start(
+            ["serve"],
+            {
+                **({} if inference_programs.image else {"SAGEMAKER_BASE_DIR": str(base)}),
                 "SAGEMAKER_BIND_TO_PORT": str(port),
                 "BIND_HOST": "127.0.0.1",
                 **environment,
             },
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            mounts={base / "model": "/opt/ml/model:ro"},
         )
-        server = Server(process=process, url=f"http://127.0.0.1:{port}", log_file=Path(folder, "log"))
-        with server.session:
-            try:
-                yield server
-            finally:
-                process.terminate()
-                process.wait(timeout=40)
+        with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                program.command, env=program.environment, cwd=program.cwd, stdout=log, stderr=subprocess.STDOUT
+            )
+            server = Server(
+                process=process, program=program, url=f"http://127.0.0.1:{port}", log_file=Path(folder, "log")
+            )
+            with server.session:
+                try:
+                    yield server
+                finally:
+                    process.terminate()
+                    process.wait(timeout=40)
+                    program.remove()
 
-
-@pytest.fixture(scope="session")
-def serving() -> Callable[..., object]:
-    """Runs the real serve.py on a job's folder for the length of a `with` block."""
-    return _serving
+    return serve
 
 
 @pytest.fixture(
@@ -260,8 +268,10 @@ def nginx(request: pytest.FixtureRequest) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def server(trained: Path, nginx: Mapping[str, str]) -> Iterator[Server]:
+def server(
+    trained: Path, nginx: Mapping[str, str], serving: Callable[..., AbstractContextManager[Server]]
+) -> Iterator[Server]:
     """A server with a model, the same for all tests that leave it as it is."""
-    with _serving(trained, MODEL_NAME="moderation-1", MODEL_SERVER_WORKERS="1", **nginx) as running:
+    with serving(trained, MODEL_NAME="moderation-1", MODEL_SERVER_WORKERS="1", **nginx) as running:
         running.answer_of_ping(200)
         yield running

@@ -44,7 +44,7 @@ def test_ends_when_a_server_dies(trained: Path, serving: Serving, nginx: Mapping
     with serving(trained, **nginx) as server:
         server.answer_of_ping(200)
         processes = server.processes()
-        master = next(pid for pid in sorted(processes - {server.process.pid}) if victim.encode() in _command(pid))
+        master = next(pid for pid in sorted(processes - {server.pid}) if victim.encode() in _command(pid))
         os.kill(master, signal.SIGKILL)
         assert server.process.wait(timeout=30) == 1
         assert _alive(processes) == set()
@@ -55,7 +55,7 @@ def test_leaves_no_process_when_it_is_killed(trained: Path, serving: Serving, ng
     with serving(trained, **nginx) as server:
         server.answer_of_ping(200)
         processes = server.processes()
-        server.process.kill()
+        os.kill(server.pid, signal.SIGKILL)
         server.process.wait()
         deadline = time.monotonic() + 30
         while _alive(processes) and time.monotonic() < deadline:

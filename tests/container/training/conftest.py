@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -65,19 +66,29 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType
 
 
 @pytest.fixture(scope="session")
-def train() -> Train:
-    """Runs the real program on a job's folder."""
+def train(training_programs: Any) -> Train:
+    """Runs the real program on a job's folder; with `python` another interpreter's, and then in no container."""
 
     def run(
-        base: Path, hyperparameters: Mapping[str, object] | None = None, *, python: str = sys.executable
+        base: Path, hyperparameters: Mapping[str, object] | None = None, *, python: str = ""
     ) -> subprocess.CompletedProcess[str]:
         if hyperparameters is not None:
             path = base / "input" / "config" / "hyperparameters.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(hyperparameters))
+        environment = {"HF_HUB_OFFLINE": "1"}
+        if python or not training_programs.image:
+            command = [python or sys.executable, str(PROGRAM), "train"]
+            environment |= {**os.environ, "SAGEMAKER_BASE_DIR": str(base)}
+        else:
+            for made_by_sagemaker in ("model", "output/data"):
+                (base / made_by_sagemaker).mkdir(parents=True, exist_ok=True)
+            base.chmod(0o755)
+            program = training_programs.start(["train"], environment, mounts={base: "/opt/ml"})
+            command, environment = program.command, program.environment
         return subprocess.run(
-            [python, PROGRAM, "train"],
-            env={**os.environ, "SAGEMAKER_BASE_DIR": str(base), "HF_HUB_OFFLINE": "1"},
+            command,
+            env=environment,
             capture_output=True,
             text=True,
             timeout=300,
