@@ -4,12 +4,18 @@ from .endpoint_metrics import EndpointMetrics
 from .endpoint_scaling import EndpointScaling
 from .endpoint_variant import EndpointVariant
 from .evaluation_gate import EvaluationGate
+from .function_step import FunctionStep
+from .inference_endpoint import InferenceEndpoint
 from .model_image import ModelImage
 from .model_release_workflow import ModelReleaseWorkflow
+from .processing_job import ProcessingJob
+from .release_records import ReleaseRecords
+from .rollback_workflow import RollbackWorkflow
 from .serverless_inference import ServerlessInference
 from .shadow_variant import ShadowVariant
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
+from .transform_job import TransformJob
 from .vpc_placement import VpcPlacement
 
 __all__ = [
@@ -19,11 +25,17 @@ __all__ = [
     "EndpointScaling",
     "EndpointVariant",
     "EvaluationGate",
+    "FunctionStep",
+    "InferenceEndpoint",
     "ModelImage",
     "ModelReleaseWorkflow",
+    "ProcessingJob",
+    "ReleaseRecords",
+    "RollbackWorkflow",
     "ServerlessInference",
     "ShadowVariant",
     "TrafficShifting",
     "TrainingJob",
+    "TransformJob",
     "VpcPlacement",
 ]

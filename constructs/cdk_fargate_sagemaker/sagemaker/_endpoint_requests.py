@@ -25,8 +25,15 @@ def endpoint_config_request(
     SageMaker encrypts the volumes of all variants with one key, and refuses it where an instance brings its own disks:
     it is left out then, and the hardware of those instances encrypts them.
     """
-    request: Request = {
+    return {
         "EndpointConfigName": name,
+        **endpoint_config_settings(configuration, model_name=model_name, volume_key_id=volume_key_id),
+    }
+
+
+def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name: str, volume_key_id: str) -> Request:
+    """An endpoint configuration without its name, as a template declares it: CloudFormation names what it replaces."""
+    request: Request = {
         "ProductionVariants": [
             _variant(variant, model_name=model_name, weight=variant.weight) for variant in configuration.variants
         ],
@@ -84,6 +91,21 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
             "Alarms": [{"AlarmName": alarm.alarm_name} for alarm in shifting.rollback_alarms]
         }
     return request
+
+
+def retention_request(configuration: EndpointConfiguration) -> Request:
+    """What `updateEndpoint` keeps of the endpoint that serves: the count of instances where scaling sets it, so that an
+    update under load does not begin with the fewest. Weights and captures are the new configuration's.
+    """
+    if not all(variant.scaling for variant in configuration.variants):
+        # The API keeps the counts of all variants or of none.
+        return {}
+    return {
+        "RetainAllVariantProperties": True,
+        "ExcludeRetainedVariantProperties": [
+            {"VariantPropertyType": kept} for kept in ("DesiredWeight", "DataCaptureConfig")
+        ],
+    }
 
 
 def check_steps(shifting: TrafficShifting, configuration: EndpointConfiguration) -> None:

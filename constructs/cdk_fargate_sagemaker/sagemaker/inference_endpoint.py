@@ -1,0 +1,219 @@
+"""A SageMaker endpoint that CloudFormation releases."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Acknowledgment, Names, Stack, Token, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from .._allow import allow
+from ._endpoint_name import checked_endpoint_name
+from ._endpoint_requests import (
+    deployment_request,
+    endpoint_config_settings,
+    model_network_request,
+    retention_request,
+    scaled_variants,
+)
+from ._endpoint_role import endpoint_role
+from ._scaling_around_update import ScalingAroundUpdate
+from .endpoint_configuration import EndpointConfiguration
+from .endpoint_metrics import AnyMetric, EndpointMetrics
+from .endpoint_variant import EndpointVariant
+from .model_image import ModelImage
+from .traffic_shifting import TrafficShifting
+
+
+class InferenceEndpoint(Construct):
+    """Serves one model behind a stable name; a deployment that changes the model or what runs it is the release.
+
+    CloudFormation makes a new model and a new endpoint configuration, named by itself so that old and new are never in
+    each other's way, and updates the endpoint, whose requests go over as `traffic_shifting` says. When an alarm takes
+    the update back, the deployment fails and CloudFormation goes back too. For a release that trains, evaluates and
+    checks by itself there is `ModelReleaseWorkflow`.
+
+    Args:
+        image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
+        model_bucket: where the model lies.
+        model_key: the model's archive in it, as `models/2026-11-23/model.tar.gz`. A release is a new key.
+        endpoint_name: lower-case letters, digits and inner hyphens, at most 63 characters. Another name is another
+            endpoint. Default: made of the construct's path.
+        environment: what the serving container gets. Default: nothing.
+        configuration: what the endpoint runs. Default: one `ml.m5.large`.
+        traffic_shifting: how requests go over at an update. Default: all at once, and the old instances stay for
+            10 minutes.
+        encryption_key: encrypts volumes, and logs of a function that scaling takes. Default: a key is made.
+
+    Raises:
+        ValueError: a name or a key that cannot be, or a step of the shifting that the instances do not allow.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        image: ModelImage,
+        model_bucket: s3.IBucket,
+        model_key: str,
+        endpoint_name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        configuration: EndpointConfiguration | None = None,
+        traffic_shifting: TrafficShifting | None = None,
+        encryption_key: kms.IKey | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        configuration = configuration or EndpointConfiguration()
+        traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
+        _check_model_key(model_key)
+        deployment = deployment_request(traffic_shifting, configuration)
+        # Known before deployment, so that alarms measure the endpoint and the endpoint names alarms, and no circle.
+        self.endpoint_name = checked_endpoint_name(
+            endpoint_name or Names.unique_resource_name(self, max_length=63, separator="-").lower()
+        )
+        self.endpoint_arn = Stack.of(self).format_arn(
+            service="sagemaker", resource="endpoint", resource_name=self.endpoint_name
+        )
+        self.metrics = EndpointMetrics(endpoint_name=self.endpoint_name, configuration=configuration)
+        self.encryption_key: kms.IKey = encryption_key or kms.Key(
+            self, "Key", description=f"Encrypts volumes of {self.endpoint_name}", enable_key_rotation=True
+        )
+        self.role = endpoint_role(
+            self,
+            "Role",
+            endpoint_name=self.endpoint_name,
+            configuration=configuration,
+            traffic_shifting=traffic_shifting,
+            volume_key=self.encryption_key,
+        )
+        allow(self.role, ["s3:GetObject"], model_bucket.arn_for_objects(model_key))
+        if model_bucket.encryption_key is not None:
+            allow(self.role, ["kms:Decrypt"], model_bucket.encryption_key.key_arn)
+        self.model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=self.role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image.bind(self, "Image", puller=self.role),
+                model_data_url=f"s3://{model_bucket.bucket_name}/{model_key}",
+                environment=dict(environment or {}),
+            ),
+            **_props(model_network_request(configuration)),
+        )
+        # SageMaker reads the model as the role when it makes it: the role's policy has to be there.
+        self.model.node.add_dependency(self.role)
+        self.configuration = sagemaker.CfnEndpointConfig(
+            self,
+            "Configuration",
+            **_props(
+                endpoint_config_settings(
+                    configuration,
+                    model_name=self.model.attr_model_name,
+                    volume_key_id=self.encryption_key.key_arn,
+                )
+            ),
+        )
+        if self.configuration.kms_key_id is None:
+            Validations.of(self.configuration).acknowledge(
+                Acknowledgment(
+                    id="NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
+                    reason="SageMaker refuses a key where instances bring disks of their own, which their hardware "
+                    "encrypts, and where there are none.",
+                )
+            )
+        self.endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=self.endpoint_name,
+            endpoint_config_name=self.configuration.attr_endpoint_config_name,
+            deployment_config=_declared(deployment),
+            **_props(retention_request(configuration)),
+        )
+        if scaled_variants(configuration):
+            ScalingAroundUpdate(
+                self,
+                "Scaling",
+                endpoint=self.endpoint,
+                endpoint_name=self.endpoint_name,
+                configuration=configuration,
+                log_encryption_key=self.encryption_key,
+            )
+
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` invoke this endpoint, and no other."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self.endpoint_arn]
+        )
+
+    def metric_invocations(self) -> AnyMetric:
+        """Requests a minute that the endpoint took in."""
+        return self.metrics.invocations()
+
+    def metric_client_errors(self) -> AnyMetric:
+        """Requests a minute that the model answered with 4xx."""
+        return self.metrics.client_errors()
+
+    def metric_server_errors(self) -> AnyMetric:
+        """Requests a minute that ended in 5xx."""
+        return self.metrics.server_errors()
+
+    def metric_model_latency(self, percentile: float = 99) -> AnyMetric:
+        """Milliseconds that the container took, at a percentile from 0 to 100."""
+        return self.metrics.model_latency(percentile)
+
+    def metric_overhead_latency(self, percentile: float = 99) -> AnyMetric:
+        """Milliseconds that SageMaker added, at a percentile from 0 to 100."""
+        return self.metrics.overhead_latency(percentile)
+
+    def metric_cpu(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
+        """CPU of the instances, percent of one core (average); of the first variant unless another is given."""
+        return self.metrics.cpu(variant or self._first)
+
+    def metric_gpu(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
+        """GPU of the instances, percent of one GPU (average); of the first variant unless another is given."""
+        return self.metrics.gpu(variant or self._first)
+
+    def metric_memory(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
+        """Memory that the containers use, percent (average); of the first variant unless another is given."""
+        return self.metrics.memory(variant or self._first)
+
+    @property
+    def _first(self) -> EndpointVariant:
+        return self.metrics.configuration.variants[0]
+
+
+def _check_model_key(model_key: str) -> None:
+    if not Token.is_unresolved(model_key) and (not model_key.endswith(".tar.gz") or model_key.startswith("/")):
+        raise ValueError(
+            f"model_key is {model_key!r}: give the key of the model's archive, which ends with .tar.gz and begins with "
+            "no slash, as 'models/2026-11-23/model.tar.gz'"
+        )
+
+
+def _props(request: Mapping[str, object]) -> dict[str, Any]:
+    """A request of the API as keyword arguments of the resource, whose names are the same in another case."""
+    return {_snake(name): _declared(value) for name, value in request.items()}
+
+
+def _declared(value: Any) -> Any:
+    """A value of a request as the CDK takes it inside a resource: names begin in lower case."""
+    if isinstance(value, Mapping):
+        return {_camel(name): _declared(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_declared(part) for part in value]
+    return value
+
+
+def _camel(name: str) -> str:
+    # The CDK writes a unit at the end as a word: MemorySizeInMB is memorySizeInMb.
+    name = name[:-1] + name[-1].lower() if name.endswith(("MB", "GB")) else name
+    return name[0].lower() + name[1:]
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
