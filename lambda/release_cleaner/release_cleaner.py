@@ -6,12 +6,12 @@ rollback chooses it from then on, and `cleaned` when nothing is left; the next c
 """
 
 import datetime
+import functools
 import json
 import logging
 import os
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import boto3
@@ -53,14 +53,20 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"deleted": deleted}
 
 
+@functools.cache
+def client(service: Any) -> Any:
+    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    return boto3.client(service)
+
+
 class Cleaner:
     """Deletes resources of one endpoint's releases."""
 
     def __init__(self) -> None:
         self._table = os.environ["RELEASES_TABLE"]
         self._endpoint = os.environ["ENDPOINT_NAME"]
-        self._dynamodb: Any = boto3.client("dynamodb")
-        self._sagemaker: Any = boto3.client("sagemaker")
+        self._dynamodb = client("dynamodb")
+        self._sagemaker = client("sagemaker")
 
     def clean_up(self, keep: int) -> list[str]:
         """Deletes the models and endpoint configurations of all releases but those to `keep`.
@@ -146,22 +152,26 @@ class Cleaner:
 
     def _used(self) -> set[str]:
         """The names of the endpoint configurations and models that the endpoint runs or goes over to."""
-        endpoint = _unless_missing(partial(self._sagemaker.describe_endpoint, EndpointName=self._endpoint))
+        endpoint = _unless_missing(functools.partial(self._sagemaker.describe_endpoint, EndpointName=self._endpoint))
         if endpoint is None:
             return set()
         pending = endpoint.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
         configurations = {name for name in (endpoint.get("EndpointConfigName"), pending) if name}
         used = set(configurations)
         for name in configurations:
-            described = _unless_missing(partial(self._sagemaker.describe_endpoint_config, EndpointConfigName=name))
+            described = _unless_missing(
+                functools.partial(self._sagemaker.describe_endpoint_config, EndpointConfigName=name)
+            )
             for kind in ("ProductionVariants", "ShadowProductionVariants"):
                 used |= {variant["ModelName"] for variant in (described or {}).get(kind, []) if "ModelName" in variant}
         return used
 
     def _delete(self, release: str) -> list[str]:
         deletions = {
-            "endpoint configuration": partial(self._sagemaker.delete_endpoint_config, EndpointConfigName=release),
-            "model": partial(self._sagemaker.delete_model, ModelName=release),
+            "endpoint configuration": functools.partial(
+                self._sagemaker.delete_endpoint_config, EndpointConfigName=release
+            ),
+            "model": functools.partial(self._sagemaker.delete_model, ModelName=release),
         }
         return [f"{kind} {release}" for kind, delete in deletions.items() if _unless_missing(delete) is not None]
 
@@ -170,18 +180,18 @@ class Cleaner:
         sagemaker = self._sagemaker
         jobs: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
             "training job": (
-                partial(sagemaker.describe_training_job, TrainingJobName=release),
-                partial(sagemaker.stop_training_job, TrainingJobName=release),
+                functools.partial(sagemaker.describe_training_job, TrainingJobName=release),
+                functools.partial(sagemaker.stop_training_job, TrainingJobName=release),
                 "TrainingJobStatus",
             ),
             "processing job": (
-                partial(sagemaker.describe_processing_job, ProcessingJobName=release),
-                partial(sagemaker.stop_processing_job, ProcessingJobName=release),
+                functools.partial(sagemaker.describe_processing_job, ProcessingJobName=release),
+                functools.partial(sagemaker.stop_processing_job, ProcessingJobName=release),
                 "ProcessingJobStatus",
             ),
             "transform job": (
-                partial(sagemaker.describe_transform_job, TransformJobName=release),
-                partial(sagemaker.stop_transform_job, TransformJobName=release),
+                functools.partial(sagemaker.describe_transform_job, TransformJobName=release),
+                functools.partial(sagemaker.stop_transform_job, TransformJobName=release),
                 "TransformJobStatus",
             ),
         }

@@ -6,6 +6,7 @@ Functions does after an answer that was lost: it then finds its own work and ans
 """
 
 import datetime
+import functools
 import json
 import logging
 import os
@@ -42,6 +43,10 @@ class InvalidRollback(Exception):
     """There is nothing to roll back to, or not to what was asked for; the message says what there is."""
 
 
+class UnknownEndpoint(Exception):
+    """The endpoint serves something to which no rollback could go back; the message says what and what to do."""
+
+
 class LockLost(Exception):
     """The endpoint was given to another execution meanwhile; nothing was recorded."""
 
@@ -66,13 +71,19 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return result
 
 
+@functools.cache
+def client(service: Any) -> Any:
+    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    return boto3.client(service)
+
+
 class ReleaseTable:
     """One endpoint's entries in the releases' table."""
 
     def __init__(self) -> None:
         self._name = os.environ["RELEASES_TABLE"]
         self._endpoint = os.environ["ENDPOINT_NAME"]
-        self._client = boto3.client("dynamodb")
+        self._client = client("dynamodb")
 
     def entry(self, name: str) -> dict[str, Any] | None:
         answer = self._client.get_item(TableName=self._name, Key=self._key(name), ConsistentRead=True)
@@ -144,7 +155,8 @@ class ReleaseTable:
 def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
     """Gives the endpoint to `execution`, which makes `release`, and opens its record.
 
-    Returns the `current` release, which the new one is compared with, or null. Raises ReleaseInProgress.
+    Returns the `current` release, which the new one is compared with, or null. An endpoint that serves without a record
+    is given one first, so that there is something to go back to. Raises ReleaseInProgress and UnknownEndpoint.
     """
     release, execution = event["release"], event["execution"]
     for attempt in range(ATTEMPTS):
@@ -156,6 +168,12 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
             return {"current": _served(records, own.get("previous"))}
         _refuse_in_progress(lock, execution)
         current = table.current()
+        if current is None and (found := _found_serving()) is not None:
+            table.write(
+                table.put(found["entry"], found, "attribute_not_exists(entry)"),
+                table.put(CURRENT, {"release": found["release"]}, "attribute_not_exists(entry)"),
+            )
+            continue
         now = _now()
         if table.write(
             _taken(table, lock, {"holder": execution, "since": now, "release": release}),
@@ -368,12 +386,59 @@ def _outcomes(
     return changes
 
 
+def _found_serving() -> dict[str, Any] | None:
+    """The record of what the endpoint serves without one: it was released before there was a table."""
+    sagemaker = client("sagemaker")
+    name = os.environ["ENDPOINT_NAME"]
+    try:
+        endpoint = sagemaker.describe_endpoint(EndpointName=name)
+    except sagemaker.exceptions.ClientError as fault:
+        # SageMaker has no error of its own for an endpoint that is not there: its message alone tells.
+        if "Could not find" in fault.response["Error"].get("Message", ""):
+            return None
+        raise
+    if endpoint["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
+        return None
+    configuration = endpoint["EndpointConfigName"]
+    unknown = UnknownEndpoint(
+        f"{name} serves the endpoint configuration {configuration}, to which no rollback could go back: "
+        f"update the endpoint to a configuration of one model that is named {name}-…, or delete it"
+    )
+    if not configuration.startswith(f"{name}-"):
+        raise unknown
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
+    variant = described["ProductionVariants"][0]
+    if "ModelName" not in variant:
+        raise unknown
+    made = _moment(described["CreationTime"])
+    return {
+        "entry": f"{RELEASE_PREFIX}{made}#{configuration}",
+        "release": configuration,
+        "execution": "-",
+        "started": made,
+        "started_by": "found",
+        "ended": made,
+        "outcome": "released",
+        "model": variant["ModelName"],
+        "endpoint_configuration": configuration,
+    }
+
+
 def _close_abandoned(table: ReleaseTable, records: list[dict[str, Any]]) -> None:
-    """Whoever holds the endpoint is alone: a record still `running` is of an execution that ended without a word."""
+    """Whoever holds the endpoint is alone: a record still `running` is of an execution that could not close it."""
     for record in records:
         if record["outcome"] == "running":
-            failure = {"state": "-", "error": "Abandoned", "cause": "the execution ended and was not rolled back"}
-            ended = {"outcome": "stopped", "ended": _now(), "failure": failure}
+            described = _describe(record["execution"]) or {"status": "ABORTED"}
+            status = described["status"]
+            ended = {
+                "outcome": "failed" if status == "FAILED" else "stopped",
+                "ended": _now(),
+                "failure": {
+                    "state": status,
+                    "error": described.get("error") or status,
+                    "cause": described.get("cause") or "the execution ended and was not rolled back",
+                },
+            }
             table.write(table.set(record["entry"], ended, "outcome = :running", running="running"))
 
 
@@ -391,21 +456,29 @@ def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
 
 def _state(execution: str) -> str:
     """RUNNING, AWAITING_ROLLBACK (stopped a moment ago, with nobody left to put the endpoint back) or ENDED."""
-    states = boto3.client("stepfunctions")
-    try:
-        answer = states.describe_execution(executionArn=execution)
-    except states.exceptions.ExecutionDoesNotExist:
+    described = _describe(execution)
+    if described is None:
         return "ENDED"
-    if answer["status"] in ("RUNNING", "PENDING_REDRIVE"):
+    if described["status"] in ("RUNNING", "PENDING_REDRIVE"):
         return "RUNNING"
-    settled = answer["status"] == "SUCCEEDED" or answer.get("error") in SETTLED_ERRORS
-    recent = datetime.datetime.now(datetime.UTC) - answer["stopDate"] < ROLLBACK_STARTS_WITHIN
+    settled = described["status"] == "SUCCEEDED" or described.get("error") in SETTLED_ERRORS
+    recent = datetime.datetime.now(datetime.UTC) - described["stopDate"] < ROLLBACK_STARTS_WITHIN
     return "AWAITING_ROLLBACK" if recent and not settled else "ENDED"
+
+
+def _describe(execution: str) -> dict[str, Any] | None:
+    """The execution, or None where there is none any more: Step Functions forgets them after 90 days."""
+    states = client("stepfunctions")
+    try:
+        described: dict[str, Any] = states.describe_execution(executionArn=execution)
+    except states.exceptions.ExecutionDoesNotExist:
+        return None
+    return described
 
 
 def _tell_parameter(release: str | None) -> None:
     """Keeps the SSM parameter, which others read, at the current release; there is none where nothing serves."""
-    ssm = boto3.client("ssm")
+    ssm = client("ssm")
     name = os.environ["CURRENT_PARAMETER"]
     if release is not None:
         ssm.put_parameter(Name=name, Value=release, Type="String", Overwrite=True)
@@ -486,7 +559,11 @@ def _number(value: Any) -> Any:
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _moment(datetime.datetime.now(datetime.UTC))
+
+
+def _moment(when: datetime.datetime) -> str:
+    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _pause(attempt: int) -> None:

@@ -1,9 +1,12 @@
 import datetime
+import io
 import json
+import tarfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -215,8 +218,8 @@ def test_the_endpoint_of_an_execution_that_has_ended_is_free(ledger: Ledger) -> 
     ledger.begin("gone", "arn:aws:states:us-east-1:000000000000:execution:nothing:gone")
     ledger.begin("failed", ledger.execution("ReleaseFailed"))
     ledger.begin("next", ledger.execution())
-    assert ledger.outcomes() == {"gone": "stopped", "failed": "stopped", "next": "running"}
-    assert ledger.records()["failed"]["failure"]["error"] == "Abandoned"
+    assert ledger.outcomes() == {"gone": "stopped", "failed": "failed", "next": "running"}
+    assert ledger.records()["failed"]["failure"]["error"] == "ReleaseFailed"
 
 
 def test_a_stopped_release_is_rolled_back_before_another_begins(
@@ -233,14 +236,64 @@ def test_a_stopped_release_is_rolled_back_before_another_begins(
     assert ledger.outcomes() == {"one": "stopped", "two": "running"}
 
 
+@pytest.fixture
+def serving(ledger: Ledger, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Puts an endpoint in service whose configuration has a name that ends as given; returns the endpoint's name."""
+    ledger.aws.register_image("ledger:1", Path(__file__).parent / "program")
+    sagemaker = ledger.aws.client("sagemaker")
+    endpoint = ledger.table
+    monkeypatch.setenv("ENDPOINT_NAME", endpoint)
+
+    def serve(configuration: str) -> str:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz"):
+            pass
+        ledger.aws.client("s3").put_object(Bucket=bucket, Key="model.tar.gz", Body=archive.getvalue())
+        container = {"Image": "ledger:1", "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
+        sagemaker.create_model(ModelName=f"{endpoint}-model", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        variant = {"VariantName": "v", "ModelName": f"{endpoint}-model"}
+        variant |= {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        sagemaker.create_endpoint_config(EndpointConfigName=configuration, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
+        deadline = time.monotonic() + 60
+        while sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] != "InService":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return endpoint
+
+    yield serve
+    sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
+def test_what_served_before_there_was_a_record_can_be_gone_back_to(ledger: Ledger, serving: Any) -> None:
+    endpoint = serving(f"{ledger.table}-sunday")
+    execution, rollback = ledger.execution(), ledger.execution()
+    current = ledger.begin("one", execution)["current"]
+    assert (current["release"], current["model"]) == (f"{endpoint}-sunday", f"{endpoint}-model")
+    assert ledger.begin("one", execution)["current"] == current
+    assert ledger.outcomes() == {f"{endpoint}-sunday": "released", "one": "running"}
+    assert ledger.records()[f"{endpoint}-sunday"]["started_by"] == "found"
+    plan = ledger.rollback(rollback, {"failed": {"release": "one", "execution": execution, "failure": FAILURE}})
+    assert plan["target"]["endpoint_configuration"] == f"{endpoint}-sunday"
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.parameter() == f"{endpoint}-sunday"
+
+
+def test_fails_when_the_endpoint_serves_what_nothing_could_go_back_to(ledger: Ledger, serving: Any) -> None:
+    serving(f"by-hand-{ledger.table}")
+    with pytest.raises(ledger.module.UnknownEndpoint, match=r"serves the endpoint configuration by-hand-.*, to whi"):
+        ledger.begin("one", ledger.execution())
+    assert (ledger.records(), ledger.entry("lock")) == ({}, None)
+
+
 def test_a_release_that_lost_the_endpoint_records_nothing(ledger: Ledger) -> None:
     lost = ledger.execution("ReleaseFailed")
     ledger.begin("lost", lost)
     ledger.begin("next", ledger.execution())
-    with pytest.raises(ledger.module.LockLost, match="release lost is recorded as stopped"):
+    with pytest.raises(ledger.module.LockLost, match="release lost is recorded as failed"):
         ledger.finish("lost", lost)
     assert ledger.parameter() is None
-    assert ledger.outcomes() == {"lost": "stopped", "next": "running"}
+    assert ledger.outcomes() == {"lost": "failed", "next": "running"}
 
 
 FAILURE = {"state": "Check", "error": "EndpointRefused", "cause": "answered by one"}
