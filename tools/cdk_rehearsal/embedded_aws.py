@@ -144,6 +144,12 @@ class EmbeddedAws:
             self._faults.append(fault)
             self._order_faults()
 
+    def withdraw(self, *faults: Fault) -> None:
+        """Lets these faults happen no more; the others go on."""
+        with self._faults_lock:
+            self._faults = [fault for fault in self._faults if fault not in faults]
+            self._order_faults()
+
     def clear_faults(self) -> None:
         with self._faults_lock:
             self._faults.clear()

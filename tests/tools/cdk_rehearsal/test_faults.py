@@ -108,6 +108,19 @@ def test_a_fault_without_end_lasts_until_it_is_cleared(embedded_aws: EmbeddedAws
     assert run(arn)["status"] == "SUCCEEDED"
 
 
+def test_a_fault_that_is_withdrawn_leaves_the_others(embedded_aws: EmbeddedAws, machine: Any, run: Any) -> None:
+    topic = embedded_aws.client("sns").create_topic(Name=f"topic-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    name, arn = machine("sns:publish", {"TopicArn": topic, "Message": "m"})
+    first = Fault(state="Call", kind="service_error", machine=name, times=None)
+    second = Fault(state="Call", kind="access_denied", machine=name, times=None)
+    embedded_aws.inject(first)
+    embedded_aws.inject(second)
+    embedded_aws.withdraw(first)
+    assert run(arn)["error"] == "SNS.AuthorizationErrorException"
+    embedded_aws.withdraw(second)
+    assert run(arn)["status"] == "SUCCEEDED"
+
+
 def test_after_the_call_only_its_answer_is_lost(
     embedded_aws: EmbeddedAws, machine: Any, run: Any, training_job: Any, eventually: Eventually
 ) -> None:
