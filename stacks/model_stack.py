@@ -68,7 +68,7 @@ class ModelStack(cdk.Stack):
             posts_prefix=_POSTS_PREFIX,
             alerts_topic=alerts.topic,
             encryption_key=key,
-            training=TrainingJob(
+            train=TrainingJob(
                 instance_type=settings.model.training_instance_type,
                 hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},
                 # bert starts from a checkpoint that its program fetches from a hub

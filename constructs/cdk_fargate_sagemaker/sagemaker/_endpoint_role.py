@@ -58,7 +58,7 @@ def endpoint_role(
     if configuration.data_capture is not None:
         _allow_data_capture(role, configuration.data_capture)
     if configuration.vpc is not None:
-        _allow_network_interfaces(role, configuration.vpc)
+        allow_network_interfaces(role, configuration.vpc)
     return role
 
 
@@ -99,7 +99,8 @@ def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
         capture.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
 
 
-def _allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
+def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
+    """What SageMaker asks of a role whose containers are in a VPC."""
     stack = Stack.of(role)
     allow(
         role,

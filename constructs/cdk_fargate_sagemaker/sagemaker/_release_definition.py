@@ -1,89 +1,81 @@
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ._alert_message import failure_alert
 from ._endpoint_requests import deployment_request, endpoint_config_request, model_network_request
-from ._instance_type import has_local_disks
+from ._job_requests import processing_job_request, training_job_request, transform_job_request
+from ._rollback_definition import SERVING_AGAIN
+from ._scaling_states import kept_count, scaling_lifted, scaling_registered
+from ._task_states import ERROR_OUTPUT, TaskStates, assigned_failure
 from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
+from .function_step import FunctionStep
+from .processing_job import ProcessingJob
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
+from .transform_job import TransformJob
 
 RELEASE_FAILED = "ReleaseFailed"
+RELEASE_IN_PROGRESS = "ReleaseInProgress"
 
 # The execution's name is part of the resources' names, which SageMaker limits to 63 characters of [a-zA-Z0-9-]. A name
 # that does not fit as it is keeps its beginning and gets a hash, so that two executions never share one.
 _LONGEST_NAME = 63
 _HASH_CHARACTERS = 8
 
-# What passes by itself. SageMaker and SNS do not model their throttling for Step Functions: it comes under the
-# service's general exception, together with what does not pass by itself, which is then told half a minute later.
-_TRANSIENT_ERRORS = {
-    "lambda": [
-        "Lambda.AWSLambdaException",
-        "Lambda.ClientExecutionTimeoutException",
-        "Lambda.SdkClientException",
-        "Lambda.ServiceException",
-        "Lambda.TooManyRequestsException",
-    ],
-    "sagemaker": [
-        "SageMaker.AmazonSageMakerException",
-        "SageMaker.SageMakerException",
-        "SageMaker.SdkClientException",
-        "SageMaker.ThrottlingException",
-        "ThrottlingException",
-    ],
-    "sns": [
-        "SNS.AmazonSNSException",
-        "SNS.SdkClientException",
-        "SNS.ThrottledException",
-    ],
-}
-
-# Step Functions ends an execution whose cause is longer than 32,768 characters with an error of its own.
-_LONGEST_CAUSE = 8000
-
-# Some errors, a time-out among them, come without a cause.
-_ERROR_OUTPUT = {
-    "error": "{% $states.errorOutput.Error %}",
-    "cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
-}
+_RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
+_CURRENT = "$type($current) = 'object'"
+# A job waits for its machines before it runs, and for its files to be written afterwards.
+_AROUND_A_JOB = Duration.hours(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
-    """Everything the release's states name: functions, images, roles, settings."""
+    """Everything the release's states name: functions, images, roles, settings. A step that is None is left out."""
 
     endpoint_name: str
     data_bucket_name: str
-    posts_prefix: str
     alerts_topic_arn: str
-    extractor_arn: str
-    evaluator_arn: str
-    checker_arn: str
-    training_image_uri: str
+    ledger_arn: str
+    cleaner_arn: str
+    rollback_arn: str
+    rollback_within: Duration
+    extract: FunctionStep | None
+    extract_source: Mapping[str, object]
+    preprocess: ProcessingJob | FunctionStep | None
+    train: TrainingJob | None
+    evaluate: FunctionStep | None
+    gate: EvaluationGate
+    score_current: TransformJob | None
+    check: FunctionStep | None
+    training_image_uri: str | None
     inference_image_uri: str
+    processing_image_uri: str | None
     inference_environment: Mapping[str, str]
-    sagemaker_role_arn: str
+    training_role_arn: str | None
+    processing_role_arn: str | None
+    endpoint_role_arn: str
     volume_key_id: str
     output_key_id: str | None
-    training: TrainingJob
-    gate: EvaluationGate
     configuration: EndpointConfiguration
     traffic_shifting: TrafficShifting
+    keep_releases: int
     poll_interval: Duration
     in_service_within: Duration
 
 
 def release_definition(scope: Construct, plan: ReleasePlan) -> sfn.IChainable:
-    """The states from `Extract` to `Released`, each failure of which goes through `NotifySlackFailure` to `Failed`.
+    """The states from `Input` to `Released`, each failure of which goes through `Roll-Back` to `Failed`.
 
-    Variables: `release` is the name of the training job, the model and the endpoint configuration; `posts`,
-    `model_data` and `metrics` are what came out of extraction, training and evaluation; `endpoint` is its last
+    Variables: `release` is the name of the jobs, the model and the endpoint configuration, `started_by` who or what
+    started it; `current` the release that serves, or null; `posts`, `model_data`, `metrics` and `current_metrics` are
+    what came out of extraction (and preprocessing), training and evaluation; `held_out` is where the posts to test with
+    lie as they were extracted; `current_scores` what the current model made of them, or null. `endpoint` is the last
     description, `polls` how often it was described; `failure` says what failed: `state`, `error`, `cause`.
     """
     return _Release(scope, plan).linked()
@@ -93,122 +85,249 @@ class _Release:
     def __init__(self, scope: Construct, plan: ReleasePlan) -> None:
         self._scope = scope
         self._plan = plan
+        self._tasks = TaskStates(scope)
         self._notify = self._notify_slack_failure()
+        self._roll_back = self._make_roll_back()
+        self._tasks.fail_to(self._roll_back)
 
     def linked(self) -> sfn.IChainable:
-        extract = self._extract()
-        gate = self._evaluation_gate()
-        extract.next(self._train()).next(self._evaluate()).next(gate)
-
+        check = self._check_to_released()
+        describing = self._endpoint_describing(self._served(check))
+        configuring = self._endpoint_configuration()
+        configuring.next(describing)
         model = self._model()
-        describing = self._endpoint_describing()
-        gate.otherwise(model)
-        model.next(self._endpoint_configuration()).next(describing)
+        model.next(configuring)
+        begin = self._begin()
+        begin.next(self._judged(model))
+        return self._input(begin)
 
-        creating = self._release_to_endpoint("Endpoint-Creating-Step", "createEndpoint")
-        updating = self._release_to_endpoint(
-            "Endpoint-Updating-Step",
-            "updateEndpoint",
-            {"DeploymentConfig": deployment_request(self._plan.traffic_shifting, self._plan.configuration)},
-        )
-        describing.add_catch(
-            self._endpoint_missing(creating),
-            errors=["States.TaskFailed"],
-            assign={"description_error": _ERROR_OUTPUT},
-        )
-        self._catch("Endpoint-Describing-Step", describing)
-        describing.next(updating)
+    # ---- before the endpoint is touched ----------------------------------------------------------------------------
 
-        wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(self._plan.poll_interval))
-        describe = self._describe()
-        in_service = self._in_service()
-        creating.next(wait)
-        updating.next(wait)
-        wait.next(describe).next(in_service)
-
-        check = self._check()
-        in_service.when(
-            sfn.Condition.jsonata(
-                "{% $endpoint.EndpointStatus = 'InService' and $endpoint.EndpointConfigName = $release %}"
-            ),
-            check,
-        )
-        self._refuse_endpoint(in_service)
-        in_service.otherwise(wait)
-        check.next(
-            sfn.Succeed.jsonata(
-                self._scope,
-                "Released",
-                outputs={
-                    "endpoint": self._plan.endpoint_name,
-                    "release": "{% $release %}",
-                    "metrics": "{% $metrics %}",
-                    "posts": "{% $posts %}",
-                },
-            )
-        )
-        return extract
-
-    def _extract(self) -> sfn.CustomState:
+    def _input(self, begin: sfn.CustomState) -> sfn.Choice:
+        """Refuses an input of the wrong shape before anything is begun, so there is nothing to roll back."""
         hashed = f"$substring($hash($states.context.Execution.Name, 'SHA-256'), 0, {_HASH_CHARACTERS})"
         kept = _LONGEST_NAME - _HASH_CHARACTERS - 1
-        return self._function(
-            "Extract",
-            self._plan.extractor_arn,
+        given = sfn.Choice.jsonata(self._scope, "Input")
+        for refused, cause in self._refused_inputs():
+            given.when(
+                sfn.Condition.jsonata(f"{{% {refused} %}}"),
+                self._notify,
+                assign=assigned_failure("Input", "InvalidInput", cause),
+            )
+        assign: dict[str, object] = {
+            "release": (
+                f"{{% ($wanted := '{self._plan.endpoint_name}-' & $states.context.Execution.Name; "
+                f"$contains($wanted, /^[a-zA-Z0-9](-*[a-zA-Z0-9])*$/) and $length($wanted) <= {_LONGEST_NAME} "
+                f"? $wanted : $substring($replace($wanted, /[^a-zA-Z0-9]+/, '-'), 0, {kept}) & '-' & {hashed}) %}}"
+            ),
+            "started_by": "{% $exists($states.input.started_by) ? $states.input.started_by : 'hand' %}",
+            # Not None, which jsii leaves out.
+            "metrics": {},
+            "current_metrics": "{% null %}",
+            "current_scores": "{% null %}",
+        }
+        if self._plan.extract is None:
+            assign["posts"] = "{% $exists($states.input.posts) ? $states.input.posts : {} %}"
+            assign["held_out"] = "{% $exists($states.input.posts) ? $states.input.posts.test.uri : '' %}"
+        if self._plan.train is None:
+            assign["model_data"] = "{% $states.input.model_data %}"
+        # A rule that always holds, not the default: only a rule can assign.
+        given.when(sfn.Condition.jsonata("{% true %}"), begin, assign=assign)
+        return given
+
+    def _refused_inputs(self) -> Iterator[tuple[str, str]]:
+        yield (
+            "$type($states.input) != 'object'",
+            "'the input is of the type ' & $type($states.input) & ': it is an object, such as {}'",
+        )
+        yield (
+            "$exists($states.input.started_by) and $type($states.input.started_by) != 'string'",
+            "'started_by is of the type ' & $type($states.input.started_by) & ': it is a text that says who or what'",
+        )
+        wanted = []
+        if self._plan.extract is None and self._needs_posts:
+            wanted += [("posts.train.uri", "s3://…/"), ("posts.test.uri", "s3://…/")]
+        if self._plan.train is None:
+            wanted.append(("model_data", "s3://…/model.tar.gz"))
+        for path, shape in wanted:
+            got = f"$states.input.{path}"
+            ending = shape.removeprefix("s3://…")
+            yield (
+                f"$type({got}) = 'string' ? $not($contains({got}, /^s3:.+[/]/) "
+                f"and $substring({got}, -{len(ending)}) = '{ending}') : true",
+                f"'{path} is ' & ($type({got}) = 'string' ? {got} : 'missing') & ': this workflow needs it as {shape}'",
+            )
+
+    @property
+    def _needs_posts(self) -> bool:
+        plan = self._plan
+        return any(step is not None for step in (plan.preprocess, plan.train, plan.evaluate, plan.check))
+
+    def _begin(self) -> sfn.CustomState:
+        begin = self._tasks.uncaught_function(
+            "Begin",
+            self._plan.ledger_arn,
             {
+                "operation": "begin_release",
+                "release": "{% $release %}",
+                "execution": "{% $states.context.Execution.Id %}",
+                "started_by": "{% $started_by %}",
+            },
+            assign={"current": "{% $states.result.Payload.current %}"},
+            repeatable=True,
+        )
+        # Whoever holds the endpoint goes on undisturbed, and there is nothing to tell but to who started this one.
+        begin.add_catch(
+            sfn.Fail.jsonata(self._scope, "Refused", error=RELEASE_IN_PROGRESS, cause="{% $refusal.cause %}"),
+            errors=[RELEASE_IN_PROGRESS],
+            assign={"refusal": ERROR_OUTPUT},
+        )
+        self._tasks.catch("Begin", begin)
+        return begin
+
+    def _judged(self, then: sfn.IChainable) -> sfn.IChainable:
+        """The states from extraction to the gate, of which any may have been left out, and `then` after them."""
+        plan = self._plan
+        if plan.evaluate is not None:
+            gate = self._evaluation_gate()
+            gate.otherwise(then)
+            evaluate = self._evaluate(plan.evaluate)
+            evaluate.next(gate)
+            then = evaluate
+            if plan.score_current is not None:
+                then = self._scored(plan.score_current, evaluate)
+        steps = [
+            self._train(plan.train) if plan.train else None,
+            self._preprocess(plan.preprocess) if plan.preprocess else None,
+            self._extract(plan.extract) if plan.extract else None,
+        ]
+        for step in steps:
+            if step is not None:
+                step.next(then)
+                then = step
+        return then
+
+    def _extract(self, step: FunctionStep) -> sfn.CustomState:
+        return self._tasks.function(
+            "Extract",
+            step.function.function_arn,
+            step.payload
+            or {
                 "bucket": self._plan.data_bucket_name,
-                "posts_prefix": self._plan.posts_prefix,
-                "run_prefix": "{% 'runs/' & $states.context.Execution.Name & '/' %}",
+                "run_prefix": f"{{% {_RUN_PREFIX} %}}",
+                **self._plan.extract_source,
             },
             assign={
-                "release": (
-                    f"{{% ($wanted := '{self._plan.endpoint_name}-' & $states.context.Execution.Name; "
-                    f"$contains($wanted, /^[a-zA-Z0-9](-*[a-zA-Z0-9])*$/) and $length($wanted) <= {_LONGEST_NAME} "
-                    f"? $wanted : $substring($replace($wanted, /[^a-zA-Z0-9]+/, '-'), 0, {kept}) & '-' & {hashed}) %}}"
-                ),
                 "posts": "{% $states.result.Payload %}",
+                "held_out": "{% $states.result.Payload.test.uri %}",
             },
         )
 
-    def _train(self) -> sfn.CustomState:
-        training = self._plan.training
-        resources: dict[str, object] = {
-            "InstanceType": training.instance_type,
-            "InstanceCount": 1,
-            "VolumeSizeInGB": training.volume_gib,
-        }
-        if not has_local_disks(training.instance_type):
-            resources["VolumeKmsKeyId"] = self._plan.volume_key_id
-        output = {"S3OutputPath": f"s3://{self._plan.data_bucket_name}/models/"}
-        if self._plan.output_key_id is not None:
-            # Without it SageMaker takes the account's own key for S3, whatever the bucket's is.
-            output["KmsKeyId"] = self._plan.output_key_id
-        return self._task(
+    def _preprocess(self, step: ProcessingJob | FunctionStep) -> sfn.CustomState:
+        moved = (
+            "{{% $merge([$posts, {{'train': $merge([$posts.train, {{'uri': {train}}}]), "
+            "'test': $merge([$posts.test, {{'uri': {test}}}])}}]) %}}"
+        )
+        if isinstance(step, FunctionStep):
+            result = "$states.result.Payload"
+            return self._tasks.function(
+                "Preprocess",
+                step.function.function_arn,
+                step.payload
+                or {
+                    "posts": "{% $posts %}",
+                    "bucket": self._plan.data_bucket_name,
+                    "run_prefix": f"{{% {_RUN_PREFIX} %}}",
+                },
+                assign={"posts": moved.format(train=f"{result}.train.uri", test=f"{result}.test.uri")},
+            )
+        image_uri, role_arn = self._plan.processing_image_uri, self._plan.processing_role_arn
+        if image_uri is None or role_arn is None:
+            raise ValueError("preprocess is a processing job: the plan has no image or no role for it")
+        folder = f"'s3://{self._plan.data_bucket_name}/' & {_RUN_PREFIX} & 'preprocessed/"
+        return self._tasks.task(
+            "Preprocess",
+            "sagemaker:createProcessingJob.sync",
+            processing_job_request(
+                step,
+                name="{% $release %}",
+                image_uri=image_uri,
+                role_arn=role_arn,
+                volume_key_id=self._plan.volume_key_id,
+                output_key_id=self._plan.output_key_id,
+                inputs={side: f"{{% $posts.{side}.uri %}}" for side in ("train", "test")},
+                outputs={side: f"{{% {folder}{side}/' %}}" for side in ("train", "test")},
+            ),
+            assign={"posts": moved.format(train=f"{folder}train/'", test=f"{folder}test/'")},
+            within=step.max_runtime.plus(_AROUND_A_JOB),
+        )
+
+    def _train(self, training: TrainingJob) -> sfn.CustomState:
+        bucket = self._plan.data_bucket_name
+        image_uri, role_arn = self._plan.training_image_uri, self._plan.training_role_arn
+        if image_uri is None or role_arn is None:
+            raise ValueError("train is a training job: the plan has no image or no role for it")
+        return self._tasks.task(
             "Train",
             "sagemaker:createTrainingJob.sync",
-            {
-                "TrainingJobName": "{% $release %}",
-                "RoleArn": self._plan.sagemaker_role_arn,
-                "AlgorithmSpecification": {
-                    "TrainingImage": self._plan.training_image_uri,
-                    "TrainingInputMode": "File",
-                },
-                "HyperParameters": dict(training.hyperparameters),
-                "InputDataConfig": [_channel(side) for side in ("train", "test")],
-                "OutputDataConfig": output,
-                "ResourceConfig": resources,
-                "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime.to_seconds()},
-                "EnableNetworkIsolation": training.network_isolation,
-            },
+            training_job_request(
+                training,
+                name="{% $release %}",
+                image_uri=image_uri,
+                role_arn=role_arn,
+                volume_key_id=self._plan.volume_key_id,
+                output_key_id=self._plan.output_key_id,
+                channels={side: f"{{% $posts.{side}.uri %}}" for side in ("train", "test")},
+                output=f"s3://{bucket}/models/",
+                checkpoints=f"{{% 's3://{bucket}/' & {_RUN_PREFIX} & 'checkpoints/' %}}",
+            ),
             assign={"model_data": "{% $states.result.ModelArtifacts.S3ModelArtifacts %}"},
+            within=training.longest.plus(_AROUND_A_JOB),
         )
 
-    def _evaluate(self) -> sfn.CustomState:
-        return self._function(
+    def _scored(self, transform: TransformJob, evaluate: sfn.CustomState) -> sfn.Choice:
+        folder = f"'s3://{self._plan.data_bucket_name}/' & {_RUN_PREFIX} & 'current/"
+        scoring = self._tasks.task(
+            "Score-Current-Step",
+            "sagemaker:createTransformJob.sync",
+            transform_job_request(
+                transform,
+                name="{% $release %}",
+                model_name="{% $current.model %}",
+                volume_key_id=self._plan.volume_key_id,
+                output_key_id=self._plan.output_key_id,
+                texts="{% $posts.test.texts_uri %}",
+                output=f"{{% {folder}' %}}",
+            ),
+            assign={"current_scores": f"{{% {folder}posts.jsonl.out' %}}"},
+            within=transform.max_runtime,
+        )
+        scoring.next(evaluate)
+        has_current = sfn.Choice.jsonata(self._scope, "Has-Current")
+        has_current.when(
+            sfn.Condition.jsonata(f"{{% {_CURRENT} and $exists($posts.test.texts_uri) %}}"),
+            scoring,
+        )
+        has_current.otherwise(evaluate)
+        return has_current
+
+    def _evaluate(self, step: FunctionStep) -> sfn.CustomState:
+        return self._tasks.function(
             "Evaluate",
-            self._plan.evaluator_arn,
-            {"model_data": "{% $model_data %}"},
-            assign={"metrics": "{% $states.result.Payload.metrics %}"},
+            step.function.function_arn,
+            step.payload
+            or {
+                "model_data": "{% $model_data %}",
+                "test_uri": "{% $held_out %}",
+                "current_scores": "{% $current_scores %}",
+            },
+            assign={
+                "metrics": "{% $states.result.Payload.metrics %}",
+                "current_metrics": (
+                    "{% $exists($states.result.Payload.current_metrics) "
+                    "? $states.result.Payload.current_metrics : null %}"
+                ),
+            },
         )
 
     def _evaluation_gate(self) -> sfn.Choice:
@@ -218,22 +337,40 @@ class _Release:
             gate.when(
                 # A metric that is missing compares as undefined, which is neither true nor false.
                 sfn.Condition.jsonata(f"{{% ({got} >= {minimum}) ? false : true %}}"),
-                self._notify,
-                assign=_failure(
+                self._roll_back,
+                assign=assigned_failure(
                     "Evaluation-Gate",
                     "GateRefused",
                     f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & ', needed at least {minimum}'",
                 ),
             )
+        for metric, drop in self._plan.gate.maximum_drops():
+            new, current = f"$metrics.{metric}", f"$current_metrics.{metric}"
+            gate.when(
+                # Rounded, so that a drop of exactly the margin passes whatever binary makes of it.
+                sfn.Condition.jsonata(
+                    f"{{% {_CURRENT} and ($round({current} - {new}, 9) <= {drop} ? false : true) %}}"
+                ),
+                self._roll_back,
+                assign=assigned_failure(
+                    "Evaluation-Gate",
+                    "GateRefused",
+                    f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & ', with ' & "
+                    f"($exists({current}) ? $string({current}) : 'nothing known') & ' of the current model ' & "
+                    f"$current.release & ' on the same posts: it may fall by at most {drop}'",
+                ),
+            )
         return gate
 
+    # ---- the endpoint ----------------------------------------------------------------------------------------------
+
     def _model(self) -> sfn.CustomState:
-        return self._task(
+        return self._tasks.task(
             "Model-Creating-Step",
             "aws-sdk:sagemaker:createModel",
             {
                 "ModelName": "{% $release %}",
-                "ExecutionRoleArn": self._plan.sagemaker_role_arn,
+                "ExecutionRoleArn": self._plan.endpoint_role_arn,
                 "PrimaryContainer": {
                     "Image": self._plan.inference_image_uri,
                     "ModelDataUrl": "{% $model_data %}",
@@ -244,7 +381,7 @@ class _Release:
         )
 
     def _endpoint_configuration(self) -> sfn.CustomState:
-        return self._task(
+        return self._tasks.task(
             "EndpointConfig-Step",
             "aws-sdk:sagemaker:createEndpointConfig",
             endpoint_config_request(
@@ -255,13 +392,31 @@ class _Release:
             ),
         )
 
-    def _endpoint_describing(self) -> sfn.CustomState:
-        # Caught by its caller: of its failures one is an answer, the endpoint is not there yet.
-        return self._uncaught_task(
-            "Endpoint-Describing-Step",
-            "aws-sdk:sagemaker:describeEndpoint",
-            {"EndpointName": self._plan.endpoint_name},
+    def _endpoint_describing(self, wait: sfn.IChainable) -> sfn.CustomState:
+        plan = self._plan
+        creating = self._release_to_endpoint("Endpoint-Creating-Step", "createEndpoint")
+        updating = self._release_to_endpoint(
+            "Endpoint-Updating-Step",
+            "updateEndpoint",
+            {
+                "DeploymentConfig": deployment_request(plan.traffic_shifting, plan.configuration),
+                **kept_count(plan.configuration),
+            },
         )
+        creating.next(wait)
+        updating.next(wait)
+        # Of its failures one is an answer: the endpoint is not there yet.
+        describing = self._tasks.uncaught(
+            "Endpoint-Describing-Step", "aws-sdk:sagemaker:describeEndpoint", {"EndpointName": plan.endpoint_name}
+        )
+        describing.add_catch(
+            self._endpoint_missing(creating),
+            errors=["States.TaskFailed"],
+            assign={"description_error": ERROR_OUTPUT},
+        )
+        self._tasks.catch("Endpoint-Describing-Step", describing)
+        describing.next(scaling_lifted(self._tasks, plan.endpoint_name, plan.configuration, updating))
+        return describing
 
     def _endpoint_missing(self, creating: sfn.CustomState) -> sfn.Choice:
         """SageMaker has no error of its own for an endpoint that is not there: its message alone tells."""
@@ -273,7 +428,7 @@ class _Release:
         # A rule that always holds, not the default: only a rule can say what failed.
         missing.when(
             sfn.Condition.jsonata("{% true %}"),
-            self._notify,
+            self._roll_back,
             assign={
                 "failure": {
                     "state": "Endpoint-Describing-Step",
@@ -287,23 +442,35 @@ class _Release:
     def _release_to_endpoint(
         self, name: str, action: str, further: Mapping[str, object] | None = None
     ) -> sfn.CustomState:
-        return self._task(
+        return self._tasks.task(
             name,
             f"aws-sdk:sagemaker:{action}",
             {"EndpointName": self._plan.endpoint_name, "EndpointConfigName": "{% $release %}", **(further or {})},
             assign={"polls": 0},
         )
 
-    def _describe(self) -> sfn.CustomState:
-        return self._task(
+    def _served(self, then: sfn.IChainable) -> sfn.Wait:
+        """The states that wait until the endpoint serves the new configuration, and `then` after them."""
+        plan = self._plan
+        wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(plan.poll_interval))
+        describe = self._tasks.task(
             "Describe",
             "aws-sdk:sagemaker:describeEndpoint",
-            {"EndpointName": self._plan.endpoint_name},
+            {"EndpointName": plan.endpoint_name},
             assign={"endpoint": "{% $states.result %}", "polls": "{% $polls + 1 %}"},
         )
-
-    def _in_service(self) -> sfn.Choice:
-        return sfn.Choice.jsonata(self._scope, "In-Service")
+        in_service = sfn.Choice.jsonata(self._scope, "In-Service")
+        wait.next(describe)
+        describe.next(in_service)
+        in_service.when(
+            sfn.Condition.jsonata(
+                "{% $endpoint.EndpointStatus = 'InService' and $endpoint.EndpointConfigName = $release %}"
+            ),
+            scaling_registered(self._tasks, plan.endpoint_name, plan.configuration, then),
+        )
+        self._refuse_endpoint(in_service)
+        in_service.otherwise(wait)
+        return wait
 
     def _refuse_endpoint(self, in_service: sfn.Choice) -> None:
         within = self._plan.in_service_within
@@ -326,97 +493,136 @@ class _Release:
         for condition, (error, cause) in refusals.items():
             in_service.when(
                 sfn.Condition.jsonata(f"{{% {condition} %}}"),
-                self._notify,
-                assign=_failure("In-Service", error, cause),
+                self._roll_back,
+                assign=assigned_failure("In-Service", error, cause),
             )
 
-    def _check(self) -> sfn.CustomState:
-        return self._function(
-            "Check",
-            self._plan.checker_arn,
+    # ---- the end ---------------------------------------------------------------------------------------------------
+
+    def _check_to_released(self) -> sfn.IChainable:
+        record = self._tasks.function(
+            "Record",
+            self._plan.ledger_arn,
             {
+                "operation": "finish_release",
+                "release": "{% $release %}",
+                "execution": "{% $states.context.Execution.Id %}",
+                "posts": "{% $exists($posts) ? $posts : {} %}",
+                "metrics": "{% $metrics %}",
+                "current_metrics": "{% $current_metrics %}",
+                "model_data": "{% $model_data %}",
+            },
+            repeatable=True,
+        )
+        record.next(self._clean_up())
+        step = self._plan.check
+        if step is None:
+            return record
+        check = self._tasks.function(
+            "Check",
+            step.function.function_arn,
+            step.payload
+            or {
                 "endpoint_name": self._plan.endpoint_name,
                 "model": "{% $release %}",
-                "posts": "{% $posts.test.uri & 'posts.jsonl' %}",
+                "posts": "{% $held_out & 'posts.jsonl' %}",
+                "model_data": "{% $model_data %}",
             },
         )
+        check.next(record)
+        return check
+
+    def _clean_up(self) -> sfn.CustomState:
+        released = sfn.Succeed.jsonata(
+            self._scope,
+            "Released",
+            outputs={
+                "endpoint": self._plan.endpoint_name,
+                "release": "{% $release %}",
+                "metrics": "{% $metrics %}",
+                "current_metrics": "{% $current_metrics %}",
+                "posts": "{% $exists($posts) ? $posts : {} %}",
+            },
+        )
+        clean_up = self._tasks.uncaught_function(
+            "Clean-Up",
+            self._plan.cleaner_arn,
+            {"operation": "clean_up", "keep": self._plan.keep_releases},
+            repeatable=True,
+        )
+        clean_up.next(released)
+        notify = self._publish(
+            "NotifySlackCleanUp",
+            "$failure.cause & '; the new model serves, and the next release takes away what is left'",
+        )
+        notify.next(released)
+        clean_up.add_catch(notify, errors=["States.ALL"], assign={"failure": {"state": "Clean-Up", **ERROR_OUTPUT}})
+        return clean_up
+
+    def _make_roll_back(self) -> sfn.CustomState:
+        roll_back = self._tasks.uncaught(
+            "Roll-Back",
+            "states:startExecution.sync:2",
+            {
+                "StateMachineArn": self._plan.rollback_arn,
+                # Asked twice for an answer that was lost, Step Functions finds the same execution by its name.
+                "Name": "{% $states.context.Execution.Name %}",
+                "Input": {
+                    "failed": {
+                        "release": "{% $release %}",
+                        "execution": "{% $states.context.Execution.Id %}",
+                        "failure": "{% $failure %}",
+                    }
+                },
+            },
+            assign={
+                "rolled_back_to": f"{{% {SERVING_AGAIN.format(target='$states.result.Output.target')} %}}",
+            },
+            # A little before the rollback's own time is over, which its rule would tell a second time.
+            within=self._plan.rollback_within.minus(Duration.minutes(5)),
+        )
+        roll_back.add_catch(
+            self._notify,
+            errors=["States.ALL"],
+            assign={
+                "rollback_failure": (
+                    f"{{% $states.errorOutput.Error & ': ' & {ERROR_OUTPUT['cause'][2:-2].strip()} %}}"
+                )
+            },
+        )
+        roll_back.next(self._notify)
+        return roll_back
 
     def _notify_slack_failure(self) -> sfn.CustomState:
         """Has no Catch: an alert that cannot be published fails the execution with that error, which the rule tells."""
-        stack = Stack.of(self._scope)
-        console = (
-            f"https://{stack.region}.console.aws.amazon.com/states/home?region={stack.region}#/v2/executions/details/"
-        )
-        message = (
-            "{% $string({'kind': 'workflow_failure', 'workflow': $states.context.StateMachine.Name, "
-            "'execution': $states.context.Execution.Id, 'state': $failure.state, 'error': $failure.error, "
-            f"'cause': $failure.cause, 'console': '{console}' & $states.context.Execution.Id}}) %}}"
-        )
-        notify = self._uncaught_task(
-            "NotifySlackFailure", "sns:publish", {"TopicArn": self._plan.alerts_topic_arn, "Message": message}
-        )
+        notify = self._publish("NotifySlackFailure", "$failure.cause")
         notify.next(
             sfn.Fail.jsonata(
                 self._scope,
                 "Failed",
                 error=RELEASE_FAILED,
                 cause=(
-                    "{% $substring($failure.state & ': ' & $failure.error & ': ' & $failure.cause, "
-                    f"0, {_LONGEST_CAUSE}) %}}"
+                    "{% $failure.state & ': ' & $failure.error & ': ' & $failure.cause & "
+                    "($exists($rollback_failure) ? '; the rollback failed too: ' & $rollback_failure : '') %}"
                 ),
             )
         )
         return notify
 
-    def _function(
-        self, name: str, function_arn: str, payload: Mapping[str, object], *, assign: Mapping[str, object] | None = None
-    ) -> sfn.CustomState:
-        return self._task(name, "lambda:invoke", {"FunctionName": function_arn, "Payload": payload}, assign=assign)
-
-    def _task(
-        self, name: str, resource: str, arguments: Mapping[str, object], *, assign: Mapping[str, object] | None = None
-    ) -> sfn.CustomState:
-        task = self._uncaught_task(name, resource, arguments, assign=assign)
-        self._catch(name, task)
-        return task
-
-    def _catch(self, name: str, task: sfn.CustomState) -> None:
-        task.add_catch(self._notify, errors=["States.ALL"], assign={"failure": {"state": name, **_ERROR_OUTPUT}})
-
-    def _uncaught_task(
-        self, name: str, resource: str, arguments: Mapping[str, object], *, assign: Mapping[str, object] | None = None
-    ) -> sfn.CustomState:
-        state: dict[str, object] = {
-            "Type": "Task",
-            "Resource": f"arn:{Stack.of(self._scope).partition}:states:::{resource}",
-            "Arguments": arguments,
-        }
-        if assign is not None:
-            state["Assign"] = assign
-        task = sfn.CustomState(self._scope, name, state_json=state)
-        task.add_retry(
-            errors=_TRANSIENT_ERRORS[resource.split(":")[-2]],
-            interval=Duration.seconds(2),
-            backoff_rate=2,
-            max_attempts=4,
-            max_delay=Duration.seconds(60),
-            jitter_strategy=sfn.JitterType.FULL,
+    def _publish(self, name: str, cause: str) -> sfn.CustomState:
+        return self._tasks.uncaught(
+            name,
+            "sns:publish",
+            {
+                "TopicArn": self._plan.alerts_topic_arn,
+                "Message": failure_alert(
+                    self._scope,
+                    workflow="$states.context.StateMachine.Name",
+                    execution="$states.context.Execution.Id",
+                    state="$failure.state",
+                    error="$failure.error",
+                    cause=cause,
+                    further="{'rolled_back_to': $rolled_back_to, 'rollback_failure': $rollback_failure}",
+                ),
+            },
         )
-        return task
-
-
-def _channel(name: str) -> dict[str, object]:
-    return {
-        "ChannelName": name,
-        "DataSource": {
-            "S3DataSource": {
-                "S3DataType": "S3Prefix",
-                "S3Uri": f"{{% $posts.{name}.uri %}}",
-                "S3DataDistributionType": "FullyReplicated",
-            }
-        },
-    }
-
-
-def _failure(state: str, error: str, cause: str) -> dict[str, object]:
-    return {"failure": {"state": state, "error": error, "cause": f"{{% {cause} %}}"}}

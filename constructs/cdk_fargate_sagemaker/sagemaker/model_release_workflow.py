@@ -2,30 +2,34 @@
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
-from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Token, Validations
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
-from .._inline_policy import acknowledge_inline_policy
-from .._log_key import log_key
 from .._packaged_function import PackagedFunction
-from ._release_definition import RELEASE_FAILED, ReleasePlan, release_definition
+from ._endpoint_role import endpoint_role
+from ._job_role import allow_logs, allow_volumes, job_role
+from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
+from ._scaling_permissions import allow_scaling
+from ._workflow_machine import allow_alerts, allow_waiting, workflow_logs, workflow_machine, workflow_role
 from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
+from .function_step import FunctionStep
 from .model_image import ModelImage
+from .processing_job import ProcessingJob
+from .release_records import ReleaseRecords
+from .rollback_workflow import RollbackWorkflow
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
+from .transform_job import TransformJob
 
 # SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone. 40 characters leave
 # 23 of SageMaker's 63 for the execution's name.
@@ -34,15 +38,26 @@ _LONGEST_ENDPOINT_NAME = 40
 
 _OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+# The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
+_REST = Duration.hours(2)
+_LEAST_KEPT = 2
+
+Default = Literal["default"]
 
 
 class ModelReleaseWorkflow(Construct):
     """Takes labelled posts to a model that serves behind one stable endpoint, or says why not.
 
-    A Step Functions state machine extracts the posts, trains, evaluates, creates the model and the endpoint
-    configuration (both named after the execution), creates the endpoint the first time and updates it afterwards, waits
-    until it serves the new configuration, and checks it with real invocations. Whatever fails reaches `alerts_topic`
-    once: out of the state machine itself, or from EventBridge where the state machine was stopped or ran out of time.
+    A Step Functions state machine extracts the posts, trains, evaluates the new model and the current one on the same
+    held-out posts, creates the model and the endpoint configuration (both named after the execution), creates the
+    endpoint the first time and updates it afterwards, waits until it serves the new configuration, checks it with real
+    invocations, records the release and deletes what older ones left.
+
+    Whatever fails, and whoever stops it, the endpoint is put back to the release before by `rollback`, a state machine
+    that a person can start too; what the failed release left behind is deleted, and `alerts_topic` is told once. Two
+    releases at a time are refused: the second ends as `Refused`, with the error `ReleaseInProgress`.
+
+    An execution's input is `{}`; `started_by` in it, a text, is recorded with the release.
     """
 
     def __init__(
@@ -56,8 +71,14 @@ class ModelReleaseWorkflow(Construct):
         data_bucket: s3.IBucket,
         alerts_topic: sns.ITopic,
         posts_prefix: str = "posts/",
-        training: TrainingJob | None = None,
+        extract: FunctionStep | Default | None = "default",
+        preprocess: ProcessingJob | FunctionStep | None = None,
+        train: TrainingJob | Default | None = "default",
+        evaluate: FunctionStep | Default | None = "default",
         gate: EvaluationGate | None = None,
+        score_current: TransformJob | None = None,
+        check: FunctionStep | Default | None = "default",
+        keep_releases: int = 5,
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
         inference_environment: Mapping[str, str] | None = None,
@@ -65,130 +86,175 @@ class ModelReleaseWorkflow(Construct):
         poll_interval: Duration | None = None,
         in_service_within: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         """The posts are objects below `posts_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
         and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
 
+        Steps that are left out, with None: without `extract` an execution's input gives the posts, as `{"posts":
+        {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train` it gives the model, as
+        `{"model_data": "s3://…/model.tar.gz"}`; without `evaluate` there is no gate; without `check` nobody asks the
+        endpoint; without `preprocess`, which is the default, training is given the posts as they were extracted.
+
+        `score_current` is how the current model is asked about the held-out posts, where the gate compares.
+        `keep_releases` (at least 2) good releases stay, for rollbacks; models and configurations of older ones are
+        deleted, never one in use. With a `removal_policy` of RETAIN the records outlive the stack.
+
         `configuration` is what the endpoint runs; without one a single `ml.m5.large`. `traffic_shifting` is how
         requests go over from the model that serves; without one all at once, and the old instances stay for 10 minutes.
 
-        `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of training and
-        endpoint, and the logs, are encrypted with `encryption_key`; without one a key is made. What training writes is
-        encrypted with the bucket's key where it has one. The endpoint is asked every `poll_interval` (30 s) whether it
-        serves the new model; after `in_service_within` (45 minutes) the release has failed.
+        `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of jobs and
+        endpoint, the records and the logs are encrypted with `encryption_key`; without one a key is made. What jobs
+        write is encrypted with the bucket's key where it has one. The endpoint is asked every `poll_interval` (30 s)
+        whether it serves the new model; after `in_service_within` (45 minutes, and what `traffic_shifting` waits) the
+        release has failed.
+
+        Raises:
+            ValueError: a name, a prefix or a number that cannot be, or parts that exclude each other.
         """
         super().__init__(scope, id)
         _validate_endpoint_name(endpoint_name)
         _validate_posts_prefix(posts_prefix)
-        training = training or TrainingJob()
+        if not Token.is_unresolved(keep_releases) and keep_releases < _LEAST_KEPT:
+            raise ValueError(
+                f"keep_releases is {keep_releases}: keep at least {_LEAST_KEPT}, the current one and one to go back to"
+            )
+        if evaluate is None and (gate is not None or score_current is not None):
+            raise ValueError("gate or score_current is given without evaluate: there is nothing to judge; leave it out")
         gate = gate or EvaluationGate()
+        training = TrainingJob() if train == "default" else train
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         poll_interval = poll_interval or Duration.seconds(30)
-        in_service_within = in_service_within or Duration.minutes(45)
+        in_service_within = in_service_within or Duration.minutes(45).plus(traffic_shifting.waits)
+        compares = evaluate is not None and any(True for _ in gate.maximum_drops())
+        scoring = (score_current or TransformJob()) if compares else None
+        processing = preprocess if isinstance(preprocess, ProcessingJob) else None
 
         self.endpoint_name = endpoint_name
         self.endpoint_arn = self._sagemaker_arn("endpoint", endpoint_name)
+        self.configuration = configuration
+        self.data_bucket = data_bucket
         self.encryption_key: kms.IKey = encryption_key or kms.Key(
-            self, "Key", description=f"Encrypts volumes and logs of {endpoint_name}", enable_key_rotation=True
+            self, "Key", description=f"Encrypts volumes, records and logs of {endpoint_name}", enable_key_rotation=True
         )
-        self.sagemaker_role = self._make_sagemaker_role(data_bucket)
-        self.extractor = PackagedFunction(
+        machine_name = f"{endpoint_name}-release"
+        self.records = ReleaseRecords(
             self,
-            "Extractor",
-            name="training_data_extractor",
-            description=f"Makes the training data of {endpoint_name} out of labelled posts",
-            timeout=Duration.minutes(15),
-            log_encryption_key=self.encryption_key,
-            memory_mib=1024,
-            ephemeral_storage_mib=4096,
+            "Records",
+            endpoint_name=endpoint_name,
+            workflow_names=[machine_name, f"{endpoint_name}-rollback"],
+            encryption_key=self.encryption_key,
+            removal_policy=removal_policy,
         )
-        self.evaluator = PackagedFunction(
+        self.rollback = RollbackWorkflow(
             self,
-            "Evaluator",
-            name="model_evaluator",
-            description=f"Reads the metrics of a new model of {endpoint_name}",
-            timeout=Duration.minutes(5),
-            log_encryption_key=self.encryption_key,
+            "Rollback",
+            endpoint_name=endpoint_name,
+            release_workflow_name=machine_name,
+            records=self.records,
+            alerts_topic=alerts_topic,
+            configuration=configuration,
+            encryption_key=self.encryption_key,
+            poll_interval=poll_interval,
+            # An update that goes on is waited for, and then comes one more.
+            settled_within=in_service_within.plus(in_service_within),
+            log_retention=log_retention,
         )
-        self.checker = PackagedFunction(
+        # Named as it is since it was the role of the jobs too: a new name would be a new role, and models that a
+        # rollback may need keep the one that they were made with.
+        self.endpoint_role = endpoint_role(
             self,
-            "Checker",
-            name="endpoint_checker",
-            description=f"Checks the answers of {endpoint_name} to held-out posts",
-            timeout=Duration.minutes(5),
-            log_encryption_key=self.encryption_key,
+            "SageMakerRole",
+            endpoint_name=endpoint_name,
+            configuration=configuration,
+            traffic_shifting=traffic_shifting,
+            volume_key=self.encryption_key,
         )
-        self._grant_functions(data_bucket, posts_prefix)
+        self.training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
+        self.processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
+        self._grant_data(data_bucket, scores=scoring is not None)
+        extract_step = self._extract_step(posts_prefix) if extract == "default" else extract
+        evaluate_step = self._evaluate_step() if evaluate == "default" else evaluate
+        check_step = self._check_step() if check == "default" else check
+        functions = [
+            step.function.function_arn
+            for step in (extract_step, preprocess, evaluate_step, check_step)
+            if isinstance(step, FunctionStep)
+        ]
 
-        self.role = iam.Role(
-            self,
-            "Role",
-            description=f"The release workflow of {endpoint_name}",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
-        )
-        self._grant_workflow(alerts_topic)
-        acknowledge_inline_policy(self.sagemaker_role, self.role)
-        self.log_group = logs.LogGroup(
-            self,
-            "Logs",
-            retention=log_retention,
-            encryption_key=log_key(self, given=self.encryption_key, removal_policy=RemovalPolicy.DESTROY),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.role = workflow_role(self, f"The release workflow of {endpoint_name}")
+        self._grant_workflow(functions, scores=scoring is not None)
+        allow_scaling(self.role, endpoint_name, configuration)
+        allow_alerts(self.role, alerts_topic)
+        self.log_group = workflow_logs(self, self.encryption_key, log_retention)
         definition = release_definition(
             self,
             ReleasePlan(
                 endpoint_name=endpoint_name,
                 data_bucket_name=data_bucket.bucket_name,
-                posts_prefix=posts_prefix,
                 alerts_topic_arn=alerts_topic.topic_arn,
-                extractor_arn=self.extractor.function.function_arn,
-                evaluator_arn=self.evaluator.function.function_arn,
-                checker_arn=self.checker.function.function_arn,
-                training_image_uri=training_image.bind(self, "TrainingImage", puller=self.sagemaker_role),
-                inference_image_uri=inference_image.bind(self, "InferenceImage", puller=self.sagemaker_role),
+                ledger_arn=self.records.ledger.function.function_arn,
+                cleaner_arn=self.records.cleaner.function.function_arn,
+                rollback_arn=self.rollback.state_machine.state_machine_arn,
+                rollback_within=self.rollback.timeout,
+                extract=extract_step,
+                extract_source={"posts_prefix": posts_prefix},
+                preprocess=preprocess,
+                train=training,
+                evaluate=evaluate_step,
+                gate=gate,
+                score_current=scoring,
+                check=check_step,
+                training_image_uri=(
+                    training_image.bind(self, "TrainingImage", puller=self.training_role)
+                    if self.training_role
+                    else None
+                ),
+                inference_image_uri=inference_image.bind(self, "InferenceImage", puller=self.endpoint_role),
+                processing_image_uri=(
+                    processing.image.bind(self, "ProcessingImage", puller=self.processing_role)
+                    if processing and self.processing_role
+                    else None
+                ),
                 inference_environment=dict(inference_environment or {}),
-                sagemaker_role_arn=self.sagemaker_role.role_arn,
+                training_role_arn=self.training_role.role_arn if self.training_role else None,
+                processing_role_arn=self.processing_role.role_arn if self.processing_role else None,
+                endpoint_role_arn=self.endpoint_role.role_arn,
                 volume_key_id=self.encryption_key.key_arn,
                 output_key_id=data_bucket.encryption_key.key_arn if data_bucket.encryption_key else None,
-                training=training,
-                gate=gate,
                 configuration=configuration,
                 traffic_shifting=traffic_shifting,
+                keep_releases=keep_releases,
                 poll_interval=poll_interval,
                 in_service_within=in_service_within,
             ),
         )
-        self.state_machine = sfn.StateMachine(
+        longest = [
+            training.longest if training else None,
+            processing.max_runtime if processing else None,
+            scoring.max_runtime if scoring else None,
+        ]
+        timeout = in_service_within.plus(self.rollback.timeout).plus(_REST)
+        for job in longest:
+            if job is not None:
+                # Its own limit ends it first; the hour is for its machines and its files.
+                timeout = timeout.plus(job).plus(Duration.hours(1))
+        self.state_machine = workflow_machine(
             self,
-            "StateMachine",
-            # An alert names it, so it has a name that a person knows; the endpoint's is as unique.
-            state_machine_name=f"{endpoint_name}-release",
+            name=machine_name,
             comment=f"Releases a model to {endpoint_name}",
-            definition_body=sfn.DefinitionBody.from_chainable(definition),
-            query_language=sfn.QueryLanguage.JSONATA,
+            definition=definition,
             role=self.role,
-            # The jobs' own limits end first; the hour is for the functions, the queues and the retries.
-            timeout=training.max_runtime.plus(in_service_within).plus(Duration.hours(1)),
-            tracing_enabled=True,
-            # Without the execution's data: it would not show a post, but costs as much as the rest.
-            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            log_group=self.log_group,
+            timeout=timeout,
         )
-        # A release that ended without a word is told by its rule alone, so what that cannot deliver is kept.
-        self.undelivered_alerts = sqs.Queue(
+        self.stopped_rule = self.rollback.after_stopped(
             self,
-            "UndeliveredAlerts",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
+            "StoppedExecutions",
+            state_machine=self.state_machine,
+            own_errors=[RELEASE_FAILED, RELEASE_IN_PROGRESS],
         )
-        last_queue = "It is the last queue, behind a rule; a person reads what it holds."
-        Validations.of(self.undelivered_alerts).acknowledge(
-            Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
-            Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
-        )
-        self.stopped_rule = self._tell_stopped_executions(alerts_topic)
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a release."""
@@ -211,81 +277,109 @@ class ModelReleaseWorkflow(Construct):
     def _sagemaker_arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)
 
-    def _make_sagemaker_role(self, data_bucket: s3.IBucket) -> iam.Role:
-        stack = Stack.of(self)
-        role = iam.Role(
-            self,
-            "SageMakerRole",
-            description=f"What the training jobs and the endpoint {self.endpoint_name} may do",
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
-            ),
+    def _job_role(self, id: str, jobs: str, job: TrainingJob | ProcessingJob) -> iam.Role:
+        return job_role(
+            self, id, endpoint_name=self.endpoint_name, jobs=jobs, vpc=job.vpc, volume_key=self.encryption_key
         )
+
+    def _grant_data(self, data_bucket: s3.IBucket, *, scores: bool) -> None:
         runs, models = data_bucket.arn_for_objects("runs/*"), data_bucket.arn_for_objects("models/*")
-        allow(role, ["s3:GetObject"], runs, models, wildcard_reason=_OBJECTS_OF_LATER)
-        allow(role, ["s3:PutObject"], models, wildcard_reason=_OBJECTS_OF_LATER)
-        _allow_listing(role, data_bucket, "runs/*", "models/*")
-        # Encrypt, beyond what S3 takes, is what SageMaker asks of a role whose output has a key.
-        _allow_bucket_key(role, data_bucket, "kms:Encrypt")
-        _allow_volumes(role, self.encryption_key)
-        for group, streams in {
-            "/aws/sagemaker/TrainingJobs": f"{self.endpoint_name}-*",
-            f"/aws/sagemaker/Endpoints/{self.endpoint_name}": "*",
-        }.items():
-            arn = stack.format_arn(
-                service="logs", resource="log-group", resource_name=group, arn_format=ArnFormat.COLON_RESOURCE_NAME
-            )
-            allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], arn)
+        if self.training_role is not None:
+            _allow_reading(self.training_role, data_bucket, "runs/*")
+            # What it writes below runs/ are checkpoints, which are replaced and taken away.
+            allow(self.training_role, ["s3:PutObject"], models, runs, wildcard_reason=_OBJECTS_OF_LATER)
+            allow(self.training_role, ["s3:DeleteObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+            _allow_bucket_key(self.training_role, data_bucket, "kms:Encrypt")
+        if self.processing_role is not None:
+            _allow_reading(self.processing_role, data_bucket, "runs/*")
+            allow(self.processing_role, ["s3:PutObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+            _allow_bucket_key(self.processing_role, data_bucket, "kms:Encrypt")
+        # A transform job acts as the role of the model that it asks.
+        _allow_reading(self.endpoint_role, data_bucket, "models/*", *(["runs/*"] if scores else []))
+        if scores:
+            allow(self.endpoint_role, ["s3:PutObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+            allow_logs(self.endpoint_role, "TransformJobs", f"{self.endpoint_name}-*")
+        _allow_bucket_key(self.endpoint_role, data_bucket, *(["kms:Encrypt"] if scores else []))
+
+    def _extract_step(self, posts_prefix: str) -> FunctionStep:
+        extractor = PackagedFunction(
+            self,
+            "Extractor",
+            name="training_data_extractor",
+            description=f"Makes the training data of {self.endpoint_name} out of labelled posts",
+            timeout=Duration.minutes(15),
+            log_encryption_key=self.encryption_key,
+            memory_mib=1024,
+            ephemeral_storage_mib=4096,
+        )
+        role, bucket = extractor.role, self.data_bucket
+        allow(
+            role,
+            ["s3:GetObject"],
+            bucket.arn_for_objects(f"{posts_prefix}*"),
+            wildcard_reason="Which objects hold posts is for the user to say.",
+        )
+        _allow_listing(role, bucket, f"{posts_prefix}*")
+        allow(
+            role,
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            bucket.arn_for_objects("runs/*"),
+            wildcard_reason=_OBJECTS_OF_LATER,
+        )
+        _allow_bucket_key(role, bucket)
+        return FunctionStep(function=extractor.function)
+
+    def _evaluate_step(self) -> FunctionStep:
+        evaluator = PackagedFunction(
+            self,
+            "Evaluator",
+            name="model_evaluator",
+            description=f"Reads the metrics of a new model of {self.endpoint_name}, and measures the current one",
+            timeout=Duration.minutes(5),
+            log_encryption_key=self.encryption_key,
+        )
+        _allow_reading(evaluator.role, self.data_bucket, "models/*", "runs/*")
+        _allow_bucket_key(evaluator.role, self.data_bucket)
+        return FunctionStep(function=evaluator.function)
+
+    def _check_step(self) -> FunctionStep:
+        checker = PackagedFunction(
+            self,
+            "Checker",
+            name="endpoint_checker",
+            description=f"Checks the answers of {self.endpoint_name} to held-out posts",
+            timeout=Duration.minutes(5),
+            log_encryption_key=self.encryption_key,
+        )
+        _allow_reading(checker.role, self.data_bucket, "models/*", "runs/*")
+        _allow_bucket_key(checker.role, self.data_bucket)
+        self.grant_invoke(checker.role)
+        return FunctionStep(function=checker.function)
+
+    def _grant_workflow(self, functions: list[str], *, scores: bool) -> None:
+        role, releases = self.role, f"{self.endpoint_name}-*"
+        for function in (self.records.ledger, self.records.cleaner):
+            allow(role, ["lambda:InvokeFunction"], function.function.function_arn)
+        for function_arn in functions:
+            allow(role, ["lambda:InvokeFunction"], function_arn)
+        jobs = {"Training": self.training_role, "Processing": self.processing_role}
+        for job in [
+            *(job for job, passed in jobs.items() if passed is not None),
+            *(["Transform"] if scores else []),
+        ]:
             allow(
                 role,
-                ["logs:CreateLogStream", "logs:PutLogEvents"],
-                f"{arn}:log-stream:{streams}",
-                wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
+                [
+                    "sagemaker:AddTags",
+                    f"sagemaker:Create{job}Job",
+                    f"sagemaker:Describe{job}Job",
+                    "sagemaker:ListTags",
+                    f"sagemaker:Stop{job}Job",
+                ],
+                self._sagemaker_arn(f"{job.lower()}-job", releases),
+                wildcard_reason=_NAMED_BY_EXECUTION,
             )
-        allow(
-            role,
-            ["cloudwatch:PutMetricData"],
-            "*",
-            conditions={
-                "StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}
-            },
-            wildcard_reason="cloudwatch:PutMetricData and ecr:GetAuthorizationToken take no resource; metrics are "
-            "limited to SageMaker's namespaces by a condition.",
-        )
-        return role
-
-    def _grant_functions(self, data_bucket: s3.IBucket, posts_prefix: str) -> None:
-        extractor, evaluator, checker = self.extractor.role, self.evaluator.role, self.checker.role
-        posts, runs, models = (
-            data_bucket.arn_for_objects(f"{prefix}*") for prefix in (posts_prefix, "runs/", "models/")
-        )
-        allow(extractor, ["s3:GetObject"], posts, wildcard_reason="Which objects hold posts is for the user to say.")
-        _allow_listing(extractor, data_bucket, f"{posts_prefix}*")
-        allow(extractor, ["s3:PutObject", "s3:AbortMultipartUpload"], runs, wildcard_reason=_OBJECTS_OF_LATER)
-        allow(evaluator, ["s3:GetObject"], models, wildcard_reason=_OBJECTS_OF_LATER)
-        # Without it S3 says that access is denied where an object is not there.
-        _allow_listing(evaluator, data_bucket, "models/*")
-        allow(checker, ["s3:GetObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
-        for role in (extractor, evaluator, checker):
-            _allow_bucket_key(role, data_bucket)
-        self.grant_invoke(checker)
-
-    def _grant_workflow(self, alerts_topic: sns.ITopic) -> None:
-        role, releases = self.role, f"{self.endpoint_name}-*"
-        for packaged in (self.extractor, self.evaluator, self.checker):
-            allow(role, ["lambda:InvokeFunction"], packaged.function.function_arn)
-        allow(
-            role,
-            [
-                "sagemaker:AddTags",
-                "sagemaker:CreateTrainingJob",
-                "sagemaker:DescribeTrainingJob",
-                "sagemaker:ListTags",
-                "sagemaker:StopTrainingJob",
-            ],
-            self._sagemaker_arn("training-job", releases),
-            wildcard_reason=_NAMED_BY_EXECUTION,
-        )
+            allow_waiting(role, f"StepFunctionsGetEventsForSageMaker{job}JobsRule")
         allow(
             role, ["sagemaker:CreateModel"], self._sagemaker_arn("model", releases), wildcard_reason=_NAMED_BY_EXECUTION
         )
@@ -302,47 +396,23 @@ class ModelReleaseWorkflow(Construct):
         allow(
             role,
             ["iam:PassRole"],
-            self.sagemaker_role.role_arn,
+            *(passed.role_arn for passed in (self.endpoint_role, *jobs.values()) if passed is not None),
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
-        # `.sync` waits by a rule that Step Functions keeps under this name in every account.
+        allow_volumes(role, self.encryption_key)
+        allow(role, ["states:StartExecution"], self.rollback.state_machine.state_machine_arn)
         allow(
             role,
-            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            ["states:DescribeExecution", "states:StopExecution"],
             Stack.of(self).format_arn(
-                service="events", resource="rule", resource_name="StepFunctionsGetEventsForSageMakerTrainingJobsRule"
+                service="states",
+                resource="execution",
+                resource_name=f"{self.endpoint_name}-rollback:*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
             ),
+            wildcard_reason="An execution's name is not known before it is started.",
         )
-        _allow_volumes(role, self.encryption_key)
-        # Not by grant_publish, which allows kms:GenerateDataKey* where one of them is enough.
-        allow(role, ["sns:Publish"], alerts_topic.topic_arn)
-        if alerts_topic.master_key is not None:
-            allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], alerts_topic.master_key.key_arn)
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
-            )
-        )
-
-    def _tell_stopped_executions(self, alerts_topic: sns.ITopic) -> events.Rule:
-        return events.Rule(
-            self,
-            "StoppedExecutions",
-            description=f"Releases to {self.endpoint_name} that ended without telling it themselves",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "$or": [
-                        {"status": ["TIMED_OUT", "ABORTED"]},
-                        {"status": ["FAILED"], "error": [{"anything-but": RELEASE_FAILED}]},
-                    ],
-                },
-            ),
-            targets=[targets.SnsTopic(alerts_topic, dead_letter_queue=self.undelivered_alerts)],
-        )
+        allow_waiting(role, "StepFunctionsGetEventsForStepFunctionsExecutionRule")
 
 
 def _validate_endpoint_name(endpoint_name: str) -> None:
@@ -365,6 +435,13 @@ def _validate_posts_prefix(posts_prefix: str) -> None:
         )
 
 
+def _allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
+    objects = [bucket.arn_for_objects(prefix) for prefix in prefixes]
+    allow(role, ["s3:GetObject"], *objects, wildcard_reason=_OBJECTS_OF_LATER)
+    # Without it S3 says that access is denied where an object is not there.
+    _allow_listing(role, bucket, *prefixes)
+
+
 def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
     allow(role, ["s3:ListBucket"], bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": list(prefixes)}})
 
@@ -372,9 +449,3 @@ def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
 def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket, *further: str) -> None:
     if bucket.encryption_key is not None:
         bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey", *further)
-
-
-def _allow_volumes(role: iam.Role, key: kms.IKey) -> None:
-    """What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone."""
-    allow(role, ["kms:DescribeKey"], key.key_arn)
-    allow(role, ["kms:CreateGrant"], key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})

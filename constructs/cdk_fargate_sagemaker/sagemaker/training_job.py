@@ -7,6 +7,7 @@ from types import MappingProxyType
 from aws_cdk import Duration, Token
 
 from ._instance_type import normalised_instance_type
+from .vpc_placement import VpcPlacement
 
 # CreateTrainingJob's limits
 _MOST_HYPERPARAMETERS = 100
@@ -14,14 +15,30 @@ _LONGEST_NAME = 256
 _LONGEST_VALUE = 2500
 _LARGEST_VOLUME_GIB = 16384
 _LONGEST_RUN_DAYS = 28
+_LONGEST_KEEP_ALIVE_SECONDS = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob:
-    """One training: a machine with `volume_gib` of disk, stopped as failed once it has run for `max_runtime`.
+    """One training on one machine.
 
-    `hyperparameters` reach the training program as strings, whatever they are given as. With `network_isolation` the
-    program reaches nothing but its channels; without it, the internet too, as for a checkpoint from a model hub.
+    Args:
+        instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
+        volume_gib: disk of the machine.
+        max_runtime: when it is stopped as failed, 1 minute to 28 days of running.
+        hyperparameters: reach the training program as strings, whatever they are given as.
+        network_isolation: the program reaches nothing but its channels. Without it, the internet too, as for a
+            checkpoint from a model hub.
+        spot_max_wait: takes spare machines, which are cheaper and may be taken away: waiting for one and running may
+            take this long together, at least `max_runtime`. Default: an ordinary machine.
+        checkpoints: whatever the program keeps in `/opt/ml/checkpoints` is copied to S3 while it runs, and is there
+            again when a machine that was taken away is replaced. Default: with `spot_max_wait`.
+        keep_alive: the machine waits this long for the next training, and is billed for it, 1 second to 6 hours. It
+            needs a quota for warm pools. Default: it goes at once.
+        vpc: where the machine is. Default: in SageMaker's own network.
+
+    Raises:
+        ValueError: a value that SageMaker would refuse, or values that exclude each other.
     """
 
     instance_type: str = "ml.m5.xlarge"
@@ -29,6 +46,10 @@ class TrainingJob:
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(4))
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     network_isolation: bool = True
+    spot_max_wait: Duration | None = None
+    checkpoints: bool | None = None
+    keep_alive: Duration | None = None
+    vpc: VpcPlacement | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instance_type", normalised_instance_type(self.instance_type))
@@ -43,6 +64,9 @@ class TrainingJob:
                 f"max_runtime is {self.max_runtime.to_human_string()}: "
                 f"SageMaker allows 1 minute to {_LONGEST_RUN_DAYS} days"
             )
+        if self.checkpoints is None:
+            object.__setattr__(self, "checkpoints", self.spot_max_wait is not None)
+        self._check_machines()
         if len(texts) > _MOST_HYPERPARAMETERS:
             raise ValueError(f"hyperparameters has {len(texts)} entries: SageMaker allows {_MOST_HYPERPARAMETERS}")
         for name, value in texts.items():
@@ -55,3 +79,28 @@ class TrainingJob:
                 raise ValueError(
                     f"hyperparameters[{name!r}] has {len(value)} characters: SageMaker allows {_LONGEST_VALUE}"
                 )
+
+    @property
+    def longest(self) -> Duration:
+        """How long a job may take, its waiting for a spare machine included."""
+        return self.spot_max_wait or self.max_runtime
+
+    def _check_machines(self) -> None:
+        wait, keep = self.spot_max_wait, self.keep_alive
+        if wait is not None and keep is not None:
+            raise ValueError(
+                "keep_alive is given beside spot_max_wait: SageMaker keeps no spot machines; leave one out"
+            )
+        if (
+            wait is not None
+            and not (wait.is_unresolved() or self.max_runtime.is_unresolved())
+            and wait.to_seconds() < self.max_runtime.to_seconds()
+        ):
+            raise ValueError(
+                f"spot_max_wait is {wait.to_human_string()}: it includes the running, so give at least max_runtime "
+                f"({self.max_runtime.to_human_string()})"
+            )
+        if keep is None or keep.is_unresolved():
+            return
+        if not 1 <= keep.to_seconds() <= _LONGEST_KEEP_ALIVE_SECONDS:
+            raise ValueError(f"keep_alive is {keep.to_human_string()}: SageMaker allows 1 second to 6 hours")

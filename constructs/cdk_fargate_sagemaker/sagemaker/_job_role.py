@@ -1,0 +1,70 @@
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from .._allow import allow
+from .._inline_policy import acknowledge_inline_policy
+from ._endpoint_role import allow_network_interfaces
+from .vpc_placement import VpcPlacement
+
+
+def job_role(
+    scope: Construct,
+    id: str,
+    *,
+    endpoint_name: str,
+    jobs: str,
+    vpc: VpcPlacement | None,
+    volume_key: kms.IKey,
+) -> iam.Role:
+    """A role that may do what any job of SageMaker's does. `jobs` is its kind as the log group has it: `TrainingJobs`.
+
+    Its image, and what it reads and writes, are for the caller to grant.
+    """
+    stack = Stack.of(scope)
+    role = iam.Role(
+        scope,
+        id,
+        description=f"What the {jobs} of {endpoint_name} may do",
+        assumed_by=iam.ServicePrincipal(
+            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+        ),
+    )
+    acknowledge_inline_policy(role)
+    allow_logs(role, jobs, f"{endpoint_name}-*")
+    allow(
+        role,
+        ["cloudwatch:PutMetricData"],
+        "*",
+        conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
+        wildcard_reason="cloudwatch:PutMetricData, ecr:GetAuthorizationToken and the descriptions of networks take no "
+        "resource; metrics are limited to SageMaker's namespaces by a condition.",
+    )
+    allow_volumes(role, volume_key)
+    if vpc is not None:
+        allow_network_interfaces(role, vpc)
+    return role
+
+
+def allow_logs(role: iam.Role, jobs: str, streams: str) -> None:
+    """Lets `role` write the log streams of its jobs, in the group that SageMaker keeps for jobs of their kind."""
+    group = Stack.of(role).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=f"/aws/sagemaker/{jobs}",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], group)
+    allow(
+        role,
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        f"{group}:log-stream:{streams}",
+        wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
+    )
+
+
+def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
+    """What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone."""
+    allow(role, ["kms:DescribeKey"], key.key_arn)
+    allow(role, ["kms:CreateGrant"], key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})

@@ -1,0 +1,72 @@
+from aws_cdk import aws_stepfunctions as sfn
+
+from ._endpoint_requests import (
+    register_scalable_target_request,
+    scalable_target,
+    scaled_variants,
+    scaling_policy_request,
+)
+from ._task_states import TaskStates
+from .endpoint_configuration import EndpointConfiguration
+
+_SDK = "aws-sdk:applicationautoscaling"
+
+
+def scaling_lifted(
+    tasks: TaskStates,
+    endpoint_name: str,
+    configuration: EndpointConfiguration,
+    then: sfn.IChainable,
+    *,
+    name: str = "Scaling-Lifting-Step",
+) -> sfn.IChainable:
+    """The states that take every variant's scaling away, and `then` after them; `then` itself where nothing scales.
+
+    SageMaker refuses to change the instances of a variant that is registered.
+    """
+    scaled = scaled_variants(configuration)
+    for variant, _ in reversed(scaled):
+        state_name = _named(name, variant.name, len(scaled))
+        lifting = tasks.uncaught(
+            state_name, f"{_SDK}:deregisterScalableTarget", scalable_target(endpoint_name, variant)
+        )
+        # Not registered, or lifted by an attempt before: that is as it shall be.
+        lifting.add_catch(then, errors=["ApplicationAutoScaling.ObjectNotFoundException"])
+        tasks.catch(state_name, lifting)
+        then = lifting.next(then)
+    return then
+
+
+def scaling_registered(
+    tasks: TaskStates, endpoint_name: str, configuration: EndpointConfiguration, then: sfn.IChainable
+) -> sfn.IChainable:
+    """The states that give every variant its scaling, and `then` after them; `then` itself where nothing scales."""
+    scaled = scaled_variants(configuration)
+    for variant, scaling in reversed(scaled):
+        policy = tasks.task(
+            _named("Scaling-Policy-Step", variant.name, len(scaled)),
+            f"{_SDK}:putScalingPolicy",
+            scaling_policy_request(endpoint_name, variant, scaling),
+        )
+        registering = tasks.task(
+            _named("Scaling-Registering-Step", variant.name, len(scaled)),
+            f"{_SDK}:registerScalableTarget",
+            register_scalable_target_request(endpoint_name, variant, scaling),
+        )
+        policy.next(then)
+        then = registering.next(policy)
+    return then
+
+
+def kept_count(configuration: EndpointConfiguration) -> dict[str, object]:
+    """What an `updateEndpoint` says so that a scaled variant keeps the instances that it has grown to."""
+    if not scaled_variants(configuration):
+        return {}
+    return {
+        "RetainAllVariantProperties": True,
+        "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}],
+    }
+
+
+def _named(name: str, variant: str, count: int) -> str:
+    return name if count == 1 else f"{name}-{variant}"

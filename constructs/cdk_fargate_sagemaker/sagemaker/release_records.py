@@ -1,0 +1,129 @@
+"""What is known of every release of an endpoint."""
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from .._allow import allow
+from .._packaged_function import PackagedFunction
+
+_READ = ["dynamodb:GetItem", "dynamodb:Query"]
+_WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+_KEY_USE = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+]
+_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+
+
+class ReleaseRecords(Construct):
+    """The table of an endpoint's releases, the name of the current one, and the two functions that keep them.
+
+    The table (`endpoint`, `entry`) holds one record a release: who or what started it, the fingerprint of its data, its
+    metrics, model and configuration, and how it ended; beside them which release is current and which execution changes
+    the endpoint now. `ledger` alone writes them; `cleaner` removes what no release needs.
+
+    The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is no
+    resource of the stack, since a deployment would put its own value back: the ledger makes, changes and removes it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        workflow_names: list[str],
+        encryption_key: kms.IKey,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        """`workflow_names` are the state machines whose executions may change the endpoint: the ledger asks whether the
+        one that does still runs. With a `removal_policy` of RETAIN the table is protected from deletion.
+        """
+        super().__init__(scope, id)
+        stack = Stack.of(self)
+        self.current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="endpoint", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=encryption_key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=removal_policy == RemovalPolicy.RETAIN,
+            removal_policy=removal_policy,
+        )
+        self.ledger = PackagedFunction(
+            self,
+            "Ledger",
+            name="release_ledger",
+            description=f"Records the releases of {endpoint_name}",
+            timeout=Duration.minutes(1),
+            log_encryption_key=encryption_key,
+            environment={
+                "RELEASES_TABLE": self.table.table_name,
+                "CURRENT_PARAMETER": self.current_parameter_name,
+                "ENDPOINT_NAME": endpoint_name,
+            },
+        )
+        self.cleaner = PackagedFunction(
+            self,
+            "Cleaner",
+            name="release_cleaner",
+            description=f"Removes what no release of {endpoint_name} needs",
+            # It waits for jobs that it has stopped.
+            timeout=Duration.minutes(15),
+            log_encryption_key=encryption_key,
+            environment={"RELEASES_TABLE": self.table.table_name, "ENDPOINT_NAME": endpoint_name},
+        )
+        for function in (self.ledger, self.cleaner):
+            allow(function.role, [*_READ, *_WRITE], self.table.table_arn)
+            allow(
+                function.role,
+                _KEY_USE,
+                encryption_key.key_arn,
+                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{stack.region}.amazonaws.com"}},
+            )
+        allow(
+            self.ledger.role,
+            ["ssm:DeleteParameter", "ssm:PutParameter"],
+            stack.format_arn(service="ssm", resource="parameter", resource_name=self.current_parameter_name[1:]),
+        )
+        for name in workflow_names:
+            allow(
+                self.ledger.role,
+                ["states:DescribeExecution"],
+                stack.format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{name}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                wildcard_reason="An execution's name is not known before it is started.",
+            )
+        self._allow_removal(endpoint_name)
+
+    def _allow_removal(self, endpoint_name: str) -> None:
+        role, releases = self.cleaner.role, f"{endpoint_name}-*"
+        for resource, actions in {
+            "model": ["sagemaker:DeleteModel"],
+            "endpoint-config": ["sagemaker:DeleteEndpointConfig", "sagemaker:DescribeEndpointConfig"],
+            "training-job": ["sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
+            "processing-job": ["sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"],
+            "transform-job": ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"],
+        }.items():
+            allow(role, actions, self._sagemaker_arn(resource, releases), wildcard_reason=_NAMED_BY_EXECUTION)
+        allow(role, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
+
+    def _sagemaker_arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

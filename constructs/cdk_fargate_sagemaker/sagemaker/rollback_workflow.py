@@ -1,0 +1,176 @@
+"""The workflow that puts an endpoint back."""
+
+from aws_cdk import Acknowledgment, Duration, Stack, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from .._allow import allow
+from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
+from ._scaling_permissions import allow_scaling
+from ._workflow_machine import allow_alerts, workflow_logs, workflow_machine, workflow_role
+from .endpoint_configuration import EndpointConfiguration
+from .release_records import ReleaseRecords
+
+_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+# The functions, the queues and the retries, beyond the waiting for the endpoint.
+_REST = Duration.minutes(45)
+
+
+class RollbackWorkflow(Construct):
+    """Puts an endpoint back to a release that was good, in one update, and takes away what a failed one left behind.
+
+    It is the one place that does so, whoever asks. Its input:
+
+    - `{}`: a person, from the console. Back to the last good release before the current one.
+    - `{"release": "<name>"}`: a person. To that release, which has to have served once.
+    - `{"failed": {"release", "execution", "failure"}}`: a release workflow that waits for it, and tells.
+    - `{"stopped": {"execution", "status", "error", "cause"}}`: EventBridge, when an execution of the release workflow
+      was stopped, ran out of time, or failed with an error that is not its own. This workflow tells it then.
+
+    An endpoint that serves its target already is left alone. One that failed, or that has nothing good to serve, is
+    deleted; where there is a target it is then created again.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        release_workflow_name: str,
+        records: ReleaseRecords,
+        alerts_topic: sns.ITopic,
+        configuration: EndpointConfiguration,
+        encryption_key: kms.IKey,
+        poll_interval: Duration | None = None,
+        settled_within: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+    ) -> None:
+        """`ModelReleaseWorkflow` makes one as its `rollback`. The endpoint is asked every `poll_interval` (30 s)
+        whether it serves the target; after `settled_within` (2 hours), which has to be enough for an update that is
+        under way and one more, the rollback has failed. The state machine's name is `<endpoint_name>-rollback`.
+        """
+        super().__init__(scope, id)
+        poll_interval = poll_interval or Duration.seconds(30)
+        settled_within = settled_within or Duration.hours(2)
+        self.timeout = settled_within.plus(_REST)
+        self.role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
+        self._grant(endpoint_name, records, alerts_topic, configuration)
+        self.log_group = workflow_logs(self, encryption_key, log_retention)
+        definition = rollback_definition(
+            self,
+            RollbackPlan(
+                endpoint_name=endpoint_name,
+                release_workflow_name=release_workflow_name,
+                alerts_topic_arn=alerts_topic.topic_arn,
+                ledger_arn=records.ledger.function.function_arn,
+                cleaner_arn=records.cleaner.function.function_arn,
+                configuration=configuration,
+                poll_interval=poll_interval,
+                settled_within=settled_within,
+            ),
+        )
+        self.state_machine = workflow_machine(
+            self,
+            name=f"{endpoint_name}-rollback",
+            comment=f"Puts {endpoint_name} back to a release that was good",
+            definition=definition,
+            role=self.role,
+            log_group=self.log_group,
+            timeout=self.timeout,
+        )
+        # What ended without a word is told by a rule alone, so what a rule cannot deliver is kept.
+        self.undelivered_events = sqs.Queue(
+            self,
+            "UndeliveredEvents",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        last_queue = "It is the last queue, behind rules; a person reads what it holds."
+        Validations.of(self.undelivered_events).acknowledge(
+            Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
+            Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
+        )
+        self.unfinished_rule = events.Rule(
+            self,
+            "UnfinishedExecutions",
+            description=f"Rollbacks of {endpoint_name} that ended without telling it themselves",
+            event_pattern=_ended(self.state_machine, ["TIMED_OUT"], [ROLLBACK_FAILED]),
+            targets=[targets.SnsTopic(alerts_topic, dead_letter_queue=self.undelivered_events)],
+        )
+
+    def after_stopped(
+        self, scope: Construct, id: str, *, state_machine: sfn.IStateMachine, own_errors: list[str]
+    ) -> events.Rule:
+        """Rolls back each execution of the release workflow that was stopped, ran out of time, or failed with an error
+        other than `own_errors`."""
+        return events.Rule(
+            scope,
+            id,
+            description="Releases that ended without putting the endpoint back themselves",
+            event_pattern=_ended(state_machine, ["TIMED_OUT", "ABORTED"], own_errors),
+            targets=[
+                targets.SfnStateMachine(
+                    self.state_machine,
+                    input=events.RuleTargetInput.from_object({"stopped": events.EventField.from_path("$.detail")}),
+                    dead_letter_queue=self.undelivered_events,
+                )
+            ],
+        )
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` start a rollback."""
+        return self.state_machine.grant_start_execution(grantee)
+
+    def metric_failed(self) -> cloudwatch.Metric:
+        """Rollbacks that failed (sum over 5 minutes)."""
+        return self.state_machine.metric_failed()
+
+    def metric_succeeded(self) -> cloudwatch.Metric:
+        """Rollbacks that ended as they should (sum over 5 minutes)."""
+        return self.state_machine.metric_succeeded()
+
+    def _grant(
+        self,
+        endpoint_name: str,
+        records: ReleaseRecords,
+        alerts_topic: sns.ITopic,
+        configuration: EndpointConfiguration,
+    ) -> None:
+        stack = Stack.of(self)
+        endpoint = stack.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
+        for function in (records.ledger, records.cleaner):
+            allow(self.role, ["lambda:InvokeFunction"], function.function.function_arn)
+        allow(
+            self.role,
+            ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
+            endpoint,
+            stack.format_arn(service="sagemaker", resource="endpoint-config", resource_name=f"{endpoint_name}-*"),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(self.role, ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"], endpoint)
+        allow_scaling(self.role, endpoint_name, configuration)
+        allow_alerts(self.role, alerts_topic)
+
+
+def _ended(state_machine: sfn.IStateMachine, statuses: list[str], own_errors: list[str]) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.states"],
+        detail_type=["Step Functions Execution Status Change"],
+        detail={
+            "stateMachineArn": [state_machine.state_machine_arn],
+            "$or": [
+                {"status": statuses},
+                {"status": ["FAILED"], "error": [{"anything-but": own_errors}]},
+            ],
+        },
+    )
