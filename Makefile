@@ -88,7 +88,7 @@ format: setup ## Mend style and formatting
 	ruff format
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-synth bench-capacity bench-inference
+.PHONY: bench-synth bench-capacity bench-inference bench-api
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
 
@@ -97,6 +97,9 @@ bench-capacity: setup ## Replay real traffic against policies, and time a year o
 
 bench-inference: setup bert-environment ## Time the inference image against the original's way
 	BERT_PYTHON="$(CURDIR)/.venv-bert/bin/python" python benchmarks/bench_inference.py $(ARGS)
+
+bench-api: setup ## Time what the ML API adds to the endpoint's own time
+	python benchmarks/bench_api.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
 .PHONY: wheel lock clean

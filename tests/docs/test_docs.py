@@ -28,3 +28,18 @@ def test_every_example_is_in_the_docs() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     shown = {Path(example["file"]).name for example in EXAMPLE.finditer(text)}
     assert shown == {path.name for path in (PROJECT / "examples").glob("*.py")}
+
+
+READS = re.compile(r'(?:environment, |\.get\(|environment\[)"([A-Z_]+)"')
+
+
+@pytest.mark.parametrize(
+    ("heading", "source"),
+    [("The inference image", "container/inference/serve.py"), ("The ML API", "container/api/api_settings.py")],
+)
+def test_every_variable_of_an_image_is_in_the_docs(heading: str, source: str) -> None:
+    _, _, section = (PROJECT / "docs" / "run-the-images.md").read_text(encoding="utf-8").partition(f"## {heading}\n")
+    table = "".join(re.findall(r"^\| (`[A-Z].*?) \|", section.partition("\n## ")[0], re.MULTILINE))
+    read = set(READS.findall((PROJECT / source).read_text(encoding="utf-8")))
+    set_by_others = {"PATH", "AWS_REGION", "AWS_DEFAULT_REGION"}
+    assert set(re.findall(r"`([A-Z_]+)`", table)) == read - set_by_others
