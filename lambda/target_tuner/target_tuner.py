@@ -28,19 +28,21 @@ from target_tuning.tuner_table import TunerTable
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
+# Kept between two invocations: making them takes longer than calling them.
+CLIENTS = Clients()
+
 _ALARM = "CloudWatch Alarm State Change"
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One operation of the state machine, or a request of CloudFormation."""
-    clients = Clients()
     if live_parameter.is_request(event):
-        live_parameter.answer(clients, event)
+        live_parameter.answer(CLIENTS, event)
         return {}
     surroundings = Surroundings.of(os.environ)
-    table = TunerTable(clients, surroundings, owner=context.aws_request_id)
+    table = TunerTable(CLIENTS, surroundings, owner=context.aws_request_id)
     operations = {"look": _look, "apply": _apply, "report": _report}
-    return operations[event["operation"]](clients, surroundings, table, event)
+    return operations[event["operation"]](CLIENTS, surroundings, table, event)
 
 
 def _look(clients: Clients, surroundings: Surroundings, table: TunerTable, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,12 @@ _TRANSIENT_ERRORS = {
 
 TUNING_FAILED = "TuningFailed"
 
+# A function's error comes as JSON, in which a sentence says what is wrong; a time-out comes without a cause.
+_CAUSE = (
+    "{% ($cause := $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''; "
+    "$contains($cause, '\"errorMessage\"') ? $parse($cause).errorMessage : $cause) %}"
+)
+
 _LONGEST_SUBJECT = 99
 _LONGEST_CAUSE = 8000
 
@@ -48,8 +54,8 @@ def tuner_definition(
             cause=f"{{% $substring($failure.state & ': ' & $failure.cause, 0, {_LONGEST_CAUSE}) %}}",
         )
     )
-    report = _operation(scope, "Report", function_arn, failed)
-    report.next(sfn.Succeed.jsonata(scope, "Done", outputs="{% $decision %}"))
+    report = _operation(scope, "Report", function_arn, failed, output="{% $decision %}")
+    report.next(sfn.Succeed.jsonata(scope, "Done"))
     look = _operation(scope, "Look", function_arn, failed, assign={"decision": "{% $states.result.Payload %}"})
     if dry_run:
         look.next(report)
@@ -70,6 +76,7 @@ def _operation(
     failed: sfn.CustomState,
     *,
     assign: Mapping[str, object] | None = None,
+    output: str | None = None,
 ) -> sfn.CustomState:
     task = _task(
         scope,
@@ -85,6 +92,7 @@ def _operation(
             },
         },
         assign=assign,
+        output=output,
     )
     # Another execution is at it, for as long as its lease lasts where it was cut off.
     task.add_retry(
@@ -102,7 +110,7 @@ def _operation(
             "failure": {
                 "state": name,
                 "error": "{% $states.errorOutput.Error %}",
-                "cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
+                "cause": _CAUSE,
             }
         },
     )
@@ -116,6 +124,7 @@ def _task(
     arguments: Mapping[str, object],
     *,
     assign: Mapping[str, object] | None = None,
+    output: str | None = None,
 ) -> sfn.CustomState:
     state: dict[str, object] = {
         "Type": "Task",
@@ -124,6 +133,8 @@ def _task(
     }
     if assign is not None:
         state["Assign"] = assign
+    if output is not None:
+        state["Output"] = output
     task = sfn.CustomState(scope, name, state_json=state)
     task.add_retry(
         errors=_TRANSIENT_ERRORS[resource.partition(":")[0]],

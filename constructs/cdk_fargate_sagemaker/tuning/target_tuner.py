@@ -190,6 +190,8 @@ class TargetTuner(Construct):
             description=f"Tunes the target of {scalable_target.node.path}",
             # Its lease on the record outlives it by a quarter of a minute.
             timeout=Duration.minutes(1),
+            # For the processor that comes with it: a guardrail that fires does not wait for a slow start.
+            memory_mib=512,
             environment={name: value for name, value in given_environment.items() if value is not None},
             log_encryption_key=key,
         )

@@ -5,7 +5,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from cdk_fargate_sagemaker.tuning import TargetTuner
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 
 DAY = timedelta(days=1)
-BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 21 * DAY
+# The embedded AWS keeps two weeks of metrics.
+BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 9 * DAY
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Deployed:
     aws: EmbeddedAws
     folder: Path
     outputs: dict[str, str]
+    template: dict[str, Any] = field(default_factory=dict)
 
     def deploy(self, **changes: Any) -> None:
         """As the CDK's command line does: publishes the files, then makes or updates the stack."""
@@ -50,14 +52,103 @@ class Deployed:
             if source.name == "Web.template.json":
                 template = f"https://s3.{self.aws.region}.amazonaws.com/{bucket}/{destination['objectKey']}"
         verb = "update" if self.outputs else "create"
-        getattr(formation, f"{verb}_stack")(
-            StackName="Web", TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-        )
+        try:
+            getattr(formation, f"{verb}_stack")(
+                StackName="Web", TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+            )
+        except formation.exceptions.ClientError as error:
+            assert "No updates are to be performed" in str(error)  # noqa: PT017
+            return
         formation.get_waiter(f"stack_{verb}_complete").wait(StackName="Web", WaiterConfig={"Delay": 1})
         (stack,) = formation.describe_stacks(StackName="Web")["Stacks"]
+        self.template = json.loads((assembly / "Web.template.json").read_text())
         self.outputs = {
             output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]
         }
+
+    def report_metrics(self) -> None:
+        cpu = {"ClusterName": self.outputs["Cluster"], "ServiceName": self.outputs["Service"]}
+        metrics = self.aws.client("cloudwatch")
+        for namespace, name, dimensions, value in (
+            ("AWS/ECS", "CPUUtilization", cpu, 50.0),
+            ("AWS/ApplicationELB", "TargetResponseTime", {"LoadBalancer": self.outputs["LoadBalancer"]}, 0.1),
+        ):
+            data = [
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": key, "Value": entry} for key, entry in dimensions.items()],
+                    "Timestamp": BEGAN + timedelta(hours=hour),
+                    "Value": value,
+                }
+                for hour in range(-4 * 24, 8 * 24)
+            ]
+            metrics.put_metric_data(Namespace=namespace, MetricData=data)
+
+    def run(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The decision of one execution, started as EventBridge starts it: the event is its input."""
+        machines = self.aws.client("stepfunctions")
+        arn = machines.start_execution(stateMachineArn=self.outputs["Machine"], input=json.dumps(event))["executionArn"]
+        end = time.monotonic() + 120
+        while (execution := machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert execution["status"] == "SUCCEEDED", execution
+        decision: dict[str, Any] = json.loads(execution["output"])
+        return decision
+
+    def hourly(self, at: datetime) -> dict[str, Any]:
+        return self.run({"source": "aws.events", "detail-type": "Scheduled Event", "time": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
+
+    def rule(self, source: str) -> dict[str, Any]:
+        """The deployed rule on events of a source."""
+        (rule,) = (
+            each
+            for each in self.aws.client("events").list_rules()["Rules"]
+            if source in json.loads(each.get("EventPattern", "{}")).get("source", [])
+        )
+        assert rule["State"] == "ENABLED"
+        return rule
+
+    def is_matched(self, event: dict[str, Any]) -> bool:
+        """Whether the deployed rule starts the state machine by this event."""
+        events, rule = self.aws.client("events"), self.rule(event["source"])
+        (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        assert target["Arn"] == self.outputs["Machine"]
+        assert not {"Input", "InputPath", "InputTransformer"} & target.keys()
+        answer = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))
+        return bool(answer["Result"])
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        (policy,) = self.aws.client("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs")[
+            "ScalingPolicies"
+        ]
+        configuration: dict[str, Any] = policy["TargetTrackingScalingPolicyConfiguration"]
+        return configuration
+
+    @property
+    def parameter(self) -> str:
+        answer = self.aws.client("ssm").get_parameter(Name=self.outputs["Parameter"])
+        return str(answer["Parameter"]["Value"])
+
+    @property
+    def dashboard(self) -> str:
+        return str(self.aws.client("cloudwatch").get_dashboard(DashboardName="web")["DashboardBody"])
+
+    @property
+    def lines(self) -> list[str]:
+        """The labels of the vertical lines on the first graph."""
+        annotations = json.loads(self.dashboard)["widgets"][0]["properties"].get("annotations", {})
+        return [line["label"] for line in annotations.get("vertical", [])]
+
+    def told(self) -> list[str]:
+        queue = self.aws.client("sqs")
+        texts: list[str] = []
+        while found := queue.receive_message(QueueUrl=self.outputs["Told"], MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                texts.append(message["Body"])
+                queue.delete_message(QueueUrl=self.outputs["Told"], ReceiptHandle=message["ReceiptHandle"])
+        return texts
 
 
 def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60, title: str = "Web") -> Path:
@@ -122,7 +213,111 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         yield deployed
 
 
-def test_it(deployed: Deployed) -> None:
-    print(deployed.outputs)
-    print(deployed.aws.client("ssm").get_parameter(Name=deployed.outputs["Parameter"]))
-    print(deployed.aws.client("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs"))
+def alarm_event(at: datetime) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html"""
+    return {
+        "version": "0",
+        "id": "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92",
+        "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch",
+        "account": "123456789012",
+        "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "region": "us-east-1",
+        "resources": ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:slow"],
+        "detail": {
+            "alarmName": "slow",
+            "state": {"value": "ALARM", "reason": "…", "timestamp": f"{at:%Y-%m-%dT%H:%M:%S}.124+0000"},
+            "previousState": {"value": "OK", "timestamp": "2019-10-02T16:59:48.000+0000"},
+        },
+    }
+
+
+def test_weeks_of_tuning_survive_an_alarm_and_deployments(deployed: Deployed) -> None:
+    assert (deployed.parameter, deployed.policy["TargetValue"]) == ("60", 60)
+    deployed.report_metrics()
+    deployed.aws.client("cloudwatch").set_alarm_state(AlarmName="slow", StateValue="OK", StateReason="test")
+
+    # It goes up a point every two days.
+    assert deployed.hourly(BEGAN)["action"] == "hold"
+    for day, target in ((2, 61), (4, 62)):
+        assert deployed.hourly(BEGAN + day * DAY - DAY)["action"] == "hold"
+        assert deployed.hourly(BEGAN + day * DAY)["action"] == "step"
+        assert (deployed.parameter, deployed.policy["TargetValue"]) == (str(target), target)
+
+    # A guardrail alarm fires: EventBridge starts the machine by this very event.
+    fired = alarm_event(BEGAN + 4 * DAY + timedelta(minutes=5))
+    assert deployed.is_matched(fired)
+    assert not deployed.is_matched({**fired, "resources": ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:other"]})
+    assert deployed.run(fired)["action"] == "revert"
+    assert (deployed.parameter, deployed.policy["TargetValue"]) == ("61", 61)
+    lines = deployed.lines
+    assert lines == [
+        "target 60 → 61 % (tuner: step)",
+        "target 61 → 62 % (tuner: step)",
+        "target 62 → 61 % (tuner: revert)",
+    ]
+    assert [text.partition("\n")[0] for text in deployed.told()] == [
+        "60 % held for 2 days.",
+        "61 % held for 2 days.",
+        "a guardrail fired at 62 %.",
+    ]
+
+    # The same template again, and then one that changes the policy, the dashboard, and where tuning begins.
+    deployed.deploy()
+    assert (deployed.parameter, deployed.policy["TargetValue"]) == ("61", 61)
+    deployed.deploy(target_percent=55, cooldown=90, title="Web, deployed again")
+    assert (deployed.parameter, deployed.policy["TargetValue"]) == ("61", 61)
+    assert deployed.policy["ScaleOutCooldown"] == 90
+    assert "deployed again" in deployed.dashboard
+
+    # What the deployment took off the dashboard is back once it says that it is over.
+    assert deployed.lines == []
+    (stack,) = deployed.aws.client("cloudformation").describe_stacks(StackName="Web")["Stacks"]
+    over = {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": "CloudFormation Stack Status Change",
+        "source": "aws.cloudformation",
+        "account": "123456789012",
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": "us-east-1",
+        "resources": [stack["StackId"]],
+        "detail": {"stack-id": stack["StackId"], "status-details": {"status": "UPDATE_COMPLETE", "status-reason": ""}},
+    }
+    assert deployed.is_matched(over)
+    assert deployed.run(over)["action"] == "hold"
+    assert deployed.lines == lines
+    assert "deployed again" in deployed.dashboard
+    assert deployed.told() == []
+
+
+def test_a_deployment_does_not_make_the_template_hold_a_number(deployed: Deployed) -> None:
+    (policy,) = (
+        resource["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+        for resource in deployed.template["Resources"].values()
+        if resource["Type"] == "AWS::ApplicationAutoScaling::ScalingPolicy"
+    )
+    assert "resolve:ssm" in json.dumps(policy["TargetValue"])
+
+
+def test_the_tuner_that_fails_says_so(deployed: Deployed) -> None:
+    deployed.told()
+    machines = deployed.aws.client("stepfunctions")
+    arn = machines.start_execution(stateMachineArn=deployed.outputs["Machine"], input='{"time": "tomorrow"}')
+    end = time.monotonic() + 120
+    while (execution := machines.describe_execution(executionArn=arn["executionArn"]))["status"] == "RUNNING":
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert (execution["status"], execution["error"]) == ("FAILED", "TuningFailed")
+    (text,) = deployed.told()
+    assert text.startswith("Look: ")
+    assert ": Invalid isoformat string: 'tomorrow'\nThe target stays as it is" in text
+
+
+def test_the_parameter_goes_with_the_stack(deployed: Deployed) -> None:
+    formation, parameters = deployed.aws.client("cloudformation"), deployed.aws.client("ssm")
+    formation.delete_stack(StackName="Web")
+    end = time.monotonic() + 120
+    while parameters.describe_parameters()["Parameters"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)

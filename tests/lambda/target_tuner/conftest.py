@@ -1,0 +1,324 @@
+"""A scaled service in the embedded AWS, with everything around it that the tuner's function looks at."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+
+# The embedded AWS keeps two weeks of metrics.
+BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=9)
+HOUR = timedelta(hours=1)
+
+
+class Killed(BaseException):
+    """The function's process ended between two calls."""
+
+
+@dataclass
+class Invocation:
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+class TunedService:
+    """The service, and the function that tunes it."""
+
+    def __init__(self, aws: EmbeddedAws, function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aws = aws
+        self.function = function
+        self.name = f"web-{uuid.uuid4().hex[:8]}"
+        self.monkeypatch = monkeypatch
+        self.parameter_name = f"/{self.name}/target-percent"
+        self.resource = {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/{self.name}/{self.name}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+        self.calls = 0
+        self.last_call: int | None = None
+        self._build()
+
+    def _build(self) -> None:
+        self.stack = self.client("cloudformation").create_stack(
+            StackName=self.name,
+            TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
+        )["StackId"]
+        self.client("ecs").create_cluster(clusterName=self.name)
+        self.client("ecs").register_task_definition(
+            family=self.name, containerDefinitions=[{"name": "web", "image": "nginx", "memory": 128}]
+        )
+        self.client("ecs").create_service(
+            cluster=self.name, serviceName=self.name, taskDefinition=self.name, desiredCount=0
+        )
+        scaling = self.client("application-autoscaling")
+        scaling.register_scalable_target(**self.resource, MinCapacity=1, MaxCapacity=9)
+        self.put_policy(60)
+        self.client("ssm").put_parameter(Name=self.parameter_name, Value="60", Type="String")
+        self.client("dynamodb").create_table(
+            TableName=self.name,
+            KeySchema=[
+                {"AttributeName": "tuner", "KeyType": "HASH"},
+                {"AttributeName": "entry", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "tuner", "AttributeType": "S"},
+                {"AttributeName": "entry", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.topic = self.client("sns").create_topic(Name=self.name)["TopicArn"]
+        self.queue = self.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
+        self.client("sns").subscribe(
+            TopicArn=self.topic,
+            Protocol="sqs",
+            Endpoint=self.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])[
+                "Attributes"
+            ]["QueueArn"],
+        )
+        self.client("cloudwatch").put_metric_alarm(
+            AlarmName=self.name,
+            Namespace="Test",
+            MetricName=self.name,
+            Statistic="Average",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            # What a test sets stays.
+            TreatMissingData="ignore",
+        )
+        self.set_alarm("OK")
+        self.put_dashboard()
+        self.client("cloudformation").get_waiter("stack_create_complete").wait(
+            StackName=self.name, WaiterConfig={"Delay": 1}
+        )
+        self.configure()
+
+    def configure(self, **settings: Any) -> None:
+        """Gives the function its environment, with some settings changed."""
+        environment = {
+            "CLUSTER_NAME": self.name,
+            "SERVICE_NAME": self.name,
+            "POLICY_NAME": "cpu",
+            "PARAMETER_NAME": self.parameter_name,
+            "TABLE_NAME": self.name,
+            "STACK_ARN": self.stack,
+            "ALERTS_TOPIC_ARN": self.topic,
+            "GUARDRAILS": json.dumps([self.name]),
+            "LOAD_BALANCER": f"app/{self.name}/1",
+            "DASHBOARD_NAME": self.name,
+            "SETTINGS": json.dumps(
+                {
+                    "ceiling": 65,
+                    "step": 1,
+                    "observation": "two_days",
+                    "cool_off_seconds": 7 * 86_400,
+                    "final_margin": 2,
+                    "attempts": 2,
+                    "largest_latency_ratio": 1.25,
+                    "dry_run": False,
+                    **settings,
+                }
+            ),
+        }
+        for name, value in environment.items():
+            self.monkeypatch.setenv(name, value)
+
+    def client(self, service: str) -> Any:
+        return self.aws.client(service)
+
+    # What happens around it
+
+    def put_policy(self, target: float) -> None:
+        self.client("application-autoscaling").put_scaling_policy(
+            **self.resource,
+            PolicyName="cpu",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": target,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+                "ScaleOutCooldown": 61,
+                "ScaleInCooldown": 301,
+            },
+        )
+
+    def put_dashboard(self) -> None:
+        graph = {
+            "metrics": [["AWS/ECS", "CPUUtilization"]],
+            "view": "timeSeries",
+            "annotations": {
+                "horizontal": [
+                    {"value": 60, "label": "target: 60", "color": "#2ca02c"},
+                    [{"value": 60, "label": "headroom"}, {"value": 80}],
+                    {"value": 80, "label": "adds 3 tasks: 80"},
+                ],
+                "vertical": [{"value": "2026-11-01T00:00:00Z", "label": "larger tasks"}],
+            },
+        }
+        body = {
+            "widgets": [
+                {"type": "metric", "properties": graph},
+                {"type": "metric", "properties": {"metrics": [["AWS/ECS", "CPUUtilization"]]}},
+                {"type": "metric", "properties": {"view": "singleValue", "metrics": []}},
+                {"type": "text", "properties": {"markdown": "hello"}},
+            ]
+        }
+        self.client("cloudwatch").put_dashboard(DashboardName=self.name, DashboardBody=json.dumps(body))
+
+    def set_alarm(self, value: str) -> None:
+        self.client("cloudwatch").set_alarm_state(AlarmName=self.name, StateValue=value, StateReason="test")
+
+    def report_metrics(self, since: datetime, until: datetime, *, latency: float = 0.1, skipped: int = 0) -> None:
+        """A datapoint an hour of CPU and of latency, the first `skipped` hours of CPU left out."""
+        cpu = [{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}]
+        balancer = [{"Name": "LoadBalancer", "Value": f"app/{self.name}/1"}]
+        hours = [since + index * HOUR for index in range(round((until - since) / HOUR))]
+        metrics = self.client("cloudwatch")
+        for namespace, name, dimensions, value, chosen in (
+            ("AWS/ECS", "CPUUtilization", cpu, 50.0, hours[skipped:]),
+            ("AWS/ApplicationELB", "TargetResponseTime", balancer, latency, hours),
+        ):
+            data = [
+                {"MetricName": name, "Dimensions": dimensions, "Timestamp": hour, "Value": value} for hour in chosen
+            ]
+            for begin in range(0, len(data), 500):
+                metrics.put_metric_data(Namespace=namespace, MetricData=data[begin : begin + 500])
+
+    # The function
+
+    def invoke(self, operation: str, event: dict[str, Any]) -> dict[str, Any]:
+        payload = {"operation": operation, "event": event, "started": event.get("time", BEGAN.isoformat())}
+        result: dict[str, Any] = self.function.handler(payload, Invocation())
+        return result
+
+    def run(self, at: datetime, **event: Any) -> dict[str, Any]:
+        """One execution of the state machine."""
+        given = {"time": at.isoformat(), **event}
+        decision = self.invoke("look", given)
+        if decision["pending"]:
+            self.invoke("apply", given)
+        self.invoke("report", given)
+        return decision
+
+    def alarm_event(self, at: datetime) -> dict[str, Any]:
+        return {
+            "detail-type": "CloudWatch Alarm State Change",
+            "detail": {
+                "alarmName": self.name,
+                "state": {"value": "ALARM", "timestamp": at.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")},
+            },
+        }
+
+    def kill_before_call(self, number: int | None) -> None:
+        """Ends the function before its call of that number; none of its later calls is made either."""
+        self.calls, self.last_call = 0, number
+
+    def count_call(self, **_: Any) -> None:
+        self.calls += 1
+        if self.last_call is not None and self.calls >= self.last_call:
+            raise Killed
+
+    # What is left of it
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        (policy,) = self.client("application-autoscaling").describe_scaling_policies(**self.resource)["ScalingPolicies"]
+        configuration: dict[str, Any] = policy["TargetTrackingScalingPolicyConfiguration"]
+        return configuration
+
+    @property
+    def targets(self) -> tuple[float, float, float]:
+        """In the policy, in the parameter, and in the record."""
+        parameter = self.client("ssm").get_parameter(Name=self.parameter_name)["Parameter"]["Value"]
+        return self.policy["TargetValue"], float(parameter), self.state["live"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(self.item("state")["state"]["S"])
+        return state
+
+    def item(self, entry: str) -> dict[str, Any]:
+        key = {"tuner": {"S": self.resource["ResourceId"]}, "entry": {"S": entry}}
+        item: dict[str, Any] = self.client("dynamodb").get_item(TableName=self.name, Key=key, ConsistentRead=True)[
+            "Item"
+        ]
+        return item
+
+    @property
+    def decisions(self) -> list[tuple[str, float, float]]:
+        items = self.client("dynamodb").scan(TableName=self.name, ConsistentRead=True)["Items"]
+        chosen = sorted(
+            (item for item in items if item["entry"]["S"].startswith("decision#")), key=lambda item: item["entry"]["S"]
+        )
+        return [(item["action"]["S"], float(item["origin"]["N"]), float(item["target"]["N"])) for item in chosen]
+
+    def told(self) -> list[dict[str, str]]:
+        """Everything that the topic was told since it was last asked."""
+        messages: list[dict[str, str]] = []
+        while found := self.client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                messages.append(json.loads(message["Body"]))
+                self.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return messages
+
+    @property
+    def widgets(self) -> list[dict[str, Any]]:
+        body = self.client("cloudwatch").get_dashboard(DashboardName=self.name)["DashboardBody"]
+        widgets: list[dict[str, Any]] = json.loads(body)["widgets"]
+        return widgets
+
+
+@pytest.fixture
+def make_tuned(
+    aws: EmbeddedAws, load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], TunedService]:
+    def make() -> TunedService:
+        boto3.setup_default_session()
+        service = TunedService(aws, load_function("target_tuner"), monkeypatch)
+        # Clients take their session's handlers along when they are made.
+        boto3.DEFAULT_SESSION.events.register("before-call", service.count_call)
+        return service
+
+    return make
+
+
+@pytest.fixture
+def tuned(make_tuned: Callable[[], TunedService]) -> TunedService:
+    return make_tuned()
+
+
+@pytest.fixture
+def answer_with() -> Callable[..., None]:
+    """Changes what AWS answers from now on, in the part of the answer that `part` picks."""
+
+    def change(operation: str, part: Callable[[Any], dict[str, Any]], **members: Any) -> None:
+        boto3.DEFAULT_SESSION.events.register(
+            f"after-call.{operation}", lambda parsed, **_: part(parsed).update(members)
+        )
+
+    return change
+
+
+@pytest.fixture
+def began() -> datetime:
+    return BEGAN
+
+
+@pytest.fixture
+def killed() -> type[BaseException]:
+    return Killed
+
+
+@pytest.fixture
+def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed execution leased is free at once."""
+    from target_tuning import tuner_table
+
+    monkeypatch.setattr(tuner_table, "LEASE_S", -1.0)
