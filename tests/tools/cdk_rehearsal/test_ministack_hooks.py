@@ -10,7 +10,7 @@ pytest.importorskip("ministack")
 
 from ministack import app
 from ministack.core import concurrency, router
-from ministack.services import cloudwatch, lambda_svc, sns, stepfunctions
+from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
 
@@ -47,8 +47,27 @@ def test_step_functions_integrations_are_tables() -> None:
     assert "rds" in stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES
     assert _parameters(stepfunctions._execute_task) == ["state_def", "raw_input", "execution", "ctx"]
     assert _parameters(stepfunctions._invoke_resource_with_timeout) == ["resource", "input_data", "timeout"]
+    assert _parameters(stepfunctions._invoke_resource) == ["resource", "input_data"]
     error = stepfunctions._ExecutionError("name", "cause")
     assert (error.error, error.cause) == ("name", "cause")
+
+
+def test_executions_are_records_that_functions_of_the_module_run_and_end() -> None:
+    assert _parameters(stepfunctions._run_execution) == ["exec_arn"]
+    assert "_run_execution" in stepfunctions._start_execution.__code__.co_names
+    assert _parameters(stepfunctions._add_event) == ["execution", "event_type", "details"]
+    assert _parameters(stepfunctions._fail_execution) == ["execution", "error", "cause"]
+    assert _parameters(stepfunctions._stop_execution) == ["data"]
+    assert _parameters(stepfunctions._emit_execution_status_event) == ["execution"]
+    for function in (
+        stepfunctions._invoke_nested_start_execution,
+        stepfunctions._invoke_nested_start_execution_sync,
+    ):
+        assert _parameters(function) == ["resource", "input_data"]
+        assert function.__name__ in stepfunctions._invoke_resource.__code__.co_names
+    assert stepfunctions._iso_to_epoch_ms("1970-01-01T00:00:01.000Z") == 1000
+    assert stepfunctions.now_iso().endswith("Z")
+    assert _parameters(eventbridge._put_events) == ["data", "allow_aws_source"]
 
 
 def test_cloudformation_types_are_a_table_of_handlers() -> None:
@@ -71,6 +90,9 @@ def test_types_that_ministack_has_by_now_need_no_longer_be_ours() -> None:
         "AWS::EC2::SecurityGroupEgress",
         "AWS::EC2::FlowLog",
         "AWS::CloudWatch::CompositeAlarm",
+        "AWS::SageMaker::Model",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Endpoint",
     }
     assert not ours & provisioners._RESOURCE_HANDLERS.keys()
 

@@ -29,24 +29,24 @@ Delete = Callable[[str, Properties], None]
 
 def install(autoscaling: ApplicationAutoScaling) -> None:
     scaling = _ScalingTypes(autoscaling)
-    _register("AWS::ApplicationAutoScaling::ScalableTarget", scaling.put_target, scaling.delete_target)
-    _register(
+    register("AWS::ApplicationAutoScaling::ScalableTarget", scaling.put_target, scaling.delete_target)
+    register(
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         scaling.put_policy,
         scaling.delete_policy,
         update=scaling.update_policy,
     )
-    _register("AWS::EC2::EIP", _create_address, _release_address, update=_unchanged(_address_attributes))
-    _register("AWS::EC2::NatGateway", _create_nat_gateway, _delete_nat_gateway, update=_unchanged(_nat_attributes))
+    register("AWS::EC2::EIP", _create_address, _release_address, update=_unchanged(_address_attributes))
+    register("AWS::EC2::NatGateway", _create_nat_gateway, _delete_nat_gateway, update=_unchanged(_nat_attributes))
     for direction in ("Ingress", "Egress"):
-        _register(f"AWS::EC2::SecurityGroup{direction}", _authorize(direction), _revoke(direction))
-    _register("AWS::EC2::FlowLog", _create_flow_log, _delete_flow_log)
-    _register("AWS::CloudWatch::CompositeAlarm", _put_composite_alarm, _delete_alarm)
+        register(f"AWS::EC2::SecurityGroup{direction}", _authorize(direction), _revoke(direction))
+    register("AWS::EC2::FlowLog", _create_flow_log, _delete_flow_log)
+    register("AWS::CloudWatch::CompositeAlarm", _put_composite_alarm, _delete_alarm)
     ministacks = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
 
 
-def _register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
+def register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
     """Without an `update` of its own a changed resource is put anew, as those are whose API is a put."""
 
     def put_anew(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
@@ -89,11 +89,11 @@ class _ScalingTypes:
 
     def put_target(self, logical_id: str, properties: Properties, stack: str) -> Made:
         known = {name: value for name, value in properties.items() if name not in ("ScheduledActions", "Tags")}
-        request = _as_request("RegisterScalableTarget", known)
+        request = as_request("RegisterScalableTarget", known)
         self._autoscaling.call("RegisterScalableTarget", request)
         key = _target_key(request)
         for action in properties.get("ScheduledActions", []):
-            scheduled = _as_request("PutScheduledAction", {**action, **key})
+            scheduled = as_request("PutScheduledAction", {**action, **key})
             self._autoscaling.call("PutScheduledAction", scheduled)
         identity = "|".join(key[name] for name in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
         return identity, {"Id": identity}
@@ -106,7 +106,7 @@ class _ScalingTypes:
         given = dict(properties)
         if "ScalingTargetId" in given:
             given |= _split_target(given.pop("ScalingTargetId"))
-        answer = self._autoscaling.call("PutScalingPolicy", _as_request("PutScalingPolicy", given))
+        answer = self._autoscaling.call("PutScalingPolicy", as_request("PutScalingPolicy", given))
         return answer["PolicyARN"], {"Arn": answer["PolicyARN"]}
 
     def update_policy(self, physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
@@ -134,7 +134,7 @@ def _split_target(identity: str) -> dict[str, str]:
     return {"ServiceNamespace": namespace, "ResourceId": resource, "ScalableDimension": dimension}
 
 
-def _as_request(operation: str, properties: Properties, *, service: str = "application-autoscaling") -> dict[str, Any]:
+def as_request(operation: str, properties: Properties, *, service: str = "application-autoscaling") -> dict[str, Any]:
     """Properties in the API's types: templates write numbers and booleans as strings at times."""
     shape = service_model(service).operation_model(operation).input_shape
     request: dict[str, Any] = _converted(shape, properties)
@@ -287,7 +287,7 @@ def _put_composite_alarm(logical_id: str, properties: Properties, stack: str) ->
         logical_id if logical_id.startswith(f"{stack}-") else f"{stack}-{logical_id}"
     )
     cloudwatch = own_client("cloudwatch")
-    cloudwatch.put_composite_alarm(AlarmName=name, **_as_request("PutCompositeAlarm", given, service="cloudwatch"))
+    cloudwatch.put_composite_alarm(AlarmName=name, **as_request("PutCompositeAlarm", given, service="cloudwatch"))
     described = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     return name, {"Arn": described[0]["AlarmArn"]}
 

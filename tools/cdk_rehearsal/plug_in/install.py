@@ -14,17 +14,19 @@ from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
 from cdk_rehearsal.plug_in import (
     asynchronous_invocations,
+    cloudformation_sagemaker,
     cloudformation_types,
     container_definitions,
     image_repository,
     metric_math_alarms,
+    raised_alarms,
     resource_attributes,
     secret_references,
     stack_waits,
     step_functions,
 )
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
-from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling
+from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
 from cdk_rehearsal.plug_in.faults import Faults
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
@@ -33,6 +35,7 @@ from cdk_rehearsal.process_registry import ProcessRegistry
 
 def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> None:
     """Called once in the emulator's process, after its environment is set and before it listens."""
+    autoscaling = ApplicationAutoScaling(account=settings.account, region=settings.region)
     sagemaker = SageMaker(
         Surroundings(
             engine=_engine(settings, work_folder=work_folder, docker_host=docker_host),
@@ -41,9 +44,10 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
             account=settings.account,
             region=settings.region,
             aws_environment={name: value for name, value in os.environ.items() if name.startswith("AWS_")},
-        )
+            wait_scale=settings.wait_scale,
+        ),
+        is_registered=lambda endpoint, variant: autoscaling.has_target(variant_capacity.resource_id(endpoint, variant)),
     )
-    autoscaling = ApplicationAutoScaling(account=settings.account, region=settings.region)
     app.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle
     app.SERVICE_HANDLERS["application-autoscaling"] = autoscaling.handle
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
@@ -53,6 +57,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
         Faults(orders=work_folder / FAULTS_FILE, happened=work_folder / HAPPENED_FILE, account=settings.account),
     )
     cloudformation_types.install(autoscaling)
+    cloudformation_sagemaker.install(sagemaker)
     secret_references.install()
     resource_attributes.install()
     image_repository.install()
@@ -61,6 +66,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     metric_math_alarms.install()
     stack_waits.install()
     AlarmEvaluation(autoscaling.act).install()
+    raised_alarms.install()
 
 
 def _engine(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> ContainerEngine:

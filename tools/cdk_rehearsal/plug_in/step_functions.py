@@ -9,14 +9,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import botocore.session
-from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.services import stepfunctions
 
 from cdk_rehearsal.plug_in import execution_ends, nested_executions
 from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.faults import Faults, machine_name
 from cdk_rehearsal.plug_in.json_service import service_model
+from cdk_rehearsal.plug_in.milliseconds import in_milliseconds
 from cdk_rehearsal.plug_in.running_task import RunningTask, running_task
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 
@@ -54,7 +53,7 @@ def install(sagemaker: SageMaker, faults: Faults) -> None:
     stepfunctions._AWS_SDK_ERROR_PREFIX["applicationautoscaling"] = "ApplicationAutoScaling"
     stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES["sfn"] = {
         shape: f"{shape}Exception"
-        for shape in botocore.session.get_session().get_service_model("stepfunctions").shape_names
+        for shape in service_model("stepfunctions").shape_names
         if not shape.endswith("Exception")
     }
     nested_executions.install()
@@ -115,20 +114,4 @@ def _call(sagemaker: SageMaker, action: str, request: dict[str, Any]) -> dict[st
             f"Request ID: {uuid.uuid4()}; Proxy: null)"
         )
         raise stepfunctions._ExecutionError(f"SageMaker.{name}", cause) from error
-    shape = service_model("sagemaker").operation_model(action).output_shape
-    return _in_milliseconds(answer, shape) if shape is not None else {}
-
-
-def _in_milliseconds(value: Any, shape: Shape) -> Any:
-    """Points in time as the optimized integration has them: milliseconds since 1970."""
-    if shape.type_name == "timestamp":
-        return int(value * 1000)
-    if isinstance(shape, StructureShape):
-        return {
-            name: _in_milliseconds(item, shape.members[name]) for name, item in value.items() if name in shape.members
-        }
-    if isinstance(shape, ListShape):
-        return [_in_milliseconds(item, shape.member) for item in value]
-    if isinstance(shape, MapShape):
-        return {name: _in_milliseconds(item, shape.value) for name, item in value.items()}
-    return value
+    return in_milliseconds(answer, service="sagemaker", operation=action)

@@ -49,6 +49,14 @@ class Handler(BaseHTTPRequestHandler):
         if body == b"bad":
             self.answer(400, b'{"error": "bad"}')
             return
+        if body == b"crash":
+            os._exit(9)
+        if "HEARD" in os.environ:
+            with Path(os.environ["HEARD"]).open("ab") as heard:
+                heard.write(body + b"\n")
+        if "ERROR" in os.environ:
+            self.answer(int(os.environ["ERROR"]), b'{"error": "as told"}')
+            return
         time.sleep(float(os.environ.get("SLEEP", 0)))
         model = json.loads((base / "model/model.json").read_text())
         got = {"body": body.decode(), "model": model, "attributes": self.headers["X-Amzn-SageMaker-Custom-Attributes"]}

@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import Any
 
-from cdk_rehearsal.plug_in.application_autoscaling import ecs_capacity
+from cdk_rehearsal.plug_in.application_autoscaling import ecs_capacity, variant_capacity
 from cdk_rehearsal.plug_in.application_autoscaling.step_adjustment import stepped_capacity
 from cdk_rehearsal.plug_in.application_autoscaling.target_tracking_alarms import delete_alarms, put_alarms
 from cdk_rehearsal.plug_in.aws_error import AwsError, validation_error
@@ -17,6 +17,7 @@ from cdk_rehearsal.plug_in.json_service import JsonService
 
 _Key = tuple[str, str, str]
 _DEFAULT_COOLDOWN_SECONDS = 300.0
+_CAPACITIES = {ecs_capacity.DIMENSION: ecs_capacity, variant_capacity.DIMENSION: variant_capacity}
 
 
 @dataclasses.dataclass(slots=True)
@@ -34,7 +35,7 @@ class _Change:
 
 
 class ApplicationAutoScaling:
-    """Targets of other kinds than ECS services are kept and described, but nothing scales them."""
+    """Targets that are neither ECS services nor endpoints' variants are kept and described, but nothing scales them."""
 
     def __init__(self, *, account: str, region: str) -> None:
         self._account = account
@@ -77,13 +78,13 @@ class ApplicationAutoScaling:
             target = {**(known or {}), **{name: value for name, value in request.items() if name != "Tags"}}
             if int(target["MinCapacity"]) > int(target["MaxCapacity"]):
                 raise validation_error("Minimum capacity cannot be greater than maximum capacity.")
-            if key[2] == ecs_capacity.DIMENSION:
-                ecs_capacity.desired_count(key[1])
+            if key[2] in _CAPACITIES:
+                _CAPACITIES[key[2]].desired_count(key[1])
             if known is None:
                 target["CreationTime"] = time.time()
                 target["ScalableTargetARN"] = self._arn("scalable-target", uuid.uuid4().hex[:20])
                 target.setdefault("SuspendedState", _nothing_suspended())
-                target.setdefault("RoleARN", self._service_role())
+                target.setdefault("RoleARN", self._service_role(key[0]))
             self._targets[key] = target
             if request.get("Tags"):
                 self._tags[target["ScalableTargetARN"]] = request["Tags"]
@@ -112,6 +113,10 @@ class ApplicationAutoScaling:
                     if _selected(key, request, ids=request.get("ResourceIds"))
                 ]
             }
+
+    def has_target(self, resource_id: str) -> bool:
+        """Whether anything of the resource is a scalable target. Takes no lock: whoever asks holds his own."""
+        return any(key[1] == resource_id for key in list(self._targets))
 
     # Scaling policies
 
@@ -196,7 +201,7 @@ class ApplicationAutoScaling:
                 return
             key = _key(policy)
             target = self._targets[key]
-        if key[2] != ecs_capacity.DIMENSION:
+        if key[2] not in _CAPACITIES:
             return
         with self._scaling:
             if policy["PolicyType"] == "StepScaling":
@@ -209,7 +214,7 @@ class ApplicationAutoScaling:
     ) -> None:
         configuration = policy["StepScalingPolicyConfiguration"]
         cooldown = float(configuration.get("Cooldown", _DEFAULT_COOLDOWN_SECONDS))
-        current = ecs_capacity.desired_count(key[1])
+        current = _CAPACITIES[key[2]].desired_count(key[1])
         last = self._changes.get(key)
         cooling = last is not None and last.cooling
         # In a scale-out's cooldown only what exceeds it is added: it is counted from where that one began.
@@ -225,7 +230,7 @@ class ApplicationAutoScaling:
         self, key: _Key, target: dict[str, Any], policy: dict[str, Any], alarm: dict[str, Any], value: float
     ) -> None:
         configuration = policy["TargetTrackingScalingPolicyConfiguration"]
-        current = ecs_capacity.desired_count(key[1])
+        current = _CAPACITIES[key[2]].desired_count(key[1])
         wanted = math.ceil(current * value / float(configuration["TargetValue"]))
         out = "-AlarmHigh-" in alarm["AlarmName"]
         if (wanted > current) is not out:
@@ -263,9 +268,9 @@ class ApplicationAutoScaling:
         )
 
     def _keep_within_bounds(self, key: _Key, target: dict[str, Any]) -> None:
-        if key[2] != ecs_capacity.DIMENSION:
+        if key[2] not in _CAPACITIES:
             return
-        current = ecs_capacity.desired_count(key[1])
+        current = _CAPACITIES[key[2]].desired_count(key[1])
         low, high = int(target["MinCapacity"]), int(target["MaxCapacity"])
         if current < low:
             self._change(key, low, f"minimum capacity was set to {low}")
@@ -274,7 +279,7 @@ class ApplicationAutoScaling:
 
     def _change(self, key: _Key, count: int, cause: str) -> None:
         started = time.time()
-        ecs_capacity.set_desired_count(key[1], count)
+        _CAPACITIES[key[2]].set_desired_count(key[1], count)
         with self._lock:
             self._activities.append(
                 {
@@ -288,7 +293,7 @@ class ApplicationAutoScaling:
                     "EndTime": time.time(),
                     "StatusCode": "Successful",
                     "StatusMessage": f"Successfully set desired count to {count}. Change successfully fulfilled by "
-                    "ecs.",
+                    f"{key[0]}.",
                 }
             )
 
@@ -299,10 +304,11 @@ class ApplicationAutoScaling:
     def _arn(self, kind: str, name: str) -> str:
         return f"arn:aws:application-autoscaling:{self._region}:{self._account}:{kind}/{name}"
 
-    def _service_role(self) -> str:
+    def _service_role(self, namespace: str) -> str:
+        kind = {"ecs": "ECSService", "sagemaker": "SageMakerEndpoint"}.get(namespace, namespace)
         return (
-            f"arn:aws:iam::{self._account}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
-            "AWSServiceRoleForApplicationAutoScaling_ECSService"
+            f"arn:aws:iam::{self._account}:role/aws-service-role/{namespace}.application-autoscaling.amazonaws.com/"
+            f"AWSServiceRoleForApplicationAutoScaling_{kind}"
         )
 
 

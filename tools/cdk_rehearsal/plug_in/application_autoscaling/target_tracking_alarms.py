@@ -6,6 +6,7 @@ import dataclasses
 import uuid
 from typing import Any
 
+from cdk_rehearsal.plug_in.application_autoscaling import variant_capacity
 from cdk_rehearsal.plug_in.aws_error import validation_error
 from cdk_rehearsal.plug_in.own_clients import own_client
 
@@ -73,6 +74,14 @@ def _metric(configuration: dict[str, Any], resource_id: str) -> _Metric:
         )
     predefined = configuration["PredefinedMetricSpecification"]
     kind = predefined["PredefinedMetricType"]
+    if kind == "SageMakerVariantInvocationsPerInstance":
+        endpoint, variant = variant_capacity.split(resource_id)
+        return _Metric(
+            namespace="AWS/SageMaker",
+            name="InvocationsPerInstance",
+            statistic="Sum",
+            dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+        )
     _, cluster, service = resource_id.split("/")
     of_service = [{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": service}]
     match kind.removesuffix("HighResolution"):

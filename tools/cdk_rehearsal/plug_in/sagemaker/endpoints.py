@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_rehearsal.plug_in.aws_error import validation_error
+from cdk_rehearsal.plug_in.sagemaker.deployment import Deployment, DeploymentStoppedError
+from cdk_rehearsal.plug_in.sagemaker.endpoint_metrics import EndpointMetrics
+from cdk_rehearsal.plug_in.sagemaker.listing import listed
 from cdk_rehearsal.plug_in.sagemaker.named_resources import NamedResources
-from cdk_rehearsal.plug_in.sagemaker.serving_fleet import FleetError, ServingFleet
+from cdk_rehearsal.plug_in.sagemaker.serving_fleet import FleetError, ServingFleet, Variant
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+from cdk_rehearsal.plug_in.sagemaker.traffic import Traffic
+from cdk_rehearsal.plug_in.state_change_events import put_state_change
 
-_IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
+_IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK"}
+_FAULTS = (FleetError, DeploymentStoppedError, ClientError, BotoCoreError)
+
+IsRegistered = Callable[[str, str], bool]
+"""Whether an endpoint's variant is a scalable target: what is scaled cannot be removed or change its instances."""
 
 
 class _Endpoint:
-    def __init__(self, name: str, configuration: str) -> None:
+    def __init__(self, name: str, configuration: str, fleet: ServingFleet) -> None:
         self.name = name
         self.configuration = configuration
         self.status = "Creating"
         self.reason = ""
         self.created = time.time()
         self.changed = self.created
-        self.fleet: ServingFleet | None = None
+        self.fleet = fleet
+        self.traffic: Traffic | None = None
         self.deployment: dict[str, Any] | None = None
+        self.pending: dict[str, Any] | None = None
 
 
 class Endpoints:
-    """An update starts the new programs, waits for them to be healthy, switches, and only then stops the old ones.
+    """An update starts the new programs, waits for them to be healthy, shifts the traffic, and stops the old ones last.
 
-    Where the new ones do not become healthy, the old ones go on serving and the endpoint is InService again with the
-    configuration it had: that is why InService alone proves nothing about an update.
+    Where the new ones do not become healthy, or an alarm is raised during the shift, the old ones go on serving and
+    the endpoint is InService again with the configuration it had: InService alone proves nothing about an update.
     """
 
-    def __init__(self, *, models: NamedResources, configurations: NamedResources, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        *,
+        models: NamedResources,
+        configurations: NamedResources,
+        surroundings: Surroundings,
+        is_registered: IsRegistered,
+    ) -> None:
         self._models = models
         self._configurations = configurations
         self._surroundings = surroundings
+        self._is_registered = is_registered
+        self._metrics = EndpointMetrics()
         self._endpoints: dict[str, _Endpoint] = {}
         self._lock = threading.RLock()
 
@@ -47,20 +70,37 @@ class Endpoints:
         with self._lock:
             if name in self._endpoints:
                 raise validation_error(f'Cannot create already existing endpoint "{self._arn(name)}".')
-            fleet = self._fleet(name, request["EndpointConfigName"])
-            endpoint = _Endpoint(name, request["EndpointConfigName"])
+            fleet = self._make_fleet(name, request["EndpointConfigName"])
+            endpoint = _Endpoint(name, request["EndpointConfigName"], fleet)
+            endpoint.deployment = request.get("DeploymentConfig")
             self._endpoints[name] = endpoint
-        self._in_background(self._bring_up, endpoint, fleet)
+        self._in_background(self._bring_up, endpoint)
         return {"EndpointArn": self._arn(name)}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             endpoint = self._find(request["EndpointName"])
             self._refuse_in_progress(endpoint)
-            fleet = self._fleet(endpoint.name, request["EndpointConfigName"])
-            endpoint.deployment = request.get("DeploymentConfig")
+            self._refuse_failed(endpoint)
+            fleet = self._make_fleet(endpoint.name, request["EndpointConfigName"])
+            self._refuse_registered(endpoint, fleet)
+            if request.get("RetainAllVariantProperties", False):
+                _retain(endpoint.fleet, fleet, excluded=request.get("ExcludeRetainedVariantProperties", []))
+            if not request.get("RetainDeploymentConfig", False):
+                endpoint.deployment = request.get("DeploymentConfig")
+            endpoint.pending = {"EndpointConfigName": request["EndpointConfigName"], "StartTime": time.time()}
             self._set(endpoint, "Updating")
-        self._in_background(self._replace, endpoint, fleet, request["EndpointConfigName"])
+        self._in_background(self._replace, endpoint, fleet)
+        return {"EndpointArn": self._arn(endpoint.name)}
+
+    def update_weights_and_capacities(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            endpoint = self._find(request["EndpointName"])
+            self._refuse_in_progress(endpoint)
+            self._refuse_failed(endpoint)
+            changes = [(self._variant(endpoint, change), change) for change in request["DesiredWeightsAndCapacities"]]
+            self._set(endpoint, "Updating")
+        self._in_background(self._change_variants, endpoint, changes)
         return {"EndpointArn": self._arn(endpoint.name)}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -76,10 +116,8 @@ class Endpoints:
             return self._description(self._find(request["EndpointName"]))
 
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
-        contained = request.get("NameContains", "")
-        wanted = request.get("StatusEquals")
         with self._lock:
-            found = [
+            summaries = [
                 {
                     "EndpointName": endpoint.name,
                     "EndpointArn": self._arn(endpoint.name),
@@ -88,55 +126,88 @@ class Endpoints:
                     "EndpointStatus": endpoint.status,
                 }
                 for endpoint in self._endpoints.values()
-                if contained in endpoint.name and wanted in (None, endpoint.status)
             ]
-        return {"Endpoints": sorted(found, key=lambda item: item["CreationTime"], reverse=True)}
+        return listed(summaries, request, answer="Endpoints", prefix="Endpoint")
 
-    def serving(self, name: str) -> ServingFleet | None:
-        """What answers the endpoint's invocations now; None where there is no such endpoint or nothing serves."""
+    @contextlib.contextmanager
+    def route(self, name: str) -> Iterator[ServingFleet | None]:
+        """What answers one invocation; None where there is no such endpoint or nothing serves."""
         with self._lock:
             endpoint = self._endpoints.get(name)
-            return endpoint.fleet if endpoint else None
+            traffic = endpoint.traffic if endpoint else None
+        if traffic is None:
+            yield None
+            return
+        with traffic.route() as fleet:
+            yield fleet
 
-    def _bring_up(self, endpoint: _Endpoint, fleet: ServingFleet) -> None:
+    def _bring_up(self, endpoint: _Endpoint) -> None:
         try:
-            fleet.start()
-        except (FleetError, ClientError, BotoCoreError) as error:
+            endpoint.fleet.start()
+        except _FAULTS as error:
             with self._lock:
                 self._set(endpoint, "Failed", str(error))
             return
         with self._lock:
-            endpoint.fleet = fleet
+            endpoint.traffic = Traffic(endpoint.fleet)
             self._set(endpoint, "InService")
 
-    def _replace(self, endpoint: _Endpoint, fleet: ServingFleet, configuration: str) -> None:
+    def _replace(self, endpoint: _Endpoint, fleet: ServingFleet) -> None:
+        traffic, old = endpoint.traffic, endpoint.fleet
+        assert traffic is not None
         try:
             fleet.start()
-        except (FleetError, ClientError, BotoCoreError) as error:
+            deployment = Deployment(
+                endpoint.deployment or {},
+                instances=sum(variant.instances or 1 for variant in fleet.variants),
+                wait_scale=self._surroundings.wait_scale,
+                before_each_look=self._metrics.flush,
+            )
+            deployment.run(lambda part: traffic.shift(fleet, part))
+        except _FAULTS as error:
+            traffic.settle(old)
             with self._lock:
+                endpoint.pending = None
                 self._set(endpoint, "RollingBack", str(error))
-                self._set(endpoint, "InService" if endpoint.fleet else "Failed", str(error))
+            fleet.stop()
+            with self._lock:
+                self._set(endpoint, "InService", str(error))
             return
+        traffic.settle(fleet)
+        deployment.wait_for_termination()
+        old.stop()
         with self._lock:
-            old, endpoint.fleet = endpoint.fleet, fleet
-            endpoint.configuration = configuration
-        if old is not None:
-            old.stop()
+            endpoint.fleet = fleet
+            endpoint.configuration = fleet.configuration
+            endpoint.pending = None
+            self._set(endpoint, "InService")
+
+    def _change_variants(self, endpoint: _Endpoint, changes: Sequence[tuple[Variant, Mapping[str, Any]]]) -> None:
         with self._lock:
+            for variant, change in changes:
+                variant.weight = float(change.get("DesiredWeight", variant.weight))
+                variant.instances = change.get("DesiredInstanceCount", variant.instances)
             self._set(endpoint, "InService")
 
     def _take_down(self, endpoint: _Endpoint) -> None:
-        fleet, endpoint.fleet = endpoint.fleet, None
-        if fleet is not None:
-            fleet.stop()
         with self._lock:
+            traffic, endpoint.traffic = endpoint.traffic, None
+        if traffic is not None:
+            endpoint.fleet.stop()
+        with self._lock:
+            self._tell(endpoint, "DELETED")
             del self._endpoints[endpoint.name]
 
-    def _fleet(self, name: str, configuration_name: str) -> ServingFleet:
+    def _make_fleet(self, name: str, configuration_name: str) -> ServingFleet:
         configuration = self._configurations.find(configuration_name)
-        variants = configuration["ProductionVariants"]
-        models = {variant["ModelName"]: self._models.find(variant["ModelName"]) for variant in variants}
-        return ServingFleet(endpoint_name=name, variants=variants, models=models, surroundings=self._surroundings)
+        variants = [*configuration["ProductionVariants"], *configuration.get("ShadowProductionVariants", [])]
+        return ServingFleet(
+            endpoint_name=name,
+            configuration=configuration,
+            models={variant["ModelName"]: self._models.find(variant["ModelName"]) for variant in variants},
+            surroundings=self._surroundings,
+            metrics=self._metrics,
+        )
 
     def _description(self, endpoint: _Endpoint) -> dict[str, Any]:
         answer: dict[str, Any] = {
@@ -151,11 +222,22 @@ class Endpoints:
             answer["FailureReason"] = endpoint.reason
         if endpoint.deployment:
             answer["LastDeploymentConfig"] = endpoint.deployment
-        if endpoint.fleet is not None and self._configurations.has(endpoint.configuration):
-            answer["ProductionVariants"] = [
-                _variant_summary(variant, self._models)
-                for variant in self._configurations.find(endpoint.configuration)["ProductionVariants"]
-            ]
+        if endpoint.pending:
+            answer["PendingDeploymentSummary"] = endpoint.pending
+        if endpoint.traffic is None:
+            return answer
+        fleet = endpoint.fleet
+        answer["ProductionVariants"] = [variant.summary() for variant in fleet.variants]
+        if fleet.shadows:
+            answer["ShadowProductionVariants"] = [variant.summary() for variant in fleet.shadows]
+        if (capture := fleet.capture_configuration) and fleet.captures:
+            answer["DataCaptureConfig"] = {
+                "EnableCapture": True,
+                "CaptureStatus": "Started",
+                "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+                "DestinationS3Uri": capture["DestinationS3Uri"],
+                "KmsKeyId": capture.get("KmsKeyId", ""),
+            }
         return answer
 
     def _find(self, name: str) -> _Endpoint:
@@ -163,14 +245,51 @@ class Endpoints:
             raise validation_error(f'Could not find endpoint "{self._arn(name)}".')
         return self._endpoints[name]
 
+    def _variant(self, endpoint: _Endpoint, change: Mapping[str, Any]) -> Variant:
+        variant = endpoint.fleet.find(change["VariantName"])
+        if variant is None:
+            raise validation_error(
+                f'The variant name(s) "{change["VariantName"]}" is/are not present within endpoint configuration '
+                f'"{endpoint.configuration}".'
+            )
+        return variant
+
     def _refuse_in_progress(self, endpoint: _Endpoint) -> None:
         if endpoint.status in _IN_PROGRESS:
             raise validation_error(f'Cannot update in-progress endpoint "{self._arn(endpoint.name)}".')
+
+    def _refuse_failed(self, endpoint: _Endpoint) -> None:
+        if endpoint.status == "Failed":
+            raise validation_error(
+                f'Cannot update failed endpoint "{self._arn(endpoint.name)}": it can only be deleted.'
+            )
+
+    def _refuse_registered(self, endpoint: _Endpoint, fleet: ServingFleet) -> None:
+        named = []
+        for variant in endpoint.fleet.variants:
+            new = fleet.find(variant.name)
+            changed = new is None or new.instance_type != variant.instance_type
+            if changed and self._is_registered(endpoint.name, variant.name):
+                named.append(variant.name)
+        if named:
+            raise validation_error(
+                f'The variant(s) "[{", ".join(named)}]" must be deregistered as scalable targets with AWS Auto Scaling '
+                "before they can be removed or have their instance type updated."
+            )
 
     def _set(self, endpoint: _Endpoint, status: str, reason: str = "") -> None:
         endpoint.status = status
         endpoint.reason = reason[:1024]
         endpoint.changed = time.time()
+        self._tell(endpoint, _EVENT_STATUS.get(status, status.upper()))
+
+    def _tell(self, endpoint: _Endpoint, status: str) -> None:
+        put_state_change(
+            "Endpoint",
+            {**self._description(endpoint), "EndpointStatus": status},
+            operation="DescribeEndpoint",
+            resource=self._arn(endpoint.name),
+        )
 
     def _arn(self, name: str) -> str:
         return self._surroundings.arn("endpoint", name)
@@ -181,18 +300,14 @@ class Endpoints:
         ).start()
 
 
-def _variant_summary(variant: dict[str, Any], models: NamedResources) -> dict[str, Any]:
-    summary: dict[str, Any] = {
-        "VariantName": variant["VariantName"],
-        "CurrentWeight": float(variant.get("InitialVariantWeight", 1)),
-        "DesiredWeight": float(variant.get("InitialVariantWeight", 1)),
-    }
-    if "InitialInstanceCount" in variant:
-        summary |= {
-            "CurrentInstanceCount": variant["InitialInstanceCount"],
-            "DesiredInstanceCount": variant["InitialInstanceCount"],
-        }
-    if models.has(variant["ModelName"]):
-        image = models.find(variant["ModelName"])["PrimaryContainer"]["Image"]
-        summary["DeployedImages"] = [{"SpecifiedImage": image, "ResolvedImage": image}]
-    return summary
+def _retain(old: ServingFleet, new: ServingFleet, *, excluded: list[dict[str, str]]) -> None:
+    """Weights and instance counts stay as they are now, not as the new configuration has them."""
+    left_out = {item["VariantPropertyType"] for item in excluded}
+    for variant in new.variants:
+        known = old.find(variant.name)
+        if known is None:
+            continue
+        if "DesiredWeight" not in left_out:
+            variant.weight = known.weight
+        if "DesiredInstanceCount" not in left_out and known.instances is not None:
+            variant.instances = known.instances

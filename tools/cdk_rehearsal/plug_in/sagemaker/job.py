@@ -117,8 +117,7 @@ class Job(abc.ABC):
         self._tell()
 
     def _tell(self) -> None:
-        words = {"TrainingJob": "Training Job", "TransformJob": "Transform Job", "ProcessingJob": "Processing Job"}
-        put_state_change(f"SageMaker {words[self.KIND]} State Change", self.describe(), resource=self.arn)
+        put_state_change(f"{self.WORD} Job", self.describe(), operation=f"Describe{self.KIND}", resource=self.arn)
 
     def _begin(self) -> None:
         with self._lock:

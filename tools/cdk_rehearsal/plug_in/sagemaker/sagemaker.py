@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 from typing import Any
 from urllib.parse import unquote
 
-from ministack.core.concurrency import run_offloop
-
 from cdk_rehearsal.plug_in.aws_error import validation_error
 from cdk_rehearsal.plug_in.json_service import Answer, JsonService, json_answer
-from cdk_rehearsal.plug_in.sagemaker.endpoints import Endpoints
+from cdk_rehearsal.plug_in.sagemaker.endpoints import Endpoints, IsRegistered
 from cdk_rehearsal.plug_in.sagemaker.jobs import Jobs
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import object_exists
 from cdk_rehearsal.plug_in.sagemaker.model_server import container_of, model_data_of
@@ -19,6 +19,7 @@ from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 from cdk_rehearsal.plug_in.sagemaker.training_job import TrainingJob
 from cdk_rehearsal.plug_in.sagemaker.transform_job import TransformJob
 
+_INVOCATIONS = 64
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _PASSED_ON = ("content-type", "accept", _ATTRIBUTES, "x-amzn-sagemaker-inference-id")
 
@@ -26,7 +27,7 @@ _PASSED_ON = ("content-type", "accept", _ATTRIBUTES, "x-amzn-sagemaker-inference
 class SageMaker:
     """`handle` is the service as ministack calls it; `call` one operation of it, for Step Functions."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, *, is_registered: IsRegistered) -> None:
         self._surroundings = surroundings
         missing = "Could not find requested job with name: {name}"
         training_jobs = Jobs(
@@ -54,7 +55,14 @@ class SageMaker:
             surroundings=surroundings,
             check=self._check_configuration,
         )
-        self._endpoints = Endpoints(models=self._models, configurations=self._configurations, surroundings=surroundings)
+        self._endpoints = Endpoints(
+            models=self._models,
+            configurations=self._configurations,
+            surroundings=surroundings,
+            is_registered=is_registered,
+        )
+        # Its own threads: what waits for a slow model must not hold up other services.
+        self._invocations = concurrent.futures.ThreadPoolExecutor(_INVOCATIONS, thread_name_prefix="invocation")
         self._control_plane = JsonService(
             "sagemaker",
             {
@@ -71,6 +79,7 @@ class SageMaker:
                 "DeleteEndpointConfig": self._configurations.delete,
                 "CreateEndpoint": self._endpoints.create,
                 "UpdateEndpoint": self._endpoints.update,
+                "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights_and_capacities,
                 "DescribeEndpoint": self._endpoints.describe,
                 "ListEndpoints": self._endpoints.list,
                 "DeleteEndpoint": self._endpoints.delete,
@@ -82,8 +91,9 @@ class SageMaker:
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> Answer:
         if path.startswith("/endpoints/") and path.endswith("/invocations"):
-            answer: Answer = await run_offloop(self._invoke, unquote(path.split("/")[2]), headers, body)
-            return answer
+            return await asyncio.get_running_loop().run_in_executor(
+                self._invocations, self._invoke, unquote(path.split("/")[2]), headers, body
+            )
         return await self._control_plane.handle(method, path, headers, body, query)
 
     def _make_training_job(self, request: dict[str, Any]) -> TrainingJob:
@@ -95,23 +105,23 @@ class SageMaker:
         return TransformJob(request, self._surroundings, model=self._models.find(request["ModelName"]))
 
     def _check_configuration(self, request: dict[str, Any]) -> None:
-        for variant in request["ProductionVariants"]:
+        for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
             if "ModelName" not in variant:
                 raise validation_error(f'Production variant "{variant["VariantName"]}" names no model.')
             self._models.find(variant["ModelName"])
 
     def _invoke(self, endpoint_name: str, headers: dict[str, str], body: bytes) -> Answer:
         surroundings = self._surroundings
-        fleet = self._endpoints.serving(endpoint_name)
-        if fleet is None:
-            return _runtime_error(
-                400, "ValidationError", f"Endpoint {endpoint_name} of account {surroundings.account} not found."
-            )
-        target = headers.get("x-amzn-sagemaker-target-variant")
-        if target is not None and not fleet.has_variant(target):
-            return _runtime_error(400, "ValidationError", f"Variant {target} not found.")
-        passed_on = {name: headers[name] for name in _PASSED_ON if name in headers}
-        variant, status, answered, answer = fleet.invoke(body, passed_on, target=target)
+        with self._endpoints.route(endpoint_name) as fleet:
+            if fleet is None:
+                return _runtime_error(
+                    400, "ValidationError", f"Endpoint {endpoint_name} of account {surroundings.account} not found."
+                )
+            target = headers.get("x-amzn-sagemaker-target-variant")
+            if target is not None and fleet.find(target) is None:
+                return _runtime_error(400, "ValidationError", f"Variant {target} not found.")
+            passed_on = {name: headers[name] for name in _PASSED_ON if name in headers}
+            variant, status, answered, answer = fleet.invoke(body, passed_on, target=target)
         if status >= 400:
             return self._model_error(endpoint_name, status, answer.decode(errors="replace"))
         own = {

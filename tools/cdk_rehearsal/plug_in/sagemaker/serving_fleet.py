@@ -1,43 +1,61 @@
-"""The programs that serve one endpoint configuration: one for each production variant."""
+"""The programs that serve one endpoint configuration: one for each production and each shadow variant."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
+import concurrent.futures
 import random
 import shutil
 import threading
 import time
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from cdk_rehearsal.engines import ContainerRequest, ImageError
-from cdk_rehearsal.free_port import free_port
-from cdk_rehearsal.plug_in.container_process import ContainerProcess
-from cdk_rehearsal.plug_in.log_shipping import LogShipping
-from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, unpack
+from cdk_rehearsal.plug_in.sagemaker.data_capture import DataCapture
+from cdk_rehearsal.plug_in.sagemaker.endpoint_metrics import EndpointMetrics, Invocation
+from cdk_rehearsal.plug_in.sagemaker.model_server import (
+    INVOCATION_SECONDS,
+    ModelServer,
+    ServingError,
+    container_of,
+)
+from cdk_rehearsal.plug_in.sagemaker.share import Share
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 
 _DEFAULT_START_SECONDS = 120
-_INVOCATION_SECONDS = 60.0
-_DRAIN_SECONDS = 30.0
+_SHADOW_REQUESTS = 4
 
 
 class FleetError(Exception):
     """The fleet does not serve; the message is for a FailureReason."""
 
 
-class _Variant:
-    def __init__(self, definition: dict[str, Any], folder: Path) -> None:
+class Variant:
+    """However many instances it has, one program serves it; `weight` and `instances` are the ones it has by now."""
+
+    def __init__(self, definition: dict[str, Any], *, server: ModelServer, image: str) -> None:
         self.name: str = definition["VariantName"]
+        self.instance_type: str | None = definition.get("InstanceType")
+        self.serverless: dict[str, Any] | None = definition.get("ServerlessConfig")
         self.weight = float(definition.get("InitialVariantWeight", 1))
+        self.instances: int | None = definition.get("InitialInstanceCount")
         self.start_seconds = int(definition.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_START_SECONDS))
-        self.folder = folder
-        self.port = 0
-        self.process: ContainerProcess | None = None
-        self.shipping: LogShipping | None = None
+        self.server = server
+        self._image = image
+
+    def summary(self) -> dict[str, Any]:
+        """As DescribeEndpoint has it."""
+        summary: dict[str, Any] = {
+            "VariantName": self.name,
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.weight,
+            "DeployedImages": [{"SpecifiedImage": self._image, "ResolvedImage": self._image}],
+        }
+        if self.serverless is not None:
+            return {**summary, "CurrentServerlessConfig": self.serverless}
+        if self.instances is not None:
+            summary |= {"CurrentInstanceCount": self.instances, "DesiredInstanceCount": self.instances}
+        return summary
 
 
 class ServingFleet:
@@ -47,126 +65,123 @@ class ServingFleet:
         self,
         *,
         endpoint_name: str,
-        variants: list[dict[str, Any]],
+        configuration: dict[str, Any],
         models: Mapping[str, dict[str, Any]],
         surroundings: Surroundings,
+        metrics: EndpointMetrics,
     ) -> None:
+        self.configuration: str = configuration["EndpointConfigName"]
         self._endpoint_name = endpoint_name
-        self._models = {variant["VariantName"]: models[variant["ModelName"]] for variant in variants}
+        self._models = models
         self._surroundings = surroundings
+        self._metrics = metrics
         self._folder = surroundings.work_folder / "endpoints" / f"{endpoint_name}-{uuid.uuid4().hex[:8]}"
-        self._variants = [_Variant(variant, self._folder / variant["VariantName"]) for variant in variants]
+        self.variants = [self._variant(definition) for definition in configuration["ProductionVariants"]]
+        self.shadows = [self._variant(definition) for definition in configuration.get("ShadowProductionVariants", [])]
+        self.capture_configuration: dict[str, Any] = configuration.get("DataCaptureConfig", {})
+        self._capture: DataCapture | None = None
+        weight = sum(variant.weight for variant in self.variants) or 1.0
+        self._shadow_shares = [Share(min(1.0, shadow.weight / weight)) for shadow in self.shadows]
+        self._copies = concurrent.futures.ThreadPoolExecutor(_SHADOW_REQUESTS) if self.shadows else None
         self._running = 0
         self._idle = threading.Condition()
 
     def start(self) -> None:
         """Raises FleetError, having ended what it had started."""
+        every = [*self.variants, *self.shadows]
+        variant = every[0]
         try:
-            for variant in self._variants:
-                self._launch(variant)
-            for variant in self._variants:
-                self._wait_until_healthy(variant)
-        except (ImageError, TransferError, OSError) as error:
+            for variant in every:
+                variant.server.launch()
+            for variant in every:
+                variant.server.wait_until_healthy(variant.start_seconds)
+        except ServingError as error:
             self.stop()
-            raise FleetError(str(error)) from error
-        except FleetError:
-            self.stop()
-            raise
+            raise FleetError(
+                f"The primary container for production variant {variant.name} did not pass the ping health check. "
+                f"Please check CloudWatch logs for this endpoint. {error}"
+            ) from error
+        if self.capture_configuration.get("EnableCapture", bool(self.capture_configuration)):
+            self._capture = DataCapture(self.capture_configuration, endpoint_name=self._endpoint_name)
 
-    def _launch(self, variant: _Variant) -> None:
-        container = self._models[variant.name]["PrimaryContainer"]
-        (variant.folder / "model").mkdir(parents=True)
-        if "ModelDataUrl" in container:
-            unpack(container["ModelDataUrl"], variant.folder / "model")
-        variant.port = free_port()
-        command = self._surroundings.engine.command(
-            ContainerRequest(
-                image_uri=container["Image"],
-                arguments=("serve",),
-                environment={**self._surroundings.aws_environment, **container.get("Environment", {})},
-                base_folder=variant.folder,
-                port=variant.port,
-            )
-        )
-        variant.process = ContainerProcess(
-            command, log=variant.folder / "log.txt", registry=self._surroundings.registry
-        )
-        variant.shipping = LogShipping(
-            variant.folder / "log.txt",
-            group=f"/aws/sagemaker/Endpoints/{self._endpoint_name}",
-            stream=f"{variant.name}/{self._folder.name}",
-        )
+    @property
+    def captures(self) -> bool:
+        return self._capture is not None
 
-    def _wait_until_healthy(self, variant: _Variant) -> None:
-        assert variant.process is not None
-        deadline = time.monotonic() + variant.start_seconds
-        while time.monotonic() < deadline and variant.process.poll() is None:
-            if self._ping(variant):
-                return
-            time.sleep(0.05)
-        ended = variant.process.poll()
-        raise FleetError(
-            f"The primary container for production variant {variant.name} did not pass the ping health check. Please "
-            "check CloudWatch logs for this endpoint. "
-            + ("" if ended is None else f"The program ended with exit code {ended}. ")
-            + f"The log ends with: {variant.process.log_tail() or '(nothing)'}"
-        )
+    def find(self, name: str) -> Variant | None:
+        return next((variant for variant in self.variants if variant.name == name), None)
 
-    def _ping(self, variant: _Variant) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", variant.port, timeout=2)
-        try:
-            connection.request("GET", "/ping")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+    def enter(self) -> None:
+        """An invocation begins; `leave` says that it has ended."""
+        with self._idle:
+            self._running += 1
+
+    def leave(self) -> None:
+        with self._idle:
+            self._running -= 1
+            self._idle.notify_all()
 
     def invoke(
         self, body: bytes, headers: Mapping[str, str], *, target: str | None
     ) -> tuple[str, int, dict[str, str], bytes]:
-        """The variant that answered, its status, headers (names in lower case) and body; 504 where it is too slow."""
+        """The variant that answered, its status, headers (names in lower case) and body; between enter and leave."""
+        began = time.monotonic()
         variant = self._choose(target)
-        with self._idle:
-            self._running += 1
-        connection = http.client.HTTPConnection("127.0.0.1", variant.port, timeout=_INVOCATION_SECONDS)
-        try:
-            connection.request("POST", "/invocations", body, dict(headers))
-            answer = connection.getresponse()
-            return (
-                variant.name,
-                answer.status,
-                {name.lower(): value for name, value in answer.getheaders()},
-                answer.read(),
+        asked = time.monotonic()
+        status, answered, answer = variant.server.invoke(body, headers)
+        done = time.monotonic()
+        if self._copies is not None:
+            for shadow, share in zip(self.shadows, self._shadow_shares, strict=True):
+                if share.take():
+                    self._copies.submit(shadow.server.invoke, body, dict(headers))
+        if self._capture is not None:
+            self._capture.take(
+                variant=variant.name,
+                request=body,
+                request_type=headers.get("content-type", ""),
+                answer=answer,
+                answer_type=answered.get("content-type", ""),
+                status=status,
             )
-        except TimeoutError:
-            return variant.name, 504, {}, b"Your invocation timed out while waiting for a response from container."
-        except (OSError, http.client.HTTPException) as error:
-            return variant.name, 502, {}, f"the container does not answer: {error}".encode()
-        finally:
-            connection.close()
-            with self._idle:
-                self._running -= 1
-                self._idle.notify_all()
+        self._metrics.record(
+            Invocation(
+                endpoint=self._endpoint_name,
+                configuration=self.configuration,
+                variant=variant.name,
+                status=status,
+                model_us=(done - asked) * 1e6,
+                overhead_us=(asked - began + time.monotonic() - done) * 1e6,
+            )
+        )
+        return variant.name, status, answered, answer
 
-    def _choose(self, target: str | None) -> _Variant:
+    def _choose(self, target: str | None) -> Variant:
         if target is not None:
-            return next(variant for variant in self._variants if variant.name == target)
-        weights = [variant.weight for variant in self._variants]
+            return next(variant for variant in self.variants if variant.name == target)
+        weights = [variant.weight for variant in self.variants]
         if sum(weights) <= 0:
-            return self._variants[0]
-        return random.choices(self._variants, weights)[0]
-
-    def has_variant(self, name: str) -> bool:
-        return any(variant.name == name for variant in self._variants)
+            return self.variants[0]
+        return random.choices(self.variants, weights)[0]
 
     def stop(self) -> None:
         with self._idle:
-            self._idle.wait_for(lambda: self._running == 0, timeout=_DRAIN_SECONDS)
-        for variant in self._variants:
-            if variant.process is not None:
-                variant.process.stop()
-            if variant.shipping is not None:
-                variant.shipping.stop()
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self._folder)
+            self._idle.wait_for(lambda: self._running == 0, timeout=INVOCATION_SECONDS)
+        if self._copies is not None:
+            self._copies.shutdown(cancel_futures=True)
+        for variant in (*self.variants, *self.shadows):
+            variant.server.stop()
+        if self._capture is not None:
+            self._capture.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _variant(self, definition: dict[str, Any]) -> Variant:
+        name, model = definition["VariantName"], self._models[definition["ModelName"]]
+        server = ModelServer(
+            model=model,
+            folder=self._folder / name,
+            surroundings=self._surroundings,
+            log_group=f"/aws/sagemaker/Endpoints/{self._endpoint_name}",
+            log_stream=f"{name}/{self._folder.name}",
+            environment={},
+        )
+        return Variant(definition, server=server, image=container_of(model)["Image"])

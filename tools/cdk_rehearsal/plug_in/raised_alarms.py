@@ -1,0 +1,46 @@
+"""Which alarms have been raised for however short a time.
+
+An alarm is judged anew with every datapoint of whatever metric, so that one whose state was set by hand, to try what it
+does, is down again before anybody looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ministack.services import cloudwatch
+
+_watches: list[tuple[frozenset[str], set[str]]] = []
+_lock = threading.Lock()
+
+
+def install() -> None:
+    cloudwatch._record_history = _noticing(cloudwatch._record_history)
+
+
+@contextlib.contextmanager
+def watched_alarms(names: Iterable[str]) -> Iterator[set[str]]:
+    """Those of the named alarms that have gone into ALARM since; it grows until the block is left."""
+    watch: tuple[frozenset[str], set[str]] = (frozenset(names), set())
+    with _lock:
+        _watches.append(watch)
+    try:
+        yield watch[1]
+    finally:
+        with _lock:
+            _watches.remove(watch)
+
+
+def _noticing(record_history: Callable[..., Any]) -> Callable[..., Any]:
+    def record(name: str, old_state: str, new_state: str, *more: Any, **named: Any) -> None:
+        if new_state == "ALARM":
+            with _lock:
+                for names, raised in _watches:
+                    if name in names:
+                        raised.add(name)
+        record_history(name, old_state, new_state, *more, **named)
+
+    return record
