@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from .surroundings import Clients
 
@@ -32,7 +32,7 @@ def answer(clients: Clients, event: Mapping[str, Any]) -> None:
             _remove(clients, event["PhysicalResourceId"])
         else:
             _make(clients, properties["Name"], _value(clients, event))
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         outcome = {"Status": "FAILED", "Reason": str(error)}
     body = {
         **outcome,

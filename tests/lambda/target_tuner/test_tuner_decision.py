@@ -16,6 +16,7 @@ from scaling_decisions import (
     begun,
     completed,
     decided,
+    rehearsed,
 )
 
 BEGAN = datetime(2026, 11, 2, tzinfo=UTC)
@@ -239,3 +240,49 @@ def test_fails_when_settings_are_impossible():
     ):
         with pytest.raises(ValueError, match=r"[a-z_]+: got"):
             TunerSettings(**{"ceiling": 65, **changes})
+
+
+def test_what_is_changed_by_a_deployment_alone_is_put_back():
+    state = TunerState(initial=60, live=63, before=62, changed_at=BEGAN)
+    look = seen(0.5, 61, parameter_target=63, is_overwritten=True)
+    decision, restored = act(state, look)
+    assert (decision.action, decision.origin, decision.target) == (Action.RESTORE, 61, 63)
+    assert (restored.live, restored.before, restored.changed_at) == (63, 62, look.now)
+    pending = begun(state, decision)
+    assert decided(SETTINGS, pending, seen(0.6, 61)).action is Action.RESTORE
+    assert decided(SETTINGS, pending, seen(0.6, 44)).action is Action.STOP
+
+
+def test_an_alarm_while_a_former_target_is_put_back_leaves_it():
+    state = begun(
+        TunerState(initial=60, live=63, before=62, changed_at=BEGAN),
+        decided(SETTINGS, TunerState(initial=60, live=63, changed_at=BEGAN), seen(0.5, 61, is_overwritten=True)),
+    )
+    decision, reverted = act(state, fired(0.6, 61))
+    assert (decision.action, decision.target, reverted.live) == (Action.REVERT, 61, 61)
+
+
+def test_nobody_is_blamed_while_a_deployment_is_under_way():
+    assert decided(SETTINGS, FRESH, seen(3, 45, is_deploying=True)).why == "a deployment is under way"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"policy_target": None}, "the policy is gone: somebody else removed it"),
+        ({"parameter_target": 45}, "the parameter has 45 %, not 60 %: somebody else changed it"),
+    ],
+)
+def test_stops_for_any_sign_of_somebody_else(changes, why):
+    decision = decided(SETTINGS, FRESH, seen(3, **{"target": 60, **changes}))
+    assert (decision.action, decision.why) == (Action.STOP, why)
+
+
+def test_a_rehearsed_change_is_watched_anew_and_not_made():
+    look = seen(2, 60)
+    decision = decided(SETTINGS, FRESH, look)
+    state = rehearsed(FRESH, decision)
+    assert decision.action is Action.STEP
+    assert (state.live, state.pending, state.changed_at) == (60, None, look.now)
+    held = decided(SETTINGS, FRESH, seen(1, 60))
+    assert rehearsed(FRESH, held) is FRESH

@@ -1,0 +1,123 @@
+"""The custom resource, asked by CloudFormation as CloudFormation asks it."""
+
+import json
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+@pytest.fixture
+def cloudformation():
+    """Takes the answers of custom resources, as CloudFormation's bucket does."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            assert not self.headers["Content-Type"]
+            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format, *args):
+            pass
+
+    answers = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.answers = answers
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def ask(aws, load_function, cloudformation):
+    function = load_function("target_tuner")
+
+    def request(kind, name, *, initial="60", old=None):
+        function.handler(
+            {
+                "RequestType": kind,
+                "ResponseURL": f"http://127.0.0.1:{cloudformation.server_port}/answer",
+                "StackId": "stack",
+                "RequestId": "request",
+                "LogicalResourceId": "LiveTarget",
+                "ResourceProperties": {"Name": name, "Initial": initial},
+                **({"PhysicalResourceId": old} if old else {}),
+            },
+            None,
+        )
+        answer = cloudformation.answers.pop()
+        assert (answer["StackId"], answer["RequestId"], answer["LogicalResourceId"]) == (
+            "stack",
+            "request",
+            "LiveTarget",
+        )
+        return answer
+
+    return request
+
+
+@pytest.fixture
+def name():
+    return f"/web-{uuid.uuid4().hex[:8]}/target-percent"
+
+
+@pytest.fixture
+def value(aws):
+    def read(name):
+        return aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+
+    return read
+
+
+def test_makes_the_parameter_with_the_initial_value(ask, name, value):
+    answer = ask("Create", name)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", name)
+    assert value(name) == "60"
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_leaves_a_tuned_value_alone_whatever_the_initial_one(ask, aws, name, value, kind):
+    ask("Create", name)
+    aws.client("ssm").put_parameter(Name=name, Value="64", Overwrite=True)
+    answer = ask(kind, name, initial="55", old=None if kind == "Create" else name)
+    assert answer["Status"] == "SUCCESS"
+    assert value(name) == "64"
+
+
+def test_an_update_makes_a_parameter_that_somebody_deleted(ask, name, value):
+    ask("Update", name, old=name)
+    assert value(name) == "60"
+
+
+def test_another_name_takes_the_tuned_value_along(ask, aws, name, value):
+    ask("Create", name)
+    aws.client("ssm").put_parameter(Name=name, Value="64", Overwrite=True)
+    answer = ask("Update", f"{name}-next", old=name)
+    # CloudFormation then asks for the old one to be deleted.
+    assert answer["PhysicalResourceId"] == f"{name}-next"
+    assert value(f"{name}-next") == "64"
+    assert value(name) == "64"
+
+
+def test_another_name_begins_anew_where_the_old_one_is_gone(ask, name, value):
+    ask("Update", f"{name}-next", old=name)
+    assert value(f"{name}-next") == "60"
+
+
+def test_is_deleted_with_the_stack_and_a_second_time_too(ask, aws, name):
+    ask("Create", name)
+    for _ in range(2):
+        answer = ask("Delete", name, old=name)
+        assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", name)
+    assert aws.client("ssm").get_parameters(Names=[name])["InvalidParameters"] == [name]
+
+
+def test_says_why_it_failed(ask):
+    # A name that no parameter can have.
+    answer = ask("Create", "")
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"]
