@@ -166,7 +166,7 @@ def test_fails_with_405_when_the_method_is_wrong(server: Any, method: str, path:
     _assert_error(response, 405, "wrong method; allowed are GET /ping and POST /invocations")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1, max_size=60))
 def test_answers_any_text_or_says_why_not(server: Any, text: str) -> None:
     response = server.invoke({"text": text})
@@ -176,7 +176,7 @@ def test_answers_any_text_or_says_why_not(server: Any, text: str) -> None:
         _assert_error(response, 400, "text: got an empty text")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.one_of(
         st.binary(max_size=200),
