@@ -1,8 +1,23 @@
 """Dashboards and alarms of the services and models."""
 
 from .change_log import Change, ChangeLog, ChangeLogError
+from .endpoint_alarms import EndpointAlarms
+from .endpoint_dashboard import EndpointDashboard
 from .fargate_price import FargatePrice
 from .service_alarms import ServiceAlarms
 from .service_dashboard import ServiceDashboard
+from .workflow_alarms import WorkflowAlarms
+from .workflow_dashboard import WorkflowDashboard
 
-__all__ = ["Change", "ChangeLog", "ChangeLogError", "FargatePrice", "ServiceAlarms", "ServiceDashboard"]
+__all__ = [
+    "Change",
+    "ChangeLog",
+    "ChangeLogError",
+    "EndpointAlarms",
+    "EndpointDashboard",
+    "FargatePrice",
+    "ServiceAlarms",
+    "ServiceDashboard",
+    "WorkflowAlarms",
+    "WorkflowDashboard",
+]

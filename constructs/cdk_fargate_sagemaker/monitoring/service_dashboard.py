@@ -13,7 +13,8 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, ServiceMetrics, ServiceScaling, SpikeScaling
 
 from ._banded_graph import Band, BandedGraph
-from .change_log import ChangeLog, in_utc
+from ._vertical_lines import vertical_annotations
+from .change_log import ChangeLog
 from .fargate_price import FargatePrice
 from .service_alarms import ServiceAlarms
 
@@ -81,7 +82,7 @@ class ServiceDashboard(Construct):
         else:
             metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
             scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
-        self._changes = _vertical_annotations(change_log)
+        self._changes = vertical_annotations(change_log)
         self._dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -228,15 +229,3 @@ def _bound_lines(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotatio
 def _line(value: float, label: str, color: str) -> cloudwatch.HorizontalAnnotation:
     shown = label if Token.is_unresolved(value) else f"{label}: {value:g}"
     return cloudwatch.HorizontalAnnotation(value=value, label=shown, color=color)
-
-
-def _vertical_annotations(change_log: ChangeLog | Path | str | None) -> list[cloudwatch.VerticalAnnotation]:
-    if change_log is None:
-        return []
-    log = change_log if isinstance(change_log, ChangeLog) else ChangeLog.from_file(change_log)
-    return [
-        cloudwatch.VerticalAnnotation(
-            date=in_utc(change.date), label=f"{change.label} ({change.author})" if change.author else change.label
-        )
-        for change in log.changes
-    ]

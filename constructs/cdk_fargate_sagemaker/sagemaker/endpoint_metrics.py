@@ -1,6 +1,6 @@
 """The metrics of a SageMaker endpoint, made in one place for alarms and dashboards."""
 
-from collections.abc import Callable
+import re
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -43,7 +43,7 @@ class EndpointMetrics:
 
     def invocations(self) -> AnyMetric:
         """Requests a minute that the endpoint took in."""
-        return self._of_all("invocations", lambda variant: self.of_variant(variant, "Invocations", "Sum"), "SUM")
+        return self._sum("invocations", "Invocations")
 
     def invocations_per_instance(self, variant: EndpointVariant) -> cloudwatch.Metric:
         """Requests a minute that an instance of the variant answered: what its scaling follows."""
@@ -51,25 +51,25 @@ class EndpointMetrics:
 
     def client_errors(self) -> AnyMetric:
         """Requests a minute that the model answered with 4xx: the request's fault."""
-        return self._of_all("4xx", lambda variant: self.of_variant(variant, "Invocation4XXErrors", "Sum"), "SUM")
+        return self._sum("client_errors", "Invocation4XXErrors")
 
     def server_errors(self) -> AnyMetric:
         """Requests a minute that ended in 5xx: the model's fault, or SageMaker's."""
-        return self._of_all("5xx", lambda variant: self.of_variant(variant, "Invocation5XXErrors", "Sum"), "SUM")
+        return self._sum("server_errors", "Invocation5XXErrors")
 
     def model_errors(self) -> AnyMetric:
         """Requests a minute that the container did not answer with 2xx: 4xx, 5xx, a broken answer, or none in time."""
-        return self._of_all("model", lambda variant: self.of_variant(variant, "InvocationModelErrors", "Sum"), "SUM")
+        return self._sum("model_errors", "InvocationModelErrors")
 
     def server_error_percent(self) -> cloudwatch.MathExpression:
         """Share of the requests that ended in 5xx, in percent; no value in a minute without requests."""
-        return self._percent("5xx, %", self.server_errors())
+        return self._percent("5xx, %", server_errors=self.server_errors())
 
     def model_error_percent(self) -> cloudwatch.MathExpression:
         """Share of the requests that the container did not answer with 2xx, in percent, what is the request's fault
         left out: requests that the model refuses with 4xx are no failure of it.
         """
-        return self._percent("model errors, %", self.model_errors(), but=self.client_errors())
+        return self._percent("model errors, %", model_errors=self.model_errors(), client_errors=self.client_errors())
 
     def model_latency(self, percentile: float) -> AnyMetric:
         """Milliseconds from the request's arrival at the container to its answer, at a percentile from 0 to 100; of
@@ -108,11 +108,13 @@ class EndpointMetrics:
 
         SageMaker has no metric of it, but sends 1 / instances for each request.
         """
+        number = self._configuration.variants.index(variant)
+        requests, share = f"invocations_{number}", f"per_instance_{number}"
         return cloudwatch.MathExpression(
-            expression="requests / per_instance",
+            expression=f"{requests} / {share}",
             using_metrics={
-                "requests": self.of_variant(variant, "Invocations", "Sum"),
-                "per_instance": self.invocations_per_instance(variant),
+                requests: self.of_variant(variant, "Invocations", "Sum"),
+                share: self.invocations_per_instance(variant),
             },
             period=_MINUTE,
             label="instances",
@@ -126,34 +128,43 @@ class EndpointMetrics:
         """A metric of a variant's instances, by SageMaker's name."""
         return self._metric(_INSTANCES, variant, name, statistic)
 
+    # A graph refuses two metrics of one id, so that each id says what it is.
+
     def _latency(self, name: str, percentile: float, label: str) -> cloudwatch.MathExpression:
-        slowest = self._of_all(
-            label, lambda variant: self.of_variant(variant, name, cloudwatch.Stats.percentile(percentile)), "MAX"
-        )
+        id = re.sub(r"\W", "_", label)
+        statistic = cloudwatch.Stats.percentile(percentile)
         return cloudwatch.MathExpression(
-            expression=f"microseconds / {_MICROSECONDS_A_MILLISECOND}",
-            using_metrics={"microseconds": slowest},
+            expression=f"{id} / {_MICROSECONDS_A_MILLISECOND}",
+            using_metrics={id: self._folded(id, name, statistic, "MAX")},
             period=_MINUTE,
             label=label,
         )
 
-    def _percent(self, label: str, errors: AnyMetric, *, but: AnyMetric | None = None) -> cloudwatch.MathExpression:
-        metrics: dict[str, cloudwatch.IMetric] = {"errors": errors, "requests": self.invocations()}
-        counted = "errors"
-        if but is not None:
-            metrics["excused"] = but
-            counted = "(errors - excused)"
+    def _percent(self, label: str, **errors: AnyMetric) -> cloudwatch.MathExpression:
+        """Of several errors the first, without the others."""
         return cloudwatch.MathExpression(
-            expression=f"100 * {counted} / requests", using_metrics=metrics, period=_MINUTE, label=label
+            expression=f"100 * ({' - '.join(errors)}) / requests",
+            using_metrics={**errors, "requests": self.invocations()},
+            period=_MINUTE,
+            label=label,
         )
 
-    def _of_all(self, label: str, metric_of: Callable[[EndpointVariant], cloudwatch.Metric], fold: str) -> AnyMetric:
-        variants = self._configuration.variants
-        if len(variants) == 1:
-            return metric_of(variants[0])
-        metrics = {f"v{number}": metric_of(variant) for number, variant in enumerate(variants)}
+    def _sum(self, id: str, name: str) -> AnyMetric:
+        return self._folded(id, name, cloudwatch.Stats.SUM, "SUM")
+
+    def _folded(self, id: str, name: str, statistic: str, fold: str) -> AnyMetric:
+        """A metric of the only variant, or folded over those that there are."""
+        metrics = {
+            f"{id}_{number}": self.of_variant(variant, name, statistic)
+            for number, variant in enumerate(self._configuration.variants)
+        }
+        if len(metrics) == 1:
+            return next(iter(metrics.values()))
         return cloudwatch.MathExpression(
-            expression=f"{fold}([{', '.join(metrics)}])", using_metrics=metrics, period=_MINUTE, label=label
+            expression=f"{fold}([{', '.join(metrics)}])",
+            using_metrics=metrics,
+            period=_MINUTE,
+            label=id.replace("_", " "),
         )
 
     def _metric(self, namespace: str, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:

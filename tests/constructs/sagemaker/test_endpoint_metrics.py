@@ -59,38 +59,39 @@ def test_a_metric_is_sagemakers(metrics: EndpointMetrics, made: Any, name: str, 
 )
 def test_latency_is_in_milliseconds(metrics: EndpointMetrics, made: Any, name: str) -> None:
     latency = shown(made(metrics))
-    assert latency["expression"] == "microseconds / 1000"
-    assert latency["of"]["microseconds"]["metric"] == f"AWS/SageMaker {name}"
-    assert latency["of"]["microseconds"]["statistic"] == "p99"
+    assert latency["expression"].endswith("_p99 / 1000")
+    (microseconds,) = latency["of"].values()
+    assert microseconds["metric"] == f"AWS/SageMaker {name}"
+    assert microseconds["statistic"] == "p99"
 
 
 def test_the_slowest_of_several_variants_tells_the_latency() -> None:
     latency = shown(EndpointMetrics(endpoint_name="moderation", configuration=TWO).model_latency(50))
-    slowest = latency["of"]["microseconds"]
-    assert slowest["expression"] == "MAX([v0, v1])"
+    slowest = latency["of"]["model_p50"]
+    assert slowest["expression"] == "MAX([model_p50_0, model_p50_1])"
     assert [part["of"]["VariantName"] for part in slowest["of"].values()] == ["a", "b"]
 
 
 def test_requests_of_several_variants_are_added() -> None:
     requests = shown(EndpointMetrics(endpoint_name="moderation", configuration=TWO).invocations())
-    assert requests["expression"] == "SUM([v0, v1])"
+    assert requests["expression"] == "SUM([invocations_0, invocations_1])"
 
 
 def test_server_errors_as_a_share_of_the_requests(metrics: EndpointMetrics) -> None:
     share = shown(metrics.server_error_percent())
-    assert share["expression"] == "100 * errors / requests"
-    assert share["of"]["errors"]["metric"].endswith("Invocation5XXErrors")
+    assert share["expression"] == "100 * (server_errors) / requests"
+    assert share["of"]["server_errors"]["metric"].endswith("Invocation5XXErrors")
     assert share["of"]["requests"]["metric"].endswith(" Invocations")
 
 
 def test_a_request_that_the_model_refuses_is_no_error_of_the_model(metrics: EndpointMetrics) -> None:
     share = shown(metrics.model_error_percent())
-    assert share["expression"] == "100 * (errors - excused) / requests"
-    assert share["of"]["errors"]["metric"].endswith("InvocationModelErrors")
-    assert share["of"]["excused"]["metric"].endswith("Invocation4XXErrors")
+    assert share["expression"] == "100 * (model_errors - client_errors) / requests"
+    assert share["of"]["model_errors"]["metric"].endswith("InvocationModelErrors")
+    assert share["of"]["client_errors"]["metric"].endswith("Invocation4XXErrors")
 
 
 def test_instances_are_told_by_what_each_request_reports(metrics: EndpointMetrics) -> None:
     instances = shown(metrics.instances(PRIMARY))
-    assert instances["expression"] == "requests / per_instance"
-    assert instances["of"]["per_instance"]["metric"].endswith("InvocationsPerInstance")
+    assert instances["expression"] == "invocations_0 / per_instance_0"
+    assert instances["of"]["per_instance_0"]["metric"].endswith("InvocationsPerInstance")

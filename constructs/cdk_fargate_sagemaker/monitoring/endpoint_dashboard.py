@@ -1,0 +1,214 @@
+"""One screen that shows what an endpoint is asked, how it answers, and when it was given another model."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointMetrics,
+    EndpointVariant,
+    InferenceEndpoint,
+    ModelReleaseWorkflow,
+)
+
+from ._vertical_lines import vertical_annotations
+from .change_log import ChangeLog
+from .endpoint_alarms import EndpointAlarms
+
+_SCREEN = 24
+_HEIGHT = 7
+_MINUTE = Duration.minutes(1)
+_DEFAULT_INTERVAL = Duration.days(1)
+_FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
+_RELEASE_AXIS = cloudwatch.YAxisProps(min=0, max=1, show_units=False)
+_GPU_FAMILIES = re.compile(r"ml\.[gp]\d")
+
+
+class EndpointDashboard(Construct):
+    """Invocations, instances, model and overhead latency, errors, and the load of the instances, minute by minute.
+
+    Horizontal lines are what was declared: the thresholds of the alarms, the least and most instances of the scaling.
+    A release draws itself: an execution that ended well is a spike over the full height of each graph of the requests,
+    from the metric that Step Functions keeps, without any deployment; so is a rollback. What the metric cannot know,
+    as a release by deployment or a change of a setting, is a vertical line from the change log.
+
+    Args:
+        endpoint: the endpoint, or its metrics.
+        alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
+        workflow: what releases to it. Default: nothing is drawn of releases but what the change log has.
+        change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
+            folder in which the CDK runs. Default: none, and no vertical lines.
+        dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
+        default_interval: the time that the dashboard shows when it is opened. Default: one day.
+
+    Raises:
+        ChangeLogError: the change log cannot be read.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: EndpointMetrics | InferenceEndpoint,
+        alarms: EndpointAlarms | None = None,
+        workflow: ModelReleaseWorkflow | None = None,
+        change_log: ChangeLog | Path | str | None = None,
+        dashboard_name: str | None = None,
+        default_interval: Duration = _DEFAULT_INTERVAL,
+    ) -> None:
+        super().__init__(scope, id)
+        metrics = endpoint.metrics if isinstance(endpoint, InferenceEndpoint) else endpoint
+        self._changes = vertical_annotations(change_log)
+        self._releases = _release_spikes(workflow) if workflow else []
+        self._dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=dashboard_name,
+            default_interval=default_interval,
+            widgets=[
+                self._requests(metrics),
+                self._latency(metrics, alarms),
+                self._errors(metrics, alarms),
+                self._load(metrics),
+            ],
+        )
+
+    @property
+    def dashboard(self) -> cloudwatch.Dashboard:
+        """The dashboard, to which further widgets can be added."""
+        return self._dashboard
+
+    def _requests(self, metrics: EndpointMetrics) -> list[cloudwatch.IWidget]:
+        row: list[cloudwatch.IWidget] = [
+            self._graph("Invocations a minute", [metrics.invocations().with_(label="requests")])
+        ]
+        instances = [variant for variant in metrics.configuration.variants if variant.serverless is None]
+        if instances:
+            row.append(
+                self._graph(
+                    "Instances",
+                    [metrics.instances(variant).with_(label=variant.name) for variant in instances],
+                    [line for variant in instances for line in _scaling_lines(variant)],
+                )
+            )
+        return row
+
+    def _latency(self, metrics: EndpointMetrics, alarms: EndpointAlarms | None) -> list[cloudwatch.IWidget]:
+        return [
+            self._graph(
+                "Model latency, ms",
+                [metrics.model_latency(percentile).with_(label=f"p{percentile}") for percentile in (50, 99)],
+                _alarm_lines(alarms.model_latency if alarms else None),
+            ),
+            self._graph(
+                "Overhead latency, ms",
+                [metrics.overhead_latency(percentile).with_(label=f"p{percentile}") for percentile in (50, 99)],
+            ),
+        ]
+
+    def _errors(self, metrics: EndpointMetrics, alarms: EndpointAlarms | None) -> list[cloudwatch.IWidget]:
+        return [
+            self._graph(
+                "Errors, % of the requests",
+                [metrics.server_error_percent(), metrics.model_error_percent()],
+                [
+                    *_alarm_lines(alarms.server_errors if alarms else None),
+                    *_alarm_lines(alarms.model_errors if alarms else None),
+                ],
+            ),
+            self._graph(
+                "Errors a minute",
+                [
+                    metrics.client_errors().with_(label="4xx"),
+                    metrics.server_errors().with_(label="5xx"),
+                    metrics.model_errors().with_(label="model"),
+                ],
+            ),
+        ]
+
+    def _load(self, metrics: EndpointMetrics) -> list[cloudwatch.IWidget]:
+        variants = metrics.configuration.all_variants
+        instances = [variant for variant in variants if variant.instance_type is not None]
+        graphs: dict[str, list[cloudwatch.Metric]] = {
+            "CPU, % of a core": [metrics.cpu(variant).with_(label=variant.name) for variant in instances],
+            "Memory, %": [metrics.memory(variant).with_(label=variant.name) for variant in variants],
+            "GPU, %": [
+                metric.with_(label=f"{variant.name} {part}")
+                for variant in instances
+                if _has_gpu(variant)
+                for part, metric in (("busy", metrics.gpu(variant)), ("memory", metrics.gpu_memory(variant)))
+            ],
+        }
+        drawn = {title: lines for title, lines in graphs.items() if lines}
+        return [
+            self._graph(title, lines, releases=False, width=_SCREEN // len(drawn)) for title, lines in drawn.items()
+        ]
+
+    def _graph(
+        self,
+        title: str,
+        metrics: Sequence[cloudwatch.IMetric],
+        lines: Sequence[cloudwatch.HorizontalAnnotation] = (),
+        *,
+        releases: bool = True,
+        width: int = _SCREEN // 2,
+    ) -> cloudwatch.GraphWidget:
+        spikes = self._releases if releases else []
+        return cloudwatch.GraphWidget(
+            title=title,
+            left=list(metrics),
+            left_annotations=list(lines),
+            left_y_axis=_FROM_ZERO,
+            right=spikes or None,
+            right_y_axis=_RELEASE_AXIS if spikes else None,
+            vertical_annotations=self._changes,
+            period=_MINUTE,
+            width=width,
+            height=_HEIGHT,
+        )
+
+
+def _release_spikes(workflow: ModelReleaseWorkflow) -> list[cloudwatch.IMetric]:
+    """What ended in the minute, 0 in all others: on an axis from 0 to 1 a line over the full height."""
+    return [
+        cloudwatch.MathExpression(
+            expression=f"FILL({name}, 0)",
+            using_metrics={name: machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_MINUTE)},
+            period=_MINUTE,
+            label=label,
+            color=color,
+        )
+        for name, label, machine, color in (
+            ("released", "release", workflow.state_machine, cloudwatch.Color.PURPLE),
+            ("rolled_back", "rollback", workflow.rollback.state_machine, cloudwatch.Color.BROWN),
+        )
+    ]
+
+
+def _scaling_lines(variant: EndpointVariant) -> list[cloudwatch.HorizontalAnnotation]:
+    if variant.scaling is None:
+        return []
+    bounds = (
+        (variant.scaling.min_instances, "least", cloudwatch.Color.GREY),
+        (variant.scaling.max_instances, "most", cloudwatch.Color.RED),
+    )
+    return [
+        cloudwatch.HorizontalAnnotation(value=value, label=f"{variant.name}: {label}", color=color)
+        for value, label, color in bounds
+    ]
+
+
+def _alarm_lines(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnnotation]:
+    if alarm is None:
+        return []
+    line = alarm.to_annotation()
+    return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
+
+
+def _has_gpu(variant: EndpointVariant) -> bool:
+    return variant.instance_type is not None and _GPU_FAMILIES.match(variant.instance_type) is not None

@@ -1,0 +1,132 @@
+"""The alarms that say what a release workflow itself cannot."""
+
+from aws_cdk import Duration, Names
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+
+_AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+_BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+_DAY = Duration.days(1)
+
+# CloudWatch looks back no further: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+_LONGEST_LOOK_BACK_DAYS = 7
+
+
+class WorkflowAlarms(Construct):
+    """An event that nobody was told of, a rollback that failed, and, if wanted, releases that do not come.
+
+    What fails in a release the workflow tells by itself, once; these alarms are for what it cannot tell.
+
+    Args:
+        workflow: the release workflow.
+        alerts_topic: is told when an alarm fires and when it is over. Default: nobody is.
+        release_within: alarm when no release ended well for so long: whole days, 1 to 7. A schedule of every week just
+            fits into 7. Default: nobody asks.
+
+    Raises:
+        ValueError: a time that CloudWatch cannot look back.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        workflow: ModelReleaseWorkflow,
+        alerts_topic: sns.ITopic | None = None,
+        release_within: Duration | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self._name = Names.unique_resource_name(self, max_length=200, separator="-")
+        self._topic = alerts_topic
+        endpoint_name = workflow.endpoint_name
+        self._undelivered = self._alarm(
+            "Undelivered",
+            workflow.rollback.undelivered_events.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+            ),
+            f"{endpoint_name}: an execution ended and nobody could be told; the event waits in the queue",
+        )
+        rollback = workflow.rollback.state_machine
+        self._rollback_failed = self._alarm(
+            "RollbackFailed",
+            cloudwatch.MathExpression(
+                expression="FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)",
+                using_metrics={
+                    "failed": rollback.metric_failed(statistic=cloudwatch.Stats.SUM),
+                    "timed_out": rollback.metric_timed_out(statistic=cloudwatch.Stats.SUM),
+                    "aborted": rollback.metric_aborted(statistic=cloudwatch.Stats.SUM),
+                },
+                period=Duration.minutes(5),
+                label="rollbacks that did not end well",
+            ),
+            f"{endpoint_name}: a rollback did not end well; look at what the endpoint serves",
+        )
+        self._no_release = None
+        if release_within is not None:
+            days = _whole_days(release_within)
+            self._no_release = self._alarm(
+                "NoRelease",
+                workflow.state_machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_DAY),
+                f"{endpoint_name}: no release ended well for {days} days",
+                operator=_BELOW,
+                periods=days,
+                # No execution, no data: that is what the alarm is about.
+                missing=cloudwatch.TreatMissingData.BREACHING,
+            )
+
+    @property
+    def undelivered(self) -> cloudwatch.Alarm:
+        """Alarm on events that could not be handed on."""
+        return self._undelivered
+
+    @property
+    def rollback_failed(self) -> cloudwatch.Alarm:
+        """Alarm on a rollback that failed, ran out of time or was stopped."""
+        return self._rollback_failed
+
+    @property
+    def no_release(self) -> cloudwatch.Alarm | None:
+        """Alarm on releases that do not come; None where nobody asks."""
+        return self._no_release
+
+    def _alarm(
+        self,
+        id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        operator: cloudwatch.ComparisonOperator = _AT_LEAST,
+        periods: int = 1,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> cloudwatch.Alarm:
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self._name}-{id}",
+            alarm_description=description,
+            metric=metric,
+            threshold=1,
+            comparison_operator=operator,
+            evaluation_periods=periods,
+            datapoints_to_alarm=periods,
+            treat_missing_data=missing,
+        )
+        if self._topic is not None:
+            action = cloudwatch_actions.SnsAction(self._topic)
+            alarm.add_alarm_action(action)
+            alarm.add_ok_action(action)
+        return alarm
+
+
+def _whole_days(duration: Duration) -> int:
+    days = duration.to_days(integral=False)
+    if days != int(days) or not 1 <= days <= _LONGEST_LOOK_BACK_DAYS:
+        raise ValueError(
+            f"release_within: got {duration.to_human_string()}, allowed: whole days, 1 to {_LONGEST_LOOK_BACK_DAYS}"
+        )
+    return int(days)

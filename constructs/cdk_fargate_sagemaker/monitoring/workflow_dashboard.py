@@ -1,0 +1,162 @@
+"""One screen that shows the releases to an endpoint: how they ended, how long they took, and what failed."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+
+_SCREEN = 24
+_HEIGHT = 7
+_HOUR = Duration.hours(1)
+_FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
+_DEFAULT_INTERVAL = Duration.days(28)
+
+_ENDED = (
+    "fields fromMillis(event_timestamp) as ended, type as how, execution_arn as execution",
+    'filter type in ["ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"]',
+    "sort event_timestamp desc",
+    "limit 20",
+)
+_FAILED = (
+    "fields fromMillis(event_timestamp) as failed, details.resourceType as service, details.resource as action, "
+    "details.error as error, execution_arn as execution",
+    'filter type in ["TaskFailed", "TaskTimedOut", "TaskSubmitFailed", "TaskStartFailed"]',
+    "sort event_timestamp desc",
+    "limit 20",
+)
+
+
+class WorkflowDashboard(Construct):
+    """Releases and rollbacks by how they ended, their duration, the functions' errors, and what failed last.
+
+    On top it says where the current release is written. The two tables are read from the workflows' logs when the
+    dashboard is opened: which executions ended how, and which calls failed.
+
+    Args:
+        workflow: the release workflow.
+        dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
+        default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        workflow: ModelReleaseWorkflow,
+        dashboard_name: str | None = None,
+        default_interval: Duration = _DEFAULT_INTERVAL,
+    ) -> None:
+        super().__init__(scope, id)
+        self._dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=dashboard_name,
+            default_interval=default_interval,
+            widgets=[
+                [cloudwatch.TextWidget(markdown=_where_to_look(workflow), width=_SCREEN, height=4)],
+                [
+                    _outcomes("Releases an hour", workflow.state_machine),
+                    _outcomes("Rollbacks an hour", workflow.rollback.state_machine),
+                ],
+                [_durations(workflow), _function_errors(workflow)],
+                [
+                    _table("Ended, newest first", workflow, _ENDED),
+                    _table("Calls that failed, newest first", workflow, _FAILED),
+                ],
+            ],
+        )
+
+    @property
+    def dashboard(self) -> cloudwatch.Dashboard:
+        """The dashboard, to which further widgets can be added."""
+        return self._dashboard
+
+
+def _where_to_look(workflow: ModelReleaseWorkflow) -> str:
+    region = Stack.of(workflow).region
+    console = f"https://{region}.console.aws.amazon.com"
+    parameter, table = workflow.records.current_parameter_name, workflow.records.table.table_name
+    machines = {
+        "releases": workflow.state_machine.state_machine_arn,
+        "rollbacks": workflow.rollback.state_machine.state_machine_arn,
+    }
+    links = " · ".join(
+        f"[{name}]({console}/states/home?region={region}#/statemachines/view/{arn})" for name, arn in machines.items()
+    )
+    return (
+        f"# {workflow.endpoint_name}\n"
+        f"**Current release**: [`{parameter}`]({console}/systems-manager/parameters{parameter}/description) · "
+        f"**every release**: [table]({console}/dynamodbv2/home?region={region}#table?name={table}) · {links}\n\n"
+        "To roll back start the rollbacks' state machine with an empty input, `{}`."
+    )
+
+
+def _outcomes(title: str, machine: sfn.IStateMachine) -> cloudwatch.GraphWidget:
+    outcomes = (
+        ("started", machine.metric_started, cloudwatch.Color.GREY),
+        ("succeeded", machine.metric_succeeded, cloudwatch.Color.GREEN),
+        ("failed", machine.metric_failed, cloudwatch.Color.RED),
+        ("timed out", machine.metric_timed_out, cloudwatch.Color.ORANGE),
+        ("aborted", machine.metric_aborted, cloudwatch.Color.BROWN),
+    )
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=[
+            metric(statistic=cloudwatch.Stats.SUM, period=_HOUR, label=label, color=color)
+            for label, metric, color in outcomes
+        ],
+        left_y_axis=_FROM_ZERO,
+        period=_HOUR,
+        width=_SCREEN // 2,
+        height=_HEIGHT,
+    )
+
+
+def _durations(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title="Duration, minutes",
+        left=[
+            cloudwatch.MathExpression(
+                expression=f"{name} / 60000",
+                using_metrics={name: machine.metric_time(statistic=cloudwatch.Stats.MAXIMUM, period=_HOUR)},
+                period=_HOUR,
+                label=name,
+            )
+            for name, machine in (("release", workflow.state_machine), ("rollback", workflow.rollback.state_machine))
+        ],
+        left_y_axis=_FROM_ZERO,
+        period=_HOUR,
+        width=_SCREEN // 2,
+        height=_HEIGHT,
+    )
+
+
+def _function_errors(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
+    functions = [child for child in workflow.node.find_all() if isinstance(child, lambda_.Function)]
+    return cloudwatch.GraphWidget(
+        title="Errors of the steps' functions an hour",
+        left=[
+            function.metric_errors(period=_HOUR, label=function.node.scope.node.id if function.node.scope else None)
+            for function in functions
+        ],
+        left_y_axis=_FROM_ZERO,
+        period=_HOUR,
+        width=_SCREEN // 2,
+        height=_HEIGHT,
+    )
+
+
+def _table(title: str, workflow: ModelReleaseWorkflow, query: tuple[str, ...]) -> cloudwatch.LogQueryWidget:
+    groups = (workflow.log_group, workflow.rollback.log_group)
+    return cloudwatch.LogQueryWidget(
+        title=title,
+        log_group_names=[group.log_group_name for group in groups],
+        query_lines=list(query),
+        view=cloudwatch.LogQueryVisualizationType.TABLE,
+        width=_SCREEN // 2,
+        height=_HEIGHT,
+    )

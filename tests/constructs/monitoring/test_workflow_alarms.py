@@ -1,0 +1,63 @@
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from cdk_fargate_sagemaker.monitoring import WorkflowAlarms
+
+
+def alarms(stack):
+    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
+    return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
+
+
+def test_an_event_that_nobody_was_told_of(stack, workflow):
+    WorkflowAlarms(stack, "Alarms", workflow=workflow)
+    alarm = alarms(stack)["Undelivered"]
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    (dimension,) = alarm["Dimensions"]
+    assert dimension["Value"] == stack.resolve(workflow.rollback.undelivered_events.queue_name)
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("Maximum", 1, 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_a_rollback_that_did_not_end_well(stack, workflow):
+    WorkflowAlarms(stack, "Alarms", workflow=workflow)
+    counted, *parts = alarms(stack)["RollbackFailed"]["Metrics"]
+    assert counted["Expression"] == "FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
+    metrics = [part["MetricStat"]["Metric"] for part in parts]
+    assert [metric["MetricName"] for metric in metrics] == [
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+        "ExecutionsAborted",
+    ]
+    machine = stack.resolve(workflow.rollback.state_machine.state_machine_arn)
+    assert all(metric["Dimensions"] == [{"Name": "StateMachineArn", "Value": machine}] for metric in metrics)
+
+
+def test_nobody_waits_for_releases_unless_asked(stack, workflow):
+    assert WorkflowAlarms(stack, "Alarms", workflow=workflow).no_release is None
+    assert set(alarms(stack)) == {"Undelivered", "RollbackFailed"}
+
+
+def test_releases_that_do_not_come(stack, workflow):
+    WorkflowAlarms(stack, "Alarms", workflow=workflow, release_within=cdk.Duration.days(7))
+    alarm = alarms(stack)["NoRelease"]
+    assert alarm["MetricName"] == "ExecutionsSucceeded"
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (86400, 7, 7)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    # A workflow that is never started has no data at all.
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+@pytest.mark.parametrize("given", [cdk.Duration.days(8), cdk.Duration.hours(36), cdk.Duration.minutes(5)])
+def test_fails_when_cloudwatch_cannot_look_back_so_far(stack, workflow, given):
+    with pytest.raises(ValueError, match=r"release_within: got .*, allowed: whole days, 1 to 7"):
+        WorkflowAlarms(stack, "Alarms", workflow=workflow, release_within=given)
+
+
+def test_the_topic_is_told(stack, workflow, topic):
+    WorkflowAlarms(stack, "Alarms", workflow=workflow, alerts_topic=topic, release_within=cdk.Duration.days(7))
+    assert len(alarms(stack)) == 3
+    for alarm in alarms(stack).values():
+        assert alarm["AlarmActions"] == [topic.topic_arn]
+        assert alarm["OKActions"] == [topic.topic_arn]

@@ -1,0 +1,68 @@
+from cdk_fargate_sagemaker.monitoring import WorkflowDashboard
+
+
+def rows(widget):
+    return [row for row in widget["properties"]["metrics"] if row[-1].get("visible", True)]
+
+
+def logical_id(stack, machine):
+    return stack.get_logical_id(machine.node.default_child)
+
+
+def test_releases_and_rollbacks_by_how_they_ended(stack, workflow, widgets_of):
+    WorkflowDashboard(stack, "Dashboard", workflow=workflow)
+    widgets = widgets_of()
+    for title, machine in (
+        ("Releases an hour", workflow.state_machine),
+        ("Rollbacks an hour", workflow.rollback.state_machine),
+    ):
+        drawn = rows(widgets[title])
+        assert [(row[1], row[-1]["label"]) for row in drawn] == [
+            ("ExecutionsStarted", "started"),
+            ("ExecutionsSucceeded", "succeeded"),
+            ("ExecutionsFailed", "failed"),
+            ("ExecutionsTimedOut", "timed out"),
+            ("ExecutionsAborted", "aborted"),
+        ]
+        assert {row[3] for row in drawn} == {f"<{logical_id(stack, machine)}>"}
+        assert {row[-1]["stat"] for row in drawn} == {"Sum"}
+        assert widgets[title]["properties"]["period"] == 3600
+
+
+def test_duration_is_in_minutes(stack, workflow, widgets_of):
+    WorkflowDashboard(stack, "Dashboard", workflow=workflow)
+    drawn = rows(widgets_of()["Duration, minutes"])
+    assert [(row[0]["expression"], row[0]["label"]) for row in drawn] == [
+        ("release / 60000", "release"),
+        ("rollback / 60000", "rollback"),
+    ]
+
+
+def test_every_function_of_the_workflow_has_its_errors_drawn(stack, workflow, widgets_of):
+    WorkflowDashboard(stack, "Dashboard", workflow=workflow)
+    drawn = rows(widgets_of()["Errors of the steps' functions an hour"])
+    assert {row[1] for row in drawn} == {"Errors"}
+    assert {row[-1]["label"] for row in drawn} == {"Extractor", "Evaluator", "Checker", "Ledger", "Cleaner"}
+
+
+def test_the_logs_say_what_ended_and_what_failed(stack, workflow, widgets_of):
+    WorkflowDashboard(stack, "Dashboard", workflow=workflow)
+    widgets = widgets_of()
+    for title, event in (
+        ("Ended, newest first", "ExecutionTimedOut"),
+        ("Calls that failed, newest first", "TaskFailed"),
+    ):
+        query = widgets[title]["properties"]["query"]
+        for log_group in (workflow.log_group, workflow.rollback.log_group):
+            assert f"'<{logical_id(stack, log_group)}>'" in query
+        assert event in query
+        assert widgets[title]["properties"]["view"] == "table"
+
+
+def test_it_says_where_the_current_release_is_written(stack, workflow, widgets_of):
+    WorkflowDashboard(stack, "Dashboard", workflow=workflow)
+    text = widgets_of()["text"]["properties"]["markdown"]
+    assert f"`{workflow.records.current_parameter_name}`" in text
+    assert f"<{logical_id(stack, workflow.records.table)}>" in text
+    assert f"<{logical_id(stack, workflow.rollback.state_machine)}>" in text
+    assert "empty input, `{}`" in text
