@@ -90,3 +90,45 @@ def test_a_year_stays_within_the_points_that_can_be_drawn() -> None:
     metric = Metric(namespace="AWS/ECS", name="CPUUtilization", period_s=60)
     period_s = series.period_s(metric)
     assert series.values(metric, None, period_s).size <= 20_000
+
+
+def _executions(name: str, stat: str = "Sum", machine: str = "release") -> np.ndarray:
+    metric = Metric(
+        namespace="AWS/States", name=name, dimensions=(("StateMachineArn", machine),), stat=stat, period_s=60
+    )
+    month = TimeWindow(start=datetime(2026, 11, 1, tzinfo=UTC), end=datetime(2026, 11, 29, tzinfo=UTC))
+    return SampleSeries(window=month, service=_SERVICE, seed="a").values(metric, None, 60)
+
+
+def test_a_state_machine_runs_now_and_then_and_each_run_ends_once() -> None:
+    ends = ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
+    started, ended = _executions("ExecutionsStarted"), sum(_executions(name) for name in ends)
+    assert started.sum() == ended.sum() == 28
+    assert set(np.unique(ended)) == {0, 1}
+    assert 14 < _executions("ExecutionsSucceeded").sum() < 28
+    # From a start to the end is what the duration says.
+    durations = _executions("ExecutionTime", "Maximum")
+    np.testing.assert_array_equal(durations > 0, ended > 0)
+    minutes = np.flatnonzero(ended) - np.flatnonzero(started)
+    np.testing.assert_array_equal(durations[ended > 0] / 60_000, minutes)
+
+
+def test_state_machines_run_at_times_of_their_own() -> None:
+    started, others = _executions("ExecutionsStarted"), _executions("ExecutionsStarted", machine="rollback")
+    assert not np.array_equal(started, others)
+
+
+def test_a_container_fails_by_the_requests_fault_and_by_its_own() -> None:
+    failed, refused, broken = (
+        _values(name, "Sum", namespace="AWS/SageMaker")
+        for name in ("InvocationModelErrors", "Invocation4XXErrors", "Invocation5XXErrors")
+    )
+    np.testing.assert_array_equal(failed, refused + broken)
+
+
+def test_invocations_tell_the_instances() -> None:
+    requests, share = (
+        _values(name, "Sum", namespace="AWS/SageMaker") for name in ("Invocations", "InvocationsPerInstance")
+    )
+    instances = requests / share
+    assert np.abs(instances - np.round(instances)).max() < 0.2
