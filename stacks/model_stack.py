@@ -1,17 +1,21 @@
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard, WorkflowAlarms, WorkflowDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import (
     EndpointConfiguration,
+    EndpointMetrics,
     EndpointVariant,
     EvaluationGate,
     ModelImage,
     ModelReleaseWorkflow,
+    TrafficShifting,
     TrainingJob,
 )
 from stacks.access_logs_bucket import AccessLogsBucket
@@ -19,6 +23,7 @@ from stacks.settings import Settings
 
 _CONTAINERS = Path(__file__).parents[1] / "container"
 _POSTS_PREFIX = "posts/"
+_LINEAR_PERCENT = 25
 
 
 class ModelStack(cdk.Stack):
@@ -58,10 +63,20 @@ class ModelStack(cdk.Stack):
                 "say. Versions protect against mistakes.",
             )
         )
+        endpoint_name = f"moderation-{settings.environment}"
+        configuration = EndpointConfiguration(
+            variants=[
+                EndpointVariant(
+                    instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
+                )
+            ]
+        )
+        endpoint = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
+        endpoint_alarms = EndpointAlarms(self, "EndpointAlarms", endpoint=endpoint, alerts_topic=alerts.topic)
         self.workflow = ModelReleaseWorkflow(
             self,
             "Release",
-            endpoint_name=f"moderation-{settings.environment}",
+            endpoint_name=endpoint_name,
             training_image=ModelImage.from_asset(_CONTAINERS / "training"),
             inference_image=ModelImage.from_asset(_CONTAINERS / "inference", file="Dockerfile.cpu"),
             data_bucket=data,
@@ -74,16 +89,41 @@ class ModelStack(cdk.Stack):
                 # bert starts from a checkpoint that its program fetches from a hub
                 network_isolation=settings.model.recipe != "bert",
             ),
-            gate=EvaluationGate(minimum_auc=settings.model.minimum_auc),
-            configuration=EndpointConfiguration(
-                variants=[
-                    EndpointVariant(
-                        instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
-                    )
-                ]
+            gate=EvaluationGate(
+                minimum_auc=settings.model.minimum_auc, maximum_auc_drop=settings.model.maximum_auc_drop
             ),
+            configuration=configuration,
+            traffic_shifting=_traffic_shifting(settings, endpoint_alarms),
+            keep_releases=settings.model.keep_releases,
+            schedule=(
+                events.Schedule.expression(settings.model.release_schedule) if settings.model.release_schedule else None
+            ),
+            start_on_new_posts=settings.model.start_on_new_posts,
+            removal_policy=removal_policy,
         )
+        WorkflowAlarms(self, "ReleaseAlarms", workflow=self.workflow, alerts_topic=alerts.topic)
+        EndpointDashboard(
+            self,
+            "EndpointMonitor",
+            endpoint=endpoint,
+            alarms=endpoint_alarms,
+            workflow=self.workflow,
+            dashboard_name=f"{endpoint_name}-endpoint",
+        )
+        WorkflowDashboard(self, "ReleaseMonitor", workflow=self.workflow, dashboard_name=f"{endpoint_name}-releases")
         cdk.CfnOutput(self, "DataBucketName", value=data.bucket_name)
         cdk.CfnOutput(self, "PostsPrefix", value=_POSTS_PREFIX)
         cdk.CfnOutput(self, "EndpointName", value=self.workflow.endpoint_name)
         cdk.CfnOutput(self, "ReleaseWorkflowArn", value=self.workflow.state_machine.state_machine_arn)
+        cdk.CfnOutput(self, "RollbackWorkflowArn", value=self.workflow.rollback.state_machine.state_machine_arn)
+        cdk.CfnOutput(self, "ReleasesTableName", value=self.workflow.records.table.table_name)
+
+
+def _traffic_shifting(settings: Settings, alarms: EndpointAlarms) -> TrafficShifting:
+    match settings.model.traffic_shifting:
+        case "canary":
+            return TrafficShifting.canary(instances=1, rollback_alarms=alarms.guardrail)
+        case "linear":
+            return TrafficShifting.linear(percent=_LINEAR_PERCENT, rollback_alarms=alarms.guardrail)
+        case "all_at_once":
+            return TrafficShifting.all_at_once(rollback_alarms=alarms.guardrail)

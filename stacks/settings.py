@@ -78,7 +78,11 @@ class ServiceSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """How the model is trained, judged and served."""
+    """How the model is trained, judged, released and served.
+
+    `traffic_shifting` is how requests go over to a new model; `release_schedule` is EventBridge's `cron(…)` or
+    `rate(…)` in UTC, or null where only people and new posts start a release.
+    """
 
     recipe: Literal["linear", "bert"]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -86,6 +90,21 @@ class ModelSettings(_Section):
     endpoint_instance_type: InstanceType
     endpoint_instances: Annotated[int, Field(ge=1, le=100)]
     minimum_auc: Annotated[float, Field(ge=0, le=1)]
+    maximum_auc_drop: Annotated[float, Field(ge=0, le=1)] | None
+    traffic_shifting: Literal["all_at_once", "canary", "linear"]
+    keep_releases: Annotated[int, Field(ge=2, le=100)]
+    release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None
+    start_on_new_posts: bool
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.traffic_shifting != "all_at_once" and self.endpoint_instances < 2:
+            raise ValueError(
+                f"traffic_shifting: got {json.dumps(self.traffic_shifting)}, "
+                f"allowed: all_at_once at endpoint_instances={self.endpoint_instances}; others shift from one instance "
+                "to the next"
+            )
+        return self
 
 
 class Settings(_Section):

@@ -1,4 +1,6 @@
+from .athena_unload import AthenaUnload
 from .data_capture import DataCapture
+from .dynamodb_export import DynamoDbExport
 from .endpoint_configuration import EndpointConfiguration
 from .endpoint_metrics import EndpointMetrics
 from .endpoint_scaling import EndpointScaling
@@ -19,7 +21,9 @@ from .transform_job import TransformJob
 from .vpc_placement import VpcPlacement
 
 __all__ = [
+    "AthenaUnload",
     "DataCapture",
+    "DynamoDbExport",
     "EndpointConfiguration",
     "EndpointMetrics",
     "EndpointScaling",

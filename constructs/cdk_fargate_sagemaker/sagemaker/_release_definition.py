@@ -11,6 +11,7 @@ from ._endpoint_requests import deployment_request, endpoint_config_request, mod
 from ._job_requests import processing_job_request, training_job_request, transform_job_request
 from ._rollback_definition import SERVING_AGAIN
 from ._scaling_states import kept_count, scaling_lifted, scaling_registered
+from ._source_states import PostsSource, source_payload, source_states
 from ._task_states import ERROR_OUTPUT, TaskStates, assigned_failure
 from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
@@ -46,7 +47,8 @@ class ReleasePlan:
     rollback_arn: str
     rollback_within: Duration
     extract: FunctionStep | None
-    extract_source: Mapping[str, object]
+    source: PostsSource | None
+    posts_prefix: str
     preprocess: ProcessingJob | FunctionStep | None
     train: TrainingJob | None
     evaluate: FunctionStep | None
@@ -205,6 +207,17 @@ class _Release:
             if step is not None:
                 step.next(then)
                 then = step
+        if plan.source is not None:
+            then = source_states(
+                self._scope,
+                self._tasks,
+                plan.source,
+                bucket_name=plan.data_bucket_name,
+                run_prefix=_RUN_PREFIX,
+                output_key_id=plan.output_key_id,
+                failed=self._roll_back,
+                then=then,
+            )
         return then
 
     def _extract(self, step: FunctionStep) -> sfn.CustomState:
@@ -215,7 +228,7 @@ class _Release:
             or {
                 "bucket": self._plan.data_bucket_name,
                 "run_prefix": f"{{% {_RUN_PREFIX} %}}",
-                **self._plan.extract_source,
+                **source_payload(self._plan.source, posts_prefix=self._plan.posts_prefix, run_prefix=_RUN_PREFIX),
             },
             assign={
                 "posts": "{% $states.result.Payload %}",

@@ -13,7 +13,7 @@ class FunctionStep:
 
     What it is given and what it returns, by the step that it replaces; the URI of a folder ends in a slash:
 
-    - `extract`: given `bucket` and `run_prefix` (`runs/<execution>/`); returns
+    - `extract`: given `bucket`, `posts_prefix` and `run_prefix` (`runs/<execution>/`); returns
       `{"train": {"uri"}, "test": {"uri", "texts_uri"}}`. Whatever else it returns is recorded with the release.
     - `preprocess`: given `posts` (what extraction returned), `bucket` and `run_prefix`; returns
       `{"train": {"uri"}, "test": {"uri"}}`.

@@ -6,6 +6,7 @@ from typing import Literal
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -19,7 +20,11 @@ from ._endpoint_role import endpoint_role
 from ._job_role import allow_logs, allow_volumes, job_role
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
 from ._scaling_permissions import allow_scaling
+from ._source_permissions import allow_source
+from ._starts import new_objects, send_events, start_target
 from ._workflow_machine import allow_alerts, allow_waiting, workflow_logs, workflow_machine, workflow_role
+from .athena_unload import AthenaUnload
+from .dynamodb_export import DynamoDbExport
 from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
@@ -71,7 +76,7 @@ class ModelReleaseWorkflow(Construct):
         data_bucket: s3.IBucket,
         alerts_topic: sns.ITopic,
         posts_prefix: str = "posts/",
-        extract: FunctionStep | Default | None = "default",
+        extract: AthenaUnload | DynamoDbExport | FunctionStep | Default | None = "default",
         preprocess: ProcessingJob | FunctionStep | None = None,
         train: TrainingJob | Default | None = "default",
         evaluate: FunctionStep | Default | None = "default",
@@ -79,6 +84,8 @@ class ModelReleaseWorkflow(Construct):
         score_current: TransformJob | None = None,
         check: FunctionStep | Default | None = "default",
         keep_releases: int = 5,
+        schedule: events.Schedule | None = None,
+        start_on_new_posts: bool = False,
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
         inference_environment: Mapping[str, str] | None = None,
@@ -91,10 +98,17 @@ class ModelReleaseWorkflow(Construct):
         """The posts are objects below `posts_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
         and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
 
+        What a team has in Athena or DynamoDB is taken by an `AthenaUnload` or a `DynamoDbExport` as `extract`, and any
+        step but training is replaced by a `FunctionStep`, preprocessing by a `ProcessingJob` too.
+
         Steps that are left out, with None: without `extract` an execution's input gives the posts, as `{"posts":
         {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train` it gives the model, as
         `{"model_data": "s3://…/model.tar.gz"}`; without `evaluate` there is no gate; without `check` nobody asks the
         endpoint; without `preprocess`, which is the default, training is given the posts as they were extracted.
+
+        A release is started by a person, on `schedule`, or with `start_on_new_posts` by each object that is put below
+        `posts_prefix`. What starts while one runs is refused: posts that come meanwhile are in the next one. A
+        `data_bucket` of another app has to send its events to EventBridge for that; one of this app is told to.
 
         `score_current` is how the current model is asked about the held-out posts, where the gate compares.
         `keep_releases` (at least 2) good releases stay, for rollbacks; models and configurations of older ones are
@@ -121,6 +135,17 @@ class ModelReleaseWorkflow(Construct):
             )
         if evaluate is None and (gate is not None or score_current is not None):
             raise ValueError("gate or score_current is given without evaluate: there is nothing to judge; leave it out")
+        needs_input = extract is None or train is None
+        if needs_input and (schedule is not None or start_on_new_posts):
+            raise ValueError(
+                "schedule or start_on_new_posts is given without extract or train: the input that each execution needs "
+                "then is for whoever starts it; leave it out"
+            )
+        if start_on_new_posts and isinstance(extract, AthenaUnload | DynamoDbExport):
+            raise ValueError(
+                f"start_on_new_posts is given for {type(extract).__name__}: it sees objects below posts_prefix alone; "
+                "give a schedule"
+            )
         gate = gate or EvaluationGate()
         training = TrainingJob() if train == "default" else train
         configuration = configuration or EndpointConfiguration()
@@ -174,7 +199,12 @@ class ModelReleaseWorkflow(Construct):
         self.training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
         self.processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
         self._grant_data(data_bucket, scores=scoring is not None)
-        extract_step = self._extract_step(posts_prefix) if extract == "default" else extract
+        source = extract if isinstance(extract, AthenaUnload | DynamoDbExport) else None
+        extract_step: FunctionStep | None
+        if extract == "default" or isinstance(extract, AthenaUnload | DynamoDbExport):
+            extract_step = self._extract_step("runs/" if source else posts_prefix)
+        else:
+            extract_step = extract
         evaluate_step = self._evaluate_step() if evaluate == "default" else evaluate
         check_step = self._check_step() if check == "default" else check
         functions = [
@@ -187,6 +217,8 @@ class ModelReleaseWorkflow(Construct):
         self._grant_workflow(functions, scores=scoring is not None)
         allow_scaling(self.role, endpoint_name, configuration)
         allow_alerts(self.role, alerts_topic)
+        if source is not None:
+            allow_source(self.role, source, data_bucket)
         self.log_group = workflow_logs(self, self.encryption_key, log_retention)
         definition = release_definition(
             self,
@@ -199,7 +231,8 @@ class ModelReleaseWorkflow(Construct):
                 rollback_arn=self.rollback.state_machine.state_machine_arn,
                 rollback_within=self.rollback.timeout,
                 extract=extract_step,
-                extract_source={"posts_prefix": posts_prefix},
+                source=source,
+                posts_prefix=posts_prefix,
                 preprocess=preprocess,
                 train=training,
                 evaluate=evaluate_step,
@@ -234,6 +267,7 @@ class ModelReleaseWorkflow(Construct):
             training.longest if training else None,
             processing.max_runtime if processing else None,
             scoring.max_runtime if scoring else None,
+            source.max_runtime if source else None,
         ]
         timeout = in_service_within.plus(self.rollback.timeout).plus(_REST)
         for job in longest:
@@ -255,6 +289,11 @@ class ModelReleaseWorkflow(Construct):
             state_machine=self.state_machine,
             own_errors=[RELEASE_FAILED, RELEASE_IN_PROGRESS],
         )
+        if schedule is not None:
+            self._start_by("schedule", "Schedule", schedule=schedule)
+        if start_on_new_posts:
+            send_events(data_bucket)
+            self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, posts_prefix))
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a release."""
@@ -273,6 +312,30 @@ class ModelReleaseWorkflow(Construct):
     def metric_succeeded(self) -> cloudwatch.Metric:
         """Releases that ended in service (sum over 5 minutes)."""
         return self.state_machine.metric_succeeded()
+
+    def _start_by(
+        self,
+        started_by: str,
+        id: str,
+        *,
+        schedule: events.Schedule | None = None,
+        event_pattern: events.EventPattern | None = None,
+    ) -> None:
+        target = start_target(
+            self,
+            f"{id}Role",
+            self.state_machine,
+            given=events.RuleTargetInput.from_object({"started_by": started_by}),
+            undelivered=self.rollback.undelivered_events,
+        )
+        events.Rule(
+            self,
+            id,
+            description=f"Releases to {self.endpoint_name} by {started_by}",
+            schedule=schedule,
+            event_pattern=event_pattern,
+            targets=[target],
+        )
 
     def _sagemaker_arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

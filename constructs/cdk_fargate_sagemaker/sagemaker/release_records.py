@@ -1,6 +1,6 @@
 """What is known of every release of an endpoint."""
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -63,6 +63,13 @@ class ReleaseRecords(Construct):
             deletion_protection=removal_policy == RemovalPolicy.RETAIN,
             removal_policy=removal_policy,
         )
+        Validations.of(self.table).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-DynamoDBInBackupPlan",
+                reason="Point-in-time recovery takes it back to any second of 35 days; which plan backs up an account "
+                "is for its owner to say.",
+            )
+        )
         self.ledger = PackagedFunction(
             self,
             "Ledger",
@@ -111,9 +118,9 @@ class ReleaseRecords(Construct):
                 ),
                 wildcard_reason="An execution's name is not known before it is started.",
             )
-        self._allow_removal(endpoint_name)
+        self._allow_sagemaker(endpoint_name)
 
-    def _allow_removal(self, endpoint_name: str) -> None:
+    def _allow_sagemaker(self, endpoint_name: str) -> None:
         role, releases = self.cleaner.role, f"{endpoint_name}-*"
         for resource, actions in {
             "model": ["sagemaker:DeleteModel"],
@@ -123,7 +130,16 @@ class ReleaseRecords(Construct):
             "transform-job": ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"],
         }.items():
             allow(role, actions, self._sagemaker_arn(resource, releases), wildcard_reason=_NAMED_BY_EXECUTION)
-        allow(role, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
+        # The ledger records what an endpoint serves that is older than its records.
+        configurations = self._sagemaker_arn("endpoint-config", releases)
+        allow(
+            self.ledger.role,
+            ["sagemaker:DescribeEndpointConfig"],
+            configurations,
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        for reader in (role, self.ledger.role):
+            allow(reader, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
 
     def _sagemaker_arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

@@ -1,6 +1,6 @@
 """The workflow that puts an endpoint back."""
 
-from aws_cdk import Acknowledgment, Duration, Stack, Validations
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -8,13 +8,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 from ._scaling_permissions import allow_scaling
+from ._starts import start_target, undelivered_queue
 from ._workflow_machine import allow_alerts, workflow_logs, workflow_machine, workflow_role
 from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
@@ -87,19 +87,7 @@ class RollbackWorkflow(Construct):
             log_group=self.log_group,
             timeout=self.timeout,
         )
-        # What ended without a word is told by a rule alone, so what a rule cannot deliver is kept.
-        self.undelivered_events = sqs.Queue(
-            self,
-            "UndeliveredEvents",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        last_queue = "It is the last queue, behind rules; a person reads what it holds."
-        Validations.of(self.undelivered_events).acknowledge(
-            Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
-            Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
-        )
+        self.undelivered_events = undelivered_queue(self, "UndeliveredEvents")
         self.unfinished_rule = events.Rule(
             self,
             "UnfinishedExecutions",
@@ -119,10 +107,13 @@ class RollbackWorkflow(Construct):
             description="Releases that ended without putting the endpoint back themselves",
             event_pattern=_ended(state_machine, ["TIMED_OUT", "ABORTED"], own_errors),
             targets=[
-                targets.SfnStateMachine(
+                start_target(
+                    self,
+                    "StarterRole",
                     self.state_machine,
-                    input=events.RuleTargetInput.from_object({"stopped": events.EventField.from_path("$.detail")}),
-                    dead_letter_queue=self.undelivered_events,
+                    # The whole event, since a text that is put into an input is not escaped.
+                    given=events.RuleTargetInput.from_object({"stopped": events.EventField.from_path("$.detail")}),
+                    undelivered=self.undelivered_events,
                 )
             ],
         )

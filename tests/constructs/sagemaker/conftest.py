@@ -4,11 +4,27 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import (
+    AthenaUnload,
+    DataCapture,
+    EndpointConfiguration,
+    EndpointScaling,
+    EndpointVariant,
+    EvaluationGate,
+    ModelImage,
+    ModelReleaseWorkflow,
+    ProcessingJob,
+    TrafficShifting,
+    TrainingJob,
+    VpcPlacement,
+)
 
 MakeWorkflow = Callable[..., ModelReleaseWorkflow]
 
@@ -39,13 +55,58 @@ def make_workflow(image: ModelImage) -> MakeWorkflow:
 
 
 @pytest.fixture(scope="session")
+def everything(image: ModelImage) -> Callable[[cdk.Stack], dict[str, Any]]:
+    """What a workflow is given that has every state and every permission."""
+
+    def given(stack: cdk.Stack) -> dict[str, Any]:
+        vpc = ec2.Vpc.from_vpc_attributes(
+            stack,
+            "Vpc",
+            vpc_id="vpc-11111111",
+            availability_zones=["us-east-1a"],
+            private_subnet_ids=["subnet-aaaaaaaa"],
+        )
+        group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-22222222")
+        placement = VpcPlacement(vpc=vpc, security_groups=[group])
+        data = s3.Bucket.from_bucket_name(stack, "Warehouse", "warehouse")
+        alarm = cloudwatch.Alarm.from_alarm_arn(
+            stack, "Alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:latency"
+        )
+        return {
+            "extract": AthenaUnload(
+                query="SELECT text, label FROM posts WHERE source = 'reviews \"2026\"'",
+                database="moderation",
+                tables=["posts"],
+                bucket=data,
+                prefix="posts/",
+            ),
+            "preprocess": ProcessingJob(image=image, arguments=["--strip"], vpc=placement),
+            "train": TrainingJob(spot_max_wait=cdk.Duration.hours(6), vpc=placement),
+            "gate": EvaluationGate(minimum_recall=0.5, maximum_average_precision_drop=0.02),
+            "configuration": EndpointConfiguration(
+                variants=[
+                    EndpointVariant(
+                        scaling=EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
+                    )
+                ],
+                data_capture=DataCapture(bucket=data),
+                vpc=placement,
+            ),
+            "traffic_shifting": TrafficShifting.canary(percent=10, rollback_alarms=[alarm]),
+            "schedule": events.Schedule.cron(week_day="MON", hour="3", minute="0"),
+        }
+
+    return given
+
+
+@pytest.fixture(scope="session")
 def template(make_workflow: MakeWorkflow) -> Template:
     return Template.from_stack(cdk.Stack.of(make_workflow()))
 
 
 @pytest.fixture(scope="session")
-def definition_of() -> Callable[[Template], dict[str, Any]]:
-    """The state machine of a template as JSON, each reference in it as `<LogicalId.Attribute>`."""
+def definition_of() -> Callable[..., dict[str, Any]]:
+    """A state machine of a template as JSON, by the end of its name; references in it are `<LogicalId.Attribute>`."""
 
     def shown(part: Any) -> str:
         match part:
@@ -57,8 +118,9 @@ def definition_of() -> Callable[[Template], dict[str, Any]]:
                 return f"<{name}>"
         return "<" + json.dumps(part).replace('"', "") + ">"
 
-    def definition(template: Template) -> dict[str, Any]:
-        (machine,) = template.find_resources("AWS::StepFunctions::StateMachine").values()
+    def definition(template: Template, name: str = "-release") -> dict[str, Any]:
+        machines = template.find_resources("AWS::StepFunctions::StateMachine").values()
+        (machine,) = [m for m in machines if m["Properties"]["StateMachineName"].endswith(name)]
         parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
         parsed: dict[str, Any] = json.loads("".join(map(shown, parts)))
         return parsed
@@ -67,5 +129,10 @@ def definition_of() -> Callable[[Template], dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def definition(template: Template, definition_of: Callable[[Template], dict[str, Any]]) -> dict[str, Any]:
+def definition(template: Template, definition_of: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return definition_of(template)
+
+
+@pytest.fixture(scope="session")
+def rollback(template: Template, definition_of: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    return definition_of(template, "-rollback")

@@ -1,5 +1,7 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -13,8 +15,14 @@ from stacks.nag_packs import check_with_cdk_nag
 
 @pytest.mark.parametrize("env", [None, cdk.Environment(account="123456789012", region="ap-northeast-1")])
 @pytest.mark.parametrize("own_key", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
 def test_the_workflow_has_no_finding(
-    tmp_path: Path, image: ModelImage, env: cdk.Environment | None, own_key: bool
+    tmp_path: Path,
+    image: ModelImage,
+    everything: Callable[[cdk.Stack], dict[str, Any]],
+    env: cdk.Environment | None,
+    own_key: bool,
+    whole: bool,
 ) -> None:
     app = cdk.App(outdir=str(tmp_path))
     check_with_cdk_nag(app)
@@ -34,6 +42,7 @@ def test_the_workflow_has_no_finding(
             encryption_key=kms.Key(model, "DataKey", enable_key_rotation=True) if own_key else None,
         ),
         alerts_topic=AlertsTopic(alerts, "Alerts").topic,
+        **(everything(model) if whole else {}),
     )
     # Its findings show that the rules ran.
     s3.Bucket(model, "Careless")
