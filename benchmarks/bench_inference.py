@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,6 +39,8 @@ PROJECT = Path(__file__).parents[1]
 WAYS = Path(__file__).parent / "inference_ways"
 CLIENTS = (1, 8, 32)
 POSTS = 400
+OVERLOAD_SECONDS = 15.0
+OVERLOAD_THREADS = 200
 OURS, OURS_THROUGHPUT = "ours, over HTTP", "ours, SERVE_FOR=throughput"
 BARE = "bare session.run"
 
@@ -153,6 +156,38 @@ class Served:
             thread.join()
         return len(posts) / (time.perf_counter() - start)
 
+    def overload(self, *, posts_a_second: float, seconds: float) -> tuple[list[float], int]:
+        """Sends at that rate, whatever is answered: the seconds of what was accepted, and how many were refused."""
+        accepted: list[float] = []
+        refused = 0
+
+        def send(number: int, due: float) -> None:
+            nonlocal refused
+            connection = self._connect()
+            connection.request(
+                "POST", "/invocations", self._bodies[number % POSTS], {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            response.read()
+            if response.status == http.HTTPStatus.OK:
+                accepted.append(time.perf_counter() - due)
+            elif response.status == http.HTTPStatus.SERVICE_UNAVAILABLE and response.getheader("Retry-After"):
+                refused += 1
+            else:
+                sys.exit(f"a post was answered {response.status} in an overload")
+            connection.close()
+
+        start = time.perf_counter()
+        with ThreadPoolExecutor(OVERLOAD_THREADS) as threads:
+            sent = []
+            for number in range(int(posts_a_second * seconds)):
+                due = start + number / posts_a_second
+                time.sleep(max(0.0, due - time.perf_counter()))
+                sent.append(threads.submit(send, number, due))
+            for answer in sent:
+                answer.result()
+        return accepted, refused
+
     def _processes(self) -> list[Path]:
         found = [Path(f"/proc/{self._process.pid}")]
         for process in found:
@@ -241,6 +276,19 @@ def measure(folder: Path, *, rounds: int, posts_a_turn: int, bert_python: str) -
     return found
 
 
+def overload_line(folder: Path, capacity: float) -> str:
+    served = Served(folder, {})
+    try:
+        accepted, refused = served.overload(posts_a_second=2 * capacity, seconds=OVERLOAD_SECONDS)
+    finally:
+        served.stop()
+    return (
+        f"at twice its capacity ({2 * capacity:.0f} posts/s for {OVERLOAD_SECONDS:.0f} s): {len(accepted)} accepted, "
+        f"{refused} refused with 503 and Retry-After; of the accepted p50 {1000 * percentile(accepted, 50):.0f} ms, "
+        f"p99 {1000 * percentile(accepted, 99):.0f} ms"
+    )
+
+
 def ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """How many times better than the first way: faster, more, smaller."""
     original = next(iter(found.values()))
@@ -303,6 +351,7 @@ def main() -> None:
     print_table(f"{given.rounds * given.posts} posts a way, {len(os.sched_getaffinity(0))} cores", found, "{:,.1f}")
     print_table(f"times better than {next(iter(found))}", ratios(found), "{:.2f}")
     print(f"HTTP p50 is {found[OURS]['p50 ms'] / found[BARE]['p50 ms']:.2f} times that of {BARE}")
+    print(overload_line(folder, found[OURS][f"posts/s, {CLIENTS[1]} clients"]))
     print(f"load average before the run: {load:.1f} (it should be near 0: what others calculate is in these figures)")
     draw(ratios(found), given.plot)
     print(f"plot: {given.plot}")
