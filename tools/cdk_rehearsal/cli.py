@@ -42,6 +42,10 @@ def rehearse(
     posts: Annotated[int, typer.Option(help="How many sample posts to make, without --data.", min=100)] = 3000,
     held_out: Annotated[int, typer.Option(help="How many posts to keep aside and moderate.", min=1)] = 200,
     clients: Annotated[int, typer.Option(help="How many send posts at the same time.", min=1, max=64)] = 4,
+    releases: Annotated[
+        Literal["all", "first"],
+        typer.Option(help="Leave out all releases after the first, for posts too few to judge a model by."),
+    ] = "all",
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it running until Ctrl-C, which ends all of it with exit status 0.")
     ] = False,
@@ -52,7 +56,7 @@ def rehearse(
         Path | None, typer.Option(help="Where logs and files go; APP_DIR/build/rehearsal by default.")
     ] = None,
 ) -> None:
-    """Deploys the app's stacks onto an embedded AWS, releases a model, moderates posts and scales the service.
+    """Deploys the app's stacks onto an embedded AWS, releases models, moderates posts and scales the service.
 
     Exit status: 0 passed, 1 a step failed, 2 invalid input, 130 interrupted before it had passed.
     """
@@ -69,6 +73,7 @@ def rehearse(
             posts=_posts(data, posts),
             held_out=held_out,
             clients=clients,
+            releases=releases,
             docker=os.environ.get("CDK_DOCKER", "docker"),
         )
         with RunLock(folder):

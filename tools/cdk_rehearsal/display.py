@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from cdk_rehearsal.report import Report, StateRun
+from cdk_rehearsal.report import Report, StateRun, WorkflowReport
 
 
 class Display:
@@ -83,6 +83,10 @@ def _closing_table(report: Report) -> Table:
         "posts flagged": f"{report.posts_flagged}" if report.posts_sent else "–",
         "agreement with labels": _percent(report.agreement_with_labels),
         "latency p50 / p99": _latency(report),
+        "second release under load": _under_load(report.second_release),
+        "release that the gate refuses": _failed(report.refused_release),
+        "release that is put back": _failed(report.put_back_release),
+        "rollback by hand": _under_load(report.rollback),
         "desired tasks before → after": _tasks(report),
         "changed and deployed again": _redeploy(report),
         "alerts received": f"{report.alerts_received}",
@@ -104,6 +108,18 @@ def _percent(share: float | None) -> str:
 
 def _states(report: Report) -> str:
     return f"{report.execution_status}, {len(report.execution_states)} states" if report.execution_status else "–"
+
+
+def _under_load(run: WorkflowReport | None) -> str:
+    if run is None or run.load is None:
+        return "–"
+    return f"{run.status}, {run.load.requests:,} requests, {run.load.failed} failed, {len(run.load.models)} models"
+
+
+def _failed(run: WorkflowReport | None) -> str:
+    if run is None or run.load is None:
+        return "–"
+    return f"{run.failed_state}, {run.load.requests:,} requests, {run.load.failed} failed, {len(run.alerts)} alert"
 
 
 def _latency(report: Report) -> str:

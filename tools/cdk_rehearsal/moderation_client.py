@@ -18,12 +18,13 @@ _TIMEOUT_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Moderation:
-    """One answered post. `fallback` is why the endpoint was not asked or could not answer."""
+    """One answered post. `fallback` is why the endpoint was not asked or could not answer, `model` which one did."""
 
     label: int
     flag: int
     milliseconds: float
     fallback: str | None
+    model: str | None
 
 
 def moderate(posts: Sequence[Post], *, port: int, clients: int, on_answer: Callable[[int], None]) -> list[Moderation]:
@@ -34,8 +35,8 @@ def moderate(posts: Sequence[Post], *, port: int, clients: int, on_answer: Calla
 
     def send(post: Post) -> None:
         if not hasattr(connections, "api"):
-            connections.api = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
-        answer = _send(connections.api, post)
+            connections.api = connect(port)
+        answer = ask(connections.api, post)
         with lock:
             answers.append(answer)
             on_answer(len(answers))
@@ -46,7 +47,12 @@ def moderate(posts: Sequence[Post], *, port: int, clients: int, on_answer: Calla
     return answers
 
 
-def _send(connection: http.client.HTTPConnection, post: Post) -> Moderation:
+def connect(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+
+
+def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
+    """Raises StepFailure for an answer that is none."""
     body = json.dumps({"text": post.text}).encode()
     started = time.perf_counter()
     try:
@@ -63,7 +69,13 @@ def _send(connection: http.client.HTTPConnection, post: Post) -> Moderation:
         flag = None
     if answer.status != 200 or flag not in (0, 1):
         raise StepFailure(f"the ML API answered {answer.status}: {text.decode(errors='replace')[:300]}")
-    return Moderation(label=post.label, flag=flag, milliseconds=milliseconds, fallback=moderation.get("fallback"))
+    return Moderation(
+        label=post.label,
+        flag=flag,
+        milliseconds=milliseconds,
+        fallback=moderation.get("fallback"),
+        model=moderation.get("model"),
+    )
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

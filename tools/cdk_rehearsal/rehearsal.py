@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
-import json
+import math
 import random
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,30 +25,34 @@ from cdk_rehearsal.emulator_settings import Engine
 from cdk_rehearsal.engines import ContainerRequest, DockerEngine, ImageError, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.free_port import free_port
+from cdk_rehearsal.later_releases import LaterReleases, upload_posts
 from cdk_rehearsal.moderation_client import moderate, percentile
 from cdk_rehearsal.process_registry import ProcessRegistry
 from cdk_rehearsal.program_log import first_line_with
 from cdk_rehearsal.redeployment import DeployedState
-from cdk_rehearsal.release_execution import ReleaseExecution
-from cdk_rehearsal.report import Report, StateRun
+from cdk_rehearsal.report import Report
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
 from cdk_rehearsal.supervised_process import SupervisedProcess
+from cdk_rehearsal.workflow_execution import WorkflowExecution
 
 _EXECUTION_SECONDS = 600.0
 _API_START_SECONDS = 60.0
 _SCALING_SECONDS = 30.0
 _ALERT_SECONDS = 10.0
 _WAIT_SCALE = 0.02
+_FIRST_SHARE = 0.9  # the rest come with the second release
+_FIRST_ONLY = "skipped: --releases first"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalSettings:
     """`context` entries are KEY=VALUE; `changes` are those with which the app is deployed a second time.
 
-    `docker` is the program that the engine `docker` is reached through.
+    `releases` may leave out all after the first, for posts too few to judge a model by. `docker` is the program that
+    the engine `docker` is reached through.
     """
 
     app_folder: Path
@@ -59,6 +64,7 @@ class RehearsalSettings:
     changes: tuple[str, ...] = ()
     held_out: int = 200
     clients: int = 4
+    releases: Literal["all", "first"] = "all"
     seed: int = 1998
     docker: str = "docker"
 
@@ -85,7 +91,8 @@ class Rehearsal:
         shuffled = list(settings.posts)
         random.Random(settings.seed).shuffle(shuffled)
         held_out = min(settings.held_out, len(shuffled) // 4)
-        self._held_out, self._uploaded = shuffled[:held_out], shuffled[held_out:]
+        self._held_out, self._posts = shuffled[:held_out], shuffled[held_out:]
+        self._uploaded = self._posts[: math.ceil(len(self._posts) * _FIRST_SHARE)]
         self.api_port: int | None = None
 
     @property
@@ -112,6 +119,10 @@ class Rehearsal:
             ("endpoint", self._check_endpoint),
             ("api", self._start_api),
             ("moderate", self._moderate),
+            ("update", self._update),
+            ("refuse", self._refuse),
+            ("put back", self._put_back),
+            ("roll back", self._roll_back),
             ("scale", self._scale),
             ("redeploy", self._redeploy),
         ):
@@ -220,12 +231,7 @@ class Rehearsal:
             self._display.progress(words[:100])
 
     def _upload(self) -> None:
-        lines = (json.dumps(dataclasses.asdict(post), ensure_ascii=False) for post in self._uploaded)
-        self._aws.client("s3").put_object(
-            Bucket=self.outputs.data_bucket_name,
-            Key=f"{self.outputs.posts_prefix.rstrip('/')}/posts.jsonl",
-            Body="\n".join(lines).encode(),
-        )
+        upload_posts(self._aws.client("s3"), self.outputs, self._uploaded)
         self.report.posts_uploaded = len(self._uploaded)
         self._aws.client("secretsmanager").put_secret_value(
             SecretId=self.outputs.slack_webhook_secret_name, SecretString=self._slack.url
@@ -233,13 +239,16 @@ class Rehearsal:
         self._display.result(f"{len(self._uploaded):,} posts; {len(self._held_out):,} held out")
 
     def _release(self) -> None:
-        execution = ReleaseExecution(self._aws.client("stepfunctions"), self.outputs.release_workflow_arn)
+        execution = WorkflowExecution(
+            self._aws.client("stepfunctions"), self.outputs.release_workflow_arn, purpose="first"
+        )
         self.report.execution_arn = execution.arn
         self.report.execution_states = execution.states
         try:
             execution.follow(
-                timeout_seconds=_EXECUTION_SECONDS, alive=lambda: self._aws.running, on_state=self._show_state
+                timeout_seconds=_EXECUTION_SECONDS, alive=lambda: self._aws.running, on_state=self._display.state
             )
+            execution.require_success()
         except StepFailure as error:
             self._wait_for_alert()
             raise StepFailure(str(error), log=error.log or self._latest_log("training")) from error
@@ -254,9 +263,6 @@ class Rehearsal:
             time.sleep(0.1)
         for message in self._slack.messages:
             self._display.note(f"Slack: {message}")
-
-    def _show_state(self, run: StateRun) -> None:
-        self._display.state(run)
 
     def _check_endpoint(self) -> None:
         name = self.outputs.endpoint_name
@@ -325,6 +331,50 @@ class Rehearsal:
             f"{total} posts, {report.posts_flagged} flagged, {report.agreement_with_labels:.1%} as labelled, "
             f"p50 {report.latency_p50_ms:.1f} ms, p99 {report.latency_p99_ms:.1f} ms"
         )
+
+    def _later_releases(self) -> LaterReleases:
+        assert self.api_port is not None
+        assert self.report.execution_arn is not None
+        return LaterReleases(
+            clients=self._aws.client,
+            outputs=self.outputs,
+            display=self._display,
+            report=self.report,
+            slack=self._slack,
+            api_port=self.api_port,
+            posts=self._posts,
+            asked=self._held_out,
+            first_execution=self.report.execution_arn,
+            seed=self._settings.seed,
+            alive=lambda: self._aws.running,
+        )
+
+    def _update(self) -> None:
+        if self._settings.releases == "first":
+            self._display.result(_FIRST_ONLY)
+        else:
+            self._later_releases().update()
+
+    def _refuse(self) -> None:
+        if self._has_rollback():
+            self._later_releases().refuse()
+
+    def _put_back(self) -> None:
+        if self._has_rollback():
+            self._later_releases().put_back()
+
+    def _roll_back(self) -> None:
+        if self._has_rollback():
+            self._later_releases().roll_back()
+
+    def _has_rollback(self) -> bool:
+        if self._settings.releases == "first":
+            self._display.result(_FIRST_ONLY)
+        elif self.outputs.rollback_workflow_arn is None:
+            self._display.result("skipped: no stack has the output RollbackWorkflowArn")
+        else:
+            return True
+        return False
 
     def _scale(self) -> None:
         service = self._service()

@@ -17,6 +17,43 @@ class StateRun:
     error: str | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """What clients saw while something else went on.
+
+    `models` counts the answers of each, in the order in which they were first seen. Latencies are those of the requests
+    that did not fail; None where there was none.
+    """
+
+    requests: int
+    failed: int
+    failures: list[str]
+    models: dict[str, int]
+    seconds: float
+    latency_p50_ms: float | None
+    latency_p99_ms: float | None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class WorkflowReport:
+    """One execution under load. `before` and `after` are the endpoint configurations that served.
+
+    `load` counts the requests from before the execution began until after it had ended; `alerts` are the messages that
+    Slack got of it.
+    """
+
+    execution_arn: str
+    before: str
+    status: str = "RUNNING"
+    failed_state: str | None = None
+    reason: str | None = None
+    states: list[StateRun] = dataclasses.field(default_factory=list)
+    after: str | None = None
+    seconds: float | None = None
+    load: LoadReport | None = None
+    alerts: list[str] = dataclasses.field(default_factory=list)
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Report:
     """Filled while the rehearsal goes on: a failed one holds all that was found before."""
@@ -36,6 +73,11 @@ class Report:
     execution_states: list[StateRun] = dataclasses.field(default_factory=list)
     endpoint_name: str | None = None
     endpoint_status: str | None = None
+    second_release: WorkflowReport | None = None
+    refused_release: WorkflowReport | None = None
+    put_back_release: WorkflowReport | None = None
+    rollback: WorkflowReport | None = None
+    release_outcomes: dict[str, str] = dataclasses.field(default_factory=dict)
     posts_sent: int = 0
     posts_flagged: int = 0
     agreement_with_labels: float | None = None

@@ -12,7 +12,10 @@ from cdk_rehearsal.step_failure import StepFailure
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StackOutputs:
-    """What a rehearsal has to know of the deployed system, each named as its CfnOutput in CapWords."""
+    """What a rehearsal has to know of the deployed system, each named as its CfnOutput in CapWords.
+
+    An app without the rollback workflow's output is rehearsed without the releases that need it.
+    """
 
     slack_webhook_secret_name: str
     data_bucket_name: str
@@ -21,6 +24,8 @@ class StackOutputs:
     endpoint_name: str
     cluster_name: str
     service_name: str
+    rollback_workflow_arn: str | None = None
+    releases_table_name: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -30,9 +35,10 @@ class StackOutputs:
         wanted = {
             field.name: "".join(part.title() for part in field.name.split("_")) for field in dataclasses.fields(cls)
         }
-        missing = [name for name in wanted.values() if name not in found]
+        optional = {field.name for field in dataclasses.fields(cls) if field.default is None}
+        missing = [name for field, name in wanted.items() if name not in found and field not in optional]
         if missing:
             raise StepFailure(
                 f"no stack has the output {', '.join(missing)}: a rehearsal needs a CfnOutput of that name"
             )
-        return cls(**{field: found[name] for field, name in wanted.items()})
+        return cls(**{field: found[name] for field, name in wanted.items() if name in found})

@@ -13,10 +13,10 @@ from cdk_rehearsal.deployed_service import DeployedService
 from cdk_rehearsal.docker_stand_in import write_program
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.process_registry import ProcessRegistry
-from cdk_rehearsal.release_execution import ReleaseExecution
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.workflow_execution import WorkflowExecution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,9 +136,11 @@ def test_a_failing_job_ends_in_a_slack_message_and_a_redeploy_changes_the_workfl
     try:
         secrets = aws.client("secretsmanager")
         secrets.put_secret_value(SecretId=outputs.slack_webhook_secret_name, SecretString=slack.url)
-        execution = ReleaseExecution(aws.client("stepfunctions"), outputs.release_workflow_arn)
+        execution = WorkflowExecution(aws.client("stepfunctions"), outputs.release_workflow_arn)
+        execution.follow(timeout_seconds=60, alive=lambda: aws.running, on_state=lambda run: None)
         with pytest.raises(StepFailure, match=r"state Train failed: States\.TaskFailed: AlgorithmError: the posts are"):
-            execution.follow(timeout_seconds=60, alive=lambda: aws.running, on_state=lambda run: None)
+            execution.require_success()
+        assert execution.failed_state == "Train"
         assert [run.name for run in execution.states] == ["Train", "NotifySlackFailure", "Failed"]
         eventually(lambda: slack.messages)
         assert "the posts are not to my taste" in slack.messages[0]

@@ -84,13 +84,20 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     report = json.loads((work / "report.json").read_text())
     assert report["passed"]
     assert report["errors"] == []
-    steps = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "scale", "redeploy"]
-    assert list(report["seconds"]) == steps
+    before = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate"]
+    assert list(report["seconds"]) == [*before, "update", "refuse", "put back", "roll back", "scale", "redeploy"]
     assert report["stacks"].keys() == {"fixture-alerts", "fixture-model", "fixture-service"}
     states = [state["name"] for state in report["execution_states"]]
     assert states[0] == "Train"
     assert states[-1] == "Released"
     assert (report["execution_status"], report["endpoint_status"]) == ("SUCCEEDED", "InService")
+    second = report["second_release"]
+    assert second["status"] == "SUCCEEDED"
+    assert (second["load"]["failed"], second["load"]["failures"]) == (0, [])
+    assert list(second["load"]["models"]) == [second["before"], second["after"]]
+    assert sum(second["load"]["models"].values()) == second["load"]["requests"]
+    assert report["rollback"] is None
+    assert "skipped: no stack has the output RollbackWorkflowArn" in _output(tmp_path)
     assert report["posts_sent"] == 100
     assert report["agreement_with_labels"] > 0.5
     assert 0 < report["latency_p50_ms"] <= report["latency_p99_ms"]
@@ -120,12 +127,13 @@ def test_what_is_kept_answers_until_it_is_interrupted(
     rehearse: Any, tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
     work = tmp_path / "work"
-    process = rehearse("--keep")
+    process = rehearse("--keep", "--releases", "first")
     eventually(lambda: "still running; Ctrl-C ends it" in _output(tmp_path) or process.poll() is not None, seconds=200)
     assert process.poll() is None, _output(tmp_path)
     output = _output(tmp_path)
     assert "rehearsal passed" in output
     assert "skipped: no --change KEY=VALUE says what to change" in output
+    assert "skipped: --releases first" in output
     assert json.loads((work / "report.json").read_text())["passed"]
 
     aws, api = re.search(r"embedded AWS  (\S+)", output), re.search(r"(http://\S+/v1/moderations)", output)

@@ -1,4 +1,4 @@
-"""Starts the release workflow and follows its states."""
+"""Starts a workflow and follows its states."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from cdk_rehearsal.report import StateRun
 from cdk_rehearsal.step_failure import StepFailure
 
 _POLL_SECONDS = 0.2
+_WAYS_OUT = ("Roll-Back", "NotifySlackFailure")
 
 
-class ReleaseExecution:
-    """`states` grows as the execution goes on; `follow` returns when it has succeeded."""
+class WorkflowExecution:
+    """`states` grows as the execution goes on; `follow` returns when it has ended.
 
-    def __init__(self, client: Any, workflow_arn: str) -> None:
+    Args:
+        purpose: what its name begins with; the rest is the time.
+    """
+
+    def __init__(self, client: Any, workflow_arn: str, *, purpose: str = "rehearsal") -> None:
         self._client = client
-        name = f"rehearsal-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}"
-        answer = client.start_execution(stateMachineArn=workflow_arn, name=name, input="{}")
+        self.name = f"{purpose}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}"
+        answer = client.start_execution(stateMachineArn=workflow_arn, name=self.name, input="{}")
         self.arn: str = answer["executionArn"]
         self.status = "RUNNING"
         self.states: list[StateRun] = []
@@ -28,10 +33,17 @@ class ReleaseExecution:
         self._seen = 0
         self._failures: list[tuple[str, str, str]] = []
 
+    @property
+    def failed_state(self) -> str | None:
+        """The state that the workflow left for its way out; None where it took none."""
+        names = [state.name for state in self.states]
+        left = min((names.index(way) for way in _WAYS_OUT if way in names), default=0)
+        return names[left - 1] if left else None
+
     def follow(
         self, *, timeout_seconds: float, alive: Callable[[], bool], on_state: Callable[[StateRun], None]
     ) -> None:
-        """Calls `on_state` when a state begins and when it ends. Raises StepFailure unless the execution succeeds."""
+        """Calls `on_state` when a state begins and when it ends. Raises StepFailure where it does not end."""
         deadline = time.monotonic() + timeout_seconds
         while self.status == "RUNNING":
             if not alive():
@@ -42,8 +54,21 @@ class ReleaseExecution:
             time.sleep(_POLL_SECONDS)
             self.status = self._client.describe_execution(executionArn=self.arn)["status"]
             self._read_history(on_state)
+
+    def require_success(self) -> None:
+        """Raises StepFailure unless it has succeeded."""
         if self.status != "SUCCEEDED":
-            raise StepFailure(self._why())
+            raise StepFailure(self.why())
+
+    def why(self) -> str:
+        """The failure that came first tells the reason; what follows are the workflow's own ways out."""
+        described = self._client.describe_execution(executionArn=self.arn)
+        said = f"the execution ended {self.status}: {described.get('error', '')} {described.get('cause', '')}".rstrip()
+        telling = [failure for failure in self._failures if failure[0] not in _WAYS_OUT]
+        if not telling or self.failed_state not in (None, telling[-1][0]):
+            return said
+        state, error, cause = telling[-1]
+        return f"state {state} failed: {error}: {_reason(cause)}"
 
     def _read_history(self, on_state: Callable[[StateRun], None]) -> None:
         pages = self._client.get_paginator("get_execution_history").paginate(executionArn=self.arn)
@@ -70,16 +95,6 @@ class ReleaseExecution:
             self.states[-1].seconds = round((when - self._entered).total_seconds(), 2)
             self._entered = None
             on_state(self.states[-1])
-
-    def _why(self) -> str:
-        """The failure that came first tells the reason; what follows are the workflow's own ways out."""
-        described = self._client.describe_execution(executionArn=self.arn)
-        said = f"the execution ended {self.status}: {described.get('error', '')} {described.get('cause', '')}".rstrip()
-        telling = [failure for failure in self._failures if failure[0] != "NotifySlackFailure"]
-        if not telling:
-            return said
-        state, error, cause = telling[-1]
-        return f"state {state} failed: {error}: {_reason(cause)}"
 
 
 def _reason(cause: str) -> str:

@@ -1,0 +1,36 @@
+import io
+import tarfile
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from cdk_rehearsal.archive_swap import ArchiveSwap, training_job
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+
+
+def test_the_archive_is_replaced_as_soon_as_it_is_there(
+    embedded_aws: EmbeddedAws,
+    training_job: Callable[..., dict[str, Any]],
+    model_data: str,
+    eventually: Callable[..., Any],
+) -> None:
+    execution = f"swapped-{uuid.uuid4().hex[:8]}"
+    with ArchiveSwap(embedded_aws.client, execution=execution, archive=model_data) as swap:
+        request = training_job(f"endpoint-{execution}")
+        embedded_aws.client("sagemaker").create_training_job(**request)
+        uri = eventually(lambda: swap.swapped, seconds=60)
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    assert key == f"models/endpoint-{execution}/output/model.tar.gz"
+    body = embedded_aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        model = archive.extractfile("model.json")
+        assert model is not None
+        assert model.read() == b'{"weights": 3}'
+
+
+def test_without_a_training_job_nothing_is_replaced(embedded_aws: EmbeddedAws, model_data: str) -> None:
+    execution = f"none-{uuid.uuid4().hex}"
+    with ArchiveSwap(embedded_aws.client, execution=execution, archive=model_data) as swap:
+        pass
+    assert swap.swapped is None
+    assert training_job(embedded_aws.client("sagemaker"), execution) is None

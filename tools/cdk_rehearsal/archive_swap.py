@@ -1,0 +1,76 @@
+"""Puts another model's archive in the place of the one that a release has just trained."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.exceptions import ClientError
+
+_LOOK_SECONDS = 0.03
+
+
+class ArchiveSwap:
+    """From when the block is entered, it looks for the training job whose name holds the execution's.
+
+    What was evaluated, and the answers that it gave, stay as they are: only the model that will serve is another one.
+
+    Args:
+        clients: makes a boto3 client of a service's name.
+        archive: the S3 URI of the other model.
+    """
+
+    def __init__(self, clients: Any, *, execution: str, archive: str) -> None:
+        self._sagemaker, self._s3 = clients("sagemaker"), clients("s3")
+        self._execution = execution
+        self._archive = archive
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="archive swap", daemon=True)
+        self.swapped: str | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(_LOOK_SECONDS):
+            job = training_job(self._sagemaker, self._execution)
+            if job is None:
+                continue
+            # The archive is there a moment before the job is said to be complete.
+            uri = f"{job['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job['TrainingJobName']}/output/model.tar.gz"
+            if self._exists(uri):
+                bucket, key = _split(uri)
+                from_bucket, from_key = _split(self._archive)
+                self._s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": from_bucket, "Key": from_key})
+                self.swapped = uri
+                return
+
+    def _exists(self, uri: str) -> bool:
+        bucket, key = _split(uri)
+        try:
+            self._s3.head_object(Bucket=bucket, Key=key)
+        except ClientError:
+            return False
+        return True
+
+
+def training_job(sagemaker: Any, execution: str) -> dict[str, Any] | None:
+    """The description of an execution's training job; None where it has none yet."""
+    found = sagemaker.list_training_jobs(NameContains=execution)["TrainingJobSummaries"]
+    if not found:
+        return None
+    job: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=found[0]["TrainingJobName"])
+    return job
+
+
+def _split(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
