@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from scaling_decisions import Action, ObservationPeriod, TunerSettings
 
+from fargate_capacity.declared.declared_tuner import declared_tuner
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import calibrate
 from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics
@@ -48,6 +49,9 @@ Assume = Annotated[
 LatencyLimit = Annotated[
     float | None, typer.Option(help="Guardrail: the mean latency at the hottest task, ms, not to be passed.")
 ]
+LatencyP95Limit = Annotated[
+    float | None, typer.Option(help="Guardrail: p95 of the latency instead; by `--assume p95_ratio` of its mean.")
+]
 Region = Annotated[str | None, typer.Option(help="Of the prices. Default: the stack's.")]
 Prices = Annotated[Path | None, typer.Option(help="A price table in place of the project's dated one.")]
 DeploymentsFile = Annotated[
@@ -64,6 +68,8 @@ RequestsColumn = Annotated[str, typer.Option(help="Column of the requests.")]
 TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, as UTC or Asia/Tokyo.")]
 
 _OUT = Path("build/capacity")
+# That of the construct.
+_CEILING = 75.0
 
 
 class Objective(StrEnum):
@@ -97,6 +103,7 @@ def simulate_command(
     assume: Assume = None,
     observed: Observed = None,
     latency_limit_ms: LatencyLimit = None,
+    latency_p95_limit_ms: LatencyP95Limit = None,
     region: Region = None,
     prices: Prices = None,
     deployments: DeploymentsFile = None,
@@ -112,6 +119,7 @@ def simulate_command(
         assume=tuple(assume or ()),
         observed=observed,
         latency_limit_ms=latency_limit_ms,
+        latency_p95_limit_ms=latency_p95_limit_ms,
         region=region,
         prices=prices,
         deployments=deployments,
@@ -132,6 +140,7 @@ def compare_command(
     assume: Assume = None,
     observed: Observed = None,
     latency_limit_ms: LatencyLimit = None,
+    latency_p95_limit_ms: LatencyP95Limit = None,
     region: Region = None,
     prices: Prices = None,
     deployments: DeploymentsFile = None,
@@ -147,6 +156,7 @@ def compare_command(
         assume=tuple(assume or ()),
         observed=observed,
         latency_limit_ms=latency_limit_ms,
+        latency_p95_limit_ms=latency_p95_limit_ms,
         region=region,
         prices=prices,
         deployments=deployments,
@@ -179,6 +189,7 @@ def recommend_command(
     assume: Assume = None,
     observed: Observed = None,
     latency_limit_ms: LatencyLimit = None,
+    latency_p95_limit_ms: LatencyP95Limit = None,
     region: Region = None,
     prices: Prices = None,
     deployments: DeploymentsFile = None,
@@ -194,6 +205,7 @@ def recommend_command(
         assume=tuple(assume or ()),
         observed=observed,
         latency_limit_ms=latency_limit_ms,
+        latency_p95_limit_ms=latency_p95_limit_ms,
         region=region,
         prices=prices,
         deployments=deployments,
@@ -255,17 +267,24 @@ def recommend_command(
 def tune_command(
     assembly: Assembly,
     trace: TraceFile,
-    ceiling: Annotated[float, typer.Option(help="The target never goes above, percent.")] = 80.0,
-    step: Annotated[float, typer.Option(help="Points that a step adds.")] = 1.0,
+    ceiling: Annotated[float | None, typer.Option(help="The target never goes above, percent.")] = None,
+    step: Annotated[float | None, typer.Option(help="Points that a step adds.")] = None,
     observation: Annotated[
-        ObservationPeriod, typer.Option(help="How long a target is watched before the next step.")
-    ] = ObservationPeriod.TWO_DAYS,
-    cool_off_days: Annotated[float, typer.Option(help="No step for so long after a revert.")] = 7.0,
-    final_margin: Annotated[float, typer.Option(help="Points below what held, once a target is given up.")] = 2.0,
+        ObservationPeriod | None, typer.Option(help="How long a target is watched before the next step.")
+    ] = None,
+    cool_off_days: Annotated[float | None, typer.Option(help="No step for so long after a revert.")] = None,
+    final_margin: Annotated[
+        float | None, typer.Option(help="Points below what held, once a target is given up.")
+    ] = None,
+    attempts: Annotated[int | None, typer.Option(help="How often a target may fail before it is given up.")] = None,
+    latency_ratio: Annotated[
+        float | None, typer.Option(help="Latency against the same hours before; more takes the step back.")
+    ] = None,
     service: Service = None,
     assume: Assume = None,
     observed: Observed = None,
     latency_limit_ms: LatencyLimit = None,
+    latency_p95_limit_ms: LatencyP95Limit = None,
     region: Region = None,
     prices: Prices = None,
     deployments: DeploymentsFile = None,
@@ -275,12 +294,16 @@ def tune_command(
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
 ) -> None:
-    """Replay the target tuner over the traffic: every step, every revert, and what it came to."""
+    """Replay the target tuner over the traffic: every step, every revert, and what it came to.
+
+    Settings that are not given are those of the stack's tuner; where it has none, the tuner's own.
+    """
     given = _Given(
         service=service,
         assume=tuple(assume or ()),
         observed=observed,
         latency_limit_ms=latency_limit_ms,
+        latency_p95_limit_ms=latency_p95_limit_ms,
         region=region,
         prices=prices,
         deployments=deployments,
@@ -288,12 +311,19 @@ def tune_command(
     traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
     question = given.question(assembly)
     try:
-        settings = TunerSettings(
-            ceiling=ceiling,
-            step=step,
-            observation=observation,
-            cool_off=timedelta(days=cool_off_days),
-            final_margin=final_margin,
+        given_settings: dict[str, Any] = {
+            "ceiling": ceiling,
+            "step": step,
+            "observation": observation,
+            "cool_off": None if cool_off_days is None else timedelta(days=cool_off_days),
+            "final_margin": final_margin,
+            "attempts": attempts,
+            "largest_latency_ratio": latency_ratio,
+        }
+        declared = declared_tuner(question.assembly, question.service.stack)
+        settings = replace(
+            declared or TunerSettings(ceiling=_CEILING),
+            **{name: value for name, value in given_settings.items() if value is not None},
         )
     except ValueError as error:
         raise InputError(f"tune: {error}") from None
@@ -415,6 +445,7 @@ class _Given:
     assume: tuple[str, ...]
     observed: Path | None
     latency_limit_ms: float | None
+    latency_p95_limit_ms: float | None
     region: str | None
     prices: Path | None
     deployments: Path | None
@@ -426,6 +457,7 @@ class _Given:
             assume=self.assume,
             observed=self.observed,
             latency_limit_ms=self.latency_limit_ms,
+            latency_p95_limit_ms=self.latency_p95_limit_ms,
             region=self.region,
             prices=self.prices,
             deployments=self.deployments,
@@ -532,6 +564,7 @@ def _draw(
     ]
     monitor = Monitor(
         name=f"{question.service.name}-replay",
+        title=f"{question.service.name} on {traffic.name}",
         stack=question.service.stack,
         setting=figures.simulation.setting,
         series=series,

@@ -79,12 +79,16 @@ class CloudAssembly:
 
     @cached_property
     def ssm_parameters(self) -> Mapping[str, str]:
-        """The SSM parameters whose name and value are literal: what a dynamic reference will find."""
+        """The SSM parameters whose name and value are literal: what a dynamic reference will find.
+
+        Of a target that tunes itself it is the value that tuning begins with; what it has come to only AWS knows.
+        """
         return {
-            resource.properties["Name"]: resource.properties["Value"]
+            resource.properties["Name"]: resource.properties[value]
             for template in self.templates
-            for resource in template.of_type("AWS::SSM::Parameter")
-            if isinstance(resource.properties.get("Name"), str) and isinstance(resource.properties.get("Value"), str)
+            for kind, value in (("AWS::SSM::Parameter", "Value"), ("Custom::LiveTarget", "Initial"))
+            for resource in template.of_type(kind)
+            if isinstance(resource.properties.get("Name"), str) and isinstance(resource.properties.get(value), str)
         }
 
     @cached_property

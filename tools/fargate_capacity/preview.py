@@ -44,12 +44,14 @@ def write_preview(
     output: Path,
     data: CsvSeries | None,
     advance: Callable[[str], None],
+    title: str = "Dashboards of the cloud assembly",
 ) -> Preview:
     """Writes `index.html` and a PNG file a dashboard into a folder.
 
     Args:
         data: where the series are from. Default: sample series.
         advance: is told of each dashboard before it is drawn.
+        title: of the page.
 
     Raises:
         InputError: the folder cannot be made.
@@ -72,7 +74,7 @@ def write_preview(
             written.append(path)
             missing += canvas.characters_without_font
         page = output / "index.html"
-        page.write_text(write_page(sections, title="Dashboards of the cloud assembly"), encoding="utf-8")
+        page.write_text(write_page(sections, title=title), encoding="utf-8")
     return Preview(files=(page, *written), characters_without_font="".join(sorted(set(missing))))
 
 

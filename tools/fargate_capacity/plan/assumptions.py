@@ -28,6 +28,7 @@ ASSUMPTIONS: Mapping[str, _Assumption] = {
     "drain_seconds": _Assumption("drain_seconds", 1, "a removed task is still billed"),
     "metric_delay_minutes": _Assumption("metric_delay_minutes", 1, "until alarms see a datapoint"),
     "trusted_utilization": _Assumption("trusted_utilization", 1, "of the hottest task; beyond, confidence is low"),
+    "p95_ratio": _Assumption("p95_ratio", 1, "p95 of the time at a task / its mean"),
 }
 
 

@@ -20,6 +20,7 @@ from fargate_capacity.pricing.bill import Bill, bill_of
 from fargate_capacity.pricing.fargate_prices import TABLE, FargatePrice, find_price
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.report.figures import Figures
 from fargate_capacity.traffic.deployments import Deployments, read_deployments
 
@@ -76,6 +77,7 @@ def ask(
     assume: Sequence[str] = (),
     observed: Path | None = None,
     latency_limit_ms: float | None = None,
+    latency_p95_limit_ms: float | None = None,
     region: str | None = None,
     prices: Path | None = None,
     deployments: Path | None = None,
@@ -95,17 +97,13 @@ def ask(
     if not declared.policies:
         left_out = "; ".join(declared.unmodelled) or "none declared"
         raise InputError(f"{declared.name}: got no policy that can be replayed ({left_out})")
-    try:
-        guardrail = None if latency_limit_ms is None else Guardrail(latency_seconds=latency_limit_ms / 1000)
-    except ValueError:
-        raise InputError(f"--latency-limit-ms: got {latency_limit_ms}, allowed: above 0") from None
     assumed = read_assumptions(assume)
     seen = read_observations(observed) if observed else None
     fitted = fit(seen, service=declared) if seen else None
     model = model_of(declared, fitted=fitted.model if fitted else None, assumed=assumed)
     scenario = Scenario(
         model=model,
-        guardrail=guardrail,
+        guardrail=_guardrail(model, latency_limit_ms, latency_p95_limit_ms),
         scheduled=declared.scheduled,
         deployments=read_deployments(deployments) if deployments else Deployments(),
     )
@@ -118,3 +116,17 @@ def ask(
         price=find_price(region=place, architecture=declared.architecture, table=prices or TABLE),
         error=calibrate(scenario, setting, seen).described() if seen else None,
     )
+
+
+def _guardrail(model: ServiceModel, mean_ms: float | None, p95_ms: float | None) -> Guardrail | None:
+    if mean_ms is not None and p95_ms is not None:
+        raise InputError("got --latency-limit-ms and --latency-p95-limit-ms, allowed: one of them")
+    option, limit_ms = ("--latency-limit-ms", mean_ms) if p95_ms is None else ("--latency-p95-limit-ms", p95_ms)
+    if limit_ms is None:
+        return None
+    if not limit_ms > 0:
+        raise InputError(f"{option}: got {limit_ms}, allowed: above 0")
+    try:
+        return Guardrail(latency_seconds=limit_ms / 1000 if p95_ms is None else model.mean_at_p95(limit_ms / 1000))
+    except ValueError as error:
+        raise InputError(f"{option}: {error}; elsewhere_ms is waited before that") from None

@@ -39,13 +39,15 @@ class Monitor:
     """One replay to be drawn.
 
     Args:
-        name: of the page.
+        name: of the dashboard, and of its files.
+        title: of the page.
         stack: the service's.
         summary: lines of text above the graphs: the figures, and how they were made.
         marks: vertical annotations; the first of them where there are too many to be read.
     """
 
     name: str
+    title: str
     stack: str
     setting: Setting
     series: DrawnSeries
@@ -63,7 +65,9 @@ def write_monitor(
     table = output / f"{monitor.name}.csv"
     _write_csv(table, monitor.series)
     dashboard = Dashboard(name=monitor.name, template=template, body=read_dashboard_body(json.dumps(_body(monitor))))
-    drawn = write_preview(assembly, [dashboard], output=output, data=CsvSeries(table), advance=advance)
+    drawn = write_preview(
+        assembly, [dashboard], output=output, data=CsvSeries(table), advance=advance, title=monitor.title
+    )
     return [*drawn.files, table]
 
 

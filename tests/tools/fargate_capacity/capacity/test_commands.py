@@ -83,6 +83,24 @@ def test_tune_tells_each_step(run, assembly, trace, tmp_path):
     assert [each["action"] for each in report["decisions"]][:1] == ["step"]
 
 
+def test_a_p95_guardrail_is_the_mean_that_it_stands_for(run, assembly, trace, tmp_path):
+    options = [option for option in OPTIONS if option not in ("--latency-limit-ms", "500")]
+    limit = ["--latency-p95-limit-ms", "1000", "--assume", "p95_ratio=4", "--assume", "elsewhere_ms=200"]
+    done = run("simulate", assembly, "--trace", trace, *options, *limit)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "build" / "capacity" / "simulate.json").read_text())
+    assert report["how"]["guardrail"]["latency_seconds"] == pytest.approx(0.4)
+    assert "<h1>ApiService1A2B3C4D on requests.csv</h1>" in (tmp_path / "build" / "capacity" / "index.html").read_text()
+
+
+def test_fails_when_both_guardrails_are_given(run, assembly, trace):
+    done = run("simulate", assembly, "--trace", trace, *OPTIONS, "--latency-p95-limit-ms", "1000")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "fargate-capacity: got --latency-limit-ms and --latency-p95-limit-ms, allowed: one of them\n",
+    )
+
+
 def test_an_observed_service_states_the_models_error(run, assembly, trace, tmp_path):
     lines = ["timestamp,requests,cpu_average,cpu_maximum,tasks,latency_ms"]
     for row in trace.read_text().splitlines()[1:]:

@@ -10,7 +10,7 @@ from scaling_decisions import CapacityBounds
 
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.replay import Replay
-from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.replay.service_model import P95_RATIO, ServiceModel
 
 
 def erlang_c(servers, load):
@@ -29,7 +29,7 @@ def test_an_idle_task_takes_a_requests_own_time():
     assert stretch(0, 1) == stretch(0, 4) == 1
 
 
-def simulated_mean_s(*, tasks, servers, cpu_seconds, requests_a_minute, requests, seed):
+def simulated_latencies_s(*, tasks, servers, cpu_seconds, requests_a_minute, requests, seed):
     """Every request of a service, as a process of its own: it goes to a task at random and shares its vCPUs there."""
     simpy = pytest.importorskip("simpy", reason="simpy is not installed: nothing to judge the formula by")
     chance = np.random.default_rng(seed)
@@ -48,7 +48,7 @@ def simulated_mean_s(*, tasks, servers, cpu_seconds, requests_a_minute, requests
 
     environment.process(arrivals())
     environment.run()
-    return float(np.mean(latencies[requests // 20 :]))
+    return np.array(latencies[requests // 20 :])
 
 
 class SharedProcessor:
@@ -105,12 +105,37 @@ def test_a_replay_is_within_five_percent_of_a_simulation_of_every_request(tasks,
     replay = Replay(model=model, policies=(), bounds=CapacityBounds(minimum=tasks, maximum=tasks))
     replay.feed(np.full(60, requests_a_minute))
     found = replay.totals().mean_latency_s
-    expected = simulated_mean_s(
+    expected = simulated_latencies_s(
         tasks=tasks,
         servers=model.servers,
         cpu_seconds=model.service_seconds,
         requests_a_minute=requests_a_minute,
         requests=120_000,
         seed=1998,
-    )
+    ).mean()
     assert found == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("utilization", [0.5, 0.7, 0.8])
+def test_p95_is_that_many_times_the_mean_or_a_little_less(utilization):
+    latencies = simulated_latencies_s(
+        tasks=3,
+        servers=1,
+        cpu_seconds=0.05,
+        requests_a_minute=60 * utilization * 3 / 0.05,
+        requests=120_000,
+        seed=1998,
+    )
+    assert 0.8 * P95_RATIO < np.percentile(latencies, 95) / latencies.mean() < 1.05 * P95_RATIO
+
+
+def test_the_mean_at_a_p95_leaves_out_what_is_waited_elsewhere():
+    model = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.1, p95_ratio=3)
+    assert model.mean_at_p95(1) == pytest.approx(0.4)
+    with pytest.raises(ValueError, match="got 100, allowed: above 100"):
+        model.mean_at_p95(0.1)
+
+
+def test_fails_when_p95_is_below_the_mean():
+    with pytest.raises(ValueError, match=r"p95_ratio: got 0\.5"):
+        ServiceModel(vcpus=1, cpu_seconds=0.05, p95_ratio=0.5)

@@ -1,0 +1,79 @@
+"""What the construct declares, read back out of the template that the CDK makes of it."""
+
+import json
+from datetime import timedelta
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_sns as sns
+from scaling_decisions import ObservationPeriod, TargetTracking, TunerSettings
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService
+from cdk_fargate_sagemaker.tuning import Observation, TargetTuner
+from fargate_capacity.cloud_assembly import CloudAssembly
+from fargate_capacity.declared.declared_tuner import declared_tuner
+from fargate_capacity.declared.scaled_service import find_service
+from fargate_capacity.input_error import InputError
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("assembly")
+    app = cdk.App(outdir=str(folder))
+    stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="us-east-1"))
+    service = ScaledFargateService(
+        stack,
+        "Web",
+        vpc=ec2.Vpc(stack, "Vpc"),
+        image=ecs.ContainerImage.from_registry("nginx"),
+        target_percent=55,
+    )
+    TargetTuner(
+        stack,
+        "Tuner",
+        service=service,
+        guardrails=[
+            cloudwatch.Metric(namespace="Test", metric_name="Slow").create_alarm(
+                stack, "Slow", threshold=1, evaluation_periods=1
+            )
+        ],
+        alerts_topic=sns.Topic(stack, "Alerts"),
+        ceiling_percent=70,
+        observation=Observation.SEVEN_DAYS,
+        cool_off=cdk.Duration.days(3),
+        largest_latency_ratio=None,
+    )
+    app.synth()
+    return folder
+
+
+def test_a_tuned_target_is_the_one_that_tuning_begins_with(assembly):
+    (policy,) = find_service(CloudAssembly(assembly)).policies
+    assert isinstance(policy, TargetTracking)
+    assert policy.target == 55
+
+
+def test_reads_the_tuners_settings(assembly):
+    assert declared_tuner(CloudAssembly(assembly), "Shop") == TunerSettings(
+        ceiling=70,
+        observation=ObservationPeriod.SEVEN_DAYS,
+        cool_off=timedelta(days=3),
+        largest_latency_ratio=None,
+    )
+
+
+def test_finds_none_in_another_stack(assembly):
+    assert declared_tuner(CloudAssembly(assembly), "Elsewhere") is None
+
+
+def test_fails_when_the_settings_are_of_another_version(assembly, tmp_path):
+    body = json.loads((assembly / "Shop.template.json").read_text())
+    for resource in body["Resources"].values():
+        if resource.get("Properties", {}).get("Handler") == "target_tuner.handler":
+            resource["Properties"]["Environment"]["Variables"]["SETTINGS"] = "{}"
+    (tmp_path / "Shop.template.json").write_text(json.dumps(body))
+    with pytest.raises(InputError, match="got settings that cannot be read"):
+        declared_tuner(CloudAssembly(tmp_path), "Shop")
