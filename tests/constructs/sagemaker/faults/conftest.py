@@ -1,0 +1,584 @@
+"""Faults of the deployed release and rollback workflows: each state, each fault, what must hold afterwards.
+
+Several endpoints are deployed side by side, and cases run on them at the same time; each test then looks at one case.
+"""
+
+import contextlib
+import io
+import json
+import queue
+import re
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from botocore.exceptions import ClientError
+
+from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointScaling,
+    EndpointVariant,
+    ModelImage,
+    ModelReleaseWorkflow,
+    ProcessingJob,
+    TrafficShifting,
+    TrainingJob,
+    TransformJob,
+)
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.fault import Fault
+
+PROGRAM = Path(__file__).parent / "program"
+PAGE = Path(__file__).parents[4] / "docs" / "release-faults.md"
+# So slow may the machine be; nothing waits for it where it is not.
+DEADLINE_S = 120.0
+WAIT_SCALE = 0.002
+
+POSTS = [f"{'bad' if number % 2 else 'fine'} post {number}" for number in range(40)]
+
+FAULTS = (
+    "throttling",
+    "access denied",
+    "service error",
+    "job fails",
+    "job never ends",
+    "endpoint Failed",
+    "update rolls back",
+    "check disagrees",
+    "function times out",
+    "abort",
+)
+INJECTED = {
+    "throttling": "throttling",
+    "access denied": "access_denied",
+    "service error": "service_error",
+    "function times out": "function_timeout",
+    "abort": "abort",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A fault in a state of a machine (`release` or `rollback`).
+
+    `orders` are what programs of the release do wrong, `also` a fault of another state that leads there, `gone` says
+    that the endpoint is missing (or `failed`) before. `serves` is what has to answer afterwards: the `old` release, the
+    `new` one, or `nothing`. `told` is the state that the alert names; `outcome` what the record says of the release.
+    """
+
+    machine: str
+    state: str
+    fault: str
+    told: str = ""
+    status: str = "FAILED"
+    serves: str = "old"
+    outcome: str | None = "failed"
+    orders: dict[str, str] = field(default_factory=dict)
+    also: tuple[str, str] | None = None
+    gone: str = ""
+    alerts: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"{self.state}-{self.fault}".replace(" ", "_")
+
+
+@dataclass
+class Slack:
+    """A listener for Slack's webhook."""
+
+    port: int
+    told: list[str] = field(default_factory=list)
+
+    def about(self, execution: str) -> list[str]:
+        return [message for message in list(self.told) if re.search(rf":{execution}\b", message)]
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Slack]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            listener.told.append(json.dumps(body, ensure_ascii=False))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        listener = Slack(port=server.server_port)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield listener
+        server.shutdown()
+        thread.join()
+
+
+@dataclass
+class Lane:
+    """One endpoint with its two workflows, on which one case at a time runs."""
+
+    name: str
+    aws: EmbeddedAws
+    slack: Slack
+    outputs: dict[str, str]
+    orders: Path
+    runs: int = 0
+
+    # ---- doing -----------------------------------------------------------------------------------------------------
+
+    def order(self, orders: dict[str, str]) -> None:
+        """What programs do wrong from now on. In one step, as they may be reading."""
+        part = self.orders / "orders.part"
+        part.write_text(json.dumps(orders))
+        part.replace(self.orders / "orders.json")
+
+    def start(self, machine: str, name: str, given: dict[str, Any] | None = None) -> str:
+        answer = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.machine(machine), name=name, input=json.dumps(given or {})
+        )
+        return str(answer["executionArn"])
+
+    def ended(self, arn: str) -> dict[str, Any]:
+        machines = self.client("stepfunctions")
+        return wait_for(
+            lambda: (found := machines.describe_execution(executionArn=arn))["status"] != "RUNNING" and found,
+            f"{arn} goes on",
+        )
+
+    def release(self, name: str) -> dict[str, Any]:
+        return self.ended(self.start("release", name))
+
+    def quiet(self) -> None:
+        """Waits until no execution runs and nobody holds the endpoint."""
+        machines = self.client("stepfunctions")
+
+        def still() -> bool:
+            return not any(
+                machines.list_executions(stateMachineArn=self.machine(machine), statusFilter="RUNNING")["executions"]
+                for machine in ("release", "rollback")
+            )
+
+        wait_for(still, f"{self.name}: executions go on")
+
+    def remove_endpoint(self, *, failed: bool) -> None:
+        """A person deletes the endpoint; `failed`: and makes another, which fails."""
+        sagemaker = self.client("sagemaker")
+        sagemaker.delete_endpoint(EndpointName=self.name)
+        wait_for(lambda: self.endpoint() is None, "the endpoint is still there")
+        if failed:
+            self.order({"serve": "exit", "model": self.current()})
+            sagemaker.create_endpoint(EndpointName=self.name, EndpointConfigName=self.current())
+            wait_for(lambda: (self.endpoint() or {}).get("EndpointStatus") == "Failed", "the endpoint does not fail")
+            self.order({})
+
+    # ---- looking ---------------------------------------------------------------------------------------------------
+
+    def client(self, service: str) -> Any:
+        return self.aws.client(service)
+
+    def machine(self, machine: str) -> str:
+        return self.outputs[f"{self.name.replace('-', '')}{machine}"]
+
+    def endpoint(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self.client("sagemaker").describe_endpoint(EndpointName=self.name)
+        except ClientError:
+            return None
+        return found
+
+    def serving(self) -> str:
+        """The model that answers a real invocation, as it should."""
+        runtime = self.client("sagemaker-runtime")
+        try:
+            answer = runtime.invoke_endpoint(
+                EndpointName=self.name, ContentType="application/json", Body=json.dumps({"text": "bad post"})
+            )
+        except ClientError as fault:
+            return f"nothing ({fault.response['Error']['Message']})"
+        right = json.loads(answer["Body"].read()) == {"predictions": "0.900000"}
+        return str(answer["CustomAttributes"]).removeprefix("model=") + ("" if right else ", which answers wrongly")
+
+    def current(self) -> str:
+        parameter = f"/sagemaker/{self.name}/current-release"
+        return str(self.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"])
+
+    def entries(self) -> list[dict[str, Any]]:
+        items = self.client("dynamodb").query(
+            TableName=self.outputs[f"{self.name.replace('-', '')}table"],
+            KeyConditionExpression="endpoint = :endpoint",
+            ExpressionAttributeValues={":endpoint": {"S": self.name}},
+        )["Items"]
+        return [{key: next(iter(value.values())) for key, value in item.items()} for item in items]
+
+    def record(self, release: str) -> dict[str, Any] | None:
+        return next((entry for entry in self.entries() if entry.get("release") == release and "outcome" in entry), None)
+
+    def left_behind(self) -> list[str]:
+        """Jobs that go on, and models and configurations of which no good release is recorded."""
+        sagemaker = self.client("sagemaker")
+        left = []
+        for kind in ("Training", "Processing", "Transform"):
+            listed = getattr(sagemaker, f"list_{kind.lower()}_jobs")(NameContains=f"{self.name}-")
+            left += [
+                f"{kind} job {job[f'{kind}JobName']} is {job[f'{kind}JobStatus']}"
+                for job in listed[f"{kind}JobSummaries"]
+                if job[f"{kind}JobStatus"] in ("InProgress", "Stopping")
+            ]
+        good = {
+            entry["release"]
+            for entry in self.entries()
+            if entry.get("outcome") in ("released", "rolled_back") and "cleaned" not in entry
+        }
+        models = {item["ModelName"] for item in sagemaker.list_models(NameContains=f"{self.name}-")["Models"]}
+        configurations = {
+            item["EndpointConfigName"]
+            for item in sagemaker.list_endpoint_configs(NameContains=f"{self.name}-")["EndpointConfigs"]
+        }
+        left += [f"model {name}" for name in sorted(models - good)]
+        return left + [f"endpoint configuration {name}" for name in sorted(configurations - good)]
+
+    def settled(self) -> bool:
+        return (self.endpoint() or {}).get("EndpointStatus") == "InService"
+
+    def other_release(self) -> str:
+        """A good release that is not the current one."""
+        current = self.current()
+        return next(
+            str(entry["release"])
+            for entry in self.entries()
+            if entry.get("outcome") in ("released", "rolled_back")
+            and "cleaning" not in entry
+            and entry["release"] != current
+        )
+
+    def failed_attempts(self, arn: str, state: str) -> tuple[list[str], bool]:
+        """The errors of the attempts at a task, and whether one succeeded in the end."""
+        events = self.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        errors, inside, succeeded = [], False, False
+        for event in events:
+            if "stateEnteredEventDetails" in event:
+                inside = event["stateEnteredEventDetails"]["name"] == state
+            elif inside and event["type"] == "TaskFailed":
+                errors.append(event["taskFailedEventDetails"].get("error", ""))
+            elif inside and event["type"] == "TaskSucceeded":
+                succeeded = True
+        return errors, succeeded
+
+
+def wait_for(question: Callable[[], Any], otherwise: str) -> Any:
+    deadline = time.monotonic() + DEADLINE_S
+    while not (answer := question()):
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.05)
+    return answer
+
+
+# ---- cases -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Matrix:
+    """Runs cases on lanes, and keeps what was wrong with each."""
+
+    lanes: list[Lane]
+    slack: Slack
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    told: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def run(self, cases: Iterable[Case], prepare: Callable[[Lane], None]) -> None:
+        waiting: queue.Queue[list[Case]] = queue.Queue()
+        for group in grouped(cases):
+            waiting.put(group)
+        failures: list[BaseException] = []
+
+        def work(lane: Lane) -> None:
+            try:
+                prepare(lane)
+                with contextlib.suppress(queue.Empty):
+                    while not failures:
+                        self._run_group(lane, waiting.get_nowait())
+            except BaseException as failure:
+                failures.append(failure)
+                raise
+
+        threads = [threading.Thread(target=work, args=(lane,), name=lane.name) for lane in self.lanes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        self._count_alerts()
+
+    def _run_group(self, lane: Lane, group: list[Case]) -> None:
+        started = time.monotonic()
+        lane.runs += 1
+        name = f"{lane.name[-1]}x{lane.runs}"
+        run = Run(lane=lane, name=name, cases=group)
+        try:
+            found = run.problems()
+        except (AssertionError, ClientError) as failure:
+            # Told of this case alone; the lane goes on.
+            found = [[str(failure)]] * len(group)
+        for case, problems in zip(group, found, strict=True):
+            self.problems[case.id] = list(problems)
+            self.seconds[case.id] = (time.monotonic() - started) / len(group)
+            self.told.append((case.id, name, case.alerts))
+
+    def _count_alerts(self) -> None:
+        """Once all has ended: an alert that comes on top of another would be here by then."""
+        lane = self.lanes[0]
+        lane.client("sns").publish(TopicArn=lane.outputs["topic"], Message=":the-last-one|")
+        wait_for(lambda: self.slack.about("the-last-one"), "the last alert does not arrive")
+        for case, name, wanted in self.told:
+            alerts = self.slack.about(name)
+            if len(alerts) != wanted:
+                self.problems[case].append(f"{len(alerts)} alerts instead of {wanted}: {alerts}")
+
+
+def grouped(cases: Iterable[Case]) -> list[list[Case]]:
+    """Throttling passes by itself, so one run is throttled in every state on its way; other faults are alone.
+
+    What has to wait for a time limit comes first: the others run meanwhile.
+    """
+    alone, together = [], {}
+    for case in cases:
+        if case.fault == "throttling":
+            together.setdefault((case.machine, case.also, case.gone), []).append(case)
+        else:
+            alone.append([case])
+    alone.sort(key=lambda group: group[0].fault != "job never ends")
+    return alone + list(together.values())
+
+
+@dataclass
+class Run:
+    """One run of a machine with the faults of its cases, and a second one without them."""
+
+    lane: Lane
+    name: str
+    cases: list[Case]
+
+    def problems(self) -> list[list[str]]:
+        lane, case = self.lane, self.cases[0]
+        old = lane.current()
+        by_hand = case.machine == "rollback" and case.also is None
+        target = lane.other_release() if by_hand else f"{lane.name}-{self.name}"
+        faults = [self._fault(one) for one in self.cases if one.fault in INJECTED]
+        if case.also is not None:
+            state, kind = case.also
+            faults.append(Fault(state=state, kind=kind, machine=f"{lane.name}-release", times=None))
+        if case.gone:
+            lane.remove_endpoint(failed=case.gone == "failed")
+        lane.order(case.orders | {"model": target})
+        for fault in faults:
+            lane.aws.inject(fault)
+        machine = "rollback" if by_hand else "release"
+        arn = lane.start(machine, self.name, {"release": target} if by_hand else {})
+        if case.orders.get("serve") == "hang":
+            self._let_go_when_given_up(arn)
+        execution = lane.ended(arn)
+        if case.alerts:
+            wait_for(lambda: lane.slack.about(self.name), f"{case.id}: no alert")
+        lane.quiet()
+        if case.serves != "nothing":
+            wait_for(lambda: lane.settled(), f"{case.id}: the endpoint goes on changing")
+        lane.aws.withdraw(*faults)
+        lane.order({})
+
+        found = self._common_problems(case, execution, old=old, new=target)
+        again = lane.ended(
+            lane.start(machine, f"{self.name}again", {"release": target} if by_hand else {}),
+        )
+        lane.quiet()
+        served = target if by_hand else f"{lane.name}-{self.name}again"
+        if again["status"] != "SUCCEEDED":
+            found.append(f"starting again ended as {again['status']}: {again.get('error')}: {again.get('cause')}")
+        elif (serving := lane.serving()) != served or lane.current() != served:
+            found.append(f"started again, {serving} serves and {lane.current()} is recorded, not {served}")
+        found += lane.left_behind()
+        found += self._record_problems(case, target if not by_hand else old, by_hand=by_hand)
+        return [found + self._attempt_problems(one, arn) for one in self.cases]
+
+    def _fault(self, case: Case) -> Fault:
+        return Fault(
+            state=case.state,
+            kind=INJECTED[case.fault],
+            machine=f"{self.lane.name}-{case.machine}",
+            # A function does its work before its time is over; throttling passes.
+            when="after" if case.fault == "function times out" else "before",
+            times=1 if case.fault in ("throttling", "abort") else None,
+        )
+
+    def _let_go_when_given_up(self, arn: str) -> None:
+        """A container that never starts holds the endpoint until it ends; nothing can update it before."""
+        lane, machines = self.lane, self.lane.client("stepfunctions")
+
+        def given_up() -> bool:
+            if machines.describe_execution(executionArn=arn)["status"] != "RUNNING":
+                return True
+            events = machines.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=3)["events"]
+            return "Roll-Back" in json.dumps(events, default=str)
+
+        wait_for(given_up, f"{arn} does not give up")
+        lane.order({})
+
+    def _common_problems(self, case: Case, execution: dict[str, Any], *, old: str, new: str) -> list[str]:
+        lane, found = self.lane, []
+        if execution["status"] != case.status:
+            found.append(f"ended as {execution['status']}: {execution.get('error')}: {execution.get('cause')}")
+        serving = lane.serving()
+        wanted = {"old": old, "new": new, "nothing": "nothing"}[case.serves]
+        if serving.partition(" ")[0] != wanted:
+            found.append(f"{serving} serves, not {wanted}")
+        for alert in lane.slack.about(self.name):
+            if case.told not in alert:
+                found.append(f"the alert does not say {case.told}: {alert}")
+        return found + lane.left_behind()
+
+    def _record_problems(self, case: Case, release: str, *, by_hand: bool) -> list[str]:
+        record = self.lane.record(release)
+        outcome = "rolled_back" if by_hand else case.outcome
+        if record is None or outcome is None:
+            return [] if (record is None) == (outcome is None) else [f"the record is {record}"]
+        if record["outcome"] != outcome:
+            return [f"the record says {record['outcome']}, not {outcome}: {record.get('failure')}"]
+        said = json.dumps(record.get("failure", {}))
+        if outcome in ("failed", "stopped") and case.told not in said:
+            return [f"the record does not say {case.told}: {said}"]
+        return []
+
+    def _attempt_problems(self, case: Case, arn: str) -> list[str]:
+        """Of a state that was throttled: it has to have been tried again, with success."""
+        if case.fault != "throttling" or (case.machine == "rollback" and case.also is not None):
+            return []
+        errors, succeeded = self.lane.failed_attempts(arn, case.state)
+        return [] if len(errors) == 1 and succeeded else [f"attempts: {errors}, then success: {succeeded}"]
+
+
+# ---- deployment ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lanes(
+    request: pytest.FixtureRequest, slack: Slack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Lane]]:
+    """As many endpoints as the test module asks for by `LANES`, deployed side by side."""
+    names = [f"lane-{letter}" for letter in "abcdefgh"[: request.module.LANES]]
+    assembly, orders = tmp_path_factory.mktemp("assembly"), tmp_path_factory.mktemp("orders")
+    for name in names:
+        (orders / name).mkdir()
+    synthesise(assembly, names, orders)
+    with EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE) as aws:
+        outputs = deploy(aws, assembly)
+        aws.client("secretsmanager").put_secret_value(
+            SecretId=outputs["secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
+        )
+        lines = "".join(json.dumps({"text": text, "label": int(text.startswith("bad"))}) + "\n" for text in POSTS)
+        aws.client("s3").put_object(Bucket=outputs["bucket"], Key="posts/posts.jsonl", Body=lines.encode())
+        yield [Lane(name=name, aws=aws, slack=slack, outputs=outputs, orders=orders / name) for name in names]
+
+
+def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
+    app = cdk.App(outdir=str(assembly))
+    stack = cdk.Stack(app, "Faults", synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
+    alerts = AlertsTopic(stack, "Alerts")
+    webhook = secretsmanager.Secret(stack, "Webhook")
+    SlackNotifier(stack, "Slack", topic=alerts.topic, webhook_secret=webhook)
+    bucket = s3.Bucket(stack, "Data", enforce_ssl=True)
+    image = ModelImage.from_asset(PROGRAM)
+    outputs = {"bucket": bucket.bucket_name, "secret": webhook.secret_arn, "topic": alerts.topic.topic_arn}
+    for name in names:
+        folder, key = str(orders / name), name.replace("-", "")
+        scaling = EndpointScaling(max_instances=2, invocations_per_instance=1000)
+        workflow = ModelReleaseWorkflow(
+            stack,
+            name.title(),
+            endpoint_name=name,
+            training_image=image,
+            inference_image=image,
+            data_bucket=bucket,
+            alerts_topic=alerts.topic,
+            preprocess=ProcessingJob(image=image, max_runtime=cdk.Duration.minutes(1), environment={"ORDERS": folder}),
+            train=TrainingJob(max_runtime=cdk.Duration.minutes(1), hyperparameters={"orders": folder}),
+            score_current=TransformJob(max_runtime=cdk.Duration.minutes(1)),
+            configuration=EndpointConfiguration(variants=(EndpointVariant(scaling=scaling),)),
+            traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
+            inference_environment={"ORDERS": folder},
+            keep_releases=3,
+            # Much longer than an update takes, on a slow machine too: polls are scaled, an update is not.
+            poll_interval=cdk.Duration.minutes(1),
+            in_service_within=cdk.Duration.hours(3),
+        )
+        outputs |= {
+            f"{key}release": workflow.state_machine.state_machine_arn,
+            f"{key}rollback": workflow.rollback.state_machine.state_machine_arn,
+            f"{key}table": workflow.records.table.table_name,
+        }
+    for name, value in outputs.items():
+        cdk.CfnOutput(stack, f"Output{name}", value=value)
+    app.synth()
+
+
+def deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
+    """What the CDK's command line does with an assembly: publishes the files, then creates the stack."""
+    store, formation = aws.client("s3"), aws.client("cloudformation")
+    for asset in json.loads((assembly / "Faults.assets.json").read_text())["files"].values():
+        (destination,) = asset["destinations"].values()
+        target = destination["bucketName"].replace("${AWS::AccountId}", aws.account)
+        target = target.replace("${AWS::Region}", aws.region)
+        if target not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
+            store.create_bucket(Bucket=target)
+        source = assembly / asset["source"]["path"]
+        body = zipped(source) if source.is_dir() else source.read_bytes()
+        store.put_object(Bucket=target, Key=destination["objectKey"], Body=body)
+        if source.name == "Faults.template.json":
+            template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
+    formation.create_stack(
+        StackName="Faults", TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+    )
+    formation.get_waiter("stack_create_complete").wait(StackName="Faults", WaiterConfig={"Delay": 1})
+    (stack,) = formation.describe_stacks(StackName="Faults")["Stacks"]
+    return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
+
+
+def zipped(folder: Path) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def matrix(request: pytest.FixtureRequest, lanes: list[Lane], slack: Slack) -> Matrix:
+    """The module's `CASES`, all of them run."""
+    made = Matrix(lanes=lanes, slack=slack)
+
+    def prepare(lane: Lane) -> None:
+        for number in range(request.module.GOOD_RELEASES):
+            ended = lane.release(f"good{number}")
+            assert ended["status"] == "SUCCEEDED", ended
+
+    made.run([Case(**case) for case in request.module.CASES], prepare)
+    return made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        cases = [Case(**case) for case in metafunc.module.CASES]
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
