@@ -155,8 +155,8 @@ class _Release:
             got = f"$states.input.{path}"
             ending = shape.removeprefix("s3://…")
             yield (
-                f"$type({got}) = 'string' ? $not($contains({got}, /^s3:.+[/]/) "
-                f"and $substring({got}, -{len(ending)}) = '{ending}') : true",
+                f"$not($type({got}) = 'string') ? true : "
+                f"$substring({got}, 0, 5) != 's3://' or $substring({got}, -{len(ending)}) != '{ending}'",
                 f"'{path} is ' & ($type({got}) = 'string' ? {got} : 'missing') & ': this workflow needs it as {shape}'",
             )
 
@@ -224,7 +224,7 @@ class _Release:
         return self._tasks.function(
             "Extract",
             step.function.function_arn,
-            step.payload
+            _given(step)
             or {
                 "bucket": self._plan.data_bucket_name,
                 "run_prefix": f"{{% {_RUN_PREFIX} %}}",
@@ -246,7 +246,7 @@ class _Release:
             return self._tasks.function(
                 "Preprocess",
                 step.function.function_arn,
-                step.payload
+                _given(step)
                 or {
                     "posts": "{% $posts %}",
                     "bucket": self._plan.data_bucket_name,
@@ -328,7 +328,7 @@ class _Release:
         return self._tasks.function(
             "Evaluate",
             step.function.function_arn,
-            step.payload
+            _given(step)
             or {
                 "model_data": "{% $model_data %}",
                 "test_uri": "{% $held_out %}",
@@ -534,7 +534,7 @@ class _Release:
         check = self._tasks.function(
             "Check",
             step.function.function_arn,
-            step.payload
+            _given(step)
             or {
                 "endpoint_name": self._plan.endpoint_name,
                 "model": "{% $release %}",
@@ -639,3 +639,8 @@ class _Release:
                 ),
             },
         )
+
+
+def _given(step: FunctionStep) -> dict[str, object] | None:
+    # A plain dictionary, which jsii knows.
+    return None if step.payload is None else dict(step.payload)

@@ -27,7 +27,9 @@ _INPUT = (
     "{'stopped': $merge([{'execution': $states.input.stopped.executionArn, 'status': $states.input.stopped.status}, "
     "$type($states.input.stopped.error) = 'string' ? {'error': $states.input.stopped.error} : {}, "
     "$type($states.input.stopped.cause) = 'string' ? {'cause': $states.input.stopped.cause} : {}])} "
-    ": $merge([{}, $sift($states.input, function($value, $key) { $key != 'Comment' })])"
+    ": $type($states.input) = 'object' "
+    "? $merge([{}, $sift($states.input, function($value, $key) { $key != 'Comment' })]) "
+    ": {'something else': $states.input}"
 )
 
 

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
+import jsonata
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -40,8 +41,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> ModelImage:
 def make_workflow(image: ModelImage) -> MakeWorkflow:
     """A workflow in a stack of its own, with what a test does not give."""
 
-    def make(**given: Any) -> ModelReleaseWorkflow:
-        stack = cdk.Stack(cdk.App(), "Stack")
+    def make(stack: cdk.Stack | None = None, **given: Any) -> ModelReleaseWorkflow:
+        stack = stack or cdk.Stack(cdk.App(), "Stack")
         defaults: dict[str, Any] = {
             "endpoint_name": "moderation-dev",
             "training_image": image,
@@ -136,3 +137,37 @@ def definition(template: Template, definition_of: Callable[..., dict[str, Any]])
 @pytest.fixture(scope="session")
 def rollback(template: Template, definition_of: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return definition_of(template, "-rollback")
+
+
+@pytest.fixture(scope="session")
+def evaluated() -> Callable[..., Any]:
+    """What a part of a state is worth: each text of the form `{% … %}` in it evaluated, as Step Functions does."""
+
+    def evaluate(part: Any, variables: dict[str, Any] | None = None, **states: Any) -> Any:
+        match part:
+            case dict():
+                return {key: evaluate(value, variables, **states) for key, value in part.items()}
+            case list():
+                return [evaluate(value, variables, **states) for value in part]
+            case str() if part.startswith("{%"):
+                null = jsonata.utils.Utils.NULL_VALUE
+                bindings = {name: null if value is None else value for name, value in (variables or {}).items()}
+                expression = jsonata.Jsonata.jsonata(part[2:-2].strip())
+                expression.register_lambda("parse", json.loads)
+                return expression.evaluate(None, bindings | {"states": states})
+        return part
+
+    return evaluate
+
+
+@pytest.fixture(scope="session")
+def decided(evaluated: Callable[..., Any]) -> Callable[..., tuple[str, Any]]:
+    """Where a choice goes, and what it assigns on the way."""
+
+    def decide(choice: dict[str, Any], variables: dict[str, Any] | None = None, **states: Any) -> tuple[str, Any]:
+        for rule in choice["Choices"]:
+            if evaluated(rule["Condition"], variables, **states) is True:
+                return rule["Next"], evaluated(rule.get("Assign", {}), variables, **states)
+        return choice["Default"], evaluated(choice.get("Assign", {}), variables, **states)
+
+    return decide

@@ -3,32 +3,56 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointVariant, EvaluationGate, TrainingJob
+from cdk_fargate_sagemaker.sagemaker import (
+    DynamoDbExport,
+    EndpointConfiguration,
+    EndpointVariant,
+    EvaluationGate,
+    FunctionStep,
+    ModelImage,
+    ProcessingJob,
+    TrainingJob,
+)
 
-NAMES = {
+WAY = {
+    "Input": "Choice",
+    "Begin": "Task",
     "Extract": "Task",
     "Train": "Task",
+    "Has-Current": "Choice",
+    "Score-Current-Step": "Task",
     "Evaluate": "Task",
     "Evaluation-Gate": "Choice",
     "Model-Creating-Step": "Task",
     "EndpointConfig-Step": "Task",
     "Endpoint-Describing-Step": "Task",
-    "Endpoint-Missing": "Choice",
-    "Endpoint-Creating-Step": "Task",
     "Endpoint-Updating-Step": "Task",
     "Wait": "Wait",
     "Describe": "Task",
     "In-Service": "Choice",
     "Check": "Task",
+    "Record": "Task",
+    "Clean-Up": "Task",
     "Released": "Succeed",
+}
+ASIDE = {
+    "Refused": "Fail",
+    "Endpoint-Missing": "Choice",
+    "Endpoint-Creating-Step": "Task",
+    "Roll-Back": "Task",
     "NotifySlackFailure": "Task",
+    "NotifySlackCleanUp": "Task",
     "Failed": "Fail",
 }
 RESOURCES = {
+    "Begin": "lambda:invoke",
     "Extract": "lambda:invoke",
     "Train": "sagemaker:createTrainingJob.sync",
+    "Score-Current-Step": "sagemaker:createTransformJob.sync",
     "Evaluate": "lambda:invoke",
     "Model-Creating-Step": "aws-sdk:sagemaker:createModel",
     "EndpointConfig-Step": "aws-sdk:sagemaker:createEndpointConfig",
@@ -37,8 +61,51 @@ RESOURCES = {
     "Endpoint-Updating-Step": "aws-sdk:sagemaker:updateEndpoint",
     "Describe": "aws-sdk:sagemaker:describeEndpoint",
     "Check": "lambda:invoke",
+    "Record": "lambda:invoke",
+    "Clean-Up": "lambda:invoke",
+    "Roll-Back": "states:startExecution.sync:2",
     "NotifySlackFailure": "sns:publish",
+    "NotifySlackCleanUp": "sns:publish",
 }
+# What a choice goes to where nothing is missing and nothing is refused.
+FORWARD = {
+    "Input": "Begin",
+    "Has-Current": "Score-Current-Step",
+    "Evaluation-Gate": "Model-Creating-Step",
+    "In-Service": "Check",
+}
+ENDS = {"Released", "Refused", "Failed"}
+CURRENT = {"release": "moderation-dev-before", "model": "moderation-dev-before"}
+
+Definition = dict[str, Any]
+StatesOf = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def states_of(make_workflow: Callable[..., Any], definition_of: Callable[..., Definition]) -> StatesOf:
+    """The states of the release workflow that is given these."""
+
+    def states(**given: Any) -> dict[str, Any]:
+        found: dict[str, Any] = definition_of(Template.from_stack(cdk.Stack.of(make_workflow(**given))))["States"]
+        return found
+
+    return states
+
+
+@pytest.fixture(scope="module")
+def whole(
+    image: ModelImage, make_workflow: Callable[..., Any], everything: Any, definition_of: Callable[..., Definition]
+) -> dict[str, Any]:
+    """The states of a workflow that has all of them."""
+    stack = cdk.Stack(cdk.App(), "Stack")
+    workflow = make_workflow(stack=stack, **everything(stack))
+    found: dict[str, Any] = definition_of(Template.from_stack(cdk.Stack.of(workflow)))["States"]
+    return found
+
+
+def function(name: str = "custom") -> lambda_.IFunction:
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+    return lambda_.Function.from_function_arn(cdk.Stack(), "Function", arn)
 
 
 def successors(state: dict[str, Any]) -> Iterator[str]:
@@ -60,133 +127,355 @@ def reachable(states: dict[str, Any], start: str) -> set[str]:
     return seen
 
 
-def refusals(choice: dict[str, Any]) -> list[dict[str, Any]]:
-    return [rule for rule in choice["Choices"] if rule["Next"] == "NotifySlackFailure"]
+def way_of(states: dict[str, Any], start: str) -> list[str]:
+    way = [start]
+    while way[-1] != "Released":
+        state = states[way[-1]]
+        way.append(FORWARD.get(way[-1]) or state.get("Next") or state["Default"])
+        assert len(way) <= len(states)
+    return way
 
 
-def test_the_states_have_the_names_that_people_know(definition: dict[str, Any]) -> None:
-    assert {name: state["Type"] for name, state in definition["States"].items()} == NAMES
+def test_the_states_have_the_names_that_people_know(definition: Definition) -> None:
+    assert {name: state["Type"] for name, state in definition["States"].items()} == WAY | ASIDE
     assert definition["QueryLanguage"] == "JSONata"
 
 
-def test_every_state_is_reached_and_every_state_comes_to_an_end(definition: dict[str, Any]) -> None:
-    states = definition["States"]
-    assert reachable(states, definition["StartAt"]) == set(states)
-    for name in states:
-        assert {"Released", "Failed"} & reachable(states, name), name
+def test_every_state_is_reached_and_every_state_comes_to_an_end(definition: Definition, whole: dict[str, Any]) -> None:
+    for states in (definition["States"], whole):
+        assert reachable(states, "Input") == set(states)
+        for name in states:
+            assert ENDS & reachable(states, name), name
 
 
-def test_the_way_to_a_released_model(definition: dict[str, Any]) -> None:
+def test_the_way_to_a_released_model(definition: Definition) -> None:
     states = definition["States"]
-    way = ["Extract"]
-    while way[-1] != "Released":
-        state = states[way[-1]]
-        way.append(
-            {"Evaluation-Gate": "Model-Creating-Step", "In-Service": "Check"}.get(way[-1]) or state["Next"],
-        )
-    assert way == [name for name in NAMES if name not in
-                   ("Endpoint-Missing", "Endpoint-Creating-Step", "NotifySlackFailure", "Failed")]  # fmt: skip
-    assert states["Evaluation-Gate"]["Default"] == "Model-Creating-Step"
-    assert states["In-Service"]["Choices"][0]["Next"] == "Check"
+    assert way_of(states, definition["StartAt"]) == list(WAY)
     assert states["In-Service"]["Default"] == "Wait"
     assert states["Endpoint-Missing"]["Choices"][0]["Next"] == "Endpoint-Creating-Step"
     assert states["Endpoint-Creating-Step"]["Next"] == "Wait"
 
 
+def test_the_way_with_every_step(whole: dict[str, Any]) -> None:
+    way = way_of(whole, "Input")
+    assert way[2:6] == ["Unload-Step", "Extract", "Preprocess", "Train"]
+    assert way[way.index("Endpoint-Describing-Step") + 1 :][:2] == ["Scaling-Lifting-Step", "Endpoint-Updating-Step"]
+    served = whole["In-Service"]["Choices"][0]["Next"]
+    assert served == "Scaling-Registering-Step"
+    assert whole[served]["Next"] == "Scaling-Policy-Step"
+    assert whole["Scaling-Policy-Step"]["Next"] == "Check"
+
+
 @pytest.mark.parametrize("name", RESOURCES)
-def test_each_task_calls_its_service(definition: dict[str, Any], name: str) -> None:
+def test_each_task_calls_its_service(definition: Definition, name: str) -> None:
     assert definition["States"][name]["Resource"] == f"arn:<AWS::Partition>:states:::{RESOURCES[name]}"
 
 
-@pytest.mark.parametrize("name", [name for name in RESOURCES if name != "NotifySlackFailure"])
-def test_each_tasks_failure_is_told(definition: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(RESOURCES) - {"Roll-Back", "NotifySlackFailure", "NotifySlackCleanUp"}))
+def test_each_tasks_failure_is_caught(definition: Definition, name: str, evaluated: Callable[..., Any]) -> None:
     catch = definition["States"][name]["Catch"][-1]
     assert catch["ErrorEquals"] == ["States.ALL"]
-    assert catch["Next"] == "NotifySlackFailure"
-    assert catch["Assign"]["failure"] == {
-        "state": name,
-        "error": "{% $states.errorOutput.Error %}",
-        "cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
-    }
+    assert catch["Next"] == ("NotifySlackCleanUp" if name == "Clean-Up" else "Roll-Back")
+    failure = evaluated(catch["Assign"], errorOutput={"Error": "Oops", "Cause": "it broke"})["failure"]
+    assert failure == {"state": name, "error": "Oops", "cause": "it broke"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ("it broke", "it broke"),
+        (None, ""),
+        ('{"errorMessage": "line 3: label is 2", "errorType": "InvalidPosts", "stackTrace": []}', "line 3: label is 2"),
+        ('{"TrainingJobName": "x", "FailureReason": "AlgorithmError: no posts"}', "AlgorithmError: no posts"),
+        ('{"Status": "FAILED", "Error": "RollbackFailed", "Cause": "Begin: no"}', "Begin: no"),
+        ('{"errorMessage": ""}', '{"errorMessage": ""}'),
+        ('{"cut', '{"cut'),
+        ("x" * 40000, "x" * 4000),
+    ],
+)
+def test_a_cause_is_told_as_a_sentence(
+    definition: Definition, cause: str | None, told: str, evaluated: Callable[..., Any]
+) -> None:
+    catch = definition["States"]["Train"]["Catch"][-1]
+    output = {"Error": "Oops"} if cause is None else {"Error": "Oops", "Cause": cause}
+    assert evaluated(catch["Assign"], errorOutput=output)["failure"]["cause"] == told
+
+
+def test_a_release_that_is_refused_ends_with_the_ledgers_words_and_undoes_nothing(
+    definition: Definition, evaluated: Callable[..., Any]
+) -> None:
+    states = definition["States"]
+    catch = states["Begin"]["Catch"][0]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["ReleaseInProgress"], "Refused")
+    message = '{"errorMessage": "release x runs since …: wait for it", "errorType": "ReleaseInProgress"}'
+    assigned = evaluated(catch["Assign"], errorOutput={"Error": "ReleaseInProgress", "Cause": message})
+    refused = states["Refused"]
+    assert refused["Error"] == "ReleaseInProgress"
+    assert evaluated(refused["Cause"], assigned) == "release x runs since …: wait for it"
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_each_task_is_retried_with_back_off_and_jitter(definition: dict[str, Any], name: str) -> None:
-    (retry,) = definition["States"][name]["Retry"]
-    service = RESOURCES[name].rpartition(":")[0]
+def test_each_task_is_retried_with_back_off_and_jitter(definition: Definition, name: str) -> None:
+    retries = definition["States"][name]["Retry"]
     expected = {
         "lambda": "Lambda.TooManyRequestsException",
         "sagemaker": "SageMaker.AmazonSageMakerException",
         "aws-sdk:sagemaker": "SageMaker.SageMakerException",
         "sns": "SNS.AmazonSNSException",
-    }[service]
-    assert expected in retry["ErrorEquals"]
-    assert not {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"])
-    assert (retry["BackoffRate"], retry["JitterStrategy"]) == (2, "FULL")
-    assert retry["MaxAttempts"] >= 3
+        "states": "StepFunctions.AWSStepFunctionsException",
+    }[RESOURCES[name].removesuffix(".sync:2").rpartition(":")[0]]
+    assert any(expected in retry["ErrorEquals"] for retry in retries)
+    for retry in retries:
+        assert not {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"])
+        assert (retry["BackoffRate"], retry["JitterStrategy"]) == (2, "FULL")
+        assert retry["MaxAttempts"] >= 2
 
 
-def test_every_alert_is_followed_by_failure(definition: dict[str, Any]) -> None:
-    notify = definition["States"]["NotifySlackFailure"]
-    assert notify["Next"] == "Failed"
-    # Where it cannot be published, the execution ends with that error, which the rule tells.
-    assert "Catch" not in notify
+def test_only_what_may_be_asked_twice_is_asked_again_after_no_answer(definition: Definition) -> None:
+    again = {
+        name
+        for name, state in definition["States"].items()
+        for retry in state.get("Retry", [])
+        if "Sandbox.Timedout" in retry["ErrorEquals"]
+    }
+    assert again == {"Begin", "Record", "Clean-Up"}
+
+
+def test_a_failure_is_rolled_back_before_it_is_told(definition: Definition, evaluated: Callable[..., Any]) -> None:
+    states = definition["States"]
+    roll_back = states["Roll-Back"]
+    failure = {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}
+    context = {"Execution": {"Name": "x", "Id": "arn:x"}}
+    arguments = evaluated(roll_back["Arguments"], {"release": "moderation-dev-x", "failure": failure}, context=context)
+    assert arguments["Input"] == {"failed": {"release": "moderation-dev-x", "execution": "arn:x", "failure": failure}}
+    # A second call for the same execution finds the first one's rollback.
+    assert arguments["Name"] == "x"
+    assert roll_back["Next"] == "NotifySlackFailure"
+    assert states["NotifySlackFailure"]["Next"] == "Failed"
+    assert states["Failed"]["Error"] == "ReleaseFailed"
+
+
+def test_a_rollback_that_fails_is_told_in_the_same_alert(definition: Definition, evaluated: Callable[..., Any]) -> None:
+    states = definition["States"]
+    (catch,) = states["Roll-Back"]["Catch"]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "NotifySlackFailure")
+    cause = '{"Status": "FAILED", "Error": "RollbackFailed", "Cause": "Discard: still in use"}'
+    variables = {"failure": {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}}
+    variables |= evaluated(catch["Assign"], variables, errorOutput={"Error": "States.TaskFailed", "Cause": cause})
+    context = {"Execution": {"Id": "arn:x"}, "StateMachine": {"Name": "moderation-dev-release"}}
+    message = evaluated(states["NotifySlackFailure"]["Arguments"]["Message"], variables, context=context)
+    for part in ('"state":"Check"', "post 1", '"rollback_failure":"States.TaskFailed: Discard: still in use"'):
+        assert part in message
+    assert "the rollback failed too: States.TaskFailed: Discard" in evaluated(states["Failed"]["Cause"], variables)
+
+
+def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition, evaluated: Callable[..., Any]) -> None:
+    states = definition["States"]
+    variables = {"failure": {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}}
+    result = {"Output": {"target": {"release": "moderation-dev-before"}}}
+    variables |= evaluated(states["Roll-Back"]["Assign"], variables, result=result)
+    notify = states["NotifySlackFailure"]
+    context = {"Execution": {"Id": "arn:x"}, "StateMachine": {"Name": "moderation-dev-release"}}
+    message = evaluated(notify["Arguments"]["Message"], variables, context=context)
+    for part in (
+        '"kind":"workflow_failure"',
+        '"workflow":"moderation-dev-release"',
+        '"execution":"arn:x"',
+        '"error":"EndpointRefused"',
+        '"rolled_back_to":"moderation-dev-before"',
+        "/v2/executions/details/arn:x",
+    ):
+        assert part in message
+    assert "rollback_failure" not in message
     assert notify["Arguments"]["TopicArn"].startswith("<AlertsTopic")
-    for key in ("kind", "workflow", "execution", "state", "error", "cause", "console"):
-        assert f"'{key}': " in notify["Arguments"]["Message"]
-    assert definition["States"]["Failed"]["Error"] == "ReleaseFailed"
+    # Where it cannot be published, the execution ends with that error, which the rule has told.
+    assert "Catch" not in notify
 
 
-@pytest.mark.parametrize("name", ["Evaluation-Gate", "In-Service", "Endpoint-Missing"])
-def test_each_choices_refusal_says_why(definition: dict[str, Any], name: str) -> None:
-    rules = refusals(definition["States"][name])
-    assert rules
-    for rule in rules:
-        assert set(rule["Assign"]["failure"]) == {"state", "error", "cause"}
+def test_a_clean_up_that_fails_is_told_and_the_release_stays(definition: Definition) -> None:
+    notify = definition["States"]["NotifySlackCleanUp"]
+    assert notify["Next"] == "Released"
+    assert "the new model serves" in notify["Arguments"]["Message"]
 
 
-def test_the_gate_asks_for_each_minimum(
-    make_workflow: Callable[..., Any], definition_of: Callable[[Template], dict[str, Any]]
+@pytest.mark.parametrize("given", [[], "text", 7, None])
+def test_an_input_that_is_no_object_is_refused_in_one_line(
+    definition: Definition, decided: Callable[..., Any], given: Any
 ) -> None:
-    workflow = make_workflow(gate=EvaluationGate(minimum_auc=0.9, minimum_recall=0.5))
-    gate = definition_of(Template.from_stack(cdk.Stack.of(workflow)))["States"]["Evaluation-Gate"]
-    assert [rule["Condition"] for rule in gate["Choices"]] == [
-        "{% ($metrics.auc >= 0.9) ? false : true %}",
-        "{% ($metrics.recall >= 0.5) ? false : true %}",
-    ]
-    assert "needed at least 0.9" in gate["Choices"][0]["Assign"]["failure"]["cause"]
+    following, assigned = decided(definition["States"]["Input"], input=given)
+    assert following == "NotifySlackFailure"
+    assert assigned["failure"]["error"] == "InvalidInput"
+    assert "it is an object, such as {}" in assigned["failure"]["cause"]
 
 
-def test_the_training_job_is_isolated_encrypted_and_limited(definition: dict[str, Any]) -> None:
-    job = definition["States"]["Train"]["Arguments"]
+@pytest.mark.parametrize(
+    ("given", "started_by"),
+    [({}, "hand"), ({"started_by": "schedule"}, "schedule"), ({"Comment": "Insert your JSON here"}, "hand")],
+)
+def test_an_empty_input_will_do(
+    definition: Definition, decided: Callable[..., Any], given: dict[str, str], started_by: str
+) -> None:
+    # $hash is Step Functions' own; a name that fits does not need it.
+    start = {"Execution": {"Name": "first"}}
+    following, assigned = decided(definition["States"]["Input"], input=given, context=start)
+    assert following == "Begin"
+    assert assigned["release"] == "moderation-dev-first"
+    assert assigned["started_by"] == started_by
+
+
+def test_who_started_it_is_a_text(definition: Definition, decided: Callable[..., Any]) -> None:
+    following, assigned = decided(definition["States"]["Input"], input={"started_by": 7})
+    assert following == "NotifySlackFailure"
+    assert "started_by is of the type number: it is a text" in assigned["failure"]["cause"]
+
+
+def test_the_gate_asks_for_each_minimum(states_of: StatesOf, decided: Callable[..., Any]) -> None:
+    gate = states_of(gate=EvaluationGate(minimum_auc=0.9, minimum_recall=0.5))["Evaluation-Gate"]
+    first: dict[str, Any] = {"current": None, "current_metrics": None}
+    assert decided(gate, first | {"metrics": {"auc": 0.9, "recall": 0.5}}) == ("Model-Creating-Step", {})
+    for metrics, cause in (
+        ({"auc": 0.89, "recall": 0.5}, "auc is 0.89, needed at least 0.9"),
+        ({"auc": 0.95}, "recall is missing, needed at least 0.5"),
+    ):
+        following, assigned = decided(gate, first | {"metrics": metrics})
+        assert following == "Roll-Back"
+        assert assigned["failure"] == {"state": "Evaluation-Gate", "error": "GateRefused", "cause": cause}
+
+
+@pytest.mark.parametrize(
+    ("current", "current_metrics", "auc", "refused"),
+    [
+        (None, None, 0.8, None),
+        (CURRENT, {"auc": 0.9}, 0.95, None),
+        (CURRENT, {"auc": 0.9}, 0.89, None),  # 0.9 - 0.89 is a little more than 0.01 in binary
+        (CURRENT, {"auc": 0.9}, 0.889, "with 0.9 of the current model moderation-dev-before"),
+        (CURRENT, {}, 0.99, "with nothing known of the current model"),
+        (CURRENT, None, 0.99, "with nothing known of the current model"),
+    ],
+)
+def test_the_gate_compares_with_the_current_model(
+    definition: Definition, decided: Callable[..., Any], current: Any, current_metrics: Any, auc: float, refused: Any
+) -> None:
+    variables = {"current": current, "current_metrics": current_metrics, "metrics": {"auc": auc}}
+    following, assigned = decided(definition["States"]["Evaluation-Gate"], variables)
+    assert following == ("Roll-Back" if refused else "Model-Creating-Step")
+    if refused:
+        assert refused in assigned["failure"]["cause"]
+        assert "it may fall by at most 0.01" in assigned["failure"]["cause"]
+
+
+def test_a_gate_that_compares_nothing_scores_nothing(states_of: StatesOf) -> None:
+    states = states_of(gate=EvaluationGate(maximum_auc_drop=None))
+    assert "Score-Current-Step" not in states
+    assert states["Train"]["Next"] == "Evaluate"
+
+
+def test_the_current_model_is_asked_about_the_texts_of_the_same_posts(
+    definition: Definition, decided: Callable[..., Any], evaluated: Callable[..., Any]
+) -> None:
+    states = definition["States"]
+    posts = {"test": {"uri": "s3://data/runs/x/test/", "texts_uri": "s3://data/runs/x/texts/"}}
+    variables = {"current": CURRENT, "posts": posts, "release": "moderation-dev-x"}
+    assert decided(states["Has-Current"], variables)[0] == "Score-Current-Step"
+    assert decided(states["Has-Current"], variables | {"current": None})[0] == "Evaluate"
+    assert decided(states["Has-Current"], variables | {"posts": {"test": {}}})[0] == "Evaluate"
+    context = {"Execution": {"Name": "x"}}
+    job = evaluated(states["Score-Current-Step"]["Arguments"], variables, context=context)
+    assert (job["TransformJobName"], job["ModelName"]) == ("moderation-dev-x", "moderation-dev-before")
+    assert job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://data/runs/x/texts/"
+    assert (job["BatchStrategy"], job["TransformInput"]["SplitType"]) == ("SingleRecord", "Line")
+    assert job["TransformOutput"]["S3OutputPath"].endswith("/runs/x/current/")
+    scores = evaluated(states["Score-Current-Step"]["Assign"], variables, context=context)["current_scores"]
+    assert scores == job["TransformOutput"]["S3OutputPath"] + "posts.jsonl.out"
+
+
+@pytest.mark.parametrize(
+    ("status", "configuration", "polls", "following", "error"),
+    [
+        ("InService", "moderation-dev-x", 1, "Check", None),
+        ("InService", "moderation-dev-before", 1, "Roll-Back", "EndpointNotReleased"),
+        ("Updating", "moderation-dev-before", 1, "Wait", None),
+        ("Creating", "moderation-dev-x", 1, "Wait", None),
+        ("SystemUpdating", "moderation-dev-before", 1, "Wait", None),
+        ("Updating", "moderation-dev-before", 110, "Roll-Back", "EndpointNotInTime"),
+        ("RollingBack", "moderation-dev-before", 1, "Roll-Back", "EndpointNotReleased"),
+        ("Failed", "moderation-dev-x", 1, "Roll-Back", "EndpointNotReleased"),
+        ("OutOfService", "moderation-dev-x", 1, "Roll-Back", "EndpointNotReleased"),
+        ("UpdateRollbackFailed", "moderation-dev-x", 1, "Roll-Back", "EndpointNotReleased"),
+    ],
+)
+def test_in_service_is_the_new_configuration_in_service(
+    definition: Definition,
+    decided: Callable[..., Any],
+    status: str,
+    configuration: str,
+    polls: int,
+    following: str,
+    error: str | None,
+) -> None:
+    endpoint = {"EndpointStatus": status, "EndpointConfigName": configuration, "FailureReason": "no capacity"}
+    variables = {"endpoint": endpoint, "polls": polls, "release": "moderation-dev-x"}
+    gone, assigned = decided(definition["States"]["In-Service"], variables)
+    assert gone == following
+    assert assigned.get("failure", {}).get("error") == error
+    if error == "EndpointNotReleased":
+        assert assigned["failure"]["cause"].endswith("needed InService with moderation-dev-x: no capacity")
+
+
+def test_only_an_endpoint_that_is_not_there_is_created(definition: Definition, decided: Callable[..., Any]) -> None:
+    missing = definition["States"]["Endpoint-Missing"]
+    gone = {"error": "SageMaker.SageMakerException", "cause": 'Could not find endpoint "arn:…" (Service: SageMaker'}
+    assert decided(missing, {"description_error": gone})[0] == "Endpoint-Creating-Step"
+    denied = {"error": "SageMaker.SageMakerException", "cause": "User is not authorized"}
+    following, assigned = decided(missing, {"description_error": denied})
+    assert following == "Roll-Back"
+    assert assigned["failure"] == {"state": "Endpoint-Describing-Step", **denied}
+
+
+def test_the_training_job_is_isolated_encrypted_and_limited(definition: Definition) -> None:
+    train = definition["States"]["Train"]
+    job = train["Arguments"]
     assert job["TrainingJobName"] == "{% $release %}"
     assert job["EnableNetworkIsolation"] is True
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 4 * 3600}
+    assert train["TimeoutSeconds"] == 5 * 3600
     assert job["ResourceConfig"]["VolumeKmsKeyId"].startswith("<ReleaseKey")
     assert job["OutputDataConfig"]["S3OutputPath"].endswith("/models/")
     assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train", "test"]
+    assert not {"EnableManagedSpotTraining", "CheckpointConfig", "VpcConfig"} & set(job)
 
 
-def test_a_training_that_fetches_a_checkpoint_is_not_isolated(
-    make_workflow: Callable[..., Any], definition_of: Callable[[Template], dict[str, Any]]
-) -> None:
-    workflow = make_workflow(training=TrainingJob(network_isolation=False))
-    states = definition_of(Template.from_stack(cdk.Stack.of(workflow)))["States"]
+def test_training_on_spare_machines_keeps_checkpoints(whole: dict[str, Any], evaluated: Callable[..., Any]) -> None:
+    train = whole["Train"]
+    job = train["Arguments"]
+    assert job["EnableManagedSpotTraining"] is True
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 4 * 3600, "MaxWaitTimeInSeconds": 6 * 3600}
+    assert train["TimeoutSeconds"] == 7 * 3600
+    checkpoints = evaluated(job["CheckpointConfig"], context={"Execution": {"Name": "x"}})
+    assert checkpoints["S3Uri"].endswith("/runs/x/checkpoints/")
+    assert job["VpcConfig"] == {"SecurityGroupIds": ["sg-22222222"], "Subnets": ["subnet-aaaaaaaa"]}
+
+
+def test_a_machine_is_kept_warm(states_of: StatesOf) -> None:
+    states = states_of(train=TrainingJob(keep_alive=cdk.Duration.minutes(30)))
+    assert states["Train"]["Arguments"]["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 1800
+
+
+def test_a_training_that_fetches_a_checkpoint_is_not_isolated(states_of: StatesOf) -> None:
+    states = states_of(train=TrainingJob(network_isolation=False))
     assert states["Train"]["Arguments"]["EnableNetworkIsolation"] is False
     assert states["Model-Creating-Step"]["Arguments"]["EnableNetworkIsolation"] is True
 
 
-def test_the_model_knows_its_name_and_is_isolated(definition: dict[str, Any]) -> None:
+def test_the_model_knows_its_name_and_is_isolated(definition: Definition) -> None:
     model = definition["States"]["Model-Creating-Step"]["Arguments"]
     assert model["ModelName"] == model["PrimaryContainer"]["Environment"]["MODEL_NAME"] == "{% $release %}"
     assert model["EnableNetworkIsolation"] is True
 
 
-def test_the_settings_reach_the_jobs(
-    make_workflow: Callable[..., Any], definition_of: Callable[[Template], dict[str, Any]]
-) -> None:
-    workflow = make_workflow(
-        training=TrainingJob(
+def test_the_settings_reach_the_jobs(states_of: StatesOf) -> None:
+    states = states_of(
+        train=TrainingJob(
             instance_type="g4dn.xlarge",
             volume_gib=50,
             max_runtime=cdk.Duration.hours(1),
@@ -196,8 +485,8 @@ def test_the_settings_reach_the_jobs(
         inference_environment={"THREADS": "2"},
         poll_interval=cdk.Duration.seconds(7),
         in_service_within=cdk.Duration.minutes(1),
+        keep_releases=3,
     )
-    states = definition_of(Template.from_stack(cdk.Stack.of(workflow)))["States"]
     assert states["Train"]["Arguments"]["HyperParameters"] == {"recipe": "bert", "epochs": "3"}
     # Its own disks are encrypted by hardware; SageMaker refuses a key for them.
     assert states["Train"]["Arguments"]["ResourceConfig"] == {
@@ -210,3 +499,151 @@ def test_the_settings_reach_the_jobs(
     assert states["Model-Creating-Step"]["Arguments"]["PrimaryContainer"]["Environment"]["THREADS"] == "2"
     assert states["Wait"]["Seconds"] == 7
     assert "$polls >= 9" in states["In-Service"]["Choices"][2]["Condition"]
+    assert states["Clean-Up"]["Arguments"]["Payload"] == {"operation": "clean_up", "keep": 3}
+
+
+def test_an_update_shifts_traffic_and_keeps_the_count_that_scaling_reached(whole: dict[str, Any]) -> None:
+    update = whole["Endpoint-Updating-Step"]["Arguments"]
+    assert update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "CANARY"
+    assert update["DeploymentConfig"]["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": "latency"}]}
+    assert update["RetainAllVariantProperties"] is True
+    assert update["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DesiredWeight"}]
+    assert "DeploymentConfig" not in whole["Endpoint-Creating-Step"]["Arguments"]
+
+
+def test_without_scaling_the_count_is_the_settings(definition: Definition) -> None:
+    assert "RetainAllVariantProperties" not in definition["States"]["Endpoint-Updating-Step"]["Arguments"]
+
+
+def test_scaling_is_lifted_around_the_update(whole: dict[str, Any]) -> None:
+    lifting = whole["Scaling-Lifting-Step"]
+    assert lifting["Resource"].endswith(":aws-sdk:applicationautoscaling:deregisterScalableTarget")
+    assert lifting["Arguments"]["ResourceId"] == "endpoint/moderation-dev/variant/primary"
+    # What is not registered need not be lifted.
+    assert lifting["Catch"][0] == {
+        "ErrorEquals": ["ApplicationAutoScaling.ObjectNotFoundException"],
+        "Next": "Endpoint-Updating-Step",
+    }
+    registering = whole["Scaling-Registering-Step"]["Arguments"]
+    assert (registering["MinCapacity"], registering["MaxCapacity"]) == (2, 6)
+
+
+def test_preprocessed_posts_are_trained_on_and_the_extracted_ones_are_judged(
+    whole: dict[str, Any], evaluated: Callable[..., Any]
+) -> None:
+    preprocess = whole["Preprocess"]
+    assert preprocess["Resource"].endswith(":sagemaker:createProcessingJob.sync")
+    extracted = {
+        "train": {"uri": "s3://data/runs/x/train/", "posts": 80},
+        "test": {"uri": "s3://data/runs/x/test/", "posts": 20, "texts_uri": "s3://data/runs/x/texts/"},
+        "fingerprint": "sha256:1",
+    }
+    context = {"Execution": {"Name": "x"}}
+    job = evaluated(preprocess["Arguments"], {"posts": extracted, "release": "moderation-dev-x"}, context=context)
+    assert job["ProcessingJobName"] == "moderation-dev-x"
+    assert job["AppSpecification"]["ContainerArguments"] == ["--strip"]
+    assert [given["S3Input"]["LocalPath"] for given in job["ProcessingInputs"]] == [
+        "/opt/ml/processing/input/train",
+        "/opt/ml/processing/input/test",
+    ]
+    assert [given["S3Input"]["S3Uri"] for given in job["ProcessingInputs"]] == [
+        "s3://data/runs/x/train/",
+        "s3://data/runs/x/test/",
+    ]
+    written = [output["S3Output"]["S3Uri"] for output in job["ProcessingOutputConfig"]["Outputs"]]
+    posts = evaluated(preprocess["Assign"], {"posts": extracted}, context=context)["posts"]
+    assert [posts["train"]["uri"], posts["test"]["uri"]] == written
+    assert written[0].endswith("/runs/x/preprocessed/train/")
+    assert (posts["train"]["posts"], posts["test"]["texts_uri"]) == (80, "s3://data/runs/x/texts/")
+    assert posts["fingerprint"] == "sha256:1"
+    assert whole["Evaluate"]["Arguments"]["Payload"]["test_uri"] == "{% $held_out %}"
+    assert whole["Check"]["Arguments"]["Payload"]["posts"] == "{% $held_out & 'posts.jsonl' %}"
+
+
+def test_athena_writes_where_the_extractor_reads(whole: dict[str, Any], evaluated: Callable[..., Any]) -> None:
+    context = {"Execution": {"Name": "x"}}
+    query = evaluated(whole["Unload-Step"]["Arguments"], context=context)
+    assert query["QueryString"].startswith(
+        "UNLOAD (SELECT text, label FROM posts WHERE source = 'reviews \"2026\"') TO 's3://"
+    )
+    assert query["QueryString"].endswith("/runs/x/unload/' WITH (format = 'JSON', compression = 'GZIP')")
+    assert query["ResultConfiguration"]["OutputLocation"].endswith("/runs/x/athena/")
+    payload = evaluated(whole["Extract"]["Arguments"]["Payload"], context=context)
+    assert (payload["posts_prefix"], payload["format"]) == ("runs/x/unload/", "json_lines")
+
+
+def test_a_dynamodb_table_is_exported_and_waited_for(
+    states_of: StatesOf, decided: Callable[..., Any], evaluated: Callable[..., Any]
+) -> None:
+    table = dynamodb.Table.from_table_name(cdk.Stack(), "Posts", "posts")
+    states = states_of(extract=DynamoDbExport(table=table, max_runtime=cdk.Duration.minutes(3)))
+    context = {"Execution": {"Name": "x"}}
+    export = evaluated(states["Export-Starting-Step"]["Arguments"], context=context)
+    assert (export["S3Prefix"], export["ClientToken"]) == ("runs/x/export", "x")
+    payload = evaluated(states["Extract"]["Arguments"]["Payload"], context=context)
+    assert (payload["posts_prefix"], payload["format"]) == ("runs/x/export/", "dynamodb_export")
+
+    def following(status: str, polls: int) -> tuple[str, Any]:
+        described = {"ExportStatus": status, "TableArn": "arn:posts", "FailureMessage": "no access"}
+        gone: tuple[str, Any] = decided(states["Exported"], {"export": described, "export_polls": polls})
+        return gone
+
+    assert following("COMPLETED", 3)[0] == "Extract"
+    assert following("IN_PROGRESS", 2)[0] == "Export-Wait"
+    assert following("IN_PROGRESS", 3)[1]["failure"]["cause"] == "the export of arn:posts still runs after 3 minutes"
+    gone, assigned = following("FAILED", 1)
+    assert (gone, assigned["failure"]["error"]) == ("Roll-Back", "ExportFailed")
+    assert assigned["failure"]["cause"] == "the export of arn:posts: no access"
+
+
+@pytest.mark.parametrize(
+    ("step", "state"), [("extract", "Extract"), ("preprocess", "Preprocess"), ("evaluate", "Evaluate"),
+                        ("check", "Check")]
+)  # fmt: skip
+def test_a_step_can_be_a_function_of_the_teams_own(states_of: StatesOf, step: str, state: str) -> None:
+    own = states_of(**{step: FunctionStep(function=function())})
+    assert own[state]["Arguments"]["FunctionName"].endswith(":function:custom")
+    given = states_of(**{step: FunctionStep(function=function(), payload={"release": "{% $release %}", "depth": 3})})
+    assert given[state]["Arguments"]["Payload"] == {"release": "{% $release %}", "depth": 3}
+    assert given[state]["Assign"] if step != "check" else True
+
+
+def test_a_processing_job_runs_as_its_own_role(states_of: StatesOf, image: ModelImage) -> None:
+    job = ProcessingJob(image=image, entry_point=["python", "prepare.py"], environment={"DEPTH": "3"})
+    preprocess = states_of(preprocess=job)["Preprocess"]["Arguments"]
+    assert preprocess["RoleArn"].startswith("<ReleaseProcessingRole")
+    assert preprocess["AppSpecification"]["ContainerEntrypoint"] == ["python", "prepare.py"]
+    assert preprocess["Environment"] == {"DEPTH": "3"}
+    assert preprocess["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert preprocess["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+
+
+def test_a_release_of_posts_that_the_input_gives(states_of: StatesOf, decided: Callable[..., Any]) -> None:
+    states = states_of(extract=None)
+    assert states["Begin"]["Next"] == "Train"
+    context = {"Execution": {"Name": "x"}}
+    posts = {"train": {"uri": "s3://data/train/"}, "test": {"uri": "s3://data/test/"}}
+    following, assigned = decided(states["Input"], input={"posts": posts}, context=context)
+    assert following == "Begin"
+    assert (assigned["posts"], assigned["held_out"]) == (posts, "s3://data/test/")
+    for given, cause in (
+        ({}, "posts.train.uri is missing: this workflow needs it as s3://…/"),
+        ({"posts": posts | {"test": {"uri": "s3://data/test"}}}, "posts.test.uri is s3://data/test: this workflow"),
+        ({"posts": posts | {"test": {"uri": 7}}}, "posts.test.uri is missing"),
+    ):
+        following, assigned = decided(states["Input"], input=given, context=context)
+        assert following == "NotifySlackFailure"
+        assert assigned["failure"]["cause"].startswith(cause)
+
+
+def test_a_release_of_a_model_that_the_input_gives(states_of: StatesOf, decided: Callable[..., Any]) -> None:
+    states = states_of(extract=None, train=None, evaluate=None, check=None)
+    assert states["Begin"]["Next"] == "Model-Creating-Step"
+    assert states["In-Service"]["Choices"][0]["Next"] == "Record"
+    context = {"Execution": {"Name": "x"}}
+    given = {"model_data": "s3://models/model.tar.gz"}
+    following, assigned = decided(states["Input"], input=given, context=context)
+    assert (following, assigned["model_data"]) == ("Begin", "s3://models/model.tar.gz")
+    following, assigned = decided(states["Input"], input={"model_data": "model.zip"}, context=context)
+    assert following == "NotifySlackFailure"
+    assert assigned["failure"]["cause"] == ("model_data is model.zip: this workflow needs it as s3://…/model.tar.gz")
