@@ -23,15 +23,20 @@ class Display:
         self._name = ""
         self._detail = ""
         self._started = 0.0
+        self._visited: set[str] = set()
+        self._again: dict[str, int] = {}
+        self._again_seconds = 0.0
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
         self._name, self._detail, self._started = name, "", time.monotonic()
+        self._visited.clear()
         if not self.console.is_terminal:
             self.console.print(f"[cyan]…[/] {name}")
         with self.console.status(name) as self._status:
             try:
                 yield
+                self._close_loop()
             except BaseException:
                 self.console.print(f"[red]✗[/] {name} [dim]{self._seconds()}[/]")
                 raise
@@ -51,12 +56,27 @@ class Display:
         self._detail = escape(text)
 
     def state(self, run: StateRun) -> None:
+        """A line for each state, but for a loop's later rounds, which are counted."""
         if run.seconds is None:
             self.progress(f"{run.name} …")
             return
+        if run.name in self._visited and not run.error:
+            self._again[run.name] = self._again.get(run.name, 0) + 1
+            self._again_seconds += run.seconds
+            return
+        self._close_loop()
+        self._visited.add(run.name)
         # Whether an error is a failure is the workflow's to say: some are caught and expected.
         error = f"  [yellow]{escape(run.error)}[/]" if run.error else ""
         self.console.print(f"  · {run.name:<26} [dim]{run.seconds:6.2f} s[/]{error}")
+
+    def _close_loop(self) -> None:
+        if self._again:
+            names = ", ".join(self._again)
+            rounds = max(self._again.values())
+            times = "once" if rounds == 1 else f"{rounds} times"
+            self.console.print(f"    [dim]{names} {times} more: {self._again_seconds:.2f} s[/]")
+        self._again, self._again_seconds = {}, 0.0
 
     def failure(self, text: str) -> None:
         self.console.print(f"[bold red]{escape(text)}[/]", highlight=False, soft_wrap=True)

@@ -42,7 +42,7 @@ _EXECUTION_SECONDS = 600.0
 _API_START_SECONDS = 60.0
 _SCALING_SECONDS = 30.0
 _ALERT_SECONDS = 10.0
-_WAIT_SCALE = 0.02
+_WAIT_SCALE = 0.005  # the ten minutes that an update bakes are three seconds
 _FIRST_SHARE = 0.9  # the rest come with the second release
 _FIRST_ONLY = "skipped: --releases first"
 

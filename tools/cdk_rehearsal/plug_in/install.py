@@ -24,6 +24,7 @@ from cdk_rehearsal.plug_in import (
     secret_references,
     stack_waits,
     step_functions,
+    succeed_output,
 )
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
@@ -65,6 +66,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     asynchronous_invocations.install()
     metric_math_alarms.install()
     stack_waits.install()
+    succeed_output.install()
     AlarmEvaluation(autoscaling.act).install()
     raised_alarms.install()
 
