@@ -313,17 +313,18 @@ def _failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current:
 
 def _stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
     status = stopped["status"]
-    plan = {
-        "mode": "stopped",
-        "failed": None,
-        "target": _target(records, current),
-        "failure": {
-            "state": status,
-            "error": stopped.get("error") or status,
-            "cause": stopped.get("cause") or f"the execution ended as {status}",
-        },
+    failure = {
+        "state": status,
+        "error": stopped.get("error") or status,
+        "cause": stopped.get("cause") or f"the execution ended as {status}",
     }
+    plan = {"mode": "stopped", "failed": None, "target": _target(records, current), "failure": failure}
     record = next((record for record in records if record["execution"] == stopped["execution"]), None)
+    if record is not None and "failure" in record:
+        # It was rolled back for this, and stopped before that was told.
+        first = record["failure"]
+        cause = f"{first['cause']}; then {failure['state']}: {failure['error']}: {failure['cause']}"
+        return plan | {"failure": first | {"cause": cause}}
     if record is None or record["outcome"] != "running":
         return plan
     own = {"release": record["release"], "execution": record["execution"]}

@@ -397,6 +397,19 @@ def test_a_stopped_release_that_had_ended_or_not_begun_is_only_told(ledger: Ledg
     assert ledger.parameter() == plan["target"]["release"]
 
 
+def test_a_release_that_failed_and_could_not_tell_it_is_told_with_both_reasons(ledger: Ledger) -> None:
+    ledger.release("one")
+    execution, first, second = ledger.execution(), ledger.execution(), ledger.execution()
+    ledger.begin("two", execution)
+    given = {"failed": {"release": "two", "execution": execution, "failure": FAILURE}}
+    ledger.finish_rollback(first, ledger.rollback(first, given))
+    ledger.stop(execution)
+    stopped = {"execution": execution, "status": "FAILED", "error": "SNS.NotFound", "cause": "no such topic"}
+    plan = ledger.rollback(second, {"stopped": stopped})
+    assert plan["failed"] is None
+    assert plan["failure"] == FAILURE | {"cause": "answered by one; then FAILED: SNS.NotFound: no such topic"}
+
+
 def test_fails_when_the_stopped_release_still_runs(ledger: Ledger) -> None:
     running = ledger.execution()
     ledger.begin("one", running)
