@@ -2,8 +2,9 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,3 +37,32 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python"), "install", "--no-deps"]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def state_machine_faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], str]:
+    """What asl-validator says against a `DefinitionString`, as a template has it; nothing where it is valid.
+
+    It checks states, transitions and the syntax of each JSONata expression. What only a deployment knows is made up:
+    the partition, which the validator looks at, and names, which it does not.
+    """
+    folder = tmp_path_factory.mktemp("definitions")
+
+    def written(part: Any) -> str:
+        match part:
+            case str():
+                return part
+            case {"Fn::Join": ["", list(parts)]}:
+                return "".join(map(written, parts))
+            case {"Ref": "AWS::Partition"}:
+                return "aws"
+        return "made-up"
+
+    def faults(definition: Any) -> str:
+        path = folder / f"{len(list(folder.iterdir()))}.json"
+        path.write_text(written(definition))
+        validator = PROJECT / "node_modules/.bin/asl-validator"
+        found = subprocess.run([validator, "--json-path", path], capture_output=True, text=True, check=False)
+        return "" if found.returncode == 0 else found.stdout + found.stderr
+
+    return faults

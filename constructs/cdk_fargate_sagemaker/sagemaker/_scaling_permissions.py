@@ -29,10 +29,10 @@ def allow_scaling(role: iam.Role, endpoint_name: str, configuration: EndpointCon
         },
         wildcard_reason="Application Auto Scaling gives a target an id of its own; a condition limits them.",
     )
-    # Application Auto Scaling does these as whoever calls it.
+    # Application Auto Scaling does these, and describes the endpoint, as whoever calls it.
     allow(
         role,
-        ["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"],
+        ["sagemaker:UpdateEndpointWeightsAndCapacities"],
         stack.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name),
     )
     allow(

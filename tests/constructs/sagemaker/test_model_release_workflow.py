@@ -4,13 +4,15 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
-from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import DynamoDbExport, EvaluationGate, ModelImage, ModelReleaseWorkflow
 
 
 def as_list(value: Any) -> list[Any]:
@@ -33,28 +35,61 @@ def shown(resource: Any) -> str:
     return json.dumps(resource)
 
 
-ROLES = ("ReleaseRole", "ReleaseSageMakerRole", "ReleaseExtractorRole", "ReleaseEvaluatorRole", "ReleaseCheckerRole")
+ROLES = (
+    "ReleaseRole",
+    "ReleaseRollbackRole",
+    "ReleaseSageMakerRole",
+    "ReleaseTrainingRole",
+    "ReleaseExtractorRole",
+    "ReleaseEvaluatorRole",
+    "ReleaseCheckerRole",
+    "ReleaseRecordsLedgerRole",
+    "ReleaseRecordsCleanerRole",
+)
+ROLES_OF_EVERYTHING = (
+    *ROLES,
+    "ReleaseProcessingRole",
+    "ReleaseRollbackStarterRole",
+    "ReleaseScheduleRole",
+)
 
 
-def test_the_workflow_passes_one_role_and_that_to_sagemaker(template: Template) -> None:
-    passing = [s for s in statements_of(template, "ReleaseRole") if any("PassRole" in a for a in as_list(s["Action"]))]
-    (statement,) = passing
-    ((role, attribute),) = [r["Fn::GetAtt"] for r in as_list(statement["Resource"])]
-    assert role.startswith("ReleaseSageMakerRole")
-    assert attribute == "Arn"
+@pytest.fixture(scope="module")
+def whole(make_workflow: Callable[..., ModelReleaseWorkflow], everything: Any) -> Template:
+    """The template of a workflow that has everything."""
+    stack = cdk.Stack(cdk.App(), "Stack")
+    return Template.from_stack(cdk.Stack.of(make_workflow(stack=stack, **everything(stack))))
+
+
+def passed_roles(template: Template) -> set[str]:
+    (statement,) = allowing(template, "ReleaseRole", "iam:PassRole")
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
-    for other in ROLES[1:]:
-        assert not allowing(template, other, "iam:PassRole")
+    return {resource["Fn::GetAtt"][0].rstrip("0123456789ABCDEF") for resource in as_list(statement["Resource"])}
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_has_a_wildcard_only_for_actions_that_take_no_resource(template: Template, role: str) -> None:
-    found = list(statements_of(template, role))
+def test_the_workflow_passes_exactly_the_roles_of_its_jobs_and_its_endpoint(
+    template: Template, whole: Template
+) -> None:
+    jobs = {"ReleaseTrainingRole", "ReleaseSageMakerRole"}
+    assert passed_roles(template) == jobs
+    assert passed_roles(whole) == jobs | {"ReleaseProcessingRole"}
+    for other in ROLES_OF_EVERYTHING[1:]:
+        assert not allowing(whole, other, "iam:PassRole")
+
+
+@pytest.mark.parametrize("role", ROLES_OF_EVERYTHING)
+def test_a_role_has_a_wildcard_only_for_actions_that_take_no_resource(whole: Template, role: str) -> None:
+    found = list(statements_of(whole, role))
     assert found
     unlimited = {action for s in found if "*" in as_list(s["Resource"]) for action in as_list(s["Action"])}
-    # What X-Ray, the delivery of logs, metrics and ECR's log-in take no resource for.
+    # What X-Ray, the delivery of logs, metrics, networks and ECR's log-in take no resource for.
     assert unlimited <= {
         "cloudwatch:PutMetricData",
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
         "ecr:GetAuthorizationToken",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
@@ -70,7 +105,12 @@ def test_a_role_has_a_wildcard_only_for_actions_that_take_no_resource(template: 
         "xray:PutTraceSegments",
     }
     assert not [action for s in found for action in as_list(s["Action"]) if "*" in action]
-    assert not template.find_resources("AWS::IAM::Role", {"Properties": {"ManagedPolicyArns": Match.any_value()}})
+    assert not whole.find_resources("AWS::IAM::Role", {"Properties": {"ManagedPolicyArns": Match.any_value()}})
+
+
+def test_no_role_is_without_a_test_of_its_wildcards(whole: Template) -> None:
+    ours = {name for name in whole.find_resources("AWS::IAM::Role") if name.startswith("Release")}
+    assert {name.rstrip("0123456789ABCDEF") for name in ours} == set(ROLES_OF_EVERYTHING)
 
 
 @pytest.mark.parametrize(
@@ -83,30 +123,112 @@ def test_a_role_has_a_wildcard_only_for_actions_that_take_no_resource(template: 
         ("sagemaker:CreateEndpoint", ["endpoint/moderation-dev", "endpoint-config/moderation-dev-*"]),
         ("sagemaker:UpdateEndpoint", ["endpoint/moderation-dev", "endpoint-config/moderation-dev-*"]),
         ("sagemaker:DescribeEndpoint", ["endpoint/moderation-dev"]),
-        ("events:PutRule", ["rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule"]),
+        ("sagemaker:StopProcessingJob", ["processing-job/moderation-dev-*"]),
+        ("sagemaker:StopTransformJob", ["transform-job/moderation-dev-*"]),
+        ("states:StopExecution", ["execution:moderation-dev-rollback:*"]),
+        (
+            "events:PutRule",
+            [
+                f"rule/StepFunctionsGetEventsFor{kind}Rule"
+                for kind in (
+                    "SageMakerTrainingJobs",
+                    "SageMakerProcessingJobs",
+                    "SageMakerTransformJobs",
+                    "StepFunctionsExecution",
+                )
+            ],
+        ),
     ],
 )
-def test_the_workflow_touches_what_it_makes(template: Template, action: str, resources: list[str]) -> None:
-    (statement,) = allowing(template, "ReleaseRole", action)
-    arns = [resource["Fn::Join"][1] for resource in as_list(statement["Resource"])]
+def test_the_workflow_touches_what_it_makes(whole: Template, action: str, resources: list[str]) -> None:
+    statements = allowing(whole, "ReleaseRole", action)
+    arns = [resource["Fn::Join"][1] for s in statements for resource in as_list(s["Resource"])]
     assert [arn[-1].removeprefix(":") for arn in arns] == resources
 
 
-def test_the_workflow_invokes_its_three_functions_and_no_version_of_them(template: Template) -> None:
-    statements = allowing(template, "ReleaseRole", "lambda:InvokeFunction")
-    functions = sorted(r["Fn::GetAtt"][0] for s in statements for r in as_list(s["Resource"]))
-    assert [name[: len("ReleaseExtractor")] for name in functions] == [
-        "ReleaseCheckerFu",
-        "ReleaseEvaluator",
-        "ReleaseExtractor",
-    ]
+@pytest.mark.parametrize("action", ["sagemaker:DeleteModel", "sagemaker:DeleteEndpointConfig"])
+def test_the_cleaner_alone_deletes_and_only_what_releases_made(template: Template, action: str) -> None:
+    (statement,) = allowing(template, "ReleaseRecordsCleanerRole", action)
+    assert shown(statement["Resource"]).endswith('/moderation-dev-*"]]}')
+    for role in set(ROLES) - {"ReleaseRecordsCleanerRole"}:
+        assert not allowing(template, role, action)
 
 
-def test_the_models_role_reads_runs_and_writes_models(template: Template) -> None:
-    (read,) = allowing(template, "ReleaseSageMakerRole", "s3:GetObject")
-    (write,) = allowing(template, "ReleaseSageMakerRole", "s3:PutObject")
-    assert [resource["Fn::Join"][1][-1] for resource in read["Resource"]] == ["/runs/*", "/models/*"]
-    assert write["Resource"]["Fn::Join"][1][-1] == "/models/*"
+def test_the_rollback_alone_deletes_the_endpoint(template: Template) -> None:
+    (statement,) = allowing(template, "ReleaseRollbackRole", "sagemaker:DeleteEndpoint")
+    assert shown(statement["Resource"]).endswith(':endpoint/moderation-dev"]]}')
+    for role in set(ROLES) - {"ReleaseRollbackRole"}:
+        assert not allowing(template, role, "sagemaker:DeleteEndpoint")
+
+
+def test_the_workflow_starts_its_rollback_and_nothing_else(template: Template) -> None:
+    (statement,) = allowing(template, "ReleaseRole", "states:StartExecution")
+    assert statement["Resource"]["Ref"].startswith("ReleaseRollbackStateMachine")
+
+
+def test_scaling_is_allowed_for_variants_alone(template: Template, whole: Template) -> None:
+    for role in ("ReleaseRole", "ReleaseRollbackRole"):
+        (statement,) = allowing(whole, role, "application-autoscaling:RegisterScalableTarget")
+        assert statement["Condition"]["StringEquals"]["application-autoscaling:service-namespace"] == "sagemaker"
+        assert not allowing(template, role, "application-autoscaling:RegisterScalableTarget")
+
+
+def test_athena_is_asked_about_the_named_tables(whole: Template) -> None:
+    (glue,) = allowing(whole, "ReleaseRole", "glue:GetTable")
+    arns = [resource["Fn::Join"][1][-1] for resource in glue["Resource"]]
+    assert [arn.removeprefix(":") for arn in arns] == ["catalog", "database/moderation", "table/moderation/posts"]
+    reads = [shown(s["Resource"]) for s in allowing(whole, "ReleaseRole", "s3:GetObject")]
+    assert any("warehouse/posts/*" in read for read in reads)
+
+
+def test_an_export_is_allowed_of_the_table(
+    make_workflow: Callable[..., ModelReleaseWorkflow],
+) -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    table = dynamodb.Table.from_table_name(stack, "Posts", "posts")
+    template = Template.from_stack(cdk.Stack.of(make_workflow(stack=stack, extract=DynamoDbExport(table=table))))
+    (export,) = allowing(template, "ReleaseRole", "dynamodb:ExportTableToPointInTime")
+    assert shown(export["Resource"]).endswith(':table/posts"]]}')
+    (describe,) = allowing(template, "ReleaseRole", "dynamodb:DescribeExport")
+    assert shown(describe["Resource"]).endswith(':table/posts/export/*"]]}')
+    (read,) = allowing(template, "ReleaseExtractorRole", "s3:GetObject")
+    assert read["Resource"]["Fn::Join"][1][-1] == "/runs/*"
+
+
+def test_the_workflow_invokes_its_functions_and_no_version_of_them(template: Template) -> None:
+    def invoked(role: str) -> set[str]:
+        statements = allowing(template, role, "lambda:InvokeFunction")
+        arns = [r["Fn::GetAtt"][0] for s in statements for r in as_list(s["Resource"])]
+        return {name.rstrip("0123456789ABCDEF").removesuffix("Function") for name in arns}
+
+    records = {"ReleaseRecordsLedger", "ReleaseRecordsCleaner"}
+    assert invoked("ReleaseRollbackRole") == records
+    assert invoked("ReleaseRole") == records | {"ReleaseExtractor", "ReleaseEvaluator", "ReleaseChecker"}
+
+
+@pytest.mark.parametrize(
+    ("role", "reads", "writes"),
+    [
+        ("ReleaseTrainingRole", ["/runs/*"], ["/models/*", "/runs/*"]),
+        ("ReleaseProcessingRole", ["/runs/*"], ["/runs/*"]),
+        # A transform job of the current model acts as the role of that model.
+        ("ReleaseSageMakerRole", ["/models/*", "/runs/*"], ["/runs/*"]),
+        ("ReleaseEvaluatorRole", ["/models/*", "/runs/*"], []),
+        ("ReleaseCheckerRole", ["/models/*", "/runs/*"], []),
+    ],
+)
+def test_each_role_reads_and_writes_where_its_step_does(
+    whole: Template, role: str, reads: list[str], writes: list[str]
+) -> None:
+    def below(action: str) -> list[str]:
+        found = [r for s in allowing(whole, role, action) for r in as_list(s["Resource"])]
+        return [r["Fn::Join"][1][-1] for r in found if "warehouse" not in shown(r)]
+
+    assert sorted(below("s3:GetObject")) == reads
+    assert sorted(below("s3:PutObject")) == writes
+
+
+def test_sagemaker_alone_takes_the_roles_of_jobs(template: Template) -> None:
     template.has_resource_properties(
         "AWS::IAM::Role",
         {
@@ -143,7 +265,7 @@ def test_the_workflow_may_encrypt_what_it_publishes(template: Template) -> None:
 
 
 def test_volumes_are_encrypted_by_grants_for_services_alone(template: Template) -> None:
-    for role in ("ReleaseRole", "ReleaseSageMakerRole"):
+    for role in ("ReleaseRole", "ReleaseSageMakerRole", "ReleaseTrainingRole"):
         (statement,) = allowing(template, role, "kms:CreateGrant")
         assert statement["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
 
@@ -160,46 +282,183 @@ def test_the_state_machine_is_logged_traced_and_ends(template: Template) -> None
 
 
 def test_it_has_time_for_what_each_part_may_take(definition: dict[str, Any]) -> None:
-    assert definition["TimeoutSeconds"] == (4 + 1) * 3600 + 45 * 60
+    in_service = 45 * 60 + 10 * 60
+    rollback = 2 * in_service + 45 * 60
+    # Training and its hour, the transform job and its hour, the endpoint, the rollback, and the rest.
+    assert definition["TimeoutSeconds"] == (4 + 1 + 2 + 1 + 2) * 3600 + in_service + rollback
+    assert definition["States"]["Roll-Back"]["TimeoutSeconds"] == rollback - 5 * 60
 
 
-def test_executions_that_cannot_tell_it_themselves_are_told(template: Template) -> None:
-    (machine,) = template.find_resources("AWS::StepFunctions::StateMachine")
+def ended(machine: str, statuses: list[str], own_errors: list[str]) -> dict[str, Any]:
+    return {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {
+            "stateMachineArn": [{"Ref": machine}],
+            "$or": [{"status": statuses}, {"status": ["FAILED"], "error": [{"anything-but": own_errors}]}],
+        },
+    }
+
+
+def machine_named(template: Template, name: str) -> str:
+    (found,) = template.find_resources("AWS::StepFunctions::StateMachine", {"Properties": {"StateMachineName": name}})
+    return found
+
+
+def test_a_release_that_cannot_roll_back_itself_is_rolled_back(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": ended(
+                machine_named(template, "moderation-dev-release"),
+                ["TIMED_OUT", "ABORTED"],
+                ["ReleaseFailed", "ReleaseInProgress"],
+            ),
+            "Targets": [
+                Match.object_like(
+                    {
+                        "Arn": {"Ref": machine_named(template, "moderation-dev-rollback")},
+                        # Whole, since what is put into a text is not escaped.
+                        "InputTransformer": {
+                            "InputPathsMap": {"detail": "$.detail"},
+                            "InputTemplate": '{"stopped":<detail>}',
+                        },
+                    }
+                )
+            ],
+        },
+    )
+
+
+def test_a_rollback_that_cannot_tell_it_itself_is_told(template: Template) -> None:
     (topic,) = template.find_resources("AWS::SNS::Topic")
     template.has_resource_properties(
         "AWS::Events::Rule",
         {
-            "EventPattern": {
-                "source": ["aws.states"],
-                "detail-type": ["Step Functions Execution Status Change"],
-                "detail": {
-                    "stateMachineArn": [{"Ref": machine}],
-                    "$or": [
-                        {"status": ["TIMED_OUT", "ABORTED"]},
-                        {"status": ["FAILED"], "error": [{"anything-but": "ReleaseFailed"}]},
-                    ],
-                },
-            },
+            "EventPattern": ended(
+                machine_named(template, "moderation-dev-rollback"), ["TIMED_OUT"], ["RollbackFailed"]
+            ),
             "Targets": [Match.object_like({"Arn": {"Ref": topic}})],
         },
     )
 
 
-def test_an_alert_that_a_rule_cannot_deliver_is_kept(template: Template) -> None:
-    (queue,) = template.find_resources("AWS::SQS::Queue", {"Properties": {"MessageRetentionPeriod": 14 * 24 * 3600}})
+def test_what_a_rule_cannot_deliver_is_kept(whole: Template) -> None:
+    (queue,) = whole.find_resources("AWS::SQS::Queue", {"Properties": {"MessageRetentionPeriod": 14 * 24 * 3600}})
     arn = {"Fn::GetAtt": [queue, "Arn"]}
-    template.has_resource_properties(
-        "AWS::Events::Rule", {"Targets": [Match.object_like({"DeadLetterConfig": {"Arn": arn}})]}
+    rules = whole.find_resources("AWS::Events::Rule")
+    assert len(rules) == 3
+    for rule in rules.values():
+        (target,) = rule["Properties"]["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": arn}
+    whole.has_resource_properties("AWS::SQS::Queue", {"SqsManagedSseEnabled": True})
+
+
+def test_a_schedule_starts_releases(whole: Template) -> None:
+    whole.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "ScheduleExpression": "cron(0 3 ? * MON *)",
+            "Targets": [
+                Match.object_like(
+                    {
+                        "Arn": {"Ref": machine_named(whole, "moderation-dev-release")},
+                        "Input": '{"started_by":"schedule"}',
+                    }
+                )
+            ],
+        },
     )
-    template.has_resource_properties("AWS::SQS::Queue", {"SqsManagedSseEnabled": True})
+    (start,) = allowing(whole, "ReleaseScheduleRole", "states:StartExecution")
+    assert start["Resource"]["Ref"].startswith("ReleaseStateMachine")
+
+
+def test_new_posts_start_releases(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
+    template = Template.from_stack(cdk.Stack.of(make_workflow(start_on_new_posts=True, posts_prefix="reviewed/")))
+    (bucket,) = template.find_resources("AWS::S3::Bucket")
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"bucket": {"name": [{"Ref": bucket}]}, "object": {"key": [{"prefix": "reviewed/"}]}},
+            },
+            "Targets": [Match.object_like({"Input": '{"started_by":"new posts"}'})],
+        },
+    )
+    template.has_resource_properties(
+        "AWS::S3::Bucket", {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}}
+    )
+    # Said in the template, not by a function that the CDK would add for it.
+    assert not template.find_resources("Custom::S3BucketNotifications")
+
+
+def test_nothing_but_people_starts_a_release_unless_asked_to(template: Template) -> None:
+    assert not template.find_resources("AWS::Events::Rule", {"Properties": {"ScheduleExpression": Match.any_value()}})
+    assert len(template.find_resources("AWS::Events::Rule")) == 2
+
+
+def test_releases_are_recorded_in_a_table_that_is_kept(template: Template) -> None:
+    template.has_resource(
+        "AWS::DynamoDB::Table",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "DeletionProtectionEnabled": True,
+                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                "SSESpecification": {
+                    "SSEEnabled": True,
+                    "SSEType": "KMS",
+                    "KMSMasterKeyId": {"Fn::GetAtt": [Match.string_like_regexp("ReleaseKey.*"), "Arn"]},
+                },
+                "KeySchema": [
+                    {"AttributeName": "endpoint", "KeyType": "HASH"},
+                    {"AttributeName": "entry", "KeyType": "RANGE"},
+                ],
+            },
+        },
+    )
+
+
+def test_the_table_goes_with_a_stack_that_is_made_to_be_destroyed(
+    make_workflow: Callable[..., ModelReleaseWorkflow],
+) -> None:
+    template = Template.from_stack(cdk.Stack.of(make_workflow(removal_policy=cdk.RemovalPolicy.DESTROY)))
+    template.has_resource(
+        "AWS::DynamoDB::Table", {"DeletionPolicy": "Delete", "Properties": {"DeletionProtectionEnabled": False}}
+    )
+
+
+def test_a_deployment_leaves_the_current_releases_name_alone(template: Template) -> None:
+    assert not template.find_resources("AWS::SSM::Parameter")
+    (statement,) = allowing(template, "ReleaseRecordsLedgerRole", "ssm:PutParameter")
+    assert shown(statement["Resource"]).endswith(':parameter/sagemaker/moderation-dev/current-release"]]}')
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": {"CURRENT_PARAMETER": "/sagemaker/moderation-dev/current-release"}}},
+    )
+
+
+def test_the_table_is_the_two_functions_alone(template: Template) -> None:
+    for role in ROLES:
+        writers = {"ReleaseRecordsLedgerRole", "ReleaseRecordsCleanerRole"}
+        assert bool(allowing(template, role, "dynamodb:PutItem")) == (role in writers)
+
+
+def test_the_ledger_asks_about_executions_of_these_two_workflows(template: Template) -> None:
+    statements = allowing(template, "ReleaseRecordsLedgerRole", "states:DescribeExecution")
+    arns = [r["Fn::Join"][1][-1] for s in statements for r in as_list(s["Resource"])]
+    assert arns == [":execution:moderation-dev-release:*", ":execution:moderation-dev-rollback:*"]
 
 
 def test_every_log_is_encrypted_with_the_workflows_key(template: Template) -> None:
     (key,) = template.find_resources(
-        "AWS::KMS::Key", {"Properties": {"Description": "Encrypts volumes and logs of moderation-dev"}}
+        "AWS::KMS::Key", {"Properties": {"Description": "Encrypts volumes, records and logs of moderation-dev"}}
     )
     groups = template.find_resources("AWS::Logs::LogGroup")
-    assert len(groups) == 4
+    assert len(groups) == 7
     for group in groups.values():
         assert group["Properties"]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
 
@@ -216,7 +475,7 @@ def test_what_training_writes_is_encrypted_with_the_buckets_key(
     template = Template.from_stack(cdk.Stack.of(make_workflow(data_bucket=bucket)))
     output = definition_of(template)["States"]["Train"]["Arguments"]["OutputDataConfig"]
     assert output["KmsKeyId"] == "arn:aws:kms:eu-west-1:123456789012:key/1"
-    (statement,) = allowing(template, "ReleaseSageMakerRole", "kms:Encrypt")
+    (statement,) = allowing(template, "ReleaseTrainingRole", "kms:Encrypt")
     assert statement["Resource"] == "arn:aws:kms:eu-west-1:123456789012:key/1"
 
 
@@ -225,11 +484,14 @@ def test_grants_are_of_this_workflow_and_this_endpoint(make_workflow: Callable[.
     stack = cdk.Stack.of(workflow)
     caller = iam.Role(stack, "Caller", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
     workflow.grant_start(caller)
+    workflow.rollback.grant_start(iam.Role(stack, "OnCall", assumed_by=iam.AccountRootPrincipal()))
     workflow.grant_invoke(caller)
     template = Template.from_stack(stack)
     (start,) = allowing(template, "Caller", "states:StartExecution")
     (invoke,) = allowing(template, "Caller", "sagemaker:InvokeEndpoint")
     assert start["Resource"]["Ref"].startswith("ReleaseStateMachine")
+    (back,) = allowing(template, "OnCall", "states:StartExecution")
+    assert back["Resource"]["Ref"].startswith("ReleaseRollbackStateMachine")
     assert shown(invoke["Resource"]).endswith(':endpoint/moderation-dev"]]}')
 
 
@@ -237,6 +499,8 @@ def test_its_executions_can_be_counted(make_workflow: Callable[..., ModelRelease
     workflow = make_workflow()
     assert workflow.metric_failed().metric_name == "ExecutionsFailed"
     assert workflow.metric_succeeded().metric_name == "ExecutionsSucceeded"
+    assert workflow.rollback.metric_failed().metric_name == "ExecutionsFailed"
+    assert workflow.rollback.metric_succeeded().metric_name == "ExecutionsSucceeded"
 
 
 def test_a_bucket_and_a_topic_of_other_stacks_do(image: ModelImage) -> None:
@@ -254,8 +518,8 @@ def test_a_bucket_and_a_topic_of_other_stacks_do(image: ModelImage) -> None:
         alerts_topic=sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:eu-west-1:123456789012:alerts"),
     )
     template = Template.from_stack(stack)
-    for role in ROLES[1:]:
-        assert allowing(template, role, "kms:Decrypt"), role
+    for role in ("SageMaker", "Training", "Extractor", "Evaluator", "Checker"):
+        assert allowing(template, f"Release{role}Role", "kms:Decrypt"), role
 
 
 @pytest.mark.parametrize(
@@ -274,3 +538,28 @@ def test_fails_when_the_posts_lie_where_the_workflow_writes(
 ) -> None:
     with pytest.raises(ValueError, match=f"posts_prefix is '{prefix}': it ends with a slash"):
         make_workflow(posts_prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"keep_releases": 1}, "keep_releases is 1: keep at least 2"),
+        ({"evaluate": None, "gate": EvaluationGate()}, "given without evaluate"),
+        ({"extract": None, "start_on_new_posts": True}, "given without extract or train"),
+        ({"train": None, "schedule": "a schedule"}, "given without extract or train"),
+    ],
+)
+def test_fails_when_parts_exclude_each_other(
+    make_workflow: Callable[..., ModelReleaseWorkflow], given: dict[str, Any], reason: str
+) -> None:
+    if "schedule" in given:
+        given = given | {"schedule": events.Schedule.rate(cdk.Duration.days(7))}
+    with pytest.raises(ValueError, match=reason):
+        make_workflow(**given)
+
+
+def test_fails_when_new_posts_would_lie_in_a_table(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    export = DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts"))
+    with pytest.raises(ValueError, match="start_on_new_posts is given for DynamoDbExport"):
+        make_workflow(stack=stack, extract=export, start_on_new_posts=True)

@@ -1,0 +1,311 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointScaling, EndpointVariant
+
+TASKS = {
+    "Begin": "lambda:invoke",
+    "Endpoint-Describing-Step": "aws-sdk:sagemaker:describeEndpoint",
+    "Endpoint-Updating-Step": "aws-sdk:sagemaker:updateEndpoint",
+    "Endpoint-Deleting-Step": "aws-sdk:sagemaker:deleteEndpoint",
+    "Endpoint-Creating-Step": "aws-sdk:sagemaker:createEndpoint",
+    "Discard": "lambda:invoke",
+    "Record": "lambda:invoke",
+    "NotifySlackRollback": "sns:publish",
+    "NotifySlackFailure": "sns:publish",
+}
+OTHERS = {
+    "Begun": "Choice",
+    "Endpoint-Missing": "Choice",
+    "Endpoint-State": "Choice",
+    "Wait": "Wait",
+    "Settled": "Choice",
+    "Who-Tells": "Choice",
+    "Rollback-Failure": "Choice",
+    "Outcome": "Choice",
+    "Rolled-Back": "Succeed",
+    "Failed": "Fail",
+}
+TARGET = {"release": "m-good", "endpoint_configuration": "m-good", "model": "m-good"}
+FAILED = {"release": "m-bad", "execution": "arn:aws:states:us-east-1:1:execution:m-release:bad"}
+EVENT = {
+    "executionArn": "arn:aws:states:us-east-1:1:execution:m-release:bad",
+    "status": "ABORTED",
+    "error": "Mistake",
+    "cause": 'the "wrong" posts',
+    "input": "{}",
+}
+COUNTS = {"polls": 1, "updates": 0, "deletions": 0, "creations": 0}
+
+Definition = dict[str, Any]
+
+
+def successors(state: dict[str, Any]) -> Iterator[str]:
+    for step in (state, *state.get("Catch", []), *state.get("Choices", [])):
+        if "Next" in step:
+            yield step["Next"]
+    if "Default" in state:
+        yield state["Default"]
+
+
+def reachable(states: dict[str, Any], start: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(successors(states[name]))
+    return seen
+
+
+def given(execution_input: Any) -> dict[str, Any]:
+    return {"Execution": {"Input": execution_input, "Id": "arn:b", "Name": "b"}, "StateMachine": {"Name": "m-rollback"}}
+
+
+def test_the_states_have_the_names_that_people_know(rollback: Definition) -> None:
+    assert {name: state["Type"] for name, state in rollback["States"].items()} == dict.fromkeys(TASKS, "Task") | OTHERS
+    assert (rollback["StartAt"], rollback["QueryLanguage"]) == ("Begin", "JSONata")
+    for name, resource in TASKS.items():
+        assert rollback["States"][name]["Resource"] == f"arn:<AWS::Partition>:states:::{resource}"
+
+
+def test_every_state_is_reached_and_every_state_comes_to_an_end(rollback: Definition) -> None:
+    states = rollback["States"]
+    assert reachable(states, "Begin") == set(states)
+    for name in states:
+        assert {"Rolled-Back", "Failed"} & reachable(states, name), name
+
+
+@pytest.mark.parametrize(
+    ("execution_input", "asked"),
+    [
+        ({}, {}),
+        ({"Comment": "Insert your JSON here"}, {}),
+        ({"release": "m-good"}, {"release": "m-good"}),
+        ({"relase": "m-good"}, {"relase": "m-good"}),  # the ledger refuses it
+        ({"failed": {**FAILED, "failure": {}}}, {"failed": {**FAILED, "failure": {}}}),
+        (
+            {"stopped": EVENT},
+            {
+                "stopped": {
+                    "execution": EVENT["executionArn"],
+                    "status": "ABORTED",
+                    "error": "Mistake",
+                    "cause": 'the "wrong" posts',
+                }
+            },
+        ),
+        (
+            {"stopped": {**EVENT, "error": None, "cause": None}},
+            {"stopped": {"execution": EVENT["executionArn"], "status": "ABORTED"}},
+        ),
+        ({"stopped": {"execution": "arn:x", "status": "ABORTED"}},) * 2,
+        ("text", {"something else": "text"}),
+        ([1], {"something else": [1]}),
+    ],
+)
+def test_what_each_starter_gives_reaches_the_ledger(
+    rollback: Definition, evaluated: Callable[..., Any], execution_input: Any, asked: Any
+) -> None:
+    payload = rollback["States"]["Begin"]["Arguments"]["Payload"]
+    found = evaluated(payload, input=execution_input, context=given(execution_input))
+    assert found == {"operation": "begin_rollback", "execution": "arn:b", "input": asked}
+
+
+@pytest.mark.parametrize(
+    ("mode", "failed", "following"),
+    [
+        ("by_hand", None, "Endpoint-Describing-Step"),
+        ("failed", FAILED, "Endpoint-Describing-Step"),
+        ("stopped", FAILED, "Endpoint-Describing-Step"),
+        # It never had the endpoint, which another may be changing; or it had released.
+        ("failed", None, "Record"),
+        ("stopped", None, "Record"),
+    ],
+)
+def test_what_was_not_begun_leaves_the_endpoint_alone(
+    rollback: Definition, decided: Callable[..., Any], mode: str, failed: Any, following: str
+) -> None:
+    assert decided(rollback["States"]["Begun"], {"mode": mode, "failed": failed})[0] == following
+
+
+@pytest.mark.parametrize(
+    ("status", "configuration", "target", "counts", "following"),
+    [
+        ("InService", "m-good", TARGET, {}, "Settled"),
+        ("InService", "m-bad", TARGET, {}, "Endpoint-Updating-Step"),
+        ("UpdateRollbackFailed", "m-bad", TARGET, {}, "Endpoint-Updating-Step"),
+        ("OutOfService", "m-good", TARGET, {}, "Endpoint-Updating-Step"),
+        ("Failed", "m-bad", TARGET, {}, "Endpoint-Deleting-Step"),
+        ("Failed", "m-good", TARGET, {"updates": 1}, "Endpoint-Deleting-Step"),
+        ("InService", "m-bad", None, {}, "Endpoint-Deleting-Step"),
+        ("Failed", "m-bad", None, {}, "Endpoint-Deleting-Step"),
+        *((busy, "m-bad", target, {}, "Wait")
+          for busy in ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+          for target in (TARGET, None)),
+        ("Updating", "m-bad", TARGET, {"polls": 221}, "EndpointNotInTime"),
+        ("InService", "m-bad", TARGET, {"updates": 1}, "EndpointNotRolledBack"),
+        ("Failed", "m-good", TARGET, {"deletions": 1, "creations": 1}, "EndpointNotRolledBack"),
+        ("InService", "m-bad", None, {"deletions": 1}, "EndpointNotRolledBack"),
+    ],
+)  # fmt: skip
+def test_the_endpoint_is_put_back_from_wherever_it_is(
+    rollback: Definition,
+    decided: Callable[..., Any],
+    status: str,
+    configuration: str,
+    target: Any,
+    counts: dict[str, int],
+    following: str,
+) -> None:
+    endpoint = {"EndpointStatus": status, "EndpointConfigName": configuration}
+    variables = COUNTS | counts | {"endpoint": endpoint, "target": target}
+    gone, assigned = decided(rollback["States"]["Endpoint-State"], variables)
+    if following.startswith("EndpointNot"):
+        assert (gone, assigned["failure"]["error"]) == ("Rollback-Failure", following)
+        assert status in assigned["failure"]["cause"]
+    else:
+        assert gone == following
+
+
+@pytest.mark.parametrize(
+    ("cause", "target", "creations", "following"),
+    [
+        ("Could not find endpoint", TARGET, 0, "Endpoint-Creating-Step"),
+        ("Could not find endpoint", None, 0, "Settled"),
+        ("Could not find endpoint", TARGET, 1, "Rollback-Failure"),
+        ("User is not authorized", TARGET, 0, "Rollback-Failure"),
+    ],
+)
+def test_an_endpoint_that_is_gone_is_made_again_for_a_target(
+    rollback: Definition, decided: Callable[..., Any], cause: str, target: Any, creations: int, following: str
+) -> None:
+    error = {"error": "SageMaker.SageMakerException", "cause": cause}
+    variables = {"description_error": error, "target": target, "creations": creations}
+    assert decided(rollback["States"]["Endpoint-Missing"], variables)[0] == following
+
+
+def test_one_update_goes_back_at_once(rollback: Definition, evaluated: Callable[..., Any]) -> None:
+    update = rollback["States"]["Endpoint-Updating-Step"]
+    # Without alarms: they may be what brought it here.
+    assert evaluated(update["Arguments"], {"target": TARGET}) == {
+        "EndpointName": "moderation-dev",
+        "EndpointConfigName": "m-good",
+    }
+    assert evaluated(update["Assign"], COUNTS) == {"updates": 1}
+    assert update["Next"] == "Wait"
+
+
+def test_scaling_is_lifted_and_registered_again(
+    make_workflow: Callable[..., Any], definition_of: Callable[..., Definition]
+) -> None:
+    scaling = EndpointScaling(max_instances=4, invocations_per_instance=100)
+    variants = [EndpointVariant(name=name, scaling=scaling) for name in ("blue", "green")]
+    workflow = make_workflow(configuration=EndpointConfiguration(variants=variants))
+    states = definition_of(Template.from_stack(cdk.Stack.of(workflow)), "-rollback")["States"]
+
+    def chain(start: str) -> list[str]:
+        found = [start]
+        while states[found[-1]]["Type"] == "Task" and found[-1] != "Wait" and "Next" in states[found[-1]]:
+            found.append(states[found[-1]]["Next"])
+        return found
+
+    following = [rule["Next"] for rule in states["Endpoint-State"]["Choices"]]
+    assert chain(following[0]) == [
+        "Scaling-Registering-Step-blue",
+        "Scaling-Policy-Step-blue",
+        "Scaling-Registering-Step-green",
+        "Scaling-Policy-Step-green",
+        "Settled",
+    ]
+    assert chain("Scaling-Lifting-Step-blue")[-2:] == ["Endpoint-Updating-Step", "Wait"]
+    assert chain("Scaling-Removing-Step-blue")[-2:] == ["Endpoint-Deleting-Step", "Wait"]
+    assert {"Scaling-Lifting-Step-blue", "Scaling-Removing-Step-blue"} <= set(following)
+
+
+def test_what_a_failed_release_left_is_discarded_and_recorded_either_way(
+    rollback: Definition, decided: Callable[..., Any]
+) -> None:
+    states = rollback["States"]
+    assert decided(states["Settled"], {"failed": FAILED})[0] == "Discard"
+    assert decided(states["Settled"], {"failed": None})[0] == "Record"
+    (catch,) = states["Discard"]["Catch"]
+    assert (states["Discard"]["Next"], catch["Next"]) == ("Record", "Record")
+    assert set(catch["Assign"]) == {"left_behind"}
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if not name.startswith("Notify") and name != "Discard"])
+def test_each_tasks_failure_is_a_failure_of_the_rollback(rollback: Definition, name: str) -> None:
+    catch = rollback["States"][name]["Catch"][-1]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Rollback-Failure")
+    assert catch["Assign"]["failure"]["state"] == name
+
+
+@pytest.mark.parametrize(
+    ("execution_input", "following"),
+    [({}, "NotifySlackFailure"), ({"stopped": EVENT}, "NotifySlackFailure"), ({"failed": FAILED}, "Failed")],
+)
+def test_a_release_that_waits_tells_the_failure_itself(
+    rollback: Definition, decided: Callable[..., Any], execution_input: Any, following: str
+) -> None:
+    failure = {"state": "Begin", "error": "InvalidRollback", "cause": "no good release"}
+    found = decided(
+        rollback["States"]["Rollback-Failure"],
+        {"failure": failure},
+        input=None,
+        context=given(execution_input),
+    )
+    assert found[0] == following
+    if "stopped" in execution_input:
+        assert found[1]["alert"]["cause"] == (
+            f"{EVENT['executionArn']} ended as ABORTED and could not be rolled back: no good release"
+        )
+
+
+def test_who_tells_what_became_of_the_endpoint(rollback: Definition, decided: Callable[..., Any]) -> None:
+    who = rollback["States"]["Who-Tells"]
+    context = given({"stopped": EVENT})
+    happened = {"state": "ABORTED", "error": "Mistake", "cause": "the wrong posts"}
+    ended = {"target": TARGET, "failed": FAILED, "happened": happened}
+    assert decided(who, ended | {"mode": "by_hand"}, context=context)[0] == "NotifySlackRollback"
+    assert decided(who, ended | {"mode": "failed"}, context=context)[0] == "Rolled-Back"
+    following, assigned = decided(who, ended | {"mode": "stopped"}, context=context)
+    assert following == "NotifySlackFailure"
+    assert assigned["alert"] == {
+        "workflow": "moderation-dev-release",
+        "execution": EVENT["executionArn"],
+        "state": "ABORTED",
+        "error": "Mistake",
+        "cause": "the wrong posts",
+        "further": {"rolled_back_to": "m-good"},
+    }
+    following, assigned = decided(who, ended | {"mode": "failed", "left_behind": {"state": "Discard"}}, context=context)
+    assert (following, assigned["failure"]) == ("Rollback-Failure", {"state": "Discard"})
+
+
+def test_the_end_is_a_failure_only_where_the_rollback_failed(rollback: Definition, decided: Callable[..., Any]) -> None:
+    states = rollback["States"]
+    assert states["NotifySlackFailure"]["Next"] == "Outcome"
+    assert decided(states["Outcome"], {"failure": {"state": "Begin"}})[0] == "Failed"
+    assert decided(states["Outcome"], {})[0] == "Rolled-Back"
+    assert states["Failed"]["Error"] == "RollbackFailed"
+    assert "Catch" not in states["NotifySlackFailure"]
+
+
+def test_a_rollback_by_hand_says_from_where_to_where(rollback: Definition, evaluated: Callable[..., Any]) -> None:
+    states = rollback["States"]
+    described = {"EndpointConfigName": "m-bad"}
+    variables = COUNTS | {"target": TARGET}
+    variables |= evaluated(states["Endpoint-Describing-Step"]["Assign"], variables, result=described)
+    # What it served first, not what it serves when asked again.
+    variables |= evaluated(
+        states["Endpoint-Describing-Step"]["Assign"], variables, result={"EndpointConfigName": "m-good"}
+    )
+    message = evaluated(states["NotifySlackRollback"]["Arguments"]["Message"], variables, context=given({}))
+    for part in ('"kind":"rollback"', '"from":"m-bad"', '"to":"m-good"', '"workflow":"m-rollback"'):
+        assert part in message
