@@ -68,6 +68,7 @@ RequestsColumn = Annotated[str, typer.Option(help="Column of the requests.")]
 TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, as UTC or Asia/Tokyo.")]
 
 _OUT = Path("build/capacity")
+_MOST_CHANGES = 15
 # That of the construct.
 _CEILING = 75.0
 
@@ -344,8 +345,12 @@ def tune_command(
     ]
     more = {"final_target": tuning.final_target, "decisions": decisions}
     _write(question, traffic, figures, output=output, command="tune", more=more)
+    # A year of steps would hide what they are drawn over.
+    shows_steps = len(tuning.decisions) <= _MOST_CHANGES
     changes = [
-        (each.at, f"{each.action} {each.target:g} %") for each in tuning.decisions if each.action is not Action.STEP
+        (each.at, f"{each.action} {each.target:g} %")
+        for each in tuning.decisions
+        if shows_steps or each.action is not Action.STEP
     ]
     _draw(tuned, traffic, figures[1], output=output, changes=changes)
 

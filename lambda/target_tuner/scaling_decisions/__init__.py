@@ -1,7 +1,7 @@
 """How a service's task count is decided, and how its target is tuned: pure functions of the standard library alone."""
 
 from .alarm_window import Comparison, MissingData
-from .latency_ratio import HourlyLatency, latency_ratio
+from .latency_ratio import HourlyLatency, latency_ratio, whole_hours
 from .metrics import MISSING, Metric
 from .policy_rows import Policy
 from .scaling_engine import CapacityBounds, ScalingEngine
@@ -40,4 +40,5 @@ __all__ = [
     "decided",
     "latency_ratio",
     "rehearsed",
+    "whole_hours",
 ]

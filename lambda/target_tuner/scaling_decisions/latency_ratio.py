@@ -1,21 +1,52 @@
-"""Latency of some hours against that of others."""
+"""Latency since a change against that of the same hours before it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 HourlyLatency: TypeAlias = tuple[float, float]
 """Of one hour: the latencies of its requests, added up, and how many there were."""
 
+_HOUR = timedelta(hours=1)
 
-def latency_ratio(recent: Iterable[HourlyLatency], earlier: Iterable[HourlyLatency]) -> float | None:
-    """Mean latency of a request in the recent hours against the earlier ones; None where one side had no requests."""
-    now, before = _mean(recent), _mean(earlier)
-    return None if now is None or not before else now / before
+# A day has hours of every kind; fewer would compare an evening's rush with nothing like it.
+LEAST_HOURS = 24
 
 
-def _mean(hours: Iterable[HourlyLatency]) -> float | None:
-    listed = list(hours)
-    requests = sum(count for _, count in listed)
-    return sum(latency for latency, _ in listed) / requests if requests else None
+def whole_hours(since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """From the first whole hour since to the end of the last one."""
+    floor = since.replace(minute=0, second=0, microsecond=0)
+    return floor if floor == since else floor + _HOUR, until.replace(minute=0, second=0, microsecond=0)
+
+
+def latency_ratio(
+    hour_of: Callable[[datetime], HourlyLatency | None], *, changed_at: datetime, now: datetime, back: timedelta
+) -> float | None:
+    """Mean latency of the whole hours since a change, against the hours `back` before each of them.
+
+    Only hours with requests whose earlier hour had some too, and lay before the change, are compared.
+
+    Args:
+        hour_of: the latency of the hour that begins then; None where nothing is known of it.
+        changed_at: when the target changed.
+        now: until when.
+        back: whole days.
+
+    Returns:
+        None where fewer than 24 hours can be compared.
+    """
+    hour, end = whole_hours(changed_at, min(now, changed_at + back))
+    recent, earlier = [], []
+    while hour < end:
+        after, before = hour_of(hour), hour_of(hour - back)
+        if after and before and after[1] and before[1]:
+            recent.append(after)
+            earlier.append(before)
+        hour += _HOUR
+    return _mean(recent) / _mean(earlier) if len(recent) >= LEAST_HOURS and _mean(earlier) else None
+
+
+def _mean(hours: list[HourlyLatency]) -> float:
+    return sum(latency for latency, _ in hours) / sum(count for _, count in hours)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scaling_decisions import GuardrailStatus, HourlyLatency, Seen, TunerState, latency_ratio
+from scaling_decisions import GuardrailStatus, HourlyLatency, Seen, TunerState, latency_ratio, whole_hours
 
 from .live_target import LiveTarget, is_same
 from .surroundings import Clients, Surroundings
@@ -59,8 +59,13 @@ def look(
     fired = [since for status, since in alarms.values() if status is GuardrailStatus.ALARM]
     watched_since = max(state.changed_at, trigger.at - surroundings.settings.observation.length)
     missing = _missing_hours(clients, surroundings, watched_since, trigger.at)
-    recent, earlier = _latencies(clients, surroundings, state.changed_at, trigger.at)
-    ratio = latency_ratio(recent, earlier)
+    latencies = _latencies(clients, surroundings, state.changed_at, trigger.at)
+    ratio = latency_ratio(
+        latencies.get,
+        changed_at=state.changed_at,
+        now=trigger.at,
+        back=surroundings.settings.observation.compared_with,
+    )
     deploying = _is_deploying(clients, surroundings)
     seen = Seen(
         now=trigger.at,
@@ -79,7 +84,7 @@ def look(
         "alarms": {name: str(status) for name, (status, _) in alarms.items()},
         "deploying": deploying,
         "hours_without_data": missing,
-        "requests": sum(count for _, count in recent),
+        "requests": sum(count for hour, (_, count) in latencies.items() if hour >= state.changed_at),
         "latency_ratio": ratio,
     }
     return Sight(seen=seen, figures=figures)
@@ -139,7 +144,7 @@ def _is_overwritten(
 
 def _missing_hours(clients: Clients, surroundings: Surroundings, since: datetime, until: datetime) -> int:
     """How many whole hours have no CPU of any task: a service that runs reports it every minute."""
-    first, end = _whole_hours(since, until)
+    first, end = whole_hours(since, until)
     hours = round((end - first) / _HOUR)
     if hours <= 0:
         return 0
@@ -152,31 +157,18 @@ def _missing_hours(clients: Clients, surroundings: Surroundings, since: datetime
 
 def _latencies(
     clients: Clients, surroundings: Surroundings, since: datetime, until: datetime
-) -> tuple[list[HourlyLatency], list[HourlyLatency]]:
+) -> dict[datetime, HourlyLatency]:
     """Of the whole hours since, and of the same hours before."""
-    first, end = _whole_hours(since, until)
+    first, end = whole_hours(since, until)
     if surroundings.load_balancer is None or end <= first:
-        return [], []
+        return {}
     dimensions = {"LoadBalancer": surroundings.load_balancer}
-    back = surroundings.settings.observation.compared_with
-    sides = []
-    for begin, stop in ((first, end), (first - back, end - back)):
-        sums, counts = _hourly(
-            clients,
-            [
-                _query(statistic.lower(), "AWS/ApplicationELB", "TargetResponseTime", statistic, dimensions)
-                for statistic in ("Sum", "SampleCount")
-            ],
-            begin,
-            stop,
-        )
-        sides.append([(sums[hour], count) for hour, count in counts.items() if hour in sums])
-    return sides[0], sides[1]
-
-
-def _whole_hours(since: datetime, until: datetime) -> tuple[datetime, datetime]:
-    floor = since.replace(minute=0, second=0, microsecond=0)
-    return floor if floor == since else floor + _HOUR, until.replace(minute=0, second=0, microsecond=0)
+    queries = [
+        _query(statistic.lower(), "AWS/ApplicationELB", "TargetResponseTime", statistic, dimensions)
+        for statistic in ("Sum", "SampleCount")
+    ]
+    sums, counts = _hourly(clients, queries, first - surroundings.settings.observation.compared_with, end)
+    return {hour: (sums[hour], count) for hour, count in counts.items() if hour in sums}
 
 
 def _query(id: str, namespace: str, name: str, statistic: str, dimensions: Mapping[str, str]) -> dict[str, Any]:

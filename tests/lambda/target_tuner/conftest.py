@@ -216,6 +216,12 @@ class TunedService:
             },
         }
 
+    def answer_with(self, client: str, operation: str, part: Callable[[Any], dict[str, Any]], **members: Any) -> None:
+        """Changes what AWS answers one of the function's clients from now on, in what `part` picks of the answer."""
+        getattr(self.function.CLIENTS, client).meta.events.register(
+            f"after-call.*.{operation}", lambda parsed, **_: part(parsed).update(members)
+        )
+
     def kill_before_call(self, number: int | None) -> None:
         """Ends the function before its call of that number; none of its later calls is made either."""
         self.calls, self.last_call = 0, number
@@ -292,18 +298,6 @@ def make_tuned(
 @pytest.fixture
 def tuned(make_tuned: Callable[[], TunedService]) -> TunedService:
     return make_tuned()
-
-
-@pytest.fixture
-def answer_with() -> Callable[..., None]:
-    """Changes what AWS answers from now on, in the part of the answer that `part` picks."""
-
-    def change(operation: str, part: Callable[[Any], dict[str, Any]], **members: Any) -> None:
-        boto3.DEFAULT_SESSION.events.register(
-            f"after-call.{operation}", lambda parsed, **_: part(parsed).update(members)
-        )
-
-    return change
 
 
 @pytest.fixture

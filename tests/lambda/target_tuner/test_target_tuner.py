@@ -137,22 +137,29 @@ def test_the_same_weekdays_are_compared_where_that_is_asked_for(tuned, began):
     assert tuned.run(began + 4 * DAY)["action"] == "step"
 
 
-def test_holds_during_a_deployment_of_the_service(watched, began, answer_with):
+def test_holds_during_a_deployment_of_the_service(watched, began):
     # The embedded AWS completes a deployment at once, and makes no second one.
-    answer_with(
-        "ecs.DescribeServices", lambda answer: answer["services"][0]["deployments"][0], rolloutState="IN_PROGRESS"
+    watched.answer_with(
+        "services",
+        "DescribeServices",
+        lambda answer: answer["services"][0]["deployments"][0],
+        rolloutState="IN_PROGRESS",
     )
     assert watched.run(began + 2 * DAY)["why"] == "a deployment is under way"
 
 
-def test_holds_while_the_stack_is_updated(watched, began, answer_with):
-    answer_with("cloudformation.DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS")
+def test_holds_while_the_stack_is_updated(watched, began):
+    watched.answer_with(
+        "stacks", "DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS"
+    )
     assert watched.run(began + 2 * DAY)["why"] == "a deployment is under way"
 
 
-def test_reverts_while_the_stack_is_updated(watched, began, answer_with):
+def test_reverts_while_the_stack_is_updated(watched, began):
     watched.run(began + 2 * DAY)
-    answer_with("cloudformation.DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS")
+    watched.answer_with(
+        "stacks", "DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS"
+    )
     fired = began + 2 * DAY + MINUTE
     assert watched.run(fired, **watched.alarm_event(fired))["action"] == "revert"
 

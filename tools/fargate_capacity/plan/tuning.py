@@ -93,7 +93,9 @@ def tune(
                 alarming_since=now if fired else state.changed_at,
                 is_deploying=bool(deploying.size and deploying[min(at, len(block)) - 1]),
                 is_missing_data=bool(np.isnan(block).all()),
-                latency_ratio=hours.ratio(state.changed_at, now, settings.observation.compared_with),
+                latency_ratio=latency_ratio(
+                    hours.of, changed_at=state.changed_at, now=now, back=settings.observation.compared_with
+                ),
             )
             decision = decided(settings, state, seen)
             if decision.changes_target or decision.settles or decision.action is Action.STOP:
@@ -128,12 +130,8 @@ class _Hours:
         self._latency, self._requests = latency, requests
         self._passed += 1
 
-    def ratio(self, since: datetime, now: datetime, back: timedelta) -> float | None:
-        """Mean latency of the hours since then, against the same hours `back` before them."""
-        return latency_ratio(self._between(since, now), self._between(since - back, now - back))
-
-    def _between(self, since: datetime, until: datetime) -> list[HourlyLatency]:
+    def of(self, begin: datetime) -> HourlyLatency | None:
+        """The hour in which that moment lies; None where it is too long ago, or not over."""
         oldest = self._passed - len(self._hours)
-        first = int((since - self._start).total_seconds() // 3600) - oldest
-        last = int((until - self._start).total_seconds() // 3600) - oldest
-        return [] if first < 0 or last <= first else list(self._hours)[first:last]
+        index = int((begin - self._start).total_seconds() // 3600) - oldest
+        return self._hours[index] if 0 <= index < len(self._hours) else None
