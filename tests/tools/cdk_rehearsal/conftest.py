@@ -22,7 +22,7 @@ def moderation_app() -> Path:
 def eventually() -> Callable[..., Any]:
     """Calls until the answer is true; fails after the time."""
 
-    def wait(question: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+    def wait(question: Callable[[], Any], *, seconds: float = 60.0) -> Any:
         deadline = time.monotonic() + seconds
         while not (answer := question()):
             assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"

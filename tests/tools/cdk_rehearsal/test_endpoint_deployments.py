@@ -203,6 +203,28 @@ def test_real_server_errors_roll_an_update_back(
     assert cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["StateValue"] == "ALARM"
 
 
+def test_an_alarm_brings_the_old_fleet_back_as_long_as_it_is_there(
+    embedded_aws: EmbeddedAws,
+    endpoint: str,
+    configuration: Configuration,
+    settled: Any,
+    eventually: Eventually,
+    alarm: str,
+) -> None:
+    sagemaker = embedded_aws.client("sagemaker")
+    old = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    new = configuration("second")
+    baking = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
+    policy = {"BlueGreenUpdatePolicy": {**baking, "TerminationWaitInSeconds": 1800}}
+    sagemaker.update_endpoint(
+        EndpointName=endpoint, EndpointConfigName=new, DeploymentConfig=_with_alarms(policy, alarm)
+    )
+    eventually(lambda: _invoke(embedded_aws, endpoint) == new, seconds=PATIENCE)
+    embedded_aws.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="by hand")
+    assert settled(endpoint)["EndpointConfigName"] == old
+    assert _invoke(embedded_aws, endpoint) == old
+
+
 def test_an_alarm_that_is_up_already_lets_no_update_begin(
     embedded_aws: EmbeddedAws, endpoint: str, configuration: Configuration, settled: Any
 ) -> None:

@@ -43,16 +43,18 @@ class Deployment:
         self._started = time.monotonic()
 
     def run(self, shift: Callable[[float], None]) -> None:
-        """Calls `shift` with the part of the traffic that each step brings to. Raises DeploymentStoppedError."""
+        """Calls `shift` with the part of the traffic that each step brings to; returns when the old fleet may go.
+
+        Raises DeploymentStoppedError.
+        """
         routing = self._blue_green.get("TrafficRoutingConfiguration", self._rolling)
         with watched_alarms(self._alarms) as raised:
             for part in self._steps():
                 self._look(raised)
                 shift(part)
                 self._bake(routing.get("WaitIntervalInSeconds", 0) * self._wait_scale, raised)
-
-    def wait_for_termination(self) -> None:
-        time.sleep(self._blue_green.get("TerminationWaitInSeconds", 0) * self._wait_scale)
+            # As long as the old fleet is there, an alarm brings it back.
+            self._bake(self._blue_green.get("TerminationWaitInSeconds", 0) * self._wait_scale, raised)
 
     def _steps(self) -> list[float]:
         routing = self._blue_green.get("TrafficRoutingConfiguration", {})

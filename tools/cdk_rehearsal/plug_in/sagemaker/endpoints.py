@@ -174,7 +174,6 @@ class Endpoints:
                 self._set(endpoint, "InService", str(error))
             return
         traffic.settle(fleet)
-        deployment.wait_for_termination()
         old.stop()
         with self._lock:
             endpoint.fleet = fleet
