@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 
-def resources(assembly: Path, kind: str) -> Iterator[dict[str, Any]]:
-    """The properties of every resource of a type in a cloud assembly, in the order of the templates."""
-    for path in sorted(assembly.glob("*.template.json")):
+def resources(assembly: Path, kind: str, *, stacks: str = "*") -> Iterator[dict[str, Any]]:
+    """The properties of every resource of a type in a cloud assembly; `stacks` is a pattern of names (all)."""
+    for path in sorted(assembly.glob(f"{stacks}.template.json")):
         for resource in json.loads(path.read_text(encoding="utf-8"))["Resources"].values():
             if resource["Type"] == kind:
                 yield resource["Properties"]
