@@ -90,10 +90,10 @@ class ModelSettings(_Section):
     endpoint_instance_type: InstanceType
     endpoint_instances: Annotated[int, Field(ge=1, le=100)]
     minimum_auc: Annotated[float, Field(ge=0, le=1)]
-    maximum_auc_drop: Annotated[float, Field(ge=0, le=1)] | None
+    maximum_auc_drop: Annotated[float, Field(ge=0, le=1)] | None = None
     traffic_shifting: Literal["all_at_once", "canary", "linear"]
     keep_releases: Annotated[int, Field(ge=2, le=100)]
-    release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None
+    release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None = None
     start_on_new_posts: bool
 
     @model_validator(mode="after")
