@@ -113,7 +113,7 @@ def _body(monitor: Monitor) -> dict[str, object]:
     limit = (
         []
         if monitor.guardrail is None
-        else [{"value": monitor.guardrail.latency_seconds, "label": f"limit {monitor.guardrail.latency_seconds:g} s"}]
+        else [{"value": monitor.guardrail.latency_seconds, "label": f"limit {monitor.guardrail.latency_seconds:.3g} s"}]
     )
     graphs = [
         (_REQUESTS, [["AWS/ApplicationELB", "RequestCount", _REQUESTS]], [], None),
