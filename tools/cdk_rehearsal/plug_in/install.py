@@ -17,6 +17,7 @@ from cdk_rehearsal.plug_in import (
     cloudformation_sagemaker,
     cloudformation_types,
     container_definitions,
+    function_errors,
     image_repository,
     metric_math_alarms,
     raised_alarms,
@@ -63,6 +64,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     resource_attributes.install()
     image_repository.install()
     container_definitions.install()
+    function_errors.install()
     asynchronous_invocations.install()
     metric_math_alarms.install()
     stack_waits.install()
