@@ -288,6 +288,9 @@ def test_weeks_of_tuning_survive_an_alarm_and_deployments(deployed: Deployed) ->
     assert deployed.run(over)["action"] == "hold"
     assert deployed.lines == lines
     assert "deployed again" in deployed.dashboard
+    # The deployment drew the target that tuning would begin with; the tuner moved the line to the live one.
+    assert '"label": "target: 61"' in deployed.dashboard
+    assert "target: 55" not in deployed.dashboard
     assert deployed.told() == []
 
 
