@@ -162,8 +162,8 @@ class SampleSeries:
             return self._executions(metric)
         if metric.name == "InvocationModelErrors":
             # What SageMaker counts of a container: the requests' faults and its own.
-            parts = ("Invocation4XXErrors", "Invocation5XXErrors")
-            return np.sum([self._by_minute(replace(metric, name=part)) for part in parts], axis=0)
+            refused, broken = (replace(metric, name=f"Invocation{code}Errors") for code in ("4XX", "5XX"))
+            return self._by_minute(refused) + self._by_minute(broken)
         if metric.stat == "SampleCount":
             is_per_task = kind in (MetricKind.CPU, MetricKind.MEMORY)
             return tasks if is_per_task else np.round(self._requests)

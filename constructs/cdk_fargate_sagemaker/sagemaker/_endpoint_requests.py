@@ -94,11 +94,11 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
 
 
 def retention_request(configuration: EndpointConfiguration) -> Request:
-    """What `updateEndpoint` keeps of the endpoint that serves: the count of instances where scaling sets it, so that an
-    update under load does not begin with the fewest. Weights and captures are the new configuration's.
+    """What `updateEndpoint` keeps of the endpoint that serves: the counts of instances where scaling sets any, so that
+    an update under load does not begin with the fewest. The API keeps the counts of all variants or of none. Weights
+    and captures are the new configuration's.
     """
-    if not all(variant.scaling for variant in configuration.variants):
-        # The API keeps the counts of all variants or of none.
+    if not scaled_variants(configuration):
         return {}
     return {
         "RetainAllVariantProperties": True,

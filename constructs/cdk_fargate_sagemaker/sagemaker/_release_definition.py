@@ -7,10 +7,15 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ._alert_message import failure_alert
-from ._endpoint_requests import deployment_request, endpoint_config_request, model_network_request
+from ._endpoint_requests import (
+    deployment_request,
+    endpoint_config_request,
+    model_network_request,
+    retention_request,
+)
 from ._job_requests import processing_job_request, training_job_request, transform_job_request
 from ._rollback_definition import SERVING_AGAIN
-from ._scaling_states import kept_count, scaling_lifted, scaling_registered
+from ._scaling_states import scaling_lifted, scaling_registered
 from ._source_states import PostsSource, source_payload, source_states
 from ._task_states import ERROR_OUTPUT, TaskStates, assigned_failure
 from .endpoint_configuration import EndpointConfiguration
@@ -413,7 +418,7 @@ class _Release:
             "updateEndpoint",
             {
                 "DeploymentConfig": deployment_request(plan.traffic_shifting, plan.configuration),
-                **kept_count(plan.configuration),
+                **retention_request(plan.configuration),
             },
         )
         creating.next(wait)

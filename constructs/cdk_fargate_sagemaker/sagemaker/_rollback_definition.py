@@ -6,7 +6,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ._alert_message import failure_alert, rollback_notice
-from ._scaling_states import kept_count, scaling_lifted, scaling_registered
+from ._endpoint_requests import retention_request
+from ._scaling_states import scaling_lifted, scaling_registered
 from ._task_states import ERROR_OUTPUT, LONGEST_CAUSE, TaskStates, assigned_failure
 from .endpoint_configuration import EndpointConfiguration
 
@@ -171,7 +172,9 @@ class _Rollback:
 
     def _state(self, wait: sfn.Wait, settled: sfn.IChainable) -> sfn.Choice:
         endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
-        updating = self._to_target("Endpoint-Updating-Step", "updateEndpoint", "updates", kept_count(configuration))
+        updating = self._to_target(
+            "Endpoint-Updating-Step", "updateEndpoint", "updates", retention_request(configuration)
+        )
         deleting = self._tasks.task(
             "Endpoint-Deleting-Step",
             "aws-sdk:sagemaker:deleteEndpoint",

@@ -58,15 +58,5 @@ def scaling_registered(
     return then
 
 
-def kept_count(configuration: EndpointConfiguration) -> dict[str, object]:
-    """What an `updateEndpoint` says so that a scaled variant keeps the instances that it has grown to."""
-    if not scaled_variants(configuration):
-        return {}
-    return {
-        "RetainAllVariantProperties": True,
-        "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}],
-    }
-
-
 def _named(name: str, variant: str, count: int) -> str:
     return name if count == 1 else f"{name}-{variant}"

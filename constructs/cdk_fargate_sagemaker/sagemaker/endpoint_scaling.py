@@ -13,6 +13,9 @@ class EndpointScaling:
     A load test says how many an instance can answer; what is given here should be below it, since it takes minutes to
     bring an instance into service. After a scale-out the next one waits for `scale_out_cooldown` (5 minutes), unless it
     asks for more; a scale-in waits for `scale_in_cooldown` (5 minutes).
+
+    A release keeps the instances that scaling has brought. SageMaker keeps the counts of all variants of an endpoint or
+    of none: beside a variant that scales, another `count` of one that does not takes effect when its name changes.
     """
 
     min_instances: int = 1

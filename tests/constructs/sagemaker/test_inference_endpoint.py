@@ -270,6 +270,12 @@ def test_an_update_keeps_the_instances_that_scaling_has_brought(stack: cdk.Stack
     ]
 
 
+def test_one_variant_that_scales_keeps_the_counts_of_all(stack: cdk.Stack, make: Any) -> None:
+    scaled = EndpointVariant(name="scaled", scaling=SCALING)
+    make(configuration=EndpointConfiguration(variants=[EndpointVariant(), scaled]))
+    assert properties(stack, "AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
+
+
 def test_without_scaling_the_configuration_says_the_count(stack: cdk.Stack, make: Any) -> None:
     make()
     template = Template.from_stack(stack)
