@@ -1,0 +1,3 @@
+from .review_queue import ReviewQueue
+
+__all__ = ["ReviewQueue"]

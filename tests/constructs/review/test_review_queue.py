@@ -1,0 +1,146 @@
+import aws_cdk as cdk
+import pytest
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk.assertions import Match, Template
+
+from cdk_fargate_sagemaker.review import ReviewQueue
+
+
+def test_one_query_finds_the_most_probable_post_that_waits(stack):
+    ReviewQueue(stack, "Reviews")
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::DynamoDB::Table",
+        {
+            "KeySchema": [
+                {"AttributeName": "post", "KeyType": "HASH"},
+                {"AttributeName": "entry", "KeyType": "RANGE"},
+            ],
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": "queue",
+                    "KeySchema": [
+                        {"AttributeName": "queue", "KeyType": "HASH"},
+                        {"AttributeName": "priority", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {
+                        "ProjectionType": "INCLUDE",
+                        "NonKeyAttributes": ["lease_until", "leased_by", "first_reviewer"],
+                    },
+                }
+            ],
+            "AttributeDefinitions": Match.array_with([{"AttributeName": "priority", "AttributeType": "N"}]),
+        },
+    )
+
+
+def test_the_table_is_on_demand_encrypted_recoverable_and_forgets(stack):
+    reviews = ReviewQueue(stack, "Reviews")
+    Template.from_stack(stack).has_resource(
+        "AWS::DynamoDB::Table",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "SSESpecification": {
+                    "SSEEnabled": True,
+                    "SSEType": "KMS",
+                    "KMSMasterKeyId": stack.resolve(reviews.encryption_key.key_arn),
+                },
+                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
+                "DeletionProtectionEnabled": True,
+            },
+        },
+    )
+
+
+def test_a_key_of_its_own_turns_and_one_that_is_given_is_used(stack):
+    ReviewQueue(stack, "Reviews")
+    template = Template.from_stack(stack)
+    template.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Retain", "Properties": {"EnableKeyRotation": True}})
+    other = cdk.Stack(cdk.App(), "Other")
+    ReviewQueue(other, "Reviews", encryption_key=kms.Key(other, "Mine"))
+    Template.from_stack(other).resource_count_is("AWS::KMS::Key", 1)
+
+
+def test_a_table_that_may_go_is_not_protected(stack):
+    ReviewQueue(stack, "Reviews", removal_policy=RemovalPolicy.DESTROY)
+    Template.from_stack(stack).has_resource(
+        "AWS::DynamoDB::Table", {"DeletionPolicy": "Delete", "Properties": {"DeletionProtectionEnabled": False}}
+    )
+
+
+def test_the_service_is_told_the_settings(stack):
+    reviews = ReviewQueue(
+        stack,
+        "Reviews",
+        shards=4,
+        sample_percent=0.5,
+        second_percent=10,
+        lease=Duration.minutes(5),
+        ttl=Duration.days(90),
+    )
+    assert stack.resolve(reviews.environment) == {
+        "REVIEW_TABLE": stack.resolve(reviews.table.table_name),
+        "REVIEW_SHARDS": "4",
+        "REVIEW_SAMPLE_PERCENT": "0.5",
+        "REVIEW_SECOND_PERCENT": "10",
+        "REVIEW_LEASE_SECONDS": "300",
+        "REVIEW_TTL_DAYS": "90",
+    }
+    assert "REVIEW_TTL_DAYS" not in ReviewQueue(stack, "Forever").environment
+
+
+def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack):
+    reviews = ReviewQueue(stack, "Reviews")
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    reviews.grant_use(role)
+    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    allowed: dict[str, set[str]] = {}
+    for statement in statements:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        allowed.setdefault(str(statement["Resource"]), set()).update(actions)
+    table, key = stack.resolve(reviews.table.table_arn), stack.resolve(reviews.encryption_key.key_arn)
+    index = stack.resolve(f"{reviews.table.table_arn}/index/queue")
+    assert set(allowed) == {str(table), str(index), str(key)}
+    assert allowed[str(index)] == {"dynamodb:Query"}
+    assert allowed[str(table)] == {
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    }
+
+
+def test_metrics_are_of_the_service_and_of_the_table(stack):
+    reviews = ReviewQueue(stack, "Reviews")
+    waiting = reviews.metric_waiting(service_name="moderation-dev")
+    assert (waiting.namespace, waiting.metric_name, waiting.statistic) == ("Moderation/Api", "ReviewWaiting", "Maximum")
+    assert waiting.dimensions == {"service": "moderation-dev"}
+    assert reviews.metric_decisions(service_name="a").metric_name == "ReviewDecisions"
+    assert reviews.metric_stored(service_name="a").metric_name == "ReviewStored"
+    alarm = reviews.metric_throttled().create_alarm(stack, "Throttled", threshold=1, evaluation_periods=1)
+    metrics = stack.resolve(alarm.node.default_child.metrics)
+    assert {one["metricStat"]["metric"]["metricName"] for one in metrics if "metricStat" in one} == {
+        "ThrottledRequests"
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shards": 0}, "shards: got 0, allowed: 1 to 64"),
+        ({"shards": 65}, "shards: got 65, allowed: 1 to 64"),
+        ({"sample_percent": 101}, "sample_percent: got 101, allowed: 0 to 100"),
+        ({"second_percent": -1}, "second_percent: got -1, allowed: 0 to 100"),
+        ({"lease": Duration.seconds(9)}, "lease: got 9 seconds, allowed: 10 seconds to 24 hours"),
+        ({"ttl": Duration.hours(23)}, "ttl: got 23 hours, allowed: at least 1 day"),
+    ],
+)
+def test_refuses_what_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        ReviewQueue(cdk.Stack(cdk.App(), "Stack"), "Reviews", **options)
