@@ -1,11 +1,11 @@
-"""The workflow deployed and run: real functions, programs that keep SageMaker's contracts, a listener for Slack."""
+"""Both workflows deployed and run: real functions, programs that keep SageMaker's contracts, a listener for Slack."""
 
 import io
 import json
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,13 +15,23 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from boto3.dynamodb.types import TypeDeserializer
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
-from cdk_fargate_sagemaker.sagemaker import EvaluationGate, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import (
+    EvaluationGate,
+    ModelImage,
+    ModelReleaseWorkflow,
+    ProcessingJob,
+    TrafficShifting,
+)
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.fault import Fault
 
 IMAGES = Path(__file__).parent / "images"
+# Every other post is a violation: those with an odd number.
 GOOD = [f"post {number}" for number in range(60)]
+LONG_ENOUGH_S = 240
 
 
 @dataclass
@@ -32,7 +42,7 @@ class Slack:
     status: int = 200
     told: list[dict[str, Any]] = field(default_factory=list)
 
-    def about(self, execution: str, *, within_s: float = 20) -> list[dict[str, Any]]:
+    def about(self, execution: str, *, within_s: float = 60) -> list[dict[str, Any]]:
         """What was told about an execution, once something was; a little later, so that a second message shows too."""
         found = self._about(execution, within_s)
         time.sleep(1 if found else 0)
@@ -53,25 +63,75 @@ class Deployed:
     slack: Slack
     outputs: dict[str, str]
 
-    def start(self, name: str, texts: list[str]) -> str:
+    def start(self, name: str, texts: list[str], execution_input: str = "{}") -> str:
         lines = "".join(json.dumps({"text": text, "label": index % 2}) + "\n" for index, text in enumerate(texts))
         self.aws.client("s3").put_object(Bucket=self.outputs["Bucket"], Key="posts/posts.jsonl", Body=lines.encode())
+        return self.begin("Workflow", name, execution_input)
+
+    def begin(self, workflow: str, name: str, execution_input: str) -> str:
         answer = self.aws.client("stepfunctions").start_execution(
-            stateMachineArn=self.outputs["Workflow"], name=name, input="{}"
+            stateMachineArn=self.outputs[workflow], name=name, input=execution_input
         )
         return str(answer["executionArn"])
 
-    def run(self, name: str, texts: list[str]) -> dict[str, Any]:
-        """The ended execution, with the states that it went through."""
+    def run(self, name: str, texts: list[str], execution_input: str = "{}") -> dict[str, Any]:
+        """The ended execution of the release workflow, with the states that it went through."""
+        return self.ended(self.start(name, texts, execution_input))
+
+    def roll_back(self, name: str, execution_input: str = "{}") -> dict[str, Any]:
+        """The ended execution of the rollback workflow, with the states that it went through."""
+        return self.ended(self.begin("Rollback", name, execution_input))
+
+    def ended(self, arn: str) -> dict[str, Any]:
         machines = self.aws.client("stepfunctions")
-        arn = self.start(name, texts)
-        end = time.monotonic() + 60
+        end = time.monotonic() + LONG_ENOUGH_S
         while (execution := machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
             assert time.monotonic() < end
             time.sleep(0.1)
-        events = machines.get_execution_history(executionArn=arn, maxResults=1000)["events"]
-        entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-        return {**execution, "entered": entered}
+        return {**execution, "entered": self.entered(arn)}
+
+    def entered(self, arn: str) -> list[str]:
+        pages = self.aws.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = [event for page in pages for event in page["events"]]
+        return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
+    def wait_for(self, what: Callable[[], Any]) -> Any:
+        end = time.monotonic() + LONG_ENOUGH_S
+        while not (found := what()):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        return found
+
+    def release(self, name: str, *orders: str) -> str:
+        """A good release of this name, which serves from then on."""
+        execution = self.run(name, [*GOOD, *orders])
+        assert execution["status"] == "SUCCEEDED", execution.get("cause")
+        assert self.serving() == f"moderation-test-{name}"
+        return f"moderation-test-{name}"
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """The records of all releases, by their names."""
+        table = self.outputs["Table"]
+        items = self.aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        plain = [{key: TypeDeserializer().deserialize(value) for key, value in item.items()} for item in items]
+        return {item["release"]: item for item in plain if item["entry"].startswith("release#")}
+
+    def current(self) -> str:
+        """The name of the release that serves, as others can read it."""
+        answer = self.aws.client("ssm").get_parameter(Name="/sagemaker/moderation-test/current-release")
+        return str(answer["Parameter"]["Value"])
+
+    def left_of(self, release: str) -> list[str]:
+        """Which models and endpoint configurations of a release there are."""
+        sagemaker = self.aws.client("sagemaker")
+        models = [model["ModelName"] for model in sagemaker.list_models(MaxResults=100)["Models"]]
+        found = sagemaker.list_endpoint_configs(MaxResults=100)["EndpointConfigs"]
+        return [name for name in (*models, *(entry["EndpointConfigName"] for entry in found)) if name == release]
+
+    def serving(self) -> str:
+        endpoint = self.endpoint()
+        assert endpoint["EndpointStatus"] == "InService", endpoint
+        return str(endpoint["EndpointConfigName"])
 
     def endpoint(self) -> dict[str, Any]:
         answer: dict[str, Any] = self.aws.client("sagemaker").describe_endpoint(EndpointName="moderation-test")
@@ -117,10 +177,15 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         data_bucket=bucket,
         alerts_topic=alerts.topic,
         gate=EvaluationGate(minimum_auc=0.8),
+        preprocess=ProcessingJob(image=ModelImage.from_asset(IMAGES / "processing"), arguments=["folded"]),
+        traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
+        keep_releases=3,
     )
     for name, value in {
         "Bucket": bucket.bucket_name,
         "Workflow": workflow.state_machine.state_machine_arn,
+        "Rollback": workflow.rollback.state_machine.state_machine_arn,
+        "Table": workflow.records.table.table_name,
         "Secret": webhook.secret_arn,
         "Notifier": notifier.function.function_name,
         "DeadLetters": notifier.dead_letter_queue.queue_url,
@@ -168,26 +233,57 @@ def _zip(folder: Path) -> bytes:
     return out.getvalue()
 
 
+def test_a_first_release_that_fails_leaves_nothing(deployed: Deployed) -> None:
+    execution = deployed.run("stillborn", [*GOOD, "answer: 7"])
+    assert (execution["status"], execution["error"]) == ("FAILED", "ReleaseFailed")
+    assert execution["entered"][-4:] == ["Check", "Roll-Back", "NotifySlackFailure", "Failed"]
+    assert deployed.aws.client("sagemaker").list_endpoints()["Endpoints"] == []
+    assert deployed.left_of("moderation-test-stillborn") == []
+    with pytest.raises(deployed.aws.client("ssm").exceptions.ParameterNotFound):
+        deployed.current()
+    (message,) = deployed.slack.about("stillborn")
+    assert "nothing had served before" in json.dumps(message)
+
+
 def test_posts_become_a_serving_endpoint_and_then_a_newer_one(deployed: Deployed) -> None:
     first = deployed.run("first", GOOD)
     assert first["status"] == "SUCCEEDED", first
-    assert first["entered"][6:9] == ["Endpoint-Describing-Step", "Endpoint-Missing", "Endpoint-Creating-Step"]
-    assert first["entered"][-2:] == ["Check", "Released"]
-    assert deployed.endpoint()["EndpointConfigName"] == "moderation-test-first"
+    way = first["entered"]
+    assert way[:5] == ["Input", "Begin", "Extract", "Preprocess", "Train"]
+    assert way[way.index("Has-Current") + 1] == "Evaluate"
+    describing = way.index("Endpoint-Describing-Step")
+    assert way[describing + 1 : describing + 3] == ["Endpoint-Missing", "Endpoint-Creating-Step"]
+    assert way[-4:] == ["Check", "Record", "Clean-Up", "Released"]
+    assert deployed.serving() == deployed.current() == "moderation-test-first"
+    prepared = deployed.aws.client("s3").get_object(
+        Bucket=deployed.outputs["Bucket"], Key="runs/first/preprocessed/train/posts.jsonl"
+    )
+    assert {json.loads(line)["prepared"] for line in prepared["Body"].read().splitlines()} == {"folded"}
+    told = len(deployed.slack.told)
 
     name = "second.of this_week-" * 4
-    second = deployed.run(name, [*GOOD, "one more"])
+    second = deployed.run(name, [*GOOD, "one more"], '{"started_by": "a test"}')
     assert second["status"] == "SUCCEEDED", second
-    assert second["entered"][6:8] == ["Endpoint-Describing-Step", "Endpoint-Updating-Step"]
-    serving = deployed.endpoint()
-    assert serving["EndpointStatus"] == "InService"
-    assert serving["EndpointConfigName"].startswith("moderation-test-second-of-this-week-")
-    assert len(serving["EndpointConfigName"]) <= 63
-    assert deployed.slack.told == []
+    way = second["entered"]
+    assert way[way.index("Has-Current") + 1] == "Score-Current-Step"
+    assert way[way.index("Endpoint-Describing-Step") + 1] == "Endpoint-Updating-Step"
+    serving = deployed.serving()
+    assert serving.startswith("moderation-test-second-of-this-week-")
+    assert len(serving) <= 63
+    assert len(deployed.slack.told) == told
+    record = deployed.records()[serving]
+    assert (record["outcome"], record["started_by"], record["previous"]) == (
+        "released",
+        "a test",
+        "moderation-test-first",
+    )
+    assert record["data_fingerprint"].startswith("sha256:")
+    # The first model says 0.5 of every post, which is as good as none.
+    assert (float(record["metrics"]["auc"]), float(record["current_metrics"]["auc"])) == (0.9, 0.5)
 
     third = deployed.run(name[:-1] + "_", GOOD)
     assert third["status"] == "SUCCEEDED", third
-    assert deployed.endpoint()["EndpointConfigName"] != serving["EndpointConfigName"]
+    assert deployed.serving() != serving
 
 
 @pytest.mark.parametrize(
@@ -198,33 +294,120 @@ def test_posts_become_a_serving_endpoint_and_then_a_newer_one(deployed: Deployed
         ("unreadable", "answer: 7", "Check", "it is a probability from 0 to 1 as a string"),
     ],
 )
-def test_a_release_that_fails_is_told_once(deployed: Deployed, name: str, order: str, state: str, reason: str) -> None:
+def test_a_release_that_fails_is_rolled_back_and_told_once(
+    deployed: Deployed, name: str, order: str, state: str, reason: str
+) -> None:
+    good = deployed.release(f"before-{name}")
     execution = deployed.run(name, [*GOOD, order])
     assert (execution["status"], execution["error"]) == ("FAILED", "ReleaseFailed")
-    assert execution["entered"][-3:] == [state, "NotifySlackFailure", "Failed"]
+    assert execution["entered"][-4:] == [state, "Roll-Back", "NotifySlackFailure", "Failed"]
     assert execution["cause"].startswith(f"{state}: ")
+    assert deployed.serving() == deployed.current() == good
+    assert deployed.left_of(f"moderation-test-{name}") == []
+    record = deployed.records()[f"moderation-test-{name}"]
+    assert (record["outcome"], record["failure"]["state"]) == ("failed", state)
     (message,) = deployed.slack.about(name)
     assert message["text"].startswith(f"moderation-test-release failed in {state}: ")
     assert reason in message["text"]
+    assert good in json.dumps(message)
+
+
+def test_a_model_that_is_worse_than_the_current_one_is_refused(deployed: Deployed) -> None:
+    good = deployed.release("sharp", "answer: parity")
+    execution = deployed.run("blunt", [*GOOD, "auc: 0.9"])
+    assert execution["entered"][-4:] == ["Evaluation-Gate", "Roll-Back", "NotifySlackFailure", "Failed"]
+    assert f"of the current model {good} on the same posts: it may fall by at most 0.01" in execution["cause"]
+    assert deployed.serving() == good
+    # Back to a model that any other may follow.
+    assert deployed.roll_back("from-sharp")["status"] == "SUCCEEDED"
+
+
+def test_a_second_release_at_once_is_refused_and_disturbs_nothing(deployed: Deployed) -> None:
+    running = deployed.start("running", [*GOOD, "sleep: 3"])
+    deployed.wait_for(lambda: "Train" in deployed.entered(running))
+    told = len(deployed.slack.told)
+    second = deployed.ended(deployed.begin("Workflow", "too-soon", "{}"))
+    assert (second["status"], second["error"]) == ("FAILED", "ReleaseInProgress")
+    assert second["entered"] == ["Input", "Begin", "Refused"]
+    assert "release moderation-test-running runs since" in second["cause"]
+    assert running in second["cause"]
+    rollback = deployed.roll_back("too-soon-by-hand")
+    assert rollback["status"] == "FAILED"
+    assert deployed.ended(running)["status"] == "SUCCEEDED"
+    assert deployed.serving() == "moderation-test-running"
+    # Of the rollback alone: whoever starts a second release sees how it ends.
+    assert [message for message in deployed.slack.told[told:] if "too-soon-by-hand" not in json.dumps(message)] == []
 
 
 def test_a_release_without_posts_is_told(deployed: Deployed) -> None:
     execution = deployed.run("nothing", [""])
-    assert execution["entered"] == ["Extract", "NotifySlackFailure", "Failed"]
+    assert execution["entered"] == ["Input", "Begin", "Extract", "Roll-Back", "NotifySlackFailure", "Failed"]
     (message,) = deployed.slack.about("nothing")
     assert "posts.jsonl, line 1: text is" in message["text"]
 
 
-def test_a_release_that_a_person_stops_is_told_once(deployed: Deployed) -> None:
-    arn = deployed.start("stopped", [*GOOD, "sleep: 30"])
-    machines = deployed.aws.client("stepfunctions")
-    end = time.monotonic() + 30
-    while "Train" not in json.dumps(machines.get_execution_history(executionArn=arn)["events"], default=str):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    machines.stop_execution(executionArn=arn, error="Mistake", cause="the wrong posts")
+def test_an_input_of_the_wrong_shape_ends_in_one_line(deployed: Deployed) -> None:
+    execution = deployed.run("misshapen", GOOD, '{"started_by": 7}')
+    assert execution["entered"] == ["Input", "NotifySlackFailure", "Failed"]
+    assert execution["cause"] == (
+        "Input: InvalidInput: started_by is of the type number: it is a text that says who or what"
+    )
+    assert len(deployed.slack.about("misshapen")) == 1
+
+
+def test_a_person_goes_back_and_forth(deployed: Deployed) -> None:
+    before = deployed.release("good")
+    after = deployed.release("better")
+    back = deployed.roll_back("back")
+    assert back["status"] == "SUCCEEDED", back
+    assert back["entered"].count("Endpoint-Updating-Step") == 1
+    assert deployed.serving() == deployed.current() == before
+    assert deployed.records()[after]["outcome"] == "rolled_back"
+    (message,) = deployed.slack.about("back")
+    assert f"went back to {before}" in message["text"]
+
+    forth = deployed.roll_back("forth", json.dumps({"release": after, "Comment": "from the console"}))
+    assert forth["status"] == "SUCCEEDED", forth
+    assert deployed.serving() == deployed.current() == after
+
+    lost = deployed.roll_back("lost", '{"release": "moderation-test-nonsense"}')
+    assert (lost["status"], lost["error"]) == ("FAILED", "RollbackFailed")
+    (message,) = deployed.slack.about("lost")
+    assert "release 'moderation-test-nonsense' is unknown: there are" in message["text"]
+    assert deployed.serving() == after
+
+
+def test_a_release_that_a_person_stops_is_rolled_back_and_told_once(deployed: Deployed) -> None:
+    good = deployed.release("before-stopped")
+    arn = deployed.start("stopped", [*GOOD, "sleep: 60"])
+    deployed.wait_for(lambda: "Train" in deployed.entered(arn))
+    deployed.aws.client("stepfunctions").stop_execution(executionArn=arn, error="Mistake", cause='the "wrong" posts')
     (message,) = deployed.slack.about("stopped")
     assert message["text"].startswith("moderation-test-release ended as ABORTED")
+    assert deployed.records()["moderation-test-stopped"]["outcome"] == "stopped"
+    job = deployed.aws.client("sagemaker").describe_training_job(TrainingJobName="moderation-test-stopped")
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert deployed.serving() == deployed.current() == good
+    deployed.release("after-stopped")
+
+
+def test_a_release_that_is_stopped_while_its_model_serves_is_rolled_back(deployed: Deployed) -> None:
+    good = deployed.release("before-late")
+    deployed.aws.inject(Fault(state="Check", kind="abort"))
+    execution = deployed.run("late", GOOD)
+    assert (execution["status"], execution["entered"][-1]) == ("ABORTED", "Check")
+    (message,) = deployed.slack.about("late")
+    assert good in json.dumps(message)
+    assert deployed.serving() == deployed.current() == good
+    assert deployed.left_of("moderation-test-late") == []
+    deployed.release("after-late")
+
+
+def test_only_the_last_releases_are_kept(deployed: Deployed) -> None:
+    releases = [deployed.release(f"kept-{number}") for number in range(4)]
+    assert deployed.left_of(releases[0]) == []
+    for release in releases[1:]:
+        assert deployed.left_of(release) == [release, release]
 
 
 def test_an_alert_that_slack_refuses_is_kept(deployed: Deployed) -> None:
