@@ -42,6 +42,7 @@ _ENDPOINT_NAME = re.compile(r"[a-z0-9](-*[a-z0-9]){0,39}")
 _LONGEST_ENDPOINT_NAME = 40
 
 _OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+_CHECKPOINTS = "runs/*/checkpoints/*"
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 # The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
 _REST = Duration.hours(2)
@@ -198,7 +199,7 @@ class ModelReleaseWorkflow(Construct):
         )
         self.training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
         self.processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
-        self._grant_data(data_bucket, scores=scoring is not None)
+        self._grant_data(data_bucket, checkpoints=bool(training and training.checkpoints), scores=scoring is not None)
         source = extract if isinstance(extract, AthenaUnload | DynamoDbExport) else None
         extract_step: FunctionStep | None
         if extract == "default" or isinstance(extract, AthenaUnload | DynamoDbExport):
@@ -345,22 +346,28 @@ class ModelReleaseWorkflow(Construct):
             self, id, endpoint_name=self.endpoint_name, jobs=jobs, vpc=job.vpc, volume_key=self.encryption_key
         )
 
-    def _grant_data(self, data_bucket: s3.IBucket, *, scores: bool) -> None:
-        runs, models = data_bucket.arn_for_objects("runs/*"), data_bucket.arn_for_objects("models/*")
+    def _grant_data(self, data_bucket: s3.IBucket, *, checkpoints: bool, scores: bool) -> None:
         if self.training_role is not None:
             _allow_reading(self.training_role, data_bucket, "runs/*")
-            # What it writes below runs/ are checkpoints, which are replaced and taken away.
-            allow(self.training_role, ["s3:PutObject"], models, runs, wildcard_reason=_OBJECTS_OF_LATER)
-            allow(self.training_role, ["s3:DeleteObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+            written = ["models/*", *([_CHECKPOINTS] if checkpoints else [])]
+            _allow_writing(self.training_role, data_bucket, *written)
+            if checkpoints:
+                # What the program takes away on the machine goes from the copy too.
+                allow(
+                    self.training_role,
+                    ["s3:DeleteObject"],
+                    data_bucket.arn_for_objects(_CHECKPOINTS),
+                    wildcard_reason=_OBJECTS_OF_LATER,
+                )
             _allow_bucket_key(self.training_role, data_bucket, "kms:Encrypt")
         if self.processing_role is not None:
             _allow_reading(self.processing_role, data_bucket, "runs/*")
-            allow(self.processing_role, ["s3:PutObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+            _allow_writing(self.processing_role, data_bucket, "runs/*/preprocessed/*")
             _allow_bucket_key(self.processing_role, data_bucket, "kms:Encrypt")
-        # A transform job acts as the role of the model that it asks.
-        _allow_reading(self.endpoint_role, data_bucket, "models/*", *(["runs/*"] if scores else []))
+        _allow_reading(self.endpoint_role, data_bucket, "models/*", *(["runs/*/texts/*"] if scores else []))
         if scores:
-            allow(self.endpoint_role, ["s3:PutObject"], runs, wildcard_reason=_OBJECTS_OF_LATER)
+            # A transform job acts as the role of the model that it asks.
+            _allow_writing(self.endpoint_role, data_bucket, "runs/*/current/*")
             allow_logs(self.endpoint_role, "TransformJobs", f"{self.endpoint_name}-*")
         _allow_bucket_key(self.endpoint_role, data_bucket, *(["kms:Encrypt"] if scores else []))
 
@@ -503,6 +510,11 @@ def _allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
     allow(role, ["s3:GetObject"], *objects, wildcard_reason=_OBJECTS_OF_LATER)
     # Without it S3 says that access is denied where an object is not there.
     _allow_listing(role, bucket, *prefixes)
+
+
+def _allow_writing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
+    objects = [bucket.arn_for_objects(prefix) for prefix in prefixes]
+    allow(role, ["s3:PutObject"], *objects, wildcard_reason=_OBJECTS_OF_LATER)
 
 
 def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:

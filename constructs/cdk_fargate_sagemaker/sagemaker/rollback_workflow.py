@@ -92,7 +92,13 @@ class RollbackWorkflow(Construct):
             self,
             "UnfinishedExecutions",
             description=f"Rollbacks of {endpoint_name} that ended without telling it themselves",
-            event_pattern=_ended(self.state_machine, ["TIMED_OUT"], [ROLLBACK_FAILED]),
+            # Of one that a release waits for, the release tells; when a release is stopped, Step Functions stops the
+            # rollback that it waits for too.
+            event_pattern=_ended(
+                self.state_machine,
+                [ROLLBACK_FAILED],
+                input=[{"anything-but": {"prefix": '{"failed"'}}],
+            ),
             targets=[targets.SnsTopic(alerts_topic, dead_letter_queue=self.undelivered_events)],
         )
 
@@ -105,7 +111,7 @@ class RollbackWorkflow(Construct):
             scope,
             id,
             description="Releases that ended without putting the endpoint back themselves",
-            event_pattern=_ended(state_machine, ["TIMED_OUT", "ABORTED"], own_errors),
+            event_pattern=_ended(state_machine, own_errors),
             targets=[
                 start_target(
                     self,
@@ -153,15 +159,16 @@ class RollbackWorkflow(Construct):
         allow_alerts(self.role, alerts_topic)
 
 
-def _ended(state_machine: sfn.IStateMachine, statuses: list[str], own_errors: list[str]) -> events.EventPattern:
+def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: list[object]) -> events.EventPattern:
     return events.EventPattern(
         source=["aws.states"],
         detail_type=["Step Functions Execution Status Change"],
         detail={
             "stateMachineArn": [state_machine.state_machine_arn],
             "$or": [
-                {"status": statuses},
+                {"status": ["TIMED_OUT", "ABORTED"]},
                 {"status": ["FAILED"], "error": [{"anything-but": own_errors}]},
             ],
+            **further,
         },
     )

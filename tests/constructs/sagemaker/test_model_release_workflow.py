@@ -209,10 +209,10 @@ def test_the_workflow_invokes_its_functions_and_no_version_of_them(template: Tem
 @pytest.mark.parametrize(
     ("role", "reads", "writes"),
     [
-        ("ReleaseTrainingRole", ["/runs/*"], ["/models/*", "/runs/*"]),
-        ("ReleaseProcessingRole", ["/runs/*"], ["/runs/*"]),
+        ("ReleaseTrainingRole", ["/runs/*"], ["/models/*", "/runs/*/checkpoints/*"]),
+        ("ReleaseProcessingRole", ["/runs/*"], ["/runs/*/preprocessed/*"]),
         # A transform job of the current model acts as the role of that model.
-        ("ReleaseSageMakerRole", ["/models/*", "/runs/*"], ["/runs/*"]),
+        ("ReleaseSageMakerRole", ["/models/*", "/runs/*/texts/*"], ["/runs/*/current/*"]),
         ("ReleaseEvaluatorRole", ["/models/*", "/runs/*"], []),
         ("ReleaseCheckerRole", ["/models/*", "/runs/*"], []),
     ],
@@ -289,13 +289,17 @@ def test_it_has_time_for_what_each_part_may_take(definition: dict[str, Any]) -> 
     assert definition["States"]["Roll-Back"]["TimeoutSeconds"] == rollback - 5 * 60
 
 
-def ended(machine: str, statuses: list[str], own_errors: list[str]) -> dict[str, Any]:
+def ended(machine: str, own_errors: list[str], **further: object) -> dict[str, Any]:
     return {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {
             "stateMachineArn": [{"Ref": machine}],
-            "$or": [{"status": statuses}, {"status": ["FAILED"], "error": [{"anything-but": own_errors}]}],
+            "$or": [
+                {"status": ["TIMED_OUT", "ABORTED"]},
+                {"status": ["FAILED"], "error": [{"anything-but": own_errors}]},
+            ],
+            **further,
         },
     }
 
@@ -310,9 +314,7 @@ def test_a_release_that_cannot_roll_back_itself_is_rolled_back(template: Templat
         "AWS::Events::Rule",
         {
             "EventPattern": ended(
-                machine_named(template, "moderation-dev-release"),
-                ["TIMED_OUT", "ABORTED"],
-                ["ReleaseFailed", "ReleaseInProgress"],
+                machine_named(template, "moderation-dev-release"), ["ReleaseFailed", "ReleaseInProgress"]
             ),
             "Targets": [
                 Match.object_like(
@@ -336,7 +338,10 @@ def test_a_rollback_that_cannot_tell_it_itself_is_told(template: Template) -> No
         "AWS::Events::Rule",
         {
             "EventPattern": ended(
-                machine_named(template, "moderation-dev-rollback"), ["TIMED_OUT"], ["RollbackFailed"]
+                machine_named(template, "moderation-dev-rollback"),
+                ["RollbackFailed"],
+                # A release that waits for its rollback tells of it itself.
+                input=[{"anything-but": {"prefix": '{"failed"'}}],
             ),
             "Targets": [Match.object_like({"Arn": {"Ref": topic}})],
         },
