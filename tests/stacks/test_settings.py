@@ -54,6 +54,12 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"service.min_tasks": "2.5"}, "service.min_tasks: got 2.5, allowed: a whole number from 1 to 5000"),
         ({"service.min_tasks": "true"}, "service.min_tasks: got true, allowed: a whole number from 1 to 5000"),
         ({"service.min_tasks": "40"}, "service.min_tasks: got 40, allowed: at most max_tasks (10)"),
+        ({"model.keep_releases": "1"}, "model.keep_releases: got 1, allowed: a whole number from 2 to 100"),
+        (
+            {"model.traffic_shifting": "canary"},
+            'model.traffic_shifting: got "canary", allowed: all_at_once at endpoint_instances=1',
+        ),
+        ({"model.release_schedule": "weekly"}, 'model.release_schedule: got "weekly", allowed: text like ^(cron|rate)'),
         (
             {"service.target_percent": "80"},
             "service.spike_threshold_percent: got 80, allowed: above target_percent (80)",

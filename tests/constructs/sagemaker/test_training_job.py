@@ -38,9 +38,35 @@ def test_values_that_come_at_deployment_are_not_judged() -> None:
         ({"hyperparameters": {str(n): "" for n in range(101)}}, "hyperparameters has 101 entries"),
         ({"hyperparameters": {"": "x"}}, "hyperparameters has the name '' of 0 characters"),
         ({"hyperparameters": {"a": "x" * 2501}}, r"hyperparameters\['a'\] has 2501 characters: SageMaker allows 2500"),
+        ({"spot_max_wait": Duration.hours(3)}, "spot_max_wait is 3 hours: it includes the running"),
+        ({"keep_alive": Duration.hours(7)}, "keep_alive is 7 hours: SageMaker allows 1 second to 6 hours"),
+        ({"keep_alive": Duration.seconds(0)}, "keep_alive is 0 seconds: SageMaker allows 1 second to 6 hours"),
+        (
+            {"keep_alive": Duration.hours(1), "spot_max_wait": Duration.hours(6)},
+            "keep_alive is given beside spot_max_wait: SageMaker keeps no spot machines",
+        ),
         ({"instance_type": "ml.m5"}, "instance_type is 'ml.m5': give a SageMaker instance type such as 'ml.m5.large'"),
     ],
 )
 def test_fails_when_sagemaker_would_refuse(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingJob(**given)
+
+
+def test_spare_machines_bring_checkpoints_unless_told_otherwise() -> None:
+    wait = Duration.hours(6)
+    assert TrainingJob().checkpoints is False
+    assert TrainingJob(spot_max_wait=wait).checkpoints is True
+    assert TrainingJob(spot_max_wait=wait, checkpoints=False).checkpoints is False
+    assert TrainingJob(checkpoints=True).checkpoints is True
+
+
+def test_a_job_may_take_as_long_as_it_waits_and_runs() -> None:
+    assert TrainingJob().longest.to_seconds() == 4 * 3600
+    assert TrainingJob(spot_max_wait=Duration.hours(6)).longest.to_seconds() == 6 * 3600
+
+
+def test_waits_that_come_at_deployment_are_not_judged() -> None:
+    later = Duration.seconds(Token.as_number({"Ref": "Seconds"}))
+    assert TrainingJob(spot_max_wait=later).spot_max_wait is later
+    assert TrainingJob(keep_alive=later).keep_alive is later

@@ -1,0 +1,41 @@
+from typing import Any
+
+import pytest
+from aws_cdk import Duration, Token
+
+from cdk_fargate_sagemaker.sagemaker import ModelImage, ProcessingJob
+
+
+def test_it_cannot_be_changed_afterwards(image: ModelImage) -> None:
+    arguments, environment = ["--fold"], {"DEPTH": "3"}
+    job = ProcessingJob(image=image, arguments=arguments, environment=environment, entry_point=["python", "prepare.py"])
+    arguments.append("--drop")
+    environment["DEPTH"] = "4"
+    assert (job.arguments, job.environment, job.entry_point) == (("--fold",), {"DEPTH": "3"}, ("python", "prepare.py"))
+    with pytest.raises(TypeError):
+        job.environment["DEPTH"] = "5"  # type: ignore[index]
+
+
+def test_values_that_come_at_deployment_are_not_judged(image: ModelImage) -> None:
+    number, text = Token.as_number({"Ref": "Number"}), Token.as_string({"Ref": "Text"})
+    job = ProcessingJob(
+        image=image, volume_gib=number, max_runtime=Duration.seconds(number), arguments=[text], instance_type=text
+    )
+    assert (job.volume_gib, job.arguments, job.instance_type) == (number, (text,), text)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"instance_type": "large"}, "instance_type is 'large': give a SageMaker instance type"),
+        ({"volume_gib": 0}, "volume_gib is 0: SageMaker allows 1 to 16384"),
+        ({"max_runtime": Duration.days(6)}, "max_runtime is 6 days: SageMaker allows 1 minute to 5 days"),
+        ({"entry_point": []}, "entry_point has 0 words: SageMaker allows 1 to 100"),
+        ({"arguments": ["x"] * 101}, "arguments has 101 words: SageMaker allows 0 to 100"),
+        ({"arguments": ["x" * 257]}, "arguments has a word of 257 characters: SageMaker allows 1 to 256"),
+        ({"environment": {str(number): "" for number in range(101)}}, "environment has 101 entries"),
+    ],
+)
+def test_fails_when_sagemaker_would_refuse(image: ModelImage, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ProcessingJob(image=image, **given)
