@@ -71,7 +71,7 @@ def test_an_image_runs_from_its_assets_folder(assembly: Path, tmp_path: Path) ->
     engine = ProcessEngine(
         ImageSources(cloud_assembly=assembly),
         byte_code_folder=tmp_path / "byte-code",
-        base_environment={"PATH": "/usr/bin", "PYTHONPATH": "/elsewhere"},
+        base_environment={"PATH": "/usr/bin", "PYTHONPATH": "/elsewhere", "PYTHONDONTWRITEBYTECODE": "1"},
     )
     command = engine.command(
         ContainerRequest(
@@ -87,6 +87,9 @@ def test_an_image_runs_from_its_assets_folder(assembly: Path, tmp_path: Path) ->
     environment = dict(command.environment)
     assert environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
     assert "PYTHONPATH" not in environment
+    # What is compiled once is kept, in the folder for it.
+    assert environment["PYTHONPYCACHEPREFIX"] == str(tmp_path / "byte-code")
+    assert environment["PYTHONDONTWRITEBYTECODE"] == ""
     assert (environment["GREETING"], environment["MODEL_NAME"]) == ("hi", "m")
     assert environment["SAGEMAKER_BIND_TO_PORT"] == "4711"
     assert environment["SAGEMAKER_BASE_DIR"] == str(tmp_path / "base")

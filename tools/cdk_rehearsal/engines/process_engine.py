@@ -51,6 +51,8 @@ class ProcessEngine:
             "PATH": f"{binaries}{os.pathsep}{self._base_environment.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
             "PYTHONPYCACHEPREFIX": str(self._byte_code_folder),
+            # Where the user's environment forbids it, each start would compile the standard library again.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         if request.base_folder is not None:
             environment["SAGEMAKER_BASE_DIR"] = str(request.base_folder)
