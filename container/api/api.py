@@ -10,20 +10,28 @@ import time
 import uuid
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from api_settings import ApiSettings, FallbackPolicy
 from circuit_breaker import BreakerState, CircuitBreaker
 from docs_page import docs_page
-from embedded_metrics import Decisions, metric_line
+from dynamodb_client import DYNAMODB_FAULTS
+from embedded_metrics import Decisions, count_line, metric_line
 from endpoint_client import EndpointClient, NoProbabilityError, Reason, Score
 from flask import Flask, Response, g, request
-from late_scoring import LateScoring
+from late_scoring import LateScoring, NotSettledError
 from moderation_request import LARGEST_BODY_BYTES, asked_of
 from openapi import openapi_document
+from outbox import OutboxFullError
 from queue_timed_worker import seconds_in_queue
-from unscored_outbox import OutboxFullError, UnscoredOutbox
-from unscored_post import UnscoredPost
+from review_api import review_blueprint
+from review_gauge import start_review_gauge
+from review_outbox import ReviewLetter, review_outbox
+from review_post import ReviewRule
+from review_store import ReviewStore
+from reviewer_identity import ReviewerIdentity
+from unscored_outbox import unscored_outbox
+from unscored_post import STORING_ALONE, UnscoredPost
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -54,10 +62,21 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         breaker=breaker,
         patience_seconds=patience_seconds,
     )
+    store = _review_store(chosen)
+    reviews = None
+    if store is not None:
+        reviews = review_outbox(
+            store=store,
+            region=chosen.region,
+            queue_url=chosen.unscored_queue_url,
+            stored=partial(_count, "ReviewStored", chosen.service_name),
+        )
+        atexit.register(reviews.drain, DRAIN_SECONDS)
+        start_review_gauge(store, service=chosen.service_name)
     outbox = None
     # With `error` the client is told to come back, and keeps its post.
     if chosen.unscored_queue_url and chosen.fallback_policy is not FallbackPolicy.ERROR:
-        outbox = UnscoredOutbox(queue_url=chosen.unscored_queue_url, region=chosen.region)
+        outbox = unscored_outbox(queue_url=chosen.unscored_queue_url, region=chosen.region)
         # ECS gives a task 30 seconds to end, and gunicorn takes some of them for what is in flight.
         atexit.register(outbox.drain, DRAIN_SECONDS)
     if chosen.unscored_queue_url:
@@ -67,7 +86,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             endpoint=endpoint,
             breaker=breaker,
             patience_seconds=patience_seconds,
-            decide=partial(_decide_late, chosen, breaker),
+            decide=partial(_decide_late, chosen, breaker, store),
         )
     app = Flask(__name__, static_folder=None)
     # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
@@ -120,7 +139,13 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         # replace every task would help nobody.
         return _answer({"status": "up", "breaker": breaker.state})
 
-    document = openapi_document()
+    if store is not None and chosen.review_signer is not None:
+        identity = ReviewerIdentity(
+            signer=chosen.review_signer,
+            keys_url=chosen.review_keys_url or f"https://public-keys.auth.elb.{chosen.region}.amazonaws.com",
+        )
+        app.register_blueprint(review_blueprint(store=store, identity=identity, service=chosen.service_name))
+    document = openapi_document(reviews=chosen.review_signer is not None)
     page = docs_page(document)
 
     @app.get("/openapi.json")
@@ -156,18 +181,26 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
                     return _refuse_for_now(posts, "posts that wait to be scored fill the memory")
             flag = int(chosen.fallback_policy is FallbackPolicy.FLAG)
             fallback: dict[str, object] = {"flag": flag, "probability": None, "model": None, "fallback": fault.reason}
-            return _answer_moderations(asked, [fallback] * posts)
-        return _answer_moderations(
-            asked,
-            [
+            moderations = [fallback] * posts
+            # What waits to be scored is stored when it has been.
+            letters = _review_letters(chosen, asked, moderations) if outbox is None else []
+        else:
+            moderations = [
                 {
                     "flag": int(score.probability >= chosen.threshold),
                     "probability": score.probability,
                     "model": score.model,
                 }
                 for score in scores
-            ],
-        )
+            ]
+            letters = _review_letters(chosen, asked, moderations)
+        if reviews is not None and letters:
+            try:
+                g.fields["stored"] = reviews.put(letters, until=g.started + answer_seconds)
+            except OutboxFullError:
+                g.fields["stored"] = False
+                return _refuse_for_now(len(moderations), "posts that wait to be stored fill the memory")
+        return _answer_moderations(asked, moderations)
 
     return app
 
@@ -184,15 +217,92 @@ def _refuse_for_now(posts: int, error: str) -> Response:
 
 
 def _unscored(asked: str | list[str], reason: Reason) -> list[UnscoredPost]:
-    received = datetime.now(UTC).isoformat(timespec="milliseconds")
+    received = _now()
     return [
         UnscoredPost(request_id=g.request_id, place=place, received=received, reason=reason, text=text)
-        for place, text in enumerate([asked] if isinstance(asked, str) else asked)
+        for place, text in enumerate(_texts(asked))
     ]
 
 
-def _decide_late(settings: ApiSettings, breaker: CircuitBreaker, post: UnscoredPost, score: Score) -> None:
+def _texts(asked: str | list[str]) -> list[str]:
+    return [asked] if isinstance(asked, str) else asked
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _review_store(settings: ApiSettings) -> ReviewStore | None:
+    if settings.review_table is None:
+        return None
+    return ReviewStore(
+        table=settings.review_table,
+        region=settings.region,
+        shards=settings.review_shards,
+        lease_seconds=settings.review_lease_seconds,
+        ttl_days=settings.review_ttl_days,
+    )
+
+
+def _review_rule(settings: ApiSettings) -> ReviewRule:
+    return ReviewRule(
+        threshold=settings.threshold,
+        sample_percent=settings.review_sample_percent,
+        second_percent=settings.review_second_percent,
+    )
+
+
+def _review_letters(
+    settings: ApiSettings, asked: str | list[str], moderations: list[dict[str, Any]]
+) -> list[ReviewLetter]:
+    """What of a request reviewers get."""
+    rule, received = _review_rule(settings), _now()
+    letters = []
+    for place, (text, moderation) in enumerate(zip(_texts(asked), moderations, strict=True)):
+        probability, model = moderation["probability"], moderation["model"]
+        post = rule.chosen(
+            text, flagged=bool(moderation["flag"]), probability=probability, model=model, received=received
+        )
+        if post is not None:
+            otherwise = UnscoredPost(
+                request_id=g.request_id,
+                place=place,
+                received=received,
+                reason=STORING_ALONE,
+                text=text,
+                probability=probability,
+                model=model,
+            )
+            letters.append(ReviewLetter(post=post, otherwise=otherwise))
+    return letters
+
+
+def _count(name: str, service: str) -> None:
+    _log.info("metrics", extra={"fields": count_line(name, 1, service=service)})
+
+
+def _decide_late(
+    settings: ApiSettings, breaker: CircuitBreaker, store: ReviewStore | None, post: UnscoredPost, score: Score
+) -> None:
     flag = int(score.probability >= settings.threshold)
+    if store is not None:
+        # What the client was told counts: a reviewer sees every post that was flagged.
+        by_policy = post.reason != STORING_ALONE and settings.fallback_policy is FallbackPolicy.FLAG
+        chosen = _review_rule(settings).chosen(
+            post.text,
+            flagged=bool(flag) or by_policy,
+            probability=score.probability,
+            model=score.model,
+            received=post.received,
+        )
+        try:
+            if chosen is not None and store.keep(chosen):
+                _count("ReviewStored", settings.service_name)
+        except DYNAMODB_FAULTS as fault:
+            _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
+            raise NotSettledError from fault
+    if post.reason == STORING_ALONE:
+        return
     fields = {
         "request_id": post.request_id,
         "place": post.place,

@@ -18,9 +18,22 @@ MIN_BREAKER_OPEN_MS: Final = 100
 MAX_BREAKER_OPEN_MS: Final = 600_000
 _ENDPOINT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
 _QUEUE_URL: Final = re.compile(r"https?://[^\s/]+/\S+")
+_TABLE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
+_BALANCER_ARN: Final = re.compile(
+    r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/app/\S{1,200}"
+)
+# In the clear from this machine alone, as a rehearsal has it.
+_KEYS_URL: Final = re.compile(r"https://[^\s/]+\S*|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?(?:/\S*)?")
+MOST_SHARDS: Final = 64
+MIN_LEASE_SECONDS: Final = 10
+MAX_LEASE_SECONDS: Final = 86_400
+MOST_TTL_DAYS: Final = 3650
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
 _BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
+_LEASE_SECONDS: Final = f"a whole number from {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS}"
+_TTL_DAYS: Final = f"a whole number from 1 to {MOST_TTL_DAYS}"
+_SHARDS: Final = f"a whole number from 1 to {MOST_SHARDS}"
 
 
 class SettingsError(ValueError):
@@ -48,6 +61,15 @@ class ApiSettings:
     breaker_open_ms: it is asked again after these milliseconds, one request first (BREAKER_OPEN_MS).
     unscored_queue_url: the SQS queue for posts that were not scored in time; without one they are answered by policy
         and that is all (UNSCORED_QUEUE_URL).
+    review_table: the table of posts for reviewers; without one none are stored (REVIEW_TABLE).
+    review_sample_percent: so many of the posts that are not flagged are stored too, 0 to 100 (REVIEW_SAMPLE_PERCENT).
+    review_second_percent: so many of those stored are judged by two reviewers, 0 to 100 (REVIEW_SECOND_PERCENT).
+    review_lease_seconds: a post that a reviewer has taken is nobody else's for so long (REVIEW_LEASE_SECONDS).
+    review_ttl_days: a post that nobody decided on is removed after so many days, else never (REVIEW_TTL_DAYS).
+    review_shards: into so many parts the queue's index is divided (REVIEW_SHARDS).
+    review_signer: the ARN of the load balancer whose signed header says who a reviewer is; without one there is no
+        page for reviewers (REVIEW_SIGNER).
+    review_keys_url: where that load balancer's public keys are; by default its region's (REVIEW_KEYS_URL).
     service_name: what the metrics are filed under (SERVICE_NAME).
     host, port: where the API listens: on every interface by default (HOST, PORT).
     """
@@ -60,6 +82,14 @@ class ApiSettings:
     breaker_failures: int = 5
     breaker_open_ms: int = 5000
     unscored_queue_url: str | None = None
+    review_table: str | None = None
+    review_sample_percent: float = 1.0
+    review_second_percent: float = 5.0
+    review_lease_seconds: int = 900
+    review_ttl_days: int | None = None
+    review_shards: int = 1
+    review_signer: str | None = None
+    review_keys_url: str | None = None
     service_name: str = "moderation-api"
     host: str = "0.0.0.0"  # noqa: S104 (the load balancer comes from outside the container)
     port: int = 8080
@@ -79,10 +109,33 @@ class ApiSettings:
             raise _refusal("BREAKER_OPEN_MS", self.breaker_open_ms, _BREAKER_OPEN_MS)
         if self.unscored_queue_url is not None and not _QUEUE_URL.fullmatch(self.unscored_queue_url):
             raise _refusal("UNSCORED_QUEUE_URL", self.unscored_queue_url, "the https:// or http:// URL of an SQS queue")
+        self._check_reviews()
         if not _SERVICE_NAME.fullmatch(self.service_name):
             raise _refusal("SERVICE_NAME", self.service_name, "1 to 64 letters, digits, dots, hyphens and underscores")
         if not 1 <= self.port <= 65535:
             raise _refusal("PORT", self.port, "a whole number from 1 to 65535")
+
+    def _check_reviews(self) -> None:
+        if self.review_table is not None and not _TABLE_NAME.fullmatch(self.review_table):
+            raise _refusal("REVIEW_TABLE", self.review_table, "the name of a DynamoDB table")
+        for variable, percent in (
+            ("REVIEW_SAMPLE_PERCENT", self.review_sample_percent),
+            ("REVIEW_SECOND_PERCENT", self.review_second_percent),
+        ):
+            if not 0 <= percent <= 100:
+                raise _refusal(variable, percent, "a number from 0 to 100")
+        if not MIN_LEASE_SECONDS <= self.review_lease_seconds <= MAX_LEASE_SECONDS:
+            raise _refusal("REVIEW_LEASE_SECONDS", self.review_lease_seconds, _LEASE_SECONDS)
+        if self.review_ttl_days is not None and not 1 <= self.review_ttl_days <= MOST_TTL_DAYS:
+            raise _refusal("REVIEW_TTL_DAYS", self.review_ttl_days, _TTL_DAYS)
+        if not 1 <= self.review_shards <= MOST_SHARDS:
+            raise _refusal("REVIEW_SHARDS", self.review_shards, _SHARDS)
+        if self.review_signer is not None and not _BALANCER_ARN.fullmatch(self.review_signer):
+            raise _refusal("REVIEW_SIGNER", self.review_signer, "the ARN of an application load balancer")
+        if self.review_signer is not None and self.review_table is None:
+            raise SettingsError("REVIEW_TABLE is not set: REVIEW_SIGNER opens a page that needs it")
+        if self.review_keys_url is not None and not _KEYS_URL.fullmatch(self.review_keys_url):
+            raise _refusal("REVIEW_KEYS_URL", self.review_keys_url, "an https:// URL, or http:// on this machine")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -102,6 +155,18 @@ class ApiSettings:
             breaker_failures=_whole_number(environment, "BREAKER_FAILURES", 5, _BREAKER_FAILURES),
             breaker_open_ms=_whole_number(environment, "BREAKER_OPEN_MS", 5000, _BREAKER_OPEN_MS),
             unscored_queue_url=environment.get("UNSCORED_QUEUE_URL") or None,
+            review_table=environment.get("REVIEW_TABLE") or None,
+            review_sample_percent=_number(environment, "REVIEW_SAMPLE_PERCENT", 1.0, 100),
+            review_second_percent=_number(environment, "REVIEW_SECOND_PERCENT", 5.0, 100),
+            review_lease_seconds=_whole_number(environment, "REVIEW_LEASE_SECONDS", 900, _LEASE_SECONDS),
+            review_ttl_days=(
+                _whole_number(environment, "REVIEW_TTL_DAYS", 0, _TTL_DAYS)
+                if environment.get("REVIEW_TTL_DAYS")
+                else None
+            ),
+            review_shards=_whole_number(environment, "REVIEW_SHARDS", 1, _SHARDS),
+            review_signer=environment.get("REVIEW_SIGNER") or None,
+            review_keys_url=environment.get("REVIEW_KEYS_URL") or None,
             service_name=environment.get("SERVICE_NAME", "moderation-api"),
             host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 (as above)
             port=_whole_number(environment, "PORT", 8080, "a whole number from 1 to 65535"),
@@ -119,7 +184,7 @@ def _required(environment: Mapping[str, str], variable: str, allowed: str) -> st
     return value
 
 
-def _number(environment: Mapping[str, str], variable: str, default: float) -> float:
+def _number(environment: Mapping[str, str], variable: str, default: float, most: int = 1) -> float:
     value = environment.get(variable)
     if value is None:
         return default
@@ -128,7 +193,7 @@ def _number(environment: Mapping[str, str], variable: str, default: float) -> fl
     except ValueError:
         number = math.nan
     if math.isnan(number):
-        raise _refusal(variable, value, "a number from 0 to 1")
+        raise _refusal(variable, value, f"a number from 0 to {most}")
     return number
 
 

@@ -59,3 +59,13 @@ def metric_line(decisions: Decisions, *, service: str, milliseconds: float, brea
         **dimensions,
         **{name: value for name, (_, value) in values.items()},
     }
+
+
+def count_line(name: str, count: int, *, service: str) -> dict[str, object]:
+    """Return the fields of a log line that is one data point of the metric `name`, by service."""
+    directive = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": [{"Name": name, "Unit": "Count"}]}
+    return {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        "service": service,
+        name: count,
+    }

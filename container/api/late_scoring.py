@@ -1,4 +1,4 @@
-"""Scores posts from the queue when the endpoint answers again."""
+"""Scores posts from the queue when the endpoint answers again, and stores those that were only not stored."""
 
 from __future__ import annotations
 
@@ -24,11 +24,16 @@ LONGEST_HIDING_SECONDS: Final = 900
 _log = logging.getLogger("api")
 
 
+class NotSettledError(Exception):
+    """What is to be done about a score could not be done; the post must come back."""
+
+
 class LateScoring:
     """Receives unscored posts, scores each, hands score and post to `decide`, and deletes the message only then.
 
-    It leaves the queue alone while the breaker is open. A post that still cannot be scored comes back after 2 seconds,
-    then 4, 8 and so on up to 15 minutes, until the queue's own redrive policy gives it to its dead-letter queue.
+    It leaves the queue alone while the breaker is open. A post that still cannot be scored, or of which `decide` raises
+    NotSettledError, comes back after 2 seconds, then 4, 8 and so on up to 15 minutes, until the queue's own redrive
+    policy gives it to its dead-letter queue.
     """
 
     def __init__(
@@ -81,7 +86,11 @@ class LateScoring:
     def _settle(self, client: SQSClient, message: MessageTypeDef) -> None:
         try:
             post = UnscoredPost.from_message(message["Body"])
-            score = self._endpoint.score(post.text, until=time.monotonic() + self._patience_seconds)
+            if post.probability is None:
+                score = self._endpoint.score(post.text, until=time.monotonic() + self._patience_seconds)
+            else:
+                score = Score(probability=post.probability, model=post.model)
+            self._decide(post, score)
         except ValueError as fault:
             _log.error(
                 "unreadable message", extra={"fields": {"message_id": message["MessageId"], "fault": str(fault)}}
@@ -91,8 +100,9 @@ class LateScoring:
             fields = {"request_id": post.request_id, "place": post.place, "reason": fault.reason, "fault": fault.fault}
             _log.info("still unscored", extra={"fields": fields})
             self._hide(client, message)
+        except NotSettledError:
+            self._hide(client, message)
         else:
-            self._decide(post, score)
             client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def _hide(self, client: SQSClient, message: MessageTypeDef) -> None:

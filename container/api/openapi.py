@@ -6,6 +6,7 @@ from api_settings import FallbackPolicy
 from circuit_breaker import BreakerState
 from endpoint_client import Reason
 from moderation_request import LARGEST_BODY_BYTES, LONGEST_TEXT, MOST_TEXTS
+from review_openapi import REVIEW_SCHEMAS, review_paths
 
 Document = dict[str, object]
 
@@ -89,8 +90,8 @@ _REQUEST_ID: Document = {
 }
 
 
-def openapi_document() -> Document:
-    """Return the document that `GET /openapi.json` answers with."""
+def openapi_document(*, reviews: bool) -> Document:
+    """Return the document that `GET /openapi.json` answers with; `reviews`: with what is for reviewers."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -152,8 +153,9 @@ def openapi_document() -> Document:
                     "responses": {"200": _response("It is, whatever the endpoint does.", "Health")},
                 }
             },
+            **(review_paths() if reviews else {}),
         },
-        "components": {"schemas": _SCHEMAS},
+        "components": {"schemas": {**_SCHEMAS, **(REVIEW_SCHEMAS if reviews else {})}},
     }
 
 

@@ -1,11 +1,14 @@
-"""A post that the endpoint could not score in time, as it waits on the queue."""
+"""A post that waits on the queue: to be scored, or, where it has been, to be stored for reviewers."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
+
+STORING_ALONE: Final = "review"
+"""The reason of a post that was scored and answered in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +17,8 @@ class UnscoredPost:
 
     request_id, place: the request that brought it, and its place among that request's texts, from 0.
     received: when, in ISO 8601 with its offset from UTC.
-    reason: why it was not scored then.
+    reason: why it was not scored then; STORING_ALONE where it was, and only its storing for reviewers is left.
+    probability, model: what the endpoint said, where it was scored.
     """
 
     request_id: str
@@ -22,6 +26,8 @@ class UnscoredPost:
     received: str
     reason: str
     text: str
+    probability: float | None = None
+    model: str | None = None
 
     def __post_init__(self) -> None:
         for name, kind in (("request_id", str), ("place", int), ("received", str), ("reason", str), ("text", str)):
@@ -29,10 +35,16 @@ class UnscoredPost:
                 raise ValueError(f"{name} must be of type {kind.__name__}")
         if datetime.fromisoformat(self.received).tzinfo is None:
             raise ValueError("received must have an offset from UTC")
+        if self.probability is not None and not (isinstance(self.probability, float) and 0 <= self.probability <= 1):
+            raise ValueError("probability must be a number from 0 to 1")
+        if self.model is not None and not isinstance(self.model, str):
+            raise ValueError("model must be of type str")
 
     def message(self) -> str:
         """Return the post as a message; in ASCII, as SQS refuses some characters that a post may hold."""
-        return json.dumps({"version": 1, **asdict(self)})
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        # A service of before, which would score it again, leaves version 2 on the queue.
+        return json.dumps({"version": 1 if self.probability is None else 2, **fields})
 
     @classmethod
     def from_message(cls, message: str) -> Self:
@@ -41,9 +53,9 @@ class UnscoredPost:
             content = json.loads(message)
         except (ValueError, RecursionError) as fault:
             raise ValueError("not JSON") from fault
-        if not isinstance(content, dict) or content.pop("version", None) != 1:
-            raise ValueError("not of version 1")
+        if not isinstance(content, dict) or content.pop("version", None) not in (1, 2):
+            raise ValueError("not of version 1 or 2")
         try:
             return cls(**content)
         except TypeError as fault:
-            raise ValueError("not the fields of version 1") from fault
+            raise ValueError("not the fields of its version") from fault

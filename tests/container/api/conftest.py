@@ -1,5 +1,7 @@
 """The real API as a process of its own, and a local server that plays SageMaker's runtime."""
 
+import base64
+import importlib
 import json
 import os
 import shutil
@@ -7,15 +9,28 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import aws_cdk as cdk
+import jwt
 import pytest
 import requests
+from aws_cdk.assertions import Template
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from cdk_fargate_sagemaker.review import ReviewQueue
+
+API_FOLDER = Path(__file__).resolve().parents[3] / "container" / "api"
 
 
 def free_port() -> int:
@@ -256,3 +271,138 @@ def start_api(api_programs: Any, tmp_path: Path) -> Iterator[Callable[..., Api]]
     yield start
     for api in started:
         api.kill()
+
+
+@pytest.fixture(scope="session")
+def api_module() -> Callable[[str], ModuleType]:
+    """Import a module of the API: `api_module("review_store")`."""
+    if str(API_FOLDER) not in sys.path:
+        sys.path.append(str(API_FOLDER))
+    return importlib.import_module
+
+
+@pytest.fixture(scope="session")
+def review_table_properties() -> dict[str, Any]:
+    """The table as `ReviewQueue` declares it: what these tests read and write is what is deployed."""
+    stack = cdk.Stack(cdk.App(), "Stack")
+    ReviewQueue(stack, "Reviews")
+    (table,) = Template.from_stack(stack).find_resources("AWS::DynamoDB::Table").values()
+    return table["Properties"]
+
+
+@pytest.fixture
+def review_table(embedded_aws, review_table_properties) -> str:
+    """The name of a new, empty table."""
+    name = f"reviews-{uuid.uuid4().hex}"
+    declared = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
+    embedded_aws.client("dynamodb").create_table(
+        TableName=name, **{part: review_table_properties[part] for part in declared}
+    )
+    return name
+
+
+@pytest.fixture
+def review_store(api_module, embedded_aws, review_table, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A store of its own connection to the test's table: `review_store(shards=2, clock=…)`."""
+    for name, value in embedded_aws.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def make(**options: Any) -> Any:
+        chosen = {"shards": 1, "lease_seconds": 600, "ttl_days": None, **options}
+        return api_module("review_store").ReviewStore(table=review_table, region="us-east-1", **chosen)
+
+    return make
+
+
+@pytest.fixture
+def review_post(api_module) -> Callable[..., Any]:
+    """A post as the API stores it: `review_post("text", 0.9)`."""
+
+    def make(text: str, probability: float | None = 0.9, **options: Any) -> Any:
+        chosen = {
+            "model": "moderation-7",
+            "received": "2026-11-23T09:00:00.000+00:00",
+            "flagged": True,
+            "weight": 1.0,
+            "priority": 1.0 if probability is None else probability,
+            "second": False,
+            **options,
+        }
+        return api_module("review_post").ReviewPost(text=text, probability=probability, **chosen)
+
+    return make
+
+
+class Balancer:
+    """Plays the load balancer where it authenticates: signs headers as it does, and serves its public keys."""
+
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/moderation/0123456789abcdef"
+
+    def __init__(self) -> None:
+        self.key_id = str(uuid.uuid4())
+        self.asked: list[str] = []
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        public = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                known = self.path == f"/{outer.key_id}"
+                self.send_response(200 if known else 404)
+                self.end_headers()
+                self.wfile.write(public if known else b"no such key")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.keys_url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"REVIEW_SIGNER": self.arn, "REVIEW_KEYS_URL": self.keys_url}
+
+    def header(
+        self, subject: str = "hana", *, key: Any = None, head: dict[str, object] | None = None, **claims: object
+    ) -> str:
+        """Signed, and with the padding that the load balancer leaves in, against the standard."""
+        told = {"sub": subject, "email": f"{subject}@example.com", "exp": int(time.time()) + 120, **claims}
+        heads = {"typ": "JWT", "alg": "ES256", "kid": self.key_id, "signer": self.arn, "client": "a", **(head or {})}
+        parts = [
+            base64.urlsafe_b64encode(
+                json.dumps({name: value for name, value in part.items() if value is not None}).encode()
+            )
+            for part in (heads, told)
+        ]
+        message = b".".join(parts)
+        signature = jwt.get_algorithm_by_name("ES256").sign(message, key or self._key)
+        return (message + b"." + base64.urlsafe_b64encode(signature)).decode()
+
+
+@pytest.fixture(scope="session")
+def balancer() -> Iterator[Balancer]:
+    balancer = Balancer()
+    yield balancer
+    balancer.close()
+
+
+@pytest.fixture
+def start_reviews(start_api, embedded_aws, review_table, balancer) -> Callable[..., Api]:
+    """Start an API that stores posts in the test's table and has the page for reviewers."""
+
+    def start(runtime_url: str, **settings: str) -> Api:
+        chosen = {
+            "AWS_ENDPOINT_URL_DYNAMODB": embedded_aws.endpoint_url,
+            "REVIEW_TABLE": review_table,
+            "REVIEW_SECOND_PERCENT": "0",
+            **balancer.settings,
+        }
+        return start_api(runtime_url, **{**chosen, **settings})
+
+    return start

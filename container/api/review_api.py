@@ -1,0 +1,191 @@
+"""What reviewers do over HTTP: list, take, decide, undo, and the statistics of the day; and the page that does it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from dynamodb_client import DYNAMODB_FAULTS
+from embedded_metrics import count_line
+from flask import Blueprint, Response, g, request
+from review_entry import Verdict
+from review_store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
+from reviewer_identity import HEADER, NoKeyError, NotAReviewerError, Reviewer, ReviewerIdentity
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized, UnsupportedMediaType
+
+LONGEST_REASON: Final = 500
+"""Characters."""
+USUALLY_TAKEN: Final = 10
+_LARGEST_BODY_BYTES: Final = 16_384
+_PAGE_FILES: Final = {"": ("html", "text/html"), "page.css": ("css", "text/css"), "page.js": ("js", "text/javascript")}
+# The page's own files and nothing else; and no HTML out of strings, whatever a post holds.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_log = logging.getLogger("api")
+
+
+def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service: str) -> Blueprint:
+    """Return the routes; every one refuses whoever the load balancer has not authenticated."""
+    routes = Blueprint("review", __name__)
+    files = {
+        name: (Path(__file__).with_name(f"review_page.{ending}").read_bytes(), mimetype)
+        for name, (ending, mimetype) in _PAGE_FILES.items()
+    }
+
+    def reviewer() -> Reviewer:
+        try:
+            known = identity.of(request.headers.get(HEADER))
+        except NotAReviewerError as fault:
+            raise Unauthorized(str(fault)) from fault
+        g.fields |= {"reviewer": known.subject}
+        return known
+
+    @routes.errorhandler(NoKeyError)
+    def no_key(fault: NoKeyError) -> Response:
+        return _refuse_for_now("the load balancer's key cannot be fetched: try again")
+
+    def no_table(fault: Exception) -> Response:
+        _log.warning("the review table does not answer", extra={"fields": {"fault": type(fault).__name__}})
+        return _refuse_for_now("the review table does not answer: try again")
+
+    for kind in DYNAMODB_FAULTS:
+        routes.register_error_handler(kind, no_table)
+
+    @routes.errorhandler(ReviewConflictError)
+    def conflict(fault: ReviewConflictError) -> Response:
+        return _answer({"error": str(fault)}, 409)
+
+    @routes.errorhandler(UnknownPostError)
+    def unknown(fault: UnknownPostError) -> Response:
+        return _answer({"error": "there is no such post"}, 404)
+
+    @routes.after_request
+    def guard(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @routes.get("/review", defaults={"name": ""})
+    @routes.get("/review/<name>")
+    def page(name: str) -> Response:
+        reviewer()
+        if name not in files:
+            raise NotFound
+        content, mimetype = files[name]
+        return Response(content, mimetype=mimetype)
+
+    @routes.get("/v1/reviews")
+    def waiting() -> Response:
+        me = reviewer()
+        count = _count(request.args.get("count", str(USUALLY_TAKEN)))
+        posts = store.waiting(reviewer=me.subject, count=count)
+        return _answer({"posts": [entry.shown(lease=False) for entry in posts]})
+
+    @routes.post("/v1/reviews/take")
+    def take() -> Response:
+        me, body = reviewer(), _body({"count": int})
+        count = _count(str(body.get("count", USUALLY_TAKEN)))
+        taken = store.take(reviewer=me.subject, count=count)
+        return _answer({"posts": [entry.shown(lease=True) for entry in taken]})
+
+    @routes.post("/v1/reviews/<post>/decide")
+    def decide(post: str) -> Response:
+        me, body = reviewer(), _body({"lease": str, "verdict": str, "reason": str})
+        if body.get("verdict") not in list(Verdict):
+            raise BadRequest(f"verdict must be one of {', '.join(Verdict)}")
+        if not body.get("lease"):
+            raise BadRequest("lease must be the one that came with the post")
+        reason = body.get("reason", "")
+        if len(reason) > LONGEST_REASON or not _is_whole(reason):
+            raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, and no half of a surrogate pair")
+        entry = store.decide(
+            reviewer=me.subject,
+            post=post,
+            lease=body["lease"],
+            verdict=Verdict(body["verdict"]),
+            reason=reason,
+        )
+        _log.info("metrics", extra={"fields": count_line("ReviewDecisions", 1, service=service)})
+        return _answer({"post": entry.post, "verdict": entry.verdict, "decision": entry.decisions})
+
+    @routes.post("/v1/reviews/<post>/undo")
+    def undo(post: str) -> Response:
+        me, body = reviewer(), _body({"decision": int})
+        if "decision" not in body:
+            raise BadRequest("decision must be the number of your decision")
+        entry = store.undo(reviewer=me.subject, post=post, decision=body["decision"])
+        return _answer(entry.shown(lease=True))
+
+    @routes.get("/v1/reviews/statistics")
+    def statistics() -> Response:
+        me = reviewer()
+        date = datetime.now(UTC).date().isoformat()
+        day = store.day(reviewer=me.subject, date=date)
+        count = store.waiting_count()
+        return _answer(
+            {
+                "date": date,
+                "reviewer": me.name,
+                "everybody": day.everybody,
+                "mine": day.mine,
+                "waiting": count,
+                "waiting_more": count >= MOST_COUNTED,
+            }
+        )
+
+    return routes
+
+
+def _body(allowed: dict[str, type]) -> dict[str, Any]:
+    """Return the object of a request that a page of this service has sent."""
+    origin = request.headers.get("Origin", "")
+    if urlsplit(origin).netloc != request.host or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise Forbidden("send it from this service's own page: the Origin header must name this service")
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("the content type must be application/json")
+    content = request.get_data(cache=False)
+    if len(content) > _LARGEST_BODY_BYTES:
+        raise BadRequest(f"the body is too large: at most {_LARGEST_BODY_BYTES} bytes are allowed")
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as fault:
+        raise BadRequest("the body is not JSON") from fault
+    if not isinstance(body, dict) or not set(body) <= set(allowed):
+        raise BadRequest(f"the body must be an object with {', '.join(allowed)}")
+    for name, value in body.items():
+        if type(value) is not allowed[name]:
+            raise BadRequest(f"{name} must be {'a string' if allowed[name] is str else 'a whole number'}")
+    return body
+
+
+def _count(given: str) -> int:
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= MOST_TAKEN:
+        raise BadRequest(f"count must be a whole number from 1 to {MOST_TAKEN}")
+    return int(given)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _answer(content: dict[str, object], status: int = 200) -> Response:
+    return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
+
+
+def _refuse_for_now(error: str) -> Response:
+    response = _answer({"error": error}, 503)
+    response.headers["Retry-After"] = "1"
+    return response

@@ -1,0 +1,110 @@
+"""What is known of a post in the review table, as programs and the page read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Self
+
+from boto3.dynamodb.types import TypeDeserializer
+
+_DESERIALIZER = TypeDeserializer()
+
+
+class Verdict(StrEnum):
+    """What a reviewer says of a post. `unsure` makes no training data of it."""
+
+    VIOLATION = "violation"
+    FINE = "fine"
+    UNSURE = "unsure"
+
+    @property
+    def label(self) -> int | None:
+        """1 or 0 as training data has it, None for none."""
+        return {Verdict.VIOLATION: 1, Verdict.FINE: 0, Verdict.UNSURE: None}[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewEntry:
+    """A post as it stands.
+
+    post: its key.
+    probability: of a violation, None where the endpoint gave none.
+    received: when the API got it first, in ISO 8601.
+    flagged: whether it was flagged; otherwise it is one of the sample.
+    decisions: how many decisions, undone ones and their undoing included, its history holds.
+    verdict, decided_by, decided: the latest decision that stands, None while there is none.
+    lease, leased_until: the token of whoever judges it now, and until when (seconds since 1970), None without.
+    """
+
+    post: str
+    text: str
+    probability: float | None
+    model: str | None
+    received: str
+    flagged: bool
+    decisions: int
+    verdict: str | None = None
+    decided_by: str | None = None
+    decided: str | None = None
+    lease: str | None = None
+    leased_by: str | None = None
+    leased_until: int | None = None
+    decided_lease: str | None = None
+    first_verdict: str | None = None
+    first_reviewer: str | None = None
+    waiting: bool = False
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        """Read an item of the table, as DynamoDB's API gives it."""
+        values = attributes(item)
+
+        def number(name: str) -> float | None:
+            return None if values.get(name) is None else float(values[name])
+
+        until = values.get("lease_until")
+        return cls(
+            post=values["post"],
+            text=values["text"],
+            probability=number("probability"),
+            model=values.get("model"),
+            received=values["received"],
+            flagged=values["flagged"],
+            decisions=int(values.get("decisions", 0)),
+            verdict=values.get("verdict"),
+            decided_by=values.get("decided_by"),
+            decided=values.get("decided"),
+            lease=values.get("lease"),
+            leased_by=values.get("leased_by"),
+            leased_until=None if until is None else int(until),
+            decided_lease=values.get("decided_lease"),
+            first_verdict=values.get("first_verdict"),
+            first_reviewer=values.get("first_reviewer"),
+            waiting="queue" in values,
+        )
+
+    def shown(self, *, lease: bool) -> dict[str, object]:
+        """What a reviewer is told of it; its lease only to whom it belongs."""
+        told: dict[str, object] = {
+            "post": self.post,
+            "text": self.text,
+            "probability": self.probability,
+            "model": self.model,
+            "received": self.received,
+            "flagged": self.flagged,
+            "decisions": self.decisions,
+        }
+        return told | ({"lease": self.lease, "leased_until": self.leased_until} if lease else {})
+
+
+def attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item's attributes as Python has them; numbers are Decimal."""
+    return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+
+
+def number_attribute(value: float) -> dict[str, str]:
+    """Return a number as DynamoDB takes it: no digit more than it has."""
+    return {"N": str(Decimal(repr(value)).normalize())}

@@ -1,0 +1,97 @@
+"""A post for reviewers: whether it is to be stored, under which key, and at which place of their queue."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+_WHITE_SPACE: Final = re.compile(r"\s+")
+_WHOLE: Final = 1 << 64
+
+
+def post_key(text: str) -> str:
+    """Return the SHA-256, in hexadecimal digits, of the text as reviewers see it.
+
+    Width of characters, case and white space do not matter: such posts are one post, and are judged once.
+    """
+    normalised = _WHITE_SPACE.sub(" ", unicodedata.normalize("NFKC", text).replace("\0", "")).strip().casefold()
+    return hashlib.sha256(normalised.encode()).hexdigest()
+
+
+def draw(key: str, number: int) -> float:
+    """Return a number from 0 to below 1 that follows from the key alone: the same post draws the same everywhere.
+
+    `number`, 1 to 3, tells independent draws apart. They take other bytes than the first eight: by the first eight of
+    a text's hash, posts are told apart to train and to test with.
+    """
+    return int(key[16 * number : 16 * number + 16], 16) / _WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewPost:
+    """A post on its way to the reviewers.
+
+    probability, model: what the endpoint said; None where the post was flagged without it.
+    received: when, in ISO 8601 with its offset from UTC.
+    flagged: what the client was told.
+    weight: of how many posts like it it is one: 1 for a flagged one, 100 / percent for one of a sample of the others.
+    priority: its place in the queue, from 0 to 1, the highest first.
+    second: whether a second reviewer is to judge it too.
+    """
+
+    text: str
+    probability: float | None
+    model: str | None
+    received: str
+    flagged: bool
+    weight: float
+    priority: float
+    second: bool
+
+    @property
+    def key(self) -> str:
+        """What the post is stored under."""
+        return post_key(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRule:
+    """Which posts reviewers get.
+
+    threshold: of the flag, 0 to 1.
+    sample_percent: of the posts that are not flagged, how many are mixed in, 0 to 100.
+    second_percent: of the posts that are stored, how many are judged by two reviewers, 0 to 100.
+    """
+
+    threshold: float
+    sample_percent: float
+    second_percent: float
+
+    def chosen(
+        self, text: str, *, flagged: bool, probability: float | None, model: str | None, received: str
+    ) -> ReviewPost | None:
+        """Return the post as it is stored, None where reviewers do not get it.
+
+        A post of the sample is chosen, and its place drawn, by its hash: neither follows from what it says or how
+        probable it is. Its place is among the flagged ones, so that it comes up even where the queue never empties.
+        """
+        key = post_key(text)
+        if flagged:
+            weight, priority = 1.0, 1.0 if probability is None else probability
+        elif draw(key, 1) * 100 < self.sample_percent:
+            weight, priority = 100 / self.sample_percent, self.threshold + (1 - self.threshold) * draw(key, 2)
+        else:
+            return None
+        return ReviewPost(
+            text=text,
+            probability=probability,
+            model=model,
+            received=received,
+            flagged=flagged,
+            weight=weight,
+            priority=priority,
+            second=draw(key, 3) * 100 < self.second_percent,
+        )

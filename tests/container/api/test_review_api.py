@@ -1,0 +1,381 @@
+import base64
+import json
+import re
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric import ec
+
+OIDC = "x-amzn-oidc-data"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+class Reviewer:
+    """A client with an identity, from the service's own page."""
+
+    def __init__(self, api: Any, balancer: Any, subject: str = "hana") -> None:
+        self._url = api.url
+        self._session = requests.Session()
+        self._session.headers.update({OIDC: balancer.header(subject), "Origin": api.url})
+
+    def get(self, path: str) -> requests.Response:
+        return self._session.get(f"{self._url}{path}", timeout=20)
+
+    def post(self, path: str, body: object, **options: Any) -> requests.Response:
+        return self._session.post(f"{self._url}{path}", json=body, timeout=20, **options)
+
+    def take(self, count: int = 10) -> list[dict[str, Any]]:
+        answer = self.post("/v1/reviews/take", {"count": count})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["posts"]
+
+    def decide(self, post: dict[str, Any], verdict: str = "violation", **more: object) -> requests.Response:
+        body = {"lease": post["lease"], "verdict": verdict, **more}
+        return self.post(f"/v1/reviews/{post['post']}/decide", body)
+
+
+@pytest.fixture
+def stored(embedded_aws, review_table) -> Callable[[], list[dict[str, Any]]]:
+    """The posts that are in the table."""
+
+    def read() -> list[dict[str, Any]]:
+        items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
+        return [item for item in items if item["entry"]["S"] == "post"]
+
+    return read
+
+
+def test_what_is_flagged_is_stored_before_the_answer_and_reviewed(start_reviews, runtime, balancer, stored):
+    api = start_reviews(runtime.url, THRESHOLD="0.6", REVIEW_SAMPLE_PERCENT="0", DEADLINE_MS="20000")
+    for text, probability in [("quiet", "0.2"), ("bad", "0.7"), ("worse", "0.9"), ("BAD", "0.7")]:
+        runtime.answers(probability)
+        assert api.moderate(text).json()["flag"] == (text != "quiet")
+    assert sorted(item["text"]["S"] for item in stored()) == ["bad", "worse"]
+    hana, ken = Reviewer(api, balancer), Reviewer(api, balancer, "ken")
+    assert [post["text"] for post in hana.get("/v1/reviews").json()["posts"]] == ["worse", "bad"]
+    worse, bad = hana.take()
+    assert (worse["text"], worse["probability"], worse["model"], worse["flagged"]) == (
+        "worse",
+        0.9,
+        "moderation-7",
+        True,
+    )
+    assert ken.take() == []
+    first = hana.decide(worse, "violation", reason="勧誘")
+    assert first.json() == {"post": worse["post"], "verdict": "violation", "decision": 1}
+    assert hana.decide(worse, "violation", reason="勧誘").json() == first.json()
+    assert hana.decide(worse, "fine").status_code == 409
+    assert ken.decide(bad, "fine").status_code == 409
+    again = hana.post(f"/v1/reviews/{worse['post']}/undo", {"decision": 1})
+    assert again.status_code == 200
+    assert hana.decide(again.json(), "fine").json()["decision"] == 3
+    statistics = ken.get("/v1/reviews/statistics").json()
+    assert statistics["everybody"] == {"violation": 0, "fine": 1, "unsure": 0, "undone": 1}
+    assert set(statistics["mine"].values()) == {0}
+    assert (statistics["waiting"], statistics["waiting_more"], statistics["reviewer"]) == (1, False, "ken@example.com")
+
+
+def test_a_stated_part_of_what_is_not_flagged_is_stored_with_its_weight(start_reviews, runtime, stored):
+    api = start_reviews(runtime.url, THRESHOLD="0.6", REVIEW_SAMPLE_PERCENT="25", DEADLINE_MS="20000")
+    posts = 160
+    for start in range(0, posts, 32):
+        runtime.answers(["0.1"] * 32)
+        texts = [f"post {number}" for number in range(start, start + 32)]
+        answer = requests.post(f"{api.url}/v1/moderations", json={"texts": texts}, timeout=60)
+        assert {moderation["flag"] for moderation in answer.json()["moderations"]} == {0}
+    until(lambda: len(stored()) > 0)
+    sample = stored()
+    # Fixed by the texts' hashes; about a quarter.
+    assert 25 <= len(sample) <= 55
+    assert {item["weight"]["N"] for item in sample} == {"4"}
+    assert {item["flagged"]["BOOL"] for item in sample} == {False}
+    assert all(0.6 <= float(item["priority"]["N"]) < 1 for item in sample)
+
+
+def test_a_post_flagged_without_probability_is_stored(start_reviews, runtime, stored):
+    api = start_reviews(runtime.url, DEADLINE_MS="20000")
+    runtime.answers("high")
+    assert api.moderate("post").json()["fallback"] == "unusable_answer"
+    (post,) = stored()
+    assert "probability" not in post
+    assert post["priority"]["N"] == "1"
+
+
+class Throttled:
+    """Answers like a table that throttles, until it is told to let calls through."""
+
+    def __init__(self, port: int) -> None:
+        self.throttles = True
+        self.refusals = 0
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._port = port
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        body = json.dumps(
+            {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow"}
+        ).encode()
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n"
+        )
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self.throttles:
+                    self.refusals += 1
+                    threading.Thread(
+                        target=self._refuse, args=(client, head.encode() + b"Connection: close\r\n\r\n" + body)
+                    ).start()
+                    continue
+                server = socket.create_connection(("localhost", self._port))
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    def _refuse(self, client: socket.socket, answer: bytes) -> None:
+        with suppress(OSError), client:
+            client.settimeout(5)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += client.recv(65536)
+            head, _, rest = request.partition(b"\r\n\r\n")
+            length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+            while len(rest) < length:
+                rest += client.recv(65536)
+            client.sendall(answer)
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError), source:
+            while part := source.recv(65536):
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture
+def throttled(embedded_aws):
+    table = Throttled(int(embedded_aws.endpoint_url.rpartition(":")[2]))
+    yield table
+    table.close()
+
+
+@pytest.mark.parametrize("queue", [True, False])
+def test_no_post_is_lost_while_the_table_throttles(
+    start_reviews, runtime, balancer, embedded_aws, throttled, stored, queue
+):
+    settings = {"AWS_ENDPOINT_URL_DYNAMODB": throttled.url, "AWS_ENDPOINT_URL_SQS": embedded_aws.endpoint_url}
+    if queue:
+        name = f"unscored-{uuid.uuid4().hex}"
+        settings["UNSCORED_QUEUE_URL"] = embedded_aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    api = start_reviews(runtime.url, DEADLINE_MS="800", **settings)
+    runtime.answers("0.9")
+    texts = [f"post {number}" for number in range(12)]
+    for text in texts:
+        answer = api.moderate(text)
+        assert (answer.status_code, answer.json()["flag"]) == (200, 1)
+    until(lambda: throttled.refusals > 0)
+    assert stored() == []
+    hana = Reviewer(api, balancer)
+    refused = hana.get("/v1/reviews")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert refused.json() == {"error": "the review table does not answer: try again"}
+    if queue:
+        # What the queue has is not lost even with the service.
+        until(lambda: '"stored": true' in api.log_text())
+        scored = len(runtime.invocations)
+    throttled.throttles = False
+    until(lambda: len(stored()) == len(texts))
+    assert {item["text"]["S"] for item in stored()} == set(texts)
+    assert {item["probability"]["N"] for item in stored()} == {"0.9"}
+    if queue:
+        assert len(runtime.invocations) == scored, "what was scored is not scored again"
+    assert "post 3" not in api.log_text()
+
+
+def test_a_service_that_ends_hands_over_what_it_has_and_the_next_goes_on(
+    start_reviews, runtime, balancer, throttled, stored
+):
+    api = start_reviews(runtime.url, DEADLINE_MS="300", AWS_ENDPOINT_URL_DYNAMODB=throttled.url)
+    runtime.answers("0.9")
+    for number in range(6):
+        assert api.moderate(f"post {number}").status_code == 200
+    api.process.send_signal(signal.SIGTERM)
+    until(lambda: api.log_text().count("Worker exiting") == 2)
+    throttled.throttles = False
+    api.process.wait(60)
+    assert len(stored()) == 6
+    second = start_reviews(runtime.url)
+    hana = Reviewer(second, balancer)
+    (taken, *_) = hana.take(3)
+    second.kill()
+    third = start_reviews(runtime.url)
+    hana = Reviewer(third, balancer)
+    assert hana.decide(taken, "fine").json()["decision"] == 1
+    assert len(hana.take()) == 5
+
+
+def test_the_page_and_its_calls_refuse_whoever_is_not_authenticated(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url)
+    other = ec.generate_private_key(ec.SECP256R1())
+    good = balancer.header()
+    head, claims, signature = good.split(".")
+    forged = base64.urlsafe_b64encode(json.dumps({"sub": "ken", "exp": int(time.time()) + 60}).encode()).decode()
+    unsigned = base64.urlsafe_b64encode(
+        json.dumps({"alg": "none", "kid": balancer.key_id, "signer": balancer.arn}).encode()
+    ).decode()
+    not_ours = "sign in again: the header is not of this service's load balancer"
+    not_signed = "sign in again: the header is not signed by the load balancer"
+    elsewhere = balancer.arn.replace("moderation", "another")
+    cases = {
+        None: "sign in: the load balancer names nobody",
+        "a": "sign in again: the load balancer's header cannot be read",
+        "a.b.c": "sign in again: the load balancer's header cannot be read",
+        balancer.header(exp=int(time.time()) - 60): "sign in again: your time ran out",
+        balancer.header(exp=None): not_signed,
+        balancer.header(key=other): not_signed,
+        f"{head}.{forged}.{signature}": not_signed,
+        f"{unsigned}.{claims}.": not_ours,
+        balancer.header(head={"signer": elsewhere}): not_ours,
+        balancer.header(head={"alg": "HS256"}): not_ours,
+        balancer.header(head={"kid": "../secret"}): "sign in again: the header names no key",
+        balancer.header(head={"kid": "unknown"}): "sign in again: the load balancer has no such key",
+        balancer.header("a b"): "sign in again: the header names nobody",
+    }
+    for header, message in cases.items():
+        for path in ["/review", "/v1/reviews"]:
+            answer = requests.get(f"{api.url}{path}", headers={} if header is None else {OIDC: header}, timeout=20)
+            assert (answer.status_code, answer.json()) == (401, {"error": message}), header
+    asked = len(balancer.asked)
+    for _ in range(5):
+        assert requests.get(f"{api.url}/review", headers={OIDC: good}, timeout=20).status_code == 200
+    # A key a process, and kept.
+    assert len(balancer.asked) - asked <= 2
+    assert not any("secret" in path for path in balancer.asked)
+
+
+def test_writes_come_from_the_services_own_page(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url)
+    headers = {OIDC: balancer.header(), "Content-Type": "application/json"}
+
+    def status(**more: str) -> int:
+        answer = requests.post(f"{api.url}/v1/reviews/take", data="{}", headers={**headers, **more}, timeout=20)
+        return answer.status_code
+
+    assert status(Origin=api.url) == 200
+    assert status() == 403
+    assert status(Origin="https://elsewhere.example") == 403
+    assert status(Origin="null") == 403
+    assert status(Origin=api.url, **{"Sec-Fetch-Site": "cross-site"}) == 403
+    assert status(Origin=api.url, **{"Content-Type": "text/plain"}) == 415
+
+
+def test_answers_in_one_line_whatever_is_wrong(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url)
+    hana = Reviewer(api, balancer)
+    nowhere = f"/v1/reviews/{'0' * 64}"
+    for path, body, status, error in [
+        ("/v1/reviews/take", {"count": 0}, 400, "count must be a whole number from 1 to 50"),
+        ("/v1/reviews/take", {"count": True}, 400, "count must be a whole number"),
+        ("/v1/reviews/take", [], 400, "the body must be an object with count"),
+        (f"{nowhere}/decide", {"lease": "a", "verdict": "bad"}, 400, "verdict must be one of violation, fine, unsure"),
+        (f"{nowhere}/decide", {"verdict": "fine"}, 400, "lease must be the one that came with the post"),
+        (f"{nowhere}/decide", {"lease": "a", "verdict": "fine"}, 404, "there is no such post"),
+        (f"{nowhere}/undo", {}, 400, "decision must be the number of your decision"),
+        (f"{nowhere}/undo", {"decision": 1}, 404, "there is no such post"),
+    ]:
+        answer = hana.post(path, body)
+        assert (answer.status_code, answer.json()) == (status, {"error": error})
+    long = hana.post(f"{nowhere}/decide", {"lease": "a", "verdict": "fine", "reason": "a" * 501})
+    assert long.status_code == 400
+    for count in ["0", "51", "x", "", "-1", "٣"]:
+        assert hana.get(f"/v1/reviews?count={count}").status_code == 400
+
+
+def test_every_answer_is_as_the_document_says(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url, DEADLINE_MS="20000")
+    document = requests.get(f"{api.url}/openapi.json", timeout=5).json()
+    hana = Reviewer(api, balancer)
+    assert api.moderate("post").json()["flag"] == 1
+
+    def check(answer: requests.Response, path: str, method: str) -> dict[str, Any]:
+        content = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]
+        schema = content["application/json"]["schema"]
+        assert_fits(answer.json(), schema, document)
+        return answer.json()
+
+    check(hana.get("/v1/reviews"), "/v1/reviews", "get")
+    (post,) = check(hana.post("/v1/reviews/take", {}), "/v1/reviews/take", "post")["posts"]
+    decided = check(hana.decide(post), "/v1/reviews/{post}/decide", "post")
+    check(hana.decide(post, "fine"), "/v1/reviews/{post}/decide", "post")
+    undo = {"decision": decided["decision"]}
+    check(hana.post(f"/v1/reviews/{post['post']}/undo", undo), "/v1/reviews/{post}/undo", "post")
+    check(hana.post(f"/v1/reviews/{post['post']}/undo", {"decision": 9}), "/v1/reviews/{post}/undo", "post")
+    check(hana.get("/v1/reviews/statistics"), "/v1/reviews/statistics", "get")
+    page = requests.get(f"{api.url}/docs", timeout=5).text
+    assert "<h2>POST /v1/reviews/{post}/decide</h2>" in page
+
+
+def assert_fits(value: object, schema: dict[str, Any], document: dict[str, Any]) -> None:
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    kinds = {"null": type(None), "boolean": bool, "integer": int, "number": float, "string": str}
+    kinds |= {"array": list, "object": dict}
+    assert type(value) in [kinds[name] for name in names], (value, schema)
+    if isinstance(value, dict):
+        assert set(schema["required"]) <= set(value) <= set(schema["properties"])
+        for name, inner in value.items():
+            assert_fits(inner, schema["properties"][name], document)
+    if isinstance(value, list):
+        for inner in value:
+            assert_fits(inner, schema["items"], document)
+
+
+def test_without_a_signer_posts_are_stored_and_nothing_is_open(start_reviews, runtime, balancer, stored):
+    api = start_reviews(runtime.url, REVIEW_SIGNER="", DEADLINE_MS="20000")
+    assert api.moderate("post").json()["flag"] == 1
+    assert len(stored()) == 1
+    for path in ["/review", "/v1/reviews"]:
+        assert requests.get(f"{api.url}{path}", headers={OIDC: balancer.header()}, timeout=5).status_code == 404
+    assert "/v1/reviews" not in requests.get(f"{api.url}/openapi.json", timeout=5).json()["paths"]
+
+
+def test_decisions_and_what_waits_are_metrics(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url, DEADLINE_MS="20000", SERVICE_NAME="reviewed")
+    api.moderate("post")
+    hana = Reviewer(api, balancer)
+    (post,) = hana.take()
+    hana.decide(post)
+
+    def named(name: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in api.log_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [line for line in lines if name in line]
+
+    for name in ["ReviewStored", "ReviewDecisions"]:
+        until(lambda name=name: len(named(name)) > 0)
+        (line,) = named(name)
+        assert (line[name], line["service"]) == (1, "reviewed")
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive == {
+            "Namespace": "Moderation/Api",
+            "Dimensions": [["service"]],
+            "Metrics": [{"Name": name, "Unit": "Count"}],
+        }
+    until(lambda: len(named("ReviewWaiting")) > 0)

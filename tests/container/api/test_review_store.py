@@ -1,0 +1,260 @@
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_795_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def verdicts(api_module):
+    return api_module("review_entry").Verdict
+
+
+@pytest.fixture
+def conflict(api_module):
+    return api_module("review_store").ReviewConflictError
+
+
+def texts(entries) -> list[str]:
+    return [entry.text for entry in entries]
+
+
+def decide(store, entry, verdict, reviewer="hana", reason=""):
+    return store.decide(reviewer=reviewer, post=entry.post, lease=entry.lease, verdict=verdict, reason=reason)
+
+
+def items(embedded_aws, table):
+    return embedded_aws.client("dynamodb").scan(TableName=table)["Items"]
+
+
+def test_a_post_is_stored_once_however_it_is_written(review_store, review_post, embedded_aws, review_table):
+    store = review_store()
+    assert store.keep(review_post("ＦＲＥＥ  money", 0.9))
+    assert not store.keep(review_post(" free\nmoney\0", 0.4))
+    assert store.keep(review_post("free moneys", 0.8))
+    assert sorted(item["text"]["S"] for item in items(embedded_aws, review_table)) == ["free moneys", "ＦＲＥＥ  money"]
+
+
+def test_a_post_that_was_decided_on_does_not_come_back(review_store, review_post, verdicts):
+    store = review_store()
+    store.keep(review_post("a"))
+    (taken,) = store.take(reviewer="hana", count=1)
+    decide(store, taken, verdicts.FINE)
+    assert not store.keep(review_post("a"))
+    assert store.take(reviewer="hana", count=1) == []
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_the_most_probable_come_first_from_all_shards(review_store, review_post, shards):
+    store = review_store(shards=shards)
+    for number in range(20):
+        store.keep(review_post(f"post {number}", round((number * 7 % 20) / 20, 2)))
+    probabilities = [entry.probability for entry in store.take(reviewer="hana", count=8)]
+    assert probabilities == [0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6]
+    assert [entry.probability for entry in store.waiting(reviewer="ken", count=2)] == [0.55, 0.5]
+    assert store.waiting_count() == 20
+
+
+def test_a_post_without_probability_is_first(review_store, review_post):
+    store = review_store()
+    store.keep(review_post("scored", 0.99))
+    store.keep(review_post("unscored", None, model=None))
+    first, second = store.take(reviewer="hana", count=2)
+    assert (first.text, first.probability, first.model) == ("unscored", None, None)
+    assert second.text == "scored"
+
+
+def test_what_one_reviewer_has_taken_another_does_not_get_until_the_lease_runs_out(review_store, review_post):
+    clock = Clock()
+    store = review_store(clock=clock, lease_seconds=600)
+    for number in range(3):
+        store.keep(review_post(f"post {number}", 0.9 - number / 10))
+    assert texts(store.take(reviewer="hana", count=2)) == ["post 0", "post 1"]
+    clock.seconds += 600
+    assert texts(store.take(reviewer="ken", count=3)) == ["post 2"]
+    clock.seconds += 1
+    assert texts(store.take(reviewer="ken", count=3)) == ["post 0", "post 1", "post 2"]
+
+
+def test_a_reviewer_who_comes_back_finds_what_was_taken(review_store, review_post, verdicts, conflict):
+    store = review_store()
+    store.keep(review_post("post"))
+    (before,) = store.take(reviewer="hana", count=1)
+    (after,) = review_store().take(reviewer="hana", count=1)
+    assert after.lease != before.lease
+    with pytest.raises(conflict, match="your time for it ran out: take it again"):
+        decide(store, before, verdicts.FINE)
+    assert decide(store, after, verdicts.FINE).verdict == "fine"
+
+
+@pytest.mark.parametrize(("name", "label"), [("violation", 1), ("fine", 0), ("unsure", None)])
+def test_a_decision_is_a_label_or_none(review_store, review_post, verdicts, embedded_aws, review_table, name, label):
+    store = review_store()
+    store.keep(review_post("post"))
+    (taken,) = store.take(reviewer="hana", count=1)
+    decide(store, taken, verdicts(name), reason="why")
+    (post,) = [item for item in items(embedded_aws, review_table) if item["entry"]["S"] == "post"]
+    assert post.get("label") == (None if label is None else {"N": str(label)})
+    assert not {"queue", "lease", "lease_until", "leased_by", "expires"} & set(post)
+    (decision,) = store.history(taken.post)
+    assert (decision["verdict"], decision["reason"], decision["reviewer"]) == (name, "why", "hana")
+    assert store.waiting_count() == 0
+
+
+def test_asked_twice_a_decision_is_made_once(review_store, review_post, verdicts, conflict):
+    store = review_store()
+    store.keep(review_post("post"))
+    (taken,) = store.take(reviewer="hana", count=1)
+    first = decide(store, taken, verdicts.VIOLATION)
+    assert decide(store, taken, verdicts.VIOLATION) == first
+    with pytest.raises(conflict, match="you have decided on it already: violation; undo that first"):
+        decide(store, taken, verdicts.FINE)
+    assert len(store.history(taken.post)) == 1
+    day = store.day(reviewer="hana", date=first.decided[:10])
+    assert day.everybody == {"violation": 1, "fine": 0, "unsure": 0, "undone": 0}
+
+
+def test_a_lease_that_another_reviewer_took_over_decides_nothing(review_store, review_post, verdicts, conflict):
+    clock = Clock()
+    store = review_store(clock=clock)
+    store.keep(review_post("post"))
+    (late,) = store.take(reviewer="hana", count=1)
+    clock.seconds += 601
+    (taken,) = store.take(reviewer="ken", count=1)
+    with pytest.raises(conflict, match="another reviewer has it now: your time ran out"):
+        decide(store, late, verdicts.FINE)
+    decide(store, taken, verdicts.VIOLATION, reviewer="ken")
+    with pytest.raises(conflict, match="it has been decided on already"):
+        decide(store, late, verdicts.FINE)
+    assert [entry["reviewer"] for entry in store.history(taken.post)] == ["ken"]
+
+
+def test_a_lease_that_ran_out_still_decides_while_nobody_else_took_it(review_store, review_post, verdicts):
+    clock = Clock()
+    store = review_store(clock=clock)
+    store.keep(review_post("post"))
+    (taken,) = store.take(reviewer="hana", count=1)
+    clock.seconds += 100_000
+    assert decide(store, taken, verdicts.FINE).verdict == "fine"
+
+
+def test_undoing_gives_the_post_back_and_leaves_a_trace(review_store, review_post, verdicts, conflict):
+    store = review_store()
+    store.keep(review_post("post"))
+    (taken,) = store.take(reviewer="hana", count=1)
+    decided = decide(store, taken, verdicts.VIOLATION, reason="slip of the finger")
+    with pytest.raises(conflict, match="your decision 1 on the post is not its latest"):
+        store.undo(reviewer="ken", post=taken.post, decision=1)
+    undone = store.undo(reviewer="hana", post=taken.post, decision=1)
+    assert (undone.verdict, undone.leased_by, undone.waiting, undone.decisions) == (None, "hana", True, 2)
+    assert store.undo(reviewer="hana", post=taken.post, decision=1) == undone
+    assert store.take(reviewer="ken", count=1) == []
+    decide(store, undone, verdicts.FINE)
+    assert [(entry["entry"], entry["verdict"]) for entry in store.history(taken.post)] == [
+        ("decision#000001", "violation"),
+        ("decision#000002", "undone"),
+        ("decision#000003", "fine"),
+    ]
+    day = store.day(reviewer="ken", date=decided.decided[:10])
+    assert day.everybody == {"violation": 0, "fine": 1, "unsure": 0, "undone": 1}
+    assert set(day.mine.values()) == {0}
+
+
+def test_a_second_opinion_is_another_reviewers(review_store, review_post, verdicts, embedded_aws, review_table):
+    store = review_store()
+    store.keep(review_post("post", second=True))
+    (taken,) = store.take(reviewer="hana", count=1)
+    decide(store, taken, verdicts.VIOLATION)
+    assert store.take(reviewer="hana", count=1) == []
+    assert store.waiting(reviewer="hana", count=1) == []
+    (again,) = store.take(reviewer="ken", count=1)
+    decide(store, again, verdicts.FINE, reviewer="ken")
+    assert store.waiting_count() == 0
+    (post,) = [item for item in items(embedded_aws, review_table) if item["entry"]["S"] == "post"]
+    assert (post["first_verdict"], post["verdict"], post["label"]) == ({"S": "violation"}, {"S": "fine"}, {"N": "0"})
+    undone = store.undo(reviewer="ken", post=taken.post, decision=2)
+    assert (undone.verdict, undone.decided_by, undone.leased_by) == ("violation", "hana", "ken")
+    (post,) = [item for item in items(embedded_aws, review_table) if item["entry"]["S"] == "post"]
+    assert post["label"] == {"N": "1"}
+
+
+def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(review_store, review_post, verdicts, conflict):
+    clock = Clock()
+    store = review_store(clock=clock)
+    store.keep(review_post("post", second=True))
+    (taken,) = store.take(reviewer="hana", count=1)
+    decide(store, taken, verdicts.VIOLATION)
+    store.take(reviewer="ken", count=1)
+    with pytest.raises(conflict, match="another reviewer judges the post now: wait a little"):
+        store.undo(reviewer="hana", post=taken.post, decision=1)
+    clock.seconds += 601
+    assert store.undo(reviewer="hana", post=taken.post, decision=1).leased_by == "hana"
+
+
+def test_what_nobody_decided_on_expires_and_what_is_decided_on_stays(
+    review_store, review_post, verdicts, embedded_aws, review_table
+):
+    clock = Clock()
+    store = review_store(clock=clock, ttl_days=30)
+    store.keep(review_post("post"))
+    (post,) = items(embedded_aws, review_table)
+    assert int(post["expires"]["N"]) == clock.seconds + 30 * 86_400
+    (taken,) = store.take(reviewer="hana", count=1)
+    decide(store, taken, verdicts.FINE)
+    assert not any("expires" in item for item in items(embedded_aws, review_table))
+    store.undo(reviewer="hana", post=taken.post, decision=1)
+    assert any("expires" in item for item in items(embedded_aws, review_table))
+
+
+def test_a_post_that_is_not_there_is_said_to_be_unknown(review_store, api_module, verdicts):
+    with pytest.raises(api_module("review_store").UnknownPostError):
+        review_store().decide(reviewer="hana", post="0" * 64, lease="a", verdict=verdicts.FINE, reason="")
+
+
+def test_two_reviewers_at_once_never_get_the_same_post(review_store, review_post, verdicts, conflict):
+    posts, reviewers = 240, ("hana", "ken", "mei")
+    filling = review_store()
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda number: filling.keep(review_post(f"post {number}", 0.5)), range(posts)))
+    begin = threading.Barrier(2 * len(reviewers))
+    held: dict[str, str] = {}
+    faults: list[str] = []
+    lock = threading.Lock()
+
+    def review(reviewer: str) -> Counter:
+        # Each reviewer has two browsers open: they may take each other's leases, and then one of them is told so.
+        done: Counter = Counter()
+        store = review_store()
+        begin.wait()
+        while taken := store.take(reviewer=reviewer, count=5):
+            for entry in taken:
+                with lock:
+                    other = held.setdefault(entry.post, reviewer)
+                if other != reviewer:
+                    faults.append(f"{entry.text}: {other} and {reviewer}")
+                try:
+                    decide(store, entry, verdicts.FINE, reviewer=reviewer)
+                except conflict:
+                    done["refused"] += 1
+                else:
+                    done["decided"] += 1
+        return done
+
+    with ThreadPoolExecutor(2 * len(reviewers)) as pool:
+        outcomes = list(pool.map(review, reviewers * 2))
+    assert faults == []
+    assert sum(outcome["decided"] for outcome in outcomes) == posts
+    assert len(held) == posts
+    checking = review_store()
+    assert all(len(checking.history(post)) == 1 for post in held)
+    assert checking.waiting_count() == 0
