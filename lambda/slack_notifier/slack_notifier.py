@@ -299,9 +299,14 @@ def _event(content: dict[str, Any]) -> Alert:
         )
     execution = _text(detail, "executionArn")
     status = _text(detail, "status")
+    facts = {"Status": status, "Error": _text(detail, "error"), "Execution": _execution_name(execution)}
+    stopped = (_json_object(_text(detail, "input")) or {}).get("stopped")
+    if isinstance(stopped, dict):
+        # A rollback that was to tell of a release: nobody else does.
+        facts["Release"] = f"{_execution_name(_text(stopped, 'executionArn'))} ended as {_text(stopped, 'status')}"
     return Alert(
         title=f"{_text(detail, 'stateMachineArn').rsplit(':', 1)[-1]} ended as {status}",
-        facts={"Status": status, "Error": _text(detail, "error"), "Execution": _execution_name(execution)},
+        facts=facts,
         reason=readable_cause(_text(detail, "cause")),
         link=_execution_link(execution),
         link_name="Open the execution",

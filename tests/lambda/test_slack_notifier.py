@@ -229,6 +229,23 @@ def test_an_aborted_execution_is_told_with_a_link_to_it(notifier: ModuleType) ->
     assert message["blocks"][-1]["text"]["text"] == f"<{WORKFLOW_FAILURE['console']}|Open the execution>"
 
 
+def test_a_rollback_that_could_not_tell_of_a_stopped_release_names_it(notifier: ModuleType) -> None:
+    stopped = {"executionArn": WORKFLOW_FAILURE["execution"], "status": "ABORTED"}
+    event = {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {
+            "executionArn": "arn:aws:states:us-east-1:123456789012:execution:moderation-dev-rollback:5f0c",
+            "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:moderation-dev-rollback",
+            "status": "TIMED_OUT",
+            "input": json.dumps({"stopped": stopped}),
+        },
+    }
+    message = notifier.slack_message(notifier.read_alert(json.dumps(event)))
+    assert message["blocks"][0]["text"]["text"] == "moderation-dev-rollback ended as TIMED_OUT"
+    assert message["blocks"][1]["fields"][-1]["text"] == "*Release*\nmonday ended as ABORTED"
+
+
 def test_other_events_are_told_by_their_detail(notifier: ModuleType) -> None:
     event = {
         "source": "aws.health",
