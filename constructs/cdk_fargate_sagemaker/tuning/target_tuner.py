@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ from .observation import Observation
 
 _CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
 _CPU_MAXIMUM = ("AWS/ECS/CPUUtilization", "Maximum")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 _LOOK_EVERY = Duration.hours(1)
 _COOL_OFF = Duration.days(7)
@@ -138,7 +140,9 @@ class TargetTuner(Construct):
             )
         self._dry_run = dry_run
         self._metrics = metrics
-        self._parameter_name = f"/{stack.stack_name}/{'/'.join(self.node.path.split('/')[1:])}/target-percent"
+        # Below a root of its own, because no name may begin with aws or ssm, as a stack's may.
+        path = self.node.path.removeprefix(f"{stack.node.path}/")
+        self._parameter_name = f"/target-tuner/{stack.stack_name}/{_NO_NAME.sub('-', path)}"
         self._table = dynamodb.Table(
             self,
             "Record",

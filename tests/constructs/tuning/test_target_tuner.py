@@ -6,6 +6,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk.assertions import Capture, Match, Template
+from constructs import Construct
 from scaling_decisions import ObservationPeriod, TunerSettings
 
 from cdk_fargate_sagemaker.fargate import CpuStep, MetricStep, ScaledFargateService, SpikeScaling
@@ -50,11 +51,17 @@ def test_the_policy_reads_the_parameter_that_is_made_once(make, stack):
     make()
     template = Template.from_stack(stack)
     (live,) = template.find_resources("Custom::LiveTarget").items()
-    assert live[1]["Properties"]["Name"] == "/Stack/Tuner/target-percent"
+    assert live[1]["Properties"]["Name"] == "/target-tuner/Stack/Tuner"
     assert live[1]["Properties"]["Initial"] == "60"
     assert policy_of(template)["TargetValue"] == {"Fn::Join": ["", ["{{resolve:ssm:", {"Ref": live[0]}, "}}"]]}
     # CloudFormation would write it again with any change to it.
     template.resource_count_is("AWS::SSM::Parameter", 0)
+
+
+def test_a_construct_id_that_no_parameter_can_have_is_spelled_otherwise(stack, service, alarm, topic):
+    scope = Construct(cdk.Stack.of(stack), "Web shop")
+    tuner = TargetTuner(scope, "Tuner", service=service, guardrails=[alarm], alerts_topic=topic)
+    assert tuner.parameter_name == "/target-tuner/Stack/Web-shop-Tuner"
 
 
 def test_the_function_may_act_before_it_is_asked_for_the_parameter(make, stack):
@@ -211,7 +218,7 @@ def test_the_function_may_change_this_and_nothing_else(stack, tuner):
             "application-autoscaling:scalable-dimension": "ecs:service:DesiredCount",
         }
     }
-    assert "parameter/Stack/Tuner/target-percent" in json.dumps(allowed["ssm:PutParameter"]["Resource"])
+    assert "parameter/target-tuner/Stack/Tuner" in json.dumps(allowed["ssm:PutParameter"]["Resource"])
     assert "dashboard/" in json.dumps(allowed["cloudwatch:PutDashboard"]["Resource"])
     assert "alarm:TargetTracking-service/" in json.dumps(allowed["cloudwatch:PutMetricAlarm"]["Resource"])
     assert allowed["cloudformation:DescribeStacks"]["Resource"] == {"Ref": "AWS::StackId"}
