@@ -264,7 +264,15 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
         if _holder(lock) != ended:
             _refuse_in_progress(lock, execution)
         if table.write(
-            _taken(table, lock, {"holder": holder, "since": _now(), "release": failed and failed["release"]}),
+            _taken(
+                table,
+                lock,
+                {
+                    "holder": holder,
+                    "since": _now(),
+                    "rolls_back" if holder == execution else "release": failed and failed["release"],
+                },
+            ),
             _current_is(table, current),
             # Against a clean-up at the same time, which takes only what no lock protects.
             *(
@@ -447,10 +455,13 @@ def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
     """Raises ReleaseInProgress unless the endpoint is free or its holder has ended for good."""
     if lock is None or lock["holder"] == execution:
         return
-    who = f"release {lock['release']}" if "release" in lock else "a rollback"
+    who = (
+        f"release {lock['release']}" if "release" in lock else f"a rollback of {lock.get('rolls_back', 'the endpoint')}"
+    )
     state = _state(lock["holder"])
     if state == "RUNNING":
         raise ReleaseInProgress(f"{who} runs since {lock['since']}: wait for it, or stop it: {lock['holder']}")
+    # Of a rollback that was stopped no other rollback comes.
     if state == "AWAITING_ROLLBACK" and "release" in lock:
         raise ReleaseInProgress(f"{who} was stopped and is about to be rolled back: start again in some minutes")
 

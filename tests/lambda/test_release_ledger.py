@@ -370,12 +370,23 @@ def test_a_stopped_release_is_taken_over_and_recorded(ledger: Ledger) -> None:
     plan = ledger.rollback(rollback, {"stopped": {"execution": stopped, "status": "ABORTED"}})
     assert (plan["mode"], plan["failed"]["release"], plan["target"]["release"]) == ("stopped", "two", "one")
     assert plan["failure"] == {"state": "ABORTED", "error": "ABORTED", "cause": "the execution ended as ABORTED"}
-    with pytest.raises(ledger.module.ReleaseInProgress, match="release two runs since"):
+    with pytest.raises(ledger.module.ReleaseInProgress, match="a rollback of two runs since"):
         ledger.begin("three", ledger.execution())
     ledger.finish_rollback(rollback, plan)
     record = ledger.records()["two"]
     assert (record["outcome"], record["failure"]["error"]) == ("stopped", "ABORTED")
     ledger.begin("three", ledger.execution())
+
+
+def test_nobody_waits_for_a_rollback_that_was_stopped(ledger: Ledger) -> None:
+    ledger.release("one")
+    stopped, rollback = ledger.execution(), ledger.execution()
+    ledger.begin("two", stopped)
+    ledger.stop(stopped)
+    ledger.rollback(rollback, {"stopped": {"execution": stopped, "status": "ABORTED"}})
+    ledger.stop(rollback)
+    ledger.begin("three", ledger.execution())
+    assert ledger.outcomes() == {"one": "released", "two": "stopped", "three": "running"}
 
 
 @pytest.mark.parametrize("recorded", [True, False])
