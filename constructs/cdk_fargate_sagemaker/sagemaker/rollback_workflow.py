@@ -20,8 +20,8 @@ from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
 
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
-# The functions, the queues and the retries, beyond the waiting for the endpoint.
-_REST = Duration.minutes(45)
+# The functions, of which the cleaner may wait for jobs three times 15 minutes, beyond the waiting for the endpoint.
+_REST = Duration.hours(1)
 
 
 class RollbackWorkflow(Construct):

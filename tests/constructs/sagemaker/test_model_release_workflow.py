@@ -283,7 +283,7 @@ def test_the_state_machine_is_logged_traced_and_ends(template: Template) -> None
 
 def test_it_has_time_for_what_each_part_may_take(definition: dict[str, Any]) -> None:
     in_service = 45 * 60 + 10 * 60
-    rollback = 2 * in_service + 45 * 60
+    rollback = 2 * in_service + 60 * 60
     # Training and its hour, the transform job and its hour, the endpoint, the rollback, and the rest.
     assert definition["TimeoutSeconds"] == (4 + 1 + 2 + 1 + 2) * 3600 + in_service + rollback
     assert definition["States"]["Roll-Back"]["TimeoutSeconds"] == rollback - 5 * 60

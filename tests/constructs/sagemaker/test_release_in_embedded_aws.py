@@ -64,9 +64,12 @@ class Deployed:
     outputs: dict[str, str]
 
     def start(self, name: str, texts: list[str], execution_input: str = "{}") -> str:
-        lines = "".join(json.dumps({"text": text, "label": index % 2}) + "\n" for index, text in enumerate(texts))
-        self.aws.client("s3").put_object(Bucket=self.outputs["Bucket"], Key="posts/posts.jsonl", Body=lines.encode())
+        self.put_posts("Bucket", texts)
         return self.begin("Workflow", name, execution_input)
+
+    def put_posts(self, bucket: str, texts: list[str]) -> None:
+        lines = "".join(json.dumps({"text": text, "label": index % 2}) + "\n" for index, text in enumerate(texts))
+        self.aws.client("s3").put_object(Bucket=self.outputs[bucket], Key="posts/posts.jsonl", Body=lines.encode())
 
     def begin(self, workflow: str, name: str, execution_input: str) -> str:
         answer = self.aws.client("stepfunctions").start_execution(
@@ -109,10 +112,9 @@ class Deployed:
         assert self.serving() == f"moderation-test-{name}"
         return f"moderation-test-{name}"
 
-    def records(self) -> dict[str, dict[str, Any]]:
+    def records(self, table: str = "Table") -> dict[str, dict[str, Any]]:
         """The records of all releases, by their names."""
-        table = self.outputs["Table"]
-        items = self.aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        items = self.aws.client("dynamodb").scan(TableName=self.outputs[table], ConsistentRead=True)["Items"]
         plain = [{key: TypeDeserializer().deserialize(value) for key, value in item.items()} for item in items]
         return {item["release"]: item for item in plain if item["entry"].startswith("release#")}
 
@@ -181,7 +183,22 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
         keep_releases=3,
     )
+    # Another endpoint, whose releases start by themselves; what becomes of them nobody is told.
+    arrivals = s3.Bucket(stack, "Arrivals", enforce_ssl=True)
+    started = ModelReleaseWorkflow(
+        stack,
+        "Started",
+        endpoint_name="moderation-started",
+        training_image=ModelImage.from_asset(IMAGES / "training"),
+        inference_image=ModelImage.from_asset(IMAGES / "inference"),
+        data_bucket=arrivals,
+        alerts_topic=AlertsTopic(stack, "Unheard").topic,
+        start_on_new_posts=True,
+    )
     for name, value in {
+        "Arrivals": arrivals.bucket_name,
+        "StartedWorkflow": started.state_machine.state_machine_arn,
+        "StartedTable": started.records.table.table_name,
         "Bucket": bucket.bucket_name,
         "Workflow": workflow.state_machine.state_machine_arn,
         "Rollback": workflow.rollback.state_machine.state_machine_arn,
@@ -408,6 +425,24 @@ def test_only_the_last_releases_are_kept(deployed: Deployed) -> None:
     assert deployed.left_of(releases[0]) == []
     for release in releases[1:]:
         assert deployed.left_of(release) == [release, release]
+
+
+def test_new_posts_start_a_release(deployed: Deployed) -> None:
+    machines = deployed.aws.client("stepfunctions")
+
+    def executions() -> list[str]:
+        found = machines.list_executions(stateMachineArn=deployed.outputs["StartedWorkflow"])["executions"]
+        return [execution["executionArn"] for execution in found]
+
+    assert executions() == []
+    deployed.put_posts("Arrivals", GOOD)
+    (arn,) = deployed.wait_for(executions)
+    execution = deployed.ended(arn)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    (record,) = deployed.records("StartedTable").values()
+    assert (record["execution"], record["started_by"]) == (arn, "new posts")
+    # What the release itself writes into the bucket starts no other.
+    assert executions() == [arn]
 
 
 def test_an_alert_that_slack_refuses_is_kept(deployed: Deployed) -> None:
