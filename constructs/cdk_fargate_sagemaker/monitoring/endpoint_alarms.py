@@ -10,6 +10,10 @@ from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint
 
 _MODEL_LATENCY = Duration.seconds(1)
 
+# The alarms are of SageMaker's own metrics where they can be, and so in its units, which nobody reads on a graph.
+MICROSECONDS_A_MILLISECOND = 1000
+PERCENT = 100
+
 
 class EndpointAlarms(Construct):
     """Model latency, server errors and model errors: `guardrail`, which takes an update of the endpoint back.
@@ -57,15 +61,15 @@ class EndpointAlarms(Construct):
         milliseconds = model_latency.to_milliseconds()
         self._model_latency = self._alarm(
             "ModelLatency",
-            metrics.model_latency(model_latency_percentile),
+            metrics.model_latency_microseconds(model_latency_percentile),
             f"{endpoint_name}: p{model_latency_percentile:g} of the model's latency is above {milliseconds:g} ms",
-            threshold=milliseconds,
+            threshold=milliseconds * MICROSECONDS_A_MILLISECOND,
         )
         self._server_errors = self._alarm(
             "ServerErrors",
-            metrics.server_error_percent(),
+            metrics.server_error_share(),
             f"{endpoint_name}: more than {server_error_percent:g} % of the requests end in 5xx",
-            threshold=server_error_percent,
+            threshold=server_error_percent / PERCENT,
         )
         self._model_errors = self._alarm(
             "ModelErrors",

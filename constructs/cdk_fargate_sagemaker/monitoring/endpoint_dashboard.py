@@ -17,7 +17,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
-from .endpoint_alarms import EndpointAlarms
+from .endpoint_alarms import MICROSECONDS_A_MILLISECOND, PERCENT, EndpointAlarms
 
 _SCREEN = 24
 _HEIGHT = 7
@@ -103,7 +103,7 @@ class EndpointDashboard(Construct):
             self._graph(
                 "Model latency, ms",
                 [metrics.model_latency(percentile).with_(label=f"p{percentile}") for percentile in (50, 99)],
-                _alarm_lines(alarms.model_latency if alarms else None),
+                _alarm_lines(alarms.model_latency if alarms else None, "alarm", 1 / MICROSECONDS_A_MILLISECOND),
             ),
             self._graph(
                 "Overhead latency, ms",
@@ -117,8 +117,8 @@ class EndpointDashboard(Construct):
                 "Errors, % of the requests",
                 [metrics.server_error_percent(), metrics.model_error_percent()],
                 [
-                    *_alarm_lines(alarms.server_errors if alarms else None),
-                    *_alarm_lines(alarms.model_errors if alarms else None),
+                    *_alarm_lines(alarms.server_errors if alarms else None, "alarm, 5xx", PERCENT),
+                    *_alarm_lines(alarms.model_errors if alarms else None, "alarm, model errors"),
                 ],
             ),
             self._graph(
@@ -203,11 +203,12 @@ def _scaling_lines(variant: EndpointVariant) -> list[cloudwatch.HorizontalAnnota
     ]
 
 
-def _alarm_lines(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnnotation]:
+def _alarm_lines(alarm: cloudwatch.Alarm | None, label: str, scale: float = 1) -> list[cloudwatch.HorizontalAnnotation]:
+    """The alarm's threshold in the unit of the graph, which is `scale` times that of the alarm."""
     if alarm is None:
         return []
-    line = alarm.to_annotation()
-    return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
+    value = round(alarm.to_annotation().value * scale, 6)
+    return [cloudwatch.HorizontalAnnotation(value=value, label=f"{label}: {value:g}", color=cloudwatch.Color.RED)]
 
 
 def _has_gpu(variant: EndpointVariant) -> bool:

@@ -65,6 +65,21 @@ class EndpointMetrics:
         """Share of the requests that ended in 5xx, in percent; no value in a minute without requests."""
         return self._percent("5xx, %", server_errors=self.server_errors())
 
+    def server_error_share(self) -> AnyMetric:
+        """Share of the requests that ended in 5xx, from 0 to 1; no value in a minute without requests.
+
+        Of one variant it is SageMaker's own metric, as an alarm that takes an update back is best made of: each request
+        sends a 1 or a 0.
+        """
+        if len(self._configuration.variants) == 1:
+            return self.of_variant(self._configuration.variants[0], "Invocation5XXErrors", cloudwatch.Stats.AVERAGE)
+        return cloudwatch.MathExpression(
+            expression="server_errors / requests",
+            using_metrics={"server_errors": self.server_errors(), "requests": self.invocations()},
+            period=_MINUTE,
+            label="5xx, share",
+        )
+
     def model_error_percent(self) -> cloudwatch.MathExpression:
         """Share of the requests that the container did not answer with 2xx, in percent, what is the request's fault
         left out: requests that the model refuses with 4xx are no failure of it.
@@ -76,6 +91,12 @@ class EndpointMetrics:
         several variants the slowest.
         """
         return self._latency("ModelLatency", percentile, f"model p{percentile:g}")
+
+    def model_latency_microseconds(self, percentile: float) -> AnyMetric:
+        """As `model_latency`, in SageMaker's own unit: of one variant its own metric."""
+        return self._folded(
+            _identifier(f"model p{percentile:g}"), "ModelLatency", cloudwatch.Stats.percentile(percentile), "MAX"
+        )
 
     def overhead_latency(self, percentile: float) -> AnyMetric:
         """Milliseconds that SageMaker added to the container's, at a percentile from 0 to 100; of several variants the
@@ -131,7 +152,7 @@ class EndpointMetrics:
     # A graph refuses two metrics of one id, so that each id says what it is.
 
     def _latency(self, name: str, percentile: float, label: str) -> cloudwatch.MathExpression:
-        id = re.sub(r"\W", "_", label)
+        id = _identifier(label)
         statistic = cloudwatch.Stats.percentile(percentile)
         return cloudwatch.MathExpression(
             expression=f"{id} / {_MICROSECONDS_A_MILLISECOND}",
@@ -175,3 +196,7 @@ class EndpointMetrics:
             statistic=statistic,
             period=_MINUTE,
         )
+
+
+def _identifier(label: str) -> str:
+    return re.sub(r"\W", "_", label)

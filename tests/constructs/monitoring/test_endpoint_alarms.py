@@ -3,7 +3,13 @@ import pytest
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms
-from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, TrafficShifting
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointMetrics,
+    EndpointVariant,
+    InferenceEndpoint,
+    TrafficShifting,
+)
 
 
 @pytest.fixture
@@ -19,10 +25,11 @@ def alarms(stack):
 @pytest.mark.parametrize(
     ("name", "given", "threshold"),
     [
-        ("ModelLatency", {"model_latency": cdk.Duration.millis(250)}, 250),
-        ("ModelLatency", {}, 1000),
-        ("ServerErrors", {"server_error_percent": 0.5}, 0.5),
-        ("ServerErrors", {}, 1),
+        # microseconds, and a share from 0 to 1: SageMaker's own
+        ("ModelLatency", {"model_latency": cdk.Duration.millis(250)}, 250_000),
+        ("ModelLatency", {}, 1_000_000),
+        ("ServerErrors", {"server_error_percent": 0.5}, 0.005),
+        ("ServerErrors", {}, 0.01),
         ("ModelErrors", {"model_error_percent": 2}, 2),
         ("ModelErrors", {}, 1),
     ],
@@ -35,17 +42,38 @@ def test_an_alarm_fires_in_three_minutes_of_five(stack, metrics, name, given, th
     assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (3, 5)
     # A night without requests is no fault.
     assert alarm["TreatMissingData"] == "notBreaching"
-    periods = {part["MetricStat"]["Period"] for part in alarm["Metrics"] if "MetricStat" in part}
-    assert periods == {60}
+    parts = [part["MetricStat"] for part in alarm["Metrics"] if "MetricStat" in part] if "Metrics" in alarm else [alarm]
+    assert {part["Period"] for part in parts} == {60}
 
 
-def test_latency_is_compared_in_milliseconds(stack, metrics):
+def test_of_one_variant_the_alarms_are_of_sagemakers_own_metrics(stack, metrics):
     EndpointAlarms(stack, "Alarms", endpoint=metrics, model_latency_percentile=95)
-    compared, *parts = alarms(stack)["ModelLatency"]["Metrics"]
-    assert compared["Expression"] == "model_p95 / 1000"
-    (part,) = parts
-    assert part["MetricStat"]["Metric"]["MetricName"] == "ModelLatency"
-    assert part["MetricStat"]["Stat"] == "p95"
+    found = alarms(stack)
+    assert (found["ModelLatency"]["MetricName"], found["ModelLatency"]["ExtendedStatistic"]) == ("ModelLatency", "p95")
+    assert (found["ServerErrors"]["MetricName"], found["ServerErrors"]["Statistic"]) == (
+        "Invocation5XXErrors",
+        "Average",
+    )
+    dimensions = [
+        {"Name": "EndpointName", "Value": "moderation"},
+        {"Name": "VariantName", "Value": "primary"},
+    ]
+    assert found["ModelLatency"]["Dimensions"] == found["ServerErrors"]["Dimensions"] == dimensions
+
+
+def test_of_several_variants_the_slowest_and_all_errors_count(stack):
+    variants = [EndpointVariant(name="a"), EndpointVariant(name="b")]
+    metrics = EndpointMetrics(endpoint_name="moderation", configuration=EndpointConfiguration(variants=variants))
+    EndpointAlarms(stack, "Alarms", endpoint=metrics)
+    found = alarms(stack)
+    assert found["ModelLatency"]["Metrics"][0]["Expression"] == "MAX([model_p99_0, model_p99_1])"
+    assert found["ServerErrors"]["Metrics"][0]["Expression"] == "server_errors / requests"
+
+
+def test_a_request_that_the_model_refuses_fires_nothing(stack, metrics):
+    EndpointAlarms(stack, "Alarms", endpoint=metrics)
+    compared, *_ = alarms(stack)["ModelErrors"]["Metrics"]
+    assert compared["Expression"] == "100 * (model_errors - client_errors) / requests"
 
 
 def test_the_names_are_known_before_deployment(stack, metrics):
@@ -89,8 +117,8 @@ def test_the_endpoint_that_is_measured_names_its_alarms(stack, metrics, model_im
 def test_an_endpoint_can_be_given_in_place_of_its_metrics(stack, model_image, models):
     endpoint = InferenceEndpoint(stack, "Endpoint", image=model_image, model_bucket=models, model_key="model.tar.gz")
     EndpointAlarms(stack, "Alarms", endpoint=endpoint)
-    _, part = alarms(stack)["ModelLatency"]["Metrics"]
-    dimensions = {dimension["Name"]: dimension["Value"] for dimension in part["MetricStat"]["Metric"]["Dimensions"]}
+    alarm = alarms(stack)["ModelLatency"]
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
     assert dimensions == {"EndpointName": endpoint.endpoint_name, "VariantName": "primary"}
 
 

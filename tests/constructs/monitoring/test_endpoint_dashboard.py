@@ -71,8 +71,9 @@ def test_thresholds_are_horizontal_lines(stack, widgets_of):
     )
     EndpointDashboard(stack, "Dashboard", endpoint=metrics, alarms=alarms)
     widgets = widgets_of()
-    assert [value for _, value in horizontal(widgets["Model latency, ms"])] == [250]
-    assert [value for _, value in horizontal(widgets["Errors, % of the requests"])] == [2, 1]
+    # In the unit of the graph, whatever that of the alarm is.
+    assert horizontal(widgets["Model latency, ms"]) == [("alarm: 250", 250)]
+    assert horizontal(widgets["Errors, % of the requests"]) == [("alarm, 5xx: 2", 2), ("alarm, model errors: 1", 1)]
     assert horizontal(widgets["Overhead latency, ms"]) == []
 
 

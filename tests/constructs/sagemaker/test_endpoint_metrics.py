@@ -95,3 +95,15 @@ def test_instances_are_told_by_what_each_request_reports(metrics: EndpointMetric
     instances = shown(metrics.instances(PRIMARY))
     assert instances["expression"] == "invocations_0 / per_instance_0"
     assert instances["of"]["per_instance_0"]["metric"].endswith("InvocationsPerInstance")
+
+
+def test_of_one_variant_an_alarm_gets_sagemakers_own_metrics(metrics: EndpointMetrics) -> None:
+    latency, errors = shown(metrics.model_latency_microseconds(99)), shown(metrics.server_error_share())
+    assert (latency["metric"], latency["statistic"]) == ("AWS/SageMaker ModelLatency", "p99")
+    assert (errors["metric"], errors["statistic"]) == ("AWS/SageMaker Invocation5XXErrors", "Average")
+
+
+def test_of_several_variants_an_alarm_gets_what_is_folded() -> None:
+    metrics = EndpointMetrics(endpoint_name="moderation", configuration=TWO)
+    assert shown(metrics.model_latency_microseconds(99))["expression"] == "MAX([model_p99_0, model_p99_1])"
+    assert shown(metrics.server_error_share())["expression"] == "server_errors / requests"
