@@ -18,16 +18,16 @@ const TEXTS = {
     failed: "It did not get through. Your decision was not recorded yet; try again.",
   },
   ja: {
-    title: "投稿の審査", today: "今日", keys: "キー操作", violation: "違反", fine: "問題なし", unsure: "判断できない",
+    title: "投稿の審査", today: "今日", keys: "キー操作", violation: "違反", fine: "問題なし", unsure: "保留",
     reason: "理由（任意）", again: "もう一度確認", yours: "担当の投稿", undo: "元に戻す",
-    hint: "1 違反 · 2 問題なし · 3 判断できない · z 元に戻す · j k 次・前 · r 理由、Escで戻る",
+    hint: "1 違反 · 2 問題なし · 3 保留 · z 元に戻す · j k 次・前 · r 理由、Escで戻る",
     other: "English", otherLanguage: "en",
     name: (chance, place, of) => `違反の可能性 ${chance} · ${of}件中${place}件目`,
     unscored: (place, of) => `未採点 · ${of}件中${place}件目`,
     day: (mine, all, waiting) => `あなた ${mine}件 · 全員 ${all}件 · 待ち ${waiting}件`,
     about: (received, flagged) => `受信 ${received}${flagged ? "" : " · フラグなし（標本）"}`,
     loading: "お待ちください…", empty: "待っている投稿はありません。おつかれさまでした。",
-    decided: { violation: "違反と記録しました。", fine: "問題なしと記録しました。", unsure: "判断できないと記録しました。" },
+    decided: { violation: "違反と記録しました。", fine: "問題なしと記録しました。", unsure: "保留と記録しました。" },
     undone: "元に戻しました。もう一度判断できます。",
     gone: "ほかの担当者が審査しているか、時間切れです。いまの担当の投稿を表示します。",
     signIn: "サインインが切れました。ページを読み込み直してください。",
@@ -54,6 +54,7 @@ let loaded = false;
 // One request after the other: to take posts renews every lease, also that of a decision under way.
 let line = Promise.resolve();
 
+const locale = () => (navigator.language.startsWith(language) ? navigator.language : language);
 const say = (name) => TEXTS[language][name];
 const inLine = (work) => { line = line.then(work).catch(fail); return line; };
 
@@ -78,7 +79,7 @@ function fail(fault) {
 
 function chance(post) {
   if (post.probability === null) return "–";
-  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(post.probability);
+  return new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 0 }).format(post.probability);
 }
 
 function translate() {
@@ -105,7 +106,7 @@ function show() {
       part("text").textContent = post.text;
       part("text").scrollTop = 0;
     }
-    const received = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" })
+    const received = new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" })
       .format(new Date(post.received));
     part("about").textContent = say("about")(received, post.flagged);
   } else {
