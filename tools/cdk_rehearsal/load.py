@@ -26,7 +26,7 @@ class Load:
         pause_seconds: between two requests of one client: the machine has other work meanwhile.
     """
 
-    def __init__(self, posts: Sequence[Post], *, port: int, clients: int = 2, pause_seconds: float = 0.04) -> None:
+    def __init__(self, posts: Sequence[Post], *, port: int, clients: int = 2, pause_seconds: float = 0.1) -> None:
         self._posts = posts
         self._port = port
         self._pause_seconds = pause_seconds

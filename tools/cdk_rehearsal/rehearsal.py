@@ -444,7 +444,6 @@ class Rehearsal:
             return self._docker()
         return ProcessEngine(
             ImageSources(cloud_assembly=self._cloud_assembly),
-            byte_code_folder=self._aws_folder / "byte-code",
             base_environment=self._aws.child_environment,
         )
 

@@ -12,6 +12,7 @@ from cdk_rehearsal.report import StateRun
 from cdk_rehearsal.step_failure import StepFailure
 
 _POLL_SECONDS = 0.2
+_PAGE = 50
 _WAYS_OUT = ("Roll-Back", "NotifySlackFailure")
 
 
@@ -71,11 +72,21 @@ class WorkflowExecution:
         return f"state {state} failed: {error}: {_reason(cause)}"
 
     def _read_history(self, on_state: Callable[[StateRun], None]) -> None:
-        pages = self._client.get_paginator("get_execution_history").paginate(executionArn=self.arn)
-        events = [event for page in pages for event in page["events"]]
-        for event in events[self._seen :]:
+        for event in self._new_events():
             self._take(event, on_state)
-        self._seen = len(events)
+            self._seen = event["id"]
+
+    def _new_events(self) -> list[dict[str, Any]]:
+        """Those that came since, in order. Read from the end: a history is long, and asked for often."""
+        new: list[dict[str, Any]] = []
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=self.arn, reverseOrder=True, maxResults=_PAGE
+        )
+        for page in pages:
+            new += [event for event in page["events"] if event["id"] > self._seen]
+            if page["events"] and page["events"][-1]["id"] <= self._seen:
+                break
+        return new[::-1]
 
     def _take(self, event: dict[str, Any], on_state: Callable[[StateRun], None]) -> None:
         if event["type"].endswith("StateEntered"):

@@ -70,8 +70,7 @@ def assembly(tmp_path: Path) -> Path:
 def test_an_image_runs_from_its_assets_folder(assembly: Path, tmp_path: Path) -> None:
     engine = ProcessEngine(
         ImageSources(cloud_assembly=assembly),
-        byte_code_folder=tmp_path / "byte-code",
-        base_environment={"PATH": "/usr/bin", "PYTHONPATH": "/elsewhere", "PYTHONDONTWRITEBYTECODE": "1"},
+        base_environment={"PATH": "/usr/bin", "PYTHONPATH": "/elsewhere", "PYTHONPYCACHEPREFIX": "/cache"},
     )
     command = engine.command(
         ContainerRequest(
@@ -87,9 +86,9 @@ def test_an_image_runs_from_its_assets_folder(assembly: Path, tmp_path: Path) ->
     environment = dict(command.environment)
     assert environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
     assert "PYTHONPATH" not in environment
-    # What is compiled once is kept, in the folder for it.
-    assert environment["PYTHONPYCACHEPREFIX"] == str(tmp_path / "byte-code")
-    assert environment["PYTHONDONTWRITEBYTECODE"] == ""
+    # Nothing is written into the source folder, and what is installed is found compiled.
+    assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
+    assert "PYTHONPYCACHEPREFIX" not in environment
     assert (environment["GREETING"], environment["MODEL_NAME"]) == ("hi", "m")
     assert environment["SAGEMAKER_BIND_TO_PORT"] == "4711"
     assert environment["SAGEMAKER_BASE_DIR"] == str(tmp_path / "base")

@@ -25,7 +25,6 @@ def served(tmp_path: Path) -> Iterator[tuple[SupervisedProcess, int]]:
     )
     engine = ProcessEngine(
         ImageSources(registered=tmp_path / "images.json"),
-        byte_code_folder=tmp_path / "byte-code",
         base_environment={**os.environ, "NGINX_PROGRAM": ""},
     )
     port = free_port()

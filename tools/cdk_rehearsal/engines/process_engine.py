@@ -13,6 +13,7 @@ from cdk_rehearsal.engines.image_sources import ImageSources
 
 # What an image sets for its own file system says nothing about this machine's.
 _OF_THE_IMAGE = {"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
+_OF_THIS_PYTHON = ("PYTHONPATH", "PYTHONPYCACHEPREFIX")
 _ROOT = "/opt/ml/"
 
 
@@ -21,15 +22,11 @@ class ProcessEngine:
 
     Args:
         sources: where images come from.
-        byte_code_folder: where Python keeps what it compiles; the source folders stay as they are.
         base_environment: what every program inherits; this process's environment by default.
     """
 
-    def __init__(
-        self, sources: ImageSources, *, byte_code_folder: Path, base_environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, sources: ImageSources, *, base_environment: Mapping[str, str] | None = None) -> None:
         self._sources = sources
-        self._byte_code_folder = byte_code_folder
         self._base_environment = dict(os.environ if base_environment is None else base_environment)
 
     def command(self, request: ContainerRequest) -> ContainerCommand:
@@ -43,16 +40,16 @@ class ProcessEngine:
             words[0] = sys.executable
         if request.base_folder is not None:
             words = [word.replace(_ROOT, f"{request.base_folder}/") for word in words]
-        environment = {name: value for name, value in self._base_environment.items() if name != "PYTHONPATH"}
+        environment = {name: value for name, value in self._base_environment.items() if name not in _OF_THIS_PYTHON}
         environment |= {name: value for name, value in program.environment.items() if name not in _OF_THE_IMAGE}
         environment |= request.environment
         binaries = str(Path(sys.executable).parent)
         environment |= {
             "PATH": f"{binaries}{os.pathsep}{self._base_environment.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPYCACHEPREFIX": str(self._byte_code_folder),
-            # Where the user's environment forbids it, each start would compile the standard library again.
-            "PYTHONDONTWRITEBYTECODE": "",
+            # The source folders stay as they are, and what is installed has its byte code beside it: to keep all of it
+            # elsewhere would be to compile every package anew in each rehearsal.
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
         if request.base_folder is not None:
             environment["SAGEMAKER_BASE_DIR"] = str(request.base_folder)

@@ -80,4 +80,4 @@ def _engine(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
         cloud_assembly=Path(settings.cloud_assembly) if settings.cloud_assembly else None,
         registered=work_folder / "images.json",
     )
-    return ProcessEngine(sources, byte_code_folder=work_folder / "byte-code")
+    return ProcessEngine(sources)
