@@ -1,0 +1,155 @@
+import random
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from review_threshold.estimates import ReviewEstimates, cohens_kappa, wilson_interval
+from review_threshold.proposal import NoThresholdError, for_load, for_precision
+from review_threshold.reviewed_posts import VERDICTS, ReviewedPost
+
+
+def post(probability: float, verdict: str | None = "violation", *, weight: float = 1, **options) -> ReviewedPost:
+    chosen = {"flagged": weight == 1, "received": 0.0, **options}
+    return ReviewedPost(probability=probability, verdict=verdict, weight=weight, **chosen)
+
+
+verdicts = st.sampled_from([*VERDICTS, None])
+probabilities = st.floats(0, 1)
+posts = st.lists(
+    st.one_of(
+        st.builds(post, probabilities, verdicts, received=st.floats(0, 30)),
+        st.builds(post, probabilities, verdicts, weight=st.sampled_from([20.0, 100.0]), received=st.floats(0, 30)),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(posts=posts, thresholds=st.tuples(probabilities, probabilities).map(sorted))
+def test_shares_are_shares_and_a_higher_threshold_finds_less(posts, thresholds):
+    estimates = ReviewEstimates(posts)
+    low, high = thresholds
+    for threshold in thresholds:
+        for estimate in (estimates.precision(threshold), estimates.recall(threshold)):
+            if estimate is not None:
+                assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+    assert estimates.load(high) <= estimates.load(low)
+    lower, higher = estimates.recall(low), estimates.recall(high)
+    if lower is not None and higher is not None:
+        assert higher.value <= lower.value + 1e-9
+
+
+@given(posts=posts)
+def test_everything_flagged_finds_everything(posts):
+    recall = ReviewEstimates(posts).recall(0)
+    assert recall is None or recall.value == 1
+
+
+@given(share=st.floats(0, 1), count=st.integers(1, 100_000))
+def test_an_interval_holds_its_share_and_shrinks_with_the_count(share, count):
+    low, high = wilson_interval(share, count)
+    assert 0 <= low <= share <= high <= 1
+    more_low, more_high = wilson_interval(share, count * 4)
+    assert more_high - more_low <= high - low + 1e-12
+
+
+def test_what_was_not_found_in_a_few_may_still_be_there():
+    _, high = wilson_interval(0.0, 10)
+    assert 0.2 < high < 0.35
+
+
+def test_a_sampled_post_counts_for_all_it_stands_for():
+    flagged = [post(0.9, "violation")] * 80 + [post(0.9, "fine")] * 20
+    sample = [post(0.1, "violation", weight=100.0)] + [post(0.1, "fine", weight=100.0)] * 99
+    estimates = ReviewEstimates([*flagged, *sample])
+    assert estimates.precision(0.5).value == pytest.approx(0.8)
+    # 80 are found, and one of a hundred stands for 100 that are not.
+    assert estimates.recall(0.5).value == pytest.approx(80 / 180)
+    assert estimates.load(0.5) == 100
+    assert estimates.load(0.05) == pytest.approx(10_100)
+
+
+def test_unsure_ones_and_those_not_judged_yet_say_nothing_of_their_own():
+    judged = [post(0.91, "violation")] * 30 + [post(0.91, "fine")] * 30
+    estimates = ReviewEstimates([*judged, *[post(0.91, None)] * 500, *[post(0.91, "unsure")] * 40])
+    assert estimates.precision(0.5).value == pytest.approx(0.5)
+    assert estimates.precision(0.5).judged == 60
+
+
+def test_the_judged_stand_for_the_rest_of_their_band_alone():
+    # Reviewers saw the most probable first: 100 of 100 there, 10 of 1,000 below.
+    top = [post(0.97, "violation")] * 100
+    below = [post(0.62, "violation")] * 2 + [post(0.62, "fine")] * 8 + [post(0.62, None)] * 990
+    assert ReviewEstimates([*top, *below]).precision(0.5).value == pytest.approx((100 + 200) / 1100)
+
+
+def test_no_recall_without_a_sample_or_with_nothing_judged():
+    assert ReviewEstimates([post(0.9)]).recall(0.5) is None
+    assert ReviewEstimates([post(0.9), post(0.1, None, weight=100.0)]).recall(0.5) is None
+    assert ReviewEstimates([post(0.9, None)]).precision(0.5) is None
+
+
+def test_a_sample_reviewed_in_part_gives_intervals_that_hold_the_truth():
+    """A population whose violations are known, reviewed 100 times: by what is sampled and by who has time."""
+    chance = random.Random(7)
+    people = [(probability := chance.random() ** 3, chance.random() < probability * 0.9) for _ in range(20_000)]
+    truth = sum(bad for probability, bad in people if probability >= 0.6) / sum(bad for _, bad in people)
+    held, values = 0, []
+    for _ in range(100):
+        stored = []
+        for probability, bad in people:
+            flagged = probability >= 0.6
+            if flagged or chance.random() < 0.05:
+                reviewed = chance.random() < (0.9 if flagged else 0.6)
+                verdict = ("violation" if bad else "fine") if reviewed else None
+                stored.append(post(probability, verdict, weight=1.0 if flagged else 20.0))
+        recall = ReviewEstimates(stored).recall(0.6)
+        held += recall.low <= truth <= recall.high
+        values.append(recall.value)
+    assert held >= 95
+    assert statistics.mean(values) == pytest.approx(truth, abs=0.01)
+
+
+def test_kappa_is_agreement_beyond_chance():
+    assert cohens_kappa([("violation", "violation"), ("fine", "fine")]) == 1
+    assert cohens_kappa([("violation", "fine"), ("fine", "violation")]) == -1
+    # Cohen 1960's way by hand: 35 of 50 agree, chance 0.5.
+    pairs = [("violation", "violation")] * 20 + [("violation", "fine")] * 5
+    pairs += [("fine", "violation")] * 10 + [("fine", "fine")] * 15
+    assert cohens_kappa(pairs) == pytest.approx(0.4)
+    assert cohens_kappa([]) is None
+    assert cohens_kappa([("fine", "fine")] * 9) is None
+
+
+@given(pairs=st.lists(st.tuples(st.sampled_from(VERDICTS), st.sampled_from(VERDICTS)), max_size=50))
+def test_kappa_does_not_care_who_was_first(pairs):
+    kappa = cohens_kappa(pairs)
+    assert kappa == cohens_kappa([(other, one) for one, other in pairs])
+    assert kappa is None or -1 <= kappa <= 1
+
+
+@given(posts=posts, wanted=st.floats(0, 1))
+def test_a_proposal_does_what_was_wanted_and_none_lower_does(posts, wanted):
+    estimates = ReviewEstimates(posts)
+    try:
+        proposed = for_load(estimates, 50 * wanted)
+    except NoThresholdError:
+        assert all(estimates.load(threshold) > 50 * wanted for threshold in estimates.thresholds())
+    else:
+        assert proposed.per_day <= 50 * wanted
+        lower = [threshold for threshold in estimates.thresholds() if threshold < proposed.threshold]
+        assert all(estimates.load(threshold) > 50 * wanted for threshold in lower)
+
+
+def test_a_threshold_for_a_precision():
+    stored = [post(0.9, "violation")] * 30 + [post(0.7, "violation")] * 15 + [post(0.7, "fine")] * 15
+    stored += [post(0.5, "fine")] * 30
+    assert for_precision(ReviewEstimates(stored), 0.75).threshold == 0.7
+    assert for_precision(ReviewEstimates(stored), 0.76).threshold == 0.9
+    mixed = [post(0.7, "violation")] * 15 + [post(0.7, "fine")] * 5
+    with pytest.raises(NoThresholdError, match=r"no threshold has a precision of 0\.90: 0\.700 has the most, 0\.75"):
+        for_precision(ReviewEstimates(mixed), 0.9)
+    with pytest.raises(NoThresholdError, match="fewer than 20 posts were judged"):
+        for_precision(ReviewEstimates(stored[:19]), 0.5)

@@ -1,0 +1,60 @@
+"""Which threshold gives a wanted precision, or a wanted load of review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from review_threshold.estimates import Estimate, ReviewEstimates
+
+FEWEST_JUDGED = 20
+"""A precision of fewer posts proposes nothing."""
+
+
+class NoThresholdError(Exception):
+    """No threshold does it. The message says how near one comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A threshold, and what is to be expected of it. per_day: posts to be reviewed a day."""
+
+    threshold: float
+    per_day: float
+    precision: Estimate | None
+    recall: Estimate | None
+
+
+def for_precision(estimates: ReviewEstimates, wanted: float) -> Proposal:
+    """Propose the lowest threshold whose precision is estimated at `wanted` or more: it finds the most."""
+    best: tuple[float, float] | None = None
+    for threshold in estimates.thresholds():
+        precision = estimates.precision(threshold)
+        if precision is None or precision.judged < FEWEST_JUDGED:
+            continue
+        if precision.value >= wanted:
+            return proposal(estimates, threshold)
+        best = max(best or (0.0, 0.0), (precision.value, threshold))
+    if best is None:
+        raise NoThresholdError(f"fewer than {FEWEST_JUDGED} posts were judged above any threshold: review more first")
+    raise NoThresholdError(f"no threshold has a precision of {wanted:.2f}: {best[1]:.3f} has the most, {best[0]:.2f}")
+
+
+def for_load(estimates: ReviewEstimates, per_day: float) -> Proposal:
+    """Propose the lowest threshold that flags at most `per_day` posts a day."""
+    for threshold in estimates.thresholds():
+        if estimates.load(threshold) <= per_day:
+            return proposal(estimates, threshold)
+    highest = estimates.thresholds()[-1]
+    raise NoThresholdError(
+        f"no threshold flags as few as {per_day:g} posts a day: {highest:.3f} flags {estimates.load(highest):.1f}"
+    )
+
+
+def proposal(estimates: ReviewEstimates, threshold: float) -> Proposal:
+    """Say what is to be expected of a threshold."""
+    return Proposal(
+        threshold=threshold,
+        per_day=estimates.load(threshold),
+        precision=estimates.precision(threshold),
+        recall=estimates.recall(threshold),
+    )
