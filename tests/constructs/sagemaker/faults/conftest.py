@@ -6,6 +6,7 @@ Several endpoints are deployed side by side, and cases run on them at the same t
 import contextlib
 import io
 import json
+import os
 import queue
 import re
 import threading
@@ -73,7 +74,8 @@ class Case:
 
     `orders` are what programs of the release do wrong, `also` a fault of another state that leads there, `gone` says
     that the endpoint is missing (or `failed`) before. `serves` is what has to answer afterwards: the `old` release, the
-    `new` one, or `nothing`. `told` is the state that the alert names; `outcome` what the record says of the release.
+    `new` one, or `nothing`. `told` is the state that the alert names, `put_back` that it says what serves again;
+    `outcome` is what the record says of the release.
     """
 
     machine: str
@@ -87,6 +89,7 @@ class Case:
     also: tuple[str, str] | None = None
     gone: str = ""
     alerts: int = 1
+    put_back: bool = False
 
     @property
     def id(self) -> str:
@@ -101,7 +104,7 @@ class Slack:
     told: list[str] = field(default_factory=list)
 
     def about(self, execution: str) -> list[str]:
-        return [message for message in list(self.told) if re.search(rf":{execution}\b", message)]
+        return [message for message in list(self.told) if re.search(rf"\b{execution}\b", message)]
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,7 @@ def slack() -> Iterator[Slack]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            listener.told.append(json.dumps(body, ensure_ascii=False))
+            listener.told.append(json.dumps(body, ensure_ascii=False).replace("\\n", "\n"))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -282,7 +285,7 @@ def wait_for(question: Callable[[], Any], otherwise: str) -> Any:
     deadline = time.monotonic() + DEADLINE_S
     while not (answer := question()):
         assert time.monotonic() < deadline, otherwise
-        time.sleep(0.05)
+        time.sleep(0.1)
     return answer
 
 
@@ -350,6 +353,58 @@ class Matrix:
                 self.problems[case].append(f"{len(alerts)} alerts instead of {wanted}: {alerts}")
 
 
+# Why a state and a fault do not meet. The other faults meet every state.
+WHY_NOT = {
+    "job fails": ("a", "the state runs no job"),
+    "job never ends": ("b", "the state waits for no job and for no endpoint"),
+    "endpoint Failed": ("c", "the state makes no endpoint; an update that fails rolls back"),
+    "update rolls back": ("d", "the state updates no endpoint"),
+    "check disagrees": ("e", "the state is no check"),
+    "function times out": ("f", "the state calls no function"),
+}
+
+
+def table(cases: list[Case], problems: dict[str, list[str]]) -> str:
+    """States and faults as a table in Markdown, with what came out, and why nothing did where nothing could."""
+    rows = ["| state | " + " | ".join(FAULTS) + " |", "|---" * (len(FAULTS) + 1) + "|"]
+    found = {(case.state, case.fault): "**failed**" if problems[case.id] else "passed" for case in cases}
+    missing = set()
+    for state in dict.fromkeys(case.state for case in cases):
+        cells = []
+        for fault in FAULTS:
+            if (state, fault) not in found:
+                missing.add(fault)
+            cells.append(found.get((state, fault)) or f"– ({WHY_NOT[fault][0]})")
+        rows.append(f"| `{state}` | " + " | ".join(cells) + " |")
+    rows.append("")
+    rows += [f"({mark}) {reason}  " for fault, (mark, reason) in WHY_NOT.items() if fault in missing]
+    return "\n".join(rows)
+
+
+def written(page: str, part: str, content: str) -> str:
+    """The page with this content between the marks of one of its parts."""
+    before, mark, rest = page.partition(f"<!-- {part} -->")
+    _, end, after = rest.partition(f"<!-- /{part} -->")
+    assert mark, part
+    assert end, part
+    return f"{before}{mark}\n{content}\n{end}{after}"
+
+
+@pytest.fixture
+def page_says_so(request: pytest.FixtureRequest, matrix: Matrix) -> Callable[[str], bool]:
+    """Whether a part of the page shows this module's results; WRITE_FAULT_MATRIX=1 makes it do so."""
+
+    def check(part: str) -> bool:
+        shown = table([Case(**case) for case in request.module.CASES], matrix.problems)
+        print(f"\n{part}\n\n{shown}\n")
+        if os.environ.get("WRITE_FAULT_MATRIX"):
+            PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), part, shown), encoding="utf-8")
+        page = PAGE.read_text(encoding="utf-8")
+        return written(page, part, shown) == page
+
+    return check
+
+
 def grouped(cases: Iterable[Case]) -> list[list[Case]]:
     """Throttling passes by itself, so one run is throttled in every state on its way; other faults are alone.
 
@@ -384,26 +439,26 @@ class Run:
             faults.append(Fault(state=state, kind=kind, machine=f"{lane.name}-release", times=None))
         if case.gone:
             lane.remove_endpoint(failed=case.gone == "failed")
-        lane.order(case.orders | {"model": target})
-        for fault in faults:
-            lane.aws.inject(fault)
-        machine = "rollback" if by_hand else "release"
-        arn = lane.start(machine, self.name, {"release": target} if by_hand else {})
-        if case.orders.get("serve") == "hang":
-            self._let_go_when_given_up(arn)
-        execution = lane.ended(arn)
-        if case.alerts:
-            wait_for(lambda: lane.slack.about(self.name), f"{case.id}: no alert")
-        lane.quiet()
-        if case.serves != "nothing":
-            wait_for(lambda: lane.settled(), f"{case.id}: the endpoint goes on changing")
-        lane.aws.withdraw(*faults)
-        lane.order({})
+        machine, given = ("rollback", {"release": target}) if by_hand else ("release", {})
+        try:
+            lane.order(case.orders | {"model": target})
+            for fault in faults:
+                lane.aws.inject(fault)
+            arn = lane.start(machine, self.name, given)
+            if case.orders.get("serve") == "hang":
+                self._let_go_when_given_up(arn)
+            execution = lane.ended(arn)
+            if case.alerts:
+                wait_for(lambda: lane.slack.about(self.name), f"{case.id}: no alert")
+            lane.quiet()
+            if case.serves != "nothing":
+                wait_for(lane.settled, f"{case.id}: the endpoint goes on changing")
+        finally:
+            lane.aws.withdraw(*faults)
+            lane.order({})
 
         found = self._common_problems(case, execution, old=old, new=target)
-        again = lane.ended(
-            lane.start(machine, f"{self.name}again", {"release": target} if by_hand else {}),
-        )
+        again = lane.ended(lane.start(machine, f"{self.name}again", given))
         lane.quiet()
         served = target if by_hand else f"{lane.name}-{self.name}again"
         if again["status"] != "SUCCEEDED":
@@ -448,6 +503,8 @@ class Run:
         for alert in lane.slack.about(self.name):
             if case.told not in alert:
                 found.append(f"the alert does not say {case.told}: {alert}")
+            if case.put_back and f"*Rolled back to*\n{old}" not in alert:
+                found.append(f"the alert does not say that {old} serves again: {alert}")
         return found + lane.left_behind()
 
     def _record_problems(self, case: Case, release: str, *, by_hand: bool) -> list[str]:

@@ -1,0 +1,75 @@
+"""Each fault of each state of the rollback workflow, started by hand or after a release that a person stopped."""
+
+from typing import Any
+
+LANES = 4
+GOOD_RELEASES = 2
+
+STATES = (
+    "Begin",
+    "Endpoint-Describing-Step",
+    "Scaling-Lifting-Step",
+    "Endpoint-Updating-Step",
+    "Scaling-Removing-Step",
+    "Endpoint-Deleting-Step",
+    "Endpoint-Creating-Step",
+    "Scaling-Registering-Step",
+    "Scaling-Policy-Step",
+    "Discard",
+    "Record",
+    "NotifySlackRollback",
+    "NotifySlackFailure",
+)
+FUNCTIONS = ("Begin", "Discard", "Record")
+# These a rollback by hand does not enter: a person stops a release, whose rollback tells.
+STOPPED = ("Discard", "NotifySlackFailure")
+# What a person finds when the endpoint has failed, and when it is gone.
+MISSING = {
+    "Scaling-Removing-Step": "failed",
+    "Endpoint-Deleting-Step": "failed",
+    "Endpoint-Creating-Step": "missing",
+}
+# The fault comes after the endpoint has gone over to the release that was asked for.
+GONE_OVER = ("Scaling-Registering-Step", "Scaling-Policy-Step", "Record", "NotifySlackRollback")
+
+
+def case(state: str, fault: str, **more: Any) -> dict[str, Any]:
+    expected: dict[str, Any] = {"machine": "rollback", "state": state, "fault": fault, "told": state}
+    if state in STOPPED:
+        expected |= {"also": ("Extract", "abort"), "status": "ABORTED", "outcome": "stopped", "told": "ABORTED"}
+    elif state in MISSING:
+        expected |= {"gone": MISSING[state], "serves": "nothing"}
+    elif state in GONE_OVER:
+        expected["serves"] = "new"
+    if state == "NotifySlackRollback":
+        expected["told"] = "SNS"
+    return expected | more
+
+
+def throttled(state: str) -> dict[str, Any]:
+    if state in STOPPED:
+        return case(state, "throttling")
+    return case(state, "throttling", status="SUCCEEDED", serves="new", told="went back to")
+
+
+def aborted(state: str) -> dict[str, Any]:
+    return case(state, "abort", status="ABORTED", told="ABORTED")
+
+
+CASES = [
+    *(throttled(state) for state in STATES),
+    *(case(state, fault) for state in STATES for fault in ("access denied", "service error")),
+    *(case(state, "function times out") for state in FUNCTIONS),
+    *(aborted(state) for state in STATES),
+    case("Endpoint-Updating-Step", "job never ends", orders={"serve": "hang"}, told="Endpoint-State"),
+    case("Endpoint-Updating-Step", "update rolls back", orders={"serve": "exit"}, told="Endpoint-State"),
+    case("Endpoint-Creating-Step", "endpoint Failed", orders={"serve": "exit"}, told="Endpoint-Missing"),
+]
+
+
+def test_the_endpoint_serves_a_good_model_and_one_alert_tells(matrix: Any, case: Any) -> None:
+    assert matrix.problems[case.id] == []
+
+
+def test_the_page_shows_these_results(page_says_so: Any) -> None:
+    assert page_says_so("rollback")
