@@ -294,6 +294,16 @@ def test_weeks_of_tuning_survive_an_alarm_and_deployments(deployed: Deployed) ->
     assert deployed.told() == []
 
 
+def test_an_alarm_that_fires_takes_a_step_back_by_itself(deployed: Deployed) -> None:
+    assert deployed.policy["TargetValue"] == 61
+    deployed.aws.client("cloudwatch").set_alarm_state(AlarmName="slow", StateValue="ALARM", StateReason="test")
+    end = time.monotonic() + 120
+    while not any("guardrail fired at 61 %" in text for text in deployed.told()):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert (deployed.parameter, deployed.policy["TargetValue"]) == ("60", 60)
+
+
 def test_a_deployment_does_not_make_the_template_hold_a_number(deployed: Deployed) -> None:
     (policy,) = (
         resource["Properties"]["TargetTrackingScalingPolicyConfiguration"]

@@ -16,6 +16,8 @@ from typing import Any
 from ministack.core.concurrency import spawn_background
 from ministack.services import cloudwatch
 
+from cdk_rehearsal.plug_in.state_change_events import put_alarm_state_change
+
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
@@ -53,13 +55,14 @@ class AlarmEvaluation:
                 self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=True)
             return
         now = int(time.time())
-        alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=now)
+        alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=now, StateTransitionedTimestamp=now)
         cloudwatch._record_history(alarm["AlarmName"], old, state, reason)
         cloudwatch._dispatch_alarm_actions(alarm, old, state, reason)
         cloudwatch._evaluate_parent_alarms(alarm)
 
     def _dispatch_actions(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
         self._dispatch(alarm, old, new, reason)
+        put_alarm_state_change(alarm, old, new, reason)
         if alarm.get("ActionsEnabled", True) and new == "ALARM":
             self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=False)
 

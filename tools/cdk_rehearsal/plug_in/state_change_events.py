@@ -1,9 +1,10 @@
-"""What SageMaker tells EventBridge of its resources by itself."""
+"""What SageMaker and CloudWatch tell EventBridge of their resources by themselves."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from ministack.services import eventbridge
@@ -16,10 +17,21 @@ _teller = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="state-cha
 
 def put_state_change(kind: str, described: dict[str, Any], *, operation: str, resource: str) -> None:
     """An event on the default bus: `SageMaker <kind> State Change`, with what the operation answers as its detail."""
-    entry = {
-        "Source": "aws.sagemaker",
-        "DetailType": f"SageMaker {kind} State Change",
-        "Detail": json.dumps(in_milliseconds(described, service="sagemaker", operation=operation)),
-        "Resources": [resource],
+    detail = in_milliseconds(described, service="sagemaker", operation=operation)
+    _put("aws.sagemaker", f"SageMaker {kind} State Change", detail, resource=resource)
+
+
+def put_alarm_state_change(alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+    """An event on the default bus: `CloudWatch Alarm State Change`."""
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000"
+    detail = {
+        "alarmName": alarm["AlarmName"],
+        "state": {"value": new, "reason": reason, "timestamp": now},
+        "previousState": {"value": old},
     }
+    _put("aws.cloudwatch", "CloudWatch Alarm State Change", detail, resource=alarm["AlarmArn"])
+
+
+def _put(source: str, detail_type: str, detail: Any, *, resource: str) -> None:
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": [resource]}
     _teller.submit(eventbridge._put_events, {"Entries": [entry]}, allow_aws_source=True)
