@@ -578,6 +578,8 @@ class _Release:
         return clean_up
 
     def _make_roll_back(self) -> sfn.CustomState:
+        output = "$states.result.Output"
+        serving_again = SERVING_AGAIN.format(failed=f"{output}.failed", target=f"{output}.target")
         roll_back = self._tasks.uncaught(
             "Roll-Back",
             "states:startExecution.sync:2",
@@ -594,7 +596,7 @@ class _Release:
                 },
             },
             assign={
-                "rolled_back_to": f"{{% {SERVING_AGAIN.format(target='$states.result.Output.target')} %}}",
+                "rolled_back_to": f"{{% {serving_again} %}}",
             },
             # A little before the rollback's own time is over, which its rule would tell a second time.
             within=self._plan.rollback_within.minus(Duration.minutes(5)),

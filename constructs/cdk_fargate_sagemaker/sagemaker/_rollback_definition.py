@@ -15,8 +15,13 @@ ROLLBACK_FAILED = "RollbackFailed"
 
 _BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack', 'Deleting']"
 _UPDATABLE = "['InService', 'OutOfService', 'UpdateRollbackFailed']"
-SERVING_AGAIN = "($type({target}) = 'object' ? {target}.release : 'nothing, as nothing had served before')"
-"""JSONata that says what an endpoint was put back to, for people."""
+SERVING_AGAIN = (
+    "($not($type({failed}) = 'object') ? 'nothing: the endpoint stays as it was' "
+    ": $type({target}) = 'object' ? {target}.release : 'nothing, as nothing had served before')"
+)
+"""JSONata that says what an endpoint was put back to, for people. A release may end before it has begun, or after it
+was recorded: then nothing is put back.
+"""
 
 _HAS_TARGET = "$type($target) = 'object'"
 _HAS_FAILED = "$type($failed) = 'object'"
@@ -73,7 +78,12 @@ class _Rollback:
         self._rolled_back = sfn.Succeed.jsonata(
             scope,
             "Rolled-Back",
-            outputs={"endpoint": plan.endpoint_name, "mode": "{% $mode %}", "target": "{% $target %}"},
+            outputs={
+                "endpoint": plan.endpoint_name,
+                "mode": "{% $mode %}",
+                "failed": "{% $failed %}",
+                "target": "{% $target %}",
+            },
         )
         self._failed = sfn.Fail.jsonata(
             scope,
@@ -290,6 +300,7 @@ class _Rollback:
             assign={"failure": "{% $left_behind %}"},
         )
         who.when(sfn.Condition.jsonata("{% $mode = 'by_hand' %}"), self._notify_slack_rollback())
+        serving_again = SERVING_AGAIN.format(failed="$failed", target="$target")
         who.when(
             sfn.Condition.jsonata("{% $mode = 'stopped' %}"),
             self._notify,
@@ -300,7 +311,7 @@ class _Rollback:
                     "state": "{% $happened.state %}",
                     "error": "{% $happened.error %}",
                     "cause": f"{{% $substring($happened.cause, 0, {LONGEST_CAUSE}) %}}",
-                    "further": f"{{% {{'rolled_back_to': {SERVING_AGAIN.format(target='$target')}}} %}}",
+                    "further": f"{{% {{'rolled_back_to': {serving_again}}} %}}",
                 }
             },
         )

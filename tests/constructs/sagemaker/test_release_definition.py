@@ -272,7 +272,7 @@ def test_a_rollback_that_fails_is_told_in_the_same_alert(definition: Definition,
 def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition, evaluated: Callable[..., Any]) -> None:
     states = definition["States"]
     variables = {"failure": {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}}
-    result = {"Output": {"target": {"release": "moderation-dev-before"}}}
+    result = {"Output": {"failed": {"release": "moderation-dev-x"}, "target": {"release": "moderation-dev-before"}}}
     variables |= evaluated(states["Roll-Back"]["Assign"], variables, result=result)
     notify = states["NotifySlackFailure"]
     context = {"Execution": {"Id": "arn:x"}, "StateMachine": {"Name": "moderation-dev-release"}}
@@ -290,6 +290,24 @@ def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition,
     assert notify["Arguments"]["TopicArn"].startswith("<AlertsTopic")
     # Where it cannot be published, the execution ends with that error, which the rule has told.
     assert "Catch" not in notify
+
+
+@pytest.mark.parametrize(
+    ("failed", "target", "told"),
+    [
+        ({"release": "moderation-dev-x"}, {"release": "moderation-dev-before"}, "moderation-dev-before"),
+        ({"release": "moderation-dev-x"}, None, "nothing, as nothing had served before"),
+        (None, {"release": "moderation-dev-before"}, "nothing: the endpoint stays as it was"),
+        (None, None, "nothing: the endpoint stays as it was"),
+    ],
+)
+def test_what_the_endpoint_was_put_back_to_is_told_as_it_is(
+    definition: Definition, evaluated: Callable[..., Any], failed: Any, target: Any, told: str
+) -> None:
+    assigned = evaluated(
+        definition["States"]["Roll-Back"]["Assign"], result={"Output": {"failed": failed, "target": target}}
+    )
+    assert assigned == {"rolled_back_to": told}
 
 
 def test_a_clean_up_that_fails_is_told_and_the_release_stays(definition: Definition) -> None:
