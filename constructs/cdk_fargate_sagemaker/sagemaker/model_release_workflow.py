@@ -72,8 +72,8 @@ class ModelReleaseWorkflow(Construct):
         id: str,
         *,
         endpoint_name: str,
-        training_image: ModelImage,
         inference_image: ModelImage,
+        training_image: ModelImage | None = None,
         data_bucket: s3.IBucket,
         alerts_topic: sns.ITopic,
         posts_prefix: str = "posts/",
@@ -102,10 +102,11 @@ class ModelReleaseWorkflow(Construct):
         What a team has in Athena or DynamoDB is taken by an `AthenaUnload` or a `DynamoDbExport` as `extract`, and any
         step but training is replaced by a `FunctionStep`, preprocessing by a `ProcessingJob` too.
 
-        Steps that are left out, with None: without `extract` an execution's input gives the posts, as `{"posts":
-        {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train` it gives the model, as
-        `{"model_data": "s3://…/model.tar.gz"}`; without `evaluate` there is no gate; without `check` nobody asks the
-        endpoint; without `preprocess`, which is the default, training is given the posts as they were extracted.
+        Steps that are left out, with None: without `extract` an execution's input gives the posts, below `runs/`, as
+        `{"posts": {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train`, and `training_image`,
+        it gives the model, below `models/`, as `{"model_data": "s3://…/model.tar.gz"}`; without `evaluate` there is no
+        gate; without `check` nobody asks the endpoint; without `preprocess`, which is the default, training is given
+        the posts as they were extracted.
 
         A release is started by a person, on `schedule`, or with `start_on_new_posts` by each object that is put below
         `posts_prefix`. What starts while one runs is refused: posts that come meanwhile are in the next one. A
@@ -149,6 +150,12 @@ class ModelReleaseWorkflow(Construct):
             )
         gate = gate or EvaluationGate()
         training = TrainingJob() if train == "default" else train
+        if (training is None) != (training_image is None):
+            raise ValueError(
+                "training_image is given without train: nobody runs it; leave it out"
+                if training_image
+                else "training_image is missing: give the image that trains, or leave training out with train=None"
+            )
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         poll_interval = poll_interval or Duration.seconds(30)
@@ -242,7 +249,7 @@ class ModelReleaseWorkflow(Construct):
                 check=check_step,
                 training_image_uri=(
                     training_image.bind(self, "TrainingImage", puller=self.training_role)
-                    if self.training_role
+                    if training_image and self.training_role
                     else None
                 ),
                 inference_image_uri=inference_image.bind(self, "InferenceImage", puller=self.endpoint_role),

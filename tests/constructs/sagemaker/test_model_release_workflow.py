@@ -551,7 +551,9 @@ def test_fails_when_the_posts_lie_where_the_workflow_writes(
         ({"keep_releases": 1}, "keep_releases is 1: keep at least 2"),
         ({"evaluate": None, "gate": EvaluationGate()}, "given without evaluate"),
         ({"extract": None, "start_on_new_posts": True}, "given without extract or train"),
-        ({"train": None, "schedule": "a schedule"}, "given without extract or train"),
+        ({"train": None, "training_image": None, "schedule": "a schedule"}, "given without extract or train"),
+        ({"train": None}, "training_image is given without train: nobody runs it"),
+        ({"training_image": None}, "training_image is missing: give the image that trains"),
     ],
 )
 def test_fails_when_parts_exclude_each_other(

@@ -658,7 +658,7 @@ def test_a_release_of_posts_that_the_input_gives(states_of: StatesOf, decided: C
 
 
 def test_a_release_of_a_model_that_the_input_gives(states_of: StatesOf, decided: Callable[..., Any]) -> None:
-    states = states_of(extract=None, train=None, evaluate=None, check=None)
+    states = states_of(extract=None, train=None, training_image=None, evaluate=None, check=None)
     assert states["Begin"]["Next"] == "Model-Creating-Step"
     assert states["In-Service"]["Choices"][0]["Next"] == "Record"
     context = {"Execution": {"Name": "x"}}

@@ -21,7 +21,7 @@ def definitions(workflow: Any) -> list[Any]:
 
 
 def without_most(stack: cdk.Stack) -> dict[str, Any]:
-    return {"extract": None, "train": None, "evaluate": None, "check": None}
+    return dict.fromkeys(("extract", "train", "training_image", "evaluate", "check"))
 
 
 def from_dynamodb(stack: cdk.Stack) -> dict[str, Any]:
