@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REST_SECONDS: Final = 2.0
 """For so long the table is left alone after a fault, where there is a queue to take its posts."""
+MEMORY_SECONDS: Final = 600.0
+MOST_REMEMBERED: Final = 10_000
 _log = logging.getLogger("api")
 
 
@@ -55,6 +57,8 @@ class _Storing:
             self._send = queue_sender(queue_url=queue_url, region=region)
         self._lock = threading.Lock()
         self._rests_until = 0.0
+        # A text that is sent a thousand times a second is one key of the table: it must not be written as often.
+        self._remembered: dict[str, float] = {}
 
     def take(self, letter: ReviewLetter) -> None:
         """Store the post, or send it to the queue; raise DYNAMODB_FAULTS where neither takes it."""
@@ -73,5 +77,14 @@ class _Storing:
         self._send(letter.otherwise)
 
     def _keep(self, post: ReviewPost) -> None:
+        key, now = post.key, time.monotonic()
+        with self._lock:
+            if self._remembered.get(key, 0.0) > now:
+                return
         if self._store.keep(post, self._client):
             self._stored()
+        with self._lock:
+            self._remembered.pop(key, None)
+            while len(self._remembered) >= MOST_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[key] = now + MEMORY_SECONDS

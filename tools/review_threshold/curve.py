@@ -35,7 +35,7 @@ def draw_curve(estimates: ReviewEstimates, chosen: float, path: Path) -> None:
             axes.set_axisbelow(True)
         shares.set_title(f"threshold {chosen:.3f}", loc="left", fontsize=11)
         if shares.get_legend_handles_labels()[0]:
-            shares.legend(frameon=False, loc="lower center", ncols=2)
+            shares.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
         figure.savefig(path, dpi=120)
 
 

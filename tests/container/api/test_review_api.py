@@ -176,6 +176,25 @@ def throttled(embedded_aws):
     table.close()
 
 
+def test_a_text_that_is_sent_often_is_written_seldom(api_module, review_store, review_post, embedded_aws, monkeypatch):
+    store = review_store()
+    written: list[str] = []
+    keep = store.keep
+    monkeypatch.setattr(store, "keep", lambda post, client: written.append(post.text) or keep(post, client))
+    stored: list[None] = []
+    outbox = api_module("review_outbox").review_outbox(
+        store=store, region="us-east-1", queue_url=None, stored=lambda: stored.append(None)
+    )
+    unscored = api_module("unscored_post").UnscoredPost
+    for text in ["spam", "Spam", "other", *["ＳＰＡＭ"] * 50]:
+        post = review_post(text)
+        otherwise = unscored(request_id="a", place=0, received=post.received, reason="review", text=text)
+        letter = api_module("review_outbox").ReviewLetter(post=post, otherwise=otherwise)
+        assert outbox.put([letter], until=time.monotonic() + 60)
+    assert written == ["spam", "other"]
+    assert len(stored) == 2
+
+
 @pytest.mark.parametrize("queue", [True, False])
 def test_no_post_is_lost_while_the_table_throttles(
     start_reviews, runtime, balancer, embedded_aws, throttled, stored, queue
