@@ -29,15 +29,24 @@ def made_up_posts() -> list[ReviewedPost]:
                     flagged=flagged,
                     weight=1.0 if flagged else 1 / SAMPLED,
                     received=21.0 * number / 60_000,
-                    verdict=("violation" if violation else "fine") if chance.random() < REVIEWED else None,
+                    verdict=(verdict := _verdict(violation) if chance.random() < REVIEWED else None),
+                    first_verdict=_verdict(violation != (chance.random() < 0.05))
+                    if verdict and number % 20 == 0
+                    else None,
                 )
             )
     return posts
 
 
+def _verdict(violation: bool) -> str:
+    return "violation" if violation else "fine"
+
+
 def main() -> None:
     estimates = ReviewEstimates(made_up_posts())
-    draw_curve(estimates, for_precision(estimates, 0.8).threshold, IMAGE)
+    proposed = for_precision(estimates, 0.8)
+    draw_curve(estimates, proposed.threshold, IMAGE)
+    print(proposed, estimates.agreement())
     print(f"{IMAGE.name}: {IMAGE.stat().st_size} bytes")
 
 

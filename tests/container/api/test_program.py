@@ -42,6 +42,28 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
             {"UNSCORED_QUEUE_URL": "posts"},
             "UNSCORED_QUEUE_URL is 'posts': allowed is the https:// or http:// URL of an SQS queue",
         ),
+        ({"REVIEW_TABLE": "a b"}, "REVIEW_TABLE is 'a b': allowed is the name of a DynamoDB table"),
+        ({"REVIEW_SAMPLE_PERCENT": "101"}, "REVIEW_SAMPLE_PERCENT is '101.0': allowed is a number from 0 to 100"),
+        ({"REVIEW_SECOND_PERCENT": "few"}, "REVIEW_SECOND_PERCENT is 'few': allowed is a number from 0 to 100"),
+        ({"REVIEW_LEASE_SECONDS": "9"}, "REVIEW_LEASE_SECONDS is '9': allowed is a whole number from 10 to 86400"),
+        ({"REVIEW_TTL_DAYS": "0"}, "REVIEW_TTL_DAYS is '0': allowed is a whole number from 1 to 3650"),
+        ({"REVIEW_SHARDS": "65"}, "REVIEW_SHARDS is '65': allowed is a whole number from 1 to 64"),
+        (
+            {"REVIEW_TABLE": "reviews", "REVIEW_SIGNER": "a"},
+            "REVIEW_SIGNER is 'a': allowed is the ARN of an application load balancer",
+        ),
+        (
+            {"REVIEW_SIGNER": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/a/1"},
+            "REVIEW_TABLE is not set: REVIEW_SIGNER opens a page that needs it",
+        ),
+        (
+            {"REVIEW_KEYS_URL": "http://keys.example"},
+            "REVIEW_KEYS_URL is 'http://keys.example': allowed is an https:// URL, or http:// on this machine",
+        ),
+        (
+            {"REVIEW_KEYS_URL": "http://localhost.example:80/"},
+            "REVIEW_KEYS_URL is 'http://localhost.example:80/': allowed is an https:// URL, or http:// on this machine",
+        ),
         ({"PORT": "0"}, "PORT is '0': allowed is a whole number from 1 to 65535"),
         ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
     ],
