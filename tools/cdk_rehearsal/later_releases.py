@@ -127,7 +127,7 @@ class LaterReleases:
     def _under_load(self, workflow: str, purpose: str) -> Iterator[_Run]:
         before, told = self._serving(), len(self.slack.messages)
         with Load(self.asked, port=self.api_port) as load:
-            _until(lambda: load.models, _ANSWER_SECONDS)
+            _until(lambda: load.report().requests, _ANSWER_SECONDS)
             began = time.monotonic()
             execution = WorkflowExecution(self.clients("stepfunctions"), workflow, purpose=purpose)
             report = WorkflowReport(execution_arn=execution.arn, before=before, states=execution.states)

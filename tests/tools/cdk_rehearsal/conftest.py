@@ -1,7 +1,10 @@
+import json
 import tarfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +123,40 @@ def endpoint(
     yield name
     eventually(lambda: status() == "InService")
     sagemaker.delete_endpoint(EndpointName=name)
+
+
+class Api:
+    """An ML API that answers what it is told to, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.answer: dict[str, Any] = {"flag": 0, "probability": 0.1, "model": "one"}
+        self.asked: list[str] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                api.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+                body = json.dumps(api.answer).encode()
+                self.send_response(api.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    with api.server as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield api
+        server.shutdown()
+        thread.join()

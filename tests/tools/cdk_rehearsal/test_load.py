@@ -1,7 +1,3 @@
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,44 +8,7 @@ from cdk_rehearsal.sample_posts import Post
 POSTS = [Post(text=f"post {number}", label=0) for number in range(5)]
 
 
-class Api:
-    """Answers what it is told to, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.answer: dict[str, Any] = {"flag": 0, "probability": 0.1, "model": "one"}
-        self.asked: list[str] = []
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                api.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-                body = json.dumps(api.answer).encode()
-                self.send_response(api.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    api = Api()
-    with api.server as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield api
-        server.shutdown()
-        thread.join()
-
-
-def test_posts_go_round_until_the_end_and_models_are_counted(api: Api, eventually: Any) -> None:
+def test_posts_go_round_until_the_end_and_models_are_counted(api: Any, eventually: Any) -> None:
     with Load(POSTS, port=api.server.server_port, clients=2, pause_seconds=0) as load:
         eventually(lambda: len(api.asked) > 12)
         api.answer["model"] = "two"
@@ -74,7 +33,7 @@ def test_posts_go_round_until_the_end_and_models_are_counted(api: Api, eventuall
     ],
 )
 def test_what_the_endpoint_did_not_answer_has_failed(
-    api: Api, eventually: Any, status: int, answer: dict[str, Any], failure: str
+    api: Any, eventually: Any, status: int, answer: dict[str, Any], failure: str
 ) -> None:
     with Load(POSTS, port=api.server.server_port, clients=1, pause_seconds=0) as load:
         eventually(lambda: load.models)
