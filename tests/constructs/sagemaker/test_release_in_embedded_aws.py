@@ -19,6 +19,9 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointScaling,
+    EndpointVariant,
     EvaluationGate,
     ModelImage,
     ModelReleaseWorkflow,
@@ -32,6 +35,7 @@ IMAGES = Path(__file__).parent / "images"
 # Every other post is a violation: those with an odd number.
 GOOD = [f"post {number}" for number in range(60)]
 LONG_ENOUGH_S = 240
+SCALED = [("endpoint/moderation-test/variant/primary", 3)]
 
 
 @dataclass
@@ -130,6 +134,15 @@ class Deployed:
         found = sagemaker.list_endpoint_configs(MaxResults=100)["EndpointConfigs"]
         return [name for name in (*models, *(entry["EndpointConfigName"] for entry in found)) if name == release]
 
+    def scaled(self) -> list[tuple[str, int]]:
+        """Which variants follow their load, and up to how many instances."""
+        targets = self.aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
+        return [
+            (target["ResourceId"], target["MaxCapacity"])
+            for target in targets["ScalableTargets"]
+            if target["ResourceId"].startswith("endpoint/moderation-test/")
+        ]
+
     def serving(self) -> str:
         endpoint = self.endpoint()
         assert endpoint["EndpointStatus"] == "InService", endpoint
@@ -181,6 +194,9 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         gate=EvaluationGate(minimum_auc=0.8),
         preprocess=ProcessingJob(image=ModelImage.from_asset(IMAGES / "processing"), arguments=["folded"]),
         traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
+        configuration=EndpointConfiguration(
+            variants=[EndpointVariant(scaling=EndpointScaling(max_instances=3, invocations_per_instance=600))]
+        ),
         keep_releases=3,
     )
     # Another endpoint, whose releases start by themselves; what becomes of them nobody is told.
@@ -256,6 +272,7 @@ def test_a_first_release_that_fails_leaves_nothing(deployed: Deployed) -> None:
     assert execution["entered"][-4:] == ["Check", "Roll-Back", "NotifySlackFailure", "Failed"]
     assert deployed.aws.client("sagemaker").list_endpoints()["Endpoints"] == []
     assert deployed.left_of("moderation-test-stillborn") == []
+    assert deployed.scaled() == []
     with pytest.raises(deployed.aws.client("ssm").exceptions.ParameterNotFound):
         deployed.current()
     (message,) = deployed.slack.about("stillborn")
@@ -283,7 +300,10 @@ def test_posts_become_a_serving_endpoint_and_then_a_newer_one(deployed: Deployed
     assert second["status"] == "SUCCEEDED", second
     way = second["entered"]
     assert way[way.index("Has-Current") + 1] == "Score-Current-Step"
-    assert way[way.index("Endpoint-Describing-Step") + 1] == "Endpoint-Updating-Step"
+    describing = way.index("Endpoint-Describing-Step")
+    assert way[describing + 1 : describing + 3] == ["Scaling-Lifting-Step", "Endpoint-Updating-Step"]
+    assert way[-6:-4] == ["Scaling-Registering-Step", "Scaling-Policy-Step"]
+    assert deployed.scaled() == SCALED
     serving = deployed.serving()
     assert serving.startswith("moderation-test-second-of-this-week-")
     assert len(serving) <= 63
@@ -321,6 +341,7 @@ def test_a_release_that_fails_is_rolled_back_and_told_once(
     assert execution["cause"].startswith(f"{state}: ")
     assert deployed.serving() == deployed.current() == good
     assert deployed.left_of(f"moderation-test-{name}") == []
+    assert deployed.scaled() == SCALED
     record = deployed.records()[f"moderation-test-{name}"]
     assert (record["outcome"], record["failure"]["state"]) == ("failed", state)
     (message,) = deployed.slack.about(name)
