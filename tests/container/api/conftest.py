@@ -125,7 +125,7 @@ class Api:
     """The program of container/api, started as its image starts it."""
 
     def __init__(self, programs: Any, runtime_url: str, log: Path, **settings: str) -> None:
-        self.port = free_port()
+        self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         self._program = programs.start(
