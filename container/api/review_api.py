@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ LONGEST_REASON: Final = 500
 """Characters."""
 USUALLY_TAKEN: Final = 10
 _LARGEST_BODY_BYTES: Final = 16_384
+_KEY: Final = re.compile(r"[0-9a-f]{64}")
 _PAGE_FILES: Final = {"": ("html", "text/html"), "page.css": ("css", "text/css"), "page.js": ("js", "text/javascript")}
 # The page's own files and nothing else; and no HTML out of strings, whatever a post holds.
 _POLICY: Final = (
@@ -109,7 +111,7 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
             raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, and no half of a surrogate pair")
         entry = store.decide(
             reviewer=me.subject,
-            post=post,
+            post=_key(post),
             lease=body["lease"],
             verdict=Verdict(body["verdict"]),
             reason=reason,
@@ -122,7 +124,7 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
         me, body = reviewer(), _body({"decision": int})
         if "decision" not in body:
             raise BadRequest("decision must be the number of your decision")
-        entry = store.undo(reviewer=me.subject, post=post, decision=body["decision"])
+        entry = store.undo(reviewer=me.subject, post=_key(post), decision=body["decision"])
         return _answer(entry.shown(lease=True))
 
     @routes.get("/v1/reviews/statistics")
@@ -165,6 +167,13 @@ def _body(allowed: dict[str, type]) -> dict[str, Any]:
         if type(value) is not allowed[name]:
             raise BadRequest(f"{name} must be {'a string' if allowed[name] is str else 'a whole number'}")
     return body
+
+
+def _key(post: str) -> str:
+    """DynamoDB would refuse a longer one as if it were a fault."""
+    if not _KEY.fullmatch(post):
+        raise UnknownPostError
+    return post
 
 
 def _count(given: str) -> int:

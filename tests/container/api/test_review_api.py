@@ -316,6 +316,7 @@ def test_answers_in_one_line_whatever_is_wrong(start_reviews, runtime, balancer)
         (f"{nowhere}/decide", {"lease": "a", "verdict": "bad"}, 400, "verdict must be one of violation, fine, unsure"),
         (f"{nowhere}/decide", {"verdict": "fine"}, 400, "lease must be the one that came with the post"),
         (f"{nowhere}/decide", {"lease": "a", "verdict": "fine"}, 404, "there is no such post"),
+        (f"/v1/reviews/{'a' * 3000}/decide", {"lease": "a", "verdict": "fine"}, 404, "there is no such post"),
         (f"{nowhere}/undo", {}, 400, "decision must be the number of your decision"),
         (f"{nowhere}/undo", {"decision": 1}, 404, "there is no such post"),
     ]:
