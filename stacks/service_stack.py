@@ -10,7 +10,9 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import CpuStep, RetryQueue, ScaledFargateService, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
+from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+from cdk_fargate_sagemaker.tuning import TargetTuner
 from stacks.access_logs_bucket import AccessLogsBucket
 from stacks.settings import Settings
 
@@ -37,6 +39,7 @@ class ServiceStack(cdk.Stack):
         service_settings = settings.service
         access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
         unscored = RetryQueue(self, "Unscored", alerts_topic=alerts.topic, removal_policy=removal_policy)
+        reviews = ReviewQueue(self, "Reviews", removal_policy=removal_policy)
         api = ScaledFargateService(
             self,
             "Api",
@@ -51,6 +54,7 @@ class ServiceStack(cdk.Stack):
                 "FALLBACK_POLICY": service_settings.fallback_policy,
                 "UNSCORED_QUEUE_URL": unscored.queue.queue_url,
                 "SERVICE_NAME": f"moderation-{settings.environment}",
+                **reviews.environment,
             },
             health_check_path="/health",
             min_tasks=service_settings.min_tasks,
@@ -68,6 +72,7 @@ class ServiceStack(cdk.Stack):
         _acknowledge_inside_the_vpc(api, settings)
         workflow.grant_invoke(api)
         unscored.grant_use(api)
+        reviews.grant_use(api)
         spikes = SpikeScaling(
             self,
             "Spikes",
@@ -87,11 +92,23 @@ class ServiceStack(cdk.Stack):
             change_log=_CHANGE_LOG,
             dashboard_name=f"moderation-{settings.environment}-api",
         )
+        if service_settings.tuner_ceiling_percent is not None:
+            TargetTuner(
+                self,
+                "Tuner",
+                service=api,
+                guardrails=[alarms.degraded],
+                alerts_topic=alerts.topic,
+                dashboard=monitor,
+                ceiling_percent=service_settings.tuner_ceiling_percent,
+                removal_policy=removal_policy,
+            )
         scheme = "https" if service_settings.certificate_arn else "http"
         cdk.CfnOutput(self, "ClusterName", value=api.cluster.cluster_name)
         cdk.CfnOutput(self, "ServiceName", value=api.service.service_name)
         cdk.CfnOutput(self, "TaskDefinitionArn", value=api.task_definition.task_definition_arn)
         cdk.CfnOutput(self, "LoadBalancerUrl", value=f"{scheme}://{api.load_balancer.load_balancer_dns_name}")
+        cdk.CfnOutput(self, "ReviewTableName", value=reviews.table.table_name)
         cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)
 
 

@@ -53,6 +53,7 @@ class ServiceSettings(_Section):
     target_percent: Percent
     spike_threshold_percent: Percent
     spike_tasks: Annotated[int, Field(ge=1, le=1000)]
+    tuner_ceiling_percent: Percent | None = None
     flag_threshold: Annotated[float, Field(ge=0, le=1)]
     deadline_ms: Annotated[int, Field(ge=50, le=60_000)]
     fallback_policy: Literal["flag", "pass", "error"]
@@ -68,6 +69,12 @@ class ServiceSettings(_Section):
             raise ValueError(
                 f"spike_threshold_percent: got {self.spike_threshold_percent}, "
                 f"allowed: above target_percent ({self.target_percent})"
+            )
+        ceiling = self.tuner_ceiling_percent
+        if ceiling is not None and not self.target_percent <= ceiling < self.spike_threshold_percent:
+            raise ValueError(
+                f"tuner_ceiling_percent: got {ceiling}, allowed: from target_percent ({self.target_percent}) to below "
+                f"spike_threshold_percent ({self.spike_threshold_percent}), or null for no tuner"
             )
         least, most, step = _FARGATE_MEMORY_MIB[self.cpu]
         if self.memory_mib not in range(least, most + 1, step):

@@ -64,6 +64,10 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
             {"service.target_percent": "80"},
             "service.spike_threshold_percent: got 80, allowed: above target_percent (80)",
         ),
+        (
+            {"service.tuner_ceiling_percent": "80"},
+            "service.tuner_ceiling_percent: got 80, allowed: from target_percent (60) to below spike_threshold_percent",
+        ),
         ({"service.cpu": "300"}, "service.cpu: got 300, allowed: 256, 512, 1024"),
         (
             {"service.memory_mib": "1000"},
