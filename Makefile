@@ -49,8 +49,10 @@ deploy: setup ## Deploy to the AWS account of your credentials
 preview: synth ## Draw every dashboard of the cloud assembly into build/preview
 	fargate-capacity preview cdk.out --output build/preview $(ARGS)
 
-docs: setup ## Bring the examples into the docs and build the API reference into build/docs
+docs: synth ## Bring examples, workflows' pictures and costs into the docs; build the API reference into build/docs
 	python docs/include_examples.py
+	python docs/draw_workflows.py cdk.out
+	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
 	PDOC_ALLOW_EXEC=1 pdoc --docformat google --output-directory build/docs cdk_fargate_sagemaker '!cdk_fargate_sagemaker[.]_'
 
 # ---- checks ------------------------------------------------------------------------------------------------------
