@@ -194,11 +194,11 @@ def test_takes_up_a_clean_up_that_was_cut_short(releases: Releases) -> None:
     assert releases.marked("cleaned") == {"one"}
 
 
-def start_training(releases: Releases, release: str) -> None:
+def start_training(releases: Releases, release: str, **algorithm: Any) -> None:
     releases.sagemaker.create_training_job(
         TrainingJobName=releases.name(release),
         RoleArn=ROLE,
-        AlgorithmSpecification={"TrainingImage": "cleaner:1", "TrainingInputMode": "File"},
+        AlgorithmSpecification={"TrainingImage": "cleaner:1", "TrainingInputMode": "File", **algorithm},
         OutputDataConfig={"S3OutputPath": f"s3://{releases.bucket}/models/"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 600},
@@ -227,7 +227,10 @@ def test_discards_a_release_of_which_nothing_was_made(releases: Releases) -> Non
 
 def test_fails_when_a_job_does_not_stop_in_time(releases: Releases) -> None:
     releases.add("slow", outcome="running")
-    start_training(releases, "slow")
+    deaf = ["env", "--ignore-signal=TERM", "python", "program.py"]
+    start_training(releases, "slow", ContainerEntrypoint=deaf)
+    job = {"TrainingJobName": releases.name("slow")}
+    releases.wait(lambda: releases.sagemaker.describe_training_job(**job)["SecondaryStatus"] == "Training")
     with pytest.raises(releases.module.JobStillRunning, match=r"training job slow-.* was told to stop and is still"):
         releases.discard("slow", seconds=releases.module.REPORTING_RESERVE_S)
     assert releases.left() == {"slow"}
