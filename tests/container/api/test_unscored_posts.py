@@ -121,14 +121,14 @@ def test_a_queue_that_is_away_gets_its_posts_before_the_service_ends(start_api, 
     way.bind(("127.0.0.1", 0))
     api = start_api(
         runtime.url,
-        DEADLINE_MS="500",
+        DEADLINE_MS="2000",
         AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{way.getsockname()[1]}",
         UNSCORED_QUEUE_URL=queue_url,
     )
     runtime.answers("high")
     started = time.monotonic()
     response = api.moderate("残る文")
-    assert time.monotonic() - started < 0.5 + GRACE_SECONDS
+    assert time.monotonic() - started < 2 + GRACE_SECONDS
     assert response.json()["fallback"] == "unusable_answer"
     assert request_line(api, response)["queued"] is False
     api.process.send_signal(signal.SIGTERM)
