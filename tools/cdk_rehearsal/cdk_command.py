@@ -48,6 +48,10 @@ class CdkCommand:
         self, arguments: Sequence[str], *, cwd: Path, log: Path, on_line: Callable[[str], None] | None = None
     ) -> None:
         """Raises StepFailure with the CLI's own last words."""
+        self.start(arguments, cwd=cwd, log=log).finish(on_line)
+
+    def start(self, arguments: Sequence[str], *, cwd: Path, log: Path) -> CdkRun:
+        """For what can go on beside other things; `finish` or `stop` it."""
         log.unlink(missing_ok=True)
         process = SupervisedProcess(
             [self._program, *arguments, "--no-color", "--no-notices"],
@@ -56,17 +60,34 @@ class CdkCommand:
             cwd=cwd,
             registry=self._registry,
         )
+        return CdkRun(f"cdk {arguments[0]}", process, alive=self._alive)
+
+
+class CdkRun:
+    """One command of the CLI, at work."""
+
+    def __init__(self, name: str, process: SupervisedProcess, *, alive: Callable[[], bool]) -> None:
+        self._name = name
+        self._process = process
+        self._alive = alive
+
+    def finish(self, on_line: Callable[[str], None] | None = None) -> None:
+        """Waits for its end. Raises StepFailure with the CLI's own last words."""
+        log = self._process.log
         shown = 0
         try:
-            while (status := _wait(process)) is None:
+            while (status := _wait(self._process)) is None:
                 shown = _show(log, shown, on_line)
                 if not self._alive():
                     raise StepFailure("the embedded AWS ended while the CDK was at work", log=log)
             _show(log, shown, on_line)
         finally:
-            process.stop()
+            self.stop()
         if status != 0:
-            raise StepFailure(f"cdk {arguments[0]} ended with status {status}:\n{_last_words(log)}", log=log)
+            raise StepFailure(f"{self._name} ended with status {status}:\n{_last_words(log)}", log=log)
+
+    def stop(self) -> None:
+        self._process.stop()
 
 
 def find_cdk(app_folder: Path, path: str) -> str:

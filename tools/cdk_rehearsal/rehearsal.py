@@ -15,7 +15,7 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk_rehearsal.cdk_command import CdkCommand
+from cdk_rehearsal.cdk_command import CdkCommand, CdkRun
 from cdk_rehearsal.cpu_spike import find_spike_alarm, put_spike
 from cdk_rehearsal.deployed_service import DeployedService
 from cdk_rehearsal.display import Display
@@ -78,6 +78,8 @@ class Rehearsal:
         self._display = display
         self.report = Report(engine=settings.engine, environment=settings.environment)
         self._cloud_assembly = settings.work_folder / "cdk.out"
+        self._changed_assembly = settings.work_folder / "cdk.out.changed"
+        self._synthesis: CdkRun | None = None
         self._aws_folder = settings.work_folder / "aws"
         self._registry = ProcessRegistry(settings.work_folder / "processes")
         self._aws = EmbeddedAws(
@@ -133,6 +135,8 @@ class Rehearsal:
 
     def stop(self) -> None:
         """Can be called at any moment, and again."""
+        if self._synthesis is not None:
+            self._synthesis.stop()
         if self._api is not None:
             self._api.stop()
         self._aws.stop()
@@ -160,13 +164,28 @@ class Rehearsal:
         if self._settings.engine == "docker":
             self._docker().remove_all()
         ProcessRegistry(self._aws_folder / "processes").reclaim()
-        for left in (self._aws_folder, self._cloud_assembly):
+        for left in (self._aws_folder, self._cloud_assembly, self._changed_assembly):
             shutil.rmtree(left, ignore_errors=True)
         try:
             self._aws.start()
         except EmbeddedAwsError as error:
             raise StepFailure(str(error), log=self._aws_folder / "emulator.log") from error
+        self._synthesise(self._settings.context, self._cloud_assembly)
         self._display.result(self._aws.endpoint_url)
+
+    def _synthesise(self, context: tuple[str, ...], output: Path) -> None:
+        """Begins it, beside the steps before the one that deploys it."""
+        self._synthesis = self._cdk().start(
+            [
+                "synth",
+                "--quiet",
+                f"--context=environment={self._settings.environment}",
+                *(f"--context={entry}" for entry in context),
+                f"--output={output}",
+            ],
+            cwd=self._settings.app_folder,
+            log=output.with_suffix(".log"),
+        )
 
     def _cdk(self) -> CdkCommand:
         stand_in = write_program(
@@ -192,22 +211,26 @@ class Rehearsal:
         outputs = self._settings.work_folder / "outputs.json"
         outputs.unlink(missing_ok=True)
         log = self._settings.work_folder / "deploy.log"
-        self._deploy_all(self._settings.context, f"--outputs-file={outputs}", log=log)
+        self._deploy_all(f"--outputs-file={outputs}", log=log)
         if not outputs.exists():
             raise StepFailure("the app has no stack with an output", log=log)
         self.report.stacks = self._stacks()
         self._outputs = StackOutputs.read(outputs)
         self._display.result(", ".join(self.report.stacks))
 
-    def _deploy_all(self, context: tuple[str, ...], *options: str, log: Path) -> None:
+    def _deploy_all(self, *options: str, log: Path) -> None:
+        assert self._synthesis is not None, "what is deployed is synthesised before"
+        self._display.progress("cdk synth")
+        self._synthesis.finish()
+        if self._changed_assembly.exists():
+            shutil.rmtree(self._cloud_assembly)
+            self._changed_assembly.rename(self._cloud_assembly)
         self._cdk().run(
             [
                 "deploy",
                 "--all",
                 "--require-approval=never",
-                f"--context=environment={self._settings.environment}",
-                *(f"--context={entry}" for entry in context),
-                f"--output={self._cloud_assembly}",
+                f"--app={self._cloud_assembly}",
                 "--concurrency=4",
                 "--progress=events",
                 *options,
@@ -333,6 +356,8 @@ class Rehearsal:
                 f"{len(fallbacks)} of {total} posts were answered without the endpoint: {fallbacks[0]}",
                 log=self._settings.work_folder / "api.log",
             )
+        if self._settings.changes:
+            self._synthesise((*self._settings.context, *self._settings.changes), self._changed_assembly)
         self._display.result(
             f"{total} posts, {report.posts_flagged} flagged, {report.agreement_with_labels:.1%} as labelled, "
             f"p50 {report.latency_p50_ms:.1f} ms, p99 {report.latency_p99_ms:.1f} ms"
@@ -407,7 +432,7 @@ class Rehearsal:
         log = self._settings.work_folder / "redeploy.log"
         self.report.changed_settings = list(changes)
         before = self._observe()
-        self._deploy_all((*self._settings.context, *changes), log=log)
+        self._deploy_all(log=log)
         after = self._observe()
         self.report.stacks = self._stacks()
         self.report.desired_tasks_after_redeploy = after.desired_tasks
