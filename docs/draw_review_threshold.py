@@ -3,10 +3,10 @@
 import random
 from pathlib import Path
 
+from review_estimates import ReviewedPost, ReviewEstimates
+
 from review_threshold.curve import draw_curve
-from review_threshold.estimates import ReviewEstimates
 from review_threshold.proposal import for_precision
-from review_threshold.reviewed_posts import ReviewedPost
 
 IMAGE = Path(__file__).parent / "images" / "review-threshold.png"
 THRESHOLD = 0.5

@@ -1,4 +1,4 @@
-"""Puts the decision engine into the tools' wheel. An editable install reads it where it lies."""
+"""Puts the decision engine and the estimates into the tools' wheel. An editable install reads them where they lie."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class WheelContents(BuildHookInterface[Any]):
-    """hatchling's own `force-include` would also copy the engine into an editable install, where it grows stale."""
+    """hatchling's own `force-include` would also copy them into an editable install, where they grow stale."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds; `version` is `editable` or `standard`."""
         if version == "standard":
-            engine = Path(self.root).parent / "lambda" / "target_tuner" / "scaling_decisions"
-            build_data["force_include"][str(engine)] = "scaling_decisions"
+            functions = Path(self.root).parent / "lambda"
+            for package in ("target_tuner/scaling_decisions", "review_measures/review_estimates"):
+                build_data["force_include"][str(functions / package)] = Path(package).name

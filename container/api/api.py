@@ -25,10 +25,10 @@ from openapi import openapi_document
 from outbox import OutboxFullError
 from queue_timed_worker import seconds_in_queue
 from review_api import review_blueprint
-from review_gauge import start_review_gauge
 from review_outbox import ReviewLetter, review_outbox
 from review_post import ReviewRule
 from review_store import ReviewStore
+from review_tally import write_every_minute, write_or_log
 from reviewer_identity import ReviewerIdentity
 from unscored_outbox import unscored_outbox
 from unscored_post import STORING_ALONE, UnscoredPost
@@ -71,8 +71,10 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             queue_url=chosen.unscored_queue_url,
             stored=partial(_count, "ReviewStored", chosen.service_name),
         )
+        # Last registered, first called: what is drained is counted too.
+        atexit.register(write_or_log, store.write_tally)
         atexit.register(reviews.drain, DRAIN_SECONDS)
-        start_review_gauge(store, service=chosen.service_name)
+        write_every_minute(store.write_tally)
     outbox = None
     # With `error` the client is told to come back, and keeps its post.
     if chosen.unscored_queue_url and chosen.fallback_policy is not FallbackPolicy.ERROR:

@@ -34,6 +34,7 @@ class ReviewEntry:
     probability: of a violation, None where the endpoint gave none.
     received: when the API got it first, in ISO 8601.
     flagged: whether it was flagged; otherwise it is one of the sample.
+    weight: of how many posts like it it is one.
     decisions: how many decisions, undone ones and their undoing included, its history holds.
     verdict, decided_by, decided: the latest decision that stands, None while there is none.
     lease, leased_until: the token of whoever judges it now, and until when (seconds since 1970), None without.
@@ -45,6 +46,7 @@ class ReviewEntry:
     model: str | None
     received: str
     flagged: bool
+    weight: float
     decisions: int
     verdict: str | None = None
     decided_by: str | None = None
@@ -73,6 +75,7 @@ class ReviewEntry:
             model=values.get("model"),
             received=values["received"],
             flagged=values["flagged"],
+            weight=float(values["weight"]),
             decisions=int(values.get("decisions", 0)),
             verdict=values.get("verdict"),
             decided_by=values.get("decided_by"),

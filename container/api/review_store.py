@@ -2,10 +2,11 @@
 
 Items (partition key `post`, sort key `entry`):
 - a post: the SHA-256 of its normalised text, `post`. While it waits for a reviewer it has `queue` beside `priority`,
-  and is in the index by these: the most probable one that waits is the first of one query. A decided one has
-  `verdict`, and `label` where it makes training data.
+  and is in the index by these: the most probable one that waits is the first of one query. While it waits for a second
+  opinion it is in a queue of its own. A decided one has `verdict`, and `label` where it makes training data.
 - a decision: the same key, `decision#000001` and so on. None is ever changed.
 - a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters.
+- counts for estimates: `received#2026-11-23`, see review_tally.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from botocore.exceptions import ClientError
 from dynamodb_client import dynamodb_client
 from review_entry import ReviewEntry, Verdict, attributes, number_attribute
 from review_post import ReviewPost
+from review_tally import StoredTally, adding, cell, tally_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -77,6 +79,7 @@ class ReviewStore:
         self._lease_seconds = lease_seconds
         self._ttl_days = ttl_days
         self._clock = clock
+        self._tally = StoredTally(table)
         self._lock = threading.Lock()
         self._made: DynamoDBClient | None = None
 
@@ -98,7 +101,7 @@ class ReviewStore:
             "flagged": {"BOOL": post.flagged},
             "weight": number_attribute(post.weight),
             "priority": number_attribute(post.priority),
-            "queue": {"S": self._queue_of(key)},
+            "queue": {"S": _waiting(self._shard_of(key))},
             "decisions": {"N": "0"},
             "second": {"BOOL": post.second},
             **self._expiry(),
@@ -115,7 +118,12 @@ class ReviewStore:
             if _code(fault) != "ConditionalCheckFailedException":
                 raise
             return False
+        self._tally.add(post)
         return True
+
+    def write_tally(self) -> None:
+        """Write how many posts were stored since the last time; raise DYNAMODB_FAULTS."""
+        self._tally.write(self._client)
 
     def waiting(self, *, reviewer: str, count: int) -> list[ReviewEntry]:
         """Return up to `count` posts that `reviewer` could take, the most probable first."""
@@ -201,21 +209,21 @@ class ReviewStore:
         return DayStatistics(everybody=everybody, mine=mine)
 
     def waiting_count(self) -> int:
-        """Return how many posts wait, MOST_COUNTED at most: what counting costs is bounded too."""
+        """Return how many posts nobody has judged, MOST_COUNTED at most: what counting costs is bounded too."""
         counted = 0
         for shard in range(self._shards):
             counted += self._client.query(
                 TableName=self._table,
                 IndexName=INDEX,
                 KeyConditionExpression="queue = :queue",
-                ExpressionAttributeValues={":queue": {"S": _queue(shard)}},
+                ExpressionAttributeValues={":queue": {"S": _waiting(shard)}},
                 Select="COUNT",
                 Limit=MOST_COUNTED,
             )["Count"]
         return min(counted, MOST_COUNTED)
 
-    def _queue_of(self, key: str) -> str:
-        return _queue(int(key[:8], 16) % self._shards)
+    def _shard_of(self, key: str) -> int:
+        return int(key[:8], 16) % self._shards
 
     def _expiry(self) -> dict[str, Any]:
         if self._ttl_days is None:
@@ -226,11 +234,16 @@ class ReviewStore:
         """Rows of the index, the highest priority first, without those that other reviewers hold.
 
         One query each shard. What others hold is at the head, and as many as there are reviewers at work: the filter
-        passes over it within the first page.
+        passes over it within the first page. Of those that wait for a second opinion one page is read: where it is
+        all this reviewer's own, somebody else has to take them first.
         """
-        return _merged([self._shard_rows(shard, reviewer) for shard in range(self._shards)])
+        shards = range(self._shards)
+        return _merged(
+            [self._queue_rows(_waiting(shard), reviewer) for shard in shards]
+            + [self._queue_rows(_second(shard), reviewer, one_page=True) for shard in shards]
+        )
 
-    def _shard_rows(self, shard: int, reviewer: str) -> Iterator[dict[str, Any]]:
+    def _queue_rows(self, queue: str, reviewer: str, *, one_page: bool = False) -> Iterator[dict[str, Any]]:
         names = f"{_FREE} OR #leased_by = :me) AND {_NOT_MINE_BEFORE}"
         request: dict[str, Any] = {
             "TableName": self._table,
@@ -239,7 +252,7 @@ class ReviewStore:
             "FilterExpression": names,
             "ExpressionAttributeNames": _names("#queue", names),
             "ExpressionAttributeValues": {
-                ":queue": {"S": _queue(shard)},
+                ":queue": {"S": queue},
                 ":now": {"N": str(int(self._clock()))},
                 ":me": {"S": reviewer},
             },
@@ -249,7 +262,7 @@ class ReviewStore:
         while True:
             answer = self._client.query(**request)
             yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
+            if "LastEvaluatedKey" not in answer or one_page:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
@@ -324,10 +337,12 @@ class ReviewStore:
             assignments.append("#label = :label")
             values[":label"] = {"N": str(verdict.label)}
         if second and entry.first_reviewer is None:
-            # It stays in the queue, for somebody else.
-            assignments += ["#first_reviewer = :me", "#first_verdict = :verdict"]
+            # It waits on, for somebody else.
+            assignments += ["#first_reviewer = :me", "#first_verdict = :verdict", "#queue = :second"]
+            values[":second"] = {"S": _second(self._shard_of(entry.post))}
         else:
             removals.append("#queue")
+        pair = f"pair:{entry.first_verdict}:{verdict}" if entry.first_verdict else None
         decision = {
             "verdict": {"S": verdict},
             "reason": {"S": reason},
@@ -345,6 +360,7 @@ class ReviewStore:
             decided=decided,
             counted_on=decided[:10],
             counts={verdict.value: 1},
+            tallied=_tallied(entry, verdict, pair=pair, by=1),
         )
 
     def _undo(self, entry: ReviewEntry, reviewer: str) -> ReviewEntry:
@@ -354,7 +370,6 @@ class ReviewStore:
             ":before": {"N": str(entry.decisions)},
             ":me": {"S": reviewer},
             ":now": {"N": str(int(self._clock()))},
-            ":queue": {"S": self._queue_of(entry.post)},
             **self._new_lease(),
         }
         assignments = [
@@ -365,14 +380,21 @@ class ReviewStore:
             "#leased_by = :me",
         ]
         removals = ["#decided_lease", "#reason", "#decided"]
-        first = entry.first_verdict
+        shard, first, pair = self._shard_of(entry.post), entry.first_verdict, None
         if first is not None and entry.first_reviewer not in (None, reviewer):
             # What the first reviewer said stands again.
             assignments += ["#verdict = :first", "#decided_by = :first_reviewer"]
-            values |= {":first": {"S": first}, ":first_reviewer": {"S": entry.first_reviewer}}
+            values |= {
+                ":first": {"S": first},
+                ":first_reviewer": {"S": entry.first_reviewer},
+                ":queue": {"S": _second(shard)},
+            }
             label = Verdict(first).label
+            pair = f"pair:{first}:{entry.verdict}"
         else:
+            first = None
             removals += ["#verdict", "#decided_by", "#first_verdict", "#first_reviewer"]
+            values[":queue"] = {"S": _waiting(shard)}
             label = None
             if expiry := self._expiry():
                 assignments.append("#expires = :expires")
@@ -393,6 +415,7 @@ class ReviewStore:
             decided=self._now(),
             counted_on=(entry.decided or self._now())[:10],
             counts={str(entry.verdict): -1, "undone": 1},
+            tallied=_tallied(entry, first, pair=pair, by=-1),
         )
 
     def _write(
@@ -408,9 +431,13 @@ class ReviewStore:
         decided: str,
         counted_on: str,
         counts: dict[str, int],
+        tallied: dict[str, int],
     ) -> ReviewEntry:
         """Change the post, append to its history and count, all or nothing. Return the post as it stands afterwards."""
-        adding = "ADD " + ", ".join(f"#{name} :{name}" for name in counts)
+        counter = {"post": {"S": f"day#{counted_on}"}, "entry": {"S": f"reviewer#{reviewer}"}}
+        counting = [adding(self._table, counter, counts)]
+        if tallied:
+            counting.append(adding(self._table, tally_key(entry.received, f"reviewer#{reviewer}"), tallied))
         try:
             self._client.transact_write_items(
                 TransactItems=[
@@ -437,17 +464,7 @@ class ReviewStore:
                             "ConditionExpression": "attribute_not_exists(post)",
                         }
                     },
-                    {
-                        "Update": {
-                            "TableName": self._table,
-                            "Key": {"post": {"S": f"day#{counted_on}"}, "entry": {"S": f"reviewer#{reviewer}"}},
-                            "UpdateExpression": adding,
-                            "ExpressionAttributeNames": _names(adding),
-                            "ExpressionAttributeValues": {
-                                f":{name}": {"N": str(count)} for name, count in counts.items()
-                            },
-                        }
-                    },
+                    *counting,
                 ]
             )
         except ClientError as fault:
@@ -460,8 +477,25 @@ class ReviewStore:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
 
 
-def _queue(shard: int) -> str:
+def _waiting(shard: int) -> str:
     return f"waiting#{shard}"
+
+
+def _second(shard: int) -> str:
+    return f"second#{shard}"
+
+
+def _tallied(entry: ReviewEntry, standing: str | None, *, pair: str | None, by: int) -> dict[str, int]:
+    """Return what the counts change by where `standing` is the verdict from now on, and a pair of two comes or goes."""
+    changes: dict[str, int] = {pair: by} if pair else {}
+    if entry.probability is not None and standing != entry.verdict:
+        for verdict, change in ((entry.verdict, -1), (standing, 1)):
+            if verdict is not None:
+                name = cell(
+                    flagged=entry.flagged, probability=entry.probability, weight=entry.weight, kind=str(verdict)
+                )
+                changes[name] = change
+    return changes
 
 
 def _key(post: str) -> dict[str, Any]:

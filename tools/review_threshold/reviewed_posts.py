@@ -5,48 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from review_estimates import ReviewedPost
+
 from review_threshold.input_error import InputError
-
-VERDICTS = ("violation", "fine", "unsure")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewedPost:
-    """A post that was stored for reviewers.
-
-    probability: what the model said, 0 to 1.
-    flagged: every such post is stored; of the others a sample is.
-    weight: of how many posts like it it is one, at least 1.
-    received: in days since 1970.
-    verdict: the latest decision that stands, None without any.
-    first_verdict: what the first of two reviewers said, None where one alone was to judge.
-    """
-
-    probability: float
-    flagged: bool
-    weight: float
-    received: float
-    verdict: str | None
-    first_verdict: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability is {self.probability}: allowed is a number from 0 to 1")
-        if not self.weight >= 1:
-            raise ValueError(f"weight is {self.weight}: allowed is a number from 1")
-        for verdict in (self.verdict, self.first_verdict):
-            if verdict is not None and verdict not in VERDICTS:
-                raise ValueError(f"verdict is {verdict!r}: allowed is {', '.join(VERDICTS)}")
-
-    @property
-    def is_violation(self) -> bool | None:
-        """None where nobody has decided, or the reviewer was unsure."""
-        return {"violation": True, "fine": False}.get(self.verdict or "")
 
 
 def read_export(path: Path) -> list[ReviewedPost]:

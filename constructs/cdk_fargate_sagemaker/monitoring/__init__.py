@@ -4,6 +4,7 @@ from .change_log import Change, ChangeLog, ChangeLogError
 from .endpoint_alarms import EndpointAlarms
 from .endpoint_dashboard import EndpointDashboard
 from .fargate_price import FargatePrice
+from .review_dashboard import ReviewDashboard
 from .service_alarms import ServiceAlarms
 from .service_dashboard import ServiceDashboard
 from .workflow_alarms import WorkflowAlarms
@@ -16,6 +17,7 @@ __all__ = [
     "EndpointAlarms",
     "EndpointDashboard",
     "FargatePrice",
+    "ReviewDashboard",
     "ServiceAlarms",
     "ServiceDashboard",
     "WorkflowAlarms",

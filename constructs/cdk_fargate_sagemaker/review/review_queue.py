@@ -3,13 +3,24 @@
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._allow import allow
+from .._packaged_function import PackagedFunction
+
 _INDEX = "queue"
+_OLDEST_INDEX = "oldest"
 _MOST_SHARDS = 64
-_NAMESPACE = "Moderation/Api"
+_API_NAMESPACE = "Moderation/Api"
+_NAMESPACE = "Moderation/Reviews"
+_MEASURED_EVERY = Duration.minutes(5)
+_WINDOW = Duration.days(28)
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
 # By name: cdk-nag takes the CDK's own grant, with its wildcards, for careless.
 _KEY_USE = [
@@ -38,20 +49,25 @@ class ReviewQueue(Construct):
     the index `queue`, by its probability; a decided one leaves the index, which so never grows beyond what waits. Each
     decision is an item of its own beside the post, and none is ever changed.
 
+    A function measures it every five minutes by counts that the service keeps, and reads no post for it: what waits
+    and since when, decisions a day, precision and recall of what was flagged, and how far reviewers agree. The index
+    `oldest` has what waits by when it was received.
+
     On demand, encrypted with a customer's key, with point-in-time recovery, from which a release exports the decisions.
     DynamoDB removes a post that nobody decided on after what the service is given as REVIEW_TTL_DAYS.
 
     Args:
         shards: 1 to 64 parts of the index. DynamoDB writes at most 1,000 rows a second to each, and a post costs three
-            (stored, taken, decided on): one part takes about 300 posts a second. A reader asks each part once. More can
-            be added any time; posts of a part that is taken away are not found any more. Default: 1.
+            (stored, taken, decided on): one part takes about 300 posts a second. A reader asks each part twice. More
+            can be added any time; posts of a part that is taken away are not found any more. Default: 1.
         sample_percent: 0 to 100 of the posts that were not flagged which reviewers get too, for misses to be found and
             recall to be estimated. Default: 1.
         second_percent: 0 to 100 of the posts that two reviewers judge, for their agreement. Default: 5.
         lease: for how long a post that a reviewer has taken is nobody else's, 10 seconds to 24 hours. Default: 15
             minutes.
         ttl: after what a post that nobody decided on is removed, at least a day. Default: never.
-        encryption_key: of the table. Default: a new one, rotated yearly.
+        measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
+        encryption_key: of the table and of the function's logs. Default: a new one, rotated yearly.
         removal_policy: what becomes of table and key with the stack. Default: they stay, and the table is protected
             from deletion.
 
@@ -69,6 +85,7 @@ class ReviewQueue(Construct):
         second_percent: float = 5,
         lease: Duration | None = None,
         ttl: Duration | None = None,
+        measured_window: Duration = _WINDOW,
         encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -83,6 +100,8 @@ class ReviewQueue(Construct):
             raise ValueError(f"lease: got {lease.to_human_string()}, allowed: 10 seconds to 24 hours")
         if ttl is not None and ttl.to_days(integral=False) < 1:
             raise ValueError(f"ttl: got {ttl.to_human_string()}, allowed: at least 1 day")
+        if measured_window.to_days(integral=False) not in range(1, 91):
+            raise ValueError(f"measured_window: got {measured_window.to_human_string()}, allowed: 1 to 90 whole days")
         self._encryption_key = encryption_key or kms.Key(
             self,
             "Key",
@@ -119,6 +138,13 @@ class ReviewQueue(Construct):
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["lease_until", "leased_by", "first_reviewer"],
         )
+        self._table.add_global_secondary_index(
+            index_name=_OLDEST_INDEX,
+            partition_key=dynamodb.Attribute(name="queue", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="received", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self._measures = self._measure(shards, window=measured_window)
         self._environment = {
             "REVIEW_TABLE": self._table.table_name,
             "REVIEW_SHARDS": str(shards),
@@ -154,29 +180,135 @@ class ReviewQueue(Construct):
         )
         return iam.Grant.add_to_principal(grantee=grantee, actions=_USE, resource_arns=[self._table.table_arn])
 
+    @property
+    def measuring_function(self) -> lambda_.Function:
+        """What puts the metrics, every five minutes."""
+        return self._measures
+
+    def metric_waiting(self) -> cloudwatch.Metric:
+        """How many posts nobody has judged, up to 100,000 (maximum over five minutes)."""
+        return self._measure_metric("Waiting")
+
+    def metric_oldest_age(self) -> cloudwatch.Metric:
+        """For how many seconds the oldest of them has waited, 0 where none does (maximum over five minutes)."""
+        return self._measure_metric("OldestAge")
+
+    def metric_decisions_a_day(self) -> cloudwatch.Metric:
+        """How many decisions of a day of UTC stand, those taken back not counted (maximum over the day)."""
+        return self._measure_metric("Decisions", Duration.days(1))
+
+    def metric_precision(self) -> cloudwatch.Metric:
+        """Of what was flagged, the share of violations, percent, of the posts of the window."""
+        return self._measure_metric("Precision")
+
+    def metric_precision_interval(self) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the precision is with 95 %, percent."""
+        return self._measure_metric("PrecisionLow"), self._measure_metric("PrecisionHigh")
+
+    def metric_recall(self) -> cloudwatch.Metric:
+        """Of all violations, the share that was flagged, percent, estimated for the posts of the window.
+
+        There is none before posts of the sample were judged.
+        """
+        return self._measure_metric("Recall")
+
+    def metric_recall_interval(self) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the recall is with 95 %, percent."""
+        return self._measure_metric("RecallLow"), self._measure_metric("RecallHigh")
+
+    def metric_agreement(self) -> cloudwatch.Metric:
+        """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 where they agree as by chance."""
+        return self._measure_metric("Agreement")
+
+    def metric_measuring_failed(self) -> cloudwatch.Metric:
+        """How often the figures could not be measured (sum over five minutes)."""
+        return self._measures.metric_errors(period=_MEASURED_EVERY, label="failed")
+
     def metric_decisions(self, *, service_name: str) -> cloudwatch.Metric:
         """How many decisions reviewers made (sum over an hour), undone ones counted as they were made."""
-        return self._service_metric("ReviewDecisions", service_name, "Sum", Duration.hours(1))
+        return self._service_metric("ReviewDecisions", service_name, Duration.hours(1))
 
     def metric_stored(self, *, service_name: str) -> cloudwatch.Metric:
         """How many posts were stored for reviewers (sum over five minutes)."""
-        return self._service_metric("ReviewStored", service_name, "Sum", Duration.minutes(5))
-
-    def metric_waiting(self, *, service_name: str) -> cloudwatch.Metric:
-        """How many posts wait for a reviewer (maximum over five minutes)."""
-        return self._service_metric("ReviewWaiting", service_name, "Maximum", Duration.minutes(5))
+        return self._service_metric("ReviewStored", service_name, Duration.minutes(5))
 
     def metric_throttled(self) -> cloudwatch.IMetric:
         """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
         return self._table.metric_throttled_requests_for_operations(
-            operations=_OPERATIONS, period=Duration.minutes(5), statistic="Sum"
+            operations=_OPERATIONS, period=Duration.minutes(5), statistic="Sum", label="put off"
         )
 
-    def _service_metric(self, name: str, service_name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+    def _measure(self, shards: int, *, window: Duration) -> lambda_.Function:
+        missed = sqs.Queue(
+            self,
+            "Missed",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        Validations.of(missed).acknowledge(
+            Acknowledgment(
+                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
+            )
+        )
+        packaged = PackagedFunction(
+            self,
+            "Measures",
+            name="review_measures",
+            description=f"Measures {self.node.path}",
+            timeout=Duration.minutes(2),
+            environment={
+                "TABLE_NAME": self._table.table_name,
+                "SHARDS": str(shards),
+                "WINDOW_DAYS": str(int(window.to_days())),
+            },
+            dead_letter_queue=missed,
+            log_encryption_key=self._encryption_key,
+        )
+        allow(
+            packaged.role,
+            ["dynamodb:Query"],
+            self._table.table_arn,
+            # Counts, never what somebody wrote.
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*", "received#*"]}},
+        )
+        allow(packaged.role, ["dynamodb:Query"], f"{self._table.table_arn}/index/{_OLDEST_INDEX}")
+        allow(packaged.role, ["kms:Decrypt"], self._encryption_key.key_arn)
+        allow(
+            packaged.role,
+            ["cloudwatch:PutMetricData"],
+            "*",
+            conditions={"StringEquals": {"cloudwatch:namespace": _NAMESPACE}},
+            wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
+        )
+        events.Rule(
+            self,
+            "Schedule",
+            description=f"Measures {self.node.path}",
+            schedule=events.Schedule.rate(_MEASURED_EVERY),
+            # The next one comes before a late one would be worth anything.
+            targets=[
+                targets.LambdaFunction(
+                    packaged.function, dead_letter_queue=missed, retry_attempts=0, max_event_age=Duration.minutes(1)
+                )
+            ],
+        )
+        return packaged.function
+
+    def _measure_metric(self, name: str, period: Duration = _MEASURED_EVERY) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=_NAMESPACE,
             metric_name=name,
+            dimensions_map={"table": self._table.table_name},
+            statistic=cloudwatch.Stats.MAXIMUM,
+            period=period,
+        )
+
+    def _service_metric(self, name: str, service_name: str, period: Duration) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=_API_NAMESPACE,
+            metric_name=name,
             dimensions_map={"service": service_name},
-            statistic=statistic,
+            statistic=cloudwatch.Stats.SUM,
             period=period,
         )

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_fargate_sagemaker._inline_policy import acknowledge_inline_policy
+from cdk_fargate_sagemaker.monitoring import ReviewDashboard
 from cdk_fargate_sagemaker.review import ReviewQueue
 from stacks.nag_packs import check_with_cdk_nag
 
@@ -17,7 +18,9 @@ def test_the_queue_has_no_finding(tmp_path: Path, env: cdk.Environment | None) -
     check_with_cdk_nag(app)
     stack = cdk.Stack(app, "Stack", env=env)
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-    ReviewQueue(stack, "Reviews").grant_use(role)
+    reviews = ReviewQueue(stack, "Reviews")
+    reviews.grant_use(role)
+    ReviewDashboard(stack, "Monitor", reviews=reviews)
     acknowledge_inline_policy(role)
     # Its findings show that the rules ran.
     s3.Bucket(stack, "Careless")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import Duration, RemovalPolicy
@@ -28,7 +30,15 @@ def test_one_query_finds_the_most_probable_post_that_waits(stack):
                         "ProjectionType": "INCLUDE",
                         "NonKeyAttributes": ["lease_until", "leased_by", "first_reviewer"],
                     },
-                }
+                },
+                {
+                    "IndexName": "oldest",
+                    "KeySchema": [
+                        {"AttributeName": "queue", "KeyType": "HASH"},
+                        {"AttributeName": "received", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                },
             ],
             "AttributeDefinitions": Match.array_with([{"AttributeName": "priority", "AttributeType": "N"}]),
         },
@@ -97,8 +107,7 @@ def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack):
     reviews = ReviewQueue(stack, "Reviews")
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
     reviews.grant_use(role)
-    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
-    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    statements = statements_of(stack, "RoleDefaultPolicy")
     allowed: dict[str, set[str]] = {}
     for statement in statements:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -116,16 +125,80 @@ def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack):
     }
 
 
-def test_metrics_are_of_the_service_and_of_the_table(stack):
+def statements_of(stack: cdk.Stack, prefix: str) -> list[dict[str, Any]]:
+    policies = Template.from_stack(stack).find_resources("AWS::IAM::Policy")
+    (policy,) = (found for name, found in policies.items() if name.startswith(prefix))
+    return policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+def test_what_measures_reads_counts_and_never_a_post(stack):
     reviews = ReviewQueue(stack, "Reviews")
-    waiting = reviews.metric_waiting(service_name="moderation-dev")
-    assert (waiting.namespace, waiting.metric_name, waiting.statistic) == ("Moderation/Api", "ReviewWaiting", "Maximum")
-    assert waiting.dimensions == {"service": "moderation-dev"}
-    assert reviews.metric_decisions(service_name="a").metric_name == "ReviewDecisions"
+    table = stack.resolve(reviews.table.table_arn)
+    index = stack.resolve(f"{reviews.table.table_arn}/index/oldest")
+    everything = statements_of(stack, "ReviewsMeasures")
+    queries = [statement for statement in everything if statement["Action"] == "dynamodb:Query"]
+    assert queries == [
+        {
+            "Action": "dynamodb:Query",
+            "Effect": "Allow",
+            "Resource": table,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*", "received#*"]}},
+        },
+        {"Action": "dynamodb:Query", "Effect": "Allow", "Resource": index},
+    ]
+    (put,) = [statement for statement in everything if statement["Action"] == "cloudwatch:PutMetricData"]
+    assert put["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Moderation/Reviews"}}
+    actions = {action for statement in everything for action in listed(statement["Action"])}
+    assert {action for action in actions if action.startswith(("dynamodb:", "kms:", "cloudwatch:"))} == {
+        "dynamodb:Query",
+        "kms:Decrypt",
+        "cloudwatch:PutMetricData",
+    }
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_it_is_measured_every_five_minutes(stack):
+    ReviewQueue(stack, "Reviews", shards=4, measured_window=Duration.days(7))
+    template = Template.from_stack(stack)
+    template.has_resource_properties("AWS::Events::Rule", {"ScheduleExpression": "rate(5 minutes)"})
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Handler": "review_measures.handler",
+            "Environment": {"Variables": Match.object_like({"SHARDS": "4", "WINDOW_DAYS": "7"})},
+        },
+    )
+
+
+def test_metrics_are_of_the_table_and_of_the_service(stack):
+    reviews = ReviewQueue(stack, "Reviews")
+    table = stack.resolve(reviews.table.table_name)
+    metrics = {
+        "Waiting": reviews.metric_waiting(),
+        "OldestAge": reviews.metric_oldest_age(),
+        "Decisions": reviews.metric_decisions_a_day(),
+        "Precision": reviews.metric_precision(),
+        "PrecisionLow": reviews.metric_precision_interval()[0],
+        "PrecisionHigh": reviews.metric_precision_interval()[1],
+        "Recall": reviews.metric_recall(),
+        "RecallLow": reviews.metric_recall_interval()[0],
+        "RecallHigh": reviews.metric_recall_interval()[1],
+        "Agreement": reviews.metric_agreement(),
+    }
+    for name, metric in metrics.items():
+        assert (metric.namespace, metric.metric_name, metric.statistic) == ("Moderation/Reviews", name, "Maximum")
+        assert stack.resolve(metric.dimensions) == {"table": table}
+        assert metric.period.to_minutes() == (1440 if name == "Decisions" else 5)
+    decisions = reviews.metric_decisions(service_name="a")
+    assert (decisions.namespace, decisions.metric_name) == ("Moderation/Api", "ReviewDecisions")
+    assert decisions.dimensions == {"service": "a"}
     assert reviews.metric_stored(service_name="a").metric_name == "ReviewStored"
     alarm = reviews.metric_throttled().create_alarm(stack, "Throttled", threshold=1, evaluation_periods=1)
-    metrics = stack.resolve(alarm.node.default_child.metrics)
-    assert {one["metricStat"]["metric"]["metricName"] for one in metrics if "metricStat" in one} == {
+    throttled = stack.resolve(alarm.node.default_child.metrics)
+    assert {one["metricStat"]["metric"]["metricName"] for one in throttled if "metricStat" in one} == {
         "ThrottledRequests"
     }
 
@@ -138,6 +211,8 @@ def test_metrics_are_of_the_service_and_of_the_table(stack):
         ({"sample_percent": 101}, "sample_percent: got 101, allowed: 0 to 100"),
         ({"second_percent": -1}, "second_percent: got -1, allowed: 0 to 100"),
         ({"lease": Duration.seconds(9)}, "lease: got 9 seconds, allowed: 10 seconds to 24 hours"),
+        ({"measured_window": Duration.hours(36)}, "measured_window: got 1 day 12 hours, allowed: 1 to 90 whole days"),
+        ({"measured_window": Duration.days(91)}, "measured_window: got 91 days, allowed: 1 to 90 whole days"),
         ({"ttl": Duration.hours(23)}, "ttl: got 23 hours, allowed: at least 1 day"),
     ],
 )

@@ -177,6 +177,7 @@ def test_a_second_opinion_is_another_reviewers(review_store, review_post, verdic
     decide(store, taken, verdicts.VIOLATION)
     assert store.take(reviewer="hana", count=1) == []
     assert store.waiting(reviewer="hana", count=1) == []
+    assert store.waiting_count() == 0
     (again,) = store.take(reviewer="ken", count=1)
     decide(store, again, verdicts.FINE, reviewer="ken")
     assert store.waiting_count() == 0
@@ -184,6 +185,7 @@ def test_a_second_opinion_is_another_reviewers(review_store, review_post, verdic
     assert (post["first_verdict"], post["verdict"], post["label"]) == ({"S": "violation"}, {"S": "fine"}, {"N": "0"})
     undone = store.undo(reviewer="ken", post=taken.post, decision=2)
     assert (undone.verdict, undone.decided_by, undone.leased_by) == ("violation", "hana", "ken")
+    assert (undone.waiting, store.waiting_count()) == (True, 0)
     (post,) = [item for item in items(embedded_aws, review_table) if item["entry"]["S"] == "post"]
     assert post["label"] == {"N": "1"}
 
@@ -199,6 +201,85 @@ def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(review_s
         store.undo(reviewer="hana", post=taken.post, decision=1)
     clock.seconds += 601
     assert store.undo(reviewer="hana", post=taken.post, decision=1).leased_by == "hana"
+    assert store.waiting_count() == 1
+
+
+def test_posts_that_wait_for_somebody_else_cost_a_reviewer_one_query(
+    review_store, review_post, verdicts, api_module, monkeypatch
+):
+    monkeypatch.setattr(api_module("review_store"), "MOST_TAKEN", 1)
+    store = review_store()
+    for number in range(9):
+        store.keep(review_post(f"post {number}", 0.9, second=True))
+    for _ in range(9):
+        (taken,) = store.take(reviewer="hana", count=1)
+        decide(store, taken, verdicts.FINE)
+    store.keep(review_post("less probable", 0.5))
+    queries = []
+    store._client.meta.events.register("before-call.dynamodb.Query", lambda **_: queries.append(1))
+    assert texts(store.take(reviewer="hana", count=5)) == ["less probable"]
+    assert len(queries) == 2
+    assert len(store.take(reviewer="ken", count=4)) == 4
+
+
+def counted(embedded_aws, table) -> dict[str, int]:
+    """The counts of all days, those of nothing left out."""
+    sums: Counter[str] = Counter()
+    for item in items(embedded_aws, table):
+        if item["post"]["S"].startswith("received#"):
+            sums.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
+    return {name: count for name, count in sums.items() if count}
+
+
+def test_what_stands_is_counted_by_stratum_and_band(review_store, review_post, verdicts, embedded_aws, review_table):
+    store = review_store()
+    store.keep(review_post("flagged", 1.0, second=True))
+    store.keep(review_post("sample", 0.04, flagged=False, weight=100 / 3, priority=0.9))
+    store.keep(review_post("unscored", None, model=None))
+    assert counted(embedded_aws, review_table) == {}
+    store.write_tally()
+    stored = {"flagged:0.975:1:stored": 1, "sample:0.025:33.3333333:stored": 1}
+    assert counted(embedded_aws, review_table) == stored
+    said = {"flagged": verdicts.VIOLATION, "sample": verdicts.UNSURE, "unscored": verdicts.FINE}
+    for entry in store.take(reviewer="hana", count=3):
+        decide(store, entry, said[entry.text])
+    once = stored | {"flagged:0.975:1:violation": 1, "sample:0.025:33.3333333:unsure": 1}
+    assert counted(embedded_aws, review_table) == once
+    (again,) = store.take(reviewer="ken", count=3)
+    decide(store, again, verdicts.FINE, reviewer="ken")
+    twice = once | {"flagged:0.975:1:fine": 1, "pair:violation:fine": 1}
+    del twice["flagged:0.975:1:violation"]
+    assert counted(embedded_aws, review_table) == twice
+    undone = store.undo(reviewer="ken", post=again.post, decision=2)
+    assert counted(embedded_aws, review_table) == once
+    decide(store, undone, verdicts.VIOLATION, reviewer="ken")
+    assert counted(embedded_aws, review_table) == once | {"pair:violation:violation": 1}
+
+
+def test_counts_whose_answer_was_lost_are_written_again_and_count_once(
+    review_store, review_post, api_module, embedded_aws, review_table
+):
+    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    tally = api_module("review_tally").StoredTally(review_table)
+    tally.add(review_post("first"))
+    sent: list[str] = []
+
+    def lose(params: dict, **_: object) -> None:
+        sent.append(params["body"])
+        raise ConnectionResetError
+
+    client.meta.events.register("before-call.dynamodb.TransactWriteItems", lose)
+    with pytest.raises(ConnectionResetError):
+        tally.write(client)
+    tally.add(review_post("second"))
+    with pytest.raises(ConnectionResetError):
+        tally.write(client)
+    # The same words, token and all: DynamoDB takes them once.
+    assert sent[0] == sent[1]
+    client.meta.events.unregister("before-call.dynamodb.TransactWriteItems", lose)
+    tally.write(client)
+    tally.write(client)
+    assert counted(embedded_aws, review_table) == {"flagged:0.925:1:stored": 2}
 
 
 def test_what_nobody_decided_on_expires_and_what_is_decided_on_stays(

@@ -1,13 +1,14 @@
 import random
 import statistics
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from review_estimates import VERDICTS, ReviewedPost, ReviewEstimates, cohens_kappa, wilson_interval
 
-from review_threshold.estimates import ReviewEstimates, cohens_kappa, wilson_interval
 from review_threshold.proposal import NoThresholdError, for_load, for_precision
-from review_threshold.reviewed_posts import VERDICTS, ReviewedPost
 
 
 def post(probability: float, verdict: str | None = "violation", *, weight: float = 1, **options) -> ReviewedPost:
@@ -113,21 +114,48 @@ def test_a_sample_reviewed_in_part_gives_intervals_that_hold_the_truth():
 
 
 def test_kappa_is_agreement_beyond_chance():
-    assert cohens_kappa([("violation", "violation"), ("fine", "fine")]) == 1
-    assert cohens_kappa([("violation", "fine"), ("fine", "violation")]) == -1
+    assert cohens_kappa({("violation", "violation"): 1, ("fine", "fine"): 1}) == 1
+    assert cohens_kappa({("violation", "fine"): 1, ("fine", "violation"): 1}) == -1
     # Cohen 1960's way by hand: 35 of 50 agree, chance 0.5.
-    pairs = [("violation", "violation")] * 20 + [("violation", "fine")] * 5
-    pairs += [("fine", "violation")] * 10 + [("fine", "fine")] * 15
+    pairs = {("violation", "violation"): 20, ("violation", "fine"): 5}
+    pairs |= {("fine", "violation"): 10, ("fine", "fine"): 15}
     assert cohens_kappa(pairs) == pytest.approx(0.4)
-    assert cohens_kappa([]) is None
-    assert cohens_kappa([("fine", "fine")] * 9) is None
+    assert cohens_kappa({}) is None
+    assert cohens_kappa({("fine", "fine"): 9}) is None
 
 
-@given(pairs=st.lists(st.tuples(st.sampled_from(VERDICTS), st.sampled_from(VERDICTS)), max_size=50))
+@given(pairs=st.dictionaries(st.tuples(st.sampled_from(VERDICTS), st.sampled_from(VERDICTS)), st.integers(1, 50)))
 def test_kappa_does_not_care_who_was_first(pairs):
     kappa = cohens_kappa(pairs)
-    assert kappa == cohens_kappa([(other, one) for one, other in pairs])
+    other_way = cohens_kappa({(second, first): count for (first, second), count in pairs.items()})
+    assert kappa == (other_way if other_way is None else pytest.approx(other_way))
     assert kappa is None or -1 <= kappa <= 1
+
+
+@given(posts=posts)
+def test_posts_that_are_alike_count_as_often_as_they_are(posts):
+    alike = Counter(posts)
+    once = ReviewEstimates([replace(post, count=count) for post, count in alike.items()])
+    apart = ReviewEstimates(posts)
+    for of in (lambda one: one.precision(0.3), lambda one: one.recall(0.3), ReviewEstimates.flag_recall):
+        together, singly = of(once), of(apart)
+        assert (together is None) == (singly is None)
+        if together is not None:
+            assert together.judged == singly.judged
+            assert (together.value, together.low, together.high) == pytest.approx(
+                (singly.value, singly.low, singly.high), abs=1e-9
+            )
+    assert once.load(0.3) == pytest.approx(apart.load(0.3))
+
+
+def test_what_was_flagged_counts_whichever_threshold_it_was():
+    flagged = [post(0.55, "violation")] * 30 + [post(0.9, "fine")] * 10
+    # Of a time when the threshold was higher.
+    sample = [post(0.6, "violation", weight=10.0)] * 3 + [post(0.2, "fine", weight=10.0)] * 97
+    estimates = ReviewEstimates([*flagged, *sample])
+    assert estimates.flag_precision().value == pytest.approx(30 / 40)
+    assert estimates.flag_recall().value == pytest.approx(30 / 60)
+    assert ReviewEstimates(flagged).flag_recall() is None
 
 
 @given(posts=posts, wanted=st.floats(0, 1))

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from review_threshold.reviewed_posts import VERDICTS, ReviewedPost
+from .agreement import cohens_kappa
+from .reviewed_post import ReviewedPost
 
 BAND = 0.05
 # Two-sided. Recall joins two intervals, of what is found and of what is missed: each is taken so wide that both hold at
@@ -36,7 +37,8 @@ class Estimate:
 def wilson_interval(share: float, count: float, z: float = _Z_95) -> tuple[float, float]:
     """Wilson's score interval of a share among `count`, which may be an effective count; (0, 1) for none.
 
-    It never says that what was not found in a few does not exist.
+    It never says that what was not found in a few does not exist. Wilson, Probable inference, the law of succession,
+    and statistical inference, Journal of the American Statistical Association 22 (1927).
     """
     if count <= 0:
         return 0.0, 1.0
@@ -77,9 +79,12 @@ class _Cumulated:
         self._probabilities = [post.probability for post in posts]
         rows = []
         for post in posts:
-            judged = post.is_violation is not None
+            judged = post.count if post.is_violation is not None else 0
             weight = post.weight * stands_for[_band(post)] if judged else 0.0
-            rows.append((post.weight, weight, weight if post.is_violation else 0.0, weight * weight, float(judged)))
+            violations = judged if post.is_violation else 0
+            rows.append(
+                (post.count * post.weight, judged * weight, violations * weight, judged * weight**2, float(judged))
+            )
         columns = list(zip(*rows, strict=True)) or [()] * 5
         self._sums = [[0.0, *accumulate(column)] for column in columns]
 
@@ -99,7 +104,7 @@ def _stratum(sums: Sequence[float]) -> _Stratum:
         judged_weight=total,
         # Differences of sums: the part must not be more than the whole by a rounding error.
         violations_weight=max(0.0, min(total, violations)),
-        # Kish: unequal weights count for fewer posts.
+        # Kish, Survey Sampling (1965): unequal weights count for fewer posts.
         effective=total * total / squares if judged else 0.0,
         judged=round(judged),
     )
@@ -115,9 +120,9 @@ class ReviewEstimates:
         stored: dict[tuple[bool, int], float] = defaultdict(float)
         judged: dict[tuple[bool, int], float] = defaultdict(float)
         for post in posts:
-            stored[_band(post)] += post.weight
+            stored[_band(post)] += post.count * post.weight
             if post.is_violation is not None:
-                judged[_band(post)] += post.weight
+                judged[_band(post)] += post.count * post.weight
         stands_for = {band: stored[band] / weight for band, weight in judged.items()}
         self._all = _Cumulated(self._posts, stands_for)
         self._strata = [
@@ -139,11 +144,7 @@ class ReviewEstimates:
 
     def precision(self, threshold: float) -> Estimate | None:
         """Of the posts that would be flagged, the share of violations; None where none of them was judged."""
-        above = self._all.above(threshold)
-        if above.share is None:
-            return None
-        low, high = wilson_interval(above.share, above.effective)
-        return Estimate(value=above.share, low=low, high=high, judged=above.judged)
+        return _precision(self._all.above(threshold))
 
     def recall(self, threshold: float) -> Estimate | None:
         """Of all violations, the share that would be flagged.
@@ -151,16 +152,25 @@ class ReviewEstimates:
         None without a sample of what is not flagged, where a part of the posts was not judged at all, or where no
         violation was found.
         """
-        found = [stratum.above(threshold) for stratum in self._strata]
-        missed = [stratum.below(threshold) for stratum in self._strata]
-        counts = [one.violations(_Z_975) for one in (*found, *missed)]
-        if not self.has_sample or any(count is None for count in counts):
+        return self._recall(
+            [stratum.above(threshold) for stratum in self._strata],
+            [stratum.below(threshold) for stratum in self._strata],
+        )
+
+    def flag_precision(self) -> Estimate | None:
+        """Of the posts that were flagged, by whichever threshold, the share of violations."""
+        return _precision(self._strata[0].above(0))
+
+    def flag_recall(self) -> Estimate | None:
+        """Of all violations, the share that was flagged, by whichever threshold; None as in `recall`."""
+        flagged, sample = self._strata
+        return self._recall([flagged.above(0)], [sample.above(0)])
+
+    def _recall(self, found: Sequence[_Stratum], missed: Sequence[_Stratum]) -> Estimate | None:
+        sums = [_violations(strata) for strata in (found, missed)]
+        if not self.has_sample or sums[0] is None or sums[1] is None:
             return None
-        sums = [
-            [math.fsum(count[part] for count in group if count is not None) for part in range(3)]
-            for group in (counts[:2], counts[2:])
-        ]
-        (found_value, found_low, found_high), (missed_value, missed_low, missed_high) = sums
+        (found_value, found_low, found_high), (missed_value, missed_low, missed_high) = sums[0], sums[1]
         if found_value + missed_value == 0:
             return None
         value = found_value / (found_value + missed_value)
@@ -171,25 +181,29 @@ class ReviewEstimates:
 
     def agreement(self) -> tuple[float | None, int]:
         """Cohen's kappa of the posts that two reviewers judged, and how many they are."""
-        pairs = [
-            (post.first_verdict, post.verdict)
-            for post in self._posts
-            if post.first_verdict is not None and post.verdict is not None
-        ]
-        return cohens_kappa(pairs), len(pairs)
+        pairs: Counter[tuple[str, str]] = Counter()
+        for post in self._posts:
+            if post.first_verdict is not None and post.verdict is not None:
+                pairs[post.first_verdict, post.verdict] += post.count
+        return cohens_kappa(pairs), pairs.total()
 
 
-def cohens_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Agreement beyond chance, 1 at most; None for no pairs, or where chance alone would agree on all of them."""
-    if not pairs:
+def _precision(above: _Stratum) -> Estimate | None:
+    if above.share is None:
         return None
-    count = len(pairs)
-    agreed = sum(one == other for one, other in pairs) / count
-    firsts, seconds = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
-    by_chance = sum(firsts[verdict] * seconds[verdict] for verdict in VERDICTS) / (count * count)
-    if by_chance == 1:
-        return None
-    return (agreed - by_chance) / (1 - by_chance)
+    low, high = wilson_interval(above.share, above.effective)
+    return Estimate(value=above.share, low=low, high=high, judged=above.judged)
+
+
+def _violations(strata: Sequence[_Stratum]) -> tuple[float, float, float] | None:
+    """How many violations they have together, at least and at most; None where one of them was not judged at all."""
+    value = low = high = 0.0
+    for stratum in strata:
+        counts = stratum.violations(_Z_975)
+        if counts is None:
+            return None
+        value, low, high = value + counts[0], low + counts[1], high + counts[2]
+    return value, low, high
 
 
 def _band(post: ReviewedPost) -> tuple[bool, int]:

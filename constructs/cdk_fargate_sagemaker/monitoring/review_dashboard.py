@@ -1,0 +1,130 @@
+"""One screen that shows what waits for reviewers, what they do, and what their decisions say of the model."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from cdk_fargate_sagemaker.review import ReviewQueue
+
+_SCREEN = 24
+_HEIGHT = 7
+_DAY = Duration.days(1)
+_HOUR = Duration.hours(1)
+_FIVE_MINUTES = Duration.minutes(5)
+_SECONDS_AN_HOUR = 3600
+_FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
+_PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, label="%", show_units=False)
+_KAPPA_AXIS = cloudwatch.YAxisProps(min=-1, max=1, show_units=False)
+_DEFAULT_INTERVAL = Duration.days(28)
+
+
+class ReviewDashboard(Construct):
+    """Queue length, age of the oldest post, decisions a day, precision, recall, agreement, and what goes wrong.
+
+    Precision and recall are of what was flagged, by the threshold that was in use, each with the two ends of its
+    interval of 95 %. They and the agreement are of the posts that were received in the queue's `measured_window`; a
+    figure that is not known yet is no line.
+
+    Args:
+        reviews: the review queue, which measures itself.
+        dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
+        default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        reviews: ReviewQueue,
+        dashboard_name: str | None = None,
+        default_interval: Duration = _DEFAULT_INTERVAL,
+    ) -> None:
+        super().__init__(scope, id)
+        self._dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=dashboard_name,
+            default_interval=default_interval,
+            widgets=[
+                [
+                    _graph("Posts that wait", [reviews.metric_waiting()], _FROM_ZERO, width=8),
+                    _graph("Age of the oldest, hours", [_hours(reviews.metric_oldest_age())], _FROM_ZERO, width=8),
+                    _graph("Decisions a day", [reviews.metric_decisions_a_day()], _FROM_ZERO, width=8, period=_DAY),
+                ],
+                [
+                    _graph(
+                        "Precision of what is flagged, %",
+                        _with_interval("precision", reviews.metric_precision(), reviews.metric_precision_interval()),
+                        _PERCENT_AXIS,
+                        period=_HOUR,
+                    ),
+                    _graph(
+                        "Violations that are flagged (recall), %",
+                        _with_interval("recall", reviews.metric_recall(), reviews.metric_recall_interval()),
+                        _PERCENT_AXIS,
+                        period=_HOUR,
+                    ),
+                ],
+                [
+                    _graph(
+                        "Agreement of two reviewers, Cohen's kappa",
+                        [reviews.metric_agreement()],
+                        _KAPPA_AXIS,
+                        lines=[cloudwatch.HorizontalAnnotation(value=0, label="chance", color=cloudwatch.Color.GREY)],
+                        period=_HOUR,
+                    ),
+                    _graph(
+                        "Calls put off by the table, measurements that failed",
+                        [reviews.metric_throttled(), reviews.metric_measuring_failed()],
+                        _FROM_ZERO,
+                    ),
+                ],
+            ],
+        )
+
+    @property
+    def dashboard(self) -> cloudwatch.Dashboard:
+        """The dashboard, to which further widgets can be added."""
+        return self._dashboard
+
+
+def _graph(
+    title: str,
+    metrics: Sequence[cloudwatch.IMetric],
+    axis: cloudwatch.YAxisProps,
+    *,
+    lines: Sequence[cloudwatch.HorizontalAnnotation] = (),
+    width: int = _SCREEN // 2,
+    period: Duration = _FIVE_MINUTES,
+) -> cloudwatch.GraphWidget:
+    is_single = len(metrics) == 1
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=list(metrics),
+        left_annotations=list(lines),
+        left_y_axis=axis,
+        legend_position=cloudwatch.LegendPosition.HIDDEN if is_single else cloudwatch.LegendPosition.BOTTOM,
+        period=period,
+        width=width,
+        height=_HEIGHT,
+    )
+
+
+def _hours(seconds: cloudwatch.Metric) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression=f"age / {_SECONDS_AN_HOUR}", using_metrics={"age": seconds}, period=_FIVE_MINUTES, label="age"
+    )
+
+
+def _with_interval(
+    label: str, metric: cloudwatch.Metric, interval: tuple[cloudwatch.Metric, cloudwatch.Metric]
+) -> list[cloudwatch.Metric]:
+    low, high = interval
+    return [
+        high.with_(label="at most (95 %)", color=cloudwatch.Color.GREY),
+        metric.with_(label=label, color=cloudwatch.Color.BLUE),
+        low.with_(label="at least (95 %)", color=cloudwatch.Color.GREY),
+    ]

@@ -1,0 +1,114 @@
+"""Counts of posts by stratum, band of probability and verdict, from which precision and recall are estimated.
+
+Items of the review table: partition key `received#2026-11-23`, the day on which the posts were received; sort key
+`stored#03` for what was stored, `reviewer#…` for what a reviewer said. An estimate over weeks reads a few hundred of
+these and not one post.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamodb_client import DYNAMODB_FAULTS
+from review_post import ReviewPost
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+PERIOD_SECONDS: Final = 60.0
+STORED: Final = "stored"
+_BANDS: Final = 20
+# Of processes that write at the same moment few meet in one item, where one of two transactions would fail.
+_SLOTS: Final = 16
+_log = logging.getLogger("api")
+
+
+def tally_key(received: str, entry: str) -> dict[str, Any]:
+    """Return the key of the counts of a day, `received` being a post's own time in ISO 8601."""
+    return {"post": {"S": f"received#{received[:10]}"}, "entry": {"S": entry}}
+
+
+def cell(*, flagged: bool, probability: float, weight: float, kind: str) -> str:
+    """Return the name of a count: `flagged:0.975:1:stored`; `kind` is that or a verdict."""
+    band = min(int(probability * _BANDS), _BANDS - 1)
+    return f"{'flagged' if flagged else 'sample'}:{(band + 0.5) / _BANDS:.3f}:{weight:.9g}:{kind}"
+
+
+def adding(table: str, key: Mapping[str, Any], counts: Mapping[str, int]) -> TransactWriteItemTypeDef:
+    """Return the part of a transaction that adds `counts` to an item, which is made where there is none."""
+    names = [(f"#c{place}", f":c{place}", name, count) for place, (name, count) in enumerate(sorted(counts.items()))]
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": dict(key),
+            "UpdateExpression": "ADD " + ", ".join(f"{name} {value}" for name, value, _, _ in names),
+            "ExpressionAttributeNames": {name: attribute for name, _, attribute, _ in names},
+            "ExpressionAttributeValues": {value: {"N": str(count)} for _, value, _, count in names},
+        }
+    }
+
+
+class StoredTally:
+    """How many posts this process has stored, written together once in a while: a write a post would be a hot key."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._entry = f"stored#{secrets.randbelow(_SLOTS):02}"
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._transaction: dict[str, Any] | None = None
+
+    def add(self, post: ReviewPost) -> None:
+        """Count a post; without a probability none, which says nothing of a threshold."""
+        if post.probability is None:
+            return
+        name = cell(flagged=post.flagged, probability=post.probability, weight=post.weight, kind=STORED)
+        with self._lock:
+            self._counts[post.received[:10]][name] += 1
+
+    def write(self, client: DynamoDBClient) -> None:
+        """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time.
+
+        One whose answer was lost is sent again with the same token, with which DynamoDB counts it once.
+        """
+        with self._writing:
+            if self._transaction is None:
+                with self._lock:
+                    counts, self._counts = self._counts, defaultdict(Counter)
+                if not counts:
+                    return
+                self._transaction = {
+                    "ClientRequestToken": secrets.token_hex(16),
+                    "TransactItems": [
+                        adding(self._table, tally_key(day, self._entry), counted) for day, counted in counts.items()
+                    ],
+                }
+            client.transact_write_items(**self._transaction)
+            self._transaction = None
+
+
+def write_every_minute(write: Callable[[], None]) -> None:
+    """Call `write` in the background for as long as the process lives."""
+
+    def run() -> None:
+        wake = threading.Event()
+        while True:
+            wake.wait(PERIOD_SECONDS)
+            write_or_log(write)
+
+    threading.Thread(target=run, daemon=True, name="review-tally").start()
+
+
+def write_or_log(write: Callable[[], None]) -> None:
+    """Call `write`; a table that does not take it is a line of the log."""
+    try:
+        write()
+    except DYNAMODB_FAULTS as fault:
+        _log.warning("the review table took no counts", extra={"fields": {"fault": type(fault).__name__}})

@@ -1,0 +1,137 @@
+"""Measures the review table: what waits, since when, decisions a day, and what they say of the model.
+
+Reads counts, never a post: a query each for the days of the window, and for each part of the queue's index. The figures
+are metrics with the dimension `table`; what is not known yet is no data point.
+"""
+
+import datetime
+import functools
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from review_estimates import VERDICTS, Estimate, ReviewEstimates, ReviewTally, cohens_kappa
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+
+NAMESPACE = "Moderation/Reviews"
+INDEX = "oldest"
+MOST_COUNTED = 100_000
+"""Posts. Counting them reads about 20 MB, and what it costs must not grow with a queue that nobody works on."""
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
+    """Puts the metrics as of now, and returns those of now by name."""
+    table = ReviewTable(os.environ["TABLE_NAME"], shards=int(os.environ["SHARDS"]))
+    now = datetime.datetime.now(datetime.UTC)
+    today = now.date()
+    yesterday = today - datetime.timedelta(days=1)
+    window = [today - datetime.timedelta(days=ago) for ago in range(int(os.environ["WINDOW_DAYS"]))]
+    measures = {
+        **table.queue(now),
+        "Decisions": float(table.decisions(today)),
+        **estimated(ReviewTally.of(count for day in window for count in table.counts(day))),
+    }
+    put(measures, at=now, table=table.name)
+    # What was decided after yesterday's last run counts too: the day's metric is its highest value.
+    last_minute = datetime.datetime.combine(yesterday, datetime.time(23, 59), datetime.UTC)
+    put({"Decisions": float(table.decisions(yesterday))}, at=last_minute, table=table.name)
+    LOGGER.info(json.dumps(measures))
+    return measures
+
+
+class ReviewTable:
+    """What of the table can be read without reading posts."""
+
+    def __init__(self, name: str, *, shards: int) -> None:
+        self.name = name
+        self._shards = shards
+
+    def queue(self, now: datetime.datetime) -> dict[str, float]:
+        """How many posts nobody has judged, MOST_COUNTED at most, and how many seconds ago the oldest was received."""
+        oldest: list[str] = []
+        waiting = 0
+        for shard in range(self._shards):
+            request = {
+                "IndexName": INDEX,
+                "KeyConditionExpression": "queue = :queue",
+                "ExpressionAttributeValues": {":queue": {"S": f"waiting#{shard}"}},
+            }
+            first = client("dynamodb").query(TableName=self.name, Limit=1, **request)["Items"]
+            oldest += [item["received"]["S"] for item in first]
+            for page in self._pages(Select="COUNT", **request):
+                waiting += page["Count"]
+                if waiting >= MOST_COUNTED:
+                    break
+        seconds = (now - datetime.datetime.fromisoformat(min(oldest))).total_seconds() if oldest else 0.0
+        return {"Waiting": float(min(waiting, MOST_COUNTED)), "OldestAge": max(0.0, seconds)}
+
+    def decisions(self, day: datetime.date) -> int:
+        """How many decisions of a day stand: those that were taken back are not in."""
+        return sum(
+            int(item.get(verdict, {"N": "0"})["N"]) for item in self._items(f"day#{day}") for verdict in VERDICTS
+        )
+
+    def counts(self, day: datetime.date) -> Iterator[dict[str, int]]:
+        """The counts of posts that were received on a day, an item at a time."""
+        for item in self._items(f"received#{day}"):
+            yield {name: int(value["N"]) for name, value in item.items() if name not in ("post", "entry")}
+
+    def _items(self, key: str) -> Iterator[dict[str, Any]]:
+        for page in self._pages(KeyConditionExpression="post = :key", ExpressionAttributeValues={":key": {"S": key}}):
+            yield from page["Items"]
+
+    def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
+        yield from client("dynamodb").get_paginator("query").paginate(TableName=self.name, **request)
+
+
+def estimated(tally: ReviewTally) -> dict[str, float]:
+    """Precision and recall of what was flagged, in percent with intervals of 95 %, and Cohen's kappa, where known."""
+    measures: dict[str, float] = {}
+    if tally.posts:
+        estimates = ReviewEstimates(tally.posts)
+        for name, estimate in (("Precision", estimates.flag_precision()), ("Recall", estimates.flag_recall())):
+            measures |= in_percent(name, estimate)
+    kappa = cohens_kappa(tally.pairs)
+    return measures if kappa is None else {**measures, "Agreement": kappa}
+
+
+def in_percent(name: str, estimate: Estimate | None) -> dict[str, float]:
+    """An estimate as three metrics."""
+    if estimate is None:
+        return {}
+    return {name: 100 * estimate.value, f"{name}Low": 100 * estimate.low, f"{name}High": 100 * estimate.high}
+
+
+def put(measures: dict[str, float], *, at: datetime.datetime, table: str) -> None:
+    """Put data points; a metric's unit follows from its name."""
+    client("cloudwatch").put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "table", "Value": table}],
+                "Timestamp": at,
+                "Value": value,
+                "Unit": unit(name),
+            }
+            for name, value in measures.items()
+        ],
+    )
+
+
+def unit(name: str) -> str:
+    """The unit of a metric, as CloudWatch calls it."""
+    if name.startswith(("Precision", "Recall")):
+        return "Percent"
+    return {"OldestAge": "Seconds", "Agreement": "None"}.get(name, "Count")
+
+
+@functools.cache
+def client(service: Any) -> Any:
+    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    return boto3.client(service)
