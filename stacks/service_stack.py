@@ -2,19 +2,20 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import CpuStep, RetryQueue, ScaledFargateService, SpikeScaling
-from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceAlarms, ServiceDashboard
+from cdk_fargate_sagemaker.monitoring import FargatePrice, ReviewDashboard, ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.review import ReviewQueue
+from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerSignIn, ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 from cdk_fargate_sagemaker.tuning import TargetTuner
 from stacks.access_logs_bucket import AccessLogsBucket
-from stacks.settings import Settings
+from stacks.settings import ReviewerSettings, Settings
 
 _CONTAINERS = Path(__file__).parents[1] / "container"
 _CHANGE_LOG = Path(__file__).parent / "changes.yaml"
@@ -103,6 +104,12 @@ class ServiceStack(cdk.Stack):
                 ceiling_percent=service_settings.tuner_ceiling_percent,
                 removal_policy=removal_policy,
             )
+        ReviewDashboard(
+            self, "ReviewMonitor", reviews=reviews, dashboard_name=f"moderation-{settings.environment}-reviews"
+        )
+        identity = _identity(self, settings.reviewers)
+        if identity is not None:
+            ReviewerSignIn(self, "SignIn", service=api, identity=identity)
         scheme = "https" if service_settings.certificate_arn else "http"
         cdk.CfnOutput(self, "ClusterName", value=api.cluster.cluster_name)
         cdk.CfnOutput(self, "ServiceName", value=api.service.service_name)
@@ -110,6 +117,30 @@ class ServiceStack(cdk.Stack):
         cdk.CfnOutput(self, "LoadBalancerUrl", value=f"{scheme}://{api.load_balancer.load_balancer_dns_name}")
         cdk.CfnOutput(self, "ReviewTableName", value=reviews.table.table_name)
         cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)
+
+
+def _identity(scope: Construct, settings: ReviewerSettings) -> OidcIdentity | CognitoIdentity | None:
+    match settings.sign_in:
+        case "oidc":
+            return OidcIdentity(
+                issuer=settings.oidc_issuer or "",
+                authorization_endpoint=settings.oidc_authorization_endpoint or "",
+                token_endpoint=settings.oidc_token_endpoint or "",
+                user_info_endpoint=settings.oidc_user_info_endpoint or "",
+                client_id=settings.oidc_client_id or "",
+                client_secret=cdk.SecretValue.secrets_manager(settings.oidc_client_secret_name or ""),
+            )
+        case "cognito":
+            return CognitoIdentity(
+                user_pool=cognito.UserPool.from_user_pool_arn(scope, "Reviewers", settings.cognito_user_pool_arn or ""),
+                user_pool_client=cognito.UserPoolClient.from_user_pool_client_id(
+                    scope, "ReviewersClient", settings.cognito_client_id or ""
+                ),
+                user_pool_domain=cognito.UserPoolDomain.from_domain_name(
+                    scope, "ReviewersDomain", settings.cognito_domain or ""
+                ),
+            )
+    return None
 
 
 def _acknowledge_inside_the_vpc(api: ScaledFargateService, settings: Settings) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
+HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 # CPU units -> (least, most, step) MiB on Linux, from
@@ -84,6 +85,32 @@ class ServiceSettings(_Section):
         return self
 
 
+class ReviewerSettings(_Section):
+    """Who may review: nobody, or whom an identity provider knows, by OpenID Connect or a user pool of Cognito.
+
+    `oidc_client_secret_name` is that of a secret in Secrets Manager, which holds the client's secret as plain text.
+    """
+
+    sign_in: Literal["none", "oidc", "cognito"]
+    oidc_issuer: HttpsUrl | None = None
+    oidc_authorization_endpoint: HttpsUrl | None = None
+    oidc_token_endpoint: HttpsUrl | None = None
+    oidc_user_info_endpoint: HttpsUrl | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret_name: str | None = None
+    cognito_user_pool_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:cognito-idp:")] | None = None
+    cognito_client_id: str | None = None
+    cognito_domain: str | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        wanted = [name for name in type(self).model_fields if name.startswith(f"{self.sign_in}_")]
+        for name in wanted:
+            if not getattr(self, name):
+                raise ValueError(f"{name}: got nothing, allowed: a value, which sign_in={self.sign_in} needs")
+        return self
+
+
 class ModelSettings(_Section):
     """How the model is trained, judged, released and served.
 
@@ -123,6 +150,7 @@ class Settings(_Section):
     removal_policy: Literal["destroy", "retain"]
     network: NetworkSettings
     service: ServiceSettings
+    reviewers: ReviewerSettings
     model: ModelSettings
 
     @model_validator(mode="after")
@@ -132,6 +160,11 @@ class Settings(_Section):
             raise ValueError(
                 f"availability_zones: got {json.dumps(self.availability_zones)}, "
                 f"allowed: different zones of region {self.region}, as ['{self.region}a', '{self.region}c']"
+            )
+        if self.reviewers.sign_in != "none" and self.service.certificate_arn is None:
+            raise ValueError(
+                f"reviewers.sign_in: got {json.dumps(self.reviewers.sign_in)}, "
+                "allowed: none without service.certificate_arn; people sign in over HTTPS alone"
             )
         if self.network.nat_gateways > len(self.availability_zones):
             raise ValueError(

@@ -10,6 +10,13 @@ from stacks.settings import Settings, SettingsError, load_settings
 
 CONTEXT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 
+COGNITO = {
+    "reviewers.sign_in": "cognito",
+    "reviewers.cognito_user_pool_arn": "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_example",
+    "reviewers.cognito_client_id": "client",
+    "reviewers.cognito_domain": "reviewers-example",
+}
+
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_every_environment_of_cdk_json_is_valid(environment: str) -> None:
@@ -76,6 +83,13 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"service": "3"}, "service: got 3, allowed: an object"),
         ({"service.usd_vcpu_hour": "0"}, "service.usd_vcpu_hour: got 0, allowed: a number above 0 and below 100"),
         ({"service.certificate_arn": "mine"}, 'service.certificate_arn: got "mine", allowed: text like ^arn:aws'),
+        (
+            {"reviewers.sign_in": "cognito"},
+            "reviewers.cognito_user_pool_arn: got nothing, allowed: a value, which sign_in=cognito needs",
+        ),
+        ({"reviewers.sign_in": "saml"}, 'reviewers.sign_in: got "saml", allowed: none, oidc, cognito'),
+        ({"reviewers.oidc_issuer": "http://a"}, 'reviewers.oidc_issuer: got "http://a", allowed: text like ^https://'),
+        (COGNITO, 'reviewers.sign_in: got "cognito", allowed: none without service.certificate_arn'),
         ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0 to 1"),
         ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),
         ({"network.nat_gateways": "3"}, "network.nat_gateways: got 3, allowed: at most one an availability zone (2)"),

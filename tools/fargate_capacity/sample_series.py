@@ -158,6 +158,8 @@ class SampleSeries:
         noise = self._noise(repr((metric.namespace, metric.name, metric.dimensions)))
         jitter = 1 + noise.normal(0, 0.02, self._minutes.size)
         kind = kind_of(metric)
+        if metric.namespace == "Moderation/Reviews":
+            return self._reviews(metric)
         if metric.namespace == "AWS/States" and metric.name in ("ExecutionTime", *_ENDS, "ExecutionsStarted"):
             return self._executions(metric)
         if metric.name == "InvocationModelErrors":
@@ -210,6 +212,28 @@ class SampleSeries:
             if 0 < at < self._minutes.size and metric.name in (outcome, "ExecutionsStarted", "ExecutionTime"):
                 values[at] = 60_000 * minutes if metric.name == "ExecutionTime" else 1
         return values
+
+    def _reviews(self, metric: Metric) -> Series:
+        """A queue that grows at night, reviewers who work it off by day, and what their decisions say of the model."""
+        noise = self._noise(f"reviews {metric.dimensions}")
+        hours, day = (self._minutes / 3600) % 24, self._minutes // 86400
+        worked = np.clip((hours - 9) / 9, 0, 1)
+        of_day = noise.normal(1, 0.12, int(day[-1] - day[0]) + 1)[day - day[0]]
+        # What weeks of decisions say moves slowly.
+        drift = np.interp(self._minutes / 86400, day[0] + np.arange(40), noise.normal(0, 1, 40))
+        since_evening = np.where(hours < 9, hours + 6, np.maximum(hours - 18, 0) + 15 * (1 - worked))
+        match metric.name:
+            case "Waiting":
+                return np.round(of_day * (15 + 12 * since_evening))
+            case "OldestAge":
+                return 3600 * of_day * (2 + since_evening)
+            case "Decisions":
+                return np.round(420 * of_day * worked)
+            case "Agreement":
+                return 0.78 + 0.02 * drift
+        share, below, above = (81.0, 2.8, 2.5) if metric.name.startswith("Precision") else (57.0, 10.0, 9.0)
+        ends = {"Low": -below, "High": above}
+        return share + drift + next((far for end, far in ends.items() if metric.name.endswith(end)), 0.0)
 
     @staticmethod
     def _spread(stat: str, average: Series, maximum: Series, tasks: Series) -> Series:

@@ -1,3 +1,8 @@
-from .review_queue import ReviewQueue
+"""Posts for reviewers, who may review them, and what reviewers decided."""
 
-__all__ = ["ReviewQueue"]
+from .cognito_identity import CognitoIdentity
+from .oidc_identity import OidcIdentity
+from .review_queue import ReviewQueue
+from .reviewer_sign_in import ReviewerSignIn
+
+__all__ = ["CognitoIdentity", "OidcIdentity", "ReviewQueue", "ReviewerSignIn"]

@@ -132,3 +132,18 @@ def test_invocations_tell_the_instances() -> None:
     )
     instances = requests / share
     assert np.abs(instances - np.round(instances)).max() < 0.2
+
+
+def test_the_figures_of_reviewers_are_such_as_they_could_be() -> None:
+    def reviewed(name: str) -> np.ndarray:
+        return _values(name, "Maximum", namespace="Moderation/Reviews", period_s=300)
+
+    for name in ("Precision", "Recall"):
+        low, value, high = reviewed(f"{name}Low"), reviewed(name), reviewed(f"{name}High")
+        assert (low >= 0).all()
+        assert (low < value).all()
+        assert (value < high).all()
+        assert (high <= 100).all()
+    assert (np.abs(reviewed("Agreement")) <= 1).all()
+    assert (reviewed("Waiting") >= 0).all()
+    assert reviewed("Decisions")[0] == 0 < reviewed("Decisions")[-1]

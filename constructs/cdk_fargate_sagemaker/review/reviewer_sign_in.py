@@ -1,0 +1,117 @@
+"""The sign-in of reviewers, at the load balancer of the service."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_elasticloadbalancingv2_actions as actions
+from constructs import Construct
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService
+
+from .cognito_identity import CognitoIdentity
+from .oidc_identity import OidcIdentity
+
+_PAGE = ["/review", "/review/*"]
+_CALLS = ["/v1/reviews", "/v1/reviews/*"]
+_SCOPE = "openid email"
+_SESSION = Duration.hours(12)
+_LAST_PRIORITY = 50_000
+
+
+class ReviewerSignIn(Construct):
+    """Opens the page for reviewers to whoever an identity provider knows, and to nobody else.
+
+    The load balancer sends a browser that asks for the page to the provider, and lets it through with a signed header
+    that says who it is; the service checks signature and signer itself. What the page then calls is answered 401 once
+    the session has ended: a call cannot sign in. All other paths stay as they are.
+
+    The provider has to know `https://<the name that reviewers use>/oauth2/idpresponse` as a callback. The load balancer
+    calls the provider, over HTTPS and IPv4: one that does not face the internet needs a NAT gateway for that.
+
+    Args:
+        service: the ML API, with a certificate, and in its environment what the `ReviewQueue` gives.
+        identity: the provider.
+        session_timeout: after what a reviewer signs in again, up to 7 days. Default: 12 hours.
+        priority: of the first of the two rules at the listener, 1 to 49,999; the second has the next one. Default: 10.
+
+    Raises:
+        ValueError: a service without a certificate or with blue/green deployments, or a number out of its range.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: ScaledFargateService,
+        identity: OidcIdentity | CognitoIdentity,
+        session_timeout: Duration = _SESSION,
+        priority: int = 10,
+    ) -> None:
+        super().__init__(scope, id)
+        listener = service.listener.node.default_child
+        assert isinstance(listener, elbv2.CfnListener)
+        if listener.protocol != "HTTPS":
+            raise ValueError("service: got one without a certificate, allowed: one that speaks HTTPS; give it one")
+        if service.alternate_target_group is not None:
+            raise ValueError(
+                "service: got one with BLUE_GREEN deployments, allowed: ROLLING; the two target groups take turns, and "
+                "ECS turns one rule of the listener alone"
+            )
+        if not 1 <= session_timeout.to_seconds() <= Duration.days(7).to_seconds():
+            raise ValueError(f"session_timeout: got {session_timeout.to_human_string()}, allowed: 1 second to 7 days")
+        if not 1 <= priority < _LAST_PRIORITY:
+            raise ValueError(f"priority: got {priority}, allowed: 1 to {_LAST_PRIORITY - 1}")
+        forward = elbv2.ListenerAction.forward([service.target_group])
+        for place, (name, paths, otherwise) in enumerate(
+            (
+                ("Page", _PAGE, elbv2.UnauthenticatedAction.AUTHENTICATE),
+                ("Calls", _CALLS, elbv2.UnauthenticatedAction.DENY),
+            )
+        ):
+            elbv2.ApplicationListenerRule(
+                self,
+                name,
+                listener=service.listener,
+                priority=priority + place,
+                conditions=[elbv2.ListenerCondition.path_patterns(paths)],
+                action=_authenticated(identity, forward, otherwise, session_timeout),
+            )
+        service.load_balancer_security_group.add_egress_rule(
+            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "The reviewers' identity provider"
+        )
+        container = service.task_definition.default_container
+        assert container is not None
+        container.add_environment("REVIEW_SIGNER", service.load_balancer.load_balancer_arn)
+
+
+def _authenticated(
+    identity: OidcIdentity | CognitoIdentity,
+    forward: elbv2.ListenerAction,
+    otherwise: elbv2.UnauthenticatedAction,
+    session_timeout: Duration,
+) -> elbv2.ListenerAction:
+    if isinstance(identity, CognitoIdentity):
+        return actions.AuthenticateCognitoAction(
+            user_pool=identity.user_pool,
+            user_pool_client=identity.user_pool_client,
+            user_pool_domain=identity.user_pool_domain,
+            scope=_SCOPE,
+            session_timeout=session_timeout,
+            on_unauthenticated_request=otherwise,
+            allow_https_outbound=False,
+            next=forward,
+        )
+    return elbv2.ListenerAction.authenticate_oidc(
+        issuer=identity.issuer,
+        authorization_endpoint=identity.authorization_endpoint,
+        token_endpoint=identity.token_endpoint,
+        user_info_endpoint=identity.user_info_endpoint,
+        client_id=identity.client_id,
+        client_secret=identity.client_secret,
+        scope=_SCOPE,
+        session_timeout=session_timeout,
+        on_unauthenticated_request=otherwise,
+        allow_https_outbound=False,
+        next=forward,
+    )

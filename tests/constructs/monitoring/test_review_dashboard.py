@@ -1,0 +1,62 @@
+import pytest
+
+from cdk_fargate_sagemaker.monitoring import ReviewDashboard
+from cdk_fargate_sagemaker.review import ReviewQueue
+
+
+@pytest.fixture
+def reviews(stack):
+    return ReviewQueue(stack, "Reviews")
+
+
+@pytest.fixture
+def widgets(stack, reviews, widgets_of):
+    ReviewDashboard(stack, "Dashboard", reviews=reviews)
+    return widgets_of()
+
+
+def measures(widget):
+    return {row[1]: row[-1] for row in widget["properties"]["metrics"] if row[0] == "Moderation/Reviews"}
+
+
+def test_the_figures_are_on_one_screen(widgets):
+    assert {title: set(measures(widget)) for title, widget in widgets.items()} == {
+        "Posts that wait": {"Waiting"},
+        "Age of the oldest, hours": {"OldestAge"},
+        "Decisions a day": {"Decisions"},
+        "Precision of what is flagged, %": {"Precision", "PrecisionLow", "PrecisionHigh"},
+        "Violations that are flagged (recall), %": {"Recall", "RecallLow", "RecallHigh"},
+        "Agreement of two reviewers, Cohen's kappa": {"Agreement"},
+        "Calls put off by the table, measurements that failed": set(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "label"),
+    [
+        ("Precision of what is flagged, %", "Precision", "precision"),
+        ("Violations that are flagged (recall), %", "Recall", "recall"),
+    ],
+)
+def test_a_share_has_its_interval(widgets, title, name, label):
+    labels = {metric: options["label"] for metric, options in measures(widgets[title]).items()}
+    assert labels == {name: label, f"{name}Low": "at least (95 %)", f"{name}High": "at most (95 %)"}
+    assert widgets[title]["properties"]["yAxis"]["left"]["max"] == 100
+
+
+def test_a_days_decisions_are_its_highest_count(widgets):
+    (row,) = widgets["Decisions a day"]["properties"]["metrics"]
+    assert (widgets["Decisions a day"]["properties"]["period"], row[-1]["stat"]) == (86400, "Maximum")
+
+
+def test_the_oldest_is_in_hours(widgets):
+    drawn = widgets["Age of the oldest, hours"]["properties"]["metrics"]
+    assert [row[0]["expression"] for row in drawn if len(row) == 1] == ["age / 3600"]
+
+
+def test_every_line_is_of_the_queue_that_was_given(stack, reviews, widgets):
+    table = stack.get_logical_id(reviews.table.node.default_child)
+    function = stack.get_logical_id(reviews.measuring_function.node.default_child)
+    rows = [row for widget in widgets.values() for row in widget["properties"]["metrics"]]
+    named = {part for row in rows for part in row if isinstance(part, str) and part.startswith("<")}
+    assert named == {f"<{table}>", f"<{function}>"}

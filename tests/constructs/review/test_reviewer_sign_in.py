@@ -1,0 +1,154 @@
+import json
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import Duration
+from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ecs as ecs
+from aws_cdk.assertions import Match, Template
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService
+from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerSignIn
+
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+OIDC = {
+    "issuer": "https://id.example",
+    "authorization_endpoint": "https://id.example/authorize",
+    "token_endpoint": "https://id.example/token",
+    "user_info_endpoint": "https://id.example/userinfo",
+    "client_id": "reviews",
+}
+
+
+@pytest.fixture
+def certificate(stack):
+    return certificatemanager.Certificate.from_certificate_arn(stack, "Certificate", CERTIFICATE)
+
+
+@pytest.fixture
+def service(stack, vpc, image, certificate):
+    return ScaledFargateService(stack, "Api", vpc=vpc, image=image, certificate=certificate)
+
+
+@pytest.fixture
+def oidc():
+    return OidcIdentity(client_secret=cdk.SecretValue.secrets_manager("reviewers"), **OIDC)
+
+
+def rules_of(stack):
+    rules = Template.from_stack(stack).find_resources("AWS::ElasticLoadBalancingV2::ListenerRule").values()
+    return sorted((rule["Properties"] for rule in rules), key=lambda rule: rule["Priority"])
+
+
+def test_the_page_signs_people_in_and_its_calls_do_not(stack, service, oidc):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+    page, calls = rules_of(stack)
+    assert (page["Priority"], calls["Priority"]) == (10, 11)
+    for rule, paths, otherwise in (
+        (page, ["/review", "/review/*"], "authenticate"),
+        (calls, ["/v1/reviews", "/v1/reviews/*"], "deny"),
+    ):
+        assert rule["ListenerArn"] == stack.resolve(service.listener.listener_arn)
+        assert rule["Conditions"] == [{"Field": "path-pattern", "PathPatternConfig": {"Values": paths}}]
+        authenticate, forward = rule["Actions"]
+        assert (authenticate["Type"], authenticate["Order"]) == ("authenticate-oidc", 1)
+        assert authenticate["AuthenticateOidcConfig"] == {
+            "Issuer": OIDC["issuer"],
+            "AuthorizationEndpoint": OIDC["authorization_endpoint"],
+            "TokenEndpoint": OIDC["token_endpoint"],
+            "UserInfoEndpoint": OIDC["user_info_endpoint"],
+            "ClientId": "reviews",
+            "ClientSecret": "{{resolve:secretsmanager:reviewers:SecretString:::}}",
+            "Scope": "openid email",
+            "SessionTimeout": 43200,
+            "OnUnauthenticatedRequest": otherwise,
+        }
+        assert (forward["Type"], forward["Order"]) == ("forward", 2)
+        assert forward["TargetGroupArn"] == stack.resolve(service.target_group.target_group_arn)
+
+
+def test_the_service_is_told_whose_header_to_believe(stack, service, oidc):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+    signer = {"Name": "REVIEW_SIGNER", "Value": stack.resolve(service.load_balancer.load_balancer_arn)}
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::ECS::TaskDefinition",
+        {"ContainerDefinitions": [Match.object_like({"Environment": Match.array_with([signer])})]},
+    )
+
+
+def test_the_load_balancer_reaches_the_provider_over_https(stack, service, oidc):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::EC2::SecurityGroup",
+        {
+            "GroupDescription": Match.string_like_regexp("Load balancer"),
+            "SecurityGroupEgress": Match.array_with(
+                [Match.object_like({"CidrIp": "0.0.0.0/0", "FromPort": 443, "ToPort": 443, "IpProtocol": "tcp"})]
+            ),
+        },
+    )
+
+
+def test_a_user_pool_of_cognito_signs_people_in(stack, service):
+    pool = cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_example")
+    identity = CognitoIdentity(
+        user_pool=pool,
+        user_pool_client=cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "client"),
+        user_pool_domain=cognito.UserPoolDomain.from_domain_name(stack, "Domain", "reviewers-example"),
+    )
+    ReviewerSignIn(stack, "SignIn", service=service, identity=identity, session_timeout=Duration.hours(1), priority=30)
+    page, calls = rules_of(stack)
+    assert (page["Priority"], calls["Priority"]) == (30, 31)
+    for rule, otherwise in ((page, "authenticate"), (calls, "deny")):
+        assert rule["Actions"][0]["AuthenticateCognitoConfig"] == {
+            "UserPoolArn": stack.resolve(pool.user_pool_arn),
+            "UserPoolClientId": "client",
+            "UserPoolDomain": "reviewers-example",
+            "Scope": "openid email",
+            "SessionTimeout": 3600,
+            "OnUnauthenticatedRequest": otherwise,
+        }
+
+
+def test_nobody_signs_in_in_the_clear(stack, vpc, image, oidc):
+    service = ScaledFargateService(stack, "Api", vpc=vpc, image=image)
+    with pytest.raises(ValueError, match="service: got one without a certificate, allowed: one that speaks HTTPS"):
+        ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+
+
+def test_refuses_a_service_whose_target_groups_take_turns(stack, vpc, image, certificate, oidc):
+    service = ScaledFargateService(
+        stack,
+        "Api",
+        vpc=vpc,
+        image=image,
+        certificate=certificate,
+        deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN,
+    )
+    with pytest.raises(ValueError, match="service: got one with BLUE_GREEN deployments, allowed: ROLLING"):
+        ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"session_timeout": Duration.days(8)}, "session_timeout: got 8 days, allowed: 1 second to 7 days"),
+        ({"priority": 0}, "priority: got 0, allowed: 1 to 49999"),
+        ({"priority": 50_000}, "priority: got 50000, allowed: 1 to 49999"),
+    ],
+)
+def test_refuses_what_cannot_be(stack, service, oidc, options, message):
+    with pytest.raises(ValueError, match=message):
+        ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, **options)
+
+
+@pytest.mark.parametrize("name", ["issuer", "authorization_endpoint", "token_endpoint", "user_info_endpoint"])
+def test_an_address_in_the_clear_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name}: got 'http://id.example', allowed: an https:// URL"):
+        OidcIdentity(client_secret=cdk.SecretValue.secrets_manager("a"), **{**OIDC, name: "http://id.example"})
+
+
+def test_the_secret_is_in_no_template(stack, service, oidc):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+    assert "{{resolve:secretsmanager:reviewers" in json.dumps(Template.from_stack(stack).to_json())
