@@ -40,7 +40,14 @@ class ServiceStack(cdk.Stack):
         service_settings = settings.service
         access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
         unscored = RetryQueue(self, "Unscored", alerts_topic=alerts.topic, removal_policy=removal_policy)
-        reviews = ReviewQueue(self, "Reviews", removal_policy=removal_policy)
+        reviews = ReviewQueue(
+            self,
+            "Reviews",
+            sample_percent=settings.reviewers.sample_percent,
+            second_percent=settings.reviewers.second_percent,
+            ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
+            removal_policy=removal_policy,
+        )
         api = ScaledFargateService(
             self,
             "Api",

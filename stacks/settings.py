@@ -86,11 +86,17 @@ class ServiceSettings(_Section):
 
 
 class ReviewerSettings(_Section):
-    """Who may review: nobody, or whom an identity provider knows, by OpenID Connect or a user pool of Cognito.
+    """Which posts are reviewed, and by whom: nobody, or whom an identity provider knows, by OpenID Connect or Cognito.
+
+    `sample_percent` of the posts that are not flagged are reviewed too, `second_percent` of all by two reviewers. A
+    post that nobody decided on is removed after `ttl_days`, or never with null.
 
     `oidc_client_secret_name` is that of a secret in Secrets Manager, which holds the client's secret as plain text.
     """
 
+    sample_percent: Annotated[float, Field(ge=0, le=100)]
+    second_percent: Annotated[float, Field(ge=0, le=100)]
+    ttl_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     sign_in: Literal["none", "oidc", "cognito"]
     oidc_issuer: HttpsUrl | None = None
     oidc_authorization_endpoint: HttpsUrl | None = None

@@ -32,7 +32,7 @@ _PATTERNS = [
         (r"^CPUUtilization|^ECSServiceAverageCPU|^CpuUtilized$", MetricKind.CPU),
         (r"^Memory(Utilization|Utilized)$", MetricKind.MEMORY),
         (r"^(RunningTaskCount|DesiredTaskCount|HealthyHostCount|TaskCount|ConcurrentExecutions)$", MetricKind.TASKS),
-        (r"^(PendingTaskCount|UnHealthyHostCount|UnhealthyHostCount)$", MetricKind.ABSENT),
+        (r"^(PendingTaskCount|UnHealthyHostCount|UnhealthyHostCount|ThrottledRequests|Errors)$", MetricKind.ABSENT),
         (r"^(RequestCountPerTarget|InvocationsPerInstance)$", MetricKind.REQUESTS_PER_TASK),
         (r"4XX|4xx", MetricKind.CLIENT_ERRORS),
         (r"5XX|5xx|[Ee]rror|[Ff]ault|Fail|[Tt]hrottl|Reject|Dropped|TimedOut|Aborted|DeadLetter", MetricKind.ERRORS),

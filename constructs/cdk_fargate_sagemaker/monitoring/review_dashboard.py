@@ -78,7 +78,7 @@ class ReviewDashboard(Construct):
                     ),
                     _graph(
                         "Calls put off by the table, measurements that failed",
-                        [reviews.metric_throttled(), reviews.metric_measuring_failed()],
+                        [_put_off(reviews.metric_throttled()), reviews.metric_measuring_failed()],
                         _FROM_ZERO,
                     ),
                 ],
@@ -116,6 +116,12 @@ def _graph(
 def _hours(seconds: cloudwatch.Metric) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(
         expression=f"age / {_SECONDS_AN_HOUR}", using_metrics={"age": seconds}, period=_FIVE_MINUTES, label="age"
+    )
+
+
+def _put_off(throttled: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression="throttled", using_metrics={"throttled": throttled}, period=_FIVE_MINUTES, label="put off"
     )
 
 

@@ -235,7 +235,7 @@ class ReviewQueue(Construct):
     def metric_throttled(self) -> cloudwatch.IMetric:
         """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
         return self._table.metric_throttled_requests_for_operations(
-            operations=_OPERATIONS, period=Duration.minutes(5), statistic="Sum", label="put off"
+            operations=_OPERATIONS, period=Duration.minutes(5), statistic="Sum"
         )
 
     def _measure(self, shards: int, *, window: Duration) -> lambda_.Function:
