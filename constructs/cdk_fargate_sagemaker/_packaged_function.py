@@ -82,8 +82,8 @@ class PackagedFunction(Construct):
             Acknowledgment(id="Serverless-LambdaLatestVersion", reason=tested_version),
             Acknowledgment(
                 id="NIST.800.53.R5-LambdaConcurrency",
-                reason="It runs once for an alert or a release; a reservation would take from the account's other "
-                "functions, and fails in an account that still has its first quota of 10.",
+                reason="It runs for an alert, a release or by a schedule, one at a time; a reservation would take from "
+                "the account's other functions, and fails in an account that still has its first quota of 10.",
             ),
             Acknowledgment(
                 id="NIST.800.53.R5-LambdaInsideVPC",

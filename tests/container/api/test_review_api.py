@@ -229,7 +229,7 @@ def test_no_post_is_lost_while_the_table_throttles(
 
 
 def test_a_service_that_ends_hands_over_what_it_has_and_the_next_goes_on(
-    start_reviews, runtime, balancer, throttled, stored
+    start_reviews, runtime, balancer, embedded_aws, review_table, throttled, stored
 ):
     api = start_reviews(runtime.url, DEADLINE_MS="300", AWS_ENDPOINT_URL_DYNAMODB=throttled.url)
     runtime.answers("0.9")
@@ -240,6 +240,9 @@ def test_a_service_that_ends_hands_over_what_it_has_and_the_next_goes_on(
     throttled.throttles = False
     api.process.wait(60)
     assert len(stored()) == 6
+    items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
+    counts = [item for item in items if item["post"]["S"].startswith("received#")]
+    assert sum(int(count["flagged:0.925:1:stored"]["N"]) for count in counts) == 6
     second = start_reviews(runtime.url)
     hana = Reviewer(second, balancer)
     (taken, *_) = hana.take(3)
