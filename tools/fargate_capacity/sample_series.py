@@ -218,10 +218,10 @@ class SampleSeries:
         noise = self._noise(f"reviews {metric.dimensions}")
         hours, day = (self._minutes / 3600) % 24, self._minutes // 86400
         worked = np.clip((hours - 9) / 9, 0, 1)
-        of_day = noise.normal(1, 0.12, int(day[-1] - day[0]) + 1)[day - day[0]]
+        of_day: Series = noise.normal(1, 0.12, int(day[-1] - day[0]) + 1)[day - day[0]]
         # What weeks of decisions say moves slowly.
         drift = np.interp(self._minutes / 86400, day[0] + np.arange(40), noise.normal(0, 1, 40))
-        since_evening = np.where(hours < 9, hours + 6, np.maximum(hours - 18, 0) + 15 * (1 - worked))
+        since_evening: Series = np.where(hours < 9, hours + 6, np.maximum(hours - 18, 0) + 15 * (1 - worked))
         match metric.name:
             case "Waiting":
                 return np.round(of_day * (15 + 12 * since_evening))

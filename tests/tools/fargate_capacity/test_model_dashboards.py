@@ -1,4 +1,4 @@
-"""The dashboards of the model half, drawn as a user draws them."""
+"""The dashboards of the model half and of its reviewers, drawn as a user draws them."""
 
 import subprocess
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from PIL import Image
 
-from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard, WorkflowDashboard
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard, ReviewDashboard, WorkflowDashboard
+from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
     EndpointConfiguration,
     EndpointMetrics,
@@ -51,13 +52,17 @@ def drawn(
         stack, "Endpoint", endpoint=metrics, alarms=alarms, workflow=workflow, dashboard_name="moderation-endpoint"
     )
     WorkflowDashboard(stack, "Releases", workflow=workflow, dashboard_name="moderation-releases")
+    ReviewDashboard(stack, "Monitor", reviews=ReviewQueue(stack, "Reviews"), dashboard_name="moderation-reviews")
     app.synth()
     result = fargate_capacity("preview", assembly, "--output", output)
     assert result.returncode == 0, result.stderr
     return output
 
 
-@pytest.mark.parametrize(("name", "rows"), [("moderation-endpoint", 4 * 7), ("moderation-releases", 4 + 3 * 7)])
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("moderation-endpoint", 4 * 7), ("moderation-releases", 4 + 3 * 7), ("moderation-reviews", 3 * 7)],
+)
 def test_each_is_a_picture(drawn: Path, name: str, rows: int) -> None:
     with Image.open(drawn / f"{name}.png") as picture:
         width, height = picture.size
@@ -85,5 +90,7 @@ def test_the_page_has_every_widget_and_every_line(drawn: Path) -> None:
         "Releases an hour",
         "Calls that failed, newest first",
         "To roll back start",
+        "Violations that are flagged (recall), %",
+        "at least (95 %)",
     ):
         assert text in page, text
