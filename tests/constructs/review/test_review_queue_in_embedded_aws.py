@@ -7,7 +7,7 @@ import sys
 import uuid
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,19 @@ def drawn_on(aws: EmbeddedAws, dashboard: str) -> dict[str, float]:
     return values
 
 
+def decided_on(aws: EmbeddedAws, table: str, day: date) -> float:
+    (point,) = aws.client("cloudwatch").get_metric_statistics(
+        Namespace="Moderation/Reviews",
+        MetricName="Decisions",
+        Dimensions=[{"Name": "table", "Value": table}],
+        StartTime=datetime.combine(day, time(0), UTC),
+        EndTime=datetime.combine(day + timedelta(days=1), time(0), UTC),
+        Period=86_400,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    return float(point["Maximum"])
+
+
 def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp_path, api_module):
     outputs = deployed(embedded_aws, tmp_path)
     dynamodb = embedded_aws.client("dynamodb")
@@ -111,14 +124,13 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
     # What is not known is no figure.
     assert measured() == {"Waiting": 0, "OldestAge": 0, "Decisions": 0}
 
-    store = api_module("review_store").ReviewStore(
-        table=outputs["Table"], region="us-east-1", shards=2, lease_seconds=600, ttl_days=None
-    )
+    settings = {"table": outputs["Table"], "region": "us-east-1", "shards": 2, "lease_seconds": 600, "ttl_days": None}
+    store = api_module("review_store").ReviewStore(**settings)
     verdict, post = api_module("review_entry").Verdict, api_module("review_post").ReviewPost
     began = datetime.now(UTC)
 
-    def keep(text: str, probability: float, *, flagged: bool, age: timedelta, second: bool = False) -> None:
-        priority = probability if flagged else 0.995
+    def keep(text: str, probability: float | None, *, flagged: bool, age: timedelta, second: bool = False) -> None:
+        priority = (probability or 1.0) if flagged else 0.995
         kept = post(
             text=text,
             probability=probability,
@@ -150,7 +162,15 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
     # Ken takes one back, and says the same again.
     decide("ken", store.undo(reviewer="ken", post=again.post, decision=2), str(again.verdict))
 
+    # What was decided after yesterday's last measurement; without a probability it says nothing of the flag.
+    keep("flagged by policy", None, flagged=True, age=timedelta(days=2))
+    yesterday = began - timedelta(days=1)
+    earlier = api_module("review_store").ReviewStore(**settings, clock=yesterday.timestamp)
+    (entry,) = earlier.take(reviewer="mei", count=1)
+    earlier.decide(reviewer="mei", post=entry.post, lease=entry.lease, verdict=verdict("fine"), reason="")
+
     figures = measured()
+    assert decided_on(embedded_aws, outputs["Table"], yesterday.date()) == 1
     assert figures["Waiting"] == 1
     assert figures["OldestAge"] == pytest.approx(3 * 86_400, abs=600)
     assert figures["Decisions"] == 19
