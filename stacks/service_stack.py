@@ -101,7 +101,7 @@ class ServiceStack(cdk.Stack):
             dashboard_name=f"moderation-{settings.environment}-api",
         )
         if service_settings.tuner_ceiling_percent is not None:
-            TargetTuner(
+            tuner = TargetTuner(
                 self,
                 "Tuner",
                 service=api,
@@ -111,6 +111,9 @@ class ServiceStack(cdk.Stack):
                 ceiling_percent=service_settings.tuner_ceiling_percent,
                 removal_policy=removal_policy,
             )
+            cdk.CfnOutput(self, "TunerWorkflowArn", value=tuner.state_machine.state_machine_arn)
+            cdk.CfnOutput(self, "TunerTableName", value=tuner.table.table_name)
+            cdk.CfnOutput(self, "TunedTargetParameterName", value=tuner.parameter_name)
         ReviewDashboard(
             self, "ReviewMonitor", reviews=reviews, dashboard_name=f"moderation-{settings.environment}-reviews"
         )

@@ -107,6 +107,7 @@ def _closing_table(report: Report) -> Table:
         "release that the gate refuses": _failed(report.refused_release),
         "release that is put back": _failed(report.put_back_release),
         "rollback by hand": _under_load(report.rollback),
+        "tuned target": _tuning(report),
         "desired tasks before → after": _tasks(report),
         "changed and deployed again": _redeploy(report),
         "alerts received": f"{report.alerts_received}",
@@ -146,6 +147,10 @@ def _latency(report: Report) -> str:
     if report.latency_p50_ms is None or report.latency_p99_ms is None:
         return "–"
     return f"{report.latency_p50_ms:.1f} / {report.latency_p99_ms:.1f} ms"
+
+
+def _tuning(report: Report) -> str:
+    return f"{' → '.join(f'{target:g}' for target in report.tuning.targets)} %" if report.tuning else "–"
 
 
 def _tasks(report: Report) -> str:

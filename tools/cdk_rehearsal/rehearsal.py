@@ -36,6 +36,7 @@ from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
 from cdk_rehearsal.supervised_process import SupervisedProcess
+from cdk_rehearsal.target_tuning import TargetTuning
 from cdk_rehearsal.workflow_execution import WorkflowExecution
 
 _EXECUTION_SECONDS = 600.0
@@ -126,6 +127,7 @@ class Rehearsal:
             ("refuse", self._refuse),
             ("put back", self._put_back),
             ("roll back", self._roll_back),
+            ("tune", self._tune),
             ("scale", self._scale),
             ("redeploy", self._redeploy),
         ):
@@ -407,6 +409,23 @@ class Rehearsal:
             return True
         return False
 
+    def _tune(self) -> None:
+        if self.outputs.tuner_workflow_arn is None:
+            self._display.result("skipped: no stack has the output TunerWorkflowArn")
+        else:
+            self._tuning().walk()
+
+    def _tuning(self) -> TargetTuning:
+        return TargetTuning(
+            clients=self._aws.client,
+            outputs=self.outputs,
+            service=self._service(),
+            display=self._display,
+            report=self.report,
+            told=lambda: self._slack.messages,
+            alive=lambda: self._aws.running,
+        )
+
     def _scale(self) -> None:
         service = self._service()
         alarm = find_spike_alarm(self._aws.client, service)
@@ -433,6 +452,8 @@ class Rehearsal:
         self.report.changed_settings = list(changes)
         before = self._observe()
         self._deploy_all(log=log)
+        if self.report.tuning is not None:
+            self._tuning().require_kept()
         after = self._observe()
         self.report.stacks = self._stacks()
         self.report.desired_tasks_after_redeploy = after.desired_tasks

@@ -55,6 +55,17 @@ class WorkflowReport:
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
+class TuningReport:
+    """`targets` are those that the service had, in order, percent; `decisions` say why it was changed each time."""
+
+    targets: list[float]
+    decisions: list[str] = dataclasses.field(default_factory=list)
+    guardrail: str | None = None
+    seconds_to_revert: float | None = None
+    target_after_redeploy: float | None = None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Report:
     """Filled while the rehearsal goes on: a failed one holds all that was found before."""
 
@@ -83,6 +94,7 @@ class Report:
     agreement_with_labels: float | None = None
     latency_p50_ms: float | None = None
     latency_p99_ms: float | None = None
+    tuning: TuningReport | None = None
     desired_tasks_before: int | None = None
     desired_tasks_after: int | None = None
     changed_settings: list[str] = dataclasses.field(default_factory=list)

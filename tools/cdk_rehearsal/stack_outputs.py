@@ -14,7 +14,8 @@ from cdk_rehearsal.step_failure import StepFailure
 class StackOutputs:
     """What a rehearsal has to know of the deployed system, each named as its CfnOutput in CapWords.
 
-    An app without the rollback workflow's output is rehearsed without the releases that need it.
+    An app without the rollback workflow's output is rehearsed without the releases that need it, one without the tuner's
+    without tuning.
     """
 
     slack_webhook_secret_name: str
@@ -26,6 +27,10 @@ class StackOutputs:
     service_name: str
     rollback_workflow_arn: str | None = None
     releases_table_name: str | None = None
+    dashboard_name: str | None = None
+    tuner_workflow_arn: str | None = None
+    tuner_table_name: str | None = None
+    tuned_target_parameter_name: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -5,7 +5,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,20 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
+from rich.console import Console
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.tuning import TargetTuner
+from cdk_rehearsal import target_tuning
+from cdk_rehearsal.deployed_service import DeployedService
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.report import Report
+from cdk_rehearsal.stack_outputs import StackOutputs
+from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.target_tuning import TargetTuning
 
 DAY = timedelta(days=1)
 # The embedded AWS keeps two weeks of metrics.
@@ -168,9 +176,13 @@ def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60,
     alerts = AlertsTopic(stack, "Alerts")
     told = sqs.Queue(stack, "Told")
     alerts.topic.add_subscription(subscriptions.SqsSubscription(told, raw_message_delivery=True))
-    # Put by hand in these tests.
-    alarm = cloudwatch.Metric(namespace="Test", metric_name="Slow").create_alarm(
-        stack, "Slow", threshold=1, evaluation_periods=1, alarm_name="slow"
+    alarm = service.metrics.response_time(95).create_alarm(
+        stack,
+        "Slow",
+        threshold=1,
+        evaluation_periods=3,
+        alarm_name="slow",
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
     monitor = ServiceDashboard(stack, "Monitor", service=service, dashboard_name="web")
     monitor.dashboard.add_widgets(cloudwatch.TextWidget(markdown=title))
@@ -302,6 +314,74 @@ def test_an_alarm_that_fires_takes_a_step_back_by_itself(deployed: Deployed) -> 
         assert time.monotonic() < end
         time.sleep(0.2)
     assert (deployed.parameter, deployed.policy["TargetValue"]) == ("60", 60)
+
+
+@pytest.fixture
+def tuning(deployed: Deployed) -> TargetTuning:
+    """The rehearsal's step on a tuner that has not looked yet."""
+    forget(deployed)
+    texts: list[str] = []
+
+    def told() -> list[str]:
+        texts.extend(deployed.told())
+        return texts
+
+    outputs = StackOutputs(
+        slack_webhook_secret_name="",
+        data_bucket_name="",
+        posts_prefix="",
+        release_workflow_arn="",
+        endpoint_name="",
+        cluster_name=deployed.outputs["Cluster"],
+        service_name=deployed.outputs["Service"],
+        dashboard_name="web",
+        tuner_workflow_arn=deployed.outputs["Machine"],
+        tuner_table_name=deployed.outputs["Table"],
+        tuned_target_parameter_name=deployed.outputs["Parameter"],
+    )
+    clients = deployed.aws.client
+    return TargetTuning(
+        clients=clients,
+        outputs=outputs,
+        service=DeployedService(clients, cluster=outputs.cluster_name, service=outputs.service_name),
+        display=Display(Console(file=io.StringIO())),
+        report=Report(engine="process", environment="dev"),
+        told=told,
+        alive=lambda: deployed.aws.running,
+    )
+
+
+def forget(deployed: Deployed) -> None:
+    """As if the tuner had never looked."""
+    table = deployed.aws.client("dynamodb")
+    for item in table.scan(TableName=deployed.outputs["Table"])["Items"]:
+        table.delete_item(TableName=deployed.outputs["Table"], Key={key: item[key] for key in ("tuner", "entry")})
+    deployed.told()
+
+
+def test_a_rehearsal_walks_it_and_finds_what_is_wrong(
+    deployed: Deployed, tuning: TargetTuning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuning.walk()
+    report = tuning.report.tuning
+    assert report is not None
+    assert (report.targets, report.guardrail) == ([60, 61, 62, 61], "slow")
+    assert report.decisions == ["60 % held for 2 days", "61 % held for 2 days", "a guardrail fired at 62 %"]
+    deployed.deploy(title="Web, once more")
+    assert deployed.lines == []
+    tuning.require_kept()
+    assert (len(deployed.lines), report.target_after_redeploy) == (3, 61)
+
+    monkeypatch.setattr(target_tuning, "_ALERT_SECONDS", 0)
+    with pytest.raises(StepFailure, match=r"^Slack was not told: 60 % held for 2 days; 61 % held"):
+        replace(tuning, told=list)._require_traces(0)
+    with pytest.raises(StepFailure, match=r"^the target is 61 % and was 61 % two days before: the guardrail is not OK but"):
+        tuning.walk()
+    report.targets.append(62)
+    with pytest.raises(StepFailure, match=r"^the tuned target was 62 %; after the deploy the parameter has 61 and the"):
+        tuning.require_kept()
+    with pytest.raises(StepFailure, match=r"^no alarm on TargetResponseTime starts the tuner"):
+        replace(tuning, outputs=replace(tuning.outputs, tuner_workflow_arn="arn:aws:states:::other")).walk()
 
 
 def test_a_deployment_does_not_make_the_template_hold_a_number(deployed: Deployed) -> None:
