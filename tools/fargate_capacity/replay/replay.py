@@ -127,14 +127,11 @@ class Replay:
         self._bands = self._rows(BandRow, rows.bands)
         largest = max([bounds.maximum, tasks, *(change.bounds.maximum for change in changes)])
         self._rings = [
-            self._column(column)
-            for column in (
-                [0] * (self._settings.start_minutes + 2),
-                [math.nan] * (3 * max(self._settings.delay, 1)),
-                [math.nan] * len(Metric),
-                # Draining tasks are billed besides those desired, so an hour may hold more than the largest count.
-                [0] * (120 * largest + 2),
-            )
+            self._filled(self._settings.start_minutes + 2, 0),
+            self._filled(3 * max(self._settings.delay, 1), math.nan),
+            self._filled(len(Metric), math.nan),
+            # Draining tasks are billed besides those desired, so an hour may hold more than the largest count.
+            self._filled(120 * largest + 2, 0),
         ]
 
     def feed(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS, begin: int = 0) -> int:
@@ -225,6 +222,10 @@ class Replay:
 
     def _columns(self, schedule: Schedule) -> Schedule:
         return Schedule(*(self._column(column) for column in schedule))
+
+    def _filled(self, length: int, value: float) -> Any:
+        """A column of one value. The longest one has tens of thousands, too many to go through a list."""
+        return np.full(length, value) if self._is_compiled else [value] * length
 
     def _column(self, column: Any) -> Any:
         """Numba takes arrays; the interpreter is far faster with lists."""
