@@ -14,8 +14,8 @@ from cdk_rehearsal.step_failure import StepFailure
 class StackOutputs:
     """What a rehearsal has to know of the deployed system, each named as its CfnOutput in CapWords.
 
-    An app without the rollback workflow's output is rehearsed without the releases that need it, one without the tuner's
-    without tuning.
+    An app without the rollback workflow's output is rehearsed without the releases that need it, and one without the
+    tuner's outputs without tuning.
     """
 
     slack_webhook_secret_name: str

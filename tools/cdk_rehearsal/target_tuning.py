@@ -82,9 +82,10 @@ class TargetTuning:
         report.targets.append(self._agreed(report.targets[-2]))
         self._require_traces(told)
         self.display.note(f"{report.guardrail} fired: {report.targets[-2]:g} → {report.targets[-1]:g} %")
+        walked = " → ".join(f"{target:g}" for target in report.targets)
         self.display.result(
-            f"target {' → '.join(f'{target:g}' for target in report.targets)} %, taken back "
-            f"{report.seconds_to_revert:.1f} s after the alarm; {len(report.decisions)} changes recorded, drawn and told"
+            f"target {walked} %, taken back {report.seconds_to_revert:.1f} s after the alarm; "
+            f"{len(report.decisions)} changes recorded, drawn and told"
         )
 
     def require_kept(self) -> None:
@@ -173,9 +174,9 @@ class TargetTuning:
         """The decision of one execution, started by the event that its hourly rule sends."""
         event = {"source": "aws.events", "detail-type": "Scheduled Event", "time": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
         machines = self.clients("stepfunctions")
-        arn = machines.start_execution(
-            stateMachineArn=self.outputs.tuner_workflow_arn, input=json.dumps(event)
-        )["executionArn"]
+        arn = machines.start_execution(stateMachineArn=self.outputs.tuner_workflow_arn, input=json.dumps(event))[
+            "executionArn"
+        ]
         deadline = time.monotonic() + _EXECUTION_SECONDS
         while (execution := machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
             if not self.alive() or time.monotonic() > deadline:

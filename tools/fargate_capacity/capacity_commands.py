@@ -183,6 +183,9 @@ def recommend_command(
     minimum: Annotated[str | None, typer.Option(help="Minimums to try.")] = None,
     scale_out_cooldown: Annotated[str | None, typer.Option(help="Scale-out cooldowns to try, seconds.")] = None,
     scale_in_cooldown: Annotated[str | None, typer.Option(help="Scale-in cooldowns to try, seconds.")] = None,
+    high_resolution: Annotated[
+        bool, typer.Option("--high-resolution", help="Try each with the CPU of every 20 seconds, too.")
+    ] = False,
     objective: Annotated[Objective, typer.Option(help="Which bill is to be least.")] = Objective.ON_DEMAND,
     held_out: Annotated[float, typer.Option(help="Share of the trace, its end, to verify on.")] = 0.3,
     jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
@@ -220,6 +223,7 @@ def recommend_command(
         minimums=[int(each) for each in read_numbers("--minimum", minimum)],
         scale_out_cooldowns_s=[int(each) for each in read_numbers("--scale-out-cooldown", scale_out_cooldown)],
         scale_in_cooldowns_s=[int(each) for each in read_numbers("--scale-in-cooldown", scale_in_cooldown)],
+        high_resolutions=[False, True] if high_resolution else [],
     )
     tried = candidates(question.setting, grid)
     blocks = jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 2)

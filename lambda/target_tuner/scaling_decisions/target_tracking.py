@@ -14,6 +14,10 @@ HIGH_PERIODS = 3
 LOW_PERIODS = 15
 SCALE_IN_FRACTION = 0.9
 
+# With datapoints every 20 seconds three of them are one minute. How many make the low alarm is not documented: taken as
+# fifteen minutes of them, too.
+HIGH_RESOLUTION_HIGH_PERIODS = 1
+
 # Documented default of both cooldowns for ECS.
 # https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html
 DEFAULT_COOLDOWN_S = 300

@@ -19,6 +19,7 @@ from scaling_decisions import (
     StepScaling,
     TargetTracking,
 )
+from scaling_decisions.target_tracking import HIGH_RESOLUTION_HIGH_PERIODS
 
 from fargate_capacity.cloud_assembly import CloudAssembly, Resource, Template
 from fargate_capacity.input_error import InputError
@@ -49,10 +50,6 @@ _ADJUSTMENTS = {
     "PercentChangeInCapacity": Adjustment.PERCENT_CHANGE_IN_CAPACITY,
     "ExactCapacity": Adjustment.EXACT_CAPACITY,
 }
-# Datapoints every 20 seconds: three of them are one minute. How many make the low alarm is not documented; five
-# minutes of them are fifteen.
-_HIGH_RESOLUTION_HIGH_MINUTES = 1
-_HIGH_RESOLUTION_LOW_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,8 +252,7 @@ class _Reader:
                 self._number("ScaleInCooldown", tracking.get("ScaleInCooldown", defaults.scale_in_cooldown_s))
             ),
             disable_scale_in=bool(tracking.get("DisableScaleIn", False)),
-            high_periods=_HIGH_RESOLUTION_HIGH_MINUTES if is_quick else defaults.high_periods,
-            low_periods=_HIGH_RESOLUTION_LOW_MINUTES if is_quick else defaults.low_periods,
+            high_periods=HIGH_RESOLUTION_HIGH_PERIODS if is_quick else defaults.high_periods,
         )
 
     def _steps(self, policy: Resource, steps: Mapping[str, Any]) -> Iterator[StepScaling]:

@@ -23,6 +23,7 @@ class Grid:
     minimums: Sequence[int] = ()
     scale_out_cooldowns_s: Sequence[int] = ()
     scale_in_cooldowns_s: Sequence[int] = ()
+    high_resolutions: Sequence[bool] = ()
 
 
 def candidates(declared: Setting, grid: Grid) -> list[Setting]:
@@ -46,6 +47,7 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
         [partial(Setting.with_minimum, minimum=value) for value in minimums],
         [partial(Setting.with_scale_out_cooldown, seconds=value) for value in grid.scale_out_cooldowns_s],
         [partial(Setting.with_scale_in_cooldown, seconds=value) for value in grid.scale_in_cooldowns_s],
+        [partial(Setting.with_high_resolution, is_high=value) for value in grid.high_resolutions],
     ]
     found = [declared]
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from scaling_decisions import CapacityBounds, Metric, Policy, StepScaling, TargetTracking
+from scaling_decisions.target_tracking import HIGH_PERIODS, HIGH_RESOLUTION_HIGH_PERIODS
 
 _CPU_AVERAGES = (Metric.CPU_AVERAGE, Metric.CPU_AVERAGE_HIGH_RESOLUTION)
 
@@ -58,6 +59,14 @@ class Setting:
             )
         )
 
+    def with_high_resolution(self, is_high: bool) -> Setting:
+        """With target tracking on the CPU of every 20 seconds, or on that of every minute."""
+        metric = Metric.CPU_AVERAGE_HIGH_RESOLUTION if is_high else Metric.CPU_AVERAGE
+        periods = HIGH_RESOLUTION_HIGH_PERIODS if is_high else HIGH_PERIODS
+        return self._changed(
+            lambda policy: replace(policy, metric=metric, high_periods=periods) if _tracks_cpu(policy) else policy
+        )
+
     def with_minimum(self, minimum: int) -> Setting:
         """With another minimum."""
         return replace(self, bounds=CapacityBounds(minimum=minimum, maximum=self.bounds.maximum))
@@ -78,8 +87,9 @@ class Setting:
         for policy in self.policies:
             if isinstance(policy, TargetTracking):
                 unit = "" if policy.metric is Metric.REQUESTS_PER_TASK else " %"
+                often = " every 20 s" if policy.metric is Metric.CPU_AVERAGE_HIGH_RESOLUTION else ""
                 yield (
-                    f"target {policy.target:g}{unit} (cooldown {policy.scale_out_cooldown_s} s out, "
+                    f"target {policy.target:g}{unit}{often} (cooldown {policy.scale_out_cooldown_s} s out, "
                     f"{policy.scale_in_cooldown_s} s in)"
                 )
             else:
