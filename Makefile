@@ -37,7 +37,7 @@ setup: .venv/.project node_modules/.cdk ## Install everything into .venv and nod
 # ---- use ---------------------------------------------------------------------------------------------------------
 .PHONY: rehearse synth deploy
 rehearse: setup ## Deploy the whole system onto an embedded AWS and drive it (DATA=posts.csv for your own posts)
-	cdk-rehearse --change service.spike_threshold_percent=85 $(if $(DATA),--data $(DATA)) $(ARGS)
+	cdk-rehearse --change service.spike_threshold_percent=85 --change service.target_percent=65 $(if $(DATA),--data $(DATA)) $(ARGS)
 
 synth: setup ## Synthesise the templates into cdk.out
 	cdk synth --quiet $(ARGS)

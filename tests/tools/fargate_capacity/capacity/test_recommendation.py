@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from scaling_decisions import CapacityBounds, StepBand, StepScaling, TargetTracking
+from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.candidates import Grid, candidates, read_numbers
@@ -81,6 +81,20 @@ def test_candidates_are_tried_once_and_the_current_one_first():
     assert tried[0] == CURRENT
     assert len(set(tried)) == len(tried) > 100
     assert {setting.bounds.minimum for setting in tried} == {1, 2}
+
+
+def test_tries_the_cpu_of_every_20_seconds_where_that_is_asked_for(days, trace_of):
+    grid = Grid(targets=[40, 55], spike_thresholds=[80], spike_tasks=[3], minimums=[2], high_resolutions=[False, True])
+    tried = candidates(CURRENT, grid)
+    assert [each.described().count("every 20 s") for each in tried] == [0, 1, 0, 1]
+    quick = tried[1].policies[0]
+    assert (quick.metric, quick.high_periods) == (Metric.CPU_AVERAGE_HIGH_RESOLUTION, 1)
+    assert tried[1].with_high_resolution(False) == CURRENT
+    # The requests double within a minute: whoever sees it earlier breaches for less long.
+    requests = days(1)
+    requests[700:760] *= 2
+    slow, fast = (simulate(SCENARIO, each, trace_of(requests)).totals.breach_minutes for each in tried[2:])
+    assert 0 < fast < slow
 
 
 def test_numbers():
