@@ -102,6 +102,7 @@ class TargetTuning:
         self._look(datetime.now(UTC))
         self._require_drawn()
         report.target_after_redeploy = wanted
+        self.display.note(f"the tuned target stays {wanted:g} %")
 
     def _target(self) -> _Target:
         name = self.outputs.tuned_target_parameter_name
