@@ -103,9 +103,9 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
     tried = candidates(
         UNTUNED,
         Grid(
-            targets=[54, *range(58, 80, 2)],
-            spike_thresholds=[80, 90, 95],
-            spike_tasks=[3, 6, 10, 20],
+            targets=[30, 40, 50, *range(60, 80)],
+            spike_thresholds=[80, 95],
+            spike_tasks=[3, 6, 10],
             minimums=[2],
             scale_in_cooldowns_s=[60, 300],
             high_resolutions=[False, True],

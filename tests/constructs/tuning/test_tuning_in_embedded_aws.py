@@ -27,7 +27,7 @@ from cdk_rehearsal import target_tuning
 from cdk_rehearsal.deployed_service import DeployedService
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from cdk_rehearsal.report import Report
+from cdk_rehearsal.report import Report, TuningReport
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
 from cdk_rehearsal.target_tuning import TargetTuning
@@ -377,7 +377,7 @@ def test_a_rehearsal_walks_it_and_finds_what_is_wrong(
         replace(tuning, told=list)._require_traces(0)
     with pytest.raises(StepFailure, match=r"^the target is 61 % and was 61 % two days before: the guardrail is not OK"):
         tuning.walk()
-    report.targets.append(62)
+    tuning.report.tuning = TuningReport(targets=[60, 62])
     with pytest.raises(StepFailure, match=r"^the tuned target was 62 %; after the deploy the parameter has 61 and the"):
         tuning.require_kept()
     with pytest.raises(StepFailure, match=r"^no alarm on TargetResponseTime starts the tuner"):

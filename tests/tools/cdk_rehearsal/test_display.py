@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from cdk_rehearsal.display import Display
-from cdk_rehearsal.report import StateRun
+from cdk_rehearsal.report import Report, StateRun, TuningReport
 
 
 def test_a_loops_rounds_are_counted_and_errors_are_shown() -> None:
@@ -30,3 +30,10 @@ def test_another_steps_states_are_shown_anew() -> None:
             display.state(StateRun(name="Train", seconds=0.5))
     assert output.getvalue().count("· Train") == 2
     assert output.getvalue().count("Train once more: 0.50 s") == 2
+
+
+def test_the_closing_table_shows_where_the_target_went() -> None:
+    output = io.StringIO()
+    report = Report(engine="process", environment="dev", tuning=TuningReport(targets=[60, 61.5, 60]))
+    Display(Console(file=output, width=120)).table(report)
+    assert "60 → 61.5 → 60 %" in output.getvalue()

@@ -85,7 +85,8 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     assert report["passed"]
     assert report["errors"] == []
     before = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate"]
-    assert list(report["seconds"]) == [*before, "update", "refuse", "put back", "roll back", "scale", "redeploy"]
+    later = ["update", "refuse", "put back", "roll back", "tune", "scale", "redeploy"]
+    assert list(report["seconds"]) == [*before, *later]
     assert report["stacks"].keys() == {"fixture-alerts", "fixture-model", "fixture-service"}
     states = [state["name"] for state in report["execution_states"]]
     assert states[0] == "Train"
@@ -97,7 +98,9 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     assert list(second["load"]["models"]) == [second["before"], second["after"]]
     assert sum(second["load"]["models"].values()) == second["load"]["requests"]
     assert report["rollback"] is None
-    assert "skipped: no stack has the output RollbackWorkflowArn" in _output(tmp_path)
+    assert report["tuning"] is None
+    for skipped in ("RollbackWorkflowArn", "TunerWorkflowArn"):
+        assert f"skipped: no stack has the output {skipped}" in _output(tmp_path)
     assert report["posts_sent"] == 100
     assert report["agreement_with_labels"] > 0.5
     assert 0 < report["latency_p50_ms"] <= report["latency_p99_ms"]
