@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -156,20 +156,26 @@ class TargetTuning:
 
     def _pass_traffic(self, alarm: dict[str, Any], begin: datetime, end: datetime, target: float) -> None:
         """Each hour as ECS and the load balancer publish it: the service follows the target, at night it idles."""
-        cpu = {"ClusterName": self.service.cluster, "ServiceName": self.service.service}
-        hours = [begin + index * _HOUR for index in range(int((end - begin) / _HOUR))]
-        busy = [0.8 + 0.2 * math.sin(2 * math.pi * (hour.hour - 9) / 24) for hour in hours]
-        average = [target * each for each in busy]
-        latency = [_SERVICE_SECONDS / (1 - each / 100) for each in average]
-        requests = [_REQUESTS_AN_HOUR * each for each in busy]
-        cpus = zip(hours, average, [_TASKS * 60.0] * len(hours), strict=True)
-        latencies = zip(hours, latency, requests, strict=True)
-        data = {
-            "AWS/ECS": list(_data("CPUUtilization", _dimensions(cpu), cpus)),
-            "AWS/ApplicationELB": list(_data("TargetResponseTime", alarm["Dimensions"], latencies)),
-        }
-        for namespace, points in data.items():
-            self.clients("cloudwatch").put_metric_data(Namespace=namespace, MetricData=points)
+        service = [
+            {"Name": "ClusterName", "Value": self.service.cluster},
+            {"Name": "ServiceName", "Value": self.service.service},
+        ]
+        balancer = alarm["Dimensions"]
+        cpu, latency, requests = [], [], []
+        for index in range(int((end - begin) / _HOUR)):
+            hour = begin + index * _HOUR
+            busy = 0.8 + 0.2 * math.sin(2 * math.pi * (hour.hour - 9) / 24)
+            cpu.append((hour, target * busy, _TASKS * 60.0))
+            latency.append((hour, _SERVICE_SECONDS / (1 - target * busy / 100), _REQUESTS_AN_HOUR * busy))
+            requests.append((hour, _REQUESTS_AN_HOUR * busy, 1.0))
+        for namespace, data in (
+            ("AWS/ECS", _data("CPUUtilization", service, cpu)),
+            (
+                "AWS/ApplicationELB",
+                [*_data("TargetResponseTime", balancer, latency), *_data("RequestCount", balancer, requests)],
+            ),
+        ):
+            self.clients("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
 
     def _look(self, at: datetime) -> dict[str, Any]:
         """The decision of one execution, started by the event that its hourly rule sends."""
@@ -197,7 +203,7 @@ class TargetTuning:
         slow = _TOO_SLOW * alarm["Threshold"]
         now = datetime.now(UTC)
         minutes = [now - index * timedelta(seconds=alarm["Period"]) for index in range(alarm["EvaluationPeriods"])]
-        points = list(_data(alarm["MetricName"], alarm["Dimensions"], [(minute, slow, 10.0) for minute in minutes]))
+        points = _data(alarm["MetricName"], alarm["Dimensions"], [(minute, slow, 10.0) for minute in minutes])
         began = time.monotonic()
         self.clients("cloudwatch").put_metric_data(Namespace=alarm["Namespace"], MetricData=points)
         (fired,) = self.clients("cloudwatch").describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
@@ -262,19 +268,11 @@ class TargetTuning:
                 raise StepFailure(f"no vertical line of the dashboard {name} shows {before:g} → {after:g} %")
 
 
-def _dimensions(values: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Name": name, "Value": value} for name, value in values.items()]
-
-
 def _data(
-    metric: str, dimensions: Sequence[dict[str, str]], points: Sequence[tuple[datetime, float, float]] | Any
-) -> Iterator[dict[str, Any]]:
+    metric: str, dimensions: list[dict[str, str]], points: Iterable[tuple[datetime, float, float]]
+) -> list[dict[str, Any]]:
     """Datapoints of a time, a value, and how many samples had it."""
-    for when, value, count in points:
-        yield {
-            "MetricName": metric,
-            "Dimensions": list(dimensions),
-            "Timestamp": when,
-            "Values": [value],
-            "Counts": [count],
-        }
+    return [
+        {"MetricName": metric, "Dimensions": dimensions, "Timestamp": when, "Values": [value], "Counts": [count]}
+        for when, value, count in points
+    ]
