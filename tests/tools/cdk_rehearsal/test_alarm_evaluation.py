@@ -1,3 +1,5 @@
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -66,3 +68,86 @@ def test_another_services_metric_raises_no_alarm(embedded_aws: EmbeddedAws, even
 
     eventually(lambda: state("other") == "ALARM")
     assert state("mine") == "INSUFFICIENT_DATA"
+
+
+class Signal:
+    """An alarm on the mean of one minute, which is switched by data: each time by so many that those before weigh
+    nothing.
+    """
+
+    def __init__(self, aws: EmbeddedAws, name: str) -> None:
+        self.name = name
+        self._cloudwatch = aws.client("cloudwatch")
+        self._minute = time.time()
+        self._samples = 1.0
+        self._cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="Test/Suppression",
+            MetricName=name,
+            Statistic="Average",
+            Period=60,
+            EvaluationPeriods=60,
+            DatapointsToAlarm=1,
+            Threshold=0.5,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            TreatMissingData="notBreaching",
+        )
+
+    def switch(self, value: float) -> None:
+        self._samples *= 1000
+        statistics = {"SampleCount": self._samples, "Sum": self._samples * value, "Minimum": value, "Maximum": value}
+        datum = {"MetricName": self.name, "Timestamp": self._minute, "StatisticValues": statistics}
+        self._cloudwatch.put_metric_data(Namespace="Test/Suppression", MetricData=[datum])
+
+
+def test_a_suppressed_alarm_is_told_of_what_goes_on_afterwards_and_of_nothing_else(
+    embedded_aws: EmbeddedAws, eventually: Callable[..., Any]
+) -> None:
+    failing, updating = Signal(embedded_aws, "failing"), Signal(embedded_aws, "updating")
+    topic = embedded_aws.client("sns").create_topic(Name="suppression")["TopicArn"]
+    sqs = embedded_aws.client("sqs")
+    queue = sqs.create_queue(QueueName="suppression")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    embedded_aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    cloudwatch = embedded_aws.client("cloudwatch")
+    degraded = {
+        "AlarmName": "degraded",
+        "AlarmRule": 'ALARM("failing") AND (NOT (ALARM("updating")))',
+        "ActionsSuppressor": "updating",
+        "ActionsSuppressorWaitPeriod": 2,
+        "ActionsSuppressorExtensionPeriod": 2,
+    }
+    # Its first OK is nothing to tell: actions come afterwards.
+    cloudwatch.put_composite_alarm(**degraded)
+    cloudwatch.put_composite_alarm(**degraded, AlarmActions=[topic], OKActions=[topic])
+    told: list[str] = []
+
+    def tells(*states: str) -> bool:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            told.append(json.loads(json.loads(message["Body"])["Message"])["NewStateValue"])
+        return told == list(states)
+
+    # It begins and ends within the update: nothing.
+    for signal, value in ((updating, 1), (failing, 1), (failing, 0), (updating, 0)):
+        signal.switch(value)
+    failing.switch(1)
+    eventually(lambda: tells("ALARM"))
+    # An update begins, which is no end of it, and ends without one.
+    updating.switch(1)
+    updating.switch(0)
+    eventually(lambda: tells("ALARM", "ALARM"))
+    # It ends within an update.
+    updating.switch(1)
+    failing.switch(0)
+    updating.switch(0)
+    eventually(lambda: tells("ALARM", "ALARM", "OK"))
+
+
+def test_an_alarm_that_nothing_keeps_up_is_over(embedded_aws: EmbeddedAws, eventually: Callable[..., Any]) -> None:
+    """As its suppressor does not hear of data any more, nobody would know."""
+    cloudwatch = embedded_aws.client("cloudwatch")
+    mark = Signal(embedded_aws, "kept-up")
+    cloudwatch.put_composite_alarm(AlarmName="waits", AlarmRule='ALARM("kept-up")', ActionsSuppressor="kept-up")
+    cloudwatch.set_alarm_state(AlarmName=mark.name, StateValue="ALARM", StateReason="no data")
+    eventually(lambda: cloudwatch.describe_alarms(AlarmNames=[mark.name])["MetricAlarms"][0]["StateValue"] == "OK")

@@ -10,7 +10,7 @@ pytest.importorskip("ministack")
 
 from ministack import app
 from ministack.core import concurrency, router
-from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, stepfunctions
+from ministack.services import athena, cloudwatch, eventbridge, lambda_svc, sns, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
 
@@ -103,6 +103,9 @@ def test_alarms_are_judged_and_dispatched_by_functions_of_the_module() -> None:
     assert _parameters(cloudwatch._record_history)[:4] == ["alarm_name", "old_state", "new_state", "reason"]
     assert callable(cloudwatch._evaluate_parent_alarms)
     assert callable(cloudwatch._is_sns_action_arn)
+    assert _parameters(cloudwatch._put_composite_alarm)[:2] == ["params", "cbor_data"]
+    assert cloudwatch._evict_old_metrics.__name__ in cloudwatch.handle_request.__code__.co_names
+    assert cloudwatch._dims_key({"b": "2", "a": "1"}) == "a=1|b=2"
     point = {"Value": 3.0, "Timestamp": 0, "Dimensions": {}}
     assert cloudwatch._stat_value(cloudwatch._calc_stats([point]), "Maximum", [point]) == 3.0
 
@@ -124,3 +127,12 @@ def test_alarms_of_templates_go_through_one_function() -> None:
     assert "_cw_metric_alarm_record" in provisioners._cw_metric_alarm_put.__code__.co_names
     with pytest.raises(ValueError, match="metric math"):
         provisioners._cw_metric_alarm_record("name", {"Metrics": [{"Id": "a"}]})
+
+
+def test_queries_are_run_by_functions_of_the_module() -> None:
+    assert asyncio.iscoroutinefunction(athena._run_duckdb)
+    assert _parameters(athena._run_duckdb) == ["query", "database", "catalog"]
+    assert _parameters(athena._mock_query_results) == ["query"]
+    for function in (athena._run_duckdb, athena._mock_query_results):
+        assert function.__name__ in athena._execute_query.__code__.co_names
+    assert athena.get_athena_engine() == "duckdb"

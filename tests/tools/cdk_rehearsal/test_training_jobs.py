@@ -116,3 +116,22 @@ def test_aws_words_for_what_is_wrong(embedded_aws: EmbeddedAws, training_job: Re
         sagemaker.create_training_job(**training_job(name))
     with pytest.raises(ClientError, match=r"Value 'under_score' at 'trainingJobName' failed to satisfy constraint"):
         sagemaker.create_training_job(**training_job("under_score"))
+
+
+def test_a_job_goes_on_where_one_that_failed_left_a_checkpoint(
+    embedded_aws: EmbeddedAws, training_job: Request, eventually: Callable[..., Any], bucket: str
+) -> None:
+    sagemaker, s3 = embedded_aws.client("sagemaker"), embedded_aws.client("s3")
+    kept = {"CheckpointConfig": {"S3Uri": f"s3://{bucket}/checkpoints/"}}
+    for name, status, wanted in (
+        ("interrupted", "Failed", {"fail": "yes"}),
+        ("resumed", "Completed", {}),
+    ):
+        sagemaker.create_training_job(**training_job(name, **wanted), **kept)
+        eventually(
+            lambda name=name, status=status: (
+                sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == status
+            )
+        )
+    left = s3.get_object(Bucket=bucket, Key="checkpoints/steps/step.txt")["Body"].read()
+    assert left == b"so far and on"

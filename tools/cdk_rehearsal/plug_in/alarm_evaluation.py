@@ -16,6 +16,7 @@ from typing import Any
 from ministack.core.concurrency import spawn_background
 from ministack.services import cloudwatch
 
+from cdk_rehearsal.plug_in.action_suppression import ActionSuppression
 from cdk_rehearsal.plug_in.state_change_events import put_alarm_state_change
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -31,10 +32,14 @@ AlarmAction = Callable[[str, dict[str, Any], float], None]
 
 
 class AlarmEvaluation:
-    """Takes the place of ministack's; actions other than SNS's go to `act`, again every minute while in ALARM."""
+    """Takes the place of ministack's; actions other than SNS's go to `act`, again every minute while in ALARM.
 
-    def __init__(self, act: AlarmAction) -> None:
+    Periods in which a composite alarm's suppressor may follow it are shortened by `wait_scale`.
+    """
+
+    def __init__(self, act: AlarmAction, *, wait_scale: float) -> None:
         self._act = act
+        self._suppression = ActionSuppression(self._take_actions, wait_scale=wait_scale)
         self._ministacks = cloudwatch._evaluate_alarm
         self._dispatch = cloudwatch._dispatch_alarm_actions
         self._acted: dict[str, float] = {}
@@ -42,27 +47,35 @@ class AlarmEvaluation:
 
     def install(self) -> None:
         cloudwatch._evaluate_alarm = self._evaluate
-        cloudwatch._dispatch_alarm_actions = self._dispatch_actions
+        cloudwatch._dispatch_alarm_actions = self._state_changed
+        cloudwatch._evict_old_metrics = _at_most_once_a_minute(cloudwatch._evict_old_metrics)
+        self._suppression.install()
 
     def _evaluate(self, alarm: dict[str, Any]) -> None:
         if alarm.get("ComparisonOperator") not in _OPERATORS or not alarm.get("MetricName"):
             self._ministacks(alarm)
             return
-        state, reason = judge(alarm, datapoints(alarm, now=time.time()))
-        old = alarm["StateValue"]
+        with self._lock:
+            state, reason = judge(alarm, datapoints(alarm, now=time.time()))
+            old, now = alarm["StateValue"], int(time.time())
+            if state != old:
+                alarm.update(
+                    StateValue=state, StateReason=reason, StateUpdatedTimestamp=now, StateTransitionedTimestamp=now
+                )
         if state == old:
             if state == "ALARM":
                 self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=True)
             return
-        now = int(time.time())
-        alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=now, StateTransitionedTimestamp=now)
         cloudwatch._record_history(alarm["AlarmName"], old, state, reason)
         cloudwatch._dispatch_alarm_actions(alarm, old, state, reason)
         cloudwatch._evaluate_parent_alarms(alarm)
 
-    def _dispatch_actions(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
-        self._dispatch(alarm, old, new, reason)
+    def _state_changed(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        self._suppression.changed(alarm, old, new, reason)
         put_alarm_state_change(alarm, old, new, reason)
+
+    def _take_actions(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        self._dispatch(alarm, old, new, reason)
         if alarm.get("ActionsEnabled", True) and new == "ALARM":
             self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=False)
 
@@ -81,6 +94,19 @@ class AlarmEvaluation:
             spawn_background(self._act, action, dict(alarm), value, thread_name="alarm-action")
 
 
+def _at_most_once_a_minute(evict: Callable[[], None]) -> Callable[[], None]:
+    """ministack looks through every datapoint of every metric at each request."""
+    last = -math.inf
+
+    def evict_seldom() -> None:
+        nonlocal last
+        if time.monotonic() - last >= _REPEAT_SECONDS:
+            last = time.monotonic()
+            evict()
+
+    return evict_seldom
+
+
 def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
     """The alarm's statistic for each of its periods, oldest first; None where a period has no data.
 
@@ -90,13 +116,13 @@ def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
     count = int(alarm.get("EvaluationPeriods") or 1)
     wanted = {item["Name"]: item["Value"] for item in alarm.get("Dimensions") or []}
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-    by_period: dict[int, list[dict[str, Any]]] = {}
-    for (namespace, name, _), points in list(cloudwatch._metrics.items()):
-        if namespace == alarm["Namespace"] and name == alarm["MetricName"]:
-            for point in points:
-                if point["Dimensions"] == wanted:
-                    by_period.setdefault(int(point["Timestamp"] // period), []).append(point)
     newest = int(now // period)
+    since = (newest - count) * period
+    by_period: dict[int, list[dict[str, Any]]] = {}
+    key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(wanted))
+    for point in cloudwatch._metrics.get(key) or ():
+        if point["Timestamp"] >= since:
+            by_period.setdefault(int(point["Timestamp"] // period), []).append(point)
     if newest not in by_period:
         newest -= 1
     values: list[float | None] = []

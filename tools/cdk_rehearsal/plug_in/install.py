@@ -14,6 +14,7 @@ from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
 from cdk_rehearsal.plug_in import (
     asynchronous_invocations,
+    athena_unload,
     cloudformation_sagemaker,
     cloudformation_types,
     container_definitions,
@@ -66,10 +67,11 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     container_definitions.install()
     function_errors.install()
     asynchronous_invocations.install()
+    athena_unload.install()
     metric_math_alarms.install()
     stack_waits.install()
     succeed_output.install()
-    AlarmEvaluation(autoscaling.act).install()
+    AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
     raised_alarms.install()
 
 

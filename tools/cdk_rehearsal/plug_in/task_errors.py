@@ -48,6 +48,7 @@ _OPTIMIZED: dict[str, tuple[str, str, dict[Kind, str]]] = {
 }
 _SDK_MODELED: dict[str, dict[Kind, str]] = {
     "applicationautoscaling": {"service_error": "InternalServiceException"},
+    "cloudwatch": {"service_error": "InternalServiceException"},
     "dynamodb": {
         "throttling": "ProvisionedThroughputExceededException",
         "service_error": "InternalServerErrorException",

@@ -18,6 +18,10 @@ def train() -> None:
         worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path(wanted["child"]).write_text(str(worker.pid))
     time.sleep(float(wanted.get("sleep", 0)))
+    if (base / "checkpoints").is_dir():
+        step = base / "checkpoints/steps/step.txt"
+        step.parent.mkdir(exist_ok=True)
+        step.write_text(f"{step.read_text()} and on" if step.exists() else "so far")
     if wanted.get("fail") == "with a reason":
         (base / "output/failure").write_text("no posts to learn from")
     if wanted.get("fail"):

@@ -86,6 +86,15 @@ def upload_folder(folder: Path, uri: str) -> None:
         archive.unlink()
 
 
+def upload_prefix(folder: Path, uri: str) -> None:
+    """Every file of the folder as an object below the prefix."""
+    bucket, prefix = split_s3_uri(uri)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            key = "/".join((prefix.rstrip("/"), *path.relative_to(folder).parts)).lstrip("/")
+            own_client("s3").upload_file(str(path), bucket, key)
+
+
 def unpack(uri: str, folder: Path) -> None:
     """Raises TransferError where there is no such object, or where it is no archive."""
     bucket, key = split_s3_uri(uri)

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
-from cdk_rehearsal.plug_in.own_clients import own_client
 from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
-from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, split_s3_uri
+from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_prefix
 
 _ROOT = "/opt/ml/"
 _MESSAGE_LENGTH = 1024
@@ -51,7 +50,7 @@ class ProcessingJob(Job):
             raise JobFailure(f"AlgorithmError: {self._exit_message() or log_tail}, exit code: {status}")
         if ended == "Completed":
             for local, uri in self._outputs():
-                _upload(local, uri)
+                upload_prefix(local, uri)
         return "Completed" if ended == "Completed" else "Stopped"
 
     def _details(self) -> dict[str, Any]:
@@ -94,14 +93,6 @@ class ProcessingJob(Job):
         if not path.startswith(_ROOT):
             raise TransferError(f'LocalPath "{path}" is outside of {_ROOT}, which is what the embedded AWS provides')
         return self.folder / path.removeprefix(_ROOT)
-
-
-def _upload(folder: Path, uri: str) -> None:
-    bucket, prefix = split_s3_uri(uri)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            key = "/".join((prefix.rstrip("/"), *path.relative_to(folder).parts)).lstrip("/")
-            own_client("s3").upload_file(str(path), bucket, key)
 
 
 def _unpack_all(folder: Path) -> None:

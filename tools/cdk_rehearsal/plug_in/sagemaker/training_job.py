@@ -6,12 +6,21 @@ import contextlib
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
 from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
-from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_folder
+from cdk_rehearsal.plug_in.sagemaker.model_artifacts import (
+    TransferError,
+    download_prefix,
+    upload_folder,
+    upload_prefix,
+)
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+
+_ROOT = "/opt/ml/"
+_CHECKPOINTS = "/opt/ml/checkpoints"
 
 
 class TrainingJob(Job):
@@ -39,7 +48,8 @@ class TrainingJob(Job):
 
     def _work(self) -> str:
         self._prepare()
-        ended = self._train()
+        with self._checkpoints():
+            ended = self._train()
         self._upload()
         self._enter(ended, "Training job completed")
         return "Completed" if ended == "Completed" else "Stopped"
@@ -100,6 +110,28 @@ class TrainingJob(Job):
             self._enter("Failed", reason)
             raise JobFailure(reason)
         return ended
+
+    @contextlib.contextmanager
+    def _checkpoints(self) -> Iterator[None]:
+        """What lies where the checkpoints are kept is there when the program starts, and what it leaves goes there,
+        however it ends. SageMaker copies while it runs; so does nothing here.
+        """
+        given = self._request.get("CheckpointConfig")
+        if given is None:
+            yield
+            return
+        local = given.get("LocalPath", _CHECKPOINTS)
+        if not local.startswith(_ROOT):
+            raise TransferError(f'LocalPath "{local}" is outside of {_ROOT}, which is what the embedded AWS provides')
+        folder = self.folder / local.removeprefix(_ROOT)
+        folder.mkdir(parents=True)
+        # The first time there is nothing.
+        with contextlib.suppress(TransferError):
+            download_prefix(given["S3Uri"], folder, role=self._request["RoleArn"])
+        try:
+            yield
+        finally:
+            upload_prefix(folder, given["S3Uri"])
 
     def _written_failure(self) -> str:
         """What the program wrote to output/failure, as SageMaker has it."""

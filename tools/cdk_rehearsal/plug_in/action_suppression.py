@@ -1,0 +1,102 @@
+"""Composite alarms that take no action while another alarm, their suppressor, is in ALARM.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm_Suppression.html
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core.concurrency import spawn_background
+from ministack.services import cloudwatch
+
+_SETTINGS = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
+_JUDGE_SECONDS = 2.0
+
+Act = Callable[[dict[str, Any], str, str, str], None]
+"""Takes an alarm's actions: the alarm, its old state, its new one, and why."""
+
+
+class ActionSuppression:
+    """Holds back the actions of alarms that have a suppressor; those of others are taken at once.
+
+    Args:
+        act: takes the actions.
+        wait_scale: by what factor the wait and the extension period are shortened.
+    """
+
+    def __init__(self, act: Act, *, wait_scale: float) -> None:
+        self._act = act
+        self._wait_scale = wait_scale
+        self._lock = threading.Lock()
+        self._changes: collections.Counter[str] = collections.Counter()
+        self._held: dict[str, tuple[dict[str, Any], str, str]] = {}
+
+    def install(self) -> None:
+        cloudwatch._put_composite_alarm = _keeping_the_suppressor(cloudwatch._put_composite_alarm)
+
+    def changed(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        """Takes the actions now, or once nothing suppresses them any more: those of the state that it is in then."""
+        if not alarm.get("ActionsSuppressor"):
+            self._act(alarm, old, new, reason)
+        else:
+            with self._lock:
+                self._held[alarm["AlarmArn"]] = (alarm, old, reason)
+                self._changes[alarm["AlarmArn"]] += 1
+            self._act_after(alarm, "ActionsSuppressorWaitPeriod")
+        suppressed = [other for other in list(cloudwatch._composite_alarms.values()) if _is_suppressor(alarm, other)]
+        if suppressed and new == "ALARM":
+            spawn_background(_judge_until_over, alarm, thread_name="suppressor")
+        for other in suppressed if old == "ALARM" else ():
+            self._act_after(other, "ActionsSuppressorExtensionPeriod")
+
+    def _act_after(self, alarm: dict[str, Any], period: str) -> None:
+        with self._lock:
+            if alarm["AlarmArn"] in self._held:
+                seconds = float(alarm.get(period) or 0) * self._wait_scale
+                change = self._changes[alarm["AlarmArn"]]
+                spawn_background(self._act_later, alarm, change, seconds, thread_name="alarm-action")
+
+    def _act_later(self, alarm: dict[str, Any], change: int, seconds: float) -> None:
+        time.sleep(seconds)
+        with self._lock:
+            if self._changes[alarm["AlarmArn"]] != change or _suppressed(alarm):
+                return
+            held = self._held.pop(alarm["AlarmArn"], None)
+        if held is not None:
+            _, old, reason = held
+            self._act(alarm, old, alarm["StateValue"], reason)
+
+
+def _judge_until_over(alarm: dict[str, Any]) -> None:
+    """An alarm is judged when data come: of one that is over because none come any more nobody would know."""
+    while alarm["StateValue"] == "ALARM" and cloudwatch._alarms.get(alarm["AlarmName"]) is alarm:
+        time.sleep(_JUDGE_SECONDS)
+        cloudwatch._evaluate_alarm(alarm)
+
+
+def _is_suppressor(alarm: dict[str, Any], of: dict[str, Any]) -> bool:
+    return of.get("ActionsSuppressor") in (alarm["AlarmName"], alarm["AlarmArn"])
+
+
+def _suppressed(alarm: dict[str, Any]) -> bool:
+    known = [*list(cloudwatch._alarms.values()), *list(cloudwatch._composite_alarms.values())]
+    return any(other["StateValue"] == "ALARM" and _is_suppressor(other, alarm) for other in known)
+
+
+def _keeping_the_suppressor(put: Callable[..., Any]) -> Callable[..., Any]:
+    def put_composite_alarm(params: Any, body: Any, *protocol: Any, **more: Any) -> Any:
+        answer = put(params, body, *protocol, **more)
+        given = body or {}
+        name = given.get("AlarmName") or cloudwatch._p(params, "AlarmName")
+        alarm = cloudwatch._composite_alarms.get(name)
+        if alarm is not None:
+            settings = {key: given.get(key) or cloudwatch._p(params, key) for key in _SETTINGS}
+            alarm.update({key: value for key, value in settings.items() if value})
+        return answer
+
+    return put_composite_alarm
