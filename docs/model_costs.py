@@ -20,7 +20,7 @@ TABLE = re.compile(r"(?P<marker><!-- costs of the model half -->\n)(?:\|.*\n)*")
 MONTH_HOURS = 730
 # What SageMaker takes to bring new instances into service, beside what the traffic shifting waits.
 BRING_UP_HOURS = 10 / 60
-POLLED_STATES = 3
+POLLED_STATES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ def rows(assembly: Path, prices: dict[str, Any], usage: Usage) -> list[tuple[str
         sum("MetricStat" in metric for metric in alarm["Metrics"]) if "Metrics" in alarm else 1
         for alarm in resources(assembly, "AWS::CloudWatch::Alarm", stacks="*-model")
     )
+    composites = len(list(resources(assembly, "AWS::CloudWatch::CompositeAlarm", stacks="*-model")))
     dashboards = len(list(resources(assembly, "AWS::CloudWatch::Dashboard", stacks="*-model")))
     keys = len(list(resources(assembly, "AWS::KMS::Key", stacks="*-model")))
     n = usage.releases
@@ -67,6 +68,7 @@ def rows(assembly: Path, prices: dict[str, Any], usage: Usage) -> list[tuple[str
             n * transitions * prices["state_transition"],
         ),
         ("alarms", f"{alarm_metrics} metrics", alarm_metrics * prices["alarm_metric_month"]),
+        ("composite alarms", f"{composites}", composites * prices["composite_alarm_month"]),
         ("dashboards", f"{dashboards}", dashboards * prices["dashboard_month"]),
         ("keys", f"{keys}", keys * prices["key_month"]),
     ]

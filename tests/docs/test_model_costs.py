@@ -37,6 +37,7 @@ def write(tmp_path: Path) -> Any:
                 "Properties": {"Metrics": [{"Expression": "a / b"}, part, part]},
             },
             "Queue": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Messages"}},
+            "Degraded": {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {}},
             "Board": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}},
             "Key": {"Type": "AWS::KMS::Key", "Properties": {}},
         }
@@ -52,6 +53,7 @@ PRICES = {
     "instance_hour": {"ml.m5.large": 0.1, "ml.m5.xlarge": 0.2, "ml.g5.xlarge": 1.0},
     "state_transition": 0.001,
     "alarm_metric_month": 0.1,
+    "composite_alarm_month": 0.5,
     "dashboard_month": 3,
     "key_month": 1,
 }
@@ -67,9 +69,10 @@ def test_each_cost_is_reckoned_from_the_template(model_costs: ModuleType, write:
             "the second fleet of an update": 4 * 20 / 60 * 2 * 0.1,
             "training": 4 * 2 * 1.0,
             "scoring the current model": 4 * 0.5 * 0.2,
-            # 5 states, and 3 for each of 40 polls
-            "states of the workflow": 4 * (5 + 3 * 40) * 0.001,
+            # 5 states, and 4 for each of 40 polls
+            "states of the workflow": 4 * (5 + 4 * 40) * 0.001,
             "alarms": 3 * 0.1,
+            "composite alarms": 0.5,
             "dashboards": 3,
             # the service's key is not the model's
             "keys": 1,

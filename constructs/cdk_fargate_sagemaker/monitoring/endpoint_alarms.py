@@ -1,6 +1,8 @@
 """The alarms that say whether an endpoint still answers, and answers in time."""
 
-from aws_cdk import Duration, Names
+from collections.abc import Sequence
+
+from aws_cdk import Acknowledgment, Duration, Names, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_sns as sns
@@ -9,8 +11,10 @@ from constructs import Construct
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint
 
 _MODEL_LATENCY = Duration.seconds(1)
+_MINUTE = Duration.minutes(1)
+_EVALUATION_PERIODS = 5
 
-# The alarms are of SageMaker's own metrics where they can be, and so in its units, which nobody reads on a graph.
+# The alarms are of SageMaker's own metrics, and so in its units, which nobody reads on a graph.
 MICROSECONDS_A_MILLISECOND = 1000
 PERCENT = 100
 
@@ -24,14 +28,21 @@ class EndpointAlarms(Construct):
         alarms = EndpointAlarms(self, "Alarms", endpoint=metrics, alerts_topic=topic)
         shifting = TrafficShifting.canary(percent=10, rollback_alarms=alarms.guardrail)
 
+    Each is of one metric of one variant, as in SageMaker's documentation, which says of no other that it takes an
+    update back. `degraded` is in alarm while one of them is, and tells. While a release or a rollback workflow changes
+    the endpoint, and for five minutes more, it does not: the workflow tells what comes of it, and two would tell the
+    same. Whatever ends a workflow, the mark that it sets each time it looks at the endpoint is not set again, and an
+    alarm that goes on is told then.
+
     Args:
         endpoint: the endpoint's metrics, or an endpoint whose updates do not need the alarms.
-        alerts_topic: is told when an alarm fires and when it is over. Default: nobody is.
+        alerts_topic: is told when the first alarm fires and when all are over. Default: nobody is.
         model_latency: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         model_latency_percentile: from above 0 up to 100. Default: 99.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
-        model_error_percent: alarm when the share of requests that the container does not answer with 2xx, for a reason
-            other than the request, is above it in three minutes of five. Default: 1 %.
+        model_error_percent: alarm when the share of requests that the container does not answer with 2xx is above it in
+            three minutes of five. A request that the model refuses with 4xx counts: raise it where clients send such
+            requests. Default: 1 %.
 
     Raises:
         ValueError: a threshold that its metric cannot have.
@@ -53,71 +64,137 @@ class EndpointAlarms(Construct):
         _check_percent("model_latency_percentile", model_latency_percentile)
         _check_percent("server_error_percent", server_error_percent)
         _check_percent("model_error_percent", model_error_percent)
-        metrics = endpoint.metrics if isinstance(endpoint, InferenceEndpoint) else endpoint
+        self._metrics = endpoint.metrics if isinstance(endpoint, InferenceEndpoint) else endpoint
         # Names that are known now: whatever updates the endpoint names its alarms, and they measure the endpoint.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
-        self._topic = alerts_topic
-        endpoint_name = metrics.endpoint_name
         milliseconds = model_latency.to_milliseconds()
-        self._model_latency = self._alarm(
+        self._model_latency = self._alarms(
             "ModelLatency",
-            metrics.model_latency_microseconds(model_latency_percentile),
-            f"{endpoint_name}: p{model_latency_percentile:g} of the model's latency is above {milliseconds:g} ms",
+            cloudwatch.Stats.percentile(model_latency_percentile),
+            f"p{model_latency_percentile:g} of the model's latency is above {milliseconds:g} ms",
             threshold=milliseconds * MICROSECONDS_A_MILLISECOND,
         )
-        self._server_errors = self._alarm(
+        # SageMaker sends 1 or 0 for each request: the average is a share.
+        self._server_errors = self._alarms(
             "ServerErrors",
-            metrics.server_error_share(),
-            f"{endpoint_name}: more than {server_error_percent:g} % of the requests end in 5xx",
+            cloudwatch.Stats.AVERAGE,
+            f"more than {server_error_percent:g} % of the requests end in 5xx",
+            metric_name="Invocation5XXErrors",
             threshold=server_error_percent / PERCENT,
         )
-        self._model_errors = self._alarm(
+        self._model_errors = self._alarms(
             "ModelErrors",
-            metrics.model_error_percent(),
-            f"{endpoint_name}: the container does not answer more than {model_error_percent:g} % of the requests, or "
-            "not with 2xx",
-            threshold=model_error_percent,
+            cloudwatch.Stats.AVERAGE,
+            f"the container does not answer more than {model_error_percent:g} % of the requests, or not with 2xx",
+            metric_name="InvocationModelErrors",
+            threshold=model_error_percent / PERCENT,
         )
+        self._updating: cloudwatch.Alarm | None = None
+        self._degraded: cloudwatch.CompositeAlarm | None = None
+        if alerts_topic is not None:
+            self._updating, self._degraded = self._telling(alerts_topic)
 
     @property
     def guardrail(self) -> tuple[cloudwatch.Alarm, ...]:
         """All of them: what takes an update of the endpoint back."""
-        return (self._model_latency, self._server_errors, self._model_errors)
+        return (*self._model_latency, *self._server_errors, *self._model_errors)
 
     @property
-    def model_latency(self) -> cloudwatch.Alarm:
-        """Alarm on the time that the container takes."""
+    def model_latency(self) -> tuple[cloudwatch.Alarm, ...]:
+        """Alarms on the time that the container takes, one a variant."""
         return self._model_latency
 
     @property
-    def server_errors(self) -> cloudwatch.Alarm:
-        """Alarm on the share of 5xx."""
+    def server_errors(self) -> tuple[cloudwatch.Alarm, ...]:
+        """Alarms on the share of 5xx, one a variant."""
         return self._server_errors
 
     @property
-    def model_errors(self) -> cloudwatch.Alarm:
-        """Alarm on requests that the container does not answer as it should."""
+    def model_errors(self) -> tuple[cloudwatch.Alarm, ...]:
+        """Alarms on requests that the container does not answer as it should, one a variant."""
         return self._model_errors
 
-    def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str, *, threshold: float) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
+    @property
+    def degraded(self) -> cloudwatch.CompositeAlarm | None:
+        """The alarm that tells; None without a topic."""
+        return self._degraded
+
+    @property
+    def updating(self) -> cloudwatch.Alarm | None:
+        """The alarm that keeps `degraded` quiet while a workflow changes the endpoint; None without a topic."""
+        return self._updating
+
+    def _alarms(
+        self, id: str, statistic: str, description: str, *, threshold: float, metric_name: str | None = None
+    ) -> tuple[cloudwatch.Alarm, ...]:
+        variants = self._metrics.configuration.variants
+        alarms = []
+        for variant in variants:
+            several = len(variants) > 1
+            alarm_id = f"{id}-{variant.name}" if several else id
+            of = f"{self._metrics.endpoint_name}, {variant.name}" if several else self._metrics.endpoint_name
+            alarms.append(
+                cloudwatch.Alarm(
+                    self,
+                    alarm_id,
+                    alarm_name=f"{self._name}-{alarm_id}",
+                    alarm_description=f"{of}: {description}",
+                    metric=self._metrics.of_variant(variant, metric_name or id, statistic),
+                    threshold=threshold,
+                    comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+                    evaluation_periods=_EVALUATION_PERIODS,
+                    datapoints_to_alarm=3,
+                    # Without requests there is nothing to report, and nothing wrong.
+                    treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+                )
+            )
+        return tuple(alarms)
+
+    def _telling(self, topic: sns.ITopic) -> tuple[cloudwatch.Alarm, cloudwatch.CompositeAlarm]:
+        endpoint_name = self._metrics.endpoint_name
+        updating = cloudwatch.Alarm(
             self,
-            id,
-            alarm_name=f"{self._name}-{id}",
-            alarm_description=description,
-            metric=metric,
-            threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=5,
-            datapoints_to_alarm=3,
-            # Without requests there is nothing to report, and nothing wrong.
+            "Updating",
+            alarm_name=f"{self._name}-Updating",
+            alarm_description=f"{endpoint_name}: a release or a rollback changes the endpoint, and tells of it",
+            metric=self._metrics.updates(),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            # As long as the others look back, so that they are over what the update did to them.
+            evaluation_periods=_EVALUATION_PERIODS,
+            datapoints_to_alarm=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        if self._topic is not None:
-            action = cloudwatch_actions.SnsAction(self._topic)
-            alarm.add_alarm_action(action)
-            alarm.add_ok_action(action)
-        return alarm
+        degraded = cloudwatch.CompositeAlarm(
+            self,
+            "Degraded",
+            composite_alarm_name=f"{self._name}-Degraded",
+            alarm_description=f"{endpoint_name}: an alarm of the endpoint fires, and no workflow is about to tell why",
+            # By the rule, so that what begins and ends during an update is told neither as ALARM nor as OK.
+            alarm_rule=cloudwatch.AlarmRule.all_of(
+                cloudwatch.AlarmRule.any_of(*_in_alarm(self.guardrail)),
+                cloudwatch.AlarmRule.not_(*_in_alarm([updating])),
+            ),
+            # What was told before an update is not told to be over because one begins.
+            actions_suppressor=updating,
+            actions_suppressor_wait_period=_MINUTE,
+            actions_suppressor_extension_period=_MINUTE,
+        )
+        for alarm in (*self.guardrail, updating):
+            Validations.of(alarm).acknowledge(
+                Acknowledgment(
+                    id="NIST.800.53.R5-CloudWatchAlarmAction",
+                    reason="The composite alarm that is made of it acts: it tells the topic.",
+                )
+            )
+        action = cloudwatch_actions.SnsAction(topic)
+        degraded.add_alarm_action(action)
+        degraded.add_ok_action(action)
+        return updating, degraded
+
+
+def _in_alarm(alarms: Sequence[cloudwatch.Alarm]) -> list[cloudwatch.IAlarmRule]:
+    return [cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in alarms]
 
 
 def _check_percent(name: str, percent: float) -> None:

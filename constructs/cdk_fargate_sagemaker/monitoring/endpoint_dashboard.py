@@ -103,7 +103,7 @@ class EndpointDashboard(Construct):
             self._graph(
                 "Model latency, ms",
                 [metrics.model_latency(percentile).with_(label=f"p{percentile}") for percentile in (50, 99)],
-                _alarm_lines(alarms.model_latency if alarms else None, "alarm", 1 / MICROSECONDS_A_MILLISECOND),
+                _alarm_lines(alarms.model_latency if alarms else (), "alarm", 1 / MICROSECONDS_A_MILLISECOND),
             ),
             self._graph(
                 "Overhead latency, ms",
@@ -117,8 +117,8 @@ class EndpointDashboard(Construct):
                 "Errors, % of the requests",
                 [metrics.server_error_percent(), metrics.model_error_percent()],
                 [
-                    *_alarm_lines(alarms.server_errors if alarms else None, "alarm, 5xx", PERCENT),
-                    *_alarm_lines(alarms.model_errors if alarms else None, "alarm, model errors"),
+                    *_alarm_lines(alarms.server_errors if alarms else (), "alarm, 5xx", PERCENT),
+                    *_alarm_lines(alarms.model_errors if alarms else (), "alarm, model errors", PERCENT),
                 ],
             ),
             self._graph(
@@ -203,11 +203,11 @@ def _scaling_lines(variant: EndpointVariant) -> list[cloudwatch.HorizontalAnnota
     ]
 
 
-def _alarm_lines(alarm: cloudwatch.Alarm | None, label: str, scale: float = 1) -> list[cloudwatch.HorizontalAnnotation]:
-    """The alarm's threshold in the unit of the graph, which is `scale` times that of the alarm."""
-    if alarm is None:
+def _alarm_lines(alarms: Sequence[cloudwatch.Alarm], label: str, scale: float) -> list[cloudwatch.HorizontalAnnotation]:
+    """The threshold that the alarms share, in the unit of the graph, which is `scale` times that of the alarms."""
+    if not alarms:
         return []
-    value = round(alarm.to_annotation().value * scale, 6)
+    value = round(alarms[0].to_annotation().value * scale, 6)
     return [cloudwatch.HorizontalAnnotation(value=value, label=f"{label}: {value:g}", color=cloudwatch.Color.RED)]
 
 

@@ -18,6 +18,7 @@ from ._rollback_definition import SERVING_AGAIN
 from ._scaling_states import scaling_lifted, scaling_registered
 from ._source_states import PostsSource, source_payload, source_states
 from ._task_states import ERROR_OUTPUT, TaskStates, assigned_failure
+from ._update_mark import update_marked
 from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
@@ -467,7 +468,7 @@ class _Release:
             assign={"polls": 0},
         )
 
-    def _served(self, then: sfn.IChainable) -> sfn.Wait:
+    def _served(self, then: sfn.IChainable) -> sfn.CustomState:
         """The states that wait until the endpoint serves the new configuration, and `then` after them."""
         plan = self._plan
         wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(plan.poll_interval))
@@ -487,8 +488,9 @@ class _Release:
             scaling_registered(self._tasks, plan.endpoint_name, plan.configuration, then),
         )
         self._refuse_endpoint(in_service)
-        in_service.otherwise(wait)
-        return wait
+        marking = update_marked(self._tasks, plan.endpoint_name, wait)
+        in_service.otherwise(marking)
+        return marking
 
     def _refuse_endpoint(self, in_service: sfn.Choice) -> None:
         within = self._plan.in_service_within

@@ -9,6 +9,7 @@ from ._alert_message import failure_alert, rollback_notice
 from ._endpoint_requests import retention_request
 from ._scaling_states import scaling_lifted, scaling_registered
 from ._task_states import ERROR_OUTPUT, LONGEST_CAUSE, TaskStates, assigned_failure
+from ._update_mark import update_marked
 from .endpoint_configuration import EndpointConfiguration
 
 ROLLBACK_FAILED = "RollbackFailed"
@@ -103,8 +104,9 @@ class _Rollback:
         describing = self._describing()
         wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(self._plan.poll_interval))
         wait.next(describing)
+        marking = update_marked(self._tasks, self._plan.endpoint_name, wait)
         creating = self._to_target("Endpoint-Creating-Step", "createEndpoint", "creations")
-        creating.next(wait)
+        creating.next(marking)
 
         describing.add_catch(
             self._missing(creating, settled),
@@ -112,7 +114,7 @@ class _Rollback:
             assign={"description_error": ERROR_OUTPUT, "polls": "{% $polls + 1 %}"},
         )
         self._tasks.catch("Endpoint-Describing-Step", describing)
-        describing.next(self._state(wait, settled))
+        describing.next(self._state(marking, settled))
 
         begun = sfn.Choice.jsonata(self._scope, "Begun")
         # Nothing was begun, or all of it was done: what serves stays.
@@ -180,7 +182,7 @@ class _Rollback:
         )
         return missing
 
-    def _state(self, wait: sfn.Wait, settled: sfn.IChainable) -> sfn.Choice:
+    def _state(self, waiting: sfn.IChainable, settled: sfn.IChainable) -> sfn.Choice:
         endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
         updating = self._to_target(
             "Endpoint-Updating-Step", "updateEndpoint", "updates", retention_request(configuration)
@@ -191,8 +193,8 @@ class _Rollback:
             {"EndpointName": endpoint_name},
             assign={"deletions": "{% $deletions + 1 %}"},
         )
-        updating.next(wait)
-        deleting.next(wait)
+        updating.next(waiting)
+        deleting.next(waiting)
         lifted = scaling_lifted(self._tasks, endpoint_name, configuration, updating)
         removed = scaling_lifted(self._tasks, endpoint_name, configuration, deleting, name="Scaling-Removing-Step")
         registered = scaling_registered(self._tasks, endpoint_name, configuration, settled)
@@ -210,7 +212,7 @@ class _Rollback:
             ),
             registered,
         )
-        state.when(sfn.Condition.jsonata(f"{{% $endpoint.EndpointStatus in {_BUSY} and $polls < {polls} %}}"), wait)
+        state.when(sfn.Condition.jsonata(f"{{% $endpoint.EndpointStatus in {_BUSY} and $polls < {polls} %}}"), waiting)
         state.when(
             sfn.Condition.jsonata(f"{{% $endpoint.EndpointStatus in {_BUSY} %}}"),
             self._failure,

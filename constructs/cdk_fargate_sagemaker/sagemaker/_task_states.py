@@ -44,6 +44,11 @@ _TRANSIENT_ERRORS = {
         "Athena.SdkClientException",
         "Athena.TooManyRequestsException",
     ],
+    "cloudwatch": [
+        "CloudWatch.CloudWatchException",
+        "CloudWatch.InternalServiceException",
+        "CloudWatch.SdkClientException",
+    ],
     "dynamodb": [
         "DynamoDb.DynamoDbException",
         "DynamoDb.InternalServerErrorException",

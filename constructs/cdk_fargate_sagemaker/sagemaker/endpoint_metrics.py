@@ -5,6 +5,7 @@ import re
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from ._update_mark import update_mark
 from .endpoint_configuration import EndpointConfiguration
 from .endpoint_variant import EndpointVariant
 
@@ -65,26 +66,11 @@ class EndpointMetrics:
         """Share of the requests that ended in 5xx, in percent; no value in a minute without requests."""
         return self._percent("5xx, %", server_errors=self.server_errors())
 
-    def server_error_share(self) -> AnyMetric:
-        """Share of the requests that ended in 5xx, from 0 to 1; no value in a minute without requests.
-
-        Of one variant it is SageMaker's own metric, as an alarm that takes an update back is best made of: each request
-        sends a 1 or a 0.
-        """
-        if len(self._configuration.variants) == 1:
-            return self.of_variant(self._configuration.variants[0], "Invocation5XXErrors", cloudwatch.Stats.AVERAGE)
-        return cloudwatch.MathExpression(
-            expression="server_errors / requests",
-            using_metrics={"server_errors": self.server_errors(), "requests": self.invocations()},
-            period=_MINUTE,
-            label="5xx, share",
-        )
-
     def model_error_percent(self) -> cloudwatch.MathExpression:
-        """Share of the requests that the container did not answer with 2xx, in percent, what is the request's fault
-        left out: requests that the model refuses with 4xx are no failure of it.
+        """Share of the requests that the container did not answer with 2xx, in percent: 4xx, 5xx, a broken answer, or
+        none in time.
         """
-        return self._percent("model errors, %", model_errors=self.model_errors(), client_errors=self.client_errors())
+        return self._percent("model errors, %", model_errors=self.model_errors())
 
     def model_latency(self, percentile: float) -> AnyMetric:
         """Milliseconds from the request's arrival at the container to its answer, at a percentile from 0 to 100; of
@@ -92,17 +78,17 @@ class EndpointMetrics:
         """
         return self._latency("ModelLatency", percentile, f"model p{percentile:g}")
 
-    def model_latency_microseconds(self, percentile: float) -> AnyMetric:
-        """As `model_latency`, in SageMaker's own unit: of one variant its own metric."""
-        return self._folded(
-            _identifier(f"model p{percentile:g}"), "ModelLatency", cloudwatch.Stats.percentile(percentile), "MAX"
-        )
-
     def overhead_latency(self, percentile: float) -> AnyMetric:
         """Milliseconds that SageMaker added to the container's, at a percentile from 0 to 100; of several variants the
         slowest. With serverless inference a cold start is in it.
         """
         return self._latency("OverheadLatency", percentile, f"overhead p{percentile:g}")
+
+    def updates(self) -> cloudwatch.Metric:
+        """Looks a minute that a release or a rollback workflow had at the endpoint while it changed it; no value while
+        none does.
+        """
+        return update_mark(self._endpoint_name)
 
     def cpu(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
         """CPU of the variant's instances, percent of one core: four cores in full use are 400."""
@@ -162,9 +148,9 @@ class EndpointMetrics:
         )
 
     def _percent(self, label: str, **errors: AnyMetric) -> cloudwatch.MathExpression:
-        """Of several errors the first, without the others."""
+        (name,) = errors
         return cloudwatch.MathExpression(
-            expression=f"100 * ({' - '.join(errors)}) / requests",
+            expression=f"100 * {name} / requests",
             using_metrics={**errors, "requests": self.invocations()},
             period=_MINUTE,
             label=label,

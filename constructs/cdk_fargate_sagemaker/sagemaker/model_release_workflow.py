@@ -22,6 +22,7 @@ from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePla
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
 from ._starts import new_objects, send_events, start_target
+from ._update_mark import allow_marking
 from ._workflow_machine import allow_alerts, allow_waiting, workflow_logs, workflow_machine, workflow_role
 from .athena_unload import AthenaUnload
 from .dynamodb_export import DynamoDbExport
@@ -122,8 +123,8 @@ class ModelReleaseWorkflow(Construct):
         `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of jobs and
         endpoint, the records and the logs are encrypted with `encryption_key`; without one a key is made. What jobs
         write is encrypted with the bucket's key where it has one. The endpoint is asked every `poll_interval` (30 s)
-        whether it serves the new model; after `in_service_within` (45 minutes, and what `traffic_shifting` waits) the
-        release has failed.
+        whether it serves the new model, and marked as being changed, which keeps its alarms quiet for five minutes;
+        after `in_service_within` (45 minutes, and what `traffic_shifting` waits) the release has failed.
 
         Raises:
             ValueError: a name, a prefix or a number that cannot be, or parts that exclude each other.
@@ -224,6 +225,7 @@ class ModelReleaseWorkflow(Construct):
         self.role = workflow_role(self, f"The release workflow of {endpoint_name}")
         self._grant_workflow(functions, scores=scoring is not None)
         allow_scaling(self.role, endpoint_name, configuration)
+        allow_marking(self.role)
         allow_alerts(self.role, alerts_topic)
         if source is not None:
             allow_source(self.role, source, data_bucket)

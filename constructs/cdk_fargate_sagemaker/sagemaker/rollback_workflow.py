@@ -15,6 +15,7 @@ from .._allow import allow
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 from ._scaling_permissions import allow_scaling
 from ._starts import start_target, undelivered_queue
+from ._update_mark import allow_marking
 from ._workflow_machine import allow_alerts, workflow_logs, workflow_machine, workflow_role
 from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
@@ -156,6 +157,7 @@ class RollbackWorkflow(Construct):
         )
         allow(self.role, ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"], endpoint)
         allow_scaling(self.role, endpoint_name, configuration)
+        allow_marking(self.role)
         allow_alerts(self.role, alerts_topic)
 
 

@@ -30,8 +30,8 @@ def alarms(stack):
         ("ModelLatency", {}, 1_000_000),
         ("ServerErrors", {"server_error_percent": 0.5}, 0.005),
         ("ServerErrors", {}, 0.01),
-        ("ModelErrors", {"model_error_percent": 2}, 2),
-        ("ModelErrors", {}, 1),
+        ("ModelErrors", {"model_error_percent": 2}, 0.02),
+        ("ModelErrors", {}, 0.01),
     ],
 )
 def test_an_alarm_fires_in_three_minutes_of_five(stack, metrics, name, given, threshold):
@@ -42,16 +42,19 @@ def test_an_alarm_fires_in_three_minutes_of_five(stack, metrics, name, given, th
     assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (3, 5)
     # A night without requests is no fault.
     assert alarm["TreatMissingData"] == "notBreaching"
-    parts = [part["MetricStat"] for part in alarm["Metrics"] if "MetricStat" in part] if "Metrics" in alarm else [alarm]
-    assert {part["Period"] for part in parts} == {60}
+    assert alarm["Period"] == 60
 
 
-def test_of_one_variant_the_alarms_are_of_sagemakers_own_metrics(stack, metrics):
+def test_each_alarm_is_of_one_metric_of_sagemakers(stack, metrics):
     EndpointAlarms(stack, "Alarms", endpoint=metrics, model_latency_percentile=95)
     found = alarms(stack)
     assert (found["ModelLatency"]["MetricName"], found["ModelLatency"]["ExtendedStatistic"]) == ("ModelLatency", "p95")
     assert (found["ServerErrors"]["MetricName"], found["ServerErrors"]["Statistic"]) == (
         "Invocation5XXErrors",
+        "Average",
+    )
+    assert (found["ModelErrors"]["MetricName"], found["ModelErrors"]["Statistic"]) == (
+        "InvocationModelErrors",
         "Average",
     )
     dimensions = [
@@ -61,19 +64,19 @@ def test_of_one_variant_the_alarms_are_of_sagemakers_own_metrics(stack, metrics)
     assert found["ModelLatency"]["Dimensions"] == found["ServerErrors"]["Dimensions"] == dimensions
 
 
-def test_of_several_variants_the_slowest_and_all_errors_count(stack):
+def test_of_several_variants_each_has_its_alarms(stack):
     variants = [EndpointVariant(name="a"), EndpointVariant(name="b")]
     metrics = EndpointMetrics(endpoint_name="moderation", configuration=EndpointConfiguration(variants=variants))
-    EndpointAlarms(stack, "Alarms", endpoint=metrics)
-    found = alarms(stack)
-    assert found["ModelLatency"]["Metrics"][0]["Expression"] == "MAX([model_p99_0, model_p99_1])"
-    assert found["ServerErrors"]["Metrics"][0]["Expression"] == "server_errors / requests"
-
-
-def test_a_request_that_the_model_refuses_fires_nothing(stack, metrics):
-    EndpointAlarms(stack, "Alarms", endpoint=metrics)
-    compared, *_ = alarms(stack)["ModelErrors"]["Metrics"]
-    assert compared["Expression"] == "100 * (model_errors - client_errors) / requests"
+    watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
+    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
+    measured = {
+        (alarm["Properties"]["MetricName"], alarm["Properties"]["Dimensions"][1]["Value"]): alarm["Properties"]
+        for alarm in found
+    }
+    names = ("ModelLatency", "Invocation5XXErrors", "InvocationModelErrors")
+    assert set(measured) == {(name, variant) for name in names for variant in "ab"}
+    assert measured["ModelLatency", "b"]["AlarmDescription"].startswith("moderation, b: p99 ")
+    assert len(watched.guardrail) == len({alarm.alarm_name for alarm in watched.guardrail}) == 6
 
 
 def test_the_names_are_known_before_deployment(stack, metrics):
@@ -82,18 +85,43 @@ def test_the_names_are_known_before_deployment(stack, metrics):
     assert len(names) == 3
     assert all(isinstance(name, str) for name in names)
     assert len(watched.guardrail) == 3
-    assert {watched.model_latency, watched.server_errors, watched.model_errors} == set(watched.guardrail)
+    assert (*watched.model_latency, *watched.server_errors, *watched.model_errors) == watched.guardrail
 
 
-def test_the_topic_is_told_when_it_begins_and_when_it_ends(stack, metrics, topic):
-    EndpointAlarms(stack, "Alarms", endpoint=metrics, alerts_topic=topic)
-    for alarm in alarms(stack).values():
-        assert alarm["AlarmActions"] == [topic.topic_arn]
-        assert alarm["OKActions"] == [topic.topic_arn]
+def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(stack, metrics, topic):
+    watched = EndpointAlarms(stack, "Alarms", endpoint=metrics, alerts_topic=topic)
+    found = alarms(stack)
+    assert not any("AlarmActions" in alarm or "OKActions" in alarm for alarm in found.values())
+    template = Template.from_stack(stack)
+    ((_, degraded),) = template.find_resources("AWS::CloudWatch::CompositeAlarm").items()
+    degraded = degraded["Properties"]
+    assert degraded["AlarmActions"] == degraded["OKActions"] == [topic.topic_arn]
+    ids = {
+        resource["Properties"]["AlarmName"].rpartition("-")[2]: {"Fn::GetAtt": [id, "Arn"]}
+        for id, resource in template.find_resources("AWS::CloudWatch::Alarm").items()
+    }
+    rule = degraded["AlarmRule"]["Fn::Join"][1]
+    assert [part for part in rule if isinstance(part, dict)] == [
+        ids[name] for name in ("ModelLatency", "ServerErrors", "ModelErrors", "Updating")
+    ]
+    assert "".join("." if isinstance(part, dict) else part for part in rule) == (
+        '((ALARM(".") OR ALARM(".") OR ALARM(".")) AND (NOT (ALARM("."))))'
+    )
+    assert degraded["ActionsSuppressor"] == ids["Updating"]
+    updating = found["Updating"]
+    assert (updating["MetricName"], updating["Dimensions"]) == (
+        "EndpointUpdates",
+        [{"Name": "EndpointName", "Value": "moderation"}],
+    )
+    # One mark of the last five minutes is enough, and without any it is over by itself.
+    assert (updating["DatapointsToAlarm"], updating["EvaluationPeriods"], updating["Period"]) == (1, 5, 60)
+    assert updating["TreatMissingData"] == "notBreaching"
+    assert watched.degraded is not None
 
 
 def test_nobody_is_told_without_a_topic(stack, metrics):
-    EndpointAlarms(stack, "Alarms", endpoint=metrics)
+    watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
+    assert watched.degraded is None
     assert not any("AlarmActions" in alarm for alarm in alarms(stack).values())
 
 

@@ -79,16 +79,15 @@ def test_requests_of_several_variants_are_added() -> None:
 
 def test_server_errors_as_a_share_of_the_requests(metrics: EndpointMetrics) -> None:
     share = shown(metrics.server_error_percent())
-    assert share["expression"] == "100 * (server_errors) / requests"
+    assert share["expression"] == "100 * server_errors / requests"
     assert share["of"]["server_errors"]["metric"].endswith("Invocation5XXErrors")
     assert share["of"]["requests"]["metric"].endswith(" Invocations")
 
 
-def test_a_request_that_the_model_refuses_is_no_error_of_the_model(metrics: EndpointMetrics) -> None:
+def test_model_errors_as_a_share_of_the_requests(metrics: EndpointMetrics) -> None:
     share = shown(metrics.model_error_percent())
-    assert share["expression"] == "100 * (model_errors - client_errors) / requests"
+    assert share["expression"] == "100 * model_errors / requests"
     assert share["of"]["model_errors"]["metric"].endswith("InvocationModelErrors")
-    assert share["of"]["client_errors"]["metric"].endswith("Invocation4XXErrors")
 
 
 def test_instances_are_told_by_what_each_request_reports(metrics: EndpointMetrics) -> None:
@@ -97,13 +96,6 @@ def test_instances_are_told_by_what_each_request_reports(metrics: EndpointMetric
     assert instances["of"]["per_instance_0"]["metric"].endswith("InvocationsPerInstance")
 
 
-def test_of_one_variant_an_alarm_gets_sagemakers_own_metrics(metrics: EndpointMetrics) -> None:
-    latency, errors = shown(metrics.model_latency_microseconds(99)), shown(metrics.server_error_share())
-    assert (latency["metric"], latency["statistic"]) == ("AWS/SageMaker ModelLatency", "p99")
-    assert (errors["metric"], errors["statistic"]) == ("AWS/SageMaker Invocation5XXErrors", "Average")
-
-
-def test_of_several_variants_an_alarm_gets_what_is_folded() -> None:
-    metrics = EndpointMetrics(endpoint_name="moderation", configuration=TWO)
-    assert shown(metrics.model_latency_microseconds(99))["expression"] == "MAX([model_p99_0, model_p99_1])"
-    assert shown(metrics.server_error_share())["expression"] == "server_errors / requests"
+def test_updates_are_counted_by_the_endpoints_name(metrics: EndpointMetrics) -> None:
+    expected = {"metric": "ModelReleases EndpointUpdates", "of": {"EndpointName": "moderation"}}
+    assert shown(metrics.updates()) == {**expected, "statistic": "Sum", "seconds": 60}

@@ -31,6 +31,7 @@ WAY = {
     "EndpointConfig-Step": "Task",
     "Endpoint-Describing-Step": "Task",
     "Endpoint-Updating-Step": "Task",
+    "Update-Marking-Step": "Task",
     "Wait": "Wait",
     "Describe": "Task",
     "In-Service": "Choice",
@@ -59,6 +60,7 @@ RESOURCES = {
     "Endpoint-Describing-Step": "aws-sdk:sagemaker:describeEndpoint",
     "Endpoint-Creating-Step": "aws-sdk:sagemaker:createEndpoint",
     "Endpoint-Updating-Step": "aws-sdk:sagemaker:updateEndpoint",
+    "Update-Marking-Step": "aws-sdk:cloudwatch:putMetricData",
     "Describe": "aws-sdk:sagemaker:describeEndpoint",
     "Check": "lambda:invoke",
     "Record": "lambda:invoke",
@@ -74,6 +76,8 @@ FORWARD = {
     "Evaluation-Gate": "Model-Creating-Step",
     "In-Service": "Check",
 }
+# What a release does after a failure, and what it goes on without.
+NO_FAILURE = {"Roll-Back", "NotifySlackFailure", "NotifySlackCleanUp", "Update-Marking-Step"}
 ENDS = {"Released", "Refused", "Failed"}
 CURRENT = {"release": "moderation-dev-before", "model": "moderation-dev-before"}
 
@@ -151,9 +155,9 @@ def test_every_state_is_reached_and_every_state_comes_to_an_end(definition: Defi
 def test_the_way_to_a_released_model(definition: Definition) -> None:
     states = definition["States"]
     assert way_of(states, definition["StartAt"]) == list(WAY)
-    assert states["In-Service"]["Default"] == "Wait"
+    assert states["In-Service"]["Default"] == "Update-Marking-Step"
     assert states["Endpoint-Missing"]["Choices"][0]["Next"] == "Endpoint-Creating-Step"
-    assert states["Endpoint-Creating-Step"]["Next"] == "Wait"
+    assert states["Endpoint-Creating-Step"]["Next"] == "Update-Marking-Step"
 
 
 def test_the_way_with_every_step(whole: dict[str, Any]) -> None:
@@ -171,7 +175,7 @@ def test_each_task_calls_its_service(definition: Definition, name: str) -> None:
     assert definition["States"][name]["Resource"] == f"arn:<AWS::Partition>:states:::{RESOURCES[name]}"
 
 
-@pytest.mark.parametrize("name", sorted(set(RESOURCES) - {"Roll-Back", "NotifySlackFailure", "NotifySlackCleanUp"}))
+@pytest.mark.parametrize("name", sorted(set(RESOURCES) - NO_FAILURE))
 def test_each_tasks_failure_is_caught(definition: Definition, name: str, evaluated: Callable[..., Any]) -> None:
     catch = definition["States"][name]["Catch"][-1]
     assert catch["ErrorEquals"] == ["States.ALL"]
@@ -223,6 +227,7 @@ def test_each_task_is_retried_with_back_off_and_jitter(definition: Definition, n
         "aws-sdk:sagemaker": "SageMaker.SageMakerException",
         "sns": "SNS.AmazonSNSException",
         "states": "StepFunctions.AWSStepFunctionsException",
+        "aws-sdk:cloudwatch": "CloudWatch.CloudWatchException",
     }[RESOURCES[name].removesuffix(".sync:2").rpartition(":")[0]]
     assert any(expected in retry["ErrorEquals"] for retry in retries)
     for retry in retries:
@@ -412,9 +417,9 @@ def test_the_current_model_is_asked_about_the_texts_of_the_same_posts(
     [
         ("InService", "moderation-dev-x", 1, "Check", None),
         ("InService", "moderation-dev-before", 1, "Roll-Back", "EndpointNotReleased"),
-        ("Updating", "moderation-dev-before", 1, "Wait", None),
-        ("Creating", "moderation-dev-x", 1, "Wait", None),
-        ("SystemUpdating", "moderation-dev-before", 1, "Wait", None),
+        ("Updating", "moderation-dev-before", 1, "Update-Marking-Step", None),
+        ("Creating", "moderation-dev-x", 1, "Update-Marking-Step", None),
+        ("SystemUpdating", "moderation-dev-before", 1, "Update-Marking-Step", None),
         ("Updating", "moderation-dev-before", 110, "Roll-Back", "EndpointNotInTime"),
         ("RollingBack", "moderation-dev-before", 1, "Roll-Back", "EndpointNotReleased"),
         ("Failed", "moderation-dev-x", 1, "Roll-Back", "EndpointNotReleased"),
@@ -518,6 +523,16 @@ def test_the_settings_reach_the_jobs(states_of: StatesOf) -> None:
     assert states["Wait"]["Seconds"] == 7
     assert "$polls >= 9" in states["In-Service"]["Choices"][2]["Condition"]
     assert states["Clean-Up"]["Arguments"]["Payload"] == {"operation": "clean_up", "keep": 3}
+
+
+def test_alarms_know_that_the_release_tells_while_it_changes_the_endpoint(definition: Definition) -> None:
+    marking = definition["States"]["Update-Marking-Step"]
+    (datum,) = marking["Arguments"]["MetricData"]
+    assert (marking["Arguments"]["Namespace"], datum["MetricName"]) == ("ModelReleases", "EndpointUpdates")
+    assert datum["Dimensions"] == [{"Name": "EndpointName", "Value": "moderation-dev"}]
+    # An alarm that is told as well is better than a release that is given up half done.
+    assert marking["Next"] == "Wait"
+    assert marking["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "Wait"}]
 
 
 def test_an_update_shifts_traffic_and_keeps_the_count_that_scaling_reached(whole: dict[str, Any]) -> None:
