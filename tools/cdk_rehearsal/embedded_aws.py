@@ -61,8 +61,9 @@ class EmbeddedAws:
         self._address: dict[str, int] = {}
         self._faults: list[Fault] = []
         self._faults_lock = threading.Lock()
-        self._session_lock = threading.Lock()
+        self._clients_lock = threading.Lock()
         self._session: boto3.session.Session | None = None
+        self._clients: dict[str, Any] = {}
 
     @property
     def work_folder(self) -> Path:
@@ -116,19 +117,21 @@ class EmbeddedAws:
         return own | self.environment
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this AWS."""
-        with self._session_lock:
-            if self._session is None:
-                self._session = boto3.session.Session(
-                    aws_access_key_id="test",
-                    aws_secret_access_key="test",  # noqa: S106
-                    region_name=self.region,
+        """The boto3 client of this AWS for a service, one for all who ask: to make one takes longer than most calls."""
+        with self._clients_lock:
+            if service not in self._clients:
+                if self._session is None:
+                    self._session = boto3.session.Session(
+                        aws_access_key_id="test",
+                        aws_secret_access_key="test",  # noqa: S106
+                        region_name=self.region,
+                    )
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]
+                    service,
+                    endpoint_url=self.endpoint_url,
+                    config=Config(proxies={}, retries={"total_max_attempts": 2}, max_pool_connections=20),
                 )
-            return self._session.client(  # type: ignore[call-overload]
-                service,
-                endpoint_url=self.endpoint_url,
-                config=Config(proxies={}, retries={"total_max_attempts": 2}),
-            )
+            return self._clients[service]
 
     def register_image(self, image_uri: str, source_folder: Path, *, dockerfile: str = "Dockerfile") -> None:
         """Tells the process engine where an image comes from that no cloud assembly knows."""
@@ -218,6 +221,9 @@ class EmbeddedAws:
         """Ends it and all that it started; does nothing when it is not started."""
         process, self._process = self._process, None
         self._address = {}
+        # Another start has another port.
+        with self._clients_lock:
+            self._clients.clear()
         if process is not None:
             process.stop()
         if self._work_folder is not None and self._given_work_folder is None:

@@ -24,9 +24,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from botocore.exceptions import ClientError
 
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 from cdk_fargate_sagemaker.sagemaker import (
+    AthenaUnload,
     EndpointConfiguration,
+    EndpointMetrics,
     EndpointScaling,
     EndpointVariant,
     ModelImage,
@@ -44,6 +47,9 @@ PAGE = Path(__file__).parents[4] / "docs" / "release-faults.md"
 # So slow may the machine be; nothing waits for it where it is not.
 DEADLINE_S = 120.0
 WAIT_SCALE = 0.002
+LANES = "abcd"
+# One to go back to, and one to go back from.
+GOOD_RELEASES = 2
 
 POSTS = [f"{'bad' if number % 2 else 'fine'} post {number}" for number in range(40)]
 
@@ -55,6 +61,7 @@ FAULTS = (
     "job never ends",
     "endpoint Failed",
     "update rolls back",
+    "alarm fires",
     "check disagrees",
     "function times out",
     "abort",
@@ -93,7 +100,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        return f"{self.state}-{self.fault}".replace(" ", "_")
+        return f"{self.machine}-{self.state}-{self.fault}".replace(" ", "_")
 
 
 @dataclass
@@ -103,8 +110,9 @@ class Slack:
     port: int
     told: list[str] = field(default_factory=list)
 
-    def about(self, execution: str) -> list[str]:
-        return [message for message in list(self.told) if re.search(rf"\b{execution}\b", message)]
+    def about(self, name: str) -> list[str]:
+        """What was told about an execution or an alarm; a release's name has its execution's at its end."""
+        return [message for message in list(self.told) if re.search(rf"(?<![\w-]){name}\b", message)]
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +147,7 @@ class Lane:
     outputs: dict[str, str]
     orders: Path
     runs: int = 0
+    _bad_minutes: list[float] = field(default_factory=list)
 
     # ---- doing -----------------------------------------------------------------------------------------------------
 
@@ -176,6 +185,40 @@ class Lane:
 
         wait_for(still, f"{self.name}: executions go on")
 
+    def raise_alarm(self) -> None:
+        """Every request of the last minutes has ended in 5xx."""
+        self._put_errors(requests=1, errors=1)
+
+    def end_alarm(self) -> None:
+        """So many were answered well in the same minutes that those do not count."""
+        self._put_errors(requests=1_000_000, errors=0)
+
+    def _put_errors(self, *, requests: int, errors: int) -> None:
+        each = errors / requests
+        minutes = [time.time() - 60 * minute for minute in range(5)] if errors else self._bad_minutes
+        self._bad_minutes = minutes
+        self.client("cloudwatch").put_metric_data(
+            Namespace="AWS/SageMaker",
+            MetricData=[
+                {
+                    "MetricName": "Invocation5XXErrors",
+                    "Dimensions": [
+                        {"Name": "EndpointName", "Value": self.name},
+                        {"Name": "VariantName", "Value": "primary"},
+                    ],
+                    "Timestamp": minute,
+                    "StatisticValues": {"SampleCount": requests, "Sum": errors, "Minimum": each, "Maximum": each},
+                }
+                for minute in minutes
+            ],
+        )
+
+    def let_the_mark_end(self) -> None:
+        """Five minutes have gone since a workflow looked at the endpoint."""
+        self.client("cloudwatch").set_alarm_state(
+            AlarmName=self.alarm("updating"), StateValue="OK", StateReason="no mark any more"
+        )
+
     def remove_endpoint(self, *, failed: bool) -> None:
         """A person deletes the endpoint; `failed`: and makes another, which fails."""
         sagemaker = self.client("sagemaker")
@@ -194,6 +237,17 @@ class Lane:
 
     def machine(self, machine: str) -> str:
         return self.outputs[f"{self.name.replace('-', '')}{machine}"]
+
+    def alarm(self, which: str) -> str:
+        return self.outputs[f"{self.name.replace('-', '')}{which}"]
+
+    def told_by_alarm(self, least: int = 0) -> list[str]:
+        """What the endpoint's alarms have told, when all that was published before has arrived."""
+        wait_for(lambda: len(self.slack.about(self.alarm("degraded"))) >= least, f"{self.name}: no alarm tells")
+        mark = f"end-{self.name}-{time.monotonic_ns()}"
+        self.client("sns").publish(TopicArn=self.outputs["topic"], Message=f":{mark}|")
+        wait_for(lambda: self.slack.about(mark), "the last message does not arrive")
+        return self.slack.about(self.alarm("degraded"))
 
     def endpoint(self) -> dict[str, Any] | None:
         try:
@@ -282,10 +336,12 @@ class Lane:
 
 
 def wait_for(question: Callable[[], Any], otherwise: str) -> Any:
-    deadline = time.monotonic() + DEADLINE_S
+    deadline, pause = time.monotonic() + DEADLINE_S, 0.1
     while not (answer := question()):
         assert time.monotonic() < deadline, otherwise
-        time.sleep(0.1)
+        # Each question costs both sides milliseconds, and many lanes ask.
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.5)
     return answer
 
 
@@ -299,36 +355,56 @@ class Matrix:
     lanes: list[Lane]
     slack: Slack
     problems: dict[str, list[str]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
     told: list[tuple[str, str, int]] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
-    def run(self, cases: Iterable[Case], prepare: Callable[[Lane], None]) -> None:
+    def start(self, groups: Iterable[list[Case]], prepare: Callable[[Lane], None]) -> None:
+        """Begins to run the groups, in this order, on whichever lane is free."""
         waiting: queue.Queue[list[Case]] = queue.Queue()
-        for group in grouped(cases):
+        for group in groups:
             waiting.put(group)
-        failures: list[BaseException] = []
 
         def work(lane: Lane) -> None:
             try:
                 prepare(lane)
                 with contextlib.suppress(queue.Empty):
-                    while not failures:
+                    while not self.failures:
                         self._run_group(lane, waiting.get_nowait())
             except BaseException as failure:
-                failures.append(failure)
+                self.failures.append(failure)
                 raise
 
-        threads = [threading.Thread(target=work, args=(lane,), name=lane.name) for lane in self.lanes]
-        for thread in threads:
+        self.threads += [threading.Thread(target=work, args=(lane,), name=lane.name) for lane in self.lanes]
+        for thread in self.threads:
             thread.start()
-        for thread in threads:
+
+    def problems_of(self, case: Case) -> list[str]:
+        """What was wrong with a case, once it has been run."""
+        while case.id not in self.problems and any(thread.is_alive() for thread in self.threads):
+            time.sleep(0.05)
+        if self.failures and case.id not in self.problems:
+            raise self.failures[0]
+        return self.problems[case.id]
+
+    def end(self) -> None:
+        """Returns when nothing runs any more."""
+        for thread in self.threads:
             thread.join()
-        if failures:
-            raise failures[0]
-        self._count_alerts()
+        if self.failures:
+            raise self.failures[0]
+
+    def alerts_on_top(self) -> list[str]:
+        """What was told too often, or by an alarm although a workflow tells; once all has ended it would be here."""
+        self.end()
+        found = [f"{lane.name}: {told}" for lane in self.lanes for told in lane.told_by_alarm()]
+        for case, name, wanted in self.told:
+            alerts = self.slack.about(name)
+            if len(alerts) != wanted:
+                found.append(f"{case}: {len(alerts)} alerts instead of {wanted}: {alerts}")
+        return found
 
     def _run_group(self, lane: Lane, group: list[Case]) -> None:
-        started = time.monotonic()
         lane.runs += 1
         name = f"{lane.name[-1]}x{lane.runs}"
         run = Run(lane=lane, name=name, cases=group)
@@ -338,19 +414,8 @@ class Matrix:
             # Told of this case alone; the lane goes on.
             found = [[str(failure)]] * len(group)
         for case, problems in zip(group, found, strict=True):
-            self.problems[case.id] = list(problems)
-            self.seconds[case.id] = (time.monotonic() - started) / len(group)
             self.told.append((case.id, name, case.alerts))
-
-    def _count_alerts(self) -> None:
-        """Once all has ended: an alert that comes on top of another would be here by then."""
-        lane = self.lanes[0]
-        lane.client("sns").publish(TopicArn=lane.outputs["topic"], Message=":the-last-one|")
-        wait_for(lambda: self.slack.about("the-last-one"), "the last alert does not arrive")
-        for case, name, wanted in self.told:
-            alerts = self.slack.about(name)
-            if len(alerts) != wanted:
-                self.problems[case].append(f"{len(alerts)} alerts instead of {wanted}: {alerts}")
+            self.problems[case.id] = list(problems)
 
 
 # Why a state and a fault do not meet. The other faults meet every state.
@@ -359,8 +424,9 @@ WHY_NOT = {
     "job never ends": ("b", "the state waits for no job and for no endpoint"),
     "endpoint Failed": ("c", "the state makes no endpoint; an update that fails rolls back"),
     "update rolls back": ("d", "the state updates no endpoint"),
-    "check disagrees": ("e", "the state is no check"),
-    "function times out": ("f", "the state calls no function"),
+    "alarm fires": ("e", "the state begins no update that an alarm takes back"),
+    "check disagrees": ("f", "the state is no check"),
+    "function times out": ("g", "the state calls no function"),
 }
 
 
@@ -392,10 +458,11 @@ def written(page: str, part: str, content: str) -> str:
 
 @pytest.fixture
 def page_says_so(request: pytest.FixtureRequest, matrix: Matrix) -> Callable[[str], bool]:
-    """Whether a part of the page shows this module's results; WRITE_FAULT_MATRIX=1 makes it do so."""
+    """Whether a part of the page shows its results; WRITE_FAULT_MATRIX=1 makes it do so."""
 
     def check(part: str) -> bool:
-        shown = table([Case(**case) for case in request.module.CASES], matrix.problems)
+        matrix.end()
+        shown = table([Case(**case) for case in request.module.PARTS[part]], matrix.problems)
         print(f"\n{part}\n\n{shown}\n")
         if os.environ.get("WRITE_FAULT_MATRIX"):
             PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), part, shown), encoding="utf-8")
@@ -447,7 +514,11 @@ class Run:
             arn = lane.start(machine, self.name, given)
             if case.orders.get("serve") == "hang":
                 self._let_go_when_given_up(arn)
+            if case.fault == "alarm fires":
+                self._let_go_in_alarm()
             execution = lane.ended(arn)
+            if case.fault == "alarm fires":
+                lane.end_alarm()
             if case.alerts:
                 wait_for(lambda: lane.slack.about(self.name), f"{case.id}: no alert")
             lane.quiet()
@@ -492,6 +563,13 @@ class Run:
         wait_for(given_up, f"{arn} does not give up")
         lane.order({})
 
+    def _let_go_in_alarm(self) -> None:
+        """The new container starts when an alarm of the endpoint fires, so that the update meets it."""
+        lane = self.lane
+        wait_for(lambda: (lane.endpoint() or {}).get("EndpointStatus") == "Updating", "the endpoint is not updated")
+        lane.raise_alarm()
+        lane.order({})
+
     def _common_problems(self, case: Case, execution: dict[str, Any], *, old: str, new: str) -> list[str]:
         lane, found = self.lane, []
         if execution["status"] != case.status:
@@ -500,7 +578,12 @@ class Run:
         wanted = {"old": old, "new": new, "nothing": "nothing"}[case.serves]
         if serving.partition(" ")[0] != wanted:
             found.append(f"{serving} serves, not {wanted}")
-        for alert in lane.slack.about(self.name):
+        if case.fault == "alarm fires" and "configured for auto rollback" not in execution.get("cause", ""):
+            found.append(f"no alarm took the update back: {execution.get('cause')}")
+        alerts = lane.slack.about(self.name)
+        if len(alerts) > case.alerts:
+            found.append(f"{len(alerts)} alerts instead of {case.alerts}: {alerts}")
+        for alert in alerts:
             if case.told not in alert:
                 found.append(f"the alert does not say {case.told}: {alert}")
             if case.put_back and f"*Rolled back to*\n{old}" not in alert:
@@ -531,11 +614,9 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def lanes(
-    request: pytest.FixtureRequest, slack: Slack, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Lane]]:
-    """As many endpoints as the test module asks for by `LANES`, deployed side by side."""
-    names = [f"lane-{letter}" for letter in "abcdefgh"[: request.module.LANES]]
+def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Lane]]:
+    """The endpoints, deployed side by side. A lane more is less time and more CPU: it has functions of its own."""
+    names = [f"lane-{letter}" for letter in LANES]
     assembly, orders = tmp_path_factory.mktemp("assembly"), tmp_path_factory.mktemp("orders")
     for name in names:
         (orders / name).mkdir()
@@ -547,7 +628,16 @@ def lanes(
         )
         lines = "".join(json.dumps({"text": text, "label": int(text.startswith("bad"))}) + "\n" for text in POSTS)
         aws.client("s3").put_object(Bucket=outputs["bucket"], Key="posts/posts.jsonl", Body=lines.encode())
+        make_table(aws.client("glue"), f"s3://{outputs['bucket']}/posts/")
         yield [Lane(name=name, aws=aws, slack=slack, outputs=outputs, orders=orders / name) for name in names]
+
+
+def make_table(glue: Any, location: str) -> None:
+    columns = [{"Name": "text", "Type": "string"}, {"Name": "label", "Type": "int"}]
+    serialised = {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}
+    storage = {"Location": location, "Columns": columns, "SerdeInfo": serialised}
+    glue.create_database(DatabaseInput={"Name": "faults"})
+    glue.create_table(DatabaseName="faults", TableInput={"Name": "posts", "StorageDescriptor": storage})
 
 
 def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
@@ -562,6 +652,17 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
     for name in names:
         folder, key = str(orders / name), name.replace("-", "")
         scaling = EndpointScaling(max_instances=2, invocations_per_instance=1000)
+        configuration = EndpointConfiguration(variants=(EndpointVariant(scaling=scaling),))
+        alarms = EndpointAlarms(
+            stack,
+            f"{name.title()}Alarms",
+            endpoint=EndpointMetrics(endpoint_name=name, configuration=configuration),
+            alerts_topic=alerts.topic,
+            # So slow may the machine be: errors are what is tried.
+            model_latency=cdk.Duration.minutes(5),
+        )
+        assert alarms.degraded is not None
+        assert alarms.updating is not None
         workflow = ModelReleaseWorkflow(
             stack,
             name.title(),
@@ -570,11 +671,20 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             inference_image=image,
             data_bucket=bucket,
             alerts_topic=alerts.topic,
+            extract=AthenaUnload(
+                query="SELECT text, label FROM posts",
+                database="faults",
+                tables=["posts"],
+                bucket=bucket,
+                prefix="posts/",
+            ),
             preprocess=ProcessingJob(image=image, max_runtime=cdk.Duration.minutes(1), environment={"ORDERS": folder}),
             train=TrainingJob(max_runtime=cdk.Duration.minutes(1), hyperparameters={"orders": folder}),
             score_current=TransformJob(max_runtime=cdk.Duration.minutes(1)),
-            configuration=EndpointConfiguration(variants=(EndpointVariant(scaling=scaling),)),
-            traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
+            configuration=configuration,
+            traffic_shifting=TrafficShifting.all_at_once(
+                bake=cdk.Duration.seconds(0), rollback_alarms=alarms.guardrail
+            ),
             inference_environment={"ORDERS": folder},
             keep_releases=3,
             # Much longer than an update takes, on a slow machine too: polls are scaled, an update is not.
@@ -585,6 +695,8 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             f"{key}release": workflow.state_machine.state_machine_arn,
             f"{key}rollback": workflow.rollback.state_machine.state_machine_arn,
             f"{key}table": workflow.records.table.table_name,
+            f"{key}degraded": alarms.degraded.alarm_name,
+            f"{key}updating": alarms.updating.alarm_name,
         }
     for name, value in outputs.items():
         cdk.CfnOutput(stack, f"Output{name}", value=value)
@@ -622,20 +734,27 @@ def zipped(folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def matrix(request: pytest.FixtureRequest, lanes: list[Lane], slack: Slack) -> Matrix:
-    """The module's `CASES`, all of them run."""
+def matrix(request: pytest.FixtureRequest, lanes: list[Lane], slack: Slack) -> Iterator[Matrix]:
+    """All cases of the module, being run."""
     made = Matrix(lanes=lanes, slack=slack)
 
     def prepare(lane: Lane) -> None:
-        for number in range(request.module.GOOD_RELEASES):
-            ended = lane.release(f"good{number}")
+        for number in range(GOOD_RELEASES):
+            # Lanes share a bucket, in which a run has its execution's name.
+            ended = lane.release(f"{lane.name[-1]}good{number}")
             assert ended["status"] == "SUCCEEDED", ended
 
-    made.run([Case(**case) for case in request.module.CASES], prepare)
-    return made
+    made.start(grouped(all_cases(request.module)), prepare)
+    yield made
+    made.end()
+
+
+def all_cases(module: Any) -> list[Case]:
+    return [Case(**case) for part in module.PARTS.values() for case in part]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        cases = [Case(**case) for case in metafunc.module.CASES]
+        # As they are run, so that a test waits for little more than its own case.
+        cases = [case for group in grouped(all_cases(metafunc.module)) for case in group]
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])

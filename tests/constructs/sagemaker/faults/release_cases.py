@@ -2,6 +2,34 @@
 
 from typing import Any
 
+UNTOUCHED = (
+    "Begin",
+    "Unload-Step",
+    "Extract",
+    "Preprocess",
+    "Train",
+    "Score-Current-Step",
+    "Evaluate",
+    "Model-Creating-Step",
+    "EndpointConfig-Step",
+    "Roll-Back",
+    "NotifySlackFailure",
+)
+"""The states that do not change the endpoint; those after them do, or come after one that did."""
+CHANGING = (
+    "Endpoint-Describing-Step",
+    "Scaling-Lifting-Step",
+    "Endpoint-Creating-Step",
+    "Endpoint-Updating-Step",
+    "Update-Marking-Step",
+    "Describe",
+    "Scaling-Registering-Step",
+    "Scaling-Policy-Step",
+    "Check",
+    "Record",
+    "Clean-Up",
+    "NotifySlackCleanUp",
+)
 FUNCTIONS = ("Begin", "Extract", "Evaluate", "Check", "Record", "Clean-Up")
 JOBS = {"Preprocess": "process", "Train": "train", "Score-Current-Step": "score"}
 
@@ -11,6 +39,7 @@ SERVING = (
     ("Endpoint-Updating-Step", "job never ends", "hang", "In-Service"),
     ("Endpoint-Creating-Step", "endpoint Failed", "exit", "In-Service"),
     ("Endpoint-Updating-Step", "update rolls back", "exit", "In-Service"),
+    ("Endpoint-Updating-Step", "alarm fires", "wait", "In-Service"),
     ("Check", "check disagrees", "invert", "Check"),
 )
 
@@ -55,6 +84,9 @@ def aborted(state: str) -> dict[str, Any]:
 
 
 def failing(state: str, fault: str) -> dict[str, Any]:
+    if state == "Update-Marking-Step":
+        # It goes on without the mark.
+        return case(state, fault, status="SUCCEEDED", serves="new", outcome="released", alerts=0)
     return case(state, fault, **({"outcome": None} if state == "Begin" else {}))
 
 

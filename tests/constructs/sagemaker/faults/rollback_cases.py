@@ -1,15 +1,13 @@
-"""Each fault of each state of the rollback workflow, started by hand or after a release that a person stopped."""
+"""The faults of the rollback workflow's states, started by hand or after a release that a person stopped."""
 
 from typing import Any
-
-LANES = 4
-GOOD_RELEASES = 2
 
 STATES = (
     "Begin",
     "Endpoint-Describing-Step",
     "Scaling-Lifting-Step",
     "Endpoint-Updating-Step",
+    "Update-Marking-Step",
     "Scaling-Removing-Step",
     "Endpoint-Deleting-Step",
     "Endpoint-Creating-Step",
@@ -30,7 +28,7 @@ MISSING = {
     "Endpoint-Creating-Step": "missing",
 }
 # The fault comes after the endpoint has gone over to the release that was asked for.
-GONE_OVER = ("Scaling-Registering-Step", "Scaling-Policy-Step", "Record", "NotifySlackRollback")
+GONE_OVER = ("Update-Marking-Step", "Scaling-Registering-Step", "Scaling-Policy-Step", "Record", "NotifySlackRollback")
 
 
 def case(state: str, fault: str, **more: Any) -> dict[str, Any]:
@@ -52,24 +50,23 @@ def throttled(state: str) -> dict[str, Any]:
     return case(state, "throttling", status="SUCCEEDED", serves="new", told="went back to")
 
 
+def failing(state: str, fault: str) -> dict[str, Any]:
+    if state == "Update-Marking-Step":
+        # It goes on without the mark.
+        return case(state, fault, status="SUCCEEDED", told="went back to")
+    return case(state, fault)
+
+
 def aborted(state: str) -> dict[str, Any]:
     return case(state, "abort", status="ABORTED", told="ABORTED")
 
 
-CASES = [
+ROLLBACK_CASES = [
     *(throttled(state) for state in STATES),
-    *(case(state, fault) for state in STATES for fault in ("access denied", "service error")),
+    *(failing(state, fault) for state in STATES for fault in ("access denied", "service error")),
     *(case(state, "function times out") for state in FUNCTIONS),
     *(aborted(state) for state in STATES),
     case("Endpoint-Updating-Step", "job never ends", orders={"serve": "hang"}, told="Endpoint-State"),
     case("Endpoint-Updating-Step", "update rolls back", orders={"serve": "exit"}, told="Endpoint-State"),
     case("Endpoint-Creating-Step", "endpoint Failed", orders={"serve": "exit"}, told="Endpoint-Missing"),
 ]
-
-
-def test_the_endpoint_serves_a_good_model_and_one_alert_tells(matrix: Any, case: Any) -> None:
-    assert matrix.problems[case.id] == []
-
-
-def test_the_page_shows_these_results(page_says_so: Any) -> None:
-    assert page_says_so("rollback")

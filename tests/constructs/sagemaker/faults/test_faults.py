@@ -1,0 +1,33 @@
+"""Each fault of each state of the two workflows: what has to hold after each."""
+
+from typing import Any
+
+import pytest
+
+from tests.constructs.sagemaker.faults.release_cases import CHANGING, UNTOUCHED, release_cases
+from tests.constructs.sagemaker.faults.rollback_cases import ROLLBACK_CASES
+
+# The parts of the page, each a table.
+PARTS = {"release": release_cases(UNTOUCHED), "endpoint": release_cases(CHANGING), "rollback": ROLLBACK_CASES}
+
+
+def test_the_endpoint_serves_a_good_model_and_one_alert_tells(matrix: Any, case: Any) -> None:
+    assert matrix.problems_of(case) == []
+
+
+def test_no_alert_comes_on_top(matrix: Any) -> None:
+    assert matrix.alerts_on_top() == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_page_shows_these_results(page_says_so: Any, part: str) -> None:
+    assert page_says_so(part)
+
+
+def test_an_alarm_that_goes_on_when_nobody_else_tells_is_told(matrix: Any) -> None:
+    lane = matrix.lanes[0]
+    lane.raise_alarm()
+    # A workflow has just changed the endpoint: it told.
+    assert lane.told_by_alarm() == []
+    lane.let_the_mark_end()
+    assert len(lane.told_by_alarm(1)) == 1
