@@ -1,12 +1,18 @@
 """The real CDK CLI against the embedded AWS: every resource type of the app is made, changed and deleted again."""
 
+import collections
+import contextlib
 import dataclasses
+import io
 import json
+import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cdk_rehearsal.cdk_command import CdkCommand
 from cdk_rehearsal.deployed_service import DeployedService
@@ -17,6 +23,10 @@ from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
 from cdk_rehearsal.workflow_execution import WorkflowExecution
+
+MODELS = "fixture-models"
+# The letters that make a post a violation, by the model's key.
+LETTERS = {"one/model.tar.gz": "x", "two/model.tar.gz": "y"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +51,26 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             alive=lambda: aws.running,
         )
 
-        def cdk(*arguments: str) -> None:
-            command.run([*arguments, f"--output={assembly}"], cwd=app, log=folder / f"{arguments[0]}.log")
+        def cdk(*arguments: str, model: str = "one/model.tar.gz") -> None:
+            context = (f"--context=models={MODELS}", f"--context=model={model}")
+            command.run([*arguments, f"--output={assembly}", *context], cwd=app, log=folder / f"{arguments[0]}.log")
+
+        _put_models(aws.client("s3"))
 
         command.run(["bootstrap", "aws://123456789012/us-east-1"], cwd=folder, log=folder / "bootstrap.log")
         cdk("deploy", "--all", "--require-approval=never", f"--outputs-file={folder / 'outputs.json'}")
         yield Deployed(aws, cdk, folder, StackOutputs.read(folder / "outputs.json"))
+
+
+def _put_models(s3: Any) -> None:
+    s3.create_bucket(Bucket=MODELS)
+    for key, letters in LETTERS.items():
+        archive, model = io.BytesIO(), json.dumps(list(letters)).encode()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            entry = tarfile.TarInfo("model.json")
+            entry.size = len(model)
+            tar.addfile(entry, io.BytesIO(model))
+        s3.put_object(Bucket=MODELS, Key=key, Body=archive.getvalue())
 
 
 def _resources(aws: EmbeddedAws, stack: str) -> dict[str, dict[str, Any]]:
@@ -148,6 +172,71 @@ def test_a_failing_job_ends_in_a_slack_message_and_a_redeploy_changes_the_workfl
         slack.stop()
 
 
+class Client:
+    """Asks the declared endpoint about a post, again and again until the block is left."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self.answers: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.failures: list[str] = []
+        self._runtime = aws.client("sagemaker-runtime")
+        self._over = threading.Event()
+
+    def ask(self) -> tuple[str, str]:
+        """Which model answered, and how probable a violation `x` is to it."""
+        answer = self._runtime.invoke_endpoint(
+            EndpointName="declared-fixture", ContentType="application/json", Body=json.dumps({"text": "x"})
+        )
+        model = str(answer["CustomAttributes"]).removeprefix("model=")
+        return model, json.loads(answer["Body"].read())["predictions"]
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        def go_on() -> None:
+            while not self._over.wait(0.05):
+                try:
+                    self.answers[self.ask()] += 1
+                except ClientError as failure:
+                    self.failures.append(str(failure))
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+
+def _scaled_variants(aws: EmbeddedAws) -> list[tuple[str, int, int]]:
+    found = aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
+    return [(target["ResourceId"], target["MinCapacity"], target["MaxCapacity"]) for target in found["ScalableTargets"]]
+
+
+def test_a_declared_endpoint_goes_over_to_a_new_model_and_answers_every_request(deployed: Deployed) -> None:
+    sagemaker, client = deployed.aws.client("sagemaker"), Client(deployed.aws)
+    scaled = [("endpoint/declared-fixture/variant/primary", 2, 4)]
+    one, two = LETTERS
+    assert client.ask() == (one, "0.9")
+    assert _scaled_variants(deployed.aws) == scaled
+    before = sagemaker.describe_endpoint(EndpointName="declared-fixture")
+    with client.asking():
+        deployed.cdk("deploy", "fixture-endpoint", "--exclusively", "--require-approval=never", model=two)
+    assert client.ask() == (two, "0.1")
+    assert client.failures == []
+    assert set(client.answers) == {(one, "0.9"), (two, "0.1")}
+    after = sagemaker.describe_endpoint(EndpointName="declared-fixture")
+    assert after["EndpointArn"] == before["EndpointArn"]
+    assert after["CreationTime"] == before["CreationTime"], "updated, not made again"
+    assert after["EndpointConfigName"] != before["EndpointConfigName"]
+    routing = after["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert (routing["Type"], routing["CanarySize"]["Value"]) == ("CANARY", 1)
+    assert len(after["LastDeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]) == 3
+    # CloudFormation takes the old ones away, once nothing uses them any more.
+    assert len(sagemaker.list_models(NameContains="Endpoint")["Models"]) == 1
+    assert len(sagemaker.list_endpoint_configs(NameContains="Endpoint")["EndpointConfigs"]) == 1
+    assert _scaled_variants(deployed.aws) == scaled
+
+
 def test_destroy_takes_everything_back(deployed: Deployed) -> None:
     made = _resources(deployed.aws, "fixture-service")
     deployed.cdk("destroy", "--all", "--force")
@@ -155,6 +244,11 @@ def test_destroy_takes_everything_back(deployed: Deployed) -> None:
     assert [stack["StackName"] for stack in left if stack["StackStatus"] != "DELETE_COMPLETE"] == ["CDKToolkit"]
     scaling = deployed.aws.client("application-autoscaling")
     assert scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
+    assert _scaled_variants(deployed.aws) == []
+    sagemaker = deployed.aws.client("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
     address = made["AWS::EC2::EIP"]["PhysicalResourceId"]
     everything = deployed.aws.client("ec2").describe_addresses()["Addresses"]
     assert address not in [item["PublicIp"] for item in everything]

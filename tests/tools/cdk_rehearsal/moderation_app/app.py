@@ -1,4 +1,7 @@
-"""A moderation system in one file: every resource type that the reference system has, and programs of a few lines."""
+"""A moderation system in one file: every resource type that the reference system has, and programs of a few lines.
+
+With a bucket of models in the context (`models`, `model`) there is an endpoint too that a deployment releases.
+"""
 
 import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as autoscaling
@@ -20,6 +23,17 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
+
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointMetrics,
+    EndpointScaling,
+    EndpointVariant,
+    InferenceEndpoint,
+    ModelImage,
+    TrafficShifting,
+)
 
 ENDPOINT = "moderation-fixture"
 NOTIFY = """
@@ -276,8 +290,38 @@ class Service(cdk.Stack):
         cdk.CfnOutput(self, "DashboardName", value="moderation-fixture")
 
 
+class DeclaredEndpoint(cdk.Stack):
+    def __init__(self, scope: cdk.App, id: str, *, models: str, topic: sns.ITopic) -> None:
+        super().__init__(scope, id)
+        scaling = EndpointScaling(min_instances=2, max_instances=4, invocations_per_instance=900)
+        configuration = EndpointConfiguration(variants=[EndpointVariant(scaling=scaling)])
+        metrics = EndpointMetrics(endpoint_name="declared-fixture", configuration=configuration)
+        # Nothing about time here: a machine that is busy elsewhere is slow.
+        alarms = EndpointAlarms(
+            self, "Alarms", endpoint=metrics, alerts_topic=topic, model_latency=cdk.Duration.minutes(5)
+        )
+        InferenceEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=metrics.endpoint_name,
+            image=ModelImage.from_asset("inference"),
+            model_bucket=s3.Bucket.from_bucket_name(self, "Models", models),
+            model_key=self.node.get_context("model"),
+            environment={"MODEL_NAME": self.node.get_context("model")},
+            configuration=configuration,
+            traffic_shifting=TrafficShifting.canary(
+                instances=1,
+                wait=cdk.Duration.minutes(1),
+                bake=cdk.Duration.minutes(1),
+                rollback_alarms=alarms.guardrail,
+            ),
+        )
+
+
 app = cdk.App()
 alerts = Alerts(app, "fixture-alerts")
 Model(app, "fixture-model", topic=alerts.topic)
 Service(app, "fixture-service", env=cdk.Environment(region="us-east-1"))
+if models := app.node.try_get_context("models"):
+    DeclaredEndpoint(app, "fixture-endpoint", models=models, topic=alerts.topic)
 app.synth()
