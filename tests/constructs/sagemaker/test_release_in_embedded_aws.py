@@ -19,6 +19,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 from cdk_fargate_sagemaker.sagemaker import (
+    AthenaUnload,
     EndpointConfiguration,
     EndpointScaling,
     EndpointVariant,
@@ -211,7 +212,27 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         alerts_topic=AlertsTopic(stack, "Unheard").topic,
         start_on_new_posts=True,
     )
+    # And one whose posts a query selects; nothing of it but its training is judged.
+    queried = ModelReleaseWorkflow(
+        stack,
+        "Queried",
+        endpoint_name="moderation-queried",
+        training_image=ModelImage.from_asset(IMAGES / "training"),
+        inference_image=ModelImage.from_asset(IMAGES / "inference"),
+        data_bucket=bucket,
+        alerts_topic=alerts.topic,
+        extract=AthenaUnload(
+            query="SELECT text, label FROM reviewed WHERE decided",
+            database="moderation",
+            tables=["reviewed"],
+            bucket=bucket,
+            prefix="reviewed/",
+        ),
+        evaluate=None,
+        check=None,
+    )
     for name, value in {
+        "QueriedWorkflow": queried.state_machine.state_machine_arn,
         "Arrivals": arrivals.bucket_name,
         "StartedWorkflow": started.state_machine.state_machine_arn,
         "StartedTable": started.records.table.table_name,
@@ -358,6 +379,42 @@ def test_a_model_that_is_worse_than_the_current_one_is_refused(deployed: Deploye
     assert deployed.serving() == good
     # Back to a model that any other may follow.
     assert deployed.roll_back("from-sharp")["status"] == "SUCCEEDED"
+
+
+def test_a_query_selects_the_posts(deployed: Deployed) -> None:
+    bucket, glue = deployed.outputs["Bucket"], deployed.aws.client("glue")
+    rows = [{"text": text, "label": number % 2, "decided": number < 50} for number, text in enumerate(GOOD)]
+    deployed.aws.client("s3").put_object(
+        Bucket=bucket, Key="reviewed/part-0.json", Body="".join(json.dumps(row) + "\n" for row in rows).encode()
+    )
+    glue.create_database(DatabaseInput={"Name": "moderation"})
+    glue.create_table(
+        DatabaseName="moderation",
+        TableInput={
+            "Name": "reviewed",
+            "StorageDescriptor": {
+                "Location": f"s3://{bucket}/reviewed/",
+                "Columns": [
+                    {"Name": name, "Type": kind}
+                    for name, kind in {"text": "string", "label": "int", "decided": "boolean"}.items()
+                ],
+                "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+            },
+        },
+    )
+    released = deployed.ended(deployed.begin("QueriedWorkflow", "queried", "{}"))
+    assert released["status"] == "SUCCEEDED", released
+    assert released["entered"][:5] == ["Input", "Begin", "Unload-Step", "Extract", "Train"]
+    posts = json.loads(released["output"])["posts"]
+    assert posts["train"]["posts"] + posts["test"]["posts"] == 50
+    assert posts["train"]["violations"] + posts["test"]["violations"] == 25
+
+    glue.delete_table(DatabaseName="moderation", Name="reviewed")
+    failed = deployed.ended(deployed.begin("QueriedWorkflow", "unqueried", "{}"))
+    assert failed["entered"][-4:] == ["Unload-Step", "Roll-Back", "NotifySlackFailure", "Failed"]
+    (message,) = deployed.slack.about("unqueried")
+    assert "moderation-queried-release failed in Unload-Step" in message["text"]
+    assert "reviewed" in message["text"]
 
 
 def test_a_second_release_at_once_is_refused_and_disturbs_nothing(deployed: Deployed) -> None:
