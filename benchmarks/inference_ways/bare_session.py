@@ -13,7 +13,9 @@ from answering import answer_turns
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(sys.argv[3])
 options.inter_op_num_threads = 1
-session = onnxruntime.InferenceSession(sys.argv[2], options, providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession(
+    sys.argv[2], options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+)
 
 
 def predict(token_ids: list[int]) -> object:

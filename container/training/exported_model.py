@@ -35,7 +35,10 @@ class ExportedModel:
 
     @classmethod
     def load(cls, path: Path, *, encode: Encode, preprocessing: Mapping[str, object]) -> ExportedModel:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        # As the inference image loads it.
+        session = onnxruntime.InferenceSession(
+            path, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )
         return cls(session=session, encode=encode, preprocessing=preprocessing)
 
     def with_precision(self, precision: Mapping[str, object]) -> ExportedModel:
