@@ -56,16 +56,18 @@ docs: synth ## Bring examples, workflows' pictures and costs into the docs; buil
 	PDOC_ALLOW_EXEC=1 pdoc --docformat google --output-directory build/docs cdk_fargate_sagemaker '!cdk_fargate_sagemaker[.]_'
 
 # ---- checks ------------------------------------------------------------------------------------------------------
-.PHONY: test test-containers lint types format
+.PHONY: test images test-containers lint types format
 test: setup ## Run the tests
 	python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 # The training image takes minutes and gigabytes for its torch: IMAGES="inference api" leaves it out.
 IMAGES ?= inference api training
-test-containers: setup ## Build the images with Docker and run their tests against the containers
+images: ## Build the images with Docker and print their sizes
 	$(foreach image,$(IMAGES),docker build --quiet --tag moderation-$(image):test \
 	  --file container/$(image)/$(if $(filter inference,$(image)),Dockerfile.cpu,Dockerfile) container/$(image) >/dev/null; )
 	docker image ls --format '{{.Repository}} {{.Size}}' --filter 'reference=moderation-*:test'
+
+test-containers: setup images ## Build the images and run their tests against the containers
 	$(foreach image,$(IMAGES),$(shell tr a-z A-Z <<<$(image))_IMAGE=moderation-$(image):test) \
 	  python -m pytest --numprocesses 2 --dist loadfile $(foreach image,$(IMAGES),tests/container/$(image)) $(ARGS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import transformers
+from checkpoint import Checkpoint
 from exported_model import ExportedModel, Probabilities
 from fused_graph import fuse
 from hyperparameters import Hyperparameters
 from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, build_tokenizer
-from posts import Post
+from posts import Post, fingerprint
 from precision import serve_int8_where_it_holds
 from refusal import Refusal
 from sklearn.metrics import average_precision_score
@@ -33,14 +34,21 @@ LARGEST_GRADIENT_NORM = 1.0
 _SCORING_BATCH = 64
 _POSTS_TO_CHECK = 64
 """Of the validation posts, when the export is compared with the trained model."""
+_NAMES = {None: "off", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def train(
-    posts: Sequence[Post], validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
+    posts: Sequence[Post],
+    validation: Sequence[Post],
+    hyperparameters: Hyperparameters,
+    folder: Path,
+    *,
+    checkpoints: Path | None,
 ) -> ExportedModel:
     """Fine-tunes on `posts`, keeps the epoch that ranks `validation` best, writes model.onnx and tokenizer.json.
 
-    model.onnx is int8 where that judges `validation` as fp32 does.
+    model.onnx is int8 where that judges `validation` as fp32 does. A training that was interrupted goes on from
+    `checkpoints` and ends as it would have; None keeps none.
 
     Raises:
         Refusal: the pretrained model is not there or not of a kind this recipe knows, or the export answers otherwise
@@ -52,8 +60,20 @@ def train(
     vocabulary, network = _load_pretrained(hyperparameters)
     tokenizer = build_tokenizer(vocabulary, max_length=hyperparameters.max_length)
     wordpiece = JapaneseWordpiece(tokenizer)
-    print(f"device={device.type} pretrained_model={hyperparameters.pretrained_model}", flush=True)
-    _fine_tune(network.to(device), wordpiece, posts, validation, hyperparameters, device)
+    number_type = training_number_type(
+        hyperparameters.mixed_precision,
+        cuda=device.type == "cuda",
+        bf16_is_fast=lambda: torch.cuda.is_bf16_supported(including_emulation=False),
+    )
+    print(
+        f"device={device.type} mixed_precision={_NAMES[number_type]} "
+        f"pretrained_model={hyperparameters.pretrained_model}",
+        flush=True,
+    )
+    checkpoint = Checkpoint(
+        checkpoints, of=f"{hyperparameters} {fingerprint({'train': posts, 'validation': validation})}"
+    )
+    _fine_tune(network.to(device), wordpiece, posts, validation, hyperparameters, device, number_type, checkpoint)
 
     tokenizer.save(str(folder / TOKENIZER_FILE))
     network.to("cpu").eval()
@@ -156,6 +176,16 @@ def _refuse_other_tokenizers(given: Mapping[str, Any], name: str) -> None:
             )
 
 
+def training_number_type(wish: str, *, cuda: bool, bf16_is_fast: Callable[[], bool]) -> torch.dtype | None:
+    """What matrix products are calculated with while training; None: all in fp32. Weights are fp32 in any case.
+
+    `auto` is bf16 on GPUs that have it, fp16 (whose gradients have to be scaled) on older ones, fp32 on CPUs.
+    """
+    if wish == "off" or (wish == "auto" and not cuda):
+        return None
+    return torch.bfloat16 if wish == "bf16" or bf16_is_fast() else torch.float16
+
+
 def _fine_tune(
     network: BertForSequenceClassification,
     wordpiece: JapaneseWordpiece,
@@ -163,6 +193,8 @@ def _fine_tune(
     validation: Sequence[Post],
     hyperparameters: Hyperparameters,
     device: torch.device,
+    number_type: torch.dtype | None,
+    checkpoint: Checkpoint,
 ) -> None:
     labels = torch.tensor([post.label for post in posts])
     # Both labels weigh the same in sum, as rare as violations may be.
@@ -174,35 +206,80 @@ def _fine_tune(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
     )
+    scaler = torch.amp.GradScaler(device.type, enabled=number_type is torch.float16)
+    parts = {"network": network, "optimizer": optimizer, "schedule": schedule, "scaler": scaler}
     texts = [post.text for post in validation]
     truth = [post.label for post in validation]
-    best, best_weights = -1.0, network.state_dict()
-    for epoch in range(1, hyperparameters.epochs + 1):
+
+    # Where the training stands: besides the parts' own states, all that a checkpoint has to hold.
+    at: dict[str, Any] = {
+        "epoch": 1,
+        "batches": _batches(len(posts), hyperparameters.batch_size),
+        "losses": [],
+        "best": -1.0,
+        "best_weights": {},
+        "done": False,
+    }
+    if kept := checkpoint.read():
+        for name, part in parts.items():
+            part.load_state_dict(kept[name])
+        at = kept["at"]
+        _set_chance(kept["chance"])
+        print(f"resumed: epoch {at['epoch']} after {len(at['losses'])} of {len(at['batches'])} batches", flush=True)
+
+    def keep() -> None:
+        states = {name: part.state_dict() for name, part in parts.items()}
+        checkpoint.write({**states, "at": at, "chance": _chance()})
+
+    while not at["done"]:
         network.train()
-        losses = []
-        for batch in _batches(len(posts), hyperparameters.batch_size):
+        for batch in at["batches"][len(at["losses"]) :]:
             inputs = _tensors(wordpiece.encode([posts[index].text for index in batch]), device)
-            loss = loss_of(network(**inputs).logits, labels[batch].to(device))
+            with torch.autocast(device.type, dtype=number_type, enabled=number_type is not None):
+                logits = network(**inputs).logits
+            loss = loss_of(logits.float(), labels[batch].to(device))
             optimizer.zero_grad()
-            loss.backward()
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT_NORM)
-            optimizer.step()
+            scaler.step(optimizer)
+            scaler.update()
             schedule.step()
-            losses.append(float(loss.detach()))
+            at["losses"].append(float(loss.detach()))
+            if len(at["losses"]) % hyperparameters.checkpoint_steps == 0:
+                keep()
+        epoch = at["epoch"]
         precision = float(average_precision_score(truth, _probabilities(network, wordpiece, texts, device)))
-        print(f"epoch={epoch} loss={np.mean(losses):.4f} validation_average_precision={precision:.4f}", flush=True)
-        if precision <= best:
+        print(
+            f"epoch={epoch} loss={np.mean(at['losses']):.4f} validation_average_precision={precision:.4f}", flush=True
+        )
+        if precision > at["best"]:
+            at["best"] = precision
+            at["best_weights"] = {name: weight.detach().cpu().clone() for name, weight in network.state_dict().items()}
+            at["done"] = epoch == hyperparameters.epochs
+        else:
             print(f"stopped: epoch {epoch} ranks the validation posts no better than epoch {epoch - 1}", flush=True)
-            break
-        best = precision
-        best_weights = {name: weight.detach().cpu().clone() for name, weight in network.state_dict().items()}
-    network.load_state_dict(best_weights)
+            at["done"] = True
+        if not at["done"]:
+            at |= {"epoch": epoch + 1, "batches": _batches(len(posts), hyperparameters.batch_size), "losses": []}
+        keep()
+    network.load_state_dict(at["best_weights"])
 
 
-def _batches(count: int, batch_size: int) -> Iterator[list[int]]:
+def _batches(count: int, batch_size: int) -> list[list[int]]:
     order = torch.randperm(count).tolist()
-    for start in range(0, count, batch_size):
-        yield order[start : start + batch_size]
+    return [order[start : start + batch_size] for start in range(0, count, batch_size)]
+
+
+def _chance() -> list[torch.Tensor]:
+    """The state of what draws orders and what is dropped out."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+
+
+def _set_chance(state: Sequence[torch.Tensor]) -> None:
+    torch.set_rng_state(state[0])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state[1:])
 
 
 def _tensors(inputs: Mapping[str, npt.NDArray[np.int64]], device: torch.device) -> dict[str, torch.Tensor]:

@@ -29,6 +29,10 @@ class Hyperparameters:
     """Tokens of a post that the model sees, `[CLS]` and `[SEP]` included; the rest of a longer post is cut off."""
     precision: str = "auto"
     """`auto` exports int8 where it judges the validation posts as fp32 does; `fp32` is what a GPU serves fastest."""
+    mixed_precision: str = "auto"
+    """While training: `auto` takes bf16 or fp16 on a GPU and fp32 on a CPU; `bf16` takes it anywhere, `off` nowhere."""
+    checkpoint_steps: int = 500
+    """Batches between two checkpoints, where the job keeps any; there is one after each epoch in any case."""
     reduce_range: bool = True
     """Of int8 weights, to 7 bits: CPUs without VNNI add up 8 bits wrongly, and no job knows which will serve."""
 
@@ -84,6 +88,8 @@ _BERT: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "learning_rate": _number(0, 1),
     "max_length": _integer(8, 512),
     "precision": _choice("auto", "fp32"),
+    "mixed_precision": _choice("auto", "bf16", "off"),
+    "checkpoint_steps": _integer(1, 1_000_000),
     "reduce_range": _flag(),
 }
 

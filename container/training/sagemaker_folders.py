@@ -33,6 +33,12 @@ class SageMakerFolders:
         return self.base / "output" / "data"
 
     @property
+    def checkpoints(self) -> Path | None:
+        """Copied to S3 while the job runs, and back when it goes on; None where the job was not told to keep any."""
+        folder = self.base / "checkpoints"
+        return folder if folder.is_dir() else None
+
+    @property
     def failure(self) -> Path:
         """SageMaker shows this file's first 1024 characters as the job's FailureReason."""
         return self.base / "output" / "failure"

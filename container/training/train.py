@@ -64,7 +64,10 @@ def run(folders: SageMakerFolders) -> None:
     if in_both:
         print(f"warning: {len(in_both)} texts are in both train and test; the metrics flatter the model", flush=True)
     # After reading: nothing says that another user may read the channels' files.
-    become_unprivileged((folders.model, folders.output_data, folders.failure.parent))
+    checkpoints = folders.checkpoints
+    become_unprivileged(
+        (folders.model, folders.output_data, folders.failure.parent, *([checkpoints] if checkpoints else []))
+    )
 
     fitted, validation = train_test_split(
         channels["train"],
@@ -74,7 +77,7 @@ def run(folders: SageMakerFolders) -> None:
     )
     with filled_at_once(folders.model) as folder:
         print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
-        model = _train(fitted, validation, hyperparameters, folder)
+        model = _train(fitted, validation, hyperparameters, folder, checkpoints)
         # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
         threshold = best_threshold([post.label for post in validation], model.probabilities(_texts(validation)))
         test = channels["test"]
@@ -109,13 +112,17 @@ def run(folders: SageMakerFolders) -> None:
 
 
 def _train(
-    fitted: Sequence[Post], validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
+    fitted: Sequence[Post],
+    validation: Sequence[Post],
+    hyperparameters: Hyperparameters,
+    folder: Path,
+    checkpoints: Path | None,
 ) -> ExportedModel:
     if hyperparameters.recipe == "bert":
         # torch and transformers take seconds to import, and `linear` runs where they are not installed.
         import bert_recipe
 
-        return bert_recipe.train(fitted, validation, hyperparameters, folder)
+        return bert_recipe.train(fitted, validation, hyperparameters, folder, checkpoints=checkpoints)
     import linear_recipe
 
     return linear_recipe.train(fitted, validation, hyperparameters, folder)

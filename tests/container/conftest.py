@@ -1,5 +1,6 @@
 """The programs of the images: from this checkout, or, where `make test-containers` names images, in containers."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,17 +27,32 @@ class Program:
         """Of the program itself, which in a container is no child of the process that was started."""
         if not self.container:
             return process.pid
-        shown = subprocess.run(
-            ["docker", "inspect", "--format", "{{.State.Pid}}", self.container],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        shown = self._docker("inspect", "--format", "{{.State.Pid}}", self.container)
         return int(shown.stdout) if shown.returncode == 0 else process.pid
+
+    def user(self, process: subprocess.Popen[bytes]) -> int:
+        """The number of the user that the program runs as."""
+        return Path(f"/proc/{self.pid(process)}").stat().st_uid
+
+    def is_healthy(self) -> bool:
+        """What the image's own health check says, without the wait for Docker to ask it."""
+        shown = self._docker("inspect", "--format", "{{json .Config.Healthcheck.Test}}", self.container)
+        kind, *command = json.loads(shown.stdout)
+        assert kind == "CMD"
+        return self._docker("exec", self.container, *command).returncode == 0
+
+    def finds(self, *programs: str) -> list[str]:
+        """Those of the programs that are in the container, anywhere on its PATH."""
+        script = 'for name; do command -v "$name"; done; true'
+        return self._docker("exec", self.container, "sh", "-c", script, "sh", *programs).stdout.split()
+
+    @staticmethod
+    def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
 
     def remove(self) -> None:
         if self.container:
-            subprocess.run(["docker", "rm", "--force", self.container], capture_output=True, check=False)
+            self._docker("rm", "--force", self.container)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cdk_fargate_sagemaker.review import ReviewQueue
 
+collect_ignore = [] if os.environ.get("API_IMAGE") else ["test_image.py"]
+
 API_FOLDER = Path(__file__).resolve().parents[3] / "container" / "api"
 
 
@@ -128,7 +130,7 @@ class Api:
         self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
-        self._program = programs.start(
+        self.program = programs.start(
             [],
             {
                 "AWS_ACCESS_KEY_ID": "test",
@@ -144,9 +146,9 @@ class Api:
         )
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                self._program.command,
-                cwd=self._program.cwd,
-                env=self._program.environment,
+                self.program.command,
+                cwd=self.program.cwd,
+                env=self.program.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -167,12 +169,12 @@ class Api:
     @property
     def pid(self) -> int:
         """Of the program itself, which in a container is no child of this process."""
-        return int(self._program.pid(self.process))
+        return int(self.program.pid(self.process))
 
     def is_up(self) -> bool:
         try:
             return requests.get(f"{self.url}/health", timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def moderate(self, text: object = "夜泣きがつらいです。", **options: object) -> requests.Response:
@@ -183,7 +185,7 @@ class Api:
 
     def log_text_at_rest(self) -> str:
         """Whole, though Docker takes its time to copy what a container writes."""
-        if self._program.container:
+        if self.program.container:
             size = -1
             while size != (size := self._log.stat().st_size):
                 time.sleep(0.2)
@@ -203,7 +205,7 @@ class Api:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self._program.remove()
+        self.program.remove()
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -213,7 +215,7 @@ class Api:
         finally:
             self.process.kill()
             self.process.wait()
-            self._program.remove()
+            self.program.remove()
 
 
 @pytest.fixture

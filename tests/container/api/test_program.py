@@ -81,6 +81,7 @@ def test_stops_in_one_line_when_a_setting_is_wrong(settings, message):
     assert done.stdout == ""
 
 
+@pytest.mark.image
 def test_sigterm_finishes_what_is_in_flight(start_api, runtime):
     api = start_api(runtime.url, DEADLINE_MS="5000")
     runtime.answers("0.93", after_seconds=1)
@@ -104,6 +105,7 @@ def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api, runtim
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.image
 def test_a_killed_worker_is_replaced(start_api, runtime):
     api = start_api(runtime.url)
     workers = subprocess.run(["pgrep", "-P", str(api.pid)], capture_output=True, text=True).stdout.split()
@@ -119,6 +121,7 @@ def test_a_killed_worker_is_replaced(start_api, runtime):
         time.sleep(0.02)
 
 
+@pytest.mark.image
 def test_the_log_is_json_from_the_first_line(start_api, runtime):
     api = start_api(runtime.url)
     api.stop()

@@ -130,6 +130,7 @@ def test_a_connection_that_the_endpoint_closed_is_replaced(api, runtime):
         assert api.moderate().json()["probability"] == 0.93
 
 
+@pytest.mark.image
 def test_speaks_tls_over_connections_that_are_kept(start_api, tls_runtime):
     runtime, certificate = tls_runtime
     api = start_api(runtime.url, AWS_CA_BUNDLE=str(certificate), BREAKER_FAILURES="1000")

@@ -20,6 +20,9 @@ import pytest
 import requests
 from onnx import TensorProto, helper, numpy_helper
 
+IMAGE = os.environ.get("INFERENCE_IMAGE")
+collect_ignore = [] if IMAGE else ["test_image.py"]
+
 CONTAINER = Path(__file__).resolve().parents[3] / "container"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 
@@ -251,17 +254,15 @@ def serving(inference_programs: Any) -> Callable[..., AbstractContextManager[Ser
     return serve
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param("", id="gunicorn-alone"),
-        pytest.param(
-            NGINX or "",
-            id="nginx",
-            marks=pytest.mark.skipif(not NGINX, reason="nginx is not installed: apt install nginx-light"),
-        ),
-    ],
+_ALONE = pytest.param("", id="gunicorn-alone")
+_BEHIND_NGINX = pytest.param(
+    NGINX or "",
+    id="nginx",
+    marks=pytest.mark.skipif(not NGINX, reason="nginx is not installed: apt install nginx-light"),
 )
+
+
+@pytest.fixture(scope="session", params=["/usr/sbin/nginx"] if IMAGE else [_ALONE, _BEHIND_NGINX])
 def nginx(request: pytest.FixtureRequest) -> Mapping[str, str]:
     """The environment that puts nginx in front, or leaves it out."""
     return {"NGINX_PROGRAM": request.param}

@@ -15,6 +15,7 @@ QUESTION = "夜泣きで悩んでいます。5ヶ月です"
 VIOLATION = "副業で30万円、LINEを追加して"
 
 
+@pytest.mark.image
 def test_answers_one_text_with_one_probability_as_a_string(server: Any) -> None:
     response = server.invoke({"text": VIOLATION})
     assert response.status_code == 200
@@ -25,6 +26,7 @@ def test_answers_one_text_with_one_probability_as_a_string(server: Any) -> None:
     assert 0.5 < float(response.json()["predictions"]) <= 1
 
 
+@pytest.mark.image
 def test_answers_a_list_in_its_order(server: Any) -> None:
     texts = [QUESTION, VIOLATION, "あ", VIOLATION * 50]
     alone = [float(server.invoke({"text": text}).json()["predictions"]) for text in texts]
@@ -35,6 +37,7 @@ def test_answers_a_list_in_its_order(server: Any) -> None:
     assert alone[0] < 0.5 < alone[1]
 
 
+@pytest.mark.image
 def test_answers_json_lines_with_json_lines(server: Any) -> None:
     lines = [json.dumps({"text": text}) for text in (QUESTION, VIOLATION, "あ\u2028い")] * 50
     for end in ("", "\n"):
@@ -98,10 +101,12 @@ def test_fails_with_406_when_nothing_offered_is_accepted(server: Any) -> None:
     _assert_error(response, 406, "accept: allowed are application/json and application/jsonlines")
 
 
+@pytest.mark.image
 def test_ping_is_200(server: Any) -> None:
     assert server.ping().status_code == 200
 
 
+@pytest.mark.image
 def test_takes_a_charset_and_texts_at_the_limits(server: Any) -> None:
     assert server.invoke({"text": "あ" * 20_000}, "application/json; charset=utf-8").status_code == 200
     assert len(server.invoke({"texts": ["あ"] * 64}).json()["predictions"]) == 64
@@ -148,6 +153,7 @@ def test_fails_with_415_when_the_content_type_is_another(server: Any, content_ty
     _assert_error(server.invoke({"text": "a"}, content_type), 415, "allowed are application/json and ")
 
 
+@pytest.mark.image
 def test_fails_with_413_when_the_body_is_too_large(server: Any) -> None:
     _assert_error(server.invoke(b" " * 6_291_457), 413, "body: too large; allowed are 6291456 bytes")
     assert server.ping().status_code == 200
@@ -214,6 +220,7 @@ def test_memory_does_not_grow(server: Any) -> None:
     assert megabytes() < before + 10
 
 
+@pytest.mark.image
 def test_logs_nothing_of_a_post(server: Any) -> None:
     server.invoke({"text": "himitsu秘密"})
     server.invoke(b'{"text": "himitsu\xe7\xa7\x98\xe5\xaf\x86')

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 Serving = Callable[..., AbstractContextManager[Any]]
@@ -31,6 +32,7 @@ def _long(server: Any, seconds: float) -> str:
     return "z" * math.ceil(10 * seconds / fastest)
 
 
+@pytest.mark.image
 def test_sheds_load_and_still_answers_ping(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
     with serving(slow, **nginx, **ONE_AT_A_TIME, QUEUE_LENGTH="2") as server, ThreadPoolExecutor(20) as clients:
         server.answer_of_ping(200)
@@ -88,6 +90,7 @@ def test_a_post_passes_a_request_of_many(slow: Path, serving: Serving, nginx: Ma
         assert len(many.result().text.splitlines()) == 40
 
 
+@pytest.mark.image
 def test_a_signal_lets_running_requests_finish(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
     with serving(slow, **nginx, **ONE_AT_A_TIME) as server, ThreadPoolExecutor(2) as clients:
         server.answer_of_ping(200)
@@ -102,6 +105,7 @@ def test_a_signal_lets_running_requests_finish(slow: Path, serving: Serving, ngi
         assert server.process.wait(timeout=30) == 0
 
 
+@pytest.mark.image
 def test_a_killed_worker_is_replaced(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
     def post_and_retry_once(text: str) -> requests.Response:
         try:

@@ -25,6 +25,7 @@ def base(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.image
 def test_a_signal_ends_every_process(
     trained: Path, serving: Serving, nginx: Mapping[str, str], signal_number: int
 ) -> None:

@@ -76,7 +76,7 @@ def train(training_programs: Any) -> Train:
             path = base / "input" / "config" / "hyperparameters.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(hyperparameters))
-        environment = {"HF_HUB_OFFLINE": "1"}
+        environment = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}  # other tests run beside this one
         if python or not training_programs.image:
             command = [python or sys.executable, str(PROGRAM), "train"]
             environment |= {**os.environ, "SAGEMAKER_BASE_DIR": str(base)}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -156,11 +157,77 @@ def test_quantises_where_int8_holds(
 
 
 def test_same_seed_gives_the_same_metrics(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
-    metrics = []
-    for _ in range(2):
-        assert train(job, {**hyperparameters, "epochs": "1"}, python=BERT_PYTHON).returncode == 0
+    metrics, models, losses = [], [], []
+    for mixed_precision in ("auto", "off", "bf16"):
+        given = {**hyperparameters, "epochs": "1", "mixed_precision": mixed_precision}
+        done = train(job, given, python=BERT_PYTHON)
+        assert done.returncode == 0, done.stderr
         metrics.append(json.loads((job / "model" / "manifest.json").read_text())["metrics"])
+        models.append((job / "model" / "model.onnx").read_bytes())
+        losses.append(float(done.stdout.partition("loss=")[2].split()[0]))
     assert metrics[0] == metrics[1]
+    assert models[0] == models[1]
+    # bf16 rounds otherwise, and learns the same.
+    assert models[2] != models[0]
+    assert losses[2] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_a_killed_training_ends_as_one_that_was_not(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
+    given = {**hyperparameters, "checkpoint_steps": "3"}
+    assert train(job, given, python=BERT_PYTHON).returncode == 0
+    model = (job / "model" / "model.onnx").read_bytes()
+    metrics = json.loads((job / "model" / "manifest.json").read_text())["metrics"]
+    assert not (job / "checkpoints").exists()
+    shutil.rmtree(job / "model")
+
+    checkpoint = job / "checkpoints" / "training.pt"
+    checkpoint.parent.mkdir()
+    process = subprocess.Popen(
+        [BERT_PYTHON, CONTAINER / "training" / "train.py", "train"],
+        env={**os.environ, "SAGEMAKER_BASE_DIR": str(job), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+    while not checkpoint.exists():
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert not list((job / "model").glob("*.onnx"))
+
+    done = train(job, given, python=BERT_PYTHON)
+    assert done.returncode == 0, done.stderr
+    assert "resumed: epoch 1 after " in done.stdout
+    assert (job / "model" / "model.onnx").read_bytes() == model
+    assert json.loads((job / "model" / "manifest.json").read_text())["metrics"] == metrics
+
+
+CHECK_PARTS = """
+import sys
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from bert_recipe import training_number_type
+from checkpoint import Checkpoint
+for wish, cuda, fast in (("auto", False, True), ("auto", True, True), ("auto", True, False), ("off", True, True),
+                         ("bf16", False, False)):
+    print(training_number_type(wish, cuda=cuda, bf16_is_fast=lambda: fast))
+folder = Path(sys.argv[2])
+Checkpoint(folder, of="a").write({"step": 3})
+print(Checkpoint(folder, of="a").read(), Checkpoint(folder, of="b").read(), Checkpoint(None, of="a").read())
+(folder / "training.pt").write_bytes((folder / "training.pt").read_bytes()[:200])
+print(Checkpoint(folder, of="a").read(), [path.name for path in folder.iterdir()])
+"""
+
+
+def test_takes_fast_numbers_where_there_are_any_and_no_checkpoint_but_its_own(tmp_path: Path) -> None:
+    said = _run(CHECK_PARTS, str(CONTAINER / "training"), str(tmp_path)).splitlines()
+    assert said[:5] == ["None", "torch.bfloat16", "torch.float16", "None", "torch.bfloat16"]
+    assert said[5:7] == [
+        "warning: training.pt is of other posts or hyperparameters: the training begins anew",
+        "{'step': 3} None None",
+    ]
+    assert said[7].startswith("warning: training.pt cannot be read (")
+    assert said[7].endswith("): the training begins anew")
+    assert said[8] == "None ['training.pt']"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).resolve().parents[3] / "container" / "training" / "train.py"
 Train = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.mark.image
 def test_trains_and_writes_the_model_and_its_manifest(job: Path, train: Train) -> None:
     done = train(job, {"recipe": "linear", "seed": "7"})
     assert done.returncode == 0, done.stderr

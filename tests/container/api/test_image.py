@@ -1,0 +1,11 @@
+"""What only the image has: collected where `make test-containers` names one."""
+
+import pytest
+
+
+@pytest.mark.image
+def test_is_healthy_unprivileged_and_without_a_compiler(start_api, runtime):
+    api = start_api(runtime.url)
+    assert api.program.is_healthy()
+    assert api.program.user(api.process) != 0
+    assert api.program.finds("python", "cc", "gcc", "c++", "clang", "ld", "make") == ["/opt/venv/bin/python"]
