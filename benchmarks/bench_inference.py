@@ -43,6 +43,8 @@ OVERLOAD_SECONDS = 15.0
 OVERLOAD_THREADS = 200
 OURS, OURS_THROUGHPUT = "ours, over HTTP", "ours, SERVE_FOR=throughput"
 BARE = "bare session.run"
+PROFILED_TOKENS = 60
+PRODUCTS = ("MatMul", "Gemm", "FusedGemm", "Attention", "DynamicQuantizeMatMul", "QAttention")
 
 
 class InProcess:
@@ -101,7 +103,6 @@ class Served:
                 sys.exit("serve.py ended; its error is above")
             time.sleep(0.005)
         self.start_seconds = time.perf_counter() - start
-        self._connection = self._connect()
         self.cpu_seconds = 0.0
 
     def _connect(self) -> http.client.HTTPConnection:
@@ -126,10 +127,13 @@ class Served:
 
     def seconds(self, posts: Sequence[int]) -> list[float]:
         found, cpu = [], self._cpu_seconds_so_far()
+        connection = self._connect()  # one a turn: while others have theirs, the server closes what is idle
+        connection.connect()
         for post in posts:
             start = time.perf_counter()
-            self._post(self._connection, post)
+            self._post(connection, post)
             found.append(time.perf_counter() - start)
+        connection.close()
         self.cpu_seconds += self._cpu_seconds_so_far() - cpu
         return found
 
@@ -210,7 +214,6 @@ class Served:
         return sum(int(status.partition("VmHWM:")[2].split()[0]) for status in statuses) / 1024
 
     def stop(self) -> None:
-        self._connection.close()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
 
@@ -289,6 +292,23 @@ def overload_line(folder: Path, capacity: float) -> str:
     )
 
 
+def profiles(folder: Path) -> dict[str, dict[str, float]]:
+    """Milliseconds of a post of typical length by operator, one thread: fp32, and int8 as it is served."""
+    found: dict[str, dict[str, float]] = {}
+    for name, model in (("fp32", folder / "fp32.onnx"), ("int8", folder / "model" / "model.onnx")):
+        command = [sys.executable, WAYS / "operator_profile.py", str(PROFILED_TOKENS), model]
+        operators = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        products = sum(operators.get(operator, 0.0) for operator in PRODUCTS)
+        slowest = sorted(operators, key=operators.__getitem__, reverse=True)[:6]
+        found[name] = {
+            "all": sum(operators.values()),
+            "matrix products and attention": products,
+            "the rest": sum(operators.values()) - products,
+        }
+        print(f"{name}: " + ", ".join(f"{operator} {operators[operator]:.1f} ms" for operator in slowest))
+    return found
+
+
 def ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """How many times better than the first way: faster, more, smaller."""
     original = next(iter(found.values()))
@@ -352,6 +372,7 @@ def main() -> None:
     print_table(f"times better than {next(iter(found))}", ratios(found), "{:.2f}")
     print(f"HTTP p50 is {found[OURS]['p50 ms'] / found[BARE]['p50 ms']:.2f} times that of {BARE}")
     print(overload_line(folder, found[OURS][f"posts/s, {CLIENTS[1]} clients"]))
+    print_table(f"a post of {PROFILED_TOKENS} tokens on one thread, ms by operator", profiles(folder), "{:.1f}")
     print(f"load average before the run: {load:.1f} (it should be near 0: what others calculate is in these figures)")
     draw(ratios(found), given.plot)
     print(f"plot: {given.plot}")

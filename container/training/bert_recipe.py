@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from exported_model import ExportedModel, Probabilities
 from fused_graph import fuse
 from hyperparameters import Hyperparameters
 from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, build_tokenizer
+from mixed_precision import NAMES, training_number_type
 from posts import Post, fingerprint
 from precision import serve_int8_where_it_holds
 from refusal import Refusal
@@ -34,7 +35,6 @@ LARGEST_GRADIENT_NORM = 1.0
 _SCORING_BATCH = 64
 _POSTS_TO_CHECK = 64
 """Of the validation posts, when the export is compared with the trained model."""
-_NAMES = {None: "off", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def train(
@@ -66,7 +66,7 @@ def train(
         bf16_is_fast=lambda: torch.cuda.is_bf16_supported(including_emulation=False),
     )
     print(
-        f"device={device.type} mixed_precision={_NAMES[number_type]} "
+        f"device={device.type} mixed_precision={NAMES[number_type]} "
         f"pretrained_model={hyperparameters.pretrained_model}",
         flush=True,
     )
@@ -174,16 +174,6 @@ def _refuse_other_tokenizers(given: Mapping[str, Any], name: str) -> None:
                 f"hyperparameter pretrained_model: the tokenizer of {name!r} has {setting} {value!r}; "
                 f"allowed is {allowed!r}"
             )
-
-
-def training_number_type(wish: str, *, cuda: bool, bf16_is_fast: Callable[[], bool]) -> torch.dtype | None:
-    """What matrix products are calculated with while training; None: all in fp32. Weights are fp32 in any case.
-
-    `auto` is bf16 on GPUs that have it, fp16 (whose gradients have to be scaled) on older ones, fp32 on CPUs.
-    """
-    if wish == "off" or (wish == "auto" and not cuda):
-        return None
-    return torch.bfloat16 if wish == "bf16" or bf16_is_fast() else torch.float16
 
 
 def _fine_tune(
