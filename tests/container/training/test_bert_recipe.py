@@ -158,23 +158,23 @@ def test_quantises_where_int8_holds(
     assert (largest <= 64) is (reduce_range == "true")
 
 
-def test_same_seed_gives_the_same_metrics(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
-    metrics, models, losses = [], [], []
-    for mixed_precision in ("auto", "off", "bf16"):
+def test_trains_with_numbers_of_16_bits_when_asked_to(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
+    models, losses = [], []
+    for mixed_precision in ("off", "bf16"):
         given = {**hyperparameters, "epochs": "1", "mixed_precision": mixed_precision}
         done = train(job, given, python=BERT_PYTHON)
         assert done.returncode == 0, done.stderr
-        metrics.append(json.loads((job / "model" / "manifest.json").read_text())["metrics"])
+        assert f"mixed_precision={mixed_precision} " in done.stdout
         models.append((job / "model" / "model.onnx").read_bytes())
         losses.append(float(done.stdout.partition("loss=")[2].split()[0]))
-    assert metrics[0] == metrics[1]
-    assert models[0] == models[1]
-    # bf16 rounds otherwise, and learns the same.
-    assert models[2] != models[0]
-    assert losses[2] == pytest.approx(losses[0], rel=0.05)
+    # It rounds otherwise, and learns the same.
+    assert models[0] != models[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
-def test_a_killed_training_ends_as_one_that_was_not(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
+def test_the_same_seed_gives_the_same_model_whether_the_training_is_killed_or_not(
+    job: Path, train: Train, hyperparameters: dict[str, str]
+) -> None:
     given = {**hyperparameters, "batch_size": "4", "checkpoint_steps": "3"}
     assert train(job, given, python=BERT_PYTHON).returncode == 0
     model = (job / "model" / "model.onnx").read_bytes()
