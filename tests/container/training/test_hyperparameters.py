@@ -24,6 +24,14 @@ Load = Callable[[str], ModuleType]
             "hyperparameter max_length: got '513'; allowed is a whole number from 8 to 512",
         ),
         ({"recipe": "bert", "precision": "int8"}, "hyperparameter precision: got 'int8'; allowed is auto or fp32"),
+        (
+            {"recipe": "bert", "mixed_precision": "fp16"},
+            "hyperparameter mixed_precision: got 'fp16'; allowed is auto or bf16 or off",
+        ),
+        (
+            {"recipe": "bert", "checkpoint_steps": "0"},
+            "hyperparameter checkpoint_steps: got '0'; allowed is a whole number from 1 to 1000000",
+        ),
         ({"recipe": "bert", "reduce_range": "1"}, "hyperparameter reduce_range: got '1'; allowed is true or false"),
     ],
 )
