@@ -27,6 +27,7 @@ from cdk_rehearsal.plug_in import (
     stack_waits,
     step_functions,
     succeed_output,
+    table_exports,
 )
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
@@ -71,6 +72,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     metric_math_alarms.install()
     stack_waits.install()
     succeed_output.install()
+    table_exports.install()
     AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
     raised_alarms.install()
 
