@@ -364,6 +364,7 @@ class ReviewStore:
         )
 
     def _undo(self, entry: ReviewEntry, reviewer: str) -> ReviewEntry:
+        decided = self._now()
         number = entry.decisions + 1
         values: dict[str, Any] = {
             ":number": {"N": str(number)},
@@ -379,21 +380,22 @@ class ReviewStore:
             "#lease_until = :until",
             "#leased_by = :me",
         ]
-        removals = ["#decided_lease", "#reason", "#decided"]
+        removals = ["#decided_lease", "#reason"]
         shard, first, pair = self._shard_of(entry.post), entry.first_verdict, None
         if first is not None and entry.first_reviewer not in (None, reviewer):
-            # What the first reviewer said stands again.
-            assignments += ["#verdict = :first", "#decided_by = :first_reviewer"]
+            # What the first reviewer said stands again, and since now: a label that a release may not have seen.
+            assignments += ["#verdict = :first", "#decided_by = :first_reviewer", "#decided = :decided"]
             values |= {
                 ":first": {"S": first},
                 ":first_reviewer": {"S": entry.first_reviewer},
                 ":queue": {"S": _second(shard)},
+                ":decided": {"S": decided},
             }
             label = Verdict(first).label
             pair = f"pair:{first}:{entry.verdict}"
         else:
             first = None
-            removals += ["#verdict", "#decided_by", "#first_verdict", "#first_reviewer"]
+            removals += ["#verdict", "#decided", "#decided_by", "#first_verdict", "#first_reviewer"]
             values[":queue"] = {"S": _waiting(shard)}
             label = None
             if expiry := self._expiry():
@@ -412,8 +414,8 @@ class ReviewStore:
             decision={"verdict": {"S": "undone"}, "of": {"N": str(entry.decisions)}},
             number=number,
             reviewer=reviewer,
-            decided=self._now(),
-            counted_on=(entry.decided or self._now())[:10],
+            decided=decided,
+            counted_on=(entry.decided or decided)[:10],
             counts={str(entry.verdict): -1, "undone": 1},
             tallied=_tallied(entry, first, pair=pair, by=-1),
         )

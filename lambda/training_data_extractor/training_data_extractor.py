@@ -1,22 +1,32 @@
 """Makes training data out of labelled posts in S3.
 
 Reads every object of a known format below a prefix, each post with a `text` and a `label` of 0 or 1, and writes one
-JSON-lines file to train with and one to test with. A post is on the same side in every run: the side follows from its
-text alone. Identical texts count once; where they are labelled both ways, the post is a violation, because a violation
-let through costs more than a post held for review.
+JSON-lines file to train with and one to test with. Identical texts count once; where they are labelled both ways, the
+post is a violation, because a violation let through costs more than a post held for review.
+
+Reviewers' decisions, of an export of their table, are merged with these posts:
+- Of a post's decisions the latest counts. Unsure is no label.
+- It takes the place of the label of every post that reads the same: width of characters, case and white space do not
+  matter to a reviewer. A post that was not there is added to those to train with.
+- A post is on the same side in every run, wherever it comes from: the side follows from what it says alone. One that
+  was not there and would be on the side to test with is held back: what reviewers get are mostly posts that the current
+  model flagged, and any other model would look better on a test of its mistakes.
 
 Posts pass through a database on disk, so memory does not grow with their number.
 """
 
 import contextlib
 import csv
+import datetime
 import gzip
 import hashlib
 import io
 import json
 import logging
+import re
 import sqlite3
 import tempfile
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,13 +41,15 @@ TEST_PERCENT = 20
 LONGEST_LINE = 1 << 20  # characters
 SIDES = ("train", "test")
 GZIP = ".gz"
+SUMMARY = "manifest-summary.json"
+WHITE_SPACE = re.compile(r"\s+")
 
 
 class InvalidPosts(Exception):
     """The posts cannot be trained on; the message says which object, which line, and what is allowed."""
 
 
-def handler(event: dict[str, str], context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Reads `posts_prefix` of `bucket`, writes `<run_prefix>train/posts.jsonl` and `<run_prefix>test/posts.jsonl`.
 
     `format` says how the posts lie there. `auto`, which it is where it is missing: `.csv` with a header and `.jsonl`
@@ -45,28 +57,44 @@ def handler(event: dict[str, str], context: object) -> dict[str, Any]:
     `dynamodb_export`: the `.json` objects below `data/` of an export of a DynamoDB table. Each may be gzipped, which a
     name that ends in `.gz` says.
 
+    `reviews`, where there is one, is `{"prefix": …, "since": …}`: below `prefix` lies one export of the reviewers'
+    table, and labels are new that were decided after `since`, a time in ISO 8601, or null for all.
+
     Returns for each side the `uri` of its folder, `posts` and `violations`, for the posts to test with also the
     `texts_uri` of their texts alone, in the same order, which is what a model is given to judge; the numbers of
     `duplicates` and `conflicts`; and the `fingerprint`, the same for the same set of labelled posts however they lie in
-    objects.
+    objects. With `reviews` also these: `labels` of reviewers there are, how many of them are `new`, how many labels of
+    posts were `changed`, how many posts were `added` and `held_back`, how many posts are `unsure`; and `as_of`, when
+    the table was as it was exported, with `that_day`, how many labels were given on that day (UTC) until then.
     """
     bucket, run_prefix = event["bucket"], event["run_prefix"]
     format_ = event.get("format", "auto")
     if format_ not in FORMATS:
         raise InvalidPosts(f"format is {_shown(format_)}: it is one of {', '.join(FORMATS)}")
+    reviews = event.get("reviews")
+    since = _review_request(reviews)
     s3 = boto3.client("s3")
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(_database(Path(folder) / "posts.db")) as posts:
         read = _read_posts(s3, bucket, event["posts_prefix"], format_, posts)
-        result = _write_sides(s3, bucket, run_prefix, posts, Path(folder))
         distinct, conflicts = posts.execute("SELECT count(*), coalesce(sum(conflict), 0) FROM post").fetchone()
+        reviewed = _read_reviews(s3, bucket, reviews["prefix"], posts) | _merge(posts, since) if reviews else None
+        result = _write_sides(s3, bucket, run_prefix, posts, Path(folder))
     result |= {"duplicates": read - distinct, "conflicts": conflicts}
+    if reviewed is not None:
+        result["reviews"] = reviewed
     LOGGER.info("%s", json.dumps(result))
     return result
 
 
-def side_of(digest: bytes) -> str:
-    """The side of the post whose text has this SHA-256."""
-    return "test" if int.from_bytes(digest[:8]) % 100 < TEST_PERCENT else "train"
+def reviewed_as(text: str) -> bytes:
+    """The SHA-256 of a text as a reviewer sees it, which is what the reviewers' table has it under."""
+    normalised = WHITE_SPACE.sub(" ", unicodedata.normalize("NFKC", text).replace("\0", "")).strip().casefold()
+    return hashlib.sha256(normalised.encode()).digest()
+
+
+def side_of(key: bytes) -> str:
+    """The side of a post, by the hash of what it says to a reviewer."""
+    return "test" if int.from_bytes(key[:8]) % 100 < TEST_PERCENT else "train"
 
 
 def parse_csv(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
@@ -96,21 +124,30 @@ def parse_json_lines(lines: Iterator[str], where: str) -> Iterator[tuple[int, st
 
 def parse_dynamodb_export(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
     """Line number, text and label of each item of a DynamoDB export: `{"Item": {"text": {"S": …}, "label": …}}`."""
+    for number, at, item in _items(lines, where):
+        yield number, *_labelled(item, at)
+
+
+def _items(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
     for number, at, content in _json_objects(lines, where, "Item"):
         item = content.get("Item")
         if not isinstance(item, dict):
             raise InvalidPosts(f"{at}: {_shown(content)}: each line is an object with Item")
-        text, given = item.get("text"), item.get("label")
-        match text:
-            case {"S": str(characters)}:
-                text = characters
-        label = None
-        match given:
-            case {"N": "0" | "0.0"} | {"BOOL": False}:
-                label = 0
-            case {"N": "1" | "1.0"} | {"BOOL": True}:
-                label = 1
-        yield number, *_post(text, label, given, at)
+        yield number, at, item
+
+
+def _labelled(item: dict[str, Any], at: str) -> tuple[str, int]:
+    text, given = item.get("text"), item.get("label")
+    match text:
+        case {"S": str(characters)}:
+            text = characters
+    label = None
+    match given:
+        case {"N": "0" | "0.0"} | {"BOOL": False}:
+            label = 0
+        case {"N": "1" | "1.0"} | {"BOOL": True}:
+            label = 1
+    return _post(text, label, given, at)
 
 
 def _json_objects(lines: Iterator[str], where: str, keys: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -180,8 +217,12 @@ def _database(path: Path) -> sqlite3.Connection:
     posts.execute("PRAGMA synchronous = OFF")
     posts.execute("PRAGMA cache_size = -65536")
     posts.execute(
-        "CREATE TABLE post (digest BLOB PRIMARY KEY, side TEXT, text TEXT, label INTEGER, conflict INTEGER)"
+        "CREATE TABLE post (digest BLOB PRIMARY KEY, key BLOB, side TEXT, text TEXT, label INTEGER, conflict INTEGER)"
         " WITHOUT ROWID"
+    )
+    posts.execute(
+        "CREATE TABLE decision"
+        " (key BLOB PRIMARY KEY, digest BLOB, side TEXT, text TEXT, label INTEGER, decided REAL) WITHOUT ROWID"
     )
     return posts
 
@@ -199,17 +240,117 @@ def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.
         where = f"s3://{bucket}/{key}"
         with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
             for _, text, label in parse(_lines(body, where, gzipped=gzipped), where):
-                digest = hashlib.sha256(text.encode()).digest()
+                same = reviewed_as(text)
                 posts.execute(
-                    "INSERT INTO post VALUES (?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET"
+                    "INSERT INTO post VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET"
                     " conflict = max(conflict, label != excluded.label), label = max(label, excluded.label)",
-                    (digest, side_of(digest), text, label),
+                    (hashlib.sha256(text.encode()).digest(), same, side_of(same), text, label),
                 )
                 read += 1
     posts.execute("COMMIT")
     if not objects:
         raise InvalidPosts(f"s3://{bucket}/{prefix} holds {WANTED[format_]}: put labelled posts there")
     return read
+
+
+def _review_request(reviews: object) -> float | None:
+    """When labels begin to be new, in seconds since 1970; None where all are, or nothing is asked."""
+    match reviews:
+        case None | {"prefix": str(), "since": None}:
+            return None
+        case {"prefix": str(), "since": str(since)}:
+            return _seconds(since, "reviews.since")
+    raise InvalidPosts(f"reviews is {_shown(reviews)}: it has a prefix, and since, which is a time or null")
+
+
+def _seconds(time: object, at: str) -> float:
+    try:
+        moment = datetime.datetime.fromisoformat(str(time))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidPosts(f"{at} is {_shown(time)}: it is a time in ISO 8601, with its offset from UTC")
+    return moment.timestamp()
+
+
+def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) -> dict[str, Any]:
+    """Reads every item of one whole export into the table of decisions."""
+    keys = list(_keys(s3, bucket, prefix))
+    summaries = [key for key in keys if key.endswith(f"/{SUMMARY}")]
+    if len(summaries) != 1:
+        raise InvalidPosts(
+            f"s3://{bucket}/{prefix} holds {len(summaries)} objects {SUMMARY}: export the reviewers' table there, once"
+        )
+    summary, at = _read_summary(s3, bucket, summaries[0])
+    as_of, wanted = summary.get("exportTime"), summary.get("itemCount")
+    exported = _seconds(as_of, f"{at}: exportTime")
+    day = f"day#{datetime.datetime.fromtimestamp(exported, datetime.UTC).date()}"
+    read = unsure = that_day = 0
+    posts.execute("BEGIN")
+    for key in keys:
+        if not key.startswith(f"{summaries[0].removesuffix(SUMMARY)}data/"):
+            continue
+        where = f"s3://{bucket}/{key}"
+        with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+            for _, at, item in _items(_lines(body, where, gzipped=key.endswith(GZIP)), where):
+                read += 1
+                match item:
+                    case {"entry": {"S": "post"}, "label": _}:
+                        _keep_decision(item, at, posts)
+                    case {"entry": {"S": "post"}}:
+                        unsure += item.get("verdict") == {"S": "unsure"}
+                    case {"post": {"S": str(name)}, "entry": {"S": str()}}:
+                        that_day += _labels_counted(item) if name == day else 0
+                    case _:
+                        raise InvalidPosts(f"{at}: {_shown(item)}: an item of the reviewers' table has post and entry")
+    posts.execute("COMMIT")
+    if read != wanted:
+        raise InvalidPosts(f"s3://{bucket}/{prefix} holds {read} items of {_shown(wanted)}: export the table again")
+    return {"unsure": unsure, "as_of": as_of, "that_day": that_day}
+
+
+def _read_summary(s3: Any, bucket: str, key: str) -> tuple[dict[str, Any], str]:
+    where = f"s3://{bucket}/{key}"
+    with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+        text = "".join(_lines(body, where, gzipped=False))
+    for _, at, summary in _json_objects(iter([text]), where, "itemCount and exportTime"):
+        return summary, at
+    raise InvalidPosts(f"{where}: empty: export the table again")
+
+
+def _keep_decision(item: dict[str, Any], at: str, posts: sqlite3.Connection) -> None:
+    text, label = _labelled(item, at)
+    decided = 0.0  # before all that is new, where nobody wrote down when
+    if "decided" in item:
+        given = item["decided"]
+        decided = _seconds(given.get("S", given) if isinstance(given, dict) else given, f"{at}: decided")
+    key, digest = reviewed_as(text), hashlib.sha256(text.encode()).digest()
+    posts.execute(
+        "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+        " digest = excluded.digest, text = excluded.text, label = excluded.label, decided = excluded.decided"
+        " WHERE excluded.decided > decided",
+        (key, digest, side_of(key), text, label, decided),
+    )
+
+
+def _labels_counted(item: dict[str, Any]) -> int:
+    """What a reviewer's counters of a day say of labels: those that were undone are not in them."""
+    return sum(int(item.get(verdict, {}).get("N", 0)) for verdict in ("violation", "fine"))
+
+
+def _merge(posts: sqlite3.Connection, since: float | None) -> dict[str, int]:
+    labels, new = posts.execute(
+        "SELECT count(*), coalesce(sum(?1 IS NULL OR decided > ?1), 0) FROM decision", (since,)
+    ).fetchone()
+    posts.execute("CREATE INDEX post_key ON post (key)")
+    changed = posts.execute(
+        "UPDATE post SET label = decision.label FROM decision"
+        " WHERE decision.key = post.key AND decision.label != post.label"
+    ).rowcount
+    unknown = "FROM decision WHERE key NOT IN (SELECT key FROM post) AND side ="
+    (held_back,) = posts.execute(f"SELECT count(*) {unknown} 'test'").fetchone()
+    added = posts.execute(f"INSERT INTO post SELECT digest, key, side, text, label, 0 {unknown} 'train'").rowcount
+    return {"labels": labels, "new": new, "changed": changed, "added": added, "held_back": held_back}
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:

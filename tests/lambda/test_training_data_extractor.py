@@ -1,8 +1,11 @@
 import csv
 import gzip
+import importlib.util
 import io
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -209,3 +212,195 @@ def test_fails_when_a_line_has_no_end(
     aws.client("s3").put_object(Bucket=bucket, Key="posts/a.jsonl", Body=b"[" * 5000)
     with pytest.raises(extractor.InvalidPosts, match="line 1: longer than 1000 characters"):
         extractor.handler({"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/"}, None)
+
+
+EXPORT = "runs/r/reviews/AWSDynamoDB/01693685827463-2d8752fd"
+AS_OF = "2026-11-24T12:00:00.000Z"
+
+
+def decided(text: str, label: int | None, at: str = "2026-11-24T09:00:00.000+00:00") -> dict[str, Any]:
+    """The item of a post on which a reviewer has decided; without a label, that it is unsure."""
+    item = {"post": {"S": text}, "entry": {"S": "post"}, "text": {"S": text}, "decided": {"S": at}}
+    return item | ({"verdict": {"S": "unsure"}} if label is None else {"label": {"N": str(label)}})
+
+
+@pytest.fixture
+def export(aws: Any, bucket: str) -> Callable[..., None]:
+    """Writes items as an export of the reviewers' table: two files, of which one is empty, and the summary."""
+
+    def write(*items: dict[str, Any], folder: str = EXPORT, **summary: Any) -> None:
+        lines = "".join(json.dumps({"Item": item}, ensure_ascii=False) + "\n" for item in items)
+        told = {"exportTime": AS_OF, "itemCount": len(items)} | summary
+        for name, body in {
+            "_started": b"",
+            "data/a.json.gz": gzip.compress(lines.encode()),
+            "data/b.json.gz": gzip.compress(b""),
+            "manifest-summary.json": json.dumps(told).encode(),
+            "manifest-files.json": b"{}",
+        }.items():
+            aws.client("s3").put_object(Bucket=bucket, Key=f"{folder}/{name}", Body=body)
+
+    return write
+
+
+@pytest.fixture
+def merge(extractor: ModuleType, aws: Any, bucket: str, export: Callable[..., None]) -> Callable[..., dict[str, Any]]:
+    """Runs the function on posts and items of the reviewers' table; returns its result and the labels of each side."""
+
+    def run(
+        posts: list[tuple[str, int]], *items: dict[str, Any], since: str | None = None, **summary: Any
+    ) -> dict[str, Any]:
+        s3 = aws.client("s3")
+        s3.put_object(Bucket=bucket, Key="posts/a.jsonl", Body=json_lines(posts))
+        export(*items, **summary)
+        reviews = {"prefix": "runs/r/reviews/", "since": since}
+        event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "reviews": reviews}
+        result: dict[str, Any] = extractor.handler(event, None)
+        for side in ("train", "test"):
+            body = s3.get_object(Bucket=bucket, Key=f"runs/r/{side}/posts.jsonl")["Body"].read().decode()
+            result[f"{side}ed"] = {post["text"]: post["label"] for post in map(json.loads, body.splitlines())}
+        return result
+
+    return run
+
+
+def on_side(extractor: ModuleType, side: str, count: int) -> list[str]:
+    texts = (f"審査 {number}" for number in range(1000))
+    return [text for text in texts if extractor.side_of(extractor.reviewed_as(text)) == side][:count]
+
+
+def test_decisions_join_the_posts_and_leave_the_held_out_ones_where_they_are(
+    extractor: ModuleType, merge: Callable[..., dict[str, Any]]
+) -> None:
+    before = merge(POSTS)
+    assert before["reviews"] == {
+        "labels": 0,
+        "new": 0,
+        "changed": 0,
+        "added": 0,
+        "held_back": 0,
+        "unsure": 0,
+        "as_of": AS_OF,
+        "that_day": 0,
+    }
+    learnt, held_back = on_side(extractor, "train", 3), on_side(extractor, "test", 2)
+    trained, tested = next(iter(before["trained"])), next(iter(before["tested"]))
+    waiting = {"post": {"S": "w"}, "entry": {"S": "post"}, "text": {"S": "waits"}, "queue": {"S": "waiting#0"}}
+    counted = {"violation": {"N": "4"}, "fine": {"N": "2"}, "unsure": {"N": "9"}, "undone": {"N": "1"}}
+    result = merge(
+        POSTS,
+        *(decided(text, 1) for text in learnt),
+        *(decided(text, 0) for text in held_back),
+        decided(trained, 1 - before["trained"][trained]),
+        decided(tested, 1 - before["tested"][tested], "2026-11-20T09:00:00+00:00"),
+        decided(next(reversed(before["tested"])), None),
+        # The first of two opinions, which stands since the second was undone.
+        {name: value for name, value in decided(learnt[0].upper(), 1).items() if name != "decided"},
+        waiting,
+        {"post": {"S": learnt[0]}, "entry": {"S": "decision#000001"}, "verdict": {"S": "violation"}},
+        {"post": {"S": "day#2026-11-24"}, "entry": {"S": "reviewer#hana"}, **counted},
+        {"post": {"S": "day#2026-11-24"}, "entry": {"S": "reviewer#ken"}, "fine": {"N": "1"}},
+        {"post": {"S": "day#2026-11-23"}, "entry": {"S": "reviewer#ken"}, "fine": {"N": "50"}},
+        since="2026-11-22T00:00:00.000Z",
+    )
+    assert result["trained"] == before["trained"] | {trained: 1 - before["trained"][trained]} | dict.fromkeys(learnt, 1)
+    assert result["tested"] == before["tested"] | {tested: 1 - before["tested"][tested]}
+    assert result["fingerprint"] != before["fingerprint"]
+    assert (result["train"]["posts"], result["test"]["posts"]) == (len(result["trained"]), len(result["tested"]))
+    assert result["reviews"] == {
+        "labels": 7,
+        "new": 6,
+        "changed": 2,
+        "added": 3,
+        "held_back": 2,
+        "unsure": 1,
+        "as_of": AS_OF,
+        "that_day": 7,
+    }
+    # In the next release they are part of what the team has.
+    more = merge([*POSTS, *((text, 0) for text in held_back)])
+    assert set(more["tested"]) == set(before["tested"]) | set(held_back)
+
+
+def test_a_decision_is_on_every_post_that_reads_the_same(merge: Callable[..., dict[str, Any]]) -> None:
+    written = ["FREE  money", "ｆｒｅｅ money", "free money\n"]
+    result = merge([*POSTS, *((text, 0) for text in written)], decided("Free Money", 1))
+    labels = result["trained"] | result["tested"]
+    assert {text: labels[text] for text in written} == dict.fromkeys(written, 1)
+    assert "Free Money" not in labels
+    assert len({text in result["tested"] for text in written}) == 1
+    assert (result["reviews"]["changed"], result["reviews"]["added"]) == (3, 0)
+
+
+def test_of_two_decisions_on_a_post_the_latest_counts(
+    extractor: ModuleType, merge: Callable[..., dict[str, Any]]
+) -> None:
+    (text,) = on_side(extractor, "train", 1)
+    early, late = "2026-11-24T08:00:00+09:00", "2026-11-24T00:00:00+00:00"
+    for items in ([decided(text, 1, late), decided(text, 0, early)], [decided(text, 0, early), decided(text, 1, late)]):
+        assert merge(POSTS, *items)["trained"][text] == 1
+
+
+def test_a_text_has_the_key_under_which_reviewers_have_it(
+    extractor: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(__file__).parents[2] / "container" / "api" / "review_post.py"
+    specification = importlib.util.spec_from_file_location("review_post", path)
+    assert specification is not None
+    assert specification.loader is not None
+    review_post = importlib.util.module_from_spec(specification)
+    # Its dataclasses look for their module there.
+    monkeypatch.setitem(sys.modules, "review_post", review_post)
+    specification.loader.exec_module(review_post)
+    for text in ["ＦＲＥＥ  money\0", " ｶﾞﾗｽ\n\u3000ß İ", "①\u00a0ﬀ", "投稿"]:
+        assert extractor.reviewed_as(text).hex() == review_post.post_key(text)
+
+
+@pytest.mark.parametrize(
+    ("item", "summary", "message"),
+    [
+        (decided("x", 2), {}, r'a.json.gz, line 1: label is \{"N": "2"\}: it is 0 \(fine\) or 1'),
+        (decided(" ", 1), {}, r'line 1: text is " ": it is a post of at least one character'),
+        (
+            decided("x", 1, "yesterday"),
+            {},
+            r'line 1: decided is "yesterday": it is a time in ISO 8601, with its offset',
+        ),
+        (
+            decided("x", 1, "2026-11-24T09:00:00"),
+            {},
+            r"line 1: decided is .*: it is a time in ISO 8601, with its offset",
+        ),
+        (
+            {"text": {"S": "x"}, "label": {"N": "1"}},
+            {},
+            r"line 1: .*: an item of the reviewers' table has post and entry",
+        ),
+        (decided("x", 1), {"itemCount": 2}, r"runs/r/reviews/ holds 1 items of 2: export the table again"),
+        (decided("x", 1), {"exportTime": None}, r"manifest-summary.json, line 1: exportTime is null: it is a time"),
+    ],
+    ids=["label 2", "no text", "no time", "no offset", "another table", "not whole", "no summary"],
+)
+def test_fails_when_an_export_of_reviews_is_faulty(
+    extractor: ModuleType, merge: Callable[..., dict[str, Any]], item: dict[str, Any], summary: Any, message: str
+) -> None:
+    # Not of the same class: each fixture that loads the function loads it anew.
+    with pytest.raises(Exception, match=message) as fault:
+        merge(POSTS, item, **summary)
+    assert type(fault.value).__name__ == "InvalidPosts"
+    assert "\n" not in str(fault.value)
+
+
+def test_fails_when_there_is_no_export_of_reviews_or_more_than_one(
+    extractor: ModuleType, merge: Callable[..., dict[str, Any]], export: Callable[..., None]
+) -> None:
+    export(folder=f"{EXPORT}-again")
+    with pytest.raises(extractor.InvalidPosts, match=r"holds 2 objects manifest-summary.json: export the .* once"):
+        merge(POSTS)
+
+
+@pytest.mark.parametrize("reviews", [5, {}, {"prefix": "a/"}, {"prefix": "a/", "since": 5}])
+def test_fails_when_reviews_are_asked_for_wrongly(extractor: ModuleType, reviews: object) -> None:
+    event = {"bucket": "b", "posts_prefix": "posts/", "run_prefix": "runs/r/", "reviews": reviews}
+    with pytest.raises(extractor.InvalidPosts, match=r"reviews is .*: it has a prefix, and since, which is a time or"):
+        extractor.handler(event, None)
