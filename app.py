@@ -26,6 +26,7 @@ def compose(app: cdk.App, settings: Settings) -> None:
         vpc=network.vpc,
         alerts=alerts.alerts,
         workflow=model.workflow,
+        reviews=model.reviews,
         env=env,
     )
 

@@ -8,7 +8,9 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard, WorkflowAlarms, WorkflowDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
+from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
+    DynamoDbExport,
     EndpointConfiguration,
     EndpointMetrics,
     EndpointVariant,
@@ -27,7 +29,7 @@ _LINEAR_PERCENT = 25
 
 
 class ModelStack(cdk.Stack):
-    """The posts, and the workflow that takes them to a serving endpoint."""
+    """The posts, what reviewers decide on, and the workflow that takes both to a serving endpoint."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: Settings, alerts: AlertsTopic, env: cdk.Environment
@@ -63,6 +65,14 @@ class ModelStack(cdk.Stack):
                 "say. Versions protect against mistakes.",
             )
         )
+        self.reviews = ReviewQueue(
+            self,
+            "Reviews",
+            sample_percent=settings.reviewers.sample_percent,
+            second_percent=settings.reviewers.second_percent,
+            ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
+            removal_policy=removal_policy,
+        )
         endpoint_name = f"moderation-{settings.environment}"
         configuration = EndpointConfiguration(
             variants=[
@@ -81,6 +91,7 @@ class ModelStack(cdk.Stack):
             inference_image=ModelImage.from_asset(_CONTAINERS / "inference", file="Dockerfile.cpu"),
             data_bucket=data,
             posts_prefix=_POSTS_PREFIX,
+            reviews=DynamoDbExport(table=self.reviews.table),
             alerts_topic=alerts.topic,
             encryption_key=key,
             train=TrainingJob(
@@ -99,6 +110,7 @@ class ModelStack(cdk.Stack):
                 events.Schedule.expression(settings.model.release_schedule) if settings.model.release_schedule else None
             ),
             start_on_new_posts=settings.model.start_on_new_posts,
+            start_on_new_labels=settings.model.start_on_new_labels,
             removal_policy=removal_policy,
         )
         WorkflowAlarms(self, "ReleaseAlarms", workflow=self.workflow, alerts_topic=alerts.topic)
@@ -116,6 +128,7 @@ class ModelStack(cdk.Stack):
         cdk.CfnOutput(self, "EndpointName", value=self.workflow.endpoint_name)
         cdk.CfnOutput(self, "ReleaseWorkflowArn", value=self.workflow.state_machine.state_machine_arn)
         cdk.CfnOutput(self, "RollbackWorkflowArn", value=self.workflow.rollback.state_machine.state_machine_arn)
+        cdk.CfnOutput(self, "ReviewTableName", value=self.reviews.table.table_name)
         cdk.CfnOutput(self, "ReleasesTableName", value=self.workflow.records.table.table_name)
 
 

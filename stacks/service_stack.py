@@ -33,6 +33,7 @@ class ServiceStack(cdk.Stack):
         vpc: ec2.IVpc,
         alerts: AlertsTopic,
         workflow: ModelReleaseWorkflow,
+        reviews: ReviewQueue,
         env: cdk.Environment,
     ) -> None:
         super().__init__(scope, id, env=env, description="Moderation: ML API")
@@ -40,14 +41,6 @@ class ServiceStack(cdk.Stack):
         service_settings = settings.service
         access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
         unscored = RetryQueue(self, "Unscored", alerts_topic=alerts.topic, removal_policy=removal_policy)
-        reviews = ReviewQueue(
-            self,
-            "Reviews",
-            sample_percent=settings.reviewers.sample_percent,
-            second_percent=settings.reviewers.second_percent,
-            ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
-            removal_policy=removal_policy,
-        )
         api = ScaledFargateService(
             self,
             "Api",
@@ -125,7 +118,6 @@ class ServiceStack(cdk.Stack):
         cdk.CfnOutput(self, "ServiceName", value=api.service.service_name)
         cdk.CfnOutput(self, "TaskDefinitionArn", value=api.task_definition.task_definition_arn)
         cdk.CfnOutput(self, "LoadBalancerUrl", value=f"{scheme}://{api.load_balancer.load_balancer_dns_name}")
-        cdk.CfnOutput(self, "ReviewTableName", value=reviews.table.table_name)
         cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)
 
 

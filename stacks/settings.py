@@ -121,7 +121,8 @@ class ModelSettings(_Section):
     """How the model is trained, judged, released and served.
 
     `traffic_shifting` is how requests go over to a new model; `release_schedule` is EventBridge's `cron(…)` or
-    `rate(…)` in UTC, or null where only people and new posts start a release.
+    `rate(…)` in UTC, or null for none; `start_on_new_labels` is how many labels that reviewers gave since the last
+    good release start the next one, or null where none do.
     """
 
     recipe: Literal["linear", "bert"]
@@ -135,6 +136,7 @@ class ModelSettings(_Section):
     keep_releases: Annotated[int, Field(ge=2, le=100)]
     release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None = None
     start_on_new_posts: bool
+    start_on_new_labels: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

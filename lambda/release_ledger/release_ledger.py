@@ -199,6 +199,8 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
 def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
     """Makes `release` the current one and gives the endpoint back. Raises LockLost."""
     release, execution = event["release"], event["execution"]
+    posts = event.get("posts") or {}
+    labels = posts.get("reviews") or {}
     for attempt in range(ATTEMPTS):
         _pause(attempt)
         record = _record_of(table.releases(), release=release, execution=execution)
@@ -216,7 +218,9 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "outcome": "released",
                     "ended": _now(),
                     "posts": event.get("posts"),
-                    "data_fingerprint": (event.get("posts") or {}).get("fingerprint"),
+                    "data_fingerprint": posts.get("fingerprint"),
+                    "new_labels": labels.get("new"),
+                    "labels_as_of": labels.get("as_of"),
                     "metrics": event.get("metrics"),
                     "current_metrics": event.get("current_metrics"),
                     "model_data": event.get("model_data"),
@@ -505,7 +509,8 @@ def _served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any
     if release is None:
         return None
     record = _record_of(records, release=release)
-    return {key: record.get(key) for key in ("release", "endpoint_configuration", "model", "model_data", "metrics")}
+    told = ("release", "endpoint_configuration", "model", "model_data", "metrics", "labels_as_of")
+    return {key: record.get(key) for key in told}
 
 
 def _target(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:

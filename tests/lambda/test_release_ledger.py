@@ -67,7 +67,11 @@ class Ledger:
             "finish_release",
             release=release,
             execution=execution,
-            posts={"train": {"posts": 80}, "fingerprint": "sha256:00"},
+            posts={
+                "train": {"posts": 80},
+                "fingerprint": "sha256:00",
+                "reviews": {"new": 7, "as_of": "2026-11-24T12:00:00.000Z"},
+            },
             metrics={"auc": auc},
             current_metrics=None,
             model_data=f"s3://bucket/models/{release}/output/model.tar.gz",
@@ -141,6 +145,7 @@ def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> No
     assert record["metrics"] == {"auc": 0.875}
     assert record["data_fingerprint"] == "sha256:00"
     assert record["posts"]["train"]["posts"] == 80
+    assert (record["new_labels"], record["labels_as_of"]) == (7, "2026-11-24T12:00:00.000Z")
     assert record["entry"] == f"release#{record['started']}#one"
     assert datetime.datetime.fromisoformat(record["started"]) < datetime.datetime.fromisoformat(record["ended"])
     assert ledger.entry("current")["release"] == ledger.parameter() == "one"
@@ -154,6 +159,7 @@ def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> No
             "model": "one",
             "model_data": "s3://bucket/models/one/output/model.tar.gz",
             "metrics": {"auc": 0.875},
+            "labels_as_of": "2026-11-24T12:00:00.000Z",
         }
     }
     assert ledger.records()["two"]["previous"] == "one"

@@ -16,9 +16,10 @@ from ._endpoint_requests import (
 from ._job_requests import processing_job_request, training_job_request, transform_job_request
 from ._rollback_definition import SERVING_AGAIN
 from ._scaling_states import scaling_lifted, scaling_registered
-from ._source_states import PostsSource, source_payload, source_states
+from ._source_states import REVIEWS_FOLDER, PostsSource, reviews_states, source_payload, source_states
 from ._task_states import ERROR_OUTPUT, TaskStates, assigned_failure
 from ._update_mark import update_marked
+from .dynamodb_export import DynamoDbExport
 from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
@@ -55,6 +56,7 @@ class ReleasePlan:
     extract: FunctionStep | None
     source: PostsSource | None
     posts_prefix: str
+    reviews: DynamoDbExport | None
     preprocess: ProcessingJob | FunctionStep | None
     train: TrainingJob | None
     evaluate: FunctionStep | None
@@ -213,6 +215,17 @@ class _Release:
             if step is not None:
                 step.next(then)
                 then = step
+        if plan.reviews is not None:
+            then = reviews_states(
+                self._scope,
+                self._tasks,
+                plan.reviews,
+                bucket_name=plan.data_bucket_name,
+                run_prefix=_RUN_PREFIX,
+                output_key_id=plan.output_key_id,
+                failed=self._roll_back,
+                then=then,
+            )
         if plan.source is not None:
             then = source_states(
                 self._scope,
@@ -235,12 +248,24 @@ class _Release:
                 "bucket": self._plan.data_bucket_name,
                 "run_prefix": f"{{% {_RUN_PREFIX} %}}",
                 **source_payload(self._plan.source, posts_prefix=self._plan.posts_prefix, run_prefix=_RUN_PREFIX),
+                **self._reviews_payload(),
             },
             assign={
                 "posts": "{% $states.result.Payload %}",
                 "held_out": "{% $states.result.Payload.test.uri %}",
             },
         )
+
+    def _reviews_payload(self) -> dict[str, object]:
+        if self._plan.reviews is None:
+            return {}
+        since = f"{_CURRENT} and $exists($current.labels_as_of) ? $current.labels_as_of : null"
+        return {
+            "reviews": {
+                "prefix": f"{{% {_RUN_PREFIX} & '{REVIEWS_FOLDER}' %}}",
+                "since": f"{{% {since} %}}",
+            }
+        }
 
     def _preprocess(self, step: ProcessingJob | FunctionStep) -> sfn.CustomState:
         moved = (

@@ -82,3 +82,11 @@ def _allow_export(role: iam.Role, source: DynamoDbExport, data_bucket: s3.IBucke
         data_bucket.arn_for_objects("runs/*"),
         wildcard_reason=_OBJECTS_OF_LATER,
     )
+    key = source.table.encryption_key
+    if key is not None:
+        allow(
+            role,
+            ["kms:Decrypt", "kms:DescribeKey"],
+            key.key_arn,
+            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(role).region}.amazonaws.com"}},
+        )

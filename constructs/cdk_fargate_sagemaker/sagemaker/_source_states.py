@@ -12,6 +12,7 @@ from .dynamodb_export import DynamoDbExport
 
 PostsSource = AthenaUnload | DynamoDbExport
 
+REVIEWS_FOLDER = "reviews/"
 _POLL = Duration.minutes(1)
 _FOLDERS = {AthenaUnload: "unload/", DynamoDbExport: "export/"}
 _FORMATS = {AthenaUnload: "json_lines", DynamoDbExport: "dynamodb_export"}
@@ -44,6 +45,33 @@ def source_states(
         scope,
         tasks,
         source,
+        folder=_FOLDERS[DynamoDbExport],
+        bucket_name=bucket_name,
+        run_prefix=run_prefix,
+        output_key_id=output_key_id,
+        failed=failed,
+        then=then,
+    )
+
+
+def reviews_states(
+    scope: Construct,
+    tasks: TaskStates,
+    reviews: DynamoDbExport,
+    *,
+    bucket_name: str,
+    run_prefix: str,
+    output_key_id: str | None,
+    failed: sfn.IChainable,
+    then: sfn.IChainable,
+) -> sfn.IChainable:
+    """The states that bring the reviewers' table below the run's prefix, and `then` after them."""
+    return _export(
+        scope,
+        tasks,
+        reviews,
+        named="Reviews-",
+        folder=REVIEWS_FOLDER,
         bucket_name=bucket_name,
         run_prefix=run_prefix,
         output_key_id=output_key_id,
@@ -79,43 +107,47 @@ def _export(
     tasks: TaskStates,
     source: DynamoDbExport,
     *,
+    named: str = "",
+    folder: str,
     bucket_name: str,
     run_prefix: str,
     output_key_id: str | None,
     failed: sfn.IChainable,
     then: sfn.IChainable,
 ) -> sfn.CustomState:
+    # Two exports of one execution are two.
+    token = f"'{named}' & $states.context.Execution.Name" if named else "$states.context.Execution.Name"
     arguments: dict[str, object] = {
         "TableArn": source.table.table_arn,
         # Asked twice for an answer that was lost, DynamoDB finds the same export by its token.
-        "ClientToken": "{% $states.context.Execution.Name %}",
+        "ClientToken": f"{{% {token} %}}",
         "ExportFormat": "DYNAMODB_JSON",
         "S3Bucket": bucket_name,
-        "S3Prefix": f"{{% {run_prefix} & '{_FOLDERS[DynamoDbExport].rstrip('/')}' %}}",
+        "S3Prefix": f"{{% {run_prefix} & '{folder.rstrip('/')}' %}}",
     }
     if output_key_id is not None:
         arguments |= {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": output_key_id}
     starting = tasks.task(
-        "Export-Starting-Step",
+        f"{named}Export-Starting-Step",
         "aws-sdk:dynamodb:exportTableToPointInTime",
         arguments,
         assign={"export": "{% $states.result.ExportDescription %}", "export_polls": 0},
     )
-    wait = sfn.Wait.jsonata(scope, "Export-Wait", time=sfn.WaitTime.duration(_POLL))
+    wait = sfn.Wait.jsonata(scope, f"{named}Export-Wait", time=sfn.WaitTime.duration(_POLL))
     describing = tasks.task(
-        "Export-Describing-Step",
+        f"{named}Export-Describing-Step",
         "aws-sdk:dynamodb:describeExport",
         {"ExportArn": "{% $export.ExportArn %}"},
         assign={"export": "{% $states.result.ExportDescription %}", "export_polls": "{% $export_polls + 1 %}"},
     )
     polls = math.ceil(source.max_runtime.to_seconds() / _POLL.to_seconds())
-    exported = sfn.Choice.jsonata(scope, "Exported")
+    exported = sfn.Choice.jsonata(scope, f"{named}Exported")
     exported.when(sfn.Condition.jsonata("{% $export.ExportStatus = 'COMPLETED' %}"), then)
     exported.when(
         sfn.Condition.jsonata("{% $export.ExportStatus = 'FAILED' %}"),
         failed,
         assign=assigned_failure(
-            "Exported",
+            f"{named}Exported",
             "ExportFailed",
             "$join(['the export of ' & $export.TableArn, $export.FailureCode, $export.FailureMessage], ': ')",
         ),
@@ -124,7 +156,7 @@ def _export(
         sfn.Condition.jsonata(f"{{% $export_polls >= {polls} %}}"),
         failed,
         assign=assigned_failure(
-            "Exported",
+            f"{named}Exported",
             "ExportNotInTime",
             f"'the export of ' & $export.TableArn & ' still runs after {source.max_runtime.to_human_string()}'",
         ),

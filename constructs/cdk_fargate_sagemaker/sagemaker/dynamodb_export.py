@@ -8,13 +8,14 @@ from aws_cdk import aws_dynamodb as dynamodb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoDbExport:
-    """Takes all items of `table` as posts, by an export to S3, as they are when a release begins.
+    """Takes all items of `table`, by an export to S3, as they are when a release begins.
 
-    Each item has `text` (a string) and `label` (a number, 0 or 1, or a boolean). The table needs point-in-time
-    recovery; an export takes nothing from its capacity.
+    As `extract`, each item is a post with `text` (a string) and `label` (a number, 0 or 1, or a boolean); as `reviews`
+    they are those of a `ReviewQueue`'s table. The table needs point-in-time recovery; an export takes nothing from its
+    capacity.
 
     Args:
-        table: where the posts are.
+        table: where the posts, or the reviewers' decisions, are.
         max_runtime: when an export that goes on has failed the release. Default: 6 hours.
     """
 

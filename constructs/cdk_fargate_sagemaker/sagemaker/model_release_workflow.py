@@ -6,7 +6,9 @@ from typing import Literal
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -21,6 +23,7 @@ from ._job_role import allow_logs, allow_volumes, job_role
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
+from ._source_states import REVIEWS_FOLDER
 from ._starts import new_objects, send_events, start_target
 from ._update_mark import allow_marking
 from ._workflow_machine import allow_alerts, allow_waiting, workflow_logs, workflow_machine, workflow_role
@@ -43,6 +46,7 @@ _ENDPOINT_NAME = re.compile(r"[a-z0-9](-*[a-z0-9]){0,39}")
 _LONGEST_ENDPOINT_NAME = 40
 
 _OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+_EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
 _CHECKPOINTS = "runs/*/checkpoints/*"
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 # The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
@@ -79,6 +83,7 @@ class ModelReleaseWorkflow(Construct):
         alerts_topic: sns.ITopic,
         posts_prefix: str = "posts/",
         extract: AthenaUnload | DynamoDbExport | FunctionStep | Default | None = "default",
+        reviews: DynamoDbExport | None = None,
         preprocess: ProcessingJob | FunctionStep | None = None,
         train: TrainingJob | Default | None = "default",
         evaluate: FunctionStep | Default | None = "default",
@@ -88,6 +93,7 @@ class ModelReleaseWorkflow(Construct):
         keep_releases: int = 5,
         schedule: events.Schedule | None = None,
         start_on_new_posts: bool = False,
+        start_on_new_labels: int | None = None,
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
         inference_environment: Mapping[str, str] | None = None,
@@ -103,6 +109,10 @@ class ModelReleaseWorkflow(Construct):
         What a team has in Athena or DynamoDB is taken by an `AthenaUnload` or a `DynamoDbExport` as `extract`, and any
         step but training is replaced by a `FunctionStep`, preprocessing by a `ProcessingJob` too.
 
+        `reviews` is an export of a `ReviewQueue`'s table, whose decisions are merged with the posts: the latest label
+        of a post takes the place of the one it had, and posts that were not there are trained with. Posts to test with
+        stay the same from release to release, whatever is decided. The release's record says how many labels were new.
+
         Steps that are left out, with None: without `extract` an execution's input gives the posts, below `runs/`, as
         `{"posts": {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train`, and `training_image`,
         it gives the model, below `models/`, as `{"model_data": "s3://…/model.tar.gz"}`; without `evaluate` there is no
@@ -111,7 +121,9 @@ class ModelReleaseWorkflow(Construct):
 
         A release is started by a person, on `schedule`, or with `start_on_new_posts` by each object that is put below
         `posts_prefix`. What starts while one runs is refused: posts that come meanwhile are in the next one. A
-        `data_bucket` of another app has to send its events to EventBridge for that; one of this app is told to.
+        `data_bucket` of another app has to send its events to EventBridge for that; one of this app is told to. With
+        `start_on_new_labels` one starts, within an hour, once reviewers have given so many labels since the release
+        that serves; after one that failed, when as many have come again.
 
         `score_current` is how the current model is asked about the held-out posts, where the gate compares.
         `keep_releases` (at least 2) good releases stay, for rollbacks; models and configurations of older ones are
@@ -139,15 +151,25 @@ class ModelReleaseWorkflow(Construct):
         if evaluate is None and (gate is not None or score_current is not None):
             raise ValueError("gate or score_current is given without evaluate: there is nothing to judge; leave it out")
         needs_input = extract is None or train is None
-        if needs_input and (schedule is not None or start_on_new_posts):
+        if start_on_new_labels is not None and reviews is None:
+            raise ValueError("start_on_new_labels is given without reviews: there are no labels to count; give both")
+        if start_on_new_labels is not None and not Token.is_unresolved(start_on_new_labels) and start_on_new_labels < 1:
+            raise ValueError(f"start_on_new_labels is {start_on_new_labels}: give at least 1, or None for never")
+        if needs_input and (schedule is not None or start_on_new_posts or start_on_new_labels is not None):
             raise ValueError(
-                "schedule or start_on_new_posts is given without extract or train: the input that each execution needs "
+                "schedule or start_on_new_… is given without extract or train: the input that each execution needs "
                 "then is for whoever starts it; leave it out"
             )
         if start_on_new_posts and isinstance(extract, AthenaUnload | DynamoDbExport):
             raise ValueError(
                 f"start_on_new_posts is given for {type(extract).__name__}: it sees objects below posts_prefix alone; "
                 "give a schedule"
+            )
+        if reviews is not None and (extract is None or isinstance(extract, FunctionStep)):
+            given = "None" if extract is None else "a FunctionStep"
+            raise ValueError(
+                f"reviews is given and extract is {given}: the library's own extraction merges decisions with posts; "
+                "leave one of them out"
             )
         gate = gate or EvaluationGate()
         training = TrainingJob() if train == "default" else train
@@ -211,7 +233,10 @@ class ModelReleaseWorkflow(Construct):
         source = extract if isinstance(extract, AthenaUnload | DynamoDbExport) else None
         extract_step: FunctionStep | None
         if extract == "default" or isinstance(extract, AthenaUnload | DynamoDbExport):
-            extract_step = self._extract_step("runs/" if source else posts_prefix)
+            folders = ["runs/*"] if source else [f"{posts_prefix}*"]
+            if reviews and not source:
+                folders.append(f"runs/*/{REVIEWS_FOLDER}*")
+            extract_step = self._extract_step(*folders)
         else:
             extract_step = extract
         evaluate_step = self._evaluate_step() if evaluate == "default" else evaluate
@@ -227,8 +252,9 @@ class ModelReleaseWorkflow(Construct):
         allow_scaling(self.role, endpoint_name, configuration)
         allow_marking(self.role)
         allow_alerts(self.role, alerts_topic)
-        if source is not None:
-            allow_source(self.role, source, data_bucket)
+        for exported in (source, reviews):
+            if exported is not None:
+                allow_source(self.role, exported, data_bucket)
         self.log_group = workflow_logs(self, self.encryption_key, log_retention)
         definition = release_definition(
             self,
@@ -243,6 +269,7 @@ class ModelReleaseWorkflow(Construct):
                 extract=extract_step,
                 source=source,
                 posts_prefix=posts_prefix,
+                reviews=reviews,
                 preprocess=preprocess,
                 train=training,
                 evaluate=evaluate_step,
@@ -278,6 +305,7 @@ class ModelReleaseWorkflow(Construct):
             processing.max_runtime if processing else None,
             scoring.max_runtime if scoring else None,
             source.max_runtime if source else None,
+            reviews.max_runtime if reviews else None,
         ]
         timeout = in_service_within.plus(self.rollback.timeout).plus(_REST)
         for job in longest:
@@ -304,6 +332,8 @@ class ModelReleaseWorkflow(Construct):
         if start_on_new_posts:
             send_events(data_bucket)
             self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, posts_prefix))
+        if start_on_new_labels is not None and reviews is not None:
+            self._start_by_labels(reviews.table, start_on_new_labels)
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a release."""
@@ -347,6 +377,68 @@ class ModelReleaseWorkflow(Construct):
             targets=[target],
         )
 
+    def _start_by_labels(self, reviews: dynamodb.ITable, new_labels: int) -> None:
+        starter = PackagedFunction(
+            self,
+            "Starter",
+            name="release_starter",
+            description=f"Starts a release to {self.endpoint_name} once there are enough new labels",
+            timeout=Duration.minutes(1),
+            log_encryption_key=self.encryption_key,
+            dead_letter_queue=self.rollback.undelivered_events,
+            environment={
+                "ENDPOINT_NAME": self.endpoint_name,
+                "NEW_LABELS": str(new_labels),
+                "RELEASES_TABLE": self.records.table.table_name,
+                "RELEASE_WORKFLOW": self.state_machine.state_machine_arn,
+                "REVIEW_TABLE": reviews.table_name,
+            },
+        )
+        allow(starter.role, ["dynamodb:GetItem", "dynamodb:Query"], self.records.table.table_arn)
+        # Reviewers' counters alone; no post.
+        allow(
+            starter.role,
+            ["dynamodb:Query"],
+            reviews.table_arn,
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*"]}},
+        )
+        keys = [self.encryption_key, *([reviews.encryption_key] if reviews.encryption_key else [])]
+        allow(
+            starter.role,
+            ["kms:Decrypt", "kms:DescribeKey"],
+            *(key.key_arn for key in keys),
+            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(self).region}.amazonaws.com"}},
+        )
+        allow(starter.role, ["states:StartExecution"], self.state_machine.state_machine_arn)
+        for workflow in ("release", "rollback"):
+            allow(
+                starter.role,
+                ["states:DescribeExecution"],
+                self._execution_arn(f"{self.endpoint_name}-{workflow}:*"),
+                wildcard_reason=_EXECUTIONS_OF_LATER,
+            )
+        events.Rule(
+            self,
+            "NewLabels",
+            description=f"Looks whether there are enough new labels for a release to {self.endpoint_name}",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+            targets=[
+                targets.LambdaFunction(
+                    starter.function,
+                    dead_letter_queue=self.rollback.undelivered_events,
+                    max_event_age=Duration.hours(1),
+                )
+            ],
+        )
+
+    def _execution_arn(self, execution: str) -> str:
+        return Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=execution,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
     def _sagemaker_arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)
 
@@ -380,7 +472,7 @@ class ModelReleaseWorkflow(Construct):
             allow_logs(self.endpoint_role, "TransformJobs", f"{self.endpoint_name}-*")
         _allow_bucket_key(self.endpoint_role, data_bucket, *(["kms:Encrypt"] if scores else []))
 
-    def _extract_step(self, posts_prefix: str) -> FunctionStep:
+    def _extract_step(self, *read: str) -> FunctionStep:
         extractor = PackagedFunction(
             self,
             "Extractor",
@@ -395,10 +487,10 @@ class ModelReleaseWorkflow(Construct):
         allow(
             role,
             ["s3:GetObject"],
-            bucket.arn_for_objects(f"{posts_prefix}*"),
+            *(bucket.arn_for_objects(objects) for objects in read),
             wildcard_reason="Which objects hold posts is for the user to say.",
         )
-        _allow_listing(role, bucket, f"{posts_prefix}*")
+        _allow_listing(role, bucket, *read)
         allow(
             role,
             ["s3:PutObject", "s3:AbortMultipartUpload"],
@@ -483,13 +575,8 @@ class ModelReleaseWorkflow(Construct):
         allow(
             role,
             ["states:DescribeExecution", "states:StopExecution"],
-            Stack.of(self).format_arn(
-                service="states",
-                resource="execution",
-                resource_name=f"{self.endpoint_name}-rollback:*",
-                arn_format=ArnFormat.COLON_RESOURCE_NAME,
-            ),
-            wildcard_reason="An execution's name is not known before it is started.",
+            self._execution_arn(f"{self.endpoint_name}-rollback:*"),
+            wildcard_reason=_EXECUTIONS_OF_LATER,
         )
         allow_waiting(role, "StepFunctionsGetEventsForStepFunctionsExecutionRule")
 

@@ -6,8 +6,10 @@ import aws_cdk as cdk
 import jsonata
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
@@ -15,6 +17,7 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
     DataCapture,
+    DynamoDbExport,
     EndpointConfiguration,
     EndpointScaling,
     EndpointVariant,
@@ -81,6 +84,18 @@ def everything(image: ModelImage) -> Callable[[cdk.Stack], dict[str, Any]]:
                 bucket=data,
                 prefix="posts/",
             ),
+            "reviews": DynamoDbExport(
+                table=dynamodb.Table.from_table_attributes(
+                    stack,
+                    "Reviewed",
+                    table_name="reviewed",
+                    encryption_key=kms.Key.from_key_arn(
+                        stack, "ReviewedKey", "arn:aws:kms:us-east-1:123456789012:key/reviewed"
+                    ),
+                ),
+                max_runtime=cdk.Duration.minutes(3),
+            ),
+            "start_on_new_labels": 500,
             "preprocess": ProcessingJob(image=image, arguments=["--strip"], vpc=placement),
             "train": TrainingJob(spot_max_wait=cdk.Duration.hours(6), vpc=placement),
             "gate": EvaluationGate(minimum_recall=0.5, maximum_average_precision_drop=0.02),

@@ -195,6 +195,51 @@ def test_an_export_is_allowed_of_the_table(
     assert read["Resource"]["Fn::Join"][1][-1] == "/runs/*"
 
 
+def test_of_the_reviewers_table_the_release_gets_an_export_and_the_starter_counters(whole: Template) -> None:
+    (export,) = allowing(whole, "ReleaseRole", "dynamodb:ExportTableToPointInTime")
+    assert shown(export["Resource"]).endswith(':table/reviewed"]]}')
+    reads = [arn["Fn::Join"][1][-1] for s in allowing(whole, "ReleaseExtractorRole", "s3:GetObject") for arn in
+             as_list(s["Resource"])]  # fmt: skip
+    assert reads == ["/runs/*"]
+    key = "arn:aws:kms:us-east-1:123456789012:key/reviewed"
+    for role in ("ReleaseRole", "ReleaseStarterRole"):
+        (decrypt,) = [s for s in allowing(whole, role, "kms:Decrypt") if key in as_list(s["Resource"])]
+        assert sorted(decrypt["Action"]) == ["kms:Decrypt", "kms:DescribeKey"]
+        assert "dynamodb." in shown(decrypt["Condition"]["StringEquals"]["kms:ViaService"])
+    (counters,) = [s for s in allowing(whole, "ReleaseStarterRole", "dynamodb:Query") if "reviewed" in shown(s)]
+    assert counters["Action"] == "dynamodb:Query"
+    assert counters["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*"]}}
+    for action in ("dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"):
+        assert not allowing(whole, "ReleaseStarterRole", action)
+
+
+def test_reviews_beside_posts_in_the_bucket_are_read_and_nothing_else_of_a_run(
+    make_workflow: Callable[..., ModelReleaseWorkflow],
+) -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    table = dynamodb.Table.from_table_name(stack, "Reviews", "reviews")
+    template = Template.from_stack(cdk.Stack.of(make_workflow(stack=stack, reviews=DynamoDbExport(table=table))))
+    (read,) = allowing(template, "ReleaseExtractorRole", "s3:GetObject")
+    assert [arn["Fn::Join"][1][-1] for arn in read["Resource"]] == ["/posts/*", "/runs/*/reviews/*"]
+    assert not allowing(template, "ReleaseStarterRole", "states:StartExecution")
+
+
+def test_enough_new_labels_are_looked_for_every_hour(whole: Template) -> None:
+    (function,) = [
+        f for f in whole.find_resources("AWS::Lambda::Function").values()
+        if f["Properties"]["Handler"] == "release_starter.handler"
+    ]  # fmt: skip
+    assert function["Properties"]["Environment"]["Variables"]["NEW_LABELS"] == "500"
+    (rule,) = [
+        r["Properties"] for r in whole.find_resources("AWS::Events::Rule").values()
+        if r["Properties"].get("ScheduleExpression") == "rate(1 hour)"
+    ]  # fmt: skip
+    (target,) = rule["Targets"]
+    undelivered = function["Properties"]["DeadLetterConfig"]["TargetArn"]
+    assert target["DeadLetterConfig"]["Arn"] == undelivered
+    assert "UndeliveredEvents" in shown(undelivered)
+
+
 def test_the_workflow_invokes_its_functions_and_no_version_of_them(template: Template) -> None:
     def invoked(role: str) -> set[str]:
         statements = allowing(template, role, "lambda:InvokeFunction")
@@ -552,6 +597,9 @@ def test_fails_when_the_posts_lie_where_the_workflow_writes(
         ({"evaluate": None, "gate": EvaluationGate()}, "given without evaluate"),
         ({"extract": None, "start_on_new_posts": True}, "given without extract or train"),
         ({"train": None, "training_image": None, "schedule": "a schedule"}, "given without extract or train"),
+        ({"extract": None, "reviews": "a table"}, "reviews is given and extract is None: the library's own extraction"),
+        ({"start_on_new_labels": 9}, "start_on_new_labels is given without reviews: there are no labels to count"),
+        ({"reviews": "a table", "start_on_new_labels": 0}, "start_on_new_labels is 0: give at least 1, or None"),
         ({"train": None}, "training_image is given without train: nobody runs it"),
         ({"training_image": None}, "training_image is missing: give the image that trains"),
     ],
@@ -561,6 +609,9 @@ def test_fails_when_parts_exclude_each_other(
 ) -> None:
     if "schedule" in given:
         given = given | {"schedule": events.Schedule.rate(cdk.Duration.days(7))}
+    if "reviews" in given:
+        table = dynamodb.Table.from_table_name(cdk.Stack(), "Reviews", "reviews")
+        given = given | {"reviews": DynamoDbExport(table=table)}
     with pytest.raises(ValueError, match=reason):
         make_workflow(**given)
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -630,6 +631,34 @@ def test_a_dynamodb_table_is_exported_and_waited_for(
     gone, assigned = following("FAILED", 1)
     assert (gone, assigned["failure"]["error"]) == ("Roll-Back", "ExportFailed")
     assert assigned["failure"]["cause"] == "the export of arn:posts: no access"
+
+
+def test_reviews_are_exported_after_the_posts_and_merged_by_the_extraction(
+    whole: dict[str, Any], states_of: StatesOf, decided: Callable[..., Any], evaluated: Callable[..., Any]
+) -> None:
+    assert whole["Unload-Step"]["Next"] == "Reviews-Export-Starting-Step"
+    context = {"Execution": {"Name": "x"}}
+    export = evaluated(whole["Reviews-Export-Starting-Step"]["Arguments"], context=context)
+    assert (export["S3Prefix"], export["ClientToken"]) == ("runs/x/reviews", "Reviews-x")
+    assert export["TableArn"].endswith(":table/reviewed>")
+
+    def reviews(current: dict[str, Any] | None) -> Any:
+        return evaluated(whole["Extract"]["Arguments"]["Payload"], {"current": current}, context=context)["reviews"]
+
+    seen = {"release": "a", "labels_as_of": "2026-11-24T12:00:00.000Z"}
+    assert reviews(seen) == {"prefix": "runs/x/reviews/", "since": seen["labels_as_of"]}
+    # Nothing serves yet; what serves was made before there were reviews.
+    for current in (None, {"release": "a", "labels_as_of": None}, {"release": "a"}):
+        assert json.dumps(reviews(current)["since"], default=str) in ("null", '"null"')
+
+    exported = {"ExportStatus": "IN_PROGRESS", "TableArn": "arn:reviewed"}
+    gone, assigned = decided(whole["Reviews-Exported"], {"export": exported, "export_polls": 3})
+    assert (gone, assigned["failure"]["state"]) == ("Roll-Back", "Reviews-Exported")
+    assert decided(whole["Reviews-Exported"], {"export": exported, "export_polls": 2})[0] == "Reviews-Export-Wait"
+    done = {"export": exported | {"ExportStatus": "COMPLETED"}, "export_polls": 3}
+    assert decided(whole["Reviews-Exported"], done)[0] == "Extract"
+    table = dynamodb.Table.from_table_name(cdk.Stack(), "Reviews", "reviews")
+    assert states_of(reviews=DynamoDbExport(table=table))["Begin"]["Next"] == "Reviews-Export-Starting-Step"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ def without_most(stack: cdk.Stack) -> dict[str, Any]:
 
 
 def from_dynamodb(stack: cdk.Stack) -> dict[str, Any]:
-    return {"extract": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts"))}
+    return {
+        "extract": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts")),
+        "reviews": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Reviews", "reviews")),
+    }
 
 
 @pytest.mark.parametrize("given", ["nothing", "everything", without_most, from_dynamodb])

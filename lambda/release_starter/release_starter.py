@@ -1,0 +1,128 @@
+"""Starts a release once reviewers have given enough labels since the one that serves.
+
+Labels are counted by the reviewers' counters of each day (UTC), one query a day, whatever the table holds. They are
+what decisions say, of which an undone one of an earlier day may still be in: it is about when to start, and the release
+itself counts exactly.
+
+A release that fails, or that the gate refuses, is not tried again until as many labels have come once more: its
+execution is named after how often enough labels have come, and a name is used once.
+"""
+
+import datetime
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+
+LABELS = ("violation", "fine")
+PLAIN = TypeDeserializer()
+
+
+class NoRecord(Exception):
+    """The table of releases does not say what it should; the message says what is missing."""
+
+
+def handler(event: object, context: object) -> dict[str, Any]:
+    """Returns how many labels are new, which execution was `started`, or null, and why."""
+    result = _look(boto3.client("dynamodb"), boto3.client("stepfunctions"))
+    LOGGER.info("%s", json.dumps(result))
+    return result
+
+
+def _look(dynamodb: Any, machines: Any) -> dict[str, Any]:
+    lock = _entry(dynamodb, "lock")
+    if lock is not None and _runs(machines, lock["holder"]):
+        return _not_started(None, f"{lock['holder']} changes the endpoint: look again when it has ended")
+    current = _entry(dynamodb, "current")
+    if current is None:
+        return _not_started(None, "nothing serves yet: the first release is for a person to start")
+    since, before = _counted(_record(dynamodb, current["release"]))
+    new = sum(_labels(dynamodb, day) for day in _days(since)) - before
+    wanted = int(os.environ["NEW_LABELS"])
+    if new < wanted:
+        return _not_started(new, f"a release starts at {wanted}")
+    name = f"labels-{since:%Y%m%dT%H%M%S}-{new // wanted}"
+    try:
+        answer = machines.start_execution(
+            stateMachineArn=os.environ["RELEASE_WORKFLOW"],
+            name=name,
+            input=json.dumps({"started_by": f"{new} new labels"}),
+        )
+    except machines.exceptions.ExecutionAlreadyExists:
+        return _not_started(new, f"{name} was started before: the next one starts {wanted} labels later")
+    return {"new_labels": new, "started": answer["executionArn"], "reason": f"at least {wanted}"}
+
+
+def _not_started(new: int | None, reason: str) -> dict[str, Any]:
+    return {"new_labels": new, "started": None, "reason": reason}
+
+
+def _entry(dynamodb: Any, name: str) -> dict[str, Any] | None:
+    key = {"endpoint": {"S": os.environ["ENDPOINT_NAME"]}, "entry": {"S": name}}
+    answer = dynamodb.get_item(TableName=os.environ["RELEASES_TABLE"], Key=key, ConsistentRead=True)
+    return _plain(answer["Item"]) if "Item" in answer else None
+
+
+def _record(dynamodb: Any, release: str) -> dict[str, Any]:
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=os.environ["RELEASES_TABLE"],
+        ConsistentRead=True,
+        ScanIndexForward=False,
+        KeyConditionExpression="endpoint = :endpoint AND begins_with(entry, :prefix)",
+        FilterExpression="#release = :release",
+        ExpressionAttributeNames={"#release": "release"},
+        ExpressionAttributeValues={
+            ":endpoint": {"S": os.environ["ENDPOINT_NAME"]},
+            ":prefix": {"S": "release#"},
+            ":release": {"S": release},
+        },
+    )
+    for page in pages:
+        for item in page["Items"]:
+            return _plain(item)
+    raise NoRecord(f"release {release} serves, and the table holds no record of it")
+
+
+def _counted(record: dict[str, Any]) -> tuple[datetime.datetime, int]:
+    """Until when labels are in this release, and how many had been given on that day by then."""
+    reviews = record.get("posts", {}).get("reviews")
+    if reviews is None:
+        # It was made without reviewers' labels.
+        return datetime.datetime.fromisoformat(record["started"]), 0
+    return datetime.datetime.fromisoformat(reviews["as_of"]), int(reviews["that_day"])
+
+
+def _days(since: datetime.datetime) -> Iterator[datetime.date]:
+    day, today = since.astimezone(datetime.UTC).date(), datetime.datetime.now(datetime.UTC).date()
+    while day <= today:
+        yield day
+        day += datetime.timedelta(days=1)
+
+
+def _labels(dynamodb: Any, day: datetime.date) -> int:
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=os.environ["REVIEW_TABLE"],
+        KeyConditionExpression="post = :day",
+        ExpressionAttributeValues={":day": {"S": f"day#{day}"}},
+    )
+    counters = [_plain(item) for page in pages for item in page["Items"]]
+    return sum(int(counter.get(label, 0)) for counter in counters for label in LABELS)
+
+
+def _runs(machines: Any, execution: str) -> bool:
+    try:
+        described = machines.describe_execution(executionArn=execution)
+    except machines.exceptions.ExecutionDoesNotExist:
+        return False
+    return described["status"] in ("RUNNING", "PENDING_REDRIVE")
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: PLAIN.deserialize(value) for name, value in item.items()}
