@@ -73,6 +73,7 @@ RESOURCES = {
 # What a choice goes to where nothing is missing and nothing is refused.
 FORWARD = {
     "Input": "Begin",
+    "Reviews-Exported": "Extract",
     "Has-Current": "Score-Current-Step",
     "Evaluation-Gate": "Model-Creating-Step",
     "In-Service": "Check",
@@ -163,7 +164,8 @@ def test_the_way_to_a_released_model(definition: Definition) -> None:
 
 def test_the_way_with_every_step(whole: dict[str, Any]) -> None:
     way = way_of(whole, "Input")
-    assert way[2:6] == ["Unload-Step", "Extract", "Preprocess", "Train"]
+    assert way[2:5] == ["Unload-Step", "Reviews-Export-Starting-Step", "Reviews-Export-Wait"]
+    assert way[5:10] == ["Reviews-Export-Describing-Step", "Reviews-Exported", "Extract", "Preprocess", "Train"]
     assert way[way.index("Endpoint-Describing-Step") + 1 :][:2] == ["Scaling-Lifting-Step", "Endpoint-Updating-Step"]
     served = whole["In-Service"]["Choices"][0]["Next"]
     assert served == "Scaling-Registering-Step"
@@ -640,7 +642,7 @@ def test_reviews_are_exported_after_the_posts_and_merged_by_the_extraction(
     context = {"Execution": {"Name": "x"}}
     export = evaluated(whole["Reviews-Export-Starting-Step"]["Arguments"], context=context)
     assert (export["S3Prefix"], export["ClientToken"]) == ("runs/x/reviews", "Reviews-x")
-    assert export["TableArn"].endswith(":table/reviewed>")
+    assert export["TableArn"].endswith(":table/reviewed")
 
     def reviews(current: dict[str, Any] | None) -> Any:
         return evaluated(whole["Extract"]["Arguments"]["Payload"], {"current": current}, context=context)["reviews"]

@@ -13,13 +13,16 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from boto3.dynamodb.types import TypeDeserializer
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
+    DynamoDbExport,
     EndpointConfiguration,
     EndpointScaling,
     EndpointVariant,
@@ -231,8 +234,35 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         evaluate=None,
         check=None,
     )
+    # And one whose posts are in a table, and reviewed.
+    posts = dynamodb.Table(
+        stack,
+        "Posts",
+        partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+    )
+    reviews = ReviewQueue(stack, "Reviews")
+    exported = ModelReleaseWorkflow(
+        stack,
+        "Exported",
+        endpoint_name="moderation-exported",
+        training_image=ModelImage.from_asset(IMAGES / "training"),
+        inference_image=ModelImage.from_asset(IMAGES / "inference"),
+        data_bucket=bucket,
+        alerts_topic=alerts.topic,
+        extract=DynamoDbExport(table=posts),
+        reviews=DynamoDbExport(table=reviews.table),
+        start_on_new_labels=2,
+    )
     for name, value in {
         "QueriedWorkflow": queried.state_machine.state_machine_arn,
+        "Posts": posts.table_name,
+        "Reviews": reviews.table.table_name,
+        "ExportedWorkflow": exported.state_machine.state_machine_arn,
+        "ExportedTable": exported.records.table.table_name,
+        "Starter": exported.node.find_child("Starter").function.function_name,
         "Arrivals": arrivals.bucket_name,
         "StartedWorkflow": started.state_machine.state_machine_arn,
         "StartedTable": started.records.table.table_name,
@@ -521,6 +551,59 @@ def test_new_posts_start_a_release(deployed: Deployed) -> None:
     assert (record["execution"], record["started_by"]) == (arn, "new posts")
     # What the release itself writes into the bucket starts no other.
     assert executions() == [arn]
+
+
+def test_posts_of_a_table_and_what_reviewers_said_become_a_release_and_new_labels_the_next(deployed: Deployed) -> None:
+    table = deployed.aws.client("dynamodb")
+    for number, text in enumerate(GOOD):
+        item = {"id": {"S": str(number)}, "text": {"S": text}, "label": {"N": str(number % 2)}}
+        table.put_item(TableName=deployed.outputs["Posts"], Item=item)
+
+    def review(text: str, label: int, at: str) -> None:
+        item = {"post": {"S": text}, "entry": {"S": "post"}, "text": {"S": text}, "label": {"N": str(label)}}
+        table.put_item(TableName=deployed.outputs["Reviews"], Item=item | {"decided": {"S": at}})
+
+    def trained_with(run: str) -> dict[str, int]:
+        key = f"runs/{run}/train/posts.jsonl"
+        body = deployed.aws.client("s3").get_object(Bucket=deployed.outputs["Bucket"], Key=key)["Body"].read()
+        return {post["text"]: post["label"] for post in map(json.loads, body.splitlines())}
+
+    review("post 1", 0, "2026-01-01T00:00:00+00:00")
+    first = deployed.ended(deployed.begin("ExportedWorkflow", "exported", "{}"))
+    assert first["status"] == "SUCCEEDED", first.get("cause")
+    names = ["Export-Starting-Step", "Export-Wait", "Export-Describing-Step", "Exported"]
+    way = list(dict.fromkeys(first["entered"]))
+    assert way[2:11] == [*names, *(f"Reviews-{name}" for name in names), "Extract"]
+    record = deployed.records("ExportedTable")["moderation-exported-exported"]
+    assert (record["new_labels"], record["posts"]["reviews"]["changed"]) == (1, 1)
+    before = trained_with("exported") | {"post 1": 0}
+    assert set(before) <= set(GOOD)
+
+    # A day on which nothing is counted yet: what comes now is after the export.
+    functions, today = deployed.aws.client("lambda"), record["labels_as_of"][:10]
+
+    def look() -> dict[str, Any]:
+        answer = functions.invoke(FunctionName=deployed.outputs["Starter"], Payload=b"{}")
+        told: dict[str, Any] = json.loads(answer["Payload"].read())
+        return told
+
+    assert look() == {"new_labels": 0, "started": None, "reason": "a release starts at 2"}
+    later = f"{record['labels_as_of'][:-1]}+00:00".replace(today[:4], str(int(today[:4]) + 1))
+    new = [f"reviewed {number}" for number in range(9)]
+    for number, text in enumerate(new):
+        review(text, number % 2, later)
+    counters = {"post": {"S": f"day#{today}"}, "entry": {"S": "reviewer#hana"}, "fine": {"N": "5"}}
+    table.put_item(TableName=deployed.outputs["Reviews"], Item=counters | {"violation": {"N": "4"}})
+    started = look()
+    assert started["new_labels"] == 9
+    second = deployed.ended(started["started"])
+    assert second["status"] == "SUCCEEDED", second.get("cause")
+    record = deployed.records("ExportedTable")[f"moderation-exported-{second['name']}"]
+    reviewed = record["posts"]["reviews"]
+    assert (record["new_labels"], record["started_by"], reviewed["labels"]) == (9, "9 new labels", 10)
+    assert (reviewed["added"] + reviewed["held_back"], reviewed["that_day"]) == (9, 9)
+    assert trained_with(second["name"]).keys() - before.keys() < set(new)
+    assert look()["new_labels"] == 0
 
 
 def test_an_alert_that_slack_refuses_is_kept(deployed: Deployed) -> None:
