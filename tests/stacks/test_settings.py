@@ -68,6 +68,10 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ),
         ({"model.release_schedule": "weekly"}, 'model.release_schedule: got "weekly", allowed: text like ^(cron|rate)'),
         (
+            {"model.start_on_new_labels": "0"},
+            "model.start_on_new_labels: got 0, allowed: a whole number from 1 to 1000000 or null",
+        ),
+        (
             {"service.target_percent": "80"},
             "service.spike_threshold_percent: got 80, allowed: above target_percent (80)",
         ),

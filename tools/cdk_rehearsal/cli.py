@@ -23,6 +23,8 @@ from cdk_rehearsal.step_failure import InvalidInput, StepFailure
 
 _INTERRUPTED = 130
 _INVALID = 2
+_ARRIVING = 150
+_ARRIVING_SEED = 2001
 
 
 def rehearse(
@@ -70,7 +72,8 @@ def rehearse(
             changes=_context("--change", change or []),
             engine=engine,
             work_folder=folder,
-            posts=_posts(data, posts),
+            posts=(team := _posts(data, posts)),
+            arriving=_arriving(data, team),
             held_out=held_out,
             clients=clients,
             releases=releases,
@@ -93,6 +96,12 @@ def _context(option: str, entries: list[str]) -> tuple[str, ...]:
 
 def _posts(data: Path | None, count: int) -> list[Post]:
     return generate_posts(count) if data is None else read_posts(data)
+
+
+def _arriving(data: Path | None, posts: list[Post]) -> list[Post]:
+    """Sample posts of another seed; of a user's own kind there are no others."""
+    known = {post.text for post in posts}
+    return [] if data else [post for post in generate_posts(_ARRIVING, _ARRIVING_SEED) if post.text not in known]
 
 
 def _run(settings: RehearsalSettings, console: Console, *, report_path: Path, keep: bool) -> int:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from cdk_rehearsal.report import Report, StateRun, WorkflowReport
+from cdk_rehearsal.report import Report, ReviewReport, StateRun, WorkflowReport
 
 
 class Display:
@@ -103,6 +103,9 @@ def _closing_table(report: Report) -> Table:
         "posts flagged": f"{report.posts_flagged}" if report.posts_sent else "–",
         "agreement with labels": _percent(report.agreement_with_labels),
         "latency p50 / p99": _latency(report),
+        "reviewed posts": _reviewed(report.review),
+        "held-out AUC before → after": _held_out(report.review),
+        "first model's mistakes": _mistakes(report.review),
         "second release under load": _under_load(report.second_release),
         "release that the gate refuses": _failed(report.refused_release),
         "release that is put back": _failed(report.put_back_release),
@@ -129,6 +132,28 @@ def _percent(share: float | None) -> str:
 
 def _states(report: Report) -> str:
     return f"{report.execution_status}, {len(report.execution_states)} states" if report.execution_status else "–"
+
+
+def _reviewed(review: ReviewReport | None) -> str:
+    if review is None:
+        return "–"
+    new = "" if review.new_labels is None else f", {review.new_labels} new labels in the second release"
+    return f"{review.decisions} decisions by {review.by}{new}"
+
+
+def _held_out(review: ReviewReport | None) -> str:
+    if review is None or review.held_out_auc_before is None or review.held_out_auc_after is None:
+        return "–"
+    return f"{review.held_out_auc_before:.4f} → {review.held_out_auc_after:.4f}"
+
+
+def _mistakes(review: ReviewReport | None) -> str:
+    if review is None or review.mistakes_before is None or review.mistakes_after is None:
+        return "–"
+    before, after = review.mistakes_before, review.mistakes_after
+    if not before.posts:
+        return "none among the reviewed posts"
+    return f"{after.right} of {before.posts} right now, mean error {before.mean_error:.2f} → {after.mean_error:.2f}"
 
 
 def _under_load(run: WorkflowReport | None) -> str:

@@ -18,10 +18,15 @@ _TIMEOUT_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Moderation:
-    """One answered post. `fallback` is why the endpoint was not asked or could not answer, `model` which one did."""
+    """One answered post. `fallback` is why the endpoint was not asked or could not answer, `model` which one did.
 
+    `probability` is 0 where there is none.
+    """
+
+    text: str = dataclasses.field(repr=False)
     label: int
     flag: int
+    probability: float
     milliseconds: float
     fallback: str | None
     model: str | None
@@ -70,8 +75,10 @@ def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
     if answer.status != 200 or flag not in (0, 1):
         raise StepFailure(f"the ML API answered {answer.status}: {text.decode(errors='replace')[:300]}")
     return Moderation(
+        text=post.text,
         label=post.label,
         flag=flag,
+        probability=float(moderation.get("probability") or 0),
         milliseconds=milliseconds,
         fallback=moderation.get("fallback"),
         model=moderation.get("model"),

@@ -26,11 +26,13 @@ from cdk_rehearsal.engines import ContainerRequest, DockerEngine, ImageError, Im
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.free_port import free_port
 from cdk_rehearsal.later_releases import LaterReleases, upload_posts
+from cdk_rehearsal.local_sign_in import LocalSignIn
 from cdk_rehearsal.moderation_client import moderate, percentile
 from cdk_rehearsal.process_registry import ProcessRegistry
 from cdk_rehearsal.program_log import first_line_with
 from cdk_rehearsal.redeployment import DeployedState
-from cdk_rehearsal.report import Report
+from cdk_rehearsal.report import Report, ReviewReport
+from cdk_rehearsal.review import SAMPLE_PERCENT, Review
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
@@ -53,6 +55,8 @@ _FIRST_ONLY = "skipped: --releases first"
 class RehearsalSettings:
     """`context` entries are KEY=VALUE; `changes` are those with which the app is deployed a second time.
 
+    `posts` are what the team has, `arriving` what comes to the ML API later, beside what is held out of `posts`.
+
     `releases` may leave out all after the first, for posts too few to judge a model by. `docker` is the program that
     the engine `docker` is reached through.
     """
@@ -62,6 +66,7 @@ class RehearsalSettings:
     engine: Engine
     work_folder: Path
     posts: list[Post] = dataclasses.field(repr=False)
+    arriving: list[Post] = dataclasses.field(default_factory=list, repr=False)
     context: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     held_out: int = 200
@@ -90,6 +95,9 @@ class Rehearsal:
             wait_scale=_WAIT_SCALE,
         )
         self._slack = SlackReceiver()
+        self._sign_in = LocalSignIn()
+        self._review_table: str | None = None
+        self._review: Review | None = None
         self._api: SupervisedProcess | None = None
         self._outputs: StackOutputs | None = None
         shuffled = list(settings.posts)
@@ -123,6 +131,7 @@ class Rehearsal:
             ("endpoint", self._check_endpoint),
             ("api", self._start_api),
             ("moderate", self._moderate),
+            ("review", self._review_posts),
             ("update", self._update),
             ("refuse", self._refuse),
             ("put back", self._put_back),
@@ -147,6 +156,7 @@ class Rehearsal:
             self._docker().remove_all()
         self.report.received(self._slack.messages)
         self._slack.stop()
+        self._sign_in.stop()
 
     @contextlib.contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -311,6 +321,8 @@ class Rehearsal:
             # One machine trains, deploys and serves at once: what is late here would not be late there.
             self._display.note(f"DEADLINE_MS is {_DEADLINE_MS} here instead of {environment['DEADLINE_MS']}")
             environment["DEADLINE_MS"] = _DEADLINE_MS
+        if table := environment.get("REVIEW_TABLE"):
+            self._prepare_review(table, environment)
         port = free_port()
         log = self._settings.work_folder / "api.log"
         log.unlink(missing_ok=True)
@@ -365,6 +377,35 @@ class Rehearsal:
             f"p50 {report.latency_p50_ms:.1f} ms, p99 {report.latency_p99_ms:.1f} ms"
         )
 
+    def _prepare_review(self, table: str, environment: dict[str, str]) -> None:
+        """The load balancer that signs reviewers in is one of this machine."""
+        # Hundreds of posts come here, not a day's: of one in a hundred nothing would be found.
+        self._display.note(
+            f"REVIEW_SAMPLE_PERCENT is {SAMPLE_PERCENT} here instead of {environment.get('REVIEW_SAMPLE_PERCENT')}"
+        )
+        environment |= {"REVIEW_SAMPLE_PERCENT": SAMPLE_PERCENT, **self._sign_in.environment}
+        self._review_table = table
+
+    def _review_posts(self) -> None:
+        if self._review_table is None:
+            self._display.result("skipped: the service stores no posts for reviewers")
+            return
+        assert self.api_port is not None
+        self.report.review = ReviewReport()
+        self._review = Review(
+            clients=self._aws.client,
+            outputs=self.outputs,
+            display=self._display,
+            report=self.report.review,
+            sign_in=self._sign_in,
+            table=self._review_table,
+            api_port=self.api_port,
+            api_clients=self._settings.clients,
+            sent=self._held_out,
+            arriving=self._settings.arriving,
+        )
+        self._review.review()
+
     def _later_releases(self) -> LaterReleases:
         assert self.api_port is not None
         assert self.report.execution_arn is not None
@@ -387,6 +428,8 @@ class Rehearsal:
             self._display.result(_FIRST_ONLY)
         else:
             self._later_releases().update()
+            if self._review is not None and self.report.second_release is not None:
+                self._review.compare(self.report.second_release.execution_arn)
 
     def _refuse(self) -> None:
         if self._has_rollback():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -54,6 +55,51 @@ class WorkflowReport:
     alerts: list[str] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MistakesReport:
+    """What a model says of the reviewed posts about which the first model was wrong.
+
+    `right` is how many it flags as the reviewer did; `mean_error` is how far its probabilities are from what the
+    reviewer said, from 0 to 1 on average.
+    """
+
+    posts: int
+    right: int
+    mean_error: float
+
+    @classmethod
+    def of(cls, answers: Sequence[tuple[int, float, bool]]) -> Self:
+        """Of each post the reviewer's label, the model's probability and its flag."""
+        errors = [abs(label - probability) for label, probability, _ in answers]
+        return cls(
+            posts=len(answers),
+            right=sum(bool(label) == flag for label, _, flag in answers),
+            mean_error=round(sum(errors) / max(1, len(errors)), 4),
+        )
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ReviewReport:
+    """What was reviewed after the first release, and what the second one made of it.
+
+    `by` is how the reviewer decided: by keys on the `page`, or by the page's own `calls` where there is no browser.
+    `held_back` labels are of posts on the side to test with; of the mistakes `mistakes_trained_with` are not. The AUCs
+    are of the first and of the second model on the same held-out posts.
+    """
+
+    by: str | None = None
+    decisions: int = 0
+    labels: int = 0
+    violations: int = 0
+    new_labels: int | None = None
+    held_back: int | None = None
+    held_out_auc_before: float | None = None
+    held_out_auc_after: float | None = None
+    mistakes_before: MistakesReport | None = None
+    mistakes_after: MistakesReport | None = None
+    mistakes_trained_with: int | None = None
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class TuningReport:
     """`targets` are those that the service had, in order, percent; `decisions` say why it was changed each time."""
@@ -84,6 +130,7 @@ class Report:
     execution_states: list[StateRun] = dataclasses.field(default_factory=list)
     endpoint_name: str | None = None
     endpoint_status: str | None = None
+    review: ReviewReport | None = None
     second_release: WorkflowReport | None = None
     refused_release: WorkflowReport | None = None
     put_back_release: WorkflowReport | None = None

@@ -53,7 +53,9 @@ _TRANSIENT_ERRORS = {
         "DynamoDb.DynamoDbException",
         "DynamoDb.InternalServerErrorException",
         "DynamoDb.LimitExceededException",
+        "DynamoDb.ProvisionedThroughputExceededException",
         "DynamoDb.SdkClientException",
+        "DynamoDb.ThrottlingException",
     ],
 }
 

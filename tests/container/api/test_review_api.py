@@ -228,6 +228,26 @@ def test_no_post_is_lost_while_the_table_throttles(
     assert "post 3" not in api.log_text()
 
 
+def test_a_decision_that_the_table_throttles_is_made_once_when_it_is_sent_again(
+    start_reviews, runtime, balancer, throttled, review_store, review_post
+):
+    store = review_store()
+    for number in range(3):
+        store.keep(review_post(f"post {number}"))
+    posts = [{"post": entry.post, "lease": entry.lease} for entry in store.take(reviewer="hana", count=3)]
+    api = start_reviews(runtime.url, AWS_ENDPOINT_URL_DYNAMODB=throttled.url)
+    hana = Reviewer(api, balancer)
+    assert [hana.decide(post).status_code for post in posts] == [503] * 3
+    assert throttled.refusals > 0
+    throttled.throttles = False
+    for _ in range(2):
+        assert [hana.decide(post).json() for post in posts] == [
+            {"post": post["post"], "verdict": "violation", "decision": 1} for post in posts
+        ]
+    assert [len(store.history(post["post"])) for post in posts] == [1] * 3
+    assert hana.take() == []
+
+
 def test_a_service_that_ends_hands_over_what_it_has_and_the_next_goes_on(
     start_reviews, runtime, balancer, embedded_aws, review_table, throttled, stored
 ):

@@ -10,7 +10,7 @@ pytest.importorskip("ministack")
 
 from ministack import app
 from ministack.core import concurrency, router
-from ministack.services import athena, cloudwatch, eventbridge, lambda_svc, sns, stepfunctions
+from ministack.services import athena, cloudwatch, dynamodb, eventbridge, lambda_svc, sns, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
 
@@ -136,3 +136,18 @@ def test_queries_are_run_by_functions_of_the_module() -> None:
     for function in (athena._run_duckdb, athena._mock_query_results):
         assert function.__name__ in athena._execute_query.__code__.co_names
     assert athena.get_athena_engine() == "duckdb"
+
+
+def test_exports_of_tables_are_functions_of_the_module_beside_what_they_read() -> None:
+    for function in (dynamodb._export_table_to_point_in_time, dynamodb._describe_export):
+        assert _parameters(function) == ["data"]
+        assert function.__name__ in dynamodb.handle_request.__code__.co_names
+    assert dynamodb._table_name_from_arn("arn:aws:dynamodb:us-east-1:000000000000:table/posts") == "posts"
+    assert dynamodb._describe_export({"ExportArn": "none"})[0] == 400
+    for held in (dynamodb._tables, dynamodb._exports, dynamodb._pitr_settings):
+        assert held.get("none") is None
+    assert callable(dynamodb._lock.acquire)
+    assert _parameters(concurrency.spawn_background)[0] == "fn"
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    assert _parameters(handlers["create"])[:2] == ["logical_id", "props"]
+    assert _parameters(handlers["update"])[:3] == ["physical_id", "old_props", "new_props"]

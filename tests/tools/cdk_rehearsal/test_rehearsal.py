@@ -84,7 +84,7 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     report = json.loads((work / "report.json").read_text())
     assert report["passed"]
     assert report["errors"] == []
-    before = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate"]
+    before = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "review"]
     later = ["update", "refuse", "put back", "roll back", "tune", "scale", "redeploy"]
     assert list(report["seconds"]) == [*before, *later]
     assert report["stacks"].keys() == {"fixture-alerts", "fixture-model", "fixture-service"}
@@ -97,8 +97,8 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     assert (second["load"]["failed"], second["load"]["failures"]) == (0, [])
     assert list(second["load"]["models"]) == [second["before"], second["after"]]
     assert sum(second["load"]["models"].values()) == second["load"]["requests"]
-    assert report["rollback"] is None
-    assert report["tuning"] is None
+    assert (report["rollback"], report["tuning"], report["review"]) == (None, None, None)
+    assert "skipped: the service stores no posts for reviewers" in _output(tmp_path)
     for skipped in ("RollbackWorkflowArn", "TunerWorkflowArn"):
         assert f"skipped: no stack has the output {skipped}" in _output(tmp_path)
     assert report["posts_sent"] == 100

@@ -26,8 +26,10 @@ from botocore.exceptions import ClientError
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
+    DynamoDbExport,
     EndpointConfiguration,
     EndpointMetrics,
     EndpointScaling,
@@ -648,6 +650,7 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
     SlackNotifier(stack, "Slack", topic=alerts.topic, webhook_secret=webhook)
     bucket = s3.Bucket(stack, "Data", enforce_ssl=True)
     image = ModelImage.from_asset(PROGRAM)
+    reviews = DynamoDbExport(table=ReviewQueue(stack, "Reviews").table)
     outputs = {"bucket": bucket.bucket_name, "secret": webhook.secret_arn, "topic": alerts.topic.topic_arn}
     for name in names:
         folder, key = str(orders / name), name.replace("-", "")
@@ -678,6 +681,7 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
                 bucket=bucket,
                 prefix="posts/",
             ),
+            reviews=reviews,
             preprocess=ProcessingJob(image=image, max_runtime=cdk.Duration.minutes(1), environment={"ORDERS": folder}),
             train=TrainingJob(max_runtime=cdk.Duration.minutes(1), hyperparameters={"orders": folder}),
             score_current=TransformJob(max_runtime=cdk.Duration.minutes(1)),

@@ -5,6 +5,8 @@ from typing import Any
 UNTOUCHED = (
     "Begin",
     "Unload-Step",
+    "Reviews-Export-Starting-Step",
+    "Reviews-Export-Describing-Step",
     "Extract",
     "Preprocess",
     "Train",
