@@ -45,7 +45,7 @@ _EXECUTION_SECONDS = 600.0
 _API_START_SECONDS = 60.0
 _SCALING_SECONDS = 30.0
 _ALERT_SECONDS = 10.0
-_WAIT_SCALE = 0.005  # the ten minutes that an update bakes are three seconds
+_WAIT_SCALE = 0.003  # the ten minutes that an update bakes are two seconds
 _FIRST_SHARE = 0.9  # the rest come with the second release
 _DEADLINE_MS = "20000"
 _FIRST_ONLY = "skipped: --releases first"
@@ -370,8 +370,6 @@ class Rehearsal:
                 f"{len(fallbacks)} of {total} posts were answered without the endpoint: {fallbacks[0]}",
                 log=self._settings.work_folder / "api.log",
             )
-        if self._settings.changes:
-            self._synthesise((*self._settings.context, *self._settings.changes), self._changed_assembly)
         self._display.result(
             f"{total} posts, {report.posts_flagged} flagged, {report.agreement_with_labels:.1%} as labelled, "
             f"p50 {report.latency_p50_ms:.1f} ms, p99 {report.latency_p99_ms:.1f} ms"
@@ -424,6 +422,8 @@ class Rehearsal:
         )
 
     def _update(self) -> None:
+        if self._settings.changes:
+            self._synthesise((*self._settings.context, *self._settings.changes), self._changed_assembly)
         if self._settings.releases == "first":
             self._display.result(_FIRST_ONLY)
         else:
