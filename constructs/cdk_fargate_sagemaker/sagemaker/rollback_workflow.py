@@ -21,6 +21,8 @@ from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
 
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+# Each look marks the endpoint as being changed, and `EndpointAlarms` looks five minutes back.
+_LONGEST_POLL_INTERVAL = Duration.minutes(4)
 # The functions, of which the cleaner may wait for jobs three times 15 minutes, beyond the waiting for the endpoint.
 _REST = Duration.hours(1)
 
@@ -58,9 +60,13 @@ class RollbackWorkflow(Construct):
         """`ModelReleaseWorkflow` makes one as its `rollback`. The endpoint is asked every `poll_interval` (30 s)
         whether it serves the target; after `settled_within` (2 hours), which has to be enough for an update that is
         under way and one more, the rollback has failed. The state machine's name is `<endpoint_name>-rollback`.
+
+        Raises:
+            ValueError: a `poll_interval` at which the endpoint's alarm would tell of an update, too.
         """
         super().__init__(scope, id)
         poll_interval = poll_interval or Duration.seconds(30)
+        _validate_poll_interval(poll_interval)
         settled_within = settled_within or Duration.hours(2)
         self.timeout = settled_within.plus(_REST)
         self.role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
@@ -174,3 +180,14 @@ def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: l
             **further,
         },
     )
+
+
+def _validate_poll_interval(interval: Duration) -> None:
+    if (
+        not interval.is_unresolved()
+        and not 1000 <= interval.to_milliseconds() <= _LONGEST_POLL_INTERVAL.to_milliseconds()
+    ):
+        raise ValueError(
+            f"poll_interval is {interval.to_human_string()}: give 1 second to "
+            f"{_LONGEST_POLL_INTERVAL.to_human_string()}; each look keeps the endpoint's alarm quiet for five minutes"
+        )

@@ -619,6 +619,14 @@ def test_fails_when_parts_exclude_each_other(
         make_workflow(**given)
 
 
+@pytest.mark.parametrize("interval", [cdk.Duration.millis(500), cdk.Duration.minutes(5)])
+def test_fails_when_the_endpoints_alarm_would_tell_of_an_update(
+    make_workflow: Callable[..., ModelReleaseWorkflow], interval: cdk.Duration
+) -> None:
+    with pytest.raises(ValueError, match=r"poll_interval is .*: give 1 second to 4 minutes"):
+        make_workflow(poll_interval=interval)
+
+
 def test_fails_when_new_posts_would_lie_in_a_table(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     export = DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts"))
