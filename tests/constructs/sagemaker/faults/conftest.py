@@ -150,6 +150,7 @@ class Lane:
     orders: Path
     runs: int = 0
     _bad_minutes: list[float] = field(default_factory=list)
+    _requests: int = 1
 
     # ---- doing -----------------------------------------------------------------------------------------------------
 
@@ -189,16 +190,16 @@ class Lane:
 
     def raise_alarm(self) -> None:
         """Every request of the last minutes has ended in 5xx."""
-        self._put_errors(requests=1, errors=1)
+        self._bad_minutes = [time.time() - 60 * minute for minute in range(5)]
+        self._put_errors(self._bad_minutes, share=1)
 
     def end_alarm(self) -> None:
         """So many were answered well in the same minutes that those do not count."""
-        self._put_errors(requests=1_000_000, errors=0)
+        self._put_errors(self._bad_minutes, share=0)
 
-    def _put_errors(self, *, requests: int, errors: int) -> None:
-        each = errors / requests
-        minutes = [time.time() - 60 * minute for minute in range(5)] if errors else self._bad_minutes
-        self._bad_minutes = minutes
+    def _put_errors(self, minutes: list[float], *, share: int) -> None:
+        # Whatever was put into the same minutes before, the average is the last share's.
+        self._requests *= 1000
         self.client("cloudwatch").put_metric_data(
             Namespace="AWS/SageMaker",
             MetricData=[
@@ -209,7 +210,12 @@ class Lane:
                         {"Name": "VariantName", "Value": "primary"},
                     ],
                     "Timestamp": minute,
-                    "StatisticValues": {"SampleCount": requests, "Sum": errors, "Minimum": each, "Maximum": each},
+                    "StatisticValues": {
+                        "SampleCount": self._requests,
+                        "Sum": self._requests * share,
+                        "Minimum": share,
+                        "Maximum": share,
+                    },
                 }
                 for minute in minutes
             ],
