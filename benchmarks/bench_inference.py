@@ -345,7 +345,7 @@ def draw(rows: Mapping[str, Mapping[str, float]], path: Path) -> None:
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel(f"times better than {original}")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncols=len(compared), loc="lower center", bbox_to_anchor=(0.5, 1))
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
