@@ -75,7 +75,7 @@ test-containers: setup images ## Build the images and run their tests against th
 	@echo "installing torch and transformers into .venv-bert (a few minutes)"
 	$(PYTHON) -m venv --clear .venv-bert
 	.venv-bert/bin/pip install --quiet --no-compile --requirement container/training/requirements.txt
-	@# Compiles what a training imports, a tenth of what is there; where nothing is compiled, each start takes 12 s more.
+	@# Compiles only what a training imports; where nothing is compiled, each start takes 12 s more.
 	@PYTHONDONTWRITEBYTECODE= .venv-bert/bin/python -c "import torch.onnx, sklearn.metrics, onnxruntime.quantization, \
 	  onnxruntime.transformers.optimizer; from transformers import BertForSequenceClassification, BertJapaneseTokenizer"
 	@touch $@

@@ -103,7 +103,7 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
     tried = candidates(
         UNTUNED,
         Grid(
-            # Half points where it is decided: between 75 and 76 % lies one per cent of the bill.
+            # Half points where it is decided: 75.5 % costs less than 75 %, which whole points stop at.
             targets=[30, 40, 50, 60, 65, *(half / 2 for half in range(140, 160))],
             spike_thresholds=[80, 95, 98],
             spike_tasks=[3, 6, 8, 10],
