@@ -20,6 +20,10 @@ _TYPICAL_POST = "夜泣きで悩んでいます。五ヶ月です。寝かしつ
 _POSTS_TO_ENCODE = 16
 """At once: the time for which one request of thousands keeps the others from being encoded."""
 
+_SPIN_MICROSECONDS = 50
+"""A thread that waits for the others of its prediction spins no longer. ONNX Runtime's own limit is some 15 ms: where
+cores are shared, a thread then spins away the time that the one it waits for needs."""
+
 # ONNX Runtime's errors share no base class.
 _ONNXRUNTIME_ERRORS = (
     onnxruntime_errors.EPFail,
@@ -75,6 +79,7 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
         providers = [
             provider
             for provider in ("CUDAExecutionProvider", "CPUExecutionProvider")

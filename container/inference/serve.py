@@ -132,15 +132,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[tuple[str, subprocess.Popen[bytes]]]:
     """gunicorn on a socket behind nginx, or on the port itself where nginx is not installed."""
-    socket = folder / "gunicorn.sock"
-    address = f"unix:{socket}" if settings.nginx else f"{settings.host}:{settings.port}"
+    sockets = [folder / f"gunicorn{worker}.sock" for worker in range(settings.workers)] if settings.nginx else []
+    addresses = [f"unix:{socket}" for socket in sockets] or [f"{settings.host}:{settings.port}"]
     print(
         f"serving on {settings.host}:{settings.port} with {settings.workers} workers of "
         f"{settings.threads_per_worker} threads, "
         + ("nginx in front" if settings.nginx else "gunicorn alone: without nginx"),
         flush=True,
     )
-    gunicorn = [sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers)]
+    gunicorn = [sys.executable, "-m", "gunicorn", "--workers", str(settings.workers)]
+    gunicorn += ["--config", str(HERE / "gunicorn_workers.py")]
+    for address in addresses:
+        gunicorn += ["--bind", address]
     gunicorn += ["--worker-class", "gthread", "--keep-alive", "75"]
     gunicorn += ["--threads", str(settings.queue_length + SPARE_THREADS)]
     gunicorn += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(int(GRACE_SECONDS) - 5)]
@@ -155,13 +158,13 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
     servers = [("gunicorn", _spawn(gunicorn, environment))]
     if settings.nginx:
         configuration = folder / "nginx.conf"
-        configuration.write_text(_render((HERE / "nginx.conf").read_text(), settings, folder=folder, socket=socket))
+        configuration.write_text(_render((HERE / "nginx.conf").read_text(), settings, folder=folder, sockets=sockets))
         command = [settings.nginx, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
         if os.geteuid() == 0:
             # nginx would otherwise become `nobody`, who may not enter the folder with the socket.
             command += ["-g", "user root;"]
         # Before there is a socket, nginx could only fill the log with what it cannot reach.
-        while not (socket.exists() or stopping.is_set() or servers[0][1].poll() is not None):
+        while not (all(socket.exists() for socket in sockets) or stopping.is_set() or servers[0][1].poll() is not None):
             time.sleep(0.01)
         try:
             servers.append(("nginx", _spawn(command, environment)))
@@ -171,10 +174,11 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
     return servers
 
 
-def _render(template: str, settings: Settings, *, folder: Path, socket: Path) -> str:
+def _render(template: str, settings: Settings, *, folder: Path, sockets: Sequence[Path]) -> str:
     values = {
         "folder": folder,
-        "socket": socket,
+        # None is ever taken out of service: a worker that restarts is back before the next try.
+        "workers": "\n        ".join(f"server unix:{socket} max_fails=0;" for socket in sockets),
         "host": settings.host,
         "port": settings.port,
         "largest_body": LARGEST_BODY_BYTES,

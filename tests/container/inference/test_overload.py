@@ -126,3 +126,30 @@ def test_a_killed_worker_is_replaced(slow: Path, serving: Serving, nginx: Mappin
         assert running.result().status_code == 200
         assert server.process.poll() is None
         assert server.workers() != {worker}
+
+
+def test_requests_go_to_the_worker_that_is_least_busy(slow: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
+    def pings_in_a_row() -> None:
+        """So many that each of the workers has answered some."""
+        deadline = time.monotonic() + 60
+        while {server.ping().status_code for _ in range(10)} != {200}:
+            assert time.monotonic() < deadline, server.log()
+
+    if not nginx["NGINX_PROGRAM"]:
+        pytest.skip("nginx is what chooses")
+    two_of_two_places = {"MODEL_SERVER_WORKERS": "2", "QUEUE_LENGTH": "1", "BATCH_SIZE": "1"}
+    with serving(slow, **nginx, **two_of_two_places) as server, ThreadPoolExecutor(4) as clients:
+        server.answer_of_ping(200)
+        pings_in_a_row()
+        text = _long(server, 0.3)
+        for _ in range(3):
+            answers = clients.map(_post, [server.url] * 4, [text] * 4)
+            assert [answer.status_code for answer in answers] == [200] * 4
+        killed = min(server.workers())
+        os.kill(killed, signal.SIGKILL)
+        while killed in server.workers():
+            time.sleep(0.02)
+        pings_in_a_row()
+        for _ in range(3):
+            answers = clients.map(_post, [server.url] * 4, [text] * 4)
+            assert [answer.status_code for answer in answers] == [200] * 4

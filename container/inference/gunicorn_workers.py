@@ -1,0 +1,16 @@
+"""gunicorn's configuration: each worker listens on a socket of its own, so that nginx chooses the one that is least busy.
+
+On a socket they share, whichever worker wakes first takes the connection and, since nginx keeps connections, every
+request that follows on it, while another has nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+
+def pre_fork(arbiter: Any, worker: Any) -> None:
+    """gunicorn calls this before each fork: gives the worker the socket that the fewest others listen on."""
+    taken = Counter(id(socket) for other in arbiter.WORKERS.values() for socket in other.sockets)
+    worker.sockets = [min(arbiter.LISTENERS, key=lambda socket: taken[id(socket)])]
