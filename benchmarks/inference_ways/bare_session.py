@@ -13,6 +13,8 @@ from answering import answer_turns
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(sys.argv[3])
 options.inter_op_num_threads = 1
+# As inference.py has it; longer, and this one's threads would still spin in the turn of the next way.
+options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
 session = onnxruntime.InferenceSession(
     sys.argv[2], options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
 )

@@ -1,4 +1,4 @@
-"""gunicorn's configuration: each worker listens on a socket of its own, so that nginx chooses the one that is least busy.
+"""gunicorn's configuration: a socket for each worker, so that nginx chooses the one that is least busy.
 
 On a socket they share, whichever worker wakes first takes the connection and, since nginx keeps connections, every
 request that follows on it, while another has nothing to do.

@@ -153,6 +153,8 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
         "THREADS_PER_WORKER": str(settings.threads_per_worker),
         "QUEUE_LENGTH": str(settings.queue_length),
         "OMP_NUM_THREADS": str(settings.threads_per_worker),
+        # Each prediction reads all weights: in huge pages, where Linux grants them to who asks, it takes 2 % less.
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise report their use to its maker
     }
     servers = [("gunicorn", _spawn(gunicorn, environment))]
