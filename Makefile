@@ -60,11 +60,14 @@ docs: synth ## Bring examples, workflows' pictures and costs into the docs; buil
 test: setup ## Run the tests
 	python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-# The training image takes minutes and gigabytes for its torch: IMAGES="inference api" leaves it out.
+# The training image takes minutes and gigabytes for its torch: IMAGES="inference api" leaves it out, and
+# LINKS=<address of a page of links> finds a smaller one for CPUs.
 IMAGES ?= inference api training
+LINKS ?=
 images: ## Build the images with Docker and print their sizes
 	$(foreach image,$(IMAGES),docker build --quiet --tag moderation-$(image):test \
-	  --file container/$(image)/$(if $(filter inference,$(image)),Dockerfile.cpu,Dockerfile) container/$(image) >/dev/null; )
+	  --file container/$(image)/$(if $(filter inference,$(image)),Dockerfile.cpu,Dockerfile) \
+	  $(if $(LINKS),--network host --build-arg PIP_FIND_LINKS=$(LINKS)) container/$(image) >/dev/null; )
 	docker image ls --format '{{.Repository}} {{.Size}}' --filter 'reference=moderation-*:test'
 
 test-containers: setup images ## Build the images and run their tests against the containers

@@ -13,6 +13,29 @@ import pytest
 
 PROGRAM = Path(__file__).resolve().parents[3] / "container" / "training" / "train.py"
 
+IMAGE = os.environ.get("TRAINING_IMAGE")
+collect_ignore = [] if IMAGE else ["test_image.py"]
+
+MAKE_PRETRAINED = """
+import json, sys
+from pathlib import Path
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+folder, characters = Path(sys.argv[1]), sys.argv[2]
+tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *("##" + c for c in characters), "追加", "授乳"]
+(folder / "vocab.txt").write_text("\\n".join(tokens) + "\\n", encoding="utf-8")
+torch.manual_seed(0)
+BertForSequenceClassification(BertConfig(vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2,
+    num_attention_heads=2, intermediate_size=64, max_position_embeddings=128)).save_pretrained(folder)
+(folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertJapaneseTokenizer",
+    "word_tokenizer_type": "mecab", "subword_tokenizer_type": "wordpiece", "do_lower_case": False}))
+"""
+CHARACTERS = (
+    "EILN。あいがくさしすだてでとにのまりるわをん㍿一三乳予二保個別制前副加園夜字後御"
+    "心悩授接文未業泣消漢熱発白目知種稼空終絡絵育行話追連配防離電食１２３ＡＢＣｯｳｶｺﾞ🙂"
+)
+"""The vocabulary, in the order in which the network's first weights are drawn: AUCs depend on it."""
+
 Posts = Sequence[Mapping[str, object]]
 Train = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -52,6 +75,28 @@ def job(tmp_path: Path, make_posts: Callable[[int, int], list[dict[str, object]]
         lines = [json.dumps(post, ensure_ascii=False) for post in make_posts(count, seed)]
         (folder / "posts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two tiny layers that has learnt nothing, saved as one of the hub is."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    python = [os.environ.get("BERT_PYTHON", "")]
+    if IMAGE:
+        python = ["docker", "run", "--rm", "--volume", f"{folder}:{folder}", "--entrypoint", "python", IMAGE]
+    subprocess.run([*python, "-c", MAKE_PRETRAINED, str(folder), CHARACTERS], check=True, timeout=120)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hyperparameters(pretrained: Path) -> dict[str, str]:
+    return {
+        "recipe": "bert",
+        "pretrained_model": str(pretrained),
+        "epochs": "2",
+        "learning_rate": "0.003",
+        "max_length": "32",
+    }
 
 
 @pytest.fixture

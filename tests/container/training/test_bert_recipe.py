@@ -23,21 +23,6 @@ pytestmark = pytest.mark.skipif(
     reason="BERT_PYTHON is not set: name a python with container/training/requirements.txt (torch) installed",
 )
 
-MAKE_PRETRAINED = """
-import json, sys
-from pathlib import Path
-import torch
-from transformers import BertConfig, BertForSequenceClassification
-folder, characters = Path(sys.argv[1]), sys.argv[2]
-tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *("##" + c for c in characters), "追加", "授乳"]
-(folder / "vocab.txt").write_text("\\n".join(tokens) + "\\n", encoding="utf-8")
-torch.manual_seed(0)
-BertForSequenceClassification(BertConfig(vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2,
-    num_attention_heads=2, intermediate_size=64, max_position_embeddings=128)).save_pretrained(folder)
-(folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertJapaneseTokenizer",
-    "word_tokenizer_type": "mecab", "subword_tokenizer_type": "wordpiece", "do_lower_case": False}))
-"""
-
 REFERENCE_TOKENS = """
 import json, sys
 from transformers import BertJapaneseTokenizer
@@ -55,28 +40,6 @@ TEXTS = [
     "あ" * 300,
     " 前後に空白 ",
 ]
-
-
-@pytest.fixture(scope="session")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two tiny layers that has learnt nothing, saved as one of the hub is."""
-    folder = tmp_path_factory.mktemp("pretrained")
-    characters = "".join(
-        sorted(set("".join(TEXTS).replace("龘", "") + "夜泣離食保育園予防接種発熱心配稼副業電話消個別連絡"))
-    )
-    _run(MAKE_PRETRAINED, str(folder), "".join(c for c in characters if not c.isspace() and c.isprintable()))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def hyperparameters(pretrained: Path) -> dict[str, str]:
-    return {
-        "recipe": "bert",
-        "pretrained_model": str(pretrained),
-        "epochs": "2",
-        "learning_rate": "0.003",
-        "max_length": "32",
-    }
 
 
 def test_trains_exports_and_serves_the_same_tokens(
