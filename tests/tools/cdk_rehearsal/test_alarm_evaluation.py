@@ -151,3 +151,16 @@ def test_an_alarm_that_nothing_keeps_up_is_over(embedded_aws: EmbeddedAws, event
     cloudwatch.put_composite_alarm(AlarmName="waits", AlarmRule='ALARM("kept-up")', ActionsSuppressor="kept-up")
     cloudwatch.set_alarm_state(AlarmName=mark.name, StateValue="ALARM", StateReason="no data")
     eventually(lambda: cloudwatch.describe_alarms(AlarmNames=[mark.name])["MetricAlarms"][0]["StateValue"] == "OK")
+
+
+def test_a_suppressor_that_is_set_by_hand_stays_as_it_is_set(embedded_aws: EmbeddedAws) -> None:
+    """Its data still say otherwise, and none come in."""
+    cloudwatch = embedded_aws.client("cloudwatch")
+    mark = Signal(embedded_aws, "set-by-hand")
+    cloudwatch.put_composite_alarm(
+        AlarmName="waits-too", AlarmRule=f'ALARM("{mark.name}")', ActionsSuppressor=mark.name
+    )
+    mark.switch(1)
+    cloudwatch.set_alarm_state(AlarmName=mark.name, StateValue="OK", StateReason="by hand")
+    time.sleep(3)  # an alarm that suppresses is judged every two seconds
+    assert cloudwatch.describe_alarms(AlarmNames=[mark.name])["MetricAlarms"][0]["StateValue"] == "OK"

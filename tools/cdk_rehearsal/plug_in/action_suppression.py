@@ -76,7 +76,8 @@ def _judge_until_over(alarm: dict[str, Any]) -> None:
     """An alarm is judged when data come: of one that is over because none come any more nobody would know."""
     while alarm["StateValue"] == "ALARM" and cloudwatch._alarms.get(alarm["AlarmName"]) is alarm:
         time.sleep(_JUDGE_SECONDS)
-        cloudwatch._evaluate_alarm(alarm)
+        if alarm["StateValue"] == "ALARM":  # otherwise it is over already: somebody has set it
+            cloudwatch._evaluate_alarm(alarm)
 
 
 def _is_suppressor(alarm: dict[str, Any], of: dict[str, Any]) -> bool:
