@@ -69,6 +69,8 @@ TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, 
 
 _OUT = Path("build/capacity")
 _MOST_CHANGES = 15
+# Of all minutes: a jump saturates a few before its tasks serve.
+_FEW_SATURATED = 0.01
 # That of the construct.
 _CEILING = 75.0
 
@@ -499,6 +501,15 @@ def _tell(
 ) -> None:
     console = Console()
     console.print(figures_table(figures, title=title, against=against))
+    for each in figures:
+        totals, maximum = each.simulation.totals, each.simulation.setting.bounds.maximum
+        if totals.highest_tasks >= maximum and totals.saturated_minutes > _FEW_SATURATED * totals.minutes:
+            console.print(
+                f"{each.name}: {totals.saturated_minutes:,} minutes are saturated though all {maximum} tasks that are "
+                "allowed were used; raise the maximum, or check cpu_ms",
+                highlight=False,
+                soft_wrap=True,
+            )
     for line in _provenance(question, traffic):
         console.print(line, highlight=False, soft_wrap=True)
 

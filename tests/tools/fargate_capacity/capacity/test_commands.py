@@ -52,6 +52,12 @@ def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_p
     assert (folder / "ApiService1A2B3C4D-replay.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_says_so_where_the_allowed_tasks_are_too_few(run, assembly, trace):
+    hint = "are saturated though all 20 tasks that are allowed were used; raise the maximum, or check cpu_ms"
+    assert hint not in run("simulate", assembly, "--trace", trace, *OPTIONS).stdout
+    assert hint in run("simulate", assembly, "--trace", trace, *OPTIONS, "--assume", "cpu_ms=5000").stdout
+
+
 def test_compare_shows_both_on_the_same_traffic(run, resources, write_assembly, trace, tmp_path):
     first = write_assembly(resources, name="a")
     changed = deepcopy(resources)
