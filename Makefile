@@ -67,7 +67,7 @@ LINKS ?=
 images: ## Build the images with Docker and print their sizes
 	$(foreach image,$(IMAGES),docker build --quiet --tag moderation-$(image):test \
 	  --file container/$(image)/$(if $(filter inference,$(image)),Dockerfile.cpu,Dockerfile) \
-	  $(if $(LINKS),--network host --build-arg PIP_FIND_LINKS=$(LINKS)) container/$(image) >/dev/null; )
+	  $(if $(and $(LINKS),$(filter training,$(image))),--network host --build-arg PIP_FIND_LINKS=$(LINKS)) container/$(image) >/dev/null; )
 	docker image ls --format '{{.Repository}} {{.Size}}' --filter 'reference=moderation-*:test'
 
 test-containers: setup images ## Build the images and run their tests against the containers

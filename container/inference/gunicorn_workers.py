@@ -6,11 +6,10 @@ request that follows on it, while another has nothing to do.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 
 def pre_fork(arbiter: Any, worker: Any) -> None:
     """gunicorn calls this before each fork: gives the worker the socket that the fewest others listen on."""
-    taken = Counter(id(socket) for other in arbiter.WORKERS.values() for socket in other.sockets)
-    worker.sockets = [min(arbiter.LISTENERS, key=lambda socket: taken[id(socket)])]
+    taken = [socket for other in arbiter.WORKERS.values() for socket in other.sockets]
+    worker.sockets = [min(arbiter.LISTENERS, key=taken.count)]

@@ -21,8 +21,8 @@ _POSTS_TO_ENCODE = 16
 """At once: the time for which one request of thousands keeps the others from being encoded."""
 
 _SPIN_MICROSECONDS = 50
-"""A thread that waits for the others of its prediction spins no longer. ONNX Runtime's own limit is some 15 ms: where
-cores are shared, a thread then spins away the time that the one it waits for needs."""
+"""A thread that waits for the others of its prediction spins no longer. ONNX Runtime's own limit is a million pauses,
+many milliseconds: where cores are shared, a thread then spins away the time that the one it waits for needs."""
 
 # ONNX Runtime's errors share no base class.
 _ONNXRUNTIME_ERRORS = (
