@@ -1,0 +1,86 @@
+"""One permission that somebody asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+ROLE_SESSION = re.compile(
+    r"arn:(?P<partition>[^:]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/(?P<session>.+)"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who makes a call.
+
+    Args:
+        arn: of a role session `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`, of a user or of an account's root user;
+            empty for a service.
+        account: the principal's account, 12 digits; of a service, that of the resource on whose behalf it calls.
+        service: `events.amazonaws.com` for a service that calls as itself. It has no identity policy.
+        role_arn: of a role session, the role's ARN with its path. Without it the role is taken to have no path: a
+            session's ARN does not name it.
+        tags: of the role and the session, what `aws:PrincipalTag/…` reads.
+    """
+
+    arn: str
+    account: str
+    service: str | None = None
+    role_arn: str | None = None
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if bool(self.arn) == bool(self.service):
+            raise ValueError(
+                f'arn is "{self.arn}" and service is "{self.service}": allowed one of them; empty the other'
+            )
+        session = ROLE_SESSION.fullmatch(self.arn)
+        if session is None:
+            if self.role_arn is not None:
+                raise ValueError(f'role_arn is "{self.role_arn}": allowed only for a role session; arn is "{self.arn}"')
+        elif self.role_arn is None:
+            role = f"arn:{session['partition']}:iam::{session['account']}:role/{session['role']}"
+            object.__setattr__(self, "role_arn", role)
+        elif self.role_arn.rsplit("/", 1)[-1] != session["role"]:
+            raise ValueError(
+                f'role_arn is "{self.role_arn}": allowed the role of "{self.arn}"; give the ARN of that role'
+            )
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the account's root user calls, whom no identity policy limits."""
+        return self.arn.startswith("arn:") and self.arn.endswith(":root")
+
+    @property
+    def name(self) -> str:
+        """The principal in a sentence."""
+        return self.service or self.role_arn or self.arn
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One permission asked for: an API call may need several.
+
+    Args:
+        action: `sns:Publish`.
+        resource: an ARN, or `*` where the action knows no resource.
+        resource_account: who owns the resource, 12 digits. A bucket's ARN does not say.
+        context: the request's condition keys in any case; a tuple is a multivalued key. Keys that follow from the
+            principal and the resource are added, unless they are given: `request_context` lists them.
+    """
+
+    principal: Principal
+    action: str
+    resource: str
+    resource_account: str
+    context: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.action.count(":") != 1 or "*" in self.action:
+            raise ValueError(
+                f'action is "{self.action}": allowed a service and an operation; give one like "sns:Publish"'
+            )
+        if self.resource != "*" and self.resource.count(":") < 5:
+            raise ValueError(f'resource is "{self.resource}": allowed an ARN or "*"; give the whole ARN')
