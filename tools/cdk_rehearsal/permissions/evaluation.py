@@ -1,8 +1,15 @@
-"""Decides whether AWS would make a call.
+"""Decides whether AWS would make a call, from AWS's published logic, without any I/O.
 
-Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html,
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html and, for keys,
-https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html.
+Of https://docs.aws.amazon.com/IAM/latest/UserGuide/:
+- one account: reference_policies_evaluation-logic_policy-eval-denyallow.html
+- several accounts: reference_policies_evaluation-logic-cross-account.html
+And for keys https://docs.aws.amazon.com/kms/latest/developerguide/control-access.html.
+
+Why not a library: ministack, on which the rehearsal builds, has an evaluator. Of 5,000 calls that the tests of this
+package generate it decides 424 otherwise than the tests' independent judge, and allows 63 of them: it reads no policy
+variables and completes no ARNs, lets wildcards of ARN operators reach past colons, and knows no NotPrincipal. It knows no
+grants either, and takes the account's root user for any service. Of the same calls this package decides all like the
+judge. moto's evaluator knows neither resources nor conditions.
 """
 
 from __future__ import annotations
