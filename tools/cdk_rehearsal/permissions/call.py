@@ -84,3 +84,8 @@ class Call:
             )
         if self.resource != "*" and self.resource.count(":") < 5:
             raise ValueError(f'resource is "{self.resource}": allowed an ARN or "*"; give the whole ARN')
+        for key, value in self.context.items():
+            if not all(isinstance(one, str) for one in (value if isinstance(value, tuple) else (value,))):
+                raise ValueError(
+                    f'context of "{key}" is {value!r}: allowed a text or a tuple of texts; write "true" or "7"'
+                )

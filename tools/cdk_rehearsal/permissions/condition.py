@@ -76,7 +76,7 @@ class Condition:
             or (kind == "null" and (found["ifexists"] or found["each"]))
         ):
             raise ValueError(f'the operator of a condition is "{operation}": allowed those of AWS; correct the policy')
-        texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+        texts = [_text(value, operation, key) for value in values]
         self.text = f"{operation} {key}"
         self._key = key.lower()
         self._each = (found["each"] or "").lower()
@@ -100,6 +100,12 @@ class Condition:
 
     def _fits(self, value: str, context: Context) -> bool:
         return any(test(value, context) for test in self._tests) != self._negated
+
+
+def _text(value: object, operation: str, key: str) -> str:
+    if not isinstance(value, str | bool | int | float):
+        raise ValueError(f"{operation} {key} is {value!r}: allowed a text; resolve the template's functions first")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _test(kind: str, comparison: str, text: str, variables: bool) -> Test:

@@ -15,15 +15,18 @@ def request_context(call: Call) -> dict[str, str | tuple[str, ...]]:
     """Return the keys that AWS would put into the request: what the call gives, and what follows from who calls what.
 
     The keys added are `aws:PrincipalArn` (of a role session the role's), `aws:PrincipalAccount`, `aws:PrincipalType`,
-    `aws:PrincipalTag/…`, `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`, `aws:ResourceAccount` and, for KMS,
-    `kms:CallerAccount`: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
-    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. A key without any value is left out, as
-    AWS treats it: it is null.
+    `aws:PrincipalTag/…`, `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`, `aws:ResourceAccount`, of S3
+    `s3:ResourceAccount` and of KMS `kms:CallerAccount`:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. A key without any value is left out: to
+    AWS it is null.
     """
     principal = call.principal
     context: dict[str, str | tuple[str, ...]] = {}
     if call.resource != "*":
         context["aws:resourceaccount"] = call.resource_account
+        if call.action.lower().startswith("s3:"):
+            context["s3:resourceaccount"] = call.resource_account
     if principal.service is None:
         context["aws:principalarn"] = principal.role_arn or principal.arn
         context["aws:principalaccount"] = principal.account
