@@ -1,0 +1,7 @@
+"""From an HTTP request to the AWS API call that it makes."""
+
+from cdk_rehearsal.permissions.api_request.api_request import ApiRequest, UnknownOperation
+from cdk_rehearsal.permissions.api_request.http_request import HttpRequest
+from cdk_rehearsal.permissions.api_request.read_request import read_request
+
+__all__ = ["ApiRequest", "HttpRequest", "UnknownOperation", "read_request"]
