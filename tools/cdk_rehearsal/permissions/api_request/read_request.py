@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree.ElementTree import ParseError
@@ -14,7 +15,7 @@ from cdk_rehearsal.permissions.api_request.api_request import ApiRequest, Unknow
 from cdk_rehearsal.permissions.api_request.form_parameters import form_fields, form_parameters
 from cdk_rehearsal.permissions.api_request.http_request import HttpRequest
 from cdk_rehearsal.permissions.api_request.rest_parameters import rest_parameters
-from cdk_rehearsal.permissions.api_request.rest_routes import route
+from cdk_rehearsal.permissions.api_request.rest_routes import find_route
 from cdk_rehearsal.permissions.api_request.service_index import service_index
 from cdk_rehearsal.permissions.api_request.service_models import input_shape, operation_names, service_model
 from cdk_rehearsal.permissions.api_request.signed_service import signed_service
@@ -99,15 +100,24 @@ def _rest(request: HttpRequest, signed: str | None) -> ApiRequest | UnknownOpera
     if signed == "s3" and (bucket := bucket_of_host(request.headers.get("host", ""))):
         path = f"/{bucket}{path}"
     query = dict(parse_qsl(request.query, keep_blank_values=True))
-    for service in service_index().by_signing_name.get(signed or "", ()):
-        protocol = service_model(service).metadata.get("protocol", "")
-        if not protocol.startswith("rest"):
-            continue
-        if found := route(service, request.method, path, query, request.headers):
-            operation, labels = found
-            shape = input_shape(service, operation)
-            parameters = rest_parameters(request, shape, labels, xml=protocol == "rest-xml")
-            return ApiRequest(service=service, operation=operation, parameters=parameters)
+    fitting = [
+        (service, *found)
+        for service in _rest_services(signed)
+        if (found := find_route(service, request.method, path, query, request.headers))
+    ]
+    if fitting:
+        # Services that share a signing name: S3 Control's paths are keys to S3, which asks for less.
+        service, route, labels = max(fitting, key=lambda each: each[1].weight)
+        shape = input_shape(service, route.operation)
+        xml = service_model(service).metadata["protocol"] == "rest-xml"
+        parameters = rest_parameters(request, shape, labels, xml=xml)
+        return ApiRequest(service=service, operation=route.operation, parameters=parameters)
     if signed is None:
         return UnknownOperation(service=None, reason=f"{request.method} {request.path} carries no signature")
     return UnknownOperation(service=signed, reason=f"{request.method} {request.path} is no operation of {signed}")
+
+
+@cache
+def _rest_services(signed: str | None) -> tuple[str, ...]:
+    services = service_index().by_signing_name.get(signed or "", ())
+    return tuple(each for each in services if service_model(each).metadata.get("protocol", "").startswith("rest"))

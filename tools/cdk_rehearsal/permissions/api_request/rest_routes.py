@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from cdk_rehearsal.permissions.api_request.service_models import input_shape, operation_names, service_model
 
-_LABEL = re.compile(r"\{(\w+)(\+?)\}")
+_LABEL = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Route:
 
     operation: str
     path: re.Pattern[str]
+    labels: tuple[str, ...]  # of the path's groups
     literals: int  # characters of the path that are no label
     constants: Mapping[str, str | None]  # of the query string: `list-type=2`; `tagging` has no value of its own
     query: frozenset[str]  # required members that travel in the query string
@@ -38,14 +39,14 @@ class Route:
         return len(self.constants), len(self.query) + len(self.headers), self.literals, not self.deprecated
 
 
-def route(
+def find_route(
     service: str, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
-) -> tuple[str, dict[str, str]] | None:
-    """The operation and its labels, or None."""
+) -> tuple[Route, dict[str, str]] | None:
+    """The service's operation and the values of its labels, or None."""
     for candidate in _routes(service).get(method, ()):
         found = candidate.path.fullmatch(path)
         if found and candidate.fits(query, headers):
-            return candidate.operation, {name: unquote(text) for name, text in found.groupdict().items()}
+            return candidate, dict(zip(candidate.labels, map(unquote, found.groups()), strict=True))
     return None
 
 
@@ -75,6 +76,7 @@ def _route(service: str, operation: str) -> Route:
     return Route(
         operation=operation,
         path=re.compile(_pattern(path)),
+        labels=tuple(label[1] for label in _LABEL.finditer(path)),
         literals=len(_LABEL.sub("", path)),
         constants={key: value or None for key, value in stated.items()},
         query=wire["querystring"] - stated.keys(),
@@ -89,7 +91,7 @@ def _pattern(path: str) -> str:
     end = 0
     for label in _LABEL.finditer(path):
         parts.append(re.escape(path[end : label.start()]))
-        parts.append(f"(?P<{label[1]}>{'.+' if label[2] else '[^/]+'})")
+        parts.append(f"({'.+' if label[2] else '[^/]+'})")
         end = label.end()
     parts.append(re.escape(path[end:].rstrip("/")))
     greedy = path.endswith("+}")
