@@ -61,8 +61,7 @@ def _metadata() -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _metadata_of(model: Path) -> Mapping[str, Any]:
-    opened = gzip.open(model, "rb") if model.suffix == ".gz" else model.open("rb")
-    with opened as file:
+    with gzip.open(model, "rb") if model.suffix == ".gz" else model.open("rb") as file:
         head = file.read(_HEAD_BYTES).decode(errors="ignore")
         try:
             start = head.index(_METADATA) + len(_METADATA)

@@ -1,0 +1,10 @@
+"""The permissions that AWS asks of the caller of an API, and of the roles that act by themselves."""
+
+from cdk_rehearsal.permissions.needs.call_needs import needs
+from cdk_rehearsal.permissions.needs.need import Need
+from cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
+from cdk_rehearsal.permissions.needs.step_functions_call import StepFunctionsCall, step_functions_call
+from cdk_rehearsal.permissions.needs.task_needs import task_needs
+from cdk_rehearsal.permissions.needs.world import World
+
+__all__ = ["Need", "RecordedWorld", "StepFunctionsCall", "World", "needs", "step_functions_call", "task_needs"]

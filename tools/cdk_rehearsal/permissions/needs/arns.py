@@ -1,0 +1,87 @@
+"""Amazon Resource Names."""
+
+from __future__ import annotations
+
+from cdk_rehearsal.permissions.needs.world import World
+
+
+def is_arn(text: object) -> bool:
+    return isinstance(text, str) and text.startswith("arn:") and text.count(":") >= 5
+
+
+def account_of(arn: str, world: World) -> str:
+    """Whose resource it is: what the ARN says, or else what is known of it, or else this account's."""
+    parts = arn.split(":", 5)
+    stated = parts[4] if len(parts) == 6 else ""
+    return stated if stated.isdecimal() else world.owner_of(arn) or world.account
+
+
+def arn(world: World, service: str, resource: str, *, region: bool = True, account: bool = True) -> str:
+    where = world.region if region else ""
+    whose = world.account if account else ""
+    return f"arn:{world.partition}:{service}:{where}:{whose}:{resource}"
+
+
+def bucket_arn(world: World, bucket: str) -> str:
+    """Of a bucket's name, or of an access point's ARN, which calls take in its place."""
+    return bucket if is_arn(bucket) else arn(world, "s3", bucket, region=False, account=False)
+
+
+def queue_arn(world: World, url_or_arn: str) -> str:
+    """Of a URL `https://host/123456789012/name`."""
+    if is_arn(url_or_arn):
+        return url_or_arn
+    *_, account, name = ("", world.account, *url_or_arn.rstrip("/").split("/"))
+    return f"arn:{world.partition}:sqs:{world.region}:{account if account.isdecimal() else world.account}:{name}"
+
+
+def function_arn(world: World, name_or_arn: str, qualifier: str | None = None) -> str:
+    """Of a name, a name with a qualifier, or a whole or partial ARN (`123456789012:function:name`)."""
+    if is_arn(name_or_arn):
+        found = name_or_arn
+    elif ":function:" in name_or_arn:
+        account, _, name = name_or_arn.partition(":function:")
+        found = f"arn:{world.partition}:lambda:{world.region}:{account}:function:{name}"
+    else:
+        found = arn(world, "lambda", f"function:{name_or_arn}")
+    return f"{found}:{qualifier}" if qualifier and found.count(":") == 6 else found
+
+
+def table_arn(world: World, name_or_arn: str) -> str:
+    return name_or_arn if is_arn(name_or_arn) else arn(world, "dynamodb", f"table/{name_or_arn}")
+
+
+def key_arn(world: World, key: str) -> str:
+    """Of a key's id, ARN, alias or alias's ARN. An alias that nobody knows stays one: no policy on keys matches it."""
+    name = key.rpartition(":")[2] if is_arn(key) and ":alias/" in key else key
+    if is_arn(name):
+        return name
+    return world.arn_of("kms:key", name) or arn(world, "kms", name if name.startswith("alias/") else f"key/{name}")
+
+
+def secret_arn(world: World, name_or_arn: str) -> str:
+    """Six characters follow a secret's name: AWS checks the whole ARN, whichever way the call names the secret."""
+    known = world.arn_of("secretsmanager:secret", name_or_arn)
+    if known or is_arn(name_or_arn):
+        return known or name_or_arn
+    return arn(world, "secretsmanager", f"secret:{name_or_arn}-000000")
+
+
+def parameter_arn(world: World, name_or_arn: str) -> str:
+    """A parameter's ARN has one slash between `parameter` and the name, whether the name begins with one or not."""
+    return name_or_arn if is_arn(name_or_arn) else arn(world, "ssm", f"parameter/{name_or_arn.lstrip('/')}")
+
+
+def sagemaker_arn(world: World, kind: str, name: str) -> str:
+    """SageMaker's ARNs are in lower case."""
+    return name if is_arn(name) else arn(world, "sagemaker", f"{kind}/{name.lower()}")
+
+
+def role_arn(world: World, name_or_arn: str) -> str:
+    return name_or_arn if is_arn(name_or_arn) else arn(world, "iam", f"role/{name_or_arn}", region=False)
+
+
+def s3_location(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix) of `s3://bucket/key`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key

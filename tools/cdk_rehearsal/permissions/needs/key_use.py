@@ -1,0 +1,52 @@
+"""The use of a KMS key that a service makes in a principal's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from cdk_rehearsal.permissions.needs.arns import account_of, key_arn
+from cdk_rehearsal.permissions.needs.need import Need
+from cdk_rehearsal.permissions.needs.request_context import encryption_context
+from cdk_rehearsal.permissions.needs.world import World
+
+
+def key_use(
+    key: str,
+    actions: tuple[str, ...],
+    *,
+    world: World,
+    because: str,
+    via: str = "",
+    encrypting: Mapping[str, str] | None = None,
+    or_of_role: str = "",
+) -> Iterator[Need]:
+    """
+    Args:
+        key: id, ARN or alias.
+        actions: without the prefix: "Decrypt".
+        via: the service that calls KMS with the principal's authority, as in kms:ViaService; empty where a service
+            calls for itself. https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+        encrypting: the encryption context that the service sends.
+    """
+    resource = key_arn(world, key)
+    for action in actions:
+        context: dict[str, str | tuple[str, ...]] = {"kms:CallerAccount": world.account}
+        if via:
+            context["kms:ViaService"] = f"{via}.{world.region}.{_suffix(world)}"
+        if action == "CreateGrant":
+            context["kms:GrantIsForAWSResource"] = "true"
+        elif action != "DescribeKey":
+            context |= encryption_context(encrypting or {})
+        yield Need(
+            action=f"kms:{action}",
+            resource=resource,
+            resource_account=account_of(resource, world),
+            context=MappingProxyType(context),
+            because=because,
+            or_of_role=or_of_role,
+        )
+
+
+def _suffix(world: World) -> str:
+    return "amazonaws.com.cn" if world.partition == "aws-cn" else "amazonaws.com"
