@@ -1,0 +1,135 @@
+"""The needs of one actor, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
+from cdk_rehearsal.permissions.needs.acting.rules import ACTING_RULES
+from cdk_rehearsal.permissions.needs.arns import account_of, arn, bucket_arn, s3_location
+from cdk_rehearsal.permissions.needs.extra_needs import object_key_use
+from cdk_rehearsal.permissions.needs.key_use import key_use
+from cdk_rehearsal.permissions.needs.need import Need
+from cdk_rehearsal.permissions.needs.world import World
+
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
+_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+_TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+_SAMPLE = ("xray:GetSamplingRules", "xray:GetSamplingTargets")
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+LAMBDA_NETWORK = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+# https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+SAGEMAKER_NETWORK = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActingNeeds:
+    """Makes the needs of an actor."""
+
+    actor: Actor
+    world: World
+
+    def need(
+        self, rule: str, action: str, resource: str = "*", context: Mapping[str, str | tuple[str, ...]] | None = None
+    ) -> ActingNeed:
+        return ActingNeed(
+            actor=self.actor,
+            need=Need(
+                action=action,
+                resource=resource,
+                resource_account=account_of(resource, self.world),
+                context=MappingProxyType(dict(context or {})),
+                because=ACTING_RULES[rule].sentence,
+            ),
+        )
+
+    def all_of(self, rule: str, needs: Iterable[Need]) -> Iterator[ActingNeed]:
+        for need in needs:
+            yield ActingNeed(actor=self.actor, need=need)
+
+    def key(
+        self,
+        rule: str,
+        key: str,
+        *actions: str,
+        via: str = "",
+        encrypting: Mapping[str, str] | None = None,
+        source: Mapping[str, str] | None = None,
+    ) -> Iterator[ActingNeed]:
+        """
+        Args:
+            source: aws:SourceArn and aws:SourceAccount, where a service that acts as itself sets them.
+        """
+        because = ACTING_RULES[rule].sentence
+        for need in key_use(key, actions, world=self.world, because=because, via=via, encrypting=encrypting):
+            context = dict(need.context) | dict(source or {})
+            yield self.need(rule, need.action, need.resource, context)
+
+    def logs(self, rule: str, group: str, stream: str, *, makes_group: bool) -> Iterator[ActingNeed]:
+        named = arn(self.world, "logs", f"log-group:{group}")
+        if makes_group:
+            for action in ("logs:CreateLogGroup", "logs:DescribeLogStreams"):
+                yield self.need(rule, action, f"{named}:log-stream:")
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            yield self.need(rule, action, f"{named}:log-stream:{stream}")
+
+    def image(self, rule: str, image: str) -> Iterator[ActingNeed]:
+        """An image of Amazon ECR; other registries ask IAM nothing."""
+        host, _, rest = image.partition("/")
+        parts = host.split(".")
+        if len(parts) < 5 or parts[1:3] != ["dkr", "ecr"]:
+            return
+        repository = rest.partition("@")[0].partition(":")[0]
+        name = f"arn:{self.world.partition}:ecr:{parts[3]}:{parts[0]}:repository/{repository}"
+        yield self.need(rule, "ecr:GetAuthorizationToken")
+        for action in _PULL:
+            yield self.need(rule, action, name)
+
+    def traces(self, rule: str, *, samples: bool) -> Iterator[ActingNeed]:
+        for action in (*_TRACE, *(_SAMPLE if samples else ())):
+            yield self.need(rule, action)
+
+    def reads(self, rule: str, uri: str) -> Iterator[ActingNeed]:
+        """An object, or all below a prefix that ends in a slash."""
+        name, key = s3_location(uri)
+        bucket = bucket_arn(self.world, name)
+        yield self.need(rule, "s3:ListBucket", bucket, {"s3:prefix": key})
+        yield self.need(rule, "s3:GetObject", f"{bucket}/{_below(key)}")
+        if kms := self.world.key_of(bucket):
+            because = ACTING_RULES[rule].sentence
+            use = object_key_use(self.world, kms, bucket, _below(key), ("Decrypt",), because)
+            yield from self.all_of(rule, use)
+
+    def writes(self, rule: str, uri: str, name: str, *, kms: str | None = None) -> Iterator[ActingNeed]:
+        """An object called `name` below a prefix."""
+        container, prefix = s3_location(uri)
+        bucket = bucket_arn(self.world, container)
+        key = f"{prefix.rstrip('/')}/{name}".lstrip("/")
+        yield self.need(rule, "s3:PutObject", f"{bucket}/{key}")
+        if used := kms or self.world.key_of(bucket):
+            because = ACTING_RULES[rule].sentence
+            use = object_key_use(self.world, used, bucket, key, ("GenerateDataKey",), because)
+            yield from self.all_of(rule, use)
+
+
+def _below(key: str) -> str:
+    return f"{key}object" if key.endswith("/") or not key else key

@@ -1,0 +1,25 @@
+"""The role of a state machine, beyond what its tasks call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdk_rehearsal.permissions.needs.acting.acting_needs import ActingNeeds
+from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
+from cdk_rehearsal.permissions.needs.extra_needs import LOG_DELIVERY
+from cdk_rehearsal.permissions.needs.world import World
+
+
+def state_machine_role_needs(machine: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
+    """
+    Args:
+        machine: as DescribeStateMachine describes it, or CreateStateMachine's parameters.
+    """
+    acting = ActingNeeds(actor=Actor(service="states.amazonaws.com", role=machine.get("roleArn", "")), world=world)
+    found: list[ActingNeed] = []
+    if (machine.get("loggingConfiguration") or {}).get("destinations"):
+        found += [acting.need("state_machine_logs", action) for action in LOG_DELIVERY]
+    if (machine.get("tracingConfiguration") or {}).get("enabled"):
+        found += acting.traces("state_machine_tracing", samples=True)
+    return tuple(found)
