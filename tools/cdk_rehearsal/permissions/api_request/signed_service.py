@@ -15,7 +15,7 @@ def signed_service(headers: Mapping[str, str], query: str) -> str | None:
     if found := _CREDENTIAL.search(headers.get("authorization", "")):
         return _service(found[1])
     if "X-Amz-Credential=" in query:
-        return _service(parse_qs(query)["X-Amz-Credential"][0])
+        return _service(parse_qs(query).get("X-Amz-Credential", [""])[0])
     # Signature version 2, which botocore still writes into presigned URLs of S3 and nothing else.
     if headers.get("authorization", "").startswith("AWS ") or "AWSAccessKeyId=" in query:
         return "s3"

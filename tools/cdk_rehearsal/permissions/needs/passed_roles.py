@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from typing import Any
 
 from cdk_rehearsal.permissions.needs.arns import account_of, role_arn
 from cdk_rehearsal.permissions.needs.need import Need
+from cdk_rehearsal.permissions.needs.operation_actions import service_prefix
 from cdk_rehearsal.permissions.needs.world import World
 
 
@@ -91,7 +93,11 @@ def passed_roles(
     service: str, operation: str, parameters: Mapping[str, Any], world: World
 ) -> Iterator[tuple[PassedRole, str]]:
     """Each role that a call hands on, by its ARN."""
-    for passed in PASSED_ROLES.get((service, operation), ()):
+    rows = PASSED_ROLES.get((service, operation))
+    if rows is None:
+        yield from _roles_nobody_listed(service, operation, parameters)
+        return
+    for passed in rows:
         for role in _at(parameters, passed.path):
             yield passed, role_arn(world, role)
     if (service, operation) in (("ecs", "RunTask"), ("ecs", "StartTask")):
@@ -100,6 +106,35 @@ def passed_roles(
         for name in ("taskRoleArn", "executionRoleArn"):
             if definition.get(name) and name not in parameters.get("overrides", {}):
                 yield PassedRole(path=(name,), service=_TASKS), role_arn(world, definition[name])
+
+
+_HANDS_ON = ("Create", "Modify", "Put", "Register", "Run", "Set", "Start", "Update")
+_ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
+
+
+def _roles_nobody_listed(
+    service: str, operation: str, parameters: Mapping[str, Any]
+) -> Iterator[tuple[PassedRole, str]]:
+    """A role's ARN in a parameter called a role, in a call that sets something up, is taken to be handed on to the
+    service itself. IAM's own calls hand nothing on, and who gets a grant of a key does not get a role.
+    """
+    if service in ("iam", "sts", "kms") or not operation.startswith(_HANDS_ON):
+        return
+    for path, value in _strings(parameters):
+        if "role" in path[-1].lower() and _ROLE.fullmatch(value):
+            yield PassedRole(path=path, service=f"{service_prefix(service)}.amazonaws.com"), value
+
+
+def _strings(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        if path:
+            yield path, value
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _strings(each, (*path, str(name)))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each, path)
 
 
 def pass_role_needs(service: str, operation: str, parameters: Mapping[str, Any], world: World) -> Iterator[Need]:

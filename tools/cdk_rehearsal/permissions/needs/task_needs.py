@@ -38,7 +38,13 @@ def _sagemaker_job(kind: str, path: str) -> WaitedFor:
         checked=_CHECKED,
         service="sagemaker",
         operation=f"Create{kind}Job",
-        follow_ups=(f"sagemaker:Describe{kind}Job", f"sagemaker:Stop{kind}Job", "sagemaker:ListTags"),
+        # It marks the job with a tag of its own: https://github.com/aws/aws-cdk/issues/32294
+        follow_ups=(
+            "sagemaker:AddTags",
+            f"sagemaker:Describe{kind}Job",
+            f"sagemaker:Stop{kind}Job",
+            "sagemaker:ListTags",
+        ),
         made=f"{path}/{{name}}",
         name=f"{kind}JobName",
         rule=f"StepFunctionsGetEventsForSageMaker{kind}JobsRule",

@@ -86,8 +86,9 @@ def rule_target_needs(rule_arn: str, target: Mapping[str, Any], *, world: World)
     if role := target.get("RoleArn"):
         found += _in_role("rule_role", Actor(service=_EVENTS, role=role), target, world)
     elif service == "sns":
-        # EventBridge names no source to an encrypted topic's key, and SNS topics take no conditions of it:
-        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+        # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": it names no source, neither to
+        # the topic (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html) nor to its
+        # key (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
         found.append(itself.need("rule_resource_policy", "sns:Publish", reached))
         found += _topic_key(itself, "rule_encrypted_topic", reached, {})
     elif service in _AS_ITSELF:
