@@ -43,6 +43,7 @@ class ShopStack(cdk.Stack):
         shop.load_balancer.connections.allow_from(ec2.Peer.ipv4(ADDRESSES), ec2.Port.tcp(443))
         shop.load_balancer.log_access_logs(s3.Bucket.from_bucket_name(self, "AccessLogs", "example-access-logs"))
         shop.load_balancer.set_attribute("deletion_protection.enabled", "true")
+        shop.load_balancer.set_attribute("routing.http.drop_invalid_header_fields.enabled", "true")
         cdk.Validations.of(shop.task_definition.obtain_execution_role()).acknowledge(
             cdk.Acknowledgment(
                 id="NIST.800.53.R5-IAMNoInlinePolicy",
