@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as acm
@@ -159,6 +160,9 @@ def _acknowledge_inside_the_vpc(api: ScaledFargateService, settings: Settings) -
             cdk.Acknowledgment(id="NIST.800.53.R5-ALBHttpToHttpsRedirection", reason=plain),
             cdk.Acknowledgment(id="NIST.800.53.R5-ELBv2ACMCertificateRequired", reason=plain),
         )
+        checks = ("CKV_AWS_2", "CKV_AWS_103")
+        listener = cast(cdk.CfnResource, api.listener.node.default_child)
+        listener.add_metadata("checkov", {"skip": [{"id": check, "comment": plain} for check in checks]})
     if settings.removal_policy != "retain":
         balancer.acknowledge(
             cdk.Acknowledgment(

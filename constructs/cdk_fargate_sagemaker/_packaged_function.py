@@ -8,6 +8,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ._checkov_skips import skip_checkov
 from ._function_code import function_code
 from ._inline_policy import acknowledge_inline_policy
 from ._log_key import log_key
@@ -76,23 +77,29 @@ class PackagedFunction(Construct):
                 id="AwsSolutions-IAM5[Resource::*]", reason="The actions that X-Ray's traces take know no resources."
             )
         )
+        not_reserved = (
+            "It runs for an alert, a release or by a schedule, one at a time; a reservation would take from the "
+            "account's other functions, and fails in an account that still has its first quota of 10."
+        )
+        outside = "It calls public services over TLS and nothing within a VPC."
         tested_version = "The functions are tested on Python 3.13, which Lambda supports until 2029."
         Validations.of(self.function).acknowledge(
             Acknowledgment(id="AwsSolutions-L1", reason=tested_version),
             Acknowledgment(id="Serverless-LambdaLatestVersion", reason=tested_version),
-            Acknowledgment(
-                id="NIST.800.53.R5-LambdaConcurrency",
-                reason="It runs for an alert, a release or by a schedule, one at a time; a reservation would take from "
-                "the account's other functions, and fails in an account that still has its first quota of 10.",
-            ),
-            Acknowledgment(
-                id="NIST.800.53.R5-LambdaInsideVPC",
-                reason="It calls public services over TLS and nothing within a VPC.",
-            ),
+            Acknowledgment(id="NIST.800.53.R5-LambdaConcurrency", reason=not_reserved),
+            Acknowledgment(id="NIST.800.53.R5-LambdaInsideVPC", reason=outside),
         )
+        reasons = {"CKV_AWS_115": not_reserved, "CKV_AWS_117": outside}
+        if environment:
+            reasons["CKV_AWS_173"] = (
+                "It holds names and settings, no secret; Lambda encrypts it with a key that it manages. With a "
+                "customer key, whoever disables that key stops the function."
+            )
         if dead_letter_queue is None:
             answered = "It is invoked by somebody who waits for its answer; such invocations never reach a queue."
             Validations.of(self.function).acknowledge(
                 Acknowledgment(id="NIST.800.53.R5-LambdaDLQ", reason=answered),
                 Acknowledgment(id="Serverless-LambdaDLQ", reason=answered),
             )
+            reasons["CKV_AWS_116"] = answered
+        skip_checkov(self.function, reasons)

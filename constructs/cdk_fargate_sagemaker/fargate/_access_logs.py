@@ -6,6 +6,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from .._checkov_skips import skip_checkov
+
 _KEPT = Duration.days(90)
 
 
@@ -67,4 +69,5 @@ def _bucket(scope: Construct, removal_policy: RemovalPolicy) -> s3.Bucket:
             reason="Load balancers can write to buckets encrypted by S3 itself only.",
         ),
     )
+    skip_checkov(bucket, {"CKV_AWS_18": unending})
     return bucket

@@ -9,6 +9,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
+from .._checkov_skips import skip_checkov
+
 _ALL_PATHS = elbv2.ListenerCondition.path_patterns(["*"])
 _HTTP = elbv2.ApplicationProtocol.HTTP
 _Algorithm = elbv2.TargetGroupLoadBalancingAlgorithmType
@@ -81,6 +83,8 @@ def acknowledge_open_group(group: ec2.SecurityGroup, *, is_public: bool) -> None
     )
     rules = ("AwsSolutions-EC23", "NIST.800.53.R5-EC2RestrictedCommonPorts", "NIST.800.53.R5-EC2RestrictedSSH")
     Validations.of(group).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
+    if is_public:
+        skip_checkov(group, {"CKV_AWS_260": f"{reason} Port 80 only redirects to it."})
 
 
 def target_group(scope: Construct, id: str, *, vpc: ec2.IVpc, settings: TargetSettings) -> elbv2.ApplicationTargetGroup:

@@ -9,6 +9,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._managed_queue_key import explain_managed_key
+
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _LONGEST_RETENTION = Duration.days(14)
 
@@ -69,6 +71,9 @@ class RetryQueue(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letters, max_receive_count=max_receives),
             removal_policy=removal_policy,
         )
+        if encryption_key is None:
+            for queue in (self._dead_letters, self._queue):
+                explain_managed_key(queue, rather="a customer key is an option of this construct (encryption_key).")
         self._given_up = cloudwatch.Alarm(
             self,
             "GivenUp",

@@ -18,6 +18,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
 from constructs import Construct
 
+from .._checkov_skips import skip_checkov
 from .._log_key import log_key
 from ._access_logs import log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
@@ -551,13 +552,12 @@ class ScaledFargateService(Construct):
             else None,
         )
         if insights is ecs.ContainerInsights.DISABLED:
-            Validations.of(own).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-ECS4",
-                    reason="CPU, requests and running tasks come from metrics that are free; Container Insights bills "
-                    "each metric of each task and is an option of this construct.",
-                )
+            free = (
+                "CPU, requests and running tasks come from metrics that are free; Container Insights bills each metric "
+                "of each task and is an option of this construct."
             )
+            Validations.of(own).acknowledge(Acknowledgment(id="AwsSolutions-ECS4", reason=free))
+            skip_checkov(own, {"CKV_AWS_65": free})
         return own
 
     def _alternate_target(self, green: elbv2.ApplicationTargetGroup) -> ecs.AlternateTarget:

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
 
 
@@ -45,6 +46,7 @@ class SlackNotifier(Construct):
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
             )
         )
+        explain_managed_key(self.dead_letter_queue)
         packaged = PackagedFunction(
             self,
             "Notifier",

@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
+from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
 
 _INDEX = "queue"
@@ -251,6 +252,7 @@ class ReviewQueue(Construct):
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
             )
         )
+        explain_managed_key(missed)
         packaged = PackagedFunction(
             self,
             "Measures",

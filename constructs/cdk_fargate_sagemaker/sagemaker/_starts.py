@@ -9,6 +9,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
+from .._managed_queue_key import explain_managed_key
 
 
 def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
@@ -25,6 +26,7 @@ def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
         Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
         Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
     )
+    explain_managed_key(queue)
     return queue
 
 

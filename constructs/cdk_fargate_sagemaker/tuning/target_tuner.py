@@ -28,8 +28,10 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, 
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
 from .._allow import allow
+from .._checkov_skips import skip_checkov
 from .._inline_policy import acknowledge_inline_policy
 from .._log_key import log_key
+from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
 from ._tuner_definition import tuner_definition
 from .observation import Observation
@@ -160,6 +162,14 @@ class TargetTuner(Construct):
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
                 reason="It can be restored to any second of the last 35 days, and the live target is in the policy.",
             )
+        )
+        skip_checkov(
+            self._table,
+            {
+                "CKV_AWS_119": "It holds CPU targets and measurements, nothing about a person; DynamoDB encrypts it "
+                "with its own key. With a customer key, KMS refusing the tuner would keep it from taking a target "
+                "back.",
+            },
         )
         board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
         given_environment: dict[str, str | None] = {
@@ -377,6 +387,7 @@ class TargetTuner(Construct):
             Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
             Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
         )
+        explain_managed_key(undelivered)
         starter = iam.Role(
             self,
             "Starter",
