@@ -9,11 +9,13 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests of the bert recipe run where `make bert-environment` was, and say so where it was not.
 export BERT_PYTHON ?= $(wildcard $(CURDIR)/.venv-bert/bin/python)
+# The same holds for checkov, whose dependencies contradict this project's.
+export CHECKOV ?= $(wildcard $(CURDIR)/.venv-checkov/bin/checkov)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-19s %s\n", $$1, $$2}'
 
 # ---- environment -------------------------------------------------------------------------------------------------
 .venv/.python: requirements.txt
@@ -86,6 +88,15 @@ test-containers: setup images ## Build the images and run their tests against th
 .PHONY: bert-environment
 bert-environment: .venv-bert/.python ## Install what the tests of the bert recipe need, into .venv-bert
 
+.venv-checkov/.python: tests/checkov-requirements.txt
+	@echo "installing checkov into .venv-checkov (half a minute)"
+	$(PYTHON) -m venv --clear .venv-checkov
+	.venv-checkov/bin/pip install --quiet --requirement tests/checkov-requirements.txt
+	@touch $@
+
+.PHONY: checkov-environment
+checkov-environment: .venv-checkov/.python ## Install checkov for the tests of the templates, into .venv-checkov
+
 lint: setup ## Check style and formatting
 	ruff check
 	ruff format --check
@@ -120,7 +131,9 @@ lock: setup ## Pin requirements.in and package.json again
 	pip install --quiet uv==0.13.9
 	uv pip compile --quiet --python-version 3.11 --custom-compile-command 'make lock' --no-emit-index-url \
 	  --no-emit-find-links requirements.in --output-file requirements.txt
+	uv pip compile --quiet --python-version 3.11 --custom-compile-command 'make lock' --no-emit-index-url \
+	  --no-emit-find-links tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
 	npm install --package-lock-only --silent
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-bert node_modules cdk.out build dist
+	rm -rf .venv .venv-bert .venv-checkov node_modules cdk.out build dist
