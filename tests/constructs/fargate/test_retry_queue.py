@@ -1,6 +1,7 @@
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
@@ -70,3 +71,12 @@ def test_use_is_of_the_queue_and_not_of_what_was_given_up(stack):
 def test_refuses_what_sqs_does_not_allow(max_receives):
     with pytest.raises(ValueError, match=rf"max_receives: got {max_receives}, allowed: 1 to 1000"):
         RetryQueue(cdk.Stack(cdk.App(), "Stack"), "Unscored", max_receives=max_receives)
+
+
+@pytest.mark.parametrize("own_key", [False, True])
+def test_a_reason_for_the_managed_key_stands_only_where_it_is_used(stack, own_key):
+    RetryQueue(stack, "Unscored", encryption_key=kms.Key(stack, "Key") if own_key else None)
+    queues = Template.from_stack(stack).find_resources("AWS::SQS::Queue").values()
+    skips = [queue.get("Metadata", {}).get("checkov", {}).get("skip", []) for queue in queues]
+    explained = [[skip["id"] for skip in skipped] for skipped in skips]
+    assert explained == ([[], []] if own_key else [["CKV_AWS_27"], ["CKV_AWS_27"]])
