@@ -51,10 +51,12 @@ deploy: setup ## Deploy to the AWS account of your credentials
 preview: synth ## Draw every dashboard of the cloud assembly into build/preview
 	fargate-capacity preview cdk.out --output build/preview $(ARGS)
 
-docs: synth ## Bring examples, workflows' pictures and costs into the docs; build the API reference into build/docs
+docs: synth ## Bring examples, workflows' pictures, costs and quotas into the docs; build the API reference into build/docs
 	python docs/include_examples.py
 	python docs/draw_workflows.py cdk.out
 	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
+	cdk synth --quiet --context environment=prod --output build/prod
+	python docs/account_needs.py cdk.out build/prod --page docs/before-you-deploy.md
 	PDOC_ALLOW_EXEC=1 pdoc --docformat google --output-directory build/docs cdk_fargate_sagemaker '!cdk_fargate_sagemaker[.]_'
 
 # ---- checks ------------------------------------------------------------------------------------------------------
