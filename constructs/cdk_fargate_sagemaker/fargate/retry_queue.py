@@ -13,6 +13,7 @@ from .._managed_queue_key import explain_managed_key
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _LONGEST_RETENTION = Duration.days(14)
+_NO_KEY_OF_YOURS = "with a customer key, an option here (encryption_key), KMS refusing the service would lose its work."
 
 
 class RetryQueue(Construct):
@@ -73,7 +74,7 @@ class RetryQueue(Construct):
         )
         if encryption_key is None:
             for queue in (self._dead_letters, self._queue):
-                explain_managed_key(queue, rather="a customer key is an option of this construct (encryption_key).")
+                explain_managed_key(queue, rather=_NO_KEY_OF_YOURS)
         self._given_up = cloudwatch.Alarm(
             self,
             "GivenUp",
