@@ -13,6 +13,7 @@ from cdk_rehearsal.step_failure import StepFailure
 class DeployedContainer:
     """`environment` holds the secrets' values too: it is not to be printed."""
 
+    task_definition: str
     image_uri: str
     arguments: tuple[str, ...]
     environment: dict[str, str] = dataclasses.field(repr=False)
@@ -43,7 +44,10 @@ class DeployedService:
         environment = {item["name"]: item["value"] for item in container.get("environment", [])}
         environment |= {item["name"]: self._secret(item["valueFrom"]) for item in container.get("secrets", [])}
         return DeployedContainer(
-            image_uri=container["image"], arguments=tuple(container.get("command", ())), environment=environment
+            task_definition=definition["taskDefinitionArn"],
+            image_uri=container["image"],
+            arguments=tuple(container.get("command", ())),
+            environment=environment,
         )
 
     def _describe(self) -> dict[str, Any]:

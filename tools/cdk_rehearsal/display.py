@@ -113,6 +113,8 @@ def _closing_table(report: Report) -> Table:
         "tuned target": _tuning(report),
         "desired tasks before → after": _tasks(report),
         "changed and deployed again": _redeploy(report),
+        "permissions asked for": f"{report.judged_permissions} in {report.judged_calls:,} calls, "
+        f"{len(report.denied_permissions)} denied",
         "alerts received": f"{report.alerts_received}",
         "peak memory": f"{report.peak_memory_mib:.0f} MiB" if report.peak_memory_mib else "–",
         "seconds": f"{report.seconds_in_all:.1f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -132,6 +134,38 @@ class EmbeddedAws:
                     config=Config(proxies={}, retries={"total_max_attempts": 2}, max_pool_connections=20),
                 )
             return self._clients[service]
+
+    def judged_calls(self) -> list[dict[str, Any]]:
+        """Each permission that a role, or a service as itself, asked for: who, which action and resource, whether it
+        was allowed and why, and of a denied one the statement that is missing."""
+        calls: list[dict[str, Any]] = self._page("/_embedded/judged-calls")
+        return calls
+
+    def deployed_resources(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """By stack and logical id: the resource's `ref`, which is its physical id, and its `attributes`."""
+        resources: dict[str, dict[str, dict[str, Any]]] = self._page("/_embedded/deployed-resources")
+        return resources
+
+    def task_credentials(self, task_definition: str) -> dict[str, str]:
+        """The environment variables by which a task's containers act as its task role.
+
+        Raises:
+            EmbeddedAwsError: ECS could not start the task, since its execution role lacks a permission.
+        """
+        credentials: dict[str, str] = self._page(f"/_embedded/task-credentials?definition={quote(task_definition)}")
+        return credentials
+
+    def _page(self, path: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise EmbeddedAwsError(body.get("message", f"{path} answers {answer.status}"))
+        return body
 
     def register_image(self, image_uri: str, source_folder: Path, *, dockerfile: str = "Dockerfile") -> None:
         """Tells the process engine where an image comes from that no cloud assembly knows."""

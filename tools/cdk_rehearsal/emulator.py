@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from cdk_rehearsal.emulator_settings import EmulatorSettings
 
@@ -56,17 +57,16 @@ def _configure(settings: EmulatorSettings, *, port: int, work_folder: Path) -> N
     )
 
 
-async def _serve(listener: socket.socket, work_folder: Path) -> None:
+async def _serve(application: Any, listener: socket.socket, work_folder: Path) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
-    from ministack import app
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     port = listener.getsockname()[1]
-    server = asyncio.create_task(serve(app.app, config, shutdown_trigger=asyncio.Event().wait))
+    server = asyncio.create_task(serve(application, config, shutdown_trigger=asyncio.Event().wait))
     await _answers(port, server)
     ready = work_folder / "emulator.json"
     ready.with_suffix(".part").write_text(json.dumps({"port": port, "pid": os.getpid()}))
@@ -99,8 +99,8 @@ def main() -> None:
 
     from cdk_rehearsal.plug_in import install
 
-    install(settings, work_folder=work_folder, docker_host=docker_host)
-    asyncio.run(_serve(listener, work_folder))
+    application = install(settings, work_folder=work_folder, docker_host=docker_host)
+    asyncio.run(_serve(application, listener, work_folder))
 
 
 if __name__ == "__main__":

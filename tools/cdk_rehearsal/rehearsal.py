@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import json
 import math
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -139,6 +140,7 @@ class Rehearsal:
             ("tune", self._tune),
             ("scale", self._scale),
             ("redeploy", self._redeploy),
+            ("permissions", self._check_permissions),
         ):
             with self._timed(name), self._display.step(name):
                 step()
@@ -150,6 +152,7 @@ class Rehearsal:
             self._synthesis.stop()
         if self._api is not None:
             self._api.stop()
+        self._record_permissions()
         self._aws.stop()
         self._registry.reclaim()
         if self._settings.engine == "docker":
@@ -166,7 +169,11 @@ class Rehearsal:
             yield
         except (ClientError, BotoCoreError) as error:
             gone = "" if self._aws.running else "the embedded AWS ended: "
+            self._note_denials()
             raise StepFailure(f"{gone}{error}", log=self._aws_folder / "emulator.log") from error
+        except StepFailure:
+            self._note_denials()
+            raise
         finally:
             self.report.seconds[name] = round(time.monotonic() - started, 2)
         self.report.failed_step = None
@@ -316,6 +323,10 @@ class Rehearsal:
 
     def _start_api(self) -> None:
         container = self._service().container()
+        try:
+            credentials = self._aws.task_credentials(container.task_definition)
+        except EmbeddedAwsError as error:
+            raise StepFailure(f"ECS cannot start the task: {error}") from error
         environment = dict(container.environment)
         if "DEADLINE_MS" in environment:
             # One machine trains, deploys and serves at once: what is late here would not be late there.
@@ -331,7 +342,11 @@ class Rehearsal:
                 ContainerRequest(
                     image_uri=container.image_uri,
                     arguments=container.arguments,
-                    environment={**self._aws.environment, **environment},
+                    environment={
+                        **self._aws.environment,
+                        **credentials,
+                        **environment,
+                    },
                     port=port,
                     port_variable="PORT",
                 )
@@ -522,6 +537,32 @@ class Rehearsal:
             f"desired tasks stay {after.desired_tasks}"
         )
 
+    def _check_permissions(self) -> None:
+        self._record_permissions()
+        report = self.report
+        if denied := report.denied_permissions:
+            raise StepFailure(f"{len(denied)} permissions are missing")
+        self._display.result(
+            f"{report.judged_calls:,} calls asked for {report.judged_permissions} permissions, and none was missing"
+        )
+
+    def _note_denials(self) -> None:
+        """What fails may fail for want of a permission, and say so less plainly."""
+        self._record_permissions()
+        for call in self.report.denied_permissions:
+            self._display.note(_denied_line(call))
+
+    def _record_permissions(self) -> None:
+        """Into the report, and in full beside it for whoever judges them again."""
+        if not self._aws.running:
+            return
+        with contextlib.suppress(EmbeddedAwsError, OSError, http.client.HTTPException):
+            calls = self._aws.judged_calls()
+            self.report.judged(calls)
+            recording = {"resources": self._aws.deployed_resources(), "calls": calls}
+            path = self._settings.work_folder / "judged_calls.json"
+            path.write_text(json.dumps(recording, indent=1) + "\n", encoding="utf-8")
+
     def _observe(self) -> DeployedState:
         return DeployedState.observe(self._aws.client, self._service(), stacks=self.report.stacks)
 
@@ -542,6 +583,13 @@ class Rehearsal:
     def _latest_log(self, kind: str) -> Path:
         logs = sorted((self._aws_folder / kind).rglob("log.txt"), key=lambda path: path.stat().st_mtime)
         return logs[-1] if logs else self._aws_folder / "emulator.log"
+
+
+def _denied_line(call: Mapping[str, Any]) -> str:
+    return (
+        f"{call['caller']} may not {call['action']} on {call['resource']} ({call['operation']}): {call['reason']}"
+        + (f"; missing: {json.dumps(call['missing'])}" if call["missing"] else "")
+    )
 
 
 def _healthy(port: int) -> bool:

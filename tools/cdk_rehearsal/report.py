@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,11 +148,21 @@ class Report:
     changed_resources: list[str] = dataclasses.field(default_factory=list)
     changed_dashboards: list[str] = dataclasses.field(default_factory=list)
     desired_tasks_after_redeploy: int | None = None
+    judged_calls: int = 0
+    judged_permissions: int = 0
+    denied_permissions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     alerts_received: int = 0
     alerts: list[str] = dataclasses.field(default_factory=list)
 
     def received(self, alerts: list[str]) -> None:
         self.alerts_received, self.alerts = len(alerts), list(alerts)
+
+    def judged(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        """Of each permission asked for: who, what, how often, whether allowed, and of a denied one what is missing."""
+        shown = ("caller", "operation", "action", "resource", "reason", "missing", "times")
+        self.judged_calls = sum(call["times"] for call in calls)
+        self.judged_permissions = len(calls)
+        self.denied_permissions = [{name: call[name] for name in shown} for call in calls if not call["allowed"]]
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,24 +6,29 @@ queue out; and what it puts into one is a destination's record of the invocation
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
 from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import provisioners
 
 from cdk_rehearsal.plug_in.own_clients import own_client
+from cdk_rehearsal.plug_in.permissions import AccessDeniedError, Permissions
+from cdk_rehearsal.plug_in.permissions.delivery_permissions import Deliveries
+from cdk_rehearsal.plug_in.permissions.function_permissions import function_role
 
 _KIND = "AWS::Lambda::Function"
 _FUNCTION_FAILED = "200"  # Lambda answered; that the function failed is said in the answer
 _MESSAGE_LENGTH = 1024
 
 
-def install() -> None:
-    sns._deliver_to_lambda = _deliver
-    lambda_svc._route_async_failure = _keeping_the_event(lambda_svc._route_async_failure)
+def install(permissions: Permissions) -> None:
+    sns._deliver_to_lambda = _delivering(Deliveries(permissions))
+    lambda_svc._route_async_failure = _keeping_the_event(lambda_svc._route_async_failure, permissions)
     handlers = provisioners._RESOURCE_HANDLERS[_KIND]
     provisioners._RESOURCE_HANDLERS[_KIND] = {
         **handlers,
@@ -43,34 +48,43 @@ def _with_queue(handler: Callable[..., Any], *, properties_at: int) -> Callable[
     return run
 
 
-def _deliver(
-    endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, message_id: str, message: str, attributes: Any
-) -> None:
+def _delivering(deliveries: Deliveries) -> Callable[..., None]:
     """On a thread of its own, which may call back into the emulator."""
-    function, configuration, _ = lambda_svc._get_func_record_for_ref(endpoint)
-    if not function or not configuration:
-        _keep_undeliverable(envelope, subscription_arn)
-        return
-    record = {
-        "EventVersion": "1.0",
-        "EventSubscriptionArn": subscription_arn,
-        "EventSource": "aws:sns",
-        "Sns": json.loads(envelope),
-    }
-    lambda_svc.invoke_async_with_retry(
-        lambda_svc._execution_record_for_config(function, configuration), {"Records": [record]}
-    )
+
+    def deliver(
+        endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, _id: str, _message: str, _attributes: Any
+    ) -> None:
+        function, configuration, _ = lambda_svc._get_func_record_for_ref(endpoint)
+        allowed = deliveries.topic_may(topic_arn, protocol="lambda", endpoint=endpoint)
+        if not function or not configuration or not allowed:
+            _keep_undeliverable(envelope, topic_arn, subscription_arn, deliveries)
+            return
+        record = {
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": subscription_arn,
+            "EventSource": "aws:sns",
+            "Sns": json.loads(envelope),
+        }
+        lambda_svc.invoke_async_with_retry(
+            lambda_svc._execution_record_for_config(function, configuration), {"Records": [record]}
+        )
+
+    return deliver
 
 
-def _keep_undeliverable(envelope: str, subscription_arn: str) -> None:
-    """There is no such function: the subscription's own dead-letter queue takes the message."""
+def _keep_undeliverable(envelope: str, topic_arn: str, subscription_arn: str, deliveries: Deliveries) -> None:
+    """No such function, or SNS may not invoke it: the subscription's own dead-letter queue takes the message."""
     described = own_client("sns").get_subscription_attributes(SubscriptionArn=subscription_arn)["Attributes"]
-    if policy := json.loads(described.get("RedrivePolicy") or "{}"):
-        own_client("sqs").send_message(QueueUrl=_queue_url(policy["deadLetterTargetArn"]), MessageBody=envelope)
+    queue = json.loads(described.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
+    if queue and deliveries.topic_may(topic_arn, protocol="sqs", endpoint=queue):
+        own_client("sqs").send_message(QueueUrl=_queue_url(queue), MessageBody=envelope)
 
 
-def _keeping_the_event(route: Callable[..., None]) -> Callable[..., None]:
-    """A dead-letter queue or topic gets the event itself, with the reason in attributes; a destination its record."""
+def _keeping_the_event(route: Callable[..., None], permissions: Permissions) -> Callable[..., None]:
+    """A dead-letter queue or topic gets the event itself, with the reason in attributes; a destination its record.
+
+    Lambda sends it as the function's role. Where that may not, the event is lost, as on AWS.
+    """
 
     def keep(target_arn: str, function_name: str, event: dict[str, Any], result: dict[str, Any]) -> None:
         configuration = lambda_svc._functions[function_name]["config"]
@@ -85,12 +99,14 @@ def _keeping_the_event(route: Callable[..., None]) -> Callable[..., None]:
             "ErrorMessage": {"DataType": "String", "StringValue": (reason or "unknown")[:_MESSAGE_LENGTH]},
         }
         body = json.dumps(event)
-        if target_arn.split(":")[2] == "sns":
-            own_client("sns").publish(TopicArn=target_arn, Message=body, MessageAttributes=attributes)
-        else:
-            own_client("sqs").send_message(
-                QueueUrl=_queue_url(target_arn), MessageBody=body, MessageAttributes=attributes
-            )
+        with contextlib.suppress(AccessDeniedError, ClientError):
+            role = function_role(permissions, configuration)
+            if target_arn.split(":")[2] == "sns":
+                role.client("sns").publish(TopicArn=target_arn, Message=body, MessageAttributes=attributes)
+            else:
+                role.client("sqs").send_message(
+                    QueueUrl=_queue_url(target_arn), MessageBody=body, MessageAttributes=attributes
+                )
 
     return keep
 

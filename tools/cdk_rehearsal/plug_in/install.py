@@ -32,13 +32,26 @@ from cdk_rehearsal.plug_in import (
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
 from cdk_rehearsal.plug_in.faults import Faults
+from cdk_rehearsal.plug_in.permissions import Permissions, delivery_permissions, function_permissions
+from cdk_rehearsal.plug_in.permissions.emulated_world import EmulatedWorld
+from cdk_rehearsal.plug_in.permissions.request_door import RequestDoor
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 from cdk_rehearsal.process_registry import ProcessRegistry
 
 
-def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> None:
-    """Called once in the emulator's process, after its environment is set and before it listens."""
+def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> RequestDoor:
+    """Called once in the emulator's process, after its environment is set and before it listens.
+
+    Returns the application to serve.
+    """
+    permissions = Permissions(
+        EmulatedWorld(
+            account=settings.account,
+            region=settings.region,
+            ask_sagemaker=lambda operation, request: sagemaker.call(operation, request),
+        )
+    )
     autoscaling = ApplicationAutoScaling(account=settings.account, region=settings.region)
     sagemaker = SageMaker(
         Surroundings(
@@ -49,6 +62,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
             region=settings.region,
             aws_environment={name: value for name, value in os.environ.items() if name.startswith("AWS_")},
             wait_scale=settings.wait_scale,
+            permissions=permissions,
         ),
         is_registered=lambda endpoint, variant: autoscaling.has_target(variant_capacity.resource_id(endpoint, variant)),
     )
@@ -59,6 +73,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     step_functions.install(
         sagemaker,
         Faults(orders=work_folder / FAULTS_FILE, happened=work_folder / HAPPENED_FILE, account=settings.account),
+        permissions=permissions,
     )
     cloudformation_types.install(autoscaling)
     cloudformation_sagemaker.install(sagemaker)
@@ -67,14 +82,17 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     image_repository.install()
     container_definitions.install()
     function_errors.install()
-    asynchronous_invocations.install()
+    asynchronous_invocations.install(permissions)
     athena_unload.install()
     metric_math_alarms.install()
     stack_waits.install()
     succeed_output.install()
     table_exports.install()
+    function_permissions.install(permissions)
+    delivery_permissions.install(permissions)
     AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
     raised_alarms.install()
+    return RequestDoor(app.app, permissions=permissions)
 
 
 def _engine(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> ContainerEngine:

@@ -16,6 +16,7 @@ from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.faults import Faults, machine_name
 from cdk_rehearsal.plug_in.json_service import service_model
 from cdk_rehearsal.plug_in.milliseconds import in_milliseconds
+from cdk_rehearsal.plug_in.permissions import Permissions, task_permissions
 from cdk_rehearsal.plug_in.running_task import RunningTask, running_task
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 
@@ -40,7 +41,7 @@ _SDK_ERRORS = {
 }
 
 
-def install(sagemaker: SageMaker, faults: Faults) -> None:
+def install(sagemaker: SageMaker, faults: Faults, *, permissions: Permissions) -> None:
     stepfunctions._SERVICE_DISPATCH[_PREFIX] = lambda resource, request: _optimized(sagemaker, resource, request)
     stepfunctions._AWS_SDK_SERVICE_MAP["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
     stepfunctions._AWS_SDK_ERROR_PREFIX["sagemaker"] = "SageMaker"
@@ -57,6 +58,7 @@ def install(sagemaker: SageMaker, faults: Faults) -> None:
         if not shape.endswith("Exception")
     }
     nested_executions.install()
+    task_permissions.install(permissions)  # within faults: what fails before it is called asks for nothing
     faults.install()
     execution_ends.install()  # last, for what has ended has no faults any more
     stepfunctions._execute_task = _knowing_the_execution(stepfunctions._execute_task)

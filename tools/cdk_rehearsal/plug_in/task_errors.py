@@ -88,6 +88,12 @@ def task_error(kind: Kind, resource: str, *, account: str) -> tuple[str, str]:
     return name, f"{cause}Proxy: null)"
 
 
+def denied_task_error(resource: str, message: str) -> tuple[str, str]:
+    """The name and the cause of a task whose role is not allowed what it asks for, in AWS's words."""
+    name, cause = task_error("access_denied", resource, account="")
+    return name, message + cause[cause.rindex(" (Service: ") :]
+
+
 def _sdk_error(kind: Kind, service: str, operation: str, *, account: str) -> tuple[str, str]:
     prefix = stepfunctions._AWS_SDK_ERROR_PREFIX.get(service, service.capitalize())
     name = _SDK_MODELED.get(service, {}).get(kind, f"{prefix}Exception")

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk_rehearsal.plug_in.own_clients import own_client
+from cdk_rehearsal.plug_in.permissions import ActingRole
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import split_s3_uri
 from cdk_rehearsal.plug_in.sagemaker.share import Share
 
@@ -21,7 +21,7 @@ _FLUSH_SECONDS = 1.0
 class DataCapture:
     """Writes an object a variant a second in which there was something; `stop` writes what is left."""
 
-    def __init__(self, configuration: dict[str, Any], *, endpoint_name: str) -> None:
+    def __init__(self, configuration: dict[str, Any], *, endpoint_name: str, role: ActingRole) -> None:
         self._bucket, self._prefix = split_s3_uri(configuration["DestinationS3Uri"])
         self._modes = {option["CaptureMode"] for option in configuration["CaptureOptions"]}
         header = configuration.get("CaptureContentTypeHeader", {})
@@ -30,6 +30,7 @@ class DataCapture:
         }
         self._share = Share(int(configuration["InitialSamplingPercentage"]) / 100)
         self._endpoint_name = endpoint_name
+        self._role = role
         self._lines: dict[str, list[str]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -75,6 +76,6 @@ class DataCapture:
             parts = (self._prefix.rstrip("/"), self._endpoint_name, variant, f"{now:%Y/%m/%d/%H}", name)
             body = "".join(f"{line}\n" for line in lines).encode()
             try:
-                own_client("s3").put_object(Bucket=self._bucket, Key="/".join(parts).lstrip("/"), Body=body)
+                self._role.client("s3").put_object(Bucket=self._bucket, Key="/".join(parts).lstrip("/"), Body=body)
             except (ClientError, BotoCoreError) as error:  # a bucket that is gone must not stop the serving
                 print(f"data capture of {self._endpoint_name}: {error}", flush=True)

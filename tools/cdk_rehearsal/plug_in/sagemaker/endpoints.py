@@ -10,19 +10,21 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cdk_rehearsal.permissions.needs.acting import endpoint_role_needs
 from cdk_rehearsal.plug_in.aws_error import validation_error
+from cdk_rehearsal.plug_in.permissions import AccessDeniedError
 from cdk_rehearsal.plug_in.sagemaker.deployment import Deployment, DeploymentStoppedError
 from cdk_rehearsal.plug_in.sagemaker.endpoint_metrics import EndpointMetrics
 from cdk_rehearsal.plug_in.sagemaker.listing import listed
 from cdk_rehearsal.plug_in.sagemaker.named_resources import NamedResources
 from cdk_rehearsal.plug_in.sagemaker.serving_fleet import FleetError, ServingFleet, Variant
-from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings, is_not_seen
 from cdk_rehearsal.plug_in.sagemaker.traffic import Traffic
 from cdk_rehearsal.plug_in.state_change_events import put_state_change
 
 _IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK"}
-_FAULTS = (FleetError, DeploymentStoppedError, ClientError, BotoCoreError)
+_FAULTS = (FleetError, DeploymentStoppedError, AccessDeniedError, ClientError, BotoCoreError)
 
 IsRegistered = Callable[[str, str], bool]
 """Whether an endpoint's variant is a scalable target: what is scaled cannot be removed or change its instances."""
@@ -74,7 +76,7 @@ class Endpoints:
             endpoint = _Endpoint(name, request["EndpointConfigName"], fleet)
             endpoint.deployment = request.get("DeploymentConfig")
             self._endpoints[name] = endpoint
-        self._in_background(self._bring_up, endpoint)
+        self._in_background(self._bring_up, endpoint, request)
         return {"EndpointArn": self._arn(name)}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Endpoints:
                 endpoint.deployment = request.get("DeploymentConfig")
             endpoint.pending = {"EndpointConfigName": request["EndpointConfigName"], "StartTime": time.time()}
             self._set(endpoint, "Updating")
-        self._in_background(self._replace, endpoint, fleet)
+        self._in_background(self._replace, endpoint, fleet, request)
         return {"EndpointArn": self._arn(endpoint.name)}
 
     def update_weights_and_capacities(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -141,8 +143,9 @@ class Endpoints:
         with traffic.route() as fleet:
             yield fleet
 
-    def _bring_up(self, endpoint: _Endpoint) -> None:
+    def _bring_up(self, endpoint: _Endpoint, request: Mapping[str, Any]) -> None:
         try:
+            self._require_role(request)
             endpoint.fleet.start()
         except _FAULTS as error:
             with self._lock:
@@ -152,10 +155,11 @@ class Endpoints:
             endpoint.traffic = Traffic(endpoint.fleet)
             self._set(endpoint, "InService")
 
-    def _replace(self, endpoint: _Endpoint, fleet: ServingFleet) -> None:
+    def _replace(self, endpoint: _Endpoint, fleet: ServingFleet, request: Mapping[str, Any]) -> None:
         traffic, old = endpoint.traffic, endpoint.fleet
         assert traffic is not None
         try:
+            self._require_role(request)
             fleet.start()
             deployment = Deployment(
                 endpoint.deployment or {},
@@ -180,6 +184,11 @@ class Endpoints:
             endpoint.configuration = fleet.configuration
             endpoint.pending = None
             self._set(endpoint, "InService")
+
+    def _require_role(self, request: Mapping[str, Any]) -> None:
+        permissions = self._surroundings.permissions
+        asked = endpoint_role_needs(request, world=permissions.world)
+        permissions.require_acting(filter(is_not_seen, asked), operation="sagemaker:endpoint")
 
     def _change_variants(self, endpoint: _Endpoint, changes: Sequence[tuple[Variant, Mapping[str, Any]]]) -> None:
         with self._lock:

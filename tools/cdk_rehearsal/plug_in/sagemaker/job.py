@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_rehearsal.engines import ContainerCommand, ImageError
+from cdk_rehearsal.permissions.needs.acting import ActingNeed
 from cdk_rehearsal.plug_in.container_process import ContainerProcess
 from cdk_rehearsal.plug_in.log_shipping import LogShipping
+from cdk_rehearsal.plug_in.permissions import AccessDeniedError, ActingRole
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError
-from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings, is_not_seen
 from cdk_rehearsal.plug_in.state_change_events import put_state_change
 
 _REASON_LENGTH = 1024
@@ -35,12 +37,13 @@ class Job(abc.ABC):
     ARN_KIND: ClassVar[str]
     WORD: ClassVar[str]
 
-    def __init__(self, request: dict[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, request: dict[str, Any], surroundings: Surroundings, *, role: ActingRole) -> None:
         self.name: str = request[f"{self.KIND}Name"]
         self.folder: Path = surroundings.work_folder / self.WORD.lower() / self.name
         self.created = time.time()
         self._request = request
         self._surroundings = surroundings
+        self._role = role
         self._changed = self.created
         self._started: float | None = None
         self._ended: float | None = None
@@ -95,16 +98,23 @@ class Job(abc.ABC):
     def _work(self) -> str:
         """The status that it ends with: Completed or Stopped. Raises JobFailure and what `_run` expects."""
 
+    @abc.abstractmethod
+    def _role_needs(self) -> tuple[ActingNeed, ...]:
+        """What SageMaker does in the job's role."""
+
     def _details(self) -> dict[str, Any]:
         """What a description has beyond what every job's has."""
         return {}
 
     def _run(self) -> None:
         try:
+            self._surroundings.permissions.require_acting(
+                filter(is_not_seen, self._role_needs()), operation=f"sagemaker:{self.WORD.lower()} job"
+            )
             self._finish(self._work())
         except JobFailure as error:
             self._finish("Failed", str(error))
-        except (TransferError, ImageError, OSError) as error:
+        except (TransferError, ImageError, OSError, AccessDeniedError) as error:
             self._finish("Failed", f"ClientError: {error}")
         except (ClientError, BotoCoreError) as error:
             self._finish("Failed", f"InternalServerError: {error}")
@@ -127,7 +137,7 @@ class Job(abc.ABC):
         """Completed, Stopped, MaxRuntimeExceeded or Failed; the exit status; the end of its log."""
         log = self.folder / "log.txt"
         process = ContainerProcess(command, log=log, registry=self._surroundings.registry)
-        shipping = LogShipping(log, group=log_group, stream=f"{self.name}/algo-1-{int(self.created)}")
+        shipping = LogShipping(log, group=log_group, stream=f"{self.name}/algo-1-{int(self.created)}", role=self._role)
         try:
             ending = self._wait(process)
         finally:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
-from cdk_rehearsal.plug_in.own_clients import own_client
+from cdk_rehearsal.plug_in.permissions import ActingRole
 
 
 class TransferError(Exception):
@@ -19,21 +20,21 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def object_exists(uri: str) -> bool:
+def object_exists(uri: str, *, role: ActingRole) -> bool:
     bucket, key = split_s3_uri(uri)
     try:
-        own_client("s3").head_object(Bucket=bucket, Key=key)
+        role.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError:
         return False
     return True
 
 
-def object_keys(uri: str) -> list[str]:
+def object_keys(uri: str, *, role: ActingRole) -> list[str]:
     """The keys of every object under the prefix. Raises TransferError where there is none."""
     bucket, prefix = split_s3_uri(uri)
     keys = []
     try:
-        for page in own_client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for page in role.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             keys += [item["Key"] for item in page.get("Contents", []) if not item["Key"].endswith("/")]
     except ClientError as error:
         raise TransferError(f"Data download failed: {error.response['Error']['Message']} ({uri})") from error
@@ -45,11 +46,11 @@ def object_keys(uri: str) -> list[str]:
     return keys
 
 
-def download_prefix(uri: str, folder: Path, *, role: str) -> None:
+def download_prefix(uri: str, folder: Path, *, role: ActingRole) -> None:
     """Every object under the prefix, in folders as under its last slash."""
     bucket, prefix = split_s3_uri(uri)
     above = prefix[: prefix.rfind("/") + 1]
-    s3 = own_client("s3")
+    s3 = role.client("s3")
     found = False
     try:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -67,11 +68,11 @@ def download_prefix(uri: str, folder: Path, *, role: str) -> None:
         raise TransferError(
             f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure '
             "that the bucket exists in the selected region, that objects exist under that S3 prefix, and that the role "
-            f'"{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            f'"{role.arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
         )
 
 
-def upload_folder(folder: Path, uri: str) -> None:
+def upload_folder(folder: Path, uri: str, *, role: ActingRole) -> None:
     """The folder's content as a gzipped archive."""
     bucket, key = split_s3_uri(uri)
     archive = folder.with_name(f"{folder.name}.tar.gz.part")
@@ -79,29 +80,32 @@ def upload_folder(folder: Path, uri: str) -> None:
         for item in sorted(folder.iterdir()):
             tar.add(item, arcname=item.name)
     try:
-        own_client("s3").upload_file(str(archive), bucket, key)
-    except ClientError as error:
-        raise TransferError(f"upload to {uri} failed: {error.response['Error']['Message']}") from error
+        role.client("s3").upload_file(str(archive), bucket, key)
+    except (ClientError, S3UploadFailedError) as error:
+        raise TransferError(f"upload to {uri} failed: {error}") from error
     finally:
         archive.unlink()
 
 
-def upload_prefix(folder: Path, uri: str) -> None:
+def upload_prefix(folder: Path, uri: str, *, role: ActingRole) -> None:
     """Every file of the folder as an object below the prefix."""
     bucket, prefix = split_s3_uri(uri)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             key = "/".join((prefix.rstrip("/"), *path.relative_to(folder).parts)).lstrip("/")
-            own_client("s3").upload_file(str(path), bucket, key)
+            try:
+                role.client("s3").upload_file(str(path), bucket, key)
+            except (ClientError, S3UploadFailedError) as error:
+                raise TransferError(f"upload to {uri} failed: {error}") from error
 
 
-def unpack(uri: str, folder: Path) -> None:
+def unpack(uri: str, folder: Path, *, role: ActingRole) -> None:
     """Raises TransferError where there is no such object, or where it is no archive."""
     bucket, key = split_s3_uri(uri)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder.with_name(f"{folder.name}.tar.gz")
     try:
-        own_client("s3").download_file(bucket, key, str(archive))
+        role.client("s3").download_file(bucket, key, str(archive))
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
     except ClientError as error:

@@ -14,6 +14,7 @@ from cdk_rehearsal.engines import ContainerRequest, ImageError
 from cdk_rehearsal.free_port import free_port
 from cdk_rehearsal.plug_in.container_process import ContainerProcess
 from cdk_rehearsal.plug_in.log_shipping import LogShipping
+from cdk_rehearsal.plug_in.permissions import ActingRole
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, unpack
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 
@@ -32,6 +33,7 @@ class ModelServer:
     Args:
         model: the description of the model.
         folder: what stands for /opt/ml; it is made here and removed on `stop`.
+        role: whom the program acts as, and SageMaker where it fetches the model and writes the log.
         environment: what the program finds in its environment beside the model's own.
     """
 
@@ -41,6 +43,7 @@ class ModelServer:
         model: dict[str, Any],
         folder: Path,
         surroundings: Surroundings,
+        role: ActingRole,
         log_group: str,
         log_stream: str,
         environment: Mapping[str, str],
@@ -48,6 +51,7 @@ class ModelServer:
         self._container = container_of(model)
         self._folder = folder
         self._surroundings = surroundings
+        self.role = role
         self._log_group = log_group
         self._log_stream = log_stream
         self._environment = dict(environment)
@@ -63,11 +67,13 @@ class ModelServer:
         try:
             (self._folder / "model").mkdir(parents=True)
             if uri := model_data_of(self._container):
-                unpack(uri, self._folder / "model")
+                unpack(uri, self._folder / "model", role=self.role)
             self._start()
         except (ImageError, TransferError, OSError) as error:
             raise ServingError(str(error)) from error
-        self._shipping = LogShipping(self._folder / "log.txt", group=self._log_group, stream=self._log_stream)
+        self._shipping = LogShipping(
+            self._folder / "log.txt", group=self._log_group, stream=self._log_stream, role=self.role
+        )
 
     def wait_until_healthy(self, seconds: float) -> None:
         """Raises ServingError where it has ended, or does not answer its health check within the time."""
@@ -115,6 +121,7 @@ class ModelServer:
                 arguments=("serve",),
                 environment={
                     **self._surroundings.aws_environment,
+                    **self.role.credentials,
                     **self._container.get("Environment", {}),
                     **self._environment,
                 },

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
+from cdk_rehearsal.permissions.needs.acting import ActingNeed, processing_job_role_needs
 from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_prefix
 
@@ -25,6 +26,9 @@ class ProcessingJob(Job):
     ARN_KIND = "processing-job"
     WORD = "Processing"
 
+    def _role_needs(self) -> tuple[ActingNeed, ...]:
+        return processing_job_role_needs(self._request, world=self._surroundings.permissions.world)
+
     def _work(self) -> str:
         self._prepare()
         specification = self._request["AppSpecification"]
@@ -35,6 +39,7 @@ class ProcessingJob(Job):
                 arguments=tuple(specification.get("ContainerArguments", ())),
                 environment={
                     **self._surroundings.aws_environment,
+                    **self._role.credentials,
                     **self._request.get("Environment", {}),
                     "PROCESSING_JOB_NAME": self.name,
                     "PROCESSING_JOB_ARN": self.arn,
@@ -50,7 +55,7 @@ class ProcessingJob(Job):
             raise JobFailure(f"AlgorithmError: {self._exit_message() or log_tail}, exit code: {status}")
         if ended == "Completed":
             for local, uri in self._outputs():
-                upload_prefix(local, uri)
+                upload_prefix(local, uri, role=self._role)
         return "Completed" if ended == "Completed" else "Stopped"
 
     def _details(self) -> dict[str, Any]:
@@ -76,7 +81,7 @@ class ProcessingJob(Job):
                 raise TransferError(f'input "{given["InputName"]}": the embedded AWS reads S3 prefixes only')
             folder = self._local(source["LocalPath"])
             folder.mkdir(parents=True, exist_ok=True)
-            download_prefix(source["S3Uri"], folder, role=self._request["RoleArn"])
+            download_prefix(source["S3Uri"], folder, role=self._role)
             if source.get("S3CompressionType") == "Gzip":
                 _unpack_all(folder)
         for folder, _ in self._outputs():

@@ -43,10 +43,10 @@ class SageMaker:
             kind="ProcessingJob",
             words="processing job",
             missing=missing,
-            make=lambda request: ProcessingJob(request, surroundings),
+            make=lambda request: ProcessingJob(request, surroundings, role=surroundings.acting(request["RoleArn"])),
         )
         self._models = NamedResources(
-            prefix="Model", kind="model", arn_kind="model", surroundings=surroundings, check=_check_model
+            prefix="Model", kind="model", arn_kind="model", surroundings=surroundings, check=self._check_model
         )
         self._configurations = NamedResources(
             prefix="EndpointConfig",
@@ -104,6 +104,22 @@ class SageMaker:
     def _make_transform_job(self, request: dict[str, Any]) -> TransformJob:
         return TransformJob(request, self._surroundings, model=self._models.find(request["ModelName"]))
 
+    def _check_model(self, request: dict[str, Any]) -> None:
+        container = container_of(request)
+        if "Image" not in container or len(request.get("Containers", [])) > 1:
+            raise validation_error(
+                "The embedded AWS serves models of one container: give PrimaryContainer with an Image."
+            )
+        role = self._surroundings.acting(request["ExecutionRoleArn"])
+        url = model_data_of(container)
+        if url is not None and not object_exists(url, role=role):
+            raise validation_error(
+                f'Could not access model data at {url}. Please ensure that the role "{role.arn}" exists and that its '
+                'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+                '"sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" permissions and that the '
+                f"object is located in {self._surroundings.region}."
+            )
+
     def _check_configuration(self, request: dict[str, Any]) -> None:
         for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
             if "ModelName" not in variant:
@@ -150,15 +166,6 @@ class SageMaker:
             OriginalMessage=message,
             LogStreamArn=f"arn:aws:logs:{where.region}:{where.account}:log-group:{group}",
         )
-
-
-def _check_model(request: dict[str, Any]) -> None:
-    container = container_of(request)
-    if "Image" not in container or len(request.get("Containers", [])) > 1:
-        raise validation_error("The embedded AWS serves models of one container: give PrimaryContainer with an Image.")
-    url = model_data_of(container)
-    if url is not None and not object_exists(url):
-        raise validation_error(f"Could not find model data at {url}.")
 
 
 def _runtime_error(status: int, code: str, message: str, **members: Any) -> Answer:

@@ -102,7 +102,9 @@ class ServingFleet:
                 f"Please check CloudWatch logs for this endpoint. {error}"
             ) from error
         if self.capture_configuration.get("EnableCapture", bool(self.capture_configuration)):
-            self._capture = DataCapture(self.capture_configuration, endpoint_name=self._endpoint_name)
+            self._capture = DataCapture(
+                self.capture_configuration, endpoint_name=self._endpoint_name, role=every[0].server.role
+            )
 
     @property
     def captures(self) -> bool:
@@ -180,6 +182,7 @@ class ServingFleet:
             model=model,
             folder=self._folder / name,
             surroundings=self._surroundings,
+            role=self._surroundings.acting(model["ExecutionRoleArn"]),
             log_group=f"/aws/sagemaker/Endpoints/{self._endpoint_name}",
             log_stream=f"{name}/{self._folder.name}",
             environment={},

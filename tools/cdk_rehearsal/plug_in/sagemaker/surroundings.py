@@ -6,6 +6,9 @@ import dataclasses
 from pathlib import Path
 
 from cdk_rehearsal.engines.container import ContainerEngine
+from cdk_rehearsal.permissions.needs.acting import ActingNeed
+from cdk_rehearsal.plug_in.aws_error import validation_error
+from cdk_rehearsal.plug_in.permissions import AccessDeniedError, ActingRole, Permissions
 from cdk_rehearsal.process_registry import ProcessRegistry
 
 
@@ -22,6 +25,22 @@ class Surroundings:
     region: str
     aws_environment: dict[str, str]
     wait_scale: float
+    permissions: Permissions
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind}/{name}"
+
+    def acting(self, role_arn: str) -> ActingRole:
+        """What SageMaker, and the programs that it runs, do as the role. Raises AwsError where it may not assume it."""
+        try:
+            return self.permissions.assume(role_arn, service="sagemaker.amazonaws.com", session="SageMaker")
+        except AccessDeniedError as error:
+            raise validation_error(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role."
+            ) from error
+
+
+def is_not_seen(asked: ActingNeed) -> bool:
+    """Whether nothing here makes the call, so that the need alone can be judged: S3 and logs are really called."""
+    return not asked.need.action.startswith(("s3:", "logs:"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
+from cdk_rehearsal.permissions.needs.acting import ActingNeed, training_job_role_needs
 from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import (
     TransferError,
@@ -29,7 +30,7 @@ class TrainingJob(Job):
     WORD = "Training"
 
     def __init__(self, request: dict[str, Any], surroundings: Surroundings) -> None:
-        super().__init__(request, surroundings)
+        super().__init__(request, surroundings, role=surroundings.acting(request["RoleArn"]))
         self._secondary = "Starting"
         self._transitions: list[dict[str, Any]] = []
         self._artifact: str | None = None
@@ -45,6 +46,9 @@ class TrainingJob(Job):
             seconds = int(self._ended - (self._started or self.created)) + 1
             details |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
         return details
+
+    def _role_needs(self) -> tuple[ActingNeed, ...]:
+        return training_job_role_needs(self._request, world=self._surroundings.permissions.world)
 
     def _work(self) -> str:
         self._prepare()
@@ -68,7 +72,7 @@ class TrainingJob(Job):
             source = channel["DataSource"].get("S3DataSource")
             if source is None or source["S3DataType"] != "S3Prefix":
                 raise TransferError(f'channel "{name}": the embedded AWS reads S3 prefixes only')
-            download_prefix(source["S3Uri"], folder, role=self._request["RoleArn"])
+            download_prefix(source["S3Uri"], folder, role=self._role)
             channels[name] = {
                 "ContentType": channel.get("ContentType", ""),
                 "TrainingInputMode": channel.get("InputMode", "File"),
@@ -91,6 +95,7 @@ class TrainingJob(Job):
                 arguments=tuple(algorithm.get("ContainerArguments", ["train"])),
                 environment={
                     **self._surroundings.aws_environment,
+                    **self._role.credentials,
                     **self._request.get("Environment", {}),
                     "TRAINING_JOB_NAME": self.name,
                     "TRAINING_JOB_ARN": self.arn,
@@ -127,11 +132,11 @@ class TrainingJob(Job):
         folder.mkdir(parents=True)
         # The first time there is nothing.
         with contextlib.suppress(TransferError):
-            download_prefix(given["S3Uri"], folder, role=self._request["RoleArn"])
+            download_prefix(given["S3Uri"], folder, role=self._role)
         try:
             yield
         finally:
-            upload_prefix(folder, given["S3Uri"])
+            upload_prefix(folder, given["S3Uri"], role=self._role)
 
     def _written_failure(self) -> str:
         """What the program wrote to output/failure, as SageMaker has it."""
@@ -143,11 +148,11 @@ class TrainingJob(Job):
         self._enter("Uploading", "Uploading generated training model")
         place = f"{self._request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}/output"
         if any((self.folder / "model").iterdir()):
-            upload_folder(self.folder / "model", f"{place}/model.tar.gz")
+            upload_folder(self.folder / "model", f"{place}/model.tar.gz", role=self._role)
             with self._lock:
                 self._artifact = f"{place}/model.tar.gz"
         if any((self.folder / "output" / "data").iterdir()):
-            upload_folder(self.folder / "output" / "data", f"{place}/output.tar.gz")
+            upload_folder(self.folder / "output" / "data", f"{place}/output.tar.gz", role=self._role)
 
     def _finish(self, status: str, reason: str = "") -> None:
         with self._lock:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-from cdk_rehearsal.plug_in.own_clients import own_client
+from cdk_rehearsal.permissions.needs.acting import ActingNeed, transform_job_role_needs
 from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, object_keys, split_s3_uri
 from cdk_rehearsal.plug_in.sagemaker.model_server import ModelServer, ServingError
@@ -28,8 +28,11 @@ class TransformJob(Job):
         *,
         model: dict[str, Any],
     ) -> None:
-        super().__init__(request, surroundings)
+        super().__init__(request, surroundings, role=surroundings.acting(model["ExecutionRoleArn"]))
         self._model = model
+
+    def _role_needs(self) -> tuple[ActingNeed, ...]:
+        return transform_job_role_needs(self._request, world=self._surroundings.permissions.world)
 
     def _work(self) -> str:
         request = self._request
@@ -40,6 +43,7 @@ class TransformJob(Job):
             model=self._model,
             folder=self.folder,
             surroundings=self._surroundings,
+            role=self._role,
             log_group="/aws/sagemaker/TransformJobs",
             log_stream=f"{self.name}/i-0",
             environment={
@@ -73,8 +77,8 @@ class TransformJob(Job):
         bucket, prefix = split_s3_uri(source["S3Uri"])
         to_bucket, to_prefix = split_s3_uri(output["S3OutputPath"])
         above = prefix[: prefix.rfind("/") + 1]
-        s3 = own_client("s3")
-        for key in object_keys(source["S3Uri"]):
+        s3 = self._role.client("s3")
+        for key in object_keys(source["S3Uri"], role=self._role):
             answers = []
             text = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             for record in self._records(text, given.get("SplitType", "None")):

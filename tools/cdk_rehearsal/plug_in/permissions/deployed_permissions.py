@@ -1,0 +1,68 @@
+"""What deployed resources let AWS do at times of its own: deliver logs, use their keys, let people into tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cdk_rehearsal.permissions.needs import World
+from cdk_rehearsal.permissions.needs.acting import (
+    ActingNeed,
+    access_log_delivery_needs,
+    ecs_task_role_needs,
+    event_source_mapping_needs,
+    flow_log_role_needs,
+    log_group_key_needs,
+    state_machine_role_needs,
+)
+from cdk_rehearsal.plug_in.permissions.deployed_resources import deployed_resources
+from cdk_rehearsal.plug_in.permissions.permissions import Permissions
+
+
+def judge_deployed(permissions: Permissions) -> None:
+    """Nothing of it happens here, so that what is missing stands in the record alone."""
+    for kind, record in deployed_resources():
+        asked = tuple(_needs(kind, record, permissions.world))
+        permissions.allows_acting(asked, operation=kind)
+
+
+def _needs(kind: str, record: Mapping[str, Any], world: World) -> Iterator[ActingNeed]:
+    properties: Mapping[str, Any] = record["Properties"]
+    physical_id: str = record["PhysicalResourceId"]
+    match kind:
+        case "AWS::Logs::LogGroup" if key := properties.get("KmsKeyId"):
+            yield from log_group_key_needs(physical_id, key, world=world)
+        case "AWS::EC2::FlowLog" if role := properties.get("DeliverLogsPermissionArn"):
+            yield from flow_log_role_needs(role, properties["LogGroupName"], world=world)
+        case "AWS::StepFunctions::StateMachine":
+            yield from state_machine_role_needs(_as_described(properties), world=world)
+        case "AWS::Lambda::EventSourceMapping":
+            yield from event_source_mapping_needs(properties, world=world)
+        case "AWS::ECS::Service" if str(properties.get("EnableExecuteCommand", False)).lower() == "true":
+            definition = world.described("ecs:task-definition", properties["TaskDefinition"]) or {}
+            yield from ecs_task_role_needs(definition, world=world, execute_command=True)
+        case "AWS::S3::Bucket" if logging := properties.get("LoggingConfiguration"):
+            key = f"{logging.get('LogFilePrefix', '')}log"
+            yield from access_log_delivery_needs(
+                "s3", f"arn:{world.partition}:s3:::{physical_id}", logging["DestinationBucketName"], key, world=world
+            )
+        case "AWS::ElasticLoadBalancingV2::LoadBalancer":
+            given = {each["Key"]: each["Value"] for each in properties.get("LoadBalancerAttributes", ())}
+            if str(given.get("access_logs.s3.enabled", False)).lower() == "true":
+                prefix = f"{given.get('access_logs.s3.prefix', '')}/".lstrip("/")
+                yield from access_log_delivery_needs(
+                    "elasticloadbalancing",
+                    physical_id,
+                    given["access_logs.s3.bucket"],
+                    f"{prefix}AWSLogs/{world.account}/log",
+                    world=world,
+                )
+
+
+def _as_described(machine: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's properties in the words of Step Functions' API."""
+    return {
+        "roleArn": machine["RoleArn"],
+        "loggingConfiguration": {"destinations": (machine.get("LoggingConfiguration") or {}).get("Destinations")},
+        "tracingConfiguration": {"enabled": (machine.get("TracingConfiguration") or {}).get("Enabled")},
+    }

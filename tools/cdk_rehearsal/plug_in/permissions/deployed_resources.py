@@ -1,0 +1,27 @@
+"""The resources that CloudFormation has made here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ministack.services.cloudformation import _stacks
+
+
+def deployed_resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The type and ministack's record of every resource: `PhysicalResourceId`, `Properties`, resolved, `Attributes`."""
+    for stack in list(_stacks.values()):
+        for record in list(stack.get("_resources", {}).values()):
+            if "Properties" in record:
+                yield record["ResourceType"], record
+
+
+def made_of() -> dict[str, dict[str, dict[str, Any]]]:
+    """By stack and logical id: the physical id, as `ref`, and the attributes."""
+    return {
+        name: {
+            logical_id: {"ref": record["PhysicalResourceId"], "attributes": record.get("Attributes") or {}}
+            for logical_id, record in stack.get("_resources", {}).items()
+        }
+        for name, stack in _stacks.items()
+    }
