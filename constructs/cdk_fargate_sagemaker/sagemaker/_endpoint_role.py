@@ -7,6 +7,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
+from ._volume_key import allow_volumes
 from .data_capture import DataCapture
 from .endpoint_configuration import EndpointConfiguration
 from .traffic_shifting import TrafficShifting
@@ -49,9 +50,8 @@ def endpoint_role(
     )
     acknowledge_inline_policy(role)
     _allow_logs_and_metrics(role, endpoint_name)
-    # What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone.
-    allow(role, ["kms:DescribeKey"], volume_key.key_arn)
-    allow(role, ["kms:CreateGrant"], volume_key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})
+    # A transform job acts as this role too.
+    allow_volumes(role, volume_key)
     if traffic_shifting.rollback_alarms:
         # SageMaker looks at them as the role of the model.
         allow(role, ["cloudwatch:DescribeAlarms"], *(alarm.alarm_arn for alarm in traffic_shifting.rollback_alarms))

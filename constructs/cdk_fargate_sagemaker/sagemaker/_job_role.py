@@ -6,6 +6,7 @@ from constructs import Construct
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
 from ._endpoint_role import allow_network_interfaces
+from ._volume_key import allow_volumes
 from .vpc_placement import VpcPlacement
 
 
@@ -62,9 +63,3 @@ def allow_logs(role: iam.Role, jobs: str, streams: str) -> None:
         f"{group}:log-stream:{streams}",
         wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
     )
-
-
-def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
-    """What SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone."""
-    allow(role, ["kms:DescribeKey"], key.key_arn)
-    allow(role, ["kms:CreateGrant"], key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})

@@ -19,7 +19,8 @@ from constructs import Construct
 from .._allow import allow
 from .._packaged_function import PackagedFunction
 from ._endpoint_role import endpoint_role
-from ._job_role import allow_logs, allow_volumes, job_role
+from ._endpoint_updates import allow_endpoint_updates
+from ._job_role import allow_logs, job_role
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
@@ -554,23 +555,19 @@ class ModelReleaseWorkflow(Construct):
         allow(
             role, ["sagemaker:CreateModel"], self._sagemaker_arn("model", releases), wildcard_reason=_NAMED_BY_EXECUTION
         )
-        configurations = self._sagemaker_arn("endpoint-config", releases)
-        allow(role, ["sagemaker:CreateEndpointConfig"], configurations, wildcard_reason=_NAMED_BY_EXECUTION)
         allow(
             role,
-            ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
-            self.endpoint_arn,
-            configurations,
+            ["sagemaker:CreateEndpointConfig"],
+            self._sagemaker_arn("endpoint-config", releases),
             wildcard_reason=_NAMED_BY_EXECUTION,
         )
-        allow(role, ["sagemaker:DescribeEndpoint"], self.endpoint_arn)
+        allow_endpoint_updates(role, self.endpoint_name, volume_key=self.encryption_key)
         allow(
             role,
             ["iam:PassRole"],
             *(passed.role_arn for passed in (self.endpoint_role, *jobs.values()) if passed is not None),
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
-        allow_volumes(role, self.encryption_key)
         allow(role, ["states:StartExecution"], self.rollback.state_machine.state_machine_arn)
         allow(
             role,

@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from ._endpoint_updates import allow_endpoint_updates
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 from ._scaling_permissions import allow_scaling
 from ._starts import start_target, undelivered_queue
@@ -20,7 +21,6 @@ from ._workflow_machine import allow_alerts, workflow_logs, workflow_machine, wo
 from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
 
-_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 # Each look marks the endpoint as being changed, and `EndpointAlarms` looks five minutes back.
 _LONGEST_POLL_INTERVAL = Duration.minutes(4)
 # The functions, of which the cleaner may wait for jobs three times 15 minutes, beyond the waiting for the endpoint.
@@ -60,6 +60,7 @@ class RollbackWorkflow(Construct):
         """`ModelReleaseWorkflow` makes one as its `rollback`. The endpoint is asked every `poll_interval` (30 s)
         whether it serves the target; after `settled_within` (2 hours), which has to be enough for an update that is
         under way and one more, the rollback has failed. The state machine's name is `<endpoint_name>-rollback`.
+        `encryption_key` encrypts the logs, and the volumes of the endpoint that it creates or updates.
 
         Raises:
             ValueError: a `poll_interval` at which the endpoint's alarm would tell of an update, too.
@@ -70,7 +71,7 @@ class RollbackWorkflow(Construct):
         settled_within = settled_within or Duration.hours(2)
         self.timeout = settled_within.plus(_REST)
         self.role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
-        self._grant(endpoint_name, records, alerts_topic, configuration)
+        self._grant(endpoint_name, records, alerts_topic, configuration, encryption_key)
         self.log_group = workflow_logs(self, encryption_key, log_retention)
         definition = rollback_definition(
             self,
@@ -149,19 +150,13 @@ class RollbackWorkflow(Construct):
         records: ReleaseRecords,
         alerts_topic: sns.ITopic,
         configuration: EndpointConfiguration,
+        volume_key: kms.IKey,
     ) -> None:
-        stack = Stack.of(self)
-        endpoint = stack.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
+        endpoint = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         for function in (records.ledger, records.cleaner):
             allow(self.role, ["lambda:InvokeFunction"], function.function.function_arn)
-        allow(
-            self.role,
-            ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
-            endpoint,
-            stack.format_arn(service="sagemaker", resource="endpoint-config", resource_name=f"{endpoint_name}-*"),
-            wildcard_reason=_NAMED_BY_EXECUTION,
-        )
-        allow(self.role, ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"], endpoint)
+        allow_endpoint_updates(self.role, endpoint_name, volume_key=volume_key)
+        allow(self.role, ["sagemaker:DeleteEndpoint"], endpoint)
         allow_scaling(self.role, endpoint_name, configuration)
         allow_marking(self.role)
         allow_alerts(self.role, alerts_topic)

@@ -1,3 +1,4 @@
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -5,30 +6,10 @@ from typing import Any
 import aws_cdk as cdk
 import jsonata
 import pytest
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_events as events
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.sagemaker import (
-    AthenaUnload,
-    DataCapture,
-    DynamoDbExport,
-    EndpointConfiguration,
-    EndpointScaling,
-    EndpointVariant,
-    EvaluationGate,
-    ModelImage,
-    ModelReleaseWorkflow,
-    ProcessingJob,
-    TrafficShifting,
-    TrainingJob,
-    VpcPlacement,
-)
+from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from tests.constructs.sagemaker.workflow_variants import make_release_workflow, with_everything
 
 MakeWorkflow = Callable[..., ModelReleaseWorkflow]
 
@@ -45,15 +26,7 @@ def make_workflow(image: ModelImage) -> MakeWorkflow:
     """A workflow in a stack of its own, with what a test does not give."""
 
     def make(stack: cdk.Stack | None = None, **given: Any) -> ModelReleaseWorkflow:
-        stack = stack or cdk.Stack(cdk.App(), "Stack")
-        defaults: dict[str, Any] = {
-            "endpoint_name": "moderation-dev",
-            "training_image": image,
-            "inference_image": image,
-            "data_bucket": s3.Bucket(stack, "Data"),
-            "alerts_topic": AlertsTopic(stack, "Alerts").topic,
-        }
-        return ModelReleaseWorkflow(stack, "Release", **(defaults | given))
+        return make_release_workflow(stack or cdk.Stack(cdk.App(), "Stack"), image, **given)
 
     return make
 
@@ -61,58 +34,7 @@ def make_workflow(image: ModelImage) -> MakeWorkflow:
 @pytest.fixture(scope="session")
 def everything(image: ModelImage) -> Callable[[cdk.Stack], dict[str, Any]]:
     """What a workflow is given that has every state and every permission."""
-
-    def given(stack: cdk.Stack) -> dict[str, Any]:
-        vpc = ec2.Vpc.from_vpc_attributes(
-            stack,
-            "Vpc",
-            vpc_id="vpc-11111111",
-            availability_zones=["us-east-1a"],
-            private_subnet_ids=["subnet-aaaaaaaa"],
-        )
-        group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-22222222")
-        placement = VpcPlacement(vpc=vpc, security_groups=[group])
-        data = s3.Bucket.from_bucket_name(stack, "Warehouse", "warehouse")
-        alarm = cloudwatch.Alarm.from_alarm_arn(
-            stack, "Alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:latency"
-        )
-        return {
-            "extract": AthenaUnload(
-                query="SELECT text, label FROM posts WHERE source = 'reviews \"2026\"'",
-                database="moderation",
-                tables=["posts"],
-                bucket=data,
-                prefix="posts/",
-            ),
-            "reviews": DynamoDbExport(
-                table=dynamodb.Table.from_table_attributes(
-                    stack,
-                    "Reviewed",
-                    table_name="reviewed",
-                    encryption_key=kms.Key.from_key_arn(
-                        stack, "ReviewedKey", "arn:aws:kms:us-east-1:123456789012:key/reviewed"
-                    ),
-                ),
-                max_runtime=cdk.Duration.minutes(3),
-            ),
-            "start_on_new_labels": 500,
-            "preprocess": ProcessingJob(image=image, arguments=["--strip"], vpc=placement),
-            "train": TrainingJob(spot_max_wait=cdk.Duration.hours(6), vpc=placement),
-            "gate": EvaluationGate(minimum_recall=0.5, maximum_average_precision_drop=0.02),
-            "configuration": EndpointConfiguration(
-                variants=[
-                    EndpointVariant(
-                        scaling=EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
-                    )
-                ],
-                data_capture=DataCapture(bucket=data),
-                vpc=placement,
-            ),
-            "traffic_shifting": TrafficShifting.canary(percent=10, rollback_alarms=[alarm]),
-            "schedule": events.Schedule.cron(week_day="MON", hour="3", minute="0"),
-        }
-
-    return given
+    return functools.partial(with_everything, image=image)
 
 
 @pytest.fixture(scope="session")

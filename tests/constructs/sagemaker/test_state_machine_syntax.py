@@ -6,10 +6,10 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.sagemaker import DynamoDbExport
+from cdk_fargate_sagemaker.sagemaker import ModelImage
+from tests.constructs.sagemaker.workflow_variants import VARIANTS, make_release_workflow
 
 MakeWorkflow = Callable[..., Any]
 Faults = Callable[[Any], str]
@@ -20,27 +20,10 @@ def definitions(workflow: Any) -> list[Any]:
     return [machine["Properties"]["DefinitionString"] for machine in machines.values()]
 
 
-def without_most(stack: cdk.Stack) -> dict[str, Any]:
-    return dict.fromkeys(("extract", "train", "training_image", "evaluate", "check"))
-
-
-def from_dynamodb(stack: cdk.Stack) -> dict[str, Any]:
-    return {
-        "extract": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts")),
-        "reviews": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Reviews", "reviews")),
-    }
-
-
-@pytest.mark.parametrize("given", ["nothing", "everything", without_most, from_dynamodb])
-def test_both_workflows_are_valid(
-    make_workflow: MakeWorkflow, everything: Any, state_machine_faults: Faults, given: Any
-) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_both_workflows_are_valid(image: ModelImage, state_machine_faults: Faults, variant: str) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
-    if given == "nothing":
-        workflow = make_workflow(stack=stack)
-    else:
-        workflow = make_workflow(stack=stack, **(everything if given == "everything" else given)(stack))
-    found = definitions(workflow)
+    found = definitions(make_release_workflow(stack, image, **VARIANTS[variant](stack, image)))
     assert len(found) == 2
     for definition in found:
         assert state_machine_faults(definition) == ""
