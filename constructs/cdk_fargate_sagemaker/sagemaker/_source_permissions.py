@@ -32,6 +32,15 @@ def _allow_unload(role: iam.Role, source: AthenaUnload, data_bucket: s3.IBucket)
         ["athena:GetDataCatalog"],
         stack.format_arn(service="athena", resource="datacatalog", resource_name="AwsDataCatalog"),
     )
+    # Athena looks at the default database whatever a query names. A table takes permission on its database and on the
+    # catalog: https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+    # That page has CreateDatabase too, which is for an account without a default database: a release makes none.
+    allow(
+        role,
+        ["glue:GetDatabase"],
+        stack.format_arn(service="glue", resource="catalog"),
+        stack.format_arn(service="glue", resource="database", resource_name="default"),
+    )
     allow(
         role,
         ["glue:BatchGetPartition", "glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable"],

@@ -11,6 +11,11 @@ from aws_cdk import aws_s3 as s3
 class AthenaUnload:
     """Takes the posts that `query` selects, by Athena's UNLOAD, as they are when a release begins.
 
+    The workflow's `role` may read the tables in the Glue data catalog, and their objects in S3. Three things are for
+    their owner to allow to that role: tables whose location is registered with Lake Formation (a grant on the table
+    there, and the action `lakeformation:GetDataAccess`), an encrypted catalog (`kms:Decrypt` on its key), and a work
+    group that overrides the result location of its clients (writing to that location).
+
     Args:
         query: a SELECT with the columns `text` (string) and `label` (integer, 0 or 1), without a semicolon:
             `SELECT text, label FROM posts WHERE reviewed`.

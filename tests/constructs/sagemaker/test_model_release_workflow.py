@@ -184,6 +184,15 @@ def test_athena_is_asked_about_the_named_tables(whole: Template) -> None:
     assert any("warehouse/posts/*" in read for read in reads)
 
 
+def test_athena_may_look_at_the_default_database_and_at_nothing_in_it(whole: Template) -> None:
+    def ends(statement: dict[str, Any]) -> list[str]:
+        return [resource["Fn::Join"][1][-1].removeprefix(":") for resource in as_list(statement["Resource"])]
+
+    (default,) = [s for s in allowing(whole, "ReleaseRole", "glue:GetDatabase") if "database/default" in ends(s)]
+    assert default["Action"] == "glue:GetDatabase"
+    assert ends(default) == ["catalog", "database/default"]
+
+
 def test_an_export_is_allowed_of_the_table(
     make_workflow: Callable[..., ModelReleaseWorkflow],
 ) -> None:
