@@ -1,12 +1,13 @@
 """The role that an endpoint's containers, and SageMaker on their behalf, act under."""
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
+from ._log_streams import allow_logs
 from ._volume_key import allow_volumes
 from .data_capture import DataCapture
 from .endpoint_configuration import EndpointConfiguration
@@ -63,19 +64,7 @@ def endpoint_role(
 
 
 def _allow_logs_and_metrics(role: iam.Role, endpoint_name: str) -> None:
-    group = Stack.of(role).format_arn(
-        service="logs",
-        resource="log-group",
-        resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name}",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
-    allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], group)
-    allow(
-        role,
-        ["logs:CreateLogStream", "logs:PutLogEvents"],
-        f"{group}:log-stream:*",
-        wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
-    )
+    allow_logs(role, f"Endpoints/{endpoint_name}", "*")
     allow(
         role,
         ["cloudwatch:PutMetricData"],

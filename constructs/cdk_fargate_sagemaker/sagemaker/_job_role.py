@@ -1,4 +1,4 @@
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -6,6 +6,7 @@ from constructs import Construct
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
 from ._endpoint_role import allow_network_interfaces
+from ._log_streams import allow_logs
 from ._volume_key import allow_volumes
 from .vpc_placement import VpcPlacement
 
@@ -46,20 +47,3 @@ def job_role(
     if vpc is not None:
         allow_network_interfaces(role, vpc)
     return role
-
-
-def allow_logs(role: iam.Role, jobs: str, streams: str) -> None:
-    """Lets `role` write the log streams of its jobs, in the group that SageMaker keeps for jobs of their kind."""
-    group = Stack.of(role).format_arn(
-        service="logs",
-        resource="log-group",
-        resource_name=f"/aws/sagemaker/{jobs}",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
-    allow(role, ["logs:CreateLogGroup", "logs:DescribeLogStreams"], group)
-    allow(
-        role,
-        ["logs:CreateLogStream", "logs:PutLogEvents"],
-        f"{group}:log-stream:{streams}",
-        wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
-    )

@@ -20,7 +20,8 @@ from .._allow import allow
 from .._packaged_function import PackagedFunction
 from ._endpoint_role import endpoint_role
 from ._endpoint_updates import allow_endpoint_updates
-from ._job_role import allow_logs, job_role
+from ._job_role import job_role
+from ._log_streams import allow_logs
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
