@@ -282,7 +282,7 @@ class _CaseMaker:
         if self.target.callers and chance.random() < 0.3:
             return Principal(arn="", account=self.account, service=chance.choice(self.target.callers))
         account = HOME if self.account == HOME and chance.random() < 0.85 else chance.choice((HOME, OTHER))
-        tags = chance.choice(({}, {"team": "Alerts"}, {"team": "moderation"}))
+        tags = chance.choice(({}, {"team": "Alerts"}, {"team": "moderation"}, {"team": "mod*"}))
         if chance.random() < 0.15:
             self.features.add("user")
             return Principal(arn=f"arn:aws:iam::{account}:user/people/ana", account=account, tags=tags)
@@ -382,11 +382,16 @@ class _CaseMaker:
             fitting["default of a variable"] = f"{prefix}${{aws:PrincipalTag/absent, '{name}'}}"
             failing["null variable"] = f"{prefix}${{aws:PrincipalTag/absent}}*"
             failing["variable"] = f"{prefix}${{aws:ResourceAccount}}/*"
-            if self.principal.tags.get("team") == name:
-                fitting["variable"] = f"{prefix}${{aws:PrincipalTag/team}}"
-        if form == "identity":
-            fitting["incomplete ARN"] = ":".join(arn.split(":")[:3])
+            tagged = fitting if self.principal.tags.get("team") == name else failing
+            tagged["variable"] = f"{prefix}${{aws:PrincipalTag/team}}"
+        # Only an identity policy's is completed.
+        (fitting if form == "identity" else failing)["incomplete ARN"] = ":".join(arn.split(":")[:3])
+        if arn.count(":") > 5:
+            # A wildcard does not reach past a colon.
+            failing["past a colon"] = ":".join([*arn.split(":")[:3], "*", "*", arn.rsplit(":", 1)[1]])
         kind = chance.choice(list(fitting if fits else failing))
+        if not fits and "past a colon" in failing and chance.random() < 0.3:
+            kind = "past a colon"
         text = (fitting if fits else failing)[kind]
         if chance.random() < 0.12:
             self.features.add("NotResource")
@@ -482,6 +487,10 @@ class _CaseMaker:
             self.features.add("Null")
             return "Null", ["true" if (actual is None) == fits else "false"]
         many = isinstance(dict((*self.target.keys, *GLOBAL_KEYS)).get(name, ("",))[0], tuple)
+        if many and chance.random() < 0.1:
+            # Holds for no multivalued key.
+            self.features.add("no set operator")
+            return "StringEquals", [actual[0] if isinstance(actual, tuple) else "something"]
         if many:
             return self._set_condition(actual if isinstance(actual, tuple) else (), fits)
         kind = _KINDS.get(name, "string")

@@ -93,6 +93,10 @@ def test_a_wildcard_of_an_arn_does_not_reach_past_a_colon() -> None:
     assert not holds("ArnLike", "arn:aws:*:Alerts", TOPIC)
     assert not holds("ArnLike", "arn:aws:sns:*:Alerts", TOPIC)
     assert holds("StringLike", "arn:aws:*:Alerts", TOPIC)
+    stream = "arn:aws:logs:eu-west-1:111122223333:log-group:/jobs:log-stream:run-1"
+    assert not holds("ArnLike", "arn:aws:logs:*:*:log-stream:run-1", stream)
+    assert not holds("ArnLike", "arn:aws:logs:*:run-1:*:log-stream", stream)
+    assert holds("ArnLike", "arn:aws:logs:*:*:log-group:*:run-1", stream)
 
 
 @pytest.mark.parametrize(

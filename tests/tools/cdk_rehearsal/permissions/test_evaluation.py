@@ -102,6 +102,15 @@ def test_a_deny_of_the_account_is_of_everybody_in_it() -> None:
     assert judge(sending(ABROAD), abroad).allowed
 
 
+def test_the_statement_that_names_the_caller_most_closely_counts() -> None:
+    by_account, by_role, by_session = (allow(Principal={"AWS": name}) for name in (ROOT, ROLE.role_arn, ROLE.arn))
+    assert judge(sending(), Policies(resource=document(by_role, by_account))).allowed
+    assert judge(sending(), Policies(resource=document(by_account, by_role))).allowed
+    boundary = document(allow("s3:*"))
+    for order in ((by_session, by_role), (by_role, by_session)):
+        assert judge(sending(), Policies(resource=document(*order), boundary=boundary)).allowed
+
+
 # ---- boundaries and session policies ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("limit", ["boundary", "session"])
 def test_a_limit_has_to_allow_what_identity_policies_allow(limit: str) -> None:
