@@ -111,7 +111,7 @@ format: setup ## Mend style and formatting
 	ruff format
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-synth bench-capacity bench-inference bench-api
+.PHONY: bench-synth bench-capacity bench-inference bench-api bench-permissions
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
 
@@ -123,6 +123,9 @@ bench-inference: setup bert-environment ## Time the inference image against the 
 
 bench-api: setup ## Time what the ML API adds to the endpoint's own time
 	python benchmarks/bench_api.py $(ARGS)
+
+bench-permissions: setup ## Compare evaluators of permissions with an independent judge
+	python benchmarks/bench_permissions.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
 .PHONY: wheel lock clean

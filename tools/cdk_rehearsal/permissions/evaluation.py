@@ -5,11 +5,11 @@ Of https://docs.aws.amazon.com/IAM/latest/UserGuide/:
 - several accounts: reference_policies_evaluation-logic-cross-account.html
 And for keys https://docs.aws.amazon.com/kms/latest/developerguide/control-access.html.
 
-Why not a library: ministack, on which the rehearsal builds, has an evaluator. Of 5,000 calls that the tests of this
-package generate it decides 424 otherwise than the tests' independent judge, and allows 63 of them: it reads no policy
-variables and completes no ARNs, lets wildcards of ARN operators reach past colons, and knows no NotPrincipal. It knows
-no grants either, and takes the account's root user for any service. Of the same calls this package decides all like the
-judge. moto's evaluator knows neither resources nor conditions.
+Why not a library: ministack, on which the rehearsal builds, has an evaluator. Of 5,000 generated calls it allows 95 that
+the independent judge of the tests denies, and denies 374 that the judge allows (`make bench-permissions`): it reads no
+policy variables and completes no ARNs, lets wildcards of ARN operators reach past colons, and knows no NotPrincipal. It
+knows no grants either, and takes the account's root user for any service. This package decides all 5,000 like the judge.
+moto's evaluator knows neither resources nor conditions.
 """
 
 from __future__ import annotations
