@@ -1,4 +1,4 @@
-"""Prints how many generated calls two evaluators decide otherwise than the independent judge of the tests, and how fast.
+"""Prints how many generated calls two evaluators decide otherwise than the judge of the tests, and how fast.
 
 The judge is npm's iam-simulate, in a process of its own. ministack's evaluator is given what its server would give it:
 the parsed policies, the boundary and the session policies as limits, and every condition key of the request.

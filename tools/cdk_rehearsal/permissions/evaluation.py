@@ -5,11 +5,11 @@ Of https://docs.aws.amazon.com/IAM/latest/UserGuide/:
 - several accounts: reference_policies_evaluation-logic-cross-account.html
 And for keys https://docs.aws.amazon.com/kms/latest/developerguide/control-access.html.
 
-Why not a library: ministack, on which the rehearsal builds, has an evaluator. Of 5,000 generated calls it allows 95 that
-the independent judge of the tests denies, and denies 374 that the judge allows (`make bench-permissions`): it reads no
+Why not a library: ministack, on which the rehearsal builds, has an evaluator. Of 5,000 generated calls it allows 95
+that the independent judge of the tests denies, and denies 374 that it allows (`make bench-permissions`): it reads no
 policy variables and completes no ARNs, lets wildcards of ARN operators reach past colons, and knows no NotPrincipal. It
-knows no grants either, and takes the account's root user for any service. This package decides all 5,000 like the judge.
-moto's evaluator knows neither resources nor conditions.
+knows no grants either, and takes the account's root user for any service. This package decides all 5,000 like the
+judge. moto's evaluator knows neither resources nor conditions.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from collections.abc import Iterable, Mapping
 
 from cdk_rehearsal.permissions.call import Call, Principal
 from cdk_rehearsal.permissions.policies import Policies
+from cdk_rehearsal.permissions.policy import Policy, PolicyDocument
 from cdk_rehearsal.permissions.principal_element import Named
 from cdk_rehearsal.permissions.request_context import Context, request_context
-from cdk_rehearsal.permissions.statement import Policy, PolicyDocument, Statement
+from cdk_rehearsal.permissions.statement import Statement
 from cdk_rehearsal.permissions.verdict import Verdict, Where, missing_statement
 
 _POLICY_OF: dict[Where, str] = {

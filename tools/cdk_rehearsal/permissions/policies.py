@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from cdk_rehearsal.permissions.grant import Grant
-from cdk_rehearsal.permissions.statement import Policy, PolicyDocument, read_policy
+from cdk_rehearsal.permissions.policy import Policy, PolicyDocument, read_policy
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,21 +1,19 @@
-"""A policy document, read once."""
+"""One statement of a policy.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+"""
 
 from __future__ import annotations
 
-import functools
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from cdk_rehearsal.permissions.call import Call, Principal
+from cdk_rehearsal.permissions.call import Principal
 from cdk_rehearsal.permissions.condition import Condition
 from cdk_rehearsal.permissions.pattern import ArnPattern, Pattern
 from cdk_rehearsal.permissions.principal_element import Named, PrincipalElement
 from cdk_rehearsal.permissions.request_context import Context
-
-PolicyDocument = Mapping[str, Any]
-"""A policy as a template has it, its functions resolved."""
 
 Form = Literal["identity", "resource"]
 """Whether statements have a Principal."""
@@ -84,7 +82,7 @@ class Statement:
             )
 
         self._conditions = tuple(
-            Condition(operation=operation, key=key, values=_list(values), variables=variables)
+            Condition(operation=operation, key=key, values=listed(values), variables=variables)
             for operation, keys in (body.get("Condition") or {}).items()
             for key, values in keys.items()
         )
@@ -118,91 +116,6 @@ class Statement:
         return all(condition.holds(context) for condition in self._conditions)
 
 
-class Policy:
-    """A policy's statements, found by action.
-
-    Args:
-        statements: as the policy has them.
-    """
-
-    __slots__ = ("_by_action", "_statements")
-
-    def __init__(self, statements: tuple[Statement, ...]) -> None:
-        self._statements = statements
-        self._by_action: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = {}
-
-    def about(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
-        """Return the statements that deny an action and those that allow it."""
-        found = self._by_action.get(action)
-        if found is None:
-            relevant = [statement for statement in self._statements if statement.has_action(action)]
-            found = self._by_action[action] = (
-                tuple(statement for statement in relevant if statement.denies),
-                tuple(statement for statement in relevant if not statement.denies),
-            )
-        return found
-
-    def denying(self, call: Call, context: Context, *, bounded: bool = False) -> Statement | None:
-        """Return the first statement that denies a call."""
-        for statement in self.about(call.action)[0]:
-            if (
-                statement.has_resource(call.resource, context)
-                and statement.names(call.principal, bounded=bounded) is not Named.NOT
-                and statement.has_conditions(context)
-            ):
-                return statement
-        return None
-
-    def allowing(self, call: Call, context: Context) -> tuple[Named, Statement | None]:
-        """Return the statement that allows a call and names the caller most closely."""
-        closest, best = Named.NOT, None
-        for statement in self.about(call.action)[1]:
-            named = statement.names(call.principal, bounded=False)
-            if named > closest and statement.has_resource(call.resource, context) and statement.has_conditions(context):
-                closest, best = named, statement
-                if named is Named.DIRECTLY:
-                    break
-        return closest, best
-
-    def nearly_allowing(self, call: Call, context: Context) -> tuple[Statement, str] | None:
-        """Return a statement that would allow a call but for one condition, and that condition."""
-        for statement in self.about(call.action)[1]:
-            named = statement.names(call.principal, bounded=False) is not Named.NOT
-            if named and statement.has_resource(call.resource, context):
-                unmet = next(statement.unmet(context), None)
-                if unmet is not None:
-                    return statement, unmet
-        return None
-
-
-def read_policy(document: PolicyDocument, form: Form) -> Policy:
-    """Read a policy document; a document of the same content is read once.
-
-    Raises:
-        ValueError: AWS refuses such a policy, or a function of the template is not resolved.
-    """
-    return _read(json.dumps(document, default=dict), form)
-
-
-@functools.lru_cache(maxsize=4096)
-def _read(document: str, form: Form) -> Policy:
-    content = json.loads(document)
-    # "If you do not include a Version element, the value defaults to 2008-10-17."
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
-    variables = content.get("Version") == "2012-10-17"
-    return Policy(
-        tuple(
-            _statement(json.dumps(body), form, variables, number)
-            for number, body in enumerate(_list(content.get("Statement")), start=1)
-        )
-    )
-
-
-@functools.lru_cache(maxsize=16384)
-def _statement(body: str, form: Form, variables: bool, number: int) -> Statement:
-    return Statement(json.loads(body), form=form, variables=variables, number=number)
-
-
 def _resource(text: str, form: Form, variables: bool) -> Callable[[str, Context], bool]:
     if re.fullmatch(r"\*+", text):
         return lambda resource, context: True
@@ -217,13 +130,14 @@ def _either(body: Mapping[str, Any], name: str, statement: str) -> tuple[bool, l
     if negated and name in body:
         raise ValueError(f"statement {statement} has {name} and Not{name}: allowed one of them; take one away")
     value = body.get(f"Not{name}" if negated else name)
-    for text in _list(value):
+    for text in listed(value):
         if not isinstance(text, str):
             raise ValueError(
                 f"{name} of statement {statement} is {text!r}: allowed a text; resolve the template's functions first"
             )
-    return negated, None if value is None else _list(value)
+    return negated, None if value is None else listed(value)
 
 
-def _list(value: object) -> list[Any]:
+def listed(value: object) -> list[Any]:
+    """Return the values of an element, which may be one value without a list."""
     return value if isinstance(value, list) else [] if value is None else [value]

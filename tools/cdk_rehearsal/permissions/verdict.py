@@ -42,7 +42,7 @@ def missing_statement(call: Call, where: Where) -> dict[str, Any]:
         )
     statement["Action"] = call.action
     if where == "key":
-        # "In a key policy, the value of the Resource element is "*", which means this KMS key."
+        # "In a key policy, the value of the Resource element is "*", which means "this KMS key.""
         # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
         statement["Resource"] = "*"
     elif where != "trust":
