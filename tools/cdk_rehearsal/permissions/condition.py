@@ -156,11 +156,13 @@ def _number(text: str) -> float | None:
 
 @functools.lru_cache(maxsize=4096)
 def _date(text: str) -> datetime.datetime | None:
-    """Read a W3C date of ISO 8601, or seconds since 1970."""
+    """Read a date of ISO 8601 as W3C has it (https://www.w3.org/TR/NOTE-datetime), or seconds since 1970."""
     try:
-        if re.fullmatch(r"\d+(\.\d+)?", text) and len(text) > 4:
+        if re.fullmatch(r"\d{5,}(\.\d+)?", text):
             return datetime.datetime.fromtimestamp(float(text), datetime.UTC)
-        date = datetime.datetime.fromisoformat(text)
+        # The day may be left out, and the month.
+        missing = {4: "-01-01", 7: "-01"}.get(len(text), "")
+        date = datetime.datetime.fromisoformat(text + missing)
     except ValueError:
         return None
     return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)

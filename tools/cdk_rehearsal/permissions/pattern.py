@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from cdk_rehearsal.permissions.request_context import Context
 
-_TOKEN = re.compile(
-    r"\$\{(?P<escaped>[*?$])\}|\$\{(?P<key>[^,}']+?)\s*(?:,\s*'(?P<default>[^']*)')?\s*\}|(?P<wild>[*?])"
-)
+_TOKEN = re.compile(r"\$\{(?P<escaped>[*?$])\}|\$\{(?P<variable>[^}]*)\}|(?P<wild>[*?])")
+# "separate the variable text and the default value with a comma and space"
+_DEFAULT = re.compile(r"(?P<key>[^,]*), '(?P<default>.*)'")
 _COLON_OUTSIDE_VARIABLES = re.compile(r":(?![^{}]*\})")
 
 
@@ -120,7 +120,9 @@ def _parts(text: str, *, wildcards: bool, variables: bool, within: str) -> list[
         elif token["escaped"]:
             parts.append(re.escape(token["escaped"]))
         else:
-            parts.append(_Variable(token["key"].strip().lower(), token["default"], within))
+            default = _DEFAULT.fullmatch(token["variable"])
+            key = default["key"] if default else token["variable"]
+            parts.append(_Variable(key.strip().lower(), default["default"] if default else None, within))
     return [*parts, re.escape(text[end:])]
 
 

@@ -41,6 +41,8 @@ def holds(
         ("DateLessThan", "2026-11-26T12:00:00Z", "2026-11-26T12:59:59+01:00", "2026-11-26T12:00:00Z"),
         ("DateLessThanEquals", "2026-11-26", "2026-11-26T00:00:00Z", "2026-11-26T00:00:01Z"),
         ("DateGreaterThan", "2026-11-26T12:00:00Z", "2026-11-27T00:00:00Z", "2026-11-26T12:00:00Z"),
+        ("DateEquals", "2026-11", "2026-11-01T00:00:00Z", "2026"),
+        ("DateEquals", "2026", "2026-01-01T00:00Z", "2026-01-01T00:00:00.5Z"),
         ("DateGreaterThanEquals", "1795694400", "2026-11-26T12:00:00Z", "1795694399"),
         ("Bool", "true", "True", "false"),
         ("Bool", False, "false", "true"),
@@ -143,6 +145,18 @@ def test_a_variable_stands_for_a_value_of_the_request() -> None:
     assert holds("StringEqualsIgnoreCase", "${aws:PrincipalTag/team}", "RED", {"aws:principaltag/team": "red"})
     assert holds("ArnLike", "arn:aws:sns:*:${aws:PrincipalAccount}:*", TOPIC, {"aws:principalaccount": "111122223333"})
     assert holds("StringEquals", "${aws:PrincipalTag/team, 'none'}", "none")
+
+
+def test_a_default_comes_after_a_comma_and_a_space() -> None:
+    assert not holds("StringEquals", "${aws:PrincipalTag/team,'none'}", "none")
+    assert not holds("StringEquals", "${aws:PrincipalTag/team, none}", "none")
+    assert holds("StringEquals", "${aws:PrincipalTag/team, 'no, ne'}", "no, ne")
+
+
+def test_what_is_no_variable_is_text() -> None:
+    assert holds("StringEquals", "a${b", "a${b")
+    assert holds("StringEquals", "$a}", "$a}")
+    assert holds("StringEquals", "${$}{aws:PrincipalTag/team}", "${aws:PrincipalTag/team}")
 
 
 def test_a_wildcard_in_the_value_of_a_variable_is_a_character() -> None:

@@ -182,6 +182,34 @@ EXCEPTIONS = {
         ),
         True,
     ),
+    # "All IP addresses except the specified IP address or range": one of the other version is none of them.
+    GUIDE + "reference_policies_elements_condition_operators.html#Conditions_IPAddress": (
+        on_queue(aws__SourceIp="2001:db8::17"),
+        Policies(
+            identity=(
+                allows(
+                    Action="sqs:SendMessage",
+                    Resource="*",
+                    Condition={"NotIpAddress": {"aws:SourceIp": "203.0.113.7"}},
+                ),
+            )
+        ),
+        True,
+    ),
+    # "${$} - use where you need a $ (dollar sign) character": in any string operator.
+    GUIDE + "reference_policies_variables.html#policy-vars-specialchars": (
+        on_queue(aws__UserAgent="$"),
+        Policies(
+            identity=(
+                allows(
+                    Action="sqs:SendMessage",
+                    Resource="*",
+                    Condition={"StringEqualsIgnoreCase": {"aws:UserAgent": "${$}"}},
+                ),
+            )
+        ),
+        True,
+    ),
     # "variables like ${aws:username} are treated as literal strings" where the Version is not 2012-10-17.
     GUIDE + "reference_policies_elements_version.html": (
         on_queue(),
