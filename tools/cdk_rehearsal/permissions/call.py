@@ -66,7 +66,7 @@ class Call:
     Args:
         action: `sns:Publish`.
         resource: an ARN, or `*` where the action knows no resource.
-        resource_account: who owns the resource, 12 digits. A bucket's ARN does not say.
+        resource_account: who owns the resource, 12 digits. A bucket's ARN does not say. Of `*` it is not read.
         context: the request's condition keys in any case; a tuple is a multivalued key. Keys that follow from the
             principal and the resource are added, unless they are given: `request_context` lists them.
     """

@@ -63,13 +63,13 @@ def judge(call: Call, policies: Policies) -> Verdict:
             return _allowed(call, decided, statement)
         return _lacking(call, policies, context, where)
 
-    same_account = call.principal.account == call.resource_account
+    # What knows no resource is of the caller's own account.
+    same_account = call.resource == "*" or call.principal.account == call.resource_account
     if same_account and named is Named.DIRECTLY:
         return _allowed(call, decided, statement)
 
     identity = _first(policies.read_identity, call, context)
     from_identity = identity is not None or call.principal.is_root
-    # Who may allow without the identity policies, and whether these may without the resource.
     must_name = not same_account or where in ("key", "trust")
     if must_name and named is Named.NOT:
         return _lacking(call, policies, context, where, also_identity=not (same_account or from_identity))
