@@ -282,6 +282,9 @@ class _CaseMaker:
         if self.target.callers and chance.random() < 0.3:
             return Principal(arn="", account=self.account, service=chance.choice(self.target.callers))
         account = HOME if self.account == HOME and chance.random() < 0.85 else chance.choice((HOME, OTHER))
+        if self.target.prefix == "*":
+            # Only then is the resource's account the caller's for the judge too.
+            account = self.account
         tags = chance.choice(({}, {"team": "Alerts"}, {"team": "moderation"}, {"team": "mod*"}))
         if chance.random() < 0.15:
             self.features.add("user")
