@@ -22,6 +22,11 @@ def arn(world: World, service: str, resource: str, *, region: bool = True, accou
     return f"arn:{world.partition}:{service}:{where}:{whose}:{resource}"
 
 
+def dns_suffix(world: World) -> str:
+    """Of the partition's regional service names, as in kms:ViaService."""
+    return "amazonaws.com.cn" if world.partition == "aws-cn" else "amazonaws.com"
+
+
 def bucket_arn(world: World, bucket: str) -> str:
     """Of a bucket's name, or of an access point's ARN, which calls take in its place."""
     return bucket if is_arn(bucket) else arn(world, "s3", bucket, region=False, account=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from cdk_rehearsal.permissions.needs.arns import account_of, key_arn
+from cdk_rehearsal.permissions.needs.arns import account_of, dns_suffix, key_arn
 from cdk_rehearsal.permissions.needs.need import Need
 from cdk_rehearsal.permissions.needs.request_context import encryption_context
 from cdk_rehearsal.permissions.needs.world import World
@@ -33,7 +33,7 @@ def key_use(
     for action in actions:
         context: dict[str, str | tuple[str, ...]] = {"kms:CallerAccount": world.account}
         if via:
-            context["kms:ViaService"] = f"{via}.{world.region}.{_suffix(world)}"
+            context["kms:ViaService"] = f"{via}.{world.region}.{dns_suffix(world)}"
         if action == "CreateGrant":
             context["kms:GrantIsForAWSResource"] = "true"
         elif action != "DescribeKey":
@@ -46,7 +46,3 @@ def key_use(
             because=because,
             or_of_role=or_of_role,
         )
-
-
-def _suffix(world: World) -> str:
-    return "amazonaws.com.cn" if world.partition == "aws-cn" else "amazonaws.com"

@@ -71,7 +71,7 @@ WAITED_FOR = (
         service="ecs",
         operation="RunTask",
         follow_ups=("ecs:StopTask", "ecs:DescribeTasks"),
-        made="task/*",
+        made="task/{name}/*",
         name="cluster",
         rule="StepFunctionsGetEventsForECSTaskRule",
         source=f"{_GUIDE}/ecs-iam.html",
@@ -153,7 +153,7 @@ def _made(row: WaitedFor, parameters: Mapping[str, Any], world: World) -> str:
         return f"{name.replace(':stateMachine:', ':execution:')}:{execution}"
     if row.service == "sagemaker":
         return sagemaker_arn(world, row.made.partition("/")[0], name)
-    return arn(world, row.service, row.made.format(name=name))
+    return arn(world, row.service, row.made.format(name=name.rpartition("/")[2]))
 
 
 def _as_the_api_names(call: StepFunctionsCall, parameters: Mapping[str, Any]) -> Mapping[str, Any]:

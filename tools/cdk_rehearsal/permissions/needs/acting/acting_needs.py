@@ -20,24 +20,24 @@ _TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 _SAMPLE = ("xray:GetSamplingRules", "xray:GetSamplingTargets")
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 LAMBDA_NETWORK = (
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
+    "AssignPrivateIpAddresses",
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "DescribeNetworkInterfaces",
+    "DescribeSubnets",
+    "UnassignPrivateIpAddresses",
 )
 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 SAGEMAKER_NETWORK = (
-    "ec2:CreateNetworkInterface",
-    "ec2:CreateNetworkInterfacePermission",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteNetworkInterfacePermission",
-    "ec2:DescribeDhcpOptions",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
+    "CreateNetworkInterface",
+    "CreateNetworkInterfacePermission",
+    "DeleteNetworkInterface",
+    "DeleteNetworkInterfacePermission",
+    "DescribeDhcpOptions",
+    "DescribeNetworkInterfaces",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+    "DescribeVpcs",
 )
 
 
@@ -103,6 +103,20 @@ class ActingNeeds:
         yield self.need(rule, "ecr:GetAuthorizationToken")
         for action in _PULL:
             yield self.need(rule, action, name)
+
+    def network(
+        self, rule: str, actions: tuple[str, ...], *, subnets: Iterable[str], security_groups: Iterable[str]
+    ) -> Iterator[ActingNeed]:
+        """EC2 is asked for interfaces in subnets and security groups."""
+        interface = arn(self.world, "ec2", "network-interface/eni-0")
+        around = [arn(self.world, "ec2", f"subnet/{each}") for each in subnets]
+        around += [arn(self.world, "ec2", f"security-group/{each}") for each in security_groups]
+        for action in actions:
+            if action.startswith("Describe"):  # takes no resource
+                yield self.need(rule, f"ec2:{action}")
+                continue
+            for resource in (interface, *(around if action == "CreateNetworkInterface" else ())):
+                yield self.need(rule, f"ec2:{action}", resource)
 
     def traces(self, rule: str, *, samples: bool) -> Iterator[ActingNeed]:
         for action in (*_TRACE, *(_SAMPLE if samples else ())):

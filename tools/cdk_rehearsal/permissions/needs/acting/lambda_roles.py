@@ -27,8 +27,10 @@ def lambda_role_needs(
     found = list(acting.logs("lambda_logs", group, "2026/01/01/[$LATEST]0", makes_group=False))
     if (function.get("TracingConfig") or {}).get("Mode") == "Active":
         found += acting.traces("lambda_tracing", samples=False)
-    if (function.get("VpcConfig") or {}).get("SubnetIds"):
-        found += [acting.need("lambda_vpc", action) for action in LAMBDA_NETWORK]
+    vpc = function.get("VpcConfig") or {}
+    if subnets := vpc.get("SubnetIds"):
+        groups = vpc.get("SecurityGroupIds") or ()
+        found += acting.network("lambda_vpc", LAMBDA_NETWORK, subnets=subnets, security_groups=groups)
     if key := function.get("KMSKeyArn"):
         context = {"aws:lambda:FunctionArn": function_arn(world, name)}
         found += acting.key("lambda_environment_key", key, "Decrypt", via="lambda", encrypting=context)

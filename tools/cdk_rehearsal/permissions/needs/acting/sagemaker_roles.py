@@ -140,8 +140,12 @@ def _artifacts(acting: ActingNeeds, model: Mapping[str, Any]) -> Iterator[Acting
 
 def _network(acting: ActingNeeds, vpc: Mapping[str, Any] | None) -> Iterator[ActingNeed]:
     if vpc:
-        for action in SAGEMAKER_NETWORK:
-            yield acting.need("sagemaker_vpc", action)
+        yield from acting.network(
+            "sagemaker_vpc",
+            SAGEMAKER_NETWORK,
+            subnets=vpc.get("Subnets") or (),
+            security_groups=vpc.get("SecurityGroupIds") or (),
+        )
 
 
 def _output_key(acting: ActingNeeds, key: str | None) -> Iterator[ActingNeed]:
