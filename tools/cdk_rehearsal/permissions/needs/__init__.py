@@ -1,5 +1,6 @@
 """The permissions that AWS asks of the caller of an API, and of the roles that act by themselves."""
 
+from cdk_rehearsal.permissions.needs.absent_object import absent_object_need
 from cdk_rehearsal.permissions.needs.call_needs import needs
 from cdk_rehearsal.permissions.needs.need import Need
 from cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
@@ -7,4 +8,13 @@ from cdk_rehearsal.permissions.needs.step_functions_call import StepFunctionsCal
 from cdk_rehearsal.permissions.needs.task_needs import task_needs
 from cdk_rehearsal.permissions.needs.world import World
 
-__all__ = ["Need", "RecordedWorld", "StepFunctionsCall", "World", "needs", "step_functions_call", "task_needs"]
+__all__ = [
+    "Need",
+    "RecordedWorld",
+    "StepFunctionsCall",
+    "World",
+    "absent_object_need",
+    "needs",
+    "step_functions_call",
+    "task_needs",
+]

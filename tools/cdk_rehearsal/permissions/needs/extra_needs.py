@@ -316,6 +316,31 @@ LOG_DELIVERY = (
 )
 
 
+def _scaled_resource(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
+    """On the resource itself: an endpoint's variant, or a service."""
+    resource = parameters.get("ResourceId", "")
+    match parameters.get("ServiceNamespace"), resource.split("/"):
+        case "sagemaker", ["endpoint", endpoint, *_]:
+            name = arn(world, "sagemaker", f"endpoint/{endpoint.lower()}")
+            actions = ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities")
+        case "ecs", ["service", *_]:
+            name = arn(world, "ecs", resource)
+            actions = ("ecs:DescribeServices", "ecs:UpdateService")
+        case _:
+            return
+    for action in actions:
+        yield Need(action=action, resource=name, resource_account=world.account, because=because)
+
+
+def _tracking_alarms(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
+    """The alarms of a target tracking policy, which Application Auto Scaling names after its resource."""
+    if "TargetTrackingScalingPolicyConfiguration" not in parameters:
+        return
+    name = arn(world, "cloudwatch", f"alarm:TargetTracking-{parameters.get('ResourceId', '')}-AlarmHigh-0")
+    for action in ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"):
+        yield Need(action=action, resource=name, resource_account=world.account, because=because)
+
+
 def _service_linked_role(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
     if parameters.get("RoleARN"):
         return
@@ -535,6 +560,22 @@ EXTRA_NEEDS = (
         sentence="a query writes its results, and what it unloads, to S3 with its caller's permissions",
         source="https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html",
         find=_query_results,
+    ),
+    ExtraNeed(
+        checked=_CHECKED,
+        service="application-autoscaling",
+        operations=("RegisterScalableTarget",),
+        sentence="Application Auto Scaling looks whether the caller may describe and change what it shall scale",
+        source="https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html",
+        find=_scaled_resource,
+    ),
+    ExtraNeed(
+        checked=_CHECKED,
+        service="application-autoscaling",
+        operations=("PutScalingPolicy",),
+        sentence="a target tracking policy makes, changes and deletes its alarms with its caller's permissions",
+        source="https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html",
+        find=_tracking_alarms,
     ),
     ExtraNeed(
         checked=_CHECKED,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cdk_rehearsal.permissions.needs import Need, RecordedWorld, needs
+from cdk_rehearsal.permissions.needs import Need, RecordedWorld, absent_object_need, needs
 from cdk_rehearsal.permissions.needs.acting import ACTING_RULES
 from cdk_rehearsal.permissions.needs.extra_needs import EXTRA_NEEDS
 from cdk_rehearsal.permissions.needs.task_needs import WAITED_FOR
@@ -168,12 +168,42 @@ EXAMPLES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
         "RegisterScalableTarget",
         {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": "service/c/s"},
         [
+            ("ecs:DescribeServices", f"arn:aws:ecs:{HERE}:service/c/s"),
+            ("ecs:UpdateService", f"arn:aws:ecs:{HERE}:service/c/s"),
             (
                 "iam:CreateServiceLinkedRole",
                 f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
                 "AWSServiceRoleForApplicationAutoScaling_ECSService",
-            )
+            ),
         ],
+    ),
+    (
+        "application-autoscaling",
+        "RegisterScalableTarget",
+        {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/E/variant/v", "RoleARN": ROLE},
+        [
+            ("sagemaker:DescribeEndpoint", f"arn:aws:sagemaker:{HERE}:endpoint/e"),
+            ("sagemaker:UpdateEndpointWeightsAndCapacities", f"arn:aws:sagemaker:{HERE}:endpoint/e"),
+        ],
+    ),
+    (
+        "application-autoscaling",
+        "PutScalingPolicy",
+        {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": "endpoint/e/variant/v",
+            "TargetTrackingScalingPolicyConfiguration": {},
+        },
+        [
+            (f"cloudwatch:{verb}", f"arn:aws:cloudwatch:{HERE}:alarm:TargetTracking-endpoint/e/variant/v-AlarmHigh-0")
+            for verb in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms")
+        ],
+    ),
+    (
+        "application-autoscaling",
+        "PutScalingPolicy",
+        {"ServiceNamespace": "sagemaker", "StepScalingPolicyConfiguration": {}},
+        [],
     ),
 ]
 
@@ -242,3 +272,9 @@ def test_a_job_s_own_role_may_grant_in_the_caller_s_place(operation: str, parame
 
 def test_an_endpoint_without_a_key_needs_no_grant() -> None:
     assert extra("sagemaker", "UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "plain"}) == []
+
+
+def test_only_who_may_list_is_told_that_an_object_is_not_there() -> None:
+    need = absent_object_need({"Bucket": "b", "Key": "runs/1"}, world=WORLD)
+    assert (need.action, need.resource, dict(need.context)) == ("s3:ListBucket", BUCKET, {"s3:prefix": "runs/1"})
+    assert service_authorization.faults_of(need.action, need.resource, tuple(need.context)) == []

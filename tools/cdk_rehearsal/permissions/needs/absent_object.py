@@ -1,0 +1,32 @@
+"""Whether S3 says that an object is not there, or only that access is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from cdk_rehearsal.permissions.needs.arns import account_of, bucket_arn
+from cdk_rehearsal.permissions.needs.need import Need
+from cdk_rehearsal.permissions.needs.world import World
+
+
+def absent_object_need(parameters: Mapping[str, Any], *, world: World) -> Need:
+    """What a caller needs to be answered 404 for an object that is not there; without it, S3 answers 403.
+
+    "If you have the s3:ListBucket permission on the bucket, Amazon S3 returns an HTTP status code 404 error. If you
+    don't, Amazon S3 returns an HTTP status code 403 (access denied) error":
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The object's name stands as s3:prefix
+    (https://github.com/ceph/ceph/pull/68577 follows AWS in it), so that a statement for a prefix does.
+
+    Args:
+        parameters: of GetObject or HeadObject.
+    """
+    bucket = bucket_arn(world, parameters["Bucket"])
+    return Need(
+        action="s3:ListBucket",
+        resource=bucket,
+        resource_account=account_of(bucket, world),
+        context=MappingProxyType({"s3:prefix": parameters["Key"]}),
+        because="whoever may not list a bucket is not told that an object is not there",
+    )
