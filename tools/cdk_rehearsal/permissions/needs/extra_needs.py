@@ -72,19 +72,25 @@ def _role_of_model(name: str, world: World) -> str:
 def _job_tags(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
     if not parameters.get("Tags"):
         return
-    for name, value in parameters.items():
-        kind = _TAGGED.get(name)
-        if kind and isinstance(value, str):
+    for name, kind in _TAGGED.items():
+        if isinstance(value := parameters.get(name), str):
             resource = arn(world, "sagemaker", f"{kind}/{value.lower()}")
             yield Need(action="sagemaker:AddTags", resource=resource, resource_account=world.account, because=because)
             return
 
 
-# The parameter that names what a Create… call makes, before those that name what it is made of.
+# The parameter that names what a call makes comes before those that name what it is made of.
 _TAGGED = {
     "TrainingJobName": "training-job",
     "TransformJobName": "transform-job",
     "ProcessingJobName": "processing-job",
+    "HyperParameterTuningJobName": "hyper-parameter-tuning-job",
+    "LabelingJobName": "labeling-job",
+    "FeatureGroupName": "feature-group",
+    "PipelineName": "pipeline",
+    "InferenceComponentName": "inference-component",
+    "MonitoringScheduleName": "monitoring-schedule",
+    "ModelPackageGroupName": "model-package-group",
     "EndpointName": "endpoint",
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
@@ -398,12 +404,19 @@ EXTRA_NEEDS = (
         checked=_CHECKED,
         service="sagemaker",
         operations=(
+            "CreateEndpoint",
+            "CreateEndpointConfig",
+            "CreateFeatureGroup",
+            "CreateHyperParameterTuningJob",
+            "CreateInferenceComponent",
+            "CreateLabelingJob",
+            "CreateModel",
+            "CreateModelPackageGroup",
+            "CreateMonitoringSchedule",
+            "CreatePipeline",
+            "CreateProcessingJob",
             "CreateTrainingJob",
             "CreateTransformJob",
-            "CreateProcessingJob",
-            "CreateModel",
-            "CreateEndpointConfig",
-            "CreateEndpoint",
         ),
         sentence="tags that are given at creation need leave to tag",
         source="https://docs.aws.amazon.com/sagemaker/latest/dg/security_iam_id-based-policy-examples.html",

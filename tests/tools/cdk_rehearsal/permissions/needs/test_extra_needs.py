@@ -67,7 +67,7 @@ EXAMPLES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     (
         "sagemaker",
         "CreateTransformJob",
-        {"TransformJobName": "j", "ModelName": "m", "Tags": [{"Key": "k", "Value": "v"}]},
+        {"ModelName": "m", "Tags": [{"Key": "k", "Value": "v"}], "TransformJobName": "j"},
         [("sagemaker:AddTags", f"arn:aws:sagemaker:{HERE}:transform-job/j")],
     ),
     ("sns", "Publish", {"TopicArn": TOPIC}, [("kms:GenerateDataKey", KEY), ("kms:Decrypt", KEY)]),
@@ -278,3 +278,20 @@ def test_only_who_may_list_is_told_that_an_object_is_not_there() -> None:
     need = absent_object_need({"Bucket": "b", "Key": "runs/1"}, world=WORLD)
     assert (need.action, need.resource, dict(need.context)) == ("s3:ListBucket", BUCKET, {"s3:prefix": "runs/1"})
     assert service_authorization.faults_of(need.action, need.resource, tuple(need.context)) == []
+
+
+@pytest.mark.parametrize(
+    "operation", next(row.operations for row in EXTRA_NEEDS if row.service == "sagemaker" and "tag" in row.sentence)
+)
+def test_tags_are_of_what_a_call_makes(operation: str) -> None:
+    """The reference lists sagemaker:AddTags beside the call; the ARN is that of the call's own resource."""
+    assert "sagemaker:AddTags" in service_authorization.dependent_actions("sagemaker", operation)
+    parameters = {f"{operation.removeprefix('Create')}Name": "X", "Tags": [{"Key": "k", "Value": "v"}]}
+    own = {
+        need.resource
+        for need in needs("sagemaker", operation, parameters, world=WORLD)
+        if need.action == f"sagemaker:{operation}"
+    }
+    (tags,) = extra("sagemaker", operation, parameters)
+    assert tags.action == "sagemaker:AddTags"
+    assert tags.resource in own
