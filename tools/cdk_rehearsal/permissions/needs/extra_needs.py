@@ -186,7 +186,16 @@ def _tables(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 def _table_created(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
     if key := (parameters.get("SSESpecification") or {}).get("KMSMasterKeyId"):
-        actions = ("Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey", "CreateGrant")
+        actions = (
+            "Encrypt",
+            "Decrypt",
+            "ReEncryptFrom",
+            "ReEncryptTo",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "DescribeKey",
+            "CreateGrant",
+        )
         yield from key_use(key, actions, world=world, because=because, via="dynamodb")
 
 
@@ -490,7 +499,7 @@ EXTRA_NEEDS = (
         checked=_CHECKED,
         service="dynamodb",
         operations=("CreateTable", "UpdateTable"),
-        sentence="whoever gives a table a customer key grants DynamoDB its use",
+        sentence="whoever gives a table a customer key has DynamoDB use it, and grants it what needs no caller",
         source="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html",
         find=_table_created,
     ),

@@ -91,7 +91,16 @@ EXAMPLES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
         "dynamodb",
         "CreateTable",
         {"TableName": "n", "SSESpecification": {"KMSMasterKeyId": KEY}},
-        [(f"kms:{verb}", KEY) for verb in ("Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey", "CreateGrant")],
+        [
+            ("kms:Encrypt", KEY),
+            ("kms:Decrypt", KEY),
+            ("kms:ReEncryptFrom", KEY),
+            ("kms:ReEncryptTo", KEY),
+            ("kms:GenerateDataKey", KEY),
+            ("kms:GenerateDataKeyWithoutPlaintext", KEY),
+            ("kms:DescribeKey", KEY),
+            ("kms:CreateGrant", KEY),
+        ],
     ),
     (
         "dynamodb",
