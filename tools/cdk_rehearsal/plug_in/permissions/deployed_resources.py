@@ -17,9 +17,10 @@ def deployed_resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def made_of() -> dict[str, dict[str, dict[str, Any]]]:
-    """By stack and logical id: the physical id, as `ref`, and the attributes."""
+    """By stack and logical id: the physical id, as `ref`, and the attributes. The stack itself is `AWS::StackId`."""
     return {
-        name: {
+        name: {"AWS::StackId": {"ref": stack["StackId"], "attributes": {}}}
+        | {
             logical_id: {"ref": record["PhysicalResourceId"], "attributes": record.get("Attributes") or {}}
             for logical_id, record in stack.get("_resources", {}).items()
         }

@@ -68,11 +68,7 @@ class Permissions:
         Raises:
             AccessDeniedError: the role's trust policy does not let the service assume it, or there is no such role.
         """
-        principal = Principal(
-            arn=f"arn:aws:sts::{self.account}:assumed-role/{role_arn.rpartition('/')[2]}/{session[:64]}",
-            account=self.account,
-            role_arn=role_arn,
-        )
+        principal = self._session(role_arn, session)
         caller = Principal(arn="", account=self.account, service=service)
         role = declared_policies.role_of(role_arn)
         context = {"aws:SourceAccount": self.account}
@@ -98,15 +94,11 @@ class Permissions:
         """
         refused: AccessDeniedError | None = None
         for need in needs:
-            call = Call(
-                principal=principal,
-                action=need.action,
-                resource=need.resource,
-                resource_account=need.resource_account,
-                # What every request carries; on AWS all go over TLS.
-                context={"aws:SecureTransport": "true", "aws:RequestedRegion": self.world.region, **need.context},
-            )
-            verdict = judge(call, self._policies(principal, need.resource))
+            call, verdict = self._judged(principal, need)
+            if not verdict.allowed and need.or_of_role:
+                other, of_role = self._judged(self._session(need.or_of_role, "acting"), need)
+                if of_role.allowed:
+                    call, verdict = other, of_role
             self.record.add(call, verdict, operation=operation, because=need.because)
             if not verdict.allowed and refused is None:
                 refused = AccessDeniedError(call, verdict)
@@ -138,6 +130,24 @@ class Permissions:
         except AccessDeniedError:
             return False
         return True
+
+    def _judged(self, principal: Principal, need: Need) -> tuple[Call, Verdict]:
+        call = Call(
+            principal=principal,
+            action=need.action,
+            resource=need.resource,
+            resource_account=need.resource_account,
+            # What every request carries; on AWS all go over TLS.
+            context={"aws:SecureTransport": "true", "aws:RequestedRegion": self.world.region, **need.context},
+        )
+        return call, judge(call, self._policies(principal, need.resource))
+
+    def _session(self, role_arn: str, session: str) -> Principal:
+        return Principal(
+            arn=f"arn:aws:sts::{self.account}:assumed-role/{role_arn.rpartition('/')[2]}/{session[:64]}",
+            account=self.account,
+            role_arn=role_arn,
+        )
 
     def _policies(self, principal: Principal, resource: str) -> Policies:
         role = declared_policies.role_of(principal.role_arn) if principal.role_arn else None

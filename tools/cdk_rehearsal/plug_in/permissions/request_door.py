@@ -12,8 +12,8 @@ from ministack.core.iam_actions import access_denied_response
 from ministack.core.router import extract_access_key_id
 
 from cdk_rehearsal.permissions import Principal
-from cdk_rehearsal.permissions.api_request import ApiRequest, HttpRequest, read_request
-from cdk_rehearsal.permissions.needs import needs
+from cdk_rehearsal.permissions.api_request import ApiRequest, HttpRequest, UnknownOperation, read_request
+from cdk_rehearsal.permissions.needs import Need, absent_object_need, needs
 from cdk_rehearsal.plug_in.permissions.own_pages import OwnPages, page_response
 from cdk_rehearsal.plug_in.permissions.permissions import AccessDeniedError, Permissions
 
@@ -24,6 +24,7 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 # What ministack calls a service where it is not botocore's name.
 _SERVICES = {"cloudwatch": "monitoring", "stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
+_OF_OBJECTS = ("GetObject", "HeadObject")
 
 
 class RequestDoor:
@@ -57,11 +58,14 @@ class RequestDoor:
             headers=headers,
             body=body,
         )
-        denied = self._judge(principal, request)
-        if denied is None:
-            await self._app(scope, _again(body, receive), send)
-        else:
+        call = read_request(request)
+        denied = self._judge(principal, request, call)
+        if denied is not None:
             await _answer(send, denied)
+        elif isinstance(call, ApiRequest) and call.service == "s3" and call.operation in _OF_OBJECTS:
+            await self._app(scope, _again(body, receive), self._hiding_absence(principal, request, call, send))
+        else:
+            await self._app(scope, _again(body, receive), send)
 
     def _principal(self, scope: _Message) -> Principal | None:
         if scope["type"] != "http":
@@ -69,13 +73,34 @@ class RequestDoor:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         return self._permissions.sessions.principal(extract_access_key_id(_headers(scope), query))
 
-    def _judge(self, principal: Principal, request: HttpRequest) -> tuple[int, dict[str, str], bytes] | None:
-        call = read_request(request)
+    def _hiding_absence(self, principal: Principal, request: HttpRequest, call: ApiRequest, send: _Send) -> _Send:
+        """Whoever may not list a bucket is not told that an object is not there, but that access is denied."""
+        hidden: list[tuple[int, dict[str, str], bytes]] = []
+
+        async def send_or_hide(message: _Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 404:
+                asked = (absent_object_need(call.parameters, world=self._permissions.world),)
+                if denied := self._denied(principal, request, call, asked):
+                    hidden.append(denied)
+                    await _answer(send, denied, with_body=request.method != "HEAD")
+            if not hidden:
+                await send(message)
+
+        return send_or_hide
+
+    def _judge(
+        self, principal: Principal, request: HttpRequest, call: ApiRequest | UnknownOperation
+    ) -> tuple[int, dict[str, str], bytes] | None:
         if not isinstance(call, ApiRequest):
             # Nothing that AWS knows, so nothing that could be allowed.
             body = json.dumps({"__type": "UnknownOperationException", "message": call.reason}).encode()
             return 400, {"Content-Type": "application/x-amz-json-1.1"}, body
         asked = needs(call.service, call.operation, call.parameters, world=self._permissions.world)
+        return self._denied(principal, request, call, asked)
+
+    def _denied(
+        self, principal: Principal, request: HttpRequest, call: ApiRequest, asked: tuple[Need, ...]
+    ) -> tuple[int, dict[str, str], bytes] | None:
         try:
             self._permissions.require(principal, asked, operation=f"{call.service}:{call.operation}")
         except AccessDeniedError as error:
@@ -120,8 +145,8 @@ def _again(body: bytes, receive: _Receive) -> _Receive:
     return receive_again
 
 
-async def _answer(send: _Send, answer: tuple[int, dict[str, str], bytes]) -> None:
+async def _answer(send: _Send, answer: tuple[int, dict[str, str], bytes], *, with_body: bool = True) -> None:
     status, headers, body = answer
     sent = [(name.encode(), value.encode()) for name, value in {**headers, "Content-Length": str(len(body))}.items()]
     await send({"type": "http.response.start", "status": status, "headers": sent})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body if with_body else b""})
