@@ -3,17 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Duration, Token, Validations
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
+from .number_token import is_token
 
 _ALL_PATHS = elbv2.ListenerCondition.path_patterns(["*"])
 _HTTP = elbv2.ApplicationProtocol.HTTP
 _Algorithm = elbv2.TargetGroupLoadBalancingAlgorithmType
+
+# What ELB takes, in seconds, checks and characters.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
+_INTERVAL_S = (5, 300)
+_TIMEOUT_S = (2, 120)
+_THRESHOLD = (2, 10)
+_DEREGISTRATION_S = (0, 3600)
+_SLOW_START_S = (30, 900)
+_LONGEST_PATH = 1024
+# ELB's own time-out, 5 seconds by its guide and 6 by its API, fits an interval above it only.
+_LONGEST_DEFAULT_TIMEOUT_S = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +36,66 @@ class TargetSettings:
     port: int
     health_check_path: str
     health_check_interval: Duration
+    health_check_timeout: Duration | None
+    healthy_threshold_count: int | None
+    unhealthy_threshold_count: int | None
     deregistration_delay: Duration
     algorithm: _Algorithm
     slow_start: Duration | None
 
     def __post_init__(self) -> None:
+        self._check_health_check()
+        _check_seconds("deregistration_delay", self.deregistration_delay, _DEREGISTRATION_S)
         if self.slow_start and self.algorithm is not _Algorithm.ROUND_ROBIN:
             raise ValueError(
                 f"slow_start: got one with {self.algorithm.name}, allowed: with ROUND_ROBIN only; "
                 "the other algorithms know no slow start"
             )
-        if self.slow_start and not 30 <= self.slow_start.to_seconds() <= 900:
+        if self.slow_start:
+            _check_seconds("slow_start", self.slow_start, _SLOW_START_S, hint="None switches it off")
+
+    @property
+    def timeout(self) -> Duration | None:
+        """The time-out of a check: what was given, or one that fits an interval for which ELB's own is too long."""
+        if self.health_check_timeout is not None:
+            return self.health_check_timeout
+        interval = _seconds(self.health_check_interval)
+        if is_token(interval) or interval > _LONGEST_DEFAULT_TIMEOUT_S:
+            return None
+        return Duration.seconds(interval - 1)
+
+    def _check_health_check(self) -> None:
+        path = self.health_check_path
+        if not Token.is_unresolved(path) and not (path.startswith("/") and len(path) <= _LONGEST_PATH):
             raise ValueError(
-                f"slow_start: got {self.slow_start.to_seconds():g} s, allowed: 30 to 900 s; None switches it off"
+                f"health_check_path: got {path[:80]!r}, allowed: a path that begins with /, "
+                f"of at most {_LONGEST_PATH} characters"
             )
+        _check_seconds("health_check_interval", self.health_check_interval, _INTERVAL_S)
+        timeout = self.health_check_timeout
+        if timeout is not None:
+            _check_seconds("health_check_timeout", timeout, _TIMEOUT_S)
+            seconds, interval = _seconds(timeout), _seconds(self.health_check_interval)
+            if seconds >= interval and not is_token(seconds) and not is_token(interval):
+                raise ValueError(
+                    f"health_check_timeout: got {seconds:g} s, allowed: less than health_check_interval "
+                    f"({interval:g} s); shorten it, or check less often"
+                )
+        for name in ("healthy_threshold_count", "unhealthy_threshold_count"):
+            count: int | None = getattr(self, name)
+            if count is not None and not is_token(count) and not (_THRESHOLD[0] <= count <= _THRESHOLD[1]):
+                raise ValueError(f"{name}: got {count:g}, allowed: {_THRESHOLD[0]} to {_THRESHOLD[1]} checks in a row")
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.to_seconds(integral=False)
+
+
+def _check_seconds(name: str, duration: Duration, allowed: tuple[int, int], *, hint: str | None = None) -> None:
+    seconds, (least, most) = _seconds(duration), allowed
+    if not is_token(seconds) and not (least <= seconds <= most and seconds == int(seconds)):
+        more = f"; {hint}" if hint else ""
+        raise ValueError(f"{name}: got {seconds:g} s, allowed: {least} to {most} s, in whole seconds{more}")
 
 
 def load_balancer(
@@ -101,7 +160,13 @@ def target_group(scope: Construct, id: str, *, vpc: ec2.IVpc, settings: TargetSe
         # The CDK renders it for this algorithm only, and ELB takes it with this one only.
         enable_anomaly_mitigation=True if settings.algorithm is _Algorithm.WEIGHTED_RANDOM else None,
         slow_start=settings.slow_start,
-        health_check=elbv2.HealthCheck(path=settings.health_check_path, interval=settings.health_check_interval),
+        health_check=elbv2.HealthCheck(
+            path=settings.health_check_path,
+            interval=settings.health_check_interval,
+            timeout=settings.timeout,
+            healthy_threshold_count=settings.healthy_threshold_count,
+            unhealthy_threshold_count=settings.unhealthy_threshold_count,
+        ),
     )
 
 

@@ -80,10 +80,17 @@ class ScaledFargateService(Construct):
         scale_out_cooldown: while it lasts a further scale-out counts only the tasks beyond those just added.
             Default: 1 minute.
         health_check_path: path that answers 200 when a task can serve. Default: `/`.
-        health_check_interval: time between two checks of a task. Default: 10 seconds; a new task
+        health_check_interval: time between two checks of a task, 5 to 300 seconds. Default: 10 seconds; a new task
             serves after one check.
+        health_check_timeout: how long a check waits for its answer, 2 to 120 seconds, less than the interval. Default:
+            ELB's own, 5 or 6 seconds; a second less than an interval that is as short.
+        healthy_threshold_count: passed checks in a row after which an unhealthy task is healthy again, 2 to 10.
+            Default: ELB's own, 5.
+        unhealthy_threshold_count: failed checks in a row after which a task is unhealthy, 2 to 10. Default: ELB's own,
+            2.
         health_check_grace_period: how long a starting task may fail its checks. Default: 1 minute.
-        deregistration_delay: how long a task that is to stop may finish its requests. Default: 30 seconds.
+        deregistration_delay: how long a task that is to stop may finish its requests, up to an hour. Default: 30
+            seconds.
         stop_timeout: how long a container may take to end after SIGTERM, at most 120 seconds. Default: 60 seconds, so
             that it outlives the default `deregistration_delay`.
         deployment_strategy: ROLLING replaces tasks one after the other; BLUE_GREEN starts a second set of tasks, gives
@@ -113,8 +120,8 @@ class ScaledFargateService(Construct):
     Raises:
         ValueError: neither or both of `vpc` and `cluster`, a task size that Fargate lacks, more tasks at least than at
             most, a target outside 0 to 100, root as the user, an internet-facing load balancer without a certificate,
-            a bucket for access logs with a KMS key, slow start with another algorithm than round robin, a deployment
-            strategy other than the two, or ECS Exec in a cluster that does not log it.
+            a bucket for access logs with a KMS key, slow start with another algorithm than round robin, a health check
+            that ELB refuses, a deployment strategy other than the two, or ECS Exec in a cluster that does not log it.
     """
 
     def __init__(
@@ -145,6 +152,9 @@ class ScaledFargateService(Construct):
         scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
         health_check_path: str = "/",
         health_check_interval: Duration = _HEALTH_CHECK_INTERVAL,
+        health_check_timeout: Duration | None = None,
+        healthy_threshold_count: int | None = None,
+        unhealthy_threshold_count: int | None = None,
         health_check_grace_period: Duration = _HEALTH_CHECK_GRACE_PERIOD,
         deregistration_delay: Duration = _DEREGISTRATION_DELAY,
         stop_timeout: Duration = _STOP_TIMEOUT,
@@ -183,6 +193,9 @@ class ScaledFargateService(Construct):
             port=container_port,
             health_check_path=health_check_path,
             health_check_interval=health_check_interval,
+            health_check_timeout=health_check_timeout,
+            healthy_threshold_count=healthy_threshold_count,
+            unhealthy_threshold_count=unhealthy_threshold_count,
             deregistration_delay=deregistration_delay,
             algorithm=load_balancing_algorithm,
             slow_start=slow_start,

@@ -1,10 +1,14 @@
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
+from cdk_fargate_sagemaker.fargate._entrance import TargetSettings, target_group
 
 
 @pytest.fixture
@@ -149,6 +153,78 @@ def test_the_load_balancers_algorithm_is_a_setting(stack, make, algorithm, rende
     assert rendered == {key: value for key, value in attributes(stack).items() if key.startswith("load_balancing")}
 
 
+def health_check(stack):
+    (group,) = Template.from_stack(stack).find_resources("AWS::ElasticLoadBalancingV2::TargetGroup").values()
+    return {name: value for name, value in group["Properties"].items() if "ealth" in name}
+
+
+def test_the_defaults_of_the_health_check_are_elbs(stack, make):
+    make()
+
+    assert health_check(stack) == {"HealthCheckPath": "/", "HealthCheckIntervalSeconds": 10}
+
+
+@pytest.mark.parametrize(("interval", "timeout"), [(5, 4), (6, 5), (7, None), (300, None)])
+def test_a_short_interval_gets_a_timeout_below_it(stack, make, interval, timeout):
+    make(health_check_interval=cdk.Duration.seconds(interval))
+
+    assert health_check(stack).get("HealthCheckTimeoutSeconds") == timeout
+
+
+def test_the_health_check_is_a_setting(stack, make):
+    make(
+        health_check_path="/health",
+        health_check_interval=cdk.Duration.seconds(20),
+        health_check_timeout=cdk.Duration.seconds(15),
+        healthy_threshold_count=2,
+        unhealthy_threshold_count=3,
+    )
+
+    assert health_check(stack) == {
+        "HealthCheckPath": "/health",
+        "HealthCheckIntervalSeconds": 20,
+        "HealthCheckTimeoutSeconds": 15,
+        "HealthyThresholdCount": 2,
+        "UnhealthyThresholdCount": 3,
+    }
+
+
+def test_an_interval_that_is_known_at_deployment_only_passes(stack, make):
+    interval = cdk.CfnParameter(stack, "Interval", type="Number").value_as_number
+    make(health_check_interval=cdk.Duration.seconds(interval))
+
+    assert health_check(stack)["HealthCheckIntervalSeconds"] == {"Ref": "Interval"}
+
+
+@settings(deadline=None, max_examples=30)
+@given(interval=st.integers(0, 400), timeout=st.none() | st.integers(0, 200))
+def test_whatever_is_accepted_is_what_elb_takes(interval, timeout):
+    def make_settings():
+        return TargetSettings(
+            port=8080,
+            health_check_path="/",
+            health_check_interval=cdk.Duration.seconds(interval),
+            health_check_timeout=None if timeout is None else cdk.Duration.seconds(timeout),
+            healthy_threshold_count=None,
+            unhealthy_threshold_count=None,
+            deregistration_delay=cdk.Duration.seconds(30),
+            algorithm=TargetGroupLoadBalancingAlgorithmType.ROUND_ROBIN,
+            slow_start=None,
+        )
+
+    if not (5 <= interval <= 300 and (timeout is None or 2 <= timeout < min(interval, 121))):
+        with pytest.raises(ValueError, match=r"^health_check_[a-z]+: got .*, allowed: [^\n]*$"):
+            make_settings()
+        return
+    stack = cdk.Stack(cdk.App(), "Stack")
+    network = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"])
+    target_group(stack, "Targets", vpc=network, settings=make_settings())
+    rendered = health_check(stack)
+    assert 5 <= rendered["HealthCheckIntervalSeconds"] <= 300
+    # ELB's own default is 5 or 6 seconds.
+    assert 2 <= rendered.get("HealthCheckTimeoutSeconds", 6) < rendered["HealthCheckIntervalSeconds"]
+
+
 def test_a_new_task_can_start_slowly(stack, make):
     make(slow_start=cdk.Duration.seconds(90))
 
@@ -164,6 +240,24 @@ def test_a_new_task_can_start_slowly(stack, make):
         ),
         ({"stop_timeout": cdk.Duration.seconds(121)}, "stop_timeout: got 121 s, allowed: at most 120 s on Fargate"),
         ({"slow_start": cdk.Duration.seconds(10)}, "slow_start: got 10 s, allowed: 30 to 900 s"),
+        (
+            {"health_check_interval": cdk.Duration.seconds(4)},
+            "health_check_interval: got 4 s, allowed: 5 to 300 s, in whole seconds",
+        ),
+        (
+            {"health_check_interval": cdk.Duration.millis(7500)},
+            "health_check_interval: got 7.5 s, allowed: 5 to 300 s, in whole seconds",
+        ),
+        ({"health_check_interval": cdk.Duration.seconds(301)}, "health_check_interval: got 301 s, allowed: 5 to 300 s"),
+        ({"health_check_timeout": cdk.Duration.seconds(1)}, "health_check_timeout: got 1 s, allowed: 2 to 120 s"),
+        (
+            {"health_check_timeout": cdk.Duration.seconds(10)},
+            r"health_check_timeout: got 10 s, allowed: less than health_check_interval \(10 s\)",
+        ),
+        ({"healthy_threshold_count": 1}, "healthy_threshold_count: got 1, allowed: 2 to 10 checks in a row"),
+        ({"unhealthy_threshold_count": 11}, "unhealthy_threshold_count: got 11, allowed: 2 to 10 checks in a row"),
+        ({"health_check_path": "health"}, "health_check_path: got 'health', allowed: a path that begins with /"),
+        ({"deregistration_delay": cdk.Duration.hours(2)}, "deregistration_delay: got 7200 s, allowed: 0 to 3600 s"),
         (
             {
                 "slow_start": cdk.Duration.seconds(60),
