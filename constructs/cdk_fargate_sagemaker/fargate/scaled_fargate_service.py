@@ -23,6 +23,7 @@ from .._log_key import log_key
 from ._access_logs import log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
 from ._task import CONTAINER_NAME, acknowledge_exec, task_definition
+from ._way_to_aws import wait_for_way_to_aws
 from .number_token import is_token
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, publish_scaling
@@ -47,7 +48,8 @@ class ScaledFargateService(Construct):
 
     Tasks run in private subnets, as a user other than root, on a read-only root file system. The number of tasks is
     never part of the template: a deployment leaves a service that has scaled at the size it has. A deployment keeps
-    every task until its successor is healthy, and is rolled back when successors keep failing.
+    every task until its successor is healthy, and is rolled back when successors keep failing. The service is created
+    after the routes and VPC endpoints of this app by which its tasks reach AWS.
 
     As an `IGrantable` it stands for its tasks: `bucket.grant_read(service)` lets the tasks read the bucket.
 
@@ -246,6 +248,7 @@ class ScaledFargateService(Construct):
             vpc=self._cluster.vpc,
             description="Tasks, reached from their load balancer alone",
         )
+        subnets = vpc_subnets or _private_subnets(self._cluster.vpc)
         is_blue_green = deployment_strategy is ecs.DeploymentStrategy.BLUE_GREEN
         self._service = ecs.FargateService(
             self,
@@ -253,7 +256,7 @@ class ScaledFargateService(Construct):
             cluster=self._cluster,
             task_definition=self._task_definition,
             security_groups=[self._service_security_group],
-            vpc_subnets=vpc_subnets or _private_subnets(self._cluster.vpc),
+            vpc_subnets=subnets,
             capacity_provider_strategies=spot.strategies() if spot else None,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             min_healthy_percent=100,
@@ -284,6 +287,12 @@ class ScaledFargateService(Construct):
                 if self._alternate_target_group
                 else None,
             )
+        )
+        wait_for_way_to_aws(
+            self._service,
+            vpc=self._cluster.vpc,
+            vpc_subnets=subnets,
+            security_groups=[self._service_security_group, self._load_balancer_security_group],
         )
         if high_resolution:
             self._publish_cpu_every_20_seconds()
