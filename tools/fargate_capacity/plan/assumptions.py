@@ -24,6 +24,7 @@ ASSUMPTIONS: Mapping[str, _Assumption] = {
     "idle_percent": _Assumption("idle_percent", 1, "CPU of a task without requests"),
     "image_mib": _Assumption("image_mib", 1, "size of the image"),
     "boot_seconds": _Assumption("boot_seconds", 1, "from the program's start until it is healthy"),
+    "hot_start_minutes": _Assumption("hot_start_minutes", 1, "a new task's CPU is busy with itself"),
     "health_check_seconds": _Assumption("health_check_seconds", 1, "until one check has passed"),
     "drain_seconds": _Assumption("drain_seconds", 1, "a removed task is still billed"),
     "metric_delay_minutes": _Assumption("metric_delay_minutes", 1, "until alarms see a datapoint"),
@@ -58,8 +59,9 @@ def model_of(service: ScaledService, *, fitted: ServiceModel | None, assumed: Ma
         InputError: nobody says what a request costs, or an assumption is impossible.
     """
     fields = dict(assumed)
-    if "metric_delay_minutes" in fields:
-        fields["metric_delay_minutes"] = int(fields["metric_delay_minutes"])
+    for whole in ("hot_start_minutes", "metric_delay_minutes"):
+        if whole in fields:
+            fields[whole] = int(fields[whole])
     if fitted is None and "cpu_seconds" not in fields:
         raise InputError(
             "got nothing that says what a request costs, allowed: --observed FILE with CPU as CloudWatch saw it, "

@@ -41,6 +41,8 @@ class LoopSettings(NamedTuple):
     idle: float
     start_minutes: int  # whole minutes of the start delay
     first_share: float  # of the minute in which a new task begins to serve
+    launch_minutes: int  # whole minutes until a new task's program starts
+    hot_minutes: int  # in which it is then busy with itself
     drain_minutes: float
     delay: int
     trusted: float
@@ -109,6 +111,7 @@ def replay_minutes(
     schedule: Schedule,
     states: Sequence[LoopState],
     starting: MutableSequence[int],
+    heating: MutableSequence[int],
     delayed: MutableSequence[float],
     values: MutableSequence[float],
     hours: MutableSequence[int],
@@ -126,6 +129,7 @@ def replay_minutes(
         schedule: its bounds.
         states: one row.
         starting: a ring of the tasks that begin to serve in each of the coming minutes.
+        heating: a ring, as long, of the tasks that are busy with their own start in each of the coming minutes.
         delayed: a ring of the metrics that are on their way to the alarms, three a minute.
         values: room for one minute's metrics.
         hours: counts, at index n, the hours with n task-minutes.
@@ -139,6 +143,7 @@ def replay_minutes(
     slots = len(starting)
     delay = settings.delay
     start_minutes = settings.start_minutes
+    hot_minutes = settings.hot_minutes
     guardrail_mask = (1 << settings.guardrail_periods) - 1
     records = len(recording.desired) > 0
     has_deployments = len(deploying) > 0
@@ -197,6 +202,12 @@ def replay_minutes(
         cpu_maximum = min(100.0 * hot + hot_before * _PERCENT_A_SECOND, 100.0)
         cpu_average = min(100.0 * average + backlog * _PERCENT_A_SECOND, 100.0)
         backlog = max(backlog + 60.0 * (average - 1.0), 0.0)
+        if hot_minutes:
+            hot_starts = heating[slot]
+            if hot_starts:
+                heating[slot] = 0
+                cpu_maximum = 100.0
+                cpu_average = (cpu_average * serving + 100.0 * hot_starts) / (serving + hot_starts)
 
         latency = MISSING
         if is_missing:
@@ -263,6 +274,8 @@ def replay_minutes(
         if decided > desired:
             state.scale_outs += 1
             starting[(slot + start_minutes) % slots] += decided - desired
+            for hot_minute in range(hot_minutes):
+                heating[(slot + settings.launch_minutes + hot_minute) % slots] += decided - desired
             state.highest_tasks = max(state.highest_tasks, decided)
         elif decided < desired:
             state.scale_ins += 1

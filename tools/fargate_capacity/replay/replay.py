@@ -126,8 +126,10 @@ class Replay:
         self._steps = self._rows(StepRow, rows.steps)
         self._bands = self._rows(BandRow, rows.bands)
         largest = max([bounds.maximum, tasks, *(change.bounds.maximum for change in changes)])
+        slots = 2 + max(self._settings.start_minutes, self._settings.launch_minutes + self._settings.hot_minutes)
         self._rings = [
-            self._filled(self._settings.start_minutes + 2, 0),
+            self._filled(slots, 0),
+            self._filled(slots, 0),
             self._filled(3 * max(self._settings.delay, 1), math.nan),
             self._filled(len(Metric), math.nan),
             # Draining tasks are billed besides those desired, so an hour may hold more than the largest count.
@@ -250,6 +252,8 @@ def _settings_of(model: ServiceModel, guardrail: Guardrail | None, stops_at_guar
         idle=model.idle_percent / 100,
         start_minutes=int(start_minutes),
         first_share=1 - seconds / 60,
+        launch_minutes=int(model.launch_seconds // 60),
+        hot_minutes=model.hot_start_minutes and math.ceil(model.hot_start_minutes + model.launch_seconds % 60 / 60),
         drain_minutes=model.drain_seconds / 60,
         delay=model.metric_delay_minutes,
         trusted=float(model.trusted_utilization),

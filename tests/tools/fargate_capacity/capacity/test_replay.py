@@ -160,7 +160,9 @@ traffic = st.lists(st.one_of(st.just(math.nan), st.floats(0, 600)), min_size=1, 
 def test_blocks_come_to_the_same_as_the_whole(requests, data):
     requests = np.array(requests)
     cut = data.draw(st.integers(0, len(requests)))
-    model = dataclasses.replace(MODEL, metric_delay_minutes=data.draw(st.integers(0, 3)), boot_seconds=100)
+    model = dataclasses.replace(
+        MODEL, metric_delay_minutes=data.draw(st.integers(0, 3)), boot_seconds=100, hot_start_minutes=3
+    )
     options = {"model": model, "policies": (TRACKING, SPIKE), "bounds": BOUNDS}
     whole, parts = Replay(**options), Replay(**options)
     whole.feed(requests)
@@ -186,6 +188,7 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
         idle_percent=data.draw(st.floats(0, 30)),
         boot_seconds=data.draw(st.floats(0, 200)),
         metric_delay_minutes=data.draw(st.integers(0, 3)),
+        hot_start_minutes=data.draw(st.integers(0, 4)),
     )
     removing = StepScaling(
         threshold=20,
@@ -222,8 +225,40 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
         ({"idle_percent": 100}, "idle_percent: got 100"),
         ({"boot_seconds": -1}, "boot_seconds: got -1"),
         ({"metric_delay_minutes": 61}, "metric_delay_minutes: got 61"),
+        ({"hot_start_minutes": 61}, "hot_start_minutes: got 61"),
     ],
 )
 def test_fails_when_a_model_is_impossible(changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(MODEL, **changes)
+
+
+# Two minutes of a hot start, which CloudWatch publishes two minutes later; 30 s until the program runs.
+HOT = dataclasses.replace(MODEL, hot_start_minutes=2, metric_delay_minutes=2)
+
+
+def test_a_task_that_starts_hot_shows_in_both_metrics_and_serves_no_less():
+    model = dataclasses.replace(HOT, metric_delay_minutes=0)
+    once = dataclasses.replace(SPIKE, cooldown_s=600)
+    cool, hot = (replay_of([48, 12, 12, 12, 12], model=each, policies=(once,), desired=1)[1] for each in (MODEL, model))
+    assert cool.cpu_maximum == pytest.approx([80, 8, 5, 5, 5])
+    # From half a minute after the decision until two minutes later.
+    assert hot.cpu_maximum == pytest.approx([80, 100, 100, 100, 5])
+    # Three hot tasks beside the four that share a fifth of one task's load.
+    assert hot.cpu_average[2] == pytest.approx((4 * 5 + 3 * 100) / 7)
+    assert hot.latency.tolist() == cool.latency.tolist()
+
+
+@pytest.mark.parametrize(
+    ("cooldown_s", "hot_minutes", "most"),
+    [(120, 2, 40), (300, 2, 40), (600, 2, 7), (600, 6, 7), (600, 7, 40)],
+)
+def test_a_step_feeds_itself_unless_its_cooldown_outlasts_the_start(cooldown_s, hot_minutes, most):
+    """Four tasks at 40 %, and one minute of 80 % of one of them: nothing that needs 40 tasks."""
+    step = dataclasses.replace(SPIKE, cooldown_s=cooldown_s)
+    model = dataclasses.replace(HOT, skew=1.25, hot_start_minutes=hot_minutes)
+    bounds = CapacityBounds(minimum=4, maximum=40)
+    replay, series = replay_of([96, 154, *[96] * 120], model=model, policies=(step,), bounds=bounds)
+    assert replay.totals().highest_tasks == most
+    # The first step comes as soon as the alarm sees the minute of 80 %, whatever the cooldown.
+    assert series.desired[:5].tolist() == [4, 4, 4, 4, 7]
