@@ -1,6 +1,6 @@
 """What is declared about a service's scaling: value objects, read back from its scalable target."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -99,6 +99,16 @@ class ServiceScaling:
     schedules: tuple[ScheduledBounds, ...] = ()
 
     @property
+    def least_bounds(self) -> tuple[float, ...]:
+        """Every lower bound that holds at some time, each once: the declared one, then those of schedules."""
+        return _each_once([self.min_tasks, *(schedule.min_tasks for schedule in self.schedules)])
+
+    @property
+    def most_bounds(self) -> tuple[float, ...]:
+        """Every upper bound that holds at some time, each once: the declared one, then those of schedules."""
+        return _each_once([self.max_tasks, *(schedule.max_tasks for schedule in self.schedules)])
+
+    @property
     def target_percent(self) -> float | None:
         """The average CPU that target tracking keeps, in percent; of several the lowest, the first to ask for tasks."""
         return min((policy.target for policy in self.tracking if policy.metric in _CPU_AVERAGE), default=None)
@@ -122,6 +132,10 @@ class ServiceScaling:
                     tracking.append(_tracking(policy))
         spikes = (entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES)
         return cls(**bounds, tracking=tuple(tracking), spikes=tuple(map(_spike, spikes)))
+
+
+def _each_once(bounds: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(dict.fromkeys(bound for bound in bounds if bound is not None))
 
 
 def declare_spike(scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:

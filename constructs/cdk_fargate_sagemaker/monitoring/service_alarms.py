@@ -1,6 +1,8 @@
 """The alarms that say whether a service still does what it is there for."""
 
-from aws_cdk import Acknowledgment, Duration, Names, Stack, Validations
+from collections.abc import Mapping
+
+from aws_cdk import Acknowledgment, Annotations, Duration, Names, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ecs as ecs
@@ -12,6 +14,9 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling
+from cdk_fargate_sagemaker.fargate.number_token import is_token
+
+from ._declared_before import DeclaredBefore
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
@@ -23,7 +28,9 @@ class ServiceAlarms(Construct):
 
     The first five are the guardrail: `degraded` is in alarm when any of them is. It is what the tuner of the target
     watches; a deployment watches the five themselves, because ECS reads out of their periods how long it has to look.
-    A service at its maximum is told but is no reason to take anything back.
+    A service at its maximum is told but is no reason to take anything back. Its maximum is the largest of those that
+    are declared and scheduled: a lower one for some hours was set on purpose. Where the least tasks are as many at any
+    time, the service would be at its maximum without any load, and there is no such alarm; an annotation says so.
 
     Args:
         service: a `ScaledFargateService`, or any ECS service: an L2, one of `aws_ecs_patterns` (its `.service`), an
@@ -32,8 +39,9 @@ class ServiceAlarms(Construct):
             and there is no alarm on latency and server errors.
         target_group: its tasks as the ALB sees them. Default: that of a `ScaledFargateService`; for any other service
             none, and there is no alarm on unhealthy hosts.
-        scalable_target: its task count, read for the most tasks that are declared on it in this app. Default: that of a
-            `ScaledFargateService`; for any other service none, and there is no alarm at the maximum.
+        scalable_target: its task count, read for the most tasks that are declared on it in this app, schedules
+            included: declare them before the alarms. Default: that of a `ScaledFargateService`; for any other service
+            none, and there is no alarm at the maximum.
         alerts_topic: is told when an alarm fires and when it is over, and each task that fails. Default: nobody is.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         response_time_percentile: from above 0 up to 100. Default: 95.
@@ -44,12 +52,15 @@ class ServiceAlarms(Construct):
             Default: 3.
         minutes_at_maximum: alarm when the service ran its most tasks for so many minutes. Default: 15.
         stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
-            the service; a service that is imported cannot be told.
+            the service and ECS deploys it, whatever the strategy; a service that is imported cannot be told, and one
+            that CodeDeploy or an external controller deploys takes no alarms, which an annotation says.
         anomaly_bands: adds alarms on latency and requests that leave the band which CloudWatch learned, three standard
             deviations wide; they are billed and are no part of the guardrail. Default: none.
 
     Raises:
         ValueError: a threshold that its metric cannot have, or `stop_deployments` for a service that cannot be told.
+
+    Synthesis fails when bounds are scheduled after the alarms are made.
     """
 
     def __init__(
@@ -80,6 +91,7 @@ class ServiceAlarms(Construct):
         ecs_service: ecs.IService
         if isinstance(service, ScaledFargateService):
             metrics, scaling, ecs_service = service.metrics, service.scaling, service.service
+            scalable_target = service.scalable_target
         else:
             metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
             scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
@@ -136,12 +148,15 @@ class ServiceAlarms(Construct):
         guardrail += [self._cpu_saturated, self._task_failures]
         self._guardrail = tuple(guardrail)
         self._degraded = self._composite()
-        if scaling.max_tasks is not None:
+        most_tasks = self._most_tasks(scaling)
+        if scalable_target is not None:
+            self.node.add_validation(DeclaredBefore("ServiceAlarms", scalable_target, scaling))
+        if most_tasks is not None:
             self._at_maximum = self._alarm(
                 "AtMaximum",
                 metrics.running_tasks(),
                 f"the service has run its most tasks for {minutes_at_maximum} minutes and can grow no further",
-                threshold=scaling.max_tasks,
+                threshold=most_tasks,
                 operator=_AT_LEAST,
                 minutes=(minutes_at_maximum, minutes_at_maximum),
             )
@@ -186,8 +201,36 @@ class ServiceAlarms(Construct):
 
     @property
     def at_maximum(self) -> cloudwatch.Alarm | None:
-        """Alarm on a service that can grow no further; None where the most tasks are not declared in this app."""
+        """Alarm on a service that can grow no further.
+
+        None where the most tasks are not declared in this app, where the least are as many, or where it is known at
+        deployment only which of several is the most.
+        """
         return self._at_maximum
+
+    def _most_tasks(self, scaling: ServiceScaling) -> float | None:
+        """The largest upper bound of any time, where reaching it says that the load is too much."""
+        bounds = scaling.most_bounds
+        if not bounds:
+            return None
+        if len(bounds) > 1 and any(map(is_token, bounds)):
+            self._say(
+                "atMaximum", "no AtMaximum alarm: which of several max_tasks is the most is known at deployment only"
+            )
+            return None
+        most = max(bounds)
+        if any(_is_at_least(least, most) for least in scaling.least_bounds):
+            number = "the same" if is_token(most) else f"{most:g}"
+            self._say(
+                "atMaximum",
+                f"no AtMaximum alarm: min_tasks and max_tasks are {number} at some time, so that it would fire without "
+                "any load; set min_tasks below max_tasks to get it",
+            )
+            return None
+        return most
+
+    def _say(self, id: str, text: str) -> None:
+        Annotations.of(self).add_info_v2(f"cdk-fargate-sagemaker:{id}", text)
 
     def _alarm(
         self,
@@ -302,9 +345,36 @@ class ServiceAlarms(Construct):
                     "leave it out"
                 )
             return
+        controller = _deployment_controller(service)
+        if controller not in (None, "ECS"):
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-ecs-service-deploymentalarms.html
+            if wanted:
+                raise ValueError(
+                    f"stop_deployments: got True for a service with the deployment controller {controller}, allowed: "
+                    "with ECS; give the guardrail to what deploys it, and leave it out"
+                )
+            self._say(
+                "stopDeployments",
+                f"the guardrail stops no deployment: ECS takes alarms with its own deployment controller, not with "
+                f"{controller}; give the guardrail to what deploys the service",
+            )
+            return
         names = [f"{self._name}-{alarm.node.id}" for alarm in self._guardrail]
         service.enable_deployment_alarms(names, behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM)
         _check_watched(service, names)
+
+
+def _is_at_least(bound: float, other: float) -> bool:
+    """Whether it is known to be; the number that a token is encoded as says nothing."""
+    return bound == other or (bound > other and not is_token(bound) and not is_token(other))
+
+
+def _deployment_controller(service: ecs.BaseService) -> str | None:
+    """Its type; None where there is none, which is ECS, or where it is known at deployment only."""
+    resource = service.node.try_find_child("Service")
+    declared = Stack.of(service).resolve(getattr(resource, "deployment_controller", None))
+    controller = declared.get("type") if isinstance(declared, Mapping) else None
+    return controller if isinstance(controller, str) else None
 
 
 def _check_watched(service: ecs.BaseService, names: list[str]) -> None:

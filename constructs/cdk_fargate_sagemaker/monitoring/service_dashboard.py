@@ -13,6 +13,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, ServiceMetrics, ServiceScaling, SpikeScaling
 
 from ._banded_graph import Band, BandedGraph
+from ._declared_before import DeclaredBefore
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
 from .fargate_price import FargatePrice
@@ -29,8 +30,9 @@ class ServiceDashboard(Construct):
     """Four widgets on one screen: requests, CPU average, CPU maximum, running tasks, minute by minute.
 
     Horizontal lines are what was declared: the tracked target on the average, the spike threshold on the maximum, the
-    least and most tasks on the running tasks. The band on the maximum reaches from the target to the spike threshold: a
-    hottest task above it calls for help. Vertical lines are the changes of the change log, on every widget.
+    least and most tasks on the running tasks, with a line for each bound that a schedule sets. The band on the maximum
+    reaches from the target to the spike threshold: a hottest task above it calls for help. Vertical lines are
+    the changes of the change log, on every widget.
 
     Below the screen are the guardrails (response time, server errors, unhealthy hosts) with the thresholds of their
     alarms, and the cost: the requests that a task answers, whose long-term trend is the service's efficiency, and the
@@ -44,8 +46,8 @@ class ServiceDashboard(Construct):
         target_group: its tasks as the ALB sees them. Default: that of a `ScaledFargateService`; for any other service
             none, and unhealthy hosts have no widget.
         scalable_target: its task count, read for the target, the least and the most tasks that are declared on it in
-            this app. Default: that of a `ScaledFargateService`; for any other service none, and these lines are
-            not drawn.
+            this app, schedules included: declare them before the dashboard. Default: that of a `ScaledFargateService`;
+            for any other service none, and these lines are not drawn.
         spike_scaling: its spike scaling, read for the thresholds. Default: none, and their lines are not drawn.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
@@ -58,6 +60,8 @@ class ServiceDashboard(Construct):
     Raises:
         ChangeLogError: the change log cannot be read.
         ValueError: a price for a service whose task size is not known in this app.
+
+    Synthesis fails when bounds are scheduled after the dashboard is made.
     """
 
     def __init__(
@@ -82,6 +86,9 @@ class ServiceDashboard(Construct):
         else:
             metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
             scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
+        task_count = service.scalable_target if isinstance(service, ScaledFargateService) else scalable_target
+        if task_count is not None:
+            self.node.add_validation(DeclaredBefore("ServiceDashboard", task_count, scaling))
         self._changes = vertical_annotations(change_log)
         self._dashboard = cloudwatch.Dashboard(
             self,
@@ -222,8 +229,14 @@ def _spike_lines(spike_scaling: SpikeScaling | None) -> list[cloudwatch.Horizont
 
 
 def _bound_lines(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotation]:
-    bounds = ((scaling.min_tasks, "least", cloudwatch.Color.GREY), (scaling.max_tasks, "most", cloudwatch.Color.RED))
-    return [_line(value, label, color) for value, label, color in bounds if value is not None]
+    return [
+        _line(bound, label if bound == declared else f"{label} by schedule", color)
+        for bounds, declared, label, color in (
+            (scaling.least_bounds, scaling.min_tasks, "least", cloudwatch.Color.GREY),
+            (scaling.most_bounds, scaling.max_tasks, "most", cloudwatch.Color.RED),
+        )
+        for bound in bounds
+    ]
 
 
 def _line(value: float, label: str, color: str) -> cloudwatch.HorizontalAnnotation:

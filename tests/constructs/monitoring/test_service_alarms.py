@@ -2,12 +2,15 @@ import json
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_sns as sns
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService
+from cdk_fargate_sagemaker.fargate import ScaledFargateService, ScheduledBounds, ServiceScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
 
 GUARDRAIL = ["Latency", "ServerErrors", "UnhealthyHosts", "CpuSaturated", "TaskFailures"]
@@ -66,6 +69,116 @@ def test_saturated_cpu(stack, service):
     alarm = alarms(stack)["CpuSaturated"]
     assert pick(alarm, *SHAPE) == ("GreaterThanOrEqualToThreshold", 98, 5, 5, "notBreaching")
     assert pick(alarm, "MetricName", "Statistic") == ("CPUUtilization", "Maximum")
+
+
+def said(stack):
+    """The information that synthesis prints."""
+    entries = Annotations.from_stack(stack).find_info("*", Match.any_value())
+    return [entry.entry.data for entry in entries]
+
+
+def schedule(service, id, *, hour="8", **bounds):
+    cron = applicationautoscaling.Schedule.cron(hour=hour, minute="0")
+    service.schedule_tasks(id, schedule=cron, time_zone=cdk.TimeZone.ASIA_TOKYO, **bounds)
+
+
+def test_a_service_at_its_maximum_of_any_time(stack, service):
+    schedule(service, "Morning", min_tasks=6, max_tasks=30)
+    schedule(service, "Night", hour="1", min_tasks=2, max_tasks=5)
+    made = ServiceAlarms(stack, "Alarms", service=service)
+
+    assert alarms(stack)["AtMaximum"]["Threshold"] == 30
+    assert made.at_maximum is not None
+    assert said(stack) == []
+
+
+def test_a_maximum_that_is_lowered_for_a_while_is_no_alarm(stack, service):
+    schedule(service, "Night", max_tasks=5)
+    ServiceAlarms(stack, "Alarms", service=service)
+
+    assert alarms(stack)["AtMaximum"]["Threshold"] == 12
+
+
+@pytest.mark.parametrize(
+    "schedules",
+    [{}, {"Lower": {"max_tasks": 8}}, {"Sale": {"min_tasks": 12}}, {"Both": {"min_tasks": 20, "max_tasks": 20}}],
+)
+def test_a_service_that_is_at_its_maximum_without_load_has_no_such_alarm(stack, vpc, image, schedules):
+    least = 12 if not schedules or "Lower" in schedules else 2
+    service = ScaledFargateService(stack, "Fixed", vpc=vpc, image=image, min_tasks=least, max_tasks=12)
+    for id, bounds in schedules.items():
+        schedule(service, id, **bounds)
+    made = ServiceAlarms(stack, "Alarms", service=service)
+
+    assert made.at_maximum is None
+    assert set(alarms(stack)) == set(GUARDRAIL)
+    (reason,) = said(stack)
+    number = 20 if "Both" in schedules else 12
+    assert reason.startswith(f"no AtMaximum alarm: min_tasks and max_tasks are {number} at some time")
+
+
+def test_a_maximum_that_is_known_at_deployment_only_is_the_threshold(stack, vpc, image):
+    most = cdk.CfnParameter(stack, "Most", type="Number").value_as_number
+    service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, max_tasks=most)
+    ServiceAlarms(stack, "Alarms", service=service)
+
+    assert alarms(stack)["AtMaximum"]["Threshold"] == {"Ref": "Most"}
+
+
+def test_one_number_for_both_bounds_is_seen_even_where_it_is_known_at_deployment_only(stack, vpc, image):
+    tasks = cdk.CfnParameter(stack, "Tasks", type="Number").value_as_number
+    service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, min_tasks=tasks, max_tasks=tasks)
+
+    assert ServiceAlarms(stack, "Alarms", service=service).at_maximum is None
+    assert said(stack)[0].startswith("no AtMaximum alarm: min_tasks and max_tasks are the same at some time")
+
+
+def test_it_is_said_where_nobody_knows_yet_which_maximum_is_the_most(stack, service):
+    schedule(service, "Sale", max_tasks=cdk.CfnParameter(stack, "Sale", type="Number").value_as_number)
+
+    assert ServiceAlarms(stack, "Alarms", service=service).at_maximum is None
+    assert said(stack) == [
+        "no AtMaximum alarm: which of several max_tasks is the most is known at deployment only [ack: "
+        "cdk-fargate-sagemaker:atMaximum]"
+    ]
+
+
+def test_fails_when_bounds_are_scheduled_after_the_alarms(stack, service):
+    ServiceAlarms(stack, "Alarms", service=service)
+    schedule(service, "Sale", max_tasks=30)
+
+    with pytest.raises(RuntimeError, match=r"got bounds declared after ServiceAlarms, allowed: before it"):
+        Template.from_stack(stack)
+
+
+def test_a_schedule_after_the_alarms_that_sets_no_other_bounds_is_fine(stack, service):
+    ServiceAlarms(stack, "Alarms", service=service)
+    schedule(service, "Same", min_tasks=2, max_tasks=12)
+
+    assert alarms(stack)["AtMaximum"]["Threshold"] == 12
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    declared=st.tuples(st.integers(1, 9), st.integers(0, 9)),
+    scheduled=st.lists(st.tuples(st.none() | st.integers(1, 20), st.none() | st.integers(1, 20)), max_size=3),
+)
+def test_the_alarm_at_the_maximum_never_fires_for_the_least_tasks(declared, scheduled):
+    stack = cdk.Stack(cdk.App(), "Stack")
+    least, more = declared
+    scaling = ServiceScaling(
+        min_tasks=least,
+        max_tasks=least + more,
+        schedules=tuple(ScheduledBounds(schedule="at(…)", min_tasks=low, max_tasks=high) for low, high in scheduled),
+    )
+    imported = ecs.BaseService.from_service_arn_with_cluster(
+        stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+    )
+    threshold = ServiceAlarms(stack, "Alarms", service=imported)._most_tasks(scaling)
+
+    every_least = [least, *(low for low, _ in scheduled if low is not None)]
+    every_most = [least + more, *(high for _, high in scheduled if high is not None)]
+    assert threshold == (max(every_most) if max(every_least) < max(every_most) else None)
 
 
 def test_a_service_at_its_maximum(stack, service):
@@ -214,6 +327,58 @@ def test_fails_when_the_cdk_would_drop_the_guardrail(stack, vpc, image):
 
     with pytest.raises(ValueError, match=r"^stop_deployments: got a service made with deployment_alarms mine"):
         ServiceAlarms(stack, "Alarms", service=service)
+
+
+def service_of_the_cdk(stack, vpc, image, **props):
+    definition = ecs.FargateTaskDefinition(stack, "Task")
+    definition.add_container("app", image=image)
+    cluster = ecs.Cluster(stack, "Cluster", vpc=vpc)
+    return ecs.FargateService(stack, "Service", cluster=cluster, task_definition=definition, **props)
+
+
+CONTROLLERS = [ecs.DeploymentControllerType.CODE_DEPLOY, ecs.DeploymentControllerType.EXTERNAL]
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_deployments_that_ecs_does_not_make_are_not_stopped_and_that_is_said(stack, vpc, image, controller):
+    service = service_of_the_cdk(
+        stack, vpc, image, deployment_controller=ecs.DeploymentController(type=controller), min_healthy_percent=100
+    )
+    ServiceAlarms(stack, "Alarms", service=service)
+
+    (rendered,) = Template.from_stack(stack).find_resources("AWS::ECS::Service").values()
+    assert "Alarms" not in rendered["Properties"]["DeploymentConfiguration"]
+    assert [text.partition(";")[0] for text in said(stack)] == [
+        "the guardrail stops no deployment: ECS takes alarms with its own deployment controller, not with "
+        + controller.name
+    ]
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_fails_when_deployments_that_ecs_does_not_make_are_to_be_stopped(stack, vpc, image, controller):
+    service = service_of_the_cdk(
+        stack, vpc, image, deployment_controller=ecs.DeploymentController(type=controller), min_healthy_percent=100
+    )
+
+    with pytest.raises(ValueError, match=f"^stop_deployments: got True for .* controller {controller.name}, allowed: "):
+        ServiceAlarms(stack, "Alarms", service=service, stop_deployments=True)
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {},
+        {"deployment_controller": ecs.DeploymentController(type=ecs.DeploymentControllerType.ECS)},
+        *({"deployment_strategy": strategy} for strategy in ecs.DeploymentStrategy),
+    ],
+)
+def test_every_strategy_of_ecs_takes_the_guardrail(stack, vpc, image, props):
+    """Rolling, blue/green, linear, canary: docs.aws.amazon.com/AmazonECS/latest/developerguide has alarms for each."""
+    ServiceAlarms(stack, "Alarms", service=service_of_the_cdk(stack, vpc, image, **props), stop_deployments=True)
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::ECS::Service", {"DeploymentConfiguration": {"Alarms": {"Enable": True, "Rollback": True}}}
+    )
 
 
 def test_fails_when_anomalies_need_a_load_balancer(stack, imported):

@@ -3,6 +3,7 @@ from datetime import datetime, timedelta, timezone
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
@@ -92,6 +93,34 @@ def test_the_spike_threshold_is_a_line_on_the_maximum(stack, service):
     ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
 
     assert horizontal(widgets(stack)["CPU maximum, %"]) == [(90, "adds 4 tasks: 90")]
+
+
+def schedule(service, id, **bounds):
+    cron = applicationautoscaling.Schedule.cron(hour="8", minute="0")
+    service.schedule_tasks(id, schedule=cron, time_zone=cdk.TimeZone.ASIA_TOKYO, **bounds)
+
+
+def test_each_bound_of_a_schedule_is_a_line_once(stack, service):
+    schedule(service, "Morning", min_tasks=6, max_tasks=30)
+    schedule(service, "Noon", min_tasks=8, max_tasks=30)
+    schedule(service, "Night", min_tasks=3, max_tasks=12)
+    ServiceDashboard(stack, "Monitor", service=service)
+
+    assert horizontal(widgets(stack)["Running tasks"]) == [
+        (3, "least: 3"),
+        (6, "least by schedule: 6"),
+        (8, "least by schedule: 8"),
+        (12, "most: 12"),
+        (30, "most by schedule: 30"),
+    ]
+
+
+def test_fails_when_bounds_are_scheduled_after_the_dashboard(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service)
+    schedule(service, "Morning", min_tasks=6)
+
+    with pytest.raises(RuntimeError, match=r"got bounds declared after ServiceDashboard, allowed: before it"):
+        Template.from_stack(stack)
 
 
 def test_least_and_most_tasks_are_lines_on_the_running_tasks(stack, service):
