@@ -22,7 +22,8 @@ from .service_scaling import ServiceScaling, SpikeBand, SpikePolicy, declare_spi
 _DEFAULT_STEP = CpuStep()
 # A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
 _REFUSED_BY_THE_CDK = 20
-_DEFAULT_COOLDOWN = Duration.minutes(2)
+# A new task runs within a minute, is hot for six, and its last hot minute reaches the alarm within three more.
+_DEFAULT_COOLDOWN = Duration.minutes(10)
 
 
 class SpikeScaling(Construct):
@@ -45,8 +46,11 @@ class SpikeScaling(Construct):
         period: length of the period that is looked at: any that the metric is published for. Default: that of
             `metric`; for the CPU maximum one minute.
         evaluation_periods: how many periods in a row have to reach the threshold. Default: 1.
-        cooldown: while it lasts a further step counts only the tasks beyond those just added. Default: two minutes, in
-            which three new tasks start and take their share of the load.
+        cooldown: while it lasts, the tasks just added count toward the next step: a +3 step after a +3 step adds none,
+            a +6 step adds three. A task that is hot while it starts passes the threshold itself, so the cooldown has to
+            outlast it, or the step asks for tasks because of its own tasks: the minutes that a new task is hot, and
+            four, for its launch and for its metric to reach the alarm. Default: 10 minutes, for tasks that are hot for
+            up to six minutes. A spike that goes on is target tracking's, three minutes after it began.
 
     Raises:
         ValueError: no scalable target, no step, bands that overlap or do not add more as they rise, steps of the wrong

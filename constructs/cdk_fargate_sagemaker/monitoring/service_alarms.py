@@ -46,8 +46,11 @@ class ServiceAlarms(Construct):
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         response_time_percentile: from above 0 up to 100. Default: 95.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
-        cpu_maximum_percent: alarm when the hottest task is at or above it for five minutes, which spike scaling has not
-            been able to mend. Default: 95 %.
+        cpu_maximum_percent: alarm when the hottest task is at or above it for `minutes_saturated`, which spike scaling
+            has not been able to mend. Default: 95 %.
+        minutes_saturated: for how many minutes. A deployment whose tasks are hot while they start is no saturation:
+            take the minutes that a task is hot, and four, for the tasks that start after the first and for minutes that
+            begin and end between. Default: 10, for tasks that are hot for up to six minutes.
         task_failures: alarm when as many tasks failed to start, or ended by themselves, within five minutes.
             Default: 3.
         minutes_at_maximum: alarm when the service ran its most tasks for so many minutes. Default: 15.
@@ -77,6 +80,7 @@ class ServiceAlarms(Construct):
         response_time_percentile: float = 95,
         server_error_percent: float = 1,
         cpu_maximum_percent: float = 95,
+        minutes_saturated: int = 10,
         task_failures: int = 3,
         minutes_at_maximum: int = 15,
         stop_deployments: bool | None = None,
@@ -86,6 +90,7 @@ class ServiceAlarms(Construct):
         _check_percent("response_time_percentile", response_time_percentile)
         _check_percent("server_error_percent", server_error_percent)
         _check_percent("cpu_maximum_percent", cpu_maximum_percent)
+        _check_at_least_one("minutes_saturated", minutes_saturated)
         _check_at_least_one("task_failures", task_failures)
         _check_at_least_one("minutes_at_maximum", minutes_at_maximum)
         ecs_service: ecs.IService
@@ -135,7 +140,7 @@ class ServiceAlarms(Construct):
             f"the hottest task's CPU is at least {cpu_maximum_percent:g} % and stays there",
             threshold=cpu_maximum_percent,
             operator=_AT_LEAST,
-            minutes=(5, 5),
+            minutes=(minutes_saturated, minutes_saturated),
         )
         self._task_failures = self._alarm(
             "TaskFailures",

@@ -48,7 +48,7 @@ def test_renders_exactly_one_step_of_three_tasks(stack, service):
     ((_, policy),) = step_policies(stack)
     assert policy["Properties"]["StepScalingPolicyConfiguration"] == {
         "AdjustmentType": "ChangeInCapacity",
-        "Cooldown": 120,
+        "Cooldown": 600,
         "MetricAggregationType": "Maximum",
         "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 3}],
     }
@@ -315,7 +315,7 @@ def test_what_is_declared_is_read_back(stack, service):
             statistic="Maximum",
             period_seconds=60,
             evaluation_periods=1,
-            cooldown_seconds=120,
+            cooldown_seconds=600,
             bands=(SpikeBand(threshold=80, add_tasks=3), SpikeBand(threshold=95, add_tasks=6)),
         ),
     )
@@ -337,7 +337,7 @@ def test_the_template_tells_what_is_declared_on_any_scalable_target(stack):
                     "statistic": "Maximum",
                     "period_seconds": 60,
                     "evaluation_periods": 1,
-                    "cooldown_seconds": 120,
+                    "cooldown_seconds": 600,
                     "bands": [{"threshold": 80, "add_tasks": 3}],
                 }
             ],

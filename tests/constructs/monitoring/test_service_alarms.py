@@ -67,8 +67,14 @@ def test_saturated_cpu(stack, service):
     ServiceAlarms(stack, "Alarms", service=service, cpu_maximum_percent=98)
 
     alarm = alarms(stack)["CpuSaturated"]
-    assert pick(alarm, *SHAPE) == ("GreaterThanOrEqualToThreshold", 98, 5, 5, "notBreaching")
+    assert pick(alarm, *SHAPE) == ("GreaterThanOrEqualToThreshold", 98, 10, 10, "notBreaching")
     assert pick(alarm, "MetricName", "Statistic") == ("CPUUtilization", "Maximum")
+
+
+def test_how_long_the_cpu_is_saturated_is_a_setting(stack, service):
+    ServiceAlarms(stack, "Alarms", service=service, minutes_saturated=15)
+
+    assert pick(alarms(stack)["CpuSaturated"], "DatapointsToAlarm", "EvaluationPeriods") == (15, 15)
 
 
 def said(stack):
@@ -392,6 +398,7 @@ def test_fails_when_anomalies_need_a_load_balancer(stack, imported):
         ({"response_time_percentile": 0}, "response_time_percentile: got 0, allowed: above 0, at most 100"),
         ({"server_error_percent": 101}, "server_error_percent: got 101, allowed: above 0, at most 100"),
         ({"cpu_maximum_percent": float("nan")}, "cpu_maximum_percent: got nan, allowed: above 0, at most 100"),
+        ({"minutes_saturated": 0}, "minutes_saturated: got 0, allowed: at least 1"),
         ({"task_failures": 0}, "task_failures: got 0, allowed: at least 1"),
         ({"minutes_at_maximum": 0}, "minutes_at_maximum: got 0, allowed: at least 1"),
     ],

@@ -262,3 +262,14 @@ def test_a_step_feeds_itself_unless_its_cooldown_outlasts_the_start(cooldown_s, 
     assert replay.totals().highest_tasks == most
     # The first step comes as soon as the alarm sees the minute of 80 %, whatever the cooldown.
     assert series.desired[:5].tolist() == [4, 4, 4, 4, 7]
+
+
+@pytest.mark.parametrize(("hot_minutes", "most"), [(1, 7), (2, 11), (3, 13), (6, 13)])
+def test_beside_target_tracking_a_hot_start_stays_bounded(hot_minutes, most):
+    step = dataclasses.replace(SPIKE, cooldown_s=600)
+    tracking = TargetTracking(target=50, scale_out_cooldown_s=60, scale_in_cooldown_s=300)
+    model = dataclasses.replace(HOT, skew=1.25, hot_start_minutes=hot_minutes, boot_seconds=60 * hot_minutes)
+    bounds = CapacityBounds(minimum=4, maximum=40)
+    replay, series = replay_of([96, 154, *[96] * 180], model=model, policies=(step, tracking), bounds=bounds)
+    assert replay.totals().highest_tasks == most
+    assert series.desired[-1] < 7
