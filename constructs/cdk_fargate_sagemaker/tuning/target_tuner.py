@@ -50,8 +50,9 @@ class TargetTuner(Construct):
 
     A target that is higher by a point needs fewer tasks; how high it can be without anybody noticing, only the
     service's own traffic tells. A step is made once the target before it held for the whole observation: no guardrail
-    alarm, no slow drift of latency. A guardrail alarm takes it back within a minute. A target that failed often enough
-    is given up, and tuning settles below it.
+    alarm, no slow drift of latency. A guardrail alarm takes it back within a minute; only one on the hottest task's CPU
+    does not while the service is being deployed, because tasks may be hot while they start. A target that failed often
+    enough is given up, and tuning settles below it.
 
     The live target is held in an SSM parameter, which the policy reads at every deployment and the tuner writes: a
     deployment, changed or not, leaves a tuned target alone, and so does another `target_percent` in the code, which is

@@ -9,6 +9,7 @@ from typing import Any
 
 from scaling_decisions import GuardrailStatus, HourlyLatency, Seen, TunerState, latency_ratio, whole_hours
 
+from .hot_starts import fires_for_cpu_alone
 from .live_target import LiveTarget, is_same
 from .surroundings import Clients, Surroundings
 
@@ -66,12 +67,19 @@ def look(
         now=trigger.at,
         back=surroundings.settings.observation.compared_with,
     )
-    deploying = _is_deploying(clients, surroundings)
+    is_service_deployed = _is_service_deployed(clients, surroundings)
+    deploying = is_service_deployed or _is_stack_deployed(clients, surroundings)
+    guardrail = _worst({status for status, _ in alarms.values()})
+    fired_names = [name for name, (status, _) in alarms.items() if status is GuardrailStatus.ALARM]
+    is_hot_start = bool(fired_names) and is_service_deployed and fires_for_cpu_alone(clients, surroundings, fired_names)
+    if is_hot_start:
+        # The target is not the cause of it. Where it is, the alarm is still on when the deployment is over.
+        guardrail = GuardrailStatus.UNKNOWN
     seen = Seen(
         now=trigger.at,
         policy_target=policy,
         parameter_target=parameter,
-        guardrail=_worst({status for status, _ in alarms.values()}),
+        guardrail=guardrail,
         alarming_since=max((since for since in fired if since is not None), default=None),
         is_deploying=deploying,
         is_missing_data=missing > 0,
@@ -83,6 +91,7 @@ def look(
         "parameter_target": parameter,
         "alarms": {name: str(status) for name, (status, _) in alarms.items()},
         "deploying": deploying,
+        "hot_start": is_hot_start,
         "hours_without_data": missing,
         "requests": sum(count for hour, (_, count) in latencies.items() if hour >= state.changed_at),
         "latency_ratio": ratio,
@@ -118,12 +127,15 @@ def _worst(statuses: Collection[GuardrailStatus]) -> GuardrailStatus:
     return GuardrailStatus.OK
 
 
-def _is_deploying(clients: Clients, surroundings: Surroundings) -> bool:
-    """Whether the service is being deployed, or the stack that declares the policy."""
+def _is_service_deployed(clients: Clients, surroundings: Surroundings) -> bool:
+    """Whether the service is being deployed right now."""
     answer = clients.services.describe_services(cluster=surroundings.cluster, services=[surroundings.service])
     deployments = [each for service in answer["services"] for each in service.get("deployments", [])]
-    if len(deployments) > 1 or any(each.get("rolloutState") == "IN_PROGRESS" for each in deployments):
-        return True
+    return len(deployments) > 1 or any(each.get("rolloutState") == "IN_PROGRESS" for each in deployments)
+
+
+def _is_stack_deployed(clients: Clients, surroundings: Surroundings) -> bool:
+    """Whether the stack that declares the policy is being deployed right now."""
     (stack,) = clients.stacks.describe_stacks(StackName=surroundings.stack)["Stacks"]
     return str(stack["StackStatus"]).endswith("_IN_PROGRESS")
 

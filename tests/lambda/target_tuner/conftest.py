@@ -175,6 +175,34 @@ class TunedService:
     def set_alarm(self, value: str) -> None:
         self.client("cloudwatch").set_alarm_state(AlarmName=self.name, StateValue=value, StateReason="test")
 
+    def guard_by_composite(self) -> None:
+        """Its guardrail is any of two alarms from now on: its own, and one on the hottest task's CPU."""
+        cloudwatch = self.client("cloudwatch")
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"{self.name}-cpu",
+            Namespace="AWS/ECS",
+            MetricName="CPUUtilization",
+            Dimensions=[{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}],
+            Statistic="Maximum",
+            Period=60,
+            EvaluationPeriods=10,
+            Threshold=95,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            TreatMissingData="ignore",
+        )
+        arn = cloudwatch.describe_alarms(AlarmNames=[f"{self.name}-cpu"])["MetricAlarms"][0]["AlarmArn"]
+        cloudwatch.put_composite_alarm(
+            AlarmName=f"{self.name}-degraded", AlarmRule=f'(ALARM("{arn}") OR ALARM({self.name}))'
+        )
+        self.monkeypatch.setenv("GUARDRAILS", json.dumps([f"{self.name}-degraded"]))
+
+    def fire(self, *suffixes: str) -> None:
+        """These alarms, by the end of their names, are in ALARM."""
+        for suffix in suffixes:
+            self.client("cloudwatch").set_alarm_state(
+                AlarmName=f"{self.name}{suffix}", StateValue="ALARM", StateReason="test"
+            )
+
     def report_metrics(self, since: datetime, until: datetime, *, latency: float = 0.1, skipped: int = 0) -> None:
         """A datapoint an hour of CPU and of latency, the first `skipped` hours of CPU left out."""
         cpu = [{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}]
@@ -207,11 +235,11 @@ class TunedService:
         self.invoke("report", given)
         return decision
 
-    def alarm_event(self, at: datetime) -> dict[str, Any]:
+    def alarm_event(self, at: datetime, *, suffix: str = "") -> dict[str, Any]:
         return {
             "detail-type": "CloudWatch Alarm State Change",
             "detail": {
-                "alarmName": self.name,
+                "alarmName": f"{self.name}{suffix}",
                 "state": {"value": "ALARM", "timestamp": at.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")},
             },
         }

@@ -148,6 +148,66 @@ def test_holds_during_a_deployment_of_the_service(watched, began):
     assert watched.run(began + 2 * DAY)["why"] == "a deployment is under way"
 
 
+def deploy(watched):
+    watched.answer_with(
+        "services",
+        "DescribeServices",
+        lambda answer: answer["services"][0]["deployments"][0],
+        rolloutState="IN_PROGRESS",
+    )
+
+
+def test_tasks_that_are_hot_while_a_deployment_starts_them_take_nothing_back(watched, began):
+    watched.guard_by_composite()
+    watched.run(began + 2 * DAY)
+    deploy(watched)
+    watched.fire("-cpu", "-degraded")
+    fired = began + 2 * DAY + 7 * MINUTE
+
+    decision = watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))
+
+    assert (decision["action"], decision["why"]) == ("hold", "a deployment is under way")
+    assert watched.targets == (61, 61, 61)
+    figures = json.loads(watched.item("latest")["figures"]["S"])
+    assert figures["alarms"] == {f"{watched.name}-degraded": "alarm"}
+    assert figures["hot_start"] is True
+
+
+@pytest.mark.parametrize("firing", [("-cpu", "", "-degraded"), ("", "-degraded"), ("-degraded",)])
+def test_any_other_alarm_takes_the_step_back_during_a_deployment_too(watched, began, firing):
+    watched.guard_by_composite()
+    watched.run(began + 2 * DAY)
+    deploy(watched)
+    watched.fire(*firing)
+    fired = began + 2 * DAY + 7 * MINUTE
+
+    assert watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))["action"] == "revert"
+
+
+def test_a_hot_cpu_takes_the_step_back_without_a_deployment(watched, began):
+    watched.guard_by_composite()
+    watched.run(began + 2 * DAY)
+    watched.fire("-cpu", "-degraded")
+    fired = began + 2 * DAY + 7 * MINUTE
+
+    assert watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))["action"] == "revert"
+
+
+def test_a_cpu_that_is_hot_when_the_deployment_is_over_takes_the_step_back(watched, began):
+    watched.guard_by_composite()
+    watched.run(began + 2 * DAY)
+    states = iter(["IN_PROGRESS", "COMPLETED"])
+    watched.function.CLIENTS.services.meta.events.register(
+        "after-call.*.DescribeServices",
+        lambda parsed, **_: parsed["services"][0]["deployments"][0].update(rolloutState=next(states)),
+    )
+    watched.fire("-cpu", "-degraded")
+    fired = began + 2 * DAY + 7 * MINUTE
+    assert watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))["action"] == "hold"
+
+    assert watched.run(began + 2 * DAY + HOUR)["action"] == "revert"
+
+
 def test_holds_while_the_stack_is_updated(watched, began):
     watched.answer_with(
         "stacks", "DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS"
