@@ -97,7 +97,7 @@ class ScaledFargateService(Construct):
             that it outlives the default `deregistration_delay`.
         deployment_strategy: ROLLING replaces tasks one after the other; BLUE_GREEN starts a second set of tasks, gives
             it all requests at once, and goes back as fast while it bakes. Default: ROLLING.
-        bake_time: with BLUE_GREEN, how long the old tasks are kept after the shift. Default: 10 minutes.
+        bake_time: with BLUE_GREEN, how long the old tasks are kept after the shift, up to a day. Default: 10 minutes.
         enable_execute_command: lets those who may (`ecs:ExecuteCommand`) run commands in the container; what they type
             and see is logged, encrypted. A cluster that is passed has to log them itself. Default: nobody can.
         load_balancing_algorithm: how the load balancer picks a task, which decides how hot the hottest gets:
@@ -191,6 +191,7 @@ class ScaledFargateService(Construct):
             raise ValueError(f"deployment_strategy: got {deployment_strategy.name}, allowed: ROLLING, BLUE_GREEN")
         if stop_timeout.to_seconds() > 120:
             raise ValueError(f"stop_timeout: got {stop_timeout.to_seconds():g} s, allowed: at most 120 s on Fargate")
+        _check_bake_time(bake_time)
         targets = TargetSettings(
             port=container_port,
             health_check_path=health_check_path,
@@ -670,6 +671,13 @@ def _check_task_count(min_tasks: int | None, max_tasks: int | None) -> None:
         return
     if not is_token(min_tasks) and not is_token(max_tasks):
         raise ValueError(f"max_tasks: got {max_tasks}, allowed: at least min_tasks ({min_tasks}); raise it")
+
+
+def _check_bake_time(bake_time: Duration) -> None:
+    # What CloudFormation takes for every time of a deployment strategy: whole minutes, a day at most.
+    minutes = bake_time.to_minutes(integral=False)
+    if not is_token(minutes) and not (minutes <= 1440 and minutes == int(minutes)):
+        raise ValueError(f"bake_time: got {minutes:g} minutes, allowed: 0 to 1440, whole ones")
 
 
 def _check_positive(name: str, number: float) -> None:

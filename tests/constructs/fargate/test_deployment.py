@@ -238,6 +238,8 @@ def test_a_new_task_can_start_slowly(stack, make):
             {"deployment_strategy": ecs.DeploymentStrategy.CANARY},
             "deployment_strategy: got CANARY, allowed: ROLLING, BLUE_GREEN",
         ),
+        ({"bake_time": cdk.Duration.seconds(90)}, "bake_time: got 1.5 minutes, allowed: 0 to 1440, whole ones"),
+        ({"bake_time": cdk.Duration.days(2)}, "bake_time: got 2880 minutes, allowed: 0 to 1440, whole ones"),
         ({"stop_timeout": cdk.Duration.seconds(121)}, "stop_timeout: got 121 s, allowed: at most 120 s on Fargate"),
         ({"slow_start": cdk.Duration.seconds(10)}, "slow_start: got 10 s, allowed: 30 to 900 s"),
         (
