@@ -124,3 +124,12 @@ def test_endpoints_of_a_later_stack_make_no_circle():
 
     app.synth()
     assert [stack.stack_name for stack in tasks.dependencies] == ["Network"]
+
+
+def test_a_nested_stack_that_needs_the_service_makes_no_circle(stack, isolated, image):
+    api = ScaledFargateService(stack, "Api", vpc=isolated, image=image)
+    nested = cdk.NestedStack(stack, "Nested")
+    ec2.InterfaceVpcEndpoint(nested, "Ecr", vpc=isolated, service=ec2.InterfaceVpcEndpointAwsService.ECR)
+    api.metrics.cpu_average().create_alarm(nested, "Hot", threshold=90, evaluation_periods=1)
+
+    assert of_type(stack, "AWS::CloudFormation::Stack") == []
