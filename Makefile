@@ -37,9 +37,13 @@ node_modules/.cdk: package-lock.json .npmrc | .venv/.python
 setup: .venv/.project node_modules/.cdk ## Install everything into .venv and node_modules
 
 # ---- use ---------------------------------------------------------------------------------------------------------
-.PHONY: rehearse synth deploy
+.PHONY: rehearse record-permissions synth deploy
 rehearse: setup ## Deploy the whole system onto an embedded AWS and drive it (DATA=posts.csv for your own posts)
 	cdk-rehearse --change service.spike_threshold_percent=85 --change service.target_percent=65 $(if $(DATA),--data $(DATA)) $(ARGS)
+
+record-permissions: ## Record which permissions a rehearsal asks for, for the tests that judge each statement by them
+	$(MAKE) rehearse
+	python tests/stacks/permissions/record.py build/rehearsal
 
 synth: setup ## Synthesise the templates into cdk.out
 	cdk synth --quiet $(ARGS)
