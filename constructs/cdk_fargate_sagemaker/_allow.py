@@ -1,9 +1,10 @@
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
+
+from ._readable_reference import readable_reference
 
 
 def allow(
@@ -20,7 +21,7 @@ def allow(
     """
     role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
     for resource in resources:
-        name = _flattened(Stack.of(role).resolve(resource))
+        name = readable_reference(Stack.of(role).resolve(resource))
         if "*" not in name:
             continue
         if wildcard_reason is None:
@@ -30,20 +31,3 @@ def allow(
         Validations.of(role).acknowledge(
             Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{name}]", reason=wildcard_reason)
         )
-
-
-def _flattened(reference: Any) -> str:
-    """A resolved ARN as cdk-nag writes it in a finding's name: `<Data.Arn>/runs/*`."""
-    match reference:
-        case str():
-            return reference
-        case {"Fn::Join": [str(delimiter), list(parts)]}:
-            return delimiter.join(map(_flattened, parts))
-        case {"Fn::GetAtt": [str(resource), str(attribute)]}:
-            return f"<{resource}.{attribute}>"
-        case {"Ref": str(name)}:
-            return f"<{name}>"
-        case {"Fn::ImportValue": name}:
-            return _flattened(name)
-        case _:
-            return json.dumps(reference, separators=(",", ":"))

@@ -5,9 +5,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from ._resource_policy import add_statement
+
 
 def log_key(scope: Construct, *, given: kms.IKey | None, removal_policy: RemovalPolicy) -> kms.IKey:
-    """The key given, or one made as `LogKey`; CloudWatch Logs may use either for log groups of this account."""
+    """The key given, or one made as `LogKey`; CloudWatch Logs may use either for log groups of this account.
+
+    Of a key that is imported, the owner has to let it: the app warns with the statement.
+    """
     key = given or kms.Key(
         scope,
         "LogKey",
@@ -20,12 +25,15 @@ def log_key(scope: Construct, *, given: kms.IKey | None, removal_policy: Removal
         service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-    key.add_to_resource_policy(
+    # The service's name has the region and, unlike most, the partition's suffix: logs.cn-north-1.amazonaws.com.cn.
+    add_statement(
+        key,
+        key.key_arn,
         iam.PolicyStatement(
-            principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.{stack.url_suffix}")],
             actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
             resources=["*"],
             conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
-        )
+        ),
     )
     return key

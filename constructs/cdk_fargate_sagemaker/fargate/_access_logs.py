@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
+from .._resource_policy import add_statement
 
 _KEPT = Duration.days(90)
 
@@ -30,12 +31,14 @@ def log_access(
         )
     bucket = given or _bucket(scope, removal_policy)
     # log_access_logs of the CDK needs to know the region at synthesis; this principal serves all of them.
-    bucket.add_to_resource_policy(
+    add_statement(
+        bucket,
+        bucket.bucket_arn,
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
             actions=["s3:PutObject"],
             resources=[bucket.arn_for_objects(f"AWSLogs/{Stack.of(scope).account}/*")],
-        )
+        ),
     )
     load_balancer.set_attribute("access_logs.s3.enabled", "true")
     load_balancer.set_attribute("access_logs.s3.bucket", bucket.bucket_name)

@@ -2,7 +2,6 @@
 
 from aws_cdk import Acknowledgment, Duration, Names, RemovalPolicy, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -10,10 +9,14 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._managed_queue_key import explain_managed_key
+from .._resource_policy import open_to_account
+from .._topic_publishers import alarm_action
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _LONGEST_RETENTION = Duration.days(14)
 _NO_KEY_OF_YOURS = "with a customer key, an option here (encryption_key), KMS refusing the service would lose its work."
+# Those of the queue's own grants.
+_KEY_USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
 
 
 class RetryQueue(Construct):
@@ -89,7 +92,7 @@ class RetryQueue(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         if alerts_topic is not None:
-            action = cloudwatch_actions.SnsAction(alerts_topic)
+            action = alarm_action(self, alerts_topic)
             self._given_up.add_alarm_action(action)
             self._given_up.add_ok_action(action)
 
@@ -110,8 +113,11 @@ class RetryQueue(Construct):
 
     def grant_use(self, grantee: iam.IGrantable) -> None:
         """Lets `grantee` send, receive and delete messages of the queue, not of the dead-letter queue."""
-        self._queue.grant_send_messages(grantee)
-        self._queue.grant_consume_messages(grantee)
+        self._queue.grant_send_messages(grantee).assert_success()
+        self._queue.grant_consume_messages(grantee).assert_success()
+        key = self._queue.encryption_master_key
+        if key is not None:
+            open_to_account(key, key.key_arn, grantee, _KEY_USE, "*")
 
     def metric_waiting(self) -> cloudwatch.Metric:
         """How many messages wait for another attempt (maximum over one minute)."""

@@ -20,6 +20,7 @@ from constructs import Construct
 
 from .._checkov_skips import skip_checkov
 from .._log_key import log_key
+from .._resource_policy import open_to_account
 from ._access_logs import log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
 from ._task import CONTAINER_NAME, acknowledge_exec, task_definition
@@ -111,11 +112,12 @@ class ScaledFargateService(Construct):
         clients: who may connect to the load balancer: address ranges or security groups. Default: the VPC's addresses;
             everyone when it faces the internet.
         access_logs_bucket: where the load balancer writes its access logs; encrypted with S3's own keys, as ELB
-            demands. A bucket of another app needs its policy set there. Default: a bucket of its own, which keeps them
-            90 days.
+            demands. The owner of an imported bucket has to let it: the app warns with the statement. Default: one of
+            its own, which keeps them 90 days.
         log_retention: how long the containers' logs are kept. Default: three months.
         log_encryption_key: the key that encrypts the containers' logs; CloudWatch Logs is allowed to use it for log
-            groups of this account. Default: a key of its own, rotated every year.
+            groups of this account. The owner of an imported key has to let it: the app warns with the statement.
+            Default: a key of its own, rotated every year.
         deletion_protection: refuses to delete the load balancer. Default: off.
         removal_policy: what becomes of logs, access logs and key when they leave the stack. Default: they are kept.
 
@@ -271,6 +273,7 @@ class ScaledFargateService(Construct):
         )
         if enable_execute_command:
             acknowledge_exec(self._task_definition, self._cluster)
+            open_to_account(key, key.key_arn, self._task_definition.task_role, ["kms:Decrypt"], "*")
         self._target_group = target_group(self, "Targets", vpc=self._cluster.vpc, settings=targets)
         self._alternate_target_group = (
             target_group(self, "AlternateTargets", vpc=self._cluster.vpc, settings=targets) if is_blue_green else None

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from aws_cdk import Acknowledgment, Duration, Names, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint
+
+from .._topic_publishers import alarm_action
 
 _MODEL_LATENCY = Duration.seconds(1)
 _MINUTE = Duration.minutes(1)
@@ -187,7 +188,7 @@ class EndpointAlarms(Construct):
                     reason="The composite alarm that is made of it acts: it tells the topic.",
                 )
             )
-        action = cloudwatch_actions.SnsAction(topic)
+        action = alarm_action(self, topic)
         degraded.add_alarm_action(action)
         degraded.add_ok_action(action)
         return updating, degraded

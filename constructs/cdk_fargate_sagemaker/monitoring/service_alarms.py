@@ -4,11 +4,9 @@ from collections.abc import Mapping
 
 from aws_cdk import Acknowledgment, Annotations, Duration, Names, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as events_targets
 from aws_cdk import aws_sns as sns
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
@@ -16,6 +14,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling
 from cdk_fargate_sagemaker.fargate.number_token import is_token
 
+from .._topic_publishers import alarm_action, rule_target
 from ._declared_before import DeclaredBefore
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -104,6 +103,7 @@ class ServiceAlarms(Construct):
         # Names that are known now: the service names its alarms and the alarms measure the service, a circle otherwise.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._topic = alerts_topic
+        self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         self._latency = self._server_errors = self._unhealthy_hosts = self._at_maximum = None
         guardrail = []
         if metrics.has_load_balancer:
@@ -277,10 +277,9 @@ class ServiceAlarms(Construct):
         return composite
 
     def _tell(self, alarm: cloudwatch.AlarmBase) -> None:
-        if self._topic is not None:
-            action = cloudwatch_actions.SnsAction(self._topic)
-            alarm.add_alarm_action(action)
-            alarm.add_ok_action(action)
+        if self._action is not None:
+            alarm.add_alarm_action(self._action)
+            alarm.add_ok_action(self._action)
 
     def _failing_tasks(self, metrics: ServiceMetrics) -> cloudwatch.Metric:
         # ECS has no metric for it that is free; it tells EventBridge, which counts what a rule matches.
@@ -308,7 +307,7 @@ class ServiceAlarms(Construct):
             )
         )
         if self._topic is not None:
-            rule.add_target(events_targets.SnsTopic(self._topic))
+            rule.add_target(rule_target(self, "TaskFailureEventsRole", self._topic))
         return cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="TriggeredRules",

@@ -2,11 +2,12 @@
 
 from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+
+from .._topic_publishers import alarm_action
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -42,7 +43,7 @@ class WorkflowAlarms(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
-        self._topic = alerts_topic
+        self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         endpoint_name = workflow.endpoint_name
         self._undelivered = self._alarm(
             "Undelivered",
@@ -116,10 +117,9 @@ class WorkflowAlarms(Construct):
             datapoints_to_alarm=periods,
             treat_missing_data=missing,
         )
-        if self._topic is not None:
-            action = cloudwatch_actions.SnsAction(self._topic)
-            alarm.add_alarm_action(action)
-            alarm.add_ok_action(action)
+        if self._action is not None:
+            alarm.add_alarm_action(self._action)
+            alarm.add_ok_action(self._action)
         return alarm
 
 

@@ -12,6 +12,9 @@ from constructs import Construct
 
 from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
+from .._resource_policy import open_to_account
+
+_READ = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 
 
 class SlackNotifier(Construct):
@@ -59,7 +62,13 @@ class SlackNotifier(Construct):
             dead_letter_queue=self.dead_letter_queue,
         )
         self.function: lambda_.Function = packaged.function
-        webhook_secret.grant_read(packaged.role)
+        webhook_secret.grant_read(packaged.role).assert_success()
+        open_to_account(webhook_secret, webhook_secret.secret_arn, packaged.role, _READ, "*")
+        if webhook_secret.encryption_key is not None:
+            secret_key = webhook_secret.encryption_key
+            open_to_account(secret_key, secret_key.key_arn, packaged.role, ["kms:Decrypt"], "*")
+        # Whoever deploys subscribes.
+        open_to_account(topic, topic.topic_arn, packaged.role, ["sns:Subscribe"], topic.topic_arn)
         topic.add_subscription(
             subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.dead_letter_queue)
         )

@@ -12,8 +12,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
+from .._key_use import allow_key
 from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
+from .._resource_policy import open_to_account
 
 _INDEX = "queue"
 _OLDEST_INDEX = "oldest"
@@ -173,13 +175,15 @@ class ReviewQueue(Construct):
 
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` store posts, find those that wait, and add decisions. It cannot delete or scan anything."""
-        self._encryption_key.grant(grantee, *_KEY_USE)
-        iam.Grant.add_to_principal(
+        of_key = self._encryption_key.grant(grantee, *_KEY_USE)
+        open_to_account(self._encryption_key, self._encryption_key.key_arn, grantee, _KEY_USE, "*")
+        of_index = iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["dynamodb:Query"],
             resource_arns=[f"{self._table.table_arn}/index/{_INDEX}"],
         )
-        return iam.Grant.add_to_principal(grantee=grantee, actions=_USE, resource_arns=[self._table.table_arn])
+        of_table = iam.Grant.add_to_principal(grantee=grantee, actions=_USE, resource_arns=[self._table.table_arn])
+        return of_table.combine(of_index).combine(of_key)
 
     @property
     def measuring_function(self) -> lambda_.Function:
@@ -275,7 +279,9 @@ class ReviewQueue(Construct):
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*", "received#*"]}},
         )
         allow(packaged.role, ["dynamodb:Query"], f"{self._table.table_arn}/index/{_OLDEST_INDEX}")
-        allow(packaged.role, ["kms:Decrypt"], self._encryption_key.key_arn)
+        allow_key(packaged.role, self._encryption_key, ["kms:Decrypt"])
+        # Whoever deploys makes the table, by a grant on its key.
+        open_to_account(self._encryption_key, self._encryption_key.key_arn, packaged.role, ["kms:CreateGrant"], "*")
         allow(
             packaged.role,
             ["cloudwatch:PutMetricData"],

@@ -7,6 +7,8 @@ from constructs import Construct
 
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
+from .._key_use import allow_key
+from .._resource_policy import open_to_account
 from ._log_streams import allow_logs
 from ._volume_key import allow_volumes
 from .data_capture import DataCapture
@@ -82,10 +84,11 @@ def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
         capture.bucket.arn_for_objects(f"{capture.prefix}*"),
         wildcard_reason="SageMaker names a captured object after the hour and the instance.",
     )
+    bucket = capture.bucket
+    open_to_account(bucket, bucket.bucket_arn, role, ["s3:PutObject"], bucket.arn_for_objects(f"{capture.prefix}*"))
     if capture.encryption_key is not None:
-        # Not by grant_encrypt, which allows kms:GenerateDataKey* and kms:ReEncrypt* where one action is enough; Decrypt
-        # is for objects of several parts.
-        capture.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+        # Decrypt is for objects of several parts.
+        allow_key(role, capture.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
 
 
 def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:

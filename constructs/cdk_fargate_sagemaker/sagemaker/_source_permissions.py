@@ -3,6 +3,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from .._allow import allow
+from .._key_use import allow_key
+from .._resource_policy import open_to_account
 from ._source_states import PostsSource
 from .athena_unload import AthenaUnload
 from .dynamodb_export import DynamoDbExport
@@ -17,7 +19,7 @@ def allow_source(role: iam.Role, source: PostsSource, data_bucket: s3.IBucket) -
     else:
         _allow_export(role, source, data_bucket)
     if data_bucket.encryption_key is not None:
-        data_bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+        allow_key(role, data_bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
 
 
 def _allow_unload(role: iam.Role, source: AthenaUnload, data_bucket: s3.IBucket) -> None:
@@ -73,8 +75,17 @@ def _allow_unload(role: iam.Role, source: AthenaUnload, data_bucket: s3.IBucket)
     # These know no prefix.
     allow(role, ["s3:GetBucketLocation"], source.bucket.bucket_arn, data_bucket.bucket_arn)
     allow(role, ["s3:ListBucketMultipartUploads"], data_bucket.bucket_arn)
+    objects = source.bucket.arn_for_objects(f"{source.prefix}*")
+    open_to_account(source.bucket, source.bucket.bucket_arn, role, ["s3:GetObject"], objects)
+    open_to_account(
+        source.bucket,
+        source.bucket.bucket_arn,
+        role,
+        ["s3:GetBucketLocation", "s3:ListBucket"],
+        source.bucket.bucket_arn,
+    )
     if source.bucket.encryption_key is not None:
-        source.bucket.encryption_key.grant(role, "kms:Decrypt")
+        allow_key(role, source.bucket.encryption_key, ["kms:Decrypt"])
 
 
 def _allow_export(role: iam.Role, source: DynamoDbExport, data_bucket: s3.IBucket) -> None:
@@ -93,9 +104,9 @@ def _allow_export(role: iam.Role, source: DynamoDbExport, data_bucket: s3.IBucke
     )
     key = source.table.encryption_key
     if key is not None:
-        allow(
+        allow_key(
             role,
+            key,
             ["kms:Decrypt", "kms:DescribeKey"],
-            key.key_arn,
             conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(role).region}.amazonaws.com"}},
         )

@@ -1,4 +1,4 @@
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Annotations, Duration, Stack, Validations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -10,6 +10,8 @@ from constructs import Construct
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
 from .._managed_queue_key import explain_managed_key
+from .._readable_reference import readable_reference
+from .._resource_policy import is_of_other_account
 
 
 def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
@@ -54,13 +56,25 @@ def start_target(
 
 
 def send_events(bucket: s3.IBucket) -> None:
-    """Has a bucket of this app send its events to EventBridge; one of another app is for its owner to set so.
+    """Has a bucket of this app send its events to EventBridge; of one of another app it warns that the owner has to.
 
     Not by the bucket's own method, which makes a function that calls S3 for what the template can say.
     """
     resource = bucket.node.default_child
     if isinstance(resource, s3.CfnBucket):
         resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
+        return
+    if is_of_other_account(bucket, Stack.of(bucket).account):
+        raise ValueError(
+            f"start_on_new_posts is given and data_bucket is of the account {bucket.env.account}: S3 sends events to "
+            "the bus of its own account alone; give a schedule"
+        )
+    Annotations.of(bucket).add_warning_v2(
+        "cdk-fargate-sagemaker:bucket-events",
+        f"this app cannot change {readable_reference(Stack.of(bucket).resolve(bucket.bucket_name))}: have its owner "
+        "switch on its notifications to EventBridge, without which new posts start no release; then acknowledge this "
+        "warning on the imported bucket",
+    )
 
 
 def new_objects(bucket: s3.IBucket, prefix: str) -> events.EventPattern:

@@ -1,7 +1,7 @@
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
-from .._allow import allow
+from .._key_use import allow_key
 
 
 def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
@@ -12,5 +12,5 @@ def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
     endpoint, whose grants SageMaker retires:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
     """
-    allow(role, ["kms:DescribeKey"], key.key_arn)
-    allow(role, ["kms:CreateGrant"], key.key_arn, conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})
+    allow_key(role, key, ["kms:DescribeKey"])
+    allow_key(role, key, ["kms:CreateGrant"], conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})

@@ -2,7 +2,6 @@ from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -60,13 +59,6 @@ def workflow_machine(
         # Without the execution's data: it would not show a post, but costs as much as the rest.
         logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
     )
-
-
-def allow_alerts(role: iam.Role, topic: sns.ITopic) -> None:
-    """Lets `role` publish to `topic`. Not by grant_publish, which allows kms:GenerateDataKey* where one is enough."""
-    allow(role, ["sns:Publish"], topic.topic_arn)
-    if topic.master_key is not None:
-        allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], topic.master_key.key_arn)
 
 
 def allow_waiting(role: iam.Role, rule: str) -> None:

@@ -12,6 +12,8 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from .._allow import allow
+from .._key_use import allow_key
+from .._resource_policy import open_to_account
 from ._endpoint_name import checked_endpoint_name
 from ._endpoint_requests import (
     deployment_request,
@@ -92,8 +94,15 @@ class InferenceEndpoint(Construct):
             volume_key=self.encryption_key,
         )
         allow(self.role, ["s3:GetObject"], model_bucket.arn_for_objects(model_key))
+        open_to_account(
+            model_bucket,
+            model_bucket.bucket_arn,
+            self.role,
+            ["s3:GetObject"],
+            model_bucket.arn_for_objects(model_key),
+        )
         if model_bucket.encryption_key is not None:
-            allow(self.role, ["kms:Decrypt"], model_bucket.encryption_key.key_arn)
+            allow_key(self.role, model_bucket.encryption_key, ["kms:Decrypt"])
         self.model = sagemaker.CfnModel(
             self,
             "Model",

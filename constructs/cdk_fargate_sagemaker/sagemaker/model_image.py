@@ -9,6 +9,11 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from .._resource_policy import open_to_account
+
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
+_PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
 
 class ModelImage(ABC):
     """A container image that SageMaker runs: one that trains a model, or one that serves it."""
@@ -30,7 +35,11 @@ class ModelImage(ABC):
 
     @staticmethod
     def from_ecr_repository(repository: ecr.IRepository, tag_or_digest: str) -> "ModelImage":
-        """An image that is in ECR already, by its tag (`1.4.2`) or its digest (`sha256:…`)."""
+        """An image that is in ECR already, by its tag (`1.4.2`) or its digest (`sha256:…`).
+
+        Of a repository of another account, imported by its ARN, the owner has to let this account pull: the app warns
+        with the statement.
+        """
         return _RepositoryImage(repository, tag_or_digest)
 
     @abstractmethod
@@ -66,7 +75,7 @@ class _AssetImage(ModelImage):
             platform=self._platform,
             build_args=self._build_args,
         )
-        asset.repository.grant_pull(puller)
+        asset.repository.grant_pull(puller).assert_success()
         return asset.image_uri
 
 
@@ -76,5 +85,7 @@ class _RepositoryImage(ModelImage):
         self._tag_or_digest = tag_or_digest
 
     def bind(self, scope: Construct, id: str, *, puller: iam.IGrantable) -> str:
-        self._repository.grant_pull(puller)
+        repository = self._repository
+        repository.grant_pull(puller).assert_success()
+        open_to_account(repository, repository.repository_arn, puller, _PULL)
         return self._repository.repository_uri_for_tag_or_digest(self._tag_or_digest)

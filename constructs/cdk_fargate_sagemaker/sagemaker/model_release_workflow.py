@@ -17,7 +17,10 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from .._allow import allow
+from .._key_use import allow_key
 from .._packaged_function import PackagedFunction
+from .._resource_policy import open_to_account
+from .._topic_publishers import allow_publishing
 from ._endpoint_role import endpoint_role
 from ._endpoint_updates import allow_endpoint_updates
 from ._job_role import job_role
@@ -28,7 +31,7 @@ from ._source_permissions import allow_source
 from ._source_states import REVIEWS_FOLDER
 from ._starts import new_objects, send_events, start_target
 from ._update_mark import allow_marking
-from ._workflow_machine import allow_alerts, allow_waiting, workflow_logs, workflow_machine, workflow_role
+from ._workflow_machine import allow_waiting, workflow_logs, workflow_machine, workflow_role
 from .athena_unload import AthenaUnload
 from .dynamodb_export import DynamoDbExport
 from .endpoint_configuration import EndpointConfiguration
@@ -54,6 +57,16 @@ _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoin
 # The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
 _REST = Duration.hours(2)
 _LEAST_KEPT = 2
+# What the workflow's roles do with the data's bucket, where it is of another account.
+_OF_OBJECTS = [
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+]
+_OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
 
 Default = Literal["default"]
 
@@ -253,7 +266,7 @@ class ModelReleaseWorkflow(Construct):
         self._grant_workflow(functions, scores=scoring is not None)
         allow_scaling(self.role, endpoint_name, configuration)
         allow_marking(self.role)
-        allow_alerts(self.role, alerts_topic)
+        allow_publishing(self.role, alerts_topic)
         for exported in (source, reviews):
             if exported is not None:
                 allow_source(self.role, exported, data_bucket)
@@ -411,6 +424,8 @@ class ModelReleaseWorkflow(Construct):
             *(key.key_arn for key in keys),
             conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(self).region}.amazonaws.com"}},
         )
+        for key in keys:
+            open_to_account(key, key.key_arn, starter.role, ["kms:Decrypt", "kms:DescribeKey"], "*")
         allow(starter.role, ["states:StartExecution"], self.state_machine.state_machine_arn)
         for workflow in ("release", "rollback"):
             allow(
@@ -473,6 +488,11 @@ class ModelReleaseWorkflow(Construct):
             _allow_writing(self.endpoint_role, data_bucket, "runs/*/current/*")
             allow_logs(self.endpoint_role, "TransformJobs", f"{self.endpoint_name}-*")
         _allow_bucket_key(self.endpoint_role, data_bucket, *(["kms:Encrypt"] if scores else []))
+        # Which prefixes, each role's own policy says.
+        open_to_account(
+            data_bucket, data_bucket.bucket_arn, self.endpoint_role, _OF_OBJECTS, data_bucket.arn_for_objects("*")
+        )
+        open_to_account(data_bucket, data_bucket.bucket_arn, self.endpoint_role, _OF_BUCKET, data_bucket.bucket_arn)
 
     def _extract_step(self, *read: str) -> FunctionStep:
         extractor = PackagedFunction(
@@ -617,4 +637,4 @@ def _allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
 
 def _allow_bucket_key(role: iam.Role, bucket: s3.IBucket, *further: str) -> None:
     if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey", *further)
+        allow_key(role, bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey", *further])

@@ -6,7 +6,9 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from .._allow import allow
+from .._key_use import allow_key
 from .._packaged_function import PackagedFunction
+from .._resource_policy import open_to_account
 
 _READ = ["dynamodb:GetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -95,12 +97,14 @@ class ReleaseRecords(Construct):
         )
         for function in (self.ledger, self.cleaner):
             allow(function.role, [*_READ, *_WRITE], self.table.table_arn)
-            allow(
+            allow_key(
                 function.role,
+                encryption_key,
                 _KEY_USE,
-                encryption_key.key_arn,
                 conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{stack.region}.amazonaws.com"}},
             )
+        # Whoever deploys makes the table, by a grant on its key.
+        open_to_account(encryption_key, encryption_key.key_arn, self.ledger.role, ["kms:CreateGrant"], "*")
         allow(
             self.ledger.role,
             ["ssm:DeleteParameter", "ssm:PutParameter"],

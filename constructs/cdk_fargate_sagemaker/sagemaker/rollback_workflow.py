@@ -3,7 +3,6 @@
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -12,12 +11,13 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from .._topic_publishers import allow_publishing, rule_target
 from ._endpoint_updates import allow_endpoint_updates
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 from ._scaling_permissions import allow_scaling
 from ._starts import start_target, undelivered_queue
 from ._update_mark import allow_marking
-from ._workflow_machine import allow_alerts, workflow_logs, workflow_machine, workflow_role
+from ._workflow_machine import workflow_logs, workflow_machine, workflow_role
 from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
 
@@ -107,7 +107,9 @@ class RollbackWorkflow(Construct):
                 [ROLLBACK_FAILED],
                 input=[{"anything-but": {"prefix": '{"failed"'}}],
             ),
-            targets=[targets.SnsTopic(alerts_topic, dead_letter_queue=self.undelivered_events)],
+            targets=[
+                rule_target(self, "UnfinishedExecutionsRole", alerts_topic, dead_letter_queue=self.undelivered_events)
+            ],
         )
 
     def after_stopped(
@@ -159,7 +161,7 @@ class RollbackWorkflow(Construct):
         allow(self.role, ["sagemaker:DeleteEndpoint"], endpoint)
         allow_scaling(self.role, endpoint_name, configuration)
         allow_marking(self.role)
-        allow_alerts(self.role, alerts_topic)
+        allow_publishing(self.role, alerts_topic)
 
 
 def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: list[object]) -> events.EventPattern:

@@ -33,6 +33,7 @@ from .._inline_policy import acknowledge_inline_policy
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
+from .._topic_publishers import allow_publishing
 from ._tuner_definition import tuner_definition
 from .observation import Observation
 
@@ -276,10 +277,7 @@ class TargetTuner(Construct):
             ),
         )
         allow(role, ["cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"], stack.stack_id)
-        # Not by grant_publish, which allows kms:GenerateDataKey* where one of them is enough.
-        allow(role, ["sns:Publish"], alerts_topic.topic_arn)
-        if alerts_topic.master_key is not None:
-            allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], alerts_topic.master_key.key_arn)
+        allow_publishing(role, alerts_topic)
         if not self._dry_run:
             self._grant_changes(dashboard)
 
@@ -336,9 +334,7 @@ class TargetTuner(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         allow(role, ["lambda:InvokeFunction"], self._packaged.function.function_arn)
-        allow(role, ["sns:Publish"], alerts_topic.topic_arn)
-        if alerts_topic.master_key is not None:
-            allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], alerts_topic.master_key.key_arn)
+        allow_publishing(role, alerts_topic)
         acknowledge_inline_policy(role)
         Validations.of(role).acknowledge(
             Acknowledgment(

@@ -193,7 +193,12 @@ def test_container_logs_are_encrypted_and_kept_three_months(stack, make):
                         Match.object_like(
                             {
                                 "Principal": {
-                                    "Service": {"Fn::Join": ["", ["logs.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+                                    "Service": {
+                                        "Fn::Join": [
+                                            "",
+                                            ["logs.", {"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}],
+                                        ]
+                                    }
                                 },
                                 "Condition": Match.object_like({"ArnLike": Match.any_value()}),
                             }

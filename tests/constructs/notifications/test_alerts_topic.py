@@ -1,10 +1,13 @@
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic
+from tests.constructs.policies import ACCOUNT, key_policies, may, topic_policies
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +47,44 @@ def test_the_topic_refuses_what_does_not_come_by_tls(template: Template) -> None
     )
 
 
-@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "events.amazonaws.com"])
-def test_alarms_and_events_of_this_account_may_publish(template: Template, service: str) -> None:
-    condition = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    for resource, policy, actions in (
-        ("AWS::SNS::TopicPolicy", "PolicyDocument", "sns:Publish"),
-        ("AWS::KMS::Key", "KeyPolicy", ["kms:Decrypt", "kms:GenerateDataKey*"]),
-    ):
-        statement = {"Action": actions, "Principal": {"Service": service}, "Condition": condition}
-        template.has_resource_properties(
-            resource, {policy: {"Statement": Match.array_with([Match.object_like(statement)])}}
-        )
+ALARM = {"SourceAccount": ACCOUNT, "SourceArn": f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:Degraded"}
+KEY_USE = ["kms:Decrypt", "kms:GenerateDataKey"]
+
+
+def test_an_alarm_of_this_account_may_publish_and_one_of_another_may_not(template: Template) -> None:
+    (policy,), (key_policy,) = topic_policies(template), key_policies(template)
+    (topic,) = template.find_resources("AWS::SNS::Topic")
+    for account, expected in ((ACCOUNT, True), ("444455556666", False)):
+        context = {**ALARM, "SourceAccount": account}
+        assert may(policy, "cloudwatch.amazonaws.com", "sns:Publish", topic, **context) is expected
+        for action in KEY_USE:
+            assert may(key_policy, "cloudwatch.amazonaws.com", action, "key", **context) is expected
+
+
+def test_a_rule_may_publish_though_eventbridge_does_not_say_for_which_account(template: Template) -> None:
+    (policy,), (key_policy,) = topic_policies(template), key_policies(template)
+    (topic,) = template.find_resources("AWS::SNS::Topic")
+    assert may(policy, "events.amazonaws.com", "sns:Publish", topic)
+    assert all(may(key_policy, "events.amazonaws.com", action, "key") for action in KEY_USE)
+
+
+def test_no_other_service_may_publish(template: Template) -> None:
+    (policy,), (key_policy,) = topic_policies(template), key_policies(template)
+    (topic,) = template.find_resources("AWS::SNS::Topic")
+    assert not may(policy, "s3.amazonaws.com", "sns:Publish", topic, **ALARM)
+    assert not may(key_policy, "s3.amazonaws.com", "kms:Decrypt", "key", **ALARM)
+
+
+def test_a_rule_on_the_topic_adds_nothing_that_is_there_already() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    AlertsTopic(stack, "Alerts")
+    before = (topic_policies(Template.from_stack(stack)), key_policies(Template.from_stack(stack)))
+    stack = cdk.Stack(cdk.App(), "Stack")
+    alerts = AlertsTopic(stack, "Alerts")
+    pattern = events.EventPattern(source=["aws.ecs"])
+    events.Rule(stack, "Rule", event_pattern=pattern, targets=[targets.SnsTopic(alerts.topic)])
+    after = (topic_policies(Template.from_stack(stack)), key_policies(Template.from_stack(stack)))
+    assert after == before
 
 
 def test_a_publisher_may_use_the_key_too(template: Template) -> None:

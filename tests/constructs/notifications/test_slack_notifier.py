@@ -115,7 +115,12 @@ def test_a_key_that_is_given_encrypts_the_logs() -> None:
                         Match.object_like(
                             {
                                 "Principal": {
-                                    "Service": {"Fn::Join": ["", ["logs.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+                                    "Service": {
+                                        "Fn::Join": [
+                                            "",
+                                            ["logs.", {"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}],
+                                        ]
+                                    }
                                 }
                             }
                         )

@@ -1,0 +1,20 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from ._allow import allow
+from ._resource_policy import open_to_account
+
+
+def allow_key(
+    role: iam.Role, key: kms.IKey, actions: Sequence[str], *, conditions: Mapping[str, Any] | None = None
+) -> None:
+    """Lets `role` do `actions` with `key`, where `conditions` hold, and the role's account where the key is another's.
+
+    Not by the key's own grants, which allow kms:GenerateDataKey* and kms:ReEncrypt* where one action is enough, and
+    take an imported key for one of the same account.
+    """
+    allow(role, actions, key.key_arn, conditions=conditions)
+    open_to_account(key, key.key_arn, role, actions, "*")
