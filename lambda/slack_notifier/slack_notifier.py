@@ -1,6 +1,7 @@
 """Tells Slack each alert that an SNS topic hands over.
 
 An alert is the JSON of the release or the rollback workflow, an EventBridge event, a CloudWatch alarm, or plain text.
+An alarm that turns OK after it had no data is an alert only where it was in alarm before, which its history says.
 Slack being busy or down is retried within the time this invocation has; after that the error goes to Lambda, which
 tries again and then keeps the alert in the dead-letter queue. The webhook's URL is a secret: no log line and no error
 carries it.
@@ -14,10 +15,14 @@ import random
 import ssl
 import time
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.exceptions
+from botocore.config import Config
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
@@ -35,6 +40,18 @@ REPORTING_RESERVE_S = 3.0  # what the runtime needs to report an error before it
 REQUEST_TIMEOUT_S = 10.0
 
 ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT", "FAILED"})
+# Of botocore's data of the service signin, whose hosts have the same domains.
+CONSOLE_HOSTS = {
+    "aws-cn": "console.amazonaws.cn",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+    "aws-iso": "console.c2shome.ic.gov",
+    "aws-iso-b": "console.sc2shome.sgov.gov",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+NO_DATA = "INSUFFICIENT_DATA"
+MOST_HISTORY = 100
+# A look-up that takes long leaves the time to Slack.
+HISTORY_CONFIG = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _webhooks: dict[str, "Webhook"] = {}
@@ -85,8 +102,9 @@ def handler(event: dict[str, Any], context: Any) -> None:
     deadline = time.monotonic() + budget_s
     secret_arn = os.environ["SLACK_WEBHOOK_SECRET_ARN"]
     for record in event["Records"]:
-        if is_first_ok(record["Sns"]["Message"]):
-            LOGGER.info("not told: an alarm that was never in alarm is OK")
+        content = _json_object(record["Sns"]["Message"]) or {}
+        if is_ok_after_no_data(content) and not may_have_been_in_alarm(content, context.invoked_function_arn):
+            LOGGER.info("not told: an alarm that was not in alarm before it had no data is OK")
             continue
         alert = read_alert(record["Sns"]["Message"], record["Sns"].get("Subject"))
         try:
@@ -98,10 +116,60 @@ def handler(event: dict[str, Any], context: Any) -> None:
         LOGGER.info("told Slack: %s", alert.title)
 
 
-def is_first_ok(message: str) -> bool:
-    """An alarm that saw its first data: every new alarm says so, minutes after the deployment that made it."""
-    content = _json_object(message) or {}
-    return (content.get("OldStateValue"), content.get("NewStateValue")) == ("INSUFFICIENT_DATA", "OK")
+def is_ok_after_no_data(content: dict[str, Any]) -> bool:
+    """An alarm that has data again, and they are fine. Every new alarm says so, minutes after its deployment."""
+    return (content.get("OldStateValue"), content.get("NewStateValue")) == (NO_DATA, "OK")
+
+
+def may_have_been_in_alarm(content: dict[str, Any], function_arn: str) -> bool:
+    """Whether an alarm was in alarm before it had no data, so that somebody waits to be notified of its end.
+
+    The message has the state before alone; the alarm's history, which CloudWatch keeps for weeks, has those before it.
+    Where it cannot be asked, or does not answer, the answer is yes: an alert too many is better than one that is lost.
+    """
+    alarm = _text(content, "AlarmArn").split(":")
+    if len(alarm) < 7 or alarm[4] != function_arn.split(":")[4]:
+        LOGGER.info("the history of an alarm of another account cannot be asked")
+        return True
+    asked: dict[str, Any] = {}
+    changed = _time(_text(content, "StateChangeTime"))
+    if changed is not None:
+        # What came after this alert, before it was handed over again, is another alert's.
+        asked["EndDate"] = changed + timedelta(seconds=1)
+    try:
+        history = boto3.client("cloudwatch", region_name=alarm[3], config=HISTORY_CONFIG)
+        pages = history.get_paginator("describe_alarm_history").paginate(
+            AlarmName=_text(content, "AlarmName"),
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            HistoryItemType="StateUpdate",
+            ScanBy="TimestampDescending",
+            PaginationConfig={"MaxItems": MOST_HISTORY},
+            **asked,
+        )
+        transitions = [_transition(item) for page in pages for item in page.get("AlarmHistoryItems", [])]
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as failure:
+        LOGGER.warning("the alarm's history cannot be read (%s)", type(failure).__name__)
+        return True
+    if transitions[:1] == [(NO_DATA, "OK")]:
+        del transitions[0]  # this alert's own
+    for old, new in transitions:
+        before = old if new == NO_DATA else new
+        if before != NO_DATA:
+            return before != "OK"
+    return False
+
+
+def _transition(item: Mapping[str, Any]) -> tuple[str, str]:
+    data = _json_object(item.get("HistoryData") or "") or {}
+    old, new = data.get("oldState") or {}, data.get("newState") or {}
+    return _text(old, "stateValue"), _text(new, "stateValue")
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def read_alert(message: str, subject: str | None = None) -> Alert:
@@ -318,6 +386,7 @@ def _alarm(content: dict[str, Any]) -> Alert:
     # arn:aws:cloudwatch:<region>:<account>:alarm:<name>
     parts = _text(content, "AlarmArn").split(":")
     region = parts[3] if len(parts) > 3 else ""
+    console = _console(parts[1], region) if region else ""
     quoted = urllib.parse.quote(name, safe="")
     return Alert(
         title=f"{name}: {_text(content, 'NewStateValue')}",
@@ -331,9 +400,7 @@ def _alarm(content: dict[str, Any]) -> Alert:
             if value
         },
         reason=_text(content, "NewStateReason"),
-        link=f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:alarm/{quoted}"
-        if region
-        else "",
+        link=f"{console}/cloudwatch/home?region={region}#alarmsV2:alarm/{quoted}" if console else "",
         link_name="Open the alarm",
     )
 
@@ -359,7 +426,11 @@ def _execution_link(execution: str) -> str:
     if len(parts) < 8:
         return ""
     region = parts[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution}"
+    return f"{_console(parts[1], region)}/states/home?region={region}#/v2/executions/details/{execution}"
+
+
+def _console(partition: str, region: str) -> str:
+    return f"https://{region}.{CONSOLE_HOSTS.get(partition, 'console.aws.amazon.com')}"
 
 
 def _text(content: dict[str, Any], key: str) -> str:

@@ -1,13 +1,18 @@
 import json
 import logging
 import time
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import boto3
+import botocore.exceptions
 import pytest
 
 SECRET_PATH = "/services/T0/B0/very-secret"
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:notifier"
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def sns_event(message: str, subject: str | None = None) -> dict[str, Any]:
 
 
 def context(seconds: float = 60) -> SimpleNamespace:
-    return SimpleNamespace(get_remaining_time_in_millis=lambda: int(seconds * 1000))
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: int(seconds * 1000), invoked_function_arn=FUNCTION)
 
 
 def texts(message: dict[str, Any]) -> str:
@@ -310,18 +315,206 @@ def test_a_link_that_is_not_https_is_left_out(notifier: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("partition", "region", "host"),
     [
-        ("INSUFFICIENT_DATA", "OK", 0),
-        ("ALARM", "OK", 1),
-        ("OK", "ALARM", 1),
-        ("INSUFFICIENT_DATA", "ALARM", 1),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
     ],
 )
-def test_a_new_alarm_that_is_fine_is_no_news(
-    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, old: str, new: str, told: int
+def test_links_lead_to_the_console_of_the_alarms_partition(
+    notifier: ModuleType, partition: str, region: str, host: str
+) -> None:
+    alarm = {
+        "AlarmName": "cpu",
+        "AlarmArn": f"arn:{partition}:cloudwatch:{region}:123456789012:alarm:cpu",
+        "NewStateValue": "ALARM",
+    }
+    assert notifier.read_alert(json.dumps(alarm)).link == (
+        f"https://{region}.{host}/cloudwatch/home?region={region}#alarmsV2:alarm/cpu"
+    )
+    execution = f"arn:{partition}:states:{region}:123456789012:execution:release:monday"
+    event = {"detail-type": "Execution", "source": "aws.states", "detail": {"executionArn": execution}}
+    assert notifier.read_alert(json.dumps(event)).link == (
+        f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/{execution}"
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [("ALARM", "OK"), ("OK", "ALARM"), ("INSUFFICIENT_DATA", "ALARM")])
+def test_an_alarm_that_begins_or_ends_is_told(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, old: str, new: str
 ) -> None:
     http_server.answers = [answer(200)]
-    alarm = {"AlarmName": "latency", "OldStateValue": old, "NewStateValue": new, "NewStateReason": "…"}
-    notifier.handler(sns_event(json.dumps(alarm)), context())
-    assert len(http_server.requests) == told
+    notifier.handler(sns_event(json.dumps(state_change("latency", old, new))), context())
+    assert len(http_server.requests) == 1
+
+
+def state_change(name: str, old: str, new: str, *, account: str = "000000000000", **further: str) -> dict[str, Any]:
+    return {
+        "AlarmName": name,
+        "AlarmArn": f"arn:aws:cloudwatch:us-east-1:{account}:alarm:{name}",
+        "AWSAccountId": account,
+        "OldStateValue": old,
+        "NewStateValue": new,
+        "NewStateReason": "…",
+        "StateChangeTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
+        **further,
+    }
+
+
+def told(notifier: ModuleType, server: Any, change: dict[str, Any]) -> int:
+    server.requests.clear()
+    notifier.handler(sns_event(json.dumps(change)), context())
+    return len(server.requests)
+
+
+@pytest.fixture
+def alarm(aws: Any) -> str:
+    """A new metric alarm."""
+    name = f"latency-{uuid.uuid4().hex[:8]}"
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/ECS",
+        MetricName="CPUUtilization",
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=80,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    return name
+
+
+@pytest.fixture
+def composite(aws: Any, alarm: str) -> str:
+    """A new composite alarm."""
+    name = f"degraded-{uuid.uuid4().hex[:8]}"
+    aws.client("cloudwatch").put_composite_alarm(AlarmName=name, AlarmRule=f'ALARM("{alarm}")')
+    return name
+
+
+@pytest.mark.parametrize("kind", ["alarm", "composite"])
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["OK"], 0),
+        (["OK", "INSUFFICIENT_DATA", "OK"], 0),
+        (["ALARM", "INSUFFICIENT_DATA", "OK"], 1),
+        (["OK", "ALARM", "INSUFFICIENT_DATA", "OK"], 1),
+        (["ALARM", "OK", "INSUFFICIENT_DATA", "OK"], 0),
+        # The end was told once; with no alarm between, it is no news.
+        (["ALARM", "INSUFFICIENT_DATA", "OK", "INSUFFICIENT_DATA", "OK"], 0),
+    ],
+)
+def test_an_alarm_that_is_ok_after_no_data_is_news_where_it_was_in_alarm_before(
+    notifier: ModuleType,
+    aws: Any,
+    webhook_secret: str,
+    http_server: Any,
+    answer: Any,
+    request: pytest.FixtureRequest,
+    kind: str,
+    states: list[str],
+    expected: int,
+) -> None:
+    http_server.answers = [answer(200)]
+    name = request.getfixturevalue(kind)
+    cloudwatch = aws.client("cloudwatch")
+    # A new alarm of the embedded AWS may have been evaluated already.
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="INSUFFICIENT_DATA", StateReason="new")
+    for state in states:
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="test")
+    assert told(notifier, http_server, state_change(name, "INSUFFICIENT_DATA", "OK")) == expected
+
+
+class History:
+    """CloudWatch that answers with these transitions, newest first, or fails; it keeps what it was asked."""
+
+    def __init__(self, *transitions: tuple[str, str], fails: Exception | None = None) -> None:
+        self.items = [
+            {"HistoryData": json.dumps({"oldState": {"stateValue": old}, "newState": {"stateValue": new}})}
+            for old, new in transitions
+        ]
+        self.fails = fails
+        self.asked: dict[str, Any] = {}
+
+    def get_paginator(self, operation: str) -> "History":
+        assert operation == "describe_alarm_history"
+        return self
+
+    def paginate(self, **asked: Any) -> list[dict[str, Any]]:
+        self.asked = asked
+        if self.fails:
+            raise self.fails
+        return [{}, {"AlarmHistoryItems": self.items[:1]}, {"AlarmHistoryItems": self.items[1:]}]
+
+
+@pytest.fixture
+def history_is(notifier: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[History], None]:
+    client = boto3.client
+
+    def replace(history: History) -> None:
+        monkeypatch.setattr(
+            notifier.boto3,
+            "client",
+            lambda service, **further: history if service == "cloudwatch" else client(service, **further),
+        )
+
+    return replace
+
+
+DENIED = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeAlarmHistory")
+OWN, FROM_ALARM, FROM_OK = ("INSUFFICIENT_DATA", "OK"), ("ALARM", "INSUFFICIENT_DATA"), ("OK", "INSUFFICIENT_DATA")
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        (History(fails=DENIED), 1),
+        (History(fails=botocore.exceptions.ReadTimeoutError(endpoint_url="https://monitoring")), 1),
+        (History(OWN, FROM_ALARM), 1),
+        # It takes a moment until the history has an alert's own transition.
+        (History(FROM_ALARM), 1),
+        (History(FROM_OK), 0),
+        (History(), 0),
+        # Made anew while its predecessor was in alarm.
+        (History(OWN, ("OK", "ALARM")), 1),
+        (History(OWN, ("ALARM", "OK")), 0),
+        # An entry that cannot be read.
+        (History(OWN, ("", "")), 1),
+    ],
+)
+def test_an_end_is_never_lost_for_want_of_history(
+    notifier: ModuleType,
+    webhook_secret: str,
+    http_server: Any,
+    answer: Any,
+    history_is: Callable[[History], None],
+    history: History,
+    expected: int,
+) -> None:
+    http_server.answers = [answer(200)]
+    history_is(history)
+    assert told(notifier, http_server, state_change("latency", "INSUFFICIENT_DATA", "OK")) == expected
+
+
+def test_what_came_after_the_alert_is_not_asked_for(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, history_is: Callable[[History], None]
+) -> None:
+    http_server.answers = [answer(200)]
+    history = History(OWN, FROM_ALARM)
+    history_is(history)
+    change = state_change("latency", "INSUFFICIENT_DATA", "OK", StateChangeTime="2026-11-24T10:00:00.500+0000")
+    told(notifier, http_server, change)
+    assert history.asked["EndDate"] == datetime(2026, 11, 24, 10, 0, 1, 500000, tzinfo=UTC)
+    assert history.asked["AlarmTypes"] == ["MetricAlarm", "CompositeAlarm"]
+    told(notifier, http_server, {**change, "StateChangeTime": "yesterday"})
+    assert "EndDate" not in history.asked
+
+
+def test_an_alarm_of_another_account_is_told_since_its_history_cannot_be_asked(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, history_is: Callable[[History], None]
+) -> None:
+    http_server.answers = [answer(200)]
+    history_is(History())
+    change = state_change("latency", "INSUFFICIENT_DATA", "OK", account="444455556666")
+    assert told(notifier, http_server, change) == 1

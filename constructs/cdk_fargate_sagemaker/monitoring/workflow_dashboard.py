@@ -8,6 +8,8 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .._console import console_url
+
 _SCREEN = 24
 _HEIGHT = 7
 _HOUR = Duration.hours(1)
@@ -78,7 +80,7 @@ class WorkflowDashboard(Construct):
 
 def _where_to_look(workflow: ModelReleaseWorkflow) -> str:
     region = Stack.of(workflow).region
-    console = f"https://{region}.console.aws.amazon.com"
+    console = console_url(workflow)
     parameter, table = workflow.records.current_parameter_name, workflow.records.table.table_name
     machines = {
         "releases": workflow.state_machine.state_machine_arn,

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._allow import allow
 from .._managed_queue_key import explain_managed_key
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
@@ -20,11 +21,17 @@ _READ = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 class SlackNotifier(Construct):
     """Tells a Slack channel every alert of a topic.
 
+    A new alarm goes from no data to OK once, which is no news. The end of an alarm that was in alarm before it had no
+    data is: the function asks CloudWatch for the alarm's history. Where it cannot ask, as for an alarm of another
+    account, it reports. The history of composite alarms takes a permission on all alarms.
+
     The function retries while Slack is busy or down; Lambda then tries twice more; an alert that still was not told,
     or that SNS could not hand to the function, waits in `dead_letter_queue` for 14 days.
 
     `webhook_secret` holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
-    The function's logs are encrypted with `log_encryption_key`; without one a key is made, and rotated every year.
+    The function's logs are encrypted with `log_encryption_key`; without one a key is made, and rotated every year. Of a
+    topic, secret or key of another account, or of an imported key, the owner has to let it: the app warns with the
+    statement. AWS's own key of Secrets Manager cannot be used from another account.
     """
 
     def __init__(
@@ -67,6 +74,14 @@ class SlackNotifier(Construct):
         if webhook_secret.encryption_key is not None:
             secret_key = webhook_secret.encryption_key
             open_to_account(secret_key, secret_key.key_arn, packaged.role, ["kms:Decrypt"], "*")
+        allow(
+            packaged.role,
+            ["cloudwatch:DescribeAlarmHistory"],
+            "*",
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html
+            wildcard_reason="CloudWatch gives the history of composite alarms to a permission on all resources alone; "
+            "the actions that X-Ray's traces take know no resources.",
+        )
         # Whoever deploys subscribes.
         open_to_account(topic, topic.topic_arn, packaged.role, ["sns:Subscribe"], topic.topic_arn)
         topic.add_subscription(

@@ -1,6 +1,8 @@
 from aws_cdk import Stack
 from constructs import Construct
 
+from .._console import console_url
+
 
 def failure_alert(
     scope: Construct, *, workflow: str, execution: str, state: str, error: str, cause: str, further: str = "{}"
@@ -26,5 +28,5 @@ def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: st
 
 def _console(scope: Construct, execution: str) -> str:
     region = Stack.of(scope).region
-    page = f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/"
+    page = f"{console_url(scope)}/states/home?region={region}#/v2/executions/details/"
     return f"'{page}' & {execution}"

@@ -72,7 +72,7 @@ def test_the_function_is_ours_and_keeps_its_logs_for_a_while(template: Template)
     )
 
 
-def test_the_function_may_do_five_things(template: Template) -> None:
+def test_the_function_may_do_six_things(template: Template) -> None:
     template.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": Match.absent()})
     (policy,) = template.find_resources("AWS::IAM::Policy").values()
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
@@ -80,6 +80,7 @@ def test_the_function_may_do_five_things(template: Template) -> None:
         action for s in statements for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
     }
     assert actions == {
+        "cloudwatch:DescribeAlarmHistory",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "secretsmanager:GetSecretValue",
@@ -89,7 +90,8 @@ def test_the_function_may_do_five_things(template: Template) -> None:
         "xray:PutTraceSegments",
     }
     unlimited = [statement["Action"] for statement in statements if "*" in json.dumps(statement["Resource"])]
-    assert unlimited == [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]]
+    # CloudWatch answers for composite alarms to a permission on all alone.
+    assert unlimited == [["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "cloudwatch:DescribeAlarmHistory"]
 
 
 def test_the_functions_logs_are_encrypted_and_it_is_traced(template: Template) -> None:

@@ -1,0 +1,31 @@
+from aws_cdk import Aws, CfnMapping, Stack, Token
+from aws_cdk.region_info import RegionInfo
+from constructs import Construct
+
+# The hosts of AWS's sign-in pages, which botocore knows for each partition (its data of the service signin), have the
+# same domains.
+_HOSTS = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+    "aws-iso": "console.c2shome.ic.gov",
+    "aws-iso-b": "console.sc2shome.sgov.gov",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+_MAPPING = "ConsoleHosts"
+
+
+def console_url(scope: Construct) -> str:
+    """Where the console of the region of `scope` is, without a slash at the end.
+
+    Where only the deployment knows the region, it looks the host up in a mapping of the template.
+    """
+    stack = Stack.of(scope)
+    if not Token.is_unresolved(stack.region):
+        partition = RegionInfo.get(stack.region).partition or "aws"
+        return f"https://{stack.region}.{_HOSTS.get(partition, _HOSTS['aws'])}"
+    mapping = stack.node.try_find_child(_MAPPING)
+    if not isinstance(mapping, CfnMapping):
+        hosts = {partition: {"host": host} for partition, host in _HOSTS.items()}
+        mapping = CfnMapping(stack, _MAPPING, mapping=hosts)
+    return f"https://{stack.region}.{mapping.find_in_map(Aws.PARTITION, 'host')}"
