@@ -128,7 +128,7 @@ def _merge(contents: list[dict[str, Any]], further: dict[str, Any]) -> None:
         if {**content, "Action": None} == {**further, "Action": None}:
             content["Action"] = sorted({*_listed(content["Action"]), *actions})
             return
-    contents.append({**further, "Action": actions})
+    contents.append({**further, "Action": sorted(actions)})
 
 
 def _listed(actions: str | list[str]) -> list[str]:

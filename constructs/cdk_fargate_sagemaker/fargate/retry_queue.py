@@ -29,12 +29,14 @@ class RetryQueue(Construct):
     Args:
         max_receives: 1 to 1000. Default: 100, which is about a day for a service that hides what fails for longer each
             time, up to 15 minutes.
-        encryption_key: encrypts the messages. Default: a key that SQS manages, free of charge.
-        alerts_topic: is told when a message reaches the dead-letter queue. Default: nobody is.
+        encryption_key: encrypts the messages. Of another account its owner has to let this one: the app warns with the
+            statement. Default: a key that SQS manages, free of charge.
+        alerts_topic: is told when a message reaches the dead-letter queue. The owner of an imported one has to let
+            alarms publish: the app warns with the statement. Default: nobody is.
         removal_policy: what becomes of the queues with the stack. Default: they stay, with what they hold.
 
     Raises:
-        ValueError: `max_receives` that SQS does not allow.
+        ValueError: `max_receives` that SQS does not allow, or a topic of another region.
     """
 
     def __init__(

@@ -24,7 +24,8 @@ class ServiceVpc(ec2.Vpc):
         nat_gateways: how many there are; the tasks reach the internet through them. 0 isolates the tasks' subnets; then
             `ServiceVpcEndpoints` are the tasks' way to AWS. Default: one in each zone.
         log_retention: how long the flow logs are kept. Default: one month.
-        log_encryption_key: the key that encrypts the flow logs. Default: a key of its own, rotated every year.
+        log_encryption_key: the key that encrypts the flow logs. The owner of an imported one has to let CloudWatch Logs
+            use it: the app warns with the statement. Default: a key of its own, rotated every year.
         removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
     """
 

@@ -30,7 +30,8 @@ class WebAcl(Construct):
         excluded_rules: names of managed rules that only count, as `SizeRestrictions_BODY` for a service that takes
             large bodies. Default: every rule blocks.
         log_retention: how long the logs are kept. Default: three months.
-        log_encryption_key: the key that encrypts the logs. Default: a key of its own, rotated every year.
+        log_encryption_key: the key that encrypts the logs. The owner of an imported one has to let CloudWatch Logs use
+            it: the app warns with the statement. Default: a key of its own, rotated every year.
         removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
 
     Raises:

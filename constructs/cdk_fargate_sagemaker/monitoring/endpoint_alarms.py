@@ -37,7 +37,8 @@ class EndpointAlarms(Construct):
 
     Args:
         endpoint: the endpoint's metrics, or an endpoint whose updates do not need the alarms.
-        alerts_topic: is told when the first alarm fires and when all are over. Default: nobody is.
+        alerts_topic: is told when the first alarm fires and when all are over. The owner of an imported one has to let
+            alarms publish: the app warns with the statement. Default: nobody is.
         model_latency: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         model_latency_percentile: from above 0 up to 100. Default: 99.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
@@ -46,7 +47,7 @@ class EndpointAlarms(Construct):
             requests. Default: 1 %.
 
     Raises:
-        ValueError: a threshold that its metric cannot have.
+        ValueError: a threshold that its metric cannot have, or a topic of another region.
     """
 
     def __init__(

@@ -41,7 +41,8 @@ class ServiceAlarms(Construct):
         scalable_target: its task count, read for the most tasks that are declared on it in this app, schedules
             included: declare them before the alarms. Default: that of a `ScaledFargateService`; for any other service
             none, and there is no alarm at the maximum.
-        alerts_topic: is told when an alarm fires and when it is over, and each task that fails. Default: nobody is.
+        alerts_topic: is told when an alarm fires and when it is over, and each task that fails. The owner of an
+            imported one has to let alarms and rules publish: the app warns with the statements. Default: nobody is.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         response_time_percentile: from above 0 up to 100. Default: 95.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
@@ -60,7 +61,8 @@ class ServiceAlarms(Construct):
             deviations wide; they are billed and are no part of the guardrail. Default: none.
 
     Raises:
-        ValueError: a threshold that its metric cannot have, or `stop_deployments` for a service that cannot be told.
+        ValueError: a threshold that its metric cannot have, `stop_deployments` for a service that cannot be told, or a
+            topic of another region.
 
     Synthesis fails when bounds are scheduled after the alarms are made.
     """

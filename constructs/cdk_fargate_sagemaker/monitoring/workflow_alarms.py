@@ -24,12 +24,13 @@ class WorkflowAlarms(Construct):
 
     Args:
         workflow: the release workflow.
-        alerts_topic: is told when an alarm fires and when it is over. Default: nobody is.
+        alerts_topic: is told when an alarm fires and when it is over. The owner of an imported one has to let alarms
+            publish: the app warns with the statement. Default: nobody is.
         release_within: alarm when no release ended well for so long: whole days, 1 to 7. A schedule of every week just
             fits into 7. Default: nobody asks.
 
     Raises:
-        ValueError: a time that CloudWatch cannot look back.
+        ValueError: a time that CloudWatch cannot look back, or a topic of another region.
     """
 
     def __init__(

@@ -70,7 +70,8 @@ class ReviewQueue(Construct):
             minutes.
         ttl: after what a post that nobody decided on is removed, at least a day. Default: never.
         measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
-        encryption_key: of the table and of the function's logs. Default: a new one, rotated yearly.
+        encryption_key: of the table and of the function's logs. The owner of an imported one has to let CloudWatch Logs
+            use it: the app warns with the statement. Default: a new one, rotated yearly.
         removal_policy: what becomes of table and key with the stack. Default: they stay, and the table is protected
             from deletion.
 

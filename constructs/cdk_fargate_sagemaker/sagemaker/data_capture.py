@@ -18,10 +18,11 @@ class DataCapture:
 
     Args:
         bucket: where they are kept. They hold what clients sent: who may read it, and how long it is kept, is for its
-            owner to say.
+            owner to say. Of another account its owner has to let this one: the app warns with the statement.
         percent: a whole number, 1 to 100.
         prefix: ends with a slash and begins with none.
-        encryption_key: encrypts them. Default: the bucket's key; without one, as the bucket encrypts.
+        encryption_key: encrypts them. Of another account its owner has to let this one: the app warns with the
+            statement. Default: the bucket's key; without one, as the bucket encrypts.
 
     Raises:
         ValueError: a value that SageMaker would refuse.

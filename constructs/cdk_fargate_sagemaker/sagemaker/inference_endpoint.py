@@ -41,7 +41,8 @@ class InferenceEndpoint(Construct):
 
     Args:
         image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
-        model_bucket: where the model lies.
+        model_bucket: where the model lies. Of another account its owner has to let this one: the app warns with the
+            statement.
         model_key: the model's archive in it, as `models/2026-11-23/model.tar.gz`. A release is a new key.
         endpoint_name: lower-case letters, digits and inner hyphens, at most 63 characters. Another name is another
             endpoint. Default: made of the construct's path.
@@ -49,7 +50,8 @@ class InferenceEndpoint(Construct):
         configuration: what the endpoint runs. Default: one `ml.m5.large`.
         traffic_shifting: how requests go over at an update. Default: all at once, and the old instances stay for
             10 minutes.
-        encryption_key: encrypts volumes, and logs of a function that scaling takes. Default: a key is made.
+        encryption_key: encrypts volumes, and logs of a function that scaling takes. The owner of an imported one has to
+            let CloudWatch Logs use it: the app warns with the statement. Default: a key is made.
 
     Raises:
         ValueError: a name or a key that cannot be, or a step of the shifting that the instances do not allow.

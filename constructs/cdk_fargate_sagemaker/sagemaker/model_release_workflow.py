@@ -147,6 +147,10 @@ class ModelReleaseWorkflow(Construct):
         `configuration` is what the endpoint runs; without one a single `ml.m5.large`. `traffic_shifting` is how
         requests go over from the model that serves; without one all at once, and the old instances stay for 10 minutes.
 
+        What is imported has an owner who may have to let this app: CloudWatch Logs and EventBridge use `encryption_key`
+        and `alerts_topic`, and of another account the bucket, its key and the images too. The app warns with each
+        statement.
+
         `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of jobs and
         endpoint, the records and the logs are encrypted with `encryption_key`; without one a key is made. What jobs
         write is encrypted with the bucket's key where it has one. The endpoint is asked every `poll_interval` (30 s)
@@ -154,7 +158,8 @@ class ModelReleaseWorkflow(Construct):
         after `in_service_within` (45 minutes, and what `traffic_shifting` waits) the release has failed.
 
         Raises:
-            ValueError: a name, a prefix or a number that cannot be, or parts that exclude each other.
+            ValueError: a name, a prefix or a number that cannot be, parts that exclude each other, or a topic of another
+                region.
         """
         super().__init__(scope, id)
         _validate_endpoint_name(endpoint_name)

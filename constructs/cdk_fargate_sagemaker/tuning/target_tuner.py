@@ -69,7 +69,8 @@ class TargetTuner(Construct):
         service: a `ScaledFargateService`, or any ECS service of the same stack: an L2 or one of `aws_ecs_patterns`
             (its `.service`).
         guardrails: the alarms that take a step back; `ServiceAlarms.degraded` is meant for it.
-        alerts_topic: is told every change, and when the tuner stops or fails.
+        alerts_topic: is told every change, and when the tuner stops or fails. Of another account its owner has to let
+            this one: the app warns with the statement.
         scalable_target: the service's task count, whose CPU policy is tuned. Default: that of a
             `ScaledFargateService`; required for any other service.
         load_balancer: the ALB in front of it, whose latency is compared. Default: that of a `ScaledFargateService`;
@@ -86,7 +87,8 @@ class TargetTuner(Construct):
         largest_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
             back. None leaves latency to the guardrail alarms. Default: 1.25.
         dry_run: decides, records and tells what it would do, and changes nothing. Default: off.
-        log_encryption_key: encrypts the logs. Default: keys of their own, rotated every year.
+        log_encryption_key: encrypts the logs. The owner of an imported one has to let CloudWatch Logs use it: the app
+            warns with the statement. Default: keys of their own, rotated every year.
         removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
 
     Raises:
