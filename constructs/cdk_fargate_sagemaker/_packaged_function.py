@@ -53,7 +53,7 @@ class PackagedFunction(Construct):
             description=f"{Stack.of(self).stack_name} {name}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
-        self.log_group.grant_write(self.role)
+        self.log_group.grant_write(self.role).assert_success()
         self.function = lambda_.Function(
             self,
             "Function",

@@ -85,7 +85,12 @@ def rule_target(
 
 
 def allow_publishing(role: iam.Role, topic: sns.ITopic) -> None:
-    """Lets `role` publish to `topic`. Not by grant_publish, which allows kms:GenerateDataKey* where one is enough."""
+    """Lets `role` publish to `topic`. Not by grant_publish, which allows kms:GenerateDataKey* where one is enough.
+
+    Raises:
+        ValueError: a topic of another region.
+    """
+    _check_region(role, topic)
     actions = ["sns:Publish"]
     allow(role, actions, topic.topic_arn)
     open_to_account(topic, topic.topic_arn, role, actions, topic.topic_arn)
@@ -151,10 +156,11 @@ def _let_use_key(topic: sns.ITopic, service: str, conditions: Mapping[str, Any] 
 
 
 def _check_region(scope: Construct, topic: sns.ITopic) -> None:
-    # Alarms and rules notify topics of their own region alone, of whichever account.
+    # Alarms, rules and the clients of functions and state machines reach topics of their own region alone, of whichever
+    # account.
     region = Stack.of(scope).region
     if is_of_other_region(topic, region):
         raise ValueError(
-            f"alerts_topic is {topic.topic_arn}: allowed is a topic of {region}, the region of its alarms and rules; "
+            f"alerts_topic is {topic.topic_arn}: allowed is a topic of {region}, the region of what notifies it; "
             f"make one there, and subscribe to it what should reach {topic.env.region}"
         )

@@ -225,7 +225,7 @@ def test_fails_when_the_topic_is_of_another_region(stack: cdk.Stack, add: Add) -
     with pytest.raises(
         ValueError,
         match=f"^alerts_topic is arn:aws:sns:us-east-1:{ACCOUNT}:alerts: allowed is a topic of eu-central-1, the "
-        "region of its alarms and rules; make one there, and subscribe to it what should reach us-east-1$",
+        "region of what notifies it; make one there, and subscribe to it what should reach us-east-1$",
     ):
         add(stack, topic)
 

@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
 
 
@@ -37,4 +38,7 @@ class AlertsTopic(Construct):
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` publish an alert, and use the key that this takes."""
+        open_to_account(
+            self.encryption_key, self.encryption_key.key_arn, grantee, ["kms:Decrypt", "kms:GenerateDataKey*"], "*"
+        )
         return self.topic.grant_publish(grantee)

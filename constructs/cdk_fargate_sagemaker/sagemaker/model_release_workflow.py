@@ -158,8 +158,8 @@ class ModelReleaseWorkflow(Construct):
         after `in_service_within` (45 minutes, and what `traffic_shifting` waits) the release has failed.
 
         Raises:
-            ValueError: a name, a prefix or a number that cannot be, parts that exclude each other, or a topic of another
-                region.
+            ValueError: a name, a prefix or a number that cannot be, parts that exclude each other, or a topic of
+                another region.
         """
         super().__init__(scope, id)
         _validate_endpoint_name(endpoint_name)
