@@ -29,7 +29,7 @@ from review_outbox import ReviewLetter, review_outbox
 from review_post import ReviewRule
 from review_store import ReviewStore
 from review_tally import write_every_minute, write_or_log
-from reviewer_identity import ReviewerIdentity
+from reviewer_identity import ReviewerIdentity, region_keys_url
 from unscored_outbox import unscored_outbox
 from unscored_post import STORING_ALONE, UnscoredPost
 from werkzeug.exceptions import (
@@ -144,7 +144,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     if store is not None and chosen.review_signer is not None:
         identity = ReviewerIdentity(
             signer=chosen.review_signer,
-            keys_url=chosen.review_keys_url or f"https://public-keys.auth.elb.{chosen.region}.amazonaws.com",
+            keys_url=chosen.review_keys_url or region_keys_url(chosen.review_signer, chosen.region),
         )
         app.register_blueprint(review_blueprint(store=store, identity=identity, service=chosen.service_name))
     document = openapi_document(reviews=chosen.review_signer is not None)

@@ -42,6 +42,17 @@ class Reviewer:
     name: str
 
 
+def region_keys_url(signer: str, region: str) -> str:
+    """Where the public keys of load balancers are, in the region and the partition of the load balancer `signer`."""
+    match signer.split(":")[1]:
+        case "aws-us-gov":
+            return f"https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}"
+        case "aws-cn":
+            return f"https://public-keys.auth.elb.{region}.amazonaws.com.cn"
+        case _:
+            return f"https://public-keys.auth.elb.{region}.amazonaws.com"
+
+
 class ReviewerIdentity:
     """Checks the header's signature, its signer and its time.
 
