@@ -1,8 +1,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from constructs import Construct
 
 from ._allow import allow
 from ._resource_policy import open_to_account
@@ -18,3 +20,11 @@ def allow_key(
     """
     allow(role, actions, key.key_arn, conditions=conditions)
     open_to_account(key, key.key_arn, role, actions, "*")
+
+
+def through_dynamodb(scope: Construct) -> Mapping[str, Any]:
+    """The condition that DynamoDB uses the key, in the region of `scope`, for whoever asks it.
+
+    AWS's pages leave open whether the service's name has the partition's suffix in China: both are let in.
+    """
+    return {"StringLike": {"kms:ViaService": f"dynamodb.{Stack.of(scope).region}.amazonaws.com*"}}

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import aws_cdk as cdk
@@ -359,3 +360,17 @@ def test_who_publishes_alerts_uses_the_topics_key_of_another_account() -> None:
     alerts.grant_publish(iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com")))
     (of_role,) = (text for text in missing_statements(stack)["/Stack/Key"] if '"AWS"' in text)
     assert statement_of(of_role)["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+
+
+def test_in_china_dynamodb_may_use_the_key_by_either_name() -> None:
+    stack = stack_in(region="cn-north-1")
+    release(stack, bucket=s3.Bucket.from_bucket_name(stack, "Posts", "posts"))
+    conditions = [
+        statement["Condition"]["StringLike"]["kms:ViaService"]
+        for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "kms:ViaService" in str(statement)
+    ]
+    assert conditions
+    for name in ("dynamodb.cn-north-1.amazonaws.com", "dynamodb.cn-north-1.amazonaws.com.cn"):
+        assert all(fnmatchcase(name, condition) for condition in conditions)

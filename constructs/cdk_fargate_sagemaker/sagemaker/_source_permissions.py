@@ -3,7 +3,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from .._allow import allow
-from .._key_use import allow_key
+from .._key_use import allow_key, through_dynamodb
 from .._resource_policy import open_to_account
 from ._source_states import PostsSource
 from .athena_unload import AthenaUnload
@@ -108,5 +108,5 @@ def _allow_export(role: iam.Role, source: DynamoDbExport, data_bucket: s3.IBucke
             role,
             key,
             ["kms:Decrypt", "kms:DescribeKey"],
-            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(role).region}.amazonaws.com"}},
+            conditions=through_dynamodb(role),
         )

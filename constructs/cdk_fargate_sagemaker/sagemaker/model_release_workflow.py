@@ -17,7 +17,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from .._allow import allow
-from .._key_use import allow_key
+from .._key_use import allow_key, through_dynamodb
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from .._topic_publishers import allow_publishing
@@ -427,7 +427,7 @@ class ModelReleaseWorkflow(Construct):
             starter.role,
             ["kms:Decrypt", "kms:DescribeKey"],
             *(key.key_arn for key in keys),
-            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{Stack.of(self).region}.amazonaws.com"}},
+            conditions=through_dynamodb(self),
         )
         for key in keys:
             open_to_account(key, key.key_arn, starter.role, ["kms:Decrypt", "kms:DescribeKey"], "*")

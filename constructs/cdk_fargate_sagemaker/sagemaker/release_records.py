@@ -6,7 +6,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from .._allow import allow
-from .._key_use import allow_key
+from .._key_use import allow_key, through_dynamodb
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 
@@ -101,7 +101,7 @@ class ReleaseRecords(Construct):
                 function.role,
                 encryption_key,
                 _KEY_USE,
-                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{stack.region}.amazonaws.com"}},
+                conditions=through_dynamodb(self),
             )
         # Whoever deploys makes the table, by a grant on its key.
         open_to_account(encryption_key, encryption_key.key_arn, self.ledger.role, ["kms:CreateGrant"], "*")

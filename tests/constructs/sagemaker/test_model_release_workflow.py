@@ -217,7 +217,7 @@ def test_of_the_reviewers_table_the_release_gets_an_export_and_the_starter_count
     for role in ("ReleaseRole", "ReleaseStarterRole"):
         (decrypt,) = [s for s in allowing(whole, role, "kms:Decrypt") if key in as_list(s["Resource"])]
         assert sorted(decrypt["Action"]) == ["kms:Decrypt", "kms:DescribeKey"]
-        assert "dynamodb." in shown(decrypt["Condition"]["StringEquals"]["kms:ViaService"])
+        assert "dynamodb." in shown(decrypt["Condition"]["StringLike"]["kms:ViaService"])
     (counters,) = [s for s in allowing(whole, "ReleaseStarterRole", "dynamodb:Query") if "reviewed" in shown(s)]
     assert counters["Action"] == "dynamodb:Query"
     assert counters["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*"]}}
