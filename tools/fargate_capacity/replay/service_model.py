@@ -40,8 +40,8 @@ class ServiceModel:
         image_mib: size of the image as it is pulled.
         boot_seconds: from the program's start until it passes health checks.
         hot_start_minutes: minutes for which a new task keeps its CPU busy with itself, from its program's start on: a
-            JVM that compiles, a model that loads. Modelled: a minute in which it ends counts whole, and such tasks count
-            besides those that serve.
+            JVM that compiles, a model that loads. Modelled: a minute in which it ends counts whole, and such tasks
+            count besides those that serve.
         health_check_seconds: until the load balancer has seen one passing check; the whole interval, at worst.
         drain_seconds: a removed task still runs, and is billed, while its connections drain.
         metric_delay_minutes: from the end of a minute until alarms see its datapoint.
