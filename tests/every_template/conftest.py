@@ -63,3 +63,11 @@ def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("assembly")
     SYNTHS[request.param](folder)
     return Assembly(folder)
+
+
+@pytest.fixture(scope="session")
+def default_workflow(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """A release workflow that was given nothing."""
+    folder = tmp_path_factory.mktemp("default")
+    release_workflow("nothing", folder)
+    return Assembly(folder)

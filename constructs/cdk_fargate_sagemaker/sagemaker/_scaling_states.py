@@ -1,3 +1,5 @@
+import hashlib
+
 from aws_cdk import aws_stepfunctions as sfn
 
 from ._endpoint_requests import (
@@ -9,6 +11,8 @@ from ._endpoint_requests import (
 from ._task_states import TaskStates
 from .endpoint_configuration import EndpointConfiguration
 
+# https://states-language.net/spec.html#states-fields
+_LONGEST_STATE_NAME = 80
 _SDK = "aws-sdk:applicationautoscaling"
 
 
@@ -59,4 +63,11 @@ def scaling_registered(
 
 
 def _named(name: str, variant: str, count: int) -> str:
-    return name if count == 1 else f"{name}-{variant}"
+    if count == 1:
+        return name
+    named = f"{name}-{variant}"
+    if len(named) <= _LONGEST_STATE_NAME:
+        return named
+    # Of variants whose long names begin alike none may take another's.
+    mark = hashlib.sha256(variant.encode()).hexdigest()[:8]
+    return f"{named[: _LONGEST_STATE_NAME - 9]}-{mark}"

@@ -106,9 +106,24 @@ def with_everything(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
     }
 
 
+def with_longest_names(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
+    """Names as long as the constructs take them."""
+    scaling = EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
+    return {
+        "endpoint_name": "e" * 40,
+        "reviews": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Reviews", "r" * 255)),
+        "preprocess": ProcessingJob(image=image),
+        "train": TrainingJob(checkpoints=True),
+        "configuration": EndpointConfiguration(
+            variants=[EndpointVariant(name=f"{letter}{'v' * 62}", count=2, scaling=scaling) for letter in ("a", "b")],
+        ),
+    }
+
+
 VARIANTS: dict[str, Given] = {
     "nothing": with_nothing,
     "everything": with_everything,
     "without most": without_most,
     "from DynamoDB": from_dynamodb,
+    "longest names": with_longest_names,
 }

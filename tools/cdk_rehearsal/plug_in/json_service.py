@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import botocore.session
-from botocore.model import ServiceModel
+from botocore.model import ServiceModel, Shape
 from ministack.core.concurrency import run_reentrant
 
-from cdk_rehearsal.plug_in.aws_error import AwsError
-from cdk_rehearsal.plug_in.request_validation import check_request
+from cdk_rehearsal.plug_in.aws_error import AwsError, validation_error
+from cdk_rehearsal.request_validation import UnreadableRequestError, request_faults
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 Answer = tuple[int, dict[str, str], bytes]
@@ -27,19 +27,17 @@ class JsonService:
     """Checks each request against the service's model, runs its operation off the event loop, and words the answer."""
 
     def __init__(self, model_name: str, operations: Mapping[str, Operation]) -> None:
-        self._model_name = model_name
+        self.model_name = model_name
         self._operations = operations
 
     def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         """Raises AwsError."""
         operation = self._operations.get(action)
         if operation is None:
-            raise AwsError(
-                "UnknownOperationException", f"the embedded AWS has no {self._model_name}:{action} operation"
-            )
-        shape = service_model(self._model_name).operation_model(action).input_shape
+            raise AwsError("UnknownOperationException", f"the embedded AWS has no {self.model_name}:{action} operation")
+        shape = service_model(self.model_name).operation_model(action).input_shape
         if shape is not None:
-            check_request(shape, request)
+            _check_request(shape, request)
         return operation(request)
 
     async def handle(
@@ -54,6 +52,17 @@ class JsonService:
         except json.JSONDecodeError:
             return json_answer(400, {"__type": "SerializationException", "message": "the body is not JSON"})
         return json_answer(200, answer)
+
+
+def _check_request(shape: Shape, request: dict[str, Any]) -> None:
+    """Raises the error that AWS answers such a request with."""
+    try:
+        faults = request_faults(shape, request)
+    except UnreadableRequestError as error:
+        raise AwsError("SerializationException", str(error)) from None
+    if faults:
+        errors = "error" if len(faults) == 1 else "errors"
+        raise validation_error(f"{len(faults)} validation {errors} detected: {'; '.join(faults)}")
 
 
 def json_answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
