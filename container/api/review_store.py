@@ -271,7 +271,7 @@ class ReviewStore:
         asked: Any = {self._table: {"Keys": [_key(key) for key in keys]}} if keys else {}
         while asked:
             answer = self._client.batch_get_item(RequestItems=asked)
-            for item in answer["Responses"].get(self._table, []):
+            for item in answer.get("Responses", {}).get(self._table, []):
                 entry = ReviewEntry.from_item(item)
                 found[entry.post] = entry
             asked = answer.get("UnprocessedKeys")

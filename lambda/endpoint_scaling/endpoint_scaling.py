@@ -79,13 +79,15 @@ def _by_target(properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _live_instances(sagemaker: Any, endpoint_name: str) -> dict[str, str | None]:
-    """The instance type of each variant that the endpoint runs; nothing where there is no endpoint."""
+    """The instance type of each variant that the endpoint runs; nothing where there is no endpoint, or none serves."""
     try:
-        configuration = sagemaker.describe_endpoint(EndpointName=endpoint_name)["EndpointConfigName"]
+        configuration = sagemaker.describe_endpoint(EndpointName=endpoint_name).get("EndpointConfigName")
     except ClientError as error:
         # SageMaker has no error of its own for it.
         if "Could not find" not in str(error):
             raise
+        return {}
+    if configuration is None:
         return {}
     described = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
     return {variant["VariantName"]: variant.get("InstanceType") for variant in described["ProductionVariants"]}

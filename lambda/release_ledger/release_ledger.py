@@ -412,9 +412,9 @@ def _found_serving() -> dict[str, Any] | None:
         raise
     if endpoint["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
         return None
-    configuration = endpoint["EndpointConfigName"]
+    configuration = endpoint.get("EndpointConfigName", "")
     unknown = UnknownEndpoint(
-        f"{name} serves the endpoint configuration {configuration}, to which no rollback could go back: "
+        f"{name} serves the endpoint configuration {configuration or '(no name)'}, to which no rollback could go back: "
         f"update the endpoint to a configuration of one model that is named {name}-…, or delete it"
     )
     if not configuration.startswith(f"{name}-"):
@@ -478,7 +478,9 @@ def _state(execution: str) -> str:
     if described["status"] in ("RUNNING", "PENDING_REDRIVE"):
         return "RUNNING"
     settled = described["status"] == "SUCCEEDED" or described.get("error") in SETTLED_ERRORS
-    recent = datetime.datetime.now(datetime.UTC) - described["stopDate"] < ROLLBACK_STARTS_WITHIN
+    # Step Functions' model does not promise when it stopped.
+    stopped = described.get("stopDate", described["startDate"])
+    recent = datetime.datetime.now(datetime.UTC) - stopped < ROLLBACK_STARTS_WITHIN
     return "AWAITING_ROLLBACK" if recent and not settled else "ENDED"
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.botocore_calls import judged_calls as judged_calls
+
 CONTAINERS = Path(__file__).resolve().parents[2] / "container"
 
 

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.botocore_calls import judged_calls as judged_calls
 
 FUNCTIONS = Path(__file__).parents[2] / "lambda"
 

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.botocore_calls import leave_out
+
 PROGRAM = Path(__file__).parent / "program"
 ROLE = "arn:aws:iam::000000000000:role/any"
 
@@ -210,6 +212,16 @@ def test_an_endpoint_that_somebody_deleted_stops_no_deployment(stack: Stack) -> 
     large = stack.variant("ml.m5.large")
     gone = Stack(stack.module, stack.aws, stack.url, stack.answers, stack.bucket)
     assert gone.ask("Update", "lift", [large], [large])["Status"] == "SUCCESS"
+
+
+def test_an_endpoint_of_which_sagemaker_names_no_configuration_is_lifted(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = stack.variant("ml.m5.large")
+    stack.ask("Create", "register", [large])
+    leave_out(monkeypatch, "sagemaker:DescribeEndpoint", "EndpointConfigName")
+    assert stack.ask("Update", "lift", [large], [large])["Status"] == "SUCCESS"
+    assert stack.registered() == []
 
 
 def test_cloudformation_is_answered_when_it_fails(stack: Stack) -> None:

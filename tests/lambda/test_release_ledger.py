@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.botocore_calls import leave_out
+
 ROLE = "arn:aws:iam::000000000000:role/any"
 # What an execution of the release workflow may do: go on, or end in one of the ways that matter.
 BEHAVIOUR = {
@@ -242,6 +244,19 @@ def test_a_stopped_release_is_rolled_back_before_another_begins(
     assert ledger.outcomes() == {"one": "stopped", "two": "running"}
 
 
+def test_a_stopped_release_is_waited_for_where_step_functions_does_not_say_when_it_stopped(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_out(monkeypatch, "stepfunctions:DescribeExecution", "stopDate")
+    stopped = ledger.execution()
+    ledger.begin("one", stopped)
+    ledger.stop(stopped)
+    with pytest.raises(ledger.module.ReleaseInProgress, match="is about to be rolled back"):
+        ledger.begin("two", ledger.execution())
+    monkeypatch.setattr(ledger.module, "ROLLBACK_STARTS_WITHIN", datetime.timedelta())
+    ledger.begin("two", ledger.execution())
+
+
 @pytest.fixture
 def serving(ledger: Ledger, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Puts an endpoint in service whose configuration has a name that ends as given; returns the endpoint's name."""
@@ -290,6 +305,15 @@ def test_fails_when_the_endpoint_serves_what_nothing_could_go_back_to(ledger: Le
     with pytest.raises(ledger.module.UnknownEndpoint, match=r"serves the endpoint configuration by-hand-.*, to whi"):
         ledger.begin("one", ledger.execution())
     assert (ledger.records(), ledger.entry("lock")) == ({}, None)
+
+
+def test_fails_when_sagemaker_does_not_name_what_the_endpoint_serves(
+    ledger: Ledger, serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving(f"{ledger.table}-sunday")
+    leave_out(monkeypatch, "sagemaker:DescribeEndpoint", "EndpointConfigName")
+    with pytest.raises(ledger.module.UnknownEndpoint, match=r"configuration \(no name\), to which no rollback"):
+        ledger.begin("one", ledger.execution())
 
 
 def test_a_release_that_lost_the_endpoint_records_nothing(ledger: Ledger) -> None:

@@ -42,6 +42,7 @@ class EmbeddedAws:
         cloud_assembly: the `cdk.out` folder whose image assets tell which source folder an image was built from.
         work_folder: where jobs' files and logs go; by default a temporary folder, removed on stop.
         wait_scale: by what factor the waits and retries of Step Functions and of Lambda are shortened.
+        sparse_answers: leaves members out of answers that AWS may leave out, as a test of programs that read them.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class EmbeddedAws:
         cloud_assembly: Path | None = None,
         work_folder: Path | None = None,
         wait_scale: float = 0.05,
+        sparse_answers: bool = False,
     ) -> None:
         self._settings = EmulatorSettings(
             engine=engine,
             cloud_assembly=str(cloud_assembly.absolute()) if cloud_assembly else None,
             wait_scale=wait_scale,
+            sparse_answers=sparse_answers,
         )
         self._given_work_folder = work_folder
         self._process: SupervisedProcess | None = None

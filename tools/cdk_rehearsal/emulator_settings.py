@@ -12,11 +12,14 @@ Engine = Literal["process", "docker"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorSettings:
-    """`cloud_assembly` is the `cdk.out` folder in which image assets are looked up; it need not exist yet."""
+    """`cloud_assembly` is the `cdk.out` folder in which image assets are looked up; it need not exist yet. With
+    `sparse_answers` members that AWS may leave out of an answer are left out.
+    """
 
     engine: Engine = "process"
     cloud_assembly: str | None = None
     wait_scale: float = 0.05
+    sparse_answers: bool = False
     account: str = "123456789012"
     region: str = "us-east-1"
 

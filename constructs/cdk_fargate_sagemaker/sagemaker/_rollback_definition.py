@@ -152,7 +152,9 @@ class _Rollback:
             {"EndpointName": self._plan.endpoint_name},
             assign={
                 "endpoint": "{% $states.result %}",
-                "left": "{% $exists($left) ? $left : $states.result.EndpointConfigName %}",
+                # Of an endpoint whose creation goes on or failed, SageMaker need not say what it serves.
+                "left": "{% $type($left) = 'string' ? $left "
+                ": $exists($states.result.EndpointConfigName) ? $states.result.EndpointConfigName : null %}",
                 "polls": "{% $polls + 1 %}",
             },
         )
@@ -379,7 +381,7 @@ class _Rollback:
                     self._scope,
                     workflow="$states.context.StateMachine.Name",
                     execution="$states.context.Execution.Id",
-                    left="($exists($left) ? $left : 'nothing')",
+                    left="($type($left) = 'string' ? $left : 'nothing')",
                     target="$target.release",
                 ),
             },

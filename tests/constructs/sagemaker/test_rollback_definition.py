@@ -6,6 +6,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointScaling, EndpointVariant
+from tests.every_template.jsonata_values import value_of
 
 TASKS = {
     "Begin": "lambda:invoke",
@@ -118,6 +119,16 @@ def test_what_each_starter_gives_reaches_the_ledger(
     payload = rollback["States"]["Begin"]["Arguments"]["Payload"]
     found = evaluated(payload, input=execution_input, context=given(execution_input))
     assert found == {"operation": "begin_rollback", "execution": "arn:b", "input": asked}
+
+
+def test_what_the_endpoint_served_first_is_kept_where_sagemaker_names_it(rollback: Definition) -> None:
+    """Of an endpoint whose creation goes on or failed, DescribeEndpoint may name no configuration."""
+    left = rollback["States"]["Endpoint-Describing-Step"]["Assign"]["left"]
+    unnamed, named = {"EndpointStatus": "Creating"}, {"EndpointStatus": "Updating", "EndpointConfigName": "m-bad"}
+    assert value_of(left, {}, {"result": unnamed}) is None
+    assert value_of(left, {"left": None}, {"result": unnamed}) is None
+    assert value_of(left, {"left": None}, {"result": named}) == "m-bad"
+    assert value_of(left, {"left": "m-first"}, {"result": named}) == "m-first"
 
 
 @pytest.mark.parametrize(

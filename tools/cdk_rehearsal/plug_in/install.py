@@ -24,6 +24,7 @@ from cdk_rehearsal.plug_in import (
     raised_alarms,
     resource_attributes,
     secret_references,
+    sparse_answers,
     stack_waits,
     step_functions,
     succeed_output,
@@ -45,6 +46,8 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
 
     Returns the application to serve.
     """
+    if settings.sparse_answers:
+        sparse_answers.install()
     permissions = Permissions(
         EmulatedWorld(
             account=settings.account,

@@ -629,7 +629,7 @@ def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
     for name in names:
         (orders / name).mkdir()
     synthesise(assembly, names, orders)
-    with EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE) as aws:
+    with EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE, sparse_answers=True) as aws:
         outputs = deploy(aws, assembly)
         aws.client("secretsmanager").put_secret_value(
             SecretId=outputs["secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
