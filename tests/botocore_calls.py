@@ -44,6 +44,7 @@ ALWAYS_GIVEN = {
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html",
     "sqs:ReceiveMessage.Messages[].MessageId": "what a message is known by",
     "sqs:ReceiveMessage.Messages[].ReceiptHandle": "what a message that was received is deleted by",
+    "s3:ListObjectsV2.Contents[].Key": "what an object is known by",
     "ssm:GetParameter.Parameter": "the one that was asked for; that there is none is an error",
     "ssm:GetParameter.Parameter.Value": "what a parameter is",
 }
@@ -123,7 +124,7 @@ def leave_out(monkeypatch: pytest.MonkeyPatch, operation: str, member: str) -> N
     def sparse(self: Any, operation_name: str, api_params: dict[str, Any]) -> Any:
         answer = send(self, operation_name, api_params)
         if f"{self.meta.service_model.service_name}:{operation_name}" == operation:
-            del answer[member]
+            answer.pop(member, None)
         return answer
 
     monkeypatch.setattr(BaseClient, "_make_api_call", sparse)

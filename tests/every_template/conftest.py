@@ -9,9 +9,17 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_s3 as s3
 
 from app import compose
-from cdk_fargate_sagemaker.sagemaker import ModelImage
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointScaling,
+    EndpointVariant,
+    InferenceEndpoint,
+    ModelImage,
+)
 from stacks.settings import load_settings
 from tests.constructs.sagemaker.workflow_variants import VARIANTS, make_release_workflow
 from tests.every_template.assembly import Assembly
@@ -50,9 +58,29 @@ def release_workflow(variant: str, folder: Path) -> None:
     app.synth()
 
 
+def declared_endpoint(folder: Path) -> None:
+    """An endpoint of CloudFormation's with names as long as the construct takes them."""
+    app = cdk.App(outdir=str(folder), context=FLAGS)
+    stack = cdk.Stack(app, "Stack")
+    scaling = EndpointScaling(min_instances=1, max_instances=2, invocations_per_instance=600)
+    InferenceEndpoint(
+        stack,
+        "Endpoint",
+        image=ModelImage.from_ecr_repository(ecr.Repository.from_repository_name(stack, "Image", "server"), "1"),
+        model_bucket=s3.Bucket(stack, "Models"),
+        model_key=f"{'k' * 1000}.tar.gz",
+        endpoint_name="e" * 63,
+        configuration=EndpointConfiguration(
+            variants=[EndpointVariant(name=f"{letter}{'v' * 62}", scaling=scaling) for letter in ("a", "b")]
+        ),
+    )
+    app.synth()
+
+
 SYNTHS: dict[str, Synth] = {
     **{environment: functools.partial(reference_system, environment) for environment in ("dev", "prod")},
     **{program.name: functools.partial(example, program) for program in EXAMPLES},
+    "declared endpoint, longest names": declared_endpoint,
     **{f"workflow {variant}": functools.partial(release_workflow, variant) for variant in VARIANTS},
 }
 

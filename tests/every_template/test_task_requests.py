@@ -35,6 +35,7 @@ EXECUTION_NAMES = [
     "2f1c8a7e-6f7d-4c1b-9d55-0e8f4b0e9a3c",
     "labels-20261126T170000-12",
     ("odd_name.v1+x=(y)!-" * 5)[:LONGEST_EXECUTION_NAME],
+    "it's",
     "_",
 ]
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: the model has no word of it.
@@ -82,6 +83,8 @@ def faults(call: Call, machine: Machine) -> list[str]:
             found.append(f"Subject is {asked['Subject']!r}")
         if len(asked["Message"].encode()) > LONGEST_MESSAGE:
             found.append("Message is too long")
+    if call.operation == "startQueryExecution" and asked["QueryString"].count("'") % 2:
+        found.append(f"a text does not end in {asked['QueryString']}")
     return [f"{where}: {fault}" for fault in found]
 
 
@@ -104,6 +107,17 @@ def test_step_functions_knows_every_integration(assembly: Assembly) -> None:
                 assert call.pattern in ("", "waitForTaskToken")
             else:
                 assert call.pattern in OPTIMIZED[f"{call.service}:{call.operation}"]
+
+
+def test_aws_takes_what_the_function_around_an_endpoint_asks(assembly: Assembly) -> None:
+    """Its requests stand in the template, where CloudFormation checks nothing of them."""
+    scaling = service_model("applicationautoscaling")
+    for _, properties in assembly.resources("Custom::EndpointScaling"):
+        for variant in json.loads(properties["Variants"]):
+            for name, asked in (("RegisterScalableTarget", variant["target"]), ("PutScalingPolicy", variant["policy"])):
+                shape = scaling.operation_model(name).input_shape
+                assert shape is not None
+                assert request_faults(shape, asked, unknown_members=True) == []
 
 
 def test_no_name_of_a_state_or_machine_is_too_long(assembly: Assembly) -> None:

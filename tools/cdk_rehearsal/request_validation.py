@@ -1,6 +1,6 @@
 """Checks a request against the service's own model, and words what is wrong as AWS does.
 
-botocore itself checks members and types alone: choices, lengths, patterns and ranges are for the service to refuse.
+botocore itself checks members, types and minima alone: choices, patterns and maxima are for the service to refuse.
 """
 
 from __future__ import annotations
@@ -79,13 +79,12 @@ def _check_structure(shape: StructureShape, value: Any, path: str, report: _Repo
 
 
 def _check_string(shape: StringShape, value: str, path: str, report: _Report) -> None:
-    said = f"Value '{value}' at '{path}' failed to satisfy constraint: "
     if shape.enum and value not in shape.enum:
-        report(f"{said}Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+        report(_said(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"))
     _check_size(shape, value, path, report)
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):
-        report(f"{said}Member must satisfy regular expression pattern: {pattern}")
+        report(_said(value, path, f"Member must satisfy regular expression pattern: {pattern}"))
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -96,26 +95,23 @@ def _matches(pattern: str, value: str) -> bool:
 
 
 def _check_range(shape: Shape, value: float, path: str, report: _Report) -> None:
-    said = f"Value '{value}' at '{path}' failed to satisfy constraint: "
-    if value < shape.metadata.get("min", value):
-        report(f"{said}Member must have value greater than or equal to {shape.metadata['min']}")
-    if value > shape.metadata.get("max", value):
-        report(f"{said}Member must have value less than or equal to {shape.metadata['max']}")
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is not None and value < least:
+        report(_said(value, path, f"Member must have value greater than or equal to {least}"))
+    if most is not None and value > most:
+        report(_said(value, path, f"Member must have value less than or equal to {most}"))
 
 
 def _check_size(shape: Shape, value: Sequence[Any] | Mapping[str, Any], path: str, report: _Report) -> None:
-    said = f"Value '{value!r}' at '{path}'" if not isinstance(value, str) else f"Value '{value}' at '{path}'"
-    size = len(value)
-    if size < shape.metadata.get("min", 0):
-        report(
-            f"{said} failed to satisfy constraint: "
-            f"Member must have length greater than or equal to {shape.metadata['min']}"
-        )
-    if size > shape.metadata.get("max", size):
-        report(
-            f"{said} failed to satisfy constraint: "
-            f"Member must have length less than or equal to {shape.metadata['max']}"
-        )
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is not None and len(value) < least:
+        report(_said(value, path, f"Member must have length greater than or equal to {least}"))
+    if most is not None and len(value) > most:
+        report(_said(value, path, f"Member must have length less than or equal to {most}"))
+
+
+def _said(value: Any, path: str, constraint: str) -> str:
+    return f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _expect(value: Any, kinds: type | tuple[type, ...], path: str) -> None:

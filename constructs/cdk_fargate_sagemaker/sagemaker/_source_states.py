@@ -93,7 +93,8 @@ def _unload(
         "Unload-Step",
         "athena:startQueryExecution.sync",
         {
-            "QueryString": f"{{% {before} & {run_prefix} & {after} %}}",
+            # An execution's name may have an apostrophe, which SQL wants twice.
+            "QueryString": f'{{% {before} & $replace({run_prefix}, "\'", "\'\'") & {after} %}}',
             "QueryExecutionContext": {"Database": source.database},
             "WorkGroup": source.work_group,
             "ResultConfiguration": result,

@@ -15,6 +15,7 @@ from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
 from cdk_rehearsal.plug_in import (
     asynchronous_invocations,
     athena_unload,
+    checked_requests,
     cloudformation_sagemaker,
     cloudformation_types,
     container_definitions,
@@ -46,6 +47,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
 
     Returns the application to serve.
     """
+    checked_requests.install()
     if settings.sparse_answers:
         sparse_answers.install()
     permissions = Permissions(

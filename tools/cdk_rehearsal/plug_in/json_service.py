@@ -37,7 +37,7 @@ class JsonService:
             raise AwsError("UnknownOperationException", f"the embedded AWS has no {self.model_name}:{action} operation")
         shape = service_model(self.model_name).operation_model(action).input_shape
         if shape is not None:
-            _check_request(shape, request)
+            check_request(shape, request)
         return operation(request)
 
     async def handle(
@@ -54,7 +54,7 @@ class JsonService:
         return json_answer(200, answer)
 
 
-def _check_request(shape: Shape, request: dict[str, Any]) -> None:
+def check_request(shape: Shape, request: dict[str, Any]) -> None:
     """Raises the error that AWS answers such a request with."""
     try:
         faults = request_faults(shape, request)

@@ -1,0 +1,57 @@
+"""Requests to ministack's own services, refused where AWS would refuse them: ministack takes most of what it gets."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from botocore.model import Shape
+from ministack import app
+
+from cdk_rehearsal.plug_in.aws_error import AwsError
+from cdk_rehearsal.plug_in.json_service import Answer, check_request, json_answer, service_model
+
+_Serve = Callable[..., Awaitable[Answer]]
+
+# Those of the AWS JSON protocol that the project's programs call, by ministack's name and botocore's. A request of
+# another protocol would have to be parsed first.
+_SERVICES = {
+    "athena": "athena",
+    "dynamodb": "dynamodb",
+    "secretsmanager": "secretsmanager",
+    "sqs": "sqs",
+    "ssm": "ssm",
+    "states": "stepfunctions",
+}
+
+
+def install() -> None:
+    """Before whatever else answers in a service's place."""
+    for name, model in _SERVICES.items():
+        app.SERVICE_HANDLERS[name] = _checked(app.SERVICE_HANDLERS[name], model)
+
+
+def _checked(serve: _Serve, model: str) -> _Serve:
+    async def answer(
+        method: str, path: str, headers: dict[str, str], body: bytes | str, query: dict[str, Any]
+    ) -> Answer:
+        shape = _input_shape(model, headers.get("x-amz-target", "").rpartition(".")[2])
+        if shape is not None:
+            try:
+                check_request(shape, json.loads(body or b"{}"))
+            except AwsError as error:
+                return json_answer(error.status, {"__type": error.code, "message": error.message})
+            except json.JSONDecodeError:
+                return json_answer(400, {"__type": "SerializationException", "message": "the body is not JSON"})
+        return await serve(method, path, headers, body, query)
+
+    return answer
+
+
+@functools.cache
+def _input_shape(model: str, operation: str) -> Shape | None:
+    """None for what botocore does not know, which is for ministack to answer."""
+    known = service_model(model)
+    return known.operation_model(operation).input_shape if operation in known.operation_names else None
