@@ -13,6 +13,7 @@ from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
 from cdk_rehearsal.plug_in import (
+    alarm_notifications,
     asynchronous_invocations,
     athena_unload,
     checked_requests,
@@ -94,6 +95,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     succeed_output.install()
     table_exports.install()
     function_permissions.install(permissions)
+    alarm_notifications.install()
     delivery_permissions.install(permissions)
     AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
     raised_alarms.install()
