@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.denied_calls import DeniedCalls
 
 PROJECT = Path(__file__).parents[1]
 
@@ -17,10 +18,32 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 
 
 @pytest.fixture(scope="session")
-def embedded_aws() -> Iterator[EmbeddedAws]:
+def embedded_aws(shared_aws: list[EmbeddedAws]) -> Iterator[EmbeddedAws]:
     """One embedded AWS for all tests that want one: give your resources names of your own."""
     with EmbeddedAws() as aws:
+        shared_aws.append(aws)
         yield aws
+        shared_aws.remove(aws)
+
+
+@pytest.fixture(scope="session")
+def shared_aws() -> list[EmbeddedAws]:
+    """`embedded_aws`, once a test has wanted it."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def denied_calls() -> DeniedCalls:
+    """Where a test says which calls it wants to be denied: `denied_calls.expect("*role/reader", "s3:PutObject")`."""
+    return DeniedCalls()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_denied_unexpectedly(shared_aws: list[EmbeddedAws], denied_calls: DeniedCalls) -> Iterator[None]:
+    """After each module that uses the shared embedded AWS: a call may be denied, and no test have noticed."""
+    yield
+    for aws in shared_aws:
+        assert denied_calls.unexpected(aws) == []
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.access import allow, make_role
 from tests.botocore_calls import judged_calls as judged_calls
 
 FUNCTIONS = Path(__file__).parents[2] / "lambda"
@@ -80,6 +81,21 @@ def http_server() -> Iterator[HttpServer]:
 @pytest.fixture
 def answer() -> type[Answer]:
     return Answer
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(embedded_aws: EmbeddedAws) -> EmbeddedAws:
+    """With the role of the models, jobs and workflows that the functions find."""
+    log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+    make_role(
+        embedded_aws,
+        "release",
+        allow("s3:GetObject", "s3:ListBucket", "s3:PutObject", on="arn:aws:s3:::*"),
+        allow(*log, on="arn:aws:logs:*:*:log-group:/aws/sagemaker/*"),
+        allow("cloudwatch:PutMetricData"),
+        trusts=["sagemaker.amazonaws.com", "states.amazonaws.com"],
+    )
+    return embedded_aws
 
 
 @pytest.fixture

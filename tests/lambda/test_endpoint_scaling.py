@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from tests.botocore_calls import leave_out
 
 PROGRAM = Path(__file__).parent / "program"
-ROLE = "arn:aws:iam::000000000000:role/any"
+ROLE = "arn:aws:iam::123456789012:role/release"
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-ROLE = "arn:aws:iam::000000000000:role/any"
+ROLE = "arn:aws:iam::123456789012:role/release"
 PROGRAM = Path(__file__).parent / "program"
 
 

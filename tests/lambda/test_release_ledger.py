@@ -14,7 +14,7 @@ import pytest
 
 from tests.botocore_calls import leave_out
 
-ROLE = "arn:aws:iam::000000000000:role/any"
+ROLE = "arn:aws:iam::123456789012:role/release"
 # What an execution of the release workflow may do: go on, or end in one of the ways that matter.
 BEHAVIOUR = {
     "StartAt": "How",

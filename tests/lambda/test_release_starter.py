@@ -73,7 +73,7 @@ def starter(
     machine = aws.client("stepfunctions").create_state_machine(
         name=f"started-{uuid.uuid4().hex[:12]}",
         definition=json.dumps(WAITS),
-        roleArn="arn:aws:iam::000000000000:role/any",
+        roleArn="arn:aws:iam::123456789012:role/release",
     )["stateMachineArn"]
     for name, value in {"REVIEW_TABLE": reviews, "RELEASE_WORKFLOW": machine, "NEW_LABELS": "10"}.items():
         monkeypatch.setenv(name, value)

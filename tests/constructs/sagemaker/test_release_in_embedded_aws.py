@@ -34,6 +34,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
+from tests.denied_calls import DeniedCalls
 
 IMAGES = Path(__file__).parent / "images"
 # Every other post is a violation: those with an odd number.
@@ -179,7 +180,7 @@ def slack() -> Iterator[Slack]:
 
 
 @pytest.fixture(scope="module")
-def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) -> Iterator[Deployed]:
     assembly = tmp_path_factory.mktemp("assembly")
     app = cdk.App(outdir=str(assembly))
     stack = cdk.Stack(app, "Release", synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
@@ -282,6 +283,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             SecretId=outputs["Secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
         )
         yield Deployed(aws=aws, slack=slack, outputs=outputs)
+        assert denied_calls.unexpected(aws) == []
 
 
 def _deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:

@@ -31,6 +31,7 @@ from cdk_rehearsal.report import Report, TuningReport
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
 from cdk_rehearsal.target_tuning import TargetTuning
+from tests.denied_calls import DeniedCalls
 
 DAY = timedelta(days=1)
 # The embedded AWS keeps two weeks of metrics.
@@ -218,11 +219,12 @@ def zipped(folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) -> Iterator[Deployed]:
     with EmbeddedAws(wait_scale=0.05) as aws:
         deployed = Deployed(aws=aws, folder=tmp_path_factory.mktemp("assemblies"), outputs={})
         deployed.deploy()
         yield deployed
+        assert denied_calls.unexpected(aws) == []
 
 
 def alarm_event(at: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.access import make_queue
 
 # The embedded AWS keeps two weeks of metrics.
 BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=9)
@@ -74,14 +75,8 @@ class TunedService:
             BillingMode="PAY_PER_REQUEST",
         )
         self.topic = self.client("sns").create_topic(Name=self.name)["TopicArn"]
-        self.queue = self.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
-        self.client("sns").subscribe(
-            TopicArn=self.topic,
-            Protocol="sqs",
-            Endpoint=self.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])[
-                "Attributes"
-            ]["QueueArn"],
-        )
+        self.queue, queue_arn = make_queue(self.aws, self.name, takes_from=self.topic)
+        self.client("sns").subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue_arn)
         self.client("cloudwatch").put_metric_alarm(
             AlarmName=self.name,
             Namespace="Test",

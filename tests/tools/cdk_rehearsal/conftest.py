@@ -11,9 +11,23 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.access import EVERYTHING, allow, make_role
 
 HERE = Path(__file__).parent
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(embedded_aws: EmbeddedAws) -> EmbeddedAws:
+    """With the roles that these tests hand on. Jobs, endpoints and workflows may do everything: what they do is tried
+    here, not what they may.
+    """
+    make_role(embedded_aws, "sagemaker", EVERYTHING, trusts="sagemaker.amazonaws.com")
+    services = [f"{name}.amazonaws.com" for name in ("states", "events", "scheduler")]
+    make_role(embedded_aws, "workflow", EVERYTHING, trusts=services)
+    log = allow("logs:CreateLogStream", "logs:PutLogEvents", on="arn:aws:logs:*:*:log-group:/aws/lambda/*")
+    make_role(embedded_aws, "notifier", log, allow("sqs:SendMessage"), trusts="lambda.amazonaws.com")
+    return embedded_aws
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.plug_in.alarm_evaluation import judge
+from tests.access import make_queue
 
 Alarm = dict[str, Any]
 
@@ -106,8 +107,7 @@ def test_a_suppressed_alarm_is_told_of_what_goes_on_afterwards_and_of_nothing_el
     failing, updating = Signal(embedded_aws, "failing"), Signal(embedded_aws, "updating")
     topic = embedded_aws.client("sns").create_topic(Name="suppression")["TopicArn"]
     sqs = embedded_aws.client("sqs")
-    queue = sqs.create_queue(QueueName="suppression")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    queue, arn = make_queue(embedded_aws, "suppression", takes_from=topic)
     embedded_aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     cloudwatch = embedded_aws.client("cloudwatch")
     degraded = {

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.access import make_queue
 
 FUNCTION = """
 import boto3, json, os
@@ -15,12 +16,6 @@ def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody="attempt")
     raise RuntimeError("Slack is gone for good")
 """
-
-
-def _queue(aws: EmbeddedAws, name: str) -> tuple[str, str]:
-    sqs = aws.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
 def _received(aws: EmbeddedAws, url: str) -> list[Any]:
@@ -43,6 +38,15 @@ def _template(code: str, *, seen_url: str, lost_arn: str | None) -> str:
     resources = {
         "Notifier": {"Type": "AWS::Lambda::Function", "Properties": function},
         "Topic": {"Type": "AWS::SNS::Topic"},
+        "LetsTheTopicIn": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": "Notifier"},
+                "Principal": "sns.amazonaws.com",
+                "SourceArn": {"Ref": "Topic"},
+            },
+        },
         "Told": {
             "Type": "AWS::SNS::Subscription",
             "Properties": {
@@ -79,8 +83,8 @@ def test_an_alert_whose_function_fails_is_tried_three_times_and_kept(
     embedded_aws: EmbeddedAws, deploy: Callable[..., dict[str, str]], eventually: Callable[..., Any]
 ) -> None:
     name = uuid.uuid4().hex[:6]
-    seen, _ = _queue(embedded_aws, f"seen-{name}")
-    lost, lost_arn = _queue(embedded_aws, f"lost-{name}")
+    seen, _ = make_queue(embedded_aws, f"seen-{name}")
+    lost, lost_arn = make_queue(embedded_aws, f"lost-{name}")
     outputs = deploy(_template(FUNCTION, seen_url=seen, lost_arn=lost_arn))
     embedded_aws.client("sns").publish(TopicArn=outputs["Topic"], Message="nobody hears this")
     (kept,) = eventually(lambda: _received(embedded_aws, lost), seconds=60)
@@ -95,7 +99,7 @@ def test_a_functions_queue_follows_its_template(
 ) -> None:
     name = uuid.uuid4().hex[:6]
     functions = embedded_aws.client("lambda")
-    arns = [_queue(embedded_aws, f"lost-{name}-{number}")[1] for number in (1, 2)]
+    arns = [make_queue(embedded_aws, f"lost-{name}-{number}")[1] for number in (1, 2)]
     for arn in (*arns, None):
         outputs = deploy(_template(FUNCTION, seen_url="none", lost_arn=arn))
         configuration = functions.get_function_configuration(FunctionName=outputs["Notifier"])
@@ -106,7 +110,7 @@ def test_an_alert_whose_function_is_gone_is_kept_by_the_subscription(
     embedded_aws: EmbeddedAws, eventually: Callable[..., Any]
 ) -> None:
     name = uuid.uuid4().hex[:6]
-    lost, lost_arn = _queue(embedded_aws, f"undelivered-{name}")
+    lost, lost_arn = make_queue(embedded_aws, f"undelivered-{name}", takes_from="arn:aws:sns:*:*:alerts-*")
     functions, sns = embedded_aws.client("lambda"), embedded_aws.client("sns")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -131,7 +135,7 @@ def test_a_destination_gets_the_record_of_the_invocation(
     embedded_aws: EmbeddedAws, deploy: Callable[..., dict[str, str]], eventually: Callable[..., Any]
 ) -> None:
     name = uuid.uuid4().hex[:6]
-    failed, failed_arn = _queue(embedded_aws, f"failed-{name}")
+    failed, failed_arn = make_queue(embedded_aws, f"failed-{name}")
     function = deploy(_template(FUNCTION, seen_url="none", lost_arn=None))["Notifier"]
     functions = embedded_aws.client("lambda")
     functions.put_function_event_invoke_config(

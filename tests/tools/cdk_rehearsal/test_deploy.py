@@ -23,6 +23,7 @@ from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepFailure
 from cdk_rehearsal.workflow_execution import WorkflowExecution
+from tests.denied_calls import DeniedCalls
 
 MODELS = "fixture-models"
 # The letters that make a post a violation, by the model's key.
@@ -38,7 +39,7 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("deploy")
     app = Path(__file__).parent / "moderation_app"
     assembly = folder / "cdk.out"
@@ -60,6 +61,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         command.run(["bootstrap", "aws://123456789012/us-east-1"], cwd=folder, log=folder / "bootstrap.log")
         cdk("deploy", "--all", "--require-approval=never", f"--outputs-file={folder / 'outputs.json'}")
         yield Deployed(aws, cdk, folder, StackOutputs.read(folder / "outputs.json"))
+        assert denied_calls.unexpected(aws) == []
 
 
 def _put_models(s3: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws, EmbeddedAwsError
 from cdk_rehearsal.process_registry import ProcessRegistry
+from tests.access import EVERYTHING, make_role
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ def _status(pid: int) -> str:
 def _start_a_job(aws: EmbeddedAws, training_job: Any, eventually: Any, folder: Path) -> int:
     """A job with a worker of its own; returns the worker's process id."""
     aws.register_image("program:1", HERE / "program")
+    make_role(aws, "sagemaker", EVERYTHING, trusts="sagemaker.amazonaws.com")
     request = training_job("job", sleep="600", child=str(folder / "worker"))
     del request["InputDataConfig"]
     aws.client("sagemaker").create_training_job(**request)

@@ -7,6 +7,7 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
+from tests.access import make_queue
 
 Eventually = Callable[..., Any]
 NEXT = {"Type": "Pass", "End": True}
@@ -144,7 +145,7 @@ def test_an_ended_execution_stays_ended_and_is_told_as_an_event(
     status: str,
     when: Any,
 ) -> None:
-    queue_url, _ = _queue(embedded_aws)
+    queue_url, _ = make_queue(embedded_aws, f"queue-{uuid.uuid4().hex[:8]}")
     caught = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     name, arn = machine("sqs:sendMessage", {"QueueUrl": queue_url, "MessageBody": "sent"}, Catch=caught)
     embedded_aws.inject(Fault(state="Call", kind=kind, machine=name, when=when))
@@ -172,21 +173,14 @@ def test_fails_when_the_fault_is_unknown() -> None:
         Fault(state="Call", kind="abort", times=0)
 
 
-def _queue(aws: EmbeddedAws) -> tuple[str, str]:
-    client = aws.client("sqs")
-    url = client.create_queue(QueueName=f"queue-{uuid.uuid4().hex[:8]}")["QueueUrl"]
-    arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return url, arn
-
-
 @pytest.fixture
 def told(embedded_aws: EmbeddedAws) -> Iterator[Callable[[str], list[Any]]]:
     """The status events of a state machine's executions, in order, from when the test began."""
-    url, arn = _queue(embedded_aws)
     rule = f"rule-{uuid.uuid4().hex[:8]}"
     events = embedded_aws.client("events")
     pattern = {"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"]}
-    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    rule_arn = events.put_rule(Name=rule, EventPattern=json.dumps(pattern))["RuleArn"]
+    url, arn = make_queue(embedded_aws, f"queue-{rule}", takes_from=rule_arn)
     events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": arn}])
     seen: list[Any] = []
 

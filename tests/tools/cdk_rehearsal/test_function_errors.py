@@ -33,7 +33,7 @@ def test_a_state_catches_a_functions_error_by_its_class(
     function = embedded_aws.client("lambda").create_function(
         FunctionName=f"shelf-{uuid.uuid4().hex[:8]}",
         Runtime="python3.13",
-        Role="arn:aws:iam::123456789012:role/function",
+        Role="arn:aws:iam::123456789012:role/notifier",
         Handler="shelf.handler",
         Code={"ZipFile": archive.getvalue()},
     )["FunctionArn"]

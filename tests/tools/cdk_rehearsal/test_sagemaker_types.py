@@ -5,7 +5,8 @@ from typing import Any
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 
-ROLE = "arn:aws:iam::123456789012:role/r"
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+SCHEDULER_ROLE = "arn:aws:iam::123456789012:role/workflow"
 
 
 def _template(model_data: str, model_name: str, *, unit: str = "minutes") -> str:
@@ -19,7 +20,11 @@ def _template(model_data: str, model_name: str, *, unit: str = "minutes") -> str
         "InitialInstanceCount": "1",
         "InstanceType": "ml.m5.large",
     }
-    target = {"Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:none", "RoleArn": ROLE, "Input": "{}"}
+    target = {
+        "Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:none",
+        "RoleArn": SCHEDULER_ROLE,
+        "Input": "{}",
+    }
     resources = {
         "Model": ("AWS::SageMaker::Model", {"PrimaryContainer": container, "ExecutionRoleArn": ROLE}),
         "Configuration": ("AWS::SageMaker::EndpointConfig", {"ProductionVariants": [variant]}),

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import provisioners
 
+from cdk_rehearsal.permissions.needs.acting import lambda_role_needs
 from cdk_rehearsal.plug_in.own_clients import own_client
 from cdk_rehearsal.plug_in.permissions import AccessDeniedError, Permissions
 from cdk_rehearsal.plug_in.permissions.delivery_permissions import Deliveries
@@ -55,8 +56,9 @@ def _delivering(deliveries: Deliveries) -> Callable[..., None]:
         endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, _id: str, _message: str, _attributes: Any
     ) -> None:
         function, configuration, _ = lambda_svc._get_func_record_for_ref(endpoint)
-        allowed = deliveries.topic_may(topic_arn, protocol="lambda", endpoint=endpoint)
-        if not function or not configuration or not allowed:
+        # Of a function that is gone nobody is asked.
+        there = bool(function and configuration)
+        if not there or not deliveries.topic_may(topic_arn, protocol="lambda", endpoint=endpoint):
             _keep_undeliverable(envelope, topic_arn, subscription_arn, deliveries)
             return
         record = {
@@ -83,13 +85,14 @@ def _keep_undeliverable(envelope: str, topic_arn: str, subscription_arn: str, de
 def _keeping_the_event(route: Callable[..., None], permissions: Permissions) -> Callable[..., None]:
     """A dead-letter queue or topic gets the event itself, with the reason in attributes; a destination its record.
 
-    Lambda sends it as the function's role. Where that may not, the event is lost, as on AWS.
+    Lambda sends both as the function's role. Where that may not, the event is lost, as on AWS.
     """
 
     def keep(target_arn: str, function_name: str, event: dict[str, Any], result: dict[str, Any]) -> None:
         configuration = lambda_svc._functions[function_name]["config"]
         if target_arn != configuration.get("DeadLetterConfig", {}).get("TargetArn"):
-            route(target_arn, function_name, event, result)
+            if _may_send(permissions, configuration, target_arn):
+                route(target_arn, function_name, event, result)
             return
         said = result.get("body")
         reason = said.get("errorMessage", "") if isinstance(said, dict) else ""
@@ -109,6 +112,13 @@ def _keeping_the_event(route: Callable[..., None], permissions: Permissions) -> 
                 )
 
     return keep
+
+
+def _may_send(permissions: Permissions, configuration: dict[str, Any], destination: str) -> bool:
+    function = {name: configuration[name] for name in ("FunctionName", "Role")}
+    asked = lambda_role_needs(function, world=permissions.world, destinations=(destination,))
+    sending = (each for each in asked if not each.need.action.startswith("logs:"))
+    return permissions.allows_acting(sending, operation="lambda:destination")
 
 
 def _queue_url(arn: str) -> str:

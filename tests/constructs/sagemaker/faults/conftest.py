@@ -43,6 +43,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
+from tests.denied_calls import DeniedCalls
 
 PROGRAM = Path(__file__).parent / "program"
 PAGE = Path(__file__).parents[4] / "docs" / "release-faults.md"
@@ -622,7 +623,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Lane]]:
+def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) -> Iterator[list[Lane]]:
     """The endpoints, deployed side by side. A lane more is less time and more CPU: it has functions of its own."""
     names = [f"lane-{letter}" for letter in LANES]
     assembly, orders = tmp_path_factory.mktemp("assembly"), tmp_path_factory.mktemp("orders")
@@ -638,6 +639,7 @@ def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
         aws.client("s3").put_object(Bucket=outputs["bucket"], Key="posts/posts.jsonl", Body=lines.encode())
         make_table(aws.client("glue"), f"s3://{outputs['bucket']}/posts/")
         yield [Lane(name=name, aws=aws, slack=slack, outputs=outputs, orders=orders / name) for name in names]
+        assert denied_calls.unexpected(aws) == []
 
 
 def make_table(glue: Any, location: str) -> None:

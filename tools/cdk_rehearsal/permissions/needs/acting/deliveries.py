@@ -40,7 +40,11 @@ def alarm_action_needs(alarm: Mapping[str, Any], *, world: World) -> tuple[Actin
             match action.split(":")[2:3]:
                 case ["sns"]:
                     acting = _as_itself("cloudwatch.amazonaws.com", world)
-                    found.append(acting.need("alarm_topic", "sns:Publish", action, source))
+                    # The policy that a topic begins with lets in whoever acts for the account by this older key, as
+                    # CloudWatch does:
+                    # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html#source-account-versus-source-owner
+                    owned = {**source, "aws:SourceOwner": source["aws:SourceAccount"]}
+                    found.append(acting.need("alarm_topic", "sns:Publish", action, owned))
                     found += _topic_key(acting, "alarm_topic", action, source)
                 case ["lambda"]:
                     acting = _as_itself("lambda.alarms.cloudwatch.amazonaws.com", world)
