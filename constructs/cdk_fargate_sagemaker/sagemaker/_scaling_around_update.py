@@ -39,6 +39,12 @@ class ScalingAroundUpdate(Construct):
             log_encryption_key=log_encryption_key,
         )
         allow_scaling(packaged.role, endpoint_name, configuration)
+        # The function looks at what the endpoint runs, and Application Auto Scaling looks at it as the function.
+        allow(
+            packaged.role,
+            ["sagemaker:DescribeEndpoint"],
+            Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name),
+        )
         allow(
             packaged.role,
             ["sagemaker:DescribeEndpointConfig"],

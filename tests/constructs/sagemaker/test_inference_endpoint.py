@@ -259,6 +259,22 @@ def test_scaling_is_registered_after_the_endpoint_and_lifted_before_it(stack: cd
     assert steps["lift"][1]["Properties"]["Variants"] == steps["register"][1]["Properties"]["Variants"]
 
 
+def test_what_scales_the_endpoint_may_look_at_it(stack: cdk.Stack, make: Any) -> None:
+    make(endpoint_name="moderation", configuration=EndpointConfiguration(variants=[EndpointVariant(scaling=SCALING)]))
+    looks = {
+        "Action": "sagemaker:DescribeEndpoint",
+        "Effect": "Allow",
+        "Resource": {"Fn::Join": ["", Match.array_with([Match.string_like_regexp(":endpoint/moderation$")])]},
+    }
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::IAM::Policy",
+        {
+            "PolicyDocument": {"Statement": Match.array_with([Match.object_like(looks)])},
+            "Roles": [{"Ref": Match.string_like_regexp("EndpointScalingFunctionRole")}],
+        },
+    )
+
+
 def test_an_update_keeps_the_instances_that_scaling_has_brought(stack: cdk.Stack, make: Any) -> None:
     make(configuration=EndpointConfiguration(variants=[EndpointVariant(scaling=SCALING)]))
     endpoint = properties(stack, "AWS::SageMaker::Endpoint")
