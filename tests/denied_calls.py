@@ -17,8 +17,12 @@ class DeniedCalls:
     _expected: set[tuple[str, str, str]] = field(default_factory=set)
 
     def expect(self, caller: str, action: str, resource: str = "*") -> None:
-        """Says that a test wants this to be denied; wildcards may stand in the caller and the resource."""
+        """Says that a test wants this to be denied; wildcards may stand in each."""
         self._expected.add((caller, action, resource))
+
+    def expect_all_of(self, caller: str) -> None:
+        """Says that all that this caller is denied is a test's own doing."""
+        self.expect(caller, "*")
 
     def unexpected(self, aws: EmbeddedAws) -> list[str]:
         """A line for each denied call that no test wanted."""
@@ -33,6 +37,8 @@ class DeniedCalls:
 
     def _is_expected(self, call: dict[str, Any]) -> bool:
         return any(
-            action == call["action"] and fnmatchcase(call["caller"], caller) and fnmatchcase(call["resource"], resource)
+            fnmatchcase(call["action"], action)
+            and fnmatchcase(call["caller"], caller)
+            and fnmatchcase(call["resource"], resource)
             for caller, action, resource in self._expected
         )

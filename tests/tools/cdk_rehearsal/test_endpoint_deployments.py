@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.plug_in.sagemaker.share import Share
+from tests.access import make_queue
 
 Configuration = Callable[..., str]
 Eventually = Callable[..., Any]
@@ -427,14 +428,13 @@ def test_an_endpoints_states_are_events(
 ) -> None:
     queues, events = embedded_aws.client("sqs"), embedded_aws.client("events")
     name = f"endpoint-{uuid.uuid4().hex[:6]}"
-    url = queues.create_queue(QueueName=name)["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {
         "source": ["aws.sagemaker"],
         "detail-type": ["SageMaker Endpoint State Change"],
         "detail": {"EndpointName": [name]},
     }
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+    url, arn = make_queue(embedded_aws, name, takes_from=rule)
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     embedded_aws.client("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=configuration("broken"))
     (message,) = eventually(lambda: queues.receive_message(QueueUrl=url).get("Messages"), seconds=PATIENCE)

@@ -132,11 +132,13 @@ def test_aws_words_for_what_is_not_there(embedded_aws: EmbeddedAws, endpoint: st
         sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=used)
     with pytest.raises(ClientError, match=f'Cannot create already existing model "{arn}:model/{used}".'):
         sagemaker.create_model(
-            ModelName=used, ExecutionRoleArn="arn:aws:iam::123456789012:role/r", PrimaryContainer={"Image": "program:1"}
+            ModelName=used,
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/sagemaker",
+            PrimaryContainer={"Image": "program:1"},
         )
     with pytest.raises(ClientError, match=f"Could not find model data at {model_data}.missing"):
         sagemaker.create_model(
             ModelName="m",
-            ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/sagemaker",
             PrimaryContainer={"Image": "program:1", "ModelDataUrl": f"{model_data}.missing"},
         )

@@ -93,7 +93,7 @@ def test_an_abort_stops_a_processing_job(embedded_aws: EmbeddedAws, bucket: str,
     name = _name()
     request = {
         "ProcessingJobName": name,
-        "RoleArn": ROLE,
+        "RoleArn": "arn:aws:iam::123456789012:role/sagemaker",
         "AppSpecification": {"ImageUri": "program:1", "ContainerArguments": ["process", "seen:"]},
         "Environment": {"SLEEP": "60"},
         "ProcessingResources": {

@@ -150,6 +150,10 @@ def definition(role: str, training: str, inference: str, bucket: str, topic: str
     }
 
 
+def may(grantee: iam.IGrantable, actions: list[str], *resources: str) -> None:
+    grantee.grant_principal.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=list(resources)))
+
+
 class Alerts(cdk.Stack):
     def __init__(self, scope: cdk.App, id: str) -> None:
         super().__init__(scope, id)
@@ -183,6 +187,14 @@ class Model(cdk.Stack):
         role = iam.Role(self, "SageMakerRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         data.grant_read_write(role)
         images = [ecr_assets.DockerImageAsset(self, name.title(), directory=name) for name in ("training", "inference")]
+        for image in images:
+            image.repository.grant_pull(role)
+        may(
+            role,
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            "arn:aws:logs:*:*:log-group:/aws/sagemaker/*",
+        )
+        may(role, ["cloudwatch:PutMetricData"], "*")
         mode = self.node.try_get_context("mode") or "ok"
         machine = stepfunctions.StateMachine(
             self,
@@ -205,6 +217,22 @@ class Model(cdk.Stack):
             tracing_enabled=True,
         )
         topic.grant_publish(machine)
+        role.grant_pass_role(machine.role)
+        jobs = [f"sagemaker:{action}" for action in ("AddTags", "DescribeTrainingJob", "ListTags", "StopTrainingJob")]
+        may(machine, ["sagemaker:CreateTrainingJob", *jobs], "arn:aws:sagemaker:*:*:training-job/*")
+        may(machine, ["sagemaker:CreateModel"], "arn:aws:sagemaker:*:*:model/*")
+        may(
+            machine,
+            [f"sagemaker:{action}" for action in ("CreateEndpoint", "CreateEndpointConfig", "UpdateEndpoint")],
+            "arn:aws:sagemaker:*:*:endpoint-config/*",
+            f"arn:aws:sagemaker:*:*:endpoint/{ENDPOINT}",
+        )
+        may(machine, ["sagemaker:DescribeEndpoint"], f"arn:aws:sagemaker:*:*:endpoint/{ENDPOINT}")
+        may(
+            machine,
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            "arn:aws:events:*:*:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule",
+        )
         events.Rule(
             self,
             "Ended",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cdk_rehearsal.permissions import Call, Policies, Principal, judge
 from cdk_rehearsal.permissions.needs import World
 from cdk_rehearsal.permissions.needs.acting import (
     ActingNeed,
@@ -15,8 +16,12 @@ from cdk_rehearsal.permissions.needs.acting import (
     log_group_key_needs,
     state_machine_role_needs,
 )
+from cdk_rehearsal.plug_in.permissions import declared_policies
 from cdk_rehearsal.plug_in.permissions.deployed_resources import deployed_resources
 from cdk_rehearsal.plug_in.permissions.permissions import Permissions
+
+# Elastic Load Balancing's account in the region of this AWS; each region from before August 2022 has one.
+_BALANCER_ACCOUNTS = {"us-east-1": "127311923021"}
 
 
 def judge_deployed(permissions: Permissions) -> None:
@@ -43,20 +48,47 @@ def _needs(kind: str, record: Mapping[str, Any], world: World) -> Iterator[Actin
             yield from ecs_task_role_needs(definition, world=world, execute_command=True)
         case "AWS::S3::Bucket" if logging := properties.get("LoggingConfiguration"):
             key = f"{logging.get('LogFilePrefix', '')}log"
-            yield from access_log_delivery_needs(
-                "s3", f"arn:{world.partition}:s3:::{physical_id}", logging["DestinationBucketName"], key, world=world
-            )
+            bucket = logging["DestinationBucketName"]
+            if not _takes_logs_by_acl(bucket):
+                source = f"arn:{world.partition}:s3:::{physical_id}"
+                yield from access_log_delivery_needs("s3", source, bucket, key, world=world)
         case "AWS::ElasticLoadBalancingV2::LoadBalancer":
             given = {each["Key"]: each["Value"] for each in properties.get("LoadBalancerAttributes", ())}
             if str(given.get("access_logs.s3.enabled", False)).lower() == "true":
-                prefix = f"{given.get('access_logs.s3.prefix', '')}/".lstrip("/")
-                yield from access_log_delivery_needs(
-                    "elasticloadbalancing",
-                    physical_id,
-                    given["access_logs.s3.bucket"],
-                    f"{prefix}AWSLogs/{world.account}/log",
-                    world=world,
-                )
+                bucket = given["access_logs.s3.bucket"]
+                key = f"{given.get('access_logs.s3.prefix', '')}/AWSLogs/{world.account}/log".lstrip("/")
+                if not _takes_balancer_logs_by_account(bucket, key, world):
+                    yield from access_log_delivery_needs("elasticloadbalancing", physical_id, bucket, key, world=world)
+
+
+def _takes_logs_by_acl(bucket: str) -> bool:
+    """The older way to let S3 deliver its logs, which the CDK goes where a flag is not set:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
+    return any(
+        kind == "AWS::S3::Bucket"
+        and record["PhysicalResourceId"] == bucket
+        and record["Properties"].get("AccessControl") == "LogDeliveryWrite"
+        for kind, record in deployed_resources()
+    )
+
+
+def _takes_balancer_logs_by_account(bucket: str, key: str, world: World) -> bool:
+    """The older way for load balancers, which the CDK's `log_access_logs` goes: "This legacy policy is still supported"
+    (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html).
+    """
+    account = _BALANCER_ACCOUNTS.get(world.region)
+    if account is None:
+        return False
+    arn = f"arn:{world.partition}:s3:::{bucket}"
+    call = Call(
+        principal=Principal(arn=f"arn:{world.partition}:iam::{account}:root", account=account),
+        action="s3:PutObject",
+        resource=f"{arn}/{key}",
+        resource_account=world.account,
+        context={},
+    )
+    return judge(call, Policies(resource=declared_policies.resource_policy(arn))).allowed
 
 
 def _as_described(machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,11 +69,14 @@ class Permissions:
             AccessDeniedError: the role's trust policy does not let the service assume it, or there is no such role.
         """
         principal = self._session(role_arn, session)
-        caller = Principal(arn="", account=self.account, service=service)
         role = declared_policies.role_of(role_arn)
         context = {"aws:SourceAccount": self.account}
         trusted = declared_policies.trust_policy(role) if role else _NOBODY
-        verdict = judge_trust(caller, trusted, role_arn=role_arn, context=context)
+        for name in (self._regional_name(service), service):
+            caller = Principal(arn="", account=self.account, service=name)
+            verdict = judge_trust(caller, trusted, role_arn=role_arn, context=context)
+            if verdict.allowed:
+                break
         call = Call(
             principal=caller,
             action="sts:AssumeRole",
@@ -85,6 +88,12 @@ class Permissions:
         if not verdict.allowed:
             raise AccessDeniedError(call, verdict)
         return ActingRole(arn=role_arn, principal=principal, credentials=self.sessions.credentials(principal))
+
+    def _regional_name(self, service: str) -> str:
+        """Step Functions goes by two names, and the CDK still trusts the regional one where a flag is not set:
+        https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/cx-api/FEATURE_FLAGS.md
+        """
+        return f"states.{self.world.region}.amazonaws.com" if service == "states.amazonaws.com" else service
 
     def require(self, principal: Principal, needs: Iterable[Need], *, operation: str) -> None:
         """Judges each need, and records it.

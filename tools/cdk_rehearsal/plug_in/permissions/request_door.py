@@ -24,6 +24,7 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 # What ministack calls a service where it is not botocore's name.
 _SERVICES = {"cloudwatch": "monitoring", "stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
+_ONCE_QUERY = ("sqs",)
 _OF_OBJECTS = ("GetObject", "HeadObject")
 
 
@@ -104,7 +105,7 @@ class RequestDoor:
         try:
             self._permissions.require(principal, asked, operation=f"{call.service}:{call.operation}")
         except AccessDeniedError as error:
-            return access_denied_response(  # type: ignore[no-any-return]
+            status, headers, body = access_denied_response(
                 _SERVICES.get(call.service, call.service),
                 error.call.action,
                 principal.arn,
@@ -112,8 +113,25 @@ class RequestDoor:
                 message=str(error),
                 headers=dict(request.headers),
                 resource_arn=error.call.resource,
+                explicit_deny=error.verdict.explicit,
             )
+            return _as_aws_answers(call.service, status, headers, body)
         return None
+
+
+def _as_aws_answers(
+    service: str, status: int, headers: dict[str, str], body: bytes
+) -> tuple[int, dict[str, str], bytes]:
+    """What ministack answers with 403 throughout, and by one code in CBOR."""
+    if headers.get("smithy-protocol"):
+        # Services that once spoke the query protocol keep its codes:
+        # https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+        return status, {**headers, "x-amzn-query-error": "AccessDenied;Sender"}, body
+    if headers.get("Content-Type", "").startswith("application/x-amz-json") and service not in _ONCE_QUERY:
+        # "AccessDeniedException … HTTP Status Code: 400":
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+        return 400, headers, body
+    return status, headers, body
 
 
 def _headers(scope: _Message) -> dict[str, str]:
