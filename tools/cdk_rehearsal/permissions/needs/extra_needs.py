@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from cdk_rehearsal.permissions.needs.arns import (
@@ -306,8 +307,15 @@ def _query_results(parameters: Mapping[str, Any], world: World, because: str) ->
         for action in ("GetObject", "ListMultipartUploadParts", "AbortMultipartUpload", "PutObject"):
             resource = f"{bucket}/{prefix.rstrip('/')}/result" if prefix.strip("/") else f"{bucket}/result"
             yield Need(action=f"s3:{action}", resource=resource, resource_account=owner, because=because)
-        for action in ("ListBucket", "ListBucketMultipartUploads"):
-            yield Need(action=f"s3:{action}", resource=bucket, resource_account=owner, because=because)
+        yield Need(
+            action="s3:ListBucket",
+            resource=bucket,
+            resource_account=owner,
+            # What lies in the place: UNLOAD wants it empty.
+            context=MappingProxyType({"s3:prefix": prefix}),
+            because=because,
+        )
+        yield Need(action="s3:ListBucketMultipartUploads", resource=bucket, resource_account=owner, because=because)
         if key := world.key_of(bucket):
             yield from object_key_use(world, key, bucket, f"{prefix}result", ("GenerateDataKey", "Decrypt"), because)
 

@@ -40,7 +40,7 @@ def _needs(kind: str, record: Mapping[str, Any], world: World) -> Iterator[Actin
         case "AWS::EC2::FlowLog" if role := properties.get("DeliverLogsPermissionArn"):
             yield from flow_log_role_needs(role, properties["LogGroupName"], world=world)
         case "AWS::StepFunctions::StateMachine":
-            yield from state_machine_role_needs(_as_described(properties), world=world)
+            yield from state_machine_role_needs(_as_described(physical_id, properties), world=world)
         case "AWS::Lambda::EventSourceMapping":
             yield from event_source_mapping_needs(properties, world=world)
         case "AWS::ECS::Service" if str(properties.get("EnableExecuteCommand", False)).lower() == "true":
@@ -91,9 +91,10 @@ def _takes_balancer_logs_by_account(bucket: str, key: str, world: World) -> bool
     return judge(call, Policies(resource=declared_policies.resource_policy(arn))).allowed
 
 
-def _as_described(machine: Mapping[str, Any]) -> dict[str, Any]:
+def _as_described(arn: str, machine: Mapping[str, Any]) -> dict[str, Any]:
     """A template's properties in the words of Step Functions' API."""
     return {
+        "stateMachineArn": arn,
         "roleArn": machine["RoleArn"],
         "loggingConfiguration": {"destinations": (machine.get("LoggingConfiguration") or {}).get("Destinations")},
         "tracingConfiguration": {"enabled": (machine.get("TracingConfiguration") or {}).get("Enabled")},

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from ministack.services import ecs
 
-from cdk_rehearsal.permissions.needs.acting import ecs_execution_role_needs
+from cdk_rehearsal.permissions.needs.acting import ecs_execution_role_needs, ecs_task_actor
 from cdk_rehearsal.plug_in.permissions.acting_role import ActingRole
 from cdk_rehearsal.plug_in.permissions.deployed_permissions import judge_deployed
 from cdk_rehearsal.plug_in.permissions.deployed_resources import made_of
@@ -54,7 +54,8 @@ class OwnPages:
         return 200, credentials
 
     def _acting(self, role_arn: str) -> ActingRole:
-        return self._permissions.assume(role_arn, service="ecs-tasks.amazonaws.com", session="task")
+        actor = ecs_task_actor(role_arn, world=self._permissions.world)
+        return self._permissions.assume(role_arn, service=actor.service, session="task", source=actor.source)
 
 
 def page_response(page: Page) -> tuple[int, dict[str, str], bytes]:

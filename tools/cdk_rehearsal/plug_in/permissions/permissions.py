@@ -62,21 +62,21 @@ class Permissions:
         self.sessions = RoleSessions()
         self.record = PermissionRecord()
 
-    def assume(self, role_arn: str, *, service: str, session: str) -> ActingRole:
+    def assume(self, role_arn: str, *, service: str, session: str, source: str = "") -> ActingRole:
         """A session of the role, for a service that acts as it.
+
+        Args:
+            source: the ARN of that for which the service assumes it, where AWS says which (`aws:SourceArn`).
 
         Raises:
             AccessDeniedError: the role's trust policy does not let the service assume it, or there is no such role.
         """
         principal = self._session(role_arn, session)
         role = declared_policies.role_of(role_arn)
-        context = {"aws:SourceAccount": self.account}
+        caller = Principal(arn="", account=self.account, service=service)
+        context = {"aws:SourceAccount": self.account, **({"aws:SourceArn": source} if source else {})}
         trusted = declared_policies.trust_policy(role) if role else _NOBODY
-        for name in (self._regional_name(service), service):
-            caller = Principal(arn="", account=self.account, service=name)
-            verdict = judge_trust(caller, trusted, role_arn=role_arn, context=context)
-            if verdict.allowed:
-                break
+        verdict = judge_trust(caller, trusted, role_arn=role_arn, context=context)
         call = Call(
             principal=caller,
             action="sts:AssumeRole",
@@ -88,12 +88,6 @@ class Permissions:
         if not verdict.allowed:
             raise AccessDeniedError(call, verdict)
         return ActingRole(arn=role_arn, principal=principal, credentials=self.sessions.credentials(principal))
-
-    def _regional_name(self, service: str) -> str:
-        """Step Functions goes by two names, and the CDK still trusts the regional one where a flag is not set:
-        https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/cx-api/FEATURE_FLAGS.md
-        """
-        return f"states.{self.world.region}.amazonaws.com" if service == "states.amazonaws.com" else service
 
     def require(self, principal: Principal, needs: Iterable[Need], *, operation: str) -> None:
         """Judges each need, and records it.
@@ -123,7 +117,8 @@ class Permissions:
         for actor, needs in by_actor.items():
             try:
                 if actor.role:
-                    principal = self.assume(actor.role, service=actor.service, session="acting").principal
+                    role = self.assume(actor.role, service=actor.service, session="acting", source=actor.source)
+                    principal = role.principal
                 else:
                     principal = Principal(arn="", account=self.account, service=actor.service)
                 self.require(principal, needs, operation=operation)

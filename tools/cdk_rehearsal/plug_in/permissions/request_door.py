@@ -24,7 +24,7 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 # What ministack calls a service where it is not botocore's name.
 _SERVICES = {"cloudwatch": "monitoring", "stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
-_ONCE_QUERY = ("sqs",)
+_ONCE_QUERY = ("cloudwatch", "sqs")
 _OF_OBJECTS = ("GetObject", "HeadObject")
 
 
@@ -115,19 +115,19 @@ class RequestDoor:
                 resource_arn=error.call.resource,
                 explicit_deny=error.verdict.explicit,
             )
-            return _as_aws_answers(call.service, status, headers, body)
+            return _as_aws_answers(request, call.service, status, headers, body)
         return None
 
 
 def _as_aws_answers(
-    service: str, status: int, headers: dict[str, str], body: bytes
+    request: HttpRequest, service: str, status: int, headers: dict[str, str], body: bytes
 ) -> tuple[int, dict[str, str], bytes]:
-    """What ministack answers with 403 throughout, and by one code in CBOR."""
-    if headers.get("smithy-protocol"):
-        # Services that once spoke the query protocol keep its codes:
+    """ministack answers with 403 throughout, and for CloudWatch by the code of other services."""
+    if service in _ONCE_QUERY:
+        # What once spoke the query protocol keeps its codes in JSON and CBOR:
         # https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
         return status, {**headers, "x-amzn-query-error": "AccessDenied;Sender"}, body
-    if headers.get("Content-Type", "").startswith("application/x-amz-json") and service not in _ONCE_QUERY:
+    if "x-amz-target" in request.headers:
         # "AccessDeniedException … HTTP Status Code: 400":
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
         return 400, headers, body

@@ -26,7 +26,10 @@ def _judged(invoke: Callable[..., Any], permissions: Permissions) -> Callable[..
         assert task is not None
         try:
             role = permissions.assume(
-                machine["roleArn"], service="states.amazonaws.com", session=task.execution["name"]
+                machine["roleArn"],
+                service="states.amazonaws.com",
+                session=task.execution["name"],
+                source=task.execution["stateMachineArn"],
             )
             asked = task_needs(resource, request, world=permissions.world)
             permissions.require(role.principal, asked, operation=resource.rpartition(":::")[2] or resource)

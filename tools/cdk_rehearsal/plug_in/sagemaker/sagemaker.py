@@ -43,7 +43,7 @@ class SageMaker:
             kind="ProcessingJob",
             words="processing job",
             missing=missing,
-            make=lambda request: ProcessingJob(request, surroundings, role=surroundings.acting(request["RoleArn"])),
+            make=self._make_processing_job,
         )
         self._models = NamedResources(
             prefix="Model", kind="model", arn_kind="model", surroundings=surroundings, check=self._check_model
@@ -104,13 +104,19 @@ class SageMaker:
     def _make_transform_job(self, request: dict[str, Any]) -> TransformJob:
         return TransformJob(request, self._surroundings, model=self._models.find(request["ModelName"]))
 
+    def _make_processing_job(self, request: dict[str, Any]) -> ProcessingJob:
+        source = self._surroundings.arn(ProcessingJob.ARN_KIND, request["ProcessingJobName"])
+        role = self._surroundings.acting(request["RoleArn"], source=source)
+        return ProcessingJob(request, self._surroundings, role=role)
+
     def _check_model(self, request: dict[str, Any]) -> None:
         container = container_of(request)
         if "Image" not in container or len(request.get("Containers", [])) > 1:
             raise validation_error(
                 "The embedded AWS serves models of one container: give PrimaryContainer with an Image."
             )
-        role = self._surroundings.acting(request["ExecutionRoleArn"])
+        source = self._surroundings.arn("model", request["ModelName"])
+        role = self._surroundings.acting(request["ExecutionRoleArn"], source=source)
         url = model_data_of(container)
         if url is not None and not object_exists(url, role=role):
             raise validation_error(

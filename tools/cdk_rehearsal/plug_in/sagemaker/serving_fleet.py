@@ -182,7 +182,9 @@ class ServingFleet:
             model=model,
             folder=self._folder / name,
             surroundings=self._surroundings,
-            role=self._surroundings.acting(model["ExecutionRoleArn"]),
+            role=self._surroundings.acting(
+                model["ExecutionRoleArn"], source=self._surroundings.arn("endpoint", self._endpoint_name)
+            ),
             log_group=f"/aws/sagemaker/Endpoints/{self._endpoint_name}",
             log_stream=f"{name}/{self._folder.name}",
             environment={},

@@ -30,10 +30,15 @@ class Surroundings:
     def arn(self, kind: str, name: str) -> str:
         return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind}/{name}"
 
-    def acting(self, role_arn: str) -> ActingRole:
-        """What SageMaker, and the programs that it runs, do as the role. Raises AwsError where it may not assume it."""
+    def acting(self, role_arn: str, *, source: str) -> ActingRole:
+        """What SageMaker, and the programs that it runs, do as the role for the job, model or endpoint of this ARN.
+
+        Raises AwsError where it may not assume it.
+        """
         try:
-            return self.permissions.assume(role_arn, service="sagemaker.amazonaws.com", session="SageMaker")
+            return self.permissions.assume(
+                role_arn, service="sagemaker.amazonaws.com", session="SageMaker", source=source
+            )
         except AccessDeniedError as error:
             raise validation_error(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "

@@ -30,7 +30,8 @@ class TrainingJob(Job):
     WORD = "Training"
 
     def __init__(self, request: dict[str, Any], surroundings: Surroundings) -> None:
-        super().__init__(request, surroundings, role=surroundings.acting(request["RoleArn"]))
+        source = surroundings.arn(self.ARN_KIND, request["TrainingJobName"])
+        super().__init__(request, surroundings, role=surroundings.acting(request["RoleArn"], source=source))
         self._secondary = "Starting"
         self._transitions: list[dict[str, Any]] = []
         self._artifact: str | None = None

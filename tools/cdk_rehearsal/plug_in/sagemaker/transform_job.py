@@ -28,7 +28,8 @@ class TransformJob(Job):
         *,
         model: dict[str, Any],
     ) -> None:
-        super().__init__(request, surroundings, role=surroundings.acting(model["ExecutionRoleArn"]))
+        source = surroundings.arn(self.ARN_KIND, request["TransformJobName"])
+        super().__init__(request, surroundings, role=surroundings.acting(model["ExecutionRoleArn"], source=source))
         self._model = model
 
     def _role_needs(self) -> tuple[ActingNeed, ...]:

@@ -77,7 +77,7 @@ REQUESTS = {
         code="AccessDeniedException",
         status=400,
     ),
-    "JSON that was a query": Request(
+    "JSON 1.0 that was a query": Request(
         service="sqs",
         make=lambda client, things: client.send_message(QueueUrl=things.queue_url, MessageBody="m"),
         action="sqs:SendMessage",
@@ -109,7 +109,7 @@ REQUESTS = {
         code="AuthorizationError",
         status=403,
     ),
-    "CBOR": Request(
+    "JSON or CBOR that was a query": Request(
         service="cloudwatch",
         make=lambda client, things: client.put_metric_data(
             Namespace="Enforced", MetricData=[{"MetricName": "m", "Value": 1.0}]

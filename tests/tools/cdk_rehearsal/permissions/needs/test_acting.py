@@ -178,7 +178,7 @@ def test_every_rule_has_an_example(name: str) -> None:
 
 def test_a_training_job_pulls_reads_and_writes_in_its_role() -> None:
     found = training_job_role_needs(TRAINING, world=WORLD)
-    assert {each.actor for each in found} == {Actor(service="sagemaker.amazonaws.com", role=ROLE)}
+    assert {(each.actor.service, each.actor.role) for each in found} == {("sagemaker.amazonaws.com", ROLE)}
     assert asked(found, "ecr:") == PULL
     assert asked(found, "s3:") == [
         ("s3:ListBucket", "arn:aws:s3:::data"),
@@ -259,7 +259,7 @@ def test_lambda_polls_a_queue_in_the_function_s_role() -> None:
 
 def test_a_task_s_execution_role_pulls_logs_and_reads_secrets() -> None:
     found = ecs_execution_role_needs(TASK, world=WORLD)
-    assert {each.actor for each in found} == {Actor(service="ecs-tasks.amazonaws.com", role=ROLE)}
+    assert {(each.actor.service, each.actor.role) for each in found} == {("ecs-tasks.amazonaws.com", ROLE)}
     assert asked(found) == [
         *PULL,
         ("logs:CreateLogStream", f"{LOGS}:api:log-stream:api/api/task"),
@@ -306,7 +306,7 @@ def test_a_rule_starts_a_state_machine_in_the_target_s_role() -> None:
     start, dead_letter, *_ = rule_target_needs(
         RULE, {"Arn": MACHINE, "RoleArn": ROLE, "DeadLetterConfig": {"Arn": QUEUE}}, world=WORLD
     )
-    assert start.actor == Actor(service="events.amazonaws.com", role=ROLE)
+    assert start.actor == Actor(service="events.amazonaws.com", role=ROLE, source=RULE)
     assert (start.need.action, start.need.resource) == ("states:StartExecution", MACHINE)
     assert dead_letter.actor == Actor(service="events.amazonaws.com")
     assert (dead_letter.need.action, dead_letter.need.resource) == ("sqs:SendMessage", QUEUE)

@@ -9,7 +9,11 @@ from cdk_rehearsal.permissions.needs.acting.deliveries import (
     schedule_target_needs,
     topic_delivery_needs,
 )
-from cdk_rehearsal.permissions.needs.acting.ecs_roles import ecs_execution_role_needs, ecs_task_role_needs
+from cdk_rehearsal.permissions.needs.acting.ecs_roles import (
+    ecs_execution_role_needs,
+    ecs_task_actor,
+    ecs_task_role_needs,
+)
 from cdk_rehearsal.permissions.needs.acting.flow_log_role import flow_log_role_needs
 from cdk_rehearsal.permissions.needs.acting.lambda_roles import event_source_mapping_needs, lambda_role_needs
 from cdk_rehearsal.permissions.needs.acting.rules import ACTING_RULES, ActingRule
@@ -30,6 +34,7 @@ __all__ = [
     "access_log_delivery_needs",
     "alarm_action_needs",
     "ecs_execution_role_needs",
+    "ecs_task_actor",
     "ecs_task_role_needs",
     "endpoint_role_needs",
     "event_source_mapping_needs",

@@ -88,7 +88,7 @@ def rule_target_needs(rule_arn: str, target: Mapping[str, Any], *, world: World)
     itself = _as_itself(_EVENTS, world)
     found: list[ActingNeed] = []
     if role := target.get("RoleArn"):
-        found += _in_role("rule_role", Actor(service=_EVENTS, role=role), target, world)
+        found += _in_role("rule_role", Actor(service=_EVENTS, role=role, source=rule_arn), target, world)
     elif service == "sns":
         # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": it names no source, neither to
         # the topic (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html) nor to its

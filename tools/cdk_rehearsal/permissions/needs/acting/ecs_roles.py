@@ -7,7 +7,7 @@ from typing import Any
 
 from cdk_rehearsal.permissions.needs.acting.acting_needs import ActingNeeds
 from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
-from cdk_rehearsal.permissions.needs.arns import parameter_arn, secret_arn
+from cdk_rehearsal.permissions.needs.arns import arn, parameter_arn, secret_arn
 from cdk_rehearsal.permissions.needs.world import World
 
 _SERVICE = "ecs-tasks.amazonaws.com"
@@ -25,7 +25,7 @@ def ecs_execution_role_needs(task_definition: Mapping[str, Any], *, world: World
         task_definition: as DescribeTaskDefinition describes it, or RegisterTaskDefinition's parameters.
     """
     role = task_definition.get("executionRoleArn", "")
-    acting = ActingNeeds(actor=Actor(service=_SERVICE, role=role), world=world)
+    acting = ActingNeeds(actor=ecs_task_actor(role, world=world), world=world)
     found: list[ActingNeed] = []
     for container in task_definition.get("containerDefinitions") or ():
         found += acting.image("ecs_image", container.get("image", ""))
@@ -47,8 +47,13 @@ def ecs_task_role_needs(
     Args:
         execute_command: whether the service or task lets people in with ECS Exec.
     """
-    acting = ActingNeeds(actor=Actor(service=_SERVICE, role=task_definition.get("taskRoleArn", "")), world=world)
+    acting = ActingNeeds(actor=ecs_task_actor(task_definition.get("taskRoleArn", ""), world=world), world=world)
     return tuple(acting.need("ecs_exec", action) for action in _CHANNELS) if execute_command else ()
+
+
+def ecs_task_actor(role: str, *, world: World) -> Actor:
+    """For a task of any cluster: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html"""
+    return Actor(service=_SERVICE, role=role, source=arn(world, "ecs", "task/cluster/task"))
 
 
 def _secret(acting: ActingNeeds, value_from: str) -> list[ActingNeed]:

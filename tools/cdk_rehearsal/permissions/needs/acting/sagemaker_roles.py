@@ -7,7 +7,7 @@ from typing import Any
 
 from cdk_rehearsal.permissions.needs.acting.acting_needs import SAGEMAKER_NETWORK, ActingNeeds
 from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
-from cdk_rehearsal.permissions.needs.arns import arn
+from cdk_rehearsal.permissions.needs.arns import arn, sagemaker_arn
 from cdk_rehearsal.permissions.needs.world import World
 
 _SERVICE = "sagemaker.amazonaws.com"
@@ -18,7 +18,7 @@ def training_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> t
     Args:
         parameters: of CreateTrainingJob.
     """
-    acting = _acting(parameters.get("RoleArn", ""), world)
+    acting = _acting(parameters.get("RoleArn", ""), "training-job", parameters.get("TrainingJobName", ""), world)
     job = parameters.get("TrainingJobName", "")
     output = parameters.get("OutputDataConfig") or {}
     found = [
@@ -43,11 +43,12 @@ def processing_job_role_needs(parameters: Mapping[str, Any], *, world: World) ->
     Args:
         parameters: of CreateProcessingJob.
     """
-    acting = _acting(parameters.get("RoleArn", ""), world)
+    job = parameters.get("ProcessingJobName", "")
+    acting = _acting(parameters.get("RoleArn", ""), "processing-job", job, world)
     outputs = parameters.get("ProcessingOutputConfig") or {}
     key = outputs.get("KmsKeyId")
     found = [
-        *_as_every_job(acting, "ProcessingJobs", f"{parameters.get('ProcessingJobName', '')}/algo-1"),
+        *_as_every_job(acting, "ProcessingJobs", f"{job}/algo-1"),
         *acting.image("sagemaker_image", (parameters.get("AppSpecification") or {}).get("ImageUri", "")),
         *_network(acting, (parameters.get("NetworkConfig") or {}).get("VpcConfig")),
     ]
@@ -68,11 +69,12 @@ def transform_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> 
         parameters: of CreateTransformJob.
     """
     model = world.described("sagemaker:model", parameters.get("ModelName", "")) or {}
-    acting = _acting(model.get("ExecutionRoleArn", ""), world)
+    job = parameters.get("TransformJobName", "")
+    acting = _acting(model.get("ExecutionRoleArn", ""), "transform-job", job, world)
     output = parameters.get("TransformOutput") or {}
     source = ((parameters.get("TransformInput") or {}).get("DataSource") or {}).get("S3DataSource") or {}
     found = [
-        *_as_every_job(acting, "TransformJobs", f"{parameters.get('TransformJobName', '')}/instance"),
+        *_as_every_job(acting, "TransformJobs", f"{job}/instance"),
         *_artifacts(acting, model),
     ]
     found += acting.reads("sagemaker_data", source["S3Uri"]) if "S3Uri" in source else ()
@@ -88,7 +90,7 @@ def model_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[Ac
     Args:
         parameters: of CreateModel.
     """
-    acting = _acting(parameters.get("ExecutionRoleArn", ""), world)
+    acting = _acting(parameters.get("ExecutionRoleArn", ""), "model", parameters.get("ModelName", ""), world)
     return tuple(dict.fromkeys(_artifacts(acting, parameters)))
 
 
@@ -106,7 +108,8 @@ def endpoint_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple
     found: list[ActingNeed] = []
     for variant in config.get("ProductionVariants") or ():
         model = world.described("sagemaker:model", variant.get("ModelName", "")) or {}
-        acting = _acting(model.get("ExecutionRoleArn") or config.get("ExecutionRoleArn", ""), world)
+        role = model.get("ExecutionRoleArn") or config.get("ExecutionRoleArn", "")
+        acting = _acting(role, "endpoint", endpoint, world)
         found += _as_every_job(acting, f"Endpoints/{endpoint}", f"{variant.get('VariantName', '')}/instance")
         found += _artifacts(acting, model)
         for alarm in alarms:
@@ -118,8 +121,9 @@ def endpoint_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple
     return tuple(dict.fromkeys(found))
 
 
-def _acting(role: str, world: World) -> ActingNeeds:
-    return ActingNeeds(actor=Actor(service=_SERVICE, role=role), world=world)
+def _acting(role: str, kind: str, name: str, world: World) -> ActingNeeds:
+    """https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html"""
+    return ActingNeeds(actor=Actor(service=_SERVICE, role=role, source=sagemaker_arn(world, kind, name)), world=world)
 
 
 def _as_every_job(acting: ActingNeeds, group: str, stream: str) -> Iterator[ActingNeed]:

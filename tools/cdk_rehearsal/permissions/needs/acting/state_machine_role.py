@@ -16,7 +16,10 @@ def state_machine_role_needs(machine: Mapping[str, Any], *, world: World) -> tup
     Args:
         machine: as DescribeStateMachine describes it, or CreateStateMachine's parameters.
     """
-    acting = ActingNeeds(actor=Actor(service="states.amazonaws.com", role=machine.get("roleArn", "")), world=world)
+    actor = Actor(
+        service="states.amazonaws.com", role=machine.get("roleArn", ""), source=machine.get("stateMachineArn", "")
+    )
+    acting = ActingNeeds(actor=actor, world=world)
     found: list[ActingNeed] = []
     if (machine.get("loggingConfiguration") or {}).get("destinations"):
         found += [acting.need("state_machine_logs", action) for action in LOG_DELIVERY]
