@@ -31,6 +31,7 @@ from cdk_rehearsal.plug_in import (
     step_functions,
     succeed_output,
     table_exports,
+    topic_policies,
 )
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
@@ -94,6 +95,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     stack_waits.install()
     succeed_output.install()
     table_exports.install()
+    topic_policies.install()
     function_permissions.install(permissions)
     alarm_notifications.install()
     delivery_permissions.install(permissions)

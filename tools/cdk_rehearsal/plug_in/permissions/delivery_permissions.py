@@ -6,6 +6,7 @@ answered, so that only the record says so.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,16 @@ def install(permissions: Permissions) -> None:
     eventbridge._invoke_target = deliveries.of_rules(eventbridge._invoke_target)
     cloudwatch._dispatch_alarm_actions = deliveries.of_alarms(cloudwatch._dispatch_alarm_actions)
     sns._deliver_to_sqs = deliveries.to_queues(sns._deliver_to_sqs)
+
+
+def _redrive_queue(topic_arn: str, endpoint: str) -> str:
+    """The dead-letter queue of the topic's subscription of this endpoint; empty where it has none."""
+    topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": ()}
+    for subscription in topic["subscriptions"]:
+        if subscription["endpoint"] == endpoint:
+            redrive = json.loads(subscription.get("attributes", {}).get("RedrivePolicy") or "{}")
+            return str(redrive.get("deadLetterTargetArn", ""))
+    return ""
 
 
 class Deliveries:
@@ -61,6 +72,11 @@ class Deliveries:
         def deliver_to_queue(endpoint: str, *message: Any, topic_arn: str = "", **more: Any) -> None:
             if self.topic_may(topic_arn, protocol="sqs", endpoint=endpoint):
                 deliver(endpoint, *message, topic_arn=topic_arn, **more)
+                return
+            # "Client-side errors … are not retried": https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+            queue = _redrive_queue(topic_arn, endpoint)
+            if queue and self.topic_may(topic_arn, protocol="sqs", endpoint=queue):
+                deliver(queue, *message, topic_arn=topic_arn, **more)
 
         return deliver_to_queue
 

@@ -73,10 +73,13 @@ class Permissions:
         """
         principal = self._session(role_arn, session)
         role = declared_policies.role_of(role_arn)
-        caller = Principal(arn="", account=self.account, service=service)
         context = {"aws:SourceAccount": self.account, **({"aws:SourceArn": source} if source else {})}
         trusted = declared_policies.trust_policy(role) if role else _NOBODY
-        verdict = judge_trust(caller, trusted, role_arn=role_arn, context=context)
+        for name in (self._regional_name(service), service):
+            caller = Principal(arn="", account=self.account, service=name)
+            verdict = judge_trust(caller, trusted, role_arn=role_arn, context=context)
+            if verdict.allowed:
+                break
         call = Call(
             principal=caller,
             action="sts:AssumeRole",
@@ -88,6 +91,13 @@ class Permissions:
         if not verdict.allowed:
             raise AccessDeniedError(call, verdict)
         return ActingRole(arn=role_arn, principal=principal, credentials=self.sessions.credentials(principal))
+
+    def _regional_name(self, service: str) -> str:
+        """Step Functions goes by two, and says where neither is trusted "Neither the global service principal
+        states.amazonaws.com, nor the regional one is authorized to assume the provided role":
+        https://github.com/lumigo-io/lumigo-CLI/issues/83
+        """
+        return f"states.{self.world.region}.amazonaws.com" if service == "states.amazonaws.com" else service
 
     def require(self, principal: Principal, needs: Iterable[Need], *, operation: str) -> None:
         """Judges each need, and records it.

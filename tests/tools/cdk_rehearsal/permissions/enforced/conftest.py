@@ -25,6 +25,7 @@ def unique() -> str:
 def these_roles_are_denied(denied_calls: DeniedCalls) -> None:
     """Each test here that is denied something says so itself."""
     denied_calls.expect_all_of(f"*role/{ROLE_PREFIX}*")
+    denied_calls.expect("*.amazonaws.com", "sts:AssumeRole", f"*role/{ROLE_PREFIX}*")
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""A topic of a template begins with the policy that SNS gives it: one for its own account.
+
+ministack's API gives it that; its CloudFormation leaves out the condition, so that everybody may publish.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import sns
+from ministack.services.cloudformation import provisioners
+
+_KIND = "AWS::SNS::Topic"
+_OF_SNS = "__default_policy_ID"
+
+
+def install() -> None:
+    handlers = provisioners._RESOURCE_HANDLERS[_KIND]
+    provisioners._RESOURCE_HANDLERS[_KIND] = {
+        **handlers,
+        "create": _for_its_account(handlers["create"]),
+        "update": _for_its_account(handlers["update"]),
+    }
+
+
+def _for_its_account(handler: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        arn, resource_attributes = handler(*arguments)
+        attributes = sns._topics[arn]["attributes"]
+        policy = json.loads(attributes["Policy"] or "{}")
+        if policy.get("Id") == _OF_SNS:
+            for statement in policy["Statement"]:
+                statement["Condition"] = {"StringEquals": {"AWS:SourceOwner": attributes["Owner"]}}
+            attributes["Policy"] = json.dumps(policy)
+        return arn, resource_attributes
+
+    return run
