@@ -158,6 +158,8 @@ class Alerts(cdk.Stack):
     def __init__(self, scope: cdk.App, id: str) -> None:
         super().__init__(scope, id)
         key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=cdk.RemovalPolicy.DESTROY)
+        # Rules of the other stacks publish.
+        key.grant_encrypt_decrypt(iam.ServicePrincipal("events.amazonaws.com"))
         self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         secret = secretsmanager.Secret(self, "SlackWebhook")
         lost = sqs.Queue(self, "Lost", enforce_ssl=True, encryption=sqs.QueueEncryption.KMS_MANAGED)

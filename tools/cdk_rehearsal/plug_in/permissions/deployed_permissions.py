@@ -1,4 +1,8 @@
-"""What deployed resources let AWS do at times of its own: deliver logs, use their keys, let people into tasks."""
+"""What deployed resources let AWS do at times of its own: deliver logs and alerts, use keys, let people into tasks.
+
+Alarms, rules and subscriptions are judged although nothing fires them here: on AWS those that lack a permission are
+silent.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,16 @@ from cdk_rehearsal.permissions.needs import World
 from cdk_rehearsal.permissions.needs.acting import (
     ActingNeed,
     access_log_delivery_needs,
+    alarm_action_needs,
     ecs_task_role_needs,
     event_source_mapping_needs,
     flow_log_role_needs,
+    lambda_role_needs,
     log_group_key_needs,
+    rule_target_needs,
+    schedule_target_needs,
     state_machine_role_needs,
+    topic_delivery_needs,
 )
 from cdk_rehearsal.plug_in.permissions import declared_policies
 from cdk_rehearsal.plug_in.permissions.deployed_resources import deployed_resources
@@ -41,6 +50,18 @@ def _needs(kind: str, record: Mapping[str, Any], world: World) -> Iterator[Actin
             yield from flow_log_role_needs(role, properties["LogGroupName"], world=world)
         case "AWS::StepFunctions::StateMachine":
             yield from state_machine_role_needs(_as_described(physical_id, properties), world=world)
+        case "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm":
+            yield from alarm_action_needs({**properties, "AlarmName": physical_id}, world=world)
+        case "AWS::Events::Rule":
+            rule = (record.get("Attributes") or {}).get("Arn") or physical_id
+            for target in properties.get("Targets", ()):
+                yield from rule_target_needs(rule, target, world=world)
+        case "AWS::Scheduler::Schedule":
+            yield from schedule_target_needs(properties, world=world)
+        case "AWS::SNS::Subscription":
+            yield from topic_delivery_needs(properties, world=world)
+        case "AWS::Lambda::Function" if properties.get("DeadLetterConfig"):
+            yield from lambda_role_needs({**properties, "FunctionName": physical_id}, world=world)
         case "AWS::Lambda::EventSourceMapping":
             yield from event_source_mapping_needs(properties, world=world)
         case "AWS::ECS::Service" if str(properties.get("EnableExecuteCommand", False)).lower() == "true":

@@ -18,6 +18,8 @@ def these_services_are_denied(denied_calls: DeniedCalls) -> None:
     denied_calls.expect("logging.s3.amazonaws.com", "s3:PutObject", "arn:aws:s3:::enforced-*")
     denied_calls.expect("logdelivery.elasticloadbalancing.amazonaws.com", "s3:PutObject", "arn:aws:s3:::enforced-*")
     denied_calls.expect("logs.us-east-1.amazonaws.com", "kms:*")
+    for service in ("cloudwatch", "events", "sns"):
+        denied_calls.expect(f"{service}.amazonaws.com", "*", f"arn:aws:*:{REGION_AND_ACCOUNT}:enforced-*")
 
 
 def verdicts(calls: list[dict[str, Any]], caller: str) -> list[bool]:
@@ -120,6 +122,82 @@ def test_a_bucket_lets_a_load_balancers_logs_in(
     )
     written = judged("s3:PutObject", f"arn:aws:s3:::{logs}/AWSLogs/123456789012/log")
     assert [call["allowed"] for call in written] == allowed
+
+
+def test_an_alarm_that_never_fires_is_found_to_be_silent(deployed: Any, judged: Any, unique: str) -> None:
+    def publishes(*services: str) -> list[bool]:
+        statements = [grants(service, "sns:Publish", topic) for service in services]
+        alarm = {
+            "AlarmName": unique,
+            "Namespace": "Enforced",
+            "MetricName": unique,
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "ignore",
+            "OKActions": [topic],
+        }
+        whole = {"AlarmName": f"{unique}-whole", "AlarmRule": f'ALARM("{unique}")', "AlarmActions": [topic]}
+        deployed(
+            Topic=("AWS::SNS::Topic", {"TopicName": unique}),
+            Policy=(
+                "AWS::SNS::TopicPolicy",
+                {"Topics": [{"Ref": "Topic"}], "PolicyDocument": json.loads(policy(*statements))},
+            ),
+            Alarm=("AWS::CloudWatch::Alarm", alarm),
+            Whole=("AWS::CloudWatch::CompositeAlarm", whole),
+        )
+        return verdicts(judged("sns:Publish", topic), "cloudwatch.amazonaws.com")
+
+    topic = f"arn:aws:sns:{REGION_AND_ACCOUNT}:{unique}"
+    assert publishes("events.amazonaws.com") == [False, False]
+    assert publishes("events.amazonaws.com", "cloudwatch.amazonaws.com") == [False, False, True, True]
+
+
+def test_rules_schedules_and_subscriptions_are_judged_though_nothing_happens(
+    embedded_aws: EmbeddedAws, deployed: Any, judged: Any, role_for: Callable[..., str], unique: str
+) -> None:
+    topic, machine = f"arn:aws:sns:{REGION_AND_ACCOUNT}:{unique}", f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:m"
+    _, queue = make_queue(embedded_aws, unique)
+    role = role_for("scheduler", allow("states:StartExecution", on=machine))
+    never = {"source": [unique]}
+    deployed(
+        Topic=("AWS::SNS::Topic", {"TopicName": unique}),
+        Heard=("AWS::SNS::Subscription", {"TopicArn": topic, "Protocol": "sqs", "Endpoint": queue}),
+        Rule=("AWS::Events::Rule", {"EventPattern": never, "Targets": [{"Id": "topic", "Arn": topic}]}),
+        Schedule=(
+            "AWS::Scheduler::Schedule",
+            {
+                "ScheduleExpression": "rate(7 days)",
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": {"Arn": machine, "RoleArn": role},
+            },
+        ),
+    )
+    assert verdicts(judged("sqs:SendMessage", queue), "sns.amazonaws.com") == [False]
+    assert verdicts(judged("sns:Publish", topic), "events.amazonaws.com") == [False]
+    assert verdicts(judged("states:StartExecution", machine), role) == [True]
+
+
+def test_a_functions_dead_letter_queue_is_judged_though_it_never_fails(
+    embedded_aws: EmbeddedAws, deployed: Any, judged: Any, role_for: Callable[..., str], unique: str
+) -> None:
+    _, queue = make_queue(embedded_aws, unique)
+    role = role_for("lambda")
+    function = {
+        "FunctionName": unique,
+        "Code": {"ZipFile": "def handler(event, context):\n    pass\n"},
+        "Handler": "index.handler",
+        "Runtime": "python3.13",
+        "Role": role,
+        "DeadLetterConfig": {"TargetArn": queue},
+    }
+    deployed(Function=("AWS::Lambda::Function", function))
+    assert verdicts(judged("sqs:SendMessage", queue), role) == [False]
+    role_for("lambda", allow("sqs:SendMessage", on=queue))
+    assert verdicts(judged("sqs:SendMessage", queue), role) == [False, True]
 
 
 def test_a_functions_role_reads_the_queue_that_is_mapped_to_it(

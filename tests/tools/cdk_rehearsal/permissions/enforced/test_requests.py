@@ -261,6 +261,11 @@ def test_the_deployer_is_not_judged(embedded_aws: EmbeddedAws, judged: Any, uniq
     assert judged("sqs:SendMessage", arn) == []
 
 
+def test_cloudformation_is_not_judged(embedded_aws: EmbeddedAws, deployed: Any, unique: str) -> None:
+    deployed(Queue=("AWS::SQS::Queue", {"QueueName": unique}), Topic=("AWS::SNS::Topic", {"TopicName": unique}))
+    assert [call for call in embedded_aws.judged_calls() if unique in call["resource"]] == []
+
+
 def test_what_was_judged_says_who_asked_for_what_and_which_statement_is_missing(
     things: Things, acting: Acting, judged: Any, role_for: Callable[..., str], unique: str
 ) -> None:
