@@ -284,6 +284,8 @@ class Service(cdk.Stack):
                 secrets={"TOKEN": ecs.Secret.from_secrets_manager(token)},
             ),
         )
+        task_role = pattern.task_definition.task_role
+        may(task_role, ["sagemaker:InvokeEndpoint"], f"arn:aws:sagemaker:*:*:endpoint/{ENDPOINT}")
         pattern.load_balancer.log_access_logs(s3.Bucket(self, "Logs", enforce_ssl=True))
         service = pattern.service
         service.node.default_child.add_property_deletion_override("DesiredCount")  # a deploy must not reset it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
@@ -20,13 +21,14 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def object_exists(uri: str, *, role: ActingRole) -> bool:
+def object_seen(uri: str, *, role: ActingRole) -> Literal["there", "absent", "denied"]:
+    """What a role sees of an object: one that may not list the bucket does not see that it is absent."""
     bucket, key = split_s3_uri(uri)
     try:
         role.client("s3").head_object(Bucket=bucket, Key=key)
-    except ClientError:
-        return False
-    return True
+    except ClientError as error:
+        return "absent" if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404 else "denied"
+    return "there"
 
 
 def object_keys(uri: str, *, role: ActingRole) -> list[str]:

@@ -11,7 +11,7 @@ from cdk_rehearsal.plug_in.aws_error import validation_error
 from cdk_rehearsal.plug_in.json_service import Answer, JsonService, json_answer
 from cdk_rehearsal.plug_in.sagemaker.endpoints import Endpoints, IsRegistered
 from cdk_rehearsal.plug_in.sagemaker.jobs import Jobs
-from cdk_rehearsal.plug_in.sagemaker.model_artifacts import object_exists
+from cdk_rehearsal.plug_in.sagemaker.model_artifacts import object_seen
 from cdk_rehearsal.plug_in.sagemaker.model_server import container_of, model_data_of
 from cdk_rehearsal.plug_in.sagemaker.named_resources import NamedResources
 from cdk_rehearsal.plug_in.sagemaker.processing_job import ProcessingJob
@@ -118,7 +118,11 @@ class SageMaker:
         source = self._surroundings.arn("model", request["ModelName"])
         role = self._surroundings.acting(request["ExecutionRoleArn"], source=source)
         url = model_data_of(container)
-        if url is not None and not object_exists(url, role=role):
+        seen = object_seen(url, role=role) if url is not None else "there"
+        if seen == "absent":
+            # https://github.com/aws/aws-step-functions-data-science-sdk-python/issues/61
+            raise validation_error(f"Could not find model data at {url}.")
+        if seen == "denied":
             raise validation_error(
                 f'Could not access model data at {url}. Please ensure that the role "{role.arn}" exists and that its '
                 'trust relationship policy allows the action "sts:AssumeRole" for the service principal '

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.access import Statement, allow, make_queue, make_role
@@ -147,3 +148,25 @@ def test_a_trust_may_ask_for_which_machine_the_role_is_assumed(
         return str(status)
 
     assert [trusting("other"), trusting(unique)] == ["FAILED", "SUCCEEDED"]
+
+
+def test_sagemaker_reads_a_models_data_in_its_role(
+    embedded_aws: EmbeddedAws, role_for: Callable[..., str], bucket: str, unique: str
+) -> None:
+    sagemaker = embedded_aws.client("sagemaker")
+
+    def make(key: str, *statements: Statement) -> None:
+        container = {"Image": "program:1", "ModelDataUrl": f"s3://{bucket}/{key}"}
+        role = role_for("sagemaker", *statements)
+        sagemaker.create_model(ModelName=unique, ExecutionRoleArn=role, PrimaryContainer=container)
+
+    there = "posts/test/posts.txt"
+    read = allow("s3:GetObject", on=f"arn:aws:s3:::{bucket}/*")
+    with pytest.raises(ClientError, match=f"Could not access model data at s3://{bucket}/{there}. Please ensure that"):
+        make(there)
+    # S3 does not say to it that the object is absent.
+    with pytest.raises(ClientError, match=f"Could not access model data at s3://{bucket}/absent. Please ensure that"):
+        make("absent", read)
+    with pytest.raises(ClientError, match=f"Could not find model data at s3://{bucket}/absent."):
+        make("absent", read, allow("s3:ListBucket", on=f"arn:aws:s3:::{bucket}"))
+    make(there, read)
