@@ -69,6 +69,14 @@ REQUESTS = {
         code="AccessDeniedException",
         status=400,
     ),
+    "JSON 1.1 of Systems Manager": Request(
+        service="ssm",
+        make=lambda client, things: client.describe_parameters(),
+        action="ssm:DescribeParameters",
+        on=lambda things: "*",
+        code="AccessDeniedException",
+        status=400,
+    ),
     "JSON 1.1": Request(
         service="secretsmanager",
         make=lambda client, things: client.get_secret_value(SecretId=things.secret),
