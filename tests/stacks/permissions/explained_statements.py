@@ -34,6 +34,6 @@ EXPLAINED: dict[str, str] = {
     "service/TunerLogKeyA6B4C738 kms:* by AWS": _ADMINISTRATORS,
     "service/TunerRoleDefaultPolicyF4D53500 kms:Decrypt+1": _FAILED_LOOK,
     "service/TunerRoleDefaultPolicyF4D53500 sns:Publish": _FAILED_LOOK,
-    "service/UnscoredDeadLettersPolicy7DAEAC7B not sqs:* by *": "Nobody uses this queue in a rehearsal, so that no call "
-    "could be made without TLS.",
+    "service/UnscoredDeadLettersPolicy7DAEAC7B not sqs:* by *": "Nobody uses this queue in a rehearsal, so that no "
+    "call could be made without TLS.",
 }
