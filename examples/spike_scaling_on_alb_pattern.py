@@ -57,19 +57,10 @@ class ShopStack(cdk.Stack):
         spikes = SpikeScaling(
             self,
             "Spikes",
-            service=shop.service,
-            scalable_target=scaling,
+            service=shop,
             step=[CpuStep(threshold_percent=80, add_tasks=3), CpuStep(threshold_percent=95, add_tasks=6)],
         )
-        ServiceDashboard(
-            self,
-            "Monitor",
-            service=shop.service,
-            load_balancer=shop.load_balancer,
-            target_group=shop.target_group,
-            scalable_target=scaling,
-            spike_scaling=spikes,
-        )
+        ServiceDashboard(self, "Monitor", service=shop, spike_scaling=spikes)
         WebAcl(self, "Firewall", load_balancer=shop.load_balancer)
 
 

@@ -1,5 +1,6 @@
 """Web services on Fargate whose task count follows their load."""
 
+from ._service_parts import AnyService, OwnsService
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
 from .retry_queue import RetryQueue
@@ -13,8 +14,10 @@ from .spot_capacity import SpotCapacity
 from .web_acl import WebAcl
 
 __all__ = [
+    "AnyService",
     "CpuStep",
     "MetricStep",
+    "OwnsService",
     "RetryQueue",
     "ScaledFargateService",
     "ScheduledBounds",

@@ -8,15 +8,13 @@ from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
-from aws_cdk import aws_ecs as ecs
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
+from ._service_parts import AnyService, ServiceParts
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
 from .number_token import is_token
-from .scaled_fargate_service import ScaledFargateService
-from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, SpikeBand, SpikePolicy, declare_spike, publish_scaling
 
 _DEFAULT_STEP = CpuStep()
@@ -33,11 +31,11 @@ class SpikeScaling(Construct):
     one minute of the *maximum*. It attaches to any ECS service that has a scalable target.
 
     Args:
-        service: a `ScaledFargateService`, or any ECS service: an L2, one of `aws_ecs_patterns` (its `.service`), an
-            imported one.
-        scalable_target: the task count to raise: what `service.auto_scale_task_count(…)` returned, an
-            `applicationautoscaling.ScalableTarget`, or one imported with `from_scalable_target_attributes`. Default:
-            that of a `ScaledFargateService`; required for any other service.
+        service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
+            of this app, or an imported one.
+        scalable_target: the task count to raise, as an `applicationautoscaling.ScalableTarget`, or one imported with
+            `from_scalable_target_attributes`. Default: what `service.auto_scale_task_count(…)` made; required for a
+            service on which it was not called, as an imported one.
         step: one step, or several bands by rising threshold, each of which adds more than the one below: from the
             threshold of a band up to the next its tasks are added, not those of the bands below as well.
             Default: from 80 % CPU on, three tasks.
@@ -53,8 +51,9 @@ class SpikeScaling(Construct):
             up to six minutes. A spike that goes on is target tracking's, three minutes after it began.
 
     Raises:
-        ValueError: no scalable target, no step, bands that overlap or do not add more as they rise, steps of the wrong
-            kind for the metric, or a period that the metric is not published for.
+        ValueError: a service of another region, no scalable target or that of another service, no step, bands that
+            overlap or do not add more as they rise, steps of the wrong kind for the metric, or a period that the metric
+            is not published for.
 
     Synthesis fails when a CPU threshold is not above the average CPU that target tracking keeps: every task would then
     pass it in normal operation.
@@ -65,7 +64,7 @@ class SpikeScaling(Construct):
         scope: Construct,
         id: str,
         *,
-        service: ScaledFargateService | ecs.IService,
+        service: AnyService,
         scalable_target: IScalableTargetRef | None = None,
         step: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = _DEFAULT_STEP,
         metric: cloudwatch.Metric | None = None,
@@ -74,15 +73,8 @@ class SpikeScaling(Construct):
         cooldown: Duration = _DEFAULT_COOLDOWN,
     ) -> None:
         super().__init__(scope, id)
-        if isinstance(service, ScaledFargateService):
-            metrics, scalable_target = service.metrics, scalable_target or service.scalable_target
-        else:
-            metrics = ServiceMetrics(service=service)
-        if scalable_target is None:
-            raise ValueError(
-                "scalable_target: got none, allowed: the task count of the service; "
-                "pass what service.auto_scale_task_count() returned"
-            )
+        parts = ServiceParts.of(self, service, scalable_target=scalable_target)
+        metrics, scalable_target = parts.metrics, parts.required_scalable_target()
         self._steps = (step,) if isinstance(step, CpuStep | MetricStep) else tuple(step)
         _check_steps(self._steps, CpuStep if metric is None else MetricStep)
         if evaluation_periods < 1:

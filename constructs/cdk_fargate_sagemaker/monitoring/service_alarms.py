@@ -11,7 +11,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling
+from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceScaling
+from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.fargate.number_token import is_token
 
 from .._topic_publishers import alarm_action, rule_target
@@ -32,15 +33,15 @@ class ServiceAlarms(Construct):
     time, the service would be at its maximum without any load, and there is no such alarm; an annotation says so.
 
     Args:
-        service: a `ScaledFargateService`, or any ECS service: an L2, one of `aws_ecs_patterns` (its `.service`), an
-            imported one.
-        load_balancer: the ALB in front of it. Default: that of a `ScaledFargateService`; for any other service none,
-            and there is no alarm on latency and server errors.
-        target_group: its tasks as the ALB sees them. Default: that of a `ScaledFargateService`; for any other service
-            none, and there is no alarm on unhealthy hosts.
+        service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
+            of this app, or an imported one.
+        load_balancer: the ALB in front of it. Default: the one that a service of this app was attached to before the
+            alarms were made; where there is none, latency and server errors have no alarm, which an annotation says.
+        target_group: its tasks as the ALB sees them. Default: the first application target group that a service of
+            this app was attached to; where there is none, unhealthy hosts have no alarm, which an annotation says.
         scalable_target: its task count, read for the most tasks that are declared on it in this app, schedules
-            included: declare them before the alarms. Default: that of a `ScaledFargateService`; for any other service
-            none, and there is no alarm at the maximum.
+            included: declare them before the alarms. Default: what `service.auto_scale_task_count(…)` made; where there
+            is none, a service at its maximum has no alarm, which an annotation says.
         alerts_topic: is told when an alarm fires and when it is over, and each task that fails. The owner of an
             imported one has to let alarms and rules publish: the app warns with the statements. Default: nobody is.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
@@ -61,8 +62,9 @@ class ServiceAlarms(Construct):
             deviations wide; they are billed and are no part of the guardrail. Default: none.
 
     Raises:
-        ValueError: a threshold that its metric cannot have, `stop_deployments` for a service that cannot be told, or a
-            topic of another region.
+        ValueError: a service of another region, a load balancer, target group or task count that is another
+            service's, a threshold that its metric cannot have, `stop_deployments` for a service that cannot be told, or
+            a topic of another region.
 
     Synthesis fails when bounds are scheduled after the alarms are made.
     """
@@ -72,7 +74,7 @@ class ServiceAlarms(Construct):
         scope: Construct,
         id: str,
         *,
-        service: ScaledFargateService | ecs.IService,
+        service: AnyService,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         target_group: elbv2.IApplicationTargetGroup | None = None,
         scalable_target: IScalableTargetRef | None = None,
@@ -94,14 +96,21 @@ class ServiceAlarms(Construct):
         _check_at_least_one("minutes_saturated", minutes_saturated)
         _check_at_least_one("task_failures", task_failures)
         _check_at_least_one("minutes_at_maximum", minutes_at_maximum)
-        ecs_service: ecs.IService
-        if isinstance(service, ScaledFargateService):
-            metrics, scaling, ecs_service = service.metrics, service.scaling, service.service
-            scalable_target = service.scalable_target
-        else:
-            metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
-            scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
-            ecs_service = service
+        parts = ServiceParts.of(
+            self,
+            service,
+            scalable_target=scalable_target,
+            load_balancer=load_balancer,
+            target_group=target_group,
+        )
+        metrics, scaling, scalable_target = parts.metrics, parts.scaling, parts.scalable_target
+        parts.say_what_is_not_known(
+            self,
+            load_balancer="latency and 5xx have no alarm",
+            target_group="unhealthy hosts have no alarm",
+            both="latency, 5xx and unhealthy hosts have no alarm",
+            scalable_target="a service at its maximum has no alarm",
+        )
         # Names that are known now: the service names its alarms and the alarms measure the service, a circle otherwise.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._topic = alerts_topic
@@ -169,7 +178,7 @@ class ServiceAlarms(Construct):
             )
         if anomaly_bands:
             self._anomalies(metrics, response_time_percentile)
-        self._stop_deployments(ecs_service, stop_deployments)
+        self._stop_deployments(parts.service, stop_deployments)
 
     @property
     def degraded(self) -> cloudwatch.CompositeAlarm:

@@ -10,7 +10,8 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
-from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, ServiceMetrics, ServiceScaling, SpikeScaling
+from cdk_fargate_sagemaker.fargate import AnyService, CpuStep, ServiceMetrics, ServiceScaling, SpikeScaling
+from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
 from ._banded_graph import Band, BandedGraph
 from ._declared_before import DeclaredBefore
@@ -39,15 +40,17 @@ class ServiceDashboard(Construct):
     price.
 
     Args:
-        service: a `ScaledFargateService`, or any ECS service: an L2, one of `aws_ecs_patterns` (its `.service`), an
-            imported one.
-        load_balancer: the ALB in front of it. Default: that of a `ScaledFargateService`; for any other service none,
-            and requests, response time and server errors have no widget.
-        target_group: its tasks as the ALB sees them. Default: that of a `ScaledFargateService`; for any other service
-            none, and unhealthy hosts have no widget.
+        service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
+            of this app, or an imported one.
+        load_balancer: the ALB in front of it. Default: the one that a service of this app was attached to before the
+            dashboard was made; where there is none, requests, response time and server errors have no widget, which
+            an annotation says.
+        target_group: its tasks as the ALB sees them. Default: the first application target group that a service of
+            this app was attached to; where there is none, unhealthy hosts have no widget, which an annotation says.
         scalable_target: its task count, read for the target, the least and the most tasks that are declared on it in
-            this app, schedules included: declare them before the dashboard. Default: that of a `ScaledFargateService`;
-            for any other service none, and these lines are not drawn.
+            this app, schedules included: declare them before the dashboard. Default: what
+            `service.auto_scale_task_count(…)` made; where there is none, these lines are not drawn, which an
+            annotation says.
         spike_scaling: its spike scaling, read for the thresholds. Default: none, and their lines are not drawn.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
@@ -59,7 +62,8 @@ class ServiceDashboard(Construct):
 
     Raises:
         ChangeLogError: the change log cannot be read.
-        ValueError: a price for a service whose task size is not known in this app.
+        ValueError: a service of another region, a load balancer, target group or task count that is another
+            service's, or a price for a service whose task size is not known in this app.
 
     Synthesis fails when bounds are scheduled after the dashboard is made.
     """
@@ -69,7 +73,7 @@ class ServiceDashboard(Construct):
         scope: Construct,
         id: str,
         *,
-        service: ScaledFargateService | ecs.IService,
+        service: AnyService,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         target_group: elbv2.IApplicationTargetGroup | None = None,
         scalable_target: IScalableTargetRef | None = None,
@@ -81,14 +85,23 @@ class ServiceDashboard(Construct):
         default_interval: Duration = _DEFAULT_INTERVAL,
     ) -> None:
         super().__init__(scope, id)
-        if isinstance(service, ScaledFargateService):
-            metrics, scaling = service.metrics, service.scaling
-        else:
-            metrics = ServiceMetrics(service=service, load_balancer=load_balancer, target_group=target_group)
-            scaling = ServiceScaling.of(scalable_target) if scalable_target else ServiceScaling()
-        task_count = service.scalable_target if isinstance(service, ScaledFargateService) else scalable_target
-        if task_count is not None:
-            self.node.add_validation(DeclaredBefore("ServiceDashboard", task_count, scaling))
+        parts = ServiceParts.of(
+            self,
+            service,
+            scalable_target=scalable_target,
+            load_balancer=load_balancer,
+            target_group=target_group,
+        )
+        metrics, scaling = parts.metrics, parts.scaling
+        parts.say_what_is_not_known(
+            self,
+            load_balancer="requests, response time and server errors have no widget",
+            target_group="unhealthy hosts have no widget",
+            both="requests, response time, server errors and unhealthy hosts have no widget",
+            scalable_target="the target, the least and the most tasks have no line",
+        )
+        if parts.scalable_target is not None:
+            self.node.add_validation(DeclaredBefore("ServiceDashboard", parts.scalable_target, scaling))
         self._changes = vertical_annotations(change_log)
         self._dashboard = cloudwatch.Dashboard(
             self,
@@ -98,7 +111,7 @@ class ServiceDashboard(Construct):
             widgets=[
                 *self._screen(metrics, scaling, spike_scaling),
                 self._guardrails(metrics, alarms),
-                self._cost(metrics, price, service),
+                self._cost(metrics, price, parts.service),
             ],
         )
 
@@ -156,7 +169,7 @@ class ServiceDashboard(Construct):
         return row
 
     def _cost(
-        self, metrics: ServiceMetrics, price: FargatePrice | None, service: ScaledFargateService | ecs.IService
+        self, metrics: ServiceMetrics, price: FargatePrice | None, service: ecs.IService
     ) -> list[cloudwatch.IWidget]:
         row: list[cloudwatch.IWidget] = []
         if metrics.has_load_balancer:
@@ -208,7 +221,7 @@ def _alarm_line(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnn
     return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
 
 
-def _task_hour(price: FargatePrice, service: ScaledFargateService | ecs.IService) -> float:
+def _task_hour(price: FargatePrice, service: ecs.IService) -> float:
     definition = getattr(service, "task_definition", None)
     if not isinstance(definition, ecs.FargateTaskDefinition):
         raise ValueError(

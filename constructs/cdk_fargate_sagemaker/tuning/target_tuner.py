@@ -11,7 +11,6 @@ from aws_cdk import Acknowledgment, ArnFormat, CustomResource, Duration, Fn, Rem
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -24,7 +23,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceMetrics, ServiceScaling
+from cdk_fargate_sagemaker.fargate import AnyService, ServiceScaling
+from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
 from .._allow import allow
@@ -43,6 +43,7 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 _LOOK_EVERY = Duration.hours(1)
 _COOL_OFF = Duration.days(7)
+_TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
@@ -66,15 +67,16 @@ class TargetTuner(Construct):
     and told on the topic. The rules are those that `fargate-capacity tune` replays.
 
     Args:
-        service: a `ScaledFargateService`, or any ECS service of the same stack: an L2 or one of `aws_ecs_patterns`
-            (its `.service`).
+        service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
+            service, of the same stack.
         guardrails: the alarms that take a step back; `ServiceAlarms.degraded` is meant for it.
         alerts_topic: is told every change, and when the tuner stops or fails. Of another account its owner has to let
             this one: the app warns with the statement.
-        scalable_target: the service's task count, whose CPU policy is tuned. Default: that of a
-            `ScaledFargateService`; required for any other service.
-        load_balancer: the ALB in front of it, whose latency is compared. Default: that of a `ScaledFargateService`;
-            for any other service none, and latency is left to the guardrail alarms.
+        scalable_target: the service's task count, whose CPU policy is tuned. Default: what
+            `service.auto_scale_task_count(…)` made; required for a service on which it was not called.
+        load_balancer: the ALB in front of it, whose latency is compared. Default: the one that the service was attached
+            to before the tuner was made; where there is none, latency is left to the guardrail alarms, which an
+            annotation says.
         dashboard: where changes are drawn. Default: nowhere.
         ceiling_percent: the target never goes above it. Default: 75.
         step_percent: points that a step adds. Default: 1.
@@ -92,8 +94,9 @@ class TargetTuner(Construct):
         removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
 
     Raises:
-        ValueError: no guardrail, no scalable target, none or several CPU policies on it, a policy of another stack, or
-            a setting out of its range.
+        ValueError: no guardrail, a service of another region, no scalable target, none or several CPU policies on it, a
+            load balancer or task count that is another service's, a policy of another stack or that another tuner
+            tunes, or a setting out of its range.
 
     Synthesis fails when the ceiling is not below the threshold of a spike scaling on the CPU maximum, or below the
     target that is declared.
@@ -104,7 +107,7 @@ class TargetTuner(Construct):
         scope: Construct,
         id: str,
         *,
-        service: ScaledFargateService | ecs.IService,
+        service: AnyService,
         guardrails: Sequence[cloudwatch.IAlarm],
         alerts_topic: sns.ITopic,
         scalable_target: IScalableTargetRef | None = None,
@@ -127,16 +130,11 @@ class TargetTuner(Construct):
                 "guardrails: got none, allowed: at least one alarm; ServiceAlarms.degraded is meant for it"
             )
         _check(ceiling_percent, step_percent, cool_off, final_margin_percent, attempts, largest_latency_ratio)
-        if isinstance(service, ScaledFargateService):
-            metrics = service.metrics
-            scalable_target, load_balancer = scalable_target or service.scalable_target, service.load_balancer
-        else:
-            metrics = ServiceMetrics(service=service)
-        if scalable_target is None:
-            raise ValueError(
-                "scalable_target: got none, allowed: the task count of the service; "
-                "pass what service.auto_scale_task_count() returned"
-            )
+        parts = ServiceParts.of(self, service, scalable_target=scalable_target, load_balancer=load_balancer)
+        metrics, load_balancer = parts.metrics, parts.load_balancer
+        scalable_target = parts.required_scalable_target()
+        if largest_latency_ratio is not None:
+            parts.say_what_is_not_known(self, load_balancer="latency is left to the guardrail alarms")
         policy, initial = _cpu_policy(scalable_target)
         stack = Stack.of(self)
         if Stack.of(policy) is not stack:
@@ -144,6 +142,7 @@ class TargetTuner(Construct):
                 f"service: got one of the stack {Stack.of(policy).stack_name}, allowed: one of the tuner's own, "
                 f"{stack.stack_name}; make the tuner where the service is made"
             )
+        _claim(policy, self)
         self._dry_run = dry_run
         self._metrics = metrics
         # Below a root of its own, because no name may begin with aws or ssm, as a stack's may.
@@ -450,6 +449,16 @@ def _cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautosca
             "exactly one; it is the one that is tuned"
         )
     return found[0]
+
+
+def _claim(policy: applicationautoscaling.CfnScalingPolicy, tuner: TargetTuner) -> None:
+    """Notes who tunes the policy: two would each take the other's steps for somebody else's."""
+    other = next((entry.data for entry in policy.node.metadata if entry.type == _TUNED_BY), None)
+    if other is not None:
+        raise ValueError(
+            f"service: got one that {other} tunes, allowed: one tuner for a service; remove one of the two"
+        )
+    policy.node.add_metadata(_TUNED_BY, tuner.node.path)
 
 
 def _full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:

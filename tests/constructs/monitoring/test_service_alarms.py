@@ -355,8 +355,10 @@ def test_deployments_that_ecs_does_not_make_are_not_stopped_and_that_is_said(sta
     (rendered,) = Template.from_stack(stack).find_resources("AWS::ECS::Service").values()
     assert "Alarms" not in rendered["Properties"]["DeploymentConfiguration"]
     assert [text.partition(";")[0] for text in said(stack)] == [
+        "no load balancer known: latency, 5xx and unhealthy hosts have no alarm",
+        "no task count known: a service at its maximum has no alarm",
         "the guardrail stops no deployment: ECS takes alarms with its own deployment controller, not with "
-        + controller.name
+        + controller.name,
     ]
 
 

@@ -45,6 +45,13 @@ class Shop(cdk.Stack):
             self, "PatternMonitor", service=pattern.service, load_balancer=pattern.load_balancer, scalable_target=tasks
         )
 
+        SpikeScaling(self, "WholeSpikes", service=pattern)
+        ServiceAlarms(self, "WholeAlarms", service=pattern, stop_deployments=False)
+        network = ecs_patterns.NetworkLoadBalancedFargateService(self, "Network", vpc=vpc)
+        ServiceDashboard(self, "NetworkMonitor", service=network)
+        queue_service = ecs_patterns.QueueProcessingFargateService(self, "Queue", vpc=vpc, image=image)
+        ServiceAlarms(self, "QueueAlarms", service=queue_service)
+
         by_arn = ecs.FargateService.from_fargate_service_arn(self, "ByArn", "arn:aws:ecs:eu-west-1:1:service/shop/web")
         target = applicationautoscaling.ScalableTarget(
             self,
@@ -88,6 +95,12 @@ def test_a_strictly_typed_app_passes_ordinary_l2s(tmp_path):
     result = check(tmp_path, CONSUMER)
 
     assert result.returncode == 0, result.stdout
+
+
+def test_a_construct_that_makes_no_service_is_told(tmp_path):
+    result = check(tmp_path, CONSUMER.replace("service=network)", "service=vpc)"))
+
+    assert 'Argument "service" to "ServiceDashboard" has incompatible type "Vpc"' in result.stdout
 
 
 def test_a_wrong_type_is_told(tmp_path):

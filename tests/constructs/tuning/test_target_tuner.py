@@ -99,17 +99,20 @@ def test_tunes_a_service_of_the_cdks_patterns(stack, vpc, image, alarm, topic):
     )
     count = pattern.service.auto_scale_task_count(max_capacity=9)
     count.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
-    TargetTuner(
-        stack,
-        "Tuner",
-        service=pattern.service,
-        scalable_target=count,
-        guardrails=[alarm],
-        alerts_topic=topic,
-    )
+    TargetTuner(stack, "Tuner", service=pattern, guardrails=[alarm], alerts_topic=topic)
     template = Template.from_stack(stack)
     assert "resolve:ssm" in json.dumps(policy_of(template)["TargetValue"])
-    # Without a load balancer there is no latency to compare.
+    assert json.loads(environment(template)["SETTINGS"])["largest_latency_ratio"] == 1.25
+    balancer = {"Ref": stack.get_logical_id(pattern.load_balancer.node.default_child)}
+    assert environment(template)["LOAD_BALANCER"] == {
+        "Fn::Select": [1, {"Fn::Split": ["loadbalancer/", balancer]}],
+    }
+
+
+def test_without_a_load_balancer_there_is_no_latency_to_compare(stack, vpc, image, alarm, topic):
+    queue = ecs_patterns.QueueProcessingFargateService(stack, "Queue", vpc=vpc, image=image, max_scaling_capacity=9)
+    TargetTuner(stack, "Tuner", service=queue, guardrails=[alarm], alerts_topic=topic)
+    template = Template.from_stack(stack)
     assert json.loads(environment(template)["SETTINGS"])["largest_latency_ratio"] is None
     assert "LOAD_BALANCER" not in environment(template)
 
@@ -318,9 +321,18 @@ def test_fails_when_a_setting_is_out_of_range(make, settings, message):
         make(**settings)
 
 
-def test_fails_when_there_is_no_scalable_target(make, service):
-    with pytest.raises(ValueError, match="scalable_target: got none"):
-        make(service=service.service)
+def test_fails_when_there_is_no_scalable_target(stack, vpc, image, make):
+    pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
+        stack, "Pattern", vpc=vpc, task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
+    )
+    with pytest.raises(ValueError, match="scalable_target: got none, allowed: the task count of the service"):
+        make(service=pattern)
+
+
+def test_fails_when_another_tuner_tunes_the_service(stack, make, service, alarm, topic):
+    make()
+    with pytest.raises(ValueError, match=r"^service: got one that Stack/Tuner tunes, allowed: one tuner for a service"):
+        TargetTuner(stack, "Second", service=service.service, guardrails=[alarm], alerts_topic=topic)
 
 
 def test_fails_when_nothing_tracks_the_cpu(stack, vpc, image, make):
