@@ -8,12 +8,14 @@ from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from .._log_key import log_key
+from ._service_parts import identity
 
 _MANAGED_RULES = (
     "AWSManagedRulesAmazonIpReputationList",
     "AWSManagedRulesKnownBadInputsRuleSet",
     "AWSManagedRulesCommonRuleSet",
 )
+_PROTECTED_BY = "cdk-fargate-sagemaker:protected-by"
 _SECRET_HEADERS = ("authorization", "cookie")
 
 
@@ -35,7 +37,7 @@ class WebAcl(Construct):
         removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        ValueError: a limit that WAF does not take.
+        ValueError: a limit that WAF does not take, or a load balancer that another `WebAcl` of this app protects.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class WebAcl(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
+        _claim(load_balancer, self)
         if not 10 <= requests_per_address <= 2_000_000_000:
             raise ValueError(
                 f"requests_per_address: got {requests_per_address}, allowed: 10 to 2000000000 in five minutes"
@@ -110,6 +113,23 @@ class WebAcl(Construct):
             ],
         )
         logging.node.add_dependency(self._log_group)
+
+
+def _claim(load_balancer: elbv2.IApplicationLoadBalancer, web_acl: WebAcl) -> None:
+    """Notes who protects the load balancer: WAF associates each resource with one web ACL only.
+
+    https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-associating-aws-resource.html
+    """
+    # Two imports of one load balancer are two constructs with the same ARN, so that the note is the whole app's.
+    root = load_balancer.node.root.node
+    name = identity(load_balancer.load_balancer_arn, elbv2.CfnLoadBalancer) or load_balancer.node.path
+    for entry in root.metadata:
+        if entry.type == _PROTECTED_BY and entry.data["load_balancer"] == name:
+            raise ValueError(
+                f"load_balancer: got {load_balancer.node.path}, which {entry.data['web_acl']} protects, allowed: one "
+                "WebAcl for a load balancer; remove one of the two"
+            )
+    root.add_metadata(_PROTECTED_BY, {"load_balancer": name, "web_acl": web_acl.node.path})
 
 
 def _rate_rule(requests_per_address: int) -> wafv2.CfnWebACL.RuleProperty:

@@ -1,4 +1,6 @@
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, WebAcl
@@ -76,3 +78,43 @@ def test_logs_without_what_is_secret(stack, load_balancer):
 def test_fails_when_the_limit_is_one_that_waf_does_not_take(stack, load_balancer, limit):
     with pytest.raises(ValueError, match=f"^requests_per_address: got {limit}, allowed: 10 to 2000000000"):
         WebAcl(stack, "WebAcl", load_balancer=load_balancer, requests_per_address=limit)
+
+
+def imported(scope, id, *, arn):
+    return elbv2.ApplicationLoadBalancer.from_application_load_balancer_attributes(
+        scope, id, load_balancer_arn=arn, security_group_id="sg-11111111"
+    )
+
+
+def arn(name):
+    return f"arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/{name}/50dc6c495c0c9188"
+
+
+def test_fails_when_another_one_protects_the_load_balancer(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer)
+    other = cdk.Stack(cdk.Stage.of(stack), "Other")
+
+    with pytest.raises(
+        ValueError,
+        match=r"^load_balancer: got Stack/Api/LoadBalancer, which Stack/WebAcl protects, allowed: one WebAcl for a "
+        "load balancer; remove one of the two$",
+    ):
+        WebAcl(other, "Second", load_balancer=load_balancer)
+
+
+def test_fails_when_one_load_balancer_is_imported_for_two(stack):
+    WebAcl(stack, "WebAcl", load_balancer=imported(stack, "One", arn=arn("shop")))
+
+    with pytest.raises(ValueError, match=r"^load_balancer: got Stack/Two, which Stack/WebAcl protects, allowed: one"):
+        WebAcl(stack, "Second", load_balancer=imported(stack, "Two", arn=arn("shop")))
+
+
+def test_each_load_balancer_may_have_one(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer)
+    WebAcl(stack, "Second", load_balancer=imported(stack, "Shop", arn=arn("shop")))
+    WebAcl(stack, "Third", load_balancer=imported(stack, "Till", arn=arn("till")))
+    for name in ("Fourth", "Fifth"):
+        known_later = cdk.CfnParameter(stack, f"{name}Arn").value_as_string
+        WebAcl(stack, name, load_balancer=imported(stack, f"{name}Balancer", arn=known_later))
+
+    Template.from_stack(stack).resource_count_is("AWS::WAFv2::WebACLAssociation", 5)
