@@ -310,7 +310,7 @@ class ScaledFargateService(Construct):
         )
         self._scalable_target = self._service.auto_scale_task_count(min_capacity=min_tasks, max_capacity=max_tasks)
         self._track_cpu(target_percent, high_resolution, scale_in, scale_in_cooldown, scale_out_cooldown)
-        publish_scaling(self._scalable_target)
+        publish_scaling(self, self._scalable_target)
 
     @property
     def service(self) -> ecs.FargateService:

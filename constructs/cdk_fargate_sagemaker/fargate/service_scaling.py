@@ -1,13 +1,14 @@
 """What is declared about a service's scaling: value objects, read back from its scalable target."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import jsii
 from aws_cdk import IStableAnyProducer, Lazy, Stack, Token
 from aws_cdk.aws_applicationautoscaling import CfnScalableTarget, CfnScalingPolicy
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
+from constructs import Construct
 
 _CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
 _SPIKES = "cdk-fargate-sagemaker:spikes"
@@ -130,41 +131,55 @@ class ServiceScaling:
                 policy = stack.resolve(construct.target_tracking_scaling_policy_configuration)
                 if policy:
                     tracking.append(_tracking(policy))
-        spikes = (entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES)
-        return cls(**bounds, tracking=tuple(tracking), spikes=tuple(map(_spike, spikes)))
+        spikes = tuple(_spike(note["policy"]) for note in _spike_notes(scalable_target))
+        return cls(**bounds, tracking=tuple(tracking), spikes=spikes)
 
 
 def _each_once(bounds: Iterable[float | None]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(bound for bound in bounds if bound is not None))
 
 
-def declare_spike(scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:
-    """Notes on `scalable_target` a policy that lives elsewhere in the tree."""
-    scalable_target.node.add_metadata(_SPIKES, Stack.of(scalable_target).resolve(_plain(asdict(policy))))
+def declare_spike(scope: Construct, scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:
+    """Notes on `scalable_target`, in the tree alone, a policy that `scope` makes elsewhere."""
+    stack = Stack.of(scope)
+    note = {"stack": stack.node.path, "policy": stack.resolve(_plain(asdict(policy)))}
+    scalable_target.node.add_metadata(_SPIKES, note)
 
 
-def publish_scaling(scalable_target: IScalableTargetRef) -> None:
-    """Puts everything that will have been declared on `scalable_target` into the metadata of its stack's template.
+def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> None:
+    """Puts what will have been declared on `scalable_target` into the metadata of the template of `scope`.
+
+    Each template has what it declares itself: the scalable target's own has all but the spikes of other stacks, another
+    one has its spikes alone. A spike of another stack would change this one's metadata and nothing else, and
+    CloudFormation does not update metadata by itself
+    (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html).
 
     The key is `cdk-fargate-sagemaker:scaling:<path of the scalable target>`.
     """
-    Stack.of(scalable_target).add_metadata(
-        f"{_METADATA}:{scalable_target.node.path}", Lazy.any(_Summary(scalable_target))
-    )
+    stack = Stack.of(scope)
+    stack.add_metadata(f"{_METADATA}:{scalable_target.node.path}", Lazy.any(_Summary(stack, scalable_target)))
+
+
+def _spike_notes(scalable_target: IScalableTargetRef) -> list[Mapping[str, Any]]:
+    return [entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES]
 
 
 @jsii.implements(IStableAnyProducer)
 class _Summary:
     """Made at synthesis, when no policy can be added any more."""
 
-    def __init__(self, scalable_target: IScalableTargetRef) -> None:
+    def __init__(self, stack: Stack, scalable_target: IScalableTargetRef) -> None:
+        self._stack = stack
         self._scalable_target = scalable_target
 
     def produce(self) -> Any:
-        return {
-            "scalable_target_id": self._scalable_target.scalable_target_ref.resource_id,
-            **_plain(asdict(ServiceScaling.of(self._scalable_target))),
-        }
+        path = self._stack.node.path
+        spikes = tuple(_spike(note["policy"]) for note in _spike_notes(self._scalable_target) if note["stack"] == path)
+        if Stack.of(self._scalable_target).node.path == path:
+            summary = _plain(asdict(replace(ServiceScaling.of(self._scalable_target), spikes=spikes)))
+        else:
+            summary = {"spikes": _plain([asdict(spike) for spike in spikes])}
+        return {"scalable_target_id": self._scalable_target.scalable_target_ref.resource_id, **summary}
 
 
 def _plain(value: Any) -> Any:

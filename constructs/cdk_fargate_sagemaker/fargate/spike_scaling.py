@@ -113,6 +113,7 @@ class SpikeScaling(Construct):
             resource.period = seconds
         self._alarm.add_alarm_action(cloudwatch_actions.ApplicationScalingAction(self._policy))
         declare_spike(
+            self,
             scalable_target,
             SpikePolicy(
                 metric=f"{watched.namespace}/{watched.metric_name}",
@@ -123,7 +124,7 @@ class SpikeScaling(Construct):
                 bands=tuple(SpikeBand(threshold=step.threshold, add_tasks=step.add_tasks) for step in self._steps),
             ),
         )
-        publish_scaling(scalable_target)
+        publish_scaling(self, scalable_target)
         if metric is None:
             self.node.add_validation(_ThresholdAboveTarget(first, scalable_target))
 

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk.assertions import Match, Template
@@ -344,6 +345,42 @@ def test_the_template_tells_what_is_declared_on_any_scalable_target(stack):
             "schedules": [],
         }
     }
+
+
+def spikes_of(stack):
+    """What a stack's template tells, by the path of the scalable target: the first threshold of each spike."""
+    told = Template.from_stack(stack).to_json().get("Metadata", {})
+    return {
+        key.rpartition(":")[2]: [spike["bands"][0]["threshold"] for spike in entry["spikes"]]
+        for key, entry in told.items()
+    }
+
+
+def test_each_template_tells_the_spikes_that_it_declares_itself(stack, service):
+    other = cdk.Stack(cdk.Stage.of(stack), "Other")
+    SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=70))
+    SpikeScaling(other, "Spikes", service=service, step=CpuStep(threshold_percent=90))
+
+    path = service.scalable_target.node.path
+    assert spikes_of(stack) == {path: [70]}
+    assert spikes_of(other) == {path: [90]}
+    # Who asks in the app gets both.
+    assert [spike.bands[0].threshold for spike in service.scaling.spikes] == [70, 90]
+
+
+def test_a_spike_in_another_stack_changes_nothing_but_exports_in_the_services_stack(image):
+    def template(*, with_spikes):
+        app = cdk.App()
+        stack, other = cdk.Stack(app, "Stack"), cdk.Stack(app, "Other")
+        network = ec2.Vpc(stack, "Vpc")
+        service = ScaledFargateService(stack, "Api", vpc=network, image=image)
+        if with_spikes:
+            SpikeScaling(other, "Spikes", service=service)
+        rendered = Template.from_stack(stack).to_json()
+        rendered.pop("Outputs", None)
+        return rendered
+
+    assert template(with_spikes=True) == template(with_spikes=False)
 
 
 QUEUE = {"metric": cloudwatch.Metric(namespace="Shop", metric_name="Waiting")}
