@@ -178,7 +178,7 @@ class _Attached:
 
 def _ecs_service(service: Any) -> ecs.IService:
     inner = getattr(service, "service", service)
-    if not hasattr(inner, "service_arn"):
+    if not isinstance(inner, ecs.BaseService) and not hasattr(inner, "service_arn"):
         raise ValueError(
             f"service: got a {type(service).__name__}, allowed: a ScaledFargateService, a service of aws_ecs_patterns "
             "or aws_ecs, or an imported one"
@@ -355,14 +355,18 @@ def _choose(
     target_group: elbv2.IApplicationTargetGroup | None,
 ) -> _Attached | None:
     for one in attached:
-        groups = [_target_group_identity(group) for group in (one.target_group, one.alternate) if group is not None]
-        if target_group is not None and _target_group_identity(target_group) not in groups:
+        if target_group is not None and not _has(one, target_group):
             continue
         if load_balancer is None or one.load_balancer is None:
             return one
         if _load_balancer_identity(load_balancer) in (None, _load_balancer_identity(one.load_balancer)):
             return one
     return None
+
+
+def _has(one: _Attached, target_group: elbv2.IApplicationTargetGroup) -> bool:
+    groups = [_target_group_identity(group) for group in (one.target_group, one.alternate) if group is not None]
+    return _target_group_identity(target_group) in groups
 
 
 def _is_none_of(given: str | None, known: Iterable[str | None]) -> bool:

@@ -1,14 +1,14 @@
 """What is declared about a service's scaling: value objects, read back from its scalable target."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import jsii
 from aws_cdk import IStableAnyProducer, Lazy, Stack, Token
 from aws_cdk.aws_applicationautoscaling import CfnScalableTarget, CfnScalingPolicy
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 _CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
 _SPIKES = "cdk-fargate-sagemaker:spikes"
@@ -117,22 +117,36 @@ class ServiceScaling:
     @classmethod
     def of(cls, scalable_target: IScalableTargetRef) -> Self:
         """Reads what was declared on `scalable_target` until now, by this library or by the CDK's own methods."""
+        return cls._read(scalable_target, spikes=tuple(policy for _, policy in _spikes(scalable_target)))
+
+    @classmethod
+    def _read(cls, scalable_target: IScalableTargetRef, *, spikes: tuple[SpikePolicy, ...]) -> Self:
         stack = Stack.of(scalable_target)
         bounds: dict[str, Any] = {}
-        tracking = []
-        for construct in scalable_target.node.find_all():
+        constructs = scalable_target.node.find_all()
+        for construct in constructs:
             if isinstance(construct, CfnScalableTarget):
                 bounds = {
                     "min_tasks": construct.min_capacity,
                     "max_tasks": construct.max_capacity,
                     "schedules": tuple(map(_schedule, stack.resolve(construct.scheduled_actions) or ())),
                 }
-            elif isinstance(construct, CfnScalingPolicy):
-                policy = stack.resolve(construct.target_tracking_scaling_policy_configuration)
-                if policy:
-                    tracking.append(_tracking(policy))
-        spikes = tuple(_spike(note["policy"]) for note in _spike_notes(scalable_target))
-        return cls(**bounds, tracking=tuple(tracking), spikes=spikes)
+        return cls(**bounds, tracking=_tracking_policies(stack, constructs), spikes=spikes)
+
+
+def tracked_percent(scalable_target: IScalableTargetRef) -> float | None:
+    """`ServiceScaling.of(scalable_target).target_percent`, without reading anything else."""
+    tracking = _tracking_policies(Stack.of(scalable_target), scalable_target.node.find_all())
+    return ServiceScaling(tracking=tracking).target_percent
+
+
+def _tracking_policies(stack: Stack, constructs: Iterable[IConstruct]) -> tuple[TrackingPolicy, ...]:
+    declared = (
+        construct.target_tracking_scaling_policy_configuration
+        for construct in constructs
+        if isinstance(construct, CfnScalingPolicy)
+    )
+    return tuple(_tracking(stack.resolve(policy)) for policy in declared if policy is not None)
 
 
 def _each_once(bounds: Iterable[float | None]) -> tuple[float, ...]:
@@ -160,8 +174,10 @@ def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> No
     stack.add_metadata(f"{_METADATA}:{scalable_target.node.path}", Lazy.any(_Summary(stack, scalable_target)))
 
 
-def _spike_notes(scalable_target: IScalableTargetRef) -> list[Mapping[str, Any]]:
-    return [entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES]
+def _spikes(scalable_target: IScalableTargetRef) -> list[tuple[str, SpikePolicy]]:
+    """Each with the path of the stack that makes it."""
+    notes = (entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES)
+    return [(note["stack"], _spike(note["policy"])) for note in notes]
 
 
 @jsii.implements(IStableAnyProducer)
@@ -173,13 +189,13 @@ class _Summary:
         self._scalable_target = scalable_target
 
     def produce(self) -> Any:
-        path = self._stack.node.path
-        spikes = tuple(_spike(note["policy"]) for note in _spike_notes(self._scalable_target) if note["stack"] == path)
-        if Stack.of(self._scalable_target).node.path == path:
-            summary = _plain(asdict(replace(ServiceScaling.of(self._scalable_target), spikes=spikes)))
+        path, target = self._stack.node.path, self._scalable_target
+        spikes = tuple(policy for stack, policy in _spikes(target) if stack == path)
+        if Stack.of(target).node.path == path:
+            summary = _plain(asdict(ServiceScaling._read(target, spikes=spikes)))
         else:
             summary = {"spikes": _plain([asdict(spike) for spike in spikes])}
-        return {"scalable_target_id": self._scalable_target.scalable_target_ref.resource_id, **summary}
+        return {"scalable_target_id": target.scalable_target_ref.resource_id, **summary}
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import jsii
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
@@ -15,7 +15,8 @@ from ._service_parts import AnyService, ServiceParts
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
 from .number_token import is_token
-from .service_scaling import ServiceScaling, SpikeBand, SpikePolicy, declare_spike, publish_scaling
+from .scaled_fargate_service import ScaledFargateService
+from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scaling, tracked_percent
 
 _DEFAULT_STEP = CpuStep()
 # A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
@@ -124,7 +125,9 @@ class SpikeScaling(Construct):
                 bands=tuple(SpikeBand(threshold=step.threshold, add_tasks=step.add_tasks) for step in self._steps),
             ),
         )
-        publish_scaling(self, scalable_target)
+        # A service of this library has put its own into the template of its stack.
+        if not isinstance(service, ScaledFargateService) or Stack.of(service) is not Stack.of(self):
+            publish_scaling(self, scalable_target)
         if metric is None:
             self.node.add_validation(_ThresholdAboveTarget(first, scalable_target))
 
@@ -198,7 +201,7 @@ class _ThresholdAboveTarget:
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        threshold, target = self._threshold, ServiceScaling.of(self._scalable_target).target_percent
+        threshold, target = self._threshold, tracked_percent(self._scalable_target)
         if target is None or threshold > target or is_token(threshold) or is_token(target):
             return []
         return [
