@@ -266,6 +266,20 @@ def test_alarms_of_an_imported_service_take_what_is_given(stack, vpc, image, kin
     assert said(stack) == []
 
 
+def test_a_load_balancer_alone_leaves_unhealthy_hosts_unknown(stack, vpc, image):
+    balancer = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=vpc)
+    alarms = ServiceAlarms(
+        stack,
+        "Alarms",
+        service=imported_by_arn(stack, vpc, image),
+        load_balancer=balancer,
+        scalable_target=given_task_count(stack),
+    )
+
+    assert guardrail(alarms) == ["Latency", "ServerErrors", "CpuSaturated", "TaskFailures"]
+    assert said(stack) == ["no target group known: unhealthy hosts have no alarm; pass target_group"]
+
+
 @pytest.mark.parametrize("kind", BALANCED)
 def test_a_dashboard_draws_everything_of_a_service_behind_an_alb(stack, vpc, image, kind):
     ServiceDashboard(stack, "Monitor", service=kind(stack, vpc, image))
@@ -329,6 +343,17 @@ def test_of_several_target_groups_the_others_are_named(stack, vpc, image):
     dimension = stack.resolve(chosen.unhealthy_hosts.metric.dimensions["LoadBalancer"])
     assert stack.get_logical_id(second.node.default_child) not in json.dumps(dimension)
     assert "SecondHttp" in json.dumps(dimension)
+
+
+def test_a_load_balancer_that_is_given_chooses_its_target_group(stack, vpc, image):
+    service = l2_of_a_listener_rule(stack, vpc, image)
+    second = elbv2.ApplicationLoadBalancer(stack, "Second", vpc=vpc)
+    group = second.add_listener("Http", port=80).add_targets("More", port=80, targets=[service])
+    alarms = ServiceAlarms(stack, "Alarms", service=service, load_balancer=second)
+
+    assert len(guardrail(alarms)) == 5
+    watched = stack.resolve(alarms.unhealthy_hosts.metric.dimensions["TargetGroup"])
+    assert watched == stack.resolve(group.target_group_full_name)
 
 
 def test_the_two_target_groups_of_a_blue_green_deployment_are_counted_together(stack, vpc, image):
@@ -407,6 +432,15 @@ def test_fails_when_the_task_count_is_a_tables_capacity(make, stack, vpc, image)
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
+def test_fails_when_the_service_has_a_task_count_of_its_own(make, stack, vpc, image):
+    with pytest.raises(
+        ValueError,
+        match=r"^scalable_target: got Stack/Target, allowed: Stack/Web/Service/TaskCount, the service's own; leave it",
+    ):
+        make(service=alb_pattern(stack, vpc, image), scalable_target=given_task_count(stack))
+
+
+@pytest.mark.parametrize("make", FOUR, indirect=True)
 def test_takes_the_task_count_of_the_service_itself(make, stack, vpc, image):
     service = scaled(stack, vpc, image)
     make(service=service, scalable_target=service.scalable_target)
@@ -457,3 +491,16 @@ def test_fails_when_the_service_is_of_another_region_or_account(id, kind, vpc, i
     make = constructs(stack, alarm, sns.Topic(stack, "Topic"))[id]
     with pytest.raises(ValueError, match=rf"^service: got one of {message}make the construct in a stack of "):
         make(service=kind(stack, vpc, image))
+
+
+@pytest.mark.parametrize("id", FOUR)
+def test_fails_when_the_service_is_made_in_a_stack_of_another_region(id, image):
+    app = cdk.App()
+    there = cdk.Stack(app, "There", env=cdk.Environment(region="eu-west-1", account="123456789012"))
+    here = cdk.Stack(app, "Here", env=cdk.Environment(region="us-east-1", account="123456789012"))
+    alarm = cloudwatch.Alarm.from_alarm_arn(here, "Alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:slow")
+    make = constructs(here, alarm, sns.Topic(here, "Topic"))[id]
+    with pytest.raises(
+        ValueError, match=r"^service: got one of the region eu-west-1, allowed: us-east-1, that of the "
+    ):
+        make(service=scaled(there, ec2.Vpc(there, "Vpc"), image))
