@@ -87,6 +87,13 @@ def nlb_pattern(stack, vpc, image):
     return made
 
 
+def nlb_pattern_of_several_target_groups(stack, vpc, image):
+    options = ecs_patterns.NetworkLoadBalancedTaskImageProps(image=image)
+    made = ecs_patterns.NetworkMultipleTargetGroupsFargateService(stack, "Web", vpc=vpc, task_image_options=options)
+    count_tasks(made.service)
+    return made
+
+
 def queue_pattern(stack, vpc, image):
     return ecs_patterns.QueueProcessingFargateService(stack, "Web", vpc=vpc, image=image, max_scaling_capacity=9)
 
@@ -149,7 +156,7 @@ BALANCED = [
     l2_of_a_listener_rule,
     construct_of_ones_own,
 ]
-WITHOUT_BALANCER = [nlb_pattern, queue_pattern, l2_on_ec2]
+WITHOUT_BALANCER = [nlb_pattern, nlb_pattern_of_several_target_groups, queue_pattern, l2_on_ec2]
 IMPORTED = [imported_by_arn, imported_with_cluster]
 
 
@@ -264,6 +271,15 @@ def test_alarms_of_an_imported_service_take_what_is_given(stack, vpc, image, kin
     assert len(guardrail(alarms)) == 5
     assert alarms.at_maximum is not None
     assert said(stack) == []
+
+
+def test_the_service_of_a_scaled_service_is_as_good_as_itself(stack, vpc, image):
+    service = ScaledFargateService(stack, "Web", vpc=vpc, image=image, high_resolution=True, max_tasks=9)
+    SpikeScaling(stack, "Spikes", service=service.service, period=cdk.Duration.seconds(20))
+    alarms = ServiceAlarms(stack, "Alarms", service=service.service)
+
+    # With three reports a minute and task.
+    assert alarms.at_maximum.metric.expression == "reports / 3"
 
 
 def test_a_load_balancer_alone_leaves_unhealthy_hosts_unknown(stack, vpc, image):

@@ -70,6 +70,9 @@ class ServiceParts:
             ValueError: no service, one of another region or account, or a part that is another service's.
         """
         owned = _ecs_service(service)
+        if service is owned and isinstance(owned.node.scope, ScaledFargateService):
+            # It knows more of its service than the service does: how often the CPU is published, Container Insights.
+            service = owned.node.scope
         _check_place(scope, owned)
         _check_application(load_balancer, target_group)
         attached, task_count = _found(service, owned)
