@@ -67,7 +67,7 @@ class CentralAlerts(cdk.Stack):
         super().__init__(scope, id, env=cdk.Environment(account=CENTRAL, region=REGION))
         alerts = AlertsTopic(self, "Alerts", topic_name="alerts")
         for statement in TOPIC_STATEMENTS:
-            alerts.topic.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
+            alerts.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
         for statement in KEY_STATEMENTS:
             alerts.encryption_key.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
         cdk.CfnOutput(self, "AlertsKeyArn", value=alerts.encryption_key.key_arn)

@@ -73,7 +73,7 @@ class CompleteService(cdk.Stack):
 
         # The alarms tell the topic, and stop a deployment that sets them off.
         alerts = AlertsTopic(self, "Alerts")
-        alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts.topic)
+        alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
         ServiceDashboard(
             self,
             "Monitor",

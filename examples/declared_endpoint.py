@@ -41,7 +41,7 @@ class ReviewEndpoint(cdk.Stack):
             self,
             "Alarms",
             endpoint=metrics,
-            alerts_topic=AlertsTopic(self, "Alerts").topic,
+            alerts_topic=AlertsTopic(self, "Alerts"),
             model_latency=cdk.Duration.millis(250),
         )
         endpoint = InferenceEndpoint(

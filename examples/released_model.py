@@ -42,7 +42,7 @@ class ReviewModel(cdk.Stack):
             inference_image=ModelImage.from_ecr_repository(server, "2.1.0"),
             data_bucket=reviews,
             posts_prefix="labelled/",
-            alerts_topic=AlertsTopic(self, "Alerts").topic,
+            alerts_topic=AlertsTopic(self, "Alerts"),
             schedule=events.Schedule.cron(week_day="MON", hour="6", minute="0"),
             # Spare machines cost less and may be taken away: the training goes on from its checkpoints.
             train=TrainingJob(

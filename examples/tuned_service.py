@@ -32,13 +32,13 @@ class TunedService(cdk.Stack):
         WebAcl(self, "Firewall", load_balancer=shop.load_balancer)
 
         alerts = AlertsTopic(self, "Alerts")
-        alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts.topic)
+        alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
         tuner = TargetTuner(
             self,
             "Tuner",
             service=shop,
             guardrails=[alarms.degraded],
-            alerts_topic=alerts.topic,
+            alerts_topic=alerts,
             dashboard=ServiceDashboard(self, "Monitor", service=shop, alarms=alarms),
             ceiling_percent=70,
             # Its Mondays are not like its Sundays.

@@ -29,9 +29,9 @@ class AlertsStack(cdk.Stack):
         SlackNotifier(
             self,
             "Slack",
-            topic=self.alerts.topic,
+            topic=self.alerts,
             webhook_secret=webhook,
             log_encryption_key=self.alerts.encryption_key,
         )
-        cdk.CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic.topic_arn)
+        cdk.CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
         cdk.CfnOutput(self, "SlackWebhookSecretName", value=webhook.secret_name)

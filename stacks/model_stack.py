@@ -82,7 +82,7 @@ class ModelStack(cdk.Stack):
             ]
         )
         endpoint = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
-        endpoint_alarms = EndpointAlarms(self, "EndpointAlarms", endpoint=endpoint, alerts_topic=alerts.topic)
+        endpoint_alarms = EndpointAlarms(self, "EndpointAlarms", endpoint=endpoint, alerts_topic=alerts)
         self.workflow = ModelReleaseWorkflow(
             self,
             "Release",
@@ -92,7 +92,7 @@ class ModelStack(cdk.Stack):
             data_bucket=data,
             posts_prefix=_POSTS_PREFIX,
             reviews=DynamoDbExport(table=self.reviews.table),
-            alerts_topic=alerts.topic,
+            alerts_topic=alerts,
             encryption_key=key,
             train=TrainingJob(
                 instance_type=settings.model.training_instance_type,
@@ -113,7 +113,7 @@ class ModelStack(cdk.Stack):
             start_on_new_labels=settings.model.start_on_new_labels,
             removal_policy=removal_policy,
         )
-        WorkflowAlarms(self, "ReleaseAlarms", workflow=self.workflow, alerts_topic=alerts.topic)
+        WorkflowAlarms(self, "ReleaseAlarms", workflow=self.workflow, alerts_topic=alerts)
         EndpointDashboard(
             self,
             "EndpointMonitor",

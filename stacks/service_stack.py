@@ -41,7 +41,7 @@ class ServiceStack(cdk.Stack):
         removal_policy = cdk.RemovalPolicy(settings.removal_policy.upper())
         service_settings = settings.service
         access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
-        unscored = RetryQueue(self, "Unscored", alerts_topic=alerts.topic, removal_policy=removal_policy)
+        unscored = RetryQueue(self, "Unscored", alerts_topic=alerts, removal_policy=removal_policy)
         api = ScaledFargateService(
             self,
             "Api",
@@ -83,7 +83,7 @@ class ServiceStack(cdk.Stack):
                 threshold_percent=service_settings.spike_threshold_percent, add_tasks=service_settings.spike_tasks
             ),
         )
-        alarms = ServiceAlarms(self, "Alarms", service=api, alerts_topic=alerts.topic)
+        alarms = ServiceAlarms(self, "Alarms", service=api, alerts_topic=alerts)
         monitor = ServiceDashboard(
             self,
             "Monitor",
@@ -100,7 +100,7 @@ class ServiceStack(cdk.Stack):
                 "Tuner",
                 service=api,
                 guardrails=[alarms.degraded],
-                alerts_topic=alerts.topic,
+                alerts_topic=alerts,
                 dashboard=monitor,
                 ceiling_percent=service_settings.tuner_ceiling_percent,
                 removal_policy=removal_policy,

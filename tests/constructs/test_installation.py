@@ -16,7 +16,7 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 
 app = cdk.App(outdir=sys.argv[1])
 stack = cdk.Stack(app, "Alerts")
-topic = AlertsTopic(stack, "Topic").topic
+topic = AlertsTopic(stack, "Topic")
 SlackNotifier(stack, "Slack", topic=topic, webhook_secret=secretsmanager.Secret(stack, "Webhook"))
 app.synth()
 print(json.dumps({"library": cdk_fargate_sagemaker.__file__}))

@@ -64,7 +64,7 @@ def release(stack: cdk.Stack, *, bucket: s3.IBucket, key: kms.IKey | None = None
         training_image=image,
         inference_image=image,
         data_bucket=bucket,
-        alerts_topic=AlertsTopic(stack, "Alerts").topic,
+        alerts_topic=AlertsTopic(stack, "Alerts"),
         encryption_key=key,
         **further,
     )
@@ -356,7 +356,7 @@ def test_a_service_that_runs_commands_uses_the_key_of_another_account() -> None:
 
 def test_who_publishes_alerts_uses_the_topics_key_of_another_account() -> None:
     stack = stack_in()
-    alerts = AlertsTopic(stack, "Alerts", encryption_key=kms.Key.from_key_arn(stack, "Key", key_arn(OTHER_ACCOUNT)))
+    alerts = AlertsTopic(stack, "Alerts", master_key=kms.Key.from_key_arn(stack, "Key", key_arn(OTHER_ACCOUNT)))
     alerts.grant_publish(iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com")))
     (of_role,) = (text for text in missing_statements(stack)["/Stack/Key"] if '"AWS"' in text)
     assert statement_of(of_role)["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]

@@ -9,11 +9,17 @@ from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
 
 
-class AlertsTopic(Construct):
+class AlertsTopic(sns.Topic):
     """The one topic that every alert goes to; Slack, e-mail or a pager subscribe to it.
 
     It is encrypted with a key of its own and takes only TLS. CloudWatch alarms of this account and EventBridge rules
-    may publish; a state machine does so through its role (`grant_publish`).
+    may publish; a state machine does so through its role (`grant_publish`). It is an `sns.Topic` in everything else.
+
+    Args:
+        topic_name: its name in SNS. Default: CloudFormation makes one.
+        master_key: the key that encrypts alerts. The owner of an imported one has to let CloudWatch and EventBridge use
+            it: the app warns with the statements. AWS's own key `aws/sns` does not do, since its policy cannot let them
+            publish. Default: a key beside the topic, with "Key" after the topic's id, rotated every year.
     """
 
     def __init__(
@@ -22,23 +28,24 @@ class AlertsTopic(Construct):
         id: str,
         *,
         topic_name: str | None = None,
-        encryption_key: kms.IKey | None = None,
+        master_key: kms.IKey | None = None,
     ) -> None:
-        """Without `encryption_key` a key is made, and rotated every year. AWS's own `aws/sns` key would not do: its
-        policy cannot let CloudWatch and EventBridge publish. The owner of an imported key has to let them: the app
-        warns with the statements.
-        """
-        super().__init__(scope, id)
-        self.encryption_key: kms.IKey = encryption_key or kms.Key(
-            self, "Key", description="Encrypts alerts", enable_key_rotation=True
+        # Beside the topic and not in it: a topic takes its key when it is made, and can hold nothing before.
+        key: kms.IKey = master_key or kms.Key(
+            scope, f"{id}Key", description="Encrypts alerts", enable_key_rotation=True
         )
-        self.topic = sns.Topic(self, "Topic", topic_name=topic_name, master_key=self.encryption_key, enforce_ssl=True)
-        let_alarms_publish(self, self.topic)
-        let_rules_publish(self, self.topic)
+        super().__init__(scope, id, topic_name=topic_name, master_key=key, enforce_ssl=True)
+        self._encryption_key = key
+        let_alarms_publish(self, self)
+        let_rules_publish(self, self)
+
+    @property
+    def encryption_key(self) -> kms.IKey:
+        """The key that encrypts alerts: `master_key`, which this topic always has."""
+        return self._encryption_key
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` publish an alert, and use the key that this takes."""
-        open_to_account(
-            self.encryption_key, self.encryption_key.key_arn, grantee, ["kms:Decrypt", "kms:GenerateDataKey*"], "*"
-        )
-        return self.topic.grant_publish(grantee)
+        key = self._encryption_key
+        open_to_account(key, key.key_arn, grantee, ["kms:Decrypt", "kms:GenerateDataKey*"], "*")
+        return super().grant_publish(grantee)

@@ -1,10 +1,15 @@
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk.assertions import Match, Template
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from tests.constructs.policies import ACCOUNT, key_policies, may, topic_policies
@@ -82,7 +87,7 @@ def test_a_rule_on_the_topic_adds_nothing_that_is_there_already() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     alerts = AlertsTopic(stack, "Alerts")
     pattern = events.EventPattern(source=["aws.ecs"])
-    events.Rule(stack, "Rule", event_pattern=pattern, targets=[targets.SnsTopic(alerts.topic)])
+    events.Rule(stack, "Rule", event_pattern=pattern, targets=[targets.SnsTopic(alerts)])
     after = (topic_policies(Template.from_stack(stack)), key_policies(Template.from_stack(stack)))
     assert after == before
 
@@ -106,5 +111,55 @@ def test_a_publisher_may_use_the_key_too(template: Template) -> None:
 def test_a_key_that_is_given_is_used() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     key = kms.Key(stack, "Mine")
-    assert AlertsTopic(stack, "Alerts", encryption_key=key).encryption_key is key
+    assert AlertsTopic(stack, "Alerts", master_key=key).encryption_key is key
     Template.from_stack(stack).resource_count_is("AWS::KMS::Key", 1)
+
+
+def test_it_is_a_topic_of_the_cdk_wherever_one_is_wanted() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    alerts = AlertsTopic(stack, "Alerts")
+    assert isinstance(alerts, sns.Topic)
+    alarm = cloudwatch.Alarm(
+        stack,
+        "Alarm",
+        metric=cloudwatch.Metric(namespace="Shop", metric_name="Errors"),
+        threshold=1,
+        evaluation_periods=1,
+    )
+    alarm.add_alarm_action(cloudwatch_actions.SnsAction(alerts))
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"AlarmActions": [stack.resolve(alerts.topic_arn)]}
+    )
+
+
+def test_a_grant_that_the_cdk_makes_opens_the_key_too() -> None:
+    """The CDK asks the topic, in JavaScript: `grant_publish` is ours there as well."""
+    stack = cdk.Stack(cdk.App(), "Stack", env=cdk.Environment(account=ACCOUNT, region="eu-central-1"))
+    key = kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:eu-central-1:444455556666:key/central")
+    alerts = AlertsTopic(stack, "Alerts", master_key=key)
+    function = lambda_.Function(
+        stack,
+        "Function",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("def handler(event, context): ..."),
+        on_failure=destinations.SnsDestination(alerts),
+    )
+    assert function.role is not None
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("kms:GenerateDataKey"))
+    assert any('"AWS"' in str(warning.entry.data) for warning in warnings)
+
+
+def test_the_key_stands_beside_the_topic() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    alerts = AlertsTopic(stack, "Alerts")
+    assert (alerts.node.path, alerts.encryption_key.node.path) == ("Stack/Alerts", "Stack/AlertsKey")
+    assert alerts.master_key is not None
+    assert alerts.master_key.key_arn == alerts.encryption_key.key_arn
+
+
+def test_neither_topic_nor_key_can_be_overwritten() -> None:
+    alerts = AlertsTopic(cdk.Stack(cdk.App(), "Stack"), "Alerts")
+    for name in ("encryption_key", "master_key", "topic_arn"):
+        with pytest.raises(AttributeError):
+            setattr(alerts, name, None)

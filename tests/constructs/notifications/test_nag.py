@@ -15,7 +15,7 @@ def test_alerts_have_no_finding(tmp_path: Path) -> None:
     check_with_cdk_nag(app)
     stack = cdk.Stack(app, "Stack")
     webhook = secretsmanager.Secret.from_secret_name_v2(stack, "Webhook", "slack")
-    SlackNotifier(stack, "Slack", topic=AlertsTopic(stack, "Alerts").topic, webhook_secret=webhook)
+    SlackNotifier(stack, "Slack", topic=AlertsTopic(stack, "Alerts"), webhook_secret=webhook)
     # Its findings show that the rules ran.
     s3.Bucket(stack, "Careless")
     with pytest.raises(RuntimeError, match="ValidationFailed"):

@@ -14,7 +14,7 @@ def stack() -> cdk.Stack:
     SlackNotifier(
         stack,
         "Slack",
-        topic=AlertsTopic(stack, "Alerts").topic,
+        topic=AlertsTopic(stack, "Alerts"),
         webhook_secret=secretsmanager.Secret(stack, "Webhook"),
     )
     return stack
@@ -104,7 +104,7 @@ def test_a_key_that_is_given_encrypts_the_logs() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     alerts = AlertsTopic(stack, "Alerts")
     webhook = secretsmanager.Secret.from_secret_name_v2(stack, "Webhook", "slack")
-    SlackNotifier(stack, "Slack", topic=alerts.topic, webhook_secret=webhook, log_encryption_key=alerts.encryption_key)
+    SlackNotifier(stack, "Slack", topic=alerts, webhook_secret=webhook, log_encryption_key=alerts.encryption_key)
     template = Template.from_stack(stack)
     (key,) = template.find_resources("AWS::KMS::Key")
     template.has_resource_properties("AWS::Logs::LogGroup", {"KmsKeyId": {"Fn::GetAtt": [key, "Arn"]}})

@@ -41,7 +41,7 @@ def test_the_workflow_has_no_finding(
             server_access_logs_prefix="logs/",
             encryption_key=kms.Key(model, "DataKey", enable_key_rotation=True) if own_key else None,
         ),
-        alerts_topic=AlertsTopic(alerts, "Alerts").topic,
+        alerts_topic=AlertsTopic(alerts, "Alerts"),
         **(everything(model) if whole else {}),
     )
     # Its findings show that the rules ran.

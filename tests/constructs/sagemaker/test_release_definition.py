@@ -295,7 +295,7 @@ def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition,
     ):
         assert part in message
     assert "rollback_failure" not in message
-    assert notify["Arguments"]["TopicArn"].startswith("<AlertsTopic")
+    assert notify["Arguments"]["TopicArn"].startswith("<Alerts")
     # Where it cannot be published, the execution ends with that error, which the rule has told.
     assert "Catch" not in notify
 

@@ -186,7 +186,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
     stack = cdk.Stack(app, "Release", synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
     alerts = AlertsTopic(stack, "Alerts")
     webhook = secretsmanager.Secret(stack, "Webhook")
-    notifier = SlackNotifier(stack, "Slack", topic=alerts.topic, webhook_secret=webhook)
+    notifier = SlackNotifier(stack, "Slack", topic=alerts, webhook_secret=webhook)
     bucket = s3.Bucket(stack, "Data", enforce_ssl=True)
     workflow = ModelReleaseWorkflow(
         stack,
@@ -195,7 +195,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         training_image=ModelImage.from_asset(IMAGES / "training"),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
-        alerts_topic=alerts.topic,
+        alerts_topic=alerts,
         gate=EvaluationGate(minimum_auc=0.8),
         preprocess=ProcessingJob(image=ModelImage.from_asset(IMAGES / "processing"), arguments=["folded"]),
         traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
@@ -213,7 +213,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         training_image=ModelImage.from_asset(IMAGES / "training"),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=arrivals,
-        alerts_topic=AlertsTopic(stack, "Unheard").topic,
+        alerts_topic=AlertsTopic(stack, "Unheard"),
         start_on_new_posts=True,
     )
     # And one whose posts a query selects; nothing of it but its training is judged.
@@ -224,7 +224,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         training_image=ModelImage.from_asset(IMAGES / "training"),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
-        alerts_topic=alerts.topic,
+        alerts_topic=alerts,
         extract=AthenaUnload(
             query="SELECT text, label FROM reviewed WHERE decided",
             database="moderation",
@@ -252,7 +252,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         training_image=ModelImage.from_asset(IMAGES / "training"),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
-        alerts_topic=alerts.topic,
+        alerts_topic=alerts,
         extract=DynamoDbExport(table=posts),
         reviews=DynamoDbExport(table=reviews.table),
         start_on_new_labels=2,

@@ -38,7 +38,7 @@ def make_release_workflow(stack: cdk.Stack, image: ModelImage, **given: Any) -> 
         "training_image": image,
         "inference_image": image,
         "data_bucket": s3.Bucket(stack, "Data"),
-        "alerts_topic": AlertsTopic(stack, "Alerts").topic,
+        "alerts_topic": AlertsTopic(stack, "Alerts"),
     }
     return ModelReleaseWorkflow(stack, "Release", **(defaults | given))
 

@@ -21,7 +21,7 @@ def alarm(stack):
 
 @pytest.fixture
 def topic(stack):
-    return AlertsTopic(cdk.Stack(cdk.Stage.of(stack), "AlertsStack"), "Alerts").topic
+    return AlertsTopic(cdk.Stack(cdk.Stage.of(stack), "AlertsStack"), "Alerts")
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ def test_the_tuner_has_no_finding(tmp_path: Path, network, image, env: cdk.Envir
     alerts = AlertsTopic(cdk.Stack(app, "Alerts", env=env), "Alerts")
     stack = cdk.Stack(app, "Web", env=env)
     service = ScaledFargateService(stack, "Service", vpc=network(stack), image=image, target_percent=60)
-    alarms = ServiceAlarms(stack, "Alarms", service=service, alerts_topic=alerts.topic)
+    alarms = ServiceAlarms(stack, "Alarms", service=service, alerts_topic=alerts)
     tuner = TargetTuner(
         stack,
         "Tuner",
         service=service,
         guardrails=[alarms.degraded],
-        alerts_topic=alerts.topic,
+        alerts_topic=alerts,
         dashboard=ServiceDashboard(stack, "Monitor", service=service, alarms=alarms),
         dry_run=dry_run,
     )

@@ -176,7 +176,7 @@ def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60,
     )
     alerts = AlertsTopic(stack, "Alerts")
     told = sqs.Queue(stack, "Told")
-    alerts.topic.add_subscription(subscriptions.SqsSubscription(told, raw_message_delivery=True))
+    alerts.add_subscription(subscriptions.SqsSubscription(told, raw_message_delivery=True))
     alarm = service.metrics.response_time(95).create_alarm(
         stack,
         "Slow",
@@ -192,7 +192,7 @@ def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60,
         "Tuner",
         service=service,
         guardrails=[alarm],
-        alerts_topic=alerts.topic,
+        alerts_topic=alerts,
         dashboard=monitor,
         ceiling_percent=70,
     )

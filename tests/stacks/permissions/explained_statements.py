@@ -17,7 +17,7 @@ _EITHER = (
 _FAILED_LOOK = "For a look of the tuner that failed; tests/constructs/tuning drives it."
 
 EXPLAINED: dict[str, str] = {
-    "alerts/AlertsKey9E1197AF kms:CreateGrant+5 by AWS": "The CDK's, for principals of the account that use the secret "
+    "alerts/AlertsKey9D05DB5E kms:CreateGrant+5 by AWS": "The CDK's, for principals of the account that use the secret "
     "through Secrets Manager; the notifier's role is allowed by its own policy.",
     "model/ReleaseCheckerRoleDefaultPolicyA52733E0 s3:ListBucket": _OR_ABSENT,
     "model/ReleaseEvaluatorRoleDefaultPolicy2DF324E0 s3:ListBucket": _OR_ABSENT,

@@ -655,11 +655,11 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
     stack = cdk.Stack(app, "Faults", synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
     alerts = AlertsTopic(stack, "Alerts")
     webhook = secretsmanager.Secret(stack, "Webhook")
-    SlackNotifier(stack, "Slack", topic=alerts.topic, webhook_secret=webhook)
+    SlackNotifier(stack, "Slack", topic=alerts, webhook_secret=webhook)
     bucket = s3.Bucket(stack, "Data", enforce_ssl=True)
     image = ModelImage.from_asset(PROGRAM)
     reviews = DynamoDbExport(table=ReviewQueue(stack, "Reviews").table)
-    outputs = {"bucket": bucket.bucket_name, "secret": webhook.secret_arn, "topic": alerts.topic.topic_arn}
+    outputs = {"bucket": bucket.bucket_name, "secret": webhook.secret_arn, "topic": alerts.topic_arn}
     for name in names:
         folder, key = str(orders / name), name.replace("-", "")
         scaling = EndpointScaling(max_instances=2, invocations_per_instance=1000)
@@ -668,7 +668,7 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             stack,
             f"{name.title()}Alarms",
             endpoint=EndpointMetrics(endpoint_name=name, configuration=configuration),
-            alerts_topic=alerts.topic,
+            alerts_topic=alerts,
             # So slow may the machine be: errors are what is tried.
             model_latency=cdk.Duration.minutes(5),
         )
@@ -681,7 +681,7 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             training_image=image,
             inference_image=image,
             data_bucket=bucket,
-            alerts_topic=alerts.topic,
+            alerts_topic=alerts,
             extract=AthenaUnload(
                 query="SELECT text, label FROM posts",
                 database="faults",
