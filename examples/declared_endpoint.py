@@ -11,7 +11,6 @@ from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.sagemaker import (
     EndpointConfiguration,
-    EndpointMetrics,
     EndpointScaling,
     EndpointVariant,
     InferenceEndpoint,
@@ -25,8 +24,15 @@ MODEL = "reviews/2026-11-23/model.tar.gz"
 class ReviewEndpoint(cdk.Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id, env=cdk.Environment(region="us-east-1"))
-        metrics = EndpointMetrics(
+        endpoint = InferenceEndpoint(
+            self,
+            "Endpoint",
             endpoint_name="reviews",
+            image=ModelImage.from_ecr_repository(
+                ecr.Repository.from_repository_name(self, "Server", "review-server"), "2.1.0"
+            ),
+            model_bucket=s3.Bucket.from_bucket_name(self, "Models", "example-review-models"),
+            model_key=MODEL,
             configuration=EndpointConfiguration(
                 variants=[
                     EndpointVariant(
@@ -35,27 +41,17 @@ class ReviewEndpoint(cdk.Stack):
                     )
                 ]
             ),
+            traffic_shifting=TrafficShifting.canary(instances=1),
         )
-        # Made before the endpoint, which names them: in the ten minutes after a release any of them takes it back.
         alarms = EndpointAlarms(
             self,
             "Alarms",
-            endpoint=metrics,
+            endpoint=endpoint,
             alerts_topic=AlertsTopic(self, "Alerts"),
             model_latency=cdk.Duration.millis(250),
         )
-        endpoint = InferenceEndpoint(
-            self,
-            "Endpoint",
-            endpoint_name=metrics.endpoint_name,
-            image=ModelImage.from_ecr_repository(
-                ecr.Repository.from_repository_name(self, "Server", "review-server"), "2.1.0"
-            ),
-            model_bucket=s3.Bucket.from_bucket_name(self, "Models", "example-review-models"),
-            model_key=MODEL,
-            configuration=metrics.configuration,
-            traffic_shifting=TrafficShifting.canary(instances=1, rollback_alarms=alarms.guardrail),
-        )
+        # In the ten minutes after a release any of them takes it back.
+        endpoint.roll_back_on(alarms)
         EndpointDashboard(
             self,
             "Monitor",

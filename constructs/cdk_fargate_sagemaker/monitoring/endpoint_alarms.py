@@ -7,7 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint
+from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow
 
 from .._topic_publishers import alarm_action
 
@@ -23,22 +23,20 @@ PERCENT = 100
 class EndpointAlarms(Construct):
     """Model latency, server errors and model errors: `guardrail`, which takes an update of the endpoint back.
 
-    It is made of the endpoint's metrics and so before the endpoint, which names the alarms:
+    It is made of the endpoint, or before it of its metrics, and the endpoint takes it:
 
-        metrics = EndpointMetrics(endpoint_name="moderation", configuration=configuration)
-        alarms = EndpointAlarms(self, "Alarms", endpoint=metrics, alerts_topic=topic)
-        shifting = TrafficShifting.canary(percent=10, rollback_alarms=alarms.guardrail)
+        alarms = EndpointAlarms(self, "Alarms", endpoint=endpoint, alerts_topic=topic)
+        endpoint.roll_back_on(alarms)
 
-    Each is of one metric of one variant, as in SageMaker's documentation, which says of no other that it takes an
-    update back. `degraded` is in alarm while one of them is, and tells. While a release or a rollback workflow changes
-    the endpoint, and for five minutes more, it does not: the workflow tells what comes of it, and two would tell the
-    same. Whatever ends a workflow, the mark that it sets each time it looks at the endpoint is not set again, and an
-    alarm that goes on is told then.
+    Each alarm watches one metric of one variant, the only form that SageMaker documents for automatic rollback.
+    `degraded` is in alarm while one of them is, and notifies the topic. While a workflow updates the endpoint it writes
+    a heartbeat metric, and `degraded` ignores the endpoint's alarms: the workflow itself reports how the update ends.
+    Heartbeats end with the workflow; five minutes later `degraded` notifies again.
 
     Args:
-        endpoint: the endpoint's metrics, or an endpoint whose updates do not need the alarms.
-        alerts_topic: is told when the first alarm fires and when all are over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: nobody is.
+        endpoint: the endpoint, the workflow that releases to it, or its metrics.
+        alerts_topic: is notified when the first alarm fires and when all are over. The owner of an imported one has to
+            let alarms publish: the app warns with the statement. Default: `degraded` notifies nobody.
         model_latency: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         model_latency_percentile: from above 0 up to 100. Default: 99.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
@@ -55,7 +53,7 @@ class EndpointAlarms(Construct):
         scope: Construct,
         id: str,
         *,
-        endpoint: EndpointMetrics | InferenceEndpoint,
+        endpoint: EndpointMetrics | InferenceEndpoint | ModelReleaseWorkflow,
         alerts_topic: sns.ITopic | None = None,
         model_latency: Duration = _MODEL_LATENCY,
         model_latency_percentile: float = 99,
@@ -66,7 +64,7 @@ class EndpointAlarms(Construct):
         _check_percent("model_latency_percentile", model_latency_percentile)
         _check_percent("server_error_percent", server_error_percent)
         _check_percent("model_error_percent", model_error_percent)
-        self._metrics = endpoint.metrics if isinstance(endpoint, InferenceEndpoint) else endpoint
+        self._metrics = endpoint if isinstance(endpoint, EndpointMetrics) else endpoint.metrics
         # Names that are known now: whatever updates the endpoint names its alarms, and they measure the endpoint.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         milliseconds = model_latency.to_milliseconds()
@@ -91,10 +89,10 @@ class EndpointAlarms(Construct):
             metric_name="InvocationModelErrors",
             threshold=model_error_percent / PERCENT,
         )
-        self._updating: cloudwatch.Alarm | None = None
-        self._degraded: cloudwatch.CompositeAlarm | None = None
+        self._updating = self._make_updating()
+        self._degraded = self._make_degraded()
         if alerts_topic is not None:
-            self._updating, self._degraded = self._telling(alerts_topic)
+            self._notify(alerts_topic)
 
     @property
     def guardrail(self) -> tuple[cloudwatch.Alarm, ...]:
@@ -117,13 +115,13 @@ class EndpointAlarms(Construct):
         return self._model_errors
 
     @property
-    def degraded(self) -> cloudwatch.CompositeAlarm | None:
-        """The alarm that tells; None without a topic."""
+    def degraded(self) -> cloudwatch.CompositeAlarm:
+        """The alarm that notifies `alerts_topic`; add actions of your own to it."""
         return self._degraded
 
     @property
-    def updating(self) -> cloudwatch.Alarm | None:
-        """The alarm that keeps `degraded` quiet while a workflow changes the endpoint; None without a topic."""
+    def updating(self) -> cloudwatch.Alarm:
+        """The alarm that keeps `degraded` quiet: it is in ALARM while a workflow updates the endpoint."""
         return self._updating
 
     def _alarms(
@@ -152,13 +150,14 @@ class EndpointAlarms(Construct):
             )
         return tuple(alarms)
 
-    def _telling(self, topic: sns.ITopic) -> tuple[cloudwatch.Alarm, cloudwatch.CompositeAlarm]:
-        endpoint_name = self._metrics.endpoint_name
-        updating = cloudwatch.Alarm(
+    def _make_updating(self) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
             self,
             "Updating",
             alarm_name=f"{self._name}-Updating",
-            alarm_description=f"{endpoint_name}: a release or a rollback changes the endpoint, and tells of it",
+            alarm_description=(
+                f"{self._metrics.endpoint_name}: a release or a rollback changes the endpoint, and tells of it"
+            ),
             metric=self._metrics.updates(),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -167,22 +166,28 @@ class EndpointAlarms(Construct):
             datapoints_to_alarm=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        degraded = cloudwatch.CompositeAlarm(
+
+    def _make_degraded(self) -> cloudwatch.CompositeAlarm:
+        return cloudwatch.CompositeAlarm(
             self,
             "Degraded",
             composite_alarm_name=f"{self._name}-Degraded",
-            alarm_description=f"{endpoint_name}: an alarm of the endpoint fires, and no workflow is about to tell why",
+            alarm_description=(
+                f"{self._metrics.endpoint_name}: an alarm of the endpoint fires, and no workflow is about to tell why"
+            ),
             # By the rule, so that what begins and ends during an update is told neither as ALARM nor as OK.
             alarm_rule=cloudwatch.AlarmRule.all_of(
                 cloudwatch.AlarmRule.any_of(*_in_alarm(self.guardrail)),
-                cloudwatch.AlarmRule.not_(*_in_alarm([updating])),
+                cloudwatch.AlarmRule.not_(*_in_alarm([self._updating])),
             ),
             # What was told before an update is not told to be over because one begins.
-            actions_suppressor=updating,
+            actions_suppressor=self._updating,
             actions_suppressor_wait_period=_MINUTE,
             actions_suppressor_extension_period=_MINUTE,
         )
-        for alarm in (*self.guardrail, updating):
+
+    def _notify(self, topic: sns.ITopic) -> None:
+        for alarm in (*self.guardrail, self._updating):
             Validations.of(alarm).acknowledge(
                 Acknowledgment(
                     id="NIST.800.53.R5-CloudWatchAlarmAction",
@@ -190,9 +195,8 @@ class EndpointAlarms(Construct):
                 )
             )
         action = alarm_action(self, topic)
-        degraded.add_alarm_action(action)
-        degraded.add_ok_action(action)
-        return updating, degraded
+        self._degraded.add_alarm_action(action)
+        self._degraded.add_ok_action(action)
 
 
 def _in_alarm(alarms: Sequence[cloudwatch.Alarm]) -> list[cloudwatch.IAlarmRule]:

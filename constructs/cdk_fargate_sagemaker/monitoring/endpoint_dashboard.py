@@ -37,7 +37,7 @@ class EndpointDashboard(Construct):
     as a release by deployment or a change of a setting, is a vertical line from the change log.
 
     Args:
-        endpoint: the endpoint, or its metrics.
+        endpoint: the endpoint, the workflow that releases to it, or its metrics.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
         workflow: what releases to it. Default: nothing is drawn of releases but what the change log has.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
@@ -54,7 +54,7 @@ class EndpointDashboard(Construct):
         scope: Construct,
         id: str,
         *,
-        endpoint: EndpointMetrics | InferenceEndpoint,
+        endpoint: EndpointMetrics | InferenceEndpoint | ModelReleaseWorkflow,
         alarms: EndpointAlarms | None = None,
         workflow: ModelReleaseWorkflow | None = None,
         change_log: ChangeLog | Path | str | None = None,
@@ -62,7 +62,7 @@ class EndpointDashboard(Construct):
         default_interval: Duration = _DEFAULT_INTERVAL,
     ) -> None:
         super().__init__(scope, id)
-        metrics = endpoint.metrics if isinstance(endpoint, InferenceEndpoint) else endpoint
+        metrics = endpoint if isinstance(endpoint, EndpointMetrics) else endpoint.metrics
         self._changes = vertical_annotations(change_log)
         self._releases = _release_spikes(workflow) if workflow else []
         self._dashboard = cloudwatch.Dashboard(

@@ -14,6 +14,7 @@ from ._endpoint_requests import (
     retention_request,
 )
 from ._job_requests import processing_job_request, training_job_request, transform_job_request
+from ._rollback_alarms import RollbackAlarms
 from ._rollback_definition import SERVING_AGAIN
 from ._scaling_states import scaling_lifted, scaling_registered
 from ._source_states import REVIEWS_FOLDER, PostsSource, reviews_states, source_payload, source_states
@@ -74,6 +75,7 @@ class ReleasePlan:
     output_key_id: str | None
     configuration: EndpointConfiguration
     traffic_shifting: TrafficShifting
+    rollback_alarms: RollbackAlarms
     keep_releases: int
     poll_interval: Duration
     in_service_within: Duration
@@ -443,7 +445,10 @@ class _Release:
             "Endpoint-Updating-Step",
             "updateEndpoint",
             {
-                "DeploymentConfig": deployment_request(plan.traffic_shifting, plan.configuration),
+                "DeploymentConfig": {
+                    **deployment_request(plan.traffic_shifting, plan.configuration),
+                    "AutoRollbackConfiguration": plan.rollback_alarms.at_synthesis(),
+                },
                 **retention_request(plan.configuration),
             },
         )

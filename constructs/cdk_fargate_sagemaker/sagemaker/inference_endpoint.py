@@ -1,6 +1,6 @@
 """A SageMaker endpoint that CloudFormation releases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Acknowledgment, Names, Stack, Token, Validations
@@ -23,6 +23,7 @@ from ._endpoint_requests import (
     scaled_variants,
 )
 from ._endpoint_role import endpoint_role
+from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_around_update import ScalingAroundUpdate
 from .endpoint_configuration import EndpointConfiguration
 from .endpoint_metrics import AnyMetric, EndpointMetrics
@@ -36,8 +37,8 @@ class InferenceEndpoint(Construct):
 
     CloudFormation makes a new model and a new endpoint configuration, named by itself so that old and new are never in
     each other's way, and updates the endpoint, whose requests go over as `traffic_shifting` says. When an alarm takes
-    the update back, the deployment fails and CloudFormation goes back too. For a release that trains, evaluates and
-    checks by itself there is `ModelReleaseWorkflow`.
+    the update back (`roll_back_on`), the deployment fails and CloudFormation goes back too. For a release that trains,
+    evaluates and checks by itself there is `ModelReleaseWorkflow`.
 
     Args:
         image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
@@ -95,6 +96,7 @@ class InferenceEndpoint(Construct):
             traffic_shifting=traffic_shifting,
             volume_key=self.encryption_key,
         )
+        self._rollback_alarms = RollbackAlarms(self.role, traffic_shifting.rollback_alarms)
         allow(self.role, ["s3:GetObject"], model_bucket.arn_for_objects(model_key))
         open_to_account(
             model_bucket,
@@ -142,7 +144,10 @@ class InferenceEndpoint(Construct):
             "Endpoint",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=self.configuration.attr_endpoint_config_name,
-            deployment_config=_declared(deployment),
+            deployment_config={
+                **_declared(deployment),
+                "autoRollbackConfiguration": self._rollback_alarms.at_synthesis(_declared),
+            },
             **_props(retention_request(configuration)),
         )
         if scaled_variants(configuration):
@@ -154,6 +159,20 @@ class InferenceEndpoint(Construct):
                 configuration=configuration,
                 log_encryption_key=self.encryption_key,
             )
+
+    def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
+        """Has each of `alarms` take an update back, beside the `rollback_alarms` of `traffic_shifting`.
+
+        It can be called after the alarms were made of this endpoint: they are read at synthesis.
+
+        Args:
+            alarms: `EndpointAlarms`, whose `guardrail` is meant, or a list of alarms. Those that are there already are
+                left out.
+
+        Raises:
+            ValueError: something else, or more than ten alarms in all.
+        """
+        self._rollback_alarms.add(alarms)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other."""

@@ -1,7 +1,7 @@
 """The workflow that releases a model to an endpoint."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
@@ -26,6 +26,7 @@ from ._endpoint_updates import allow_endpoint_updates
 from ._job_role import job_role
 from ._log_streams import allow_logs
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
+from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
 from ._source_states import REVIEWS_FOLDER
@@ -35,6 +36,7 @@ from ._workflow_machine import allow_waiting, workflow_logs, workflow_machine, w
 from .athena_unload import AthenaUnload
 from .dynamodb_export import DynamoDbExport
 from .endpoint_configuration import EndpointConfiguration
+from .endpoint_metrics import EndpointMetrics
 from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
 from .model_image import ModelImage
@@ -210,6 +212,7 @@ class ModelReleaseWorkflow(Construct):
         self.endpoint_name = endpoint_name
         self.endpoint_arn = self._sagemaker_arn("endpoint", endpoint_name)
         self.configuration = configuration
+        self._metrics = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
         self.data_bucket = data_bucket
         self.encryption_key: kms.IKey = encryption_key or kms.Key(
             self, "Key", description=f"Encrypts volumes, records and logs of {endpoint_name}", enable_key_rotation=True
@@ -247,6 +250,7 @@ class ModelReleaseWorkflow(Construct):
             traffic_shifting=traffic_shifting,
             volume_key=self.encryption_key,
         )
+        self._rollback_alarms = RollbackAlarms(self.endpoint_role, traffic_shifting.rollback_alarms)
         self.training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
         self.processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
         self._grant_data(data_bucket, checkpoints=bool(training and training.checkpoints), scores=scoring is not None)
@@ -315,6 +319,7 @@ class ModelReleaseWorkflow(Construct):
                 output_key_id=data_bucket.encryption_key.key_arn if data_bucket.encryption_key else None,
                 configuration=configuration,
                 traffic_shifting=traffic_shifting,
+                rollback_alarms=self._rollback_alarms,
                 keep_releases=keep_releases,
                 poll_interval=poll_interval,
                 in_service_within=in_service_within,
@@ -354,6 +359,25 @@ class ModelReleaseWorkflow(Construct):
             self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, posts_prefix))
         if start_on_new_labels is not None and reviews is not None:
             self._start_by_labels(reviews.table, start_on_new_labels)
+
+    @property
+    def metrics(self) -> EndpointMetrics:
+        """The metrics of the endpoint."""
+        return self._metrics
+
+    def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
+        """Has each of `alarms` take an update back, beside the `rollback_alarms` of `traffic_shifting`.
+
+        It can be called after the alarms were made of this workflow: they are read at synthesis.
+
+        Args:
+            alarms: `EndpointAlarms`, whose `guardrail` is meant, or a list of alarms. Those that are there already are
+                left out.
+
+        Raises:
+            ValueError: something else, or more than ten alarms in all.
+        """
+        self._rollback_alarms.add(alarms)
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a release."""

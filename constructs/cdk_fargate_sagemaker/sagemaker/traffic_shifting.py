@@ -104,11 +104,7 @@ class TrafficShifting:
         if self.maximum_duration is not None:
             _check_duration("maximum_duration", self.maximum_duration, *_MAXIMUM_DURATION)
             self._check_waits()
-        if len(self.rollback_alarms) > _MOST_ALARMS:
-            raise ValueError(
-                f"rollback_alarms has {len(self.rollback_alarms)} entries: SageMaker takes {_MOST_ALARMS}; "
-                "join some in a composite alarm"
-            )
+        check_number_of_alarms("rollback_alarms", len(self.rollback_alarms))
 
     @property
     def waits(self) -> Duration:
@@ -145,6 +141,12 @@ class TrafficShifting:
                 f"maximum_duration is {maximum.to_human_string()}: a deployment waits for "
                 f"{self.waits.to_human_string()} already; give more"
             )
+
+
+def check_number_of_alarms(name: str, number: int) -> None:
+    """Refuses more alarms than an update takes."""
+    if number > _MOST_ALARMS:
+        raise ValueError(f"{name} has {number} entries: SageMaker takes {_MOST_ALARMS}; join some in a composite alarm")
 
 
 def _check_duration(name: str, duration: Duration, least: Duration, most: Duration) -> None:

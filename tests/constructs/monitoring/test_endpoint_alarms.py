@@ -1,5 +1,6 @@
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms
@@ -15,6 +16,11 @@ from cdk_fargate_sagemaker.sagemaker import (
 @pytest.fixture
 def metrics():
     return EndpointMetrics(endpoint_name="moderation")
+
+
+def composite_alarms(stack):
+    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::CompositeAlarm").values()
+    return [alarm["Properties"] for alarm in found]
 
 
 def alarms(stack):
@@ -72,6 +78,7 @@ def test_of_several_variants_each_has_its_alarms(stack):
     measured = {
         (alarm["Properties"]["MetricName"], alarm["Properties"]["Dimensions"][1]["Value"]): alarm["Properties"]
         for alarm in found
+        if alarm["Properties"]["MetricName"] != "EndpointUpdates"
     }
     names = ("ModelLatency", "Invocation5XXErrors", "InvocationModelErrors")
     assert set(measured) == {(name, variant) for name in names for variant in "ab"}
@@ -82,14 +89,14 @@ def test_of_several_variants_each_has_its_alarms(stack):
 def test_the_names_are_known_before_deployment(stack, metrics):
     watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
     names = {name for name in (alarm["AlarmName"] for alarm in alarms(stack).values())}
-    assert len(names) == 3
+    assert len(names) == 4
     assert all(isinstance(name, str) for name in names)
     assert len(watched.guardrail) == 3
     assert (*watched.model_latency, *watched.server_errors, *watched.model_errors) == watched.guardrail
 
 
 def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(stack, metrics, topic):
-    watched = EndpointAlarms(stack, "Alarms", endpoint=metrics, alerts_topic=topic)
+    EndpointAlarms(stack, "Alarms", endpoint=metrics, alerts_topic=topic)
     found = alarms(stack)
     assert not any("AlarmActions" in alarm or "OKActions" in alarm for alarm in found.values())
     template = Template.from_stack(stack)
@@ -116,13 +123,34 @@ def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(stack, m
     # One mark of the last five minutes is enough, and without any it is over by itself.
     assert (updating["DatapointsToAlarm"], updating["EvaluationPeriods"], updating["Period"]) == (1, 5, 60)
     assert updating["TreatMissingData"] == "notBreaching"
-    assert watched.degraded is not None
 
 
 def test_nobody_is_told_without_a_topic(stack, metrics):
+    EndpointAlarms(stack, "Alarms", endpoint=metrics)
+    assert not any("AlarmActions" in alarm for alarm in [*alarms(stack).values(), *composite_alarms(stack)])
+
+
+def test_actions_of_ones_own_can_be_added_without_a_topic(stack, metrics, topic):
     watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
-    assert watched.degraded is None
-    assert not any("AlarmActions" in alarm for alarm in alarms(stack).values())
+    watched.degraded.add_alarm_action(cloudwatch_actions.SnsAction(topic))
+    (degraded,) = composite_alarms(stack)
+    assert degraded["AlarmActions"] == [stack.resolve(topic.topic_arn)]
+    assert degraded["ActionsSuppressor"] == stack.resolve(watched.updating.alarm_arn)
+
+
+def test_the_endpoint_takes_the_alarms_that_were_made_of_it(stack, model_image, models):
+    endpoint = InferenceEndpoint(
+        stack, "Endpoint", image=model_image, model_bucket=models, model_key="models/1/model.tar.gz"
+    )
+    watched = EndpointAlarms(stack, "Alarms", endpoint=endpoint)
+    endpoint.roll_back_on(watched)
+    template = Template.from_stack(stack)
+    (made,) = template.find_resources("AWS::SageMaker::Endpoint").values()
+    names = [
+        alarm["AlarmName"] for alarm in made["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    ]
+    assert names == [stack.resolve(alarm.alarm_name) for alarm in watched.guardrail]
+    assert len(names) == 3
 
 
 def test_the_endpoint_that_is_measured_names_its_alarms(stack, metrics, model_image, models):

@@ -128,6 +128,38 @@ def test_alarms_that_measure_the_endpoint_take_its_update_back(stack: cdk.Stack,
     assert statements(stack, endpoint)["cloudwatch:DescribeAlarms"] == [stack.resolve(alarm.alarm_arn)]
 
 
+def test_alarms_that_are_made_later_take_its_update_back_too(stack: cdk.Stack, make: Any) -> None:
+    first, second, third = (
+        cloudwatch.Alarm.from_alarm_arn(stack, name, f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}")
+        for name in ("first", "second", "third")
+    )
+    endpoint = make(traffic_shifting=TrafficShifting.all_at_once(rollback_alarms=[first]))
+    endpoint.roll_back_on([first, second])
+    endpoint.roll_back_on([third, third])
+    deployment = properties(stack, "AWS::SageMaker::Endpoint")["DeploymentConfig"]
+    assert deployment["AutoRollbackConfiguration"] == {
+        "Alarms": [{"AlarmName": "first"}, {"AlarmName": "second"}, {"AlarmName": "third"}]
+    }
+    assert statements(stack, endpoint)["cloudwatch:DescribeAlarms"] == [
+        alarm.alarm_arn for alarm in (first, second, third)
+    ]
+
+
+def test_refuses_what_are_no_alarms_and_more_than_sagemaker_takes(stack: cdk.Stack, make: Any) -> None:
+    endpoint = make()
+    alarm = cloudwatch.Alarm.from_alarm_arn(stack, "One", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:one")
+    for given in (alarm, "one", ["one"]):
+        with pytest.raises(ValueError, match=r"alarms: got \w+, allowed: EndpointAlarms, or a list of alarms; put one"):
+            endpoint.roll_back_on(given)
+    several = [
+        cloudwatch.Alarm.from_alarm_arn(stack, name, f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}")
+        for name in "abcdefghijk"
+    ]
+    endpoint.roll_back_on(several[:10])
+    with pytest.raises(ValueError, match="alarms has 11 entries: SageMaker takes 10"):
+        endpoint.roll_back_on(several[10:])
+
+
 def test_sagemaker_may_read_the_model_before_it_makes_it(stack: cdk.Stack, make: Any) -> None:
     endpoint = make()
     (model,) = Template.from_stack(stack).find_resources("AWS::SageMaker::Model").values()

@@ -8,6 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms
 from cdk_fargate_sagemaker.sagemaker import (
     DynamoDbExport,
     EndpointConfiguration,
@@ -15,6 +16,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     EvaluationGate,
     FunctionStep,
     ModelImage,
+    ModelReleaseWorkflow,
     ProcessingJob,
     TrainingJob,
 )
@@ -536,6 +538,36 @@ def test_alarms_know_that_the_release_tells_while_it_changes_the_endpoint(defini
     # An alarm that is told as well is better than a release that is given up half done.
     assert marking["Next"] == "Wait"
     assert marking["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "Wait"}]
+
+
+def test_alarms_that_were_made_of_the_workflow_take_its_update_back(
+    definition: Definition, make_workflow: Callable[..., ModelReleaseWorkflow], definition_of: Callable[..., Definition]
+) -> None:
+    before = definition["States"]["Endpoint-Updating-Step"]["Arguments"]["DeploymentConfig"]
+    assert "AutoRollbackConfiguration" not in before
+    workflow = make_workflow()
+    stack = cdk.Stack.of(workflow)
+    alarms = EndpointAlarms(stack, "Alarms", endpoint=workflow)
+    workflow.roll_back_on(alarms)
+    states = definition_of(Template.from_stack(stack))["States"]
+    after = states["Endpoint-Updating-Step"]["Arguments"]["DeploymentConfig"]
+    names = [alarm["AlarmName"] for alarm in after["AutoRollbackConfiguration"]["Alarms"]]
+    assert len(names) == 3
+    assert [name.strip("<>") for name in names] == [
+        stack.resolve(alarm.alarm_name)["Ref"] for alarm in alarms.guardrail
+    ]
+    role = stack.resolve(workflow.endpoint_role.role_name)
+    (policy,) = (
+        policy
+        for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        if policy["Properties"]["Roles"] == [role]
+    )
+    described = [
+        statement["Resource"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "cloudwatch:DescribeAlarms"
+    ]
+    assert described == [[stack.resolve(alarm.alarm_arn) for alarm in alarms.guardrail]]
 
 
 def test_an_update_shifts_traffic_and_keeps_the_count_that_scaling_reached(whole: dict[str, Any]) -> None:

@@ -672,8 +672,6 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             # So slow may the machine be: errors are what is tried.
             model_latency=cdk.Duration.minutes(5),
         )
-        assert alarms.degraded is not None
-        assert alarms.updating is not None
         workflow = ModelReleaseWorkflow(
             stack,
             name.title(),

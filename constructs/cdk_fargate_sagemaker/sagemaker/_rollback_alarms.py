@@ -1,0 +1,72 @@
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import jsii
+from aws_cdk import IResolvable, IStableAnyProducer, Lazy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+
+from .._allow import allow
+from .traffic_shifting import check_number_of_alarms
+
+
+class HasGuardrail(Protocol):
+    """What has alarms that take an update back: `EndpointAlarms`."""
+
+    @property
+    def guardrail(self) -> Sequence[cloudwatch.IAlarm]:
+        """The alarms."""
+
+
+class RollbackAlarms:
+    """The alarms that take an update of one endpoint back: gathered while constructs are made, read at synthesis.
+
+    Args:
+        role: the model's, as which SageMaker looks at the alarms.
+        alarms: those that `role` may describe already.
+    """
+
+    def __init__(self, role: iam.Role, alarms: Sequence[cloudwatch.IAlarm]) -> None:
+        self._role = role
+        self._alarms = list(alarms)
+
+    def add(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
+        """Adds those that are not there yet.
+
+        Raises:
+            ValueError: something else than several alarms, or more than SageMaker takes.
+        """
+        known = {alarm.alarm_arn for alarm in self._alarms}
+        further = {alarm.alarm_arn: alarm for alarm in _listed(alarms) if alarm.alarm_arn not in known}
+        if not further:
+            return
+        check_number_of_alarms("alarms", len(known) + len(further))
+        self._alarms += further.values()
+        allow(self._role, ["cloudwatch:DescribeAlarms"], *further)
+
+    def at_synthesis(self, form: Callable[[Any], Any] = lambda request: request) -> IResolvable:
+        """The `AutoRollbackConfiguration` of `updateEndpoint`, in the `form` that its place takes; nothing without
+        alarms.
+        """
+        return Lazy.any(_Configuration(self._alarms, form))
+
+
+@jsii.implements(IStableAnyProducer)
+class _Configuration:
+    def __init__(self, alarms: Sequence[cloudwatch.IAlarm], form: Callable[[Any], Any]) -> None:
+        self._alarms = alarms
+        self._form = form
+
+    def produce(self) -> Any:
+        if not self._alarms:
+            return None
+        return self._form({"Alarms": [{"AlarmName": alarm.alarm_name} for alarm in self._alarms]})
+
+
+def _listed(alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> Sequence[cloudwatch.IAlarm]:
+    listed: object = getattr(alarms, "guardrail", alarms)
+    if not isinstance(listed, list | tuple) or not all(hasattr(alarm, "alarm_arn") for alarm in listed):
+        raise ValueError(
+            f"alarms: got {type(alarms).__name__}, allowed: EndpointAlarms, or a list of alarms; put one in a list"
+        )
+    return listed
