@@ -40,21 +40,21 @@ class PackagedFunction(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
-        self.log_group = logs.LogGroup(
+        self._log_group = logs.LogGroup(
             self,
             "Logs",
             retention=log_retention,
             encryption_key=log_key(self, given=log_encryption_key, removal_policy=RemovalPolicy.DESTROY),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self.role = iam.Role(
+        self._role = iam.Role(
             self,
             "Role",
             description=f"{Stack.of(self).stack_name} {name}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
-        self.log_group.grant_write(self.role).assert_success()
-        self.function = lambda_.Function(
+        self._log_group.grant_write(self._role).assert_success()
+        self._function = lambda_.Function(
             self,
             "Function",
             description=description,
@@ -66,13 +66,13 @@ class PackagedFunction(Construct):
             memory_size=memory_mib,
             ephemeral_storage_size=Size.mebibytes(ephemeral_storage_mib),
             environment=dict(environment or {}),
-            role=self.role,
-            log_group=self.log_group,
+            role=self._role,
+            log_group=self._log_group,
             dead_letter_queue=dead_letter_queue,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        acknowledge_inline_policy(self.role)
-        Validations.of(self.role).acknowledge(
+        acknowledge_inline_policy(self._role)
+        Validations.of(self._role).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]", reason="The actions that X-Ray's traces take know no resources."
             )
@@ -83,7 +83,7 @@ class PackagedFunction(Construct):
         )
         outside = "It calls public services over TLS and nothing within a VPC."
         tested_version = "The functions are tested on Python 3.13, which Lambda supports until 2029."
-        Validations.of(self.function).acknowledge(
+        Validations.of(self._function).acknowledge(
             Acknowledgment(id="AwsSolutions-L1", reason=tested_version),
             Acknowledgment(id="Serverless-LambdaLatestVersion", reason=tested_version),
             Acknowledgment(id="NIST.800.53.R5-LambdaConcurrency", reason=not_reserved),
@@ -97,9 +97,24 @@ class PackagedFunction(Construct):
             )
         if dead_letter_queue is None:
             answered = "It is invoked by somebody who waits for its answer; such invocations never reach a queue."
-            Validations.of(self.function).acknowledge(
+            Validations.of(self._function).acknowledge(
                 Acknowledgment(id="NIST.800.53.R5-LambdaDLQ", reason=answered),
                 Acknowledgment(id="Serverless-LambdaDLQ", reason=answered),
             )
             reasons["CKV_AWS_116"] = answered
-        skip_checkov(self.function, reasons)
+        skip_checkov(self._function, reasons)
+
+    @property
+    def function(self) -> lambda_.Function:
+        """The function."""
+        return self._function
+
+    @property
+    def role(self) -> iam.Role:
+        """What the function acts as."""
+        return self._role
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """The function's log group."""
+        return self._log_group

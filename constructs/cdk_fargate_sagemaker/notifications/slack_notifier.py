@@ -44,19 +44,19 @@ class SlackNotifier(Construct):
         log_encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self.dead_letter_queue = sqs.Queue(
+        self._dead_letter_queue = sqs.Queue(
             self,
             "DeadLetters",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        Validations.of(self.dead_letter_queue).acknowledge(
+        Validations.of(self._dead_letter_queue).acknowledge(
             Acknowledgment(
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
             )
         )
-        explain_managed_key(self.dead_letter_queue)
+        explain_managed_key(self._dead_letter_queue)
         packaged = PackagedFunction(
             self,
             "Notifier",
@@ -66,9 +66,9 @@ class SlackNotifier(Construct):
             timeout=Duration.seconds(60),
             log_encryption_key=log_encryption_key,
             environment={"SLACK_WEBHOOK_SECRET_ARN": webhook_secret.secret_arn},
-            dead_letter_queue=self.dead_letter_queue,
+            dead_letter_queue=self._dead_letter_queue,
         )
-        self.function: lambda_.Function = packaged.function
+        self._function: lambda_.Function = packaged.function
         webhook_secret.grant_read(packaged.role).assert_success()
         open_to_account(webhook_secret, webhook_secret.secret_arn, packaged.role, _READ, "*")
         if webhook_secret.encryption_key is not None:
@@ -85,11 +85,21 @@ class SlackNotifier(Construct):
         # Whoever deploys subscribes.
         open_to_account(topic, topic.topic_arn, packaged.role, ["sns:Subscribe"], topic.topic_arn)
         topic.add_subscription(
-            subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.dead_letter_queue)
+            subscriptions.LambdaSubscription(self._function, dead_letter_queue=self._dead_letter_queue)
         )
+
+    @property
+    def dead_letter_queue(self) -> sqs.Queue:
+        """The alerts that were not delivered, for 14 days."""
+        return self._dead_letter_queue
+
+    @property
+    def function(self) -> lambda_.Function:
+        """The function that posts to Slack."""
+        return self._function
 
     def metric_undelivered(self) -> cloudwatch.Metric:
         """How many alerts wait undelivered (maximum over one minute); above 0 somebody was not told."""
-        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(
+        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(
             period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
         )

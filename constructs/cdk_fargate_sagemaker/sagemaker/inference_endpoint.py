@@ -78,72 +78,72 @@ class InferenceEndpoint(Construct):
         _check_model_key(model_key)
         deployment = deployment_request(traffic_shifting, configuration)
         # Known before deployment, so that alarms measure the endpoint and the endpoint names alarms, and no circle.
-        self.endpoint_name = checked_endpoint_name(
+        self._endpoint_name = checked_endpoint_name(
             endpoint_name or Names.unique_resource_name(self, max_length=63, separator="-").lower()
         )
-        self.endpoint_arn = Stack.of(self).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=self.endpoint_name
+        self._endpoint_arn = Stack.of(self).format_arn(
+            service="sagemaker", resource="endpoint", resource_name=self._endpoint_name
         )
-        self.metrics = EndpointMetrics(endpoint_name=self.endpoint_name, configuration=configuration)
-        self.encryption_key: kms.IKey = encryption_key or kms.Key(
-            self, "Key", description=f"Encrypts volumes of {self.endpoint_name}", enable_key_rotation=True
+        self._metrics = EndpointMetrics(endpoint_name=self._endpoint_name, configuration=configuration)
+        self._encryption_key: kms.IKey = encryption_key or kms.Key(
+            self, "Key", description=f"Encrypts volumes of {self._endpoint_name}", enable_key_rotation=True
         )
-        self.role = endpoint_role(
+        self._role = endpoint_role(
             self,
             "Role",
-            endpoint_name=self.endpoint_name,
+            endpoint_name=self._endpoint_name,
             configuration=configuration,
             traffic_shifting=traffic_shifting,
-            volume_key=self.encryption_key,
+            volume_key=self._encryption_key,
         )
-        self._rollback_alarms = RollbackAlarms(self.role, traffic_shifting.rollback_alarms)
-        allow(self.role, ["s3:GetObject"], model_bucket.arn_for_objects(model_key))
+        self._rollback_alarms = RollbackAlarms(self._role, traffic_shifting.rollback_alarms)
+        allow(self._role, ["s3:GetObject"], model_bucket.arn_for_objects(model_key))
         open_to_account(
             model_bucket,
             model_bucket.bucket_arn,
-            self.role,
+            self._role,
             ["s3:GetObject"],
             model_bucket.arn_for_objects(model_key),
         )
         if model_bucket.encryption_key is not None:
-            allow_key(self.role, model_bucket.encryption_key, ["kms:Decrypt"])
-        self.model = sagemaker.CfnModel(
+            allow_key(self._role, model_bucket.encryption_key, ["kms:Decrypt"])
+        self._cfn_model = sagemaker.CfnModel(
             self,
             "Model",
-            execution_role_arn=self.role.role_arn,
+            execution_role_arn=self._role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image.bind(self, "Image", puller=self.role),
+                image=image.bind(self, "Image", puller=self._role),
                 model_data_url=f"s3://{model_bucket.bucket_name}/{model_key}",
                 environment=dict(environment or {}),
             ),
             **_props(model_network_request(configuration)),
         )
         # SageMaker reads the model as the role when it makes it: the role's policy has to be there.
-        self.model.node.add_dependency(self.role)
-        self.configuration = sagemaker.CfnEndpointConfig(
+        self._cfn_model.node.add_dependency(self._role)
+        self._cfn_endpoint_config = sagemaker.CfnEndpointConfig(
             self,
             "Configuration",
             **_props(
                 endpoint_config_settings(
                     configuration,
-                    model_name=self.model.attr_model_name,
-                    volume_key_id=self.encryption_key.key_arn,
+                    model_name=self._cfn_model.attr_model_name,
+                    volume_key_id=self._encryption_key.key_arn,
                 )
             ),
         )
-        if self.configuration.kms_key_id is None:
-            Validations.of(self.configuration).acknowledge(
+        if self._cfn_endpoint_config.kms_key_id is None:
+            Validations.of(self._cfn_endpoint_config).acknowledge(
                 Acknowledgment(
                     id="NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
                     reason="SageMaker refuses a key where instances bring disks of their own, which their hardware "
                     "encrypts, and where there are none.",
                 )
             )
-        self.endpoint = sagemaker.CfnEndpoint(
+        self._cfn_endpoint = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
-            endpoint_name=self.endpoint_name,
-            endpoint_config_name=self.configuration.attr_endpoint_config_name,
+            endpoint_name=self._endpoint_name,
+            endpoint_config_name=self._cfn_endpoint_config.attr_endpoint_config_name,
             deployment_config={
                 **_declared(deployment),
                 "autoRollbackConfiguration": self._rollback_alarms.at_synthesis(_declared),
@@ -154,11 +154,51 @@ class InferenceEndpoint(Construct):
             ScalingAroundUpdate(
                 self,
                 "Scaling",
-                endpoint=self.endpoint,
-                endpoint_name=self.endpoint_name,
+                endpoint=self._cfn_endpoint,
+                endpoint_name=self._endpoint_name,
                 configuration=configuration,
-                log_encryption_key=self.encryption_key,
+                log_encryption_key=self._encryption_key,
             )
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint's name, which is known before deployment."""
+        return self._endpoint_name
+
+    @property
+    def endpoint_arn(self) -> str:
+        """The endpoint's ARN."""
+        return self._endpoint_arn
+
+    @property
+    def metrics(self) -> EndpointMetrics:
+        """All metrics of the endpoint and of its variants."""
+        return self._metrics
+
+    @property
+    def encryption_key(self) -> kms.IKey:
+        """The key that encrypts volumes."""
+        return self._encryption_key
+
+    @property
+    def role(self) -> iam.Role:
+        """What the serving container acts as."""
+        return self._role
+
+    @property
+    def cfn_model(self) -> sagemaker.CfnModel:
+        """The model; a release makes another one."""
+        return self._cfn_model
+
+    @property
+    def cfn_endpoint_config(self) -> sagemaker.CfnEndpointConfig:
+        """The endpoint configuration; a release makes another one."""
+        return self._cfn_endpoint_config
+
+    @property
+    def cfn_endpoint(self) -> sagemaker.CfnEndpoint:
+        """The endpoint that a release updates."""
+        return self._cfn_endpoint
 
     def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
         """Has each of `alarms` take an update back, beside the `rollback_alarms` of `traffic_shifting`.
@@ -177,44 +217,44 @@ class InferenceEndpoint(Construct):
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other."""
         return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self.endpoint_arn]
+            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self._endpoint_arn]
         )
 
     def metric_invocations(self) -> AnyMetric:
         """Requests a minute that the endpoint took in."""
-        return self.metrics.invocations()
+        return self._metrics.invocations()
 
     def metric_client_errors(self) -> AnyMetric:
         """Requests a minute that the model answered with 4xx."""
-        return self.metrics.client_errors()
+        return self._metrics.client_errors()
 
     def metric_server_errors(self) -> AnyMetric:
         """Requests a minute that ended in 5xx."""
-        return self.metrics.server_errors()
+        return self._metrics.server_errors()
 
     def metric_model_latency(self, percentile: float = 99) -> AnyMetric:
         """Milliseconds that the container took, at a percentile from 0 to 100."""
-        return self.metrics.model_latency(percentile)
+        return self._metrics.model_latency(percentile)
 
     def metric_overhead_latency(self, percentile: float = 99) -> AnyMetric:
         """Milliseconds that SageMaker added, at a percentile from 0 to 100."""
-        return self.metrics.overhead_latency(percentile)
+        return self._metrics.overhead_latency(percentile)
 
     def metric_cpu(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
         """CPU of the instances, percent of one core (average); of the first variant unless another is given."""
-        return self.metrics.cpu(variant or self._first)
+        return self._metrics.cpu(variant or self._first)
 
     def metric_gpu(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
         """GPU of the instances, percent of one GPU (average); of the first variant unless another is given."""
-        return self.metrics.gpu(variant or self._first)
+        return self._metrics.gpu(variant or self._first)
 
     def metric_memory(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
         """Memory that the containers use, percent (average); of the first variant unless another is given."""
-        return self.metrics.memory(variant or self._first)
+        return self._metrics.memory(variant or self._first)
 
     @property
     def _first(self) -> EndpointVariant:
-        return self.metrics.configuration.variants[0]
+        return self._metrics.configuration.variants[0]
 
 
 def _check_model_key(model_key: str) -> None:

@@ -14,6 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
@@ -209,32 +210,32 @@ class ModelReleaseWorkflow(Construct):
         scoring = (score_current or TransformJob()) if compares else None
         processing = preprocess if isinstance(preprocess, ProcessingJob) else None
 
-        self.endpoint_name = endpoint_name
-        self.endpoint_arn = self._sagemaker_arn("endpoint", endpoint_name)
-        self.configuration = configuration
+        self._endpoint_name = endpoint_name
+        self._endpoint_arn = self._sagemaker_arn("endpoint", endpoint_name)
+        self._configuration = configuration
         self._metrics = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
-        self.data_bucket = data_bucket
-        self.encryption_key: kms.IKey = encryption_key or kms.Key(
+        self._data_bucket = data_bucket
+        self._encryption_key: kms.IKey = encryption_key or kms.Key(
             self, "Key", description=f"Encrypts volumes, records and logs of {endpoint_name}", enable_key_rotation=True
         )
         machine_name = f"{endpoint_name}-release"
-        self.records = ReleaseRecords(
+        self._records = ReleaseRecords(
             self,
             "Records",
             endpoint_name=endpoint_name,
             workflow_names=[machine_name, f"{endpoint_name}-rollback"],
-            encryption_key=self.encryption_key,
+            encryption_key=self._encryption_key,
             removal_policy=removal_policy,
         )
-        self.rollback = RollbackWorkflow(
+        self._rollback = RollbackWorkflow(
             self,
             "Rollback",
             endpoint_name=endpoint_name,
             release_workflow_name=machine_name,
-            records=self.records,
+            records=self._records,
             alerts_topic=alerts_topic,
             configuration=configuration,
-            encryption_key=self.encryption_key,
+            encryption_key=self._encryption_key,
             poll_interval=poll_interval,
             # An update that goes on is waited for, and then comes one more.
             settled_within=in_service_within.plus(in_service_within),
@@ -242,17 +243,17 @@ class ModelReleaseWorkflow(Construct):
         )
         # Named as it is since it was the role of the jobs too: a new name would be a new role, and models that a
         # rollback may need keep the one that they were made with.
-        self.endpoint_role = endpoint_role(
+        self._endpoint_role = endpoint_role(
             self,
             "SageMakerRole",
             endpoint_name=endpoint_name,
             configuration=configuration,
             traffic_shifting=traffic_shifting,
-            volume_key=self.encryption_key,
+            volume_key=self._encryption_key,
         )
-        self._rollback_alarms = RollbackAlarms(self.endpoint_role, traffic_shifting.rollback_alarms)
-        self.training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
-        self.processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
+        self._rollback_alarms = RollbackAlarms(self._endpoint_role, traffic_shifting.rollback_alarms)
+        self._training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
+        self._processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
         self._grant_data(data_bucket, checkpoints=bool(training and training.checkpoints), scores=scoring is not None)
         source = extract if isinstance(extract, AthenaUnload | DynamoDbExport) else None
         extract_step: FunctionStep | None
@@ -271,25 +272,25 @@ class ModelReleaseWorkflow(Construct):
             if isinstance(step, FunctionStep)
         ]
 
-        self.role = workflow_role(self, f"The release workflow of {endpoint_name}")
+        self._role = workflow_role(self, f"The release workflow of {endpoint_name}")
         self._grant_workflow(functions, scores=scoring is not None)
-        allow_scaling(self.role, endpoint_name, configuration)
-        allow_marking(self.role)
-        allow_publishing(self.role, alerts_topic)
+        allow_scaling(self._role, endpoint_name, configuration)
+        allow_marking(self._role)
+        allow_publishing(self._role, alerts_topic)
         for exported in (source, reviews):
             if exported is not None:
-                allow_source(self.role, exported, data_bucket)
-        self.log_group = workflow_logs(self, self.encryption_key, log_retention)
+                allow_source(self._role, exported, data_bucket)
+        self._log_group = workflow_logs(self, self._encryption_key, log_retention)
         definition = release_definition(
             self,
             ReleasePlan(
                 endpoint_name=endpoint_name,
                 data_bucket_name=data_bucket.bucket_name,
                 alerts_topic_arn=alerts_topic.topic_arn,
-                ledger_arn=self.records.ledger.function.function_arn,
-                cleaner_arn=self.records.cleaner.function.function_arn,
-                rollback_arn=self.rollback.state_machine.state_machine_arn,
-                rollback_within=self.rollback.timeout,
+                ledger_arn=self._records.ledger.function.function_arn,
+                cleaner_arn=self._records.cleaner.function.function_arn,
+                rollback_arn=self._rollback.state_machine.state_machine_arn,
+                rollback_within=self._rollback.timeout,
                 extract=extract_step,
                 source=source,
                 posts_prefix=posts_prefix,
@@ -301,21 +302,21 @@ class ModelReleaseWorkflow(Construct):
                 score_current=scoring,
                 check=check_step,
                 training_image_uri=(
-                    training_image.bind(self, "TrainingImage", puller=self.training_role)
-                    if training_image and self.training_role
+                    training_image.bind(self, "TrainingImage", puller=self._training_role)
+                    if training_image and self._training_role
                     else None
                 ),
-                inference_image_uri=inference_image.bind(self, "InferenceImage", puller=self.endpoint_role),
+                inference_image_uri=inference_image.bind(self, "InferenceImage", puller=self._endpoint_role),
                 processing_image_uri=(
-                    processing.image.bind(self, "ProcessingImage", puller=self.processing_role)
-                    if processing and self.processing_role
+                    processing.image.bind(self, "ProcessingImage", puller=self._processing_role)
+                    if processing and self._processing_role
                     else None
                 ),
                 inference_environment=dict(inference_environment or {}),
-                training_role_arn=self.training_role.role_arn if self.training_role else None,
-                processing_role_arn=self.processing_role.role_arn if self.processing_role else None,
-                endpoint_role_arn=self.endpoint_role.role_arn,
-                volume_key_id=self.encryption_key.key_arn,
+                training_role_arn=self._training_role.role_arn if self._training_role else None,
+                processing_role_arn=self._processing_role.role_arn if self._processing_role else None,
+                endpoint_role_arn=self._endpoint_role.role_arn,
+                volume_key_id=self._encryption_key.key_arn,
                 output_key_id=data_bucket.encryption_key.key_arn if data_bucket.encryption_key else None,
                 configuration=configuration,
                 traffic_shifting=traffic_shifting,
@@ -332,24 +333,24 @@ class ModelReleaseWorkflow(Construct):
             source.max_runtime if source else None,
             reviews.max_runtime if reviews else None,
         ]
-        timeout = in_service_within.plus(self.rollback.timeout).plus(_REST)
+        timeout = in_service_within.plus(self._rollback.timeout).plus(_REST)
         for job in longest:
             if job is not None:
                 # Its own limit ends it first; the hour is for its machines and its files.
                 timeout = timeout.plus(job).plus(Duration.hours(1))
-        self.state_machine = workflow_machine(
+        self._state_machine = workflow_machine(
             self,
             name=machine_name,
             comment=f"Releases a model to {endpoint_name}",
             definition=definition,
-            role=self.role,
-            log_group=self.log_group,
+            role=self._role,
+            log_group=self._log_group,
             timeout=timeout,
         )
-        self.stopped_rule = self.rollback.after_stopped(
+        self._stopped_rule = self._rollback.after_stopped(
             self,
             "StoppedExecutions",
-            state_machine=self.state_machine,
+            state_machine=self._state_machine,
             own_errors=[RELEASE_FAILED, RELEASE_IN_PROGRESS],
         )
         if schedule is not None:
@@ -359,6 +360,76 @@ class ModelReleaseWorkflow(Construct):
             self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, posts_prefix))
         if start_on_new_labels is not None and reviews is not None:
             self._start_by_labels(reviews.table, start_on_new_labels)
+
+    @property
+    def endpoint_name(self) -> str:
+        """The name of the endpoint."""
+        return self._endpoint_name
+
+    @property
+    def endpoint_arn(self) -> str:
+        """The ARN of the endpoint."""
+        return self._endpoint_arn
+
+    @property
+    def configuration(self) -> EndpointConfiguration:
+        """What the endpoint runs."""
+        return self._configuration
+
+    @property
+    def data_bucket(self) -> s3.IBucket:
+        """The bucket of posts, runs and models."""
+        return self._data_bucket
+
+    @property
+    def encryption_key(self) -> kms.IKey:
+        """The key that encrypts volumes, records and logs."""
+        return self._encryption_key
+
+    @property
+    def records(self) -> ReleaseRecords:
+        """The table of the releases, and the functions that keep it."""
+        return self._records
+
+    @property
+    def rollback(self) -> RollbackWorkflow:
+        """The workflow that puts the endpoint back."""
+        return self._rollback
+
+    @property
+    def endpoint_role(self) -> iam.Role:
+        """What the serving containers act as."""
+        return self._endpoint_role
+
+    @property
+    def training_role(self) -> iam.Role | None:
+        """What training jobs act as; None without training."""
+        return self._training_role
+
+    @property
+    def processing_role(self) -> iam.Role | None:
+        """What processing jobs act as; None without a `ProcessingJob`."""
+        return self._processing_role
+
+    @property
+    def role(self) -> iam.Role:
+        """What the state machine acts as."""
+        return self._role
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """The log group of the state machine."""
+        return self._log_group
+
+    @property
+    def state_machine(self) -> sfn.StateMachine:
+        """The state machine that releases."""
+        return self._state_machine
+
+    @property
+    def stopped_rule(self) -> events.Rule:
+        """The rule that rolls back what was stopped or ran out of time."""
+        return self._stopped_rule
 
     @property
     def metrics(self) -> EndpointMetrics:
@@ -381,21 +452,21 @@ class ModelReleaseWorkflow(Construct):
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a release."""
-        return self.state_machine.grant_start_execution(grantee)
+        return self._state_machine.grant_start_execution(grantee)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other."""
         return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self.endpoint_arn]
+            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self._endpoint_arn]
         )
 
     def metric_failed(self) -> cloudwatch.Metric:
         """Releases that failed (sum over 5 minutes)."""
-        return self.state_machine.metric_failed()
+        return self._state_machine.metric_failed()
 
     def metric_succeeded(self) -> cloudwatch.Metric:
         """Releases that ended in service (sum over 5 minutes)."""
-        return self.state_machine.metric_succeeded()
+        return self._state_machine.metric_succeeded()
 
     def _start_by(
         self,
@@ -408,14 +479,14 @@ class ModelReleaseWorkflow(Construct):
         target = start_target(
             self,
             f"{id}Role",
-            self.state_machine,
+            self._state_machine,
             given=events.RuleTargetInput.from_object({"started_by": started_by}),
-            undelivered=self.rollback.undelivered_events,
+            undelivered=self._rollback.undelivered_events,
         )
         events.Rule(
             self,
             id,
-            description=f"Releases to {self.endpoint_name} by {started_by}",
+            description=f"Releases to {self._endpoint_name} by {started_by}",
             schedule=schedule,
             event_pattern=event_pattern,
             targets=[target],
@@ -426,19 +497,19 @@ class ModelReleaseWorkflow(Construct):
             self,
             "Starter",
             name="release_starter",
-            description=f"Starts a release to {self.endpoint_name} once there are enough new labels",
+            description=f"Starts a release to {self._endpoint_name} once there are enough new labels",
             timeout=Duration.minutes(1),
-            log_encryption_key=self.encryption_key,
-            dead_letter_queue=self.rollback.undelivered_events,
+            log_encryption_key=self._encryption_key,
+            dead_letter_queue=self._rollback.undelivered_events,
             environment={
-                "ENDPOINT_NAME": self.endpoint_name,
+                "ENDPOINT_NAME": self._endpoint_name,
                 "NEW_LABELS": str(new_labels),
-                "RELEASES_TABLE": self.records.table.table_name,
-                "RELEASE_WORKFLOW": self.state_machine.state_machine_arn,
+                "RELEASES_TABLE": self._records.table.table_name,
+                "RELEASE_WORKFLOW": self._state_machine.state_machine_arn,
                 "REVIEW_TABLE": reviews.table_name,
             },
         )
-        allow(starter.role, ["dynamodb:GetItem", "dynamodb:Query"], self.records.table.table_arn)
+        allow(starter.role, ["dynamodb:GetItem", "dynamodb:Query"], self._records.table.table_arn)
         # Reviewers' counters alone; no post.
         allow(
             starter.role,
@@ -446,7 +517,7 @@ class ModelReleaseWorkflow(Construct):
             reviews.table_arn,
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*"]}},
         )
-        keys = [self.encryption_key, *([reviews.encryption_key] if reviews.encryption_key else [])]
+        keys = [self._encryption_key, *([reviews.encryption_key] if reviews.encryption_key else [])]
         allow(
             starter.role,
             ["kms:Decrypt", "kms:DescribeKey"],
@@ -455,23 +526,23 @@ class ModelReleaseWorkflow(Construct):
         )
         for key in keys:
             open_to_account(key, key.key_arn, starter.role, ["kms:Decrypt", "kms:DescribeKey"], "*")
-        allow(starter.role, ["states:StartExecution"], self.state_machine.state_machine_arn)
+        allow(starter.role, ["states:StartExecution"], self._state_machine.state_machine_arn)
         for workflow in ("release", "rollback"):
             allow(
                 starter.role,
                 ["states:DescribeExecution"],
-                self._execution_arn(f"{self.endpoint_name}-{workflow}:*"),
+                self._execution_arn(f"{self._endpoint_name}-{workflow}:*"),
                 wildcard_reason=_EXECUTIONS_OF_LATER,
             )
         events.Rule(
             self,
             "NewLabels",
-            description=f"Looks whether there are enough new labels for a release to {self.endpoint_name}",
+            description=f"Looks whether there are enough new labels for a release to {self._endpoint_name}",
             schedule=events.Schedule.rate(Duration.hours(1)),
             targets=[
                 targets.LambdaFunction(
                     starter.function,
-                    dead_letter_queue=self.rollback.undelivered_events,
+                    dead_letter_queue=self._rollback.undelivered_events,
                     max_event_age=Duration.hours(1),
                 )
             ],
@@ -490,51 +561,51 @@ class ModelReleaseWorkflow(Construct):
 
     def _job_role(self, id: str, jobs: str, job: TrainingJob | ProcessingJob) -> iam.Role:
         return job_role(
-            self, id, endpoint_name=self.endpoint_name, jobs=jobs, vpc=job.vpc, volume_key=self.encryption_key
+            self, id, endpoint_name=self._endpoint_name, jobs=jobs, vpc=job.vpc, volume_key=self._encryption_key
         )
 
     def _grant_data(self, data_bucket: s3.IBucket, *, checkpoints: bool, scores: bool) -> None:
-        if self.training_role is not None:
-            _allow_reading(self.training_role, data_bucket, "runs/*")
+        if self._training_role is not None:
+            _allow_reading(self._training_role, data_bucket, "runs/*")
             written = ["models/*", *([_CHECKPOINTS] if checkpoints else [])]
-            _allow_writing(self.training_role, data_bucket, *written)
+            _allow_writing(self._training_role, data_bucket, *written)
             if checkpoints:
                 # What the program takes away on the machine goes from the copy too.
                 allow(
-                    self.training_role,
+                    self._training_role,
                     ["s3:DeleteObject"],
                     data_bucket.arn_for_objects(_CHECKPOINTS),
                     wildcard_reason=_OBJECTS_OF_LATER,
                 )
-            _allow_bucket_key(self.training_role, data_bucket, "kms:Encrypt")
-        if self.processing_role is not None:
-            _allow_reading(self.processing_role, data_bucket, "runs/*")
-            _allow_writing(self.processing_role, data_bucket, "runs/*/preprocessed/*")
-            _allow_bucket_key(self.processing_role, data_bucket, "kms:Encrypt")
-        _allow_reading(self.endpoint_role, data_bucket, "models/*", *(["runs/*/texts/*"] if scores else []))
+            _allow_bucket_key(self._training_role, data_bucket, "kms:Encrypt")
+        if self._processing_role is not None:
+            _allow_reading(self._processing_role, data_bucket, "runs/*")
+            _allow_writing(self._processing_role, data_bucket, "runs/*/preprocessed/*")
+            _allow_bucket_key(self._processing_role, data_bucket, "kms:Encrypt")
+        _allow_reading(self._endpoint_role, data_bucket, "models/*", *(["runs/*/texts/*"] if scores else []))
         if scores:
             # A transform job acts as the role of the model that it asks.
-            _allow_writing(self.endpoint_role, data_bucket, "runs/*/current/*")
-            allow_logs(self.endpoint_role, "TransformJobs", f"{self.endpoint_name}-*")
-        _allow_bucket_key(self.endpoint_role, data_bucket, *(["kms:Encrypt"] if scores else []))
+            _allow_writing(self._endpoint_role, data_bucket, "runs/*/current/*")
+            allow_logs(self._endpoint_role, "TransformJobs", f"{self._endpoint_name}-*")
+        _allow_bucket_key(self._endpoint_role, data_bucket, *(["kms:Encrypt"] if scores else []))
         # Which prefixes, each role's own policy says.
         open_to_account(
-            data_bucket, data_bucket.bucket_arn, self.endpoint_role, _OF_OBJECTS, data_bucket.arn_for_objects("*")
+            data_bucket, data_bucket.bucket_arn, self._endpoint_role, _OF_OBJECTS, data_bucket.arn_for_objects("*")
         )
-        open_to_account(data_bucket, data_bucket.bucket_arn, self.endpoint_role, _OF_BUCKET, data_bucket.bucket_arn)
+        open_to_account(data_bucket, data_bucket.bucket_arn, self._endpoint_role, _OF_BUCKET, data_bucket.bucket_arn)
 
     def _extract_step(self, *read: str) -> FunctionStep:
         extractor = PackagedFunction(
             self,
             "Extractor",
             name="training_data_extractor",
-            description=f"Makes the training data of {self.endpoint_name} out of labelled posts",
+            description=f"Makes the training data of {self._endpoint_name} out of labelled posts",
             timeout=Duration.minutes(15),
-            log_encryption_key=self.encryption_key,
+            log_encryption_key=self._encryption_key,
             memory_mib=1024,
             ephemeral_storage_mib=4096,
         )
-        role, bucket = extractor.role, self.data_bucket
+        role, bucket = extractor.role, self._data_bucket
         allow(
             role,
             ["s3:GetObject"],
@@ -556,12 +627,12 @@ class ModelReleaseWorkflow(Construct):
             self,
             "Evaluator",
             name="model_evaluator",
-            description=f"Reads the metrics of a new model of {self.endpoint_name}, and measures the current one",
+            description=f"Reads the metrics of a new model of {self._endpoint_name}, and measures the current one",
             timeout=Duration.minutes(5),
-            log_encryption_key=self.encryption_key,
+            log_encryption_key=self._encryption_key,
         )
-        _allow_reading(evaluator.role, self.data_bucket, "models/*", "runs/*")
-        _allow_bucket_key(evaluator.role, self.data_bucket)
+        _allow_reading(evaluator.role, self._data_bucket, "models/*", "runs/*")
+        _allow_bucket_key(evaluator.role, self._data_bucket)
         return FunctionStep(function=evaluator.function)
 
     def _check_step(self) -> FunctionStep:
@@ -569,22 +640,22 @@ class ModelReleaseWorkflow(Construct):
             self,
             "Checker",
             name="endpoint_checker",
-            description=f"Checks the answers of {self.endpoint_name} to held-out posts",
+            description=f"Checks the answers of {self._endpoint_name} to held-out posts",
             timeout=Duration.minutes(5),
-            log_encryption_key=self.encryption_key,
+            log_encryption_key=self._encryption_key,
         )
-        _allow_reading(checker.role, self.data_bucket, "models/*", "runs/*")
-        _allow_bucket_key(checker.role, self.data_bucket)
+        _allow_reading(checker.role, self._data_bucket, "models/*", "runs/*")
+        _allow_bucket_key(checker.role, self._data_bucket)
         self.grant_invoke(checker.role)
         return FunctionStep(function=checker.function)
 
     def _grant_workflow(self, functions: list[str], *, scores: bool) -> None:
-        role, releases = self.role, f"{self.endpoint_name}-*"
-        for function in (self.records.ledger, self.records.cleaner):
+        role, releases = self._role, f"{self._endpoint_name}-*"
+        for function in (self._records.ledger, self._records.cleaner):
             allow(role, ["lambda:InvokeFunction"], function.function.function_arn)
         for function_arn in functions:
             allow(role, ["lambda:InvokeFunction"], function_arn)
-        jobs = {"Training": self.training_role, "Processing": self.processing_role}
+        jobs = {"Training": self._training_role, "Processing": self._processing_role}
         for job in [
             *(job for job, passed in jobs.items() if passed is not None),
             *(["Transform"] if scores else []),
@@ -611,18 +682,18 @@ class ModelReleaseWorkflow(Construct):
             self._sagemaker_arn("endpoint-config", releases),
             wildcard_reason=_NAMED_BY_EXECUTION,
         )
-        allow_endpoint_updates(role, self.endpoint_name, volume_key=self.encryption_key)
+        allow_endpoint_updates(role, self._endpoint_name, volume_key=self._encryption_key)
         allow(
             role,
             ["iam:PassRole"],
-            *(passed.role_arn for passed in (self.endpoint_role, *jobs.values()) if passed is not None),
+            *(passed.role_arn for passed in (self._endpoint_role, *jobs.values()) if passed is not None),
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
-        allow(role, ["states:StartExecution"], self.rollback.state_machine.state_machine_arn)
+        allow(role, ["states:StartExecution"], self._rollback.state_machine.state_machine_arn)
         allow(
             role,
             ["states:DescribeExecution", "states:StopExecution"],
-            self._execution_arn(f"{self.endpoint_name}-rollback:*"),
+            self._execution_arn(f"{self._endpoint_name}-rollback:*"),
             wildcard_reason=_EXECUTIONS_OF_LATER,
         )
         allow_waiting(role, "StepFunctionsGetEventsForStepFunctionsExecutionRule")

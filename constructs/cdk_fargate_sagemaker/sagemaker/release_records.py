@@ -50,8 +50,8 @@ class ReleaseRecords(Construct):
         """
         super().__init__(scope, id)
         stack = Stack.of(self)
-        self.current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
-        self.table = dynamodb.Table(
+        self._current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
+        self._table = dynamodb.Table(
             self,
             "Table",
             partition_key=dynamodb.Attribute(name="endpoint", type=dynamodb.AttributeType.STRING),
@@ -65,14 +65,14 @@ class ReleaseRecords(Construct):
             deletion_protection=removal_policy == RemovalPolicy.RETAIN,
             removal_policy=removal_policy,
         )
-        Validations.of(self.table).acknowledge(
+        Validations.of(self._table).acknowledge(
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
                 reason="Point-in-time recovery takes it back to any second of 35 days; which plan backs up an account "
                 "is for its owner to say.",
             )
         )
-        self.ledger = PackagedFunction(
+        self._ledger = PackagedFunction(
             self,
             "Ledger",
             name="release_ledger",
@@ -80,12 +80,12 @@ class ReleaseRecords(Construct):
             timeout=Duration.minutes(1),
             log_encryption_key=encryption_key,
             environment={
-                "RELEASES_TABLE": self.table.table_name,
-                "CURRENT_PARAMETER": self.current_parameter_name,
+                "RELEASES_TABLE": self._table.table_name,
+                "CURRENT_PARAMETER": self._current_parameter_name,
                 "ENDPOINT_NAME": endpoint_name,
             },
         )
-        self.cleaner = PackagedFunction(
+        self._cleaner = PackagedFunction(
             self,
             "Cleaner",
             name="release_cleaner",
@@ -93,10 +93,10 @@ class ReleaseRecords(Construct):
             # It waits for jobs that it has stopped.
             timeout=Duration.minutes(15),
             log_encryption_key=encryption_key,
-            environment={"RELEASES_TABLE": self.table.table_name, "ENDPOINT_NAME": endpoint_name},
+            environment={"RELEASES_TABLE": self._table.table_name, "ENDPOINT_NAME": endpoint_name},
         )
-        for function in (self.ledger, self.cleaner):
-            allow(function.role, [*_READ, *_WRITE], self.table.table_arn)
+        for function in (self._ledger, self._cleaner):
+            allow(function.role, [*_READ, *_WRITE], self._table.table_arn)
             allow_key(
                 function.role,
                 encryption_key,
@@ -104,15 +104,15 @@ class ReleaseRecords(Construct):
                 conditions=through_dynamodb(self),
             )
         # Whoever deploys makes the table, by a grant on its key.
-        open_to_account(encryption_key, encryption_key.key_arn, self.ledger.role, ["kms:CreateGrant"], "*")
+        open_to_account(encryption_key, encryption_key.key_arn, self._ledger.role, ["kms:CreateGrant"], "*")
         allow(
-            self.ledger.role,
+            self._ledger.role,
             ["ssm:DeleteParameter", "ssm:PutParameter"],
-            stack.format_arn(service="ssm", resource="parameter", resource_name=self.current_parameter_name[1:]),
+            stack.format_arn(service="ssm", resource="parameter", resource_name=self._current_parameter_name[1:]),
         )
         for name in workflow_names:
             allow(
-                self.ledger.role,
+                self._ledger.role,
                 ["states:DescribeExecution"],
                 stack.format_arn(
                     service="states",
@@ -124,8 +124,28 @@ class ReleaseRecords(Construct):
             )
         self._allow_sagemaker(endpoint_name)
 
+    @property
+    def current_parameter_name(self) -> str:
+        """The name of the SSM parameter that holds the current release's name."""
+        return self._current_parameter_name
+
+    @property
+    def table(self) -> dynamodb.Table:
+        """The table of the releases."""
+        return self._table
+
+    @property
+    def ledger(self) -> PackagedFunction:
+        """The function that writes the table."""
+        return self._ledger
+
+    @property
+    def cleaner(self) -> PackagedFunction:
+        """The function that removes what no release needs."""
+        return self._cleaner
+
     def _allow_sagemaker(self, endpoint_name: str) -> None:
-        role, releases = self.cleaner.role, f"{endpoint_name}-*"
+        role, releases = self._cleaner.role, f"{endpoint_name}-*"
         for resource, actions in {
             "model": ["sagemaker:DeleteModel"],
             "endpoint-config": ["sagemaker:DeleteEndpointConfig", "sagemaker:DescribeEndpointConfig"],
@@ -137,12 +157,12 @@ class ReleaseRecords(Construct):
         # The ledger records what an endpoint serves that is older than its records.
         configurations = self._sagemaker_arn("endpoint-config", releases)
         allow(
-            self.ledger.role,
+            self._ledger.role,
             ["sagemaker:DescribeEndpointConfig"],
             configurations,
             wildcard_reason=_NAMED_BY_EXECUTION,
         )
-        for reader in (role, self.ledger.role):
+        for reader in (role, self._ledger.role):
             allow(reader, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
 
     def _sagemaker_arn(self, resource: str, name: str) -> str:

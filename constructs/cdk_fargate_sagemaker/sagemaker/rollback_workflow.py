@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -69,10 +70,10 @@ class RollbackWorkflow(Construct):
         poll_interval = poll_interval or Duration.seconds(30)
         _validate_poll_interval(poll_interval)
         settled_within = settled_within or Duration.hours(2)
-        self.timeout = settled_within.plus(_REST)
-        self.role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
+        self._timeout = settled_within.plus(_REST)
+        self._role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
         self._grant(endpoint_name, records, alerts_topic, configuration, encryption_key)
-        self.log_group = workflow_logs(self, encryption_key, log_retention)
+        self._log_group = workflow_logs(self, encryption_key, log_retention)
         definition = rollback_definition(
             self,
             RollbackPlan(
@@ -86,31 +87,61 @@ class RollbackWorkflow(Construct):
                 settled_within=settled_within,
             ),
         )
-        self.state_machine = workflow_machine(
+        self._state_machine = workflow_machine(
             self,
             name=f"{endpoint_name}-rollback",
             comment=f"Puts {endpoint_name} back to a release that was good",
             definition=definition,
-            role=self.role,
-            log_group=self.log_group,
-            timeout=self.timeout,
+            role=self._role,
+            log_group=self._log_group,
+            timeout=self._timeout,
         )
-        self.undelivered_events = undelivered_queue(self, "UndeliveredEvents")
-        self.unfinished_rule = events.Rule(
+        self._undelivered_events = undelivered_queue(self, "UndeliveredEvents")
+        self._unfinished_rule = events.Rule(
             self,
             "UnfinishedExecutions",
             description=f"Rollbacks of {endpoint_name} that ended without telling it themselves",
             # Of one that a release waits for, the release tells; when a release is stopped, Step Functions stops the
             # rollback that it waits for too.
             event_pattern=_ended(
-                self.state_machine,
+                self._state_machine,
                 [ROLLBACK_FAILED],
                 input=[{"anything-but": {"prefix": '{"failed"'}}],
             ),
             targets=[
-                rule_target(self, "UnfinishedExecutionsRole", alerts_topic, dead_letter_queue=self.undelivered_events)
+                rule_target(self, "UnfinishedExecutionsRole", alerts_topic, dead_letter_queue=self._undelivered_events)
             ],
         )
+
+    @property
+    def timeout(self) -> Duration:
+        """How long an execution takes at most."""
+        return self._timeout
+
+    @property
+    def role(self) -> iam.Role:
+        """What the state machine acts as."""
+        return self._role
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """The log group of the state machine."""
+        return self._log_group
+
+    @property
+    def state_machine(self) -> sfn.StateMachine:
+        """The state machine that rolls back."""
+        return self._state_machine
+
+    @property
+    def undelivered_events(self) -> sqs.Queue:
+        """The events that their target did not take, for two weeks."""
+        return self._undelivered_events
+
+    @property
+    def unfinished_rule(self) -> events.Rule:
+        """The rule that notifies of rollbacks that could not do so themselves."""
+        return self._unfinished_rule
 
     def after_stopped(
         self, scope: Construct, id: str, *, state_machine: sfn.IStateMachine, own_errors: list[str]
@@ -126,25 +157,25 @@ class RollbackWorkflow(Construct):
                 start_target(
                     self,
                     "StarterRole",
-                    self.state_machine,
+                    self._state_machine,
                     # The whole event, since a text that is put into an input is not escaped.
                     given=events.RuleTargetInput.from_object({"stopped": events.EventField.from_path("$.detail")}),
-                    undelivered=self.undelivered_events,
+                    undelivered=self._undelivered_events,
                 )
             ],
         )
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a rollback."""
-        return self.state_machine.grant_start_execution(grantee)
+        return self._state_machine.grant_start_execution(grantee)
 
     def metric_failed(self) -> cloudwatch.Metric:
         """Rollbacks that failed (sum over 5 minutes)."""
-        return self.state_machine.metric_failed()
+        return self._state_machine.metric_failed()
 
     def metric_succeeded(self) -> cloudwatch.Metric:
         """Rollbacks that ended as they should (sum over 5 minutes)."""
-        return self.state_machine.metric_succeeded()
+        return self._state_machine.metric_succeeded()
 
     def _grant(
         self,
@@ -156,12 +187,12 @@ class RollbackWorkflow(Construct):
     ) -> None:
         endpoint = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         for function in (records.ledger, records.cleaner):
-            allow(self.role, ["lambda:InvokeFunction"], function.function.function_arn)
-        allow_endpoint_updates(self.role, endpoint_name, volume_key=volume_key)
-        allow(self.role, ["sagemaker:DeleteEndpoint"], endpoint)
-        allow_scaling(self.role, endpoint_name, configuration)
-        allow_marking(self.role)
-        allow_publishing(self.role, alerts_topic)
+            allow(self._role, ["lambda:InvokeFunction"], function.function.function_arn)
+        allow_endpoint_updates(self._role, endpoint_name, volume_key=volume_key)
+        allow(self._role, ["sagemaker:DeleteEndpoint"], endpoint)
+        allow_scaling(self._role, endpoint_name, configuration)
+        allow_marking(self._role)
+        allow_publishing(self._role, alerts_topic)
 
 
 def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: list[object]) -> events.EventPattern:

@@ -6,6 +6,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from tests.constructs.read_only import public_attributes
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +148,10 @@ def test_undelivered_alerts_can_be_alarmed_on(stack: cdk.Stack) -> None:
     metric = notifier.metric_undelivered()
     assert (metric.metric_name, metric.statistic) == ("ApproximateNumberOfMessagesVisible", "Maximum")
     assert metric.period.to_seconds() == 60
+
+
+def test_no_attribute_can_be_overwritten(stack: cdk.Stack) -> None:
+    notifier = stack.node.find_child("Slack")
+    assert public_attributes(notifier) == []
+    with pytest.raises(AttributeError):
+        notifier.function = None

@@ -26,6 +26,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 )
 from cdk_fargate_sagemaker.sagemaker._endpoint_requests import deployment_request, endpoint_config_settings
 from stacks.nag_packs import check_with_cdk_nag
+from tests.constructs.read_only import public_attributes
 
 PROJECT = Path(__file__).parents[3]
 SCALING = EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
@@ -87,7 +88,7 @@ def test_the_configuration_says_what_the_workflow_would_send(stack: cdk.Stack, m
     )
     endpoint = make(configuration=configuration)
     sent = endpoint_config_settings(
-        configuration, model_name=endpoint.model.attr_model_name, volume_key_id=endpoint.encryption_key.key_arn
+        configuration, model_name=endpoint.cfn_model.attr_model_name, volume_key_id=endpoint.encryption_key.key_arn
     )
     assert properties(stack, "AWS::SageMaker::EndpointConfig") == stack.resolve(sent)
 
@@ -96,7 +97,7 @@ def test_a_serverless_configuration_says_what_the_workflow_would_send(stack: cdk
     serverless = ServerlessInference(memory_mib=3072, max_concurrency=5, provisioned_concurrency=1)
     configuration = EndpointConfiguration(variants=[EndpointVariant(serverless=serverless)])
     endpoint = make(configuration=configuration)
-    sent = endpoint_config_settings(configuration, model_name=endpoint.model.attr_model_name, volume_key_id="")
+    sent = endpoint_config_settings(configuration, model_name=endpoint.cfn_model.attr_model_name, volume_key_id="")
     assert properties(stack, "AWS::SageMaker::EndpointConfig") == stack.resolve(sent)
 
 
@@ -278,7 +279,7 @@ def test_scaling_is_registered_after_the_endpoint_and_lifted_before_it(stack: cd
     endpoint = make(
         endpoint_name="moderation", configuration=EndpointConfiguration(variants=[EndpointVariant(scaling=SCALING)])
     )
-    endpoint_id = stack.get_logical_id(endpoint.endpoint)
+    endpoint_id = stack.get_logical_id(endpoint.cfn_endpoint)
     steps = custom_resources(stack)
     (endpoint_resource,) = Template.from_stack(stack).find_resources("AWS::SageMaker::Endpoint").values()
     assert steps["lift"][0] in endpoint_resource["DependsOn"]
@@ -374,3 +375,14 @@ def test_cfn_lint_has_nothing_to_say(
     command = ["cfn-lint", "--config-file", str(PROJECT / ".cfnlintrc.yaml"), "--template", str(template)]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_no_attribute_can_be_overwritten(make: Any) -> None:
+    """Whoever sets one would believe that the endpoint is another now."""
+    endpoint = make()
+    names = [name for name in dir(type(endpoint)) if isinstance(getattr(type(endpoint), name), property)]
+    assert {"cfn_endpoint", "encryption_key", "endpoint_name", "metrics", "role"} <= set(names)
+    assert public_attributes(endpoint) == []
+    for name in names:
+        with pytest.raises(AttributeError):
+            setattr(endpoint, name, None)

@@ -13,6 +13,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.sagemaker import DynamoDbExport, EvaluationGate, ModelImage, ModelReleaseWorkflow
+from tests.constructs.read_only import public_attributes
 
 
 def as_list(value: Any) -> list[Any]:
@@ -641,3 +642,15 @@ def test_fails_when_new_posts_would_lie_in_a_table(make_workflow: Callable[..., 
     export = DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts"))
     with pytest.raises(ValueError, match="start_on_new_posts is given for DynamoDbExport"):
         make_workflow(stack=stack, extract=export, start_on_new_posts=True)
+
+
+def test_no_attribute_of_workflow_rollback_and_records_can_be_overwritten(
+    make_workflow: Callable[..., ModelReleaseWorkflow],
+) -> None:
+    workflow = make_workflow()
+    records = workflow.records
+    for construct in (workflow, workflow.rollback, records, records.ledger):
+        assert public_attributes(construct) == []
+    for construct, name in ((workflow, "state_machine"), (workflow.rollback, "role"), (records, "table")):
+        with pytest.raises(AttributeError):
+            setattr(construct, name, None)
