@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Acknowledgment, Names, Stack, Token, Validations
+import jsii
+from aws_cdk import Acknowledgment, Names, Resource, Stack, Token, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk.interfaces.aws_sagemaker import EndpointReference
 from constructs import Construct
 
 from .._allow import allow
@@ -23,6 +25,7 @@ from ._endpoint_requests import (
     scaled_variants,
 )
 from ._endpoint_role import endpoint_role
+from ._imported_endpoint import ImportedEndpoint, invoke_grant
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_around_update import ScalingAroundUpdate
 from .endpoint_configuration import EndpointConfiguration
@@ -32,13 +35,16 @@ from .model_image import ModelImage
 from .traffic_shifting import TrafficShifting
 
 
-class InferenceEndpoint(Construct):
+@jsii.implements(sagemaker.IEndpoint)
+class InferenceEndpoint(Resource):
     """Serves one model behind a stable name; a deployment that changes the model or what runs it is the release.
 
     CloudFormation makes a new model and a new endpoint configuration, named by itself so that old and new are never in
     each other's way, and updates the endpoint, whose requests go over as `traffic_shifting` says. When an alarm takes
     the update back (`roll_back_on`), the deployment fails and CloudFormation goes back too. For a release that trains,
     evaluates and checks by itself there is `ModelReleaseWorkflow`.
+
+    It goes wherever the CDK takes an `aws_sagemaker.IEndpoint`.
 
     Args:
         image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
@@ -150,6 +156,7 @@ class InferenceEndpoint(Construct):
             },
             **_props(retention_request(configuration)),
         )
+        self.node.default_child = self._cfn_endpoint
         if scaled_variants(configuration):
             ScalingAroundUpdate(
                 self,
@@ -160,6 +167,37 @@ class InferenceEndpoint(Construct):
                 log_encryption_key=self._encryption_key,
             )
 
+    @staticmethod
+    def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> sagemaker.IEndpoint:
+        """An endpoint that is there already. Its metrics are those of `EndpointMetrics` with its name.
+
+        Args:
+            scope: where it is imported.
+            id: its id there.
+            endpoint_arn: its ARN, which may be of another account or region.
+
+        Raises:
+            ValueError: an ARN that is no endpoint's.
+        """
+        return ImportedEndpoint(scope, id, endpoint_arn=endpoint_arn)
+
+    @staticmethod
+    def from_endpoint_name(scope: Construct, id: str, endpoint_name: str) -> sagemaker.IEndpoint:
+        """An endpoint that is there already, in the account and region of `scope`.
+
+        Args:
+            scope: where it is imported.
+            id: its id there.
+            endpoint_name: its name.
+
+        Raises:
+            ValueError: a name that cannot be.
+        """
+        arn = Stack.of(scope).format_arn(
+            service="sagemaker", resource="endpoint", resource_name=checked_endpoint_name(endpoint_name)
+        )
+        return ImportedEndpoint(scope, id, endpoint_arn=arn, endpoint_name=endpoint_name)
+
     @property
     def endpoint_name(self) -> str:
         """The endpoint's name, which is known before deployment."""
@@ -169,6 +207,11 @@ class InferenceEndpoint(Construct):
     def endpoint_arn(self) -> str:
         """The endpoint's ARN."""
         return self._endpoint_arn
+
+    @property
+    def endpoint_ref(self) -> EndpointReference:
+        """The endpoint as the CDK's L1 constructs take it."""
+        return EndpointReference(endpoint_arn=self._endpoint_arn)
 
     @property
     def metrics(self) -> EndpointMetrics:
@@ -216,9 +259,7 @@ class InferenceEndpoint(Construct):
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other."""
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self._endpoint_arn]
-        )
+        return invoke_grant(grantee, self._endpoint_arn)
 
     def metric_invocations(self) -> AnyMetric:
         """Requests a minute that the endpoint took in."""

@@ -24,6 +24,7 @@ from .._resource_policy import open_to_account
 from .._topic_publishers import allow_publishing
 from ._endpoint_role import endpoint_role
 from ._endpoint_updates import allow_endpoint_updates
+from ._imported_endpoint import invoke_grant
 from ._job_role import job_role
 from ._log_streams import allow_logs
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
@@ -456,9 +457,7 @@ class ModelReleaseWorkflow(Construct):
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other."""
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[self._endpoint_arn]
-        )
+        return invoke_grant(grantee, self._endpoint_arn)
 
     def metric_failed(self) -> cloudwatch.Metric:
         """Releases that failed (sum over 5 minutes)."""

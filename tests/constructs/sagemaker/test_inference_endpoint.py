@@ -5,11 +5,13 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.sagemaker import (
@@ -386,3 +388,61 @@ def test_no_attribute_can_be_overwritten(make: Any) -> None:
     for name in names:
         with pytest.raises(AttributeError):
             setattr(endpoint, name, None)
+
+
+ELSEWHERE = "arn:aws:sagemaker:eu-west-1:444455556666:endpoint/reviews"
+
+
+@pytest.mark.parametrize("imported", ["", "by name", "by arn"])
+def test_api_gateway_takes_it_as_an_endpoint_of_the_cdk(stack: cdk.Stack, make: Any, imported: str) -> None:
+    endpoint: sagemaker.IEndpoint
+    match imported:
+        case "by name":
+            endpoint = InferenceEndpoint.from_endpoint_name(stack, "Imported", "reviews")
+        case "by arn":
+            arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/reviews"
+            endpoint = InferenceEndpoint.from_endpoint_arn(stack, "Imported", arn)
+        case _:
+            endpoint = make(endpoint_name="reviews")
+    api = apigateway.RestApi(stack, "Api", cloud_watch_role=False)
+    api.root.add_method("POST", apigateway.SagemakerIntegration(endpoint))
+    template = Template.from_stack(stack)
+    (method,) = template.find_resources("AWS::ApiGateway::Method").values()
+    integration = method["Properties"]["Integration"]
+    assert integration["Uri"]["Fn::Join"][1][-1].endswith(":runtime.sagemaker:path/endpoints/reviews/invocations")
+    role = integration["Credentials"]["Fn::GetAtt"][0]
+    (policy,) = (
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in template.find_resources("AWS::IAM::Policy").values()
+        if policy["Properties"]["Roles"] == [{"Ref": role}]
+    )
+    assert [(s["Action"], s["Resource"]) for s in policy] == [
+        ("sagemaker:InvokeEndpoint", stack.resolve(endpoint.endpoint_arn))
+    ]
+
+
+def test_an_imported_endpoint_is_where_its_arn_says(stack: cdk.Stack) -> None:
+    endpoint = InferenceEndpoint.from_endpoint_arn(stack, "Imported", ELSEWHERE)
+    assert (endpoint.endpoint_name, endpoint.endpoint_arn) == ("reviews", ELSEWHERE)
+    assert (endpoint.env.account, endpoint.env.region) == ("444455556666", "eu-west-1")
+    assert endpoint.endpoint_ref.endpoint_arn == ELSEWHERE
+    assert "Resources" not in Template.from_stack(stack).to_json()
+
+
+def test_an_endpoint_is_imported_by_an_arn_that_is_known_at_deployment_only(stack: cdk.Stack) -> None:
+    arn = cdk.CfnParameter(stack, "Arn").value_as_string
+    name = stack.resolve(InferenceEndpoint.from_endpoint_arn(stack, "Imported", arn).endpoint_name)
+    assert name == {"Fn::Select": [1, {"Fn::Split": ["/", {"Fn::Select": [5, {"Fn::Split": [":", {"Ref": "Arn"}]}]}]}]}
+
+
+def test_refuses_to_import_what_is_no_endpoint(stack: cdk.Stack) -> None:
+    with pytest.raises(ValueError, match=r"endpoint_arn is .*: give the ARN of an endpoint"):
+        InferenceEndpoint.from_endpoint_arn(stack, "Model", ELSEWHERE.replace("endpoint/", "model/"))
+    with pytest.raises(ValueError, match="endpoint_name is 'My_Endpoint'"):
+        InferenceEndpoint.from_endpoint_name(stack, "Name", "My_Endpoint")
+
+
+def test_a_removal_policy_reaches_the_endpoint(stack: cdk.Stack, make: Any) -> None:
+    make().apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+    (made,) = Template.from_stack(stack).find_resources("AWS::SageMaker::Endpoint").values()
+    assert made["DeletionPolicy"] == "Retain"
