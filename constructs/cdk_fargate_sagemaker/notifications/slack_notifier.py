@@ -1,5 +1,7 @@
 """Alerts in a Slack channel."""
 
+from typing import Unpack
+
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
@@ -12,6 +14,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._managed_queue_key import explain_managed_key
+from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 
@@ -98,8 +101,9 @@ class SlackNotifier(Construct):
         """The function that posts to Slack."""
         return self._function
 
-    def metric_undelivered(self) -> cloudwatch.Metric:
+    def metric_undelivered(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many alerts wait undelivered (maximum over one minute); above 0 somebody was not told."""
-        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(
+        metric = self._dead_letter_queue.metric_approximate_number_of_messages_visible(
             period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
         )
+        return with_options(metric, options)

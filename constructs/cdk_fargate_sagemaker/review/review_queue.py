@@ -1,5 +1,7 @@
 """The posts that wait for a reviewer, the most probable violations first, and what reviewers decided."""
 
+from typing import Unpack
+
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -14,6 +16,7 @@ from constructs import Construct
 from .._allow import allow
 from .._key_use import allow_key
 from .._managed_queue_key import explain_managed_key
+from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 
@@ -191,58 +194,62 @@ class ReviewQueue(Construct):
         """What puts the metrics, every five minutes."""
         return self._measures
 
-    def metric_waiting(self) -> cloudwatch.Metric:
+    def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many posts nobody has judged, up to 100,000 (maximum over five minutes)."""
-        return self._measure_metric("Waiting")
+        return self._measure_metric("Waiting", options)
 
-    def metric_oldest_age(self) -> cloudwatch.Metric:
+    def metric_oldest_age(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """For how many seconds the oldest of them has waited, 0 where none does (maximum over five minutes)."""
-        return self._measure_metric("OldestAge")
+        return self._measure_metric("OldestAge", options)
 
-    def metric_decisions_a_day(self) -> cloudwatch.Metric:
+    def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many decisions of a day of UTC stand, those taken back not counted (maximum over the day)."""
-        return self._measure_metric("Decisions", Duration.days(1))
+        return self._measure_metric("Decisions", options, Duration.days(1))
 
-    def metric_precision(self) -> cloudwatch.Metric:
+    def metric_precision(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Of what was flagged, the share of violations, percent, of the posts of the window."""
-        return self._measure_metric("Precision")
+        return self._measure_metric("Precision", options)
 
-    def metric_precision_interval(self) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+    def metric_precision_interval(
+        self, **options: Unpack[MetricOptions]
+    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """From where to where the precision is with 95 %, percent."""
-        return self._measure_metric("PrecisionLow"), self._measure_metric("PrecisionHigh")
+        return self._measure_metric("PrecisionLow", options), self._measure_metric("PrecisionHigh", options)
 
-    def metric_recall(self) -> cloudwatch.Metric:
+    def metric_recall(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Of all violations, the share that was flagged, percent, estimated for the posts of the window.
 
         There is none before posts of the sample were judged.
         """
-        return self._measure_metric("Recall")
+        return self._measure_metric("Recall", options)
 
-    def metric_recall_interval(self) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+    def metric_recall_interval(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """From where to where the recall is with 95 %, percent."""
-        return self._measure_metric("RecallLow"), self._measure_metric("RecallHigh")
+        return self._measure_metric("RecallLow", options), self._measure_metric("RecallHigh", options)
 
-    def metric_agreement(self) -> cloudwatch.Metric:
+    def metric_agreement(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 where they agree as by chance."""
-        return self._measure_metric("Agreement")
+        return self._measure_metric("Agreement", options)
 
-    def metric_measuring_failed(self) -> cloudwatch.Metric:
+    def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How often the figures could not be measured (sum over five minutes)."""
-        return self._measures.metric_errors(period=_MEASURED_EVERY, label="failed")
+        return with_options(self._measures.metric_errors(period=_MEASURED_EVERY, label="failed"), options)
 
-    def metric_decisions(self, *, service_name: str) -> cloudwatch.Metric:
+    def metric_decisions(self, *, service_name: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many decisions reviewers made (sum over an hour), undone ones counted as they were made."""
-        return self._service_metric("ReviewDecisions", service_name, Duration.hours(1))
+        return self._service_metric("ReviewDecisions", service_name, options, Duration.hours(1))
 
-    def metric_stored(self, *, service_name: str) -> cloudwatch.Metric:
+    def metric_stored(self, *, service_name: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many posts were stored for reviewers (sum over five minutes)."""
-        return self._service_metric("ReviewStored", service_name, Duration.minutes(5))
+        return self._service_metric("ReviewStored", service_name, options, Duration.minutes(5))
 
-    def metric_throttled(self) -> cloudwatch.IMetric:
+    def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
         """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
-        return self._table.metric_throttled_requests_for_operations(
-            operations=_OPERATIONS, period=Duration.minutes(5), statistic="Sum"
+        metric = self._table.metric_throttled_requests_for_operations(
+            operations=_OPERATIONS, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM
         )
+        assert isinstance(metric, cloudwatch.MathExpression)  # the CDK adds the operations up
+        return with_options(metric, options)
 
     def _measure(self, shards: int, *, window: Duration) -> lambda_.Function:
         missed = sqs.Queue(
@@ -304,20 +311,26 @@ class ReviewQueue(Construct):
         )
         return packaged.function
 
-    def _measure_metric(self, name: str, period: Duration = _MEASURED_EVERY) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
+    def _measure_metric(
+        self, name: str, options: MetricOptions, period: Duration = _MEASURED_EVERY
+    ) -> cloudwatch.Metric:
+        metric = cloudwatch.Metric(
             namespace=_NAMESPACE,
             metric_name=name,
             dimensions_map={"table": self._table.table_name},
             statistic=cloudwatch.Stats.MAXIMUM,
             period=period,
         )
+        return with_options(metric, options)
 
-    def _service_metric(self, name: str, service_name: str, period: Duration) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
+    def _service_metric(
+        self, name: str, service_name: str, options: MetricOptions, period: Duration
+    ) -> cloudwatch.Metric:
+        metric = cloudwatch.Metric(
             namespace=_API_NAMESPACE,
             metric_name=name,
             dimensions_map={"service": service_name},
             statistic=cloudwatch.Stats.SUM,
             period=period,
         )
+        return with_options(metric, options)

@@ -1,10 +1,18 @@
 """The metrics of a SageMaker endpoint, made in one place for alarms and dashboards."""
 
 import re
+from typing import Unpack
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from .._metric_options import (
+    AnyMetric,
+    ExpressionOptions,
+    MetricOptions,
+    with_expression_options,
+    with_options,
+)
 from ._update_mark import update_mark
 from .endpoint_configuration import EndpointConfiguration
 from .endpoint_variant import EndpointVariant
@@ -13,11 +21,12 @@ _MINUTE = Duration.minutes(1)
 _REQUESTS, _INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
 _MICROSECONDS_A_MILLISECOND = 1000
 
-AnyMetric = cloudwatch.Metric | cloudwatch.MathExpression
-
 
 class EndpointMetrics:
-    """Makes the metrics of one endpoint, each over one minute.
+    """Makes the metrics of one endpoint, each over one minute unless an option says otherwise.
+
+    Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`, and those with a
+    statistic of their own `statistic` and `unit`.
 
     It takes the endpoint's name and not the endpoint, so that alarms can be made before the endpoint that names them.
 
@@ -42,82 +51,82 @@ class EndpointMetrics:
         """What the endpoint runs."""
         return self._configuration
 
-    def invocations(self) -> AnyMetric:
+    def invocations(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that the endpoint took in."""
-        return self._sum("invocations", "Invocations")
+        return with_options(self._sum("invocations", "Invocations"), options)
 
-    def invocations_per_instance(self, variant: EndpointVariant) -> cloudwatch.Metric:
+    def invocations_per_instance(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Requests a minute that an instance of the variant answered: what its scaling follows."""
-        return self.of_variant(variant, "InvocationsPerInstance", "Sum")
+        return with_options(self.of_variant(variant, "InvocationsPerInstance", "Sum"), options)
 
-    def client_errors(self) -> AnyMetric:
+    def client_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that the model answered with 4xx: the request's fault."""
-        return self._sum("client_errors", "Invocation4XXErrors")
+        return with_options(self._sum("client_errors", "Invocation4XXErrors"), options)
 
-    def server_errors(self) -> AnyMetric:
+    def server_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that ended in 5xx: the model's fault, or SageMaker's."""
-        return self._sum("server_errors", "Invocation5XXErrors")
+        return with_options(self._sum("server_errors", "Invocation5XXErrors"), options)
 
-    def model_errors(self) -> AnyMetric:
+    def model_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that the container did not answer with 2xx: 4xx, 5xx, a broken answer, or none in time."""
-        return self._sum("model_errors", "InvocationModelErrors")
+        return with_options(self._sum("model_errors", "InvocationModelErrors"), options)
 
-    def server_error_percent(self) -> cloudwatch.MathExpression:
+    def server_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
         """Share of the requests that ended in 5xx, in percent; no value in a minute without requests."""
-        return self._percent("5xx, %", server_errors=self.server_errors())
+        return with_expression_options(self._percent("5xx, %", server_errors=self.server_errors()), options)
 
-    def model_error_percent(self) -> cloudwatch.MathExpression:
+    def model_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
         """Share of the requests that the container did not answer with 2xx, in percent: 4xx, 5xx, a broken answer, or
         none in time.
         """
-        return self._percent("model errors, %", model_errors=self.model_errors())
+        return with_expression_options(self._percent("model errors, %", model_errors=self.model_errors()), options)
 
-    def model_latency(self, percentile: float) -> AnyMetric:
+    def model_latency(self, percentile: float, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Milliseconds from the request's arrival at the container to its answer, at a percentile from 0 to 100; of
         several variants the slowest.
         """
-        return self._latency("ModelLatency", percentile, f"model p{percentile:g}")
+        return self._latency("ModelLatency", percentile, "model", options)
 
-    def overhead_latency(self, percentile: float) -> AnyMetric:
+    def overhead_latency(self, percentile: float, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Milliseconds that SageMaker added to the container's, at a percentile from 0 to 100; of several variants the
         slowest. With serverless inference a cold start is in it.
         """
-        return self._latency("OverheadLatency", percentile, f"overhead p{percentile:g}")
+        return self._latency("OverheadLatency", percentile, "overhead", options)
 
-    def updates(self) -> cloudwatch.Metric:
+    def updates(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Looks a minute that a release or a rollback workflow had at the endpoint while it changed it; no value while
         none does.
         """
-        return update_mark(self._endpoint_name)
+        return with_options(update_mark(self._endpoint_name), options)
 
-    def cpu(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+    def cpu(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of the variant's instances, percent of one core: four cores in full use are 400."""
-        return self.of_instances(variant, "CPUUtilization", statistic)
+        return with_options(self.of_instances(variant, "CPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def memory(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+    def memory(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Memory that the containers use, percent of the instance's, or of a serverless container's."""
-        return self.of_instances(variant, "MemoryUtilization", statistic)
+        return with_options(self.of_instances(variant, "MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def gpu(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+    def gpu(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """GPU of the variant's instances, percent of one GPU; no value where there is none."""
-        return self.of_instances(variant, "GPUUtilization", statistic)
+        return with_options(self.of_instances(variant, "GPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def gpu_memory(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+    def gpu_memory(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Memory of the GPUs, percent of one GPU's; no value where there is none."""
-        return self.of_instances(variant, "GPUMemoryUtilization", statistic)
+        return with_options(self.of_instances(variant, "GPUMemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def disk(self, variant: EndpointVariant, statistic: str = cloudwatch.Stats.AVERAGE) -> cloudwatch.Metric:
+    def disk(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Disk that the containers use, percent of the instance's."""
-        return self.of_instances(variant, "DiskUtilization", statistic)
+        return with_options(self.of_instances(variant, "DiskUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def instances(self, variant: EndpointVariant) -> cloudwatch.MathExpression:
+    def instances(self, variant: EndpointVariant, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
         """Number of the variant's instances that answer; no value in a minute without requests.
 
         SageMaker has no metric of it, but sends 1 / instances for each request.
         """
         number = self._configuration.variants.index(variant)
         requests, share = f"invocations_{number}", f"per_instance_{number}"
-        return cloudwatch.MathExpression(
+        instances = cloudwatch.MathExpression(
             expression=f"{requests} / {share}",
             using_metrics={
                 requests: self.of_variant(variant, "Invocations", "Sum"),
@@ -126,26 +135,34 @@ class EndpointMetrics:
             period=_MINUTE,
             label="instances",
         )
+        return with_expression_options(instances, options)
 
-    def of_variant(self, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:
+    def of_variant(
+        self, variant: EndpointVariant, name: str, statistic: str, **options: Unpack[ExpressionOptions]
+    ) -> cloudwatch.Metric:
         """A metric of a variant's requests, by SageMaker's name."""
-        return self._metric(_REQUESTS, variant, name, statistic)
+        return with_options(self._metric(_REQUESTS, variant, name, statistic), options)
 
-    def of_instances(self, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:
+    def of_instances(
+        self, variant: EndpointVariant, name: str, statistic: str, **options: Unpack[ExpressionOptions]
+    ) -> cloudwatch.Metric:
         """A metric of a variant's instances, by SageMaker's name."""
-        return self._metric(_INSTANCES, variant, name, statistic)
+        return with_options(self._metric(_INSTANCES, variant, name, statistic), options)
 
     # A graph refuses two metrics of one id, so that each id says what it is.
 
-    def _latency(self, name: str, percentile: float, label: str) -> cloudwatch.MathExpression:
+    def _latency(self, name: str, percentile: float, of: str, options: MetricOptions) -> cloudwatch.MathExpression:
+        # Ids and the label say which statistic it is.
+        statistic = options.get("statistic") or cloudwatch.Stats.percentile(percentile)
+        label = f"{of} {statistic}"
         id = _identifier(label)
-        statistic = cloudwatch.Stats.percentile(percentile)
-        return cloudwatch.MathExpression(
+        latency = cloudwatch.MathExpression(
             expression=f"{id} / {_MICROSECONDS_A_MILLISECOND}",
             using_metrics={id: self._folded(id, name, statistic, "MAX")},
             period=_MINUTE,
             label=label,
         )
+        return with_options(latency, options)
 
     def _percent(self, label: str, **errors: AnyMetric) -> cloudwatch.MathExpression:
         (name,) = errors

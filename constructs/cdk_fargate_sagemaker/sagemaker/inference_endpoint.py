@@ -1,7 +1,7 @@
 """A SageMaker endpoint that CloudFormation releases."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jsii
 from aws_cdk import Acknowledgment, Names, Resource, Stack, Token, Validations
@@ -15,6 +15,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._key_use import allow_key
+from .._metric_options import AnyMetric, MetricOptions
 from .._resource_policy import open_to_account
 from ._endpoint_name import checked_endpoint_name
 from ._endpoint_requests import (
@@ -29,7 +30,7 @@ from ._imported_endpoint import ImportedEndpoint, invoke_grant
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_around_update import ScalingAroundUpdate
 from .endpoint_configuration import EndpointConfiguration
-from .endpoint_metrics import AnyMetric, EndpointMetrics
+from .endpoint_metrics import EndpointMetrics
 from .endpoint_variant import EndpointVariant
 from .model_image import ModelImage
 from .traffic_shifting import TrafficShifting
@@ -44,7 +45,8 @@ class InferenceEndpoint(Resource):
     the update back (`roll_back_on`), the deployment fails and CloudFormation goes back too. For a release that trains,
     evaluates and checks by itself there is `ModelReleaseWorkflow`.
 
-    It goes wherever the CDK takes an `aws_sagemaker.IEndpoint`.
+    It goes wherever the CDK takes an `aws_sagemaker.IEndpoint`. Each `metric_…` takes the options of the CDK's metrics:
+    `period`, `statistic`, `label`, `color`, `region`, `account`, `unit`; without them it is over one minute.
 
     Args:
         image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
@@ -261,37 +263,39 @@ class InferenceEndpoint(Resource):
         """Lets `grantee` invoke this endpoint, and no other."""
         return invoke_grant(grantee, self._endpoint_arn)
 
-    def metric_invocations(self) -> AnyMetric:
+    def metric_invocations(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that the endpoint took in."""
-        return self._metrics.invocations()
+        return self._metrics.invocations(**options)
 
-    def metric_client_errors(self) -> AnyMetric:
+    def metric_client_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that the model answered with 4xx."""
-        return self._metrics.client_errors()
+        return self._metrics.client_errors(**options)
 
-    def metric_server_errors(self) -> AnyMetric:
+    def metric_server_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Requests a minute that ended in 5xx."""
-        return self._metrics.server_errors()
+        return self._metrics.server_errors(**options)
 
-    def metric_model_latency(self, percentile: float = 99) -> AnyMetric:
+    def metric_model_latency(self, percentile: float = 99, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Milliseconds that the container took, at a percentile from 0 to 100."""
-        return self._metrics.model_latency(percentile)
+        return self._metrics.model_latency(percentile, **options)
 
-    def metric_overhead_latency(self, percentile: float = 99) -> AnyMetric:
+    def metric_overhead_latency(self, percentile: float = 99, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Milliseconds that SageMaker added, at a percentile from 0 to 100."""
-        return self._metrics.overhead_latency(percentile)
+        return self._metrics.overhead_latency(percentile, **options)
 
-    def metric_cpu(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
+    def metric_cpu(self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of the instances, percent of one core (average); of the first variant unless another is given."""
-        return self._metrics.cpu(variant or self._first)
+        return self._metrics.cpu(variant or self._first, **options)
 
-    def metric_gpu(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
+    def metric_gpu(self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """GPU of the instances, percent of one GPU (average); of the first variant unless another is given."""
-        return self._metrics.gpu(variant or self._first)
+        return self._metrics.gpu(variant or self._first, **options)
 
-    def metric_memory(self, variant: EndpointVariant | None = None) -> cloudwatch.Metric:
+    def metric_memory(
+        self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
         """Memory that the containers use, percent (average); of the first variant unless another is given."""
-        return self._metrics.memory(variant or self._first)
+        return self._metrics.memory(variant or self._first, **options)
 
     @property
     def _first(self) -> EndpointVariant:

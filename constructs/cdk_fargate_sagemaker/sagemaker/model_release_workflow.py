@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -19,6 +19,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._key_use import allow_key, through_dynamodb
+from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from .._topic_publishers import allow_publishing
@@ -459,13 +460,13 @@ class ModelReleaseWorkflow(Construct):
         """Lets `grantee` invoke this endpoint, and no other."""
         return invoke_grant(grantee, self._endpoint_arn)
 
-    def metric_failed(self) -> cloudwatch.Metric:
+    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Releases that failed (sum over 5 minutes)."""
-        return self._state_machine.metric_failed()
+        return self._state_machine.metric_failed(**given_options(options))
 
-    def metric_succeeded(self) -> cloudwatch.Metric:
+    def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Releases that ended in service (sum over 5 minutes)."""
-        return self._state_machine.metric_succeeded()
+        return self._state_machine.metric_succeeded(**given_options(options))
 
     def _start_by(
         self,

@@ -1,5 +1,7 @@
 """The workflow that puts an endpoint back."""
 
+from typing import Unpack
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -12,6 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from .._metric_options import MetricOptions, given_options
 from .._topic_publishers import allow_publishing, rule_target
 from ._endpoint_updates import allow_endpoint_updates
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
@@ -169,13 +172,13 @@ class RollbackWorkflow(Construct):
         """Lets `grantee` start a rollback."""
         return self._state_machine.grant_start_execution(grantee)
 
-    def metric_failed(self) -> cloudwatch.Metric:
+    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Rollbacks that failed (sum over 5 minutes)."""
-        return self._state_machine.metric_failed()
+        return self._state_machine.metric_failed(**given_options(options))
 
-    def metric_succeeded(self) -> cloudwatch.Metric:
+    def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Rollbacks that ended as they should (sum over 5 minutes)."""
-        return self._state_machine.metric_succeeded()
+        return self._state_machine.metric_succeeded(**given_options(options))
 
     def _grant(
         self,

@@ -41,7 +41,7 @@ OF_PRIMARY = {"EndpointName": "moderation", "VariantName": "primary"}
         (lambda m: m.model_errors(), "AWS/SageMaker InvocationModelErrors", "Sum"),
         (lambda m: m.invocations_per_instance(PRIMARY), "AWS/SageMaker InvocationsPerInstance", "Sum"),
         (lambda m: m.cpu(PRIMARY), "/aws/sagemaker/Endpoints CPUUtilization", "Average"),
-        (lambda m: m.cpu(PRIMARY, "Maximum"), "/aws/sagemaker/Endpoints CPUUtilization", "Maximum"),
+        (lambda m: m.cpu(PRIMARY, statistic="Maximum"), "/aws/sagemaker/Endpoints CPUUtilization", "Maximum"),
         (lambda m: m.memory(PRIMARY), "/aws/sagemaker/Endpoints MemoryUtilization", "Average"),
         (lambda m: m.gpu(PRIMARY), "/aws/sagemaker/Endpoints GPUUtilization", "Average"),
         (lambda m: m.gpu_memory(PRIMARY), "/aws/sagemaker/Endpoints GPUMemoryUtilization", "Average"),
