@@ -1,6 +1,8 @@
 """The sign-in of reviewers, at the load balancer of the service."""
 
-from aws_cdk import Duration
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_elasticloadbalancingv2_actions as actions
@@ -11,8 +13,10 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from .cognito_identity import CognitoIdentity
 from .oidc_identity import OidcIdentity
 
-_PAGE = ["/review", "/review/*"]
-_CALLS = ["/v1/reviews", "/v1/reviews/*"]
+_PAGE = ("/review", "/review/*")
+_CALLS = ("/v1/reviews", "/v1/reviews/*")
+# "up to five per rule": https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
+_MOST_PATHS = 5
 _SCOPE = "openid email"
 _SESSION = Duration.hours(12)
 _LAST_PRIORITY = 50_000
@@ -32,10 +36,14 @@ class ReviewerSignIn(Construct):
         service: the ML API, with a certificate, and in its environment what the `ReviewQueue` gives.
         identity: the provider.
         session_timeout: after what a reviewer signs in again, up to 7 days. Default: 12 hours.
+        page_paths: where the pages for reviewers are, up to 5 patterns of paths; a browser without a session is sent to
+            the provider. Default: `/review` and all below it.
+        api_paths: what the pages call, up to 5 patterns of paths; a call without a session is answered 401. Default:
+            `/v1/reviews` and all below it.
         priority: of the first of the two rules at the listener, 1 to 49,999; the second has the next one. Default: 10.
 
     Raises:
-        ValueError: a service without a certificate or with blue/green deployments, or a number out of its range.
+        ValueError: a service without a certificate or with blue/green deployments, or a number or path that cannot be.
     """
 
     def __init__(
@@ -46,6 +54,8 @@ class ReviewerSignIn(Construct):
         service: ScaledFargateService,
         identity: OidcIdentity | CognitoIdentity,
         session_timeout: Duration = _SESSION,
+        page_paths: Sequence[str] = _PAGE,
+        api_paths: Sequence[str] = _CALLS,
         priority: int = 10,
     ) -> None:
         super().__init__(scope, id)
@@ -60,13 +70,15 @@ class ReviewerSignIn(Construct):
             )
         if not 1 <= session_timeout.to_seconds() <= Duration.days(7).to_seconds():
             raise ValueError(f"session_timeout: got {session_timeout.to_human_string()}, allowed: 1 second to 7 days")
+        _check_paths("page_paths", page_paths)
+        _check_paths("api_paths", api_paths)
         if not 1 <= priority < _LAST_PRIORITY:
             raise ValueError(f"priority: got {priority}, allowed: 1 to {_LAST_PRIORITY - 1}")
         forward = elbv2.ListenerAction.forward([service.target_group])
         for place, (name, paths, otherwise) in enumerate(
             (
-                ("Page", _PAGE, elbv2.UnauthenticatedAction.AUTHENTICATE),
-                ("Calls", _CALLS, elbv2.UnauthenticatedAction.DENY),
+                ("Page", page_paths, elbv2.UnauthenticatedAction.AUTHENTICATE),
+                ("Calls", api_paths, elbv2.UnauthenticatedAction.DENY),
             )
         ):
             elbv2.ApplicationListenerRule(
@@ -74,7 +86,7 @@ class ReviewerSignIn(Construct):
                 name,
                 listener=service.listener,
                 priority=priority + place,
-                conditions=[elbv2.ListenerCondition.path_patterns(paths)],
+                conditions=[elbv2.ListenerCondition.path_patterns(list(paths))],
                 action=_authenticated(identity, forward, otherwise, session_timeout),
             )
         service.load_balancer_security_group.add_egress_rule(
@@ -83,6 +95,16 @@ class ReviewerSignIn(Construct):
         container = service.task_definition.default_container
         assert container is not None
         container.add_environment("REVIEW_SIGNER", service.load_balancer.load_balancer_arn)
+
+
+def _check_paths(name: str, paths: Sequence[str]) -> None:
+    if isinstance(paths, str):
+        raise ValueError(f"{name}: got {paths!r}, allowed: a list of 1 to {_MOST_PATHS} paths; put it in a list")
+    if not 1 <= len(paths) <= _MOST_PATHS:
+        raise ValueError(f"{name}: got {len(paths)}, allowed: 1 to {_MOST_PATHS} paths; join some by *")
+    for path in paths:
+        if not Token.is_unresolved(path) and not path.startswith("/"):
+            raise ValueError(f"{name}: got {path!r}, allowed: paths that begin with a slash; write '/{path}'")
 
 
 def _authenticated(

@@ -152,3 +152,25 @@ def test_an_address_in_the_clear_is_refused(name):
 def test_the_secret_is_in_no_template(stack, service, oidc):
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
     assert "{{resolve:secretsmanager:reviewers" in json.dumps(Template.from_stack(stack).to_json())
+
+
+def test_other_paths_can_be_signed_in_to(stack, service, oidc):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, page_paths=["/desk"], api_paths=["/api/desk/*"])
+    page, calls = rules_of(stack)
+    for rule, path, otherwise in ((page, "/desk", "authenticate"), (calls, "/api/desk/*", "deny")):
+        assert rule["Conditions"] == [{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}]
+        assert rule["Actions"][0]["AuthenticateOidcConfig"]["OnUnauthenticatedRequest"] == otherwise
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ("/desk", "page_paths: got '/desk', allowed: a list of 1 to 5 paths; put it in a list"),
+        ([], "page_paths: got 0, allowed: 1 to 5 paths"),
+        (["/a"] * 6, "page_paths: got 6, allowed: 1 to 5 paths; join some"),
+        (["desk"], "page_paths: got 'desk', allowed: paths that begin with a slash; write '/desk'"),
+    ],
+)
+def test_refuses_paths_that_a_rule_does_not_take(stack, service, oidc, paths, message):
+    with pytest.raises(ValueError, match=message):
+        ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, page_paths=paths)
