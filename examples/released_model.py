@@ -41,7 +41,7 @@ class ReviewModel(cdk.Stack):
             training_image=ModelImage.from_ecr_repository(trainer, "2.1.0"),
             inference_image=ModelImage.from_ecr_repository(server, "2.1.0"),
             data_bucket=reviews,
-            posts_prefix="labelled/",
+            data_prefix="labelled/",
             alerts_topic=AlertsTopic(self, "Alerts"),
             schedule=events.Schedule.cron(week_day="MON", hour="6", minute="0"),
             # Spare machines cost less and may be taken away: the training goes on from its checkpoints.

@@ -90,7 +90,7 @@ class ModelStack(cdk.Stack):
             training_image=ModelImage.from_asset(_CONTAINERS / "training"),
             inference_image=ModelImage.from_asset(_CONTAINERS / "inference", file="Dockerfile.cpu"),
             data_bucket=data,
-            posts_prefix=_POSTS_PREFIX,
+            data_prefix=_POSTS_PREFIX,
             reviews=DynamoDbExport(table=self.reviews.table),
             alerts_topic=alerts,
             encryption_key=key,
@@ -109,7 +109,7 @@ class ModelStack(cdk.Stack):
             schedule=(
                 events.Schedule.expression(settings.model.release_schedule) if settings.model.release_schedule else None
             ),
-            start_on_new_posts=settings.model.start_on_new_posts,
+            start_on_new_data=settings.model.start_on_new_posts,
             start_on_new_labels=settings.model.start_on_new_labels,
             removal_policy=removal_policy,
         )

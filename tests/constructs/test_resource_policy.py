@@ -220,7 +220,7 @@ def test_an_image_of_another_account_needs_its_repositorys_policy() -> None:
 
 def test_an_imported_bucket_has_to_send_its_events_itself() -> None:
     stack = stack_in()
-    release(stack, bucket=posts(stack, ACCOUNT), start_on_new_posts=True)
+    release(stack, bucket=posts(stack, ACCOUNT), start_on_new_data=True)
     Annotations.from_stack(stack).has_warning(
         "/Stack/Posts",
         "this app cannot change posts: have its owner switch on its notifications to EventBridge, without which new "
@@ -233,10 +233,10 @@ def test_fails_when_a_bucket_of_another_account_is_to_start_releases() -> None:
     stack = stack_in()
     with pytest.raises(
         ValueError,
-        match=f"^start_on_new_posts is given and data_bucket is of the account {OTHER_ACCOUNT}: S3 sends events to "
+        match=f"^start_on_new_data is given and data_bucket is of the account {OTHER_ACCOUNT}: S3 sends events to "
         "the bus of its own account alone; give a schedule$",
     ):
-        release(stack, bucket=posts(stack, OTHER_ACCOUNT), start_on_new_posts=True)
+        release(stack, bucket=posts(stack, OTHER_ACCOUNT), start_on_new_data=True)
 
 
 def capture(stack: cdk.Stack) -> None:

@@ -66,7 +66,7 @@ def send_events(bucket: s3.IBucket) -> None:
         return
     if is_of_other_account(bucket, Stack.of(bucket).account):
         raise ValueError(
-            f"start_on_new_posts is given and data_bucket is of the account {bucket.env.account}: S3 sends events to "
+            f"start_on_new_data is given and data_bucket is of the account {bucket.env.account}: S3 sends events to "
             "the bus of its own account alone; give a schedule"
         )
     Annotations.of(bucket).add_warning_v2(

@@ -17,7 +17,7 @@ from .._allow import allow
 from .._key_use import allow_key
 from .._metric_options import AnyMetric, MetricOptions
 from .._resource_policy import open_to_account
-from ._endpoint_name import checked_endpoint_name
+from ._endpoint_name import checked_endpoint_name, claim_endpoint_name
 from ._endpoint_requests import (
     deployment_request,
     endpoint_config_settings,
@@ -89,6 +89,7 @@ class InferenceEndpoint(Resource):
         self._endpoint_name = checked_endpoint_name(
             endpoint_name or Names.unique_resource_name(self, max_length=63, separator="-").lower()
         )
+        claim_endpoint_name(self, self._endpoint_name)
         self._endpoint_arn = Stack.of(self).format_arn(
             service="sagemaker", resource="endpoint", resource_name=self._endpoint_name
         )

@@ -23,6 +23,7 @@ from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from .._topic_publishers import allow_publishing
+from ._endpoint_name import claim_endpoint_name
 from ._endpoint_role import endpoint_role
 from ._endpoint_updates import allow_endpoint_updates
 from ._imported_endpoint import invoke_grant
@@ -101,7 +102,7 @@ class ModelReleaseWorkflow(Construct):
         training_image: ModelImage | None = None,
         data_bucket: s3.IBucket,
         alerts_topic: sns.ITopic,
-        posts_prefix: str = "posts/",
+        data_prefix: str = "posts/",
         extract: AthenaUnload | DynamoDbExport | FunctionStep | Default | None = "default",
         reviews: DynamoDbExport | None = None,
         preprocess: ProcessingJob | FunctionStep | None = None,
@@ -112,7 +113,7 @@ class ModelReleaseWorkflow(Construct):
         check: FunctionStep | Default | None = "default",
         keep_releases: int = 5,
         schedule: events.Schedule | None = None,
-        start_on_new_posts: bool = False,
+        start_on_new_data: bool = False,
         start_on_new_labels: int | None = None,
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
@@ -123,7 +124,7 @@ class ModelReleaseWorkflow(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
-        """The posts are objects below `posts_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
+        """The posts are objects below `data_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
         and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
 
         What a team has in Athena or DynamoDB is taken by an `AthenaUnload` or a `DynamoDbExport` as `extract`, and any
@@ -139,8 +140,8 @@ class ModelReleaseWorkflow(Construct):
         gate; without `check` nobody asks the endpoint; without `preprocess`, which is the default, training is given
         the posts as they were extracted.
 
-        A release is started by a person, on `schedule`, or with `start_on_new_posts` by each object that is put below
-        `posts_prefix`. What starts while one runs is refused: posts that come meanwhile are in the next one. A
+        A release is started by a person, on `schedule`, or with `start_on_new_data` by each object that is put below
+        `data_prefix`. What starts while one runs is refused: posts that come meanwhile are in the next one. A
         `data_bucket` of another app has to send its events to EventBridge for that; one of this app is told to. With
         `start_on_new_labels` one starts, within an hour, once reviewers have given so many labels since the release
         that serves; after one that failed, when as many have come again.
@@ -168,7 +169,8 @@ class ModelReleaseWorkflow(Construct):
         """
         super().__init__(scope, id)
         _validate_endpoint_name(endpoint_name)
-        _validate_posts_prefix(posts_prefix)
+        claim_endpoint_name(self, endpoint_name)
+        _validate_data_prefix(data_prefix)
         if not Token.is_unresolved(keep_releases) and keep_releases < _LEAST_KEPT:
             raise ValueError(
                 f"keep_releases is {keep_releases}: keep at least {_LEAST_KEPT}, the current one and one to go back to"
@@ -180,14 +182,14 @@ class ModelReleaseWorkflow(Construct):
             raise ValueError("start_on_new_labels is given without reviews: there are no labels to count; give both")
         if start_on_new_labels is not None and not Token.is_unresolved(start_on_new_labels) and start_on_new_labels < 1:
             raise ValueError(f"start_on_new_labels is {start_on_new_labels}: give at least 1, or None for never")
-        if needs_input and (schedule is not None or start_on_new_posts or start_on_new_labels is not None):
+        if needs_input and (schedule is not None or start_on_new_data or start_on_new_labels is not None):
             raise ValueError(
                 "schedule or start_on_new_… is given without extract or train: the input that each execution needs "
                 "then is for whoever starts it; leave it out"
             )
-        if start_on_new_posts and isinstance(extract, AthenaUnload | DynamoDbExport):
+        if start_on_new_data and isinstance(extract, AthenaUnload | DynamoDbExport):
             raise ValueError(
-                f"start_on_new_posts is given for {type(extract).__name__}: it sees objects below posts_prefix alone; "
+                f"start_on_new_data is given for {type(extract).__name__}: it sees objects below data_prefix alone; "
                 "give a schedule"
             )
         if reviews is not None and (extract is None or isinstance(extract, FunctionStep)):
@@ -260,7 +262,7 @@ class ModelReleaseWorkflow(Construct):
         source = extract if isinstance(extract, AthenaUnload | DynamoDbExport) else None
         extract_step: FunctionStep | None
         if extract == "default" or isinstance(extract, AthenaUnload | DynamoDbExport):
-            folders = ["runs/*"] if source else [f"{posts_prefix}*"]
+            folders = ["runs/*"] if source else [f"{data_prefix}*"]
             if reviews and not source:
                 folders.append(f"runs/*/{REVIEWS_FOLDER}*")
             extract_step = self._extract_step(*folders)
@@ -295,7 +297,7 @@ class ModelReleaseWorkflow(Construct):
                 rollback_within=self._rollback.timeout,
                 extract=extract_step,
                 source=source,
-                posts_prefix=posts_prefix,
+                posts_prefix=data_prefix,
                 reviews=reviews,
                 preprocess=preprocess,
                 train=training,
@@ -357,9 +359,9 @@ class ModelReleaseWorkflow(Construct):
         )
         if schedule is not None:
             self._start_by("schedule", "Schedule", schedule=schedule)
-        if start_on_new_posts:
+        if start_on_new_data:
             send_events(data_bucket)
-            self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, posts_prefix))
+            self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, data_prefix))
         if start_on_new_labels is not None and reviews is not None:
             self._start_by_labels(reviews.table, start_on_new_labels)
 
@@ -709,12 +711,12 @@ def _validate_endpoint_name(endpoint_name: str) -> None:
         )
 
 
-def _validate_posts_prefix(posts_prefix: str) -> None:
-    if Token.is_unresolved(posts_prefix):
+def _validate_data_prefix(data_prefix: str) -> None:
+    if Token.is_unresolved(data_prefix):
         return
-    if not posts_prefix.endswith("/") or posts_prefix.startswith(("/", "runs/", "models/")):
+    if not data_prefix.endswith("/") or data_prefix.startswith(("/", "runs/", "models/")):
         raise ValueError(
-            f"posts_prefix is {posts_prefix!r}: it ends with a slash, begins with none, "
+            f"data_prefix is {data_prefix!r}: it ends with a slash, begins with none, "
             "and is not below runs/ or models/, where the workflow writes"
         )
 

@@ -437,7 +437,7 @@ def test_a_schedule_starts_releases(whole: Template) -> None:
 
 
 def test_new_posts_start_releases(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
-    template = Template.from_stack(cdk.Stack.of(make_workflow(start_on_new_posts=True, posts_prefix="reviewed/")))
+    template = Template.from_stack(cdk.Stack.of(make_workflow(start_on_new_data=True, data_prefix="reviewed/")))
     (bucket,) = template.find_resources("AWS::S3::Bucket")
     template.has_resource_properties(
         "AWS::Events::Rule",
@@ -599,8 +599,8 @@ def test_fails_when_the_endpoints_name_is_not_sagemakers(
 def test_fails_when_the_posts_lie_where_the_workflow_writes(
     make_workflow: Callable[..., ModelReleaseWorkflow], prefix: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"posts_prefix is '{prefix}': it ends with a slash"):
-        make_workflow(posts_prefix=prefix)
+    with pytest.raises(ValueError, match=f"data_prefix is '{prefix}': it ends with a slash"):
+        make_workflow(data_prefix=prefix)
 
 
 @pytest.mark.parametrize(
@@ -608,7 +608,7 @@ def test_fails_when_the_posts_lie_where_the_workflow_writes(
     [
         ({"keep_releases": 1}, "keep_releases is 1: keep at least 2"),
         ({"evaluate": None, "gate": EvaluationGate()}, "given without evaluate"),
-        ({"extract": None, "start_on_new_posts": True}, "given without extract or train"),
+        ({"extract": None, "start_on_new_data": True}, "given without extract or train"),
         ({"train": None, "training_image": None, "schedule": "a schedule"}, "given without extract or train"),
         ({"extract": None, "reviews": "a table"}, "reviews is given and extract is None: the library's own extraction"),
         ({"start_on_new_labels": 9}, "start_on_new_labels is given without reviews: there are no labels to count"),
@@ -640,8 +640,8 @@ def test_fails_when_the_endpoints_alarm_would_tell_of_an_update(
 def test_fails_when_new_posts_would_lie_in_a_table(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     export = DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts"))
-    with pytest.raises(ValueError, match="start_on_new_posts is given for DynamoDbExport"):
-        make_workflow(stack=stack, extract=export, start_on_new_posts=True)
+    with pytest.raises(ValueError, match="start_on_new_data is given for DynamoDbExport"):
+        make_workflow(stack=stack, extract=export, start_on_new_data=True)
 
 
 def test_no_attribute_of_workflow_rollback_and_records_can_be_overwritten(
@@ -654,3 +654,23 @@ def test_no_attribute_of_workflow_rollback_and_records_can_be_overwritten(
     for construct, name in ((workflow, "state_machine"), (workflow.rollback, "role"), (records, "table")):
         with pytest.raises(AttributeError):
             setattr(construct, name, None)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_refuses_a_second_workflow_for_one_endpoint(
+    make_workflow: Callable[..., ModelReleaseWorkflow], deep: bool
+) -> None:
+    app = cdk.App()
+    first, second = cdk.Stack(app, "First"), cdk.Stack(app, "Second")
+    make_workflow(stack=first, endpoint_name="reviews")
+    with pytest.raises(ValueError, match=r"^endpoint_name is 'reviews': First/Release releases to the endpoint"):
+        make_workflow(stack=cdk.Stack(second, "Nested") if deep else second, endpoint_name="reviews")
+
+
+def test_endpoints_of_other_places_may_have_the_same_name(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
+    app = cdk.App()
+    for region in ("eu-west-1", "us-east-1"):
+        env = cdk.Environment(account="111122223333", region=region)
+        make_workflow(stack=cdk.Stack(app, region, env=env), endpoint_name="reviews")
+    for stage in ("dev", "prod"):
+        make_workflow(stack=cdk.Stack(cdk.Stage(app, stage), "Stack"), endpoint_name="reviews")

@@ -214,7 +214,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=arrivals,
         alerts_topic=AlertsTopic(stack, "Unheard"),
-        start_on_new_posts=True,
+        start_on_new_data=True,
     )
     # And one whose posts a query selects; nothing of it but its training is judged.
     queried = ModelReleaseWorkflow(
