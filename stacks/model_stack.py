@@ -71,6 +71,7 @@ class ModelStack(cdk.Stack):
             sample_percent=settings.reviewers.sample_percent,
             second_percent=settings.reviewers.second_percent,
             ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
+            metric_namespace="Moderation/Reviews",
             removal_policy=removal_policy,
         )
         endpoint_name = f"moderation-{settings.environment}"

@@ -18,7 +18,6 @@ from review_estimates import VERDICTS, Estimate, ReviewEstimates, ReviewTally, c
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
-NAMESPACE = "Moderation/Reviews"
 INDEX = "oldest"
 MOST_COUNTED = 100_000
 """Posts. Counting them reads about 13 MB, and what it costs must not grow with a queue that nobody works on."""
@@ -110,7 +109,7 @@ def in_percent(name: str, estimate: Estimate | None) -> dict[str, float]:
 def put(measures: dict[str, float], *, at: datetime.datetime, table: str) -> None:
     """Put data points; a metric's unit follows from its name."""
     client("cloudwatch").put_metric_data(
-        Namespace=NAMESPACE,
+        Namespace=os.environ["METRIC_NAMESPACE"],
         MetricData=[
             {
                 "MetricName": name,

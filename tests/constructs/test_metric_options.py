@@ -60,7 +60,9 @@ def _methods() -> list[Any]:
 
 
 def _made(method: Any, **options: Any) -> list[Any]:
-    needed = {"service_name": "api"} if "service_name" in inspect.signature(method).parameters else {}
+    needed = (
+        {"namespace": "Shop", "service_name": "api"} if "service_name" in inspect.signature(method).parameters else {}
+    )
     metrics = method(**needed, **options)
     return list(metrics) if isinstance(metrics, tuple) else [metrics]
 

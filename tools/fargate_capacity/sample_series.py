@@ -158,7 +158,7 @@ class SampleSeries:
         noise = self._noise(repr((metric.namespace, metric.name, metric.dimensions)))
         jitter = 1 + noise.normal(0, 0.02, self._minutes.size)
         kind = kind_of(metric)
-        if metric.namespace == "Moderation/Reviews":
+        if metric.namespace.rpartition("/")[2] == "Reviews":
             return self._reviews(metric)
         if metric.namespace == "AWS/States" and metric.name in ("ExecutionTime", *_ENDS, "ExecutionsStarted"):
             return self._executions(metric)

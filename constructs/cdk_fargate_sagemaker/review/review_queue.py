@@ -1,8 +1,9 @@
 """The posts that wait for a reviewer, the most probable violations first, and what reviewers decided."""
 
+import re
 from typing import Unpack
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Token, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -23,8 +24,9 @@ from .._resource_policy import open_to_account
 _INDEX = "queue"
 _OLDEST_INDEX = "oldest"
 _MOST_SHARDS = 64
-_API_NAMESPACE = "Moderation/Api"
-_NAMESPACE = "Moderation/Reviews"
+_NAMESPACE = "Reviews"
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+_NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
 _MEASURED_EVERY = Duration.minutes(5)
 _WINDOW = Duration.days(28)
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -73,6 +75,7 @@ class ReviewQueue(Construct):
             minutes.
         ttl: after what a post that nobody decided on is removed, at least a day. Default: never.
         measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
+        metric_namespace: the namespace in CloudWatch of what the queue measures. Default: `Reviews`.
         encryption_key: of the table and of the function's logs. The owner of an imported one has to let CloudWatch Logs
             use it: the app warns with the statement. Default: a new one, rotated yearly.
         removal_policy: what becomes of table and key with the stack. Default: they stay, and the table is protected
@@ -93,6 +96,7 @@ class ReviewQueue(Construct):
         lease: Duration | None = None,
         ttl: Duration | None = None,
         measured_window: Duration = _WINDOW,
+        metric_namespace: str = _NAMESPACE,
         encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -109,6 +113,12 @@ class ReviewQueue(Construct):
             raise ValueError(f"ttl: got {ttl.to_human_string()}, allowed: at least 1 day")
         if measured_window.to_days(integral=False) not in range(1, 91):
             raise ValueError(f"measured_window: got {measured_window.to_human_string()}, allowed: 1 to 90 whole days")
+        if not Token.is_unresolved(metric_namespace) and not _NAMESPACE_FORM.fullmatch(metric_namespace):
+            raise ValueError(
+                f"metric_namespace: got {metric_namespace!r}, allowed: 1 to 255 letters, digits and . - _ / #, "
+                "and no AWS/ in front"
+            )
+        self._metric_namespace = metric_namespace
         self._encryption_key = encryption_key or kms.Key(
             self,
             "Key",
@@ -235,13 +245,29 @@ class ReviewQueue(Construct):
         """How often the figures could not be measured (sum over five minutes)."""
         return with_options(self._measures.metric_errors(period=_MEASURED_EVERY, label="failed"), options)
 
-    def metric_decisions(self, *, service_name: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many decisions reviewers made (sum over an hour), undone ones counted as they were made."""
-        return self._service_metric("ReviewDecisions", service_name, options, Duration.hours(1))
+    def metric_decisions(
+        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        """How many decisions reviewers made (sum over an hour), undone ones counted as they were made.
 
-    def metric_stored(self, *, service_name: str, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many posts were stored for reviewers (sum over five minutes)."""
-        return self._service_metric("ReviewStored", service_name, options, Duration.minutes(5))
+        Args:
+            namespace: where the service puts its own metrics in CloudWatch.
+            service_name: the name that it puts them under.
+            options: those of the CDK's metrics.
+        """
+        return self._service_metric("ReviewDecisions", namespace, service_name, options, Duration.hours(1))
+
+    def metric_stored(
+        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        """How many posts were stored for reviewers (sum over five minutes).
+
+        Args:
+            namespace: where the service puts its own metrics in CloudWatch.
+            service_name: the name that it puts them under.
+            options: those of the CDK's metrics.
+        """
+        return self._service_metric("ReviewStored", namespace, service_name, options, Duration.minutes(5))
 
     def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
         """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
@@ -275,6 +301,7 @@ class ReviewQueue(Construct):
                 "TABLE_NAME": self._table.table_name,
                 "SHARDS": str(shards),
                 "WINDOW_DAYS": str(int(window.to_days())),
+                "METRIC_NAMESPACE": self._metric_namespace,
             },
             dead_letter_queue=missed,
             log_encryption_key=self._encryption_key,
@@ -294,7 +321,7 @@ class ReviewQueue(Construct):
             packaged.role,
             ["cloudwatch:PutMetricData"],
             "*",
-            conditions={"StringEquals": {"cloudwatch:namespace": _NAMESPACE}},
+            conditions={"StringEquals": {"cloudwatch:namespace": self._metric_namespace}},
             wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
         )
         events.Rule(
@@ -315,7 +342,7 @@ class ReviewQueue(Construct):
         self, name: str, options: MetricOptions, period: Duration = _MEASURED_EVERY
     ) -> cloudwatch.Metric:
         metric = cloudwatch.Metric(
-            namespace=_NAMESPACE,
+            namespace=self._metric_namespace,
             metric_name=name,
             dimensions_map={"table": self._table.table_name},
             statistic=cloudwatch.Stats.MAXIMUM,
@@ -324,10 +351,10 @@ class ReviewQueue(Construct):
         return with_options(metric, options)
 
     def _service_metric(
-        self, name: str, service_name: str, options: MetricOptions, period: Duration
+        self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration
     ) -> cloudwatch.Metric:
         metric = cloudwatch.Metric(
-            namespace=_API_NAMESPACE,
+            namespace=namespace,
             metric_name=name,
             dimensions_map={"service": service_name},
             statistic=cloudwatch.Stats.SUM,

@@ -16,7 +16,7 @@ def widgets(stack, reviews, widgets_of):
 
 
 def measures(widget):
-    return {row[1]: row[-1] for row in widget["properties"]["metrics"] if row[0] == "Moderation/Reviews"}
+    return {row[1]: row[-1] for row in widget["properties"]["metrics"] if row[0] == "Reviews"}
 
 
 def test_the_figures_are_on_one_screen(widgets):

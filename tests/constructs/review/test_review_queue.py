@@ -147,7 +147,7 @@ def test_what_measures_reads_counts_and_never_a_post(stack):
         {"Action": "dynamodb:Query", "Effect": "Allow", "Resource": index},
     ]
     (put,) = [statement for statement in everything if statement["Action"] == "cloudwatch:PutMetricData"]
-    assert put["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Moderation/Reviews"}}
+    assert put["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Reviews"}}
     actions = {action for statement in everything for action in listed(statement["Action"])}
     assert {action for action in actions if action.startswith(("dynamodb:", "kms:", "cloudwatch:"))} == {
         "dynamodb:Query",
@@ -168,7 +168,9 @@ def test_it_is_measured_every_five_minutes(stack):
         "AWS::Lambda::Function",
         {
             "Handler": "review_measures.handler",
-            "Environment": {"Variables": Match.object_like({"SHARDS": "4", "WINDOW_DAYS": "7"})},
+            "Environment": {
+                "Variables": Match.object_like({"SHARDS": "4", "WINDOW_DAYS": "7", "METRIC_NAMESPACE": "Reviews"})
+            },
         },
     )
 
@@ -189,13 +191,13 @@ def test_metrics_are_of_the_table_and_of_the_service(stack):
         "Agreement": reviews.metric_agreement(),
     }
     for name, metric in metrics.items():
-        assert (metric.namespace, metric.metric_name, metric.statistic) == ("Moderation/Reviews", name, "Maximum")
+        assert (metric.namespace, metric.metric_name, metric.statistic) == ("Reviews", name, "Maximum")
         assert stack.resolve(metric.dimensions) == {"table": table}
         assert metric.period.to_minutes() == (1440 if name == "Decisions" else 5)
-    decisions = reviews.metric_decisions(service_name="a")
+    decisions = reviews.metric_decisions(namespace="Moderation/Api", service_name="a")
     assert (decisions.namespace, decisions.metric_name) == ("Moderation/Api", "ReviewDecisions")
     assert decisions.dimensions == {"service": "a"}
-    assert reviews.metric_stored(service_name="a").metric_name == "ReviewStored"
+    assert reviews.metric_stored(namespace="Moderation/Api", service_name="a").metric_name == "ReviewStored"
     alarm = reviews.metric_throttled().create_alarm(stack, "Throttled", threshold=1, evaluation_periods=1)
     throttled = stack.resolve(alarm.node.default_child.metrics)
     assert {one["metricStat"]["metric"]["metricName"] for one in throttled if "metricStat" in one} == {
@@ -219,3 +221,20 @@ def test_metrics_are_of_the_table_and_of_the_service(stack):
 def test_refuses_what_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):
         ReviewQueue(cdk.Stack(cdk.App(), "Stack"), "Reviews", **options)
+
+
+def test_what_is_measured_is_put_into_the_namespace_that_is_given(stack):
+    reviews = ReviewQueue(stack, "Reviews", metric_namespace="Forum/Moderators")
+    assert reviews.metric_waiting().namespace == "Forum/Moderators"
+    (put,) = [s for s in statements_of(stack, "ReviewsMeasures") if s["Action"] == "cloudwatch:PutMetricData"]
+    assert put["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Forum/Moderators"}}
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": Match.object_like({"METRIC_NAMESPACE": "Forum/Moderators"})}},
+    )
+
+
+@pytest.mark.parametrize("namespace", ["", "AWS/Reviews", "Reviews of posts", "r" * 256])
+def test_refuses_a_namespace_that_cloudwatch_does_not_take(stack, namespace):
+    with pytest.raises(ValueError, match="metric_namespace: got"):
+        ReviewQueue(stack, "Reviews", metric_namespace=namespace)

@@ -75,9 +75,7 @@ def drawn_on(aws: EmbeddedAws, dashboard: str) -> dict[str, float]:
     body = json.loads(aws.client("cloudwatch").get_dashboard(DashboardName=dashboard)["DashboardBody"])
     values = {}
     for widget in body["widgets"]:
-        for namespace, name, key, value, *_ in [
-            row for row in widget["properties"]["metrics"] if row[0] == "Moderation/Reviews"
-        ]:
+        for namespace, name, key, value, *_ in [row for row in widget["properties"]["metrics"] if row[0] == "Reviews"]:
             points = aws.client("cloudwatch").get_metric_statistics(
                 Namespace=namespace,
                 MetricName=name,
@@ -94,7 +92,7 @@ def drawn_on(aws: EmbeddedAws, dashboard: str) -> dict[str, float]:
 
 def decided_on(aws: EmbeddedAws, table: str, day: date) -> float:
     (point,) = aws.client("cloudwatch").get_metric_statistics(
-        Namespace="Moderation/Reviews",
+        Namespace="Reviews",
         MetricName="Decisions",
         Dimensions=[{"Name": "table", "Value": table}],
         StartTime=datetime.combine(day, time(0), UTC),
