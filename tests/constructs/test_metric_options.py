@@ -55,7 +55,7 @@ def _methods() -> list[Any]:
         pytest.param(getattr(construct, name), id=f"{construct.node.path} {name}")
         for construct in _constructs()
         for name in dir(type(construct))
-        if name.startswith("metric_")
+        if name.startswith("metric_") and callable(getattr(type(construct), name))
     ]
 
 

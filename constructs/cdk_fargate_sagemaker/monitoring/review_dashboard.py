@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from cdk_fargate_sagemaker.review import ReviewQueue
+from cdk_fargate_sagemaker.review import IReviewQueue
 
 _SCREEN = 24
 _HEIGHT = 7
@@ -28,7 +28,7 @@ class ReviewDashboard(Construct):
     figure that is not known yet is no line.
 
     Args:
-        reviews: the review queue, which measures itself.
+        reviews: the review queue, made here or imported.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
     """
@@ -38,7 +38,7 @@ class ReviewDashboard(Construct):
         scope: Construct,
         id: str,
         *,
-        reviews: ReviewQueue,
+        reviews: IReviewQueue,
         dashboard_name: str | None = None,
         default_interval: Duration = _DEFAULT_INTERVAL,
     ) -> None:
@@ -78,7 +78,7 @@ class ReviewDashboard(Construct):
                     ),
                     _graph(
                         "Calls put off by the table, measurements that failed",
-                        [_put_off(reviews.metric_throttled()), reviews.metric_measuring_failed()],
+                        [_put_off(reviews.metric_throttled()), *_measuring_failed(reviews)],
                         _FROM_ZERO,
                     ),
                 ],
@@ -117,6 +117,10 @@ def _hours(seconds: cloudwatch.Metric) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(
         expression=f"age / {_SECONDS_AN_HOUR}", using_metrics={"age": seconds}, period=_FIVE_MINUTES, label="age"
     )
+
+
+def _measuring_failed(reviews: IReviewQueue) -> list[cloudwatch.IMetric]:
+    return [] if reviews.measuring_function is None else [reviews.metric_measuring_failed()]
 
 
 def _put_off(throttled: cloudwatch.IMetric) -> cloudwatch.MathExpression:

@@ -1,14 +1,12 @@
 """The posts that wait for a reviewer, the most probable violations first, and what reviewers decided."""
 
 import re
-from typing import Unpack
+from collections.abc import Mapping
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Token, Validations
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -17,40 +15,18 @@ from constructs import Construct
 from .._allow import allow
 from .._key_use import allow_key
 from .._managed_queue_key import explain_managed_key
-from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
+from .i_review_queue import INDEX, MEASURED_EVERY, IReviewQueue, review_environment
 
-_INDEX = "queue"
 _OLDEST_INDEX = "oldest"
-_MOST_SHARDS = 64
 _NAMESPACE = "Reviews"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
-_MEASURED_EVERY = Duration.minutes(5)
 _WINDOW = Duration.days(28)
-_USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-# By name: cdk-nag takes the CDK's own grant, with its wildcards, for careless.
-_KEY_USE = [
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-]
-# What a client of the table meets; GetRecords and the like are not used.
-_OPERATIONS = [
-    dynamodb.Operation.GET_ITEM,
-    dynamodb.Operation.PUT_ITEM,
-    dynamodb.Operation.QUERY,
-    dynamodb.Operation.TRANSACT_WRITE_ITEMS,
-    dynamodb.Operation.UPDATE_ITEM,
-]
 
 
-class ReviewQueue(Construct):
+class ReviewQueue(IReviewQueue):
     """A DynamoDB table of posts for reviewers, with an index in which one query finds the most probable ones that wait.
 
     A post's key is the hash of its normalised text: it is stored once however often it is sent. While it waits it is in
@@ -101,16 +77,6 @@ class ReviewQueue(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
-        if not 1 <= shards <= _MOST_SHARDS:
-            raise ValueError(f"shards: got {shards}, allowed: 1 to {_MOST_SHARDS}")
-        for name, percent in (("sample_percent", sample_percent), ("second_percent", second_percent)):
-            if not 0 <= percent <= 100:
-                raise ValueError(f"{name}: got {percent}, allowed: 0 to 100")
-        lease = lease or Duration.minutes(15)
-        if not Duration.seconds(10).to_seconds() <= lease.to_seconds() <= Duration.hours(24).to_seconds():
-            raise ValueError(f"lease: got {lease.to_human_string()}, allowed: 10 seconds to 24 hours")
-        if ttl is not None and ttl.to_days(integral=False) < 1:
-            raise ValueError(f"ttl: got {ttl.to_human_string()}, allowed: at least 1 day")
         if measured_window.to_days(integral=False) not in range(1, 91):
             raise ValueError(f"measured_window: got {measured_window.to_human_string()}, allowed: 1 to 90 whole days")
         if not Token.is_unresolved(metric_namespace) and not _NAMESPACE_FORM.fullmatch(metric_namespace):
@@ -149,7 +115,7 @@ class ReviewQueue(Construct):
         )
         # Small rows: a write of one costs a unit, and one page of a query passes over thousands.
         self._table.add_global_secondary_index(
-            index_name=_INDEX,
+            index_name=INDEX,
             partition_key=dynamodb.Attribute(name="queue", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="priority", type=dynamodb.AttributeType.NUMBER),
             projection_type=dynamodb.ProjectionType.INCLUDE,
@@ -162,15 +128,66 @@ class ReviewQueue(Construct):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self._measures = self._measure(shards, window=measured_window)
-        self._environment = {
-            "REVIEW_TABLE": self._table.table_name,
-            "REVIEW_SHARDS": str(shards),
-            "REVIEW_SAMPLE_PERCENT": f"{sample_percent:g}",
-            "REVIEW_SECOND_PERCENT": f"{second_percent:g}",
-            "REVIEW_LEASE_SECONDS": str(lease.to_seconds()),
-        }
-        if ttl is not None:
-            self._environment["REVIEW_TTL_DAYS"] = str(int(ttl.to_days(integral=False)))
+        self._environment = review_environment(
+            self._table,
+            shards=shards,
+            sample_percent=sample_percent,
+            second_percent=second_percent,
+            lease=lease,
+            ttl=ttl,
+        )
+
+    @staticmethod
+    def from_review_queue_attributes(
+        scope: Construct,
+        id: str,
+        *,
+        table: dynamodb.ITable,
+        shards: int = 1,
+        sample_percent: float = 1,
+        second_percent: float = 5,
+        lease: Duration | None = None,
+        ttl: Duration | None = None,
+        metric_namespace: str = _NAMESPACE,
+        measuring_function: lambda_.IFunction | None = None,
+    ) -> IReviewQueue:
+        """A review queue that another app made, for a service or a dashboard of this one.
+
+        Args:
+            scope: where it is imported.
+            id: its id there.
+            table: its table, imported with its key: `Table.from_table_attributes(…, encryption_key=…)`.
+            shards: as the queue was made with.
+            sample_percent: how many of the posts that were not flagged this app's service stores, percent. Default: 1.
+            second_percent: how many of the posts two reviewers judge, percent. Default: 5.
+            lease: for how long a post that a reviewer has taken is nobody else's. Default: 15 minutes.
+            ttl: after what a post that nobody decided on is removed. Default: never.
+            metric_namespace: as the queue was made with. Default: `Reviews`.
+            measuring_function: what puts its metrics. Default: not known, and a dashboard does not show its errors.
+
+        Raises:
+            ValueError: a number that is not in its range.
+        """
+        return _ImportedReviewQueue(
+            scope,
+            id,
+            table=table,
+            environment=review_environment(
+                table,
+                shards=shards,
+                sample_percent=sample_percent,
+                second_percent=second_percent,
+                lease=lease,
+                ttl=ttl,
+            ),
+            metric_namespace=metric_namespace,
+            measuring_function=measuring_function,
+        )
+
+    @property
+    def metric_namespace(self) -> str:
+        """The namespace in CloudWatch of what the queue measures."""
+        return self._metric_namespace
 
     @property
     def table(self) -> dynamodb.Table:
@@ -187,95 +204,10 @@ class ReviewQueue(Construct):
         """What the ML API needs in its environment to store posts here; REVIEW_SIGNER, beside it, opens the page."""
         return dict(self._environment)
 
-    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` store posts, find those that wait, and add decisions. It cannot delete or scan anything."""
-        of_key = self._encryption_key.grant(grantee, *_KEY_USE)
-        open_to_account(self._encryption_key, self._encryption_key.key_arn, grantee, _KEY_USE, "*")
-        of_index = iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["dynamodb:Query"],
-            resource_arns=[f"{self._table.table_arn}/index/{_INDEX}"],
-        )
-        of_table = iam.Grant.add_to_principal(grantee=grantee, actions=_USE, resource_arns=[self._table.table_arn])
-        return of_table.combine(of_index).combine(of_key)
-
     @property
     def measuring_function(self) -> lambda_.Function:
         """What puts the metrics, every five minutes."""
         return self._measures
-
-    def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many posts nobody has judged, up to 100,000 (maximum over five minutes)."""
-        return self._measure_metric("Waiting", options)
-
-    def metric_oldest_age(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """For how many seconds the oldest of them has waited, 0 where none does (maximum over five minutes)."""
-        return self._measure_metric("OldestAge", options)
-
-    def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many decisions of a day of UTC stand, those taken back not counted (maximum over the day)."""
-        return self._measure_metric("Decisions", options, Duration.days(1))
-
-    def metric_precision(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Of what was flagged, the share of violations, percent, of the posts of the window."""
-        return self._measure_metric("Precision", options)
-
-    def metric_precision_interval(
-        self, **options: Unpack[MetricOptions]
-    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the precision is with 95 %, percent."""
-        return self._measure_metric("PrecisionLow", options), self._measure_metric("PrecisionHigh", options)
-
-    def metric_recall(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Of all violations, the share that was flagged, percent, estimated for the posts of the window.
-
-        There is none before posts of the sample were judged.
-        """
-        return self._measure_metric("Recall", options)
-
-    def metric_recall_interval(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the recall is with 95 %, percent."""
-        return self._measure_metric("RecallLow", options), self._measure_metric("RecallHigh", options)
-
-    def metric_agreement(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 where they agree as by chance."""
-        return self._measure_metric("Agreement", options)
-
-    def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How often the figures could not be measured (sum over five minutes)."""
-        return with_options(self._measures.metric_errors(period=_MEASURED_EVERY, label="failed"), options)
-
-    def metric_decisions(
-        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
-    ) -> cloudwatch.Metric:
-        """How many decisions reviewers made (sum over an hour), undone ones counted as they were made.
-
-        Args:
-            namespace: where the service puts its own metrics in CloudWatch.
-            service_name: the name that it puts them under.
-            options: those of the CDK's metrics.
-        """
-        return self._service_metric("ReviewDecisions", namespace, service_name, options, Duration.hours(1))
-
-    def metric_stored(
-        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
-    ) -> cloudwatch.Metric:
-        """How many posts were stored for reviewers (sum over five minutes).
-
-        Args:
-            namespace: where the service puts its own metrics in CloudWatch.
-            service_name: the name that it puts them under.
-            options: those of the CDK's metrics.
-        """
-        return self._service_metric("ReviewStored", namespace, service_name, options, Duration.minutes(5))
-
-    def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
-        """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
-        metric = self._table.metric_throttled_requests_for_operations(
-            operations=_OPERATIONS, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM
-        )
-        assert isinstance(metric, cloudwatch.MathExpression)  # the CDK adds the operations up
-        return with_options(metric, options)
 
     def _measure(self, shards: int, *, window: Duration) -> lambda_.Function:
         missed = sqs.Queue(
@@ -328,7 +260,7 @@ class ReviewQueue(Construct):
             self,
             "Schedule",
             description=f"Measures {self.node.path}",
-            schedule=events.Schedule.rate(_MEASURED_EVERY),
+            schedule=events.Schedule.rate(MEASURED_EVERY),
             # The next one comes before a late one would be worth anything.
             targets=[
                 targets.LambdaFunction(
@@ -338,26 +270,40 @@ class ReviewQueue(Construct):
         )
         return packaged.function
 
-    def _measure_metric(
-        self, name: str, options: MetricOptions, period: Duration = _MEASURED_EVERY
-    ) -> cloudwatch.Metric:
-        metric = cloudwatch.Metric(
-            namespace=self._metric_namespace,
-            metric_name=name,
-            dimensions_map={"table": self._table.table_name},
-            statistic=cloudwatch.Stats.MAXIMUM,
-            period=period,
-        )
-        return with_options(metric, options)
 
-    def _service_metric(
-        self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration
-    ) -> cloudwatch.Metric:
-        metric = cloudwatch.Metric(
-            namespace=namespace,
-            metric_name=name,
-            dimensions_map={"service": service_name},
-            statistic=cloudwatch.Stats.SUM,
-            period=period,
-        )
-        return with_options(metric, options)
+class _ImportedReviewQueue(IReviewQueue):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        table: dynamodb.ITable,
+        environment: Mapping[str, str],
+        metric_namespace: str,
+        measuring_function: lambda_.IFunction | None,
+    ) -> None:
+        super().__init__(scope, id)
+        self._table = table
+        self._environment = environment
+        self._metric_namespace = metric_namespace
+        self._measuring_function = measuring_function
+
+    @property
+    def table(self) -> dynamodb.ITable:
+        return self._table
+
+    @property
+    def encryption_key(self) -> kms.IKey | None:
+        return self._table.encryption_key
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(self._environment)
+
+    @property
+    def measuring_function(self) -> lambda_.IFunction | None:
+        return self._measuring_function
+
+    @property
+    def metric_namespace(self) -> str:
+        return self._metric_namespace

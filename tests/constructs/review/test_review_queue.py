@@ -3,10 +3,13 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
+from cdk_fargate_sagemaker.monitoring import ReviewDashboard
 from cdk_fargate_sagemaker.review import ReviewQueue
 
 
@@ -238,3 +241,46 @@ def test_what_is_measured_is_put_into_the_namespace_that_is_given(stack):
 def test_refuses_a_namespace_that_cloudwatch_does_not_take(stack, namespace):
     with pytest.raises(ValueError, match="metric_namespace: got"):
         ReviewQueue(stack, "Reviews", metric_namespace=namespace)
+
+
+def test_a_queue_of_another_app_is_used_and_drawn(stack):
+    key = kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/reviews")
+    table = dynamodb.Table.from_table_attributes(stack, "Table", table_name="reviews", encryption_key=key)
+    reviews = ReviewQueue.from_review_queue_attributes(
+        stack, "Reviews", table=table, shards=4, ttl=Duration.days(90), metric_namespace="Forum/Reviews"
+    )
+    assert stack.resolve(reviews.environment) == {
+        "REVIEW_TABLE": "reviews",
+        "REVIEW_SHARDS": "4",
+        "REVIEW_SAMPLE_PERCENT": "1",
+        "REVIEW_SECOND_PERCENT": "5",
+        "REVIEW_LEASE_SECONDS": "900",
+        "REVIEW_TTL_DAYS": "90",
+    }
+    assert reviews.metric_waiting().namespace == "Forum/Reviews"
+    with pytest.raises(ValueError, match="measuring_function: got none, allowed: that of the queue"):
+        reviews.metric_measuring_failed()
+    ReviewDashboard(stack, "Monitor", reviews=reviews)
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    reviews.grant_use(role)
+    of_resource = {str(s["Resource"]): s["Action"] for s in statements_of(stack, "RoleDefaultPolicy")}
+    assert of_resource[str(stack.resolve(f"{table.table_arn}/index/queue"))] == "dynamodb:Query"
+    assert "kms:Decrypt" in of_resource[key.key_arn]
+    assert "dynamodb:PutItem" in of_resource[str(stack.resolve(table.table_arn))]
+    Template.from_stack(stack).resource_count_is("AWS::DynamoDB::Table", 0)
+
+
+def test_an_imported_queue_without_a_key_and_with_its_function(stack):
+    function = lambda_.Function.from_function_name(stack, "Measures", "measures")
+    reviews = ReviewQueue.from_review_queue_attributes(
+        stack,
+        "Reviews",
+        table=dynamodb.Table.from_table_name(stack, "Table", "reviews"),
+        measuring_function=function,
+    )
+    assert reviews.metric_measuring_failed().dimensions == {"FunctionName": function.function_name}
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    reviews.grant_use(role)
+    assert not any("kms" in str(statement) for statement in statements_of(stack, "RoleDefaultPolicy"))
+    with pytest.raises(ValueError, match="shards: got 65, allowed: 1 to 64"):
+        ReviewQueue.from_review_queue_attributes(stack, "Wrong", table=reviews.table, shards=65)

@@ -1,0 +1,220 @@
+"""A review queue, made by this app or imported."""
+
+from typing import Unpack
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from .._metric_options import MetricOptions, with_options
+from .._resource_policy import open_to_account
+
+INDEX = "queue"
+MEASURED_EVERY = Duration.minutes(5)
+_MOST_SHARDS = 64
+_USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+# By name: cdk-nag takes the CDK's own grant, with its wildcards, for careless.
+_KEY_USE = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+]
+# What a client of the table meets; GetRecords and the like are not used.
+_OPERATIONS = [
+    dynamodb.Operation.GET_ITEM,
+    dynamodb.Operation.PUT_ITEM,
+    dynamodb.Operation.QUERY,
+    dynamodb.Operation.TRANSACT_WRITE_ITEMS,
+    dynamodb.Operation.UPDATE_ITEM,
+]
+
+
+class IReviewQueue(Construct):
+    """What a service and a dashboard need of a review queue: `ReviewQueue`, or one that is imported by
+    `ReviewQueue.from_review_queue_attributes`.
+    """
+
+    @property
+    def table(self) -> dynamodb.ITable:
+        """Posts and decisions; a release exports it (`DynamoDbExport`)."""
+        raise NotImplementedError
+
+    @property
+    def encryption_key(self) -> kms.IKey | None:
+        """The key of the table; None where an imported table's is not known."""
+        raise NotImplementedError
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the ML API needs in its environment to store posts here; REVIEW_SIGNER, beside it, opens the page."""
+        raise NotImplementedError
+
+    @property
+    def measuring_function(self) -> lambda_.IFunction | None:
+        """What puts the metrics, every five minutes; None where it is not known."""
+        raise NotImplementedError
+
+    @property
+    def metric_namespace(self) -> str:
+        """The namespace in CloudWatch of what the queue measures."""
+        raise NotImplementedError
+
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` store posts, find those that wait, and add decisions. It cannot delete or scan anything."""
+        table, key = self.table, self.encryption_key
+        of_key = None
+        if key is not None:
+            of_key = key.grant(grantee, *_KEY_USE)
+            open_to_account(key, key.key_arn, grantee, _KEY_USE, "*")
+        of_index = iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["dynamodb:Query"],
+            resource_arns=[f"{table.table_arn}/index/{INDEX}"],
+        )
+        of_table = iam.Grant.add_to_principal(grantee=grantee, actions=_USE, resource_arns=[table.table_arn])
+        of_both = of_table.combine(of_index)
+        return of_both if of_key is None else of_both.combine(of_key)
+
+    def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """How many posts nobody has judged, up to 100,000 (maximum over five minutes)."""
+        return self._measure_metric("Waiting", options)
+
+    def metric_oldest_age(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """For how many seconds the oldest of them has waited, 0 where none does (maximum over five minutes)."""
+        return self._measure_metric("OldestAge", options)
+
+    def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """How many decisions of a day of UTC stand, those taken back not counted (maximum over the day)."""
+        return self._measure_metric("Decisions", options, Duration.days(1))
+
+    def metric_precision(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Of what was flagged, the share of violations, percent, of the posts of the window."""
+        return self._measure_metric("Precision", options)
+
+    def metric_precision_interval(
+        self, **options: Unpack[MetricOptions]
+    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the precision is with 95 %, percent."""
+        return self._measure_metric("PrecisionLow", options), self._measure_metric("PrecisionHigh", options)
+
+    def metric_recall(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Of all violations, the share that was flagged, percent, estimated for the posts of the window.
+
+        There is none before posts of the sample were judged.
+        """
+        return self._measure_metric("Recall", options)
+
+    def metric_recall_interval(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the recall is with 95 %, percent."""
+        return self._measure_metric("RecallLow", options), self._measure_metric("RecallHigh", options)
+
+    def metric_agreement(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 where they agree as by chance."""
+        return self._measure_metric("Agreement", options)
+
+    def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """How often the figures could not be measured (sum over five minutes).
+
+        Raises:
+            ValueError: an imported queue whose measuring function is not known.
+        """
+        function = self.measuring_function
+        if function is None:
+            raise ValueError("measuring_function: got none, allowed: that of the queue; import the queue with it")
+        return with_options(function.metric_errors(period=MEASURED_EVERY, label="failed"), options)
+
+    def metric_decisions(
+        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        """How many decisions reviewers made (sum over an hour), undone ones counted as they were made.
+
+        Args:
+            namespace: where the service puts its own metrics in CloudWatch.
+            service_name: the name that it puts them under.
+            options: those of the CDK's metrics.
+        """
+        return self._service_metric("ReviewDecisions", namespace, service_name, options, Duration.hours(1))
+
+    def metric_stored(
+        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        """How many posts were stored for reviewers (sum over five minutes).
+
+        Args:
+            namespace: where the service puts its own metrics in CloudWatch.
+            service_name: the name that it puts them under.
+            options: those of the CDK's metrics.
+        """
+        return self._service_metric("ReviewStored", namespace, service_name, options, Duration.minutes(5))
+
+    def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
+        """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
+        metric = self.table.metric_throttled_requests_for_operations(
+            operations=_OPERATIONS, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM
+        )
+        assert isinstance(metric, cloudwatch.MathExpression)  # the CDK adds the operations up
+        return with_options(metric, options)
+
+    def _measure_metric(
+        self, name: str, options: MetricOptions, period: Duration = MEASURED_EVERY
+    ) -> cloudwatch.Metric:
+        metric = cloudwatch.Metric(
+            namespace=self.metric_namespace,
+            metric_name=name,
+            dimensions_map={"table": self.table.table_name},
+            statistic=cloudwatch.Stats.MAXIMUM,
+            period=period,
+        )
+        return with_options(metric, options)
+
+    def _service_metric(
+        self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration
+    ) -> cloudwatch.Metric:
+        metric = cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map={"service": service_name},
+            statistic=cloudwatch.Stats.SUM,
+            period=period,
+        )
+        return with_options(metric, options)
+
+
+def review_environment(
+    table: dynamodb.ITable,
+    *,
+    shards: int,
+    sample_percent: float,
+    second_percent: float,
+    lease: Duration | None,
+    ttl: Duration | None,
+) -> dict[str, str]:
+    """What a service needs in its environment. Raises ValueError for a number that is not in its range."""
+    if not 1 <= shards <= _MOST_SHARDS:
+        raise ValueError(f"shards: got {shards}, allowed: 1 to {_MOST_SHARDS}")
+    for name, percent in (("sample_percent", sample_percent), ("second_percent", second_percent)):
+        if not 0 <= percent <= 100:
+            raise ValueError(f"{name}: got {percent}, allowed: 0 to 100")
+    lease = lease or Duration.minutes(15)
+    if not Duration.seconds(10).to_seconds() <= lease.to_seconds() <= Duration.hours(24).to_seconds():
+        raise ValueError(f"lease: got {lease.to_human_string()}, allowed: 10 seconds to 24 hours")
+    if ttl is not None and ttl.to_days(integral=False) < 1:
+        raise ValueError(f"ttl: got {ttl.to_human_string()}, allowed: at least 1 day")
+    environment = {
+        "REVIEW_TABLE": table.table_name,
+        "REVIEW_SHARDS": str(shards),
+        "REVIEW_SAMPLE_PERCENT": f"{sample_percent:g}",
+        "REVIEW_SECOND_PERCENT": f"{second_percent:g}",
+        "REVIEW_LEASE_SECONDS": str(lease.to_seconds()),
+    }
+    if ttl is not None:
+        environment["REVIEW_TTL_DAYS"] = str(int(ttl.to_days(integral=False)))
+    return environment
