@@ -59,7 +59,8 @@ class Assembly:
             path.name: json.loads(path.read_text()) for path in sorted(folder.glob("*.template.json"))
         }
         artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"].values()
-        (environment,) = {found["environment"] for found in artifacts if found["type"] == "aws:cloudformation:stack"}
+        # Of an app that deploys to several accounts one stands for all: their numbers are equally long.
+        environment = min(found["environment"] for found in artifacts if found["type"] == "aws:cloudformation:stack")
         account, region = environment.removeprefix("aws://").split("/")
         self.account = _ACCOUNT if account.startswith("unknown") else account
         self.region = _REGION if region.startswith("unknown") else region
@@ -136,6 +137,8 @@ class Assembly:
                 return text
             case {"Fn::ImportValue": name}:
                 return self._exported(name)
+            case {"Fn::FindInMap": [name, top, second]}:
+                return template["Mappings"][name][self.deployed(template, top)][self.deployed(template, second)]
             case dict():
                 unknown = [key for key in part if key.startswith("Fn::")]
                 assert not unknown, f"{unknown} is not known here"

@@ -47,6 +47,8 @@ GLOBAL_KEYS = {"aws:secureTransport", "aws:sourceAccount", "aws:sourceArn", "aws
 EVERYTHING_WITH_REASON = {
     "cloudwatch:DescribeAlarms": "looks for alarms by the prefix of a policy's name, and for composite alarms, which "
     "only * gives: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
+    "cloudwatch:DescribeAlarmHistory": "reads the history of composite alarms too, which only * gives: "
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html",
 }
 # AWS's own policy for a log group's key has its condition on kms:Describe* too, where no caller can meet it:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
