@@ -126,7 +126,9 @@ def endpoint(
     """An endpoint in service."""
     name = f"endpoint-{uuid.uuid4().hex[:6]}"
     sagemaker = embedded_aws.client("sagemaker")
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=configuration("first"))
+    # Long enough to be seen on its way, however slow the look is.
+    first = configuration("first", START_SLEEP="1")
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
 
     def status() -> str:
         answer: str = sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]

@@ -136,6 +136,8 @@ def test_aws_words_for_what_is_not_there(embedded_aws: EmbeddedAws, endpoint: st
             ExecutionRoleArn="arn:aws:iam::123456789012:role/sagemaker",
             PrimaryContainer={"Image": "program:1"},
         )
+    with pytest.raises(ClientError, match="give ExecutionRoleArn"):
+        sagemaker.create_model(ModelName="m", PrimaryContainer={"Image": "program:1"})
     with pytest.raises(ClientError, match=f"Could not find model data at {model_data}.missing"):
         sagemaker.create_model(
             ModelName="m",

@@ -81,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
 def serve() -> None:
     if os.environ["MODEL_NAME"].startswith("broken"):
         sys.exit("this model cannot be loaded")
+    time.sleep(float(os.environ.get("START_SLEEP", 0)))
     ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 
 

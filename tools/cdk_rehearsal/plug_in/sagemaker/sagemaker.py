@@ -115,6 +115,8 @@ class SageMaker:
             raise validation_error(
                 "The embedded AWS serves models of one container: give PrimaryContainer with an Image."
             )
+        if "ExecutionRoleArn" not in request:
+            raise validation_error("The embedded AWS serves models in a role: give ExecutionRoleArn.")
         source = self._surroundings.arn("model", request["ModelName"])
         role = self._surroundings.acting(request["ExecutionRoleArn"], source=source)
         url = model_data_of(container)
