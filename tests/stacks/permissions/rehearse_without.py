@@ -1,4 +1,6 @@
-"""Rehearses with one statement less: `python rehearse_without.py "model/ReleaseRoleDefaultPolicy sns:Publish" …`.
+"""Rehearses with one statement less.
+
+    python -m tests.stacks.permissions.rehearse_without "model/ReleaseRoleDefaultPolicy8DBFA809 iam:PassRole" …
 
 Says of each named statement at which step the rehearsal stopped and which permission was missing. It takes a minute or
 two a statement, which is why it is no test: `test_statements.py` judges the recording instead.

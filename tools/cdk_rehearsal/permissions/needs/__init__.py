@@ -3,14 +3,12 @@
 from cdk_rehearsal.permissions.needs.absent_object import absent_object_need
 from cdk_rehearsal.permissions.needs.call_needs import needs
 from cdk_rehearsal.permissions.needs.need import Need
-from cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
 from cdk_rehearsal.permissions.needs.step_functions_call import StepFunctionsCall, step_functions_call
 from cdk_rehearsal.permissions.needs.task_needs import task_needs
 from cdk_rehearsal.permissions.needs.world import World
 
 __all__ = [
     "Need",
-    "RecordedWorld",
     "StepFunctionsCall",
     "World",
     "absent_object_need",

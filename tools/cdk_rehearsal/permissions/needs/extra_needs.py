@@ -320,25 +320,6 @@ def _query_results(parameters: Mapping[str, Any], world: World, because: str) ->
             yield from object_key_use(world, key, bucket, f"{prefix}result", ("GenerateDataKey", "Decrypt"), because)
 
 
-def _state_machine_logs(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
-    if not parameters.get("loggingConfiguration", {}).get("destinations"):
-        return
-    for action in LOG_DELIVERY:
-        yield Need(action=action, resource="*", resource_account=world.account, because=because)
-
-
-LOG_DELIVERY = (
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-)
-
-
 def _scaled_resource(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
     """On the resource itself: an endpoint's variant, or a service."""
     resource = parameters.get("ResourceId", "")

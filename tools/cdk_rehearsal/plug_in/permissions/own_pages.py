@@ -23,8 +23,8 @@ Page = tuple[int, Any]
 
 class OwnPages:
     """`JUDGED_CALLS`: every judged call. `DEPLOYED_RESOURCES`: what became of each logical id of each stack.
-    `TASK_CREDENTIALS?definition=ARN`: what ECS does before it starts a task's
-    containers: judges its execution role, and answers its task role's credentials as environment variables.
+    `TASK_CREDENTIALS?definition=ARN`: what ECS does before it starts a task's containers; it judges the execution role,
+    and answers the task role's credentials as environment variables.
     """
 
     def __init__(self, permissions: Permissions) -> None:

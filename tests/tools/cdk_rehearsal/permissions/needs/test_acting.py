@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from cdk_rehearsal.permissions.needs import RecordedWorld
 from cdk_rehearsal.permissions.needs.acting import (
     ACTING_RULES,
     ActingNeed,
@@ -28,6 +27,7 @@ from cdk_rehearsal.permissions.needs.acting import (
     transform_job_role_needs,
 )
 from tests.tools.cdk_rehearsal.permissions.needs import service_authorization
+from tests.tools.cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
 
 ACCOUNT = "123456789012"
 HERE = f"eu-west-1:{ACCOUNT}"

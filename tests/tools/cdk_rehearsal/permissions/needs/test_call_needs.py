@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.permissions.api_request.service_models import operation_names
-from cdk_rehearsal.permissions.needs import Need, RecordedWorld, needs
+from cdk_rehearsal.permissions.needs import Need, needs
 from cdk_rehearsal.permissions.needs.authorization_data import action
 from cdk_rehearsal.permissions.needs.operation_actions import own_action
 from cdk_rehearsal.permissions.needs.passed_roles import PASSED_ROLES
 from tests.tools.cdk_rehearsal.permissions.api_request.test_read_request import CALLS
 from tests.tools.cdk_rehearsal.permissions.needs import service_authorization
+from tests.tools.cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
 
 ACCOUNT = "123456789012"
 HERE = f"eu-west-1:{ACCOUNT}"

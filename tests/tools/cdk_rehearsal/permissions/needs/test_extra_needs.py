@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from cdk_rehearsal.permissions.needs import Need, RecordedWorld, absent_object_need, needs
+from cdk_rehearsal.permissions.needs import Need, absent_object_need, needs
 from cdk_rehearsal.permissions.needs.acting import ACTING_RULES
 from cdk_rehearsal.permissions.needs.extra_needs import EXTRA_NEEDS
 from cdk_rehearsal.permissions.needs.task_needs import WAITED_FOR
 from tests.tools.cdk_rehearsal.permissions.needs import service_authorization
+from tests.tools.cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
 
 ACCOUNT = "123456789012"
 HERE = f"eu-west-1:{ACCOUNT}"

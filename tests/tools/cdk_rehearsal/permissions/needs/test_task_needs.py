@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.permissions.api_request.service_models import operation_names
-from cdk_rehearsal.permissions.needs import RecordedWorld, StepFunctionsCall, step_functions_call, task_needs
+from cdk_rehearsal.permissions.needs import StepFunctionsCall, step_functions_call, task_needs
 from tests.tools.cdk_rehearsal.permissions.needs import service_authorization
+from tests.tools.cdk_rehearsal.permissions.needs.recorded_world import RecordedWorld
 
 PROJECT = Path(__file__).parents[5]
 ACCOUNT = "123456789012"

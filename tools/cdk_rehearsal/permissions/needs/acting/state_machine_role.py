@@ -7,8 +7,18 @@ from typing import Any
 
 from cdk_rehearsal.permissions.needs.acting.acting_needs import ActingNeeds
 from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
-from cdk_rehearsal.permissions.needs.extra_needs import LOG_DELIVERY
 from cdk_rehearsal.permissions.needs.world import World
+
+_LOG_DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
 
 
 def state_machine_role_needs(machine: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
@@ -22,7 +32,7 @@ def state_machine_role_needs(machine: Mapping[str, Any], *, world: World) -> tup
     acting = ActingNeeds(actor=actor, world=world)
     found: list[ActingNeed] = []
     if (machine.get("loggingConfiguration") or {}).get("destinations"):
-        found += [acting.need("state_machine_logs", action) for action in LOG_DELIVERY]
+        found += [acting.need("state_machine_logs", action) for action in _LOG_DELIVERY]
     if (machine.get("tracingConfiguration") or {}).get("enabled"):
         found += acting.traces("state_machine_tracing", samples=True)
     return tuple(found)
