@@ -10,7 +10,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
-from .number_token import is_token
+from .._number_token import is_token
 
 _ALL_PATHS = elbv2.ListenerCondition.path_patterns(["*"])
 _HTTP = elbv2.ApplicationProtocol.HTTP

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from .._checks import check_percent
 from .metric_step import check_add_tasks
-from .number_token import is_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,22 +12,18 @@ class CpuStep:
 
     Args:
         threshold_percent: CPU of the hottest task, in percent of the task's vCPUs, over one minute;
-            above 0, at most 100. Default: 80, so that a task has a fifth of its CPU left when help is called.
+            1 to 100. Default: 80, so that a task has a fifth of its CPU left when help is called.
         add_tasks: tasks added in one step, at least 1. Default: 3.
 
     Raises:
-        ValueError: a threshold outside 0 to 100, or a step that adds no task.
+        InvalidArgumentError: a threshold outside 1 to 100, or a step that adds no task.
     """
 
     threshold_percent: float = 80
     add_tasks: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold_percent <= 100 and not is_token(self.threshold_percent):
-            raise ValueError(
-                f"threshold_percent: got {self.threshold_percent}, allowed: above 0, at most 100; "
-                "it is a share of the task's CPU"
-            )
+        check_percent("threshold_percent", self.threshold_percent, at_least=1)
         check_add_tasks(self.add_tasks)
 
     @property

@@ -20,12 +20,12 @@ from constructs import Construct
 
 from .._checkov_skips import skip_checkov
 from .._log_key import log_key
+from .._number_token import is_token
 from .._resource_policy import open_to_account
 from ._access_logs import log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
 from ._task import CONTAINER_NAME, acknowledge_exec, task_definition
 from ._way_to_aws import wait_for_way_to_aws
-from .number_token import is_token
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, publish_scaling
 from .spot_capacity import SpotCapacity

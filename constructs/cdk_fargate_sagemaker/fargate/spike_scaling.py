@@ -11,10 +11,10 @@ from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
+from .._number_token import is_token
 from ._service_parts import AnyService, ServiceParts
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
-from .number_token import is_token
 from .scaled_fargate_service import ScaledFargateService
 from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scaling, tracked_percent
 

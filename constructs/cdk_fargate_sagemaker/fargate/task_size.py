@@ -1,6 +1,7 @@
 """Which sizes of task Fargate runs."""
 
-from .number_token import is_token
+from .._checks import check_number, check_one_of, refusal
+from .._number_token import is_token
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html, Linux
 _MEMORY_MIB = {
@@ -22,17 +23,16 @@ def check_task_size(*, cpu: int, memory_mib: int) -> None:
         memory_mib: MiB.
 
     Raises:
-        ValueError: Fargate has no such CPU, or not this much memory with it.
+        InvalidArgumentError: Fargate has no such CPU, or not this much memory with it.
     """
-    if cpu not in _MEMORY_MIB:
-        if is_token(cpu):
-            return
-        raise ValueError(f"cpu: got {cpu}, allowed: {', '.join(map(str, _MEMORY_MIB))} (1024 a vCPU); choose one")
-    if memory_mib not in _MEMORY_MIB[cpu] and not is_token(memory_mib):
-        allowed = _MEMORY_MIB[cpu]
-        steps = (
-            f"{allowed.start} to {allowed[-1]} in steps of {allowed.step}"
-            if isinstance(allowed, range)
-            else ", ".join(map(str, allowed))
-        )
-        raise ValueError(f"memory_mib: got {memory_mib}, allowed with cpu={cpu}: {steps}; choose one, or another cpu")
+    check_one_of("cpu", cpu, _MEMORY_MIB, "choose one; 1024 is a vCPU")
+    check_number("memory_mib", memory_mib)
+    if is_token(cpu) or is_token(memory_mib) or memory_mib in _MEMORY_MIB[cpu]:
+        return
+    allowed = _MEMORY_MIB[cpu]
+    steps = (
+        f"{allowed.start} to {allowed[-1]} in steps of {allowed.step}"
+        if isinstance(allowed, range)
+        else ", ".join(map(str, allowed))
+    )
+    raise refusal("memory_mib", memory_mib, f"{steps} with cpu={cpu}", "choose one, or another cpu")

@@ -9,11 +9,13 @@ from typing import Any, Self
 
 import yaml
 
+from ..errors import InvalidArgumentError
+
 _KEYS = ("date", "label", "author")
 
 
-class ChangeLogError(ValueError):
-    """A change log that cannot be read, in one line: the file, the entry, what it got, what is allowed."""
+class ChangeLogError(InvalidArgumentError):
+    """Refuses a change log in one line: the file, the entry, what it got, what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
+from cdk_fargate_sagemaker._number_token import is_token
 from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceScaling
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
-from cdk_fargate_sagemaker.fargate.number_token import is_token
 
 from .._topic_publishers import alarm_action, rule_target
 from ._declared_before import DeclaredBefore

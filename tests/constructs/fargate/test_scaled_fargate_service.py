@@ -573,7 +573,7 @@ def test_takes_numbers_known_at_deployment_only(stack, make):
         ({"target_percent": 101}, "target_percent: got 101, allowed: above 0, at most 100"),
         ({"target_percent": float("nan")}, "target_percent: got nan, allowed: above 0, at most 100"),
         ({"cpu": 1000}, "cpu: got 1000, allowed: 256, 512, 1024"),
-        ({"memory_mib": 1000}, "memory_mib: got 1000, allowed with cpu=1024: 2048 to 8192 in steps of 1024"),
+        ({"memory_mib": 1000}, "memory_mib: got 1000, allowed: 2048 to 8192 in steps of 1024 with cpu=1024"),
         ({"user": "root"}, "user: got 'root', allowed: any user but root"),
         ({"user": "0:1000"}, "user: got '0:1000', allowed: any user but root"),
         ({"user": ""}, "user: got '', allowed: any user but root"),

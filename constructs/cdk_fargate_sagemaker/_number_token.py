@@ -1,4 +1,4 @@
-"""Telling numbers from the tokens that stand for numbers known at deployment only."""
+"""Tells numbers from the tokens that stand for numbers known at deployment only."""
 
 import math
 

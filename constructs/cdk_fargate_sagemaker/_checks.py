@@ -1,0 +1,221 @@
+"""Checks of arguments. Each refuses in one line, `name: got X, allowed: Y; what to do`, whatever the argument is.
+
+A number or a `Duration` may be a token: its value is known at deployment only. It passes, for CloudFormation to judge,
+unless `token=False`: what is computed from it would be wrong.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal
+
+from aws_cdk import Duration, Token
+
+from ._number_token import is_token
+from .errors import InvalidArgumentError
+
+KNOWN_AT_DEPLOYMENT = "a token, known at deployment only"
+_KNOWN_NOW = "known at synthesis"
+_LONGEST_SHOWN = 80
+
+
+def refusal(name: str, given: Any, allowed: str, remedy: str | None = None) -> InvalidArgumentError:
+    """The error for an argument that cannot be used, to be raised.
+
+    Args:
+        name: of the argument, as the caller wrote it.
+        given: the argument; text that does not stand for itself is passed through `plain`.
+        allowed: what the argument may be.
+        remedy: what to do; left out where `allowed` says it.
+    """
+    line = f"{name}: got {shown(given)}, allowed: {allowed}"
+    return InvalidArgumentError(f"{line}; {remedy}" if remedy else line)
+
+
+class plain(str):
+    """Words for what was given, shown as they are: `refusal("cluster", plain("none"), …)`."""
+
+    __slots__ = ()
+
+
+def shown(given: Any) -> str:
+    """What was given, on one line and not too long: text in quotes, numbers as written, other things by their type."""
+    if isinstance(given, plain):
+        return str(given)
+    if given is None:
+        return "none"
+    if isinstance(given, bool):
+        return str(given)
+    if isinstance(given, int | float):
+        return KNOWN_AT_DEPLOYMENT if is_token(given) else str(given)
+    if isinstance(given, Duration):
+        return KNOWN_AT_DEPLOYMENT if given.is_unresolved() else given.to_human_string()
+    if isinstance(given, str):
+        text = repr(given)
+        return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    if isinstance(given, list | tuple | dict | set) and not given:
+        return f"an empty {type(given).__name__}"
+    # jsii's stand-ins for interfaces are called `_ITopicProxy`; the interface is what the caller knows.
+    kind = type(given).__name__.removeprefix("_").removesuffix("Proxy")
+    return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}"
+
+
+def check_number(
+    name: str,
+    number: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    whole: bool = False,
+    token: bool = True,
+    remedy: str | None = None,
+) -> None:
+    """Refuses what is no number, a number out of bounds, NaN, and with `whole` a fraction.
+
+    Raises:
+        InvalidArgumentError: see above; a token with `token=False`.
+    """
+    kind = "a whole number" if whole else "a number"
+    low = f"at least {at_least:g}" if at_least is not None else f"above {above:g}" if above is not None else ""
+    high = f"at most {at_most:g}" if at_most is not None else f"below {below:g}" if below is not None else ""
+    bounds = (
+        f"{at_least:g} to {at_most:g}"
+        if at_least is not None and at_most is not None
+        else ", ".join(filter(None, (low, high)))
+    )
+    allowed = f"{kind}, {bounds}" if bounds else kind
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise refusal(name, number, allowed, remedy or ("leave the quotes out" if isinstance(number, str) else None))
+    if is_token(number):
+        if not token:
+            raise refusal(name, number, f"{allowed}, {_KNOWN_NOW}", remedy)
+        return
+    # Written so that NaN, of which no comparison holds, is refused.
+    within = (
+        (at_least is None or number >= at_least)
+        and (above is None or number > above)
+        and (at_most is None or number <= at_most)
+        and (below is None or number < below)
+        and abs(number) < float("inf")
+    )
+    if not within or (whole and number != int(number)):
+        raise refusal(name, number, allowed, remedy)
+
+
+def check_percent(
+    name: str, percent: Any, *, at_least: float | None = None, token: bool = True, remedy: str | None = None
+) -> None:
+    """Refuses what is no percentage: above 0, or `at_least`, up to 100.
+
+    Give `at_least=1` where nobody means less than one percent, so that 0.5, meant as a half, is refused.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if at_least is not None and isinstance(percent, float) and 0 < percent < at_least and remedy is None:
+        remedy = f"give {percent * 100:g} for {percent * 100:g} %"
+    if at_least is None:
+        check_number(name, percent, above=0, at_most=100, token=token, remedy=remedy)
+    else:
+        check_number(name, percent, at_least=at_least, at_most=100, token=token, remedy=remedy)
+
+
+def check_duration(
+    name: str,
+    duration: Any,
+    *,
+    at_least: Duration | None = None,
+    above_zero: bool = False,
+    at_most: Duration | None = None,
+    whole: Literal["seconds", "minutes", "hours", "days"] | None = None,
+    token: bool = True,
+    remedy: str | None = None,
+) -> None:
+    """Refuses what is no `Duration`, one out of bounds, and with `whole` one that is no whole number of that unit.
+
+    A token passes in the unit `whole` (else in seconds) alone, since nothing can convert it.
+
+    Raises:
+        InvalidArgumentError: see above; a token with `token=False`.
+    """
+    low = f"at least {at_least.to_human_string()}" if at_least is not None else "above 0" if above_zero else ""
+    high = f"at most {at_most.to_human_string()}" if at_most is not None else ""
+    bounds = (
+        f"{at_least.to_human_string()} to {at_most.to_human_string()}"
+        if at_least is not None and at_most is not None
+        else ", ".join(filter(None, (low, high)))
+    )
+    kind = f"a Duration of whole {whole}" if whole else "a Duration"
+    allowed = f"{kind}, {bounds}" if bounds else kind
+    if not isinstance(duration, Duration):
+        seconds = isinstance(duration, int | float) and not isinstance(duration, bool) and not is_token(duration)
+        raise refusal(name, duration, allowed, remedy or (f"give Duration.seconds({duration})" if seconds else None))
+    if duration.is_unresolved():
+        unit = whole or "seconds"
+        if not token:
+            raise refusal(name, duration, f"{allowed}, {_KNOWN_NOW}", remedy)
+        if duration.unit_label() != unit:
+            raise refusal(name, duration, f"{allowed}; a token in {unit} alone", f"give Duration.{unit}(…)")
+        return
+    milliseconds = duration.to_milliseconds(integral=False)
+    size = {"seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
+    if (
+        (at_least is not None and milliseconds < at_least.to_milliseconds(integral=False))
+        or (above_zero and milliseconds <= 0)
+        or (at_most is not None and milliseconds > at_most.to_milliseconds(integral=False))
+        or (whole is not None and milliseconds % size[whole] != 0)
+    ):
+        raise refusal(name, duration, allowed, remedy)
+
+
+def check_one_of(name: str, given: Any, allowed: Collection[Any], remedy: str | None = None) -> None:
+    """Refuses what is not among `allowed`, unless it is a token.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float | str) or given not in allowed:
+        if isinstance(given, str) and Token.is_unresolved(given):
+            return
+        if isinstance(given, int | float) and not isinstance(given, bool) and is_token(given):
+            return
+        raise refusal(name, given, ", ".join(map(str, allowed)), remedy)
+
+
+def check_kind(
+    name: str, given: Any, kinds: type | tuple[type, ...], allowed: str | None = None, remedy: str | None = None
+) -> None:
+    """Refuses what is of none of `kinds`.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if not isinstance(given, kinds):
+        names = [kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
+        raise refusal(name, given, allowed or " or ".join(names), remedy)
+
+
+def check_interface(name: str, given: Any, attribute: str, allowed: str, remedy: str | None = None) -> None:
+    """Refuses what has no `attribute`, by which an interface of the CDK is known (`topic_arn` of a topic).
+
+    Interfaces of jsii are protocols that cannot be asked by `isinstance`.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if not hasattr(given, attribute):
+        raise refusal(name, given, allowed, remedy)
+
+
+def check_sequence(name: str, given: Any, allowed: str, *, empty: bool = True) -> Sequence[Any]:
+    """`given` as a tuple; refuses one thing in place of a list, and with `empty=False` none.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if isinstance(given, str | dict) or not isinstance(given, Iterable):
+        raise refusal(name, given, allowed, "put it in a list")
+    listed = tuple(given)
+    if not listed and not empty:
+        raise refusal(name, plain("an empty list"), allowed)
+    return listed
