@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fargate_capacity.auto_period import VIEWS
 from fargate_capacity.capacity_commands import register
 from fargate_capacity.input_error import InputError
 
@@ -35,6 +36,13 @@ def preview(
     dashboard: Annotated[
         list[str] | None, typer.Option(help="Only the dashboard of this name; may be repeated.")
     ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            help="The time that is shown: 3h, 1d, 1w or 4w, at the period at which CloudWatch would draw it. "
+            "Without it each dashboard shows its own.",
+        ),
+    ] = None,
 ) -> None:
     """Draw every dashboard of a cloud assembly as one HTML page and as a PNG file each."""
     # Drawing takes most of a second to import: neither `--help` nor a refusal waits for it.
@@ -42,6 +50,10 @@ def preview(
     from fargate_capacity.csv_series import CsvSeries
     from fargate_capacity.dashboards import find_dashboards
 
+    if view is not None and view not in VIEWS:
+        raise InputError(f"view: got {view}, allowed: {', '.join(VIEWS)}")
+    if view is not None and data is not None:
+        raise InputError(f"view: got {view} beside data, allowed: none, the data have their own time; leave it out")
     read = CloudAssembly(assembly)
     dashboards = find_dashboards(read, names=tuple(dashboard or ()))
     series = CsvSeries(data) if data else None
@@ -50,7 +62,9 @@ def preview(
     from fargate_capacity.progress import PatientProgress
 
     with PatientProgress("drawing dashboards", total=len(dashboards)) as progress:
-        drawn = write_preview(read, dashboards, output=output, data=series, advance=progress.begin)
+        drawn = write_preview(
+            read, dashboards, output=output, data=series, advance=progress.begin, view=VIEWS.get(view or "")
+        )
     for path in drawn.files:
         typer.echo(f"wrote {path}")
     if drawn.characters_without_font:

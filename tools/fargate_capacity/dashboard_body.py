@@ -87,7 +87,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricWidget:
-    """Metrics as a graph or as numbers (`view`)."""
+    """Metrics as a graph or as numbers (`view`).
+
+    Args:
+        start: the time that it shows, as a body's. Default: that of the dashboard.
+    """
 
     place: Place
     title: str
@@ -99,6 +103,7 @@ class MetricWidget:
     legend: str = "bottom"
     is_stacked: bool = False
     has_sparkline: bool = False
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,11 +144,14 @@ class DashboardBody:
     Args:
         start: as given: ISO 8601, a moment or, as `-PT3H`, a length of time before the end. Default: the viewer's.
         end: likewise a moment. Default: now.
+        keeps_periods: whether graphs keep the periods of their metrics (`periodOverride` is `inherit`). Default: they
+            are drawn at the period that fits the time shown.
     """
 
     widgets: tuple[Widget, ...]
     start: str | None = None
     end: str | None = None
+    keeps_periods: bool = False
 
 
 def read_dashboard_body(text: str) -> DashboardBody:
@@ -163,6 +171,7 @@ def read_dashboard_body(text: str) -> DashboardBody:
         widgets=tuple(_read_widget(widget, flow) for widget in body["widgets"]),
         start=body.get("start") if isinstance(body.get("start"), str) else None,
         end=body.get("end") if isinstance(body.get("end"), str) else None,
+        keeps_periods=body.get("periodOverride") == "inherit",
     )
 
 
@@ -275,6 +284,7 @@ def _metric_widget(place: Place, title: str, properties: Mapping[str, Any]) -> M
         legend=str(legend.get("position", "bottom")) if isinstance(legend, dict) else "bottom",
         is_stacked=properties.get("stacked") is True,
         has_sparkline=properties.get("sparkline") is True,
+        start=properties.get("start") if isinstance(properties.get("start"), str) else None,
     )
 
 

@@ -212,7 +212,8 @@ class Inputs:
     Args:
         times: seconds since 1970 of every series' points.
         series: by id.
-        metrics: the ids that `METRICS()` stands for.
+        metrics: the ids of metrics, which are no results of other expressions: what `METRICS()` stands for, and what
+            `PERIOD()` takes.
     """
 
     times: NDArray[np.int64]
@@ -254,6 +255,8 @@ def _evaluate(node: Node, inputs: Inputs) -> Value:
         case Call(function, arguments):
             if function == "METRICS":
                 return _all_metrics(arguments, inputs)
+            if function == "PERIOD":
+                return _period(arguments, inputs)
             if function not in _FUNCTIONS:
                 raise MetricMathError(f"{function} is not among the functions that are drawn here")
             least, most, implementation = _FUNCTIONS[function]
@@ -267,6 +270,13 @@ def _evaluate(node: Node, inputs: Inputs) -> Value:
 def _all_metrics(arguments: tuple[Node, ...], inputs: Inputs) -> Value:
     wanted = arguments[0].value if arguments and isinstance(arguments[0], Text) else ""
     return [inputs.series[id] for id in inputs.metrics if wanted in id]
+
+
+def _period(arguments: tuple[Node, ...], inputs: Inputs) -> float:
+    match arguments:
+        case (Reference(id),) if id in inputs.metrics:
+            return float(inputs.period_s)
+    raise MetricMathError("PERIOD: got no metric, allowed: the id of a metric, not of an expression")
 
 
 def _as_series(value: Value) -> list[Series]:
@@ -410,7 +420,6 @@ _FUNCTIONS: Mapping[str, tuple[int, int, Callable[..., Value]]] = {
     "DIFF": (1, 1, lambda _, value: _each(_differences, value)),
     "RATE": (1, 1, lambda inputs, value: _each(lambda series: _differences(series) / inputs.period_s, value)),
     "RUNNING_SUM": (1, 1, lambda _, value: _each(np.nancumsum, value)),
-    "PERIOD": (1, 1, lambda inputs, _: float(inputs.period_s)),
     "TIME_SERIES": (1, 1, lambda inputs, value: np.full(inputs.times.shape, value, dtype=float)),
     "METRIC_COUNT": (1, 1, lambda _, value: float(len(_as_series(value)))),
     "DATAPOINT_COUNT": (1, 1, lambda _, value: float(np.count_nonzero(~np.isnan(_as_series(value)[0])))),

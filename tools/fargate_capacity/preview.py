@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from fargate_capacity import theme
 from fargate_capacity.alarms import Alarms
+from fargate_capacity.auto_period import auto_period_s
 from fargate_capacity.canvas import Box, Canvas
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.csv_series import CsvSeries
@@ -18,7 +21,7 @@ from fargate_capacity.fonts import drawing_settings
 from fargate_capacity.input_error import InputError
 from fargate_capacity.page import DashboardSection, write_page
 from fargate_capacity.sample_series import SampleSeries, SampleService
-from fargate_capacity.time_window import choose_window
+from fargate_capacity.time_window import TimeWindow, choose_window
 from fargate_capacity.widget_drawing import WidgetDrawing
 
 
@@ -44,6 +47,7 @@ def write_preview(
     output: Path,
     data: CsvSeries | None,
     advance: Callable[[str], None],
+    view: timedelta | None = None,
     title: str = "Dashboards of the cloud assembly",
 ) -> Preview:
     """Writes `index.html` and a PNG file a dashboard into a folder.
@@ -51,6 +55,7 @@ def write_preview(
     Args:
         data: where the series are from. Default: sample series.
         advance: is told of each dashboard before it is drawn.
+        view: the length of time that is shown, on sample series. Default: each dashboard's own.
         title: of the page.
 
     Raises:
@@ -65,7 +70,7 @@ def write_preview(
     with drawing_settings():
         for dashboard, name in zip(dashboards, names, strict=True):
             advance(dashboard.name)
-            section = _section(assembly, dashboard, data)
+            section = _section(assembly, dashboard, data, view)
             sections.append(section)
             notes = shared_notes(list(zip(dashboard.body.widgets, section.notes, strict=True)))
             canvas = draw_dashboard(dashboard, section.drawing, notes=notes, subtitle=section.subtitle)
@@ -93,16 +98,29 @@ def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
     return names
 
 
-def _section(assembly: CloudAssembly, dashboard: Dashboard, data: CsvSeries | None) -> DashboardSection:
+def _section(
+    assembly: CloudAssembly, dashboard: Dashboard, data: CsvSeries | None, view: timedelta | None
+) -> DashboardSection:
     alarms = Alarms(assembly=assembly, template=dashboard.template)
     if data is None:
-        window = choose_window(dashboard.body)
-        source = SampleSeries(window=window, service=SampleService.of(dashboard.body), seed=dashboard.name)
-        drawing = WidgetDrawing(source=source, window=window, alarms=alarms, watermark="sample data")
+        window = choose_window(dashboard.body, view=view)
+        service = SampleService.of(dashboard.body)
+
+        @functools.cache
+        def samples(shown: TimeWindow) -> SampleSeries:
+            return SampleSeries(window=shown, service=service, seed=dashboard.name)
+
+        drawing = WidgetDrawing(
+            source=samples,
+            window=window,
+            alarms=alarms,
+            period_s=None if dashboard.body.keeps_periods else _auto_period_s,
+            watermark="sample data",
+        )
         origin = "sample data, not measured"
     else:
         window = data.window
-        drawing = WidgetDrawing(source=data, window=window, alarms=alarms)
+        drawing = WidgetDrawing(source=lambda _: data, window=window, alarms=alarms, keeps_window=True)
         origin = f"data of {data.name}"
     # The widgets are drawn once for what they cannot show: the picture needs the height of that before it begins.
     notes = []
@@ -114,3 +132,7 @@ def _section(assembly: CloudAssembly, dashboard: Dashboard, data: CsvSeries | No
     return DashboardSection(
         dashboard=dashboard, drawing=drawing, subtitle=described(dashboard, window, origin), notes=notes
     )
+
+
+def _auto_period_s(window: TimeWindow) -> int:
+    return auto_period_s(window.end - window.start)

@@ -60,12 +60,10 @@ def _lines_across(body: DashboardBody, kind: MetricKind, stat: str | None) -> li
         line.value
         for widget in body.widgets
         if isinstance(widget, MetricWidget)
-        and any(
-            isinstance(drawn.source, Metric)
-            and kind_of(drawn.source) is kind
-            and (stat is None or drawn.source.stat == stat)
-            for drawn in widget.lines
-        )
+        and (metrics := [drawn.source for drawn in widget.lines if isinstance(drawn.source, Metric)])
+        and any(kind_of(metric) is kind and (stat is None or metric.stat == stat) for metric in metrics)
+        # Requests by tasks have the number of tasks in them, and lines that are none of tasks.
+        and not any(kind_of(metric) is MetricKind.REQUESTS for metric in metrics)
         for line in widget.annotations.horizontal
         if isinstance(line, HorizontalLine) and line.axis == "left"
     ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fargate_capacity.dashboard_body import DashboardBody, MetricWidget
 
 _DURATION = re.compile(
-    r"-?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+    r"-?P(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
 )
 _DEFAULT_LENGTH = timedelta(days=1)
 # Beyond three times its length the window would no longer look like the one that opens in CloudWatch.
@@ -56,12 +56,19 @@ class TimeWindow:
         return np.arange(first, int(self.end.timestamp()), period_s, dtype=np.int64)
 
 
-def choose_window(body: DashboardBody) -> TimeWindow:
+def choose_window(body: DashboardBody, *, view: timedelta | None = None) -> TimeWindow:
     """The window for sample series: as long as the dashboard's own, and around the latest vertical annotations.
 
     It ends shortly after the latest annotation and begins earlier than the dashboard asks, up to three times its
     length, to take in those before. A window that the body gives as two moments is taken as it is.
+
+    Args:
+        view: a length that is chosen in place of the dashboard's own time, and kept. Default: the dashboard's.
     """
+    if view is not None:
+        changes = _moments(body)
+        latest = _whole_hour_after(changes[-1] + view / 5) if changes else _SAMPLE_DAY_END
+        return TimeWindow(start=latest - view, end=latest)
     end, length, start = _moment(body.end), _length(body.start), _moment(body.start)
     if start and end and start < end:
         return TimeWindow(start=start, end=end)
@@ -75,6 +82,12 @@ def choose_window(body: DashboardBody) -> TimeWindow:
     if near and near[0] < begin + length / 20:
         begin = max(end - _STRETCH * length, near[0] - length / 10)
     return TimeWindow(start=begin, end=end)
+
+
+def widget_window(widget: MetricWidget, window: TimeWindow) -> TimeWindow:
+    """What a widget shows: the time before the window's end that it asks for, else the window itself."""
+    length = _given_length(widget.start)
+    return window if length is None else TimeWindow(start=window.end - length, end=window.end)
 
 
 def _moments(body: DashboardBody) -> Sequence[datetime]:
@@ -96,7 +109,14 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _length(text: str | None) -> timedelta:
+    return _given_length(text) or _DEFAULT_LENGTH
+
+
+def _given_length(text: str | None) -> timedelta | None:
+    """A length of time, as `-P1DT6H`; a month is 30 days. None: it is none, or nothing."""
     found = _DURATION.fullmatch(text or "")
     if not found:
-        return _DEFAULT_LENGTH
-    return timedelta(**{unit: int(number) for unit, number in found.groupdict().items() if number}) or _DEFAULT_LENGTH
+        return None
+    units = {unit: int(number) for unit, number in found.groupdict().items() if number}
+    days = units.pop("days", 0) + 30 * units.pop("months", 0)
+    return timedelta(days=days, **units) or None

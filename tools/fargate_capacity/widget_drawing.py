@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fargate_capacity import theme
@@ -11,7 +12,7 @@ from fargate_capacity.dashboard_body import AlarmWidget, FrameWidget, Metric, Me
 from fargate_capacity.figure_drawing import draw_bars, draw_gauges, draw_pie, draw_single_values, draw_table
 from fargate_capacity.graph_drawing import draw_graph
 from fargate_capacity.markdown_text import plain_lines
-from fargate_capacity.time_window import TimeWindow
+from fargate_capacity.time_window import TimeWindow, widget_window
 from fargate_capacity.widget_series import SeriesSource, WidgetSeries, resolve_widget
 
 _PADDING = 12.0
@@ -23,12 +24,19 @@ class WidgetDrawing:
     """What widgets are drawn with.
 
     Args:
+        source: gives the series of a window.
+        window: the time that the dashboard shows.
+        alarms: those of the assembly.
+        period_s: gives the period at which all is drawn that shows a window. Default: each metric at its own.
+        keeps_window: whether a widget with a time of its own shows the dashboard's, because there are no other data.
         watermark: written across each graph. Default: nothing is.
     """
 
-    source: SeriesSource
+    source: Callable[[TimeWindow], SeriesSource]
     window: TimeWindow
     alarms: Alarms
+    period_s: Callable[[TimeWindow], int] | None = None
+    keeps_window: bool = False
     watermark: str | None = None
 
     def draw(self, canvas: Canvas, box: Box, widget: Widget) -> list[str]:
@@ -43,10 +51,19 @@ class WidgetDrawing:
         if isinstance(widget, AlarmWidget):
             self._draw_alarms(canvas, inner, widget)
             return []
-        drawn = resolve_widget(widget, source=self.source, window=self.window, alarms=self.alarms)
-        return [*self._draw_metrics(canvas, inner, widget, drawn), *drawn.notes]
+        window = self.window if self.keeps_window else widget_window(widget, self.window)
+        drawn = resolve_widget(
+            widget,
+            source=self.source(window),
+            window=window,
+            alarms=self.alarms,
+            period_s=self.period_s(window) if self.period_s else None,
+        )
+        return [*self._draw_metrics(canvas, inner, widget, drawn, window), *drawn.notes]
 
-    def _draw_metrics(self, canvas: Canvas, box: Box, widget: MetricWidget, drawn: WidgetSeries) -> list[str]:
+    def _draw_metrics(
+        self, canvas: Canvas, box: Box, widget: MetricWidget, drawn: WidgetSeries, window: TimeWindow
+    ) -> list[str]:
         if not drawn.series and not drawn.annotations.horizontal and not drawn.annotations.vertical:
             message = drawn.notes[0] if drawn.notes else "this widget has no metrics"
             lines = wrapped(message, box.width - 20, theme.TEXT_SIZE)
@@ -55,7 +72,7 @@ class WidgetDrawing:
                 canvas.text(box.x + box.width / 2, y, line, color=theme.SOFT_INK, align="center")
             return []
         if widget.view == "timeSeries":
-            return draw_graph(canvas, box, widget, drawn, self.window, watermark=self.watermark)
+            return draw_graph(canvas, box, widget, drawn, window, watermark=self.watermark)
         if self.watermark:
             canvas.text(
                 box.x + box.width,

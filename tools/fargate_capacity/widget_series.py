@@ -66,8 +66,19 @@ class WidgetSeries:
     notes: tuple[str, ...]
 
 
-def resolve_widget(widget: MetricWidget, *, source: SeriesSource, window: TimeWindow, alarms: Alarms) -> WidgetSeries:
-    """Makes a widget's series."""
+def resolve_widget(
+    widget: MetricWidget,
+    *,
+    source: SeriesSource,
+    window: TimeWindow,
+    alarms: Alarms,
+    period_s: int | None = None,
+) -> WidgetSeries:
+    """Makes a widget's series.
+
+    Args:
+        period_s: the period at which every metric and expression is drawn. Default: each at its own.
+    """
     notes = list(widget.annotations.unread)
     lines, thresholds = list(widget.lines), list[HorizontalLine]()
     for arn in widget.annotations.alarms:
@@ -82,6 +93,10 @@ def resolve_widget(widget: MetricWidget, *, source: SeriesSource, window: TimeWi
         # A widget of an alarm alone shows what the alarm watches.
         if not widget.lines:
             lines.extend(alarm.lines)
+    if period_s is not None:
+        lines = [
+            dataclasses.replace(line, source=dataclasses.replace(line.source, period_s=period_s)) for line in lines
+        ]
     resolver = _Resolver(lines, source=source, window=window, notes=notes)
     series = resolver.drawn()
     annotations = dataclasses.replace(

@@ -1,15 +1,30 @@
 """The metrics of an ECS service behind a load balancer, made in one place for alarms, scaling and dashboards."""
 
+from typing import Unpack
+
 from aws_cdk import Duration, Fn, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
+from .._checks import check_duration, check_interface, check_number, plain, refusal
+from .._metric_options import AnyMetric, ExpressionOptions, MetricOptions, with_expression_options, with_options
+from .._per_minute import per_minute
+
 _MINUTE = Duration.minutes(1)
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringMetricConfiguration.html
+_CPU_RESOLUTIONS_SECONDS = (20, 60)
 
 
 class ServiceMetrics:
-    """Makes the metrics of one ECS service, each over one minute unless it says otherwise.
+    """Makes the metrics of one ECS service, each over one minute unless an option says otherwise.
+
+    Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`, and those with a
+    statistic of their own `statistic` and `unit`.
+
+    A graph is drawn at the period that fits the time it shows, whatever its metrics say, and a sum grows with it. For
+    graphs there are `average_running_tasks`, `requests_per_minute`, `requests_per_task` and `cost_per_hour`, which are
+    the same at every period; `running_tasks` and `request_count` are for alarms, which keep theirs.
 
     Args:
         service: any ECS service, made here or imported. One that is imported by its ARN alone needs the long form,
@@ -23,7 +38,8 @@ class ServiceMetrics:
             counted from a metric that is free.
 
     Raises:
-        ValueError: the service's cluster is not known.
+        InvalidArgumentError: the service's cluster is not known; something else than an ECS service, an application
+            load balancer or target group; another resolution.
     """
 
     def __init__(
@@ -36,6 +52,19 @@ class ServiceMetrics:
         cpu_resolution: Duration = _MINUTE,
         container_insights: bool = False,
     ) -> None:
+        check_interface(
+            "service",
+            service,
+            "service_arn",
+            "a service of aws_ecs",
+            "pass its service" if hasattr(service, "service") else None,
+        )
+        _check_application("load_balancer", load_balancer, elbv2.NetworkLoadBalancer, "load_balancer_arn")
+        for name, group in (("target_group", target_group), ("alternate_target_group", alternate_target_group)):
+            _check_application(name, group, elbv2.NetworkTargetGroup, "target_group_arn")
+        check_duration("cpu_resolution", cpu_resolution, token=False)
+        if cpu_resolution.to_milliseconds() not in [1000 * seconds for seconds in _CPU_RESOLUTIONS_SECONDS]:
+            raise refusal("cpu_resolution", cpu_resolution, "20 seconds or 1 minute, which are those of ECS")
         self._cluster_name, self._service_name = _cluster_name(service), service.service_name
         self._dimensions = {"ClusterName": self._cluster_name, "ServiceName": self._service_name}
         self._load_balancer = load_balancer
@@ -69,26 +98,157 @@ class ServiceMetrics:
         """How often ECS publishes the service's CPU."""
         return self._cpu_resolution
 
-    def cpu_average(self) -> cloudwatch.Metric:
+    def cpu_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of all tasks together, percent of what they reserve: what target tracking follows."""
-        return self._of_service("CPUUtilization", cloudwatch.Stats.AVERAGE)
+        return with_options(self._of_service("CPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def cpu_maximum(self) -> cloudwatch.Metric:
+    def cpu_maximum(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of the hottest task, percent of its reservation: what spike scaling follows."""
-        return self._of_service("CPUUtilization", cloudwatch.Stats.MAXIMUM)
+        return with_options(self._of_service("CPUUtilization", cloudwatch.Stats.MAXIMUM), options)
 
-    def memory_average(self) -> cloudwatch.Metric:
+    def memory_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Memory of all tasks together, percent of what they reserve."""
-        return self._of_service("MemoryUtilization", cloudwatch.Stats.AVERAGE)
+        return with_options(self._of_service("MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def running_tasks(self) -> cloudwatch.Metric | cloudwatch.MathExpression:
-        """Number of running tasks.
+    def running_tasks(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+        """Number of running tasks, for an alarm; over another period than a minute `average_running_tasks`.
 
         Every task reports its CPU once in each interval of the resolution, so that the number of reports tells the
         number of tasks, free of charge. Where Container Insights is on its `RunningTaskCount` is taken.
         """
         if self._container_insights:
-            return self._of_service("RunningTaskCount", cloudwatch.Stats.MAXIMUM, namespace="ECS/ContainerInsights")
+            return with_options(self._task_count(cloudwatch.Stats.MAXIMUM), options)
+        period = options.get("period")
+        if period is not None and period.to_milliseconds() != _MINUTE.to_milliseconds():
+            return self.average_running_tasks(**options)
+        return with_options(self._reports(), options)
+
+    def average_running_tasks(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+        """Number of running tasks on average, for a graph: the same at whatever period it is drawn."""
+        if self._container_insights:
+            return with_options(self._task_count(cloudwatch.Stats.AVERAGE), options)
+        tasks: AnyMetric = per_minute(self._reports(), "reports")
+        return with_options(tasks, MetricOptions(label="tasks") | options)
+
+    def request_count(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Requests that the load balancer took in, in each minute or other period, for an alarm.
+
+        Raises:
+            InvalidArgumentError: there is no load balancer.
+        """
+        metrics = self._of_load_balancer("request_count")
+        return with_options(metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE), options)
+
+    def requests_per_minute(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+        """Requests a minute that the load balancer took in, for a graph: the same at whatever period it is drawn.
+
+        Raises:
+            InvalidArgumentError: there is no load balancer.
+        """
+        requests = per_minute(self.request_count(), "requests")
+        return with_expression_options(requests, {"label": "requests a minute", **options})
+
+    def requests_per_task(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+        """Requests a minute that a task answers, the same at whatever period: how well the tasks are used.
+
+        Raises:
+            InvalidArgumentError: there is no load balancer.
+        """
+        used = cloudwatch.MathExpression(
+            expression="per_minute / tasks",
+            using_metrics={"per_minute": self.requests_per_minute(), "tasks": self.average_running_tasks()},
+            period=_MINUTE,
+            label="requests a task",
+        )
+        return with_expression_options(used, options)
+
+    def cost_per_hour(self, *, task_hour: float, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+        """What the running tasks cost in an hour, the same at whatever period.
+
+        Args:
+            task_hour: the price of one task for an hour, at least 0.
+            options: those of the CDK's expressions.
+
+        Raises:
+            InvalidArgumentError: a price that is none, or that is known at deployment only.
+        """
+        check_number("task_hour", task_hour, at_least=0, token=False)
+        cost = cloudwatch.MathExpression(
+            expression=f"tasks * {task_hour:.6g}",
+            using_metrics={"tasks": self.average_running_tasks()},
+            period=_MINUTE,
+            label="cost an hour",
+        )
+        return with_expression_options(cost, options)
+
+    def response_time(self, percentile: float, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Seconds that tasks took to answer, at a percentile.
+
+        Args:
+            percentile: from 0 to 100.
+            options: those of the CDK's metrics; `statistic` takes the percentile's place.
+
+        Raises:
+            InvalidArgumentError: there is no load balancer, or another percentile.
+        """
+        check_number("percentile", percentile, at_least=0, at_most=100, token=False)
+        time = self._of_load_balancer("response_time").target_response_time(
+            statistic=cloudwatch.Stats.percentile(percentile), period=_MINUTE
+        )
+        return with_options(time, options)
+
+    def server_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+        """Share of requests answered with 5xx, by a task or in its place by the load balancer, in percent.
+
+        The load balancer does not count a request for which it finds no task, so that the share is taken of the errors
+        where these are more: 100 % when every task is gone.
+
+        Raises:
+            InvalidArgumentError: there is no load balancer.
+        """
+        metrics = self._of_load_balancer("server_error_percent")
+        errors, requests = "(FILL(target, 0) + FILL(balancer, 0))", "FILL(requests, 0)"
+        by_task, by_load_balancer = elbv2.HttpCodeTarget.TARGET_5XX_COUNT, elbv2.HttpCodeElb.ELB_5XX_COUNT
+        share = cloudwatch.MathExpression(
+            expression=f"100 * {errors} / IF({errors} > {requests}, {errors}, IF({requests} > 0, {requests}, 1))",
+            using_metrics={
+                "requests": metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE),
+                "target": metrics.http_code_target(by_task, statistic=cloudwatch.Stats.SUM, period=_MINUTE),
+                "balancer": metrics.http_code_elb(by_load_balancer, statistic=cloudwatch.Stats.SUM, period=_MINUTE),
+            },
+            period=_MINUTE,
+            label="5xx, %",
+        )
+        return with_expression_options(share, options)
+
+    def unhealthy_hosts(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+        """Most tasks at once in the minute that failed their health check.
+
+        Raises:
+            InvalidArgumentError: there is no target group.
+        """
+        if self._target_group is None:
+            raise refusal("target_group", None, "an application target group, for unhealthy_hosts; pass it")
+        hosts = self._target_group.metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE)
+        if self._alternate_target_group is None:
+            return with_options(hosts, options)
+        others = self._alternate_target_group.metrics
+        both = cloudwatch.MathExpression(
+            expression="FILL(one, 0) + FILL(other, 0)",
+            using_metrics={
+                "one": hosts,
+                "other": others.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE),
+            },
+            period=_MINUTE,
+            label="unhealthy hosts",
+        )
+        return with_options(both, options)
+
+    def _task_count(self, statistic: str) -> cloudwatch.Metric:
+        return self._of_service("RunningTaskCount", statistic, namespace="ECS/ContainerInsights")
+
+    def _reports(self) -> AnyMetric:
+        """Tasks that reported in the minute."""
         reports = self._of_service("CPUUtilization", cloudwatch.Stats.SAMPLE_COUNT)
         reports_a_task = 60 / self._cpu_resolution.to_seconds()
         if reports_a_task == 1:
@@ -100,94 +260,9 @@ class ServiceMetrics:
             label="tasks",
         )
 
-    def request_count(self) -> cloudwatch.Metric:
-        """Requests a minute that the load balancer took in.
-
-        Raises:
-            ValueError: there is no load balancer.
-        """
-        return self._of_load_balancer("request_count").request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE)
-
-    def requests_per_task(self) -> cloudwatch.MathExpression:
-        """Requests a minute that a task answers: how well the tasks are used.
-
-        Raises:
-            ValueError: there is no load balancer.
-        """
-        return cloudwatch.MathExpression(
-            expression="requests / tasks",
-            using_metrics={"requests": self.request_count(), "tasks": self.running_tasks()},
-            period=_MINUTE,
-            label="requests a task",
-        )
-
-    def cost_per_hour(self, *, task_hour: float) -> cloudwatch.MathExpression:
-        """What the running tasks cost in an hour, at the price `task_hour` of one."""
-        return cloudwatch.MathExpression(
-            expression=f"tasks * {task_hour:.6g}",
-            using_metrics={"tasks": self.running_tasks()},
-            period=_MINUTE,
-            label="cost an hour",
-        )
-
-    def response_time(self, percentile: float) -> cloudwatch.Metric:
-        """Seconds that tasks took to answer, at a percentile from 0 to 100.
-
-        Raises:
-            ValueError: there is no load balancer.
-        """
-        return self._of_load_balancer("response_time").target_response_time(
-            statistic=cloudwatch.Stats.percentile(percentile), period=_MINUTE
-        )
-
-    def server_error_percent(self) -> cloudwatch.MathExpression:
-        """Share of requests answered with 5xx, by a task or in its place by the load balancer, in percent.
-
-        The load balancer does not count a request for which it finds no task, so that the share is taken of the errors
-        where these are more: 100 % when every task is gone.
-
-        Raises:
-            ValueError: there is no load balancer.
-        """
-        metrics = self._of_load_balancer("server_error_percent")
-        errors, requests = "(FILL(target, 0) + FILL(balancer, 0))", "FILL(requests, 0)"
-        by_task, by_load_balancer = elbv2.HttpCodeTarget.TARGET_5XX_COUNT, elbv2.HttpCodeElb.ELB_5XX_COUNT
-        return cloudwatch.MathExpression(
-            expression=f"100 * {errors} / IF({errors} > {requests}, {errors}, IF({requests} > 0, {requests}, 1))",
-            using_metrics={
-                "requests": metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE),
-                "target": metrics.http_code_target(by_task, statistic=cloudwatch.Stats.SUM, period=_MINUTE),
-                "balancer": metrics.http_code_elb(by_load_balancer, statistic=cloudwatch.Stats.SUM, period=_MINUTE),
-            },
-            period=_MINUTE,
-            label="5xx, %",
-        )
-
-    def unhealthy_hosts(self) -> cloudwatch.Metric | cloudwatch.MathExpression:
-        """Most tasks at once in the minute that failed their health check.
-
-        Raises:
-            ValueError: there is no target group.
-        """
-        if self._target_group is None:
-            raise ValueError("unhealthy_hosts: got no target_group, allowed: an application target group; pass it")
-        hosts = self._target_group.metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE)
-        if self._alternate_target_group is None:
-            return hosts
-        others = self._alternate_target_group.metrics
-        return cloudwatch.MathExpression(
-            expression="FILL(one, 0) + FILL(other, 0)",
-            using_metrics={
-                "one": hosts,
-                "other": others.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE),
-            },
-            period=_MINUTE,
-            label="unhealthy hosts",
-        )
-
     def _of_load_balancer(self, metric: str) -> elbv2.IApplicationLoadBalancerMetrics:
         if self._load_balancer is None:
-            raise ValueError(f"{metric}: got no load_balancer, allowed: an application load balancer; pass it")
+            raise refusal("load_balancer", None, f"an application load balancer, for {metric}; pass it")
         return self._load_balancer.metrics
 
     def _of_service(self, name: str, statistic: str, *, namespace: str = "AWS/ECS") -> cloudwatch.Metric:
@@ -207,9 +282,20 @@ def _cluster_name(service: ecs.IService) -> str:
         return name
     arn = service.service_arn
     if not Token.is_unresolved(arn) and arn.count("/") != 2:
-        raise ValueError(
-            f"service: got {arn}, which names no cluster, allowed: "
-            "arn:<partition>:ecs:<region>:<account>:service/<cluster>/<service>; "
-            "import it with FargateService.from_fargate_service_attributes and its cluster"
+        raise refusal(
+            "service",
+            plain(f"{arn}, which names no cluster"),
+            "arn:<partition>:ecs:<region>:<account>:service/<cluster>/<service>",
+            "import it with FargateService.from_fargate_service_attributes and its cluster",
         )
     return Fn.select(1, Fn.split("/", arn))
+
+
+def _check_application(name: str, given: object, network: type, attribute: str) -> None:
+    """Refuses what has no latency and no 5xx."""
+    if given is None:
+        return
+    kind = name.removeprefix("alternate_").replace("_", " ")
+    check_interface(name, given, attribute, f"an application {kind}")
+    if isinstance(given, network):
+        raise refusal(name, given, f"an application {kind}", "leave it out, no other one has latency and 5xx")

@@ -1,6 +1,6 @@
-"""A graph with a shaded band between two values, which the CDK's own graph cannot draw."""
+"""A graph whose lines and band are read at synthesis, which the CDK's own graph cannot do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,40 +18,60 @@ class Band:
     color: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What is drawn across a graph, on its left axis."""
+
+    lines: Sequence[cloudwatch.HorizontalAnnotation] = ()
+    band: Band | None = None
+
+
 class BandedGraph(cloudwatch.GraphWidget):
-    """A graph by the minute whose left axis may have a band."""
+    """A graph of a metric by the minute.
+
+    Args:
+        levels: gives what is drawn across it, asked when the template is made: all is declared by then.
+        start: the time that it shows, as `-P15M`, whatever the dashboard shows. Default: the dashboard's.
+    """
 
     def __init__(
         self,
         *,
         title: str,
         left: Sequence[cloudwatch.IMetric],
-        left_annotations: Sequence[cloudwatch.HorizontalAnnotation],
+        levels: Callable[[], Levels],
         vertical_annotations: Sequence[cloudwatch.VerticalAnnotation],
         left_y_axis: cloudwatch.YAxisProps,
         legend_position: cloudwatch.LegendPosition,
         width: int,
         height: int,
-        band: Band | None,
+        period: Duration,
+        start: str | None = None,
     ) -> None:
         super().__init__(
             title=title,
             left=left,
-            left_annotations=left_annotations,
             vertical_annotations=vertical_annotations,
             left_y_axis=left_y_axis,
             legend_position=legend_position,
-            period=Duration.minutes(1),
+            period=period,
             width=width,
             height=height,
+            start=start,
         )
-        self._band = band
+        self._levels = levels
 
     def to_json(self) -> list[Any]:
-        """The graph's own rendering, with the band in the form that CloudWatch has for it: a pair of values."""
+        """The graph's own rendering, with the levels in the form that CloudWatch has for them: a band is a pair."""
         (widget,) = super().to_json()
-        if self._band:
-            low = {"value": self._band.low, "label": self._band.label, "color": self._band.color}
-            annotations = widget["properties"].setdefault("annotations", {})
-            annotations.setdefault("horizontal", []).append([low, {"value": self._band.high}])
+        levels = self._levels()
+        drawn: list[Any] = [
+            {"value": line.value, "color": line.color, "label": line.label, "yAxis": "left"} for line in levels.lines
+        ]
+        if levels.band:
+            low = {"value": levels.band.low, "label": levels.band.label, "color": levels.band.color}
+            drawn.append([low, {"value": levels.band.high}])
+        if drawn:
+            annotations = widget["properties"].get("annotations", {})
+            widget["properties"]["annotations"] = {"horizontal": drawn, **annotations}
         return [widget]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from .._checks import check_kind
 from .change_log import ChangeLog, in_utc
 
 
@@ -11,6 +12,7 @@ def vertical_annotations(change_log: ChangeLog | Path | str | None) -> list[clou
     """A line for each change of the log, or of the file of that path; none without a log."""
     if change_log is None:
         return []
+    check_kind("change_log", change_log, (ChangeLog, Path, str), "a path or a ChangeLog")
     log = change_log if isinstance(change_log, ChangeLog) else ChangeLog.from_file(change_log)
     return [
         cloudwatch.VerticalAnnotation(

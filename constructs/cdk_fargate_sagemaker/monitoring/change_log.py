@@ -9,9 +9,13 @@ from typing import Any, Self
 
 import yaml
 
+from .._checks import check_kind, check_sequence, plain, refusal
 from ..errors import InvalidArgumentError
 
 _KEYS = ("date", "label", "author")
+_DATE = "a date and time with its zone, as 2026-11-01T09:00:00+09:00"
+_LABEL = "what changed, as 'target 50 → 51 %'"
+_READ_DATE = "give datetime.fromisoformat(…)"
 
 
 class ChangeLogError(InvalidArgumentError):
@@ -20,7 +24,7 @@ class ChangeLogError(InvalidArgumentError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change: a vertical line on a dashboard.
+    """Describes one change: a vertical line on a dashboard.
 
     Args:
         date: when it took effect, with its zone.
@@ -28,7 +32,7 @@ class Change:
         author: who changed it. Default: nobody is named.
 
     Raises:
-        ValueError: a date without a zone, or an empty label.
+        InvalidArgumentError: a date without a zone, an empty label, or an argument that is not of its kind.
     """
 
     date: datetime
@@ -36,37 +40,37 @@ class Change:
     author: str | None = None
 
     def __post_init__(self) -> None:
+        check_kind("date", self.date, datetime, _DATE, _READ_DATE)
         if self.date.tzinfo is None:
-            raise ValueError(
-                f"date: got {self.date.isoformat()} without a zone, allowed: a date and time with one, "
-                "as 2026-11-01T09:00:00+09:00"
-            )
+            raise refusal("date", plain(f"{self.date.isoformat()} without a zone"), _DATE)
+        check_kind("label", self.label, str, _LABEL)
         if not self.label.strip():
-            raise ValueError("label: got an empty one, allowed: what changed, as 'target 50 → 51 %'")
+            raise refusal("label", plain("an empty one"), _LABEL)
+        if self.author is not None:
+            check_kind("author", self.author, str, "a name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeLog:
-    """Changes in the order of their dates.
+    """Holds changes in the order of their dates.
 
     Args:
         changes: in any order, none twice. Default: none.
 
     Raises:
-        ValueError: the same change twice.
+        InvalidArgumentError: the same change twice, or something else than changes.
     """
 
     changes: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         seen: dict[tuple[datetime, str], int] = {}
-        for number, change in enumerate(self.changes, start=1):
+        for number, change in enumerate(check_sequence("changes", self.changes, "a list of Change"), start=1):
+            check_kind("changes", change, Change, "a list of Change")
             first = seen.setdefault((change.date, change.label), number)
             if first != number:
-                raise ValueError(
-                    f"entry {number}: got the date and label of entry {first} again, allowed: each change once; "
-                    "remove one"
-                )
+                again = plain(f"the date and label of entry {first} again")
+                raise refusal(f"entry {number}", again, "each change once; remove one")
         object.__setattr__(self, "changes", tuple(sorted(self.changes, key=lambda change: change.date)))
 
     @classmethod
@@ -74,6 +78,9 @@ class ChangeLog:
         """Reads a YAML file, or a JSON file (`.json`): a list of entries with `date`, `label` and, if wanted, `author`.
 
         An empty file, or an empty list, is a log without changes.
+
+        Args:
+            path: of the file. A relative one starts at the folder in which the CDK runs.
 
         Raises:
             ChangeLogError: the file cannot be read, or an entry is not as it should be.
@@ -149,9 +156,7 @@ def _change(entry: Any) -> Change:
     try:
         date = datetime.fromisoformat(entry["date"])
     except ValueError:
-        raise ValueError(
-            f"date: got {_shown(entry['date'])}, allowed: a date and time with its zone, as 2026-11-01T09:00:00+09:00"
-        ) from None
+        raise refusal("date", plain(_shown(entry["date"])), _DATE) from None
     return Change(date=date, label=entry["label"], author=entry.get("author") or None)
 
 

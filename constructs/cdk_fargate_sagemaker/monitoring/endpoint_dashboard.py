@@ -15,6 +15,11 @@ from cdk_fargate_sagemaker.sagemaker import (
     ModelReleaseWorkflow,
 )
 
+from .._checks import check_kind, plain, refusal
+from .._metric_options import AnyMetric
+from .._number_token import is_token
+from .._per_minute import per_minute
+from ._board import board
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
 from .endpoint_alarms import MICROSECONDS_A_MILLISECOND, PERCENT, EndpointAlarms
@@ -22,19 +27,28 @@ from .endpoint_alarms import MICROSECONDS_A_MILLISECOND, PERCENT, EndpointAlarms
 _SCREEN = 24
 _HEIGHT = 7
 _MINUTE = Duration.minutes(1)
-_DEFAULT_INTERVAL = Duration.days(1)
+_USUAL_INTERVAL = Duration.days(1)
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
 _RELEASE_AXIS = cloudwatch.YAxisProps(min=0, max=1, show_units=False)
 _GPU_FAMILIES = re.compile(r"ml\.[gp]\d")
 
 
 class EndpointDashboard(Construct):
-    """Invocations, instances, model and overhead latency, errors, and the load of the instances, minute by minute.
+    """Draws invocations, instances, model and overhead latency, errors, and the load of the instances.
+
+    Each graph has the same level at whatever period CloudWatch draws it; over five minutes or an hour requests and
+    errors are the mean of the minutes.
 
     Horizontal lines are what was declared: the thresholds of the alarms, the least and most instances of the scaling.
     A release draws itself: an execution that ended well is a spike over the full height of each graph of the requests,
     from the metric that Step Functions keeps, without any deployment; so is a rollback. What the metric cannot know,
     as a release by deployment or a change of a setting, is a vertical line from the change log.
+
+    Example:
+        ```python
+        alarms = EndpointAlarms(self, "Alarms", endpoint=workflow, alerts_topic=topic)
+        EndpointDashboard(self, "Monitor", endpoint=workflow, alarms=alarms, workflow=workflow)
+        ```
 
     Args:
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
@@ -42,11 +56,13 @@ class EndpointDashboard(Construct):
         workflow: what releases to it. Default: nothing is drawn of releases but what the change log has.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
+        dashboard: a dashboard that gets the widgets, below those that it has. Default: one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: one day.
 
     Raises:
         ChangeLogError: the change log cannot be read.
+        InvalidArgumentError: an argument that is not of its kind, or a name or interval beside `dashboard`.
     """
 
     def __init__(
@@ -58,24 +74,37 @@ class EndpointDashboard(Construct):
         alarms: EndpointAlarms | None = None,
         workflow: ModelReleaseWorkflow | None = None,
         change_log: ChangeLog | Path | str | None = None,
+        dashboard: cloudwatch.Dashboard | None = None,
         dashboard_name: str | None = None,
-        default_interval: Duration = _DEFAULT_INTERVAL,
+        default_interval: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)
-        metrics = endpoint if isinstance(endpoint, EndpointMetrics) else endpoint.metrics
+        metrics = endpoint if isinstance(endpoint, EndpointMetrics) else getattr(endpoint, "metrics", None)
+        if not isinstance(metrics, EndpointMetrics):
+            raise refusal(
+                "endpoint",
+                endpoint if metrics is None else plain(f"{type(endpoint).__name__} without the endpoint's metrics"),
+                "an InferenceEndpoint, a ModelReleaseWorkflow or EndpointMetrics",
+                "give EndpointMetrics the name of an endpoint that was made elsewhere",
+            )
+        if alarms is not None:
+            check_kind("alarms", alarms, EndpointAlarms)
+        if workflow is not None:
+            check_kind("workflow", workflow, ModelReleaseWorkflow)
         self._changes = vertical_annotations(change_log)
         self._releases = _release_spikes(workflow) if workflow else []
-        self._dashboard = cloudwatch.Dashboard(
+        self._dashboard = board(
             self,
-            "Dashboard",
-            dashboard_name=dashboard_name,
-            default_interval=default_interval,
-            widgets=[
+            [
                 self._requests(metrics),
                 self._latency(metrics, alarms),
                 self._errors(metrics, alarms),
                 self._load(metrics),
             ],
+            dashboard=dashboard,
+            dashboard_name=dashboard_name,
+            default_interval=default_interval,
+            usual_interval=_USUAL_INTERVAL,
         )
 
     @property
@@ -85,7 +114,7 @@ class EndpointDashboard(Construct):
 
     def _requests(self, metrics: EndpointMetrics) -> list[cloudwatch.IWidget]:
         row: list[cloudwatch.IWidget] = [
-            self._graph("Invocations a minute", [metrics.invocations().with_(label="requests")])
+            self._graph("Invocations a minute", [_rate(metrics.invocations(), "requests")])
         ]
         instances = [variant for variant in metrics.configuration.variants if variant.serverless is None]
         if instances:
@@ -124,9 +153,9 @@ class EndpointDashboard(Construct):
             self._graph(
                 "Errors a minute",
                 [
-                    metrics.client_errors().with_(label="4xx"),
-                    metrics.server_errors().with_(label="5xx"),
-                    metrics.model_errors().with_(label="model"),
+                    _rate(metrics.client_errors(), "4xx"),
+                    _rate(metrics.server_errors(), "5xx"),
+                    _rate(metrics.model_errors(), "model"),
                 ],
             ),
         ]
@@ -173,11 +202,15 @@ class EndpointDashboard(Construct):
         )
 
 
+def _rate(total: AnyMetric, label: str) -> cloudwatch.MathExpression:
+    return per_minute(total, f"total_{label}").with_(label=label)
+
+
 def _release_spikes(workflow: ModelReleaseWorkflow) -> list[cloudwatch.IMetric]:
-    """What ended in the minute, 0 in all others: on an axis from 0 to 1 a line over the full height."""
+    """1 where one ended, 0 elsewhere, whatever the period: on an axis from 0 to 1 a line over the full height."""
     return [
         cloudwatch.MathExpression(
-            expression=f"FILL({name}, 0)",
+            expression=f"IF(FILL({name}, 0) > 0, 1, 0)",
             using_metrics={name: machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_MINUTE)},
             period=_MINUTE,
             label=label,
@@ -205,7 +238,8 @@ def _scaling_lines(variant: EndpointVariant) -> list[cloudwatch.HorizontalAnnota
 
 def _alarm_lines(alarms: Sequence[cloudwatch.Alarm], label: str, scale: float) -> list[cloudwatch.HorizontalAnnotation]:
     """The threshold that the alarms share, in the unit of the graph, which is `scale` times that of the alarms."""
-    if not alarms:
+    # A threshold that is known at deployment only cannot be put into another unit.
+    if not alarms or is_token(alarms[0].to_annotation().value):
         return []
     value = round(alarms[0].to_annotation().value * scale, 6)
     return [cloudwatch.HorizontalAnnotation(value=value, label=f"{label}: {value:g}", color=cloudwatch.Color.RED)]

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from .._checks import check_kind, check_number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FargatePrice:
-    """Prices of an hour; https://aws.amazon.com/fargate/pricing has them by region and architecture.
+    """Holds prices of an hour; https://aws.amazon.com/fargate/pricing has them by region and architecture.
 
     Args:
         vcpu_hour: price of a vCPU for an hour, above 0.
@@ -13,7 +15,7 @@ class FargatePrice:
         currency: what they are in. Default: $.
 
     Raises:
-        ValueError: a price that is none.
+        InvalidArgumentError: a price that is none, or that is known at deployment only.
     """
 
     vcpu_hour: float
@@ -21,11 +23,21 @@ class FargatePrice:
     currency: str = "$"
 
     def __post_init__(self) -> None:
-        if not 0 < self.vcpu_hour < 1000:
-            raise ValueError(f"vcpu_hour: got {self.vcpu_hour}, allowed: above 0, below 1000, for one hour")
-        if not 0 <= self.gib_hour < 1000:
-            raise ValueError(f"gib_hour: got {self.gib_hour}, allowed: at least 0, below 1000, for one hour")
+        remedy = "give the price of one hour"
+        check_number("vcpu_hour", self.vcpu_hour, above=0, below=1000, token=False, remedy=remedy)
+        check_number("gib_hour", self.gib_hour, at_least=0, below=1000, token=False, remedy=remedy)
+        check_kind("currency", self.currency, str, "text")
 
     def task_hour(self, *, cpu: float, memory_mib: float) -> float:
-        """The price of one task for an hour, on demand, of `cpu` units (1024 a vCPU) and `memory_mib` MiB."""
+        """Computes the price of one task for an hour, on demand.
+
+        Args:
+            cpu: CPU units of the task, 1024 a vCPU.
+            memory_mib: its memory in MiB.
+
+        Raises:
+            InvalidArgumentError: a size that is none, or that is known at deployment only.
+        """
+        check_number("cpu", cpu, above=0, token=False)
+        check_number("memory_mib", memory_mib, above=0, token=False)
         return self.vcpu_hour * cpu / 1024 + self.gib_hour * memory_mib / 1024

@@ -8,6 +8,9 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.review import IReviewQueue
 
+from .._checks import check_kind
+from ._board import board
+
 _SCREEN = 24
 _HEIGHT = 7
 _DAY = Duration.days(1)
@@ -17,20 +20,32 @@ _SECONDS_AN_HOUR = 3600
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
 _PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, label="%", show_units=False)
 _KAPPA_AXIS = cloudwatch.YAxisProps(min=-1, max=1, show_units=False)
-_DEFAULT_INTERVAL = Duration.days(28)
+_USUAL_INTERVAL = Duration.days(28)
 
 
 class ReviewDashboard(Construct):
-    """Queue length, age of the oldest post, decisions a day, precision, recall, agreement, and what goes wrong.
+    """Draws queue length, age of the oldest post, decisions, precision, recall, agreement, and what goes wrong.
 
     Precision and recall are of what was flagged, by the threshold that was in use, each with the two ends of its
     interval of 95 %. They and the agreement are of the posts that were received in the queue's `measured_window`; a
     figure that is not known yet is no line.
 
+    Decisions are those of the day so far: the line rises through a day of UTC and starts again. What is a total of each
+    period says so in its title: CloudWatch draws longer periods over a longer time.
+
+    Example:
+        ```python
+        ReviewDashboard(self, "ReviewMonitor", reviews=reviews)
+        ```
+
     Args:
         reviews: the review queue, made here or imported.
+        dashboard: a dashboard that gets the widgets, below those that it has. Default: one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
+
+    Raises:
+        InvalidArgumentError: something else than a review queue, or a name or interval beside `dashboard`.
     """
 
     def __init__(
@@ -39,20 +54,25 @@ class ReviewDashboard(Construct):
         id: str,
         *,
         reviews: IReviewQueue,
+        dashboard: cloudwatch.Dashboard | None = None,
         dashboard_name: str | None = None,
-        default_interval: Duration = _DEFAULT_INTERVAL,
+        default_interval: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self._dashboard = cloudwatch.Dashboard(
+        check_kind("reviews", reviews, IReviewQueue, "a ReviewQueue, made here or imported")
+        self._dashboard = board(
             self,
-            "Dashboard",
-            dashboard_name=dashboard_name,
-            default_interval=default_interval,
-            widgets=[
+            [
                 [
                     _graph("Posts that wait", [reviews.metric_waiting()], _FROM_ZERO, width=8),
                     _graph("Age of the oldest, hours", [_hours(reviews.metric_oldest_age())], _FROM_ZERO, width=8),
-                    _graph("Decisions a day", [reviews.metric_decisions_a_day()], _FROM_ZERO, width=8, period=_DAY),
+                    _graph(
+                        "Decisions of the day so far",
+                        [reviews.metric_decisions_a_day()],
+                        _FROM_ZERO,
+                        width=8,
+                        period=_DAY,
+                    ),
                 ],
                 [
                     _graph(
@@ -77,12 +97,16 @@ class ReviewDashboard(Construct):
                         period=_HOUR,
                     ),
                     _graph(
-                        "Calls put off by the table, measurements that failed",
+                        "Calls put off by the table, measurements that failed; total in each period",
                         [_put_off(reviews.metric_throttled()), *_measuring_failed(reviews)],
                         _FROM_ZERO,
                     ),
                 ],
             ],
+            dashboard=dashboard,
+            dashboard_name=dashboard_name,
+            default_interval=default_interval,
+            usual_interval=_USUAL_INTERVAL,
         )
 
     @property

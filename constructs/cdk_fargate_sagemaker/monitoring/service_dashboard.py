@@ -1,43 +1,75 @@
 """One screen that shows a service's load, its CPU and its task count, with every threshold and every change."""
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import jsii
 from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from cdk_fargate_sagemaker.fargate import AnyService, CpuStep, ServiceMetrics, ServiceScaling, SpikeScaling
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
-from ._banded_graph import Band, BandedGraph
-from ._declared_before import DeclaredBefore
+from .._checks import check_kind, check_number, plain, refusal
+from ._banded_graph import Band, BandedGraph, Levels
+from ._board import board
+from ._team_metric import TeamMetric, team_metrics_of
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
 from .fargate_price import FargatePrice
 from .service_alarms import ServiceAlarms
 
 _SCREEN = 24
+# Four graphs, each as wide as the screen, are what a screen of 1080 lines holds without scrolling.
+_GLANCE_HEIGHT = 5
+_HEIGHT = 7
 _PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, label="%", show_units=False)
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
-_DEFAULT_INTERVAL = Duration.days(1)
+_USUAL_INTERVAL = Duration.days(1)
 _PERCENTILES = (50, 95, 99)
+_MINUTE, _HOUR = Duration.minutes(1), Duration.hours(1)
+_CPU_MAXIMUM = ("AWS/ECS/CPUUtilization", "Maximum")
+# As long as CloudWatch keeps what it has by the hour: 455 days.
+_LONG_VIEW = "-P15M"
 
 
 class ServiceDashboard(Construct):
-    """Four widgets on one screen: requests, CPU average, CPU maximum, running tasks, minute by minute.
+    """Draws four graphs on one time axis: requests, CPU maximum, running tasks, CPU average.
+
+    They are read from top to bottom: requests rise, the hottest task is hot, tasks are added, the average comes back.
+    Each has the same level at whatever period CloudWatch draws it; over five minutes or an hour requests and tasks are
+    the mean of the minutes.
 
     Horizontal lines are what was declared: the tracked target on the average, the spike threshold on the maximum, the
     least and most tasks on the running tasks, with a line for each bound that a schedule sets. The band on the maximum
-    reaches from the target to the spike threshold: a hottest task above it calls for help. Vertical lines are
-    the changes of the change log, on every widget.
+    reaches from the target to the spike threshold: a hottest task above it calls for help. They are read when the
+    template is made, so that what is declared after the dashboard shows too. Vertical lines are the changes of the
+    change log, on every widget.
 
-    Below the screen are the guardrails (response time, server errors, unhealthy hosts) with the thresholds of their
-    alarms, and the cost: the requests that a task answers, whose long-term trend is the service's efficiency, and the
-    price.
+    Below are the team's own metrics, the guardrails (response time, server errors, unhealthy hosts) with the thresholds
+    of their alarms, and the cost: the requests that a task answers, whose trend over 15 months is the service's
+    efficiency, and the price.
+
+    Example:
+        ```python
+        alarms = ServiceAlarms(self, "Alarms", service=web, alerts_topic=topic)
+        answered = cloudwatch.Metric(namespace="Shop", metric_name="Answered", statistic="Average")
+        ServiceDashboard(
+            self,
+            "Monitor",
+            service=web,
+            alarms=alarms,
+            team_metrics=[answered.with_(label="Questions that are answered, %")],
+            price=FargatePrice(vcpu_hour=0.04048, gib_hour=0.004445),
+            requests_per_task_goal=900,
+        )
+        ```
 
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
@@ -47,25 +79,32 @@ class ServiceDashboard(Construct):
             an annotation says.
         target_group: its tasks as the ALB sees them. Default: the first application target group that a service of
             this app was attached to; where there is none, unhealthy hosts have no widget, which an annotation says.
-        scalable_target: its task count, read for the target, the least and the most tasks that are declared on it in
-            this app, schedules included: declare them before the dashboard. Default: what
-            `service.auto_scale_task_count(…)` made; where there is none, these lines are not drawn, which an
-            annotation says.
-        spike_scaling: its spike scaling, read for the thresholds. Default: none, and their lines are not drawn.
+        scalable_target: its task count, read for the target, the spike thresholds, the least and the most tasks that
+            are declared on it in this app, schedules included. Default: what `service.auto_scale_task_count(…)` makes,
+            before the dashboard or after; where there is none, these lines are not drawn, which an annotation says.
+        spike_scaling: its spike scaling, read for the thresholds where `scalable_target` is not known. Default: what is
+            declared on the scalable target.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
+        team_metrics: what the team measures itself, as the share of questions that are answered: a graph each, below
+            the four. Of an alarm its metric and its threshold are drawn; give the same alarm to
+            `TargetTuner(guardrails=…)` and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and
+            releases. A sum is drawn per period of its own. Default: none.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
         price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and the cost has
             no widget.
+        requests_per_task_goal: requests a minute and task to come to, or to come back to, above 0: a line on the view
+            of 15 months. Default: none, and no line.
+        dashboard: a dashboard that gets the widgets, below those that it has, so that one can show several services.
+            Default: one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: one day.
 
     Raises:
         ChangeLogError: the change log cannot be read.
-        ValueError: a service of another region, a load balancer, target group or task count that is another
-            service's, or a price for a service whose task size is not known in this app.
-
-    Synthesis fails when bounds are scheduled after the dashboard is made.
+        InvalidArgumentError: a service of another region; a load balancer, target group or task count that is another
+            service's; a price for a service whose task size is not known in this app; a goal without a load balancer;
+            or an argument that is not of its kind.
     """
 
     def __init__(
@@ -79,40 +118,54 @@ class ServiceDashboard(Construct):
         scalable_target: IScalableTargetRef | None = None,
         spike_scaling: SpikeScaling | None = None,
         alarms: ServiceAlarms | None = None,
+        team_metrics: Sequence[cloudwatch.IMetric | cloudwatch.Alarm] = (),
         change_log: ChangeLog | Path | str | None = None,
         price: FargatePrice | None = None,
+        requests_per_task_goal: float | None = None,
+        dashboard: cloudwatch.Dashboard | None = None,
         dashboard_name: str | None = None,
-        default_interval: Duration = _DEFAULT_INTERVAL,
+        default_interval: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)
-        parts = ServiceParts.of(
+        for name, given, kind in (
+            ("spike_scaling", spike_scaling, SpikeScaling),
+            ("alarms", alarms, ServiceAlarms),
+            ("price", price, FargatePrice),
+        ):
+            if given is not None:
+                check_kind(name, given, kind)
+        own = team_metrics_of("team_metrics", team_metrics)
+        self._parts_now: Callable[[], ServiceParts] = functools.partial(
+            ServiceParts.of,
             self,
             service,
             scalable_target=scalable_target,
             load_balancer=load_balancer,
             target_group=target_group,
         )
-        metrics, scaling = parts.metrics, parts.scaling
-        parts.say_what_is_not_known(
-            self,
-            load_balancer="requests, response time and server errors have no widget",
-            target_group="unhealthy hosts have no widget",
-            both="requests, response time, server errors and unhealthy hosts have no widget",
-            scalable_target="the target, the least and the most tasks have no line",
-        )
-        if parts.scalable_target is not None:
-            self.node.add_validation(DeclaredBefore("ServiceDashboard", parts.scalable_target, scaling))
+        parts = self._parts_now()
+        metrics = parts.metrics
+        if requests_per_task_goal is not None:
+            check_number("requests_per_task_goal", requests_per_task_goal, above=0)
+            if not metrics.has_load_balancer:
+                raise refusal(
+                    "load_balancer", None, "an application load balancer, for requests_per_task_goal; pass it"
+                )
+        self.node.add_validation(_SaysWhatIsNotKnown(self, parts, self._parts_now))
         self._changes = vertical_annotations(change_log)
-        self._dashboard = cloudwatch.Dashboard(
+        self._spike_scaling = spike_scaling
+        self._dashboard = board(
             self,
-            "Dashboard",
+            [
+                *self._glance(metrics),
+                *self._own(own),
+                self._guardrails(metrics, alarms),
+                *self._cost(metrics, price, parts.service, requests_per_task_goal),
+            ],
+            dashboard=dashboard,
             dashboard_name=dashboard_name,
             default_interval=default_interval,
-            widgets=[
-                *self._screen(metrics, scaling, spike_scaling),
-                self._guardrails(metrics, alarms),
-                self._cost(metrics, price, parts.service),
-            ],
+            usual_interval=_USUAL_INTERVAL,
         )
 
     @property
@@ -120,28 +173,31 @@ class ServiceDashboard(Construct):
         """The dashboard, to which further widgets can be added."""
         return self._dashboard
 
-    def _screen(
-        self, metrics: ServiceMetrics, scaling: ServiceScaling, spikes: SpikeScaling | None
-    ) -> list[list[cloudwatch.IWidget]]:
-        requests: list[cloudwatch.IWidget] = []
-        if metrics.has_load_balancer:
-            requests.append(self._widget("Requests a minute", [metrics.request_count()]))
-        return [
-            [
-                *requests,
-                self._widget("CPU average, %", [metrics.cpu_average()], _target_line(scaling), axis=_PERCENT_AXIS),
-            ],
-            [
-                self._widget(
-                    "CPU maximum, %",
-                    [metrics.cpu_maximum()],
-                    _spike_lines(spikes),
-                    axis=_PERCENT_AXIS,
-                    band=_headroom(scaling, spikes),
-                ),
-                self._widget("Running tasks", [metrics.running_tasks()], _bound_lines(scaling)),
-            ],
+    def _glance(self, metrics: ServiceMetrics) -> list[list[cloudwatch.IWidget]]:
+        graphs = [
+            self._graph(
+                "CPU maximum, %", [metrics.cpu_maximum()], self._spike_levels, axis=_PERCENT_AXIS, height=_GLANCE_HEIGHT
+            ),
+            self._graph("Running tasks", [metrics.average_running_tasks()], self._bound_levels, height=_GLANCE_HEIGHT),
+            self._graph(
+                "CPU average, %",
+                [metrics.cpu_average()],
+                self._target_levels,
+                axis=_PERCENT_AXIS,
+                height=_GLANCE_HEIGHT,
+            ),
         ]
+        if metrics.has_load_balancer:
+            requests = metrics.requests_per_minute()
+            graphs.insert(0, self._graph("Requests a minute", [requests], height=_GLANCE_HEIGHT))
+        return [[graph] for graph in graphs]
+
+    def _own(self, metrics: Sequence[TeamMetric]) -> list[list[cloudwatch.IWidget]]:
+        graphs = [
+            self._graph(own.title, [own.metric], functools.partial(Levels, lines=own.lines), width=_SCREEN // 2)
+            for own in metrics
+        ]
+        return [list(graphs[index : index + 2]) for index in range(0, len(graphs), 2)]
 
     def _guardrails(self, metrics: ServiceMetrics, alarms: ServiceAlarms | None) -> list[cloudwatch.IWidget]:
         row: list[cloudwatch.IWidget] = []
@@ -150,106 +206,155 @@ class ServiceDashboard(Construct):
             times = [metrics.response_time(percentile).with_(label=f"p{percentile}") for percentile in _PERCENTILES]
             errors = metrics.server_error_percent()
             row.append(
-                self._widget("Response time, s", times, _alarm_line(alarms.latency if alarms else None), width=width)
+                self._graph("Response time, s", times, _alarm_level(alarms.latency if alarms else None), width=width)
             )
             row.append(
-                self._widget(
-                    "Server errors, %", [errors], _alarm_line(alarms.server_errors if alarms else None), width=width
+                self._graph(
+                    "Server errors, %", [errors], _alarm_level(alarms.server_errors if alarms else None), width=width
                 )
             )
         if metrics.has_target_group:
             row.append(
-                self._widget(
+                self._graph(
                     "Unhealthy hosts",
                     [metrics.unhealthy_hosts()],
-                    _alarm_line(alarms.unhealthy_hosts if alarms else None),
+                    _alarm_level(alarms.unhealthy_hosts if alarms else None),
                     width=width,
                 )
             )
         return row
 
     def _cost(
-        self, metrics: ServiceMetrics, price: FargatePrice | None, service: ecs.IService
-    ) -> list[cloudwatch.IWidget]:
+        self, metrics: ServiceMetrics, price: FargatePrice | None, service: ecs.IService, goal: float | None
+    ) -> list[list[cloudwatch.IWidget]]:
         row: list[cloudwatch.IWidget] = []
+        long_view: list[cloudwatch.IWidget] = []
+        half = _SCREEN // 2
         if metrics.has_load_balancer:
-            row.append(self._widget("Requests a minute and task", [metrics.requests_per_task()]))
+            row.append(self._graph("Requests a minute and task", [metrics.requests_per_task()], width=half))
+            goal_line = [] if goal is None else [_line(goal, "goal", cloudwatch.Color.GREEN)]
+            long_view.append(
+                self._graph(
+                    "Requests a minute and task, 15 months",
+                    [metrics.requests_per_task(period=_HOUR)],
+                    functools.partial(Levels, lines=goal_line),
+                    period=_HOUR,
+                    start=_LONG_VIEW,
+                )
+            )
         if price:
             cost = metrics.cost_per_hour(task_hour=_task_hour(price, service))
-            row.append(self._widget(f"Cost an hour on demand, {price.currency}", [cost]))
-        return row
+            row.append(self._graph(f"Cost an hour on demand, {price.currency}", [cost], width=half))
+        return [row, long_view]
 
-    def _widget(
+    def _graph(
         self,
         title: str,
         metrics: Sequence[cloudwatch.Metric | cloudwatch.MathExpression],
-        lines: list[cloudwatch.HorizontalAnnotation] | None = None,
+        levels: Callable[[], Levels] = Levels,
         *,
         axis: cloudwatch.YAxisProps = _FROM_ZERO,
-        band: Band | None = None,
-        width: int = _SCREEN // 2,
+        width: int = _SCREEN,
+        height: int = _HEIGHT,
+        period: Duration = _MINUTE,
+        start: str | None = None,
     ) -> cloudwatch.IWidget:
         is_single = len(metrics) == 1
         return BandedGraph(
             title=title,
             left=[metrics[0].with_(label=title)] if is_single else metrics,
-            left_annotations=lines or [],
+            levels=levels,
             vertical_annotations=self._changes,
             left_y_axis=axis,
             legend_position=cloudwatch.LegendPosition.HIDDEN if is_single else cloudwatch.LegendPosition.BOTTOM,
             width=width,
-            height=7,
-            band=band,
+            height=height,
+            period=period,
+            start=start,
+        )
+
+    def _target_levels(self) -> Levels:
+        target = self._parts_now().scaling.target_percent
+        return Levels(lines=[] if target is None else [_line(target, "target", cloudwatch.Color.GREEN)])
+
+    def _spike_levels(self) -> Levels:
+        scaling = self._parts_now().scaling
+        bands = _spike_bands(scaling, self._spike_scaling)
+        lines = [_line(threshold, f"adds {tasks} tasks", cloudwatch.Color.RED) for threshold, tasks in bands]
+        if not bands or scaling.target_percent is None:
+            return Levels(lines=lines)
+        (threshold, _), *_ = bands
+        orange = cloudwatch.Color.ORANGE
+        return Levels(
+            lines=lines, band=Band(low=scaling.target_percent, high=threshold, label="headroom", color=orange)
+        )
+
+    def _bound_levels(self) -> Levels:
+        scaling = self._parts_now().scaling
+        return Levels(
+            lines=[
+                _line(bound, label if bound == declared else f"{label} by schedule", color)
+                for bounds, declared, label, color in (
+                    (scaling.least_bounds, scaling.min_tasks, "least", cloudwatch.Color.GREY),
+                    (scaling.most_bounds, scaling.max_tasks, "most", cloudwatch.Color.RED),
+                )
+                for bound in bounds
+            ]
         )
 
 
-def _target_line(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotation]:
-    return [_line(scaling.target_percent, "target", cloudwatch.Color.GREEN)] if scaling.target_percent else []
+@jsii.implements(IValidation)
+class _SaysWhatIsNotKnown:
+    """Writes the annotations when all is declared: the task count may be made after the dashboard."""
 
+    def __init__(self, scope: Construct, parts: ServiceParts, parts_now: Callable[[], ServiceParts]) -> None:
+        self._scope, self._parts, self._parts_now = scope, parts, parts_now
+        self._has_said = False
 
-def _headroom(scaling: ServiceScaling, spikes: SpikeScaling | None) -> Band | None:
-    lines = _spike_lines(spikes)
-    if not lines or scaling.target_percent is None:
-        return None
-    return Band(low=scaling.target_percent, high=lines[0].value, label="headroom", color=cloudwatch.Color.ORANGE)
-
-
-def _alarm_line(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnnotation]:
-    if alarm is None:
+    def validate(self) -> list[str]:
+        if not self._has_said:
+            self._has_said = True
+            parts = dataclasses.replace(self._parts, scalable_target=self._parts_now().scalable_target)
+            parts.say_what_is_not_known(
+                self._scope,
+                load_balancer="requests, response time and server errors have no widget",
+                target_group="unhealthy hosts have no widget",
+                both="requests, response time, server errors and unhealthy hosts have no widget",
+                scalable_target="the target, the least and the most tasks have no line",
+            )
         return []
+
+
+def _alarm_level(alarm: cloudwatch.Alarm | None) -> Callable[[], Levels]:
+    if alarm is None:
+        return Levels
     line = alarm.to_annotation()
-    return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
+    red = cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)
+    return functools.partial(Levels, lines=[red])
 
 
 def _task_hour(price: FargatePrice, service: ecs.IService) -> float:
     definition = getattr(service, "task_definition", None)
     if not isinstance(definition, ecs.FargateTaskDefinition):
-        raise ValueError(
-            "price: got one for a service whose task size is not known in this app, allowed: for a Fargate "
-            "service that it makes; leave it out"
+        raise refusal(
+            "price",
+            plain("one for a service whose task size is not known in this app"),
+            "for a Fargate service that it makes",
+            "leave it out",
         )
     return price.task_hour(cpu=definition.cpu, memory_mib=definition.memory_mib)
 
 
-def _spike_lines(spike_scaling: SpikeScaling | None) -> list[cloudwatch.HorizontalAnnotation]:
-    steps = spike_scaling.steps if spike_scaling else ()
-    return [
-        _line(step.threshold_percent, f"adds {step.add_tasks} tasks", cloudwatch.Color.RED)
-        for step in steps
-        # A step on another metric is no share of the CPU.
-        if isinstance(step, CpuStep)
+def _spike_bands(scaling: ServiceScaling, spikes: SpikeScaling | None) -> list[tuple[float, float]]:
+    """Thresholds on the hottest task's CPU, each with the tasks that it adds; another metric is no share of the CPU."""
+    declared = [
+        (band.threshold, band.add_tasks)
+        for policy in scaling.spikes
+        if (policy.metric, policy.statistic) == _CPU_MAXIMUM
+        for band in policy.bands
     ]
-
-
-def _bound_lines(scaling: ServiceScaling) -> list[cloudwatch.HorizontalAnnotation]:
-    return [
-        _line(bound, label if bound == declared else f"{label} by schedule", color)
-        for bounds, declared, label, color in (
-            (scaling.least_bounds, scaling.min_tasks, "least", cloudwatch.Color.GREY),
-            (scaling.most_bounds, scaling.max_tasks, "most", cloudwatch.Color.RED),
-        )
-        for bound in bounds
-    ]
+    steps = spikes.steps if spikes else ()
+    return declared or [(step.threshold_percent, step.add_tasks) for step in steps if isinstance(step, CpuStep)]
 
 
 def _line(value: float, label: str, color: str) -> cloudwatch.HorizontalAnnotation:

@@ -8,13 +8,15 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .._checks import check_kind
 from .._console import console_url
+from ._board import board
 
 _SCREEN = 24
 _HEIGHT = 7
 _HOUR = Duration.hours(1)
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
-_DEFAULT_INTERVAL = Duration.days(28)
+_USUAL_INTERVAL = Duration.days(28)
 
 _ENDED = (
     "fields fromMillis(event_timestamp) as ended, type as how, execution_arn as execution",
@@ -32,15 +34,27 @@ _FAILED = (
 
 
 class WorkflowDashboard(Construct):
-    """Releases and rollbacks by how they ended, their duration, the functions' errors, and what failed last.
+    """Draws releases and rollbacks by how they ended, their duration, the functions' errors, and what failed last.
 
     On top it says where the current release is written. The two tables are read from the workflows' logs when the
     dashboard is opened: which executions ended how, and which calls failed.
 
+    Releases, rollbacks and errors are few: their graphs show totals of each period, an hour at four weeks and five
+    minutes at a day, and say so in their titles.
+
+    Example:
+        ```python
+        WorkflowDashboard(self, "ReleaseMonitor", workflow=workflow)
+        ```
+
     Args:
         workflow: the release workflow.
+        dashboard: a dashboard that gets the widgets, below those that it has. Default: one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
+
+    Raises:
+        InvalidArgumentError: something else than a release workflow, or a name or interval beside `dashboard`.
     """
 
     def __init__(
@@ -49,20 +63,19 @@ class WorkflowDashboard(Construct):
         id: str,
         *,
         workflow: ModelReleaseWorkflow,
+        dashboard: cloudwatch.Dashboard | None = None,
         dashboard_name: str | None = None,
-        default_interval: Duration = _DEFAULT_INTERVAL,
+        default_interval: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self._dashboard = cloudwatch.Dashboard(
+        check_kind("workflow", workflow, ModelReleaseWorkflow)
+        self._dashboard = board(
             self,
-            "Dashboard",
-            dashboard_name=dashboard_name,
-            default_interval=default_interval,
-            widgets=[
+            [
                 [cloudwatch.TextWidget(markdown=_where_to_look(workflow), width=_SCREEN, height=4)],
                 [
-                    _outcomes("Releases an hour", workflow.state_machine),
-                    _outcomes("Rollbacks an hour", workflow.rollback.state_machine),
+                    _outcomes("Releases, total in each period", workflow.state_machine),
+                    _outcomes("Rollbacks, total in each period", workflow.rollback.state_machine),
                 ],
                 [_durations(workflow), _function_errors(workflow)],
                 [
@@ -70,6 +83,10 @@ class WorkflowDashboard(Construct):
                     _table("Calls that failed, newest first", workflow, _FAILED),
                 ],
             ],
+            dashboard=dashboard,
+            dashboard_name=dashboard_name,
+            default_interval=default_interval,
+            usual_interval=_USUAL_INTERVAL,
         )
 
     @property
@@ -140,7 +157,7 @@ def _durations(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
 def _function_errors(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
     functions = [child for child in workflow.node.find_all() if isinstance(child, lambda_.Function)]
     return cloudwatch.GraphWidget(
-        title="Errors of the steps' functions an hour",
+        title="Errors of the steps' functions, total in each period",
         left=[
             function.metric_errors(period=_HOUR, label=function.node.scope.node.id if function.node.scope else None)
             for function in functions

@@ -58,17 +58,23 @@ def test_the_error_share_is_a_share(error_share, requests, target, balancer):
 
 @pytest.mark.parametrize("metric", ["request_count", "server_error_percent"])
 def test_fails_when_a_metric_needs_a_load_balancer(service, metric):
-    with pytest.raises(ValueError, match=f"^{metric}: got no load_balancer, allowed: an application load balancer"):
+    with pytest.raises(
+        ValueError, match=f"^load_balancer: got none, allowed: an application load balancer, for {metric}"
+    ):
         getattr(ServiceMetrics(service=service), metric)()
 
 
 def test_fails_when_the_response_time_needs_a_load_balancer(service):
-    with pytest.raises(ValueError, match=r"^response_time: got no load_balancer"):
+    with pytest.raises(
+        ValueError, match=r"^load_balancer: got none, allowed: an application load balancer, for response_time"
+    ):
         ServiceMetrics(service=service).response_time(95)
 
 
 def test_fails_when_unhealthy_hosts_need_a_target_group(service):
-    with pytest.raises(ValueError, match=r"^unhealthy_hosts: got no target_group"):
+    with pytest.raises(
+        ValueError, match=r"^target_group: got none, allowed: an application target group, for unhealthy_hosts"
+    ):
         ServiceMetrics(service=service).unhealthy_hosts()
 
 

@@ -37,7 +37,7 @@ def draw(write_assembly: Callable[..., Path]) -> Callable[..., tuple[str, list[s
         text = json.dumps({"widgets": [{"type": "metric", "width": width, "properties": properties}]})
         (widget,) = read_dashboard_body(text).widgets
         drawing = WidgetDrawing(
-            source=SampleSeries(window=_DAY, service=SampleService(), seed="a"),
+            source=lambda _: SampleSeries(window=_DAY, service=SampleService(), seed="a"),
             window=_DAY,
             alarms=Alarms(assembly=assembly, template=assembly.templates[0]),
             watermark="sample data",
