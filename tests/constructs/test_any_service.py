@@ -302,13 +302,14 @@ def test_a_dashboard_draws_everything_of_a_service_behind_an_alb(stack, vpc, ima
 
     assert titles(stack) == [
         "Requests a minute",
-        "CPU average, %",
         "CPU maximum, %",
         "Running tasks",
+        "CPU average, %",
         "Response time, s",
         "Server errors, %",
         "Unhealthy hosts",
         "Requests a minute and task",
+        "Requests a minute and task, 15 months",
     ]
     assert said(stack) == []
 
@@ -317,7 +318,7 @@ def test_a_dashboard_draws_everything_of_a_service_behind_an_alb(stack, vpc, ima
 def test_a_dashboard_says_what_it_does_without_where_no_alb_is_known(stack, vpc, image, kind):
     ServiceDashboard(stack, "Monitor", service=kind(stack, vpc, image))
 
-    assert titles(stack) == ["CPU average, %", "CPU maximum, %", "Running tasks"]
+    assert titles(stack) == ["CPU maximum, %", "Running tasks", "CPU average, %"]
     lines = ["no task count known: the target, the least and the most tasks have no line; pass scalable_target"]
     assert said(stack) == [
         "no load balancer known: requests, response time, server errors and unhealthy hosts have no widget; pass "

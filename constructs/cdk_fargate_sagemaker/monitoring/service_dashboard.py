@@ -27,7 +27,7 @@ from .service_alarms import ServiceAlarms
 
 _SCREEN = 24
 # Four graphs, each as wide as the screen, are what a screen of 1080 lines holds without scrolling.
-_GLANCE_HEIGHT = 5
+_GLANCE_HEIGHT = 4
 _HEIGHT = 7
 _PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, label="%", show_units=False)
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)

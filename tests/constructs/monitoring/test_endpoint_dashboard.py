@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk_fargate_sagemaker.monitoring import Change, ChangeLog, ChangeLogError, EndpointAlarms, EndpointDashboard
 from cdk_fargate_sagemaker.sagemaker import (
@@ -92,7 +93,7 @@ def test_a_release_draws_itself(stack, workflow, widgets_of):
         # A release is 1 on an axis that ends at 1: a line over the full height.
         assert widgets[title]["properties"]["yAxis"]["right"] == {"min": 0, "max": 1, "showUnits": False}
     rows = widgets["Instances"]["properties"]["metrics"]
-    assert "FILL(released, 0)" in [row[0]["expression"] for row in rows if isinstance(row[0], dict)]
+    assert "IF(FILL(released, 0) > 0, 1, 0)" in [row[0]["expression"] for row in rows if isinstance(row[0], dict)]
     (released,) = [row for row in rows if row[-1].get("id") == "released"]
     assert released[:3] == ["AWS/States", "ExecutionsSucceeded", "StateMachineArn"]
     assert released[3] == f"<{stack.get_logical_id(workflow.state_machine.node.default_child)}>"
@@ -147,5 +148,12 @@ def test_an_endpoint_can_be_given_in_place_of_its_metrics(stack, widgets_of, mod
         stack, "Endpoint", endpoint_name="toxic", image=model_image, model_bucket=models, model_key="model.tar.gz"
     )
     EndpointDashboard(stack, "Dashboard", endpoint=endpoint, dashboard_name="toxic")
-    (row,) = widgets_of()["Invocations a minute"]["properties"]["metrics"]
+    expression, row = widgets_of()["Invocations a minute"]["properties"]["metrics"]
+    assert expression[0]["expression"] == "total_requests * 60 / PERIOD(total_requests)"
     assert row[:6] == ["AWS/SageMaker", "Invocations", "EndpointName", "toxic", "VariantName", "primary"]
+
+
+def test_a_dashboard_that_is_there_gets_the_widgets(stack, widgets_of):
+    board = cloudwatch.Dashboard(stack, "Board")
+    assert EndpointDashboard(stack, "Dashboard", endpoint=metrics_of(), dashboard=board).dashboard is board
+    assert list(widgets_of()) == [*OF_REQUESTS, "CPU, % of a core", "Memory, %"]

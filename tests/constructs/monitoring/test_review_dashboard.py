@@ -23,11 +23,11 @@ def test_the_figures_are_on_one_screen(widgets):
     assert {title: set(measures(widget)) for title, widget in widgets.items()} == {
         "Posts that wait": {"Waiting"},
         "Age of the oldest, hours": {"OldestAge"},
-        "Decisions a day": {"Decisions"},
+        "Decisions of the day so far": {"Decisions"},
         "Precision of what is flagged, %": {"Precision", "PrecisionLow", "PrecisionHigh"},
         "Violations that are flagged (recall), %": {"Recall", "RecallLow", "RecallHigh"},
         "Agreement of two reviewers, Cohen's kappa": {"Agreement"},
-        "Calls put off by the table, measurements that failed": set(),
+        "Calls put off by the table, measurements that failed; total in each period": set(),
     }
 
 
@@ -45,8 +45,8 @@ def test_a_share_has_its_interval(widgets, title, name, label):
 
 
 def test_a_days_decisions_are_its_highest_count(widgets):
-    (row,) = widgets["Decisions a day"]["properties"]["metrics"]
-    assert (widgets["Decisions a day"]["properties"]["period"], row[-1]["stat"]) == (86400, "Maximum")
+    (row,) = widgets["Decisions of the day so far"]["properties"]["metrics"]
+    assert (widgets["Decisions of the day so far"]["properties"]["period"], row[-1]["stat"]) == (86400, "Maximum")
 
 
 def test_the_oldest_is_in_hours(widgets):

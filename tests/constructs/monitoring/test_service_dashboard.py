@@ -50,26 +50,40 @@ def horizontal(widget):
     return [(line["value"], line["label"]) for line in lines if isinstance(line, dict)]
 
 
-def test_four_widgets_fill_one_screen(stack, service):
+def drawn(widget):
+    """The expression that is drawn, None for a metric alone, and what it is made of."""
+    rows = widget["properties"]["metrics"]
+    expressions = [row[0]["expression"] for row in rows if isinstance(row[0], dict) and row[0].get("visible", True)]
+    metrics = [row for row in rows if not isinstance(row[0], dict)]
+    return (expressions[0] if expressions else None), metrics
+
+
+def test_four_graphs_stand_one_below_the_other(stack, service):
     ServiceDashboard(stack, "Monitor", service=service)
 
     places = [(w["x"], w["y"], w["width"], w["height"]) for w in body(stack)["widgets"][:4]]
-    assert places == [(0, 0, 12, 7), (12, 0, 12, 7), (0, 7, 12, 7), (12, 7, 12, 7)]
+    assert places == [(0, 4 * row, 24, 4) for row in range(4)]
 
 
-def test_each_widget_shows_its_metric_by_the_minute(stack, service):
+def test_each_graph_shows_its_metric_at_any_period(stack, service):
     ServiceDashboard(stack, "Monitor", service=service)
 
     shown = {}
     for title, widget in list(widgets(stack).items())[:4]:
-        ((namespace, metric, *_, options),) = widget["properties"]["metrics"]
-        shown[title] = (namespace, metric, options.get("stat", "Average"), options["period"])
+        expression, ((namespace, metric, *_, options),) = drawn(widget)
+        shown[title] = (expression, namespace, metric, options.get("stat", "Average"), options["period"])
         assert widget["properties"]["period"] == 60
     assert shown == {
-        "Requests a minute": ("AWS/ApplicationELB", "RequestCount", "Sum", 60),
-        "CPU average, %": ("AWS/ECS", "CPUUtilization", "Average", 60),
-        "CPU maximum, %": ("AWS/ECS", "CPUUtilization", "Maximum", 60),
-        "Running tasks": ("AWS/ECS", "CPUUtilization", "SampleCount", 60),
+        "Requests a minute": (
+            "requests * 60 / PERIOD(requests)",
+            "AWS/ApplicationELB",
+            "RequestCount",
+            "Sum",
+            60,
+        ),
+        "CPU maximum, %": (None, "AWS/ECS", "CPUUtilization", "Maximum", 60),
+        "Running tasks": ("reports * 60 / PERIOD(reports)", "AWS/ECS", "CPUUtilization", "SampleCount", 60),
+        "CPU average, %": (None, "AWS/ECS", "CPUUtilization", "Average", 60),
     }
 
 
@@ -78,7 +92,7 @@ def test_the_metrics_are_those_of_the_service(stack, service):
 
     cluster = stack.resolve(service.cluster.cluster_name)["Ref"]
     name = ".".join(stack.resolve(service.service.service_name)["Fn::GetAtt"])
-    ((_, _, *dimensions, _),) = widgets(stack)["Running tasks"]["properties"]["metrics"]
+    _, ((_, _, *dimensions, _),) = drawn(widgets(stack)["Running tasks"])
     assert dimensions == ["ClusterName", cluster, "ServiceName", name]
 
 
@@ -115,12 +129,31 @@ def test_each_bound_of_a_schedule_is_a_line_once(stack, service):
     ]
 
 
-def test_fails_when_bounds_are_scheduled_after_the_dashboard(stack, service):
+def test_what_is_declared_after_the_dashboard_is_drawn(stack, service):
     ServiceDashboard(stack, "Monitor", service=service)
     schedule(service, "Morning", min_tasks=6)
+    SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=90, add_tasks=4))
 
-    with pytest.raises(RuntimeError, match=r"got bounds declared after ServiceDashboard, allowed: before it"):
-        Template.from_stack(stack)
+    shown = widgets(stack)
+    assert (6, "least by schedule: 6") in horizontal(shown["Running tasks"])
+    assert horizontal(shown["CPU maximum, %"]) == [(90, "adds 4 tasks: 90")]
+
+
+def test_a_task_count_that_is_made_after_the_dashboard_is_read(stack, vpc, image):
+    pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
+        stack,
+        "Pattern",
+        vpc=vpc,
+        task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image),
+    )
+    monitor = ServiceDashboard(stack, "Monitor", service=pattern)
+    tasks = pattern.service.auto_scale_task_count(min_capacity=2, max_capacity=20)
+    tasks.scale_on_cpu_utilization("Cpu", target_utilization_percent=40)
+
+    shown = widgets(stack)
+    assert horizontal(shown["CPU average, %"]) == [(40, "target: 40")]
+    assert horizontal(shown["Running tasks"]) == [(2, "least: 2"), (20, "most: 20")]
+    assert [entry for entry in monitor.node.metadata if "no task count" in str(entry.data)] == []
 
 
 def test_least_and_most_tasks_are_lines_on_the_running_tasks(stack, service):
@@ -186,10 +219,10 @@ def test_draws_a_pattern_from_the_cdk(stack, vpc, image):
         stack, "Monitor", service=pattern.service, load_balancer=pattern.load_balancer, scalable_target=tasks
     )
 
-    drawn = widgets(stack)
-    assert list(drawn)[:4] == ["Requests a minute", "CPU average, %", "CPU maximum, %", "Running tasks"]
-    assert horizontal(drawn["CPU average, %"]) == [(40, "target: 40")]
-    assert horizontal(drawn["Running tasks"]) == [(2, "least: 2"), (20, "most: 20")]
+    shown = widgets(stack)
+    assert list(shown)[:4] == ["Requests a minute", "CPU maximum, %", "Running tasks", "CPU average, %"]
+    assert horizontal(shown["CPU average, %"]) == [(40, "target: 40")]
+    assert horizontal(shown["Running tasks"]) == [(2, "least: 2"), (20, "most: 20")]
 
 
 def test_an_imported_service_without_a_load_balancer_has_three_widgets(stack):
@@ -198,7 +231,7 @@ def test_an_imported_service_without_a_load_balancer_has_three_widgets(stack):
     )
     ServiceDashboard(stack, "Monitor", service=service)
 
-    assert list(widgets(stack)) == ["CPU average, %", "CPU maximum, %", "Running tasks"]
+    assert list(widgets(stack)) == ["CPU maximum, %", "Running tasks", "CPU average, %"]
 
 
 def test_a_target_known_at_deployment_only_is_drawn(stack, vpc, image):
@@ -256,9 +289,10 @@ def test_guardrails_and_cost_follow_the_screen(stack, service):
         "Unhealthy hosts",
         "Requests a minute and task",
         "Cost an hour on demand, $",
+        "Requests a minute and task, 15 months",
     ]
     rows = [(w["x"], w["y"], w["width"]) for w in body(stack)["widgets"][4:]]
-    assert rows == [(0, 14, 8), (8, 14, 8), (16, 14, 8), (0, 21, 12), (12, 21, 12)]
+    assert rows == [(0, 16, 8), (8, 16, 8), (16, 16, 8), (0, 23, 12), (12, 23, 12), (0, 30, 24)]
 
 
 def test_response_times_are_three_percentiles(stack, service):
@@ -274,10 +308,10 @@ def test_the_thresholds_of_alarms_are_lines(stack, service):
     )
     ServiceDashboard(stack, "Monitor", service=service, alarms=alarms)
 
-    drawn = widgets(stack)
-    assert [value for value, _ in horizontal(drawn["Response time, s"])] == [0.4]
-    assert [value for value, _ in horizontal(drawn["Server errors, %"])] == [2]
-    assert [value for value, _ in horizontal(drawn["Unhealthy hosts"])] == [1]
+    shown = widgets(stack)
+    assert [value for value, _ in horizontal(shown["Response time, s"])] == [0.4]
+    assert [value for value, _ in horizontal(shown["Server errors, %"])] == [2]
+    assert [value for value, _ in horizontal(shown["Unhealthy hosts"])] == [1]
 
 
 def test_the_cost_is_that_of_the_running_tasks(stack, service):
@@ -287,20 +321,61 @@ def test_the_cost_is_that_of_the_running_tasks(stack, service):
     assert expression["expression"] == "tasks * 0.04937"
 
 
-def test_requests_a_task_are_requests_over_running_tasks(stack, service):
+@pytest.mark.parametrize("title", ["Requests a minute and task", "Requests a minute and task, 15 months"])
+def test_requests_a_task_are_requests_over_running_tasks(stack, service, title):
     ServiceDashboard(stack, "Monitor", service=service)
 
-    ((expression,), *metrics) = widgets(stack)["Requests a minute and task"]["properties"]["metrics"]
-    assert expression["expression"] == "requests / tasks"
+    expression, metrics = drawn(widgets(stack)[title])
+    assert expression == "per_minute / tasks"
     assert {metric[-1]["id"]: metric[1] for metric in metrics} == {
         "requests": "RequestCount",
-        "tasks": "CPUUtilization",
+        "reports": "CPUUtilization",
     }
+
+
+def test_the_long_view_shows_15_months_by_the_hour_with_the_goal(stack, service):
+    ServiceDashboard(stack, "Monitor", service=service, requests_per_task_goal=900)
+
+    long_view = widgets(stack)["Requests a minute and task, 15 months"]
+    assert (long_view["properties"]["start"], long_view["properties"]["period"]) == ("-P15M", 3600)
+    assert {row[-1]["period"] for row in long_view["properties"]["metrics"]} == {3600}
+    assert horizontal(long_view) == [(900, "goal: 900")]
+
+
+def test_the_teams_own_metrics_stand_below_the_four(stack, service):
+    share = cloudwatch.Metric(namespace="Shop", metric_name="Answered", statistic="Average", label="Answered, %")
+    number = cloudwatch.Metric(
+        namespace="Shop", metric_name="Questions", statistic="Sum", period=cdk.Duration.minutes(10)
+    )
+    alarm = cloudwatch.Alarm(stack, "Answered", metric=share, threshold=90, evaluation_periods=3)
+    ServiceDashboard(stack, "Monitor", service=service, team_metrics=[alarm, number])
+
+    places = {w["properties"]["title"]: (w["x"], w["y"], w["width"]) for w in body(stack)["widgets"][4:6]}
+    assert places == {"Answered, %": (0, 16, 12), "Questions": (12, 16, 12)}
+    shown = widgets(stack)
+    ((threshold, _),) = horizontal(shown["Answered, %"])
+    assert threshold == 90
+    # A sum is drawn per its own period, whatever period CloudWatch draws.
+    expression, ((_, name, options),) = drawn(shown["Questions"])
+    assert (expression, name, options["stat"]) == ("own * 600 / PERIOD(own)", "Questions", "Sum")
+
+
+def test_one_dashboard_can_show_several_services(stack, vpc, image, service):
+    other = ScaledFargateService(stack, "Other", vpc=vpc, image=image)
+    first = ServiceDashboard(stack, "First", service=service, dashboard_name="shop")
+    second = ServiceDashboard(stack, "Second", service=other, dashboard=first.dashboard)
+
+    assert second.dashboard is first.dashboard
+    shown = body(stack)["widgets"]
+    assert [w["properties"]["title"] for w in shown].count("Running tasks") == 2
+    assert len({(w["x"], w["y"]) for w in shown}) == len(shown)
 
 
 def test_fails_when_a_price_is_given_for_tasks_of_unknown_size(stack):
     service = ecs.BaseService.from_service_arn_with_cluster(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
-    with pytest.raises(ValueError, match=r"^price: got one for a service whose task size is not known"):
+    with pytest.raises(
+        ValueError, match=r"^price: got one for a service whose task size is not known in this app, allowed: "
+    ):
         ServiceDashboard(stack, "Monitor", service=service, price=FargatePrice(vcpu_hour=0.04, gib_hour=0.005))

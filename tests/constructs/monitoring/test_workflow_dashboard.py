@@ -13,8 +13,8 @@ def test_releases_and_rollbacks_by_how_they_ended(stack, workflow, widgets_of):
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     widgets = widgets_of()
     for title, machine in (
-        ("Releases an hour", workflow.state_machine),
-        ("Rollbacks an hour", workflow.rollback.state_machine),
+        ("Releases, total in each period", workflow.state_machine),
+        ("Rollbacks, total in each period", workflow.rollback.state_machine),
     ):
         drawn = rows(widgets[title])
         assert [(row[1], row[-1]["label"]) for row in drawn] == [
@@ -40,7 +40,7 @@ def test_duration_is_in_minutes(stack, workflow, widgets_of):
 
 def test_every_function_of_the_workflow_has_its_errors_drawn(stack, workflow, widgets_of):
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
-    drawn = rows(widgets_of()["Errors of the steps' functions an hour"])
+    drawn = rows(widgets_of()["Errors of the steps' functions, total in each period"])
     assert {row[1] for row in drawn} == {"Errors"}
     assert {row[-1]["label"] for row in drawn} == {"Extractor", "Evaluator", "Checker", "Ledger", "Cleaner"}
 

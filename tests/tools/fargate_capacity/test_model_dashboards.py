@@ -87,7 +87,7 @@ def test_the_page_has_every_widget_and_every_line(drawn: Path) -> None:
         "CPU, % of a core",
         "primary: most",
         "release",
-        "Releases an hour",
+        "Releases, total in each period",
         "Calls that failed, newest first",
         "To roll back start",
         "Violations that are flagged (recall), %",
