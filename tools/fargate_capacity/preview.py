@@ -118,6 +118,9 @@ def _section(
             watermark="sample data",
         )
         origin = "sample data, not measured"
+        if not dashboard.body.keeps_periods:
+            minutes = _auto_period_s(window) // 60
+            origin = f"a point {'a minute' if minutes == 1 else f'every {minutes} minutes'}  ·  {origin}"
     else:
         window = data.window
         drawing = WidgetDrawing(source=lambda _: data, window=window, alarms=alarms, keeps_window=True)

@@ -47,6 +47,7 @@ def _value(expression: str) -> Value:
         ("RATE(m1)", [_NAN, 1 / 60, 1 / 60, 1 / 60]),
         ("DIFF(m1)", [_NAN, 1, 1, 1]),
         ("m1 / PERIOD(m1)", [1 / 60, 2 / 60, 3 / 60, 4 / 60]),
+        ("m1 * 300 / PERIOD(m2)", [5, 10, 15, 20]),
         ("RUNNING_SUM(m2)", [10, 10, 10, 50]),
         ("CEIL(m1 / 2)", [1, 1, 2, 2]),
         ("ABS(0 - m1)", [1, 2, 3, 4]),
@@ -186,3 +187,11 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         evaluate(node, Inputs(times=_TIMES, period_s=60, series=_SERIES))
     except MetricMathError:
         return
+
+
+@pytest.mark.parametrize("argument", ["m1 + m2", "e1", "5", "m1, m2"])
+def test_fails_when_a_period_is_asked_of_no_metric(argument: str) -> None:
+    # Valid input is metrics, not the results of other expressions.
+    inputs = Inputs(times=_TIMES, period_s=60, series={**_SERIES, "e1": _SERIES["m1"]}, metrics=["m1", "m2"])
+    with pytest.raises(MetricMathError, match=r"^PERIOD: got no metric, allowed: the id of a metric"):
+        evaluate(parse(f"m1 / PERIOD({argument})"), inputs)

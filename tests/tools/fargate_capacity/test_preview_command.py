@@ -1,9 +1,11 @@
+import json
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -263,3 +265,63 @@ def test_fails_when_the_csv_is_bad(fargate_capacity: Command, write_body: Callab
     series.write_text("timestamp,orders\n2026-11-01T09:00:00,5\n")
     told = _refused(fargate_capacity("preview", write_body([]), "--data", series))
     assert "series.csv, line 2: timestamp: got 2026-11-01T09:00:00 without a zone" in told
+
+
+def _board(**further: Any) -> dict[str, Any]:
+    rows = [["AWS/ApplicationELB", "RequestCount", {"stat": "Sum", "period": 60, "label": "peak ${MAX}"}]]
+    widget = {"type": "metric", "width": 12, "height": 6, "properties": {"metrics": rows, "title": "Requests"}}
+    body = json.dumps({"widgets": [widget], **further})
+    return {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": body}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "further", "shown", "point"),
+    [
+        ((), {}, "2026-01-05 00:00 to 2026-01-06 00:00 UTC", "a point every 5 minutes"),
+        ((), {"start": "-P28D"}, "2025-12-09 00:00 to 2026-01-06 00:00 UTC", "a point every 60 minutes"),
+        (("--view", "3h"), {}, "2026-01-05 21:00 to 2026-01-06 00:00 UTC", "a point a minute"),
+        (("--view", "1d"), {"start": "-P28D"}, "2026-01-05 00:00 to 2026-01-06 00:00 UTC", "a point every 5 minutes"),
+        (("--view", "1w"), {}, "2025-12-30 00:00 to 2026-01-06 00:00 UTC", "a point every 60 minutes"),
+        (("--view", "4w"), {}, "2025-12-09 00:00 to 2026-01-06 00:00 UTC", "a point every 60 minutes"),
+    ],
+)
+def test_draws_at_the_period_that_cloudwatch_would_choose(
+    fargate_capacity: Command,
+    write_assembly: Callable[..., Path],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    further: dict[str, Any],
+    shown: str,
+    point: str,
+) -> None:
+    assembly = write_assembly({"Resources": {"Board": _board(**further)}})
+    result = fargate_capacity("preview", assembly, "--output", tmp_path / "out", *arguments)
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert f"{shown}  ·  {point}" in page
+
+
+def test_a_sum_grows_with_the_period_unless_the_dashboard_keeps_it(fargate_capacity: Command, tmp_path: Path) -> None:
+    def peak(view: str, **further: Any) -> str:
+        assembly, output = tmp_path / f"{view}-{len(further)}.out", tmp_path / f"{view}-{len(further)}"
+        assembly.mkdir()
+        (assembly / "shop.template.json").write_text(json.dumps({"Resources": {"Board": _board(**further)}}))
+        assert fargate_capacity("preview", assembly, "--output", output, "--view", view).returncode == 0
+        (found,) = set(re.findall(r"peak ([\d.]+[KM]?)", (output / "index.html").read_text(encoding="utf-8")))
+        return str(found)
+
+    # Requests of a minute, and of an hour.
+    assert float(peak("3h").removesuffix("K")) < 10
+    assert float(peak("4w").removesuffix("K")) > 200
+    assert float(peak("1w", periodOverride="inherit").removesuffix("K")) < 15
+
+
+def test_fails_when_the_view_is_another(fargate_capacity: Command, shop_assembly: Path) -> None:
+    assert "view: got 2y, allowed: 3h, 1d, 1w, 4w" in _refused(
+        fargate_capacity("preview", shop_assembly, "--view", "2y")
+    )
+
+
+def test_fails_when_a_view_is_chosen_for_data(fargate_capacity: Command, shop_assembly: Path, tmp_path: Path) -> None:
+    told = _refused(fargate_capacity("preview", shop_assembly, "--view", "1d", "--data", tmp_path / "series.csv"))
+    assert "view: got 1d beside data, allowed: none" in told

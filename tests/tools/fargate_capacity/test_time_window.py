@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fargate_capacity.dashboard_body import DashboardBody, read_dashboard_body
-from fargate_capacity.time_window import TimeWindow, choose_window
+from fargate_capacity.dashboard_body import DashboardBody, MetricWidget, read_dashboard_body
+from fargate_capacity.time_window import TimeWindow, choose_window, widget_window
 
 _DAY = timedelta(days=1)
 
@@ -57,3 +57,26 @@ def test_points_are_on_multiples_of_the_period() -> None:
 def test_fails_when_it_ends_before_it_begins() -> None:
     with pytest.raises(ValueError, match="allowed: after the start"):
         TimeWindow(start=_at("2026-11-02T00:00:00Z"), end=_at("2026-11-01T00:00:00Z"))
+
+
+def test_a_view_is_as_long_as_it_says_and_has_the_latest_annotation_inside() -> None:
+    near, latest = "2026-10-30T10:00:00Z", "2026-11-01T10:30:00Z"
+    window = choose_window(_body(near, latest, start="-P1W"), view=_DAY)
+    assert window.seconds == 86400
+    assert _at(latest) in window
+    assert _at(near) not in window
+    assert choose_window(_body(start="-P1W"), view=_DAY).seconds == 86400
+
+
+def test_a_widget_may_show_a_time_of_its_own() -> None:
+    window = TimeWindow(start=_at("2026-11-01T00:00:00Z"), end=_at("2026-11-02T00:00:00Z"))
+
+    def shown(start: str | None) -> TimeWindow:
+        properties = {} if start is None else {"start": start}
+        (widget,) = read_dashboard_body(json.dumps({"widgets": [{"type": "metric", "properties": properties}]})).widgets
+        assert isinstance(widget, MetricWidget)
+        return widget_window(widget, window)
+
+    assert shown(None) == window
+    assert shown("-P15M") == TimeWindow(start=window.end - timedelta(days=450), end=window.end)
+    assert shown("-P1M2DT5M").seconds == timedelta(days=32, minutes=5).total_seconds()
