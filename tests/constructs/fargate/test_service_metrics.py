@@ -1,5 +1,6 @@
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from hypothesis import given
@@ -82,3 +83,81 @@ def test_the_response_time_is_a_percentile_of_the_minute(stack, vpc, image):
     metric = ScaledFargateService(stack, "Api", vpc=vpc, image=image).metrics.response_time(99.9)
 
     assert (metric.metric_name, metric.statistic, metric.period.to_seconds()) == ("TargetResponseTime", "p99.9", 60)
+
+
+@pytest.fixture
+def metrics(stack, vpc, image):
+    return ScaledFargateService(stack, "Api", vpc=vpc, image=image).metrics
+
+
+def parts(metric):
+    if not isinstance(metric, cloudwatch.MathExpression):
+        return [metric]
+    return [leaf for part in metric.using_metrics.values() for leaf in parts(part)]
+
+
+METHODS = {
+    "cpu_average": {},
+    "cpu_maximum": {},
+    "memory_average": {},
+    "running_tasks": {},
+    "average_running_tasks": {},
+    "request_count": {},
+    "requests_per_minute": {},
+    "requests_per_task": {},
+    "cost_per_hour": {"task_hour": 0.05},
+    "response_time": {"percentile": 95},
+    "server_error_percent": {},
+    "unhealthy_hosts": {},
+}
+
+
+def test_every_method_that_makes_a_metric_is_tried():
+    makers = {name for name, value in vars(ServiceMetrics).items() if callable(value) and not name.startswith("_")}
+    assert makers == set(METHODS)
+
+
+@pytest.mark.parametrize(("method", "given"), METHODS.items())
+def test_the_cdks_metric_options_are_taken(metrics, method, given):
+    hour = cdk.Duration.hours(1)
+    options = {"label": "mine", "color": "#123456", "region": "eu-west-1", "account": "444455556666", "period": hour}
+    metric = getattr(metrics, method)(**given, **options)
+    assert (metric.label, metric.color, metric.period.to_seconds()) == ("mine", "#123456", 3600)
+    for part in parts(metric):
+        assert (part.region, part.account, part.period.to_seconds()) == ("eu-west-1", "444455556666", 3600)
+
+
+@pytest.mark.parametrize(("method", "given"), METHODS.items())
+def test_an_option_that_there_is_not_is_refused(metrics, method, given):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'peroid'"):
+        getattr(metrics, method)(**given, peroid=cdk.Duration.hours(1))
+
+
+def test_running_tasks_of_an_alarm_are_one_plain_metric(metrics):
+    tasks = metrics.running_tasks()
+    assert (tasks.metric_name, tasks.statistic, tasks.period.to_seconds()) == ("CPUUtilization", "SampleCount", 60)
+    assert metrics.running_tasks(period=cdk.Duration.seconds(60)).statistic == "SampleCount"
+
+
+def test_running_tasks_of_a_longer_period_do_not_grow_with_it(metrics):
+    tasks = metrics.running_tasks(period=cdk.Duration.minutes(5))
+    assert tasks.expression == "reports * 60 / PERIOD(reports)"
+    (reports,) = parts(tasks)
+    assert (reports.statistic, reports.period.to_seconds()) == ("SampleCount", 300)
+
+
+def test_a_task_that_reports_three_times_a_minute_is_one_task_at_every_period(stack, vpc, image):
+    often = ScaledFargateService(stack, "Often", vpc=vpc, image=image, high_resolution=True).metrics
+    assert often.average_running_tasks().expression == "(reports / 3) * 60 / PERIOD(reports)"
+
+
+def test_container_insights_count_tasks_by_their_mean_for_a_graph(service):
+    metrics = ServiceMetrics(service=service, container_insights=True)
+    assert metrics.running_tasks().statistic == "Maximum"
+    mean = metrics.average_running_tasks()
+    assert (mean.metric_name, mean.statistic) == ("RunningTaskCount", "Average")
+
+
+def test_requests_a_minute_are_the_same_at_every_period(metrics):
+    assert metrics.requests_per_minute().expression == "requests * 60 / PERIOD(requests)"
+    assert metrics.request_count().statistic == "Sum"

@@ -1,0 +1,99 @@
+"""A team's own metric, the share of questions that are answered: on the monitor, and a guard of releases and tuning."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceVpc, SpikeScaling, WebAcl
+from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
+from cdk_fargate_sagemaker.notifications import AlertsTopic
+from cdk_fargate_sagemaker.sagemaker import EvaluationGate, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.tuning import TargetTuner
+
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+KEY = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+
+
+class AnsweredQuestions(cdk.Stack):
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id, env=cdk.Environment(region="us-east-1"))
+        repository = ecr.Repository.from_repository_name(self, "Repository", "shop")
+        shop = ScaledFargateService(
+            self,
+            "Shop",
+            vpc=ServiceVpc(self, "Vpc"),
+            image=ecs.ContainerImage.from_ecr_repository(repository, "1.4.2"),
+            certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),
+            deletion_protection=True,
+        )
+        SpikeScaling(self, "Spikes", service=shop)
+        WebAcl(self, "Firewall", load_balancer=shop.load_balancer)
+
+        trainer = ecr.Repository.from_repository_name(self, "Trainer", "review-trainer")
+        server = ecr.Repository.from_repository_name(self, "Server", "review-server")
+        alerts = AlertsTopic(self, "Alerts")
+        workflow = ModelReleaseWorkflow(
+            self,
+            "Release",
+            endpoint_name="questions",
+            training_image=ModelImage.from_ecr_repository(trainer, "2.1.0"),
+            inference_image=ModelImage.from_ecr_repository(server, "2.1.0"),
+            data_bucket=s3.Bucket.from_bucket_attributes(
+                self,
+                "Questions",
+                bucket_name="example-questions",
+                encryption_key=kms.Key.from_key_arn(self, "QuestionsKey", KEY),
+            ),
+            alerts_topic=alerts,
+            gate=EvaluationGate(minimum_auc=0.85),
+        )
+
+        # The service puts 100 for a question that was answered and 0 for one that was not: their mean is the share. One
+        # metric without metric math, as SageMaker documents it for alarms that take an update back.
+        answered = cloudwatch.Metric(
+            namespace="Shop",
+            metric_name="Answered",
+            statistic=cloudwatch.Stats.AVERAGE,
+            period=cdk.Duration.minutes(1),
+            label="Questions that are answered, %",
+        )
+        too_few = cloudwatch.Alarm(
+            self,
+            "TooFewAnswered",
+            metric=answered,
+            threshold=90,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluation_periods=5,
+            datapoints_to_alarm=3,
+            # Without questions nothing is wrong.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        too_few.add_alarm_action(cloudwatch_actions.SnsAction(alerts))
+
+        # It guards a release of the model: an update that makes it fire is taken back.
+        workflow.roll_back_on([too_few])
+        # It stands on the monitor, with its threshold.
+        alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
+        monitor = ServiceDashboard(
+            self, "Monitor", service=shop, alarms=alarms, team_metrics=[too_few], requests_per_task_goal=900
+        )
+        # It guards the tuner: a step of the target that makes it fire is taken back.
+        TargetTuner(
+            self,
+            "Tuner",
+            service=shop,
+            guardrails=[alarms.degraded, too_few],
+            alerts_topic=alerts,
+            dashboard=monitor,
+        )
+
+
+app = cdk.App()
+AnsweredQuestions(app, "AnsweredQuestions")
+app.synth()
