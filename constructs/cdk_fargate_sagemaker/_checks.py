@@ -6,6 +6,7 @@ unless `token=False`: what is computed from it would be wrong.
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Duration, Token
 
@@ -75,20 +76,23 @@ def check_number(
     Raises:
         InvalidArgumentError: see above; a token with `token=False`.
     """
-    kind = "a whole number" if whole else "a number"
-    low = f"at least {at_least:g}" if at_least is not None else f"above {above:g}" if above is not None else ""
-    high = f"at most {at_most:g}" if at_most is not None else f"below {below:g}" if below is not None else ""
-    bounds = (
-        f"{at_least:g} to {at_most:g}"
-        if at_least is not None and at_most is not None
-        else ", ".join(filter(None, (low, high)))
-    )
-    allowed = f"{kind}, {bounds}" if bounds else kind
+
+    def allowed() -> str:
+        kind = "a whole number" if whole else "a number"
+        low = f"at least {at_least:g}" if at_least is not None else f"above {above:g}" if above is not None else ""
+        high = f"at most {at_most:g}" if at_most is not None else f"below {below:g}" if below is not None else ""
+        bounds = (
+            f"{at_least:g} to {at_most:g}"
+            if at_least is not None and at_most is not None
+            else ", ".join(filter(None, (low, high)))
+        )
+        return f"{kind}, {bounds}" if bounds else kind
+
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise refusal(name, number, allowed, remedy or ("leave the quotes out" if isinstance(number, str) else None))
+        raise refusal(name, number, allowed(), remedy or ("leave the quotes out" if isinstance(number, str) else None))
     if is_token(number):
         if not token:
-            raise refusal(name, number, f"{allowed}, {_KNOWN_NOW}", remedy)
+            raise refusal(name, number, f"{allowed()}, {_KNOWN_NOW}", remedy)
         return
     # Written so that NaN, of which no comparison holds, is refused.
     within = (
@@ -99,7 +103,7 @@ def check_number(
         and abs(number) < float("inf")
     )
     if not within or (whole and number != int(number)):
-        raise refusal(name, number, allowed, remedy)
+        raise refusal(name, number, allowed(), remedy)
 
 
 def check_percent(
@@ -138,34 +142,50 @@ def check_duration(
     Raises:
         InvalidArgumentError: see above; a token with `token=False`.
     """
-    low = f"at least {at_least.to_human_string()}" if at_least is not None else "above 0" if above_zero else ""
-    high = f"at most {at_most.to_human_string()}" if at_most is not None else ""
-    bounds = (
-        f"{at_least.to_human_string()} to {at_most.to_human_string()}"
-        if at_least is not None and at_most is not None
-        else ", ".join(filter(None, (low, high)))
-    )
-    kind = f"a Duration of whole {whole}" if whole else "a Duration"
-    allowed = f"{kind}, {bounds}" if bounds else kind
+
+    def allowed() -> str:
+        kind = f"a Duration of whole {whole}" if whole else "a Duration"
+        low = f"at least {at_least.to_human_string()}" if at_least is not None else "above 0" if above_zero else ""
+        high = f"at most {at_most.to_human_string()}" if at_most is not None else ""
+        bounds = (
+            f"{at_least.to_human_string()} to {at_most.to_human_string()}"
+            if at_least is not None and at_most is not None
+            else ", ".join(filter(None, (low, high)))
+        )
+        return f"{kind}, {bounds}" if bounds else kind
+
     if not isinstance(duration, Duration):
         seconds = isinstance(duration, int | float) and not isinstance(duration, bool) and not is_token(duration)
-        raise refusal(name, duration, allowed, remedy or (f"give Duration.seconds({duration})" if seconds else None))
-    if duration.is_unresolved():
+        raise refusal(name, duration, allowed(), remedy or (f"give Duration.seconds({duration})" if seconds else None))
+    milliseconds = known_milliseconds(duration)
+    if milliseconds is None:
         unit = whole or "seconds"
         if not token:
-            raise refusal(name, duration, f"{allowed}, {_KNOWN_NOW}", remedy)
+            raise refusal(name, duration, f"{allowed()}, {_KNOWN_NOW}", remedy)
         if duration.unit_label() != unit:
-            raise refusal(name, duration, f"{allowed}; a token in {unit} alone", f"give Duration.{unit}(…)")
+            raise refusal(name, duration, f"{allowed()}; a token in {unit} alone", f"give Duration.{unit}(…)")
         return
-    milliseconds = duration.to_milliseconds(integral=False)
     size = {"seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
     if (
-        (at_least is not None and milliseconds < at_least.to_milliseconds(integral=False))
+        (at_least is not None and milliseconds < (known_milliseconds(at_least) or 0))
         or (above_zero and milliseconds <= 0)
-        or (at_most is not None and milliseconds > at_most.to_milliseconds(integral=False))
+        or (at_most is not None and milliseconds > (known_milliseconds(at_most) or 0))
         or (whole is not None and milliseconds % size[whole] != 0)
     ):
-        raise refusal(name, duration, allowed, remedy)
+        raise refusal(name, duration, allowed(), remedy)
+
+
+# A Duration never changes, and each question about one is a call to the JavaScript side: defaults are asked once.
+_MILLISECONDS: WeakKeyDictionary[Duration, float] = WeakKeyDictionary()
+
+
+def known_milliseconds(duration: Duration) -> float | None:
+    """The length of `duration`; None where it is a token."""
+    if (known := _MILLISECONDS.get(duration)) is not None:
+        return known
+    if duration.is_unresolved():
+        return None
+    return _MILLISECONDS.setdefault(duration, duration.to_milliseconds(integral=False))
 
 
 def check_one_of(name: str, given: Any, allowed: Collection[Any], remedy: str | None = None) -> None:
