@@ -61,7 +61,7 @@ class CompleteService(cdk.Stack):
             self,
             "Spikes",
             service=shop,
-            step=[CpuStep(threshold_percent=80, add_tasks=3), CpuStep(threshold_percent=95, add_tasks=6)],
+            steps=[CpuStep(threshold_percent=80, add_tasks=3), CpuStep(threshold_percent=95, add_tasks=6)],
         )
         for name, hour, min_tasks in (("Evening", "19", 8), ("Night", "1", 3)):
             shop.schedule_tasks(

@@ -38,7 +38,7 @@ class ReviewedPosts(cdk.Stack):
             deletion_protection=True,
         )
         reviews.grant_use(api)
-        SpikeScaling(self, "Spikes", service=api, step=CpuStep(threshold_percent=80, add_tasks=3))
+        SpikeScaling(self, "Spikes", service=api, steps=CpuStep(threshold_percent=80, add_tasks=3))
         WebAcl(self, "Firewall", load_balancer=api.load_balancer)
 
         ReviewerSignIn(

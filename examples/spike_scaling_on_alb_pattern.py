@@ -58,7 +58,7 @@ class ShopStack(cdk.Stack):
             self,
             "Spikes",
             service=shop,
-            step=[CpuStep(threshold_percent=80, add_tasks=3), CpuStep(threshold_percent=95, add_tasks=6)],
+            steps=[CpuStep(threshold_percent=80, add_tasks=3), CpuStep(threshold_percent=95, add_tasks=6)],
         )
         ServiceDashboard(self, "Monitor", service=shop, spike_scaling=spikes)
         WebAcl(self, "Firewall", load_balancer=shop.load_balancer)

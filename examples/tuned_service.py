@@ -28,7 +28,7 @@ class TunedService(cdk.Stack):
             certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),
             deletion_protection=True,
         )
-        SpikeScaling(self, "Spikes", service=shop, step=CpuStep(threshold_percent=80, add_tasks=3))
+        SpikeScaling(self, "Spikes", service=shop, steps=CpuStep(threshold_percent=80, add_tasks=3))
         WebAcl(self, "Firewall", load_balancer=shop.load_balancer)
 
         alerts = AlertsTopic(self, "Alerts")

@@ -79,7 +79,7 @@ class ServiceStack(cdk.Stack):
             self,
             "Spikes",
             service=api,
-            step=CpuStep(
+            steps=CpuStep(
                 threshold_percent=service_settings.spike_threshold_percent, add_tasks=service_settings.spike_tasks
             ),
         )

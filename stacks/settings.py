@@ -11,22 +11,13 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from cdk_fargate_sagemaker.fargate.task_count import check_above_target, check_task_count
+from cdk_fargate_sagemaker.fargate.task_size import check_task_size
+
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-
-# CPU units -> (least, most, step) MiB on Linux, from
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
-_FARGATE_MEMORY_MIB = {
-    256: (512, 2048, 512),
-    512: (1024, 4096, 1024),
-    1024: (2048, 8192, 1024),
-    2048: (4096, 16384, 1024),
-    4096: (8192, 30720, 1024),
-    8192: (16384, 61440, 4096),
-    16384: (32768, 122880, 8192),
-}
 
 
 class SettingsError(ValueError):
@@ -47,7 +38,7 @@ class NetworkSettings(_Section):
 class ServiceSettings(_Section):
     """The ML API's Fargate service: task size, scaling, and how it answers."""
 
-    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384]
+    cpu: int
     memory_mib: int
     min_tasks: Annotated[int, Field(ge=1, le=5000)]
     max_tasks: Annotated[int, Field(ge=1, le=5000)]
@@ -64,23 +55,14 @@ class ServiceSettings(_Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.min_tasks > self.max_tasks:
-            raise ValueError(f"min_tasks: got {self.min_tasks}, allowed: at most max_tasks ({self.max_tasks})")
-        if self.spike_threshold_percent <= self.target_percent:
-            raise ValueError(
-                f"spike_threshold_percent: got {self.spike_threshold_percent}, "
-                f"allowed: above target_percent ({self.target_percent})"
-            )
+        check_task_size(cpu=self.cpu, memory_mib=self.memory_mib)
+        check_task_count(self.min_tasks, self.max_tasks)
+        check_above_target(self.spike_threshold_percent, self.target_percent, "spike_threshold_percent")
         ceiling = self.tuner_ceiling_percent
         if ceiling is not None and not self.target_percent <= ceiling < self.spike_threshold_percent:
             raise ValueError(
                 f"tuner_ceiling_percent: got {ceiling}, allowed: from target_percent ({self.target_percent}) to below "
                 f"spike_threshold_percent ({self.spike_threshold_percent}), or null for no tuner"
-            )
-        least, most, step = _FARGATE_MEMORY_MIB[self.cpu]
-        if self.memory_mib not in range(least, most + 1, step):
-            raise ValueError(
-                f"memory_mib: got {self.memory_mib}, allowed: {least} to {most} in steps of {step} at cpu={self.cpu}"
             )
         return self
 

@@ -79,13 +79,10 @@ def check_number(
 
     def allowed() -> str:
         kind = "a whole number" if whole else "a number"
-        low = f"at least {at_least:g}" if at_least is not None else f"above {above:g}" if above is not None else ""
-        high = f"at most {at_most:g}" if at_most is not None else f"below {below:g}" if below is not None else ""
-        bounds = (
-            f"{at_least:g} to {at_most:g}"
-            if at_least is not None and at_most is not None
-            else ", ".join(filter(None, (low, high)))
-        )
+        if at_least is not None and at_most is not None:
+            return f"{kind}, {at_least:.12g} to {at_most:.12g}"
+        words = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+        bounds = ", ".join(f"{word} {bound:.12g}" for word, bound in words.items() if bound is not None)
         return f"{kind}, {bounds}" if bounds else kind
 
     if isinstance(number, bool) or not isinstance(number, int | float):
@@ -223,7 +220,8 @@ def check_interface(name: str, given: Any, attribute: str, allowed: str, remedy:
     Raises:
         InvalidArgumentError: see above.
     """
-    if not hasattr(given, attribute):
+    # Of the class first: on the object itself it would be read, which is a call to the JavaScript side.
+    if not hasattr(type(given), attribute) and not hasattr(given, attribute):
         raise refusal(name, given, allowed, remedy)
 
 

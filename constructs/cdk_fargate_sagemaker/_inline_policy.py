@@ -2,12 +2,12 @@ from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_iam as iam
 
 
-def acknowledge_inline_policy(*roles: iam.IRole) -> None:
-    """Says why the policies of roles that this library makes are inline."""
-    for role in roles:
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id="NIST.800.53.R5-IAMNoInlinePolicy",
-                reason="The policy is of this one role, made and removed with it; nothing else could use it.",
-            )
-        )
+def acknowledge_inline_policy(role: iam.IRole, *further: Acknowledgment) -> None:
+    """Says why the policies of a role that this library makes are inline, and what else is to be said about it."""
+    Validations.of(role).acknowledge(
+        Acknowledgment(
+            id="NIST.800.53.R5-IAMNoInlinePolicy",
+            reason="The policy is of this one role, made and removed with it; nothing else could use it.",
+        ),
+        *further,
+    )

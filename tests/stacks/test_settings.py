@@ -73,7 +73,7 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ),
         (
             {"service.target_percent": "80"},
-            "service.spike_threshold_percent: got 80, allowed: above target_percent (80)",
+            "service.spike_threshold_percent: got 80, allowed: above the tracked average CPU of 80 %",
         ),
         (
             {"service.tuner_ceiling_percent": "80"},
@@ -82,7 +82,7 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"service.cpu": "300"}, "service.cpu: got 300, allowed: 256, 512, 1024"),
         (
             {"service.memory_mib": "1000"},
-            "service.memory_mib: got 1000, allowed: 1024 to 4096 in steps of 1024 at cpu=512",
+            "service.memory_mib: got 1000, allowed: 1024 to 4096 in steps of 1024 with cpu=512",
         ),
         ({"service": "3"}, "service: got 3, allowed: an object"),
         ({"service.usd_vcpu_hour": "0"}, "service.usd_vcpu_hour: got 0, allowed: a number above 0 and below 100"),

@@ -1,15 +1,32 @@
 """The access logs of a load balancer."""
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from functools import cache
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
+from .._checks import plain, refusal
+from .._construct_tree import stack_of
 from .._resource_policy import add_statement
 
-_KEPT = Duration.days(90)
+
+def check_access_logs_bucket(bucket: s3.IBucket | None) -> None:
+    """Refuses a bucket that a load balancer cannot write to.
+
+    Raises:
+        InvalidArgumentError: the bucket is encrypted with a KMS key, which load balancers cannot use.
+    """
+    if bucket is not None and bucket.encryption_key is not None:
+        raise refusal(
+            "access_logs_bucket",
+            plain("one with a KMS key"),
+            "one encrypted by S3 itself",
+            "load balancers cannot write to the other",
+        )
 
 
 def log_access(
@@ -19,33 +36,40 @@ def log_access(
     given: s3.IBucket | None,
     removal_policy: RemovalPolicy,
 ) -> s3.IBucket:
-    """Switches access logs on, into the bucket given or into one made as `AccessLogs`; returns the bucket.
-
-    Raises:
-        ValueError: the bucket is encrypted with a KMS key, which load balancers cannot use.
-    """
-    if given is not None and given.encryption_key is not None:
-        raise ValueError(
-            "access_logs_bucket: got one with a KMS key, allowed: one encrypted by S3 itself; "
-            "load balancers cannot write to the other"
-        )
+    """Switches access logs on, into the bucket given or into one made as `AccessLogs`; returns the bucket."""
     bucket = given or _bucket(scope, removal_policy)
     # log_access_logs of the CDK needs to know the region at synthesis; this principal serves all of them.
-    add_statement(
-        bucket,
-        bucket.bucket_arn,
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
-            actions=["s3:PutObject"],
-            resources=[bucket.arn_for_objects(f"AWSLogs/{Stack.of(scope).account}/*")],
-        ),
+    statement = iam.PolicyStatement(
+        principals=[_log_delivery()],
+        actions=["s3:PutObject"],
+        resources=[bucket.arn_for_objects(f"AWSLogs/{stack_of(scope).account}/*")],
     )
+    if given is not None:
+        add_statement(given, given.bucket_arn, statement)
+    else:
+        bucket.add_to_resource_policy(statement)
     load_balancer.set_attribute("access_logs.s3.enabled", "true")
     load_balancer.set_attribute("access_logs.s3.bucket", bucket.bucket_name)
-    if bucket.policy is not None:
+    if (policy := bucket.policy) is not None:
         # ELB tries the bucket as it switches the logs on.
-        load_balancer.node.add_dependency(bucket.policy)
+        load_balancer.node.add_dependency(policy)
     return bucket
+
+
+# The same for every service; each is a call to the JavaScript side.
+@cache
+def _log_delivery() -> iam.IPrincipal:
+    return iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")
+
+
+@cache
+def _block_all() -> s3.BlockPublicAccess:
+    return s3.BlockPublicAccess.BLOCK_ALL
+
+
+@cache
+def _kept_90_days() -> s3.LifecycleRule:
+    return s3.LifecycleRule(expiration=Duration.days(90), noncurrent_version_expiration=Duration.days(1))
 
 
 def _bucket(scope: Construct, removal_policy: RemovalPolicy) -> s3.Bucket:
@@ -53,10 +77,10 @@ def _bucket(scope: Construct, removal_policy: RemovalPolicy) -> s3.Bucket:
         scope,
         "AccessLogs",
         encryption=s3.BucketEncryption.S3_MANAGED,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        block_public_access=_block_all(),
         enforce_ssl=True,
         versioned=True,
-        lifecycle_rules=[s3.LifecycleRule(expiration=_KEPT, noncurrent_version_expiration=Duration.days(1))],
+        lifecycle_rules=[_kept_90_days()],
         removal_policy=removal_policy,
     )
     unending = "It holds access logs; logging their delivery would never end."

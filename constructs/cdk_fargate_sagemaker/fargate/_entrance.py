@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from aws_cdk import Acknowledgment, Duration, Token, Validations
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -10,23 +11,23 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
-from .._number_token import is_token
+from .._checks import check_duration, check_kind, check_number, known_milliseconds, plain, refusal
+from .._construct_tree import once
 
-_ALL_PATHS = elbv2.ListenerCondition.path_patterns(["*"])
 _HTTP = elbv2.ApplicationProtocol.HTTP
 _Algorithm = elbv2.TargetGroupLoadBalancingAlgorithmType
 
-# What ELB takes, in seconds, checks and characters.
+# What ELB takes.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
-_INTERVAL_S = (5, 300)
-_TIMEOUT_S = (2, 120)
+_INTERVAL = (Duration.seconds(5), Duration.seconds(300))
+_TIMEOUT = (Duration.seconds(2), Duration.seconds(120))
 _THRESHOLD = (2, 10)
-_DEREGISTRATION_S = (0, 3600)
-_SLOW_START_S = (30, 900)
+_LONGEST_DEREGISTRATION = Duration.seconds(3600)
+_SLOW_START = (Duration.seconds(30), Duration.seconds(900))
 _LONGEST_PATH = 1024
 # ELB's own time-out, 5 seconds by its guide and 6 by its API, fits an interval above it only.
-_LONGEST_DEFAULT_TIMEOUT_S = 6
+_LONGEST_DEFAULT_TIMEOUT_MS = 6_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,57 +46,73 @@ class TargetSettings:
 
     def __post_init__(self) -> None:
         self._check_health_check()
-        _check_seconds("deregistration_delay", self.deregistration_delay, _DEREGISTRATION_S)
-        if self.slow_start and self.algorithm is not _Algorithm.ROUND_ROBIN:
-            raise ValueError(
-                f"slow_start: got one with {self.algorithm.name}, allowed: with ROUND_ROBIN only; "
-                "the other algorithms know no slow start"
+        check_duration(
+            "deregistration_delay", self.deregistration_delay, at_most=_LONGEST_DEREGISTRATION, whole="seconds"
+        )
+        check_kind("load_balancing_algorithm", self.algorithm, _Algorithm)
+        if self.slow_start is not None and self.algorithm is not _Algorithm.ROUND_ROBIN:
+            raise refusal(
+                "slow_start",
+                plain(f"one with {self.algorithm.name}"),
+                "with ROUND_ROBIN only",
+                "the other algorithms know no slow start",
             )
-        if self.slow_start:
-            _check_seconds("slow_start", self.slow_start, _SLOW_START_S, hint="None switches it off")
+        if self.slow_start is not None:
+            least, most = _SLOW_START
+            remedy = "None switches it off"
+            check_duration("slow_start", self.slow_start, at_least=least, at_most=most, whole="seconds", remedy=remedy)
 
     @property
     def timeout(self) -> Duration | None:
         """The time-out of a check: what was given, or one that fits an interval for which ELB's own is too long."""
         if self.health_check_timeout is not None:
             return self.health_check_timeout
-        interval = _seconds(self.health_check_interval)
-        if is_token(interval) or interval > _LONGEST_DEFAULT_TIMEOUT_S:
+        interval = known_milliseconds(self.health_check_interval)
+        if interval is None or interval > _LONGEST_DEFAULT_TIMEOUT_MS:
             return None
-        return Duration.seconds(interval - 1)
+        return Duration.seconds(interval / 1_000 - 1)
 
     def _check_health_check(self) -> None:
-        path = self.health_check_path
-        if not Token.is_unresolved(path) and not (path.startswith("/") and len(path) <= _LONGEST_PATH):
-            raise ValueError(
-                f"health_check_path: got {path[:80]!r}, allowed: a path that begins with /, "
-                f"of at most {_LONGEST_PATH} characters"
-            )
-        _check_seconds("health_check_interval", self.health_check_interval, _INTERVAL_S)
-        timeout = self.health_check_timeout
-        if timeout is not None:
-            _check_seconds("health_check_timeout", timeout, _TIMEOUT_S)
-            seconds, interval = _seconds(timeout), _seconds(self.health_check_interval)
-            if seconds >= interval and not is_token(seconds) and not is_token(interval):
-                raise ValueError(
-                    f"health_check_timeout: got {seconds:g} s, allowed: less than health_check_interval "
-                    f"({interval:g} s); shorten it, or check less often"
-                )
+        path, allowed = self.health_check_path, f"a path that begins with /, of at most {_LONGEST_PATH} characters"
+        if not isinstance(path, str):
+            raise refusal("health_check_path", path, allowed)
+        if not (path.startswith("/") and len(path) <= _LONGEST_PATH) and not Token.is_unresolved(path):
+            raise refusal("health_check_path", path, allowed)
+        least, most = _INTERVAL
+        check_duration(
+            "health_check_interval", self.health_check_interval, at_least=least, at_most=most, whole="seconds"
+        )
+        if self.health_check_timeout is not None:
+            self._check_timeout(self.health_check_timeout)
         for name in ("healthy_threshold_count", "unhealthy_threshold_count"):
             count: int | None = getattr(self, name)
-            if count is not None and not is_token(count) and not (_THRESHOLD[0] <= count <= _THRESHOLD[1]):
-                raise ValueError(f"{name}: got {count:g}, allowed: {_THRESHOLD[0]} to {_THRESHOLD[1]} checks in a row")
+            if count is not None:
+                least_checks, most_checks = _THRESHOLD
+                remedy = "it counts checks in a row"
+                check_number(name, count, at_least=least_checks, at_most=most_checks, whole=True, remedy=remedy)
+
+    def _check_timeout(self, timeout: Duration) -> None:
+        least, most = _TIMEOUT
+        check_duration("health_check_timeout", timeout, at_least=least, at_most=most, whole="seconds")
+        taken, interval = known_milliseconds(timeout), known_milliseconds(self.health_check_interval)
+        if taken is not None and interval is not None and taken >= interval:
+            raise refusal(
+                "health_check_timeout",
+                timeout,
+                f"less than health_check_interval ({interval / 1_000:g} seconds)",
+                "shorten it, or check less often",
+            )
 
 
-def _seconds(duration: Duration) -> float:
-    return duration.to_seconds(integral=False)
+@once
+def addresses_of(vpc: ec2.IVpc) -> ec2.IPeer:
+    """Everybody in the VPC."""
+    return ec2.Peer.ipv4(vpc.vpc_cidr_block)
 
 
-def _check_seconds(name: str, duration: Duration, allowed: tuple[int, int], *, hint: str | None = None) -> None:
-    seconds, (least, most) = _seconds(duration), allowed
-    if not is_token(seconds) and not (least <= seconds <= most and seconds == int(seconds)):
-        more = f"; {hint}" if hint else ""
-        raise ValueError(f"{name}: got {seconds:g} s, allowed: {least} to {most} s, in whole seconds{more}")
+@cache
+def _tcp(port: int) -> ec2.Port:
+    return ec2.Port.tcp(port)
 
 
 def load_balancer(
@@ -116,11 +133,11 @@ def load_balancer(
         allow_all_outbound=False,
     )
     if clients is None:
-        clients = [ec2.Peer.any_ipv4() if internet_facing else ec2.Peer.ipv4(vpc.vpc_cidr_block)]
+        clients = [ec2.Peer.any_ipv4() if internet_facing else addresses_of(vpc)]
         acknowledge_open_group(group, is_public=internet_facing)
     for client in clients:
         for port in ports:
-            group.add_ingress_rule(client, ec2.Port.tcp(port), "HTTPS" if port == 443 else "HTTP")
+            group.add_ingress_rule(client, _tcp(port), "HTTPS" if port == 443 else "HTTP")
     balancer = elbv2.ApplicationLoadBalancer(
         scope,
         "LoadBalancer",
@@ -177,12 +194,10 @@ def listen(
     action: elbv2.ListenerAction,
 ) -> elbv2.ApplicationListener:
     """Makes `HttpListener`, and `HttpsListener` where there is a certificate; returns the one that takes `action`."""
-    redirect = elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)
-    http = balancer.add_listener(
-        "HttpListener", protocol=_HTTP, open=False, default_action=redirect if certificate else action
-    )
     if certificate is None:
-        return http
+        return balancer.add_listener("HttpListener", protocol=_HTTP, open=False, default_action=action)
+    redirect = elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)
+    http = balancer.add_listener("HttpListener", protocol=_HTTP, open=False, default_action=redirect)
     Validations.of(http).acknowledge(
         Acknowledgment(id="NIST.800.53.R5-ELBv2ACMCertificateRequired", reason="It only redirects to HTTPS.")
     )
@@ -208,7 +223,7 @@ def blue_green_rule(
         "ProductionRule",
         listener=listener,
         priority=1,
-        conditions=[_ALL_PATHS],
+        conditions=[elbv2.ListenerCondition.path_patterns(["*"])],
         action=elbv2.ListenerAction.weighted_forward(
             [
                 elbv2.WeightedTargetGroup(target_group=blue, weight=100),

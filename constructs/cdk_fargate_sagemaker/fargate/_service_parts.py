@@ -4,16 +4,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from aws_cdk import Annotations, Reference, Stack, Token, Tokenization
+from aws_cdk import Annotations, Reference, Token, Tokenization
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, Dependable, IConstruct
 
+from .._checks import check_interface, plain, refusal
+from .._construct_tree import stack_of
+from ._network_checks import check_application_load_balancer
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling
+
+_USE_THE_TASK_COUNT = "pass what service.auto_scale_task_count() returned"
 
 
 class OwnsService(Protocol):
@@ -67,7 +72,7 @@ class ServiceParts:
                 target of and that is one of `load_balancer`.
 
         Raises:
-            ValueError: no service, one of another region or account, or a part that is another service's.
+            InvalidArgumentError: no service, one of another region or account, or a part that is another service's.
         """
         owned = _ecs_service(service)
         if service is owned and isinstance(owned.node.scope, ScaledFargateService):
@@ -149,12 +154,14 @@ class ServiceParts:
         """The task count.
 
         Raises:
-            ValueError: it is not known.
+            InvalidArgumentError: it is not known.
         """
         if self.scalable_target is None:
-            raise ValueError(
-                "scalable_target: got none, allowed: the task count of the service; "
-                "call service.auto_scale_task_count() before, or pass the one that was made elsewhere"
+            raise refusal(
+                "scalable_target",
+                None,
+                "the task count of the service",
+                "call service.auto_scale_task_count() before, or pass the one that was made elsewhere",
             )
         return self.scalable_target
 
@@ -182,41 +189,38 @@ class _Attached:
 def _ecs_service(service: Any) -> ecs.IService:
     inner = getattr(service, "service", service)
     if not isinstance(inner, ecs.BaseService) and not hasattr(inner, "service_arn"):
-        raise ValueError(
-            f"service: got a {type(service).__name__}, allowed: a ScaledFargateService, a service of aws_ecs_patterns "
-            "or aws_ecs, or an imported one"
+        raise refusal(
+            "service", service, "a ScaledFargateService, a service of aws_ecs_patterns or aws_ecs, or an imported one"
         )
     owned: ecs.IService = inner
     return owned
 
 
 def _check_place(scope: Construct, service: ecs.IService) -> None:
-    stack = Stack.of(scope)
-    if isinstance(service, ecs.BaseService) and Stack.of(service) is stack:
+    stack = stack_of(scope)
+    if isinstance(service, ecs.BaseService) and stack_of(service) is stack:
         return
     arn = service.service_arn
     parts = [] if Token.is_unresolved(arn) else arn.split(":")
     region, account = parts[3:5] if len(parts) > 5 else (service.env.region, service.env.account)
     for name, got, own in (("region", region, stack.region), ("account", account, stack.account)):
         if got != own and not Token.is_unresolved(got) and not Token.is_unresolved(own):
-            raise ValueError(
-                f"service: got one of the {name} {got}, allowed: {own}, that of the stack {stack.stack_name}; "
-                f"make the construct in a stack of {got}"
+            raise refusal(
+                "service",
+                plain(f"one of the {name} {got}"),
+                f"{own}, that of the stack {stack.stack_name}",
+                f"make the construct in a stack of {got}",
             )
 
 
 def _check_application(load_balancer: Any, target_group: Any) -> None:
     if load_balancer is not None:
-        arn = getattr(load_balancer, "load_balancer_arn", "")
-        is_network = isinstance(load_balancer, elbv2.NetworkLoadBalancer) or "loadbalancer/net/" in arn
-        if is_network or not arn:
-            kind = "NetworkLoadBalancer" if is_network else type(load_balancer).__name__
-            raise ValueError(
-                f"load_balancer: got a {kind}, allowed: an application load balancer; leave it out, no other one has "
-                "latency and 5xx"
-            )
-    if isinstance(target_group, elbv2.NetworkTargetGroup):
-        raise ValueError("target_group: got a NetworkTargetGroup, allowed: an application target group; leave it out")
+        check_application_load_balancer(load_balancer, "leave it out, no other one has latency and 5xx")
+    if target_group is not None:
+        remedy = "leave it out"
+        if isinstance(target_group, elbv2.NetworkTargetGroup):
+            raise refusal("target_group", target_group, "an application target group", remedy)
+        check_interface("target_group", target_group, "target_group_arn", "an application target group", remedy)
 
 
 def _found(service: AnyService, owned: ecs.IService) -> tuple[tuple[_Attached, ...], IScalableTargetRef | None]:
@@ -243,32 +247,30 @@ def _check_scalable_target(
 ) -> None:
     reference = getattr(given, "scalable_target_ref", None)
     if reference is None:
-        raise ValueError(
-            f"scalable_target: got a {type(given).__name__}, allowed: the task count of the service; "
-            "pass what service.auto_scale_task_count() returned"
-        )
+        raise refusal("scalable_target", given, "the task count of the service", _USE_THE_TASK_COUNT)
     namespace, dimension = reference.service_namespace, reference.scalable_dimension
     for got, allowed in ((namespace, "ecs"), (dimension, "ecs:service:DesiredCount")):
         if got != allowed and not Token.is_unresolved(got):
-            raise ValueError(
-                f"scalable_target: got {got}, allowed: {allowed}, the task count of the service; "
-                "pass what service.auto_scale_task_count() returned"
+            raise refusal(
+                "scalable_target", plain(got), f"{allowed}, the task count of the service", _USE_THE_TASK_COUNT
             )
     owner = _owner(given)
     if owner is not None and isinstance(service, ecs.BaseService):
         if owner.node.path != service.node.path:
-            raise ValueError(
-                f"scalable_target: got {given.node.path}, which is that of another service, allowed: that of "
-                f"{service.node.path}; leave it out"
+            raise refusal(
+                "scalable_target",
+                plain(f"{given.node.path}, which is that of another service"),
+                f"that of {service.node.path}",
+                "leave it out",
             )
         return
     if task_count is not None and given.node.path != task_count.node.path:
-        raise ValueError(
-            f"scalable_target: got {given.node.path}, allowed: {task_count.node.path}, the service's own; leave it out"
+        raise refusal(
+            "scalable_target", plain(given.node.path), f"{task_count.node.path}, the service's own", "leave it out"
         )
     counted, wanted = _resource_id(given), _resource_id_of_service(service)
     if counted is not None and wanted is not None and counted != wanted:
-        raise ValueError(f"scalable_target: got {counted}, allowed: {wanted}; pass the task count of the service")
+        raise refusal("scalable_target", plain(counted), wanted, "pass the task count of the service")
 
 
 def _owner(scalable_target: IScalableTargetRef) -> ecs.BaseService | None:
@@ -337,18 +339,22 @@ def _referred(value: str | None) -> IConstruct | None:
 def _check_load_balancer(given: elbv2.IApplicationLoadBalancer | None, attached: tuple[_Attached, ...]) -> None:
     known = [one.load_balancer for one in attached if one.load_balancer is not None]
     if given is not None and _is_none_of(_load_balancer_identity(given), map(_load_balancer_identity, known)):
-        raise ValueError(
-            f"load_balancer: got {given.node.path}, allowed: {' or '.join(_paths(known))}, in front of the service; "
-            "leave it out"
+        raise refusal(
+            "load_balancer",
+            plain(given.node.path),
+            f"{' or '.join(_paths(known))}, in front of the service",
+            "leave it out",
         )
 
 
 def _check_target_group(given: elbv2.IApplicationTargetGroup | None, attached: tuple[_Attached, ...]) -> None:
     known = [group for one in attached for group in (one.target_group, one.alternate) if group is not None]
     if given is not None and _is_none_of(_target_group_identity(given), map(_target_group_identity, known)):
-        raise ValueError(
-            f"target_group: got {given.node.path}, allowed: {' or '.join(_paths(known))}, of which the service is a "
-            "target; leave it out"
+        raise refusal(
+            "target_group",
+            plain(given.node.path),
+            f"{' or '.join(_paths(known))}, of which the service is a target",
+            "leave it out",
         )
 
 

@@ -1,16 +1,22 @@
 """What a task runs: one confined container."""
 
+import re
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 from aws_cdk import Acknowledgment, Duration, Stack, Token, Validations
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from .._checks import check_duration, check_kind, check_number, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
+from .._number_token import is_token
 
 CONTAINER_NAME = "app"
 _TMPFS_MOUNT_OPTIONS = [ecs.TmpfsMountOption.NOEXEC, ecs.TmpfsMountOption.NOSUID, ecs.TmpfsMountOption.NODEV]
+_LONGEST_STOP_TIMEOUT = Duration.seconds(120)
 # What the agent of ECS Exec writes to: https://github.com/aws/containers-roadmap/issues/1359
 _EXEC_FOLDERS = {
     "exec-agent": "/managed-agents",
@@ -19,13 +25,102 @@ _EXEC_FOLDERS = {
 }
 
 
+# The same for every service; each is a call to the JavaScript side.
+@cache
+def _linux() -> ecs.OperatingSystemFamily:
+    return ecs.OperatingSystemFamily.LINUX
+
+
+@cache
+def _x86_64() -> ecs.CpuArchitecture:
+    return ecs.CpuArchitecture.X86_64
+
+
+def check_container(
+    *,
+    image: Any,
+    port: Any,
+    environment: Any,
+    secrets: Any,
+    user: Any,
+    tmpfs_mib: Any,
+    stop_timeout: Any,
+    cpu_architecture: Any,
+) -> None:
+    """Refuses what no task can run, or what would run as root.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = f"give ecs.ContainerImage.from_registry({image!r})" if isinstance(image, str) else None
+    check_kind("image", image, ecs.ContainerImage, "an ecs.ContainerImage", remedy)
+    check_number("container_port", port, at_least=1, at_most=65535, whole=True)
+    _check_environment(environment, secrets)
+    _check_user(user)
+    _check_tmpfs(tmpfs_mib)
+    # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html, stopTimeout on Fargate
+    check_duration("stop_timeout", stop_timeout, at_most=_LONGEST_STOP_TIMEOUT, whole="seconds")
+    if cpu_architecture is not None:
+        check_kind(
+            "cpu_architecture",
+            cpu_architecture,
+            ecs.CpuArchitecture,
+            "an ecs.CpuArchitecture",
+            "give ecs.CpuArchitecture.ARM64 or X86_64",
+        )
+
+
+def _check_environment(environment: Any, secrets: Any) -> None:
+    for name, given in (("environment", environment), ("secrets", secrets)):
+        if given is not None and not isinstance(given, Mapping):
+            raise refusal(name, given, "a dict by the names of variables")
+    for variable, value in (environment or {}).items():
+        if not isinstance(value, str):
+            remedy = f"write {str(value)!r}" if isinstance(value, int | float) and not is_token(value) else None
+            raise refusal(f"environment[{variable!r}]", value, "text", remedy)
+    for variable, secret in (secrets or {}).items():
+        check_kind(
+            f"secrets[{variable!r}]",
+            secret,
+            ecs.Secret,
+            "an ecs.Secret",
+            "give ecs.Secret.from_secrets_manager(…) or from_ssm_parameter(…)",
+        )
+    # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KeyValuePair.html: names are unique in a container.
+    twice = sorted(set(environment or {}) & set(secrets or {}))
+    if twice:
+        raise refusal("secrets", plain(", ".join(twice)), "names that environment does not have", "keep one of the two")
+
+
+def _check_user(user: Any) -> None:
+    allowed = "any user but root, as '1000:1000'"
+    if not isinstance(user, str):
+        raise refusal("user", user, allowed, f"write {str(user)!r}" if isinstance(user, int) else None)
+    # Whoever starts the container reads digits as a number, with or without sign and zeros in front.
+    # https://github.com/moby/sys/blob/user/v0.4.0/user/user.go, GetExecUser
+    name, _, group = user.partition(":")
+    if name in ("", "root") or re.fullmatch("[+-]?0+", name) or ":" in group or user != "".join(user.split()):
+        if Token.is_unresolved(user):
+            return
+        raise refusal("user", user, allowed, "choose another")
+
+
+def _check_tmpfs(tmpfs_mib: Any) -> None:
+    if not isinstance(tmpfs_mib, Mapping):
+        raise refusal("tmpfs_mib", tmpfs_mib, "a dict of sizes in MiB by path", 'give {"/tmp": 64}')
+    for path, size in tmpfs_mib.items():
+        if not isinstance(path, str) or not path.startswith("/") or not path.strip("/"):
+            raise refusal("tmpfs_mib", path, "absolute paths below /", "write it from / on")
+        check_number(f"tmpfs_mib[{path!r}]", size, at_least=1, whole=True, remedy="MiB; leave it out for none")
+
+
 def task_definition(
     scope: Construct,
     *,
     image: ecs.ContainerImage,
     cpu: int,
     memory_mib: int,
-    cpu_architecture: ecs.CpuArchitecture,
+    cpu_architecture: ecs.CpuArchitecture | None,
     port: int,
     environment: Mapping[str, str] | None,
     secrets: Mapping[str, ecs.Secret] | None,
@@ -42,7 +137,7 @@ def task_definition(
         cpu=cpu,
         memory_limit_mib=memory_mib,
         runtime_platform=ecs.RuntimePlatform(
-            operating_system_family=ecs.OperatingSystemFamily.LINUX, cpu_architecture=cpu_architecture
+            operating_system_family=_linux(), cpu_architecture=cpu_architecture or _x86_64()
         ),
     )
     linux = ecs.LinuxParameters(scope, "LinuxParameters", init_process_enabled=True)
@@ -72,12 +167,13 @@ def task_definition(
                 "and come from Secrets Manager or the parameter store.",
             )
         )
-    acknowledge_inline_policy(definition.task_role, definition.obtain_execution_role())
-    Validations.of(definition.obtain_execution_role()).acknowledge(
+    acknowledge_inline_policy(definition.task_role)
+    acknowledge_inline_policy(
+        definition.obtain_execution_role(),
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
             reason="ecr:GetAuthorizationToken, which pulling an image takes, knows no resources.",
-        )
+        ),
     )
     return definition
 

@@ -1,11 +1,15 @@
 """What a task needs before it can start: routes, endpoints, rules and permissions that are made in the same app."""
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
-from constructs import Dependable, DependencyGroup, IConstruct
+from aws_cdk import aws_iam as iam
+from constructs import Dependable, DependencyGroup, IConstruct, IDependable
+
+from .._construct_tree import once, stack_of
 
 
 def wait_for_way_to_aws(
@@ -14,6 +18,7 @@ def wait_for_way_to_aws(
     vpc: ec2.IVpc,
     vpc_subnets: ec2.SubnetSelection,
     security_groups: Sequence[ec2.ISecurityGroup],
+    execution_role: iam.IRole | None,
 ) -> None:
     """Makes CloudFormation create `service` after its tasks' way to ECR, S3 and CloudWatch Logs.
 
@@ -21,55 +26,85 @@ def wait_for_way_to_aws(
     the first deployment of a stack that makes its network too. Endpoints may be declared after the service, in the
     stack of the service or of the VPC. What is imported is there already.
     """
-    resource = service.node.find_child("Service")
-    subnets = vpc.select_subnets(
-        availability_zones=vpc_subnets.availability_zones,
-        one_per_az=vpc_subnets.one_per_az,
-        subnet_filters=vpc_subnets.subnet_filters,
-        subnet_group_name=vpc_subnets.subnet_group_name,
-        subnets=vpc_subnets.subnets,
-        subnet_type=vpc_subnets.subnet_type,
-    )
-    endpoints = DependencyGroup()
-    Dependable.implement(endpoints, _Endpoints(service, vpc))
-    resource.node.add_dependency(subnets.internet_connectivity_established, endpoints, *security_groups)
-    execution_role = service.task_definition.execution_role
+    stacks = dict.fromkeys((stack_of(service), stack_of(vpc)))
+    endpoints = [_endpoints(vpc, stack) for stack in stacks]
+    needed: list[IDependable] = [_routes(vpc, vpc_subnets), *endpoints, *security_groups]
     if execution_role is not None:
-        resource.node.add_dependency(execution_role)
+        needed.append(execution_role)
+    service.node.find_child("Service").node.add_dependency(*needed)
+
+
+# Most services of an app share one VPC and its private subnets.
+@once
+def private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection | None:
+    """The subnets in which tasks run by default; None where the VPC has public ones only."""
+    if vpc.private_subnets:
+        return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
+    return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED) if vpc.isolated_subnets else None
+
+
+@once
+def _routes_of_private_subnets(vpc: ec2.IVpc) -> IDependable:
+    selection = private_subnets(vpc)
+    assert selection is not None
+    return vpc.select_subnets(subnet_type=selection.subnet_type).internet_connectivity_established
+
+
+def _routes(vpc: ec2.IVpc, selection: ec2.SubnetSelection) -> IDependable:
+    if selection is private_subnets(vpc):
+        return _routes_of_private_subnets(vpc)
+    return vpc.select_subnets(
+        availability_zones=selection.availability_zones,
+        one_per_az=selection.one_per_az,
+        subnet_filters=selection.subnet_filters,
+        subnet_group_name=selection.subnet_group_name,
+        subnets=selection.subnets,
+        subnet_type=selection.subnet_type,
+    ).internet_connectivity_established
+
+
+_ENDPOINTS: WeakKeyDictionary[ec2.IVpc, dict[Stack, DependencyGroup]] = WeakKeyDictionary()
+
+
+def _endpoints(vpc: ec2.IVpc, stack: Stack) -> DependencyGroup:
+    """The endpoints of `vpc` that `stack` makes, looked up at synthesis, once for all services that wait for them."""
+    of_vpc = _ENDPOINTS.setdefault(vpc, {})
+    if stack not in of_vpc:
+        of_vpc[stack] = DependencyGroup()
+        Dependable.implement(of_vpc[stack], _Endpoints(vpc, stack))
+    return of_vpc[stack]
 
 
 class _Endpoints(Dependable):
-    """The endpoints of a VPC, which are looked up at synthesis."""
-
-    def __init__(self, service: ecs.FargateService, vpc: ec2.IVpc) -> None:
+    def __init__(self, vpc: ec2.IVpc, stack: Stack) -> None:
         super().__init__()
-        self._service = service
         self._vpc = vpc
+        self._stack = stack
         self._found: list[IConstruct] | None = None
 
     @property
     def dependency_roots(self) -> list[IConstruct]:
         if self._found is None:
-            stacks = {stack.node.path: stack for stack in (Stack.of(self._service), Stack.of(self._vpc))}
-            self._found = [root for stack in stacks.values() for root in self._of_stack(stack)]
+            self._found = self._look_up()
         return self._found
 
-    def _of_stack(self, stack: Stack) -> list[IConstruct]:
+    def _look_up(self) -> list[IConstruct]:
+        declared = [one for one in self._stack.node.find_all() if isinstance(one, ec2.CfnVPCEndpoint)]
+        # Those of a nested stack would make this one wait for it, and perhaps it for this one.
+        own = [one for one in declared if stack_of(one) is self._stack]
         roots: list[IConstruct] = []
-        for construct in stack.node.find_all():
-            # Another stack's endpoints would make this one wait for it, and perhaps it for this one.
-            if not isinstance(construct, ec2.CfnVPCEndpoint) or Stack.of(construct) is not stack:
-                continue
-            if construct.vpc_id != self._vpc.vpc_id:
+        vpc_id = self._vpc.vpc_id if own else None
+        for construct in own:
+            if construct.vpc_id != vpc_id:
                 continue
             roots.append(construct)
             endpoint = construct.node.scope
             if isinstance(endpoint, ec2.InterfaceVpcEndpoint):
                 # Its rules may be resources of their own.
-                roots += [group for group in endpoint.connections.security_groups if _is_of(group, stack)]
+                roots += [group for group in endpoint.connections.security_groups if _is_of(group, self._stack)]
         return roots
 
 
 def _is_of(group: ec2.ISecurityGroup, stack: Stack) -> bool:
     resource = group.node.default_child
-    return isinstance(resource, CfnResource) and Stack.of(group) is stack
+    return isinstance(resource, CfnResource) and stack_of(group) is stack

@@ -1,5 +1,7 @@
 """Work that could not be done in time, kept until it can."""
 
+from typing import Unpack
+
 from aws_cdk import Acknowledgment, Duration, Names, RemovalPolicy, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -8,11 +10,15 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._checks import check_interface, check_number
 from .._managed_queue_key import explain_managed_key
+from .._metric_options import MetricOptions, with_options
 from .._resource_policy import open_to_account
 from .._topic_publishers import alarm_action
+from ._log_checks import check_key, check_removal_policy
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
+_MINUTE = Duration.minutes(1)
 _LONGEST_RETENTION = Duration.days(14)
 _NO_KEY_OF_YOURS = "with a customer key, an option here (encryption_key), KMS refusing the service would lose its work."
 # Those of the queue's own grants.
@@ -36,7 +42,7 @@ class RetryQueue(Construct):
         removal_policy: what becomes of the queues with the stack. Default: they stay, with what they hold.
 
     Raises:
-        ValueError: `max_receives` that SQS does not allow, or a topic of another region.
+        InvalidArgumentError: `max_receives` that SQS does not allow, or a topic of another region.
     """
 
     def __init__(
@@ -50,8 +56,12 @@ class RetryQueue(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
-        if not 1 <= max_receives <= _MOST_RECEIVES:
-            raise ValueError(f"max_receives: got {max_receives}, allowed: 1 to {_MOST_RECEIVES}")
+        check_number("max_receives", max_receives, at_least=1, at_most=_MOST_RECEIVES, whole=True)
+        check_key("encryption_key", encryption_key)
+        if alerts_topic is not None:
+            remedy = "import it with sns.Topic.from_topic_arn" if isinstance(alerts_topic, str) else None
+            check_interface("alerts_topic", alerts_topic, "topic_arn", "an sns.ITopic", remedy)
+        check_removal_policy(removal_policy)
         encryption = sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED
         self._dead_letters = sqs.Queue(
             self,
@@ -86,7 +96,7 @@ class RetryQueue(Construct):
             alarm_name=Names.unique_resource_name(self, max_length=200, separator="-") + "-GivenUp",
             alarm_description=f"a message was received {max_receives} times and nobody could finish it",
             metric=self._dead_letters.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+                period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
             ),
             threshold=1,
             evaluation_periods=1,
@@ -113,22 +123,27 @@ class RetryQueue(Construct):
         """In alarm while the dead-letter queue holds a message."""
         return self._given_up
 
-    def grant_use(self, grantee: iam.IGrantable) -> None:
-        """Lets `grantee` send, receive and delete messages of the queue, not of the dead-letter queue."""
-        self._queue.grant_send_messages(grantee).assert_success()
-        self._queue.grant_consume_messages(grantee).assert_success()
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` send, receive and delete messages of the queue, not of the dead-letter queue.
+
+        Args:
+            grantee: who is allowed, as the `ScaledFargateService` whose work it is.
+        """
         key = self._queue.encryption_master_key
         if key is not None:
             open_to_account(key, key.key_arn, grantee, _KEY_USE, "*")
+        return self._queue.grant_send_messages(grantee).combine(self._queue.grant_consume_messages(grantee))
 
-    def metric_waiting(self) -> cloudwatch.Metric:
+    def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many messages wait for another attempt (maximum over one minute)."""
-        return self._queue.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+        waiting = self._queue.metric_approximate_number_of_messages_visible(
+            period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
         )
+        return with_options(waiting, options)
 
-    def metric_oldest(self) -> cloudwatch.Metric:
+    def metric_oldest(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How long the oldest message has waited, in seconds (maximum over one minute)."""
-        return self._queue.metric_approximate_age_of_oldest_message(
-            period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+        oldest = self._queue.metric_approximate_age_of_oldest_message(
+            period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
         )
+        return with_options(oldest, options)

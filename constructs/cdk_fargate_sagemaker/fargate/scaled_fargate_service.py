@@ -1,7 +1,7 @@
 """A web service on Fargate behind an application load balancer, whose task count follows its CPU."""
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import jsii
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, TimeZone, Validations
@@ -16,19 +16,25 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from .._checkov_skips import skip_checkov
+from .._checks import check_duration, check_interface, check_kind, check_number, check_one_of, plain, refusal
 from .._log_key import log_key
+from .._metric_options import MetricOptions, with_options
 from .._number_token import is_token
 from .._resource_policy import open_to_account
-from ._access_logs import log_access
+from . import cpu_metric
+from ._access_logs import check_access_logs_bucket, log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
-from ._task import CONTAINER_NAME, acknowledge_exec, task_definition
-from ._way_to_aws import wait_for_way_to_aws
+from ._log_checks import check_log_settings
+from ._network_checks import check_clients, check_subnets, check_vpc
+from ._task import CONTAINER_NAME, acknowledge_exec, check_container, task_definition
+from ._way_to_aws import private_subnets, wait_for_way_to_aws
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, publish_scaling
 from .spot_capacity import SpotCapacity
+from .task_count import check_target_percent, check_task_count
 from .task_size import check_task_size
 
 _DEFAULT_TMPFS_MIB: Mapping[str, int] = {"/tmp": 64}
@@ -41,9 +47,13 @@ _STOP_TIMEOUT = Duration.seconds(60)
 _BAKE_TIME = Duration.minutes(10)
 _HIGH_RESOLUTION = Duration.seconds(20)
 _LOW_RESOLUTION = Duration.minutes(1)
+_LONGEST_BAKE_TIME = Duration.days(1)
+_CPU_POLICY = "CpuAverage"
+# https://docs.aws.amazon.com/autoscaling/application/APIReference/API_CustomizedMetricSpecification.html
+_TRACKED_STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount", "Sum")
 
 
-@jsii.implements(iam.IGrantable)
+@jsii.implements(iam.IGrantable, ec2.IConnectable)
 class ScaledFargateService(Construct):
     """A web service on Fargate behind an ALB. Target tracking keeps its average CPU near `target_percent`.
 
@@ -122,10 +132,9 @@ class ScaledFargateService(Construct):
         removal_policy: what becomes of logs, access logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        ValueError: neither or both of `vpc` and `cluster`, a task size that Fargate lacks, more tasks at least than at
-            most, a target outside 0 to 100, root as the user, an internet-facing load balancer without a certificate,
-            a bucket for access logs with a KMS key, slow start with another algorithm than round robin, a health check
-            that ELB refuses, a deployment strategy other than the two, or ECS Exec in a cluster that does not log it.
+        InvalidArgumentError: what cannot work, as a task size that Fargate lacks, more tasks at least than at most,
+            root as the user, an internet-facing load balancer without a certificate, a bucket for access logs with a
+            KMS key, a health check that ELB refuses, or ECS Exec in a cluster that does not log it.
     """
 
     def __init__(
@@ -163,7 +172,7 @@ class ScaledFargateService(Construct):
         deregistration_delay: Duration = _DEREGISTRATION_DELAY,
         stop_timeout: Duration = _STOP_TIMEOUT,
         deployment_strategy: ecs.DeploymentStrategy = ecs.DeploymentStrategy.ROLLING,
-        bake_time: Duration = _BAKE_TIME,
+        bake_time: Duration | None = None,
         enable_execute_command: bool = False,
         load_balancing_algorithm: TargetGroupLoadBalancingAlgorithmType = (
             TargetGroupLoadBalancingAlgorithmType.ROUND_ROBIN
@@ -180,20 +189,23 @@ class ScaledFargateService(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_task_size(cpu=cpu, memory_mib=memory_mib)
-        _check_task_count(min_tasks, max_tasks)
-        _check_target(target_percent)
-        _check_user(user)
-        if internet_facing and certificate is None:
-            raise ValueError(
-                "certificate: got none with internet_facing=True, allowed: an ACM certificate; "
-                "pass one, or leave the load balancer internal"
-            )
-
-        if deployment_strategy not in (ecs.DeploymentStrategy.ROLLING, ecs.DeploymentStrategy.BLUE_GREEN):
-            raise ValueError(f"deployment_strategy: got {deployment_strategy.name}, allowed: ROLLING, BLUE_GREEN")
-        if stop_timeout.to_seconds() > 120:
-            raise ValueError(f"stop_timeout: got {stop_timeout.to_seconds():g} s, allowed: at most 120 s on Fargate")
-        _check_bake_time(bake_time)
+        check_task_count(min_tasks, max_tasks)
+        check_target_percent(target_percent)
+        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_container(
+            image=image,
+            port=container_port,
+            environment=environment,
+            secrets=secrets,
+            user=user,
+            tmpfs_mib=tmpfs_mib,
+            stop_timeout=stop_timeout,
+            cpu_architecture=cpu_architecture,
+        )
+        check_duration("health_check_grace_period", health_check_grace_period, whole="seconds")
+        is_blue_green = _is_blue_green(deployment_strategy, bake_time)
+        if spot is not None:
+            check_kind("spot", spot, SpotCapacity, remedy="give SpotCapacity()")
         targets = TargetSettings(
             port=container_port,
             health_check_path=health_check_path,
@@ -205,10 +217,18 @@ class ScaledFargateService(Construct):
             algorithm=load_balancing_algorithm,
             slow_start=slow_start,
         )
+        _check_certificate(certificate, internet_facing)
+        check_subnets("vpc_subnets", vpc_subnets)
+        clients = check_clients(clients)
+        check_access_logs_bucket(access_logs_bucket)
+        check_log_settings(
+            log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
+        )
+        network = _network(vpc, cluster)
 
         key = log_key(self, given=log_encryption_key, removal_policy=removal_policy)
         self._cluster = self._the_cluster(
-            vpc,
+            network,
             cluster,
             insights=container_insights,
             exec_key=key if enable_execute_command else None,
@@ -224,7 +244,7 @@ class ScaledFargateService(Construct):
             image=image,
             cpu=cpu,
             memory_mib=memory_mib,
-            cpu_architecture=cpu_architecture or ecs.CpuArchitecture.X86_64,
+            cpu_architecture=cpu_architecture,
             port=container_port,
             environment=environment,
             secrets=secrets,
@@ -236,7 +256,7 @@ class ScaledFargateService(Construct):
         )
         self._load_balancer, self._load_balancer_security_group = load_balancer(
             self,
-            vpc=self._cluster.vpc,
+            vpc=network,
             internet_facing=internet_facing,
             clients=clients,
             ports=(80, 443) if certificate else (80,),
@@ -248,11 +268,10 @@ class ScaledFargateService(Construct):
         self._service_security_group = ec2.SecurityGroup(
             self,
             "ServiceSecurityGroup",
-            vpc=self._cluster.vpc,
+            vpc=network,
             description="Tasks, reached from their load balancer alone",
         )
-        subnets = vpc_subnets or _private_subnets(self._cluster.vpc)
-        is_blue_green = deployment_strategy is ecs.DeploymentStrategy.BLUE_GREEN
+        subnets = vpc_subnets or _private_subnets(network)
         self._service = ecs.FargateService(
             self,
             "Service",
@@ -265,7 +284,7 @@ class ScaledFargateService(Construct):
             min_healthy_percent=100,
             max_healthy_percent=200,
             deployment_strategy=deployment_strategy if is_blue_green else None,
-            bake_time=bake_time if is_blue_green else None,
+            bake_time=(bake_time or _BAKE_TIME) if is_blue_green else None,
             enable_execute_command=enable_execute_command,
             health_check_grace_period=health_check_grace_period,
             enable_ecs_managed_tags=True,
@@ -274,9 +293,9 @@ class ScaledFargateService(Construct):
         if enable_execute_command:
             acknowledge_exec(self._task_definition, self._cluster)
             open_to_account(key, key.key_arn, self._task_definition.task_role, ["kms:Decrypt"], "*")
-        self._target_group = target_group(self, "Targets", vpc=self._cluster.vpc, settings=targets)
+        self._target_group = target_group(self, "Targets", vpc=network, settings=targets)
         self._alternate_target_group = (
-            target_group(self, "AlternateTargets", vpc=self._cluster.vpc, settings=targets) if is_blue_green else None
+            target_group(self, "AlternateTargets", vpc=network, settings=targets) if is_blue_green else None
         )
         self._listener = listen(
             self._load_balancer,
@@ -294,9 +313,10 @@ class ScaledFargateService(Construct):
         )
         wait_for_way_to_aws(
             self._service,
-            vpc=self._cluster.vpc,
+            vpc=network,
             vpc_subnets=subnets,
             security_groups=[self._service_security_group, self._load_balancer_security_group],
+            execution_role=self._task_definition.execution_role,
         )
         if high_resolution:
             self._publish_cpu_every_20_seconds()
@@ -309,6 +329,8 @@ class ScaledFargateService(Construct):
             container_insights=cluster is None and container_insights is not ecs.ContainerInsights.DISABLED,
         )
         self._scalable_target = self._service.auto_scale_task_count(min_capacity=min_tasks, max_capacity=max_tasks)
+        self._policies = {_CPU_POLICY}
+        self._schedules: set[str] = set()
         self._track_cpu(target_percent, high_resolution, scale_in, scale_in_cooldown, scale_out_cooldown)
         publish_scaling(self, self._scalable_target)
 
@@ -383,25 +405,30 @@ class ScaledFargateService(Construct):
         return self._task_definition.task_role
 
     @property
+    def connections(self) -> ec2.Connections:
+        """The tasks' connections: `db.connections.allow_default_port_from(service)` lets them reach a database."""
+        return self._service.connections
+
+    @property
     def metrics(self) -> ServiceMetrics:
         """All of the service's metrics, for dashboards and alarms."""
         return self._metrics
 
-    def metric_cpu_average(self) -> cloudwatch.Metric:
+    def metric_cpu_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of all tasks together over one minute, percent of what they reserve."""
-        return self._metrics.cpu_average()
+        return with_options(self._metrics.cpu_average(), options)
 
-    def metric_cpu_maximum(self) -> cloudwatch.Metric:
+    def metric_cpu_maximum(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of the hottest task over one minute, percent of what it reserves."""
-        return self._metrics.cpu_maximum()
+        return with_options(self._metrics.cpu_maximum(), options)
 
-    def metric_running_tasks(self) -> cloudwatch.Metric | cloudwatch.MathExpression:
+    def metric_running_tasks(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric | cloudwatch.MathExpression:
         """Number of running tasks, each minute."""
-        return self._metrics.running_tasks()
+        return with_options(self._metrics.running_tasks(), options)
 
-    def metric_request_count(self) -> cloudwatch.Metric:
+    def metric_request_count(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Requests that the load balancer took in, each minute."""
-        return self._metrics.request_count()
+        return with_options(self._metrics.request_count(), options)
 
     def track_memory(
         self,
@@ -420,9 +447,11 @@ class ScaledFargateService(Construct):
             scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
 
         Raises:
-            ValueError: a target outside 0 to 100.
+            InvalidArgumentError: a target outside 1 to 100, or a second call.
         """
-        _check_target(target_percent)
+        check_target_percent(target_percent)
+        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        self._claim("track_memory", "MemoryAverage", plain("a second call"), "one call")
         self._scalable_target.scale_on_memory_utilization(
             "MemoryAverage",
             target_utilization_percent=target_percent,
@@ -448,14 +477,19 @@ class ScaledFargateService(Construct):
             scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
 
         Raises:
-            ValueError: a target that is not above 0, or blue/green deployments, which change the target group.
+            InvalidArgumentError: a target that is not above 0, a second call, or blue/green deployments, which change
+                the target group.
         """
-        _check_positive("requests_per_task", requests_per_task)
+        check_number("requests_per_task", requests_per_task, above=0)
+        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
         if self._alternate_target_group:
-            raise ValueError(
-                "track_requests: got a service with BLUE_GREEN deployments, allowed: ROLLING; AWS counts the requests "
-                "of one target group, and the two take turns"
+            raise refusal(
+                "track_requests",
+                plain("a service with BLUE_GREEN deployments"),
+                "ROLLING",
+                "AWS counts the requests of one target group, and the two take turns",
             )
+        self._claim("track_requests", "RequestsPerTask", plain("a second call"), "one call")
         self._scalable_target.scale_on_request_count(
             "RequestsPerTask",
             requests_per_target=requests_per_task,
@@ -469,7 +503,7 @@ class ScaledFargateService(Construct):
         self,
         id: str,
         *,
-        metric: cloudwatch.IMetric,
+        metric: cloudwatch.Metric,
         target_value: float,
         scale_in: bool = True,
         scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
@@ -486,9 +520,20 @@ class ScaledFargateService(Construct):
             scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
 
         Raises:
-            ValueError: a target that is not above 0.
+            InvalidArgumentError: a target that is not above 0, a math expression, a statistic that target tracking does
+                not know, or an id twice.
         """
-        _check_positive("target_value", target_value)
+        check_kind(
+            "metric",
+            metric,
+            cloudwatch.Metric,
+            "a cloudwatch.Metric",
+            "target tracking follows no expression; publish its result as a metric",
+        )
+        check_number("target_value", target_value, above=0)
+        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_one_of("metric.statistic", metric.statistic, _TRACKED_STATISTICS, "target tracking knows no other")
+        self._claim("id", id, id, "one that no other policy of the service has")
         self._scalable_target.scale_to_track_custom_metric(
             id,
             metric=metric,
@@ -517,18 +562,33 @@ class ScaledFargateService(Construct):
             max_tasks: the new upper bound. Default: unchanged.
 
         Raises:
-            ValueError: neither bound, or bounds that contradict each other.
+            InvalidArgumentError: neither bound, bounds that contradict each other, or an id twice.
+
+        Synthesis fails when a bound contradicts every other bound that holds at some time.
         """
         if min_tasks is None and max_tasks is None:
-            raise ValueError("min_tasks and max_tasks: got neither, allowed: one or both; pass what changes")
-        _check_task_count(min_tasks, max_tasks)
+            raise refusal("min_tasks and max_tasks", plain("neither"), "one or both", "pass what changes")
+        check_task_count(min_tasks, max_tasks)
+        check_kind("schedule", schedule, applicationautoscaling.Schedule, "an aws_applicationautoscaling.Schedule")
+        remedy = f"give cdk.TimeZone.of({time_zone!r})" if isinstance(time_zone, str) else None
+        check_kind("time_zone", time_zone, TimeZone, "a cdk.TimeZone", remedy)
+        if id in self._schedules:
+            raise refusal("id", id, "one that no other schedule of the service has", "rename it")
+        if not self._schedules:
+            self.node.add_validation(_SchedulesAgree(self._scalable_target))
+        self._schedules.add(id)
         self._scalable_target.scale_on_schedule(
             id, schedule=schedule, time_zone=time_zone, min_capacity=min_tasks, max_capacity=max_tasks
         )
 
+    def _claim(self, name: str, policy_id: str, given: str, allowed: str) -> None:
+        if policy_id in self._policies:
+            raise refusal(name, given, allowed, "make one policy of the two")
+        self._policies.add(policy_id)
+
     def _the_cluster(
         self,
-        vpc: ec2.IVpc | None,
+        vpc: ec2.IVpc,
         cluster: ecs.ICluster | None,
         *,
         insights: ecs.ContainerInsights,
@@ -537,21 +597,21 @@ class ScaledFargateService(Construct):
         removal_policy: RemovalPolicy,
         has_spot: bool,
     ) -> ecs.ICluster:
-        if (vpc is None) == (cluster is None):
-            raise ValueError(
-                f"vpc and cluster: got {'neither' if vpc is None else 'both'}, allowed: exactly one; "
-                "pass vpc for a cluster of its own, or the cluster, which brings its VPC"
-            )
+        check_kind("container_insights", insights, ecs.ContainerInsights, remedy="give ecs.ContainerInsights.ENABLED")
         if cluster is not None:
             if insights is not ecs.ContainerInsights.DISABLED:
-                raise ValueError(
-                    f"container_insights: got {insights.name} with a cluster, allowed: with vpc only; "
-                    "set it on the cluster that you pass"
+                raise refusal(
+                    "container_insights",
+                    plain(f"{insights.name} with a cluster"),
+                    "with vpc only",
+                    "set it on the cluster that you pass",
                 )
             if exec_key and cluster.execute_command_configuration is None:
-                raise ValueError(
-                    "enable_execute_command: got a cluster that does not log commands, allowed: one with "
-                    "execute_command_configuration; set it on the cluster that you pass"
+                raise refusal(
+                    "enable_execute_command",
+                    plain("a cluster that does not log commands"),
+                    "one with execute_command_configuration",
+                    "set it on the cluster that you pass",
                 )
             return cluster
         exec_logs = (
@@ -616,7 +676,7 @@ class ScaledFargateService(Construct):
         service.monitoring = ecs.CfnService.MonitoringConfigurationProperty(
             metric_configurations=[
                 ecs.CfnService.MetricConfigurationProperty(
-                    metric_names=["CPUUtilization"], resolution_seconds=_HIGH_RESOLUTION.to_seconds()
+                    metric_names=[cpu_metric.NAME], resolution_seconds=_HIGH_RESOLUTION.to_seconds()
                 )
             ]
         )
@@ -630,7 +690,7 @@ class ScaledFargateService(Construct):
         scale_out_cooldown: Duration,
     ) -> None:
         self._scalable_target.scale_on_cpu_utilization(
-            "CpuAverage",
+            _CPU_POLICY,
             target_utilization_percent=target_percent,
             disable_scale_in=not scale_in,
             scale_in_cooldown=scale_in_cooldown,
@@ -639,14 +699,14 @@ class ScaledFargateService(Construct):
         if not high_resolution:
             return
         # The CDK's enumeration lacks this metric; the policy keeps its place in the tree, and so its name.
-        policy = self._scalable_target.node.find_child("Target").node.find_child("CpuAverage").node.default_child
+        policy = self._scalable_target.node.find_child("Target").node.find_child(_CPU_POLICY).node.default_child
         assert isinstance(policy, applicationautoscaling.CfnScalingPolicy)
         policy.target_tracking_scaling_policy_configuration = (
             applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
                 target_value=target_percent,
                 predefined_metric_specification=(
                     applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty(
-                        predefined_metric_type="ECSServiceAverageCPUUtilizationHighResolution"
+                        predefined_metric_type=cpu_metric.TRACKED_EVERY_20_SECONDS
                     )
                 ),
                 disable_scale_in=not scale_in,
@@ -656,45 +716,85 @@ class ScaledFargateService(Construct):
         )
 
 
-def _private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
-    if not vpc.private_subnets and not vpc.isolated_subnets:
-        raise ValueError(
-            "vpc: got one with public subnets only, allowed: one with private or isolated subnets for the tasks; "
-            "add some"
-        )
-    return ec2.SubnetSelection(
-        subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS if vpc.private_subnets else ec2.SubnetType.PRIVATE_ISOLATED
+def _network(vpc: ec2.IVpc | None, cluster: ecs.ICluster | None) -> ec2.IVpc:
+    if vpc is not None and cluster is None:
+        check_vpc(vpc)
+        return vpc
+    if cluster is not None and vpc is None:
+        check_interface("cluster", cluster, "execute_command_configuration", "an ecs.ICluster")
+        return cluster.vpc
+    raise refusal(
+        "vpc and cluster",
+        plain("neither" if vpc is None else "both"),
+        "exactly one",
+        "pass vpc for a cluster of its own, or the cluster, which brings its VPC",
     )
 
 
-def _check_task_count(min_tasks: int | None, max_tasks: int | None) -> None:
-    if min_tasks is not None and min_tasks < 1 and not is_token(min_tasks):
-        raise ValueError(f"min_tasks: got {min_tasks}, allowed: at least 1; target tracking cannot start from none")
-    if min_tasks is None or max_tasks is None or max_tasks >= min_tasks:
-        return
-    if not is_token(min_tasks) and not is_token(max_tasks):
-        raise ValueError(f"max_tasks: got {max_tasks}, allowed: at least min_tasks ({min_tasks}); raise it")
+def _private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
+    subnets = private_subnets(vpc)
+    if subnets is None:
+        raise refusal(
+            "vpc",
+            plain("one with public subnets only"),
+            "one with private or isolated subnets for the tasks",
+            "add some",
+        )
+    return subnets
 
 
-def _check_bake_time(bake_time: Duration) -> None:
-    # What CloudFormation takes for every time of a deployment strategy: whole minutes, a day at most.
-    minutes = bake_time.to_minutes(integral=False)
-    if not is_token(minutes) and not (minutes <= 1440 and minutes == int(minutes)):
-        raise ValueError(f"bake_time: got {minutes:g} minutes, allowed: 0 to 1440, whole ones")
+def _is_blue_green(strategy: ecs.DeploymentStrategy, bake_time: Duration | None) -> bool:
+    if strategy not in (ecs.DeploymentStrategy.ROLLING, ecs.DeploymentStrategy.BLUE_GREEN):
+        given = plain(strategy.name) if isinstance(strategy, ecs.DeploymentStrategy) else strategy
+        raise refusal("deployment_strategy", given, "ecs.DeploymentStrategy.ROLLING or BLUE_GREEN")
+    is_blue_green = strategy is ecs.DeploymentStrategy.BLUE_GREEN
+    if bake_time is not None:
+        # What CloudFormation takes for every time of a deployment strategy: whole minutes, a day at most.
+        check_duration("bake_time", bake_time, at_most=_LONGEST_BAKE_TIME, whole="minutes")
+        if not is_blue_green:
+            raise refusal("bake_time", bake_time, "with BLUE_GREEN only", "leave it out, rolling knows none")
+    return is_blue_green
 
 
-def _check_positive(name: str, number: float) -> None:
-    if not (number > 0 and math.isfinite(number)) and not is_token(number):
-        raise ValueError(f"{name}: got {number}, allowed: a number above 0")
-
-
-def _check_target(target_percent: float) -> None:
-    if not 0 < target_percent <= 100 and not is_token(target_percent):
-        raise ValueError(
-            f"target_percent: got {target_percent}, allowed: above 0, at most 100; it is a share of the CPU"
+def _check_certificate(certificate: certificatemanager.ICertificate | None, internet_facing: bool) -> None:
+    if certificate is not None:
+        remedy = "import it with Certificate.from_certificate_arn" if isinstance(certificate, str) else None
+        check_interface("certificate", certificate, "certificate_arn", "an ICertificate of ACM", remedy)
+    elif internet_facing:
+        raise refusal(
+            "certificate",
+            plain("none with internet_facing=True"),
+            "an ACM certificate",
+            "pass one, or leave the load balancer internal",
         )
 
 
-def _check_user(user: str) -> None:
-    if user.partition(":")[0] in ("", "0", "root"):
-        raise ValueError(f"user: got {user!r}, allowed: any user but root, as '1000:1000'; choose another")
+def _check_cooldowns(scale_in_cooldown: Duration, scale_out_cooldown: Duration) -> None:
+    check_duration("scale_in_cooldown", scale_in_cooldown, whole="seconds")
+    check_duration("scale_out_cooldown", scale_out_cooldown, whole="seconds")
+
+
+@jsii.implements(IValidation)
+class _SchedulesAgree:
+    """Checked at synthesis, because a bound may be moved by a schedule that is declared later."""
+
+    def __init__(self, scalable_target: ecs.ScalableTaskCount) -> None:
+        self._scalable_target = scalable_target
+
+    def validate(self) -> list[str]:
+        scaling = ServiceScaling.of(self._scalable_target)
+        least, most = scaling.least_bounds, scaling.most_bounds
+        if any(map(is_token, (*least, *most))):
+            return []
+        found = [
+            f"schedule_tasks: got min_tasks={schedule.min_tasks:g}, allowed: at most {max(most):g}, the largest "
+            "max_tasks; give max_tasks too"
+            for schedule in scaling.schedules
+            if schedule.min_tasks is not None and schedule.min_tasks > max(most)
+        ]
+        return found + [
+            f"schedule_tasks: got max_tasks={schedule.max_tasks:g}, allowed: at least {min(least):g}, the smallest "
+            "min_tasks; give min_tasks too"
+            for schedule in scaling.schedules
+            if schedule.max_tasks is not None and schedule.max_tasks < min(least)
+        ]

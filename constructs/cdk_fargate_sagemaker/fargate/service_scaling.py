@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import IStableAnyProducer, Lazy, Stack, Token
 from aws_cdk.aws_applicationautoscaling import CfnScalableTarget, CfnScalingPolicy
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
-from constructs import Construct, IConstruct
+from constructs import Construct
 
-_CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
-_SPIKES = "cdk-fargate-sagemaker:spikes"
+from .._construct_tree import path_of, stack_of
+from .._number_token import is_token
+from . import cpu_metric
+
 _METADATA = "cdk-fargate-sagemaker:scaling"
 
 
@@ -112,52 +115,83 @@ class ServiceScaling:
     @property
     def target_percent(self) -> float | None:
         """The average CPU that target tracking keeps, in percent; of several the lowest, the first to ask for tasks."""
-        return min((policy.target for policy in self.tracking if policy.metric in _CPU_AVERAGE), default=None)
+        tracked = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
+        return min((policy.target for policy in self.tracking if policy.metric in tracked), default=None)
 
     @classmethod
     def of(cls, scalable_target: IScalableTargetRef) -> Self:
         """Reads what was declared on `scalable_target` until now, by this library or by the CDK's own methods."""
-        return cls._read(scalable_target, spikes=tuple(policy for _, policy in _spikes(scalable_target)))
-
-    @classmethod
-    def _read(cls, scalable_target: IScalableTargetRef, *, spikes: tuple[SpikePolicy, ...]) -> Self:
-        stack = Stack.of(scalable_target)
-        bounds: dict[str, Any] = {}
-        constructs = scalable_target.node.find_all()
-        for construct in constructs:
-            if isinstance(construct, CfnScalableTarget):
-                bounds = {
-                    "min_tasks": construct.min_capacity,
-                    "max_tasks": construct.max_capacity,
-                    "schedules": tuple(map(_schedule, stack.resolve(construct.scheduled_actions) or ())),
-                }
-        return cls(**bounds, tracking=_tracking_policies(stack, constructs), spikes=spikes)
+        read = _Declared(scalable_target)
+        return cls(**read.bounds(), tracking=read.tracking(), spikes=tuple(policy for _, policy in read.spikes))
 
 
 def tracked_percent(scalable_target: IScalableTargetRef) -> float | None:
     """`ServiceScaling.of(scalable_target).target_percent`, without reading anything else."""
-    tracking = _tracking_policies(Stack.of(scalable_target), scalable_target.node.find_all())
-    return ServiceScaling(tracking=tracking).target_percent
-
-
-def _tracking_policies(stack: Stack, constructs: Iterable[IConstruct]) -> tuple[TrackingPolicy, ...]:
-    declared = (
-        construct.target_tracking_scaling_policy_configuration
-        for construct in constructs
-        if isinstance(construct, CfnScalingPolicy)
-    )
-    return tuple(_tracking(stack.resolve(policy)) for policy in declared if policy is not None)
+    return ServiceScaling(tracking=_Declared(scalable_target).tracking()).target_percent
 
 
 def _each_once(bounds: Iterable[float | None]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(bound for bound in bounds if bound is not None))
 
 
+class _Declared:
+    """What is declared on a scalable target, read from its resources."""
+
+    def __init__(self, scalable_target: IScalableTargetRef) -> None:
+        self._stack = stack_of(scalable_target)
+        self._constructs = scalable_target.node.find_all()
+        self.spikes = tuple(_SPIKES.get(scalable_target, ()))
+
+    def target(self) -> CfnScalableTarget | None:
+        """The resource; None for a target that is imported."""
+        return next((one for one in self._constructs if isinstance(one, CfnScalableTarget)), None)
+
+    def bounds(self) -> dict[str, Any]:
+        """What a `ServiceScaling` takes of the bounds."""
+        target = self.target()
+        if target is None:
+            return {}
+        declared = _properties(target)
+        scheduled = declared.get("scheduledActions")
+        return {
+            "min_tasks": declared["minCapacity"],
+            "max_tasks": declared["maxCapacity"],
+            "schedules": tuple(map(_schedule, self._stack.resolve(scheduled) or ())) if scheduled else (),
+        }
+
+    def tracking(self) -> tuple[TrackingPolicy, ...]:
+        """The metrics that are kept near a target."""
+        declared = (_properties(one) for one in self._constructs if isinstance(one, CfnScalingPolicy))
+        policies = (policy.get("targetTrackingScalingPolicyConfiguration") for policy in declared)
+        return tuple(_tracking(self._resolved(policy)) for policy in policies if policy is not None)
+
+    def _resolved(self, policy: Any) -> Any:
+        return policy if _is_known(policy) else self._stack.resolve(policy)
+
+
+def _properties(resource: CfnScalableTarget | CfnScalingPolicy) -> Mapping[str, Any]:
+    # One call to the JavaScript side; each attribute would be one, and each part of it another.
+    return resource._cfn_properties
+
+
+def _is_known(value: Any) -> bool:
+    """Whether there is no token in `value`."""
+    if isinstance(value, Mapping):
+        return all(map(_is_known, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_known, value))
+    if isinstance(value, str):
+        return "Token[" not in value
+    return isinstance(value, bool) or (isinstance(value, int | float) and not is_token(value))
+
+
+# What `SpikeScaling` makes elsewhere, with the stack that makes it.
+_SPIKES: WeakKeyDictionary[IScalableTargetRef, list[tuple[Stack, SpikePolicy]]] = WeakKeyDictionary()
+
+
 def declare_spike(scope: Construct, scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:
-    """Notes on `scalable_target`, in the tree alone, a policy that `scope` makes elsewhere."""
-    stack = Stack.of(scope)
-    note = {"stack": stack.node.path, "policy": stack.resolve(_plain(asdict(policy)))}
-    scalable_target.node.add_metadata(_SPIKES, note)
+    """Notes a policy that `scope` makes for `scalable_target`."""
+    _SPIKES.setdefault(scalable_target, []).append((stack_of(scope), policy))
 
 
 def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> None:
@@ -170,14 +204,8 @@ def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> No
 
     The key is `cdk-fargate-sagemaker:scaling:<path of the scalable target>`.
     """
-    stack = Stack.of(scope)
-    stack.add_metadata(f"{_METADATA}:{scalable_target.node.path}", Lazy.any(_Summary(stack, scalable_target)))
-
-
-def _spikes(scalable_target: IScalableTargetRef) -> list[tuple[str, SpikePolicy]]:
-    """Each with the path of the stack that makes it."""
-    notes = (entry.data for entry in scalable_target.node.metadata if entry.type == _SPIKES)
-    return [(note["stack"], _spike(note["policy"])) for note in notes]
+    stack = stack_of(scope)
+    stack.add_metadata(f"{_METADATA}:{path_of(scalable_target)}", Lazy.any(_Summary(stack, scalable_target)))
 
 
 @jsii.implements(IStableAnyProducer)
@@ -189,13 +217,14 @@ class _Summary:
         self._scalable_target = scalable_target
 
     def produce(self) -> Any:
-        path, target = self._stack.node.path, self._scalable_target
-        spikes = tuple(policy for stack, policy in _spikes(target) if stack == path)
-        if Stack.of(target).node.path == path:
-            summary = _plain(asdict(ServiceScaling._read(target, spikes=spikes)))
-        else:
-            summary = {"spikes": _plain([asdict(spike) for spike in spikes])}
-        return {"scalable_target_id": target.scalable_target_ref.resource_id, **summary}
+        read = _Declared(self._scalable_target)
+        spikes = tuple(policy for stack, policy in read.spikes if stack is self._stack)
+        target = read.target()
+        resource_id = self._scalable_target.scalable_target_ref.resource_id if target is None else target.ref
+        if stack_of(self._scalable_target) is not self._stack:
+            return {"scalable_target_id": resource_id, "spikes": _plain([asdict(spike) for spike in spikes])}
+        own = ServiceScaling(**read.bounds(), tracking=read.tracking(), spikes=spikes)
+        return {"scalable_target_id": resource_id, **_plain(asdict(own))}
 
 
 def _plain(value: Any) -> Any:
@@ -223,11 +252,6 @@ def _tracking(policy: Mapping[str, Any]) -> TrackingPolicy:
 def _name(metric: Mapping[str, Any] | None) -> str:
     # A metric that is computed from others has no name of its own.
     return f"{metric['namespace']}/{metric['metricName']}" if metric and "metricName" in metric else "expression"
-
-
-def _spike(data: Mapping[str, Any]) -> SpikePolicy:
-    bands = (SpikeBand(**{key: _number(value) for key, value in band.items()}) for band in data["bands"])
-    return SpikePolicy(**{**data, "bands": tuple(bands)})
 
 
 def _schedule(action: Mapping[str, Any]) -> ScheduledBounds:

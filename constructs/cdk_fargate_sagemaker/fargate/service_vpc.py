@@ -1,6 +1,9 @@
 """A VPC for services."""
 
+import math
 from collections.abc import Sequence
+from ipaddress import IPv4Network
+from typing import Any
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_ec2 as ec2
@@ -8,8 +11,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from .._checks import check_number, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._log_key import log_key
+from ._log_checks import check_log_settings
+
+_LONGEST_PREFIX = 28
+# The CDK's own, in a stack without account and region.
+_SMALLEST_VPC_ZONES = 2
 
 
 class ServiceVpc(ec2.Vpc):
@@ -27,6 +36,9 @@ class ServiceVpc(ec2.Vpc):
         log_encryption_key: the key that encrypts the flow logs. The owner of an imported one has to let CloudWatch Logs
             use it: the app warns with the statement. Default: a key of its own, rotated every year.
         removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
+
+    Raises:
+        InvalidArgumentError: addresses too few for the subnets, no zone or one twice, or a negative number of gateways.
     """
 
     def __init__(
@@ -41,6 +53,13 @@ class ServiceVpc(ec2.Vpc):
         log_encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
+        _check_addresses(cidr, availability_zones)
+        if nat_gateways is not None:
+            # How many subnets get a route depends on it.
+            check_number("nat_gateways", nat_gateways, at_least=0, whole=True, token=False)
+        check_log_settings(
+            log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
+        )
         isolated = nat_gateways == 0
         super().__init__(
             scope,
@@ -92,3 +111,22 @@ class ServiceVpc(ec2.Vpc):
     def log_group(self) -> logs.LogGroup:
         """The connections that were refused."""
         return self._log_group
+
+
+def _check_addresses(cidr: Any, availability_zones: Any) -> None:
+    zones = _SMALLEST_VPC_ZONES
+    if availability_zones is not None:
+        listed = check_sequence("availability_zones", availability_zones, "a list of zones' names", empty=False)
+        if len(set(listed)) < len(listed):
+            raise refusal("availability_zones", plain(", ".join(map(str, listed))), "each zone once")
+        zones = len(listed)
+    # The CDK splits the range evenly; a VPC has /16 to /28, and so has each of its subnets.
+    # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+    longest = _LONGEST_PREFIX - math.ceil(math.log2(2 * zones))
+    allowed = f"an IPv4 range of /16 to /{longest}, as '10.0.0.0/16'"
+    try:
+        prefix = IPv4Network(cidr, strict=False).prefixlen if isinstance(cidr, str) else 0
+    except ValueError:
+        prefix = 0
+    if not 16 <= prefix <= longest:
+        raise refusal("cidr", cidr, allowed, "a token cannot be split into subnets")

@@ -1,11 +1,14 @@
 """A way from tasks to AWS that needs no NAT gateway."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from ._entrance import acknowledge_open_group
+from .._checks import check_interface, plain, refusal
+from ._entrance import acknowledge_open_group, addresses_of
+from ._network_checks import check_clients, check_subnets, check_vpc
 
 _AWS = ec2.InterfaceVpcEndpointAwsService
 _ALWAYS: Mapping[str, ec2.InterfaceVpcEndpointAwsService] = {
@@ -30,7 +33,7 @@ class ServiceVpcEndpoints(Construct):
         clients: who may use them: address ranges or security groups. Default: the VPC's addresses.
 
     Raises:
-        ValueError: an id twice.
+        InvalidArgumentError: an id twice, a service's name for a service, or nobody as clients.
     """
 
     def __init__(
@@ -44,9 +47,10 @@ class ServiceVpcEndpoints(Construct):
         clients: Sequence[ec2.IPeer] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        taken = sorted((set(_ALWAYS) | {"S3", "SecurityGroup"}) & set(services or {}))
-        if taken:
-            raise ValueError(f"services: got {', '.join(taken)}, allowed: ids that are not there already; rename it")
+        check_vpc(vpc)
+        _check_services(services)
+        check_subnets("subnets", subnets)
+        clients = check_clients(clients)
         self._security_group = ec2.SecurityGroup(
             self,
             "SecurityGroup",
@@ -55,7 +59,7 @@ class ServiceVpcEndpoints(Construct):
             allow_all_outbound=False,
         )
         if clients is None:
-            clients = [ec2.Peer.ipv4(vpc.vpc_cidr_block)]
+            clients = [addresses_of(vpc)]
             acknowledge_open_group(self._security_group, is_public=False)
         for client in clients:
             self._security_group.add_ingress_rule(client, ec2.Port.tcp(443), "HTTPS")
@@ -87,3 +91,16 @@ class ServiceVpcEndpoints(Construct):
     def interfaces(self) -> Mapping[str, ec2.InterfaceVpcEndpoint]:
         """The interface endpoints by id."""
         return dict(self._interfaces)
+
+
+def _check_services(services: Any) -> None:
+    if services is None:
+        return
+    if not isinstance(services, Mapping):
+        raise refusal("services", services, "a dict of services by the id of their endpoint", 'give {"Secrets": …}')
+    taken = sorted((set(_ALWAYS) | {"S3", "SecurityGroup"}) & set(services))
+    if taken:
+        raise refusal("services", plain(", ".join(taken)), "ids that are not there already", "rename it")
+    for name, service in services.items():
+        remedy = "give one of its attributes, as SECRETS_MANAGER"
+        check_interface(f"services[{name!r}]", service, "port", "an ec2.InterfaceVpcEndpointAwsService", remedy)

@@ -2,22 +2,29 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import jsii
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
+from .._checks import check_duration, check_kind, check_number, check_sequence, known_milliseconds, plain, refusal
+from .._construct_tree import path_of, stack_of
 from .._number_token import is_token
+from ..errors import InvalidArgumentError
+from . import cpu_metric
 from ._service_parts import AnyService, ServiceParts
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
 from .scaled_fargate_service import ScaledFargateService
 from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scaling, tracked_percent
+from .task_count import check_above_target
 
+_CPU = f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}"
 _DEFAULT_STEP = CpuStep()
 # A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
 _REFUSED_BY_THE_CDK = 20
@@ -37,7 +44,7 @@ class SpikeScaling(Construct):
         scalable_target: the task count to raise, as an `applicationautoscaling.ScalableTarget`, or one imported with
             `from_scalable_target_attributes`. Default: what `service.auto_scale_task_count(…)` made; required for a
             service on which it was not called, as an imported one.
-        step: one step, or several bands by rising threshold, each of which adds more than the one below: from the
+        steps: one step, or several bands by rising threshold, each of which adds more than the one below: from the
             threshold of a band up to the next its tasks are added, not those of the bands below as well.
             Default: from 80 % CPU on, three tasks.
         metric: what is watched instead of the CPU maximum; its steps are `MetricStep`s. Default: the CPU maximum of
@@ -52,9 +59,9 @@ class SpikeScaling(Construct):
             up to six minutes. A spike that goes on is target tracking's, three minutes after it began.
 
     Raises:
-        ValueError: a service of another region, no scalable target or that of another service, no step, bands that
-            overlap or do not add more as they rise, steps of the wrong kind for the metric, or a period that the metric
-            is not published for.
+        InvalidArgumentError: a service of another region, no scalable target or that of another service, no step,
+            bands that overlap or do not add more as they rise, steps of the wrong kind for the metric, a math
+            expression as the metric, or a period that the metric is not published for.
 
     Synthesis fails when a CPU threshold is not above the average CPU that target tracking keeps: every task would then
     pass it in normal operation.
@@ -67,7 +74,7 @@ class SpikeScaling(Construct):
         *,
         service: AnyService,
         scalable_target: IScalableTargetRef | None = None,
-        step: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = _DEFAULT_STEP,
+        steps: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = _DEFAULT_STEP,
         metric: cloudwatch.Metric | None = None,
         period: Duration | None = None,
         evaluation_periods: int = 1,
@@ -76,15 +83,18 @@ class SpikeScaling(Construct):
         super().__init__(scope, id)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target)
         metrics, scalable_target = parts.metrics, parts.required_scalable_target()
-        self._steps = (step,) if isinstance(step, CpuStep | MetricStep) else tuple(step)
-        _check_steps(self._steps, CpuStep if metric is None else MetricStep)
-        if evaluation_periods < 1:
-            raise ValueError(f"evaluation_periods: got {evaluation_periods}, allowed: at least 1")
+        if metric is not None:
+            check_kind(
+                "metric", metric, cloudwatch.Metric, "a cloudwatch.Metric", "publish an expression's result as a metric"
+            )
+        self._steps = _checked_steps(steps, CpuStep if metric is None else MetricStep)
+        check_number("evaluation_periods", evaluation_periods, at_least=1, whole=True)
+        check_duration("cooldown", cooldown, whole="seconds")
         watched = metric or metrics.cpu_maximum()
-        seconds = (period or watched.period).to_seconds()
-        _check_period(watched, seconds, _resolution_seconds(metric) if metric else metrics.cpu_resolution.to_seconds())
+        seconds = _checked_period(
+            watched, period, resolution=_resolution_seconds(metric) if metric else _seconds(metrics.cpu_resolution)
+        )
 
-        bands = _bands(self._steps)
         first = self._steps[0].threshold
         # The CDK's scale_on_metric refuses a single interval. This action takes the steps as they are.
         self._policy = applicationautoscaling.StepScalingAction(
@@ -95,18 +105,18 @@ class SpikeScaling(Construct):
             metric_aggregation_type=applicationautoscaling.MetricAggregationType.MAXIMUM,
             cooldown=cooldown,
         )
-        for lower, upper, add_tasks in bands:
+        for lower, upper, add_tasks in _bands(self._steps):
             self._policy.add_adjustment(adjustment=add_tasks, lower_bound=lower, upper_bound=upper)
         self._alarm = cloudwatch.Alarm(
             self,
             "Alarm",
-            metric=watched if seconds == _REFUSED_BY_THE_CDK else watched.with_(period=Duration.seconds(seconds)),
+            metric=watched if period is None or seconds == _REFUSED_BY_THE_CDK else watched.with_(period=period),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=first,
             evaluation_periods=evaluation_periods,
             # A service without tasks reports nothing, and is not hot.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"scales out {scalable_target.node.path}",
+            alarm_description=f"scales out {path_of(scalable_target)}",
         )
         if seconds == _REFUSED_BY_THE_CDK:
             resource = self._alarm.node.default_child
@@ -117,16 +127,16 @@ class SpikeScaling(Construct):
             self,
             scalable_target,
             SpikePolicy(
-                metric=f"{watched.namespace}/{watched.metric_name}",
-                statistic=watched.statistic,
+                metric=f"{metric.namespace}/{metric.metric_name}" if metric else _CPU,
+                statistic=metric.statistic if metric else "Maximum",
                 period_seconds=seconds,
                 evaluation_periods=evaluation_periods,
-                cooldown_seconds=cooldown.to_seconds(),
+                cooldown_seconds=_seconds(cooldown),
                 bands=tuple(SpikeBand(threshold=step.threshold, add_tasks=step.add_tasks) for step in self._steps),
             ),
         )
         # A service of this library has put its own into the template of its stack.
-        if not isinstance(service, ScaledFargateService) or Stack.of(service) is not Stack.of(self):
+        if not isinstance(service, ScaledFargateService) or stack_of(service) is not stack_of(self):
             publish_scaling(self, scalable_target)
         if metric is None:
             self.node.add_validation(_ThresholdAboveTarget(first, scalable_target))
@@ -147,28 +157,35 @@ class SpikeScaling(Construct):
         return self._steps
 
 
-def _check_steps(steps: Sequence[CpuStep | MetricStep], kind: type[CpuStep] | type[MetricStep]) -> None:
-    if not steps:
-        raise ValueError("step: got none, allowed: one step or several bands; pass CpuStep() for the default")
+def _checked_steps(given: Any, kind: type[CpuStep] | type[MetricStep]) -> tuple[CpuStep | MetricStep, ...]:
+    allowed = f"one {kind.__name__}, or several by rising threshold"
+    if isinstance(given, CpuStep | MetricStep):
+        steps: tuple[Any, ...] = (given,)
+    else:
+        steps = tuple(check_sequence("steps", given, allowed, empty=False))
     for step in steps:
-        if not isinstance(step, kind):
-            raise ValueError(
-                f"step: got a {type(step).__name__}, allowed: {kind.__name__} only "
-                f"{'with a metric of your own' if kind is MetricStep else 'on the CPU maximum'}; do not mix the two"
-            )
+        why = "with a metric of your own" if kind is MetricStep else "on the CPU maximum"
+        check_kind("steps", step, kind, f"{kind.__name__} only {why}", f"give {kind.__name__}(…)")
     if len(steps) > 1 and any(is_token(number) for step in steps for number in (step.threshold, step.add_tasks)):
-        raise ValueError("step: got several with a value known at deployment only, allowed: numbers known now")
+        raise refusal("steps", plain("several with a token"), "several of numbers known at synthesis, or one")
     for below, above in pairwise(steps):
         if above.threshold <= below.threshold:
-            raise ValueError(
-                f"step: got {above.threshold:g} after {below.threshold:g}, allowed: bands by rising threshold that do "
-                "not overlap; sort them and name each threshold once"
+            raise refusal(
+                "steps",
+                plain(f"{above.threshold:g} after {below.threshold:g}"),
+                "bands by rising threshold that do not overlap",
+                "sort them and name each threshold once",
             )
         if above.add_tasks <= below.add_tasks:
-            raise ValueError(
-                f"step: got {above.add_tasks} tasks from {above.threshold:g} on and {below.add_tasks} from "
-                f"{below.threshold:g} on, allowed: more tasks in a higher band"
+            raise refusal(
+                "steps",
+                plain(
+                    f"{above.add_tasks} tasks from {above.threshold:g} on and {below.add_tasks} from "
+                    f"{below.threshold:g} on"
+                ),
+                "more tasks in a higher band",
             )
+    return steps
 
 
 def _bands(steps: Sequence[CpuStep | MetricStep]) -> list[tuple[float, float | None, float]]:
@@ -183,13 +200,25 @@ def _resolution_seconds(metric: cloudwatch.Metric) -> float:
     return 60 if metric.namespace.startswith("AWS/") else 10
 
 
-def _check_period(metric: cloudwatch.Metric, seconds: float, resolution_seconds: float) -> None:
-    short = [second for second in (10, 20, 30) if second >= resolution_seconds]
-    if seconds not in short and (seconds == 0 or seconds % 60 != 0):
-        raise ValueError(
-            f"period: got {seconds:g} s, allowed: {''.join(f'{second} s, ' for second in short)}a number of minutes; "
-            f"{metric.namespace}/{metric.metric_name} is published every {resolution_seconds:g} s at most"
+def _checked_period(metric: cloudwatch.Metric, period: Duration | None, *, resolution: float) -> float:
+    """The seconds of the period: that given, or that of `metric`."""
+    if period is not None:
+        check_duration("period", period, above_zero=True, token=False)
+    seconds = _seconds(period or metric.period)
+    short = [second for second in (10, 20, 30) if second >= resolution]
+    if not is_token(seconds) and seconds not in short and (seconds == 0 or seconds % 60 != 0):
+        raise refusal(
+            "period",
+            plain(f"{seconds:g} s"),
+            f"{''.join(f'{second} s, ' for second in short)}a number of minutes",
+            f"{metric.namespace}/{metric.metric_name} is published every {resolution:g} s at most",
         )
+    return seconds
+
+
+def _seconds(duration: Duration) -> float:
+    milliseconds = known_milliseconds(duration)
+    return duration.to_seconds() if milliseconds is None else milliseconds / 1_000
 
 
 @jsii.implements(IValidation)
@@ -201,10 +230,10 @@ class _ThresholdAboveTarget:
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        threshold, target = self._threshold, tracked_percent(self._scalable_target)
-        if target is None or threshold > target or is_token(threshold) or is_token(target):
-            return []
-        return [
-            f"threshold_percent: got {threshold}, allowed: above the tracked average CPU of {target} %; "
-            "raise the threshold or lower the target"
-        ]
+        target = tracked_percent(self._scalable_target)
+        if target is not None:
+            try:
+                check_above_target(self._threshold, target)
+            except InvalidArgumentError as error:
+                return [str(error)]
+        return []

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_ecs as ecs
 
+from .._checks import check_number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpotCapacity:
@@ -17,7 +19,7 @@ class SpotCapacity:
         spot_weight: Fargate Spot's weight for the tasks above the base, 1 to 1000. Default: 1.
 
     Raises:
-        ValueError: a number outside its range.
+        InvalidArgumentError: a number outside its range.
     """
 
     on_demand_base: int = 1
@@ -30,9 +32,7 @@ class SpotCapacity:
             ("on_demand_weight", 0, 1000),
             ("spot_weight", 1, 1000),
         ):
-            number = getattr(self, name)
-            if not least <= number <= most:
-                raise ValueError(f"{name}: got {number}, allowed: {least} to {most}")
+            check_number(name, getattr(self, name), at_least=least, at_most=most, whole=True)
 
     def strategies(self) -> list[ecs.CapacityProviderStrategy]:
         """The same in ECS's terms."""

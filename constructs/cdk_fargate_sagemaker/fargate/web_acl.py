@@ -1,5 +1,9 @@
 """A web application firewall in front of a load balancer."""
 
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
 from aws_cdk import ArnFormat, Names, RemovalPolicy, Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_kms as kms
@@ -7,14 +11,59 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from .._checks import check_number, check_sequence, plain, refusal
 from .._log_key import log_key
+from ._log_checks import check_log_settings
+from ._network_checks import check_application_load_balancer
 from ._service_parts import identity
 
-_MANAGED_RULES = (
-    "AWSManagedRulesAmazonIpReputationList",
-    "AWSManagedRulesKnownBadInputsRuleSet",
-    "AWSManagedRulesCommonRuleSet",
-)
+# The groups, and the rules of each, as AWS documents them in November 2026.
+# https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
+_MANAGED_RULES: Mapping[str, Sequence[str]] = {
+    "AWSManagedRulesAmazonIpReputationList": (
+        "AWSManagedIPReputationList",
+        "AWSManagedReconnaissanceList",
+        "AWSManagedIPDDoSList",
+    ),
+    "AWSManagedRulesKnownBadInputsRuleSet": (
+        "JavaDeserializationRCE_HEADER",
+        "JavaDeserializationRCE_BODY",
+        "JavaDeserializationRCE_URIPATH",
+        "JavaDeserializationRCE_QUERYSTRING",
+        "Host_localhost_HEADER",
+        "PROPFIND_METHOD",
+        "ExploitablePaths_URIPATH",
+        "Log4JRCE_HEADER",
+        "Log4JRCE_QUERYSTRING",
+        "Log4JRCE_BODY",
+        "Log4JRCE_URIPATH",
+        "ReactJSRCE_BODY",
+    ),
+    "AWSManagedRulesCommonRuleSet": (
+        "NoUserAgent_HEADER",
+        "UserAgent_BadBots_HEADER",
+        "SizeRestrictions_QUERYSTRING",
+        "SizeRestrictions_Cookie_HEADER",
+        "SizeRestrictions_BODY",
+        "SizeRestrictions_URIPATH",
+        "EC2MetaDataSSRF_BODY",
+        "EC2MetaDataSSRF_COOKIE",
+        "EC2MetaDataSSRF_URIPATH",
+        "EC2MetaDataSSRF_QUERYARGUMENTS",
+        "GenericLFI_QUERYARGUMENTS",
+        "GenericLFI_URIPATH",
+        "GenericLFI_BODY",
+        "RestrictedExtensions_URIPATH",
+        "RestrictedExtensions_QUERYARGUMENTS",
+        "GenericRFI_QUERYARGUMENTS",
+        "GenericRFI_BODY",
+        "GenericRFI_URIPATH",
+        "CrossSiteScripting_COOKIE",
+        "CrossSiteScripting_QUERYARGUMENTS",
+        "CrossSiteScripting_BODY",
+        "CrossSiteScripting_URIPATH",
+    ),
+}
 _PROTECTED_BY = "cdk-fargate-sagemaker:protected-by"
 _SECRET_HEADERS = ("authorization", "cookie")
 
@@ -37,7 +86,8 @@ class WebAcl(Construct):
         removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        ValueError: a limit that WAF does not take, or a load balancer that another `WebAcl` of this app protects.
+        InvalidArgumentError: a limit that WAF does not take, a rule that no group has, a network load balancer, or
+            a load balancer that another `WebAcl` of this app protects.
     """
 
     def __init__(
@@ -47,22 +97,25 @@ class WebAcl(Construct):
         *,
         load_balancer: elbv2.IApplicationLoadBalancer,
         requests_per_address: int = 2000,
-        excluded_rules: tuple[str, ...] = (),
+        excluded_rules: Sequence[str] = (),
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         log_encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
+        check_application_load_balancer(load_balancer, "WAF protects no other kind; pass web.load_balancer")
+        # https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
+        check_number("requests_per_address", requests_per_address, at_least=10, at_most=2_000_000_000, whole=True)
+        excluded_rules = _checked_rules(excluded_rules)
+        check_log_settings(
+            log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
+        )
         _claim(load_balancer, self)
-        if not 10 <= requests_per_address <= 2_000_000_000:
-            raise ValueError(
-                f"requests_per_address: got {requests_per_address}, allowed: 10 to 2000000000 in five minutes"
-            )
         rules = [_rate_rule(requests_per_address)]
         rules += [
             _managed_rule(name, priority, excluded_rules) for priority, name in enumerate(_MANAGED_RULES, start=1)
         ]
-        self._web_acl = wafv2.CfnWebACL(
+        self._cfn_web_acl = wafv2.CfnWebACL(
             self,
             "WebAcl",
             scope="REGIONAL",
@@ -74,14 +127,14 @@ class WebAcl(Construct):
             self,
             "Association",
             resource_arn=load_balancer.load_balancer_arn,
-            web_acl_arn=self._web_acl.attr_arn,
+            web_acl_arn=self._cfn_web_acl.attr_arn,
         )
         self._log(log_retention, log_encryption_key, removal_policy)
 
     @property
-    def web_acl(self) -> wafv2.CfnWebACL:
+    def cfn_web_acl(self) -> wafv2.CfnWebACL:
         """The web ACL."""
-        return self._web_acl
+        return self._cfn_web_acl
 
     @property
     def log_group(self) -> logs.LogGroup:
@@ -105,7 +158,7 @@ class WebAcl(Construct):
         logging = wafv2.CfnLoggingConfiguration(
             self,
             "Logging",
-            resource_arn=self._web_acl.attr_arn,
+            resource_arn=self._cfn_web_acl.attr_arn,
             log_destination_configs=[destination],
             redacted_fields=[
                 wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": header})
@@ -125,11 +178,24 @@ def _claim(load_balancer: elbv2.IApplicationLoadBalancer, web_acl: WebAcl) -> No
     name = identity(load_balancer.load_balancer_arn, elbv2.CfnLoadBalancer) or load_balancer.node.path
     for entry in root.metadata:
         if entry.type == _PROTECTED_BY and entry.data["load_balancer"] == name:
-            raise ValueError(
-                f"load_balancer: got {load_balancer.node.path}, which {entry.data['web_acl']} protects, allowed: one "
-                "WebAcl for a load balancer; remove one of the two"
+            raise refusal(
+                "load_balancer",
+                plain(f"{load_balancer.node.path}, which {entry.data['web_acl']} protects"),
+                "one WebAcl for a load balancer",
+                "remove one of the two",
             )
     root.add_metadata(_PROTECTED_BY, {"load_balancer": name, "web_acl": web_acl.node.path})
+
+
+def _checked_rules(given: Any) -> tuple[str, ...]:
+    known = [rule for rules in _MANAGED_RULES.values() for rule in rules]
+    rules = tuple(check_sequence("excluded_rules", given, "a list of managed rules' names"))
+    for rule in rules:
+        if rule not in known:
+            close = get_close_matches(str(rule), known, n=1, cutoff=0.5)
+            remedy = f"did you mean {close[0]}?" if close else "AWS's page of managed rule groups lists them"
+            raise refusal("excluded_rules", rule, f"a rule of {', '.join(_MANAGED_RULES)}", remedy)
+    return rules
 
 
 def _rate_rule(requests_per_address: int) -> wafv2.CfnWebACL.RuleProperty:

@@ -69,7 +69,7 @@ def test_use_is_of_the_queue_and_not_of_what_was_given_up(stack):
 
 @pytest.mark.parametrize("max_receives", [0, -1, 1001])
 def test_refuses_what_sqs_does_not_allow(max_receives):
-    with pytest.raises(ValueError, match=rf"max_receives: got {max_receives}, allowed: 1 to 1000"):
+    with pytest.raises(ValueError, match=rf"max_receives: got {max_receives}, allowed: a whole number, 1 to 1000"):
         RetryQueue(cdk.Stack(cdk.App(), "Stack"), "Unscored", max_receives=max_receives)
 
 

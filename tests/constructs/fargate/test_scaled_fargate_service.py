@@ -567,11 +567,11 @@ def test_takes_numbers_known_at_deployment_only(stack, make):
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"min_tasks": 0}, "min_tasks: got 0, allowed: at least 1"),
-        ({"min_tasks": 5, "max_tasks": 4}, r"max_tasks: got 4, allowed: at least min_tasks \(5\)"),
-        ({"target_percent": 0}, "target_percent: got 0, allowed: above 0, at most 100"),
-        ({"target_percent": 101}, "target_percent: got 101, allowed: above 0, at most 100"),
-        ({"target_percent": float("nan")}, "target_percent: got nan, allowed: above 0, at most 100"),
+        ({"min_tasks": 0}, "min_tasks: got 0, allowed: a whole number, at least 1"),
+        ({"min_tasks": 5, "max_tasks": 4}, r"min_tasks: got 5, allowed: at most max_tasks \(4\)"),
+        ({"target_percent": 0}, "target_percent: got 0, allowed: a number, 1 to 100"),
+        ({"target_percent": 101}, "target_percent: got 101, allowed: a number, 1 to 100"),
+        ({"target_percent": float("nan")}, "target_percent: got nan, allowed: a number, 1 to 100"),
         ({"cpu": 1000}, "cpu: got 1000, allowed: 256, 512, 1024"),
         ({"memory_mib": 1000}, "memory_mib: got 1000, allowed: 2048 to 8192 in steps of 1024 with cpu=1024"),
         ({"user": "root"}, "user: got 'root', allowed: any user but root"),

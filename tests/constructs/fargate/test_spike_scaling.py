@@ -98,7 +98,7 @@ def test_threshold_tasks_and_cooldown_are_settings(stack, service):
         stack,
         "Spikes",
         service=service,
-        step=CpuStep(threshold_percent=90, add_tasks=5),
+        steps=CpuStep(threshold_percent=90, add_tasks=5),
         cooldown=cdk.Duration.minutes(4),
     )
 
@@ -175,7 +175,7 @@ def test_attaches_to_a_service_imported_with_its_cluster(stack):
 
 
 def test_exposes_its_alarm_its_policy_and_its_steps(stack, service):
-    spikes = SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=85))
+    spikes = SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=85))
 
     ((policy_id, _),) = step_policies(stack)
     assert stack.resolve(spikes.policy.scaling_policy_arn) == {"Ref": policy_id}
@@ -206,7 +206,7 @@ def test_fails_when_another_service_comes_without_its_task_count(stack):
 
 @pytest.mark.parametrize("threshold", [50, 49.5])
 def test_fails_when_the_threshold_is_not_above_the_tracked_target(stack, service, threshold):
-    SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=threshold))
+    SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=threshold))
 
     with pytest.raises(
         RuntimeError, match=f"threshold_percent: got {threshold}, allowed: above the tracked average CPU"
@@ -249,7 +249,7 @@ def test_bands_are_one_policy_with_one_alarm_at_the_lowest_threshold(stack, serv
         stack,
         "Spikes",
         service=service,
-        step=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)],
+        steps=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)],
     )
 
     ((_, policy),) = step_policies(stack)
@@ -268,7 +268,7 @@ def test_a_further_band_replaces_no_resource():
         service = ecs.BaseService.from_service_arn_with_cluster(
             stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
         )
-        SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), step=step)
+        SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), steps=step)
         return set(Template.from_stack(stack).to_json()["Resources"])
 
     assert ids(CpuStep()) == ids([CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
@@ -283,7 +283,7 @@ def test_watches_any_metric(stack, service):
         "Spikes",
         service=service,
         metric=queue,
-        step=MetricStep(threshold=1000, add_tasks=2),
+        steps=MetricStep(threshold=1000, add_tasks=2),
         evaluation_periods=3,
     )
 
@@ -295,7 +295,7 @@ def test_watches_any_metric(stack, service):
 
 def test_a_step_on_another_metric_is_not_held_against_the_cpu_target(stack, service):
     metric = cloudwatch.Metric(namespace="Shop", metric_name="Waiting", period=cdk.Duration.minutes(1))
-    SpikeScaling(stack, "Spikes", service=service, metric=metric, step=MetricStep(threshold=5))
+    SpikeScaling(stack, "Spikes", service=service, metric=metric, steps=MetricStep(threshold=5))
 
     assert len(step_policies(stack)) == 1
 
@@ -308,7 +308,7 @@ def test_the_cpu_of_a_service_that_publishes_it_every_20_seconds_may_be_watched_
 
 
 def test_what_is_declared_is_read_back(stack, service):
-    SpikeScaling(stack, "Spikes", service=service, step=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
+    SpikeScaling(stack, "Spikes", service=service, steps=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
 
     assert service.scaling.spikes == (
         SpikePolicy(
@@ -358,8 +358,8 @@ def spikes_of(stack):
 
 def test_each_template_tells_the_spikes_that_it_declares_itself(stack, service):
     other = cdk.Stack(cdk.Stage.of(stack), "Other")
-    SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=70))
-    SpikeScaling(other, "Spikes", service=service, step=CpuStep(threshold_percent=90))
+    SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=70))
+    SpikeScaling(other, "Spikes", service=service, steps=CpuStep(threshold_percent=90))
 
     path = service.scalable_target.node.path
     assert spikes_of(stack) == {path: [70]}
@@ -389,35 +389,35 @@ QUEUE = {"metric": cloudwatch.Metric(namespace="Shop", metric_name="Waiting")}
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"step": []}, "step: got none, allowed: one step or several bands"),
+        ({"steps": []}, "steps: got an empty list, allowed: one CpuStep, or several by rising threshold"),
         (
-            {"step": [CpuStep(threshold_percent=90), CpuStep(threshold_percent=80, add_tasks=6)]},
-            "step: got 80 after 90, allowed: bands by rising threshold that do not overlap",
+            {"steps": [CpuStep(threshold_percent=90), CpuStep(threshold_percent=80, add_tasks=6)]},
+            "steps: got 80 after 90, allowed: bands by rising threshold that do not overlap",
         ),
         (
-            {"step": [CpuStep(), CpuStep(add_tasks=6)]},
-            "step: got 80 after 80, allowed: bands by rising threshold that do not overlap",
+            {"steps": [CpuStep(), CpuStep(add_tasks=6)]},
+            "steps: got 80 after 80, allowed: bands by rising threshold that do not overlap",
         ),
         (
-            {"step": [CpuStep(add_tasks=6), CpuStep(threshold_percent=95, add_tasks=6)]},
-            "step: got 6 tasks from 95 on and 6 from 80 on, allowed: more tasks in a higher band",
+            {"steps": [CpuStep(add_tasks=6), CpuStep(threshold_percent=95, add_tasks=6)]},
+            "steps: got 6 tasks from 95 on and 6 from 80 on, allowed: more tasks in a higher band",
         ),
-        ({"step": MetricStep(threshold=80)}, "step: got a MetricStep, allowed: CpuStep only on the CPU maximum"),
+        ({"steps": MetricStep(threshold=80)}, "steps: got a MetricStep, allowed: CpuStep only on the CPU maximum"),
         (
-            {"step": [CpuStep(), MetricStep(threshold=95, add_tasks=6)]},
-            "step: got a MetricStep, allowed: CpuStep only on the CPU maximum; do not mix the two",
+            {"steps": [CpuStep(), MetricStep(threshold=95, add_tasks=6)]},
+            "steps: got a MetricStep, allowed: CpuStep only on the CPU maximum; give CpuStep\\(",
         ),
-        ({**QUEUE, "step": CpuStep()}, "step: got a CpuStep, allowed: MetricStep only with a metric of your own"),
+        ({**QUEUE, "steps": CpuStep()}, "steps: got a CpuStep, allowed: MetricStep only with a metric of your own"),
         (
             {"period": cdk.Duration.seconds(20)},
             "period: got 20 s, allowed: a number of minutes; AWS/ECS/CPUUtilization",
         ),
         ({"period": cdk.Duration.seconds(90)}, "period: got 90 s, allowed: a number of minutes"),
         (
-            {**QUEUE, "step": MetricStep(threshold=5), "period": cdk.Duration.seconds(15)},
+            {**QUEUE, "steps": MetricStep(threshold=5), "period": cdk.Duration.seconds(15)},
             "period: got 15 s, allowed: 10 s, 20 s, 30 s, a number of minutes; Shop/Waiting is published every 10 s",
         ),
-        ({"evaluation_periods": 0}, "evaluation_periods: got 0, allowed: at least 1"),
+        ({"evaluation_periods": 0}, "evaluation_periods: got 0, allowed: a whole number, at least 1"),
     ],
 )
 def test_fails_when_the_steps_or_the_period_are_impossible(stack, service, props, message):
@@ -440,9 +440,9 @@ def test_accepted_bands_cover_everything_from_the_first_threshold_on_once(bands)
     rises = all(above > below for (_, below), (_, above) in pairwise(bands))
     if not rises:
         with pytest.raises(ValueError, match="allowed: more tasks in a higher band"):
-            SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), step=steps)
+            SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), steps=steps)
         return
-    SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), step=steps)
+    SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack), steps=steps)
 
     ((_, policy),) = step_policies(stack)
     adjustments = policy["Properties"]["StepScalingPolicyConfiguration"]["StepAdjustments"]

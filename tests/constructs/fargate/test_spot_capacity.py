@@ -32,9 +32,9 @@ def test_by_default_one_task_is_safe_from_spot_and_the_others_are_not():
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"on_demand_base": -1}, "on_demand_base: got -1, allowed: 0 to 100000"),
-        ({"on_demand_weight": 1001}, "on_demand_weight: got 1001, allowed: 0 to 1000"),
-        ({"spot_weight": 0}, "spot_weight: got 0, allowed: 1 to 1000"),
+        ({"on_demand_base": -1}, "on_demand_base: got -1, allowed: a whole number, 0 to 100000"),
+        ({"on_demand_weight": 1001}, "on_demand_weight: got 1001, allowed: a whole number, 0 to 1000"),
+        ({"spot_weight": 0}, "spot_weight: got 0, allowed: a whole number, 1 to 1000"),
     ],
 )
 def test_fails_when_a_number_is_outside_its_range(numbers, message):

@@ -157,16 +157,16 @@ def test_the_template_tells_all_that_is_declared(stack, make):
 
 @pytest.mark.parametrize("target", [0, -1, 101])
 def test_fails_when_the_memory_target_is_no_share(make, target):
-    with pytest.raises(ValueError, match=f"^target_percent: got {target}, allowed: above 0, at most 100"):
+    with pytest.raises(ValueError, match=f"^target_percent: got {target}, allowed: a number, 1 to 100"):
         make().track_memory(target_percent=target)
 
 
 @pytest.mark.parametrize("target", [0, -1, float("inf"), float("nan")])
 def test_fails_when_a_target_is_not_above_0(make, target):
     service = make()
-    with pytest.raises(ValueError, match=f"^requests_per_task: got {target}, allowed: a number above 0"):
+    with pytest.raises(ValueError, match=f"^requests_per_task: got {target}, allowed: a number, above 0"):
         service.track_requests(requests_per_task=target)
-    with pytest.raises(ValueError, match=f"^target_value: got {target}, allowed: a number above 0"):
+    with pytest.raises(ValueError, match=f"^target_value: got {target}, allowed: a number, above 0"):
         service.track_metric("A", metric=cloudwatch.Metric(namespace="A", metric_name="B"), target_value=target)
 
 
@@ -181,8 +181,8 @@ def test_fails_when_requests_are_tracked_with_two_target_groups(make):
     ("bounds", "message"),
     [
         ({}, "min_tasks and max_tasks: got neither, allowed: one or both"),
-        ({"min_tasks": 5, "max_tasks": 4}, r"max_tasks: got 4, allowed: at least min_tasks \(5\)"),
-        ({"min_tasks": 0}, "min_tasks: got 0, allowed: at least 1"),
+        ({"min_tasks": 5, "max_tasks": 4}, r"min_tasks: got 5, allowed: at most max_tasks \(4\)"),
+        ({"min_tasks": 0}, "min_tasks: got 0, allowed: a whole number, at least 1"),
     ],
 )
 def test_fails_when_scheduled_bounds_are_impossible(make, bounds, message):

@@ -55,7 +55,7 @@ def test_protects_the_load_balancer(stack, load_balancer):
         "AWS::WAFv2::WebACLAssociation",
         {
             "ResourceArn": stack.resolve(load_balancer.load_balancer_arn),
-            "WebACLArn": stack.resolve(acl.web_acl.attr_arn),
+            "WebACLArn": stack.resolve(acl.cfn_web_acl.attr_arn),
         },
     )
 
@@ -76,7 +76,9 @@ def test_logs_without_what_is_secret(stack, load_balancer):
 
 @pytest.mark.parametrize("limit", [9, 2_000_000_001])
 def test_fails_when_the_limit_is_one_that_waf_does_not_take(stack, load_balancer, limit):
-    with pytest.raises(ValueError, match=f"^requests_per_address: got {limit}, allowed: 10 to 2000000000"):
+    with pytest.raises(
+        ValueError, match=f"^requests_per_address: got {limit}, allowed: a whole number, 10 to 2000000000"
+    ):
         WebAcl(stack, "WebAcl", load_balancer=load_balancer, requests_per_address=limit)
 
 

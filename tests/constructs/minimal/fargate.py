@@ -29,7 +29,7 @@ def spike_scaling(stack: cdk.Stack, **given: Any) -> SpikeScaling:
 
 
 def cpu_step(stack: cdk.Stack, **given: Any) -> None:
-    spike_scaling(stack, step=CpuStep(**given))
+    spike_scaling(stack, steps=CpuStep(**given))
 
 
 _READ_ONLY = "is read from a declared service and given by nobody"

@@ -103,7 +103,7 @@ def test_the_tracked_target_is_a_line_on_the_average(stack, service):
 
 
 def test_the_spike_threshold_is_a_line_on_the_maximum(stack, service):
-    spikes = SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=90, add_tasks=4))
+    spikes = SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=90, add_tasks=4))
     ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
 
     assert horizontal(widgets(stack)["CPU maximum, %"]) == [(90, "adds 4 tasks: 90")]
@@ -266,7 +266,7 @@ def test_the_band_on_the_maximum_reaches_from_the_target_to_the_spike_threshold(
 
 def test_every_band_of_spike_scaling_is_a_line(stack, service):
     steps = [CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)]
-    spikes = SpikeScaling(stack, "Spikes", service=service, step=steps)
+    spikes = SpikeScaling(stack, "Spikes", service=service, steps=steps)
     ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
 
     assert horizontal(widgets(stack)["CPU maximum, %"]) == [(80, "adds 3 tasks: 80"), (95, "adds 6 tasks: 95")]
@@ -274,7 +274,7 @@ def test_every_band_of_spike_scaling_is_a_line(stack, service):
 
 def test_spike_scaling_on_another_metric_is_no_line_on_the_cpu(stack, service):
     metric = cloudwatch.Metric(namespace="Shop", metric_name="Waiting", period=cdk.Duration.minutes(1))
-    spikes = SpikeScaling(stack, "Spikes", service=service, metric=metric, step=MetricStep(threshold=50))
+    spikes = SpikeScaling(stack, "Spikes", service=service, metric=metric, steps=MetricStep(threshold=50))
     ServiceDashboard(stack, "Monitor", service=service, spike_scaling=spikes)
 
     assert horizontal(widgets(stack)["CPU maximum, %"]) == []

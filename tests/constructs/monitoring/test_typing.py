@@ -35,7 +35,7 @@ class Shop(cdk.Stack):
             log_encryption_key=kms.Key(self, "Key"),
         )
         bucket.grant_read(service)
-        spikes = SpikeScaling(self, "Spikes", service=service, step=CpuStep(threshold_percent=85))
+        spikes = SpikeScaling(self, "Spikes", service=service, steps=CpuStep(threshold_percent=85))
         ServiceDashboard(self, "Monitor", service=service, spike_scaling=spikes, change_log="changes.yaml")
 
         pattern = ecs_patterns.ApplicationLoadBalancedFargateService(self, "Pattern", vpc=vpc)
@@ -64,7 +64,7 @@ class Shop(cdk.Stack):
         )
         queue = cloudwatch.Metric(namespace="Shop", metric_name="Waiting")
         steps = [MetricStep(threshold=10), MetricStep(threshold=90, add_tasks=6)]
-        SpikeScaling(self, "ImportedSpikes", service=by_arn, scalable_target=target, metric=queue, step=steps)
+        SpikeScaling(self, "ImportedSpikes", service=by_arn, scalable_target=target, metric=queue, steps=steps)
         service.track_metric("Waiting", metric=queue, target_value=10)
         ServiceAlarms(self, "Alarms", service=service, alerts_topic=sns.Topic(self, "Alerts"))
         ServiceAlarms(

@@ -353,7 +353,7 @@ def test_fails_when_the_service_is_of_another_stack(stack, service, alarm, topic
 
 def test_fails_when_the_ceiling_is_not_below_a_spike_that_is_declared_later(stack, make, service):
     make(ceiling_percent=80)
-    SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=80))
+    SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=80))
     with pytest.raises(RuntimeError, match="ceiling_percent: got 80, allowed: below 80 %"):
         Template.from_stack(stack)
 
@@ -361,7 +361,7 @@ def test_fails_when_the_ceiling_is_not_below_a_spike_that_is_declared_later(stac
 def test_a_spike_on_another_metric_limits_no_ceiling(stack, make, service):
     make(ceiling_percent=80)
     metric = cloudwatch.Metric(namespace="Web", metric_name="Queue", statistic="Maximum")
-    SpikeScaling(stack, "Spikes", service=service, metric=metric, step=MetricStep(threshold=5))
+    SpikeScaling(stack, "Spikes", service=service, metric=metric, steps=MetricStep(threshold=5))
     Template.from_stack(stack)
 
 

@@ -1,0 +1,71 @@
+"""Checks of where a service runs and who reaches it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+
+from .._checks import check_interface, check_kind, check_sequence, plain, refusal
+
+
+def check_vpc(vpc: Any) -> None:
+    """Refuses what is no VPC, as the stack that makes one.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "look it up with ec2.Vpc.from_lookup" if isinstance(vpc, str) else "pass the VPC itself"
+    check_interface("vpc", vpc, "vpc_cidr_block", "an ec2.IVpc", remedy)
+
+
+def check_subnets(name: str, subnets: Any) -> None:
+    """Refuses what selects no subnets.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = None
+    if isinstance(subnets, ec2.SubnetType):
+        remedy = f"give ec2.SubnetSelection(subnet_type=ec2.SubnetType.{subnets.name})"
+    elif isinstance(subnets, list | tuple):
+        remedy = "give ec2.SubnetSelection(subnets=[…])"
+    if subnets is not None:
+        check_kind(name, subnets, ec2.SubnetSelection, "an ec2.SubnetSelection", remedy)
+
+
+def check_clients(clients: Any) -> Sequence[ec2.IPeer] | None:
+    """Those who may connect, as a tuple; None where it was left out.
+
+    Raises:
+        InvalidArgumentError: nobody, or what is neither an address range nor a security group.
+    """
+    if clients is None:
+        return None
+    allowed = "a list of ec2.Peer and security groups"
+    if hasattr(type(clients), "to_ingress_rule_config"):
+        raise refusal("clients", clients, allowed, "put it in a list")
+    listed = check_sequence("clients", clients, allowed, empty=False)
+    for number, client in enumerate(listed):
+        remedy = f"give ec2.Peer.ipv4({client!r})" if isinstance(client, str) else None
+        check_interface(f"clients[{number}]", client, "to_ingress_rule_config", "an ec2.Peer or a group", remedy)
+    return listed
+
+
+def check_application_load_balancer(load_balancer: Any, remedy: str) -> None:
+    """Refuses what is no application load balancer.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    allowed = "an application load balancer"
+    if isinstance(load_balancer, elbv2.ApplicationLoadBalancer):
+        return
+    # An imported one is known by its ARN alone, which names the kind.
+    if isinstance(load_balancer, elbv2.NetworkLoadBalancer | elbv2.NetworkListener | elbv2.NetworkTargetGroup):
+        raise refusal("load_balancer", load_balancer, allowed, remedy)
+    arn = getattr(load_balancer, "load_balancer_arn", None)
+    if not isinstance(arn, str):
+        raise refusal("load_balancer", load_balancer, allowed, remedy)
+    if "loadbalancer/net/" in arn:
+        raise refusal("load_balancer", plain("a NetworkLoadBalancer"), allowed, remedy)

@@ -1,0 +1,8 @@
+"""The names of a service's CPU: ECS's metric, and what target tracking calls its average."""
+
+NAMESPACE = "AWS/ECS"
+NAME = "CPUUtilization"
+# https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredefinedMetricSpecification.html
+TRACKED = "ECSServiceAverageCPUUtilization"
+# The CDK's enumeration lacks it.
+TRACKED_EVERY_20_SECONDS = "ECSServiceAverageCPUUtilizationHighResolution"
