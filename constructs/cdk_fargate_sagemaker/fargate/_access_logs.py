@@ -1,6 +1,7 @@
 """The access logs of a load balancer."""
 
 from functools import cache
+from typing import Any
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -9,18 +10,22 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
-from .._checks import plain, refusal
+from .._checks import check_interface, plain, refusal
 from .._construct_tree import stack_of
 from .._resource_policy import add_statement
 
 
-def check_access_logs_bucket(bucket: s3.IBucket | None) -> None:
+def check_access_logs_bucket(bucket: Any) -> None:
     """Refuses a bucket that a load balancer cannot write to.
 
     Raises:
-        InvalidArgumentError: the bucket is encrypted with a KMS key, which load balancers cannot use.
+        InvalidArgumentError: no bucket, or one that is encrypted with a KMS key, which load balancers cannot use.
     """
-    if bucket is not None and bucket.encryption_key is not None:
+    if bucket is None:
+        return
+    remedy = "import it with s3.Bucket.from_bucket_name" if isinstance(bucket, str) else None
+    check_interface("access_logs_bucket", bucket, "bucket_arn", "an s3.IBucket", remedy)
+    if bucket.encryption_key is not None:
         raise refusal(
             "access_logs_bucket",
             plain("one with a KMS key"),

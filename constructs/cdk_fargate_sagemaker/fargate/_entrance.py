@@ -46,8 +46,13 @@ class TargetSettings:
 
     def __post_init__(self) -> None:
         self._check_health_check()
+        # The CDK makes text of it, which the number of a Lazy never becomes.
         check_duration(
-            "deregistration_delay", self.deregistration_delay, at_most=_LONGEST_DEREGISTRATION, whole="seconds"
+            "deregistration_delay",
+            self.deregistration_delay,
+            at_most=_LONGEST_DEREGISTRATION,
+            whole="seconds",
+            token=False,
         )
         check_kind("load_balancing_algorithm", self.algorithm, _Algorithm)
         if self.slow_start is not None and self.algorithm is not _Algorithm.ROUND_ROBIN:
@@ -60,7 +65,16 @@ class TargetSettings:
         if self.slow_start is not None:
             least, most = _SLOW_START
             remedy = "None switches it off"
-            check_duration("slow_start", self.slow_start, at_least=least, at_most=most, whole="seconds", remedy=remedy)
+            # The CDK itself compares it with the bounds.
+            check_duration(
+                "slow_start",
+                self.slow_start,
+                at_least=least,
+                at_most=most,
+                whole="seconds",
+                token=False,
+                remedy=remedy,
+            )
 
     @property
     def timeout(self) -> Duration | None:
@@ -93,7 +107,8 @@ class TargetSettings:
 
     def _check_timeout(self, timeout: Duration) -> None:
         least, most = _TIMEOUT
-        check_duration("health_check_timeout", timeout, at_least=least, at_most=most, whole="seconds")
+        # The CDK itself compares it with the interval.
+        check_duration("health_check_timeout", timeout, at_least=least, at_most=most, whole="seconds", token=False)
         taken, interval = known_milliseconds(timeout), known_milliseconds(self.health_check_interval)
         if taken is not None and interval is not None and taken >= interval:
             raise refusal(

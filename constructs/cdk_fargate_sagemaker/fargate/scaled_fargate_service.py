@@ -21,7 +21,7 @@ from constructs import Construct, IValidation
 from .._checkov_skips import skip_checkov
 from .._checks import check_duration, check_interface, check_kind, check_number, check_one_of, plain, refusal
 from .._log_key import log_key
-from .._metric_options import MetricOptions, with_options
+from .._metric_options import MetricOptions
 from .._number_token import is_token
 from .._resource_policy import open_to_account
 from . import cpu_metric
@@ -416,19 +416,19 @@ class ScaledFargateService(Construct):
 
     def metric_cpu_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of all tasks together over one minute, percent of what they reserve."""
-        return with_options(self._metrics.cpu_average(), options)
+        return self._metrics.cpu_average(**options)
 
     def metric_cpu_maximum(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """CPU of the hottest task over one minute, percent of what it reserves."""
-        return with_options(self._metrics.cpu_maximum(), options)
+        return self._metrics.cpu_maximum(**options)
 
     def metric_running_tasks(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric | cloudwatch.MathExpression:
         """Number of running tasks, each minute."""
-        return with_options(self._metrics.running_tasks(), options)
+        return self._metrics.running_tasks(**options)
 
     def metric_request_count(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Requests that the load balancer took in, each minute."""
-        return with_options(self._metrics.request_count(), options)
+        return self._metrics.request_count(**options)
 
     def track_memory(
         self,

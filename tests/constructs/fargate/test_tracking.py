@@ -193,3 +193,34 @@ def test_fails_when_scheduled_bounds_are_impossible(make, bounds, message):
             time_zone=cdk.TimeZone.ASIA_TOKYO,
             **bounds,
         )
+
+
+def schedule(service, id, **bounds):
+    service.schedule_tasks(
+        id,
+        schedule=applicationautoscaling.Schedule.cron(hour="8"),
+        time_zone=cdk.TimeZone.ASIA_TOKYO,
+        **bounds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"min_tasks": 11}, "schedule_tasks: got min_tasks=11, allowed: at most 10, the largest max_tasks"),
+        ({"max_tasks": 1}, "schedule_tasks: got max_tasks=1, allowed: at least 2, the smallest min_tasks"),
+    ],
+)
+def test_synthesis_fails_when_one_bound_of_a_schedule_contradicts_every_other(stack, make, bounds, message):
+    schedule(make(), "Morning", **bounds)
+
+    with pytest.raises(RuntimeError, match=message):
+        Template.from_stack(stack)
+
+
+def test_a_bound_may_rely_on_a_schedule_that_is_declared_later(stack, make):
+    service = make()
+    schedule(service, "Morning", min_tasks=20)
+    schedule(service, "Night before", max_tasks=40)
+
+    Template.from_stack(stack)
