@@ -11,6 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export BERT_PYTHON ?= $(wildcard $(CURDIR)/.venv-bert/bin/python)
 # The same holds for checkov, whose dependencies contradict this project's.
 export CHECKOV ?= $(wildcard $(CURDIR)/.venv-checkov/bin/checkov)
+# And for the GPU image's packages: its ONNX Runtime is another than the other images'.
+export GPU_IMAGE_PYTHON ?= $(wildcard $(CURDIR)/.venv-gpu-image/bin/python)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help
@@ -100,6 +102,15 @@ bert-environment: .venv-bert/.python ## Install what the tests of the bert recip
 	.venv-checkov/bin/pip install --quiet --requirement tests/checkov-requirements.txt
 	@touch $@
 
+.venv-gpu-image/.python: container/inference/requirements-gpu.txt
+	@echo "installing the GPU image's packages into .venv-gpu-image (a minute, 650 MB)"
+	$(PYTHON) -m venv --clear .venv-gpu-image
+	.venv-gpu-image/bin/pip install --quiet --requirement container/inference/requirements-gpu.txt
+	@touch $@
+
+.PHONY: gpu-image-environment
+gpu-image-environment: .venv-gpu-image/.python ## Install the GPU image's packages for tests of its ONNX Runtime, into .venv-gpu-image
+
 .PHONY: checkov-environment
 checkov-environment: .venv-checkov/.python ## Install checkov for the tests of the templates, into .venv-checkov
 
@@ -145,4 +156,4 @@ lock: setup ## Pin requirements.in and package.json again
 	npm install --package-lock-only --silent
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-bert .venv-checkov node_modules cdk.out build dist
+	rm -rf .venv .venv-bert .venv-checkov .venv-gpu-image node_modules cdk.out build dist

@@ -66,7 +66,12 @@ def encode_code_points(texts: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]
 
 
 def _to_onnx(vectorizer: TfidfVectorizer, classifier: LogisticRegression) -> onnx.ModelProto:
-    """Vocabulary and weights as standard ONNX operators, so that serving needs no scikit-learn."""
+    """Vocabulary and weights as standard ONNX operators, so that serving needs no scikit-learn.
+
+    Each n-gram's feature is its place in the pool: ONNX Runtime 1.26, the GPU image's, takes an n-gram's weight at the
+    place of its feature, which is another n-gram's where the two differ
+    (https://github.com/microsoft/onnxruntime/pull/31700).
+    """
     by_length: list[list[tuple[str, int]]] = [[] for _ in range(LONGEST_NGRAM)]
     for ngram, column in sorted(vectorizer.vocabulary_.items()):
         by_length[len(ngram) - 1].append((ngram, int(column)))
@@ -89,7 +94,7 @@ def _to_onnx(vectorizer: TfidfVectorizer, classifier: LogisticRegression) -> onn
             max_skip_count=0,
             pool_int64s=pool,
             ngram_counts=starts,
-            ngram_indexes=columns,
+            ngram_indexes=list(range(len(columns))),
             weights=[float(vectorizer.idf_[column]) for column in columns],
         ),
         helper.make_node("LpNormalization", ["weighted_counts"], ["features"], axis=1, p=2),
@@ -104,7 +109,7 @@ def _to_onnx(vectorizer: TfidfVectorizer, classifier: LogisticRegression) -> onn
         [helper.make_tensor_value_info("code_points", TensorProto.INT64, ["batch", "length"])],
         [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"])],
         [
-            numpy_helper.from_array(classifier.coef_.T.astype(np.float32), "coefficients"),
+            numpy_helper.from_array(classifier.coef_.T[columns].astype(np.float32), "coefficients"),
             numpy_helper.from_array(classifier.intercept_.astype(np.float32), "intercept"),
             numpy_helper.from_array(np.array([1], dtype=np.int64), "column_axis"),
         ],

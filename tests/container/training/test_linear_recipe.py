@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
 PROGRAM = Path(__file__).resolve().parents[3] / "container" / "training" / "train.py"
@@ -32,6 +33,16 @@ def test_trains_and_writes_the_model_and_its_manifest(job: Path, train: Train) -
     assert json.loads((job / "output" / "data" / "evaluation.json").read_text()) == manifest
     assert not (job / "output" / "failure").exists()
     assert f"auc={manifest['metrics']['auc']:.4f}\n" in done.stdout
+
+
+def test_an_ngram_has_its_feature_at_its_place_in_the_pool(job: Path, train: Train) -> None:
+    """Where the two differ, the GPU image's ONNX Runtime multiplies with another n-gram's weight."""
+    assert train(job).returncode == 0
+    vectorizer = onnx.load(job / "model" / "model.onnx").graph.node[0]
+    attributes = {attribute.name: attribute for attribute in vectorizer.attribute}
+    features = list(attributes["ngram_indexes"].ints)
+    assert len(features) == len(attributes["weights"].floats) > 100
+    assert features == list(range(len(features)))
 
 
 def test_same_data_and_seed_give_the_same_model(job: Path, train: Train) -> None:
