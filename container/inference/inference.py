@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnxruntime
 from batch_size import measured_batch_size
+from device import Device
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 from prediction_queue import PredictionQueue, Row
 from preprocessing import Preprocessing, UnknownPreprocessingError, from_manifest
@@ -63,36 +64,45 @@ class Model:
 
     @classmethod
     def load(
-        cls, folder: Path, *, threads: int, batch_size: int | None = None, most_waiting: int = DEFAULT_QUEUE_LENGTH
+        cls,
+        folder: Path,
+        *,
+        threads: int,
+        batch_size: int | None = None,
+        most_waiting: int = DEFAULT_QUEUE_LENGTH,
+        device: Device = "cpu",
     ) -> Model:
-        """Loads model.onnx as its manifest.json says and predicts once, on the GPU where there is one.
+        """Loads model.onnx as its manifest.json says and predicts once.
 
         Args:
             folder: with the content of model.tar.gz.
             threads: of one prediction.
             batch_size: posts in a batch at most; measured when it is None.
             most_waiting: requests, beside the one that is being answered.
+            device: what predicts.
 
         Raises:
-            ModelUnusableError: a file is missing, damaged, or of another manifest version.
+            ModelUnusableError: a file is missing, damaged, or of another manifest version, or there is no usable GPU
+                and one is to predict.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
-        providers = [
-            provider
-            for provider in ("CUDAExecutionProvider", "CPUExecutionProvider")
-            if provider in onnxruntime.get_available_providers()
-        ]
+        # What a GPU has no operator for, the CPU calculates.
+        providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "gpu" else ["CPUExecutionProvider"]
         # On a CPU the fused operator takes three times what its parts take.
-        disabled = ["SkipLayerNormFusion"] if providers == ["CPUExecutionProvider"] else None
+        disabled = ["SkipLayerNormFusion"] if device == "cpu" else None
         try:
             preprocessing = from_manifest(_read_manifest(folder), folder)
+            session = onnxruntime.InferenceSession(
+                folder / "model.onnx", options, providers=providers, disabled_optimizers=disabled
+            )
+            # ONNX Runtime leaves a provider out that it cannot use, and says so in the log alone.
+            if session.get_providers() != providers:
+                raise ModelUnusableError(f"no usable GPU: ONNX Runtime took {', '.join(session.get_providers())}")
             model = cls(
-                session=onnxruntime.InferenceSession(
-                    folder / "model.onnx", options, providers=providers, disabled_optimizers=disabled
-                ),
+                session=session,
                 preprocessing=preprocessing,
                 batch_size=batch_size,
                 most_waiting=most_waiting,

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from cores import available_cores
+from device import Device, UnusableDeviceError, serving_device
 
 HERE = Path(__file__).resolve().parent
 GRACE_SECONDS = 20.0
@@ -55,6 +56,7 @@ class Settings:
     """Posts; None to have it measured."""
     nginx: str | None
     """The program; None where it is not installed."""
+    device: Device
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -68,11 +70,14 @@ class Settings:
         as many models. `MODEL_SERVER_WORKERS` sets their number itself. Workers times their threads never exceed the
         container's cores, unless more workers are asked for.
 
+        `SERVE_ON` says on what, see `serving_device`.
+
         `QUEUE_LENGTH` (32) requests may wait in each worker. `BATCH_SIZE` (measured at the start) posts are predicted
         together.
 
         Raises:
             InvalidSettingError: a value is not allowed.
+            UnusableDeviceError: see `serving_device`.
         """
         cores = available_cores()
         serve_for = environment.get("SERVE_FOR", "latency")
@@ -97,11 +102,14 @@ class Settings:
                 else None
             ),
             nginx=environment.get("NGINX_PROGRAM", _installed_nginx(environment)) or None,
+            device=serving_device(environment),
         )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status 0 after SIGTERM or SIGINT, 1 when a server ended by itself, 2 when it could not start."""
+    """Exit status 0 after SIGTERM or SIGINT, 1 when a server ended by itself or what is to serve cannot, 2 for
+    a wrong argument or setting.
+    """
     if list(arguments) != ["serve"]:
         print(f"error: got {' '.join(arguments) or 'no argument'}; allowed is: serve", file=sys.stderr)
         return 2
@@ -110,6 +118,9 @@ def main(arguments: Sequence[str]) -> int:
     except InvalidSettingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except UnusableDeviceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     stopping = threading.Event()
 
     def stop(signal_number: int, frame: FrameType | None) -> None:
@@ -136,7 +147,7 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
     addresses = [f"unix:{socket}" for socket in sockets] or [f"{settings.host}:{settings.port}"]
     print(
         f"serving on {settings.host}:{settings.port} with {settings.workers} workers of "
-        f"{settings.threads_per_worker} threads, "
+        f"{settings.threads_per_worker} threads on the {settings.device.upper()}, "
         + ("nginx in front" if settings.nginx else "gunicorn alone: without nginx"),
         flush=True,
     )
@@ -154,6 +165,7 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
         **os.environ,
         "THREADS_PER_WORKER": str(settings.threads_per_worker),
         "QUEUE_LENGTH": str(settings.queue_length),
+        "SERVE_ON": settings.device,
         "OMP_NUM_THREADS": str(settings.threads_per_worker),
         "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise report their use to its maker
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from device import Device
 from flask import Flask, Response, jsonify, request
 from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError
 from invocation_body import InvalidInvocationError, Invocation, InvocationLines
@@ -38,18 +39,22 @@ log = logging.getLogger("gunicorn.error")
 class ModelSlot:
     """Holds the model once a thread of its own has loaded it, so that `/ping` can answer meanwhile."""
 
-    def __init__(self, folder: Path, *, threads: int, batch_size: int | None, most_waiting: int) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int, batch_size: int | None, most_waiting: int, device: Device
+    ) -> None:
         self.model: Model | None = None
         self.fault = "the model is still loading"
         self._loaded = threading.Event()
         self._may_wait = threading.Semaphore(most_waiting)  # so that threads are left to answer /ping
         threading.Thread(
-            target=self._load, args=(folder, threads, batch_size, most_waiting), name="load-model", daemon=True
+            target=self._load, args=(folder, threads, batch_size, most_waiting, device), name="load-model", daemon=True
         ).start()
 
-    def _load(self, folder: Path, threads: int, batch_size: int | None, most_waiting: int) -> None:
+    def _load(self, folder: Path, threads: int, batch_size: int | None, most_waiting: int, device: Device) -> None:
         try:
-            self.model = Model.load(folder, threads=threads, batch_size=batch_size, most_waiting=most_waiting)
+            self.model = Model.load(
+                folder, threads=threads, batch_size=batch_size, most_waiting=most_waiting, device=device
+            )
         except ModelUnusableError as error:
             self.fault = f"no usable model: {error}"
         except Exception as error:
@@ -192,5 +197,6 @@ def main() -> Any:
         threads=int(os.environ.get("THREADS_PER_WORKER", "1")),
         batch_size=int(batch_size) if batch_size else None,
         most_waiting=int(os.environ.get("QUEUE_LENGTH", DEFAULT_QUEUE_LENGTH)),
+        device="gpu" if os.environ.get("SERVE_ON") == "gpu" else "cpu",
     )
     return create_app(slot, model_name=os.environ.get("MODEL_NAME"))

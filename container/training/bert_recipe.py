@@ -1,4 +1,4 @@
-"""Recipe `bert`: fine-tunes a Japanese BERT of the Hugging Face hub, on a GPU where there is one."""
+"""Recipe `bert`: fine-tunes a Japanese BERT of the Hugging Face hub, on a GPU where the machine has one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import transformers
 from checkpoint import Checkpoint
 from exported_model import ExportedModel, Probabilities
 from fused_graph import fuse
+from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters
 from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, build_tokenizer
 from mixed_precision import NAMES, training_number_type
@@ -44,6 +45,7 @@ def train(
     folder: Path,
     *,
     checkpoints: Path | None,
+    instance_type: str | None,
 ) -> ExportedModel:
     """Fine-tunes on `posts`, keeps the epoch that ranks `validation` best, writes model.onnx and tokenizer.json.
 
@@ -51,12 +53,12 @@ def train(
     `checkpoints` and ends as it would have; None keeps none.
 
     Raises:
-        Refusal: the pretrained model is not there or not of a kind this recipe knows, or the export answers otherwise
-            than the trained model.
+        Refusal: `instance_type` has a GPU that cannot be used, the pretrained model is not there or not of a kind this
+            recipe knows, or the export answers otherwise than the trained model.
     """
     transformers.utils.logging.disable_progress_bar()
+    device = _device(instance_type)
     _seed(hyperparameters.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     vocabulary, network = _load_pretrained(hyperparameters)
     tokenizer = build_tokenizer(vocabulary, max_length=hyperparameters.max_length)
     wordpiece = JapaneseWordpiece(tokenizer)
@@ -121,6 +123,23 @@ class _Probability(torch.nn.Module):  # type: ignore[misc]  # `linear` is develo
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids)
         ).logits
         return torch.softmax(logits, dim=-1)[:, 1]
+
+
+def _device(instance_type: str | None) -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if not has_gpu(instance_type):
+        return torch.device("cpu")
+    # A BERT takes days on the CPU of such a machine, at the price of its GPU.
+    if torch.version.cuda is None:
+        reason, remedy = "this PyTorch is for CPUs", "build the image without PIP_FIND_LINKS"
+    else:
+        reason, remedy = f"PyTorch for CUDA {torch.version.cuda} finds none", "take another instance or PyTorch"
+        try:
+            torch.cuda.init()
+        except RuntimeError as error:
+            reason = f"PyTorch for CUDA {torch.version.cuda} says {' '.join(str(error).split())[:300]!r}"
+    raise Refusal(f"no usable GPU: {instance_type} has one, and {reason}; {remedy}, or train on a type without a GPU")
 
 
 def _seed(seed: int) -> None:

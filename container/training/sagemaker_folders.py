@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,16 @@ class SageMakerFolders:
     @property
     def hyperparameters(self) -> Path:
         return self.base / "input" / "config" / "hyperparameters.json"
+
+    @property
+    def instance_type(self) -> str | None:
+        """What SageMaker trains on, as `ml.g5.xlarge`; None where it does not say, as outside SageMaker."""
+        try:
+            resources = json.loads((self.base / "input" / "config" / "resourceconfig.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        named = resources.get("current_instance_type") if isinstance(resources, dict) else None
+        return named if isinstance(named, str) else None
 
     @property
     def model(self) -> Path:

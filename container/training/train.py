@@ -14,6 +14,7 @@ from types import FrameType
 from evaluation import best_threshold, metrics
 from exported_model import ExportedModel
 from golden_posts import write_golden_posts
+from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters, read_hyperparameters
 from model_folder import MANIFEST, filled_at_once
 from posts import Post, fingerprint, read_channel
@@ -77,7 +78,7 @@ def run(folders: SageMakerFolders) -> None:
     )
     with filled_at_once(folders.model) as folder:
         print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
-        model = _train(fitted, validation, hyperparameters, folder, checkpoints)
+        model = _train(fitted, validation, hyperparameters, folder, folders)
         # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
         threshold = best_threshold([post.label for post in validation], model.probabilities(_texts(validation)))
         test = channels["test"]
@@ -116,15 +117,24 @@ def _train(
     validation: Sequence[Post],
     hyperparameters: Hyperparameters,
     folder: Path,
-    checkpoints: Path | None,
+    folders: SageMakerFolders,
 ) -> ExportedModel:
     if hyperparameters.recipe == "bert":
         # torch and transformers take seconds to import, and `linear` runs where they are not installed.
         import bert_recipe
 
-        return bert_recipe.train(fitted, validation, hyperparameters, folder, checkpoints=checkpoints)
+        return bert_recipe.train(
+            fitted,
+            validation,
+            hyperparameters,
+            folder,
+            checkpoints=folders.checkpoints,
+            instance_type=folders.instance_type,
+        )
     import linear_recipe
 
+    if has_gpu(folders.instance_type):
+        print(f"warning: recipe linear has no use for the GPU of {folders.instance_type}", flush=True)
     return linear_recipe.train(fitted, validation, hyperparameters, folder)
 
 

@@ -232,6 +232,7 @@ def serving(inference_programs: Any) -> Callable[..., AbstractContextManager[Ser
                 **({} if inference_programs.image else {"SAGEMAKER_BASE_DIR": str(base)}),
                 "SAGEMAKER_BIND_TO_PORT": str(port),
                 "BIND_HOST": "127.0.0.1",
+                "SERVE_ON": "cpu",  # the developer's machine may have a GPU
                 **environment,
             },
             mounts={base / "model": "/opt/ml/model:ro"},

@@ -85,8 +85,21 @@ def test_trains_exports_and_serves_the_same_tokens(
         found = InferenceSession(job / "model" / "model.onnx").run(["probability"], together)[0]
         assert np.allclose(found, alone, atol=0.02 if holds else 1e-5)
     finally:
-        for name in ("inference", "batch_size", "prediction_queue", "preprocessing"):
+        for name in ("inference", "batch_size", "device", "prediction_queue", "preprocessing"):
             sys.modules.pop(name, None)
+
+
+def test_a_gpu_that_cannot_be_used_stops_the_job(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:
+    path = job / "input" / "config" / "resourceconfig.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"current_host": "algo-1", "current_instance_type": "ml.g5.xlarge"}))
+    done = train(job, hyperparameters, python=BERT_PYTHON)
+    assert done.returncode == 1
+    reason = (job / "output" / "failure").read_text()
+    assert reason.startswith("no usable GPU: ml.g5.xlarge has one, and ")
+    assert reason.endswith(", or train on a type without a GPU\n")
+    assert done.stderr == f"error: {reason}"
+    assert not list((job / "model").glob("*"))
 
 
 def test_serves_fp32_when_asked_to(job: Path, train: Train, hyperparameters: dict[str, str]) -> None:

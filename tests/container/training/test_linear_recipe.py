@@ -94,6 +94,26 @@ def test_fails_when_a_label_is_too_rare(job: Path, train: Train) -> None:
     assert reason == "channel train: 1 posts with label 1; allowed is 10 or more\n"
 
 
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ('{"current_instance_type": "ml.g5.xlarge"}', True),
+        ('{"current_instance_type": "ml.p4d.24xlarge"}', True),
+        ('{"current_instance_type": "ml.m5.large"}', False),
+        ('{"current_host": "algo-1"}', False),
+        ("[]", False),
+        ("not JSON", False),
+    ],
+)
+def test_says_when_a_gpu_is_paid_for_and_not_used(job: Path, train: Train, resources: str, said: bool) -> None:
+    path = job / "input" / "config" / "resourceconfig.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(resources)
+    done = train(job)
+    assert done.returncode == 0, done.stderr
+    assert ("warning: recipe linear has no use for the GPU of ml." in done.stdout) is said
+
+
 def test_fails_when_a_hyperparameter_is_unknown(job: Path, train: Train) -> None:
     assert train(job, {"sede": "1"}).returncode == 1
     reason = (job / "output" / "failure").read_text()

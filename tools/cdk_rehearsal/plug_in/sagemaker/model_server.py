@@ -120,6 +120,8 @@ class ModelServer:
                 image_uri=self._container["Image"],
                 arguments=("serve",),
                 environment={
+                    # An image for GPUs stops where there is none, and one for CPUs where there is one.
+                    "SERVE_ON": "cpu",
                     **self._surroundings.aws_environment,
                     **self.role.credentials,
                     **self._container.get("Environment", {}),
