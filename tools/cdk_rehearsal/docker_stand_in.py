@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
     if name == "push":
         return 0
     if engine == "docker":
-        os.execvp(docker, [docker, *call])
+        # Says what kind of manifest is pushed, and not every builder that can rehearse knows it.
+        os.execvp(docker, [docker, *(word for word in call if word != "--output=type=docker")])
     if name == "build":
         return _check(call)
     # No image is there until it was "built": the CLI asks before it builds.

@@ -188,6 +188,8 @@ def _variant(variant: EndpointVariant, *, model_name: str, weight: float) -> Req
     request |= {"InstanceType": variant.instance_type, "InitialInstanceCount": variant.count}
     if variant.volume_gib is not None:
         request["VolumeSizeInGB"] = variant.volume_gib
+    if variant.inference_ami is not None:
+        request["InferenceAmiVersion"] = variant.inference_ami
     if variant.startup_timeout is not None:
         request["ContainerStartupHealthCheckTimeoutInSeconds"] = variant.startup_timeout.to_seconds()
     return request

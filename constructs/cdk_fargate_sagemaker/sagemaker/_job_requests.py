@@ -149,6 +149,7 @@ def transform_job_request(
             "InstanceType": transform.instance_type,
             "InstanceCount": 1,
             **_volume_key(transform.instance_type, volume_key_id),
+            **({} if transform.transform_ami is None else {"TransformAmiVersion": transform.transform_ami}),
         },
     }
 

@@ -1,19 +1,22 @@
 """What serves a share of an endpoint's requests."""
 
-import math
 import re
 from dataclasses import dataclass
 
 from aws_cdk import Duration, Token
 
-from ._instance_type import normalised_instance_type
+from .._checks import check_duration, check_kind, check_number, plain, refusal
+from .._number_token import is_token
+from ._instance_type import is_burstable, normalised_instance_type
+from ._machine_image import inference_ami
 from .endpoint_scaling import EndpointScaling
 from .serverless_inference import ServerlessInference
 
 # CreateEndpointConfig's limits
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+_NAMES = "1 to 63 letters, digits and inner hyphens"
 _LARGEST_VOLUME_GIB = 512
-_STARTUP_SECONDS = (60, 3600)
+_SHORTEST_STARTUP, _LONGEST_STARTUP = Duration.minutes(1), Duration.hours(1)
 
 _USUAL_INSTANCE_TYPE = "ml.m5.large"
 
@@ -28,16 +31,27 @@ class EndpointVariant:
     Args:
         name: 1 to 63 letters, digits and inner hyphens.
         instance_type: `ml.m5.large`; `m5.large` means the same. Default: `ml.m5.large`.
-        count: how many instances a release starts with. Default: what `scaling` keeps at least; without scaling 1.
+        count: how many instances a release starts with, at least 1. Default: what `scaling` keeps at least; without
+            scaling 1.
         serverless: capacity that SageMaker brings by itself. Default: none, and instances serve.
+        weight: 0 or more.
         scaling: follows the load. Default: nothing does, the count stays.
-        volume_gib: disk of an instance, where the type has none of its own. Default: what SageMaker gives.
+        volume_gib: disk of an instance, where the type has none of its own, 1 to 512 GiB. Default: what SageMaker
+            gives.
         startup_timeout: how long a container may take until it answers its health check, 1 minute to 1 hour.
             Default: SageMaker's.
+        inference_ami: SageMaker's machine image, as `al2-ami-sagemaker-inference-gpu-3-1`, which comes with a driver
+            of the GPU. Default: SageMaker's, which has the driver 470 on ml.g4dn, ml.g5, ml.p4d and ml.p4de, too old
+            for CUDA 12: those get `al2-ami-sagemaker-inference-gpu-3-1`, with the driver 550.
         model_name: a model that is there already, as for a comparison. Default: the one that is released.
 
     Raises:
-        ValueError: a value that SageMaker would refuse, or values that exclude each other.
+        InvalidArgumentError: a value that SageMaker would refuse, or values that exclude each other.
+
+    Example:
+        ```python
+        variant = EndpointVariant(instance_type="ml.c6i.large", count=3)
+        ```
     """
 
     name: str = "primary"
@@ -48,51 +62,64 @@ class EndpointVariant:
     scaling: EndpointScaling | None = None
     volume_gib: int | None = None
     startup_timeout: Duration | None = None
+    inference_ami: str | None = None
     model_name: str | None = None
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.name) and not _NAME.fullmatch(self.name):
-            raise ValueError(f"name is {self.name!r}: use letters, digits and inner hyphens, at most 63 characters")
-        # NaN has no JSON, so it must not reach jsii.
-        if not self.weight >= 0 and (math.isnan(self.weight) or not Token.is_unresolved(self.weight)):
-            raise ValueError(f"weight is {self.weight}: give 0 or more")
-        if self.startup_timeout is not None and not self.startup_timeout.is_unresolved():
-            least, most = _STARTUP_SECONDS
-            if not least <= self.startup_timeout.to_seconds() <= most:
-                raise ValueError(
-                    f"startup_timeout is {self.startup_timeout.to_human_string()}: SageMaker allows 1 minute to 1 hour"
-                )
+        _check_name("name", self.name)
+        if self.model_name is not None:
+            _check_name("model_name", self.model_name)
+        check_number("weight", self.weight, at_least=0)
         if self.serverless is not None:
             self._check_serverless()
         else:
             self._set_instances()
 
     def _check_serverless(self) -> None:
-        for field in ("instance_type", "count", "scaling", "volume_gib", "startup_timeout"):
+        check_kind("serverless", self.serverless, ServerlessInference)
+        for field in ("instance_type", "count", "scaling", "volume_gib", "startup_timeout", "inference_ami"):
             if (given := getattr(self, field)) is not None:
-                raise ValueError(
-                    f"{field} is {given!r} beside serverless: a serverless variant has no instances; leave one out"
+                raise refusal(
+                    field, given, "none beside serverless, which has no instances", "leave one of the two out"
                 )
 
     def _set_instances(self) -> None:
         scaling = self.scaling
-        instance_type = normalised_instance_type(self.instance_type or _USUAL_INSTANCE_TYPE)
+        if scaling is not None:
+            check_kind("scaling", scaling, EndpointScaling)
+        instance_type = normalised_instance_type(
+            _USUAL_INSTANCE_TYPE if self.instance_type is None else self.instance_type
+        )
         count = self.count if self.count is not None else scaling.min_instances if scaling else 1
+        check_number("count", count, at_least=1, whole=True)
         object.__setattr__(self, "instance_type", instance_type)
         object.__setattr__(self, "count", count)
-        if not Token.is_unresolved(count) and count < 1:
-            raise ValueError(f"count is {count}: a variant needs at least 1 instance")
-        volume = self.volume_gib
-        if volume is not None and not Token.is_unresolved(volume) and not 1 <= volume <= _LARGEST_VOLUME_GIB:
-            raise ValueError(f"volume_gib is {volume}: SageMaker allows 1 to {_LARGEST_VOLUME_GIB}")
+        object.__setattr__(self, "inference_ami", inference_ami(self.inference_ami, instance_type))
+        if self.volume_gib is not None:
+            check_number("volume_gib", self.volume_gib, at_least=1, at_most=_LARGEST_VOLUME_GIB, whole=True)
+        if self.startup_timeout is not None:
+            check_duration(
+                "startup_timeout",
+                self.startup_timeout,
+                at_least=_SHORTEST_STARTUP,
+                at_most=_LONGEST_STARTUP,
+                whole="seconds",
+            )
         if scaling is None:
             return
-        if instance_type.startswith("ml.t"):
-            raise ValueError(
-                f"scaling is given for {instance_type}: SageMaker scales no burstable instances; take another type"
+        if is_burstable(instance_type):
+            raise refusal(
+                "scaling",
+                plain(f"one for {instance_type}"),
+                "none for burstable instances, which SageMaker does not scale",
+                "take another instance_type",
             )
         bounds = (scaling.min_instances, count, scaling.max_instances)
-        if not any(map(Token.is_unresolved, bounds)) and not bounds[0] <= bounds[1] <= bounds[2]:
-            raise ValueError(
-                f"count is {count}: give scaling's min_instances to max_instances ({bounds[0]} to {bounds[2]})"
-            )
+        if not any(map(is_token, bounds)) and not bounds[0] <= bounds[1] <= bounds[2]:
+            raise refusal("count", count, f"scaling's min_instances to max_instances, {bounds[0]} to {bounds[2]}")
+
+
+def _check_name(name: str, given: str) -> None:
+    check_kind(name, given, str, _NAMES)
+    if not Token.is_unresolved(given) and not _NAME.fullmatch(given):
+        raise refusal(name, given, _NAMES)

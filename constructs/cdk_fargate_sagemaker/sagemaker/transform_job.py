@@ -4,23 +4,44 @@ from dataclasses import dataclass, field
 
 from aws_cdk import Duration
 
-from ._instance_type import normalised_instance_type
+from .._checks import check_duration, refusal
+from ._instance_type import is_burstable, normalised_instance_type
+from ._machine_image import transform_ami
+
+_SHORTEST_RUN = Duration.minutes(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformJob:
     """Asks the current model about the posts that the new one is judged on, one by one, on a machine of its own.
 
-    SageMaker stops no such job by itself: one that goes on for `max_runtime` (2 hours) is stopped, and the release with
-    it. `instance_type` has to run the inference image; SageMaker has no burstable ones for it.
+    Args:
+        instance_type: `ml.m5.large`; `m5.large` means the same. It has to run the inference image: an image for GPUs
+            a type with a GPU, one for CPUs a type without.
+        max_runtime: when it is stopped, and the release with it, at least 1 minute. SageMaker itself stops no such job.
+            Default: 2 hours.
+        transform_ami: SageMaker's machine image, as `al2-ami-sagemaker-batch-gpu-535`, which comes with a driver of
+            the GPU. Default: SageMaker's, which has the driver 470 on ml.g4dn and ml.g5, too old for CUDA 12: those
+            get `al2-ami-sagemaker-batch-gpu-535`.
+
+    Raises:
+        InvalidArgumentError: a value that SageMaker would refuse, or a `max_runtime` that is known at deployment only.
+
+    Example:
+        ```python
+        scoring = TransformJob(instance_type="ml.m6i.large", max_runtime=cdk.Duration.hours(4))
+        ```
     """
 
     instance_type: str = "ml.m5.large"
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(2))
+    transform_ami: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "instance_type", normalised_instance_type(self.instance_type))
-        if self.instance_type.startswith("ml.t"):
-            raise ValueError(f"instance_type is {self.instance_type!r}: SageMaker transforms on no burstable instances")
-        if not self.max_runtime.is_unresolved() and self.max_runtime.to_seconds() < 60:
-            raise ValueError(f"max_runtime is {self.max_runtime.to_human_string()}: give at least 1 minute")
+        instance_type = normalised_instance_type(self.instance_type)
+        object.__setattr__(self, "instance_type", instance_type)
+        if is_burstable(instance_type):
+            raise refusal("instance_type", instance_type, "a type that is not burstable: SageMaker transforms on none")
+        # How long the workflow may take is computed from it.
+        check_duration("max_runtime", self.max_runtime, at_least=_SHORTEST_RUN, whole="seconds", token=False)
+        object.__setattr__(self, "transform_ami", transform_ami(self.transform_ami, instance_type))

@@ -60,6 +60,20 @@ def updated(shifting: TrafficShifting, configuration: EndpointConfiguration | No
     return accepted("sagemaker", "UpdateEndpoint", request)["DeploymentConfig"]
 
 
+def test_a_variant_names_its_machine_image() -> None:
+    variants = [
+        EndpointVariant(name="gpu", instance_type="ml.g5.xlarge"),
+        EndpointVariant(name="newer", instance_type="g6.xlarge", inference_ami="al2-ami-sagemaker-inference-gpu-3-1"),
+        EndpointVariant(name="cpu"),
+    ]
+    requests = configured(EndpointConfiguration(variants=variants))["ProductionVariants"]
+    ami = "al2-ami-sagemaker-inference-gpu-3-1"
+    assert [request.get("InferenceAmiVersion") for request in requests] == [ami, ami, None]
+    shadow = ShadowVariant(percent=20, variant=EndpointVariant(name="shadow", instance_type="ml.g5.xlarge"))
+    (copied,) = configured(EndpointConfiguration(shadow=shadow))["ShadowProductionVariants"]
+    assert copied["InferenceAmiVersion"] == ami
+
+
 def test_a_variant_runs_on_instances() -> None:
     variant = EndpointVariant(
         instance_type="ml.c6i.large",

@@ -1,9 +1,12 @@
 from typing import Any
 
+import botocore.session
 import pytest
 from aws_cdk import Duration, Token
 
+from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.sagemaker import EndpointScaling, EndpointVariant, ServerlessInference
+from cdk_fargate_sagemaker.sagemaker._machine_image import INFERENCE_AMIS
 
 SCALING = EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
 
@@ -33,40 +36,79 @@ def test_a_serverless_variant_has_no_instances() -> None:
     assert (variant.instance_type, variant.count) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "expected"),
+    [
+        # SageMaker's own has the driver 470 there, for CUDA 11.4.
+        ("ml.g4dn.xlarge", "al2-ami-sagemaker-inference-gpu-3-1"),
+        ("g5.12xlarge", "al2-ami-sagemaker-inference-gpu-3-1"),
+        ("ml.p4d.24xlarge", "al2-ami-sagemaker-inference-gpu-3-1"),
+        ("ml.p4de.24xlarge", "al2-ami-sagemaker-inference-gpu-3-1"),
+        # And 535 or later here.
+        ("ml.g6.xlarge", None),
+        ("ml.p5.48xlarge", None),
+        # The last driver for its GPUs is 470.
+        ("ml.p2.xlarge", None),
+        ("ml.inf2.xlarge", None),
+        ("ml.m5.large", None),
+        (Token.as_string({"Ref": "InstanceType"}), None),
+    ],
+)
+def test_a_gpu_has_a_driver_for_cuda_12(instance_type: str, expected: str | None) -> None:
+    assert EndpointVariant(instance_type=instance_type).inference_ami == expected
+
+
+@pytest.mark.parametrize("ami", INFERENCE_AMIS)
+def test_each_machine_image_of_sagemaker_can_be_chosen(ami: str) -> None:
+    instance_type = "ml.inf2.xlarge" if "neuron" in ami else "ml.g5.xlarge"
+    assert EndpointVariant(instance_type=instance_type, inference_ami=ami).inference_ami == ami
+
+
+def test_the_machine_images_are_those_of_the_api() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    assert set(INFERENCE_AMIS) == set(model.shape_for("ProductionVariantInferenceAmiVersion").enum)
+
+
+def test_a_machine_image_that_comes_at_deployment_stays() -> None:
+    token = Token.as_string({"Ref": "MachineImage"})
+    assert EndpointVariant(instance_type="ml.g5.xlarge", inference_ami=token).inference_ami == token
+    assert EndpointVariant(inference_ami=token).inference_ami == token
+
+
 @pytest.mark.parametrize("given", ["ml.", "ml.ml.m5.large", "large", "ml.m5.huge", "M5.large", "ml.m5.large "])
 def test_fails_when_it_is_no_instance_type(given: str) -> None:
-    with pytest.raises(ValueError, match=f"instance_type is '{given}': give a SageMaker instance type"):
+    with pytest.raises(InvalidArgumentError, match=f"instance_type: got '{given}', allowed: a SageMaker instance type"):
         EndpointVariant(instance_type=given)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"count": 0}, "count is 0: a variant needs at least 1 instance"),
-        ({"count": -1}, "count is -1: a variant needs at least 1 instance"),
-        ({"count": 1, "scaling": SCALING}, r"count is 1: give scaling's .* \(2 to 6\)"),
-        ({"count": 7, "scaling": SCALING}, r"count is 7: give scaling's .* \(2 to 6\)"),
-        ({"name": "a b"}, "name is 'a b': use letters, digits and inner hyphens"),
-        ({"name": ""}, "name is '': use letters"),
-        ({"name": "a" * 64}, "at most 63 characters"),
-        ({"weight": -1}, "weight is -1: give 0 or more"),
-        ({"weight": float("nan")}, "weight is nan: give 0 or more"),
-        ({"volume_gib": 0}, "volume_gib is 0: SageMaker allows 1 to 512"),
-        ({"volume_gib": 513}, "volume_gib is 513: SageMaker allows 1 to 512"),
-        ({"startup_timeout": Duration.seconds(59)}, "startup_timeout is 59 seconds: SageMaker allows 1 minute to 1 h"),
-        ({"startup_timeout": Duration.seconds(3601)}, "startup_timeout is 1 hour 1 second: SageMaker allows"),
-        ({"instance_type": "ml.t2.medium", "scaling": SCALING}, "scaling is given for ml.t2.medium: .* burstable"),
+        ({"count": 0}, "count: got 0, allowed: a whole number, at least 1"),
+        ({"count": -1}, "count: got -1, allowed: a whole number, at least 1"),
+        ({"count": 1, "scaling": SCALING}, "count: got 1, allowed: scaling's .*, 2 to 6"),
+        ({"count": 7, "scaling": SCALING}, "count: got 7, allowed: scaling's .*, 2 to 6"),
+        ({"name": "a b"}, "name: got 'a b', allowed: 1 to 63 letters, digits and inner hyphens"),
+        ({"name": ""}, "name: got '', allowed: 1 to 63 letters"),
+        ({"name": "a" * 64}, "name: got 'aaa.*, allowed: 1 to 63 letters"),
+        ({"weight": -1}, "weight: got -1, allowed: a number, at least 0"),
+        ({"weight": float("nan")}, "weight: got nan, allowed: a number, at least 0"),
+        ({"volume_gib": 0}, "volume_gib: got 0, allowed: a whole number, 1 to 512"),
+        ({"volume_gib": 513}, "volume_gib: got 513, allowed: a whole number, 1 to 512"),
+        ({"startup_timeout": Duration.seconds(59)}, "startup_timeout: got 59 seconds, allowed: .*1 minute to 1 h"),
+        ({"startup_timeout": Duration.seconds(3601)}, "startup_timeout: got 1 hour 1 second, allowed"),
+        ({"instance_type": "ml.t2.medium", "scaling": SCALING}, "scaling: got one for ml.t2.medium, allowed: none for burstable"),
         (
             {"serverless": ServerlessInference(), "count": 2},
-            "count is 2 beside serverless: a serverless variant has no",
+            "count: got 2, allowed: none beside serverless, which has no",
         ),
-        ({"serverless": ServerlessInference(), "instance_type": "m5.large"}, "instance_type is 'm5.large' beside serv"),
-        ({"serverless": ServerlessInference(), "scaling": SCALING}, "scaling is .* beside serverless"),
-        ({"serverless": ServerlessInference(), "volume_gib": 5}, "volume_gib is 5 beside serverless"),
+        ({"serverless": ServerlessInference(), "instance_type": "m5.large"}, "instance_type: got 'm5.large', allowed: none beside serv"),
+        ({"serverless": ServerlessInference(), "scaling": SCALING}, "scaling: got an EndpointScaling, allowed: none beside serverless"),
+        ({"serverless": ServerlessInference(), "volume_gib": 5}, "volume_gib: got 5, allowed: none beside serverless"),
     ],
 )
 def test_fails_when_sagemaker_would_refuse_it(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InvalidArgumentError, match=message):
         EndpointVariant(**given)
 
 

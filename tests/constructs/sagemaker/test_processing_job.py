@@ -27,7 +27,7 @@ def test_values_that_come_at_deployment_are_not_judged(image: ModelImage) -> Non
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"instance_type": "large"}, "instance_type is 'large': give a SageMaker instance type"),
+        ({"instance_type": "large"}, "instance_type: got 'large', allowed: a SageMaker instance type"),
         ({"volume_gib": 0}, "volume_gib is 0: SageMaker allows 1 to 16384"),
         ({"max_runtime": Duration.days(6)}, "max_runtime is 6 days: SageMaker allows 1 minute to 5 days"),
         ({"entry_point": []}, "entry_point has 0 words: SageMaker allows 1 to 100"),

@@ -44,10 +44,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls
     app = Path(__file__).parent / "moderation_app"
     assembly = folder / "cdk.out"
     with EmbeddedAws(cloud_assembly=assembly, wait_scale=0.02) as aws:
-        stand_in = write_program(folder / "docker", engine="process", docker="docker")
+        recording = _recording(write_program(folder / "docker", engine="process", docker="docker"), folder)
         command = CdkCommand(
             app_folder=app,
-            environment=aws.child_environment | {"CDK_DOCKER": str(stand_in)},
+            environment=aws.child_environment | {"CDK_DOCKER": str(recording)},
             registry=ProcessRegistry(folder / "processes"),
             alive=lambda: aws.running,
         )
@@ -62,6 +62,19 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls
         cdk("deploy", "--all", "--require-approval=never", f"--outputs-file={folder / 'outputs.json'}")
         yield Deployed(aws, cdk, folder, StackOutputs.read(folder / "outputs.json"))
         assert denied_calls.unexpected(aws) == []
+
+
+def _recording(docker: Path, folder: Path) -> Path:
+    """What calls `docker` and writes down each call, an argument a line, after what keeps attestations out."""
+    program = folder / "recording-docker"
+    program.write_text(
+        f"""#!/bin/sh
+{{ printf '%s\\n' "BUILDX_NO_DEFAULT_ATTESTATIONS=$BUILDX_NO_DEFAULT_ATTESTATIONS" "$@"; echo; }} >'{folder}'/call.$$
+exec '{docker}' "$@"
+"""
+    )
+    program.chmod(0o755)
+    return program
 
 
 def _put_models(s3: Any) -> None:
@@ -83,6 +96,18 @@ def _resources(aws: EmbeddedAws, stack: str) -> dict[str, dict[str, Any]]:
 def test_images_are_built_before_they_are_used(deployed: Deployed) -> None:
     log = (deployed.folder / "deploy.log").read_text()
     assert log.count("docker build") >= 3 or log.count("Building") >= 3
+
+
+def test_images_for_sagemaker_are_built_with_manifests_that_it_takes(deployed: Deployed) -> None:
+    """By the CDK's own command line: SageMaker refuses OCI's manifests, and indexes, which attestations make."""
+    calls = [path.read_text().split("\n") for path in deployed.folder.glob("call.*")]
+    builds = [call for call in calls if call[1] == "build"]
+    assert len(builds) == 3
+    assert all(call[0] == "BUILDX_NO_DEFAULT_ATTESTATIONS=1" for call in builds)
+    outputs = [[word for word in call if word.startswith("--output")] for call in builds]
+    # The API's image, which Fargate runs, is as Docker makes it.
+    assert sorted(outputs) == [[], ["--output=type=docker"], ["--output=type=docker"]]
+    assert [call[2].rpartition(":")[0] != "" for call in calls if call[1] == "push"] == [True] * 3
 
 
 def test_what_ministack_lacks_is_made(deployed: Deployed) -> None:

@@ -7,7 +7,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_elasticloadbalancingv2 as elasticloadbalancing
@@ -188,9 +187,10 @@ class Model(cdk.Stack):
         data = s3.Bucket(self, "Data", enforce_ssl=True, versioned=True, server_access_logs_bucket=access)
         role = iam.Role(self, "SageMakerRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         data.grant_read_write(role)
-        images = [ecr_assets.DockerImageAsset(self, name.title(), directory=name) for name in ("training", "inference")]
-        for image in images:
-            image.repository.grant_pull(role)
+        training, inference = (
+            ModelImage.from_asset(name).bind(self, name.title(), puller=role)
+            for name in ("training", "inference")
+        )
         may(
             role,
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
@@ -205,8 +205,8 @@ class Model(cdk.Stack):
                 cdk.Stack.of(self).to_json_string(
                     definition(
                         role.role_arn,
-                        images[0].image_uri,
-                        images[1].image_uri,
+                        training,
+                        inference,
                         data.bucket_name,
                         topic.topic_arn,
                         mode,
