@@ -19,6 +19,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ModelReleaseWorkflow,
     TrafficShifting,
     TrainingJob,
+    TransformJob,
 )
 from stacks.access_logs_bucket import AccessLogsBucket
 from stacks.settings import Settings
@@ -26,6 +27,8 @@ from stacks.settings import Settings
 _CONTAINERS = Path(__file__).parents[1] / "container"
 _POSTS_PREFIX = "posts/"
 _LINEAR_PERCENT = 25
+# SageMaker transforms on few of the types with GPUs that endpoints run on.
+_TRANSFORM_WITH_GPU = "ml.g5.xlarge"
 
 
 class ModelStack(cdk.Stack):
@@ -75,13 +78,10 @@ class ModelStack(cdk.Stack):
             removal_policy=removal_policy,
         )
         endpoint_name = f"moderation-{settings.environment}"
-        configuration = EndpointConfiguration(
-            variants=[
-                EndpointVariant(
-                    instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
-                )
-            ]
+        variant = EndpointVariant(
+            instance_type=settings.model.endpoint_instance_type, count=settings.model.endpoint_instances
         )
+        configuration = EndpointConfiguration(variants=[variant])
         endpoint = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
         endpoint_alarms = EndpointAlarms(self, "EndpointAlarms", endpoint=endpoint, alerts_topic=alerts)
         self.workflow = ModelReleaseWorkflow(
@@ -89,7 +89,9 @@ class ModelStack(cdk.Stack):
             "Release",
             endpoint_name=endpoint_name,
             training_image=ModelImage.from_asset(_CONTAINERS / "training"),
-            inference_image=ModelImage.from_asset(_CONTAINERS / "inference", file="Dockerfile.cpu"),
+            inference_image=ModelImage.from_asset(
+                _CONTAINERS / "inference", file="Dockerfile.gpu" if variant.has_gpu else "Dockerfile.cpu"
+            ),
             data_bucket=data,
             data_prefix=_POSTS_PREFIX,
             reviews=DynamoDbExport(table=self.reviews.table),
@@ -104,6 +106,8 @@ class ModelStack(cdk.Stack):
             gate=EvaluationGate(
                 minimum_auc=settings.model.minimum_auc, maximum_auc_drop=settings.model.maximum_auc_drop
             ),
+            # The image for GPUs stops where there is none.
+            score_current=TransformJob(instance_type=_TRANSFORM_WITH_GPU) if variant.has_gpu else None,
             configuration=configuration,
             traffic_shifting=_traffic_shifting(settings, endpoint_alarms),
             keep_releases=settings.model.keep_releases,

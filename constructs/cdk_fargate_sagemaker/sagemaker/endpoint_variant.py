@@ -8,7 +8,7 @@ from aws_cdk import Duration, Token
 from .._checks import check_duration, check_kind, check_number, plain, refusal
 from .._number_token import is_token
 from ._instance_type import is_burstable, normalised_instance_type
-from ._machine_image import inference_ami
+from ._machine_image import has_gpu, inference_ami
 from .endpoint_scaling import EndpointScaling
 from .serverless_inference import ServerlessInference
 
@@ -74,6 +74,11 @@ class EndpointVariant:
             self._check_serverless()
         else:
             self._set_instances()
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether its instances have GPUs, for an image for GPUs; False where the type is known at deployment only."""
+        return self.instance_type is not None and has_gpu(self.instance_type)
 
     def _check_serverless(self) -> None:
         check_kind("serverless", self.serverless, ServerlessInference)

@@ -23,6 +23,7 @@ from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from .._topic_publishers import allow_publishing
+from ._devices import warn_of_two_devices
 from ._endpoint_name import claim_endpoint_name
 from ._endpoint_role import endpoint_role
 from ._endpoint_updates import allow_endpoint_updates
@@ -212,6 +213,8 @@ class ModelReleaseWorkflow(Construct):
         in_service_within = in_service_within or Duration.minutes(45).plus(traffic_shifting.waits)
         compares = evaluate is not None and any(True for _ in gate.maximum_drops())
         scoring = (score_current or TransformJob()) if compares else None
+        if scoring is not None:
+            warn_of_two_devices(self, configuration, scoring)
         processing = preprocess if isinstance(preprocess, ProcessingJob) else None
 
         self._endpoint_name = endpoint_name

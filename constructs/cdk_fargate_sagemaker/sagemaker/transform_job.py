@@ -6,7 +6,7 @@ from aws_cdk import Duration
 
 from .._checks import check_duration, refusal
 from ._instance_type import is_burstable, normalised_instance_type
-from ._machine_image import transform_ami
+from ._machine_image import has_gpu, transform_ami
 
 _SHORTEST_RUN = Duration.minutes(1)
 
@@ -36,6 +36,11 @@ class TransformJob:
     instance_type: str = "ml.m5.large"
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(2))
     transform_ami: str | None = None
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether its machine has a GPU, for an image for GPUs; False where the type is known at deployment only."""
+        return has_gpu(self.instance_type)
 
     def __post_init__(self) -> None:
         instance_type = normalised_instance_type(self.instance_type)

@@ -75,5 +75,5 @@ def test_a_tag_or_digest_is_taken(stack: cdk.Stack, tag: str) -> None:
 
 
 def test_fails_when_there_is_no_dockerfile(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"directory: got '.*', allowed: a folder with Dockerfile\.gpu in it"):
+    with pytest.raises(InvalidArgumentError, match=r"directory: got '.*', allowed: a folder with Dockerfile\.gpu"):
         ModelImage.from_asset(tmp_path, file="Dockerfile.gpu")

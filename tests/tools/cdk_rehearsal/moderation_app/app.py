@@ -188,8 +188,7 @@ class Model(cdk.Stack):
         role = iam.Role(self, "SageMakerRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         data.grant_read_write(role)
         training, inference = (
-            ModelImage.from_asset(name).bind(self, name.title(), puller=role)
-            for name in ("training", "inference")
+            ModelImage.from_asset(name).bind(self, name.title(), puller=role) for name in ("training", "inference")
         )
         may(
             role,
