@@ -94,7 +94,7 @@ class Shop(cdk.Stack):
                 private_subnet_ids=["subnet-aaaaaaaa", "subnet-bbbbbbbb"],
                 private_subnet_route_table_ids=["rtb-aaaaaaaa", "rtb-aaaaaaaa"],
             ),
-            image=ecs.ContainerImage.from_registry("nginx-unprivileged:1.29"),
+            image=ecs.ContainerImage.from_registry("public.ecr.aws/nginx/nginx-unprivileged:1.29"),
             certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),
             log_encryption_key=key,
             deletion_protection=True,

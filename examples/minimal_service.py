@@ -17,7 +17,7 @@ class MinimalService(cdk.Stack):
             self,
             "Web",
             vpc=ServiceVpc(self, "Vpc", nat_gateways=1),
-            image=ecs.ContainerImage.from_registry("nginx-unprivileged:1.29"),
+            image=ecs.ContainerImage.from_registry("public.ecr.aws/nginx/nginx-unprivileged:1.29"),
             certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),
             deletion_protection=True,
         )
