@@ -6,7 +6,6 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -35,19 +34,18 @@ class UnusableDeviceError(Exception):
     """What was to serve cannot; the message is one line."""
 
 
-def serving_device(environment: Mapping[str, str], *, gpus: Path = _GPUS) -> Device:
-    """Where to serve, by `SERVE_ON`: `cpu`, `gpu`, or `auto` (the default), which takes what the image was built for.
+def serving_device(wish: str, *, gpus: Path = _GPUS) -> Device:
+    """Where to serve: `cpu`, `gpu`, or with `auto` what the image was built for.
 
     ONNX Runtime goes on with the CPU where it cannot use a GPU: many times slower, at the price of the GPU.
 
     Args:
-        environment: of the program.
+        wish: the value of `SERVE_ON`.
         gpus: has a folder for each GPU of the machine.
 
     Raises:
         UnusableDeviceError: another value, a GPU that cannot be used, or one that this image has no use for.
     """
-    wish = environment.get("SERVE_ON", "auto")
     if wish not in _WISHES:
         raise UnusableDeviceError(f"SERVE_ON: got {wish!r}; allowed are auto, cpu and gpu")
     if wish == "cpu":

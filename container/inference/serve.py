@@ -70,7 +70,7 @@ class Settings:
         as many models. `MODEL_SERVER_WORKERS` sets their number itself. Workers times their threads never exceed the
         container's cores, unless more workers are asked for.
 
-        `SERVE_ON` says on what, see `serving_device`.
+        `SERVE_ON` (`auto`) says on what, see `serving_device`.
 
         `QUEUE_LENGTH` (32) requests may wait in each worker. `BATCH_SIZE` (measured at the start) posts are predicted
         together.
@@ -102,7 +102,7 @@ class Settings:
                 else None
             ),
             nginx=environment.get("NGINX_PROGRAM", _installed_nginx(environment)) or None,
-            device=serving_device(environment),
+            device=serving_device(environment.get("SERVE_ON", "auto")),
         )
 
 

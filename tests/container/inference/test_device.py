@@ -49,13 +49,13 @@ def test_fails_when_it_is_to_serve_on_something_else(trained: Path) -> None:
 def test_an_image_for_cpus_leaves_no_gpu_unused(load: Load, tmp_path: Path) -> None:
     device = load("device")
     gpus = tmp_path / "gpus"
-    assert device.serving_device({}, gpus=gpus) == "cpu"
+    assert device.serving_device("auto", gpus=gpus) == "cpu"
     gpus.mkdir()
-    assert device.serving_device({}, gpus=gpus) == "cpu"
+    assert device.serving_device("auto", gpus=gpus) == "cpu"
     (gpus / "0000:00:1e.0").mkdir()
     with pytest.raises(device.UnusableDeviceError, match="no usable GPU: this machine has one, and this image is for"):
-        device.serving_device({}, gpus=gpus)
-    assert device.serving_device({"SERVE_ON": "cpu"}, gpus=gpus) == "cpu"
+        device.serving_device("auto", gpus=gpus)
+    assert device.serving_device("cpu", gpus=gpus) == "cpu"
 
 
 @pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider':UserWarning")
