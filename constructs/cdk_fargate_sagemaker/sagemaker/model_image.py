@@ -35,7 +35,7 @@ class ModelImage(ABC):
     Example:
         ```python
         serving = ModelImage.from_asset("container/inference", file="Dockerfile.cpu")
-        training = ModelImage.from_ecr_repository(repository, "1.4.2")
+        training = ModelImage.from_ecr_repository(ecr.Repository(self, "Training"), "1.4.2")
         ```
     """
 
