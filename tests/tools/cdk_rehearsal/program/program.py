@@ -79,6 +79,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve() -> None:
+    if os.environ["SERVE_ON"] != "cpu":
+        sys.exit("no usable GPU")  # as the inference image for GPUs, which nothing here has
     if os.environ["MODEL_NAME"].startswith("broken"):
         sys.exit("this model cannot be loaded")
     time.sleep(float(os.environ.get("START_SLEEP", 0)))
