@@ -32,11 +32,11 @@ LARGEST_GOLDEN_POSTS_BYTES = 1 << 20
 LARGEST_DIFFERENCE = 0.01
 
 
-class EndpointRefused(Exception):
+class EndpointRefusedError(Exception):
     """The endpoint does not answer as agreed; the message says which post, what came and what should have."""
 
 
-class InvalidGoldenPosts(Exception):
+class InvalidGoldenPostsError(Exception):
     """What the training job left to check the endpoint with cannot be read."""
 
 
@@ -53,14 +53,14 @@ def handler(event: dict[str, str], context: object) -> dict[str, Any]:
         asked += 1
         endpoint.ask(text, f"held-out post {asked}")
     if not asked:
-        raise EndpointRefused(f"{event['posts']} holds no post to check the endpoint with")
+        raise EndpointRefusedError(f"{event['posts']} holds no post to check the endpoint with")
     golden = golden_posts(event["model_data"]) if "model_data" in event else []
     largest = 0.0
     for number, (text, expected) in enumerate(golden, start=1):
         got = endpoint.ask(text, f"golden post {number}")
         largest = max(largest, abs(got - expected))
         if largest > LARGEST_DIFFERENCE:
-            raise EndpointRefused(
+            raise EndpointRefusedError(
                 f"golden post {number}: the endpoint says {got:.6f}, the exported model said {expected:.6f}: "
                 f"at most {LARGEST_DIFFERENCE} apart is allowed"
             )
@@ -84,7 +84,7 @@ class Endpoint:
         self.slowest_ms = 0.0
 
     def ask(self, text: str, which: str) -> float:
-        """The probability of a violation. Raises EndpointRefused where the answer is not as agreed."""
+        """The probability of a violation. Raises EndpointRefusedError where the answer is not as agreed."""
         started = time.monotonic()
         answer = self._runtime.invoke_endpoint(
             EndpointName=self._name,
@@ -128,20 +128,20 @@ def golden_posts(model_data: str) -> list[tuple[str, float]]:
             for member in archive:
                 if posixpath.normpath(member.name) == GOLDEN_POSTS and member.isfile():
                     if member.size > LARGEST_GOLDEN_POSTS_BYTES:
-                        raise InvalidGoldenPosts(
+                        raise InvalidGoldenPostsError(
                             f"{where} has {member.size} bytes: {LARGEST_GOLDEN_POSTS_BYTES} are allowed"
                         )
                     content = archive.extractfile(member)
                     return [] if content is None else _read_golden_posts(content.read(), where)
     except (tarfile.TarError, zlib.error, EOFError) as fault:
-        raise InvalidGoldenPosts(f"s3://{bucket}/{key} is no gzipped tar: {fault}") from None
+        raise InvalidGoldenPostsError(f"s3://{bucket}/{key} is no gzipped tar: {fault}") from None
     return []
 
 
 def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
     lines = content.splitlines()
     if len(lines) > MOST_GOLDEN_POSTS:
-        raise InvalidGoldenPosts(f"{where} has {len(lines)} lines: {MOST_GOLDEN_POSTS} are allowed")
+        raise InvalidGoldenPostsError(f"{where} has {len(lines)} lines: {MOST_GOLDEN_POSTS} are allowed")
     posts = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -152,7 +152,7 @@ def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
             case {"text": str(text), "probability": float() | int() as probability} if 0 <= probability <= 1:
                 posts.append((text, float(probability)))
             case _:
-                raise InvalidGoldenPosts(
+                raise InvalidGoldenPostsError(
                     f"{where}, line {number}: {line[:60]!r}: it has a text and a probability from 0 to 1"
                 )
     return posts
@@ -161,20 +161,22 @@ def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
 def checked_answer(body: bytes, custom_attributes: str, model: str, which: str) -> float:
     """The probability in `body`, which is `{"predictions": "<0 to 1>"}`, where the attributes name `model`.
 
-    Raises EndpointRefused otherwise.
+    Raises EndpointRefusedError otherwise.
     """
     try:
         content = json.loads(body)
     except ValueError:
-        raise EndpointRefused(f"{which}: the answer is not JSON: {body[:80]!r}") from None
+        raise EndpointRefusedError(f"{which}: the answer is not JSON: {body[:80]!r}") from None
     prediction = content.get("predictions") if isinstance(content, dict) else None
     if not isinstance(prediction, str) or not _is_probability(prediction):
-        raise EndpointRefused(
+        raise EndpointRefusedError(
             f"{which}: predictions is {json.dumps(prediction)[:80]}: it is a probability from 0 to 1 as a string"
         )
     served = re.search(r"(?:^|[,;\s])model=([^,;\s]+)", custom_attributes)
     if served is None or served[1] != model:
-        raise EndpointRefused(f"{which}: answered by {served[1] if served else 'an unnamed model'}, needed {model}")
+        raise EndpointRefusedError(
+            f"{which}: answered by {served[1] if served else 'an unnamed model'}, needed {model}"
+        )
     return float(prediction)
 
 

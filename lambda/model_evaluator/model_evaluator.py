@@ -28,11 +28,11 @@ LARGEST_EVALUATION_BYTES = 1 << 20
 POSTS = "posts.jsonl"
 
 
-class InvalidEvaluation(Exception):
+class InvalidEvaluationError(Exception):
     """The training job left no evaluation that can be judged."""
 
 
-class InvalidScores(Exception):
+class InvalidScoresError(Exception):
     """What the current model said of the held-out posts cannot be judged."""
 
 
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.NoSuchKey:
-        raise InvalidEvaluation(
+        raise InvalidEvaluationError(
             f"{where} is not there: the training program writes {EVALUATION} to output/data/"
         ) from None
     with contextlib.closing(answer["Body"]) as body:
@@ -65,9 +65,11 @@ def current_metrics(s3: Any, scores_uri: str, test_uri: str) -> dict[str, float]
     labels = [_label(line, f"{posts_uri}, line {number}") for number, line in _lines(s3, posts_uri)]
     scores = [_score(line, f"{scores_uri}, line {number}") for number, line in _lines(s3, scores_uri)]
     if len(labels) != len(scores):
-        raise InvalidScores(f"{scores_uri} holds {len(scores)} predictions for {len(labels)} posts in {posts_uri}")
+        raise InvalidScoresError(f"{scores_uri} holds {len(scores)} predictions for {len(labels)} posts in {posts_uri}")
     if not 0 < sum(labels) < len(labels):
-        raise InvalidScores(f"{posts_uri} holds {sum(labels)} violations in {len(labels)} posts: both kinds are needed")
+        raise InvalidScoresError(
+            f"{posts_uri} holds {sum(labels)} violations in {len(labels)} posts: both kinds are needed"
+        )
     return {"auc": area_under_curve(labels, scores), "average_precision": average_precision(labels, scores)}
 
 
@@ -112,7 +114,7 @@ def _lines(s3: Any, uri: str) -> Iterator[tuple[int, str]]:
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.NoSuchKey:
-        raise InvalidScores(f"{uri} is not there") from None
+        raise InvalidScoresError(f"{uri} is not there") from None
     with contextlib.closing(answer["Body"]) as body:
         for number, line in enumerate(body.iter_lines(), start=1):
             if line.strip():
@@ -122,7 +124,7 @@ def _lines(s3: Any, uri: str) -> Iterator[tuple[int, str]]:
 def _label(line: str, at: str) -> int:
     label = _value(line, "label")
     if type(label) is not int or label not in (0, 1):
-        raise InvalidScores(f"{at}: label is {json.dumps(label)[:40]}: it is 0 (fine) or 1 (a violation)")
+        raise InvalidScoresError(f"{at}: label is {json.dumps(label)[:40]}: it is 0 (fine) or 1 (a violation)")
     return label
 
 
@@ -133,7 +135,7 @@ def _score(line: str, at: str) -> float:
     except ValueError:
         score = math.nan
     if not 0 <= score <= 1:
-        raise InvalidScores(f"{at}: predictions is {json.dumps(prediction)[:80]}: it is a probability as a string")
+        raise InvalidScoresError(f"{at}: predictions is {json.dumps(prediction)[:80]}: it is a probability as a string")
     return score
 
 
@@ -151,7 +153,7 @@ def output_location(model_data: str) -> tuple[str, str]:
     bucket, _, key = rest.partition("/")
     folder, name = posixpath.split(key)
     if scheme != "s3" or not bucket or name != MODEL_ARCHIVE:
-        raise InvalidEvaluation(f"model_data is {model_data!r}: it is an S3 URI that ends in /{MODEL_ARCHIVE}")
+        raise InvalidEvaluationError(f"model_data is {model_data!r}: it is an S3 URI that ends in /{MODEL_ARCHIVE}")
     return bucket, posixpath.join(folder, OUTPUT_ARCHIVE)
 
 
@@ -163,28 +165,28 @@ def read_evaluation(stream: Any, where: str) -> dict[str, Any]:
                 if posixpath.normpath(member.name) != EVALUATION or not member.isfile():
                     continue
                 if member.size > LARGEST_EVALUATION_BYTES:
-                    raise InvalidEvaluation(
+                    raise InvalidEvaluationError(
                         f"{EVALUATION} in {where} has {member.size} bytes: {LARGEST_EVALUATION_BYTES} are allowed"
                     )
                 content = archive.extractfile(member)
                 if content is not None:
                     return _checked(content.read(), where)
     except (tarfile.TarError, zlib.error, EOFError) as fault:
-        raise InvalidEvaluation(f"{where} is no gzipped tar: {fault}") from None
-    raise InvalidEvaluation(f"{where} holds no {EVALUATION}: the training program writes it to output/data/")
+        raise InvalidEvaluationError(f"{where} is no gzipped tar: {fault}") from None
+    raise InvalidEvaluationError(f"{where} holds no {EVALUATION}: the training program writes it to output/data/")
 
 
 def _checked(content: bytes, where: str) -> dict[str, Any]:
     try:
         evaluation = json.loads(content)
     except ValueError as fault:
-        raise InvalidEvaluation(f"{EVALUATION} in {where} is not JSON: {fault}") from None
+        raise InvalidEvaluationError(f"{EVALUATION} in {where} is not JSON: {fault}") from None
     metrics = evaluation.get("metrics") if isinstance(evaluation, dict) else None
     if not isinstance(metrics, dict) or not metrics:
-        raise InvalidEvaluation(f"{EVALUATION} in {where} has no metrics: it is an object of names and numbers")
+        raise InvalidEvaluationError(f"{EVALUATION} in {where} has no metrics: it is an object of names and numbers")
     for name, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InvalidEvaluation(f"metrics.{name} in {where} is {value!r}: it is a finite number")
+            raise InvalidEvaluationError(f"metrics.{name} in {where} is {value!r}: it is a finite number")
     return {"metrics": metrics} | {
         name: evaluation[name]
         for name in ("recipe", "threshold", "posts", "data_fingerprint", "created")

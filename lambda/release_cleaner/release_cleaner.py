@@ -26,15 +26,15 @@ LONGEST_PAUSE_S = 5.0
 REPORTING_RESERVE_S = 5.0  # what the runtime needs to report an error before it is cut off
 
 
-class ReleaseInUse(Exception):
+class ReleaseInUseError(Exception):
     """The endpoint runs the release that was to be discarded."""
 
 
-class JobStillRunning(Exception):
+class JobStillRunningError(Exception):
     """A job was told to stop and did not end within the function's time."""
 
 
-class UnknownOperation(Exception):
+class UnknownOperationError(Exception):
     """The function was asked for something that it does not do."""
 
 
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             remaining_s = context.get_remaining_time_in_millis() / 1000 - REPORTING_RESERVE_S
             deleted = cleaner.discard(event["release"], deadline=time.monotonic() + remaining_s)
         case other:
-            raise UnknownOperation(f"operation is {other!r}: it is clean_up or discard")
+            raise UnknownOperationError(f"operation is {other!r}: it is clean_up or discard")
     LOGGER.info("%s: %s", event["operation"], json.dumps(deleted))
     return {"deleted": deleted}
 
@@ -93,14 +93,14 @@ class Cleaner:
     def discard(self, release: str, *, deadline: float) -> list[str]:
         """Stops the release's jobs and deletes its endpoint configuration and model, of which any may be missing.
 
-        Raises ReleaseInUse, and JobStillRunning at `deadline` (of `time.monotonic`).
+        Raises ReleaseInUseError, and JobStillRunningError at `deadline` (of `time.monotonic`).
         """
         record = next((record for record in self._records() if record["release"] == release), None)
         if record is None:
             LOGGER.info("the table holds no release %s: nothing was made for it", release)
             return []
         if release in self._used():
-            raise ReleaseInUse(f"endpoint {self._endpoint} runs release {release}: put another one there first")
+            raise ReleaseInUseError(f"endpoint {self._endpoint} runs release {release}: put another one there first")
         stopped = self._stop_jobs(release, deadline)
         self._mark(record["entry"], "cleaning")
         deleted = self._delete(release)
@@ -207,7 +207,7 @@ class Cleaner:
             pause_s = FIRST_PAUSE_S
             while describe()[status] in ("InProgress", "Stopping"):
                 if time.monotonic() + pause_s > deadline:
-                    raise JobStillRunning(f"{kind} {release} was told to stop and is still {describe()[status]}")
+                    raise JobStillRunningError(f"{kind} {release} was told to stop and is still {describe()[status]}")
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         return [f"{kind} {release}" for kind in stopped]

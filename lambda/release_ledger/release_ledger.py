@@ -26,7 +26,7 @@ CURRENT = "current"
 RELEASE_PREFIX = "release#"
 
 # What ends an execution of the release workflow after it has put the endpoint back, or before it has touched it.
-SETTLED_ERRORS = frozenset({"ReleaseFailed", "ReleaseInProgress"})
+SETTLED_ERRORS = frozenset({"ReleaseFailed", "ReleaseInProgressError"})
 # A rule starts the rollback of a release that was stopped. Until then nobody else may begin; where it never starts,
 # the endpoint is not blocked for longer than this.
 ROLLBACK_STARTS_WITHIN = datetime.timedelta(minutes=10)
@@ -35,23 +35,23 @@ ATTEMPTS = 8
 LONGEST_PAUSE_S = 0.4
 
 
-class ReleaseInProgress(Exception):
+class ReleaseInProgressError(Exception):
     """Another release or rollback changes the endpoint; the message says which, since when, and what to do."""
 
 
-class InvalidRollback(Exception):
+class InvalidRollbackError(Exception):
     """There is nothing to roll back to, or not to what was asked for; the message says what there is."""
 
 
-class UnknownEndpoint(Exception):
+class UnknownEndpointError(Exception):
     """The endpoint serves something to which no rollback could go back; the message says what and what to do."""
 
 
-class LockLost(Exception):
+class LockLostError(Exception):
     """The endpoint was given to another execution meanwhile; nothing was recorded."""
 
 
-class UnknownOperation(Exception):
+class UnknownOperationError(Exception):
     """The function was asked for something that it does not do."""
 
 
@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     }
     operation = event.get("operation")
     if operation not in operations:
-        raise UnknownOperation(f"operation is {operation!r}: it is one of {', '.join(operations)}")
+        raise UnknownOperationError(f"operation is {operation!r}: it is one of {', '.join(operations)}")
     result = operations[operation](ReleaseTable(), event)
     LOGGER.info("%s: %s", operation, json.dumps(result))
     return result
@@ -156,7 +156,8 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
     """Gives the endpoint to `execution`, which makes `release`, and opens its record.
 
     Returns the `current` release, which the new one is compared with, or null. An endpoint that serves without a record
-    is given one first, so that there is something to go back to. Raises ReleaseInProgress and UnknownEndpoint.
+    is given one first, so that there is something to go back to. Raises ReleaseInProgressError and
+    UnknownEndpointError.
     """
     release, execution = event["release"], event["execution"]
     for attempt in range(ATTEMPTS):
@@ -197,7 +198,7 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
-    """Makes `release` the current one and gives the endpoint back. Raises LockLost."""
+    """Makes `release` the current one and gives the endpoint back. Raises LockLostError."""
     release, execution = event["release"], event["execution"]
     posts = event.get("posts") or {}
     labels = posts.get("reviews") or {}
@@ -208,7 +209,7 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
             _tell_parameter(release)
             return {"release": release}
         if record["outcome"] != "running" or _holder(table.entry(LOCK)) != execution:
-            raise LockLost(f"release {release} is recorded as {record['outcome']} and does not hold the endpoint")
+            raise LockLostError(f"release {release} is recorded as {record['outcome']} and does not hold the endpoint")
         # First, as its write cannot be part of the transaction: where that fails, the rollback puts the value back.
         _tell_parameter(release)
         if table.write(
@@ -243,14 +244,15 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
     `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that goes on to tell, and keeps the
     endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, or null where a
     release had not begun or had already ended: then nothing has to be put back and nobody is given the endpoint.
-    `target` is the release that has to serve, `failure` what happened. Raises ReleaseInProgress and InvalidRollback.
+    `target` is the release that has to serve, `failure` what happened. Raises ReleaseInProgressError and
+    InvalidRollbackError.
     """
     execution, given = event["execution"], event["input"]
     ended = None
     if "stopped" in given:
         ended = given["stopped"]["execution"]
         if _state(ended) == "RUNNING":
-            raise InvalidRollback(f"{ended} still runs: stop it first")
+            raise InvalidRollbackError(f"{ended} still runs: stop it first")
     for attempt in range(ATTEMPTS):
         _pause(attempt)
         lock, records, current = table.entry(LOCK), table.releases(), table.current()
@@ -290,7 +292,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
 
 
 def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
-    """Records what begin_rollback planned as done and gives the endpoint back. Raises LockLost."""
+    """Records what begin_rollback planned as done and gives the endpoint back. Raises LockLostError."""
     execution, mode, failed, target = event["execution"], event["mode"], event.get("failed"), event.get("target")
     to = None if target is None else target["release"]
     if mode != "by_hand" and failed is None:
@@ -303,7 +305,7 @@ def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any
             left = None if failed is None else _record_of(records, **failed)
             if current == to and (left is None or left.get("rolled_back_by") == execution):
                 return {"release": to}
-            raise LockLost(f"rollback {execution} does not hold the endpoint any more")
+            raise LockLostError(f"rollback {execution} does not hold the endpoint any more")
         _tell_parameter(to)
         if table.write(
             *_outcomes(table, event, records, current),
@@ -346,7 +348,7 @@ def _stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], curren
 def _plan_by_hand(given: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
     unknown = sorted(set(given) - {"release"})
     if unknown:
-        raise InvalidRollback(f'the input has {", ".join(unknown)}: it is {{}} or {{"release": "<name>"}}')
+        raise InvalidRollbackError(f'the input has {", ".join(unknown)}: it is {{}} or {{"release": "<name>"}}')
     possible = [
         record["release"]
         for record in records
@@ -357,13 +359,13 @@ def _plan_by_hand(given: dict[str, Any], records: list[dict[str, Any]], current:
     if wanted is None:
         wanted = _last_good_before(current, records)
         if wanted is None:
-            raise InvalidRollback(f"no good release before {current or 'the first'} to go back to: {names}")
+            raise InvalidRollbackError(f"no good release before {current or 'the first'} to go back to: {names}")
     record = next((record for record in records if record["release"] == wanted), None)
     if record is None:
-        raise InvalidRollback(f"release {wanted!r} is unknown: {names}")
+        raise InvalidRollbackError(f"release {wanted!r} is unknown: {names}")
     if wanted not in possible:
         what = "was cleaned up" if "cleaning" in record else f"never served, it is recorded as {record['outcome']}"
-        raise InvalidRollback(f"release {wanted} {what}: {names}")
+        raise InvalidRollbackError(f"release {wanted} {what}: {names}")
     return {"mode": "by_hand", "failed": None, "target": _target(records, wanted), "failure": None}
 
 
@@ -413,7 +415,7 @@ def _found_serving() -> dict[str, Any] | None:
     if endpoint["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
         return None
     configuration = endpoint.get("EndpointConfigName", "")
-    unknown = UnknownEndpoint(
+    unknown = UnknownEndpointError(
         f"{name} serves the endpoint configuration {configuration or '(no name)'}, to which no rollback could go back: "
         f"update the endpoint to a configuration of one model that is named {name}-…, or delete it"
     )
@@ -456,7 +458,7 @@ def _close_abandoned(table: ReleaseTable, records: list[dict[str, Any]]) -> None
 
 
 def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
-    """Raises ReleaseInProgress unless the endpoint is free or its holder has ended for good."""
+    """Raises ReleaseInProgressError unless the endpoint is free or its holder has ended for good."""
     if lock is None or lock["holder"] == execution:
         return
     who = (
@@ -464,10 +466,10 @@ def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
     )
     state = _state(lock["holder"])
     if state == "RUNNING":
-        raise ReleaseInProgress(f"{who} runs since {lock['since']}: wait for it, or stop it: {lock['holder']}")
+        raise ReleaseInProgressError(f"{who} runs since {lock['since']}: wait for it, or stop it: {lock['holder']}")
     # Of a rollback that was stopped no other rollback comes.
     if state == "AWAITING_ROLLBACK" and "release" in lock:
-        raise ReleaseInProgress(f"{who} was stopped and is about to be rolled back: start again in some minutes")
+        raise ReleaseInProgressError(f"{who} was stopped and is about to be rolled back: start again in some minutes")
 
 
 def _state(execution: str) -> str:
@@ -524,7 +526,7 @@ def _record_of(records: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
     for record in records[::-1]:
         if all(record.get(name) == value for name, value in wanted.items()):
             return record
-    raise LockLost(f"the table holds no record with {json.dumps(wanted)}")
+    raise LockLostError(f"the table holds no record with {json.dumps(wanted)}")
 
 
 def _holder(lock: dict[str, Any] | None) -> str | None:
@@ -591,4 +593,4 @@ def _pause(attempt: int) -> None:
 
 
 def _contended() -> Exception:
-    return ReleaseInProgress(f"other executions changed the endpoint's record {ATTEMPTS} times: start again")
+    return ReleaseInProgressError(f"other executions changed the endpoint's record {ATTEMPTS} times: start again")

@@ -25,7 +25,7 @@ LABELS = ("violation", "fine")
 PLAIN = TypeDeserializer()
 
 
-class NoRecord(Exception):
+class NoRecordError(Exception):
     """The table of releases does not say what it should; the message says what is missing."""
 
 
@@ -87,7 +87,7 @@ def _record(dynamodb: Any, release: str) -> dict[str, Any]:
     for page in pages:
         for item in page["Items"]:
             return _plain(item)
-    raise NoRecord(f"release {release} serves, and the table holds no record of it")
+    raise NoRecordError(f"release {release} serves, and the table holds no record of it")
 
 
 def _counted(record: dict[str, Any]) -> tuple[datetime.datetime, int]:

@@ -45,7 +45,7 @@ SUMMARY = "manifest-summary.json"
 WHITE_SPACE = re.compile(r"\s+")
 
 
-class InvalidPosts(Exception):
+class InvalidPostsError(Exception):
     """The posts cannot be trained on; the message says which object, which line, and what is allowed."""
 
 
@@ -70,7 +70,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     bucket, run_prefix = event["bucket"], event["run_prefix"]
     format_ = event.get("format", "auto")
     if format_ not in FORMATS:
-        raise InvalidPosts(f"format is {_shown(format_)}: it is one of {', '.join(FORMATS)}")
+        raise InvalidPostsError(f"format is {_shown(format_)}: it is one of {', '.join(FORMATS)}")
     reviews = event.get("reviews")
     since = _review_request(reviews)
     s3 = boto3.client("s3")
@@ -104,14 +104,16 @@ def parse_csv(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]
         columns = reader.fieldnames or []
         missing = [name for name in ("text", "label") if name not in columns]
         if missing:
-            raise InvalidPosts(
+            raise InvalidPostsError(
                 f"{where}, line 1: the columns are {', '.join(columns) or 'none'}: the header names text and label"
             )
         for row in reader:
             label = {"0": 0, "1": 1}.get((row["label"] or "").strip())
             yield reader.line_num, *_post(row["text"], label, row["label"], f"{where}, line {reader.line_num}")
     except csv.Error as fault:
-        raise InvalidPosts(f"{where}, line {reader.line_num + 1}: {fault}: quote fields as RFC 4180 has it") from None
+        raise InvalidPostsError(
+            f"{where}, line {reader.line_num + 1}: {fault}: quote fields as RFC 4180 has it"
+        ) from None
 
 
 def parse_json_lines(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
@@ -132,7 +134,7 @@ def _items(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, dict[st
     for number, at, content in _json_objects(lines, where, "Item"):
         item = content.get("Item")
         if not isinstance(item, dict):
-            raise InvalidPosts(f"{at}: {_shown(content)}: each line is an object with Item")
+            raise InvalidPostsError(f"{at}: {_shown(content)}: each line is an object with Item")
         yield number, at, item
 
 
@@ -158,9 +160,9 @@ def _json_objects(lines: Iterator[str], where: str, keys: str) -> Iterator[tuple
         try:
             content = json.loads(line)
         except ValueError as fault:
-            raise InvalidPosts(f"{at}: not JSON ({fault}): each line is an object with {keys}") from None
+            raise InvalidPostsError(f"{at}: not JSON ({fault}): each line is an object with {keys}") from None
         if not isinstance(content, dict):
-            raise InvalidPosts(f"{at}: {_shown(content)}: each line is an object with {keys}")
+            raise InvalidPostsError(f"{at}: {_shown(content)}: each line is an object with {keys}")
         yield number, at, content
 
 
@@ -196,11 +198,11 @@ WANTED = {
 
 def _post(text: object, label: int | None, given_label: object, at: str) -> tuple[str, int]:
     if label is None:
-        raise InvalidPosts(f"{at}: label is {_shown(given_label)}: it is 0 (fine) or 1 (a violation)")
+        raise InvalidPostsError(f"{at}: label is {_shown(given_label)}: it is 0 (fine) or 1 (a violation)")
     if not isinstance(text, str) or not text.strip():
-        raise InvalidPosts(f"{at}: text is {_shown(text)}: it is a post of at least one character")
+        raise InvalidPostsError(f"{at}: text is {_shown(text)}: it is a post of at least one character")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidPosts(f"{at}: text holds half of a surrogate pair: it is valid Unicode")
+        raise InvalidPostsError(f"{at}: text holds half of a surrogate pair: it is valid Unicode")
     return text, label
 
 
@@ -249,7 +251,7 @@ def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.
                 read += 1
     posts.execute("COMMIT")
     if not objects:
-        raise InvalidPosts(f"s3://{bucket}/{prefix} holds {WANTED[format_]}: put labelled posts there")
+        raise InvalidPostsError(f"s3://{bucket}/{prefix} holds {WANTED[format_]}: put labelled posts there")
     return read
 
 
@@ -260,7 +262,7 @@ def _review_request(reviews: object) -> float | None:
             return None
         case {"prefix": str(), "since": str(since)}:
             return _seconds(since, "reviews.since")
-    raise InvalidPosts(f"reviews is {_shown(reviews)}: it has a prefix, and since, which is a time or null")
+    raise InvalidPostsError(f"reviews is {_shown(reviews)}: it has a prefix, and since, which is a time or null")
 
 
 def _seconds(time: object, at: str) -> float:
@@ -269,7 +271,7 @@ def _seconds(time: object, at: str) -> float:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidPosts(f"{at} is {_shown(time)}: it is a time in ISO 8601, with its offset from UTC")
+        raise InvalidPostsError(f"{at} is {_shown(time)}: it is a time in ISO 8601, with its offset from UTC")
     return moment.timestamp()
 
 
@@ -278,7 +280,7 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) 
     keys = list(_keys(s3, bucket, prefix))
     summaries = [key for key in keys if key.endswith(f"/{SUMMARY}")]
     if len(summaries) != 1:
-        raise InvalidPosts(
+        raise InvalidPostsError(
             f"s3://{bucket}/{prefix} holds {len(summaries)} objects {SUMMARY}: export the reviewers' table there, once"
         )
     summary, at = _read_summary(s3, bucket, summaries[0])
@@ -302,10 +304,14 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) 
                     case {"post": {"S": str(name)}, "entry": {"S": str()}}:
                         that_day += _labels_counted(item) if name == day else 0
                     case _:
-                        raise InvalidPosts(f"{at}: {_shown(item)}: an item of the reviewers' table has post and entry")
+                        raise InvalidPostsError(
+                            f"{at}: {_shown(item)}: an item of the reviewers' table has post and entry"
+                        )
     posts.execute("COMMIT")
     if read != wanted:
-        raise InvalidPosts(f"s3://{bucket}/{prefix} holds {read} items of {_shown(wanted)}: export the table again")
+        raise InvalidPostsError(
+            f"s3://{bucket}/{prefix} holds {read} items of {_shown(wanted)}: export the table again"
+        )
     return {"unsure": unsure, "as_of": as_of, "that_day": that_day}
 
 
@@ -315,7 +321,7 @@ def _read_summary(s3: Any, bucket: str, key: str) -> tuple[dict[str, Any], str]:
         text = "".join(_lines(body, where, gzipped=False))
     for _, at, summary in _json_objects(iter([text]), where, "itemCount and exportTime"):
         return summary, at
-    raise InvalidPosts(f"{where}: empty: export the table again")
+    raise InvalidPostsError(f"{where}: empty: export the table again")
 
 
 def _keep_decision(item: dict[str, Any], at: str, posts: sqlite3.Connection) -> None:
@@ -370,14 +376,14 @@ def _lines(body: Any, where: str, *, gzipped: bool) -> Iterator[str]:
         while line := stream.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
-                raise InvalidPosts(f"{where}, line {number}: longer than {LONGEST_LINE} characters")
+                raise InvalidPostsError(f"{where}, line {number}: longer than {LONGEST_LINE} characters")
             yield line
     except UnicodeDecodeError as fault:
-        raise InvalidPosts(
+        raise InvalidPostsError(
             f"{where}, after line {number}: not UTF-8 ({fault.reason}): save the file as UTF-8"
         ) from None
     except (gzip.BadGzipFile, zlib.error, EOFError) as fault:
-        raise InvalidPosts(f"{where}, after line {number}: no gzip ({fault}): its name ends in {GZIP}") from None
+        raise InvalidPostsError(f"{where}, after line {number}: no gzip ({fault}): its name ends in {GZIP}") from None
 
 
 def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connection, folder: Path) -> dict[str, Any]:
@@ -397,7 +403,7 @@ def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connectio
                 # Escaped: some of Unicode's line ends would end a record of a batch transform job.
                 out_texts.write(json.dumps({"text": text}) + "\n")
         if not all(violations.values()):
-            raise InvalidPosts(
+            raise InvalidPostsError(
                 f"of the posts to {side} with, {violations[1]} are violations and {violations[0]} are not: "
                 f"at least one of each is needed; add labelled posts"
             )

@@ -63,13 +63,13 @@ def test_takes_every_probability(checker: ModuleType, prediction: str) -> None:
     "prediction", ["1.01", "-0.1", "nan", "inf", "", " 0.5", "0.5\n", "０.５", "1_0", 0.5, None, ["0.5"]]
 )
 def test_fails_when_the_answer_is_no_probability(checker: ModuleType, prediction: object) -> None:
-    with pytest.raises(checker.EndpointRefused, match=r"post: predictions is .*: it is a probability from 0 to 1"):
+    with pytest.raises(checker.EndpointRefusedError, match=r"post: predictions is .*: it is a probability from 0 to 1"):
         checker.checked_answer(json.dumps({"predictions": prediction}).encode(), "model=new", "new", "post")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff"])
 def test_fails_when_the_answer_is_not_json(checker: ModuleType, body: bytes) -> None:
-    with pytest.raises(checker.EndpointRefused, match="post: the answer is not JSON"):
+    with pytest.raises(checker.EndpointRefusedError, match="post: the answer is not JSON"):
         checker.checked_answer(body, "model=new", "new", "post")
 
 
@@ -78,7 +78,7 @@ def test_fails_when_the_answer_is_not_json(checker: ModuleType, body: bytes) -> 
     [("model=old", "old"), ("model=newer", "newer"), ("", "an unnamed model"), ("remodel=new", "an unnamed model")],
 )
 def test_fails_when_another_model_answers(checker: ModuleType, attributes: str, got: str) -> None:
-    with pytest.raises(checker.EndpointRefused, match=f"post: answered by {got}, needed new"):
+    with pytest.raises(checker.EndpointRefusedError, match=f"post: answered by {got}, needed new"):
         checker.checked_answer(b'{"predictions": "0.5"}', attributes, "new", "post")
 
 
@@ -87,7 +87,7 @@ def test_fails_when_one_of_the_answers_is_wrong(
 ) -> None:
     good = answer(200, b'{"predictions": "0.93"}', {ATTRIBUTES: "model=new"})
     http_server.answers = [good, good, answer(200, b'{"predictions": "93"}', {ATTRIBUTES: "model=new"}), good]
-    with pytest.raises(checker.EndpointRefused, match='held-out post 3: predictions is "93"'):
+    with pytest.raises(checker.EndpointRefusedError, match='held-out post 3: predictions is "93"'):
         check(5)
 
 
@@ -98,7 +98,7 @@ def test_fails_when_the_endpoint_refuses(check: Callable[..., dict[str, Any]], h
 
 
 def test_fails_when_there_is_no_post_to_ask_about(checker: ModuleType, check: Callable[..., dict[str, Any]]) -> None:
-    with pytest.raises(checker.EndpointRefused, match="holds no post to check the endpoint with"):
+    with pytest.raises(checker.EndpointRefusedError, match="holds no post to check the endpoint with"):
         check(0)
 
 
@@ -137,7 +137,7 @@ def test_fails_when_the_endpoint_says_something_else_of_a_golden_post(
 ) -> None:
     http_server.answers = [answer(200, b'{"predictions": "0.52"}', {ATTRIBUTES: "model=new"})]
     message = "golden post 2: the endpoint says 0.520000, the exported model said 0.500000: at most 0.01 apart"
-    with pytest.raises(checker.EndpointRefused, match=message):
+    with pytest.raises(checker.EndpointRefusedError, match=message):
         check(1, archive("golden_posts.jsonl", golden(0.52, 0.5, 0.52)))
 
 
@@ -147,7 +147,7 @@ def test_fails_when_another_model_answers_a_golden_post(
     http_server.answers = [
         answer(200, b'{"predictions": "0.5"}', {ATTRIBUTES: f"model={model}"}) for model in ("new", "old")
     ]
-    with pytest.raises(checker.EndpointRefused, match="golden post 1: answered by old, needed new"):
+    with pytest.raises(checker.EndpointRefusedError, match="golden post 1: answered by old, needed new"):
         check(1, archive("golden_posts.jsonl", golden(0.5)))
 
 
@@ -180,5 +180,5 @@ def test_fails_when_the_golden_posts_cannot_be_read(
     message: str,
 ) -> None:
     http_server.answers = [answer(200, b'{"predictions": "0.5"}', {ATTRIBUTES: "model=new"})]
-    with pytest.raises(checker.InvalidGoldenPosts, match=message):
+    with pytest.raises(checker.InvalidGoldenPostsError, match=message):
         check(1, output)

@@ -89,19 +89,19 @@ def test_takes_a_member_named_from_the_folder(evaluate: Callable[[bytes], dict[s
 def test_fails_when_there_is_nothing_to_judge(
     evaluator: ModuleType, evaluate: Callable[[bytes], dict[str, Any]], output: bytes, message: str
 ) -> None:
-    with pytest.raises(evaluator.InvalidEvaluation, match=message) as fault:
+    with pytest.raises(evaluator.InvalidEvaluationError, match=message) as fault:
         evaluate(output)
     assert "\n" not in str(fault.value)
 
 
 def test_fails_when_the_job_wrote_no_output(evaluator: ModuleType, bucket: str) -> None:
-    with pytest.raises(evaluator.InvalidEvaluation, match=r"models/job/output/output.tar.gz is not there"):
+    with pytest.raises(evaluator.InvalidEvaluationError, match=r"models/job/output/output.tar.gz is not there"):
         evaluator.handler({"model_data": f"s3://{bucket}/models/job/output/model.tar.gz"}, None)
 
 
 @pytest.mark.parametrize("uri", ["https://b/model.tar.gz", "s3:///model.tar.gz", "s3://b/models/model.zip", ""])
 def test_fails_when_the_model_lies_elsewhere(evaluator: ModuleType, uri: str) -> None:
-    with pytest.raises(evaluator.InvalidEvaluation, match=r"it is an S3 URI that ends in /model\.tar\.gz"):
+    with pytest.raises(evaluator.InvalidEvaluationError, match=r"it is an S3 URI that ends in /model\.tar\.gz"):
         evaluator.output_location(uri)
 
 
@@ -170,11 +170,11 @@ def test_metrics_are_those_of_scikit_learn(evaluator: ModuleType, distinct_score
 def test_fails_when_the_current_model_cannot_be_judged(
     evaluator: ModuleType, compare: Callable[[str, str], dict[str, Any]], posts: str, scores: str, message: str
 ) -> None:
-    with pytest.raises(evaluator.InvalidScores, match=message) as fault:
+    with pytest.raises(evaluator.InvalidScoresError, match=message) as fault:
         compare(posts, scores)
     assert "\n" not in str(fault.value)
 
 
 def test_fails_when_the_scores_are_not_there(evaluator: ModuleType, aws: Any, bucket: str) -> None:
-    with pytest.raises(evaluator.InvalidScores, match=r"runs/r/current/posts.jsonl.out is not there"):
+    with pytest.raises(evaluator.InvalidScoresError, match=r"runs/r/current/posts.jsonl.out is not there"):
         list(evaluator._lines(aws.client("s3"), f"s3://{bucket}/runs/r/current/posts.jsonl.out"))

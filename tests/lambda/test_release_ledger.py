@@ -191,10 +191,10 @@ def test_the_second_of_two_releases_is_refused_and_told_what_to_do(ledger: Ledge
     first = ledger.execution()
     ledger.begin("one", first)
     since = ledger.entry("lock")["since"]
-    with pytest.raises(ledger.module.ReleaseInProgress) as refusal:
+    with pytest.raises(ledger.module.ReleaseInProgressError) as refusal:
         ledger.begin("two", ledger.execution())
     assert str(refusal.value) == f"release one runs since {since}: wait for it, or stop it: {first}"
-    with pytest.raises(ledger.module.ReleaseInProgress, match="release one runs since"):
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="release one runs since"):
         ledger.rollback(ledger.execution(), {})
     assert list(ledger.records()) == ["one"]
 
@@ -209,7 +209,7 @@ def test_of_releases_that_begin_at_once_one_wins(ledger: Ledger) -> None:
         try:
             ledger.begin(release, execution)
             won.append(release)
-        except ledger.module.ReleaseInProgress:
+        except ledger.module.ReleaseInProgressError:
             refused.append(release)
 
     threads = [threading.Thread(target=begin, args=item) for item in executions.items()]
@@ -236,7 +236,9 @@ def test_a_stopped_release_is_rolled_back_before_another_begins(
     stopped = ledger.execution()
     ledger.begin("one", stopped)
     ledger.stop(stopped)
-    with pytest.raises(ledger.module.ReleaseInProgress, match="release one was stopped and is about to be rolled back"):
+    with pytest.raises(
+        ledger.module.ReleaseInProgressError, match="release one was stopped and is about to be rolled back"
+    ):
         ledger.begin("two", ledger.execution())
     # Where the rollback never starts, it is waited for no longer.
     monkeypatch.setattr(ledger.module, "ROLLBACK_STARTS_WITHIN", datetime.timedelta())
@@ -251,7 +253,7 @@ def test_a_stopped_release_is_waited_for_where_step_functions_does_not_say_when_
     stopped = ledger.execution()
     ledger.begin("one", stopped)
     ledger.stop(stopped)
-    with pytest.raises(ledger.module.ReleaseInProgress, match="is about to be rolled back"):
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="is about to be rolled back"):
         ledger.begin("two", ledger.execution())
     monkeypatch.setattr(ledger.module, "ROLLBACK_STARTS_WITHIN", datetime.timedelta())
     ledger.begin("two", ledger.execution())
@@ -302,7 +304,9 @@ def test_what_served_before_there_was_a_record_can_be_gone_back_to(ledger: Ledge
 
 def test_fails_when_the_endpoint_serves_what_nothing_could_go_back_to(ledger: Ledger, serving: Any) -> None:
     serving(f"by-hand-{ledger.table}")
-    with pytest.raises(ledger.module.UnknownEndpoint, match=r"serves the endpoint configuration by-hand-.*, to whi"):
+    with pytest.raises(
+        ledger.module.UnknownEndpointError, match=r"serves the endpoint configuration by-hand-.*, to whi"
+    ):
         ledger.begin("one", ledger.execution())
     assert (ledger.records(), ledger.entry("lock")) == ({}, None)
 
@@ -312,7 +316,7 @@ def test_fails_when_sagemaker_does_not_name_what_the_endpoint_serves(
 ) -> None:
     serving(f"{ledger.table}-sunday")
     leave_out(monkeypatch, "sagemaker:DescribeEndpoint", "EndpointConfigName")
-    with pytest.raises(ledger.module.UnknownEndpoint, match=r"configuration \(no name\), to which no rollback"):
+    with pytest.raises(ledger.module.UnknownEndpointError, match=r"configuration \(no name\), to which no rollback"):
         ledger.begin("one", ledger.execution())
 
 
@@ -320,13 +324,13 @@ def test_a_release_that_lost_the_endpoint_records_nothing(ledger: Ledger) -> Non
     lost = ledger.execution("ReleaseFailed")
     ledger.begin("lost", lost)
     ledger.begin("next", ledger.execution())
-    with pytest.raises(ledger.module.LockLost, match="release lost is recorded as failed"):
+    with pytest.raises(ledger.module.LockLostError, match="release lost is recorded as failed"):
         ledger.finish("lost", lost)
     assert ledger.parameter() is None
     assert ledger.outcomes() == {"lost": "failed", "next": "running"}
 
 
-FAILURE = {"state": "Check", "error": "EndpointRefused", "cause": "answered by one"}
+FAILURE = {"state": "Check", "error": "EndpointRefusedError", "cause": "answered by one"}
 
 
 def test_a_failed_release_gives_the_endpoint_back_to_the_one_before(ledger: Ledger) -> None:
@@ -367,7 +371,7 @@ def test_a_release_whose_record_was_written_and_then_failed_is_rolled_back_too(l
     ledger.finish("two", execution)
     plan = ledger.rollback(rollback, {"failed": {"release": "two", "execution": execution, "failure": FAILURE}})
     assert plan["target"]["release"] == "one"
-    with pytest.raises(ledger.module.ReleaseInProgress, match="release two runs since"):
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="release two runs since"):
         ledger.begin("three", ledger.execution())
     ledger.finish_rollback(rollback, plan)
     assert ledger.outcomes() == {"one": "released", "two": "failed"}
@@ -400,7 +404,7 @@ def test_a_stopped_release_is_taken_over_and_recorded(ledger: Ledger) -> None:
     plan = ledger.rollback(rollback, {"stopped": {"execution": stopped, "status": "ABORTED"}})
     assert (plan["mode"], plan["failed"]["release"], plan["target"]["release"]) == ("stopped", "two", "one")
     assert plan["failure"] == {"state": "ABORTED", "error": "ABORTED", "cause": "the execution ended as ABORTED"}
-    with pytest.raises(ledger.module.ReleaseInProgress, match="a rollback of two runs since"):
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="a rollback of two runs since"):
         ledger.begin("three", ledger.execution())
     ledger.finish_rollback(rollback, plan)
     record = ledger.records()["two"]
@@ -454,7 +458,7 @@ def test_a_release_that_failed_and_could_not_tell_it_is_told_with_both_reasons(l
 def test_fails_when_the_stopped_release_still_runs(ledger: Ledger) -> None:
     running = ledger.execution()
     ledger.begin("one", running)
-    with pytest.raises(ledger.module.InvalidRollback, match="still runs: stop it first"):
+    with pytest.raises(ledger.module.InvalidRollbackError, match="still runs: stop it first"):
         ledger.rollback(ledger.execution(), {"stopped": {"execution": running, "status": "ABORTED"}})
 
 
@@ -472,7 +476,7 @@ def test_a_rollback_by_hand_goes_back_one_good_release_at_a_time(ledger: Ledger)
         assert ledger.parameter() == ledger.entry("current")["release"] == current
     assert ledger.outcomes() == {"one": "released", "two": "rolled_back", "bad": "failed", "three": "rolled_back"}
     with pytest.raises(
-        ledger.module.InvalidRollback, match="no good release before one to go back to: there are one, two, three"
+        ledger.module.InvalidRollbackError, match="no good release before one to go back to: there are one, two, three"
     ):
         ledger.rollback(ledger.execution(), {})
 
@@ -508,17 +512,17 @@ def test_the_current_release_can_be_named_to_put_the_endpoint_right(ledger: Ledg
 def test_fails_when_there_is_no_such_release(ledger: Ledger, given: dict[str, str], message: str) -> None:
     ledger.begin("bad", "arn:aws:states:us-east-1:000000000000:execution:nothing:gone")
     ledger.release("one", "two")
-    with pytest.raises(ledger.module.InvalidRollback, match=message) as fault:
+    with pytest.raises(ledger.module.InvalidRollbackError, match=message) as fault:
         ledger.rollback(ledger.execution(), given)
     assert "\n" not in str(fault.value)
     assert ledger.entry("lock") is None
 
 
 def test_fails_when_there_is_no_release_at_all(ledger: Ledger) -> None:
-    with pytest.raises(ledger.module.InvalidRollback, match="no good release before the first to go back to"):
+    with pytest.raises(ledger.module.InvalidRollbackError, match="no good release before the first to go back to"):
         ledger.rollback(ledger.execution(), {})
 
 
 def test_fails_when_the_operation_is_unknown(ledger: Ledger) -> None:
-    with pytest.raises(ledger.module.UnknownOperation, match="operation is 'begin': it is one of begin_release, "):
+    with pytest.raises(ledger.module.UnknownOperationError, match="operation is 'begin': it is one of begin_release, "):
         ledger.call("begin")

@@ -124,5 +124,7 @@ def test_a_release_without_reviews_knows_no_label(starter: Starter) -> None:
 
 def test_fails_when_the_release_that_serves_is_not_on_record(starter: Starter) -> None:
     starter.put(starter.releases, endpoint="moderation", entry="current", release="moderation-lost")
-    with pytest.raises(starter.module.NoRecord, match="release moderation-lost serves, and the table holds no record"):
+    with pytest.raises(
+        starter.module.NoRecordError, match="release moderation-lost serves, and the table holds no record"
+    ):
         starter.look()

@@ -143,13 +143,15 @@ def test_fails_when_an_export_is_faulty(
 ) -> None:
     aws.client("s3").put_object(Bucket=bucket, Key=f"posts/{name}", Body=body)
     event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "format": "dynamodb_export"}
-    with pytest.raises(extractor.InvalidPosts, match=message):
+    with pytest.raises(extractor.InvalidPostsError, match=message):
         extractor.handler(event, None)
 
 
 def test_fails_when_the_format_is_unknown(extractor: ModuleType, bucket: str) -> None:
     event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "format": "parquet"}
-    with pytest.raises(extractor.InvalidPosts, match='format is "parquet": it is one of auto, json_lines, dynamodb_'):
+    with pytest.raises(
+        extractor.InvalidPostsError, match='format is "parquet": it is one of auto, json_lines, dynamodb_'
+    ):
         extractor.handler(event, None)
 
 
@@ -190,13 +192,13 @@ def test_fails_when_a_post_is_faulty(
     extractor: ModuleType, aws: Any, bucket: str, name: str, body: bytes, message: str
 ) -> None:
     aws.client("s3").put_object(Bucket=bucket, Key=f"posts/{name}", Body=body)
-    with pytest.raises(extractor.InvalidPosts, match=message) as fault:
+    with pytest.raises(extractor.InvalidPostsError, match=message) as fault:
         extractor.handler({"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/"}, None)
     assert "\n" not in str(fault.value)
 
 
 def test_fails_when_there_are_no_posts(extractor: ModuleType, bucket: str) -> None:
-    with pytest.raises(extractor.InvalidPosts, match=f"s3://{bucket}/posts/ holds no .csv and no .jsonl object"):
+    with pytest.raises(extractor.InvalidPostsError, match=f"s3://{bucket}/posts/ holds no .csv and no .jsonl object"):
         extractor.handler({"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/"}, None)
 
 
@@ -210,7 +212,7 @@ def test_fails_when_a_line_has_no_end(
 ) -> None:
     monkeypatch.setattr(extractor, "LONGEST_LINE", 1000)
     aws.client("s3").put_object(Bucket=bucket, Key="posts/a.jsonl", Body=b"[" * 5000)
-    with pytest.raises(extractor.InvalidPosts, match="line 1: longer than 1000 characters"):
+    with pytest.raises(extractor.InvalidPostsError, match="line 1: longer than 1000 characters"):
         extractor.handler({"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/"}, None)
 
 
@@ -387,7 +389,7 @@ def test_fails_when_an_export_of_reviews_is_faulty(
     # Not of the same class: each fixture that loads the function loads it anew.
     with pytest.raises(Exception, match=message) as fault:
         merge(POSTS, item, **summary)
-    assert type(fault.value).__name__ == "InvalidPosts"
+    assert type(fault.value).__name__ == "InvalidPostsError"
     assert "\n" not in str(fault.value)
 
 
@@ -395,12 +397,14 @@ def test_fails_when_there_is_no_export_of_reviews_or_more_than_one(
     extractor: ModuleType, merge: Callable[..., dict[str, Any]], export: Callable[..., None]
 ) -> None:
     export(folder=f"{EXPORT}-again")
-    with pytest.raises(extractor.InvalidPosts, match=r"holds 2 objects manifest-summary.json: export the .* once"):
+    with pytest.raises(extractor.InvalidPostsError, match=r"holds 2 objects manifest-summary.json: export the .* once"):
         merge(POSTS)
 
 
 @pytest.mark.parametrize("reviews", [5, {}, {"prefix": "a/"}, {"prefix": "a/", "since": 5}])
 def test_fails_when_reviews_are_asked_for_wrongly(extractor: ModuleType, reviews: object) -> None:
     event = {"bucket": "b", "posts_prefix": "posts/", "run_prefix": "runs/r/", "reviews": reviews}
-    with pytest.raises(extractor.InvalidPosts, match=r"reviews is .*: it has a prefix, and since, which is a time or"):
+    with pytest.raises(
+        extractor.InvalidPostsError, match=r"reviews is .*: it has a prefix, and since, which is a time or"
+    ):
         extractor.handler(event, None)

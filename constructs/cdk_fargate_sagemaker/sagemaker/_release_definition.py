@@ -30,7 +30,7 @@ from .training_job import TrainingJob
 from .transform_job import TransformJob
 
 RELEASE_FAILED = "ReleaseFailed"
-RELEASE_IN_PROGRESS = "ReleaseInProgress"
+RELEASE_IN_PROGRESS = "ReleaseInProgressError"
 
 # The execution's name is part of the resources' names, which SageMaker limits to 63 characters of [a-zA-Z0-9-]. A name
 # that does not fit as it is keeps its beginning and gets a hash, so that two executions never share one.

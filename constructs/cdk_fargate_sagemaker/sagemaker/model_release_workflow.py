@@ -88,7 +88,7 @@ class ModelReleaseWorkflow(Construct):
 
     Whatever fails, and whoever stops it, the endpoint is put back to the release before by `rollback`, a state machine
     that a person can start too; what the failed release left behind is deleted, and `alerts_topic` is told once. Two
-    releases at a time are refused: the second ends as `Refused`, with the error `ReleaseInProgress`.
+    releases at a time are refused: the second ends as `Refused`, with the error `ReleaseInProgressError`.
 
     An execution's input is `{}`; `started_by` in it, a text, is recorded with the release.
     """

@@ -372,7 +372,7 @@ def test_a_release_that_cannot_roll_back_itself_is_rolled_back(template: Templat
         "AWS::Events::Rule",
         {
             "EventPattern": ended(
-                machine_named(template, "moderation-dev-release"), ["ReleaseFailed", "ReleaseInProgress"]
+                machine_named(template, "moderation-dev-release"), ["ReleaseFailed", "ReleaseInProgressError"]
             ),
             "Targets": [
                 Match.object_like(

@@ -194,7 +194,10 @@ def test_each_tasks_failure_is_caught(definition: Definition, name: str, evaluat
     [
         ("it broke", "it broke"),
         (None, ""),
-        ('{"errorMessage": "line 3: label is 2", "errorType": "InvalidPosts", "stackTrace": []}', "line 3: label is 2"),
+        (
+            '{"errorMessage": "line 3: label is 2", "errorType": "InvalidPostsError", "stackTrace": []}',
+            "line 3: label is 2",
+        ),
         ('{"TrainingJobName": "x", "FailureReason": "AlgorithmError: no posts"}', "AlgorithmError: no posts"),
         ('{"Status": "FAILED", "Error": "RollbackFailed", "Cause": "Begin: no"}', "Begin: no"),
         ('{"errorMessage": ""}', '{"errorMessage": ""}'),
@@ -215,11 +218,11 @@ def test_a_release_that_is_refused_ends_with_the_ledgers_words_and_undoes_nothin
 ) -> None:
     states = definition["States"]
     catch = states["Begin"]["Catch"][0]
-    assert (catch["ErrorEquals"], catch["Next"]) == (["ReleaseInProgress"], "Refused")
-    message = '{"errorMessage": "release x runs since …: wait for it", "errorType": "ReleaseInProgress"}'
-    assigned = evaluated(catch["Assign"], errorOutput={"Error": "ReleaseInProgress", "Cause": message})
+    assert (catch["ErrorEquals"], catch["Next"]) == (["ReleaseInProgressError"], "Refused")
+    message = '{"errorMessage": "release x runs since …: wait for it", "errorType": "ReleaseInProgressError"}'
+    assigned = evaluated(catch["Assign"], errorOutput={"Error": "ReleaseInProgressError", "Cause": message})
     refused = states["Refused"]
-    assert refused["Error"] == "ReleaseInProgress"
+    assert refused["Error"] == "ReleaseInProgressError"
     assert evaluated(refused["Cause"], assigned) == "release x runs since …: wait for it"
 
 
@@ -254,7 +257,7 @@ def test_only_what_may_be_asked_twice_is_asked_again_after_no_answer(definition:
 def test_a_failure_is_rolled_back_before_it_is_told(definition: Definition, evaluated: Callable[..., Any]) -> None:
     states = definition["States"]
     roll_back = states["Roll-Back"]
-    failure = {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}
+    failure = {"state": "Check", "error": "EndpointRefusedError", "cause": "post 1"}
     context = {"Execution": {"Name": "x", "Id": "arn:x"}}
     arguments = evaluated(roll_back["Arguments"], {"release": "moderation-dev-x", "failure": failure}, context=context)
     assert arguments["Input"] == {"failed": {"release": "moderation-dev-x", "execution": "arn:x", "failure": failure}}
@@ -270,7 +273,7 @@ def test_a_rollback_that_fails_is_told_in_the_same_alert(definition: Definition,
     (catch,) = states["Roll-Back"]["Catch"]
     assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "NotifySlackFailure")
     cause = '{"Status": "FAILED", "Error": "RollbackFailed", "Cause": "Discard: still in use"}'
-    variables = {"failure": {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}}
+    variables = {"failure": {"state": "Check", "error": "EndpointRefusedError", "cause": "post 1"}}
     variables |= evaluated(catch["Assign"], variables, errorOutput={"Error": "States.TaskFailed", "Cause": cause})
     context = {"Execution": {"Id": "arn:x"}, "StateMachine": {"Name": "moderation-dev-release"}}
     message = evaluated(states["NotifySlackFailure"]["Arguments"]["Message"], variables, context=context)
@@ -281,7 +284,7 @@ def test_a_rollback_that_fails_is_told_in_the_same_alert(definition: Definition,
 
 def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition, evaluated: Callable[..., Any]) -> None:
     states = definition["States"]
-    variables = {"failure": {"state": "Check", "error": "EndpointRefused", "cause": "post 1"}}
+    variables = {"failure": {"state": "Check", "error": "EndpointRefusedError", "cause": "post 1"}}
     result = {"Output": {"failed": {"release": "moderation-dev-x"}, "target": {"release": "moderation-dev-before"}}}
     variables |= evaluated(states["Roll-Back"]["Assign"], variables, result=result)
     notify = states["NotifySlackFailure"]
@@ -291,7 +294,7 @@ def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition,
         '"kind":"workflow_failure"',
         '"workflow":"moderation-dev-release"',
         '"execution":"arn:x"',
-        '"error":"EndpointRefused"',
+        '"error":"EndpointRefusedError"',
         '"rolled_back_to":"moderation-dev-before"',
         "/v2/executions/details/arn:x",
     ):

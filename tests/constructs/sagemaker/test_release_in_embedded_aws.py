@@ -454,7 +454,7 @@ def test_a_second_release_at_once_is_refused_and_disturbs_nothing(deployed: Depl
     deployed.wait_for(lambda: "Train" in deployed.entered(running))
     told = len(deployed.slack.told)
     second = deployed.ended(deployed.begin("Workflow", "too-soon", "{}"))
-    assert (second["status"], second["error"]) == ("FAILED", "ReleaseInProgress")
+    assert (second["status"], second["error"]) == ("FAILED", "ReleaseInProgressError")
     assert second["entered"] == ["Input", "Begin", "Refused"]
     assert "release moderation-test-running runs since" in second["cause"]
     assert running in second["cause"]

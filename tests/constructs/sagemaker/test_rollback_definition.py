@@ -275,7 +275,7 @@ def test_an_endpoint_is_changed_whether_or_not_it_could_be_marked(rollback: Defi
 def test_a_release_that_waits_tells_the_failure_itself(
     rollback: Definition, decided: Callable[..., Any], execution_input: Any, following: str
 ) -> None:
-    failure = {"state": "Begin", "error": "InvalidRollback", "cause": "no good release"}
+    failure = {"state": "Begin", "error": "InvalidRollbackError", "cause": "no good release"}
     found = decided(
         rollback["States"]["Rollback-Failure"],
         {"failure": failure},
