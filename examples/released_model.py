@@ -51,7 +51,7 @@ class ReviewModel(cdk.Stack):
                 spot_max_wait=cdk.Duration.hours(8),
             ),
             # Good by itself, and not worse than the model that serves.
-            gate=EvaluationGate(minimum_auc=0.85, minimum_recall=0.7, maximum_auc_drop=0.005),
+            gate=EvaluationGate(min_auc=0.85, min_recall=0.7, max_auc_drop=0.005),
             configuration=EndpointConfiguration(variants=[EndpointVariant(instance_type="ml.c6i.large", count=3)]),
             # One instance of three first; five minutes later the others.
             traffic_shifting=TrafficShifting.canary(instances=1),

@@ -103,9 +103,7 @@ class ModelStack(cdk.Stack):
                 # bert starts from a checkpoint that its program fetches from a hub
                 network_isolation=settings.model.recipe != "bert",
             ),
-            gate=EvaluationGate(
-                minimum_auc=settings.model.minimum_auc, maximum_auc_drop=settings.model.maximum_auc_drop
-            ),
+            gate=EvaluationGate(min_auc=settings.model.minimum_auc, max_auc_drop=settings.model.maximum_auc_drop),
             # The image for GPUs stops where there is none.
             score_current=TransformJob(instance_type=_TRANSFORM_WITH_GPU) if variant.has_gpu else None,
             configuration=configuration,

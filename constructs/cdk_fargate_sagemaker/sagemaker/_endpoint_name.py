@@ -3,19 +3,27 @@ import re
 from aws_cdk import Stack, Stage, Token
 from constructs import Construct
 
+from .._checks import check_kind, refusal
+
 _CLAIM = "cdk-fargate-sagemaker:endpoint-name"
 # SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone.
-_FORM = re.compile(r"[a-z0-9](-*[a-z0-9]){0,62}")
+_FORM = re.compile(r"[a-z0-9](-*[a-z0-9])*")
+_LONGEST = 63
 
 
-def checked_endpoint_name(endpoint_name: str) -> str:
-    """The name, once it is one that policies can name. Raises ValueError for any other."""
-    if not Token.is_unresolved(endpoint_name) and not _FORM.fullmatch(endpoint_name):
-        raise ValueError(
-            f"endpoint_name is {endpoint_name!r}: use lower-case letters, digits and inner hyphens, "
-            "at most 63 characters"
+def check_endpoint_name(endpoint_name: str, *, longest: int = _LONGEST) -> None:
+    """Refuses a name that policies cannot name.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_kind("endpoint_name", endpoint_name, str, "text")
+    if not Token.is_unresolved(endpoint_name) and (len(endpoint_name) > longest or not _FORM.fullmatch(endpoint_name)):
+        raise refusal(
+            "endpoint_name",
+            endpoint_name,
+            f"lower-case letters, digits and inner hyphens, at most {longest} characters",
         )
-    return endpoint_name
 
 
 def claim_endpoint_name(owner: Construct, endpoint_name: str) -> None:
@@ -25,7 +33,7 @@ def claim_endpoint_name(owner: Construct, endpoint_name: str) -> None:
     known where they go: those of one stage go to the same, and of those of others it is taken that they do not.
 
     Raises:
-        ValueError: another construct has it.
+        InvalidArgumentError: another construct has it.
     """
     if Token.is_unresolved(endpoint_name):
         return
@@ -38,8 +46,10 @@ def claim_endpoint_name(owner: Construct, endpoint_name: str) -> None:
     root = owner.node.root.node
     for entry in root.metadata:
         if entry.type == _CLAIM and entry.data[0] == claim:
-            raise ValueError(
-                f"endpoint_name is {endpoint_name!r}: {entry.data[1]} releases to the endpoint of this name already; "
-                "give another name"
+            raise refusal(
+                "endpoint_name",
+                endpoint_name,
+                f"a name that nothing else releases to, as {entry.data[1]} does",
+                "give another name",
             )
     root.add_metadata(_CLAIM, [claim, owner.node.path])

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Token
-
+from .._checks import plain, refusal
+from .._number_token import is_token
 from ._instance_type import has_local_disks
 from .data_capture import DataCapture
 from .endpoint_configuration import EndpointConfiguration
@@ -13,7 +13,7 @@ from .traffic_shifting import TrafficShifting
 
 Request = dict[str, object]
 
-_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _POLICY_NAME = "invocations"
 
 
@@ -69,22 +69,22 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
     """The `DeploymentConfig` of `updateEndpoint`.
 
     Raises:
-        ValueError: a step that a variant's count of instances does not allow.
+        InvalidArgumentError: a step that a variant's count of instances does not allow.
     """
     check_steps(shifting, configuration)
     routing: Request = {"Type": shifting.kind, "WaitIntervalInSeconds": shifting.wait.to_seconds()}
     if shifting.kind != "ALL_AT_ONCE":
         routing["CanarySize" if shifting.kind == "CANARY" else "LinearStepSize"] = (
-            {"Type": "CAPACITY_PERCENT", "Value": shifting.step_percent}
-            if shifting.step_percent is not None
-            else {"Type": "INSTANCE_COUNT", "Value": shifting.step_instances}
+            {"Type": "CAPACITY_PERCENT", "Value": shifting.percent}
+            if shifting.percent is not None
+            else {"Type": "INSTANCE_COUNT", "Value": shifting.instances}
         )
     policy: Request = {
         "TrafficRoutingConfiguration": routing,
         "TerminationWaitInSeconds": shifting.bake.to_seconds(),
     }
-    if shifting.maximum_duration is not None:
-        policy["MaximumExecutionTimeoutInSeconds"] = shifting.maximum_duration.to_seconds()
+    if shifting.max_duration is not None:
+        policy["MaximumExecutionTimeoutInSeconds"] = shifting.max_duration.to_seconds()
     request: Request = {"BlueGreenUpdatePolicy": policy}
     if shifting.rollback_alarms:
         request["AutoRollbackConfiguration"] = {
@@ -109,30 +109,40 @@ def retention_request(configuration: EndpointConfiguration) -> Request:
 
 
 def check_steps(shifting: TrafficShifting, configuration: EndpointConfiguration) -> None:
-    """Refuses a step that a variant's count of instances does not allow."""
-    instances = shifting.step_instances
+    """Refuses a step that a variant's count of instances does not allow.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    instances = shifting.instances
     if shifting.kind == "ALL_AT_ONCE":
         return
     for variant in configuration.variants:
         count = variant.count
         if count is None:
             if instances is not None:
-                raise ValueError(f"instances is {instances}: variant {variant.name} is serverless; give percent")
+                raise refusal(
+                    "instances", instances, f"none: variant {variant.name} is serverless", "give percent instead"
+                )
             continue
-        if Token.is_unresolved(count):
+        if is_token(count):
             continue
         if count == 1:
-            raise ValueError(
-                f"variant {variant.name} has 1 instance: {shifting.kind.lower()} shifts at most half of them at once; "
-                "give it 2 or more, or shift all at once"
+            raise refusal(
+                "traffic_shifting",
+                plain(f"{shifting.kind.lower()} for the 1 instance of variant {variant.name}"),
+                "2 instances or more, of which at most half go over at once",
+                "give it more, or shift all at once",
             )
-        if instances is None or Token.is_unresolved(instances):
+        if instances is None or is_token(instances):
             continue
         least = -(-count // 10) if shifting.kind == "LINEAR" else 1
         if not least <= instances <= count // 2:
-            raise ValueError(
-                f"instances is {instances}: of the {count} of variant {variant.name} SageMaker shifts "
-                f"{least} to {count // 2} in a step; give another count, or percent"
+            raise refusal(
+                "instances",
+                instances,
+                f"{least} to {count // 2} of the {count} of variant {variant.name}",
+                "give another count, or percent",
             )
 
 
@@ -146,7 +156,7 @@ def scalable_target(endpoint_name: str, variant: EndpointVariant) -> Request:
     return {
         "ServiceNamespace": "sagemaker",
         "ResourceId": f"endpoint/{endpoint_name}/variant/{variant.name}",
-        "ScalableDimension": _DIMENSION,
+        "ScalableDimension": SCALABLE_DIMENSION,
     }
 
 

@@ -5,23 +5,30 @@ from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.interfaces.aws_sagemaker import EndpointReference
 from constructs import Construct
 
+from .._checks import check_kind, refusal
+
 
 @jsii.implements(sagemaker.IEndpoint)
 class ImportedEndpoint(Resource):
-    """An endpoint that another app made, or a person.
+    """Stands for an endpoint that another app made, or a person.
 
     Args:
         endpoint_arn: its ARN.
         endpoint_name: its name. Default: as the ARN has it.
+
+    Raises:
+        InvalidArgumentError: an ARN that is no endpoint's.
     """
 
     def __init__(self, scope: Construct, id: str, *, endpoint_arn: str, endpoint_name: str | None = None) -> None:
-        super().__init__(scope, id, environment_from_arn=endpoint_arn)
+        check_kind("endpoint_arn", endpoint_arn, str, "text")
         if not Token.is_unresolved(endpoint_arn) and ":endpoint/" not in endpoint_arn:
-            raise ValueError(
-                f"endpoint_arn is {endpoint_arn!r}: give the ARN of an endpoint, "
-                "arn:<partition>:sagemaker:<region>:<account>:endpoint/<name>"
+            raise refusal(
+                "endpoint_arn",
+                endpoint_arn,
+                "an endpoint's ARN, arn:<partition>:sagemaker:<region>:<account>:endpoint/<name>",
             )
+        super().__init__(scope, id, environment_from_arn=endpoint_arn)
         self._endpoint_arn = endpoint_arn
         name = endpoint_name or Stack.of(self).split_arn(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
         assert name is not None
@@ -43,7 +50,11 @@ class ImportedEndpoint(Resource):
         return EndpointReference(endpoint_arn=self._endpoint_arn)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` invoke this endpoint, and no other."""
+        """Lets `grantee` invoke this endpoint, and no other.
+
+        Args:
+            grantee: who is allowed.
+        """
         return invoke_grant(grantee, self._endpoint_arn)
 
 

@@ -2,10 +2,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Tokenization
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from .._number_token import is_token
 from ._alert_message import failure_alert
 from ._endpoint_requests import (
     deployment_request,
@@ -379,23 +380,23 @@ class _Release:
     def _evaluation_gate(self) -> sfn.Choice:
         gate = sfn.Choice.jsonata(self._scope, "Evaluation-Gate")
         for metric, minimum in self._plan.gate.minima():
-            got = f"$metrics.{metric}"
+            got, needed = f"$metrics.{metric}", _written(minimum)
             gate.when(
                 # A metric that is missing compares as undefined, which is neither true nor false.
-                sfn.Condition.jsonata(f"{{% ({got} >= {minimum}) ? false : true %}}"),
+                sfn.Condition.jsonata(f"{{% ({got} >= {needed}) ? false : true %}}"),
                 self._roll_back,
                 assign=assigned_failure(
                     "Evaluation-Gate",
                     "GateRefused",
-                    f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & ', needed at least {minimum}'",
+                    f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & ', needed at least {needed}'",
                 ),
             )
-        for metric, drop in self._plan.gate.maximum_drops():
-            new, current = f"$metrics.{metric}", f"$current_metrics.{metric}"
+        for metric, drop in self._plan.gate.max_drops():
+            new, current, margin = f"$metrics.{metric}", f"$current_metrics.{metric}", _written(drop)
             gate.when(
                 # Rounded, so that a drop of exactly the margin passes whatever binary makes of it.
                 sfn.Condition.jsonata(
-                    f"{{% {_CURRENT} and ($round({current} - {new}, 9) <= {drop} ? false : true) %}}"
+                    f"{{% {_CURRENT} and ($round({current} - {new}, 9) <= {margin} ? false : true) %}}"
                 ),
                 self._roll_back,
                 assign=assigned_failure(
@@ -403,7 +404,7 @@ class _Release:
                     "GateRefused",
                     f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & ', with ' & "
                     f"($exists({current}) ? $string({current}) : 'nothing known') & ' of the current model ' & "
-                    f"$current.release & ' on the same posts: it may fall by at most {drop}'",
+                    f"$current.release & ' on the same posts: it may fall by at most {margin}'",
                 ),
             )
         return gate
@@ -678,6 +679,11 @@ class _Release:
                 ),
             },
         )
+
+
+def _written(number: float) -> str:
+    """As JSONata has it; of a token, text that the deployment makes of its value."""
+    return Tokenization.stringify_number(number) if is_token(number) else str(number)
 
 
 def _given(step: FunctionStep) -> dict[str, object] | None:

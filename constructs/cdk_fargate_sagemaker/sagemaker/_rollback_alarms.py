@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 
 from .._allow import allow
+from .._checks import check_interface, refusal
 from .traffic_shifting import check_number_of_alarms
 
 
@@ -34,7 +35,7 @@ class RollbackAlarms:
         """Adds those that are not there yet.
 
         Raises:
-            ValueError: something else than several alarms, or more than SageMaker takes.
+            InvalidArgumentError: something else than several alarms, or more than SageMaker takes.
         """
         known = {alarm.alarm_arn for alarm in self._alarms}
         further = {alarm.alarm_arn: alarm for alarm in _listed(alarms) if alarm.alarm_arn not in known}
@@ -64,9 +65,10 @@ class _Configuration:
 
 
 def _listed(alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> Sequence[cloudwatch.IAlarm]:
+    allowed, remedy = "EndpointAlarms, or a list of alarms", "put one in a list"
     listed: object = getattr(alarms, "guardrail", alarms)
-    if not isinstance(listed, list | tuple) or not all(hasattr(alarm, "alarm_arn") for alarm in listed):
-        raise ValueError(
-            f"alarms: got {type(alarms).__name__}, allowed: EndpointAlarms, or a list of alarms; put one in a list"
-        )
+    if not isinstance(listed, list | tuple):
+        raise refusal("alarms", alarms, allowed, remedy)
+    for alarm in listed:
+        check_interface("alarms", alarm, "alarm_arn", allowed, "import one with Alarm.from_alarm_arn(…)")
     return listed

@@ -2,7 +2,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
 from .._allow import allow
-from ._endpoint_requests import scaled_variants
+from ._endpoint_requests import SCALABLE_DIMENSION, scaled_variants
 from .endpoint_configuration import EndpointConfiguration
 
 _SERVICE_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -24,7 +24,7 @@ def allow_scaling(role: iam.Role, endpoint_name: str, configuration: EndpointCon
         conditions={
             "StringEquals": {
                 "application-autoscaling:service-namespace": "sagemaker",
-                "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+                "application-autoscaling:scalable-dimension": SCALABLE_DIMENSION,
             }
         },
         wildcard_reason="Application Auto Scaling gives a target an id of its own; a condition limits them.",

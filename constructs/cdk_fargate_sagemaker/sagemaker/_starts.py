@@ -8,6 +8,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._managed_queue_key import explain_managed_key
 from .._readable_reference import readable_reference
@@ -65,9 +66,11 @@ def send_events(bucket: s3.IBucket) -> None:
         resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
         return
     if is_of_other_account(bucket, Stack.of(bucket).account):
-        raise ValueError(
-            f"start_on_new_data is given and data_bucket is of the account {bucket.env.account}: S3 sends events to "
-            "the bus of its own account alone; give a schedule"
+        raise refusal(
+            "start_on_new_data",
+            True,
+            f"False for a data_bucket of the account {bucket.env.account}",
+            "S3 sends events to the bus of its own account alone; give a schedule",
         )
     Annotations.of(bucket).add_warning_v2(
         "cdk-fargate-sagemaker:bucket-events",

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from aws_cdk import Duration, Token
 from aws_cdk import aws_s3 as s3
 
+from .._checks import check_kind, check_sequence, refusal
+from ._interfaces import check_bucket
+from ._job_limits import check_max_runtime
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AthenaUnload:
@@ -23,11 +27,22 @@ class AthenaUnload:
         tables: the tables that the query reads; the workflow may read these and no other.
         bucket: where the tables' objects lie.
         prefix: below what in the bucket. Default: anywhere in it.
-        work_group: whose limits hold.
-        max_runtime: when the query is stopped as failed. Default: 30 minutes, as Athena itself has it.
+        work_group: Athena's, whose limits hold.
+        max_runtime: when the query is stopped as failed, at least 1 minute. Default: 30 minutes, Athena's own.
 
     Raises:
-        ValueError: a query that UNLOAD could not enclose, or no table.
+        InvalidArgumentError: a query that UNLOAD could not enclose, no table, or a `max_runtime` that is too short or
+            known at deployment only.
+
+    Example:
+        ```python
+        posts = AthenaUnload(
+            query="SELECT text, label FROM posts WHERE reviewed",
+            database="moderation",
+            tables=["posts"],
+            bucket=bucket,
+        )
+        ```
     """
 
     query: str
@@ -39,9 +54,14 @@ class AthenaUnload:
     max_runtime: Duration = field(default_factory=lambda: Duration.minutes(30))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tables", tuple(self.tables))
-        if not self.tables:
-            raise ValueError("tables is empty: name the tables that the query reads")
+        for name in ("query", "database", "prefix", "work_group"):
+            check_kind(name, getattr(self, name), str, "text")
+        tables = check_sequence("tables", self.tables, "a list of the tables that the query reads", empty=False)
+        for table in tables:
+            check_kind("tables", table, str, "names of tables as text")
+        object.__setattr__(self, "tables", tables)
         query = self.query.strip()
         if not Token.is_unresolved(query) and (";" in query or not query.lower().startswith(("select", "with"))):
-            raise ValueError(f"query is {query[:80]!r}: give one SELECT, without a semicolon")
+            raise refusal("query", self.query, "one SELECT, without a semicolon")
+        check_bucket("bucket", self.bucket)
+        check_max_runtime(self.max_runtime)

@@ -6,6 +6,9 @@ from aws_cdk import Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from .._checks import check_kind, check_number, refusal
+from ._interfaces import check_bucket, check_key
+
 # So that with the bucket's name and "s3://" the destination stays within SageMaker's 512 characters.
 _LONGEST_PREFIX = 440
 
@@ -19,13 +22,18 @@ class DataCapture:
     Args:
         bucket: where they are kept. They hold what clients sent: who may read it, and how long it is kept, is for its
             owner to say. Of another account its owner has to let this one: the app warns with the statement.
-        percent: a whole number, 1 to 100.
+        percent: of the requests, a whole number, 1 to 100.
         prefix: ends with a slash and begins with none.
         encryption_key: encrypts them. Of another account its owner has to let this one: the app warns with the
             statement. Default: the bucket's key; without one, as the bucket encrypts.
 
     Raises:
-        ValueError: a value that SageMaker would refuse.
+        InvalidArgumentError: a value that SageMaker would refuse.
+
+    Example:
+        ```python
+        captured = EndpointConfiguration(data_capture=DataCapture(bucket=bucket, percent=5))
+        ```
     """
 
     bucket: s3.IBucket
@@ -34,14 +42,18 @@ class DataCapture:
     encryption_key: kms.IKey | None = None
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.percent) and not 1 <= self.percent <= 100:
-            raise ValueError(f"percent is {self.percent}: give 1 to 100, or no data capture")
+        check_bucket("bucket", self.bucket)
+        check_number("percent", self.percent, at_least=1, at_most=100, whole=True)
+        check_kind("prefix", self.prefix, str, "text")
         if not Token.is_unresolved(self.prefix) and (
             not self.prefix.endswith("/") or self.prefix.startswith("/") or len(self.prefix) > _LONGEST_PREFIX
         ):
-            raise ValueError(
-                f"prefix is {self.prefix[:80]!r}: it ends with a slash, begins with none, "
-                f"and has at most {_LONGEST_PREFIX} characters"
+            raise refusal(
+                "prefix",
+                self.prefix,
+                f"a prefix that ends with a slash and begins with none, at most {_LONGEST_PREFIX} characters",
             )
         if self.encryption_key is None:
             object.__setattr__(self, "encryption_key", self.bucket.encryption_key)
+        else:
+            check_key("encryption_key", self.encryption_key)

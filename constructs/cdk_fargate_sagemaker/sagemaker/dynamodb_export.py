@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 
+from .._checks import check_interface
+from ._job_limits import check_max_runtime
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoDbExport:
@@ -16,12 +19,21 @@ class DynamoDbExport:
 
     Args:
         table: where the posts, or the reviewers' decisions, are.
-        max_runtime: when an export that goes on has failed the release. Default: 6 hours.
+        max_runtime: when an export that goes on has failed the release, at least 1 minute. Default: 6 hours.
+
+    Raises:
+        InvalidArgumentError: no table, or a time that is too short or known at deployment only.
+
+    Example:
+        ```python
+        decisions = DynamoDbExport(table=reviews.table, max_runtime=cdk.Duration.hours(2))
+        ```
     """
 
     table: dynamodb.ITable
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(6))
 
     def __post_init__(self) -> None:
-        if not self.max_runtime.is_unresolved() and self.max_runtime.to_seconds() < 60:
-            raise ValueError(f"max_runtime is {self.max_runtime.to_human_string()}: give at least 1 minute")
+        remedy = "give its table" if hasattr(self.table, "table") else "import a table with Table.from_table_name(…)"
+        check_interface("table", self.table, "table_arn", "an ITable", remedy)
+        check_max_runtime(self.max_runtime)

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from aws_cdk import aws_lambda as lambda_
 
+from .._checks import check_interface, check_kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionStep:
@@ -28,12 +30,27 @@ class FunctionStep:
     Args:
         function: invoked synchronously. It needs permissions of its own for what it reads and writes.
         payload: what it is given instead. A text of the form `{% … %}` is JSONata over the workflow's variables:
-            `$release`, `$posts`, `$held_out`, `$model_data`, `$metrics`, `$current`.
+            `$release`, `$posts`, `$held_out`, `$model_data`, `$metrics`, `$current`. Default: what is listed above.
+
+    Raises:
+        InvalidArgumentError: no function, or a payload that is no mapping.
+
+    Example:
+        ```python
+        check = FunctionStep(
+            function=lambda_.Function.from_function_name(self, "SmokeTest", "smoke-test"),
+            payload={"endpoint": "spam-filter", "release": "{% $release %}"},
+        )
+        ```
     """
 
     function: lambda_.IFunction
     payload: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
+        check_interface(
+            "function", self.function, "function_arn", "an IFunction", "import one with Function.from_function_arn(…)"
+        )
         if self.payload is not None:
+            check_kind("payload", self.payload, Mapping, "a mapping")
             object.__setattr__(self, "payload", MappingProxyType(dict(self.payload)))

@@ -14,10 +14,11 @@ from aws_cdk.interfaces.aws_sagemaker import EndpointReference
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import check_kind, refusal
 from .._key_use import allow_key
 from .._metric_options import AnyMetric, MetricOptions
 from .._resource_policy import open_to_account
-from ._endpoint_name import checked_endpoint_name, claim_endpoint_name
+from ._endpoint_name import check_endpoint_name, claim_endpoint_name
 from ._endpoint_requests import (
     deployment_request,
     endpoint_config_settings,
@@ -26,7 +27,9 @@ from ._endpoint_requests import (
     scaled_variants,
 )
 from ._endpoint_role import endpoint_role
+from ._environment import check_environment
 from ._imported_endpoint import ImportedEndpoint, invoke_grant
+from ._interfaces import check_bucket, check_key, check_model_image
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_around_update import ScalingAroundUpdate
 from .endpoint_configuration import EndpointConfiguration
@@ -53,9 +56,9 @@ class InferenceEndpoint(Resource):
         model_bucket: where the model lies. Of another account its owner has to let this one: the app warns with the
             statement.
         model_key: the model's archive in it, as `models/2026-11-23/model.tar.gz`. A release is a new key.
-        endpoint_name: lower-case letters, digits and inner hyphens, at most 63 characters. Another name is another
-            endpoint. Default: made of the construct's path.
-        environment: what the serving container gets. Default: nothing.
+        endpoint_name: the name that clients invoke: lower-case letters, digits and inner hyphens, at most 63
+            characters. Another name is another endpoint. Default: made of the construct's path.
+        environment: variables of the serving container. Default: none.
         configuration: what the endpoint runs. Default: one `ml.m5.large`.
         traffic_shifting: how requests go over at an update. Default: all at once, and the old instances stay for
             10 minutes.
@@ -63,7 +66,22 @@ class InferenceEndpoint(Resource):
             let CloudWatch Logs use it: the app warns with the statement. Default: a key is made.
 
     Raises:
-        ValueError: a name or a key that cannot be, or a step of the shifting that the instances do not allow.
+        InvalidArgumentError: an argument that cannot be, or a step of the shifting that the instances do not allow.
+
+    Example:
+        ```python
+        sentiment = InferenceEndpoint(
+            self,
+            "Sentiment",
+            image=model_image,
+            model_bucket=bucket,
+            model_key="models/2026-11-23/model.tar.gz",
+            configuration=EndpointConfiguration(variants=[EndpointVariant(count=2)]),
+            traffic_shifting=TrafficShifting.canary(instances=1),
+        )
+        sentiment.roll_back_on(EndpointAlarms(self, "SentimentAlarms", endpoint=sentiment, alerts_topic=topic))
+        sentiment.grant_invoke(web.task_definition.task_role)
+        ```
     """
 
     def __init__(
@@ -81,14 +99,21 @@ class InferenceEndpoint(Resource):
         encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, id)
+        _check(
+            image=image,
+            model_bucket=model_bucket,
+            model_key=model_key,
+            endpoint_name=endpoint_name,
+            environment=environment,
+            configuration=configuration,
+            traffic_shifting=traffic_shifting,
+            encryption_key=encryption_key,
+        )
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
-        _check_model_key(model_key)
         deployment = deployment_request(traffic_shifting, configuration)
         # Known before deployment, so that alarms measure the endpoint and the endpoint names alarms, and no circle.
-        self._endpoint_name = checked_endpoint_name(
-            endpoint_name or Names.unique_resource_name(self, max_length=63, separator="-").lower()
-        )
+        self._endpoint_name = endpoint_name or Names.unique_resource_name(self, max_length=63, separator="-").lower()
         claim_endpoint_name(self, self._endpoint_name)
         self._endpoint_arn = Stack.of(self).format_arn(
             service="sagemaker", resource="endpoint", resource_name=self._endpoint_name
@@ -172,7 +197,7 @@ class InferenceEndpoint(Resource):
 
     @staticmethod
     def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> sagemaker.IEndpoint:
-        """An endpoint that is there already. Its metrics are those of `EndpointMetrics` with its name.
+        """Imports an endpoint that is there already. Its metrics are those of `EndpointMetrics` with its name.
 
         Args:
             scope: where it is imported.
@@ -180,13 +205,13 @@ class InferenceEndpoint(Resource):
             endpoint_arn: its ARN, which may be of another account or region.
 
         Raises:
-            ValueError: an ARN that is no endpoint's.
+            InvalidArgumentError: an ARN that is no endpoint's.
         """
         return ImportedEndpoint(scope, id, endpoint_arn=endpoint_arn)
 
     @staticmethod
     def from_endpoint_name(scope: Construct, id: str, endpoint_name: str) -> sagemaker.IEndpoint:
-        """An endpoint that is there already, in the account and region of `scope`.
+        """Imports an endpoint that is there already, in the account and region of `scope`.
 
         Args:
             scope: where it is imported.
@@ -194,11 +219,10 @@ class InferenceEndpoint(Resource):
             endpoint_name: its name.
 
         Raises:
-            ValueError: a name that cannot be.
+            InvalidArgumentError: a name that cannot be.
         """
-        arn = Stack.of(scope).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=checked_endpoint_name(endpoint_name)
-        )
+        check_endpoint_name(endpoint_name)
+        arn = Stack.of(scope).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         return ImportedEndpoint(scope, id, endpoint_arn=arn, endpoint_name=endpoint_name)
 
     @property
@@ -256,46 +280,87 @@ class InferenceEndpoint(Resource):
                 left out.
 
         Raises:
-            ValueError: something else, or more than ten alarms in all.
+            InvalidArgumentError: something else, or more than ten alarms in all.
         """
         self._rollback_alarms.add(alarms)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` invoke this endpoint, and no other."""
+        """Lets `grantee` invoke this endpoint, and no other.
+
+        Args:
+            grantee: who is allowed.
+        """
         return invoke_grant(grantee, self._endpoint_arn)
 
     def metric_invocations(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Requests a minute that the endpoint took in."""
+        """Counts requests per minute that the endpoint took in.
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.invocations(**options)
 
     def metric_client_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Requests a minute that the model answered with 4xx."""
+        """Counts requests per minute that the model answered with 4xx.
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.client_errors(**options)
 
     def metric_server_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Requests a minute that ended in 5xx."""
+        """Counts requests per minute that ended in 5xx.
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.server_errors(**options)
 
     def metric_model_latency(self, percentile: float = 99, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Milliseconds that the container took, at a percentile from 0 to 100."""
+        """Measures the milliseconds that the container took.
+
+        Args:
+            percentile: which of the requests, by their time, above 0, at most 100. Default: 99.
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.model_latency(percentile, **options)
 
     def metric_overhead_latency(self, percentile: float = 99, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Milliseconds that SageMaker added, at a percentile from 0 to 100."""
+        """Measures the milliseconds that SageMaker added.
+
+        Args:
+            percentile: which of the requests, by their time, above 0, at most 100. Default: 99.
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.overhead_latency(percentile, **options)
 
     def metric_cpu(self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """CPU of the instances, percent of one core (average); of the first variant unless another is given."""
+        """Measures the CPU of a variant's instances, percent of one core (average).
+
+        Args:
+            variant: of which. Default: of the first.
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.cpu(variant or self._first, **options)
 
     def metric_gpu(self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """GPU of the instances, percent of one GPU (average); of the first variant unless another is given."""
+        """Measures the GPU of a variant's instances, percent of one GPU (average).
+
+        Args:
+            variant: of which. Default: of the first.
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.gpu(variant or self._first, **options)
 
     def metric_memory(
         self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]
     ) -> cloudwatch.Metric:
-        """Memory that the containers use, percent (average); of the first variant unless another is given."""
+        """Measures the memory that a variant's containers use, percent (average).
+
+        Args:
+            variant: of which. Default: of the first.
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._metrics.memory(variant or self._first, **options)
 
     @property
@@ -303,12 +368,37 @@ class InferenceEndpoint(Resource):
         return self._metrics.configuration.variants[0]
 
 
-def _check_model_key(model_key: str) -> None:
+def _check(
+    *,
+    image: ModelImage,
+    model_bucket: s3.IBucket,
+    model_key: str,
+    endpoint_name: str | None,
+    environment: Mapping[str, str] | None,
+    configuration: EndpointConfiguration | None,
+    traffic_shifting: TrafficShifting | None,
+    encryption_key: kms.IKey | None,
+) -> None:
+    check_model_image("image", image)
+    check_bucket("model_bucket", model_bucket)
+    check_kind("model_key", model_key, str, "text")
     if not Token.is_unresolved(model_key) and (not model_key.endswith(".tar.gz") or model_key.startswith("/")):
-        raise ValueError(
-            f"model_key is {model_key!r}: give the key of the model's archive, which ends with .tar.gz and begins with "
-            "no slash, as 'models/2026-11-23/model.tar.gz'"
+        raise refusal(
+            "model_key",
+            model_key,
+            "the key of the model's archive, which ends with .tar.gz and begins with no slash",
+            "give one as 'models/2026-11-23/model.tar.gz'",
         )
+    if endpoint_name is not None:
+        check_endpoint_name(endpoint_name)
+    if environment is not None:
+        check_environment("environment", environment)
+    if configuration is not None:
+        check_kind("configuration", configuration, EndpointConfiguration)
+    if traffic_shifting is not None:
+        check_kind("traffic_shifting", traffic_shifting, TrafficShifting)
+    if encryption_key is not None:
+        check_key("encryption_key", encryption_key)
 
 
 def _props(request: Mapping[str, object]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """The workflow that releases a model to an endpoint."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, Unpack
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Tokenization
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -18,6 +17,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import refusal
 from .._key_use import allow_key, through_dynamodb
 from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
@@ -30,6 +30,7 @@ from ._endpoint_updates import allow_endpoint_updates
 from ._imported_endpoint import invoke_grant
 from ._job_role import job_role
 from ._log_streams import allow_logs
+from ._release_arguments import check_release_arguments
 from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_permissions import allow_scaling
@@ -52,18 +53,12 @@ from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
 from .transform_job import TransformJob
 
-# SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone. 40 characters leave
-# 23 of SageMaker's 63 for the execution's name.
-_ENDPOINT_NAME = re.compile(r"[a-z0-9](-*[a-z0-9]){0,39}")
-_LONGEST_ENDPOINT_NAME = 40
-
 _OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
 _EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
 _CHECKPOINTS = "runs/*/checkpoints/*"
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 # The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
 _REST = Duration.hours(2)
-_LEAST_KEPT = 2
 # What the workflow's roles do with the data's bucket, where it is of another account.
 _OF_OBJECTS = [
     "s3:AbortMultipartUpload",
@@ -87,10 +82,89 @@ class ModelReleaseWorkflow(Construct):
     invocations, records the release and deletes what older ones left.
 
     Whatever fails, and whoever stops it, the endpoint is put back to the release before by `rollback`, a state machine
-    that a person can start too; what the failed release left behind is deleted, and `alerts_topic` is told once. Two
-    releases at a time are refused: the second ends as `Refused`, with the error `ReleaseInProgressError`.
+    that a person can start too; what the failed release left behind is deleted, and `alerts_topic` is notified once.
+    Two releases at a time are refused: the second ends as `Refused`, with the error `ReleaseInProgressError`.
 
-    An execution's input is `{}`; `started_by` in it, a text, is recorded with the release.
+    An execution's input is `{}`; `started_by` in it, a text, is recorded with the release. A release is started by a
+    person, on `schedule`, by new data or by new labels. What starts while one runs is refused; data that arrive
+    meanwhile go into the next release.
+
+    Any step but training can be replaced by a `FunctionStep`, and steps are left out with None. What an execution needs
+    then is in its input: without `extract` the posts, below `runs/`, as
+    `{"posts": {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train` the model, below `models/`,
+    as `{"model_data": "s3://…/model.tar.gz"}`.
+
+    What is imported has an owner who may have to let this app: CloudWatch Logs and EventBridge use `encryption_key` and
+    `alerts_topic`, and of another account the bucket, its key and the images too. The app warns with each statement.
+
+    Args:
+        endpoint_name: the name of the endpoint, which clients invoke and which stays from release to release:
+            lower-case letters, digits and inner hyphens, at most 40 characters. Jobs, models, endpoint configurations
+            and both state machines are named after it. No other construct of the app may release to the same name in
+            the same account and region. Another name is another endpoint.
+        inference_image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
+        training_image: trains the model. Required, unless `train` is None.
+        data_bucket: holds the posts, and what the workflow writes below `runs/` and `models/`. What jobs write is
+            encrypted with the bucket's key where it has one.
+        alerts_topic: is notified of each release that failed.
+        data_prefix: below what in the bucket the posts are: objects `*.csv` with a header, or `*.jsonl`, with `text`
+            and `label` (0 or 1). It ends with a slash and is not below `runs/` or `models/`.
+        extract: makes the training data. An `AthenaUnload` or a `DynamoDbExport` takes posts from where a team has
+            them. Default: the posts below `data_prefix`, of which some are held out to test with.
+        reviews: an export of a `ReviewQueue`'s table, whose decisions are merged with the posts: the latest label of a
+            post takes the place of the one it had, and posts that were not there are trained with. Posts to test with
+            stay the same from release to release, whatever is decided. The release's record says how many labels were
+            new. Default: none are merged.
+        preprocess: changes the posts before training. Default: training is given them as they were extracted.
+        train: how the model is trained. Default: a `TrainingJob` with its defaults.
+        evaluate: measures the new model. Default: the metrics that training wrote, and those of the current model on
+            the same posts. None asks nothing, and there is no gate.
+        gate: what the new model must reach to serve. Default: `EvaluationGate()`.
+        score_current: how the current model is asked about the held-out posts, where the gate compares. Default: a
+            `TransformJob` with its defaults.
+        check: asks the endpoint before the release counts as good. Default: the answers to held-out posts have to be
+            those of the evaluation, and to come from the new model. None asks nothing.
+        keep_releases: how many good releases stay for rollbacks, at least 2. Models and configurations of older ones
+            are deleted, never one in use.
+        schedule: starts releases. Default: none.
+        start_on_new_data: starts a release for each object that is put below `data_prefix`. A `data_bucket` of another
+            app has to send its events to EventBridge; one of this app is made to.
+        start_on_new_labels: starts a release, within an hour, once reviewers have given so many labels since the
+            release that serves; after one that failed, when as many have come again. It needs `reviews`. Default: no
+            number of labels does.
+        configuration: what the endpoint runs. Default: one `ml.m5.large`.
+        traffic_shifting: how requests go over from the model that serves. Default: all at once, and the old instances
+            stay for 10 minutes.
+        inference_environment: variables of the serving container, which gets `MODEL_NAME` too. Default: none.
+        encryption_key: encrypts the volumes of jobs and endpoint, the records and the logs. Default: a key is made.
+        poll_interval: how often the endpoint is asked whether it serves the new model, 1 second to 4 minutes. Each time
+            it is marked as being changed, which keeps its alarms quiet for five minutes. Default: 30 seconds.
+        in_service_within: when a release whose endpoint does not serve it has failed. Default: 45 minutes and what
+            `traffic_shifting` waits.
+        log_retention: how long the logs of both state machines are kept.
+        removal_policy: what becomes of the records with the stack. With RETAIN they outlive it.
+
+    Raises:
+        InvalidArgumentError: an argument that cannot be, parts that exclude each other, a time that is known at
+            deployment only, or a topic of another region.
+
+    Example:
+        ```python
+        release = ModelReleaseWorkflow(
+            self,
+            "SpamRelease",
+            endpoint_name="spam-filter",
+            training_image=ModelImage.from_ecr_repository(
+                ecr.Repository.from_repository_name(self, "Training", "spam-training"), "1.4.2"
+            ),
+            inference_image=model_image,
+            data_bucket=bucket,
+            alerts_topic=topic,
+            gate=EvaluationGate(min_auc=0.85, max_auc_drop=0.005),
+            schedule=events.Schedule.rate(cdk.Duration.days(7)),
+        )
+        release.roll_back_on(EndpointAlarms(self, "SpamAlarms", endpoint=release, alerts_topic=topic))
+        ```
     """
 
     def __init__(
@@ -125,93 +199,43 @@ class ModelReleaseWorkflow(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
-        """The posts are objects below `data_prefix` in `data_bucket`: `*.csv` with a header or `*.jsonl`, with `text`
-        and `label` (0 or 1). What the workflow writes goes below `runs/` and `models/` in the same bucket.
-
-        What a team has in Athena or DynamoDB is taken by an `AthenaUnload` or a `DynamoDbExport` as `extract`, and any
-        step but training is replaced by a `FunctionStep`, preprocessing by a `ProcessingJob` too.
-
-        `reviews` is an export of a `ReviewQueue`'s table, whose decisions are merged with the posts: the latest label
-        of a post takes the place of the one it had, and posts that were not there are trained with. Posts to test with
-        stay the same from release to release, whatever is decided. The release's record says how many labels were new.
-
-        Steps that are left out, with None: without `extract` an execution's input gives the posts, below `runs/`, as
-        `{"posts": {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train`, and `training_image`,
-        it gives the model, below `models/`, as `{"model_data": "s3://…/model.tar.gz"}`; without `evaluate` there is no
-        gate; without `check` nobody asks the endpoint; without `preprocess`, which is the default, training is given
-        the posts as they were extracted.
-
-        A release is started by a person, on `schedule`, or with `start_on_new_data` by each object that is put below
-        `data_prefix`. What starts while one runs is refused: posts that come meanwhile are in the next one. A
-        `data_bucket` of another app has to send its events to EventBridge for that; one of this app is told to. With
-        `start_on_new_labels` one starts, within an hour, once reviewers have given so many labels since the release
-        that serves; after one that failed, when as many have come again.
-
-        `score_current` is how the current model is asked about the held-out posts, where the gate compares.
-        `keep_releases` (at least 2) good releases stay, for rollbacks; models and configurations of older ones are
-        deleted, never one in use. With a `removal_policy` of RETAIN the records outlive the stack.
-
-        `configuration` is what the endpoint runs; without one a single `ml.m5.large`. `traffic_shifting` is how
-        requests go over from the model that serves; without one all at once, and the old instances stay for 10 minutes.
-
-        What is imported has an owner who may have to let this app: CloudWatch Logs and EventBridge use `encryption_key`
-        and `alerts_topic`, and of another account the bucket, its key and the images too. The app warns with each
-        statement.
-
-        `inference_environment` reaches the serving container, with `MODEL_NAME` added. The volumes of jobs and
-        endpoint, the records and the logs are encrypted with `encryption_key`; without one a key is made. What jobs
-        write is encrypted with the bucket's key where it has one. The endpoint is asked every `poll_interval` (30 s)
-        whether it serves the new model, and marked as being changed, which keeps its alarms quiet for five minutes;
-        after `in_service_within` (45 minutes, and what `traffic_shifting` waits) the release has failed.
-
-        Raises:
-            ValueError: a name, a prefix or a number that cannot be, parts that exclude each other, or a topic of
-                another region.
-        """
         super().__init__(scope, id)
-        _validate_endpoint_name(endpoint_name)
+        check_release_arguments(
+            endpoint_name=endpoint_name,
+            inference_image=inference_image,
+            training_image=training_image,
+            data_bucket=data_bucket,
+            alerts_topic=alerts_topic,
+            data_prefix=data_prefix,
+            extract=extract,
+            reviews=reviews,
+            preprocess=preprocess,
+            train=train,
+            evaluate=evaluate,
+            gate=gate,
+            score_current=score_current,
+            check=check,
+            keep_releases=keep_releases,
+            schedule=schedule,
+            start_on_new_data=start_on_new_data,
+            start_on_new_labels=start_on_new_labels,
+            configuration=configuration,
+            traffic_shifting=traffic_shifting,
+            inference_environment=inference_environment,
+            encryption_key=encryption_key,
+            poll_interval=poll_interval,
+            in_service_within=in_service_within,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
         claim_endpoint_name(self, endpoint_name)
-        _validate_data_prefix(data_prefix)
-        if not Token.is_unresolved(keep_releases) and keep_releases < _LEAST_KEPT:
-            raise ValueError(
-                f"keep_releases is {keep_releases}: keep at least {_LEAST_KEPT}, the current one and one to go back to"
-            )
-        if evaluate is None and (gate is not None or score_current is not None):
-            raise ValueError("gate or score_current is given without evaluate: there is nothing to judge; leave it out")
-        needs_input = extract is None or train is None
-        if start_on_new_labels is not None and reviews is None:
-            raise ValueError("start_on_new_labels is given without reviews: there are no labels to count; give both")
-        if start_on_new_labels is not None and not Token.is_unresolved(start_on_new_labels) and start_on_new_labels < 1:
-            raise ValueError(f"start_on_new_labels is {start_on_new_labels}: give at least 1, or None for never")
-        if needs_input and (schedule is not None or start_on_new_data or start_on_new_labels is not None):
-            raise ValueError(
-                "schedule or start_on_new_… is given without extract or train: the input that each execution needs "
-                "then is for whoever starts it; leave it out"
-            )
-        if start_on_new_data and isinstance(extract, AthenaUnload | DynamoDbExport):
-            raise ValueError(
-                f"start_on_new_data is given for {type(extract).__name__}: it sees objects below data_prefix alone; "
-                "give a schedule"
-            )
-        if reviews is not None and (extract is None or isinstance(extract, FunctionStep)):
-            given = "None" if extract is None else "a FunctionStep"
-            raise ValueError(
-                f"reviews is given and extract is {given}: the library's own extraction merges decisions with posts; "
-                "leave one of them out"
-            )
         gate = gate or EvaluationGate()
         training = TrainingJob() if train == "default" else train
-        if (training is None) != (training_image is None):
-            raise ValueError(
-                "training_image is given without train: nobody runs it; leave it out"
-                if training_image
-                else "training_image is missing: give the image that trains, or leave training out with train=None"
-            )
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         poll_interval = poll_interval or Duration.seconds(30)
-        in_service_within = in_service_within or Duration.minutes(45).plus(traffic_shifting.waits)
-        compares = evaluate is not None and any(True for _ in gate.maximum_drops())
+        in_service_within = in_service_within or _in_service_within(traffic_shifting)
+        compares = evaluate is not None and any(True for _ in gate.max_drops())
         scoring = (score_current or TransformJob()) if compares else None
         if scoring is not None:
             warn_of_two_devices(self, configuration, scoring)
@@ -453,24 +477,40 @@ class ModelReleaseWorkflow(Construct):
                 left out.
 
         Raises:
-            ValueError: something else, or more than ten alarms in all.
+            InvalidArgumentError: something else, or more than ten alarms in all.
         """
         self._rollback_alarms.add(alarms)
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` start a release."""
+        """Lets `grantee` start a release.
+
+        Args:
+            grantee: who is allowed.
+        """
         return self._state_machine.grant_start_execution(grantee)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` invoke this endpoint, and no other."""
+        """Lets `grantee` invoke this endpoint, and no other.
+
+        Args:
+            grantee: who is allowed.
+        """
         return invoke_grant(grantee, self._endpoint_arn)
 
     def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Releases that failed (sum over 5 minutes)."""
+        """Counts releases that failed (sum over 5 minutes).
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._state_machine.metric_failed(**given_options(options))
 
     def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Releases that ended in service (sum over 5 minutes)."""
+        """Counts releases that ended in service (sum over 5 minutes).
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._state_machine.metric_succeeded(**given_options(options))
 
     def _start_by(
@@ -508,7 +548,7 @@ class ModelReleaseWorkflow(Construct):
             dead_letter_queue=self._rollback.undelivered_events,
             environment={
                 "ENDPOINT_NAME": self._endpoint_name,
-                "NEW_LABELS": str(new_labels),
+                "NEW_LABELS": Tokenization.stringify_number(new_labels),
                 "RELEASES_TABLE": self._records.table.table_name,
                 "RELEASE_WORKFLOW": self._state_machine.state_machine_arn,
                 "REVIEW_TABLE": reviews.table_name,
@@ -704,24 +744,16 @@ class ModelReleaseWorkflow(Construct):
         allow_waiting(role, "StepFunctionsGetEventsForStepFunctionsExecutionRule")
 
 
-def _validate_endpoint_name(endpoint_name: str) -> None:
-    if Token.is_unresolved(endpoint_name):
-        return
-    if len(endpoint_name) > _LONGEST_ENDPOINT_NAME or not _ENDPOINT_NAME.fullmatch(endpoint_name):
-        raise ValueError(
-            f"endpoint_name is {endpoint_name!r}: use lower-case letters, digits and inner hyphens, "
-            f"at most {_LONGEST_ENDPOINT_NAME} characters"
+def _in_service_within(traffic_shifting: TrafficShifting) -> Duration:
+    waits = traffic_shifting.waits
+    if waits is None:
+        raise refusal(
+            "in_service_within",
+            None,
+            "a Duration beside a traffic_shifting whose waits are known at deployment only",
+            "give the longest that an update may take",
         )
-
-
-def _validate_data_prefix(data_prefix: str) -> None:
-    if Token.is_unresolved(data_prefix):
-        return
-    if not data_prefix.endswith("/") or data_prefix.startswith(("/", "runs/", "models/")):
-        raise ValueError(
-            f"data_prefix is {data_prefix!r}: it ends with a slash, begins with none, "
-            "and is not below runs/ or models/, where the workflow writes"
-        )
+    return Duration.minutes(45).plus(waits)
 
 
 def _allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:

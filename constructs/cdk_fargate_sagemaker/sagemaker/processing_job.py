@@ -6,7 +6,11 @@ from types import MappingProxyType
 
 from aws_cdk import Duration, Token
 
+from .._checks import check_kind, check_sequence, plain, refusal
+from ._environment import check_environment
 from ._instance_type import normalised_instance_type
+from ._interfaces import check_model_image, check_placement
+from ._job_limits import check_max_runtime, check_volume
 from .model_image import ModelImage
 from .vpc_placement import VpcPlacement
 
@@ -17,8 +21,7 @@ OUTPUT_FOLDER = "/opt/ml/processing/output"
 _MOST_WORDS = 100
 _MOST_VARIABLES = 100
 _LONGEST_WORD = 256
-_LARGEST_VOLUME_GIB = 16384
-_LONGEST_RUN_DAYS = 5
+_LONGEST_RUN = Duration.days(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +36,28 @@ class ProcessingJob:
     The new model and the current one are judged on the same posts, so held-out posts should keep number and labels.
 
     Args:
-        image: has the program.
+        image: has the program, as a `ModelImage`.
         instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
-        volume_gib: disk of the machine.
-        max_runtime: when it is stopped as failed, 1 minute to 5 days.
-        entry_point: the program, in words. Default: the image's own.
-        arguments: the program's arguments. Default: none.
-        environment: the program's variables. Default: none of its own.
+        volume_gib: disk of the machine, 1 to 16,384 GiB.
+        max_runtime: when it is stopped as failed, 1 minute to 5 days. Default: 1 hour.
+        entry_point: the program, in 1 to 100 words. Default: the image's own.
+        arguments: the program's arguments, at most 100 words. Default: none.
+        environment: the program's variables, at most 100 texts. Default: none.
         network_isolation: the program reaches nothing but its folders.
         vpc: where the machine is. Default: in SageMaker's own network.
 
     Raises:
-        ValueError: a value that SageMaker would refuse.
+        InvalidArgumentError: a value that SageMaker would refuse, or a `max_runtime` that is known at deployment only.
+
+    Example:
+        ```python
+        preparing = ProcessingJob(
+            image=model_image,
+            entry_point=["python", "prepare.py"],
+            arguments=["--language", "ja"],
+            max_runtime=cdk.Duration.minutes(30),
+        )
+        ```
     """
 
     image: ModelImage
@@ -58,30 +71,28 @@ class ProcessingJob:
     vpc: VpcPlacement | None = None
 
     def __post_init__(self) -> None:
+        check_model_image("image", self.image)
         object.__setattr__(self, "instance_type", normalised_instance_type(self.instance_type))
-        object.__setattr__(self, "arguments", tuple(self.arguments))
-        object.__setattr__(self, "environment", MappingProxyType(dict(self.environment)))
+        check_volume(self.volume_gib)
+        check_max_runtime(self.max_runtime, at_most=_LONGEST_RUN)
         if self.entry_point is not None:
-            object.__setattr__(self, "entry_point", tuple(self.entry_point))
-            _check_words("entry_point", self.entry_point, least=1)
-        _check_words("arguments", self.arguments, least=0)
+            object.__setattr__(self, "entry_point", _checked_words("entry_point", self.entry_point, least=1))
+        object.__setattr__(self, "arguments", _checked_words("arguments", self.arguments, least=0))
+        check_environment("environment", self.environment)
         if len(self.environment) > _MOST_VARIABLES:
-            raise ValueError(f"environment has {len(self.environment)} entries: SageMaker allows {_MOST_VARIABLES}")
-        if not Token.is_unresolved(self.volume_gib) and not 1 <= self.volume_gib <= _LARGEST_VOLUME_GIB:
-            raise ValueError(f"volume_gib is {self.volume_gib}: SageMaker allows 1 to {_LARGEST_VOLUME_GIB}")
-        if (
-            not self.max_runtime.is_unresolved()
-            and not 60 <= self.max_runtime.to_seconds() <= _LONGEST_RUN_DAYS * 86400
-        ):
-            raise ValueError(
-                f"max_runtime is {self.max_runtime.to_human_string()}: "
-                f"SageMaker allows 1 minute to {_LONGEST_RUN_DAYS} days"
-            )
+            raise refusal("environment", plain(f"{len(self.environment)} variables"), f"at most {_MOST_VARIABLES}")
+        object.__setattr__(self, "environment", MappingProxyType(dict(self.environment)))
+        check_kind("network_isolation", self.network_isolation, bool, "True or False")
+        if self.vpc is not None:
+            check_placement(self.vpc)
 
 
-def _check_words(name: str, words: Sequence[str], *, least: int) -> None:
-    if not least <= len(words) <= _MOST_WORDS:
-        raise ValueError(f"{name} has {len(words)} words: SageMaker allows {least} to {_MOST_WORDS}")
-    for word in words:
+def _checked_words(name: str, words: Sequence[str], *, least: int) -> tuple[str, ...]:
+    listed = check_sequence(name, words, "a list of words")
+    if not least <= len(listed) <= _MOST_WORDS:
+        raise refusal(name, plain(f"{len(listed)} words"), f"{least} to {_MOST_WORDS}")
+    for word in listed:
+        check_kind(name, word, str, "words as text")
         if not Token.is_unresolved(word) and not 1 <= len(word) <= _LONGEST_WORD:
-            raise ValueError(f"{name} has a word of {len(word)} characters: SageMaker allows 1 to {_LONGEST_WORD}")
+            raise refusal(name, plain(f"a word of {len(word)} characters"), f"words of 1 to {_LONGEST_WORD} characters")
+    return tuple(listed)

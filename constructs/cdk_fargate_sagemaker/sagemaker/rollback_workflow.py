@@ -14,9 +14,12 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import check_duration, check_kind
 from .._metric_options import MetricOptions, given_options
 from .._topic_publishers import allow_publishing, rule_target
+from ._endpoint_name import check_endpoint_name
 from ._endpoint_updates import allow_endpoint_updates
+from ._interfaces import check_key, check_topic
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 from ._scaling_permissions import allow_scaling
 from ._starts import start_target, undelivered_queue
@@ -26,6 +29,7 @@ from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
 
 # Each look marks the endpoint as being changed, and `EndpointAlarms` looks five minutes back.
+_SHORTEST_POLL_INTERVAL = Duration.seconds(1)
 _LONGEST_POLL_INTERVAL = Duration.minutes(4)
 # The functions, of which the cleaner may wait for jobs three times 15 minutes, beyond the waiting for the endpoint.
 _REST = Duration.hours(1)
@@ -44,6 +48,25 @@ class RollbackWorkflow(Construct):
 
     An endpoint that serves its target already is left alone. One that failed, or that has nothing good to serve, is
     deleted; where there is a target it is then created again.
+
+    `ModelReleaseWorkflow` makes one as its `rollback`.
+
+    Args:
+        endpoint_name: the endpoint's name. The state machine's is `<endpoint_name>-rollback`.
+        release_workflow_name: the name of the release workflow, for the alert about an execution that was stopped.
+        records: says what was released, and what was good.
+        alerts_topic: is notified of what no release workflow notifies of.
+        configuration: what the endpoint runs: which variants scale.
+        encryption_key: encrypts the logs, and the volumes of the endpoint that it creates or updates.
+        poll_interval: how often the endpoint is asked whether it serves the target, 1 second to 4 minutes. Default:
+            30 seconds.
+        settled_within: when a rollback whose endpoint does not serve its target has failed. It has to be enough for an
+            update that is under way and one more. Default: 2 hours.
+        log_retention: how long the state machine's logs are kept.
+
+    Raises:
+        InvalidArgumentError: an argument that cannot be, a `poll_interval` at which the endpoint's alarm would notify
+            of an update, too, or a time that is known at deployment only.
     """
 
     def __init__(
@@ -61,18 +84,10 @@ class RollbackWorkflow(Construct):
         settled_within: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     ) -> None:
-        """`ModelReleaseWorkflow` makes one as its `rollback`. The endpoint is asked every `poll_interval` (30 s)
-        whether it serves the target; after `settled_within` (2 hours), which has to be enough for an update that is
-        under way and one more, the rollback has failed. The state machine's name is `<endpoint_name>-rollback`.
-        `encryption_key` encrypts the logs, and the volumes of the endpoint that it creates or updates.
-
-        Raises:
-            ValueError: a `poll_interval` at which the endpoint's alarm would tell of an update, too.
-        """
         super().__init__(scope, id)
         poll_interval = poll_interval or Duration.seconds(30)
-        _validate_poll_interval(poll_interval)
         settled_within = settled_within or Duration.hours(2)
+        _check(endpoint_name, records, alerts_topic, configuration, encryption_key, poll_interval, settled_within)
         self._timeout = settled_within.plus(_REST)
         self._role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
         self._grant(endpoint_name, records, alerts_topic, configuration, encryption_key)
@@ -150,7 +165,14 @@ class RollbackWorkflow(Construct):
         self, scope: Construct, id: str, *, state_machine: sfn.IStateMachine, own_errors: list[str]
     ) -> events.Rule:
         """Rolls back each execution of the release workflow that was stopped, ran out of time, or failed with an error
-        other than `own_errors`."""
+        other than `own_errors`.
+
+        Args:
+            scope: where the rule is made.
+            id: the rule's id there.
+            state_machine: the release workflow.
+            own_errors: the errors after which a release has put the endpoint back itself.
+        """
         return events.Rule(
             scope,
             id,
@@ -169,15 +191,27 @@ class RollbackWorkflow(Construct):
         )
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` start a rollback."""
+        """Lets `grantee` start a rollback.
+
+        Args:
+            grantee: who is allowed.
+        """
         return self._state_machine.grant_start_execution(grantee)
 
     def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Rollbacks that failed (sum over 5 minutes)."""
+        """Counts rollbacks that failed (sum over 5 minutes).
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._state_machine.metric_failed(**given_options(options))
 
     def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Rollbacks that ended as they should (sum over 5 minutes)."""
+        """Counts rollbacks that ended as they should (sum over 5 minutes).
+
+        Args:
+            **options: of the CDK's metrics, as `period`.
+        """
         return self._state_machine.metric_succeeded(**given_options(options))
 
     def _grant(
@@ -213,12 +247,38 @@ def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: l
     )
 
 
-def _validate_poll_interval(interval: Duration) -> None:
-    if (
-        not interval.is_unresolved()
-        and not 1000 <= interval.to_milliseconds() <= _LONGEST_POLL_INTERVAL.to_milliseconds()
-    ):
-        raise ValueError(
-            f"poll_interval is {interval.to_human_string()}: give 1 second to "
-            f"{_LONGEST_POLL_INTERVAL.to_human_string()}; each look keeps the endpoint's alarm quiet for five minutes"
-        )
+def _check(
+    endpoint_name: str,
+    records: ReleaseRecords,
+    alerts_topic: sns.ITopic,
+    configuration: EndpointConfiguration,
+    encryption_key: kms.IKey,
+    poll_interval: Duration,
+    settled_within: Duration,
+) -> None:
+    check_endpoint_name(endpoint_name)
+    check_kind("records", records, ReleaseRecords)
+    check_topic("alerts_topic", alerts_topic)
+    check_kind("configuration", configuration, EndpointConfiguration)
+    check_key("encryption_key", encryption_key)
+    check_poll_interval(poll_interval)
+    # How often the endpoint is asked at most, and how long an execution may take, are computed from it.
+    check_duration("settled_within", settled_within, above_zero=True, whole="seconds", token=False)
+
+
+def check_poll_interval(poll_interval: Duration) -> None:
+    """Refuses a time between two looks that is known at deployment only, since how often the endpoint is asked at most
+    is computed from it, and one at which the endpoint's alarm would notify of an update.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_duration(
+        "poll_interval",
+        poll_interval,
+        at_least=_SHORTEST_POLL_INTERVAL,
+        at_most=_LONGEST_POLL_INTERVAL,
+        whole="seconds",
+        token=False,
+        remedy="each look keeps the endpoint's alarm quiet for five minutes",
+    )

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import Token
+from .._checks import check_number, check_one_of
+from .._number_token import is_token
 
 # ProductionVariantServerlessConfig's limits
 _MEMORY_MIB = range(1024, 6144 + 1, 1024)
@@ -13,9 +14,21 @@ _MOST_CONCURRENT = 200
 class ServerlessInference:
     """Serves on capacity that SageMaker brings and takes away by itself, down to none.
 
-    A request that finds no container waits for one to start. At most `max_concurrency` requests are answered at once,
-    the next is throttled. `provisioned_concurrency` containers are kept warm and billed by the hour; without it none.
-    The memory is 1024, 2048, 3072, 4096, 5120 or 6144 MiB; CPU comes in proportion, a GPU never.
+    A request that finds no container waits for one to start.
+
+    Args:
+        memory_mib: 1024, 2048, 3072, 4096, 5120 or 6144; CPU comes in proportion, a GPU never.
+        max_concurrency: how many requests are answered at once, 1 to 200; the next is throttled.
+        provisioned_concurrency: how many containers are kept warm and billed by the hour, at most `max_concurrency`.
+            Default: none.
+
+    Raises:
+        InvalidArgumentError: a value that SageMaker would refuse.
+
+    Example:
+        ```python
+        serverless = EndpointVariant(serverless=ServerlessInference(memory_mib=4096, max_concurrency=20))
+        ```
     """
 
     memory_mib: int = 2048
@@ -23,14 +36,14 @@ class ServerlessInference:
     provisioned_concurrency: int | None = None
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.memory_mib) and self.memory_mib not in _MEMORY_MIB:
-            raise ValueError(f"memory_mib is {self.memory_mib}: SageMaker allows {', '.join(map(str, _MEMORY_MIB))}")
-        if not Token.is_unresolved(self.max_concurrency) and not 1 <= self.max_concurrency <= _MOST_CONCURRENT:
-            raise ValueError(f"max_concurrency is {self.max_concurrency}: SageMaker allows 1 to {_MOST_CONCURRENT}")
-        provisioned = self.provisioned_concurrency
-        if provisioned is None or Token.is_unresolved(provisioned) or Token.is_unresolved(self.max_concurrency):
-            return
-        if not 1 <= provisioned <= self.max_concurrency:
-            raise ValueError(
-                f"provisioned_concurrency is {provisioned}: give 1 to max_concurrency ({self.max_concurrency})"
+        check_one_of("memory_mib", self.memory_mib, _MEMORY_MIB)
+        check_number("max_concurrency", self.max_concurrency, at_least=1, at_most=_MOST_CONCURRENT, whole=True)
+        if self.provisioned_concurrency is not None:
+            check_number(
+                "provisioned_concurrency",
+                self.provisioned_concurrency,
+                at_least=1,
+                at_most=_MOST_CONCURRENT if is_token(self.max_concurrency) else self.max_concurrency,
+                whole=True,
+                remedy="max_concurrency bounds it",
             )

@@ -1,10 +1,8 @@
 """What gets a copy of the requests and answers nobody."""
 
-import math
 from dataclasses import dataclass, field
 
-from aws_cdk import Token
-
+from .._checks import check_kind, check_number, refusal
 from .endpoint_variant import EndpointVariant
 
 
@@ -13,22 +11,32 @@ class ShadowVariant:
     """Gets a copy of `percent` of the requests; its answers go to metrics and captured data, to no client.
 
     Args:
-        percent: above 0, at most 100.
+        percent: of the requests, above 0, at most 100.
         variant: what runs it, as other instances (`instance_type`) or another model (`model_name`). Its weight says
             nothing here. Default: one `ml.m5.large` named `shadow` with the model that is released.
 
     Raises:
-        ValueError: a percentage that cannot be, or a variant that is serverless or scaled.
+        InvalidArgumentError: a percentage that cannot be or is known at deployment only, or a variant that is
+            serverless or scaled.
+
+    Example:
+        ```python
+        shadowed = EndpointConfiguration(
+            shadow=ShadowVariant(percent=20, variant=EndpointVariant(name="shadow", instance_type="ml.c7i.large"))
+        )
+        ```
     """
 
     percent: float
     variant: EndpointVariant = field(default_factory=lambda: EndpointVariant(name="shadow"))
 
     def __post_init__(self) -> None:
-        # NaN has no JSON, so it must not reach jsii.
-        if not 0 < self.percent <= 100 and (math.isnan(self.percent) or not Token.is_unresolved(self.percent)):
-            raise ValueError(f"percent is {self.percent}: give above 0, at most 100")
+        # The shadow's weight is computed from it.
+        check_number("percent", self.percent, above=0, at_most=100, token=False)
+        check_kind("variant", self.variant, EndpointVariant)
         if self.variant.serverless is not None:
-            raise ValueError("variant is serverless: SageMaker shadows on instances alone; leave serverless out")
+            raise refusal(
+                "variant", self.variant, "one on instances, on which alone SageMaker shadows", "leave serverless out"
+            )
         if self.variant.scaling is not None:
-            raise ValueError("variant has scaling: a shadow keeps its count; leave scaling out")
+            raise refusal("variant", self.variant, "one without scaling", "a shadow keeps its count; leave scaling out")

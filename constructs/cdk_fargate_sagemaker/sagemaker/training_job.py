@@ -4,29 +4,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration, Tokenization
 
+from .._checks import check_duration, check_kind, plain, refusal
+from .._number_token import is_token
 from ._instance_type import normalised_instance_type
+from ._interfaces import check_placement
+from ._job_limits import check_max_runtime, check_volume
 from .vpc_placement import VpcPlacement
 
 # CreateTrainingJob's limits
 _MOST_HYPERPARAMETERS = 100
 _LONGEST_NAME = 256
 _LONGEST_VALUE = 2500
-_LARGEST_VOLUME_GIB = 16384
-_LONGEST_RUN_DAYS = 28
-_LONGEST_KEEP_ALIVE_SECONDS = 6 * 3600
+_LONGEST_RUN = Duration.days(28)
+_KEEP_ALIVE = (Duration.seconds(1), Duration.hours(6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob:
-    """One training on one machine.
+    """Trains a model once, on one machine.
 
     Args:
         instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
-        volume_gib: disk of the machine.
-        max_runtime: when it is stopped as failed, 1 minute to 28 days of running.
-        hyperparameters: reach the training program as strings, whatever they are given as.
+        volume_gib: disk of the machine, 1 to 16,384 GiB.
+        max_runtime: when it is stopped as failed, 1 minute to 28 days of running. Default: 4 hours.
+        hyperparameters: at most 100 texts and numbers, which reach the training program as texts. What is neither is
+            refused, since programs differ in what they read: the containers of SageMaker's framework estimators take
+            JSON (`true`), its own algorithms each a text of its own (`True`, `1`). Give the text that the program
+            reads, as `json.dumps(value)`. Default: none.
         network_isolation: the program reaches nothing but its channels. Without it, the internet too, as for a
             checkpoint from a model hub.
         spot_max_wait: takes spare machines, which are cheaper and may be taken away: waiting for one and running may
@@ -38,7 +44,18 @@ class TrainingJob:
         vpc: where the machine is. Default: in SageMaker's own network.
 
     Raises:
-        ValueError: a value that SageMaker would refuse, or values that exclude each other.
+        InvalidArgumentError: a value that SageMaker would refuse, a `max_runtime` or `spot_max_wait` that is known at
+            deployment only, or values that exclude each other.
+
+    Example:
+        ```python
+        training = TrainingJob(
+            instance_type="ml.m5.2xlarge",
+            max_runtime=cdk.Duration.hours(2),
+            spot_max_wait=cdk.Duration.hours(6),
+            hyperparameters={"recipe": "linear", "seed": 7, "learning_rate": 2e-05, "balanced": "true"},
+        )
+        ```
     """
 
     instance_type: str = "ml.m5.xlarge"
@@ -53,32 +70,16 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instance_type", normalised_instance_type(self.instance_type))
-        texts = {name: str(value) for name, value in self.hyperparameters.items()}
-        object.__setattr__(self, "hyperparameters", MappingProxyType(texts))
-        if not Token.is_unresolved(self.volume_gib) and not 1 <= self.volume_gib <= _LARGEST_VOLUME_GIB:
-            raise ValueError(f"volume_gib is {self.volume_gib}: SageMaker allows 1 to {_LARGEST_VOLUME_GIB}")
-        if not self.max_runtime.is_unresolved() and not (
-            Duration.minutes(1).to_seconds() <= self.max_runtime.to_seconds() <= _LONGEST_RUN_DAYS * 86400
-        ):
-            raise ValueError(
-                f"max_runtime is {self.max_runtime.to_human_string()}: "
-                f"SageMaker allows 1 minute to {_LONGEST_RUN_DAYS} days"
-            )
+        check_volume(self.volume_gib)
+        check_max_runtime(self.max_runtime, at_most=_LONGEST_RUN)
+        check_kind("network_isolation", self.network_isolation, bool, "True or False")
+        self._check_machines()
         if self.checkpoints is None:
             object.__setattr__(self, "checkpoints", self.spot_max_wait is not None)
-        self._check_machines()
-        if len(texts) > _MOST_HYPERPARAMETERS:
-            raise ValueError(f"hyperparameters has {len(texts)} entries: SageMaker allows {_MOST_HYPERPARAMETERS}")
-        for name, value in texts.items():
-            if not 1 <= len(name) <= _LONGEST_NAME:
-                raise ValueError(
-                    f"hyperparameters has the name {name[:40]!r} of {len(name)} characters: "
-                    f"SageMaker allows 1 to {_LONGEST_NAME}"
-                )
-            if len(value) > _LONGEST_VALUE:
-                raise ValueError(
-                    f"hyperparameters[{name!r}] has {len(value)} characters: SageMaker allows {_LONGEST_VALUE}"
-                )
+        check_kind("checkpoints", self.checkpoints, bool, "True, False or None")
+        if self.vpc is not None:
+            check_placement(self.vpc)
+        object.__setattr__(self, "hyperparameters", MappingProxyType(_texts(self.hyperparameters)))
 
     @property
     def longest(self) -> Duration:
@@ -87,20 +88,43 @@ class TrainingJob:
 
     def _check_machines(self) -> None:
         wait, keep = self.spot_max_wait, self.keep_alive
-        if wait is not None and keep is not None:
-            raise ValueError(
-                "keep_alive is given beside spot_max_wait: SageMaker keeps no spot machines; leave one out"
+        if wait is not None:
+            check_duration(
+                "spot_max_wait",
+                wait,
+                at_least=self.max_runtime,
+                whole="seconds",
+                token=False,
+                remedy="it includes the running, for which max_runtime stands",
             )
-        if (
-            wait is not None
-            and not (wait.is_unresolved() or self.max_runtime.is_unresolved())
-            and wait.to_seconds() < self.max_runtime.to_seconds()
-        ):
-            raise ValueError(
-                f"spot_max_wait is {wait.to_human_string()}: it includes the running, so give at least max_runtime "
-                f"({self.max_runtime.to_human_string()})"
-            )
-        if keep is None or keep.is_unresolved():
+        if keep is None:
             return
-        if not 1 <= keep.to_seconds() <= _LONGEST_KEEP_ALIVE_SECONDS:
-            raise ValueError(f"keep_alive is {keep.to_human_string()}: SageMaker allows 1 second to 6 hours")
+        if wait is not None:
+            raise refusal(
+                "keep_alive", keep, "none beside spot_max_wait", "SageMaker keeps no spot machines; leave one out"
+            )
+        least, most = _KEEP_ALIVE
+        check_duration("keep_alive", keep, at_least=least, at_most=most, whole="seconds")
+
+
+def _texts(hyperparameters: Mapping[str, str | int | float]) -> dict[str, str]:
+    check_kind("hyperparameters", hyperparameters, Mapping, "a mapping of texts and numbers")
+    if len(hyperparameters) > _MOST_HYPERPARAMETERS:
+        raise refusal("hyperparameters", plain(f"{len(hyperparameters)} entries"), f"at most {_MOST_HYPERPARAMETERS}")
+    for name in hyperparameters:
+        if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME:
+            raise refusal("hyperparameters", name, f"names of 1 to {_LONGEST_NAME} characters")
+    return {name: _text(name, value) for name, value in hyperparameters.items()}
+
+
+def _text(name: str, value: object) -> str:
+    shown = f"hyperparameters[{name!r}]"
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value in (float("inf"), float("-inf")):
+        raise refusal(shown, value, "text or a number", "give the text that the program reads, as json.dumps(…)")
+    if not isinstance(value, str):
+        if value != value:
+            raise refusal(shown, value, "text or a number")
+        return Tokenization.stringify_number(value) if is_token(value) else str(value)
+    if len(value) > _LONGEST_VALUE:
+        raise refusal(shown, plain(f"{len(value)} characters"), f"at most {_LONGEST_VALUE}")
+    return value

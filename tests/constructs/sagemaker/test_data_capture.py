@@ -11,10 +11,13 @@ from cdk_fargate_sagemaker.sagemaker import DataCapture
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"percent": 0}, "percent is 0: give 1 to 100, or no data capture"),
-        ({"percent": 101}, "percent is 101: give 1 to 100"),
-        ({"prefix": "captures"}, "prefix is 'captures': it ends with a slash"),
-        ({"prefix": "/captures/"}, "prefix is '/captures/': it ends with a slash, begins with none"),
+        ({"percent": 0}, "percent: got 0, allowed: a whole number, 1 to 100"),
+        ({"percent": 101}, "percent: got 101, allowed: a whole number, 1 to 100"),
+        ({"prefix": "captures"}, "prefix: got 'captures', allowed: a prefix that ends with a slash"),
+        (
+            {"prefix": "/captures/"},
+            "prefix: got '/captures/', allowed: a prefix that ends with a slash and begins with none",
+        ),
         ({"prefix": "c" * 440 + "/"}, "at most 440 characters"),
     ],
 )

@@ -29,23 +29,35 @@ def test_the_shadow_is_a_variant_too() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"variants": []}, "variants has 0 entries: SageMaker takes 1 to 10"),
-        ({"variants": [EndpointVariant(name=f"v{n}") for n in range(11)]}, "variants has 11 entries"),
-        ({"variants": [EndpointVariant()] * 2}, "variants are named primary, primary: give each a name of its own"),
+        ({"variants": []}, "variants: got 0 variants, allowed: 1 to 10"),
+        (
+            {"variants": [EndpointVariant(name=f"v{n}") for n in range(11)]},
+            "variants: got 11 variants, allowed: 1 to 10",
+        ),
+        (
+            {"variants": [EndpointVariant()] * 2},
+            "variants: got variants named primary, primary, allowed: a name of its own for each",
+        ),
         (
             {"shadow": ShadowVariant(percent=5, variant=EndpointVariant())},
-            "variants are named primary, primary: give each a name of its own",
+            "variants: got variants named primary, primary, allowed: a name of its own for each",
         ),
         (
             {"variants": [EndpointVariant(name="a"), EndpointVariant(name="b")], "shadow": ShadowVariant(percent=5)},
-            "shadow is given beside 2 variants: SageMaker takes it beside one alone",
+            "shadow: got a ShadowVariant, allowed: none beside 2 variants; SageMaker takes it beside one",
         ),
         (
             {"variants": [SERVERLESS, EndpointVariant(name="b")]},
-            "variants has 2 entries with a serverless one: SageMaker takes that one alone",
+            "variants: got 2 variants with a serverless one, allowed: a serverless one alone",
         ),
-        ({"variants": [SERVERLESS], "shadow": ShadowVariant(percent=5)}, "shadow is given beside a serverless variant"),
-        ({"variants": [SERVERLESS], "network_isolation": True}, "network_isolation is given beside a serverless var"),
+        (
+            {"variants": [SERVERLESS], "shadow": ShadowVariant(percent=5)},
+            "shadow: got a ShadowVariant, allowed: none beside a serverless variant",
+        ),
+        (
+            {"variants": [SERVERLESS], "network_isolation": True},
+            "network_isolation: got True, allowed: none beside a serverless variant",
+        ),
     ],
 )
 def test_fails_when_parts_do_not_go_together(given: dict[str, Any], message: str) -> None:
@@ -55,5 +67,5 @@ def test_fails_when_parts_do_not_go_together(given: dict[str, Any], message: str
 
 def test_fails_when_a_serverless_variant_is_captured(stack: cdk.Stack) -> None:
     capture = DataCapture(bucket=s3.Bucket(stack, "Bucket"))
-    with pytest.raises(ValueError, match="data_capture is given beside a serverless variant"):
+    with pytest.raises(ValueError, match="data_capture: got a DataCapture, allowed: none beside a serverless variant"):
         EndpointConfiguration(variants=[SERVERLESS], data_capture=capture)

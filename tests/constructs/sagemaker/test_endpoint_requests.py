@@ -173,7 +173,7 @@ def test_a_model_reaches_nothing_unless_it_is_allowed_to() -> None:
 
 
 def test_all_at_once() -> None:
-    shifting = TrafficShifting.all_at_once(bake=cdk.Duration.minutes(3), maximum_duration=cdk.Duration.hours(1))
+    shifting = TrafficShifting.all_at_once(bake=cdk.Duration.minutes(3), max_duration=cdk.Duration.hours(1))
     assert updated(shifting) == {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
@@ -213,9 +213,13 @@ def test_alarms_take_an_update_back(stack: cdk.Stack) -> None:
 @pytest.mark.parametrize(
     ("shifting", "count", "message"),
     [
-        (TrafficShifting.canary(percent=10), 1, "variant primary has 1 instance: canary shifts at most half of them"),
-        (TrafficShifting.canary(instances=3), 4, "instances is 3: of the 4 of variant primary SageMaker shifts 1 to 2"),
-        (TrafficShifting.linear(instances=1), 20, "instances is 1: of the 20 of variant primary .* 2 to 10 in a step"),
+        (
+            TrafficShifting.canary(percent=10),
+            1,
+            "traffic_shifting: got canary for the 1 instance of variant primary, allowed: 2 instances or more",
+        ),
+        (TrafficShifting.canary(instances=3), 4, "instances: got 3, allowed: 1 to 2 of the 4 of variant primary"),
+        (TrafficShifting.linear(instances=1), 20, "instances: got 1, allowed: 2 to 10 of the 20 of variant primary"),
     ],
 )
 def test_fails_when_a_step_is_not_possible(shifting: TrafficShifting, count: int, message: str) -> None:
@@ -226,7 +230,9 @@ def test_fails_when_a_step_is_not_possible(shifting: TrafficShifting, count: int
 def test_fails_when_a_step_counts_the_instances_of_a_serverless_variant() -> None:
     serverless = EndpointConfiguration(variants=[EndpointVariant(serverless=ServerlessInference())])
     assert updated(TrafficShifting.canary(percent=10), serverless)
-    with pytest.raises(ValueError, match="instances is 1: variant primary is serverless; give percent"):
+    with pytest.raises(
+        ValueError, match="instances: got 1, allowed: none: variant primary is serverless; give percent"
+    ):
         updated(TrafficShifting.canary(instances=1), serverless)
 
 

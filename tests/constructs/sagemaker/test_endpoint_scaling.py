@@ -9,10 +9,10 @@ from cdk_fargate_sagemaker.sagemaker import EndpointScaling
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"min_instances": 0}, "min_instances is 0: a variant keeps at least 1 instance"),
-        ({"min_instances": 5}, r"max_instances is 4: give at least min_instances \(5\)"),
-        ({"invocations_per_instance": 0}, "invocations_per_instance is 0: give the requests a minute, above 0"),
-        ({"invocations_per_instance": float("nan")}, "invocations_per_instance is nan"),
+        ({"min_instances": 0}, "min_instances: got 0, allowed: a whole number, at least 1"),
+        ({"min_instances": 5}, r"max_instances: got 4, allowed: at least min_instances \(5\)"),
+        ({"invocations_per_instance": 0}, "invocations_per_instance: got 0, allowed: a number, above 0"),
+        ({"invocations_per_instance": float("nan")}, "invocations_per_instance: got nan, allowed: a number, above 0"),
     ],
 )
 def test_fails_when_it_could_not_scale(given: dict[str, Any], message: str) -> None:

@@ -107,7 +107,7 @@ def test_a_serverless_configuration_says_what_the_workflow_would_send(stack: cdk
     "shifting",
     [
         TrafficShifting.all_at_once(),
-        TrafficShifting.canary(percent=10, maximum_duration=cdk.Duration.hours(1)),
+        TrafficShifting.canary(percent=10, max_duration=cdk.Duration.hours(1)),
         TrafficShifting.linear(instances=1, wait=cdk.Duration.minutes(1)),
     ],
 )
@@ -152,14 +152,16 @@ def test_refuses_what_are_no_alarms_and_more_than_sagemaker_takes(stack: cdk.Sta
     endpoint = make()
     alarm = cloudwatch.Alarm.from_alarm_arn(stack, "One", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:one")
     for given in (alarm, "one", ["one"]):
-        with pytest.raises(ValueError, match=r"alarms: got \w+, allowed: EndpointAlarms, or a list of alarms; put one"):
+        with pytest.raises(
+            ValueError, match=r"alarms: got (an? \w+|'one'), allowed: EndpointAlarms, or a list of alarms; put one"
+        ):
             endpoint.roll_back_on(given)
     several = [
         cloudwatch.Alarm.from_alarm_arn(stack, name, f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}")
         for name in "abcdefghijk"
     ]
     endpoint.roll_back_on(several[:10])
-    with pytest.raises(ValueError, match="alarms has 11 entries: SageMaker takes 10"):
+    with pytest.raises(ValueError, match="alarms: got 11 alarms, allowed: at most 10"):
         endpoint.roll_back_on(several[10:])
 
 
@@ -241,18 +243,18 @@ def test_without_a_name_the_path_makes_one(make: Any) -> None:
 
 @pytest.mark.parametrize("name", ["Moderation", "-a", "a" * 64, "a_b"])
 def test_fails_when_policies_could_not_name_the_endpoint(make: Any, name: str) -> None:
-    with pytest.raises(ValueError, match=f"endpoint_name is '{name}': use lower-case letters"):
+    with pytest.raises(ValueError, match=f"endpoint_name: got '{name}', allowed: lower-case letters"):
         make(endpoint_name=name)
 
 
 @pytest.mark.parametrize("key", ["models/1/", "/models/model.tar.gz", "model.zip"])
 def test_fails_when_it_is_no_key_of_an_archive(make: Any, key: str) -> None:
-    with pytest.raises(ValueError, match=f"model_key is '{key}': give the key of the model's archive"):
+    with pytest.raises(ValueError, match=f"model_key: got '{key}', allowed: the key of the model's archive"):
         make(model_key=key)
 
 
 def test_fails_when_the_instances_do_not_allow_the_step(make: Any) -> None:
-    with pytest.raises(ValueError, match="variant primary has 1 instance"):
+    with pytest.raises(ValueError, match="traffic_shifting: got canary for the 1 instance of variant primary"):
         make(traffic_shifting=TrafficShifting.canary(percent=10))
 
 
@@ -436,9 +438,9 @@ def test_an_endpoint_is_imported_by_an_arn_that_is_known_at_deployment_only(stac
 
 
 def test_refuses_to_import_what_is_no_endpoint(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match=r"endpoint_arn is .*: give the ARN of an endpoint"):
+    with pytest.raises(ValueError, match=r"endpoint_arn: got .*, allowed: an endpoint's ARN"):
         InferenceEndpoint.from_endpoint_arn(stack, "Model", ELSEWHERE.replace("endpoint/", "model/"))
-    with pytest.raises(ValueError, match="endpoint_name is 'My_Endpoint'"):
+    with pytest.raises(ValueError, match="endpoint_name: got 'My_Endpoint'"):
         InferenceEndpoint.from_endpoint_name(stack, "Name", "My_Endpoint")
 
 

@@ -591,7 +591,7 @@ def test_a_bucket_and_a_topic_of_other_stacks_do(image: ModelImage) -> None:
 def test_fails_when_the_endpoints_name_is_not_sagemakers(
     make_workflow: Callable[..., ModelReleaseWorkflow], name: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"endpoint_name is '{name}': use lower-case letters"):
+    with pytest.raises(ValueError, match=f"endpoint_name: got '{name}', allowed: lower-case letters"):
         make_workflow(endpoint_name=name)
 
 
@@ -599,22 +599,34 @@ def test_fails_when_the_endpoints_name_is_not_sagemakers(
 def test_fails_when_the_posts_lie_where_the_workflow_writes(
     make_workflow: Callable[..., ModelReleaseWorkflow], prefix: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"data_prefix is '{prefix}': it ends with a slash"):
+    with pytest.raises(ValueError, match=f"data_prefix: got '{prefix}', allowed: a prefix that ends with a slash"):
         make_workflow(data_prefix=prefix)
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"keep_releases": 1}, "keep_releases is 1: keep at least 2"),
-        ({"evaluate": None, "gate": EvaluationGate()}, "given without evaluate"),
-        ({"extract": None, "start_on_new_data": True}, "given without extract or train"),
-        ({"train": None, "training_image": None, "schedule": "a schedule"}, "given without extract or train"),
-        ({"extract": None, "reviews": "a table"}, "reviews is given and extract is None: the library's own extraction"),
-        ({"start_on_new_labels": 9}, "start_on_new_labels is given without reviews: there are no labels to count"),
-        ({"reviews": "a table", "start_on_new_labels": 0}, "start_on_new_labels is 0: give at least 1, or None"),
-        ({"train": None}, "training_image is given without train: nobody runs it"),
-        ({"training_image": None}, "training_image is missing: give the image that trains"),
+        ({"keep_releases": 1}, "keep_releases: got 1, allowed: a whole number, at least 2"),
+        ({"evaluate": None, "gate": EvaluationGate()}, "gate: got an EvaluationGate, allowed: none without evaluate"),
+        ({"extract": None, "start_on_new_data": True}, "start_on_new_data: got True, allowed: none without extract"),
+        (
+            {"train": None, "training_image": None, "schedule": "a schedule"},
+            "schedule: got a Schedule, allowed: none without train",
+        ),
+        (
+            {"extract": None, "reviews": "a table"},
+            "reviews: got a DynamoDbExport, allowed: none with extract=None; the library's own extraction",
+        ),
+        (
+            {"start_on_new_labels": 9},
+            "reviews: got none, allowed: a DynamoDbExport with start_on_new_labels; there are no labels to count",
+        ),
+        (
+            {"reviews": "a table", "start_on_new_labels": 0},
+            "start_on_new_labels: got 0, allowed: a whole number, at least 1",
+        ),
+        ({"train": None}, "training_image: got an AssetImage, allowed: none without train; nobody runs it"),
+        ({"training_image": None}, "training_image: got none, allowed: a ModelImage; give the image that trains"),
     ],
 )
 def test_fails_when_parts_exclude_each_other(
@@ -633,14 +645,16 @@ def test_fails_when_parts_exclude_each_other(
 def test_fails_when_the_endpoints_alarm_would_tell_of_an_update(
     make_workflow: Callable[..., ModelReleaseWorkflow], interval: cdk.Duration
 ) -> None:
-    with pytest.raises(ValueError, match=r"poll_interval is .*: give 1 second to 4 minutes"):
+    with pytest.raises(
+        ValueError, match=r"poll_interval: got .*, allowed: a Duration of whole seconds, 1 second to 4 minutes"
+    ):
         make_workflow(poll_interval=interval)
 
 
 def test_fails_when_new_posts_would_lie_in_a_table(make_workflow: Callable[..., ModelReleaseWorkflow]) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     export = DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts"))
-    with pytest.raises(ValueError, match="start_on_new_data is given for DynamoDbExport"):
+    with pytest.raises(ValueError, match="start_on_new_data: got True, allowed: False with DynamoDbExport"):
         make_workflow(stack=stack, extract=export, start_on_new_data=True)
 
 
@@ -663,7 +677,10 @@ def test_refuses_a_second_workflow_for_one_endpoint(
     app = cdk.App()
     first, second = cdk.Stack(app, "First"), cdk.Stack(app, "Second")
     make_workflow(stack=first, endpoint_name="reviews")
-    with pytest.raises(ValueError, match=r"^endpoint_name is 'reviews': First/Release releases to the endpoint"):
+    with pytest.raises(
+        ValueError,
+        match=r"^endpoint_name: got 'reviews', allowed: a name that nothing else releases to, as First/Release does",
+    ):
         make_workflow(stack=cdk.Stack(second, "Nested") if deep else second, endpoint_name="reviews")
 
 

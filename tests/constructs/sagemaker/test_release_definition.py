@@ -361,7 +361,7 @@ def test_who_started_it_is_a_text(definition: Definition, decided: Callable[...,
 
 
 def test_the_gate_asks_for_each_minimum(states_of: StatesOf, decided: Callable[..., Any]) -> None:
-    gate = states_of(gate=EvaluationGate(minimum_auc=0.9, minimum_recall=0.5))["Evaluation-Gate"]
+    gate = states_of(gate=EvaluationGate(min_auc=0.9, min_recall=0.5))["Evaluation-Gate"]
     first: dict[str, Any] = {"current": None, "current_metrics": None}
     assert decided(gate, first | {"metrics": {"auc": 0.9, "recall": 0.5}}) == ("Model-Creating-Step", {})
     for metrics, cause in (
@@ -396,7 +396,7 @@ def test_the_gate_compares_with_the_current_model(
 
 
 def test_a_gate_that_compares_nothing_scores_nothing(states_of: StatesOf) -> None:
-    states = states_of(gate=EvaluationGate(maximum_auc_drop=None))
+    states = states_of(gate=EvaluationGate(max_auc_drop=None))
     assert "Score-Current-Step" not in states
     assert states["Train"]["Next"] == "Evaluate"
 

@@ -196,7 +196,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
         alerts_topic=alerts,
-        gate=EvaluationGate(minimum_auc=0.8),
+        gate=EvaluationGate(min_auc=0.8),
         preprocess=ProcessingJob(image=ModelImage.from_asset(IMAGES / "processing"), arguments=["folded"]),
         traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
         configuration=EndpointConfiguration(

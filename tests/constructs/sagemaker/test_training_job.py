@@ -25,29 +25,46 @@ def test_hyperparameters_cannot_be_changed_afterwards() -> None:
 
 def test_values_that_come_at_deployment_are_not_judged() -> None:
     parameter = Token.as_number({"Ref": "Seconds"})
-    assert TrainingJob(max_runtime=Duration.seconds(parameter), volume_gib=parameter).volume_gib == parameter
+    later = Duration.seconds(parameter)
+    job = TrainingJob(volume_gib=parameter, keep_alive=later)
+    assert (job.volume_gib, job.keep_alive) == (parameter, later)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"volume_gib": 0}, "volume_gib is 0: SageMaker allows 1 to 16384"),
-        ({"volume_gib": 16385}, "volume_gib is 16385"),
-        ({"max_runtime": Duration.seconds(59)}, "max_runtime is 59 seconds: SageMaker allows 1 minute to 28 days"),
-        ({"max_runtime": Duration.days(29)}, "max_runtime is 29 days"),
-        ({"hyperparameters": {str(n): "" for n in range(101)}}, "hyperparameters has 101 entries"),
-        ({"hyperparameters": {"": "x"}}, "hyperparameters has the name '' of 0 characters"),
-        ({"hyperparameters": {"a": "x" * 2501}}, r"hyperparameters\['a'\] has 2501 characters: SageMaker allows 2500"),
-        ({"spot_max_wait": Duration.hours(3)}, "spot_max_wait is 3 hours: it includes the running"),
-        ({"keep_alive": Duration.hours(7)}, "keep_alive is 7 hours: SageMaker allows 1 second to 6 hours"),
-        ({"keep_alive": Duration.seconds(0)}, "keep_alive is 0 seconds: SageMaker allows 1 second to 6 hours"),
+        ({"volume_gib": 0}, "volume_gib: got 0, allowed: a whole number, 1 to 16384"),
+        ({"volume_gib": 16385}, "volume_gib: got 16385, allowed: a whole number, 1 to 16384"),
+        (
+            {"max_runtime": Duration.seconds(59)},
+            "max_runtime: got 59 seconds, allowed: a Duration of whole seconds, 1 minute to 28 days",
+        ),
+        ({"max_runtime": Duration.days(29)}, "max_runtime: got 29 days, allowed: a Duration"),
+        (
+            {"hyperparameters": {str(n): "" for n in range(101)}},
+            "hyperparameters: got 101 entries, allowed: at most 100",
+        ),
+        ({"hyperparameters": {"": "x"}}, "hyperparameters: got '', allowed: names of 1 to 256 characters"),
+        ({"hyperparameters": {"a": "x" * 2501}}, r"hyperparameters\['a'\]: got 2501 characters, allowed: at most 2500"),
+        (
+            {"spot_max_wait": Duration.hours(3)},
+            "spot_max_wait: got 3 hours, allowed: a Duration .* at least 4 hours.*; it includes the running",
+        ),
+        (
+            {"keep_alive": Duration.hours(7)},
+            "keep_alive: got 7 hours, allowed: a Duration of whole seconds, 1 second to 6 hours",
+        ),
+        (
+            {"keep_alive": Duration.seconds(0)},
+            "keep_alive: got 0 seconds, allowed: a Duration of whole seconds, 1 second to 6 hours",
+        ),
         (
             {"keep_alive": Duration.hours(1), "spot_max_wait": Duration.hours(6)},
-            "keep_alive is given beside spot_max_wait: SageMaker keeps no spot machines",
+            "keep_alive: got 1 hour, allowed: none beside spot_max_wait; SageMaker keeps no spot machines",
         ),
         (
             {"instance_type": "ml.m5"},
-            "instance_type: got 'ml.m5', allowed: a SageMaker instance type",
+            "instance_type: got 'ml.m5', allowed: a SageMaker instance type such as 'ml.m5.large'",
         ),
     ],
 )
@@ -69,7 +86,14 @@ def test_a_job_may_take_as_long_as_it_waits_and_runs() -> None:
     assert TrainingJob(spot_max_wait=Duration.hours(6)).longest.to_seconds() == 6 * 3600
 
 
-def test_waits_that_come_at_deployment_are_not_judged() -> None:
+@pytest.mark.parametrize("name", ["max_runtime", "spot_max_wait"])
+def test_fails_when_the_time_of_the_whole_workflow_could_not_be_known(name: str) -> None:
     later = Duration.seconds(Token.as_number({"Ref": "Seconds"}))
-    assert TrainingJob(spot_max_wait=later).spot_max_wait is later
-    assert TrainingJob(keep_alive=later).keep_alive is later
+    with pytest.raises(ValueError, match=f"{name}: got a token, known at deployment only, allowed: a Duration"):
+        TrainingJob(**{name: later})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [True, None, {"b": 1}, [1, 2], float("nan"), float("inf")])
+def test_fails_when_a_hyperparameter_is_neither_text_nor_number(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"hyperparameters\['balanced'\]: got .*, allowed: text or a number"):
+        TrainingJob(hyperparameters={"balanced": value})

@@ -23,10 +23,10 @@ def test_subnets_can_be_chosen(vpc: ec2.IVpc, group: ec2.SecurityGroup) -> None:
 def test_fails_when_the_security_groups_are_none_or_too_many(
     vpc: ec2.IVpc, group: ec2.SecurityGroup, count: int
 ) -> None:
-    with pytest.raises(ValueError, match=f"security_groups has {count} entries: SageMaker takes 1 to 5"):
+    with pytest.raises(ValueError, match=f"security_groups: got {count} of them, allowed: 1 to 5"):
         VpcPlacement(vpc=vpc, security_groups=[group] * count)
 
 
 def test_fails_when_there_is_no_subnet(vpc: ec2.IVpc, group: ec2.SecurityGroup) -> None:
-    with pytest.raises(ValueError, match="subnets has 0 entries: SageMaker takes 1 to 16"):
+    with pytest.raises(ValueError, match="subnets: got 0 of them, allowed: 1 to 16"):
         VpcPlacement(vpc=vpc, security_groups=[group], subnets=ec2.SubnetSelection(subnets=[]))

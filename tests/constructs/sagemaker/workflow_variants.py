@@ -93,7 +93,7 @@ def with_everything(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
         "start_on_new_labels": 500,
         "preprocess": ProcessingJob(image=image, arguments=["--strip"], vpc=placement),
         "train": TrainingJob(spot_max_wait=cdk.Duration.hours(6), vpc=placement),
-        "gate": EvaluationGate(minimum_recall=0.5, maximum_average_precision_drop=0.02),
+        "gate": EvaluationGate(min_recall=0.5, max_average_precision_drop=0.02),
         "configuration": EndpointConfiguration(
             variants=[
                 EndpointVariant(scaling=EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600))

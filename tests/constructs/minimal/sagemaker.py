@@ -1,0 +1,158 @@
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+
+from cdk_fargate_sagemaker.sagemaker import (
+    AthenaUnload,
+    DataCapture,
+    DynamoDbExport,
+    EndpointConfiguration,
+    EndpointScaling,
+    EndpointVariant,
+    EvaluationGate,
+    InferenceEndpoint,
+    ModelImage,
+    ModelReleaseWorkflow,
+    ProcessingJob,
+    ReleaseRecords,
+    RollbackWorkflow,
+    ServerlessInference,
+    ShadowVariant,
+    TrafficShifting,
+    TrainingJob,
+    TransformJob,
+)
+
+
+def bucket(stack: cdk.Stack) -> s3.IBucket:
+    return s3.Bucket.from_bucket_name(stack, "Data", "data")
+
+
+def table(stack: cdk.Stack) -> dynamodb.ITable:
+    return dynamodb.Table.from_table_name(stack, "Items", "items")
+
+
+def image(stack: cdk.Stack) -> ModelImage:
+    return ModelImage.from_ecr_repository(ecr.Repository.from_repository_name(stack, "Images", "models"), "1")
+
+
+def release_workflow(stack: cdk.Stack, **given: Any) -> ModelReleaseWorkflow:
+    used = image(stack)
+    least: dict[str, Any] = {
+        "endpoint_name": "reviews",
+        "training_image": used,
+        "inference_image": used,
+        "data_bucket": bucket(stack),
+        "alerts_topic": sns.Topic(stack, "Alerts"),
+    }
+    if "start_on_new_labels" in given:
+        least["reviews"] = DynamoDbExport(table=table(stack))
+    return ModelReleaseWorkflow(stack, "Release", **(least | given))
+
+
+def inference_endpoint(stack: cdk.Stack, **given: Any) -> InferenceEndpoint:
+    least: dict[str, Any] = {
+        "image": image(stack),
+        "model_bucket": bucket(stack),
+        "model_key": "models/1/model.tar.gz",
+    }
+    return InferenceEndpoint(stack, "Endpoint", **(least | given))
+
+
+def rollback_workflow(stack: cdk.Stack, **given: Any) -> RollbackWorkflow:
+    key = kms.Key(stack, "Key")
+    records = ReleaseRecords(
+        stack, "Records", endpoint_name="reviews", workflow_names=["reviews-release"], encryption_key=key
+    )
+    least: dict[str, Any] = {
+        "endpoint_name": "reviews",
+        "release_workflow_name": "reviews-release",
+        "records": records,
+        "alerts_topic": sns.Topic(stack, "Alerts"),
+        "configuration": EndpointConfiguration(),
+        "encryption_key": key,
+    }
+    return RollbackWorkflow(stack, "Rollback", **(least | given))
+
+
+def _shifting(make: Callable[..., TrafficShifting], **least: Any) -> Callable[..., None]:
+    """The shifting where it comes to: in an endpoint's template, and in the states of a workflow."""
+
+    def endpoint(stack: cdk.Stack, **given: Any) -> None:
+        step = {} if not least or "percent" in given or "instances" in given else {"percent": 10}
+        shifting = make(**(least.get("always", {}) | step | given))
+        configuration = EndpointConfiguration(variants=[EndpointVariant(count=10)])
+        inference_endpoint(stack, configuration=configuration, traffic_shifting=shifting)
+        release_workflow(
+            cdk.Stack(stack.node.root, "Elsewhere"),
+            configuration=configuration,
+            traffic_shifting=shifting,
+            in_service_within=cdk.Duration.hours(9),
+        )
+
+    return endpoint
+
+
+def _variant(**given: Any) -> dict[str, Any]:
+    return {"configuration": EndpointConfiguration(variants=[EndpointVariant(**given)])}
+
+
+def athena_unload(stack: cdk.Stack, **given: Any) -> None:
+    unload = AthenaUnload(query="SELECT 1", database="posts", tables=["posts"], bucket=bucket(stack), **given)
+    release_workflow(stack, extract=unload)
+
+
+def data_capture(stack: cdk.Stack, **given: Any) -> None:
+    captured = s3.Bucket.from_bucket_name(stack, "Captures", "captures")
+    configuration = EndpointConfiguration(data_capture=DataCapture(bucket=captured, **given))
+    inference_endpoint(stack, configuration=configuration)
+
+
+def endpoint_scaling(stack: cdk.Stack, **given: Any) -> None:
+    least = {"max_instances": 4, "invocations_per_instance": 600}
+    inference_endpoint(stack, **_variant(scaling=EndpointScaling(**(least | given))))
+
+
+def shadow_variant(stack: cdk.Stack, **given: Any) -> None:
+    inference_endpoint(stack, configuration=EndpointConfiguration(shadow=ShadowVariant(**given)))
+
+
+def serverless_inference(stack: cdk.Stack, **given: Any) -> None:
+    inference_endpoint(stack, **_variant(serverless=ServerlessInference(**given)))
+
+
+MINIMAL = {
+    "AthenaUnload": athena_unload,
+    "DataCapture": data_capture,
+    "DynamoDbExport": lambda stack, **given: release_workflow(
+        stack, extract=DynamoDbExport(table=table(stack), **given)
+    ),
+    "EndpointScaling": endpoint_scaling,
+    "EndpointVariant": lambda stack, **given: inference_endpoint(stack, **_variant(**given)),
+    "EvaluationGate": lambda stack, **given: release_workflow(stack, gate=EvaluationGate(**given)),
+    "InferenceEndpoint.metric_model_latency": lambda stack, **given: inference_endpoint(stack).metric_model_latency(
+        **given
+    ),
+    "InferenceEndpoint.metric_overhead_latency": lambda stack, **given: inference_endpoint(
+        stack
+    ).metric_overhead_latency(**given),
+    "ModelReleaseWorkflow": release_workflow,
+    "ProcessingJob": lambda stack, **given: release_workflow(
+        stack, preprocess=ProcessingJob(image=image(cdk.Stack(stack.node.root, "Elsewhere")), **given)
+    ),
+    "RollbackWorkflow": rollback_workflow,
+    "ServerlessInference": serverless_inference,
+    "ShadowVariant": shadow_variant,
+    "TrafficShifting": _shifting(TrafficShifting, always={"kind": "CANARY"}),
+    "TrafficShifting.all_at_once": _shifting(TrafficShifting.all_at_once),
+    "TrafficShifting.canary": _shifting(TrafficShifting.canary, always={}),
+    "TrafficShifting.linear": _shifting(TrafficShifting.linear, always={}),
+    "TrainingJob": lambda stack, **given: release_workflow(stack, train=TrainingJob(**given)),
+    "TransformJob": lambda stack, **given: release_workflow(stack, score_current=TransformJob(**given)),
+}
