@@ -55,7 +55,9 @@ def shown(given: Any) -> str:
     if isinstance(given, list | tuple | dict | set) and not given:
         return f"an empty {type(given).__name__}"
     # jsii's stand-ins for interfaces are called `_ITopicProxy`; the interface is what the caller knows.
-    kind = type(given).__name__.removeprefix("_").removesuffix("Proxy")
+    # Of an imported thing jsii's stand-in is one for all the interfaces that it has; the last is the thing's own.
+    stand_in = getattr(given, "_delegates", [given])[-1] if type(given).__name__ == "InterfaceDynamicProxy" else given
+    kind = type(stand_in).__name__.removeprefix("_").removesuffix("Proxy")
     return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}"
 
 
