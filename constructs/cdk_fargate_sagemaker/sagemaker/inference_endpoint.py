@@ -293,26 +293,26 @@ class InferenceEndpoint(Resource):
         return invoke_grant(grantee, self._endpoint_arn)
 
     def metric_invocations(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Counts requests per minute that the endpoint took in.
+        """Counts requests that the endpoint took in.
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.invocations(**options)
 
     def metric_client_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Counts requests per minute that the model answered with 4xx.
+        """Counts requests that the model answered with 4xx.
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.client_errors(**options)
 
     def metric_server_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Counts requests per minute that ended in 5xx.
+        """Counts requests that ended in 5xx.
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.server_errors(**options)
 
@@ -321,7 +321,7 @@ class InferenceEndpoint(Resource):
 
         Args:
             percentile: which of the requests, by their time, above 0, at most 100. Default: 99.
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.model_latency(percentile, **options)
 
@@ -330,7 +330,7 @@ class InferenceEndpoint(Resource):
 
         Args:
             percentile: which of the requests, by their time, above 0, at most 100. Default: 99.
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.overhead_latency(percentile, **options)
 
@@ -339,7 +339,7 @@ class InferenceEndpoint(Resource):
 
         Args:
             variant: of which. Default: of the first.
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.cpu(variant or self._first, **options)
 
@@ -348,7 +348,7 @@ class InferenceEndpoint(Resource):
 
         Args:
             variant: of which. Default: of the first.
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.gpu(variant or self._first, **options)
 
@@ -359,7 +359,7 @@ class InferenceEndpoint(Resource):
 
         Args:
             variant: of which. Default: of the first.
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._metrics.memory(variant or self._first, **options)
 

@@ -501,7 +501,7 @@ class ModelReleaseWorkflow(Construct):
         """Counts releases that failed (sum over 5 minutes).
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._state_machine.metric_failed(**given_options(options))
 
@@ -509,7 +509,7 @@ class ModelReleaseWorkflow(Construct):
         """Counts releases that ended in service (sum over 5 minutes).
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._state_machine.metric_succeeded(**given_options(options))
 

@@ -202,7 +202,7 @@ class RollbackWorkflow(Construct):
         """Counts rollbacks that failed (sum over 5 minutes).
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._state_machine.metric_failed(**given_options(options))
 
@@ -210,7 +210,7 @@ class RollbackWorkflow(Construct):
         """Counts rollbacks that ended as they should (sum over 5 minutes).
 
         Args:
-            **options: of the CDK's metrics, as `period`.
+            options: those of the CDK's metrics.
         """
         return self._state_machine.metric_succeeded(**given_options(options))
 

@@ -26,7 +26,6 @@ from cdk_fargate_sagemaker.sagemaker import (
     ShadowVariant,
     TrafficShifting,
     TrainingJob,
-    TransformJob,
 )
 
 
@@ -134,7 +133,6 @@ MINIMAL = {
         stack, extract=DynamoDbExport(table=table(stack), **given)
     ),
     "EndpointScaling": endpoint_scaling,
-    "EndpointVariant": lambda stack, **given: inference_endpoint(stack, **_variant(**given)),
     "EvaluationGate": lambda stack, **given: release_workflow(stack, gate=EvaluationGate(**given)),
     "InferenceEndpoint.metric_model_latency": lambda stack, **given: inference_endpoint(stack).metric_model_latency(
         **given
@@ -154,5 +152,4 @@ MINIMAL = {
     "TrafficShifting.canary": _shifting(TrafficShifting.canary, always={}),
     "TrafficShifting.linear": _shifting(TrafficShifting.linear, always={}),
     "TrainingJob": lambda stack, **given: release_workflow(stack, train=TrainingJob(**given)),
-    "TransformJob": lambda stack, **given: release_workflow(stack, score_current=TransformJob(**given)),
 }

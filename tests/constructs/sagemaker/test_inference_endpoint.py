@@ -151,9 +151,9 @@ def test_alarms_that_are_made_later_take_its_update_back_too(stack: cdk.Stack, m
 def test_refuses_what_are_no_alarms_and_more_than_sagemaker_takes(stack: cdk.Stack, make: Any) -> None:
     endpoint = make()
     alarm = cloudwatch.Alarm.from_alarm_arn(stack, "One", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:one")
-    for given in (alarm, "one", ["one"]):
+    for given, remedy in ((alarm, "put one in a list"), ("one", "put one in a list"), (["one"], "import one with")):
         with pytest.raises(
-            ValueError, match=r"alarms: got (an? \w+|'one'), allowed: EndpointAlarms, or a list of alarms; put one"
+            ValueError, match=rf"alarms: got (an? \w+|'one'), allowed: EndpointAlarms, or a list of alarms; {remedy}"
         ):
             endpoint.roll_back_on(given)
     several = [

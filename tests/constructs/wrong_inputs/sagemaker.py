@@ -1,0 +1,365 @@
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_lambda as lambda_
+
+from cdk_fargate_sagemaker.sagemaker import (
+    AthenaUnload,
+    DataCapture,
+    DynamoDbExport,
+    EndpointConfiguration,
+    EndpointScaling,
+    EndpointVariant,
+    EvaluationGate,
+    FunctionStep,
+    InferenceEndpoint,
+    ProcessingJob,
+    ServerlessInference,
+    ShadowVariant,
+    TrafficShifting,
+    TrainingJob,
+    VpcPlacement,
+)
+from tests.constructs.minimal.fargate import vpc
+from tests.constructs.minimal.sagemaker import (
+    bucket,
+    image,
+    inference_endpoint,
+    release_workflow,
+    rollback_workflow,
+    table,
+)
+from tests.constructs.wrong_inputs import WrongInput
+
+
+def _alarm(stack: cdk.Stack) -> cloudwatch.IAlarm:
+    return cloudwatch.Alarm.from_alarm_name(stack, "Slow", "slow")
+
+
+def _function(stack: cdk.Stack) -> lambda_.IFunction:
+    return lambda_.Function.from_function_name(stack, "Own", "own")
+
+
+def _unload(stack: cdk.Stack, **given: Any) -> AthenaUnload:
+    least: dict[str, Any] = {"query": "SELECT 1", "database": "d", "tables": ["posts"], "bucket": bucket(stack)}
+    return AthenaUnload(**(least | given))
+
+
+def _group(stack: cdk.Stack) -> ec2.ISecurityGroup:
+    return ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-22222222")
+
+
+def _two_workflows(stack: cdk.Stack) -> None:
+    release_workflow(stack)
+    release_workflow(cdk.Stack(stack.node.root, "Second"))
+
+
+WRONG = [
+    # ModelReleaseWorkflow
+    WrongInput(
+        "a-buckets-name-for-a-bucket",
+        lambda stack: release_workflow(stack, data_bucket="posts"),
+        "data_bucket: got 'posts', allowed: an IBucket; import a bucket",
+    ),
+    WrongInput(
+        "a-topics-arn-for-a-topic",
+        lambda stack: release_workflow(stack, alerts_topic="arn:aws:sns:us-east-1:123456789012:alerts"),
+        "alerts_topic: got 'arn:aws:sns:us-east-1:123456789012:alerts', allowed: an ITopic; import a topic",
+    ),
+    WrongInput(
+        "an-image-of-ecs-for-a-model-image",
+        lambda stack: release_workflow(stack, inference_image=ecs.ContainerImage.from_registry("nginx")),
+        "inference_image: got a RepositoryImage, allowed: ModelImage; make one with ModelImage.from_asset",
+    ),
+    WrongInput(
+        "a-repository-for-a-model-image",
+        lambda stack: release_workflow(
+            stack, training_image=ecr.Repository.from_repository_name(stack, "Training", "training")
+        ),
+        "training_image: got a RepositoryBase, allowed: ModelImage; make one",
+    ),
+    WrongInput(
+        "text-for-a-schedule",
+        lambda stack: release_workflow(stack, schedule="rate(7 days)"),
+        "schedule: got 'rate(7 days)', allowed: an events.Schedule; give events.Schedule.expression",
+    ),
+    WrongInput(
+        "a-function-for-a-function-step",
+        lambda stack: release_workflow(stack, check=_function(stack)),
+        "check: got a FunctionBase, allowed: FunctionStep, 'default' or None; give check=FunctionStep(function=…)",
+    ),
+    WrongInput(
+        "a-table-for-an-export",
+        lambda stack: release_workflow(stack, extract=table(stack)),
+        "extract: got a TableBase, allowed: AthenaUnload, DynamoDbExport, FunctionStep, 'default' or None; give",
+    ),
+    WrongInput(
+        "a-word-for-a-step",
+        lambda stack: release_workflow(stack, train="yes"),
+        "train: got 'yes', allowed: TrainingJob, 'default' or None",
+    ),
+    WrongInput(
+        "an-image-for-a-processing-job",
+        lambda stack: release_workflow(stack, preprocess=image(cdk.Stack(stack.node.root, "Other"))),
+        "preprocess: got a RepositoryImage, allowed: ProcessingJob, FunctionStep or None; give preprocess=P",
+    ),
+    WrongInput(
+        "a-variant-for-a-configuration",
+        lambda stack: release_workflow(stack, configuration=EndpointVariant()),
+        "configuration: got an EndpointVariant, allowed: EndpointConfiguration",
+    ),
+    WrongInput(
+        "a-number-for-a-gate",
+        lambda stack: release_workflow(stack, gate=0.85),
+        "gate: got 0.85, allowed: EvaluationGate",
+    ),
+    WrongInput(
+        "a-key-s-arn-for-a-key",
+        lambda stack: release_workflow(stack, encryption_key="alias/models"),
+        "encryption_key: got 'alias/models', allowed: an IKey",
+    ),
+    WrongInput(
+        "one-release-kept",
+        lambda stack: release_workflow(stack, keep_releases=1),
+        "keep_releases: got 1, allowed: a whole number, at least 2",
+    ),
+    WrongInput(
+        "text-for-keep-releases",
+        lambda stack: release_workflow(stack, keep_releases="5"),
+        "keep_releases: got '5', allowed: a whole number, at least 2",
+    ),
+    WrongInput(
+        "labels-without-reviews",
+        lambda stack: release_workflow(stack, start_on_new_labels=100, reviews=None),
+        "reviews: got none, allowed: a DynamoDbExport with start_on_new_labels",
+    ),
+    WrongInput(
+        "seconds-for-a-poll-interval",
+        lambda stack: release_workflow(stack, poll_interval=30),
+        "poll_interval: got 30, allowed: a Duration of whole seconds, 1 second to 4 minutes",
+    ),
+    WrongInput(
+        "a-number-for-in-service-within",
+        lambda stack: release_workflow(stack, in_service_within=45),
+        "in_service_within: got 45, allowed: a Duration of whole seconds, above 0",
+    ),
+    WrongInput(
+        "a-number-as-a-variable",
+        lambda stack: release_workflow(stack, inference_environment={"WORKERS": 2}),
+        "inference_environment['WORKERS']: got 2, allowed: text; give '2'",
+    ),
+    WrongInput(
+        "a-prefix-without-a-slash",
+        lambda stack: release_workflow(stack, data_prefix="posts"),
+        "data_prefix: got 'posts', allowed: a prefix that ends with a slash",
+    ),
+    WrongInput(
+        "days-for-log-retention",
+        lambda stack: release_workflow(stack, log_retention=365),
+        "log_retention: got 365, allowed: a logs.RetentionDays",
+    ),
+    WrongInput(
+        "two-workflows-for-one-endpoint",
+        _two_workflows,
+        "endpoint_name: got 'reviews', allowed: a name that nothing else releases to, as Stack/Release does",
+    ),
+    WrongInput(
+        "an-endpoint-name-in-capitals",
+        lambda stack: release_workflow(stack, endpoint_name="Reviews"),
+        "endpoint_name: got 'Reviews', allowed: lower-case letters",
+    ),
+    # RollbackWorkflow
+    WrongInput(
+        "minutes-as-a-number",
+        lambda stack: rollback_workflow(stack, settled_within=120),
+        "settled_within: got 120, allowed: a Duration of whole seconds, above 0",
+    ),
+    # InferenceEndpoint
+    WrongInput(
+        "an-s3-uri-for-a-model-key",
+        lambda stack: inference_endpoint(stack, model_key="/models/model.tar.gz"),
+        "model_key: got '/models/model.tar.gz', allowed: the key of the model's archive",
+    ),
+    WrongInput(
+        "a-name-for-a-model-bucket",
+        lambda stack: inference_endpoint(stack, model_bucket="models"),
+        "model_bucket: got 'models', allowed: an IBucket",
+    ),
+    WrongInput(
+        "alarms-for-a-shifting",
+        lambda stack: inference_endpoint(stack, traffic_shifting=[_alarm(stack)]),
+        "traffic_shifting: got a list, allowed: TrafficShifting",
+    ),
+    WrongInput(
+        "one-alarm-to-roll-back-on",
+        lambda stack: inference_endpoint(stack).roll_back_on(_alarm(stack)),
+        "alarms: got an AlarmBase, allowed: EndpointAlarms, or a list of alarms; put one in a list",
+    ),
+    WrongInput(
+        "a-name-for-an-endpoints-arn",
+        lambda stack: InferenceEndpoint.from_endpoint_arn(stack, "Endpoint", "reviews"),
+        "endpoint_arn: got 'reviews', allowed: an endpoint's ARN",
+    ),
+    # TrafficShifting
+    WrongInput(
+        "one-alarm-for-a-list",
+        lambda stack: TrafficShifting.all_at_once(rollback_alarms=_alarm(stack)),
+        "rollback_alarms: got an AlarmBase, allowed: a list of alarms; put it in a list",
+    ),
+    WrongInput(
+        "alarms-names",
+        lambda stack: TrafficShifting.all_at_once(rollback_alarms=["slow"]),
+        "rollback_alarms: got 'slow', allowed: alarms; import one",
+    ),
+    WrongInput(
+        "a-share-for-a-step",
+        lambda stack: TrafficShifting.canary(percent=0.1),
+        "percent: got 0.1, allowed: a whole number, 1 to 50",
+    ),
+    WrongInput(
+        "half-an-instance",
+        lambda stack: TrafficShifting.linear(instances=0.5),
+        "instances: got 0.5, allowed: a whole number, at least 1",
+    ),
+    WrongInput(
+        "seconds-for-bake",
+        lambda stack: TrafficShifting.all_at_once(bake=600),
+        "bake: got 600, allowed: a Duration of whole seconds, 0 seconds to 1 hour; give Duration.seconds(600)",
+    ),
+    WrongInput(
+        "a-kind-in-lower-case",
+        lambda stack: TrafficShifting(kind="canary", percent=10),
+        "kind: got 'canary', allowed: ALL_AT_ONCE, CANARY, LINEAR",
+    ),
+    # EndpointConfiguration and its parts
+    WrongInput(
+        "one-variant-for-a-list",
+        lambda stack: EndpointConfiguration(variants=EndpointVariant()),
+        "variants: got an EndpointVariant, allowed: a list of EndpointVariants; put it in a list",
+    ),
+    WrongInput(
+        "instance-types-for-variants",
+        lambda stack: EndpointConfiguration(variants=["ml.m5.large"]),
+        "variants: got 'ml.m5.large', allowed: EndpointVariants",
+    ),
+    WrongInput(
+        "a-bucket-for-data-capture",
+        lambda stack: EndpointConfiguration(data_capture=bucket(stack)),
+        "data_capture: got a BucketBase, allowed: DataCapture",
+    ),
+    WrongInput(
+        "a-vpc-for-a-placement",
+        lambda stack: TrainingJob(vpc=vpc(stack)),
+        "vpc: got an IVpc, allowed: VpcPlacement; give VpcPlacement(vpc=…, security_groups=[…])",
+    ),
+    WrongInput(
+        "one-group-for-a-list",
+        lambda stack: VpcPlacement(vpc=vpc(stack), security_groups=_group(stack)),
+        "security_groups: got an ISecurityGroup, allowed: a list of security groups; put it in a list",
+    ),
+    WrongInput(
+        "a-vpcs-id-for-a-vpc",
+        lambda stack: VpcPlacement(vpc="vpc-11111111", security_groups=[_group(stack)]),
+        "vpc: got 'vpc-11111111', allowed: an IVpc",
+    ),
+    WrongInput(
+        "a-share-of-captured-requests",
+        lambda stack: DataCapture(bucket=bucket(stack), percent=0.1),
+        "percent: got 0.1, allowed: a whole number, 1 to 100",
+    ),
+    WrongInput(
+        "text-for-a-shadows-percent",
+        lambda stack: ShadowVariant(percent="10"),
+        "percent: got '10', allowed: a number, above 0, at most 100; leave the quotes out",
+    ),
+    WrongInput(
+        "half-an-instance-at-least",
+        lambda stack: EndpointScaling(min_instances=0.5, max_instances=4, invocations_per_instance=600),
+        "min_instances: got 0.5, allowed: a whole number, at least 1",
+    ),
+    WrongInput(
+        "seconds-for-a-cooldown",
+        lambda stack: EndpointScaling(max_instances=4, invocations_per_instance=600, scale_in_cooldown=300),
+        "scale_in_cooldown: got 300, allowed: a Duration of whole seconds, at least 0 seconds",
+    ),
+    WrongInput(
+        "a-memory-that-serverless-has-not",
+        lambda stack: ServerlessInference(memory_mib=512),
+        "memory_mib: got 512, allowed: 1024, 2048",
+    ),
+    WrongInput(
+        "percent-for-auc",
+        lambda stack: EvaluationGate(min_auc=85),
+        "min_auc: got 85, allowed: a number, 0 to 1; give 0.85 for 85 %",
+    ),
+    # Jobs and sources
+    WrongInput(
+        "true-as-a-hyperparameter",
+        lambda stack: TrainingJob(hyperparameters={"balanced": True}),
+        "hyperparameters['balanced']: got True, allowed: text or a number; give the text that the program reads",
+    ),
+    WrongInput(
+        "none-as-a-hyperparameter",
+        lambda stack: TrainingJob(hyperparameters={"seed": None}),
+        "hyperparameters['seed']: got none, allowed: text or a number",
+    ),
+    WrongInput(
+        "an-object-as-a-hyperparameter",
+        lambda stack: TrainingJob(hyperparameters={"optimizer": {"b": 1}}),
+        "hyperparameters['optimizer']: got a dict, allowed: text or a number",
+    ),
+    WrongInput(
+        "an-instance-type-of-ec2",
+        lambda stack: TrainingJob(instance_type=ec2.InstanceType("m5.large")),
+        "instance_type: got an InstanceType, allowed: a SageMaker instance type such as 'ml.m5.large'",
+    ),
+    WrongInput(
+        "a-family-for-an-instance-type",
+        lambda stack: TrainingJob(instance_type="ml.m5"),
+        "instance_type: got 'ml.m5', allowed: a SageMaker instance type",
+    ),
+    WrongInput(
+        "hours-for-a-runtime",
+        lambda stack: TrainingJob(max_runtime=4),
+        "max_runtime: got 4, allowed: a Duration of whole seconds, 1 minute to 28 days",
+    ),
+    WrongInput(
+        "text-for-isolation",
+        lambda stack: TrainingJob(network_isolation="false"),
+        "network_isolation: got 'false', allowed: True or False",
+    ),
+    WrongInput(
+        "a-line-for-arguments",
+        lambda stack: ProcessingJob(image=image(stack), arguments="--strip --lower"),
+        "arguments: got '--strip --lower', allowed: a list of words; put it in a list",
+    ),
+    WrongInput(
+        "a-uri-for-a-processing-image",
+        lambda stack: ProcessingJob(image="123456789012.dkr.ecr.us-east-1.amazonaws.com/posts:1"),
+        "image: got '123456789012.dkr.ecr.us-east-1.amazonaws.com/posts:1', allowed: ModelImage",
+    ),
+    WrongInput(
+        "one-table-for-a-list",
+        lambda stack: _unload(stack, tables="posts"),
+        "tables: got 'posts', allowed: a list of the tables that the query reads; put it in a list",
+    ),
+    WrongInput(
+        "a-query-with-a-semicolon",
+        lambda stack: _unload(stack, query="SELECT 1;"),
+        "query: got 'SELECT 1;', allowed: one SELECT, without a semicolon",
+    ),
+    WrongInput(
+        "a-tables-name-for-a-table",
+        lambda stack: DynamoDbExport(table="posts"),
+        "table: got 'posts', allowed: an ITable; import a table",
+    ),
+    WrongInput(
+        "a-functions-name-for-a-function",
+        lambda stack: FunctionStep(function="smoke-test"),
+        "function: got 'smoke-test', allowed: an IFunction; import one",
+    ),
+]
