@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from cdk_fargate_sagemaker.fargate.task_count import check_above_target, check_task_count
 from cdk_fargate_sagemaker.fargate.task_size import check_task_size
+from cdk_fargate_sagemaker.sagemaker._instance_type import INSTANCE_TYPE
+from cdk_fargate_sagemaker.sagemaker._release_arguments import LEAST_KEPT
 
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
-InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+InstanceType = Annotated[str, StringConstraints(pattern=f"^{INSTANCE_TYPE}$")]
 
 
 class SettingsError(ValueError):
@@ -115,7 +117,7 @@ class ModelSettings(_Section):
     minimum_auc: Annotated[float, Field(ge=0, le=1)]
     maximum_auc_drop: Annotated[float, Field(ge=0, le=1)] | None = None
     traffic_shifting: Literal["all_at_once", "canary", "linear"]
-    keep_releases: Annotated[int, Field(ge=2, le=100)]
+    keep_releases: Annotated[int, Field(ge=LEAST_KEPT, le=100)]
     release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None = None
     start_on_new_posts: bool
     start_on_new_labels: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

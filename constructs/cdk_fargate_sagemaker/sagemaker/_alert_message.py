@@ -7,7 +7,7 @@ from .._console import console_url
 def failure_alert(
     scope: Construct, *, workflow: str, execution: str, state: str, error: str, cause: str, further: str = "{}"
 ) -> str:
-    """The message of an alert, as JSONata over expressions: what the topic's readers know as `workflow_failure`.
+    """Writes the message of an alert, as JSONata over expressions: what the topic's readers know as `workflow_failure`.
 
     `further` is an object of which any part may be undefined: `rolled_back_to`, `rollback_failure`.
     """
@@ -19,7 +19,7 @@ def failure_alert(
 
 
 def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: str, target: str) -> str:
-    """The message that tells of a rollback by hand, as JSONata over expressions."""
+    """Writes the message that tells of a rollback by hand, as JSONata over expressions."""
     return (
         f"{{% $string({{'kind': 'rollback', 'workflow': {workflow}, 'execution': {execution}, "
         f"'from': {left}, 'to': {target}, 'console': {_console(scope, execution)}}}) %}}"

@@ -8,10 +8,11 @@ from .._checks import check_kind, refusal
 _CLAIM = "cdk-fargate-sagemaker:endpoint-name"
 # SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone.
 _FORM = re.compile(r"[a-z0-9](-*[a-z0-9])*")
-_LONGEST = 63
+LONGEST_NAME = 63
+"""What SageMaker allows a name of an endpoint, a configuration, a model or a job."""
 
 
-def check_endpoint_name(endpoint_name: str, *, longest: int = _LONGEST) -> None:
+def check_endpoint_name(endpoint_name: str, *, longest: int = LONGEST_NAME) -> None:
     """Refuses a name that policies cannot name.
 
     Raises:

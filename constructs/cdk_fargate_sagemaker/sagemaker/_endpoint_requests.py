@@ -20,7 +20,7 @@ _POLICY_NAME = "invocations"
 def endpoint_config_request(
     configuration: EndpointConfiguration, *, name: str, model_name: str, volume_key_id: str
 ) -> Request:
-    """The request of `createEndpointConfig`. `model_name` is what a variant serves that names no model of its own.
+    """Returns the request of `createEndpointConfig`. `model_name` is what a variant serves that names no model of its own.
 
     SageMaker encrypts the volumes of all variants with one key, and refuses it where an instance brings its own disks:
     it is left out then, and the hardware of those instances encrypts them.
@@ -32,7 +32,7 @@ def endpoint_config_request(
 
 
 def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name: str, volume_key_id: str) -> Request:
-    """An endpoint configuration without its name, as a template declares it: CloudFormation names what it replaces."""
+    """Returns an endpoint configuration without its name, as a template declares it: CloudFormation names what it replaces."""
     request: Request = {
         "ProductionVariants": [
             _variant(variant, model_name=model_name, weight=variant.weight) for variant in configuration.variants
@@ -55,7 +55,7 @@ def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name
 
 
 def model_network_request(configuration: EndpointConfiguration) -> Request:
-    """What of the network belongs to `createModel`: isolation, and the place in a VPC."""
+    """Returns what of the network belongs to `createModel`: isolation, and the place in a VPC."""
     request: Request = {"EnableNetworkIsolation": configuration.network_isolation}
     if (vpc := configuration.vpc) is not None:
         request["VpcConfig"] = {
@@ -66,7 +66,7 @@ def model_network_request(configuration: EndpointConfiguration) -> Request:
 
 
 def deployment_request(shifting: TrafficShifting, configuration: EndpointConfiguration) -> Request:
-    """The `DeploymentConfig` of `updateEndpoint`.
+    """Returns the `DeploymentConfig` of `updateEndpoint`.
 
     Raises:
         InvalidArgumentError: a step that a variant's count of instances does not allow.
@@ -94,7 +94,7 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
 
 
 def retention_request(configuration: EndpointConfiguration) -> Request:
-    """What `updateEndpoint` keeps of the endpoint that serves: the counts of instances where scaling sets any, so that
+    """Returns what `updateEndpoint` keeps of the endpoint that serves: the counts of instances where scaling sets any, so that
     an update under load does not begin with the fewest. The API keeps the counts of all variants or of none. Weights
     and captures are the new configuration's.
     """
@@ -147,12 +147,12 @@ def check_steps(shifting: TrafficShifting, configuration: EndpointConfiguration)
 
 
 def scaled_variants(configuration: EndpointConfiguration) -> Sequence[tuple[EndpointVariant, EndpointScaling]]:
-    """The variants that follow their load, each with how."""
+    """Returns the variants that follow their load, each with how."""
     return [(variant, variant.scaling) for variant in configuration.variants if variant.scaling is not None]
 
 
 def scalable_target(endpoint_name: str, variant: EndpointVariant) -> Request:
-    """What names a variant to Application Auto Scaling: the request of `deregisterScalableTarget`, of others a part."""
+    """Returns what names a variant to Application Auto Scaling: the request of `deregisterScalableTarget`, of others a part."""
     return {
         "ServiceNamespace": "sagemaker",
         "ResourceId": f"endpoint/{endpoint_name}/variant/{variant.name}",
@@ -161,7 +161,7 @@ def scalable_target(endpoint_name: str, variant: EndpointVariant) -> Request:
 
 
 def register_scalable_target_request(endpoint_name: str, variant: EndpointVariant, scaling: EndpointScaling) -> Request:
-    """The request of `registerScalableTarget`, which is for an endpoint that is in service."""
+    """Returns the request of `registerScalableTarget`, which is for an endpoint that is in service."""
     return {
         **scalable_target(endpoint_name, variant),
         "MinCapacity": scaling.min_instances,
@@ -170,7 +170,7 @@ def register_scalable_target_request(endpoint_name: str, variant: EndpointVarian
 
 
 def scaling_policy_request(endpoint_name: str, variant: EndpointVariant, scaling: EndpointScaling) -> Request:
-    """The request of `putScalingPolicy`, for a variant that is registered."""
+    """Returns the request of `putScalingPolicy`, for a variant that is registered."""
     return {
         **scalable_target(endpoint_name, variant),
         "PolicyName": _POLICY_NAME,

@@ -9,7 +9,7 @@ from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
 from .._key_use import allow_key
 from .._resource_policy import open_to_account
-from ._log_streams import allow_logs
+from ._log_streams import allow_logs, allow_metrics
 from ._volume_key import allow_volumes
 from .data_capture import DataCapture
 from .endpoint_configuration import EndpointConfiguration
@@ -40,7 +40,7 @@ def endpoint_role(
     traffic_shifting: TrafficShifting,
     volume_key: kms.IKey,
 ) -> iam.Role:
-    """A role that may do what an endpoint of this configuration does. Its image and its model are for the caller to
+    """Makes a role that may do what an endpoint of this configuration does. Its image and its model are for the caller to
     grant: `ModelImage.bind(…, puller=role)`, and reading where the model lies.
     """
     role = iam.Role(
@@ -52,7 +52,8 @@ def endpoint_role(
         ),
     )
     acknowledge_inline_policy(role)
-    _allow_logs_and_metrics(role, endpoint_name)
+    allow_logs(role, f"Endpoints/{endpoint_name}", "*")
+    allow_metrics(role)
     # A transform job acts as this role too.
     allow_volumes(role, volume_key)
     if traffic_shifting.rollback_alarms:
@@ -63,18 +64,6 @@ def endpoint_role(
     if configuration.vpc is not None:
         allow_network_interfaces(role, configuration.vpc)
     return role
-
-
-def _allow_logs_and_metrics(role: iam.Role, endpoint_name: str) -> None:
-    allow_logs(role, f"Endpoints/{endpoint_name}", "*")
-    allow(
-        role,
-        ["cloudwatch:PutMetricData"],
-        "*",
-        conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
-        wildcard_reason="cloudwatch:PutMetricData, ecr:GetAuthorizationToken and the descriptions of networks take no "
-        "resource; metrics are limited to SageMaker's namespaces by a condition.",
-    )
 
 
 def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
@@ -92,7 +81,7 @@ def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
 
 
 def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
-    """What SageMaker asks of a role whose containers are in a VPC."""
+    """Allows what SageMaker asks of a role whose containers are in a VPC."""
     stack = Stack.of(role)
     allow(
         role,

@@ -23,7 +23,7 @@ def training_job_request(
     output: str,
     checkpoints: str,
 ) -> Request:
-    """The request of `createTrainingJob`."""
+    """Returns the request of `createTrainingJob`."""
     resources: Request = {
         "InstanceType": training.instance_type,
         "InstanceCount": 1,
@@ -65,7 +65,7 @@ def processing_job_request(
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
 ) -> Request:
-    """The request of `createProcessingJob`; each input and output is a folder of its name."""
+    """Returns the request of `createProcessingJob`; each input and output is a folder of its name."""
     program: Request = {"ImageUri": image_uri}
     if processing.entry_point is not None:
         program["ContainerEntrypoint"] = list(processing.entry_point)
@@ -129,7 +129,7 @@ def transform_job_request(
     texts: str,
     output: str,
 ) -> Request:
-    """The request of `createTransformJob` that asks a model about each line of the objects below `texts`."""
+    """Returns the request of `createTransformJob` that asks a model about each line of the objects below `texts`."""
     return {
         "TransformJobName": name,
         "ModelName": model_name,

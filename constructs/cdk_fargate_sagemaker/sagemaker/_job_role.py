@@ -3,10 +3,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
 from ._endpoint_role import allow_network_interfaces
-from ._log_streams import allow_logs
+from ._log_streams import allow_logs, allow_metrics
 from ._volume_key import allow_volumes
 from .vpc_placement import VpcPlacement
 
@@ -20,7 +19,7 @@ def job_role(
     vpc: VpcPlacement | None,
     volume_key: kms.IKey,
 ) -> iam.Role:
-    """A role that may do what any job of SageMaker's does. `jobs` is its kind as the log group has it: `TrainingJobs`.
+    """Makes a role that may do what any job of SageMaker's does. `jobs` is its kind as the log group has it: `TrainingJobs`.
 
     Its image, and what it reads and writes, are for the caller to grant.
     """
@@ -35,14 +34,7 @@ def job_role(
     )
     acknowledge_inline_policy(role)
     allow_logs(role, jobs, f"{endpoint_name}-*")
-    allow(
-        role,
-        ["cloudwatch:PutMetricData"],
-        "*",
-        conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
-        wildcard_reason="cloudwatch:PutMetricData, ecr:GetAuthorizationToken and the descriptions of networks take no "
-        "resource; metrics are limited to SageMaker's namespaces by a condition.",
-    )
+    allow_metrics(role)
     allow_volumes(role, volume_key)
     if vpc is not None:
         allow_network_interfaces(role, vpc)

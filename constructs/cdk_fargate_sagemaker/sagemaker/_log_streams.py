@@ -1,4 +1,4 @@
-"""The logs that SageMaker writes in a role: of jobs and of endpoints."""
+"""The logs and metrics that SageMaker writes in a role: of jobs and of endpoints."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -30,4 +30,16 @@ def allow_logs(role: iam.Role, writers: str, streams: str) -> None:
         ["logs:CreateLogStream", "logs:PutLogEvents"],
         f"{group}:log-stream:{streams}",
         wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
+    )
+
+
+def allow_metrics(role: iam.Role) -> None:
+    """Lets `role` write metrics in SageMaker's namespaces."""
+    allow(
+        role,
+        ["cloudwatch:PutMetricData"],
+        "*",
+        conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
+        wildcard_reason="cloudwatch:PutMetricData, ecr:GetAuthorizationToken and the descriptions of networks take no "
+        "resource; metrics are limited to SageMaker's namespaces by a condition.",
     )

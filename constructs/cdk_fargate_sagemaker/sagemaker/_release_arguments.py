@@ -28,7 +28,7 @@ from .transform_job import TransformJob
 
 # It leaves 23 of SageMaker's 63 for the execution's name.
 _LONGEST_ENDPOINT_NAME = 40
-_LEAST_KEPT = 2
+LEAST_KEPT = 2
 
 
 def check_release_arguments(
@@ -98,7 +98,7 @@ def check_release_arguments(
     check_number(
         "keep_releases",
         keep_releases,
-        at_least=_LEAST_KEPT,
+        at_least=LEAST_KEPT,
         whole=True,
         remedy="the current one and one to go back to stay",
     )

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from .._number_token import is_token
 from ._alert_message import failure_alert
+from ._endpoint_name import LONGEST_NAME
 from ._endpoint_requests import (
     deployment_request,
     endpoint_config_request,
@@ -33,15 +34,15 @@ from .transform_job import TransformJob
 RELEASE_FAILED = "ReleaseFailed"
 RELEASE_IN_PROGRESS = "ReleaseInProgressError"
 
-# The execution's name is part of the resources' names, which SageMaker limits to 63 characters of [a-zA-Z0-9-]. A name
-# that does not fit as it is keeps its beginning and gets a hash, so that two executions never share one.
-_LONGEST_NAME = 63
+# The execution's name is part of the resources' names, which SageMaker limits to LONGEST_NAME characters of
+# [a-zA-Z0-9-]. A name that does not fit as it is keeps its beginning and gets a hash, so that two executions never
+# share one.
 _HASH_CHARACTERS = 8
 
 _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
 _CURRENT = "$type($current) = 'object'"
 # A job waits for its machines before it runs, and for its files to be written afterwards.
-_AROUND_A_JOB = Duration.hours(1)
+AROUND_A_JOB = Duration.hours(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class _Release:
     def _input(self, begin: sfn.CustomState) -> sfn.Choice:
         """Refuses an input of the wrong shape before anything is begun, so there is nothing to roll back."""
         hashed = f"$substring($hash($states.context.Execution.Name, 'SHA-256'), 0, {_HASH_CHARACTERS})"
-        kept = _LONGEST_NAME - _HASH_CHARACTERS - 1
+        kept = LONGEST_NAME - _HASH_CHARACTERS - 1
         given = sfn.Choice.jsonata(self._scope, "Input")
         for refused, cause in self._refused_inputs():
             given.when(
@@ -130,7 +131,7 @@ class _Release:
         assign: dict[str, object] = {
             "release": (
                 f"{{% ($wanted := '{self._plan.endpoint_name}-' & $states.context.Execution.Name; "
-                f"$contains($wanted, /^[a-zA-Z0-9](-*[a-zA-Z0-9])*$/) and $length($wanted) <= {_LONGEST_NAME} "
+                f"$contains($wanted, /^[a-zA-Z0-9](-*[a-zA-Z0-9])*$/) and $length($wanted) <= {LONGEST_NAME} "
                 f"? $wanted : $substring($replace($wanted, /[^a-zA-Z0-9]+/, '-'), 0, {kept}) & '-' & {hashed}) %}}"
             ),
             "started_by": "{% $exists($states.input.started_by) ? $states.input.started_by : 'hand' %}",
@@ -306,7 +307,7 @@ class _Release:
                 outputs={side: f"{{% {folder}{side}/' %}}" for side in ("train", "test")},
             ),
             assign={"posts": moved.format(train=f"{folder}train/'", test=f"{folder}test/'")},
-            within=step.max_runtime.plus(_AROUND_A_JOB),
+            within=step.max_runtime.plus(AROUND_A_JOB),
         )
 
     def _train(self, training: TrainingJob) -> sfn.CustomState:
@@ -329,7 +330,7 @@ class _Release:
                 checkpoints=f"{{% 's3://{bucket}/' & {_RUN_PREFIX} & 'checkpoints/' %}}",
             ),
             assign={"model_data": "{% $states.result.ModelArtifacts.S3ModelArtifacts %}"},
-            within=training.longest.plus(_AROUND_A_JOB),
+            within=training.longest.plus(AROUND_A_JOB),
         )
 
     def _scored(self, transform: TransformJob, evaluate: sfn.CustomState) -> sfn.Choice:
@@ -682,7 +683,7 @@ class _Release:
 
 
 def _written(number: float) -> str:
-    """As JSONata has it; of a token, text that the deployment makes of its value."""
+    """Writes a number as JSONata has it; of a token, text that the deployment makes of its value."""
     return Tokenization.stringify_number(number) if is_token(number) else str(number)
 
 

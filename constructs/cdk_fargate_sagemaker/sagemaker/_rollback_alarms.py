@@ -12,7 +12,7 @@ from .traffic_shifting import check_number_of_alarms
 
 
 class HasGuardrail(Protocol):
-    """What has alarms that take an update back: `EndpointAlarms`."""
+    """Has alarms that take an update back: `EndpointAlarms`."""
 
     @property
     def guardrail(self) -> Sequence[cloudwatch.IAlarm]:
@@ -20,7 +20,7 @@ class HasGuardrail(Protocol):
 
 
 class RollbackAlarms:
-    """The alarms that take an update of one endpoint back: gathered while constructs are made, read at synthesis.
+    """Holds the alarms that take an update of one endpoint back: gathered while constructs are made, read at synthesis.
 
     Args:
         role: the model's, as which SageMaker looks at the alarms.

@@ -19,7 +19,7 @@ _FORMATS = {AthenaUnload: "json_lines", DynamoDbExport: "dynamodb_export"}
 
 
 def source_payload(source: PostsSource | None, *, posts_prefix: str, run_prefix: str) -> Mapping[str, object]:
-    """Where the extractor finds the posts; `run_prefix` is JSONata."""
+    """Says where the extractor finds the posts; `run_prefix` is JSONata."""
     if source is None:
         return {"posts_prefix": posts_prefix}
     return {"posts_prefix": f"{{% {run_prefix} & '{_FOLDERS[type(source)]}' %}}", "format": _FORMATS[type(source)]}
@@ -36,7 +36,7 @@ def source_states(
     failed: sfn.IChainable,
     then: sfn.IChainable,
 ) -> sfn.IChainable:
-    """The states that bring the posts below the run's prefix, and `then` after them."""
+    """Makes the states that bring the posts below the run's prefix, and `then` after them."""
     if isinstance(source, AthenaUnload):
         unload = _unload(tasks, source, bucket_name=bucket_name, run_prefix=run_prefix, output_key_id=output_key_id)
         unload.next(then)
@@ -65,7 +65,7 @@ def reviews_states(
     failed: sfn.IChainable,
     then: sfn.IChainable,
 ) -> sfn.IChainable:
-    """The states that bring the reviewers' table below the run's prefix, and `then` after them."""
+    """Makes the states that bring the reviewers' table below the run's prefix, and `then` after them."""
     return _export(
         scope,
         tasks,

@@ -41,7 +41,7 @@ def start_target(
     given: events.RuleTargetInput,
     undelivered: sqs.IQueue,
 ) -> targets.SfnStateMachine:
-    """A rule's target that starts `machine`, as a role that may do nothing else."""
+    """Makes a rule's target that starts `machine`, as a role that may do nothing else."""
     role = iam.Role(
         scope,
         id,
@@ -81,7 +81,7 @@ def send_events(bucket: s3.IBucket) -> None:
 
 
 def new_objects(bucket: s3.IBucket, prefix: str) -> events.EventPattern:
-    """The event of an object that was put below `prefix`."""
+    """Returns the event of an object that was put below `prefix`."""
     return events.EventPattern(
         source=["aws.s3"],
         detail_type=["Object Created"],

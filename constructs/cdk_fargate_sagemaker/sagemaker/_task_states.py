@@ -102,7 +102,7 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         within: Duration | None = None,
     ) -> sfn.CustomState:
-        """A task that calls `resource` (`sagemaker:createTrainingJob.sync`) and fails after `within`."""
+        """Makes a task that calls `resource` (`sagemaker:createTrainingJob.sync`) and fails after `within`."""
         task = self.uncaught(name, resource, arguments, assign=assign, within=within)
         self.catch(name, task)
         return task
@@ -116,7 +116,7 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
-        """A task that invokes a function. One that is `repeatable` is invoked again where it did not answer."""
+        """Makes a task that invokes a function. One that is `repeatable` is invoked again where it did not answer."""
         task = self.uncaught_function(name, function_arn, payload, assign=assign, repeatable=repeatable)
         self.catch(name, task)
         return task
@@ -136,7 +136,7 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
-        """As `function`, its failures left to the caller."""
+        """Does as `function`, its failures left to the caller."""
         task = self.uncaught(name, "lambda:invoke", {"FunctionName": function_arn, "Payload": payload}, assign=assign)
         if repeatable:
             _retry(task, _UNANSWERED, attempts=2)
@@ -151,7 +151,7 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         within: Duration | None = None,
     ) -> sfn.CustomState:
-        """As `task`, its failures left to the caller."""
+        """Does as `task`, its failures left to the caller."""
         state: dict[str, object] = {
             "Type": "Task",
             "Resource": f"arn:{Stack.of(self._scope).partition}:states:::{resource}",
@@ -168,7 +168,7 @@ class TaskStates:
 
 
 def assigned_failure(state: str, error: str, cause: str) -> dict[str, object]:
-    """The `Assign` of a choice that refuses; `cause` is a JSONata expression without its braces."""
+    """Returns the `Assign` of a choice that refuses; `cause` is a JSONata expression without its braces."""
     return {"failure": {"state": state, "error": error, "cause": f"{{% {cause} %}}"}}
 
 

@@ -26,7 +26,7 @@ def update_mark(endpoint_name: str) -> cloudwatch.Metric:
 
 
 def update_marked(tasks: TaskStates, endpoint_name: str, then: sfn.IChainable) -> sfn.CustomState:
-    """The state that sets the mark, and `then` after it, whether or not it could be set: an alarm that is told as well
+    """Makes the state that sets the mark, and `then` after it, whether or not it could be set: an alarm that is told as well
     is better than an endpoint that is left half changed.
     """
     marking = tasks.uncaught(

@@ -18,7 +18,7 @@ from .._checks import check_kind, refusal
 from .._key_use import allow_key
 from .._metric_options import AnyMetric, MetricOptions
 from .._resource_policy import open_to_account
-from ._endpoint_name import check_endpoint_name, claim_endpoint_name
+from ._endpoint_name import LONGEST_NAME, check_endpoint_name, claim_endpoint_name
 from ._endpoint_requests import (
     deployment_request,
     endpoint_config_settings,
@@ -113,7 +113,9 @@ class InferenceEndpoint(Resource):
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         deployment = deployment_request(traffic_shifting, configuration)
         # Known before deployment, so that alarms measure the endpoint and the endpoint names alarms, and no circle.
-        self._endpoint_name = endpoint_name or Names.unique_resource_name(self, max_length=63, separator="-").lower()
+        self._endpoint_name = (
+            endpoint_name or Names.unique_resource_name(self, max_length=LONGEST_NAME, separator="-").lower()
+        )
         claim_endpoint_name(self, self._endpoint_name)
         self._endpoint_arn = Stack.of(self).format_arn(
             service="sagemaker", resource="endpoint", resource_name=self._endpoint_name
@@ -402,12 +404,12 @@ def _check(
 
 
 def _props(request: Mapping[str, object]) -> dict[str, Any]:
-    """A request of the API as keyword arguments of the resource, whose names are the same in another case."""
+    """Returns a request of the API as keyword arguments of the resource, whose names are the same in another case."""
     return {_snake(name): _declared(value) for name, value in request.items()}
 
 
 def _declared(value: Any) -> Any:
-    """A value of a request as the CDK takes it inside a resource: names begin in lower case."""
+    """Returns a value of a request as the CDK takes it inside a resource: names begin in lower case."""
     if isinstance(value, Mapping):
         return {_camel(name): _declared(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

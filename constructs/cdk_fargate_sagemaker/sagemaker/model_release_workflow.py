@@ -31,7 +31,7 @@ from ._imported_endpoint import invoke_grant
 from ._job_role import job_role
 from ._log_streams import allow_logs
 from ._release_arguments import check_release_arguments
-from ._release_definition import RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
+from ._release_definition import AROUND_A_JOB, RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
@@ -48,7 +48,7 @@ from .function_step import FunctionStep
 from .model_image import ModelImage
 from .processing_job import ProcessingJob
 from .release_records import ReleaseRecords
-from .rollback_workflow import RollbackWorkflow
+from .rollback_workflow import POLL_INTERVAL, RollbackWorkflow
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
 from .transform_job import TransformJob
@@ -233,7 +233,7 @@ class ModelReleaseWorkflow(Construct):
         training = TrainingJob() if train == "default" else train
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
-        poll_interval = poll_interval or Duration.seconds(30)
+        poll_interval = poll_interval or POLL_INTERVAL
         in_service_within = in_service_within or _in_service_within(traffic_shifting)
         compares = evaluate is not None and any(True for _ in gate.max_drops())
         scoring = (score_current or TransformJob()) if compares else None
@@ -368,7 +368,7 @@ class ModelReleaseWorkflow(Construct):
         for job in longest:
             if job is not None:
                 # Its own limit ends it first; the hour is for its machines and its files.
-                timeout = timeout.plus(job).plus(Duration.hours(1))
+                timeout = timeout.plus(job).plus(AROUND_A_JOB)
         self._state_machine = workflow_machine(
             self,
             name=machine_name,

@@ -6,9 +6,12 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import check_sequence
 from .._key_use import allow_key, through_dynamodb
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
+from ._endpoint_name import check_endpoint_name
+from ._interfaces import check_key
 
 _READ = ["dynamodb:GetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -25,7 +28,7 @@ _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoin
 
 
 class ReleaseRecords(Construct):
-    """The table of an endpoint's releases, the name of the current one, and the two functions that keep them.
+    """Keeps what is known of an endpoint's releases: a table, the name of the current one, and two functions.
 
     The table (`endpoint`, `entry`) holds one record a release: who or what started it, the fingerprint of its data, its
     metrics, model and configuration, and how it ended; beside them which release is current and which execution changes
@@ -33,6 +36,18 @@ class ReleaseRecords(Construct):
 
     The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is no
     resource of the stack, since a deployment would put its own value back: the ledger makes, changes and removes it.
+
+    `ModelReleaseWorkflow` makes one as its `records`.
+
+    Args:
+        endpoint_name: the endpoint's name.
+        workflow_names: the state machines whose executions may change the endpoint: the ledger asks whether the one
+            that does still runs.
+        encryption_key: encrypts the table and the functions' logs.
+        removal_policy: what becomes of the table with the stack. With RETAIN it is protected from deletion.
+
+    Raises:
+        InvalidArgumentError: an argument that cannot be.
     """
 
     def __init__(
@@ -45,10 +60,10 @@ class ReleaseRecords(Construct):
         encryption_key: kms.IKey,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
-        """`workflow_names` are the state machines whose executions may change the endpoint: the ledger asks whether the
-        one that does still runs. With a `removal_policy` of RETAIN the table is protected from deletion.
-        """
         super().__init__(scope, id)
+        check_endpoint_name(endpoint_name)
+        check_sequence("workflow_names", workflow_names, "a list of names", empty=False)
+        check_key("encryption_key", encryption_key)
         stack = Stack.of(self)
         self._current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
         self._table = dynamodb.Table(

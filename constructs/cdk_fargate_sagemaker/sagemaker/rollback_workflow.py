@@ -28,6 +28,9 @@ from ._workflow_machine import workflow_logs, workflow_machine, workflow_role
 from .endpoint_configuration import EndpointConfiguration
 from .release_records import ReleaseRecords
 
+POLL_INTERVAL = Duration.seconds(30)
+"""How often a workflow looks at its endpoint, where nothing else is given."""
+
 # Each look marks the endpoint as being changed, and `EndpointAlarms` looks five minutes back.
 _SHORTEST_POLL_INTERVAL = Duration.seconds(1)
 _LONGEST_POLL_INTERVAL = Duration.minutes(4)
@@ -85,7 +88,7 @@ class RollbackWorkflow(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     ) -> None:
         super().__init__(scope, id)
-        poll_interval = poll_interval or Duration.seconds(30)
+        poll_interval = poll_interval or POLL_INTERVAL
         settled_within = settled_within or Duration.hours(2)
         _check(endpoint_name, records, alerts_topic, configuration, encryption_key, poll_interval, settled_within)
         self._timeout = settled_within.plus(_REST)
