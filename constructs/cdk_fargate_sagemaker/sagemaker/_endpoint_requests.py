@@ -20,7 +20,9 @@ _POLICY_NAME = "invocations"
 def endpoint_config_request(
     configuration: EndpointConfiguration, *, name: str, model_name: str, volume_key_id: str
 ) -> Request:
-    """Returns the request of `createEndpointConfig`. `model_name` is what a variant serves that names no model of its own.
+    """Returns the request of `createEndpointConfig`.
+
+    `model_name` is what a variant serves that names no model of its own.
 
     SageMaker encrypts the volumes of all variants with one key, and refuses it where an instance brings its own disks:
     it is left out then, and the hardware of those instances encrypts them.
@@ -32,7 +34,10 @@ def endpoint_config_request(
 
 
 def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name: str, volume_key_id: str) -> Request:
-    """Returns an endpoint configuration without its name, as a template declares it: CloudFormation names what it replaces."""
+    """Returns an endpoint configuration without its name, as a template declares it.
+
+    CloudFormation names what it replaces.
+    """
     request: Request = {
         "ProductionVariants": [
             _variant(variant, model_name=model_name, weight=variant.weight) for variant in configuration.variants
@@ -94,9 +99,10 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
 
 
 def retention_request(configuration: EndpointConfiguration) -> Request:
-    """Returns what `updateEndpoint` keeps of the endpoint that serves: the counts of instances where scaling sets any, so that
-    an update under load does not begin with the fewest. The API keeps the counts of all variants or of none. Weights
-    and captures are the new configuration's.
+    """Returns what `updateEndpoint` keeps of the endpoint that serves: the counts of instances where scaling sets any.
+
+    An update under load does not begin with the fewest then. The API keeps the counts of all variants or of none.
+    Weights and captures are the new configuration's.
     """
     if not scaled_variants(configuration):
         return {}
@@ -152,7 +158,10 @@ def scaled_variants(configuration: EndpointConfiguration) -> Sequence[tuple[Endp
 
 
 def scalable_target(endpoint_name: str, variant: EndpointVariant) -> Request:
-    """Returns what names a variant to Application Auto Scaling: the request of `deregisterScalableTarget`, of others a part."""
+    """Returns what names a variant to Application Auto Scaling.
+
+    It is the request of `deregisterScalableTarget`, and a part of others.
+    """
     return {
         "ServiceNamespace": "sagemaker",
         "ResourceId": f"endpoint/{endpoint_name}/variant/{variant.name}",

@@ -40,8 +40,10 @@ def endpoint_role(
     traffic_shifting: TrafficShifting,
     volume_key: kms.IKey,
 ) -> iam.Role:
-    """Makes a role that may do what an endpoint of this configuration does. Its image and its model are for the caller to
-    grant: `ModelImage.bind(…, puller=role)`, and reading where the model lies.
+    """Makes a role that may do what an endpoint of this configuration does.
+
+    Its image and its model are for the caller to grant: `ModelImage.bind(…, puller=role)`, and reading where the model
+    lies.
     """
     role = iam.Role(
         scope,

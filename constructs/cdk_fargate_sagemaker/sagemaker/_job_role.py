@@ -19,7 +19,9 @@ def job_role(
     vpc: VpcPlacement | None,
     volume_key: kms.IKey,
 ) -> iam.Role:
-    """Makes a role that may do what any job of SageMaker's does. `jobs` is its kind as the log group has it: `TrainingJobs`.
+    """Makes a role that may do what any job of SageMaker's does.
+
+    `jobs` is its kind as the log group has it: `TrainingJobs`.
 
     Its image, and what it reads and writes, are for the caller to grant.
     """

@@ -24,7 +24,7 @@ def scaling_lifted(
     *,
     name: str = "Scaling-Lifting-Step",
 ) -> sfn.IChainable:
-    """Makes the states that take every variant's scaling away, and `then` after them; `then` itself where nothing scales.
+    """Makes the states that take every variant's scaling away, and `then` after them; `then` itself without scaling.
 
     SageMaker refuses to change the instances of a variant that is registered.
     """
@@ -44,7 +44,7 @@ def scaling_lifted(
 def scaling_registered(
     tasks: TaskStates, endpoint_name: str, configuration: EndpointConfiguration, then: sfn.IChainable
 ) -> sfn.IChainable:
-    """Makes the states that give every variant its scaling, and `then` after them; `then` itself where nothing scales."""
+    """Makes the states that give every variant its scaling, and `then` after them; `then` itself without scaling."""
     scaled = scaled_variants(configuration)
     for variant, scaling in reversed(scaled):
         policy = tasks.task(

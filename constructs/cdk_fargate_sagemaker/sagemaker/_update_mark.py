@@ -26,8 +26,9 @@ def update_mark(endpoint_name: str) -> cloudwatch.Metric:
 
 
 def update_marked(tasks: TaskStates, endpoint_name: str, then: sfn.IChainable) -> sfn.CustomState:
-    """Makes the state that sets the mark, and `then` after it, whether or not it could be set: an alarm that is told as well
-    is better than an endpoint that is left half changed.
+    """Makes the state that sets the mark, and `then` after it, whether or not it could be set.
+
+    An alarm that notifies as well is better than an endpoint that is left half changed.
     """
     marking = tasks.uncaught(
         "Update-Marking-Step",
