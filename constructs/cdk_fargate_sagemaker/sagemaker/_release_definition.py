@@ -290,8 +290,9 @@ class _Release:
                 assign={"posts": moved.format(train=f"{result}.train.uri", test=f"{result}.test.uri")},
             )
         image_uri, role_arn = self._plan.processing_image_uri, self._plan.processing_role_arn
-        if image_uri is None or role_arn is None:
-            raise ValueError("preprocess is a processing job: the plan has no image or no role for it")
+        # A plan with such a job has both.
+        assert image_uri is not None
+        assert role_arn is not None
         folder = f"'s3://{self._plan.data_bucket_name}/' & {_RUN_PREFIX} & 'preprocessed/"
         return self._tasks.task(
             "Preprocess",
@@ -313,8 +314,9 @@ class _Release:
     def _train(self, training: TrainingJob) -> sfn.CustomState:
         bucket = self._plan.data_bucket_name
         image_uri, role_arn = self._plan.training_image_uri, self._plan.training_role_arn
-        if image_uri is None or role_arn is None:
-            raise ValueError("train is a training job: the plan has no image or no role for it")
+        # A plan with such a job has both.
+        assert image_uri is not None
+        assert role_arn is not None
         return self._tasks.task(
             "Train",
             "sagemaker:createTrainingJob.sync",

@@ -123,8 +123,7 @@ class TaskStates:
 
     def catch(self, name: str, task: sfn.CustomState) -> None:
         """Catches whatever `task`, the state `name`, fails with, after what was caught before."""
-        if self._failed is None:
-            raise ValueError(f"{name} has nowhere to go when it fails: call fail_to first")
+        assert self._failed is not None, f"{name} has nowhere to go when it fails: call fail_to first"
         task.add_catch(self._failed, errors=["States.ALL"], assign={"failure": {"state": name, **ERROR_OUTPUT}})
 
     def uncaught_function(
