@@ -49,6 +49,22 @@ def _unload(stack: cdk.Stack, **given: Any) -> AthenaUnload:
     return AthenaUnload(**(least | given))
 
 
+def _later(stack: cdk.Stack) -> cdk.Duration:
+    return cdk.Duration.seconds(cdk.CfnParameter(stack, "Seconds", type="Number").value_as_number)
+
+
+def _export(stack: cdk.Stack, **given: Any) -> DynamoDbExport:
+    return DynamoDbExport(table=table(stack), **given)
+
+
+def _processing(stack: cdk.Stack, **given: Any) -> ProcessingJob:
+    return ProcessingJob(image=image(stack), **given)
+
+
+def _training(stack: cdk.Stack, **given: Any) -> TrainingJob:
+    return TrainingJob(**given)
+
+
 def _group(stack: cdk.Stack) -> ec2.ISecurityGroup:
     return ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-22222222")
 
@@ -361,5 +377,39 @@ WRONG = [
         "a-functions-name-for-a-function",
         lambda stack: FunctionStep(function="smoke-test"),
         "function: got 'smoke-test', allowed: an IFunction; import one",
+    ),
+    # Known at deployment only, where something is computed from it at synthesis
+    *(
+        WrongInput(
+            f"a-token-for-{name}-of-{make.__name__.strip('_').replace('_', '-')}",
+            lambda stack, make=make, name=name: make(stack, **{name: _later(stack)}),  # type: ignore[misc]
+            f"{name}: got a token, known at deployment only, allowed: a Duration of whole seconds",
+        )
+        for make, name in (
+            (release_workflow, "poll_interval"),
+            (release_workflow, "in_service_within"),
+            (rollback_workflow, "poll_interval"),
+            (rollback_workflow, "settled_within"),
+            (_unload, "max_runtime"),
+            (_export, "max_runtime"),
+            (_processing, "max_runtime"),
+            (_training, "max_runtime"),
+            (_training, "spot_max_wait"),
+        )
+    ),
+    WrongInput(
+        "a-token-for-a-shadows-percent",
+        lambda stack: ShadowVariant(percent=cdk.Token.as_number({"Ref": "Percent"})),
+        "percent: got a token, known at deployment only, allowed: a number, above 0, at most 100",
+    ),
+    WrongInput(
+        "minutes-that-are-a-token-for-bake",
+        lambda stack: TrafficShifting.all_at_once(bake=cdk.Duration.minutes(cdk.Token.as_number({"Ref": "Minutes"}))),
+        "bake: got a token, known at deployment only, allowed: a Duration of whole seconds, 0 seconds to 1 hour",
+    ),
+    WrongInput(
+        "waits-that-are-a-token-without-a-limit",
+        lambda stack: release_workflow(stack, traffic_shifting=TrafficShifting.all_at_once(bake=_later(stack))),
+        "in_service_within: got none, allowed: a Duration beside a traffic_shifting whose waits are known at",
     ),
 ]
