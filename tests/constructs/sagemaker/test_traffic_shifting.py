@@ -19,6 +19,7 @@ from cdk_fargate_sagemaker.sagemaker import TrafficShifting
     ],
 )
 def test_it_waits_between_its_steps_and_after_the_last(shifting: TrafficShifting, minutes: int) -> None:
+    assert shifting.waits is not None
     assert shifting.waits.to_minutes() == minutes
 
 
@@ -78,3 +79,14 @@ def test_what_comes_at_deployment_is_not_judged() -> None:
     token = Token.as_number({"Ref": "Number"})
     shifting = TrafficShifting.linear(percent=token, wait=Duration.seconds(token), max_duration=Duration.hours(1))
     assert shifting.percent == token
+
+
+def test_what_it_waits_is_unknown_where_a_part_of_it_is() -> None:
+    token = Token.as_number({"Ref": "Number"})
+    later = Duration.seconds(token)
+    assert TrafficShifting.all_at_once(bake=later).waits is None
+    assert TrafficShifting.canary(percent=10, bake=later).waits is None
+    assert TrafficShifting.canary(percent=10, wait=later).waits is None
+    assert TrafficShifting.linear(percent=token).waits is None
+    # However many instances go over at first, the rest goes over in one more step.
+    assert TrafficShifting.canary(percent=token).waits is not None

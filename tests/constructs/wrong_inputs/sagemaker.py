@@ -18,6 +18,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     FunctionStep,
     InferenceEndpoint,
     ProcessingJob,
+    ReleaseRecords,
     ServerlessInference,
     ShadowVariant,
     TrafficShifting,
@@ -177,6 +178,18 @@ WRONG = [
         "days-for-log-retention",
         lambda stack: release_workflow(stack, log_retention=365),
         "log_retention: got 365, allowed: a logs.RetentionDays",
+    ),
+    WrongInput(
+        "text-for-a-removal-policy",
+        lambda stack: release_workflow(stack, removal_policy="retain"),
+        "removal_policy: got 'retain', allowed: RemovalPolicy",
+    ),
+    WrongInput(
+        "a-name-for-the-key-of-records",
+        lambda stack: ReleaseRecords(
+            stack, "Records", endpoint_name="reviews", workflow_names=["reviews-release"], encryption_key="alias/models"
+        ),
+        "encryption_key: got 'alias/models', allowed: an IKey",
     ),
     WrongInput(
         "two-workflows-for-one-endpoint",
