@@ -51,7 +51,7 @@ class AnsweredQuestions(cdk.Stack):
                 encryption_key=kms.Key.from_key_arn(self, "QuestionsKey", KEY),
             ),
             alerts_topic=alerts,
-            gate=EvaluationGate(minimum_auc=0.85),
+            gate=EvaluationGate(min_auc=0.85),
         )
 
         # The service puts 100 for a question that was answered and 0 for one that was not: their mean is the share. One

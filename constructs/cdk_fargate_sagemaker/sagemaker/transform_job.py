@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 
 from aws_cdk import Duration
 
-from .._checks import check_duration, refusal
+from .._checks import refusal
 from ._instance_type import is_burstable, normalised_instance_type
+from ._job_limits import check_max_runtime
 from ._machine_image import has_gpu, transform_ami
-
-_SHORTEST_RUN = Duration.minutes(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +47,5 @@ class TransformJob:
         if is_burstable(instance_type):
             raise refusal("instance_type", instance_type, "a type that is not burstable: SageMaker transforms on none")
         # How long the workflow may take is computed from it.
-        check_duration("max_runtime", self.max_runtime, at_least=_SHORTEST_RUN, whole="seconds", token=False)
+        check_max_runtime(self.max_runtime)
         object.__setattr__(self, "transform_ami", transform_ami(self.transform_ami, instance_type))
