@@ -220,7 +220,8 @@ def checked_alarms(name: str, alarms: object) -> tuple[cloudwatch.IAlarm, ...]:
     Raises:
         InvalidArgumentError: one alarm in place of a list, something that is no alarm, or more than ten.
     """
-    if hasattr(alarms, "guardrail"):
+    # EndpointAlarms, which are made of the endpoint and cannot be named here: they are of the package above.
+    if hasattr(alarms, "node") and not hasattr(alarms, "alarm_arn"):
         raise refusal(name, alarms, "a list of alarms", "call roll_back_on(…) of the endpoint or the workflow with it")
     listed = check_sequence(name, alarms, "a list of alarms")
     for alarm in listed:

@@ -7,11 +7,13 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
     DataCapture,
     DynamoDbExport,
     EndpointConfiguration,
+    EndpointMetrics,
     EndpointScaling,
     EndpointVariant,
     EvaluationGate,
@@ -238,6 +240,13 @@ WRONG = [
         "one-alarm-for-a-list",
         lambda stack: TrafficShifting.all_at_once(rollback_alarms=_alarm(stack)),
         "rollback_alarms: got an AlarmBase, allowed: a list of alarms; put it in a list",
+    ),
+    WrongInput(
+        "endpoint-alarms-for-a-list",
+        lambda stack: TrafficShifting.all_at_once(
+            rollback_alarms=EndpointAlarms(stack, "Alarms", endpoint=EndpointMetrics(endpoint_name="reviews"))
+        ),
+        "rollback_alarms: got an EndpointAlarms, allowed: a list of alarms; call roll_back_on(…) of the endpoint",
     ),
     WrongInput(
         "alarms-names",
