@@ -1,5 +1,7 @@
 """Web services on Fargate whose task count follows their load."""
 
+from typing import TYPE_CHECKING, Any
+
 from ._service_parts import AnyService, OwnsService
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
@@ -12,6 +14,9 @@ from .service_vpc_endpoints import ServiceVpcEndpoints
 from .spike_scaling import SpikeScaling
 from .spot_capacity import SpotCapacity
 from .web_acl import WebAcl
+
+if TYPE_CHECKING:
+    from .spike_scaling_mixin import SpikeScalingMixin
 
 __all__ = [
     "AnyService",
@@ -28,7 +33,17 @@ __all__ = [
     "SpikeBand",
     "SpikePolicy",
     "SpikeScaling",
+    "SpikeScalingMixin",
     "SpotCapacity",
     "TrackingPolicy",
     "WebAcl",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Mixins came to `constructs` late: whoever does not use this one does without them.
+    if name == "SpikeScalingMixin":
+        from .spike_scaling_mixin import SpikeScalingMixin
+
+        return SpikeScalingMixin
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,11 +25,11 @@ from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scal
 from .task_count import check_above_target
 
 _CPU = f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}"
-_DEFAULT_STEP = CpuStep()
+DEFAULT_STEP = CpuStep()
 # A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
 _REFUSED_BY_THE_CDK = 20
 # A new task runs within a minute, is hot for six, and its last hot minute reaches the alarm within three more.
-_DEFAULT_COOLDOWN = Duration.minutes(10)
+DEFAULT_COOLDOWN = Duration.minutes(10)
 
 
 class SpikeScaling(Construct):
@@ -74,11 +74,11 @@ class SpikeScaling(Construct):
         *,
         service: AnyService,
         scalable_target: IScalableTargetRef | None = None,
-        steps: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = _DEFAULT_STEP,
+        steps: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = DEFAULT_STEP,
         metric: cloudwatch.Metric | None = None,
         period: Duration | None = None,
         evaluation_periods: int = 1,
-        cooldown: Duration = _DEFAULT_COOLDOWN,
+        cooldown: Duration = DEFAULT_COOLDOWN,
     ) -> None:
         super().__init__(scope, id)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target)

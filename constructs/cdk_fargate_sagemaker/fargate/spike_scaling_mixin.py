@@ -1,0 +1,90 @@
+"""Spike scaling as a Mixin of the CDK, for services that exist already."""
+
+from collections.abc import Sequence
+
+import jsii
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct, IConstruct, IMixin
+
+from .._checks import plain, refusal
+from .cpu_step import CpuStep
+from .metric_step import MetricStep
+from .spike_scaling import DEFAULT_COOLDOWN, DEFAULT_STEP, SpikeScaling
+
+_ID = "SpikeScaling"
+
+
+@jsii.implements(IMixin)
+class SpikeScalingMixin:
+    """Adds `SpikeScaling` to every ECS service that it is applied to or that is below, as a child of the service.
+
+    `web.with_(SpikeScalingMixin())` works for a `ScaledFargateService`, a service or construct of `aws_ecs_patterns`, a
+    service of `aws_ecs`, and for a stack, whose services all get it. Each has to have a task count: call
+    `service.auto_scale_task_count()` before.
+
+    Needs `constructs` 10.5 or later, and is imported only where it is used.
+
+    Args:
+        steps: as of `SpikeScaling`. Default: from 80 % CPU on, three tasks.
+        metric: as of `SpikeScaling`. Default: the CPU maximum of each service.
+        period: as of `SpikeScaling`. Default: that of the metric; for the CPU maximum one minute.
+        evaluation_periods: as of `SpikeScaling`. Default: 1.
+        cooldown: as of `SpikeScaling`. Default: 10 minutes.
+
+    Applying it raises what `SpikeScaling` raises, and refuses a service that has it already.
+
+    Example:
+        ```python
+        web.with_(SpikeScalingMixin(steps=CpuStep(threshold_percent=85, add_tasks=4)))
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: CpuStep | MetricStep | Sequence[CpuStep | MetricStep] = DEFAULT_STEP,
+        metric: cloudwatch.Metric | None = None,
+        period: Duration | None = None,
+        evaluation_periods: int = 1,
+        cooldown: Duration = DEFAULT_COOLDOWN,
+    ) -> None:
+        self._steps = steps
+        self._metric = metric
+        self._period = period
+        self._evaluation_periods = evaluation_periods
+        self._cooldown = cooldown
+
+    def supports(self, construct: IConstruct) -> bool:
+        """Whether `construct` is an ECS service; not the pattern that makes one, or it would get it twice."""
+        return isinstance(construct, ecs.BaseService)
+
+    def apply_to(self, construct: IConstruct) -> None:
+        """Adds spike scaling to a service.
+
+        Args:
+            construct: a service.
+
+        Raises:
+            InvalidArgumentError: it has it already, or what `SpikeScaling` raises.
+        """
+        assert isinstance(construct, ecs.BaseService)
+        if construct.node.try_find_child(_ID) is not None:
+            raise refusal(
+                "with_",
+                plain(f"{construct.node.path}, which has spike scaling"),
+                "one SpikeScalingMixin for a service",
+                "give all its steps to one",
+            )
+        scope: Construct = construct
+        SpikeScaling(
+            scope,
+            _ID,
+            service=construct,
+            steps=self._steps,
+            metric=self._metric,
+            period=self._period,
+            evaluation_periods=self._evaluation_periods,
+            cooldown=self._cooldown,
+        )
