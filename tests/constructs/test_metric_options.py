@@ -7,11 +7,14 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 
+from cdk_fargate_sagemaker.fargate import RetryQueue, ScaledFargateService
 from cdk_fargate_sagemaker.notifications import SlackNotifier
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
@@ -48,6 +51,10 @@ def _constructs() -> Iterator[Any]:
     yield workflow.rollback
     yield SlackNotifier(stack, "Slack", topic=topic, webhook_secret=secretsmanager.Secret(stack, "Webhook"))
     yield ReviewQueue(stack, "Reviews")
+    yield RetryQueue(stack, "Unfinished")
+    yield ScaledFargateService(
+        stack, "Web", vpc=ec2.Vpc(stack, "Vpc"), image=ecs.ContainerImage.from_registry("nginx:1.29")
+    )
 
 
 def _methods() -> list[Any]:
