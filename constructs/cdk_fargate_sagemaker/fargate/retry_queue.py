@@ -43,6 +43,12 @@ class RetryQueue(Construct):
 
     Raises:
         InvalidArgumentError: `max_receives` that SQS does not allow, or a topic of another region.
+
+    Example:
+        ```python
+        unfinished = RetryQueue(self, "Unfinished", max_receives=20, alerts_topic=topic)
+        unfinished.grant_use(web)
+        ```
     """
 
     def __init__(
@@ -135,14 +141,22 @@ class RetryQueue(Construct):
         return self._queue.grant_send_messages(grantee).combine(self._queue.grant_consume_messages(grantee))
 
     def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many messages wait for another attempt (maximum over one minute)."""
+        """How many messages wait for another attempt (maximum over one minute).
+
+        Args:
+            options: those of the CDK's metrics.
+        """
         waiting = self._queue.metric_approximate_number_of_messages_visible(
             period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
         )
         return with_options(waiting, options)
 
     def metric_oldest(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How long the oldest message has waited, in seconds (maximum over one minute)."""
+        """How long the oldest message has waited, in seconds (maximum over one minute).
+
+        Args:
+            options: those of the CDK's metrics.
+        """
         oldest = self._queue.metric_approximate_age_of_oldest_message(
             period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
         )

@@ -62,7 +62,8 @@ class ScaledFargateService(Construct):
     every task until its successor is healthy, and is rolled back when successors keep failing. The service is created
     after the routes and VPC endpoints of this app by which its tasks reach AWS.
 
-    As an `IGrantable` it stands for its tasks: `bucket.grant_read(service)` lets the tasks read the bucket.
+    As an `IGrantable` and `IConnectable` it stands for its tasks: `bucket.grant_read(service)` lets the tasks read the
+    bucket, `db.connections.allow_default_port_from(service)` lets them connect to the database.
 
     Args:
         image: the image of the one container, which serves HTTP on `container_port`.
@@ -108,7 +109,8 @@ class ScaledFargateService(Construct):
             that it outlives the default `deregistration_delay`.
         deployment_strategy: ROLLING replaces tasks one after the other; BLUE_GREEN starts a second set of tasks, gives
             it all requests at once, and goes back as fast while it bakes. Default: ROLLING.
-        bake_time: with BLUE_GREEN, how long the old tasks are kept after the shift, up to a day. Default: 10 minutes.
+        bake_time: with BLUE_GREEN only, how long the old tasks are kept after the shift, in whole minutes up to a day.
+            Default: 10 minutes.
         enable_execute_command: lets those who may (`ecs:ExecuteCommand`) run commands in the container; what they type
             and see is logged, encrypted. A cluster that is passed has to log them itself. Default: nobody can.
         load_balancing_algorithm: how the load balancer picks a task, which decides how hot the hottest gets:
@@ -135,6 +137,15 @@ class ScaledFargateService(Construct):
         InvalidArgumentError: what cannot work, as a task size that Fargate lacks, more tasks at least than at most,
             root as the user, an internet-facing load balancer without a certificate, a bucket for access logs with a
             KMS key, a health check that ELB refuses, or ECS Exec in a cluster that does not log it.
+
+    Example:
+        ```python
+        shop = ScaledFargateService(
+            self, "Shop", vpc=vpc, image=image, health_check_path="/health", max_tasks=20, target_percent=60
+        )
+        SpikeScaling(self, "ShopSpikes", service=shop)
+        bucket.grant_read(shop)
+        ```
     """
 
     def __init__(
@@ -415,19 +426,35 @@ class ScaledFargateService(Construct):
         return self._metrics
 
     def metric_cpu_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """CPU of all tasks together over one minute, percent of what they reserve."""
+        """CPU of all tasks together over one minute, percent of what they reserve.
+
+        Args:
+            options: those of the CDK's metrics.
+        """
         return self._metrics.cpu_average(**options)
 
     def metric_cpu_maximum(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """CPU of the hottest task over one minute, percent of what it reserves."""
+        """CPU of the hottest task over one minute, percent of what it reserves.
+
+        Args:
+            options: those of the CDK's metrics.
+        """
         return self._metrics.cpu_maximum(**options)
 
     def metric_running_tasks(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric | cloudwatch.MathExpression:
-        """Number of running tasks, each minute."""
+        """Number of running tasks, each minute.
+
+        Args:
+            options: those of the CDK's metrics.
+        """
         return self._metrics.running_tasks(**options)
 
     def metric_request_count(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Requests that the load balancer took in, each minute."""
+        """Requests that the load balancer took in, each minute.
+
+        Args:
+            options: those of the CDK's metrics.
+        """
         return self._metrics.request_count(**options)
 
     def track_memory(

@@ -39,6 +39,12 @@ class ServiceVpc(ec2.Vpc):
 
     Raises:
         InvalidArgumentError: addresses too few for the subnets, no zone or one twice, or a negative number of gateways.
+
+    Example:
+        ```python
+        network = ServiceVpc(self, "Network", cidr="10.1.0.0/16", nat_gateways=1)
+        ScaledFargateService(self, "Shop", vpc=network, image=image)
+        ```
     """
 
     def __init__(

@@ -34,6 +34,18 @@ class ServiceVpcEndpoints(Construct):
 
     Raises:
         InvalidArgumentError: an id twice, a service's name for a service, or nobody as clients.
+
+    Example:
+        ```python
+        isolated = ServiceVpc(self, "Isolated", nat_gateways=0)
+        ServiceVpcEndpoints(
+            self,
+            "Endpoints",
+            vpc=isolated,
+            services={"Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER},
+        )
+        ScaledFargateService(self, "Shop", vpc=isolated, image=image)
+        ```
     """
 
     def __init__(

@@ -65,6 +65,16 @@ class SpikeScaling(Construct):
 
     Synthesis fails when a CPU threshold is not above the average CPU that target tracking keeps: every task would then
     pass it in normal operation.
+
+    Example:
+        ```python
+        SpikeScaling(
+            self,
+            "Spikes",
+            service=web,
+            steps=[CpuStep(threshold_percent=80, add_tasks=3), CpuStep(threshold_percent=95, add_tasks=6)],
+        )
+        ```
     """
 
     def __init__(

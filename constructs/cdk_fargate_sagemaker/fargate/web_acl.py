@@ -88,6 +88,11 @@ class WebAcl(Construct):
     Raises:
         InvalidArgumentError: a limit that WAF does not take, a rule that no group has, a network load balancer, or
             a load balancer that another `WebAcl` of this app protects.
+
+    Example:
+        ```python
+        WebAcl(self, "Firewall", load_balancer=web.load_balancer, excluded_rules=["SizeRestrictions_BODY"])
+        ```
     """
 
     def __init__(
