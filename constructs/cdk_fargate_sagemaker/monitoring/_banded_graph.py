@@ -31,7 +31,6 @@ class BandedGraph(cloudwatch.GraphWidget):
 
     Args:
         levels: gives what is drawn across it, asked when the template is made: all is declared by then.
-        start: the time that it shows, as `-P15M`, whatever the dashboard shows. Default: the dashboard's.
     """
 
     def __init__(
@@ -46,7 +45,6 @@ class BandedGraph(cloudwatch.GraphWidget):
         width: int,
         height: int,
         period: Duration,
-        start: str | None = None,
     ) -> None:
         super().__init__(
             title=title,
@@ -57,7 +55,6 @@ class BandedGraph(cloudwatch.GraphWidget):
             period=period,
             width=width,
             height=height,
-            start=start,
         )
         self._levels = levels
 

@@ -135,7 +135,7 @@ class ServiceDashboard(Construct):
             if given is not None:
                 check_kind(name, given, kind)
         own = team_metrics_of("team_metrics", team_metrics)
-        self._parts_now: Callable[[], ServiceParts] = functools.partial(
+        find_parts = functools.partial(
             ServiceParts.of,
             self,
             service,
@@ -143,7 +143,7 @@ class ServiceDashboard(Construct):
             load_balancer=load_balancer,
             target_group=target_group,
         )
-        parts = self._parts_now()
+        parts = find_parts()
         metrics = parts.metrics
         if requests_per_task_goal is not None:
             check_number("requests_per_task_goal", requests_per_task_goal, above=0)
@@ -151,7 +151,9 @@ class ServiceDashboard(Construct):
                 raise refusal(
                     "load_balancer", None, "an application load balancer, for requests_per_task_goal; pass it"
                 )
-        self.node.add_validation(_SaysWhatIsNotKnown(self, parts, self._parts_now))
+        self._parts, self._find_parts = parts, find_parts
+        self._scaling = ServiceScaling()
+        self.node.add_validation(_SaysWhatIsNotKnown(self))
         self._changes = vertical_annotations(change_log)
         self._spike_scaling = spike_scaling
         self._dashboard = board(
@@ -193,10 +195,7 @@ class ServiceDashboard(Construct):
         return [[graph] for graph in graphs]
 
     def _own(self, metrics: Sequence[TeamMetric]) -> list[list[cloudwatch.IWidget]]:
-        graphs = [
-            self._graph(own.title, [own.metric], functools.partial(Levels, lines=own.lines), width=_SCREEN // 2)
-            for own in metrics
-        ]
+        graphs = [self._graph(own.title, [own.metric], own.lines, width=_SCREEN // 2) for own in metrics]
         return [list(graphs[index : index + 2]) for index in range(0, len(graphs), 2)]
 
     def _guardrails(self, metrics: ServiceMetrics, alarms: ServiceAlarms | None) -> list[cloudwatch.IWidget]:
@@ -206,11 +205,11 @@ class ServiceDashboard(Construct):
             times = [metrics.response_time(percentile).with_(label=f"p{percentile}") for percentile in _PERCENTILES]
             errors = metrics.server_error_percent()
             row.append(
-                self._graph("Response time, s", times, _alarm_level(alarms.latency if alarms else None), width=width)
+                self._graph("Response time, s", times, _alarm_line(alarms.latency if alarms else None), width=width)
             )
             row.append(
                 self._graph(
-                    "Server errors, %", [errors], _alarm_level(alarms.server_errors if alarms else None), width=width
+                    "Server errors, %", [errors], _alarm_line(alarms.server_errors if alarms else None), width=width
                 )
             )
         if metrics.has_target_group:
@@ -218,7 +217,7 @@ class ServiceDashboard(Construct):
                 self._graph(
                     "Unhealthy hosts",
                     [metrics.unhealthy_hosts()],
-                    _alarm_level(alarms.unhealthy_hosts if alarms else None),
+                    _alarm_line(alarms.unhealthy_hosts if alarms else None),
                     width=width,
                 )
             )
@@ -237,7 +236,7 @@ class ServiceDashboard(Construct):
                 self._graph(
                     "Requests a minute and task, 15 months",
                     [metrics.requests_per_task(period=_HOUR)],
-                    functools.partial(Levels, lines=goal_line),
+                    goal_line,
                     period=_HOUR,
                     start=_LONG_VIEW,
                 )
@@ -251,7 +250,7 @@ class ServiceDashboard(Construct):
         self,
         title: str,
         metrics: Sequence[cloudwatch.Metric | cloudwatch.MathExpression],
-        levels: Callable[[], Levels] = Levels,
+        lines: Sequence[cloudwatch.HorizontalAnnotation] | Callable[[], Levels] = (),
         *,
         axis: cloudwatch.YAxisProps = _FROM_ZERO,
         width: int = _SCREEN,
@@ -259,38 +258,56 @@ class ServiceDashboard(Construct):
         period: Duration = _MINUTE,
         start: str | None = None,
     ) -> cloudwatch.IWidget:
+        """A graph with the lines that are known now, or with those that are asked for when the template is made."""
         is_single = len(metrics) == 1
-        return BandedGraph(
+        left = [metrics[0].with_(label=title)] if is_single else metrics
+        legend = cloudwatch.LegendPosition.HIDDEN if is_single else cloudwatch.LegendPosition.BOTTOM
+        if callable(lines):
+            return BandedGraph(
+                title=title,
+                left=left,
+                levels=lines,
+                vertical_annotations=self._changes,
+                left_y_axis=axis,
+                legend_position=legend,
+                period=period,
+                width=width,
+                height=height,
+            )
+        return cloudwatch.GraphWidget(
             title=title,
-            left=[metrics[0].with_(label=title)] if is_single else metrics,
-            levels=levels,
+            left=left,
+            left_annotations=list(lines),
             vertical_annotations=self._changes,
             left_y_axis=axis,
-            legend_position=cloudwatch.LegendPosition.HIDDEN if is_single else cloudwatch.LegendPosition.BOTTOM,
+            legend_position=legend,
+            period=period,
             width=width,
             height=height,
-            period=period,
             start=start,
         )
 
-    def _target_levels(self) -> Levels:
-        target = self._parts_now().scaling.target_percent
-        return Levels(lines=[] if target is None else [_line(target, "target", cloudwatch.Color.GREEN)])
+    def _parts_at_synthesis(self) -> ServiceParts:
+        """With a task count that was made after the dashboard."""
+        if self._parts.scalable_target is None:
+            self._parts = dataclasses.replace(self._parts, scalable_target=self._find_parts().scalable_target)
+        return self._parts
 
     def _spike_levels(self) -> Levels:
-        scaling = self._parts_now().scaling
-        bands = _spike_bands(scaling, self._spike_scaling)
+        # This graph is made before the other two that have levels: what is read for it is read for them.
+        self._scaling = self._parts_at_synthesis().scaling
+        target = self._scaling.target_percent
+        bands = _spike_bands(self._scaling, self._spike_scaling)
         lines = [_line(threshold, f"adds {tasks} tasks", cloudwatch.Color.RED) for threshold, tasks in bands]
-        if not bands or scaling.target_percent is None:
+        if not bands or target is None:
             return Levels(lines=lines)
         (threshold, _), *_ = bands
-        orange = cloudwatch.Color.ORANGE
         return Levels(
-            lines=lines, band=Band(low=scaling.target_percent, high=threshold, label="headroom", color=orange)
+            lines=lines, band=Band(low=target, high=threshold, label="headroom", color=cloudwatch.Color.ORANGE)
         )
 
     def _bound_levels(self) -> Levels:
-        scaling = self._parts_now().scaling
+        scaling = self._scaling
         return Levels(
             lines=[
                 _line(bound, label if bound == declared else f"{label} by schedule", color)
@@ -302,21 +319,24 @@ class ServiceDashboard(Construct):
             ]
         )
 
+    def _target_levels(self) -> Levels:
+        target = self._scaling.target_percent
+        return Levels(lines=[] if target is None else [_line(target, "target", cloudwatch.Color.GREEN)])
+
 
 @jsii.implements(IValidation)
 class _SaysWhatIsNotKnown:
     """Writes the annotations when all is declared: the task count may be made after the dashboard."""
 
-    def __init__(self, scope: Construct, parts: ServiceParts, parts_now: Callable[[], ServiceParts]) -> None:
-        self._scope, self._parts, self._parts_now = scope, parts, parts_now
+    def __init__(self, dashboard: ServiceDashboard) -> None:
+        self._dashboard = dashboard
         self._has_said = False
 
     def validate(self) -> list[str]:
         if not self._has_said:
             self._has_said = True
-            parts = dataclasses.replace(self._parts, scalable_target=self._parts_now().scalable_target)
-            parts.say_what_is_not_known(
-                self._scope,
+            self._dashboard._parts_at_synthesis().say_what_is_not_known(
+                self._dashboard,
                 load_balancer="requests, response time and server errors have no widget",
                 target_group="unhealthy hosts have no widget",
                 both="requests, response time, server errors and unhealthy hosts have no widget",
@@ -325,12 +345,11 @@ class _SaysWhatIsNotKnown:
         return []
 
 
-def _alarm_level(alarm: cloudwatch.Alarm | None) -> Callable[[], Levels]:
+def _alarm_line(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnnotation]:
     if alarm is None:
-        return Levels
+        return []
     line = alarm.to_annotation()
-    red = cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)
-    return functools.partial(Levels, lines=[red])
+    return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
 
 
 def _task_hour(price: FargatePrice, service: ecs.IService) -> float:
