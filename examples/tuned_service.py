@@ -37,7 +37,7 @@ class TunedService(cdk.Stack):
             self,
             "Tuner",
             service=shop,
-            guardrails=[alarms.degraded],
+            guardrail_alarms=[alarms.degraded],
             alerts_topic=alerts,
             dashboard=ServiceDashboard(self, "Monitor", service=shop, alarms=alarms),
             ceiling_percent=70,

@@ -138,8 +138,8 @@ class ModelStack(cdk.Stack):
 def _traffic_shifting(settings: Settings, alarms: EndpointAlarms) -> TrafficShifting:
     match settings.model.traffic_shifting:
         case "canary":
-            return TrafficShifting.canary(instances=1, rollback_alarms=alarms.guardrail)
+            return TrafficShifting.canary(instances=1, rollback_alarms=alarms.guardrail_alarms)
         case "linear":
-            return TrafficShifting.linear(percent=_LINEAR_PERCENT, rollback_alarms=alarms.guardrail)
+            return TrafficShifting.linear(percent=_LINEAR_PERCENT, rollback_alarms=alarms.guardrail_alarms)
         case "all_at_once":
-            return TrafficShifting.all_at_once(rollback_alarms=alarms.guardrail)
+            return TrafficShifting.all_at_once(rollback_alarms=alarms.guardrail_alarms)

@@ -99,7 +99,7 @@ class ServiceStack(cdk.Stack):
                 self,
                 "Tuner",
                 service=api,
-                guardrails=[alarms.degraded],
+                guardrail_alarms=[alarms.degraded],
                 alerts_topic=alerts,
                 dashboard=monitor,
                 ceiling_percent=service_settings.tuner_ceiling_percent,

@@ -15,6 +15,7 @@ from cdk_fargate_sagemaker.fargate.task_count import check_above_target, check_t
 from cdk_fargate_sagemaker.fargate.task_size import check_task_size
 from cdk_fargate_sagemaker.sagemaker._instance_type import INSTANCE_TYPE
 from cdk_fargate_sagemaker.sagemaker._release_arguments import LEAST_KEPT
+from cdk_fargate_sagemaker.tuning.tuner_settings import check_ceiling
 
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
@@ -61,10 +62,12 @@ class ServiceSettings(_Section):
         check_task_count(self.min_tasks, self.max_tasks)
         check_above_target(self.spike_threshold_percent, self.target_percent, "spike_threshold_percent")
         ceiling = self.tuner_ceiling_percent
-        if ceiling is not None and not self.target_percent <= ceiling < self.spike_threshold_percent:
-            raise ValueError(
-                f"tuner_ceiling_percent: got {ceiling}, allowed: from target_percent ({self.target_percent}) to below "
-                f"spike_threshold_percent ({self.spike_threshold_percent}), or null for no tuner"
+        if ceiling is not None:
+            check_ceiling(
+                "tuner_ceiling_percent",
+                ceiling,
+                target=self.target_percent,
+                spike_thresholds=[self.spike_threshold_percent],
             )
         return self
 

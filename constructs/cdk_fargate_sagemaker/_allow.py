@@ -4,6 +4,7 @@ from typing import Any
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
 
+from ._checks import refusal
 from ._readable_reference import readable_reference
 
 
@@ -18,6 +19,9 @@ def allow(
 
     A resource with a wildcard needs `wildcard_reason`: cdk-nag, where the app uses it, reads it as the acknowledgement
     of that one finding.
+
+    Raises:
+        InvalidArgumentError: a wildcard without a reason.
     """
     role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
     for resource in resources:
@@ -25,9 +29,7 @@ def allow(
         if "*" not in name:
             continue
         if wildcard_reason is None:
-            raise ValueError(
-                f"{name} has a wildcard and no wildcard_reason: name the resource, or say why it cannot be"
-            )
+            raise refusal("resources", name, "none with a wildcard", "name the resource, or give wildcard_reason")
         Validations.of(role).acknowledge(
             Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{name}]", reason=wildcard_reason)
         )

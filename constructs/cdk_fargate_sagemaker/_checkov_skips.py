@@ -3,6 +3,8 @@ from collections.abc import Mapping
 from aws_cdk import CfnResource
 from constructs import Construct
 
+from ._checks import refusal
+
 _KEY = "checkov"
 
 
@@ -17,11 +19,12 @@ def skip_checkov(construct: Construct, reasons: Mapping[str, str]) -> None:
         reasons: a sentence for each finding, by the check's id. Those that the resource has already stay.
 
     Raises:
-        ValueError: the construct has no resource in the template, as an imported one.
+        InvalidArgumentError: the construct has no resource in the template, as an imported one.
     """
     resource = construct.node.default_child
     if not isinstance(resource, CfnResource):
-        raise ValueError(f"{construct.node.path} has no resource of its own: explain findings where it is made")
+        allowed = "a construct with a resource in the template"
+        raise refusal("construct", construct.node.path, allowed, "explain findings where it is made")
     there = resource.get_metadata(_KEY) or {"skip": []}
     added = [{"id": check, "comment": reason} for check, reason in reasons.items()]
     resource.add_metadata(_KEY, {"skip": [*there["skip"], *added]})

@@ -154,8 +154,9 @@ def check_duration(
         return f"{kind}, {bounds}" if bounds else kind
 
     if not isinstance(duration, Duration):
-        seconds = isinstance(duration, int | float) and not isinstance(duration, bool) and not is_token(duration)
-        raise refusal(name, duration, allowed(), remedy or (f"give Duration.seconds({duration})" if seconds else None))
+        is_number = isinstance(duration, int | float) and not isinstance(duration, bool) and not is_token(duration)
+        likely = f"give Duration.{whole or 'seconds'}({duration})" if is_number and duration > 0 else None
+        raise refusal(name, duration, allowed(), remedy or likely)
     milliseconds = known_milliseconds(duration)
     if milliseconds is None:
         unit = whole or "seconds"

@@ -20,6 +20,7 @@ from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from ._allow import allow
+from ._checks import check_interface, refusal
 from ._inline_policy import acknowledge_inline_policy
 from ._key_use import allow_key
 from ._resource_policy import add_statement, is_of_other_region, open_to_account
@@ -51,9 +52,9 @@ def alarm_action(scope: Construct, topic: sns.ITopic) -> cloudwatch_actions.SnsA
     """The action of an alarm in `scope` that notifies `topic`, which the alarm is allowed to do.
 
     Raises:
-        ValueError: a topic of another region.
+        InvalidArgumentError: no topic, or one of another region.
     """
-    _check_region(scope, topic)
+    _check_topic(scope, topic)
     let_alarms_publish(scope, topic)
     return cloudwatch_actions.SnsAction(topic)
 
@@ -67,9 +68,9 @@ def rule_target(
     the role `id` (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html).
 
     Raises:
-        ValueError: a topic of another region.
+        InvalidArgumentError: no topic, or one of another region.
     """
-    _check_region(scope, topic)
+    _check_topic(scope, topic)
     if topic.env.account == Stack.of(scope).account:
         let_rules_publish(scope, topic)
         return events_targets.SnsTopic(topic, dead_letter_queue=dead_letter_queue)
@@ -88,9 +89,9 @@ def allow_publishing(role: iam.Role, topic: sns.ITopic) -> None:
     """Lets `role` publish to `topic`. Not by grant_publish, which allows kms:GenerateDataKey* where one is enough.
 
     Raises:
-        ValueError: a topic of another region.
+        InvalidArgumentError: no topic, or one of another region.
     """
-    _check_region(role, topic)
+    _check_topic(role, topic)
     actions = ["sns:Publish"]
     allow(role, actions, topic.topic_arn)
     open_to_account(topic, topic.topic_arn, role, actions, topic.topic_arn)
@@ -155,12 +156,31 @@ def _let_use_key(topic: sns.ITopic, service: str, conditions: Mapping[str, Any] 
     )
 
 
-def _check_region(scope: Construct, topic: sns.ITopic) -> None:
+def _check_topic(scope: Construct, topic: sns.ITopic) -> None:
+    check_topic("alerts_topic", topic)
     # Alarms, rules and the clients of functions and state machines reach topics of their own region alone, of whichever
     # account.
     region = Stack.of(scope).region
     if is_of_other_region(topic, region):
-        raise ValueError(
-            f"alerts_topic is {topic.topic_arn}: allowed is a topic of {region}, the region of what notifies it; "
-            f"make one there, and subscribe to it what should reach {topic.env.region}"
+        raise refusal(
+            "alerts_topic",
+            topic.topic_arn,
+            f"a topic of {region}, the region of what notifies it",
+            f"make one there, and subscribe to it what should reach {topic.env.region}",
         )
+
+
+def check_topic(name: str, topic: Any) -> None:
+    """Refuses what is no topic.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    arn = isinstance(topic, str)
+    check_interface(
+        name,
+        topic,
+        "topic_arn",
+        "a topic, as AlertsTopic or sns.Topic",
+        "import it by sns.Topic.from_topic_arn()" if arn else "pass its topic" if hasattr(topic, "topic") else None,
+    )

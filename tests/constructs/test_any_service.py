@@ -191,7 +191,7 @@ def said(stack):
 
 
 def guardrail(alarms):
-    return [alarm.node.id for alarm in alarms.guardrail]
+    return [alarm.node.id for alarm in alarms.guardrail_alarms]
 
 
 def titles(stack):
@@ -329,7 +329,7 @@ def test_a_dashboard_says_what_it_does_without_where_no_alb_is_known(stack, vpc,
 
 @pytest.mark.parametrize("kind", [*BALANCED, *WITHOUT_BALANCER])
 def test_a_tuner_tunes_the_target_that_it_finds(stack, vpc, image, kind, alarm, topic):
-    TargetTuner(stack, "Tuner", service=kind(stack, vpc, image), guardrails=[alarm], alerts_topic=topic)
+    TargetTuner(stack, "Tuner", service=kind(stack, vpc, image), guardrail_alarms=[alarm], alerts_topic=topic)
 
     template = Template.from_stack(stack)
     (function,) = template.find_resources(
@@ -344,7 +344,7 @@ def test_a_tuner_tunes_the_target_that_it_finds(stack, vpc, image, kind, alarm, 
 @pytest.mark.parametrize("kind", IMPORTED)
 def test_fails_when_a_tuner_does_not_know_the_task_count(stack, vpc, image, kind, alarm, topic):
     with pytest.raises(ValueError, match=r"^scalable_target: got none, allowed: the task count of the service; "):
-        TargetTuner(stack, "Tuner", service=kind(stack, vpc, image), guardrails=[alarm], alerts_topic=topic)
+        TargetTuner(stack, "Tuner", service=kind(stack, vpc, image), guardrail_alarms=[alarm], alerts_topic=topic)
 
 
 def test_of_several_target_groups_the_others_are_named(stack, vpc, image):
@@ -388,7 +388,9 @@ def constructs(stack, alarm, topic):
         "SpikeScaling": lambda **props: SpikeScaling(stack, "Made", **props),
         "ServiceAlarms": lambda **props: ServiceAlarms(stack, "Made", **props),
         "ServiceDashboard": lambda **props: ServiceDashboard(stack, "Made", **props),
-        "TargetTuner": lambda **props: TargetTuner(stack, "Made", guardrails=[alarm], alerts_topic=topic, **props),
+        "TargetTuner": lambda **props: TargetTuner(
+            stack, "Made", guardrail_alarms=[alarm], alerts_topic=topic, **props
+        ),
     }
 
 

@@ -224,7 +224,7 @@ def test_fails_when_the_topic_is_of_another_region(stack: cdk.Stack, add: Add) -
     topic = sns.Topic.from_topic_arn(stack, "Topic", f"arn:aws:sns:us-east-1:{ACCOUNT}:alerts")
     with pytest.raises(
         ValueError,
-        match=f"^alerts_topic is arn:aws:sns:us-east-1:{ACCOUNT}:alerts: allowed is a topic of eu-central-1, the "
+        match=f"^alerts_topic: got 'arn:aws:sns:us-east-1:{ACCOUNT}:alerts', allowed: a topic of eu-central-1, the "
         "region of what notifies it; make one there, and subscribe to it what should reach us-east-1$",
     ):
         add(stack, topic)

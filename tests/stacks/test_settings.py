@@ -77,7 +77,11 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ),
         (
             {"service.tuner_ceiling_percent": "80"},
-            "service.tuner_ceiling_percent: got 80, allowed: from target_percent (60) to below spike_threshold_percent",
+            "service.tuner_ceiling_percent: got 80, allowed: below 80 %, from where the hottest task's CPU adds tasks",
+        ),
+        (
+            {"service.tuner_ceiling_percent": "50"},
+            "service.tuner_ceiling_percent: got 50, allowed: at least the target that is declared, 60 %; raise it or",
         ),
         ({"service.cpu": "300"}, "service.cpu: got 300, allowed: 256, 512, 1024"),
         (

@@ -325,7 +325,7 @@ def tune_command(
             "cool_off": None if cool_off_days is None else timedelta(days=cool_off_days),
             "final_margin": final_margin,
             "attempts": attempts,
-            "largest_latency_ratio": latency_ratio,
+            "max_latency_ratio": latency_ratio,
         }
         declared = declared_tuner(question.assembly, question.service.stack)
         settings = replace(

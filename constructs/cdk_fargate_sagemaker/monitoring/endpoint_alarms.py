@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow
 
+from .._checks import check_duration, check_kind, check_percent
 from .._topic_publishers import alarm_action
 
 _MODEL_LATENCY = Duration.seconds(1)
@@ -21,7 +22,7 @@ PERCENT = 100
 
 
 class EndpointAlarms(Construct):
-    """Model latency, server errors and model errors: `guardrail`, which takes an update of the endpoint back.
+    """Model latency, server errors and model errors: `guardrail_alarms`, which take an update of the endpoint back.
 
     It is made of the endpoint, or before it of its metrics, and the endpoint takes it:
 
@@ -37,15 +38,17 @@ class EndpointAlarms(Construct):
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
         alerts_topic: is notified when the first alarm fires and when all are over. The owner of an imported one has to
             let alarms publish: the app warns with the statement. Default: `degraded` notifies nobody.
-        model_latency: alarm when the percentile is above it in three minutes of five. Default: 1 second.
-        model_latency_percentile: from above 0 up to 100. Default: 99.
+        model_latency: alarm when the percentile is above it in three minutes of five. It has to be known at synthesis,
+            as all numbers here: SageMaker's metrics are in other units. Default: 1 second.
+        model_latency_percentile: 1 to 100. Default: 99.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
         model_error_percent: alarm when the share of requests that the container does not answer with 2xx is above it in
             three minutes of five. A request that the model refuses with 4xx counts: raise it where clients send such
             requests. Default: 1 %.
 
     Raises:
-        ValueError: a threshold that its metric cannot have, or a topic of another region.
+        InvalidArgumentError: a threshold that its metric cannot have or that is known at deployment only, or a topic of
+            another region.
     """
 
     def __init__(
@@ -61,13 +64,17 @@ class EndpointAlarms(Construct):
         model_error_percent: float = 1,
     ) -> None:
         super().__init__(scope, id)
-        _check_percent("model_latency_percentile", model_latency_percentile)
-        _check_percent("server_error_percent", server_error_percent)
-        _check_percent("model_error_percent", model_error_percent)
+        kinds = (EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow)
+        check_kind("endpoint", endpoint, kinds, remedy="give EndpointMetrics(endpoint_name=…) for any other endpoint")
+        # Each threshold is computed of what is given.
+        check_duration("model_latency", model_latency, above_zero=True, token=False)
+        check_percent("model_latency_percentile", model_latency_percentile, at_least=1, token=False)
+        check_percent("server_error_percent", server_error_percent, token=False)
+        check_percent("model_error_percent", model_error_percent, token=False)
         self._metrics = endpoint if isinstance(endpoint, EndpointMetrics) else endpoint.metrics
         # Names that are known now: whatever updates the endpoint names its alarms, and they measure the endpoint.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
-        milliseconds = model_latency.to_milliseconds()
+        milliseconds = model_latency.to_milliseconds(integral=False)
         self._model_latency = self._alarms(
             "ModelLatency",
             cloudwatch.Stats.percentile(model_latency_percentile),
@@ -95,7 +102,7 @@ class EndpointAlarms(Construct):
             self._notify(alerts_topic)
 
     @property
-    def guardrail(self) -> tuple[cloudwatch.Alarm, ...]:
+    def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
         """All of them: what takes an update of the endpoint back."""
         return (*self._model_latency, *self._server_errors, *self._model_errors)
 
@@ -177,7 +184,7 @@ class EndpointAlarms(Construct):
             ),
             # By the rule, so that what begins and ends during an update is told neither as ALARM nor as OK.
             alarm_rule=cloudwatch.AlarmRule.all_of(
-                cloudwatch.AlarmRule.any_of(*_in_alarm(self.guardrail)),
+                cloudwatch.AlarmRule.any_of(*_in_alarm(self.guardrail_alarms)),
                 cloudwatch.AlarmRule.not_(*_in_alarm([self._updating])),
             ),
             # What was told before an update is not told to be over because one begins.
@@ -187,7 +194,7 @@ class EndpointAlarms(Construct):
         )
 
     def _notify(self, topic: sns.ITopic) -> None:
-        for alarm in (*self.guardrail, self._updating):
+        for alarm in (*self.guardrail_alarms, self._updating):
             Validations.of(alarm).acknowledge(
                 Acknowledgment(
                     id="NIST.800.53.R5-CloudWatchAlarmAction",
@@ -201,8 +208,3 @@ class EndpointAlarms(Construct):
 
 def _in_alarm(alarms: Sequence[cloudwatch.Alarm]) -> list[cloudwatch.IAlarmRule]:
     return [cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in alarms]
-
-
-def _check_percent(name: str, percent: float) -> None:
-    if not 0 < percent <= 100:
-        raise ValueError(f"{name}: got {percent}, allowed: above 0, at most 100")

@@ -11,16 +11,23 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
-from cdk_fargate_sagemaker._number_token import is_token
 from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceScaling
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
+from .._checks import check_duration, check_number, check_percent, plain, refusal
+from .._number_token import is_token, number_text
 from .._topic_publishers import alarm_action, rule_target
 from ._declared_before import DeclaredBefore
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 _RESPONSE_TIME = Duration.seconds(1)
+_SATURATED_FOR = Duration.minutes(10)
+_AT_MAXIMUM_FOR = Duration.minutes(15)
+_MINUTE = Duration.minutes(1)
+# Of an alarm whose period is less than an hour:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+_LONGEST_LOOK_BACK = Duration.days(1)
 
 
 class ServiceAlarms(Construct):
@@ -45,16 +52,17 @@ class ServiceAlarms(Construct):
         alerts_topic: is told when an alarm fires and when it is over, and each task that fails. The owner of an
             imported one has to let alarms and rules publish: the app warns with the statements. Default: nobody is.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
-        response_time_percentile: from above 0 up to 100. Default: 95.
+        response_time_percentile: 1 to 100. Default: 95.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
-        cpu_maximum_percent: alarm when the hottest task is at or above it for `minutes_saturated`, which spike scaling
-            has not been able to mend. Default: 95 %.
-        minutes_saturated: for how many minutes. A deployment whose tasks are hot while they start is no saturation:
-            take the minutes that a task is hot, and four, for the tasks that start after the first and for minutes that
-            begin and end between. Default: 10, for tasks that are hot for up to six minutes.
+        cpu_maximum_percent: alarm when the hottest task is at or above it for `cpu_saturated_for`, which spike scaling
+            has not been able to mend; 1 to 100. Default: 95 %.
+        cpu_saturated_for: whole minutes, up to a day. A deployment whose tasks are hot while they start is no
+            saturation: take the minutes that a task is hot, and four, for the tasks that start after the first and for
+            minutes that begin and end between. Default: 10 minutes, for tasks that are hot for up to six.
         task_failures: alarm when as many tasks failed to start, or ended by themselves, within five minutes.
             Default: 3.
-        minutes_at_maximum: alarm when the service ran its most tasks for so many minutes. Default: 15.
+        at_maximum_for: alarm when the service ran its most tasks for so long: whole minutes, up to a day. Default: 15
+            minutes.
         stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
             the service and ECS deploys it, whatever the strategy; a service that is imported cannot be told, and one
             that CodeDeploy or an external controller deploys takes no alarms, which an annotation says.
@@ -62,9 +70,9 @@ class ServiceAlarms(Construct):
             deviations wide; they are billed and are no part of the guardrail. Default: none.
 
     Raises:
-        ValueError: a service of another region, a load balancer, target group or task count that is another
-            service's, a threshold that its metric cannot have, `stop_deployments` for a service that cannot be told, or
-            a topic of another region.
+        InvalidArgumentError: a service of another region, a load balancer, target group or task count that is another
+            service's, a threshold that its metric cannot have or that has to be known at synthesis,
+            `stop_deployments` for a service that cannot be told, or a topic of another region.
 
     Synthesis fails when bounds are scheduled after the alarms are made.
     """
@@ -83,19 +91,21 @@ class ServiceAlarms(Construct):
         response_time_percentile: float = 95,
         server_error_percent: float = 1,
         cpu_maximum_percent: float = 95,
-        minutes_saturated: int = 10,
+        cpu_saturated_for: Duration = _SATURATED_FOR,
         task_failures: int = 3,
-        minutes_at_maximum: int = 15,
+        at_maximum_for: Duration = _AT_MAXIMUM_FOR,
         stop_deployments: bool | None = None,
         anomaly_bands: bool = False,
     ) -> None:
         super().__init__(scope, id)
-        _check_percent("response_time_percentile", response_time_percentile)
-        _check_percent("server_error_percent", server_error_percent)
-        _check_percent("cpu_maximum_percent", cpu_maximum_percent)
-        _check_at_least_one("minutes_saturated", minutes_saturated)
-        _check_at_least_one("task_failures", task_failures)
-        _check_at_least_one("minutes_at_maximum", minutes_at_maximum)
+        check_duration("response_time", response_time, above_zero=True)
+        # It is a part of the statistic's name.
+        check_percent("response_time_percentile", response_time_percentile, at_least=1, token=False)
+        check_percent("server_error_percent", server_error_percent)
+        check_percent("cpu_maximum_percent", cpu_maximum_percent, at_least=1)
+        check_number("task_failures", task_failures, at_least=1, whole=True)
+        saturated_minutes = _minutes("cpu_saturated_for", cpu_saturated_for)
+        minutes_at_maximum = _minutes("at_maximum_for", at_maximum_for)
         parts = ServiceParts.of(
             self,
             service,
@@ -116,25 +126,25 @@ class ServiceAlarms(Construct):
         self._topic = alerts_topic
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         self._latency = self._server_errors = self._unhealthy_hosts = self._at_maximum = None
-        guardrail = []
+        guardrail_alarms = []
         if metrics.has_load_balancer:
             self._latency = self._alarm(
                 "Latency",
                 metrics.response_time(response_time_percentile),
-                f"p{response_time_percentile:g} of the response time is above {response_time.to_milliseconds():g} ms",
-                threshold=response_time.to_milliseconds() / 1000,
+                f"p{response_time_percentile:g} of the response time is above {_shown(response_time)}",
+                threshold=_seconds(response_time),
                 operator=_ABOVE,
                 minutes=(3, 5),
             )
             self._server_errors = self._alarm(
                 "ServerErrors",
                 metrics.server_error_percent(),
-                f"more than {server_error_percent:g} % of the requests end in 5xx",
+                f"more than {number_text(server_error_percent)} % of the requests end in 5xx",
                 threshold=server_error_percent,
                 operator=_ABOVE,
                 minutes=(3, 5),
             )
-            guardrail += [self._latency, self._server_errors]
+            guardrail_alarms += [self._latency, self._server_errors]
         if metrics.has_target_group:
             self._unhealthy_hosts = self._alarm(
                 "UnhealthyHosts",
@@ -144,25 +154,25 @@ class ServiceAlarms(Construct):
                 operator=_AT_LEAST,
                 minutes=(3, 3),
             )
-            guardrail.append(self._unhealthy_hosts)
+            guardrail_alarms.append(self._unhealthy_hosts)
         self._cpu_saturated = self._alarm(
             "CpuSaturated",
             metrics.cpu_maximum(),
-            f"the hottest task's CPU is at least {cpu_maximum_percent:g} % and stays there",
+            f"the hottest task's CPU is at least {number_text(cpu_maximum_percent)} % and stays there",
             threshold=cpu_maximum_percent,
             operator=_AT_LEAST,
-            minutes=(minutes_saturated, minutes_saturated),
+            minutes=(saturated_minutes, saturated_minutes),
         )
         self._task_failures = self._alarm(
             "TaskFailures",
             self._failing_tasks(metrics),
-            f"{task_failures} tasks failed to start or ended by themselves within five minutes",
+            f"{number_text(task_failures)} tasks failed to start or ended by themselves within five minutes",
             threshold=task_failures,
             operator=_AT_LEAST,
             minutes=(1, 1),
         )
-        guardrail += [self._cpu_saturated, self._task_failures]
-        self._guardrail = tuple(guardrail)
+        guardrail_alarms += [self._cpu_saturated, self._task_failures]
+        self._guardrail_alarms = tuple(guardrail_alarms)
         self._degraded = self._composite()
         most_tasks = self._most_tasks(scaling)
         if scalable_target is not None:
@@ -171,7 +181,8 @@ class ServiceAlarms(Construct):
             self._at_maximum = self._alarm(
                 "AtMaximum",
                 metrics.running_tasks(),
-                f"the service has run its most tasks for {minutes_at_maximum} minutes and can grow no further",
+                f"the service has run its most tasks for {number_text(minutes_at_maximum)} minutes and can grow no "
+                "further",
                 threshold=most_tasks,
                 operator=_AT_LEAST,
                 minutes=(minutes_at_maximum, minutes_at_maximum),
@@ -186,9 +197,9 @@ class ServiceAlarms(Construct):
         return self._degraded
 
     @property
-    def guardrail(self) -> tuple[cloudwatch.Alarm, ...]:
+    def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
         """The alarms that make `degraded`."""
-        return self._guardrail
+        return self._guardrail_alarms
 
     @property
     def latency(self) -> cloudwatch.Alarm | None:
@@ -256,7 +267,7 @@ class ServiceAlarms(Construct):
         *,
         threshold: float,
         operator: cloudwatch.ComparisonOperator,
-        minutes: tuple[int, int],
+        minutes: tuple[float, float],
     ) -> cloudwatch.Alarm:
         datapoints, periods = minutes
         alarm = cloudwatch.Alarm(
@@ -276,7 +287,8 @@ class ServiceAlarms(Construct):
         return alarm
 
     def _composite(self) -> cloudwatch.CompositeAlarm:
-        states = [cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in self._guardrail]
+        in_alarm = cloudwatch.AlarmState.ALARM
+        states = [cloudwatch.AlarmRule.from_alarm(alarm, in_alarm) for alarm in self._guardrail_alarms]
         composite = cloudwatch.CompositeAlarm(
             self,
             "Degraded",
@@ -329,7 +341,8 @@ class ServiceAlarms(Construct):
 
     def _anomalies(self, metrics: ServiceMetrics, percentile: float) -> None:
         if not metrics.has_load_balancer:
-            raise ValueError("anomaly_bands: got a service without load_balancer, allowed: with one only; pass it")
+            given = plain("True for a service without a load balancer")
+            raise refusal("anomaly_bands", given, "with one only", "pass load_balancer")
         above = cloudwatch.ComparisonOperator.GREATER_THAN_UPPER_THRESHOLD
         outside = cloudwatch.ComparisonOperator.LESS_THAN_LOWER_OR_GREATER_THAN_UPPER_THRESHOLD
         for id, metric, operator in (
@@ -355,26 +368,23 @@ class ServiceAlarms(Construct):
             return
         if not isinstance(service, ecs.BaseService):
             if wanted:
-                raise ValueError(
-                    "stop_deployments: got True for an imported service, allowed: for a service that this app makes; "
-                    "leave it out"
-                )
+                given = plain("True for an imported service")
+                raise refusal("stop_deployments", given, "for a service that this app makes", "leave it out")
             return
         controller = _deployment_controller(service)
         if controller not in (None, "ECS"):
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-ecs-service-deploymentalarms.html
             if wanted:
-                raise ValueError(
-                    f"stop_deployments: got True for a service with the deployment controller {controller}, allowed: "
-                    "with ECS; give the guardrail to what deploys it, and leave it out"
-                )
+                given = plain(f"True for a service with the deployment controller {controller}")
+                remedy = "give guardrail_alarms to what deploys it, and leave it out"
+                raise refusal("stop_deployments", given, "with ECS", remedy)
             self._say(
                 "stopDeployments",
                 f"the guardrail stops no deployment: ECS takes alarms with its own deployment controller, not with "
                 f"{controller}; give the guardrail to what deploys the service",
             )
             return
-        names = [f"{self._name}-{alarm.node.id}" for alarm in self._guardrail]
+        names = [f"{self._name}-{alarm.node.id}" for alarm in self._guardrail_alarms]
         service.enable_deployment_alarms(names, behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM)
         _check_watched(service, names)
 
@@ -398,17 +408,25 @@ def _check_watched(service: ecs.BaseService, names: list[str]) -> None:
     deployment_alarms = service._deployment_alarms
     watched = deployment_alarms.alarm_names if deployment_alarms else []
     if not set(names) <= set(watched):
-        raise ValueError(
-            f"stop_deployments: got a service made with deployment_alarms {', '.join(map(str, watched))}, allowed: "
-            "one made without; move them to service.enable_deployment_alarms(), or pass stop_deployments=False"
+        raise refusal(
+            "stop_deployments",
+            plain(f"a service made with deployment_alarms {', '.join(map(str, watched))}"),
+            "one made without",
+            "move them to service.enable_deployment_alarms(), or pass stop_deployments=False",
         )
 
 
-def _check_percent(name: str, percent: float) -> None:
-    if not 0 < percent <= 100:
-        raise ValueError(f"{name}: got {percent}, allowed: above 0, at most 100")
+def _minutes(name: str, duration: Duration) -> float:
+    check_duration(name, duration, at_least=_MINUTE, at_most=_LONGEST_LOOK_BACK, whole="minutes")
+    return duration.to_minutes()
 
 
-def _check_at_least_one(name: str, number: int) -> None:
-    if not number >= 1:
-        raise ValueError(f"{name}: got {number}, allowed: at least 1")
+def _seconds(duration: Duration) -> float:
+    # A token cannot be converted, and comes in seconds.
+    return duration.to_seconds() if duration.is_unresolved() else duration.to_milliseconds(integral=False) / 1000
+
+
+def _shown(duration: Duration) -> str:
+    if duration.is_unresolved():
+        return f"{number_text(duration.to_seconds())} s"
+    return f"{duration.to_milliseconds(integral=False):g} ms"

@@ -7,6 +7,8 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .._checks import check_duration, check_kind
+from .._number_token import number_text
 from .._topic_publishers import alarm_action
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -14,7 +16,7 @@ _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 _DAY = Duration.days(1)
 
 # CloudWatch looks back no further: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-_LONGEST_LOOK_BACK_DAYS = 7
+_LONGEST_LOOK_BACK = Duration.days(7)
 
 
 class WorkflowAlarms(Construct):
@@ -30,7 +32,7 @@ class WorkflowAlarms(Construct):
             fits into 7. Default: nobody asks.
 
     Raises:
-        ValueError: a time that CloudWatch cannot look back, or a topic of another region.
+        InvalidArgumentError: a time that CloudWatch cannot look back, or a topic of another region.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class WorkflowAlarms(Construct):
         release_within: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)
+        check_kind("workflow", workflow, ModelReleaseWorkflow)
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         endpoint_name = workflow.endpoint_name
@@ -70,11 +73,12 @@ class WorkflowAlarms(Construct):
         )
         self._no_release = None
         if release_within is not None:
-            days = _whole_days(release_within)
+            check_duration("release_within", release_within, at_least=_DAY, at_most=_LONGEST_LOOK_BACK, whole="days")
+            days = release_within.to_days()
             self._no_release = self._alarm(
                 "NoRelease",
                 workflow.state_machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_DAY),
-                f"{endpoint_name}: no release ended well for {days} days",
+                f"{endpoint_name}: no release ended well for {number_text(days)} days",
                 operator=_BELOW,
                 periods=days,
                 # No execution, no data: that is what the alarm is about.
@@ -103,7 +107,7 @@ class WorkflowAlarms(Construct):
         description: str,
         *,
         operator: cloudwatch.ComparisonOperator = _AT_LEAST,
-        periods: int = 1,
+        periods: float = 1,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
@@ -122,12 +126,3 @@ class WorkflowAlarms(Construct):
             alarm.add_alarm_action(self._action)
             alarm.add_ok_action(self._action)
         return alarm
-
-
-def _whole_days(duration: Duration) -> int:
-    days = duration.to_days(integral=False)
-    if days != int(days) or not 1 <= days <= _LONGEST_LOOK_BACK_DAYS:
-        raise ValueError(
-            f"release_within: got {duration.to_human_string()}, allowed: whole days, 1 to {_LONGEST_LOOK_BACK_DAYS}"
-        )
-    return int(days)

@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from .._key_use import check_key
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
 
@@ -20,6 +21,9 @@ class AlertsTopic(sns.Topic):
         master_key: the key that encrypts alerts. The owner of an imported one has to let CloudWatch and EventBridge use
             it: the app warns with the statements. AWS's own key `aws/sns` does not do, since its policy cannot let them
             publish. Default: a key beside the topic, with "Key" after the topic's id, rotated every year.
+
+    Raises:
+        InvalidArgumentError: no key, as its ARN.
     """
 
     def __init__(
@@ -30,6 +34,8 @@ class AlertsTopic(sns.Topic):
         topic_name: str | None = None,
         master_key: kms.IKey | None = None,
     ) -> None:
+        if master_key is not None:
+            check_key("master_key", master_key)
         # Beside the topic and not in it: a topic takes its key when it is made, and can hold nothing before.
         key: kms.IKey = master_key or kms.Key(
             scope, f"{id}Key", description="Encrypts alerts", enable_key_rotation=True

@@ -13,10 +13,13 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import check_interface, plain
+from .._key_use import check_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
+from .._topic_publishers import check_topic
 
 _READ = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 
@@ -31,10 +34,16 @@ class SlackNotifier(Construct):
     The function retries while Slack is busy or down; Lambda then tries twice more; an alert that still was not told,
     or that SNS could not hand to the function, waits in `dead_letter_queue` for 14 days.
 
-    `webhook_secret` holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
-    The function's logs are encrypted with `log_encryption_key`; without one a key is made, and rotated every year. Of a
-    topic, secret or key of another account, or of an imported key, the owner has to let it: the app warns with the
+    Of a topic, secret or key of another account, or of an imported key, the owner has to let it: the app warns with the
     statement. AWS's own key of Secrets Manager cannot be used from another account.
+
+    Args:
+        topic: whose alerts are told.
+        webhook_secret: holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
+        log_encryption_key: encrypts the function's logs. Default: a key of its own, rotated every year.
+
+    Raises:
+        InvalidArgumentError: no topic, no secret, as its name, or no key.
     """
 
     def __init__(
@@ -47,6 +56,13 @@ class SlackNotifier(Construct):
         log_encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, id)
+        check_topic("topic", topic)
+        # Text is shown to nobody: it may be the webhook itself.
+        given = plain("text") if isinstance(webhook_secret, str) else webhook_secret
+        remedy = "import it by secretsmanager.Secret.from_secret_name_v2()"
+        check_interface("webhook_secret", given, "secret_arn", "a secret of Secrets Manager", remedy)
+        if log_encryption_key is not None:
+            check_key("log_encryption_key", log_encryption_key)
         self._dead_letter_queue = sqs.Queue(
             self,
             "DeadLetters",

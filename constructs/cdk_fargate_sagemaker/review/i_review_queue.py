@@ -10,23 +10,19 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from .._checks import check_duration, check_interface, check_number, refusal
+from .._key_use import DYNAMODB_KEY_USE
 from .._metric_options import MetricOptions, with_options
+from .._number_token import number_text
 from .._resource_policy import open_to_account
 
 INDEX = "queue"
 MEASURED_EVERY = Duration.minutes(5)
 _MOST_SHARDS = 64
+_LEASE = Duration.minutes(15)
+# What the ML API starts with.
+_LONGEST_TTL = Duration.days(3650)
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-# By name: cdk-nag takes the CDK's own grant, with its wildcards, for careless.
-_KEY_USE = [
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-]
 # What a client of the table meets; GetRecords and the like are not used.
 _OPERATIONS = [
     dynamodb.Operation.GET_ITEM,
@@ -72,8 +68,8 @@ class IReviewQueue(Construct):
         table, key = self.table, self.encryption_key
         of_key = None
         if key is not None:
-            of_key = key.grant(grantee, *_KEY_USE)
-            open_to_account(key, key.key_arn, grantee, _KEY_USE, "*")
+            of_key = key.grant(grantee, *DYNAMODB_KEY_USE)
+            open_to_account(key, key.key_arn, grantee, DYNAMODB_KEY_USE, "*")
         of_index = iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["dynamodb:Query"],
@@ -124,11 +120,11 @@ class IReviewQueue(Construct):
         """How often the figures could not be measured (sum over five minutes).
 
         Raises:
-            ValueError: an imported queue whose measuring function is not known.
+            InvalidArgumentError: an imported queue whose measuring function is not known.
         """
         function = self.measuring_function
         if function is None:
-            raise ValueError("measuring_function: got none, allowed: that of the queue; import the queue with it")
+            raise refusal("measuring_function", None, "that of the queue", "import the queue with it")
         return with_options(function.metric_errors(period=MEASURED_EVERY, label="failed"), options)
 
     def metric_decisions(
@@ -197,24 +193,27 @@ def review_environment(
     lease: Duration | None,
     ttl: Duration | None,
 ) -> dict[str, str]:
-    """What a service needs in its environment. Raises ValueError for a number that is not in its range."""
-    if not 1 <= shards <= _MOST_SHARDS:
-        raise ValueError(f"shards: got {shards}, allowed: 1 to {_MOST_SHARDS}")
-    for name, percent in (("sample_percent", sample_percent), ("second_percent", second_percent)):
-        if not 0 <= percent <= 100:
-            raise ValueError(f"{name}: got {percent}, allowed: 0 to 100")
-    lease = lease or Duration.minutes(15)
-    if not Duration.seconds(10).to_seconds() <= lease.to_seconds() <= Duration.hours(24).to_seconds():
-        raise ValueError(f"lease: got {lease.to_human_string()}, allowed: 10 seconds to 24 hours")
-    if ttl is not None and ttl.to_days(integral=False) < 1:
-        raise ValueError(f"ttl: got {ttl.to_human_string()}, allowed: at least 1 day")
+    """What a service needs in its environment, where a number may be known at deployment only.
+
+    Raises:
+        InvalidArgumentError: a number that is not in its range, or no table.
+    """
+    remedy = "import it by dynamodb.Table.from_table_attributes()" if isinstance(table, str) else None
+    check_interface("table", table, "table_arn", "a table of DynamoDB", remedy)
+    check_number("shards", shards, at_least=1, at_most=_MOST_SHARDS, whole=True)
+    check_number("sample_percent", sample_percent, at_least=0, at_most=100)
+    check_number("second_percent", second_percent, at_least=0, at_most=100)
+    if lease is None:
+        lease = _LEASE
+    check_duration("lease", lease, at_least=Duration.seconds(10), at_most=Duration.hours(24), whole="seconds")
     environment = {
         "REVIEW_TABLE": table.table_name,
-        "REVIEW_SHARDS": str(shards),
-        "REVIEW_SAMPLE_PERCENT": f"{sample_percent:g}",
-        "REVIEW_SECOND_PERCENT": f"{second_percent:g}",
-        "REVIEW_LEASE_SECONDS": str(lease.to_seconds()),
+        "REVIEW_SHARDS": number_text(shards),
+        "REVIEW_SAMPLE_PERCENT": number_text(sample_percent),
+        "REVIEW_SECOND_PERCENT": number_text(second_percent),
+        "REVIEW_LEASE_SECONDS": number_text(lease.to_seconds()),
     }
     if ttl is not None:
-        environment["REVIEW_TTL_DAYS"] = str(int(ttl.to_days(integral=False)))
+        check_duration("ttl", ttl, at_least=Duration.days(1), at_most=_LONGEST_TTL, whole="days")
+        environment["REVIEW_TTL_DAYS"] = number_text(ttl.to_days())
     return environment

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 
 from aws_cdk import SecretValue, Token
 
+from .._checks import check_kind, plain, refusal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcIdentity:
@@ -18,7 +20,7 @@ class OidcIdentity:
         client_secret: the same's secret; a reference, as `SecretValue.secrets_manager(…)`, which no template resolves.
 
     Raises:
-        ValueError: an address that is not `https://`.
+        InvalidArgumentError: an address that is not `https://`, or a secret that is no reference.
     """
 
     issuer: str
@@ -31,5 +33,12 @@ class OidcIdentity:
     def __post_init__(self) -> None:
         for field in fields(self)[:4]:
             url = getattr(self, field.name)
+            check_kind(field.name, url, str, "an https:// URL", "the discovery document has it")
             if not Token.is_unresolved(url) and not url.startswith("https://"):
-                raise ValueError(f"{field.name}: got {url!r}, allowed: an https:// URL; the discovery document has it")
+                raise refusal(field.name, url, "an https:// URL", "the discovery document has it")
+        check_kind("client_id", self.client_id, str, "text")
+        secret = self.client_secret
+        remedy = "pass its secret_value" if hasattr(secret, "secret_value") else "give SecretValue.secrets_manager(…)"
+        # Text is shown to nobody: it may be the secret itself.
+        given = plain("text") if isinstance(secret, str) else secret
+        check_kind("client_secret", given, SecretValue, remedy=remedy)

@@ -13,8 +13,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
-from .._key_use import allow_key
+from .._checks import check_duration, check_interface, check_kind, refusal
+from .._key_use import allow_key, check_key
 from .._managed_queue_key import explain_managed_key
+from .._number_token import number_text
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from .i_review_queue import INDEX, MEASURED_EVERY, IReviewQueue, review_environment
@@ -49,7 +51,7 @@ class ReviewQueue(IReviewQueue):
         second_percent: 0 to 100 of the posts that two reviewers judge, for their agreement. Default: 5.
         lease: for how long a post that a reviewer has taken is nobody else's, 10 seconds to 24 hours. Default: 15
             minutes.
-        ttl: after what a post that nobody decided on is removed, at least a day. Default: never.
+        ttl: after what a post that nobody decided on is removed, 1 to 3,650 whole days. Default: never.
         measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
         metric_namespace: the namespace in CloudWatch of what the queue measures. Default: `Reviews`.
         encryption_key: of the table and of the function's logs. The owner of an imported one has to let CloudWatch Logs
@@ -58,7 +60,7 @@ class ReviewQueue(IReviewQueue):
             from deletion.
 
     Raises:
-        ValueError: a number that is not in its range.
+        InvalidArgumentError: a number that is not in its range.
     """
 
     def __init__(
@@ -77,13 +79,11 @@ class ReviewQueue(IReviewQueue):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
-        if measured_window.to_days(integral=False) not in range(1, 91):
-            raise ValueError(f"measured_window: got {measured_window.to_human_string()}, allowed: 1 to 90 whole days")
-        if not Token.is_unresolved(metric_namespace) and not _NAMESPACE_FORM.fullmatch(metric_namespace):
-            raise ValueError(
-                f"metric_namespace: got {metric_namespace!r}, allowed: 1 to 255 letters, digits and . - _ / #, "
-                "and no AWS/ in front"
-            )
+        longest = Duration.days(90)
+        check_duration("measured_window", measured_window, at_least=Duration.days(1), at_most=longest, whole="days")
+        _check_namespace(metric_namespace)
+        if encryption_key is not None:
+            check_key("encryption_key", encryption_key)
         self._metric_namespace = metric_namespace
         self._encryption_key = encryption_key or kms.Key(
             self,
@@ -166,8 +166,12 @@ class ReviewQueue(IReviewQueue):
             measuring_function: what puts its metrics. Default: not known, and a dashboard does not show its errors.
 
         Raises:
-            ValueError: a number that is not in its range.
+            InvalidArgumentError: a number that is not in its range, or no table.
         """
+        _check_namespace(metric_namespace)
+        if measuring_function is not None:
+            remedy = "import it by lambda_.Function.from_function_name()"
+            check_interface("measuring_function", measuring_function, "function_arn", "a function of Lambda", remedy)
         return _ImportedReviewQueue(
             scope,
             id,
@@ -231,8 +235,8 @@ class ReviewQueue(IReviewQueue):
             timeout=Duration.minutes(2),
             environment={
                 "TABLE_NAME": self._table.table_name,
-                "SHARDS": str(shards),
-                "WINDOW_DAYS": str(int(window.to_days())),
+                "SHARDS": number_text(shards),
+                "WINDOW_DAYS": number_text(window.to_days()),
                 "METRIC_NAMESPACE": self._metric_namespace,
             },
             dead_letter_queue=missed,
@@ -269,6 +273,13 @@ class ReviewQueue(IReviewQueue):
             ],
         )
         return packaged.function
+
+
+def _check_namespace(namespace: str) -> None:
+    allowed = "1 to 255 letters, digits and . - _ / #, and no AWS/ in front"
+    check_kind("metric_namespace", namespace, str, allowed)
+    if not Token.is_unresolved(namespace) and not _NAMESPACE_FORM.fullmatch(namespace):
+        raise refusal("metric_namespace", namespace, allowed)
 
 
 class _ImportedReviewQueue(IReviewQueue):

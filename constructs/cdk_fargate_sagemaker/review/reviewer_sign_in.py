@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 
+from .._checks import check_duration, check_kind, check_number, check_sequence, plain, refusal
 from .cognito_identity import CognitoIdentity
 from .oidc_identity import OidcIdentity
 
@@ -43,7 +44,8 @@ class ReviewerSignIn(Construct):
         priority: of the first of the two rules at the listener, 1 to 49,999; the second has the next one. Default: 10.
 
     Raises:
-        ValueError: a service without a certificate or with blue/green deployments, or a number or path that cannot be.
+        InvalidArgumentError: a service without a certificate or with blue/green deployments, or a number or path that
+            cannot be.
     """
 
     def __init__(
@@ -59,21 +61,26 @@ class ReviewerSignIn(Construct):
         priority: int = 10,
     ) -> None:
         super().__init__(scope, id)
+        check_kind("service", service, ScaledFargateService, remedy="give the construct, not its service or listener")
+        check_kind("identity", identity, (OidcIdentity, CognitoIdentity))
+        # Both are computed with: text of the seconds, and the priority of the second rule.
+        longest = Duration.days(7)
+        check_duration(
+            "session_timeout", session_timeout, above_zero=True, at_most=longest, whole="seconds", token=False
+        )
+        check_number("priority", priority, at_least=1, at_most=_LAST_PRIORITY - 1, whole=True, token=False)
+        page_paths, api_paths = _paths("page_paths", page_paths), _paths("api_paths", api_paths)
         listener = service.listener.node.default_child
         assert isinstance(listener, elbv2.CfnListener)
         if listener.protocol != "HTTPS":
-            raise ValueError("service: got one without a certificate, allowed: one that speaks HTTPS; give it one")
+            raise refusal("service", plain("one without a certificate"), "one that speaks HTTPS", "give it one")
         if service.alternate_target_group is not None:
-            raise ValueError(
-                "service: got one with BLUE_GREEN deployments, allowed: ROLLING; the two target groups take turns, and "
-                "ECS turns one rule of the listener alone"
+            raise refusal(
+                "service",
+                plain("one with BLUE_GREEN deployments"),
+                "one with ROLLING",
+                "the two target groups take turns, and ECS turns one rule of the listener alone",
             )
-        if not 1 <= session_timeout.to_seconds() <= Duration.days(7).to_seconds():
-            raise ValueError(f"session_timeout: got {session_timeout.to_human_string()}, allowed: 1 second to 7 days")
-        _check_paths("page_paths", page_paths)
-        _check_paths("api_paths", api_paths)
-        if not 1 <= priority < _LAST_PRIORITY:
-            raise ValueError(f"priority: got {priority}, allowed: 1 to {_LAST_PRIORITY - 1}")
         forward = elbv2.ListenerAction.forward([service.target_group])
         for place, (name, paths, otherwise) in enumerate(
             (
@@ -97,14 +104,16 @@ class ReviewerSignIn(Construct):
         container.add_environment("REVIEW_SIGNER", service.load_balancer.load_balancer_arn)
 
 
-def _check_paths(name: str, paths: Sequence[str]) -> None:
-    if isinstance(paths, str):
-        raise ValueError(f"{name}: got {paths!r}, allowed: a list of 1 to {_MOST_PATHS} paths; put it in a list")
-    if not 1 <= len(paths) <= _MOST_PATHS:
-        raise ValueError(f"{name}: got {len(paths)}, allowed: 1 to {_MOST_PATHS} paths; join some by *")
-    for path in paths:
+def _paths(name: str, paths: Sequence[str]) -> Sequence[str]:
+    allowed = f"a list of 1 to {_MOST_PATHS} paths"
+    listed = check_sequence(name, paths, allowed, empty=False)
+    if len(listed) > _MOST_PATHS:
+        raise refusal(name, plain(f"{len(listed)} paths"), allowed, "join some by *")
+    for path in listed:
+        check_kind(name, path, str, "paths that begin with a slash")
         if not Token.is_unresolved(path) and not path.startswith("/"):
-            raise ValueError(f"{name}: got {path!r}, allowed: paths that begin with a slash; write '/{path}'")
+            raise refusal(name, path, "paths that begin with a slash", f"write '/{path}'")
+    return listed
 
 
 def _authenticated(

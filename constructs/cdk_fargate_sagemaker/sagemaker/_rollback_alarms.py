@@ -15,7 +15,7 @@ class HasGuardrail(Protocol):
     """Has alarms that take an update back: `EndpointAlarms`."""
 
     @property
-    def guardrail(self) -> Sequence[cloudwatch.IAlarm]:
+    def guardrail_alarms(self) -> Sequence[cloudwatch.IAlarm]:
         """The alarms."""
 
 
@@ -66,7 +66,7 @@ class _Configuration:
 
 def _listed(alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> Sequence[cloudwatch.IAlarm]:
     allowed, remedy = "EndpointAlarms, or a list of alarms", "put one in a list"
-    listed: object = getattr(alarms, "guardrail", alarms)
+    listed: object = getattr(alarms, "guardrail_alarms", alarms)
     if not isinstance(listed, list | tuple):
         raise refusal("alarms", alarms, allowed, remedy)
     for alarm in listed:

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_sequence
-from .._key_use import allow_key, through_dynamodb
+from .._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from ._endpoint_name import check_endpoint_name
@@ -15,15 +15,6 @@ from ._interfaces import check_key
 
 _READ = ["dynamodb:GetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-_KEY_USE = [
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-]
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
 
@@ -115,7 +106,7 @@ class ReleaseRecords(Construct):
             allow_key(
                 function.role,
                 encryption_key,
-                _KEY_USE,
+                DYNAMODB_KEY_USE,
                 conditions=through_dynamodb(self),
             )
         # Whoever deploys makes the table, by a grant on its key.

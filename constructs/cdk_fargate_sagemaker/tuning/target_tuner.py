@@ -1,10 +1,9 @@
 """The tracked CPU target of a service, raised a point at a time for as long as nothing suffers from it."""
 
 import json
-import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jsii
 from aws_cdk import Acknowledgment, ArnFormat, CustomResource, Duration, Fn, RemovalPolicy, Stack, Validations
@@ -23,22 +22,27 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
-from cdk_fargate_sagemaker.fargate import AnyService, ServiceScaling
+from cdk_fargate_sagemaker.fargate import AnyService, ServiceScaling, cpu_metric
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
 from .._allow import allow
 from .._checkov_skips import skip_checkov
+from .._checks import check_interface, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
+from .._key_use import check_key
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
+from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
-from .._topic_publishers import allow_publishing
+from .._topic_publishers import allow_publishing, check_topic
+from ..errors import InvalidArgumentError
 from ._tuner_definition import tuner_definition
 from .observation import Observation
+from .tuner_settings import check_ceiling, check_settings
 
-_CPU_AVERAGE = ("ECSServiceAverageCPUUtilization", "ECSServiceAverageCPUUtilizationHighResolution")
-_CPU_MAXIMUM = ("AWS/ECS/CPUUtilization", "Maximum")
+_CPU_AVERAGE = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
+_CPU_MAXIMUM = (f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}", "Maximum")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 _LOOK_EVERY = Duration.hours(1)
@@ -69,7 +73,7 @@ class TargetTuner(Construct):
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
             service, of the same stack.
-        guardrails: the alarms that take a step back; `ServiceAlarms.degraded` is meant for it.
+        guardrail_alarms: those that take a step back; `ServiceAlarms.degraded` is meant for it.
         alerts_topic: is told every change, and when the tuner stops or fails. Of another account its owner has to let
             this one: the app warns with the statement.
         scalable_target: the service's task count, whose CPU policy is tuned. Default: what
@@ -78,15 +82,16 @@ class TargetTuner(Construct):
             to before the tuner was made; where there is none, latency is left to the guardrail alarms, which an
             annotation says.
         dashboard: where changes are drawn. Default: nowhere.
-        ceiling_percent: the target never goes above it. Default: 75.
-        step_percent: points that a step adds. Default: 1.
+        ceiling_percent: the target never goes above it, 1 to 100. As the other numbers and durations here it has to be
+            known at synthesis, and is refused where it would be known at deployment only. Default: 75.
+        step_percent: points that a step adds, at most 10. Default: 1.
         observation: how long a target is watched before the next step. Default: two days.
-        cool_off: after a revert, no step for so long; a further alarm within it takes back twice as much.
-            Default: 7 days.
+        cool_off: after a revert, no step for so long, at least an hour; a further alarm within it takes back twice as
+            much. Default: 7 days.
         final_margin_percent: points below the highest target that held, at which tuning settles once the next one
             has failed `attempts` times. Default: 2.
         attempts: how often a target may fail before it is given up. Default: 2.
-        largest_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
+        max_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
             back. None leaves latency to the guardrail alarms. Default: 1.25.
         dry_run: decides, records and tells what it would do, and changes nothing. Default: off.
         log_encryption_key: encrypts the logs. The owner of an imported one has to let CloudWatch Logs use it: the app
@@ -94,9 +99,9 @@ class TargetTuner(Construct):
         removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
 
     Raises:
-        ValueError: no guardrail, a service of another region, no scalable target, none or several CPU policies on it, a
-            load balancer or task count that is another service's, a policy of another stack or that another tuner
-            tunes, or a setting out of its range.
+        InvalidArgumentError: no guardrail alarm, a service of another region, no scalable target, none or several CPU
+            policies on it, a load balancer or task count that is another service's, a policy of another stack or that
+            another tuner tunes, or a setting out of its range.
 
     Synthesis fails when the ceiling is not below the threshold of a spike scaling on the CPU maximum, or below the
     target that is declared.
@@ -108,7 +113,7 @@ class TargetTuner(Construct):
         id: str,
         *,
         service: AnyService,
-        guardrails: Sequence[cloudwatch.IAlarm],
+        guardrail_alarms: Sequence[cloudwatch.IAlarm],
         alerts_topic: sns.ITopic,
         scalable_target: IScalableTargetRef | None = None,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
@@ -119,28 +124,39 @@ class TargetTuner(Construct):
         cool_off: Duration = _COOL_OFF,
         final_margin_percent: float = 2,
         attempts: int = 2,
-        largest_latency_ratio: float | None = 1.25,
+        max_latency_ratio: float | None = 1.25,
         dry_run: bool = False,
         log_encryption_key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
-        if not guardrails:
-            raise ValueError(
-                "guardrails: got none, allowed: at least one alarm; ServiceAlarms.degraded is meant for it"
-            )
-        _check(ceiling_percent, step_percent, cool_off, final_margin_percent, attempts, largest_latency_ratio)
+        guardrail_alarms = _alarms(guardrail_alarms)
+        check_settings(
+            ceiling_percent=ceiling_percent,
+            step_percent=step_percent,
+            observation=observation,
+            cool_off=cool_off,
+            final_margin_percent=final_margin_percent,
+            attempts=attempts,
+            max_latency_ratio=max_latency_ratio,
+        )
+        check_topic("alerts_topic", alerts_topic)
+        board = _board(dashboard)
+        if log_encryption_key is not None:
+            check_key("log_encryption_key", log_encryption_key)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target, load_balancer=load_balancer)
         metrics, load_balancer = parts.metrics, parts.load_balancer
         scalable_target = parts.required_scalable_target()
-        if largest_latency_ratio is not None:
+        if max_latency_ratio is not None:
             parts.say_what_is_not_known(self, load_balancer="latency is left to the guardrail alarms")
         policy, initial = _cpu_policy(scalable_target)
         stack = Stack.of(self)
         if Stack.of(policy) is not stack:
-            raise ValueError(
-                f"service: got one of the stack {Stack.of(policy).stack_name}, allowed: one of the tuner's own, "
-                f"{stack.stack_name}; make the tuner where the service is made"
+            raise refusal(
+                "service",
+                plain(f"one of the stack {Stack.of(policy).stack_name}"),
+                f"one of the tuner's own, {stack.stack_name}",
+                "make the tuner where the service is made",
             )
         _claim(policy, self)
         self._dry_run = dry_run
@@ -174,7 +190,6 @@ class TargetTuner(Construct):
                 "back.",
             },
         )
-        board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
         given_environment: dict[str, str | None] = {
             "CLUSTER_NAME": metrics.cluster_name,
             "SERVICE_NAME": metrics.service_name,
@@ -183,7 +198,7 @@ class TargetTuner(Construct):
             "TABLE_NAME": self._table.table_name,
             "STACK_ARN": stack.stack_id,
             "ALERTS_TOPIC_ARN": alerts_topic.topic_arn,
-            "GUARDRAILS": stack.to_json_string([alarm.alarm_name for alarm in guardrails]),
+            "GUARDRAILS": stack.to_json_string([alarm.alarm_name for alarm in guardrail_alarms]),
             "LOAD_BALANCER": _full_name(load_balancer) if load_balancer else None,
             "DASHBOARD_NAME": board.dashboard_name if board else None,
             "SETTINGS": json.dumps(
@@ -194,7 +209,7 @@ class TargetTuner(Construct):
                     "cool_off_seconds": cool_off.to_seconds(),
                     "final_margin": final_margin_percent,
                     "attempts": attempts,
-                    "largest_latency_ratio": largest_latency_ratio if load_balancer else None,
+                    "max_latency_ratio": max_latency_ratio if load_balancer else None,
                     "dry_run": dry_run,
                 }
             ),
@@ -215,7 +230,7 @@ class TargetTuner(Construct):
         self._grant_function(alerts_topic, board)
         self._hold_target(policy, initial)
         self._state_machine = self._make_state_machine(alerts_topic, key, service_name=scalable_target.node.path)
-        self._start_by_events(guardrails)
+        self._start_by_events(guardrail_alarms)
         self.node.add_validation(_CeilingInBetween(ceiling_percent, initial, scalable_target))
 
     @property
@@ -237,9 +252,9 @@ class TargetTuner(Construct):
         """Lets `grantee` start the state machine, with `{"stop": true}` or `{"resume": true}`."""
         return self._state_machine.grant_start_execution(grantee)
 
-    def metric_failed(self) -> cloudwatch.Metric:
+    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Looks that failed (sum over 5 minutes)."""
-        return self._state_machine.metric_failed()
+        return with_options(self._state_machine.metric_failed(), options)
 
     def _grant_function(self, alerts_topic: sns.ITopic, dashboard: cloudwatch.Dashboard | None) -> None:
         stack, role = Stack.of(self), self._packaged.role
@@ -372,7 +387,7 @@ class TargetTuner(Construct):
             ),
         )
 
-    def _start_by_events(self, guardrails: Sequence[cloudwatch.IAlarm]) -> None:
+    def _start_by_events(self, guardrail_alarms: Sequence[cloudwatch.IAlarm]) -> None:
         undelivered = sqs.Queue(
             self,
             "Undelivered",
@@ -408,7 +423,7 @@ class TargetTuner(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.cloudwatch"],
                 detail_type=["CloudWatch Alarm State Change"],
-                resources=[alarm.alarm_arn for alarm in guardrails],
+                resources=[alarm.alarm_arn for alarm in guardrail_alarms],
                 detail={"state": {"value": ["ALARM"]}},
             ),
             targets=[target],
@@ -439,15 +454,12 @@ def _cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautosca
             continue
         target = declared["targetValue"]
         if not isinstance(target, int | float):
-            raise ValueError(
-                f"service: got a target that is known at deployment only on {construct.node.path}, allowed: a number"
-            )
+            given = plain(f"a tracked target on {construct.node.path} that is a token, known at deployment only")
+            raise refusal("service", given, "a number known at synthesis", "tuning begins there")
         found.append((construct, float(target)))
     if len(found) != 1:
-        raise ValueError(
-            f"service: got {len(found)} policies that track the average CPU on {scalable_target.node.path}, allowed: "
-            "exactly one; it is the one that is tuned"
-        )
+        given = plain(f"{len(found)} policies that track the average CPU on {scalable_target.node.path}")
+        raise refusal("service", given, "exactly one", "it is the one that is tuned")
     return found[0]
 
 
@@ -455,9 +467,7 @@ def _claim(policy: applicationautoscaling.CfnScalingPolicy, tuner: TargetTuner) 
     """Notes who tunes the policy: two would each take the other's steps for somebody else's."""
     other = next((entry.data for entry in policy.node.metadata if entry.type == _TUNED_BY), None)
     if other is not None:
-        raise ValueError(
-            f"service: got one that {other} tunes, allowed: one tuner for a service; remove one of the two"
-        )
+        raise refusal("service", plain(f"one that {other} tunes"), "one tuner for a service", "remove one of the two")
     policy.node.add_metadata(_TUNED_BY, tuner.node.path)
 
 
@@ -467,21 +477,21 @@ def _full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:
     return Fn.select(1, Fn.split("loadbalancer/", arn))
 
 
-def _check(
-    ceiling: float, step: float, cool_off: Duration, margin: float, attempts: int, latency_ratio: float | None
-) -> None:
-    if not 0 < ceiling <= 100:
-        raise ValueError(f"ceiling_percent: got {ceiling}, allowed: above 0, at most 100")
-    if not 0 < step <= 10:
-        raise ValueError(f"step_percent: got {step}, allowed: above 0, at most 10 points")
-    if cool_off.to_hours(integral=False) < 1:
-        raise ValueError(f"cool_off: got {cool_off.to_minutes(integral=False):g} minutes, allowed: at least 1 hour")
-    if not 0 <= margin < math.inf:
-        raise ValueError(f"final_margin_percent: got {margin}, allowed: 0 or more points")
-    if attempts < 1:
-        raise ValueError(f"attempts: got {attempts}, allowed: at least 1")
-    if latency_ratio is not None and not 1 < latency_ratio < math.inf:
-        raise ValueError(f"largest_latency_ratio: got {latency_ratio}, allowed: above 1, or None")
+def _alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Sequence[cloudwatch.IAlarm]:
+    allowed = "alarms, at least one; ServiceAlarms.degraded is meant for it"
+    listed = check_sequence("guardrail_alarms", alarms, allowed, empty=False)
+    for alarm in listed:
+        remedy = "pass its degraded" if hasattr(alarm, "degraded") else None
+        remedy = "import it by cloudwatch.Alarm.from_alarm_arn()" if isinstance(alarm, str) else remedy
+        check_interface("guardrail_alarms", alarm, "alarm_arn", allowed, remedy)
+    return listed
+
+
+def _board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> cloudwatch.Dashboard | None:
+    board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
+    if board is not None:
+        check_interface("dashboard", board, "dashboard_arn", "a ServiceDashboard or a dashboard of CloudWatch")
+    return board
 
 
 @jsii.implements(IValidation)
@@ -494,17 +504,10 @@ class _CeilingInBetween:
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        faults = []
-        if self._ceiling < self._initial:
-            faults.append(
-                f"ceiling_percent: got {self._ceiling:g}, allowed: at least the target that is declared, "
-                f"{self._initial:g} %; raise it or lower target_percent"
-            )
         spikes = ServiceScaling.of(self._scalable_target).spikes
         thresholds = [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
-        if thresholds and self._ceiling >= min(thresholds):
-            faults.append(
-                f"ceiling_percent: got {self._ceiling:g}, allowed: below {min(thresholds):g} %, from where the hottest "
-                "task's CPU adds tasks; lower it"
-            )
-        return faults
+        try:
+            check_ceiling("ceiling_percent", self._ceiling, target=self._initial, spike_thresholds=thresholds)
+        except InvalidArgumentError as error:
+            return [str(error)]
+        return []

@@ -14,7 +14,8 @@ from enum import StrEnum
 from .tuner_settings import TunerSettings
 from .tuner_state import PendingChange, Phase, TunerState
 
-_SAME = 1e-6
+# Two targets that differ by less are the same but for rounding, percent.
+SAME = 1e-6
 
 
 class Action(StrEnum):
@@ -79,7 +80,7 @@ class Decision:
     @property
     def changes_target(self) -> bool:
         """Whether the policy is to get another target."""
-        return abs(self.target - self.origin) > _SAME
+        return abs(self.target - self.origin) > SAME
 
     @property
     def identity(self) -> str:
@@ -123,7 +124,7 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
         if state.cool_off_until is not None and seen.now < state.changed_at + settings.incident:
             return decision(Action.HOLD, f"a guardrail fired at {state.live:g} %, in the incident that was answered")
         target = _taken_back(state, seen)
-        if target < state.live - _SAME:
+        if target < state.live - SAME:
             return decision(Action.REVERT, f"a guardrail fired at {state.live:g} %", target)
         return decision(Action.HOLD, f"a guardrail fired at {state.live:g} %, where tuning began: nothing to take back")
     if seen.is_deploying:
@@ -139,7 +140,7 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
     until = state.changed_at + settings.observation.length
     if seen.now < until:
         return decision(Action.HOLD, f"watching {state.live:g} % until {until.isoformat()}")
-    limit = settings.largest_latency_ratio
+    limit = settings.max_latency_ratio
     if limit is not None and state.before is not None:
         if seen.latency_ratio is None:
             return decision(Action.HOLD, "the latency of the same hours before is not known")
@@ -149,10 +150,10 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
                 f"latency is {seen.latency_ratio:.2f} times that of the same hours before, more than {limit:g}",
                 state.before,
             )
-    if state.live >= settings.ceiling - _SAME:
+    if state.live >= settings.ceiling - SAME:
         return decision(Action.SETTLE, f"the ceiling of {settings.ceiling:g} % held", settles=True)
     following = min(state.live + settings.step, settings.ceiling)
-    if state.failed is not None and state.failures >= settings.attempts and following >= state.failed - _SAME:
+    if state.failed is not None and state.failures >= settings.attempts and following >= state.failed - SAME:
         target = max(state.live - settings.final_margin, state.initial)
         return decision(
             Action.SETTLE,
@@ -201,9 +202,9 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
         return moved
     if pending.is_revert:
         failed, failures = state.failed, state.failures
-        if state.before is not None or pending.origin > state.live + _SAME:
+        if state.before is not None or pending.origin > state.live + SAME:
             # Only a target that was just raised to has failed; one that was taken back to was good before.
-            is_same_failure = failed is not None and pending.origin >= failed - _SAME
+            is_same_failure = failed is not None and pending.origin >= failed - SAME
             failed, failures = (failed, failures + 1) if is_same_failure else (pending.origin, 1)
         return replace(
             moved,
@@ -215,7 +216,7 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
         )
     if pending.settles:
         return replace(moved, before=None, phase=Phase.SETTLED)
-    has_passed_failure = state.failed is not None and pending.origin >= state.failed - _SAME
+    has_passed_failure = state.failed is not None and pending.origin >= state.failed - SAME
     return replace(
         moved,
         before=pending.origin,
@@ -233,9 +234,9 @@ def _foreign(state: TunerState, seen: Seen) -> str | None:
     wanted = " or ".join(f"{target:g}" for target in known)
     if seen.policy_target is None:
         return "the policy is gone: somebody else removed it"
-    if all(abs(seen.policy_target - target) > _SAME for target in known):
+    if all(abs(seen.policy_target - target) > SAME for target in known):
         return f"the policy has {seen.policy_target:g} %, not {wanted} %: somebody else changed it"
-    if seen.parameter_target is not None and all(abs(seen.parameter_target - target) > _SAME for target in known):
+    if seen.parameter_target is not None and all(abs(seen.parameter_target - target) > SAME for target in known):
         return f"the parameter has {seen.parameter_target:g} %, not {wanted} %: somebody else changed it"
     return None
 

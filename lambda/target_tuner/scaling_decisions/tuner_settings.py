@@ -41,7 +41,7 @@ class TunerSettings:
         final_margin: points below the highest target that held, at which the tuner settles once a target has failed
             `attempts` times.
         attempts: how often a target may fail before it is given up.
-        largest_latency_ratio: latency against the same hours before; more is a slow drift, and the step is taken back.
+        max_latency_ratio: latency against the same hours before; more is a slow drift, and the step is taken back.
             None: latency is left to the guardrail alarms.
 
     Raises:
@@ -55,7 +55,7 @@ class TunerSettings:
     cool_off: timedelta = timedelta(days=7)
     final_margin: float = 2.0
     attempts: int = 2
-    largest_latency_ratio: float | None = 1.25
+    max_latency_ratio: float | None = 1.25
 
     def __post_init__(self) -> None:
         if not 0 < self.ceiling <= 100:
@@ -68,5 +68,5 @@ class TunerSettings:
             raise ValueError(f"final_margin: got {self.final_margin}, allowed: 0 or more points")
         if self.attempts < 1:
             raise ValueError(f"attempts: got {self.attempts}, allowed: 1 or more")
-        if self.largest_latency_ratio is not None and not self.largest_latency_ratio > 1:
-            raise ValueError(f"largest_latency_ratio: got {self.largest_latency_ratio}, allowed: above 1")
+        if self.max_latency_ratio is not None and not self.max_latency_ratio > 1:
+            raise ValueError(f"max_latency_ratio: got {self.max_latency_ratio}, allowed: above 1")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from botocore.exceptions import ClientError
+from scaling_decisions.tuner_decision import SAME
 
 from .surroundings import Clients, Surroundings
 
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
-_SAME = 1e-6
 
 
 def is_same(one: float | None, other: float | None) -> bool:
     """Whether two targets are the same but for rounding."""
-    return one is not None and other is not None and abs(one - other) <= _SAME
+    return one is not None and other is not None and abs(one - other) <= SAME
 
 
 class LiveTarget:

@@ -63,7 +63,7 @@ class Surroundings:
                 cool_off=timedelta(seconds=given["cool_off_seconds"]),
                 final_margin=given["final_margin"],
                 attempts=given["attempts"],
-                largest_latency_ratio=given["largest_latency_ratio"],
+                max_latency_ratio=given["max_latency_ratio"],
             ),
             cluster=environment["CLUSTER_NAME"],
             service=environment["SERVICE_NAME"],

@@ -83,7 +83,7 @@ def test_of_several_variants_each_has_its_alarms(stack):
     names = ("ModelLatency", "Invocation5XXErrors", "InvocationModelErrors")
     assert set(measured) == {(name, variant) for name in names for variant in "ab"}
     assert measured["ModelLatency", "b"]["AlarmDescription"].startswith("moderation, b: p99 ")
-    assert len(watched.guardrail) == len({alarm.alarm_name for alarm in watched.guardrail}) == 6
+    assert len(watched.guardrail_alarms) == len({alarm.alarm_name for alarm in watched.guardrail_alarms}) == 6
 
 
 def test_the_names_are_known_before_deployment(stack, metrics):
@@ -91,8 +91,8 @@ def test_the_names_are_known_before_deployment(stack, metrics):
     names = {name for name in (alarm["AlarmName"] for alarm in alarms(stack).values())}
     assert len(names) == 4
     assert all(isinstance(name, str) for name in names)
-    assert len(watched.guardrail) == 3
-    assert (*watched.model_latency, *watched.server_errors, *watched.model_errors) == watched.guardrail
+    assert len(watched.guardrail_alarms) == 3
+    assert (*watched.model_latency, *watched.server_errors, *watched.model_errors) == watched.guardrail_alarms
 
 
 def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(stack, metrics, topic):
@@ -149,7 +149,7 @@ def test_the_endpoint_takes_the_alarms_that_were_made_of_it(stack, model_image, 
     names = [
         alarm["AlarmName"] for alarm in made["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
     ]
-    assert names == [stack.resolve(alarm.alarm_name) for alarm in watched.guardrail]
+    assert names == [stack.resolve(alarm.alarm_name) for alarm in watched.guardrail_alarms]
     assert len(names) == 3
 
 
@@ -162,7 +162,7 @@ def test_the_endpoint_that_is_measured_names_its_alarms(stack, metrics, model_im
         image=model_image,
         model_bucket=models,
         model_key="model.tar.gz",
-        traffic_shifting=TrafficShifting.all_at_once(rollback_alarms=watched.guardrail),
+        traffic_shifting=TrafficShifting.all_at_once(rollback_alarms=watched.guardrail_alarms),
     )
     # Template.from_stack fails on a circle.
     (endpoint,) = Template.from_stack(stack).find_resources("AWS::SageMaker::Endpoint").values()
@@ -181,5 +181,6 @@ def test_an_endpoint_can_be_given_in_place_of_its_metrics(stack, model_image, mo
 @pytest.mark.parametrize("name", ["model_latency_percentile", "server_error_percent", "model_error_percent"])
 @pytest.mark.parametrize("percent", [0, 101, -1])
 def test_fails_when_it_is_no_percentage(stack, metrics, name, percent):
-    with pytest.raises(ValueError, match=f"{name}: got {percent}, allowed: above 0, at most 100"):
+    bounds = "1 to 100" if name == "model_latency_percentile" else "above 0, at most 100"
+    with pytest.raises(ValueError, match=f"{name}: got {percent}, allowed: a number, {bounds}"):
         EndpointAlarms(stack, "Alarms", endpoint=metrics, **{name: percent})

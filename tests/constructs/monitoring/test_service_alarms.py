@@ -72,7 +72,7 @@ def test_saturated_cpu(stack, service):
 
 
 def test_how_long_the_cpu_is_saturated_is_a_setting(stack, service):
-    ServiceAlarms(stack, "Alarms", service=service, minutes_saturated=15)
+    ServiceAlarms(stack, "Alarms", service=service, cpu_saturated_for=cdk.Duration.minutes(15))
 
     assert pick(alarms(stack)["CpuSaturated"], "DatapointsToAlarm", "EvaluationPeriods") == (15, 15)
 
@@ -188,7 +188,7 @@ def test_the_alarm_at_the_maximum_never_fires_for_the_least_tasks(declared, sche
 
 
 def test_a_service_at_its_maximum(stack, service):
-    ServiceAlarms(stack, "Alarms", service=service, minutes_at_maximum=20)
+    ServiceAlarms(stack, "Alarms", service=service, at_maximum_for=cdk.Duration.minutes(20))
 
     alarm = alarms(stack)["AtMaximum"]
     assert pick(alarm, *SHAPE) == ("GreaterThanOrEqualToThreshold", 12, 20, 20, "notBreaching")
@@ -220,9 +220,9 @@ def test_degraded_is_any_of_the_guardrail(stack, service):
 
     (composite,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::CompositeAlarm").values()
     rule = json.dumps(composite["Properties"]["AlarmRule"])
-    assert rule.count("ALARM(") == len(made.guardrail) == 5
+    assert rule.count("ALARM(") == len(made.guardrail_alarms) == 5
     assert rule.count(" OR ") == 4
-    for alarm in made.guardrail:
+    for alarm in made.guardrail_alarms:
         assert json.dumps(stack.resolve(alarm.alarm_arn)) in rule
     assert json.dumps(stack.resolve(made.at_maximum.alarm_arn)) not in rule
 
@@ -231,7 +231,7 @@ def test_the_guardrail_rolls_a_deployment_back(stack, service):
     made = ServiceAlarms(stack, "Alarms", service=service)
 
     names = [alarms(stack)[name]["AlarmName"] for name in GUARDRAIL]
-    assert len(made.guardrail) == len(names)
+    assert len(made.guardrail_alarms) == len(names)
     Template.from_stack(stack).has_resource_properties(
         "AWS::ECS::Service",
         {"DeploymentConfiguration": {"Alarms": {"AlarmNames": names, "Enable": True, "Rollback": True}}},
@@ -281,7 +281,7 @@ def test_anomaly_bands_are_an_option_and_no_part_of_the_guardrail(stack, service
 
     assert alarms(stack)["LatencyAnomaly"]["ComparisonOperator"] == "GreaterThanUpperThreshold"
     assert alarms(stack)["RequestsAnomaly"]["ComparisonOperator"] == "LessThanLowerOrGreaterThanUpperThreshold"
-    assert len(made.guardrail) == 5
+    assert len(made.guardrail_alarms) == 5
 
 
 def test_watches_a_pattern_from_the_cdk(stack, vpc, image):
@@ -312,7 +312,7 @@ def test_watches_of_an_imported_service_what_is_known(stack, imported):
 
     assert set(alarms(stack)) == {"CpuSaturated", "TaskFailures"}
     assert (made.latency, made.server_errors, made.unhealthy_hosts, made.at_maximum) == (None, None, None, None)
-    assert made.guardrail == (made.cpu_saturated, made.task_failures)
+    assert made.guardrail_alarms == (made.cpu_saturated, made.task_failures)
 
 
 def test_fails_when_an_imported_services_deployments_are_to_be_stopped(stack, imported):
@@ -390,19 +390,22 @@ def test_every_strategy_of_ecs_takes_the_guardrail(stack, vpc, image, props):
 
 
 def test_fails_when_anomalies_need_a_load_balancer(stack, imported):
-    with pytest.raises(ValueError, match=r"^anomaly_bands: got a service without load_balancer"):
+    with pytest.raises(ValueError, match=r"^anomaly_bands: got True for a service without a load balancer"):
         ServiceAlarms(stack, "Alarms", service=imported, anomaly_bands=True)
 
 
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"response_time_percentile": 0}, "response_time_percentile: got 0, allowed: above 0, at most 100"),
-        ({"server_error_percent": 101}, "server_error_percent: got 101, allowed: above 0, at most 100"),
-        ({"cpu_maximum_percent": float("nan")}, "cpu_maximum_percent: got nan, allowed: above 0, at most 100"),
-        ({"minutes_saturated": 0}, "minutes_saturated: got 0, allowed: at least 1"),
-        ({"task_failures": 0}, "task_failures: got 0, allowed: at least 1"),
-        ({"minutes_at_maximum": 0}, "minutes_at_maximum: got 0, allowed: at least 1"),
+        ({"response_time_percentile": 0}, "response_time_percentile: got 0, allowed: a number, 1 to 100"),
+        ({"server_error_percent": 101}, "server_error_percent: got 101, allowed: a number, above 0, at most 100"),
+        ({"cpu_maximum_percent": float("nan")}, "cpu_maximum_percent: got nan, allowed: a number, 1 to 100"),
+        (
+            {"cpu_saturated_for": cdk.Duration.minutes(0)},
+            "cpu_saturated_for: got 0 minutes, allowed: a Duration of whole",
+        ),
+        ({"task_failures": 0}, "task_failures: got 0, allowed: a whole number, at least 1"),
+        ({"at_maximum_for": cdk.Duration.minutes(0)}, "at_maximum_for: got 0 minutes, allowed: a Duration of whole"),
     ],
 )
 def test_fails_when_a_threshold_is_impossible(stack, service, props, message):

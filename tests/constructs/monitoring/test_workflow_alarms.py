@@ -51,7 +51,7 @@ def test_releases_that_do_not_come(stack, workflow):
 
 @pytest.mark.parametrize("given", [cdk.Duration.days(8), cdk.Duration.hours(36), cdk.Duration.minutes(5)])
 def test_fails_when_cloudwatch_cannot_look_back_so_far(stack, workflow, given):
-    with pytest.raises(ValueError, match=r"release_within: got .*, allowed: whole days, 1 to 7"):
+    with pytest.raises(ValueError, match=r"release_within: got .*, allowed: a Duration of whole days, 1 day to 7 days"):
         WorkflowAlarms(stack, "Alarms", workflow=workflow, release_within=given)
 
 

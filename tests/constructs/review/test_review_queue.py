@@ -211,14 +211,17 @@ def test_metrics_are_of_the_table_and_of_the_service(stack):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shards": 0}, "shards: got 0, allowed: 1 to 64"),
-        ({"shards": 65}, "shards: got 65, allowed: 1 to 64"),
-        ({"sample_percent": 101}, "sample_percent: got 101, allowed: 0 to 100"),
-        ({"second_percent": -1}, "second_percent: got -1, allowed: 0 to 100"),
-        ({"lease": Duration.seconds(9)}, "lease: got 9 seconds, allowed: 10 seconds to 24 hours"),
-        ({"measured_window": Duration.hours(36)}, "measured_window: got 1 day 12 hours, allowed: 1 to 90 whole days"),
-        ({"measured_window": Duration.days(91)}, "measured_window: got 91 days, allowed: 1 to 90 whole days"),
-        ({"ttl": Duration.hours(23)}, "ttl: got 23 hours, allowed: at least 1 day"),
+        ({"shards": 0}, "shards: got 0, allowed: a whole number, 1 to 64"),
+        ({"shards": 65}, "shards: got 65, allowed: a whole number, 1 to 64"),
+        ({"sample_percent": 101}, "sample_percent: got 101, allowed: a number, 0 to 100"),
+        ({"second_percent": -1}, "second_percent: got -1, allowed: a number, 0 to 100"),
+        ({"lease": Duration.seconds(9)}, "lease: got 9 seconds, allowed: a Duration of whole seconds, 10 seconds"),
+        ({"measured_window": Duration.hours(36)}, "measured_window: got 1 day 12 hours, allowed: a Duration of whole"),
+        (
+            {"measured_window": Duration.days(91)},
+            "measured_window: got 91 days, allowed: a Duration of whole days, 1 day",
+        ),
+        ({"ttl": Duration.hours(23)}, "ttl: got 23 hours, allowed: a Duration of whole days, 1 day"),
     ],
 )
 def test_refuses_what_cannot_be(options, message):
@@ -282,5 +285,5 @@ def test_an_imported_queue_without_a_key_and_with_its_function(stack):
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
     reviews.grant_use(role)
     assert not any("kms" in str(statement) for statement in statements_of(stack, "RoleDefaultPolicy"))
-    with pytest.raises(ValueError, match="shards: got 65, allowed: 1 to 64"):
+    with pytest.raises(ValueError, match="shards: got 65, allowed: a whole number, 1 to 64"):
         ReviewQueue.from_review_queue_attributes(stack, "Wrong", table=reviews.table, shards=65)

@@ -126,16 +126,19 @@ def test_refuses_a_service_whose_target_groups_take_turns(stack, vpc, image, cer
         certificate=certificate,
         deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN,
     )
-    with pytest.raises(ValueError, match="service: got one with BLUE_GREEN deployments, allowed: ROLLING"):
+    with pytest.raises(ValueError, match="service: got one with BLUE_GREEN deployments, allowed: one with ROLLING"):
         ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"session_timeout": Duration.days(8)}, "session_timeout: got 8 days, allowed: 1 second to 7 days"),
-        ({"priority": 0}, "priority: got 0, allowed: 1 to 49999"),
-        ({"priority": 50_000}, "priority: got 50000, allowed: 1 to 49999"),
+        (
+            {"session_timeout": Duration.days(8)},
+            "session_timeout: got 8 days, allowed: a Duration of whole seconds, above 0, at most 7",
+        ),
+        ({"priority": 0}, "priority: got 0, allowed: a whole number, 1 to 49999"),
+        ({"priority": 50_000}, "priority: got 50000, allowed: a whole number, 1 to 49999"),
     ],
 )
 def test_refuses_what_cannot_be(stack, service, oidc, options, message):
@@ -166,8 +169,8 @@ def test_other_paths_can_be_signed_in_to(stack, service, oidc):
     ("paths", "message"),
     [
         ("/desk", "page_paths: got '/desk', allowed: a list of 1 to 5 paths; put it in a list"),
-        ([], "page_paths: got 0, allowed: 1 to 5 paths"),
-        (["/a"] * 6, "page_paths: got 6, allowed: 1 to 5 paths; join some"),
+        ([], "page_paths: got an empty list, allowed: a list of 1 to 5 paths"),
+        (["/a"] * 6, "page_paths: got 6 paths, allowed: a list of 1 to 5 paths; join some"),
         (["desk"], "page_paths: got 'desk', allowed: paths that begin with a slash; write '/desk'"),
     ],
 )

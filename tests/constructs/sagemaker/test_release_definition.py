@@ -557,7 +557,7 @@ def test_alarms_that_were_made_of_the_workflow_take_its_update_back(
     names = [alarm["AlarmName"] for alarm in after["AutoRollbackConfiguration"]["Alarms"]]
     assert len(names) == 3
     assert [name.strip("<>") for name in names] == [
-        stack.resolve(alarm.alarm_name)["Ref"] for alarm in alarms.guardrail
+        stack.resolve(alarm.alarm_name)["Ref"] for alarm in alarms.guardrail_alarms
     ]
     role = stack.resolve(workflow.endpoint_role.role_name)
     (policy,) = (
@@ -570,7 +570,7 @@ def test_alarms_that_were_made_of_the_workflow_take_its_update_back(
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement["Action"] == "cloudwatch:DescribeAlarms"
     ]
-    assert described == [[stack.resolve(alarm.alarm_arn) for alarm in alarms.guardrail]]
+    assert described == [[stack.resolve(alarm.alarm_arn) for alarm in alarms.guardrail_alarms]]
 
 
 def test_an_update_shifts_traffic_and_keeps_the_count_that_scaling_reached(whole: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ def tuner(stack, service, topic):
         stack,
         "Tuner",
         service=service,
-        guardrails=[alarms.degraded],
+        guardrail_alarms=[alarms.degraded],
         alerts_topic=topic,
         dashboard=ServiceDashboard(stack, "Monitor", service=service, alarms=alarms),
     )

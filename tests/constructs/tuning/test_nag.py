@@ -25,7 +25,7 @@ def test_the_tuner_has_no_finding(tmp_path: Path, network, image, env: cdk.Envir
         stack,
         "Tuner",
         service=service,
-        guardrails=[alarms.degraded],
+        guardrail_alarms=[alarms.degraded],
         alerts_topic=alerts,
         dashboard=ServiceDashboard(stack, "Monitor", service=service, alarms=alarms),
         dry_run=dry_run,

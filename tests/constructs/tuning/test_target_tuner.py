@@ -17,7 +17,7 @@ from cdk_fargate_sagemaker.tuning import Observation, TargetTuner
 def make(stack, service, alarm, topic):
     def tuner(**settings):
         return TargetTuner(
-            stack, "Tuner", **{"service": service, "guardrails": [alarm], "alerts_topic": topic, **settings}
+            stack, "Tuner", **{"service": service, "guardrail_alarms": [alarm], "alerts_topic": topic, **settings}
         )
 
     return tuner
@@ -60,7 +60,7 @@ def test_the_policy_reads_the_parameter_that_is_made_once(make, stack):
 
 def test_a_construct_id_that_no_parameter_can_have_is_spelled_otherwise(stack, service, alarm, topic):
     scope = Construct(cdk.Stack.of(stack), "Web shop")
-    tuner = TargetTuner(scope, "Tuner", service=service, guardrails=[alarm], alerts_topic=topic)
+    tuner = TargetTuner(scope, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
     assert tuner.parameter_name == "/target-tuner/Stack/Web-shop-Tuner"
 
 
@@ -86,7 +86,7 @@ def test_the_rest_of_the_policy_is_as_it_was(stack, service, make):
 
 def test_tunes_the_high_resolution_policy_too(stack, vpc, image, alarm, topic):
     service = ScaledFargateService(stack, "Web", vpc=vpc, image=image, high_resolution=True, target_percent=40)
-    TargetTuner(stack, "Tuner", service=service, guardrails=[alarm], alerts_topic=topic)
+    TargetTuner(stack, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
     policy = policy_of(Template.from_stack(stack))
     assert "resolve:ssm" in json.dumps(policy["TargetValue"])
     metric = policy["PredefinedMetricSpecification"]["PredefinedMetricType"]
@@ -99,10 +99,10 @@ def test_tunes_a_service_of_the_cdks_patterns(stack, vpc, image, alarm, topic):
     )
     count = pattern.service.auto_scale_task_count(max_capacity=9)
     count.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
-    TargetTuner(stack, "Tuner", service=pattern, guardrails=[alarm], alerts_topic=topic)
+    TargetTuner(stack, "Tuner", service=pattern, guardrail_alarms=[alarm], alerts_topic=topic)
     template = Template.from_stack(stack)
     assert "resolve:ssm" in json.dumps(policy_of(template)["TargetValue"])
-    assert json.loads(environment(template)["SETTINGS"])["largest_latency_ratio"] == 1.25
+    assert json.loads(environment(template)["SETTINGS"])["max_latency_ratio"] == 1.25
     balancer = {"Ref": stack.get_logical_id(pattern.load_balancer.node.default_child)}
     assert environment(template)["LOAD_BALANCER"] == {
         "Fn::Select": [1, {"Fn::Split": ["loadbalancer/", balancer]}],
@@ -111,14 +111,14 @@ def test_tunes_a_service_of_the_cdks_patterns(stack, vpc, image, alarm, topic):
 
 def test_without_a_load_balancer_there_is_no_latency_to_compare(stack, vpc, image, alarm, topic):
     queue = ecs_patterns.QueueProcessingFargateService(stack, "Queue", vpc=vpc, image=image, max_scaling_capacity=9)
-    TargetTuner(stack, "Tuner", service=queue, guardrails=[alarm], alerts_topic=topic)
+    TargetTuner(stack, "Tuner", service=queue, guardrail_alarms=[alarm], alerts_topic=topic)
     template = Template.from_stack(stack)
-    assert json.loads(environment(template)["SETTINGS"])["largest_latency_ratio"] is None
+    assert json.loads(environment(template)["SETTINGS"])["max_latency_ratio"] is None
     assert "LOAD_BALANCER" not in environment(template)
 
 
 def test_a_guardrail_alarm_starts_it(make, stack, alarm):
-    make(guardrails=[alarm])
+    make(guardrail_alarms=[alarm])
     template = Template.from_stack(stack)
     template.has_resource_properties(
         "AWS::Events::Rule",
@@ -256,7 +256,7 @@ def test_the_function_gets_every_setting(make, stack):
         cool_off=cdk.Duration.days(3),
         final_margin_percent=1,
         attempts=3,
-        largest_latency_ratio=1.1,
+        max_latency_ratio=1.1,
         dry_run=True,
     )
     assert json.loads(environment(Template.from_stack(stack))["SETTINGS"]) == {
@@ -266,7 +266,7 @@ def test_the_function_gets_every_setting(make, stack):
         "cool_off_seconds": 259_200,
         "final_margin": 1,
         "attempts": 3,
-        "largest_latency_ratio": 1.1,
+        "max_latency_ratio": 1.1,
         "dry_run": True,
     }
 
@@ -305,15 +305,18 @@ def test_the_record_goes_where_that_is_asked_for(make, stack):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"guardrails": []}, "guardrails: got none"),
-        ({"ceiling_percent": 0}, "ceiling_percent: got 0, allowed: above 0, at most 100"),
+        ({"guardrail_alarms": []}, "guardrail_alarms: got an empty list"),
+        ({"ceiling_percent": 0}, "ceiling_percent: got 0, allowed: a number, 1 to 100"),
         ({"ceiling_percent": 101}, "ceiling_percent: got 101"),
         ({"step_percent": 0}, "step_percent: got 0"),
         ({"step_percent": 11}, "step_percent: got 11"),
-        ({"cool_off": cdk.Duration.minutes(5)}, "cool_off: got 5 minutes, allowed: at least 1 hour"),
+        (
+            {"cool_off": cdk.Duration.minutes(5)},
+            "cool_off: got 5 minutes, allowed: a Duration of whole seconds, at least 1 hour",
+        ),
         ({"final_margin_percent": -1}, "final_margin_percent: got -1"),
         ({"attempts": 0}, "attempts: got 0"),
-        ({"largest_latency_ratio": 1}, "largest_latency_ratio: got 1"),
+        ({"max_latency_ratio": 1}, "max_latency_ratio: got 1"),
     ],
 )
 def test_fails_when_a_setting_is_out_of_range(make, settings, message):
@@ -332,7 +335,7 @@ def test_fails_when_there_is_no_scalable_target(stack, vpc, image, make):
 def test_fails_when_another_tuner_tunes_the_service(stack, make, service, alarm, topic):
     make()
     with pytest.raises(ValueError, match=r"^service: got one that Stack/Tuner tunes, allowed: one tuner for a service"):
-        TargetTuner(stack, "Second", service=service.service, guardrails=[alarm], alerts_topic=topic)
+        TargetTuner(stack, "Second", service=service.service, guardrail_alarms=[alarm], alerts_topic=topic)
 
 
 def test_fails_when_nothing_tracks_the_cpu(stack, vpc, image, make):
@@ -348,7 +351,7 @@ def test_fails_when_nothing_tracks_the_cpu(stack, vpc, image, make):
 def test_fails_when_the_service_is_of_another_stack(stack, service, alarm, topic):
     other = cdk.Stack(cdk.Stage.of(stack), "Elsewhere")
     with pytest.raises(ValueError, match="service: got one of the stack Stack, allowed: one of the tuner's own"):
-        TargetTuner(other, "Tuner", service=service, guardrails=[alarm], alerts_topic=topic)
+        TargetTuner(other, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
 
 
 def test_fails_when_the_ceiling_is_not_below_a_spike_that_is_declared_later(stack, make, service):

@@ -117,7 +117,7 @@ class TunedService:
                     "cool_off_seconds": 7 * 86_400,
                     "final_margin": 2,
                     "attempts": 2,
-                    "largest_latency_ratio": 1.25,
+                    "max_latency_ratio": 1.25,
                     "dry_run": False,
                     **settings,
                 }

@@ -32,7 +32,7 @@ def killed_anywhere(tuned, killed, run, recover):
 
 @pytest.mark.usefixtures("short_lease")
 def test_a_step_is_made_once_wherever_it_was_interrupted(tuned, began, killed):
-    tuned.configure(ceiling=100, largest_latency_ratio=None)
+    tuned.configure(ceiling=100, max_latency_ratio=None)
     tuned.report_metrics(began - DAY, began + 19 * DAY)
     tuned.run(began)
     # Each round is one observation; shorter ones make room for as many rounds as there are calls.
@@ -67,7 +67,7 @@ def test_a_step_is_made_once_wherever_it_was_interrupted(tuned, began, killed):
 
 @pytest.mark.usefixtures("short_lease")
 def test_a_revert_is_made_once_wherever_it_was_interrupted(tuned, began, killed):
-    tuned.configure(ceiling=100, largest_latency_ratio=None)
+    tuned.configure(ceiling=100, max_latency_ratio=None)
     tuned.report_metrics(began - DAY, began + 19 * DAY)
     tuned.run(began)
     tuned.run(began + 2 * DAY)
@@ -96,7 +96,7 @@ def test_a_revert_is_made_once_wherever_it_was_interrupted(tuned, began, killed)
 @pytest.mark.parametrize("seed", range(2))
 def test_a_random_walk_with_kills_keeps_all_places_together(tuned, began, killed, seed):
     chance = random.Random(seed)
-    tuned.configure(ceiling=66, largest_latency_ratio=None, cool_off_seconds=86_400)
+    tuned.configure(ceiling=66, max_latency_ratio=None, cool_off_seconds=86_400)
     tuned.report_metrics(began - DAY, began + 19 * DAY)
     tuned.run(began)
     now, highest = began, 60.0

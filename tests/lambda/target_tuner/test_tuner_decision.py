@@ -20,7 +20,7 @@ from scaling_decisions import (
 )
 
 BEGAN = datetime(2026, 11, 2, tzinfo=UTC)
-SETTINGS = TunerSettings(ceiling=65, largest_latency_ratio=None)
+SETTINGS = TunerSettings(ceiling=65, max_latency_ratio=None)
 FRESH = TunerState(initial=60, live=60, changed_at=BEGAN)
 
 
@@ -144,7 +144,7 @@ def test_stops_for_good_when_somebody_else_changed_the_policy():
 
 
 def test_a_slow_drift_of_latency_takes_the_step_back():
-    settings = TunerSettings(ceiling=65, largest_latency_ratio=1.2)
+    settings = TunerSettings(ceiling=65, max_latency_ratio=1.2)
     state = TunerState(initial=60, live=61, before=60, changed_at=BEGAN)
     assert decided(settings, state, seen(2, 61, latency_ratio=1.19)).action is Action.STEP
     assert decided(settings, state, seen(2, 61, latency_ratio=1.21)).target == 60
@@ -161,7 +161,7 @@ def test_observation_periods():
 
 
 def test_the_last_step_ends_at_the_ceiling():
-    settings = TunerSettings(ceiling=60.5, largest_latency_ratio=None)
+    settings = TunerSettings(ceiling=60.5, max_latency_ratio=None)
     assert decided(settings, FRESH, seen(2, 60)).target == 60.5
 
 
@@ -236,7 +236,7 @@ def test_state_survives_as_json():
 def test_fails_when_settings_are_impossible():
     for changes in itertools.chain(
         [{"ceiling": 0}, {"ceiling": 101}, {"step": 0}, {"attempts": 0}],
-        [{"final_margin": -1}, {"largest_latency_ratio": 1.0}, {"cool_off": timedelta(minutes=1)}],
+        [{"final_margin": -1}, {"max_latency_ratio": 1.0}, {"cool_off": timedelta(minutes=1)}],
     ):
         with pytest.raises(ValueError, match=r"[a-z_]+: got"):
             TunerSettings(**{"ceiling": 65, **changes})

@@ -38,7 +38,7 @@ def declared_tuner(assembly: CloudAssembly, stack: str) -> TunerSettings | None:
             cool_off=timedelta(seconds=given["cool_off_seconds"]),
             final_margin=given["final_margin"],
             attempts=given["attempts"],
-            largest_latency_ratio=given["largest_latency_ratio"],
+            max_latency_ratio=given["max_latency_ratio"],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -693,7 +693,7 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             score_current=TransformJob(max_runtime=cdk.Duration.minutes(1)),
             configuration=configuration,
             traffic_shifting=TrafficShifting.all_at_once(
-                bake=cdk.Duration.seconds(0), rollback_alarms=alarms.guardrail
+                bake=cdk.Duration.seconds(0), rollback_alarms=alarms.guardrail_alarms
             ),
             inference_environment={"ORDERS": folder},
             keep_releases=3,

@@ -344,7 +344,7 @@ class DeclaredEndpoint(cdk.Stack):
                 instances=1,
                 wait=cdk.Duration.minutes(1),
                 bake=cdk.Duration.minutes(1),
-                rollback_alarms=alarms.guardrail,
+                rollback_alarms=alarms.guardrail_alarms,
             ),
         )
 

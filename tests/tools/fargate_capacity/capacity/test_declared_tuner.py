@@ -35,7 +35,7 @@ def assembly(tmp_path_factory):
         stack,
         "Tuner",
         service=service,
-        guardrails=[
+        guardrail_alarms=[
             cloudwatch.Metric(namespace="Test", metric_name="Slow").create_alarm(
                 stack, "Slow", threshold=1, evaluation_periods=1
             )
@@ -44,7 +44,7 @@ def assembly(tmp_path_factory):
         ceiling_percent=70,
         observation=Observation.SEVEN_DAYS,
         cool_off=cdk.Duration.days(3),
-        largest_latency_ratio=None,
+        max_latency_ratio=None,
     )
     app.synth()
     return folder
@@ -61,7 +61,7 @@ def test_reads_the_tuners_settings(assembly):
         ceiling=70,
         observation=ObservationPeriod.SEVEN_DAYS,
         cool_off=timedelta(days=3),
-        largest_latency_ratio=None,
+        max_latency_ratio=None,
     )
 
 

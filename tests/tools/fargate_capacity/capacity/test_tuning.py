@@ -46,7 +46,7 @@ def test_reverts_in_the_minute_of_the_alarm(trace_of):
 
 
 def test_takes_a_target_back_that_slows_requests_down_bit_by_bit(trace_of):
-    settings = TunerSettings(ceiling=90, step=10, largest_latency_ratio=1.02)
+    settings = TunerSettings(ceiling=90, step=10, max_latency_ratio=1.02)
     found = tune(SCENARIO, SETTING, trace_of(smooth(8)), settings)
     assert any("of the same hours before" in decision.why for decision in found.decisions)
     assert found.simulation.totals.alarms == 0

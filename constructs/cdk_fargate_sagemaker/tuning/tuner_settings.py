@@ -1,0 +1,59 @@
+"""What a tuner may be set to, for the construct and for whoever has it in a file of settings."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+
+from .._checks import check_duration, check_number, check_one_of, check_percent, plain, refusal
+from .._number_token import is_token
+from .observation import Observation
+
+_SHORTEST_COOL_OFF = Duration.hours(1)
+_LARGEST_STEP = 10
+
+
+def check_settings(
+    *,
+    ceiling_percent: float,
+    step_percent: float,
+    observation: Observation,
+    cool_off: Duration,
+    final_margin_percent: float,
+    attempts: int,
+    max_latency_ratio: float | None,
+) -> None:
+    """Refuses a setting that is out of its range, or known at deployment only: the function reads them all at once.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_percent("ceiling_percent", ceiling_percent, at_least=1, token=False)
+    check_number("step_percent", step_percent, above=0, at_most=_LARGEST_STEP, token=False)
+    check_one_of("observation", observation, list(Observation), "choose one of Observation")
+    check_duration("cool_off", cool_off, at_least=_SHORTEST_COOL_OFF, whole="seconds", token=False)
+    check_number("final_margin_percent", final_margin_percent, at_least=0, below=100, token=False)
+    check_number("attempts", attempts, at_least=1, whole=True, token=False)
+    if max_latency_ratio is not None:
+        remedy = "give None to leave latency to the guardrail alarms"
+        check_number("max_latency_ratio", max_latency_ratio, above=1, token=False, remedy=remedy)
+
+
+def check_ceiling(name: str, ceiling: float, *, target: float, spike_thresholds: Sequence[float]) -> None:
+    """Refuses a ceiling below the target that is declared, or so high that spike scaling would act on normal operation.
+
+    Args:
+        name: of the ceiling, where it is set.
+        ceiling: percent.
+        target: where tuning begins, percent.
+        spike_thresholds: from which maximum CPU on tasks are added, percent; a token is not compared.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if ceiling < target:
+        allowed = f"at least the target that is declared, {target:g} %"
+        raise refusal(name, plain(f"{ceiling:g}"), allowed, "raise it or lower target_percent")
+    known = [threshold for threshold in spike_thresholds if not is_token(threshold)]
+    if known and ceiling >= min(known):
+        allowed = f"below {min(known):g} %, from where the hottest task's CPU adds tasks"
+        raise refusal(name, plain(f"{ceiling:g}"), allowed, "lower it")

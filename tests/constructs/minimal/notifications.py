@@ -1,0 +1,17 @@
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from cdk_fargate_sagemaker.notifications import SlackNotifier
+from tests.constructs.minimal.monitoring import topic
+
+
+def slack_notifier(stack: cdk.Stack, **given: Any) -> SlackNotifier:
+    secret = secretsmanager.Secret.from_secret_name_v2(stack, "Webhook", "slack")
+    return SlackNotifier(stack, "Slack", **{"topic": topic(stack), "webhook_secret": secret, **given})
+
+
+# Nothing here takes a number.
+MINIMAL: dict[str, Callable[..., Any] | str] = {}

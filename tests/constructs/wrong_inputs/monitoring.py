@@ -1,0 +1,164 @@
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+from tests.constructs.minimal.fargate import vpc
+from tests.constructs.minimal.monitoring import endpoint_alarms, service_alarms, workflow_alarms
+from tests.constructs.minimal.notifications import slack_notifier
+from tests.constructs.wrong_inputs import WrongInput
+
+_TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
+
+
+def _in_another_region(stack: cdk.Stack) -> object:
+    here = cdk.Stack(cdk.App(), "Here", env=cdk.Environment(region="us-east-1", account="123456789012"))
+    topic = sns.Topic.from_topic_arn(here, "Topic", "arn:aws:sns:eu-west-1:123456789012:alerts")
+    return endpoint_alarms(here, alerts_topic=topic)
+
+
+def _external(stack: cdk.Stack) -> ecs.FargateService:
+    task = ecs.FargateTaskDefinition(stack, "Task")
+    task.add_container("Main", image=ecs.ContainerImage.from_registry("nginx:1.29"))
+    return ecs.FargateService(
+        stack,
+        "Service",
+        cluster=ecs.Cluster(stack, "Cluster", vpc=vpc(stack)),
+        task_definition=task,
+        deployment_controller=ecs.DeploymentController(type=ecs.DeploymentControllerType.CODE_DEPLOY),
+    )
+
+
+def _imported(stack: cdk.Stack) -> ecs.IBaseService:
+    return ecs.FargateService.from_fargate_service_arn(
+        stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
+    )
+
+
+WRONG = [
+    WrongInput(
+        "no-response-time",
+        lambda stack: service_alarms(stack, response_time=cdk.Duration.seconds(0)),
+        "response_time: got 0 seconds, allowed: a Duration, above 0",
+    ),
+    WrongInput(
+        "zero-for-response-time",
+        lambda stack: service_alarms(stack, response_time=0),
+        "response_time: got 0, allowed: a Duration, above 0",
+    ),
+    WrongInput(
+        "a-number-for-response-time",
+        lambda stack: service_alarms(stack, response_time=5),
+        "response_time: got 5, allowed: a Duration, above 0; give Duration.seconds(5)",
+    ),
+    WrongInput(
+        "text-for-response-time",
+        lambda stack: service_alarms(stack, response_time="1s"),
+        "response_time: got '1s', allowed: a Duration",
+    ),
+    WrongInput(
+        "text-for-error-percent",
+        lambda stack: service_alarms(stack, server_error_percent="1"),
+        "server_error_percent: got '1', allowed: a number, above 0, at most 100; leave the quotes out",
+    ),
+    WrongInput(
+        "a-share-for-percentile",
+        lambda stack: service_alarms(stack, response_time_percentile=0.95),
+        "response_time_percentile: got 0.95, allowed: a number, 1 to 100; give 95 for 95 %",
+    ),
+    WrongInput(
+        "a-share-for-cpu",
+        lambda stack: service_alarms(stack, cpu_maximum_percent=0.9),
+        "cpu_maximum_percent: got 0.9, allowed: a number, 1 to 100; give 90 for 90 %",
+    ),
+    WrongInput(
+        "a-number-for-minutes",
+        lambda stack: service_alarms(stack, cpu_saturated_for=10),
+        "cpu_saturated_for: got 10, allowed: a Duration of whole minutes, 1 minute to 1 day; give Duration.minutes(10)",
+    ),
+    WrongInput(
+        "half-a-minute",
+        lambda stack: service_alarms(stack, at_maximum_for=cdk.Duration.seconds(90)),
+        "at_maximum_for: got 1 minute 30 seconds, allowed: a Duration of whole minutes, 1 minute to 1 day",
+    ),
+    WrongInput(
+        "two-days-of-minutes",
+        lambda stack: service_alarms(stack, at_maximum_for=cdk.Duration.days(2)),
+        "at_maximum_for: got 2 days, allowed: a Duration of whole minutes, 1 minute to 1 day",
+    ),
+    WrongInput(
+        "half-a-failure",
+        lambda stack: service_alarms(stack, task_failures=2.5),
+        "task_failures: got 2.5, allowed: a whole number, at least 1",
+    ),
+    WrongInput(
+        "no-failure",
+        lambda stack: service_alarms(stack, task_failures=0),
+        "task_failures: got 0, allowed: a whole number, at least 1",
+    ),
+    WrongInput(
+        "a-topics-arn",
+        lambda stack: service_alarms(stack, alerts_topic=_TOPIC),
+        f"alerts_topic: got '{_TOPIC}', allowed: a topic, as AlertsTopic or sns.Topic; import it by sns.Topic.from_",
+    ),
+    WrongInput(
+        "a-notifier-for-its-topic",
+        lambda stack: endpoint_alarms(stack, alerts_topic=slack_notifier(stack)),
+        "alerts_topic: got a SlackNotifier, allowed: a topic",
+    ),
+    WrongInput(
+        "a-queue-for-a-topic",
+        lambda stack: workflow_alarms(stack, alerts_topic=sqs.Queue(stack, "Queue")),
+        "alerts_topic: got a Queue, allowed: a topic",
+    ),
+    WrongInput(
+        "a-topic-of-another-region",
+        _in_another_region,
+        "alerts_topic: got 'arn:aws:sns:eu-west-1:123456789012:alerts', allowed: a topic of us-east-1, ",
+    ),
+    WrongInput(
+        "bands-without-a-load-balancer",
+        lambda stack: service_alarms(stack, service=_imported(stack), anomaly_bands=True),
+        "anomaly_bands: got True for a service without a load balancer, allowed: with one only; pass load_balancer",
+    ),
+    WrongInput(
+        "stopping-deployments-of-an-import",
+        lambda stack: service_alarms(stack, service=_imported(stack), stop_deployments=True),
+        "stop_deployments: got True for an imported service, allowed: for a service that this app makes; leave it out",
+    ),
+    WrongInput(
+        "stopping-code-deploy",
+        lambda stack: service_alarms(stack, service=_external(stack), stop_deployments=True),
+        "stop_deployments: got True for a service with the deployment controller CODE_DEPLOY, allowed: with ECS; ",
+    ),
+    WrongInput(
+        "no-model-latency",
+        lambda stack: endpoint_alarms(stack, model_latency=cdk.Duration.millis(0)),
+        "model_latency: got 0 millis, allowed: a Duration, above 0",
+    ),
+    WrongInput(
+        "an-endpoints-name",
+        lambda stack: endpoint_alarms(stack, endpoint="moderation"),
+        "endpoint: got 'moderation', allowed: EndpointMetrics or InferenceEndpoint or ModelReleaseWorkflow; give ",
+    ),
+    WrongInput(
+        "150-percent-of-errors",
+        lambda stack: endpoint_alarms(stack, model_error_percent=150),
+        "model_error_percent: got 150, allowed: a number, above 0, at most 100",
+    ),
+    WrongInput(
+        "a-number-for-days",
+        lambda stack: workflow_alarms(stack, release_within=7),
+        "release_within: got 7, allowed: a Duration of whole days, 1 day to 7 days; give Duration.days(7)",
+    ),
+    WrongInput(
+        "a-day-and-a-half",
+        lambda stack: workflow_alarms(stack, release_within=cdk.Duration.hours(36)),
+        "release_within: got 1 day 12 hours, allowed: a Duration of whole days, 1 day to 7 days",
+    ),
+    WrongInput(
+        "a-fortnight",
+        lambda stack: workflow_alarms(stack, release_within=cdk.Duration.days(14)),
+        "release_within: got 14 days, allowed: a Duration of whole days, 1 day to 7 days",
+    ),
+]

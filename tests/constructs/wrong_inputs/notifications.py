@@ -1,0 +1,27 @@
+from cdk_fargate_sagemaker.notifications import AlertsTopic
+from tests.constructs.minimal.notifications import slack_notifier
+from tests.constructs.wrong_inputs import WrongInput
+
+_KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+_TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
+
+WRONG = [
+    WrongInput(
+        "a-topics-arn-for-slack", lambda stack: slack_notifier(stack, topic=_TOPIC), f"topic: got '{_TOPIC}', allowed: "
+    ),
+    WrongInput(
+        "the-webhook-itself",
+        lambda stack: slack_notifier(stack, webhook_secret="https://hooks.slack.com/services/T/B/secret"),
+        "webhook_secret: got text, allowed: a secret of Secrets Manager; import it by secretsmanager.Secret.from_",
+    ),
+    WrongInput(
+        "a-keys-arn-for-logs",
+        lambda stack: slack_notifier(stack, log_encryption_key=_KEY),
+        f"log_encryption_key: got '{_KEY}', allowed: a key of KMS; import it by kms.Key.from_key_arn()",
+    ),
+    WrongInput(
+        "an-alias-for-alerts",
+        lambda stack: AlertsTopic(stack, "Alerts", master_key="alias/alerts"),
+        "master_key: got 'alias/alerts', allowed: a key of KMS; import it by kms.Key.from_key_arn()",
+    ),
+]
