@@ -118,8 +118,9 @@ lint: setup ## Check style and formatting
 	ruff check
 	ruff format --check
 
-types: setup ## Check types
+types: setup ## Check types: the library and its programs by mypy, the examples by pyright as well
 	mypy
+	pyright
 
 format: setup ## Mend style and formatting
 	ruff check --fix

@@ -10,6 +10,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow
 
 from .._checks import check_duration, check_kind, check_percent
+from .._interfaces import AnyTopic
 from .._topic_publishers import alarm_action
 
 _MODEL_LATENCY = Duration.seconds(1)
@@ -24,15 +25,24 @@ PERCENT = 100
 class EndpointAlarms(Construct):
     """Model latency, server errors and model errors: `guardrail_alarms`, which take an update of the endpoint back.
 
-    It is made of the endpoint, or before it of its metrics, and the endpoint takes it:
-
-        alarms = EndpointAlarms(self, "Alarms", endpoint=endpoint, alerts_topic=topic)
-        endpoint.roll_back_on(alarms)
+    It is made of the endpoint, or before it of its metrics, and the endpoint takes it (`roll_back_on`).
 
     Each alarm watches one metric of one variant, the only form that SageMaker documents for automatic rollback.
     `degraded` is in alarm while one of them is, and notifies the topic. While a workflow updates the endpoint it writes
     a heartbeat metric, and `degraded` ignores the endpoint's alarms: the workflow itself reports how the update ends.
     Heartbeats end with the workflow; five minutes later `degraded` notifies again.
+
+    Example:
+        ```python
+        alarms = EndpointAlarms(
+            self,
+            "Alarms",
+            endpoint=endpoint,
+            alerts_topic=topic,
+            model_latency=cdk.Duration.millis(300),
+        )
+        endpoint.roll_back_on(alarms)
+        ```
 
     Args:
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
@@ -57,7 +67,7 @@ class EndpointAlarms(Construct):
         id: str,
         *,
         endpoint: EndpointMetrics | InferenceEndpoint | ModelReleaseWorkflow,
-        alerts_topic: sns.ITopic | None = None,
+        alerts_topic: AnyTopic | None = None,
         model_latency: Duration = _MODEL_LATENCY,
         model_latency_percentile: float = 99,
         server_error_percent: float = 1,

@@ -7,7 +7,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
-from aws_cdk import aws_sns as sns
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
@@ -15,6 +14,7 @@ from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceSca
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
 from .._checks import check_duration, check_number, check_percent, plain, refusal
+from .._interfaces import AnyTopic
 from .._number_token import is_token, number_text
 from .._topic_publishers import alarm_action, rule_target
 from ._declared_before import DeclaredBefore
@@ -38,6 +38,18 @@ class ServiceAlarms(Construct):
     A service at its maximum is told but is no reason to take anything back. Its maximum is the largest of those that
     are declared and scheduled: a lower one for some hours was set on purpose. Where the least tasks are as many at any
     time, the service would be at its maximum without any load, and there is no such alarm; an annotation says so.
+
+    Example:
+        ```python
+        alarms = ServiceAlarms(
+            self,
+            "Alarms",
+            service=web,
+            alerts_topic=topic,
+            response_time=cdk.Duration.millis(500),
+            server_error_percent=0.5,
+        )
+        ```
 
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
@@ -86,7 +98,7 @@ class ServiceAlarms(Construct):
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         target_group: elbv2.IApplicationTargetGroup | None = None,
         scalable_target: IScalableTargetRef | None = None,
-        alerts_topic: sns.ITopic | None = None,
+        alerts_topic: AnyTopic | None = None,
         response_time: Duration = _RESPONSE_TIME,
         response_time_percentile: float = 95,
         server_error_percent: float = 1,

@@ -2,12 +2,12 @@
 
 from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 from .._checks import check_duration, check_kind
+from .._interfaces import AnyTopic
 from .._number_token import number_text
 from .._topic_publishers import alarm_action
 
@@ -23,6 +23,17 @@ class WorkflowAlarms(Construct):
     """An event that nobody was told of, a rollback that failed, and, if wanted, releases that do not come.
 
     What fails in a release the workflow tells by itself, once; these alarms are for what it cannot tell.
+
+    Example:
+        ```python
+        WorkflowAlarms(
+            self,
+            "Alarms",
+            workflow=workflow,
+            alerts_topic=topic,
+            release_within=cdk.Duration.days(7),
+        )
+        ```
 
     Args:
         workflow: the release workflow.
@@ -41,7 +52,7 @@ class WorkflowAlarms(Construct):
         id: str,
         *,
         workflow: ModelReleaseWorkflow,
-        alerts_topic: sns.ITopic | None = None,
+        alerts_topic: AnyTopic | None = None,
         release_within: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)

@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from .._interfaces import AnyKey
 from .._key_use import check_key
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
@@ -15,6 +16,12 @@ class AlertsTopic(sns.Topic):
 
     It is encrypted with a key of its own and takes only TLS. CloudWatch alarms of this account and EventBridge rules
     may publish; a state machine does so through its role (`grant_publish`). It is an `sns.Topic` in everything else.
+
+    Example:
+        ```python
+        alerts = AlertsTopic(self, "Alerts")
+        alerts.add_subscription(subscriptions.EmailSubscription("on-call@example.com"))
+        ```
 
     Args:
         topic_name: its name in SNS. Default: CloudFormation makes one.
@@ -32,7 +39,7 @@ class AlertsTopic(sns.Topic):
         id: str,
         *,
         topic_name: str | None = None,
-        master_key: kms.IKey | None = None,
+        master_key: AnyKey | None = None,
     ) -> None:
         if master_key is not None:
             check_key("master_key", master_key)

@@ -4,16 +4,14 @@ from typing import Unpack
 
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_interface, plain
+from .._interfaces import AnyKey, AnySecret, AnyTopic
 from .._key_use import check_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
@@ -37,6 +35,15 @@ class SlackNotifier(Construct):
     Of a topic, secret or key of another account, or of an imported key, the owner has to let it: the app warns with the
     statement. AWS's own key of Secrets Manager cannot be used from another account.
 
+    Example:
+        ```python
+        webhook = secretsmanager.Secret.from_secret_name_v2(self, "Webhook", "slack-webhook")
+        notifier = SlackNotifier(self, "Slack", topic=topic, webhook_secret=webhook)
+        notifier.metric_undelivered().create_alarm(
+            self, "Undelivered", threshold=1, evaluation_periods=1
+        )
+        ```
+
     Args:
         topic: whose alerts are told.
         webhook_secret: holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
@@ -51,9 +58,9 @@ class SlackNotifier(Construct):
         scope: Construct,
         id: str,
         *,
-        topic: sns.ITopic,
-        webhook_secret: secretsmanager.ISecret,
-        log_encryption_key: kms.IKey | None = None,
+        topic: AnyTopic,
+        webhook_secret: AnySecret,
+        log_encryption_key: AnyKey | None = None,
     ) -> None:
         super().__init__(scope, id)
         check_topic("topic", topic)

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_duration, check_interface, check_kind, refusal
+from .._interfaces import AnyFunction, AnyKey
 from .._key_use import allow_key, check_key
 from .._managed_queue_key import explain_managed_key
 from .._number_token import number_text
@@ -41,6 +42,14 @@ class ReviewQueue(IReviewQueue):
 
     On demand, encrypted with a customer's key, with point-in-time recovery, from which a release exports the decisions.
     DynamoDB removes a post that nobody decided on after what the service is given as REVIEW_TTL_DAYS.
+
+    Example:
+        ```python
+        reviews = ReviewQueue(self, "Reviews", sample_percent=2, ttl=cdk.Duration.days(90))
+        reviews.grant_use(web.task_definition.task_role)
+        for name, value in reviews.environment.items():
+            web.task_definition.default_container.add_environment(name, value)
+        ```
 
     Args:
         shards: 1 to 64 parts of the index. DynamoDB writes at most 1,000 rows a second to each, and a post costs three
@@ -75,7 +84,7 @@ class ReviewQueue(IReviewQueue):
         ttl: Duration | None = None,
         measured_window: Duration = _WINDOW,
         metric_namespace: str = _NAMESPACE,
-        encryption_key: kms.IKey | None = None,
+        encryption_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
@@ -149,7 +158,7 @@ class ReviewQueue(IReviewQueue):
         lease: Duration | None = None,
         ttl: Duration | None = None,
         metric_namespace: str = _NAMESPACE,
-        measuring_function: lambda_.IFunction | None = None,
+        measuring_function: AnyFunction | None = None,
     ) -> IReviewQueue:
         """A review queue that another app made, for a service or a dashboard of this one.
 
@@ -291,7 +300,7 @@ class _ImportedReviewQueue(IReviewQueue):
         table: dynamodb.ITable,
         environment: Mapping[str, str],
         metric_namespace: str,
-        measuring_function: lambda_.IFunction | None,
+        measuring_function: AnyFunction | None,
     ) -> None:
         super().__init__(scope, id)
         self._table = table

@@ -33,6 +33,24 @@ class ReviewerSignIn(Construct):
     The provider has to know `https://<the name that reviewers use>/oauth2/idpresponse` as a callback. The load balancer
     calls the provider, over HTTPS and IPv4: one that does not face the internet needs a NAT gateway for that.
 
+    Example:
+        ```python
+        ReviewerSignIn(
+            self,
+            "SignIn",
+            service=web,
+            identity=OidcIdentity(
+                issuer="https://id.example.com",
+                authorization_endpoint="https://id.example.com/authorize",
+                token_endpoint="https://id.example.com/token",
+                user_info_endpoint="https://id.example.com/userinfo",
+                client_id="reviews",
+                client_secret=cdk.SecretValue.secrets_manager("reviews-client"),
+            ),
+            session_timeout=cdk.Duration.hours(8),
+        )
+        ```
+
     Args:
         service: the ML API, with a certificate, and in its environment what the `ReviewQueue` gives.
         identity: the provider.

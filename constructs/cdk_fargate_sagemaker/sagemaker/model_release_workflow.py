@@ -12,12 +12,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
 from .._checks import refusal
+from .._interfaces import AnyTopic
 from .._key_use import allow_key, through_dynamodb
 from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
@@ -176,7 +176,7 @@ class ModelReleaseWorkflow(Construct):
         inference_image: ModelImage,
         training_image: ModelImage | None = None,
         data_bucket: s3.IBucket,
-        alerts_topic: sns.ITopic,
+        alerts_topic: AnyTopic,
         data_prefix: str = "posts/",
         extract: AthenaUnload | DynamoDbExport | FunctionStep | Default | None = "default",
         reviews: DynamoDbExport | None = None,

@@ -30,6 +30,7 @@ from .._allow import allow
 from .._checkov_skips import skip_checkov
 from .._checks import check_interface, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
+from .._interfaces import AnyKey, AnyTopic
 from .._key_use import check_key
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
@@ -69,6 +70,20 @@ class TargetTuner(Construct):
 
     Every change is recorded in `table` with the figures it was decided by, drawn as a vertical line on the dashboard,
     and told on the topic. The rules are those that `fargate-capacity tune` replays.
+
+    Example:
+        ```python
+        alarms = ServiceAlarms(self, "Alarms", service=web, alerts_topic=topic)
+        TargetTuner(
+            self,
+            "Tuner",
+            service=web,
+            guardrail_alarms=[alarms.degraded],
+            alerts_topic=topic,
+            dashboard=ServiceDashboard(self, "Dashboard", service=web, alarms=alarms),
+            ceiling_percent=70,
+        )
+        ```
 
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
@@ -114,7 +129,7 @@ class TargetTuner(Construct):
         *,
         service: AnyService,
         guardrail_alarms: Sequence[cloudwatch.IAlarm],
-        alerts_topic: sns.ITopic,
+        alerts_topic: AnyTopic,
         scalable_target: IScalableTargetRef | None = None,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         dashboard: ServiceDashboard | cloudwatch.Dashboard | None = None,
@@ -126,7 +141,7 @@ class TargetTuner(Construct):
         attempts: int = 2,
         max_latency_ratio: float | None = 1.25,
         dry_run: bool = False,
-        log_encryption_key: kms.IKey | None = None,
+        log_encryption_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
