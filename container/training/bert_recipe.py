@@ -22,7 +22,7 @@ from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, bui
 from mixed_precision import NAMES, training_number_type
 from posts import Post, fingerprint
 from precision import serve_int8_where_it_holds
-from refusal import Refusal
+from refusal import RefusalError
 from sklearn.metrics import average_precision_score
 from transformers import AutoConfig, BertForSequenceClassification, BertJapaneseTokenizer
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
@@ -53,8 +53,8 @@ def train(
     `checkpoints` and ends as it would have; None keeps none.
 
     Raises:
-        Refusal: `instance_type` has a GPU that cannot be used, the pretrained model is not there or not of a kind this
-            recipe knows, or the export answers otherwise than the trained model.
+        RefusalError: `instance_type` has a GPU that cannot be used, the pretrained model is not there or not of a kind
+            this recipe knows, or the export answers otherwise than the trained model.
     """
     transformers.utils.logging.disable_progress_bar()
     device = _device(instance_type)
@@ -155,9 +155,9 @@ def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int
     try:
         config = AutoConfig.from_pretrained(name)
         if config.model_type != "bert":
-            raise Refusal(f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed is a bert")
+            raise RefusalError(f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed is a bert")
         if hyperparameters.max_length > config.max_position_embeddings:
-            raise Refusal(
+            raise RefusalError(
                 f"hyperparameter max_length: got {hyperparameters.max_length}; "
                 f"{name!r} allows {config.max_position_embeddings} at most"
             )
@@ -171,7 +171,7 @@ def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int
             attn_implementation="eager",
         )
     except OSError as error:
-        raise Refusal(
+        raise RefusalError(
             f"hyperparameter pretrained_model: {name!r} cannot be loaded ({' '.join(str(error).split())[:300]}); "
             "give a name on the Hugging Face hub or a folder in the container"
         ) from None
@@ -189,7 +189,7 @@ def _refuse_other_tokenizers(given: Mapping[str, Any], name: str) -> None:
         ("mecab_option", mecab.get("mecab_option"), None),
     ):
         if value != allowed:
-            raise Refusal(
+            raise RefusalError(
                 f"hyperparameter pretrained_model: the tokenizer of {name!r} has {setting} {value!r}; "
                 f"allowed is {allowed!r}"
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from private_onnxruntime import onnxruntime
-from refusal import Refusal
+from refusal import RefusalError
 
 Encode = Callable[[Sequence[str]], dict[str, npt.NDArray[np.int64]]]
 Probabilities = npt.NDArray[np.float64]
@@ -55,12 +55,12 @@ class ExportedModel:
         """Compares with what the trained model said of these texts, alone and padded in a batch.
 
         Raises:
-            Refusal: a probability differs by more than `LARGEST_DIFFERENCE`.
+            RefusalError: a probability differs by more than `LARGEST_DIFFERENCE`.
         """
         for how, batch_size in (("alone", 1), ("in a batch", _BATCH)):
             difference = float(np.abs(self.probabilities(texts, batch_size=batch_size) - expected).max())
             if not difference <= LARGEST_DIFFERENCE:
-                raise Refusal(
+                raise RefusalError(
                     f"export: a probability {how} differs by {difference:.2g} from the trained model's; "
                     f"allowed is {LARGEST_DIFFERENCE:g}: model.onnx cannot be served"
                 )

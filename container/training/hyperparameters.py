@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refusal import Refusal
+from refusal import RefusalError
 
 RECIPES = ("linear", "bert")
 
@@ -98,16 +98,16 @@ def read_hyperparameters(path: Path) -> Hyperparameters:
     """Reads SageMaker's hyperparameters.json, an object whose values are strings; a missing file means all defaults.
 
     Raises:
-        Refusal: the file is malformed, a name is unknown to the recipe, or a value is not allowed.
+        RefusalError: the file is malformed, a name is unknown to the recipe, or a value is not allowed.
     """
     if not path.exists():
         return Hyperparameters()
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise Refusal(f"{path.name}: not JSON ({error}); give an object of strings") from None
+        raise RefusalError(f"{path.name}: not JSON ({error}); give an object of strings") from None
     if not isinstance(given, dict):
-        raise Refusal(f"{path.name}: got {type(given).__name__}; give an object of strings")
+        raise RefusalError(f"{path.name}: got {type(given).__name__}; give an object of strings")
     return parse_hyperparameters(given)
 
 
@@ -115,7 +115,7 @@ def parse_hyperparameters(given: Mapping[str, object]) -> Hyperparameters:
     """Checks names and values.
 
     Raises:
-        Refusal: see `read_hyperparameters`.
+        RefusalError: see `read_hyperparameters`.
     """
     recipe = given.get("recipe", Hyperparameters().recipe)
     allowed = {**_COMMON, **_BERT} if recipe == "bert" else dict(_COMMON)
@@ -123,12 +123,14 @@ def parse_hyperparameters(given: Mapping[str, object]) -> Hyperparameters:
     for name, value in given.items():
         if name not in allowed:
             names = ", ".join(allowed)
-            raise Refusal(f"hyperparameter {name!r}: unknown to recipe {recipe!r}; allowed are {names}")
+            raise RefusalError(f"hyperparameter {name!r}: unknown to recipe {recipe!r}; allowed are {names}")
         parse, what = allowed[name]
         if not isinstance(value, str):
-            raise Refusal(f"hyperparameter {name}: got {value!r}; SageMaker passes strings: give {what}, in quotes")
+            raise RefusalError(
+                f"hyperparameter {name}: got {value!r}; SageMaker passes strings: give {what}, in quotes"
+            )
         try:
             checked[name] = parse(value)
         except (KeyError, ValueError):
-            raise Refusal(f"hyperparameter {name}: got {value!r}; allowed is {what}") from None
+            raise RefusalError(f"hyperparameter {name}: got {value!r}; allowed is {what}") from None
     return Hyperparameters(**checked)

@@ -12,7 +12,7 @@ from exported_model import ExportedModel
 from hyperparameters import Hyperparameters
 from onnx import TensorProto, helper, numpy_helper
 from posts import Post
-from refusal import Refusal
+from refusal import RefusalError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from text_normalisation import normalise
@@ -28,7 +28,7 @@ def train(
     """Fits on `posts` and writes model.onnx into `folder`; `validation` serves to check the export.
 
     Raises:
-        Refusal: no n-gram occurs in two posts, or the export answers otherwise than the fitted model.
+        RefusalError: no n-gram occurs in two posts, or the export answers otherwise than the fitted model.
     """
     vectorizer = TfidfVectorizer(
         analyzer="char",
@@ -40,7 +40,7 @@ def train(
     try:
         features = vectorizer.fit_transform([normalise(post.text, NORMALISATION) for post in posts])
     except ValueError as error:
-        raise Refusal(f"channel train: no character occurs in two posts ({error}); give more posts") from None
+        raise RefusalError(f"channel train: no character occurs in two posts ({error}); give more posts") from None
     print(f"ngrams={len(vectorizer.vocabulary_)}", flush=True)
     classifier = LogisticRegression(C=10, class_weight="balanced", max_iter=1000, random_state=hyperparameters.seed)
     classifier.fit(features, [post.label for post in posts])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from refusal import Refusal
+from refusal import RefusalError
 
 _SHOWN_CHARACTERS = 40
 
@@ -28,22 +28,24 @@ def read_channel(folder: Path) -> list[Post]:
     CSV has a header line with the columns `text` and `label`, JSON lines have the keys; others are ignored.
 
     Raises:
-        Refusal: the channel is missing or empty, or holds a file or a line that is no post; one class only.
+        RefusalError: the channel is missing or empty, or holds a file or a line that is no post; one class only.
     """
     channel = folder.name
     if not folder.is_dir():
-        raise Refusal(f"channel {channel}: not there ({folder}); give the channels train and test")
+        raise RefusalError(f"channel {channel}: not there ({folder}); give the channels train and test")
     posts: list[Post] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
         name = f"{channel}/{path.relative_to(folder)}"
         if path.suffix not in _READERS:
-            raise Refusal(f"{name}: got a {path.suffix or 'nameless'} file; allowed are {' and '.join(_READERS)}")
+            raise RefusalError(f"{name}: got a {path.suffix or 'nameless'} file; allowed are {' and '.join(_READERS)}")
         posts.extend(_READERS[path.suffix](path, name))
     if not posts:
-        raise Refusal(f"channel {channel}: no post in it; give at least one .csv or .jsonl file with posts")
+        raise RefusalError(f"channel {channel}: no post in it; give at least one .csv or .jsonl file with posts")
     for label in (0, 1):
         if not any(post.label == label for post in posts):
-            raise Refusal(f"channel {channel}: {len(posts)} posts, none with label {label}; give posts of both labels")
+            raise RefusalError(
+                f"channel {channel}: {len(posts)} posts, none with label {label}; give posts of both labels"
+            )
     return posts
 
 
@@ -63,7 +65,9 @@ def _lines(path: Path, name: str) -> Iterator[str]:
             try:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise Refusal(f"{name} line {number}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
+                raise RefusalError(
+                    f"{name} line {number}: not UTF-8 ({error.reason}); save the file as UTF-8"
+                ) from None
 
 
 def _read_csv(path: Path, name: str) -> Iterator[Post]:
@@ -71,16 +75,18 @@ def _read_csv(path: Path, name: str) -> Iterator[Post]:
     try:
         columns = rows.fieldnames or []
         if not {"text", "label"} <= set(columns):
-            raise Refusal(
+            raise RefusalError(
                 f"{name} line 1: got the columns {_shown(','.join(columns))}; allowed is a header with text and label"
             )
         for row in rows:
             where = f"{name} line {rows.line_num}"
             if row["label"] not in ("0", "1"):
-                raise Refusal(f"{where}: got label {_shown(row['label'])}; allowed are 0 and 1")
+                raise RefusalError(f"{where}: got label {_shown(row['label'])}; allowed are 0 and 1")
             yield Post(text=_checked_text(row["text"], where), label=int(row["label"]))
     except csv.Error as error:
-        raise Refusal(f"{name} line {rows.reader.line_num}: not CSV ({error}); quote fields as RFC 4180 says") from None
+        raise RefusalError(
+            f"{name} line {rows.reader.line_num}: not CSV ({error}); quote fields as RFC 4180 says"
+        ) from None
 
 
 def _read_json_lines(path: Path, name: str) -> Iterator[Post]:
@@ -91,12 +97,12 @@ def _read_json_lines(path: Path, name: str) -> Iterator[Post]:
         try:
             given = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise Refusal(f"{where}: not JSON ({error}); give one object with text and label a line") from None
+            raise RefusalError(f"{where}: not JSON ({error}); give one object with text and label a line") from None
         if not isinstance(given, dict) or not {"text", "label"} <= given.keys():
-            raise Refusal(f"{where}: got {_shown(given)}; allowed is an object with text and label")
+            raise RefusalError(f"{where}: got {_shown(given)}; allowed is an object with text and label")
         label = given["label"]
         if isinstance(label, bool) or label not in (0, 1) or not isinstance(label, int):
-            raise Refusal(f"{where}: got label {_shown(label)}; allowed are 0 and 1")
+            raise RefusalError(f"{where}: got label {_shown(label)}; allowed are 0 and 1")
         yield Post(text=_checked_text(given["text"], where), label=label)
 
 
@@ -105,13 +111,13 @@ _READERS = {".csv": _read_csv, ".jsonl": _read_json_lines}
 
 def _checked_text(text: object, where: str) -> str:
     if not isinstance(text, str):
-        raise Refusal(f"{where}: got text {_shown(text)}; allowed is a string")
+        raise RefusalError(f"{where}: got text {_shown(text)}; allowed is a string")
     if not text.strip():
-        raise Refusal(f"{where}: got an empty text; allowed is a text with at least one character")
+        raise RefusalError(f"{where}: got an empty text; allowed is a text with at least one character")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refusal(f"{where}: the text holds half of a surrogate pair; give valid Unicode") from None
+        raise RefusalError(f"{where}: the text holds half of a surrogate pair; give valid Unicode") from None
     return text
 
 

@@ -18,7 +18,7 @@ from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters, read_hyperparameters
 from model_folder import MANIFEST, filled_at_once
 from posts import Post, fingerprint, read_channel
-from refusal import Refusal
+from refusal import RefusalError
 from sagemaker_folders import SageMakerFolders
 from sklearn.model_selection import train_test_split
 from unprivileged import become_unprivileged
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     folders.failure.unlink(missing_ok=True)
     try:
         run(folders)
-    except Refusal as refusal:
+    except RefusalError as refusal:
         _report_failure(folders, str(refusal))
         return 1
     except Exception as error:
@@ -53,7 +53,7 @@ def run(folders: SageMakerFolders) -> None:
     """Trains, evaluates and writes the model.
 
     Raises:
-        Refusal: hyperparameters or posts are unusable.
+        RefusalError: hyperparameters or posts are unusable.
     """
     started = time.monotonic()
     hyperparameters = read_hyperparameters(folders.hyperparameters)
@@ -142,7 +142,7 @@ def _refuse_too_few(posts: Sequence[Post]) -> None:
     for label in (0, 1):
         count = sum(post.label == label for post in posts)
         if count < FEWEST_TRAINING_POSTS_A_LABEL:
-            raise Refusal(
+            raise RefusalError(
                 f"channel train: {count} posts with label {label}; allowed is {FEWEST_TRAINING_POSTS_A_LABEL} or more"
             )
 

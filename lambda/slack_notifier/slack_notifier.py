@@ -57,19 +57,19 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _webhooks: dict[str, "Webhook"] = {}
 
 
-class InvalidWebhook(Exception):
+class InvalidWebhookError(Exception):
     """The secret holds something that is no webhook's URL."""
 
 
-class SlackRefused(Exception):
+class SlackRefusedError(Exception):
     """Slack will not take this message however often it is sent."""
 
 
-class SlackUnavailable(Exception):
+class SlackUnavailableError(Exception):
     """Slack was busy, down or out of reach for as long as there was time."""
 
 
-class _Retryable(Exception):
+class _RetryableError(Exception):
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
@@ -109,7 +109,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         alert = read_alert(record["Sns"]["Message"], record["Sns"].get("Subject"))
         try:
             tell(_webhook(secret_arn), slack_message(alert), deadline)
-        except SlackRefused:
+        except SlackRefusedError:
             # The webhook may have been replaced: the next attempt reads the secret again.
             _webhooks.pop(secret_arn, None)
             raise
@@ -231,7 +231,7 @@ def escaped(text: str, limit: int) -> str:
 def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
     """Posts `message`, again and again while Slack is busy or down, until `deadline` (of `time.monotonic`).
 
-    Raises SlackRefused at once for what no repetition mends, SlackUnavailable when the time is over.
+    Raises SlackRefusedError at once for what no repetition mends, SlackUnavailableError when the time is over.
     """
     body = json.dumps(message).encode()
     attempt, ceiling_s = 0, FIRST_DELAY_S
@@ -239,22 +239,26 @@ def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
         attempt += 1
         try:
             return _post(webhook, body, timeout_s=deadline - time.monotonic())
-        except _Retryable as failure:
+        except _RetryableError as failure:
             delay_s = failure.retry_after_s
             if delay_s is None:
                 # Full jitter: alerts that failed together do not come back together.
                 delay_s = random.uniform(0, ceiling_s)
             if time.monotonic() + delay_s >= deadline:
-                raise SlackUnavailable(f"not told after {attempt} attempts: {failure}") from None
+                raise SlackUnavailableError(f"not told after {attempt} attempts: {failure}") from None
             LOGGER.warning("attempt %d: %s; again in %.1f s", attempt, failure, delay_s)
         time.sleep(delay_s)
         ceiling_s = min(ceiling_s * 2, LONGEST_DELAY_S)
 
 
 def parse_webhook(url: str) -> Webhook:
-    """The parts of a webhook's URL. Raises InvalidWebhook, without the URL, unless it is https (http on loopback)."""
+    """The parts of a webhook's URL.
+
+    Raises:
+        InvalidWebhookError: it is not https (or http on loopback); the message does not hold the URL.
+    """
     text = url.strip()
-    fault = InvalidWebhook(
+    fault = InvalidWebhookError(
         "the secret's value is not a webhook's URL: store https://… as a plain string (http is allowed on loopback)"
     )
     if not text.isascii() or not text.isprintable() or " " in text:
@@ -288,16 +292,16 @@ def _post(webhook: Webhook, body: bytes, *, timeout_s: float) -> None:
         status, retry_after = response.status, response.getheader("Retry-After")
     except (OSError, http.client.HTTPException) as failure:
         # Only the kind of the error: its text may show where to.
-        raise _Retryable(f"no connection to Slack ({type(failure).__name__})") from None
+        raise _RetryableError(f"no connection to Slack ({type(failure).__name__})") from None
     finally:
         connection.close()
     if 200 <= status < 300:
         return
     if status == 429:
-        raise _Retryable("Slack answered 429", _seconds(retry_after))
+        raise _RetryableError("Slack answered 429", _seconds(retry_after))
     if status >= 500:
-        raise _Retryable(f"Slack answered {status}")
-    raise SlackRefused(
+        raise _RetryableError(f"Slack answered {status}")
+    raise SlackRefusedError(
         f"Slack answered {status}: {answer.splitlines()[0][:80] if answer.strip() else 'no reason given'}"
     )
 

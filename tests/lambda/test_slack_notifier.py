@@ -120,7 +120,7 @@ def test_fails_when_slack_asks_for_more_time_than_there_is(
     notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
 ) -> None:
     http_server.answers = [answer(429, headers={"Retry-After": "3600"})]
-    with pytest.raises(notifier.SlackUnavailable, match="not told after 1 attempts: Slack answered 429"):
+    with pytest.raises(notifier.SlackUnavailableError, match="not told after 1 attempts: Slack answered 429"):
         notifier.handler(sns_event("plain"), context())
 
 
@@ -139,7 +139,7 @@ def test_fails_when_slack_stays_down(
     # Only waiting takes time here, so that what a busy machine takes does not count.
     slept: list[float] = []
     monkeypatch.setattr(notifier, "time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append))
-    with pytest.raises(notifier.SlackUnavailable, match=r"not told after \d+ attempts: Slack answered 500"):
+    with pytest.raises(notifier.SlackUnavailableError, match=r"not told after \d+ attempts: Slack answered 500"):
         notifier.handler(sns_event("plain"), context(seconds=notifier.REPORTING_RESERVE_S + 0.5))
     # Waits of at most 0.05 s fill the half second that there is, less the one that would have been too long.
     assert 0.45 <= sum(slept) < 0.5
@@ -150,7 +150,7 @@ def test_fails_at_once_when_slack_refuses(
     notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
 ) -> None:
     http_server.answers = [answer(404, b"no_service")]
-    with pytest.raises(notifier.SlackRefused, match="Slack answered 404: no_service"):
+    with pytest.raises(notifier.SlackRefusedError, match="Slack answered 404: no_service"):
         notifier.handler(sns_event("plain"), context())
     assert len(http_server.requests) == 1
 
@@ -159,7 +159,7 @@ def test_a_replaced_webhook_is_read_again_after_a_refusal(
     notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any, aws: Any
 ) -> None:
     http_server.answers = [answer(404), answer(200)]
-    with pytest.raises(notifier.SlackRefused):
+    with pytest.raises(notifier.SlackRefusedError):
         notifier.handler(sns_event("plain"), context())
     aws.client("secretsmanager").put_secret_value(SecretId=webhook_secret, SecretString=http_server.url + "/new")
     notifier.handler(sns_event("plain"), context())
@@ -176,12 +176,12 @@ def test_the_webhook_is_in_no_log_and_no_error(
 ) -> None:
     caplog.set_level(logging.DEBUG, logger=notifier.__name__)
     http_server.answers = [answer(500), answer(404)]
-    with pytest.raises(notifier.SlackRefused) as refused:
+    with pytest.raises(notifier.SlackRefusedError) as refused:
         notifier.handler(sns_event("plain"), context())
     aws.client("secretsmanager").put_secret_value(
         SecretId=webhook_secret, SecretString="http://127.0.0.1:1/services/T0/B0/very-secret"
     )
-    with pytest.raises(notifier.SlackUnavailable) as unavailable:
+    with pytest.raises(notifier.SlackUnavailableError) as unavailable:
         notifier.handler(sns_event("plain"), context(seconds=notifier.REPORTING_RESERVE_S + 0.2))
     assert "very-secret" not in caplog.text + str(refused.value) + str(unavailable.value)
     assert "ConnectionRefusedError" in str(unavailable.value)
@@ -203,7 +203,7 @@ def test_the_webhook_is_in_no_log_and_no_error(
     ],
 )
 def test_fails_when_the_secret_is_no_webhook(notifier: ModuleType, url: str) -> None:
-    with pytest.raises(notifier.InvalidWebhook, match="store https") as fault:
+    with pytest.raises(notifier.InvalidWebhookError, match="store https") as fault:
         notifier.parse_webhook(url)
     assert "secret-" not in str(fault.value)
     assert "very" not in str(fault.value)

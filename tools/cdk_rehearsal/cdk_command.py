@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cdk_rehearsal.process_registry import ProcessRegistry
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.supervised_process import SupervisedProcess
 
 _POLL_SECONDS = 0.1
@@ -47,7 +47,7 @@ class CdkCommand:
     def run(
         self, arguments: Sequence[str], *, cwd: Path, log: Path, on_line: Callable[[str], None] | None = None
     ) -> None:
-        """Raises StepFailure with the CLI's own last words."""
+        """Raises StepError with the CLI's own last words."""
         self.start(arguments, cwd=cwd, log=log).finish(on_line)
 
     def start(self, arguments: Sequence[str], *, cwd: Path, log: Path) -> CdkRun:
@@ -72,33 +72,33 @@ class CdkRun:
         self._alive = alive
 
     def finish(self, on_line: Callable[[str], None] | None = None) -> None:
-        """Waits for its end. Raises StepFailure with the CLI's own last words."""
+        """Waits for its end. Raises StepError with the CLI's own last words."""
         log = self._process.log
         shown = 0
         try:
             while (status := _wait(self._process)) is None:
                 shown = _show(log, shown, on_line)
                 if not self._alive():
-                    raise StepFailure("the embedded AWS ended while the CDK was at work", log=log)
+                    raise StepError("the embedded AWS ended while the CDK was at work", log=log)
             _show(log, shown, on_line)
         finally:
             self.stop()
         if status != 0:
-            raise StepFailure(f"{self._name} ended with status {status}:\n{_last_words(log)}", log=log)
+            raise StepError(f"{self._name} ended with status {status}:\n{_last_words(log)}", log=log)
 
     def stop(self) -> None:
         self._process.stop()
 
 
 def find_cdk(app_folder: Path, path: str) -> str:
-    """Raises StepFailure where there is no CDK CLI."""
+    """Raises StepError where there is no CDK CLI."""
     for folder in (app_folder, *app_folder.parents):
         candidate = folder / "node_modules" / ".bin" / "cdk"
         if candidate.exists():
             return str(candidate)
     found = shutil.which("cdk", path=path)
     if found is None:
-        raise StepFailure(
+        raise StepError(
             f"there is no CDK CLI: neither node_modules/.bin/cdk in {app_folder} or above, nor cdk on PATH; "
             "run `make setup`, or `npm install aws-cdk`"
         )

@@ -19,7 +19,7 @@ from cdk_rehearsal.posts_file import read_posts
 from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 from cdk_rehearsal.run_lock import RunLock
 from cdk_rehearsal.sample_posts import Post, generate_posts
-from cdk_rehearsal.step_failure import InvalidInput, StepFailure
+from cdk_rehearsal.step_failure import InvalidInputError, StepError
 
 _INTERRUPTED = 130
 _INVALID = 2
@@ -81,7 +81,7 @@ def rehearse(
         )
         with RunLock(folder):
             status = _run(settings, console, report_path=report or folder / "report.json", keep=keep)
-    except InvalidInput as error:
+    except InvalidInputError as error:
         console.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         status = _INVALID
     raise typer.Exit(status)
@@ -90,7 +90,7 @@ def rehearse(
 def _context(option: str, entries: list[str]) -> tuple[str, ...]:
     for entry in entries:
         if not entry.partition("=")[0] or "=" not in entry:
-            raise InvalidInput(f"{option}: got {entry!r}, allowed: KEY=VALUE, as {option} service.max_tasks=12")
+            raise InvalidInputError(f"{option}: got {entry!r}, allowed: KEY=VALUE, as {option} service.max_tasks=12")
     return tuple(entries)
 
 
@@ -123,7 +123,7 @@ def _run(settings: RehearsalSettings, console: Console, *, report_path: Path, ke
         if keep:
             _close(rehearsal, report_path, display)
             _wait_for_interrupt(rehearsal, display)
-    except StepFailure as error:
+    except StepError as error:
         where = f"; see {error.log}" if error.log else ""
         report.errors.append(str(error))
         display.failure(f"step {report.failed_step} failed: {error}{where}")
@@ -174,7 +174,7 @@ still running; Ctrl-C ends it
         shown = len(rehearsal.slack.messages)
         time.sleep(0.5)
     rehearsal.report.failed_step = "keep"
-    raise StepFailure("the embedded AWS ended", log=aws.log)
+    raise StepError("the embedded AWS ended", log=aws.log)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from cdk_rehearsal.deployed_service import DeployedService
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 _ABOVE = 10.0
 _AVERAGE_PERCENT = 30.0
@@ -23,7 +23,7 @@ class SpikeAlarm:
 
 
 def find_spike_alarm(clients: Any, service: DeployedService) -> SpikeAlarm:
-    """Raises StepFailure where the service has no step policy on its CPU's maximum."""
+    """Raises StepError where the service has no step policy on its CPU's maximum."""
     scaling = clients("application-autoscaling")
     selected = {
         "ServiceNamespace": "ecs",
@@ -49,7 +49,7 @@ def find_spike_alarm(clients: Any, service: DeployedService) -> SpikeAlarm:
                     adds=_added(acting[0]),
                     max_tasks=targets[0]["MaxCapacity"],
                 )
-    raise StepFailure(
+    raise StepError(
         f"no alarm on the maximum of CPUUtilization makes a step policy of {service.resource_id} act: spike scaling is "
         "not attached to it"
     )
@@ -88,4 +88,4 @@ def _added(configuration: dict[str, Any]) -> int:
         if low <= _ABOVE < high:
             added: int = step["ScalingAdjustment"]
             return added
-    raise StepFailure("the spike's step policy has no step above its alarm's threshold")
+    raise StepError("the spike's step policy has no step above its alarm's threshold")

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class DeployedService:
     def _describe(self) -> dict[str, Any]:
         found = self._clients("ecs").describe_services(cluster=self.cluster, services=[self.service])["services"]
         if not found:
-            raise StepFailure(f"there is no ECS service {self.service} in cluster {self.cluster}")
+            raise StepError(f"there is no ECS service {self.service} in cluster {self.cluster}")
         service: dict[str, Any] = found[0]
         return service
 

@@ -19,7 +19,7 @@ from cdk_rehearsal.report import Report, WorkflowReport
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.workflow_execution import WorkflowExecution
 
 _EXECUTION_SECONDS = 600.0
@@ -40,7 +40,7 @@ class _Run:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LaterReleases:
-    """Each step raises StepFailure where the system does not do what it is there for.
+    """Each step raises StepError where the system does not do what it is there for.
 
     Args:
         clients: makes a boto3 client of a service's name.
@@ -100,7 +100,7 @@ class LaterReleases:
             with ArchiveSwap(self.clients, execution=run.execution.name, archive=archive) as swap:
                 self._follow(run)
             if swap.swapped is None:
-                raise StepFailure(f"no archive was there to be replaced: {run.execution.why()}")
+                raise StepError(f"no archive was there to be replaced: {run.execution.why()}")
             self._require_failure(run, state="Check")
         self._require_every_answer(run)
         self._require_messages(run, 1)
@@ -117,7 +117,7 @@ class LaterReleases:
             self._require_another_model(run)
         wanted = self.report.second_release.before if self.report.second_release else None
         if run.report.after != wanted:
-            raise StepFailure(f"the endpoint serves {run.report.after}; the release before the current one is {wanted}")
+            raise StepError(f"the endpoint serves {run.report.after}; the release before the current one is {wanted}")
         self._require_every_answer(run)
         self._require_messages(run, 1)
         self._require_outcomes()
@@ -145,26 +145,26 @@ class LaterReleases:
     def _require_another_model(self, run: _Run) -> None:
         """Waits for the first answer of a model that had answered none before the execution."""
         if run.report.after == run.report.before:
-            raise StepFailure(f"the endpoint goes on serving {run.report.before}")
+            raise StepError(f"the endpoint goes on serving {run.report.before}")
         if not _until(lambda: len(run.load.models) > 1, _ANSWER_SECONDS):
-            raise StepFailure(f"the endpoint has {run.report.after}, but all answers are {_models(run.load.models)}'s")
+            raise StepError(f"the endpoint has {run.report.after}, but all answers are {_models(run.load.models)}'s")
 
     def _require_failure(self, run: _Run, *, state: str) -> None:
         run.report.reason = run.execution.why()
         if run.execution.status != "FAILED" or run.execution.failed_state != state:
-            raise StepFailure(
+            raise StepError(
                 f"the execution ended {run.execution.status}, failing state {run.execution.failed_state}; it has to "
                 f"fail in {state}: {run.report.reason}"
             )
         if run.report.after != run.report.before:
-            raise StepFailure(f"the endpoint serves {run.report.after}, and served {run.report.before} before")
+            raise StepError(f"the endpoint serves {run.report.after}, and served {run.report.before} before")
         self.display.note(run.report.reason)
 
     def _require_every_answer(self, run: _Run) -> None:
         load = run.report.load
         assert load is not None
         if load.failed or not load.requests:
-            raise StepFailure(f"{load.failed} of {load.requests} requests failed: {'; '.join(load.failures)}")
+            raise StepError(f"{load.failed} of {load.requests} requests failed: {'; '.join(load.failures)}")
 
     def _require_messages(self, run: _Run, count: int) -> None:
         """Exactly so many: a second one would come a moment after the first."""
@@ -175,7 +175,7 @@ class LaterReleases:
         for message in run.report.alerts:
             self.display.note(f"Slack: {message}")
         if len(run.report.alerts) != count:
-            raise StepFailure(f"Slack got {len(run.report.alerts)} messages of it instead of {count}")
+            raise StepError(f"Slack got {len(run.report.alerts)} messages of it instead of {count}")
 
     def _require_outcomes(self) -> None:
         """What the records say of each release that was rehearsed."""
@@ -194,7 +194,7 @@ class LaterReleases:
         self.report.release_outcomes = {item["release"]["S"]: item["outcome"]["S"] for item in records}
         for execution, outcome in wanted.items():
             if found.get(execution) != outcome:
-                raise StepFailure(f"the record of {execution} says {found.get(execution)}; it has to say {outcome}")
+                raise StepError(f"the record of {execution} says {found.get(execution)}; it has to say {outcome}")
 
     def _shuffled(self) -> list[Post]:
         """The posts, where those that the first release was trained with have each other's labels."""
@@ -214,12 +214,12 @@ class LaterReleases:
         return {json.loads(line)["text"] for line in answer["Body"].read().decode().splitlines() if line.strip()}
 
     def _serving(self) -> str:
-        """The endpoint configuration that serves. Raises StepFailure unless the endpoint is in service."""
+        """The endpoint configuration that serves. Raises StepError unless the endpoint is in service."""
         name = self.outputs.endpoint_name
         described = self.clients("sagemaker").describe_endpoint(EndpointName=name)
         if described["EndpointStatus"] != "InService":
             reason = described.get("FailureReason", "no reason given")
-            raise StepFailure(f"endpoint {name} is {described['EndpointStatus']}: {reason}")
+            raise StepError(f"endpoint {name} is {described['EndpointStatus']}: {reason}")
         serving: str = described["EndpointConfigName"]
         return serving
 

@@ -14,7 +14,7 @@ from typing import Self
 from cdk_rehearsal.moderation_client import ask, connect, percentile
 from cdk_rehearsal.report import LoadReport
 from cdk_rehearsal.sample_posts import Post
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 _KEPT_FAILURES = 5
 
@@ -83,7 +83,7 @@ class Load:
             connection = connection or connect(self._port)
             try:
                 answer = ask(connection, post)
-            except StepFailure as error:
+            except StepError as error:
                 connection.close()
                 connection = None
                 with self._lock:

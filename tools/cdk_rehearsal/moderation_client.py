@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from cdk_rehearsal.sample_posts import Post
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -33,7 +33,7 @@ class Moderation:
 
 
 def moderate(posts: Sequence[Post], *, port: int, clients: int, on_answer: Callable[[int], None]) -> list[Moderation]:
-    """`on_answer` is called with the number of answers so far. Raises StepFailure for an answer that is none."""
+    """`on_answer` is called with the number of answers so far. Raises StepError for an answer that is none."""
     lock = threading.Lock()
     answers: list[Moderation] = []
     connections = threading.local()
@@ -57,7 +57,7 @@ def connect(port: int) -> http.client.HTTPConnection:
 
 
 def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
-    """Raises StepFailure for an answer that is none."""
+    """Raises StepError for an answer that is none."""
     body = json.dumps({"text": post.text}).encode()
     started = time.perf_counter()
     try:
@@ -65,7 +65,7 @@ def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
         answer = connection.getresponse()
         text = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise StepFailure(f"the ML API does not answer: {error or type(error).__name__}") from error
+        raise StepError(f"the ML API does not answer: {error or type(error).__name__}") from error
     milliseconds = (time.perf_counter() - started) * 1000
     try:
         moderation = json.loads(text)
@@ -73,7 +73,7 @@ def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
     except (ValueError, KeyError, TypeError):
         flag = None
     if answer.status != 200 or flag not in (0, 1):
-        raise StepFailure(f"the ML API answered {answer.status}: {text.decode(errors='replace')[:300]}")
+        raise StepError(f"the ML API answered {answer.status}: {text.decode(errors='replace')[:300]}")
     return Moderation(
         text=post.text,
         label=post.label,

@@ -25,7 +25,7 @@ class DeployedState:
 
     @classmethod
     def observe(cls, clients: Any, service: DeployedService, *, stacks: Iterable[str]) -> Self:
-        """Raises StepFailure where the service has no spike scaling."""
+        """Raises StepError where the service has no spike scaling."""
         return cls(
             desired_tasks=service.desired_count(),
             resources=dict(_resources(clients("cloudformation"), stacks)),

@@ -37,7 +37,7 @@ from cdk_rehearsal.review import SAMPLE_PERCENT, Review
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.supervised_process import SupervisedProcess
 from cdk_rehearsal.target_tuning import TargetTuning
 from cdk_rehearsal.workflow_execution import WorkflowExecution
@@ -122,7 +122,7 @@ class Rehearsal:
         return self._outputs
 
     def run(self) -> None:
-        """Raises StepFailure; `report.failed_step` then names the step."""
+        """Raises StepError; `report.failed_step` then names the step."""
         for name, step in (
             ("start", self._start),
             ("bootstrap", self._bootstrap),
@@ -170,8 +170,8 @@ class Rehearsal:
         except (ClientError, BotoCoreError) as error:
             gone = "" if self._aws.running else "the embedded AWS ended: "
             self._note_denials()
-            raise StepFailure(f"{gone}{error}", log=self._aws_folder / "emulator.log") from error
-        except StepFailure:
+            raise StepError(f"{gone}{error}", log=self._aws_folder / "emulator.log") from error
+        except StepError:
             self._note_denials()
             raise
         finally:
@@ -188,7 +188,7 @@ class Rehearsal:
         try:
             self._aws.start()
         except EmbeddedAwsError as error:
-            raise StepFailure(str(error), log=self._aws_folder / "emulator.log") from error
+            raise StepError(str(error), log=self._aws_folder / "emulator.log") from error
         self._synthesise(self._settings.context, self._cloud_assembly)
         self._display.result(self._aws.endpoint_url)
 
@@ -232,7 +232,7 @@ class Rehearsal:
         log = self._settings.work_folder / "deploy.log"
         self._deploy_all(f"--outputs-file={outputs}", log=log)
         if not outputs.exists():
-            raise StepFailure("the app has no stack with an output", log=log)
+            raise StepError("the app has no stack with an output", log=log)
         self.report.stacks = self._stacks()
         self._outputs = StackOutputs.read(outputs)
         self._display.result(", ".join(self.report.stacks))
@@ -292,9 +292,9 @@ class Rehearsal:
                 timeout_seconds=_EXECUTION_SECONDS, alive=lambda: self._aws.running, on_state=self._display.state
             )
             execution.require_success()
-        except StepFailure as error:
+        except StepError as error:
             self._wait_for_alert()
-            raise StepFailure(str(error), log=error.log or self._latest_log("training")) from error
+            raise StepError(str(error), log=error.log or self._latest_log("training")) from error
         finally:
             self.report.execution_status = execution.status
         self._display.result(f"{execution.status}, {len(execution.states)} states")
@@ -312,7 +312,7 @@ class Rehearsal:
         endpoint = self._aws.client("sagemaker").describe_endpoint(EndpointName=name)
         self.report.endpoint_name, self.report.endpoint_status = name, endpoint["EndpointStatus"]
         if endpoint["EndpointStatus"] != "InService":
-            raise StepFailure(
+            raise StepError(
                 f"endpoint {name} is {endpoint['EndpointStatus']}: {endpoint.get('FailureReason', 'no reason given')}",
                 log=self._latest_log("endpoints"),
             )
@@ -326,7 +326,7 @@ class Rehearsal:
         try:
             credentials = self._aws.task_credentials(container.task_definition)
         except EmbeddedAwsError as error:
-            raise StepFailure(f"ECS cannot start the task: {error}") from error
+            raise StepError(f"ECS cannot start the task: {error}") from error
         environment = dict(container.environment)
         if "DEADLINE_MS" in environment:
             # One machine trains, deploys and serves at once: what is late here would not be late there.
@@ -352,14 +352,14 @@ class Rehearsal:
                 )
             )
         except ImageError as error:
-            raise StepFailure(str(error)) from error
+            raise StepError(str(error)) from error
         self._api = SupervisedProcess(
             command.command, log=log, environment=command.environment, cwd=command.cwd, registry=self._registry
         )
         deadline = time.monotonic() + _API_START_SECONDS
         while not _healthy(port):
             if self._api.poll() is not None or time.monotonic() > deadline:
-                raise StepFailure(f"the ML API does not become healthy:\n{self._api.log_tail()}", log=log)
+                raise StepError(f"the ML API does not become healthy:\n{self._api.log_tail()}", log=log)
             time.sleep(0.1)
         self.api_port = port
         self._display.result(f"http://localhost:{port}/v1/moderations")
@@ -381,7 +381,7 @@ class Rehearsal:
         report.latency_p50_ms = round(percentile(milliseconds, 50), 2)
         report.latency_p99_ms = round(percentile(milliseconds, 99), 2)
         if fallbacks := [answer.fallback for answer in answers if answer.fallback]:
-            raise StepFailure(
+            raise StepError(
                 f"{len(fallbacks)} of {total} posts were answered without the endpoint: {fallbacks[0]}",
                 log=self._settings.work_folder / "api.log",
             )
@@ -497,7 +497,7 @@ class Rehearsal:
             time.sleep(0.1)
         self.report.desired_tasks_after = after
         if after != wanted:
-            raise StepFailure(f"desired tasks went from {before} to {after}; the spike policy makes it {wanted}")
+            raise StepError(f"desired tasks went from {before} to {after}; the spike policy makes it {wanted}")
         self._display.result(f"desired tasks {before} → {after}")
 
     def _redeploy(self) -> None:
@@ -518,18 +518,18 @@ class Rehearsal:
         self.report.changed_resources = after.changed_resources(before)
         self.report.changed_dashboards = after.changed_dashboards(before)
         if not self.report.changed_resources:
-            raise StepFailure(
+            raise StepError(
                 f"{', '.join(changes)} changes no resource: the app has these values, or reads none", log=log
             )
         if after.desired_tasks != before.desired_tasks:
-            raise StepFailure(
+            raise StepError(
                 f"desired tasks went from {before.desired_tasks} to {after.desired_tasks} in a deploy; it must leave "
                 "them to the scaling",
                 log=log,
             )
         if undrawn := after.undrawn_thresholds(before):
             shown = ", ".join(f"{value:g}" for value in undrawn)
-            raise StepFailure(f"the new threshold {shown} is a horizontal line on no dashboard", log=log)
+            raise StepError(f"the new threshold {shown} is a horizontal line on no dashboard", log=log)
         for change in self.report.changed_dashboards:
             self._display.note(change)
         self._display.result(
@@ -541,7 +541,7 @@ class Rehearsal:
         self._record_permissions()
         report = self.report
         if denied := report.denied_permissions:
-            raise StepFailure(f"{len(denied)} permissions are missing")
+            raise StepError(f"{len(denied)} permissions are missing")
         self._display.result(
             f"{report.judged_calls:,} calls asked for {report.judged_permissions} permissions, and none was missing"
         )

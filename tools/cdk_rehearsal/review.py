@@ -14,7 +14,7 @@ from cdk_rehearsal.report import MistakesReport, ReviewReport
 from cdk_rehearsal.reviewers import Label, chromium, review_by_api, review_by_page
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 SAMPLE_PERCENT = "5"
 
@@ -35,7 +35,7 @@ class _Reviewed:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Review:
-    """Each step raises StepFailure where the system does not do what it is there for.
+    """Each step raises StepError where the system does not do what it is there for.
 
     Args:
         clients: makes a boto3 client of a service's name.
@@ -69,13 +69,13 @@ class Review:
         while waiting := sum("label" not in item for item in self._posts()):
             made = self._decide(browser, labels.__getitem__, self._progress(waiting))
             if not made:
-                raise StepFailure(f"{waiting} posts wait for a reviewer, who is shown none")
+                raise StepError(f"{waiting} posts wait for a reviewer, who is shown none")
             report.decisions += made
         reviewed = [_reviewed(item) for item in self._posts() if "label" in item]
         report.labels, report.violations = len(reviewed), sum(post.label for post in reviewed)
         wrong = [post.text for post in reviewed if post.label != labels[post.text]]
         if report.labels != report.decisions or wrong:
-            raise StepFailure(
+            raise StepError(
                 f"{report.decisions} decisions made {report.labels} labels, {len(wrong)} other than the reviewer's"
             )
         self._mistakes = [post for post in reviewed if post.mistaken]
@@ -94,7 +94,7 @@ class Review:
         report.held_out_auc_before = _auc(record, "current_metrics")
         report.held_out_auc_after = _auc(record, "metrics")
         if report.new_labels != report.labels:
-            raise StepFailure(f"the record says {report.new_labels} new labels; {report.labels} were given")
+            raise StepError(f"the record says {report.new_labels} new labels; {report.labels} were given")
         self._compare_mistakes(execution.rpartition(":")[2])
         self.display.note(_said(report))
 
@@ -102,7 +102,7 @@ class Review:
         model = f"{self.outputs.endpoint_name}-{run}"
         answers = self._moderate([Post(text=post.text, label=post.label) for post in self._mistakes])
         if others := {answer.model for answer in answers} - {model}:
-            raise StepFailure(f"{', '.join(map(str, others))} answers; the release {model} has to")
+            raise StepError(f"{', '.join(map(str, others))} answers; the release {model} has to")
         says_now = {answer.text: answer for answer in answers}
         learnt = self._trained_with(run)
 
@@ -119,7 +119,7 @@ class Review:
         report.mistakes_trained_with = len(trained)
         before, after = both(trained)
         if trained and not after.mean_error < before.mean_error:
-            raise StepFailure(
+            raise StepError(
                 f"on the {before.posts} reviewed posts that the first model got wrong and the second one was trained "
                 f"with it is no better: its mean error is {after.mean_error:.3f}, and was {before.mean_error:.3f}"
             )
@@ -138,7 +138,7 @@ class Review:
     def _moderate(self, posts: Sequence[Post]) -> list[Moderation]:
         answers = moderate(posts, port=self.api_port, clients=self.api_clients, on_answer=self._progress(len(posts)))
         if fallbacks := [answer.fallback for answer in answers if answer.fallback]:
-            raise StepFailure(f"{len(fallbacks)} of {len(posts)} posts were answered without the endpoint")
+            raise StepError(f"{len(fallbacks)} of {len(posts)} posts were answered without the endpoint")
         return answers
 
     def _progress(self, total: int) -> Callable[[int], None]:
@@ -163,7 +163,7 @@ class Review:
                 if item.get("execution", {}).get("S") == execution and "new_labels" in item:
                     found: dict[str, Any] = item
                     return found
-        raise StepFailure(f"no record of {execution} says how many labels were new")
+        raise StepError(f"no record of {execution} says how many labels were new")
 
 
 def _reviewed(item: dict[str, Any]) -> _Reviewed:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cdk_rehearsal.local_sign_in import LocalSignIn
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -67,7 +67,7 @@ def review_by_page(
 def _next(page: Page, before: str | None) -> str | None:
     found = page.wait_for_function(_NEXT, arg=before).json_value()
     if "alert" in found:
-        raise StepFailure(f"the reviewers' page says: {found['alert']}")
+        raise StepError(f"the reviewers' page says: {found['alert']}")
     text: str | None = found["text"]
     return text
 
@@ -94,9 +94,9 @@ def review_by_api(port: int, sign_in: LocalSignIn, label: Label, on_decision: Ca
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise StepFailure(f"the review API does not answer: {error or type(error).__name__}") from error
+            raise StepError(f"the review API does not answer: {error or type(error).__name__}") from error
         if answer.status != 200:
-            raise StepFailure(f"the review API answered {answer.status}: {content.decode(errors='replace')[:300]}")
+            raise StepError(f"the review API answered {answer.status}: {content.decode(errors='replace')[:300]}")
         return json.loads(content)
 
     with contextlib.closing(connection):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from cdk_rehearsal.step_failure import InvalidInput
+from cdk_rehearsal.step_failure import InvalidInputError
 
 
 class RunLock:
@@ -26,7 +26,7 @@ class RunLock:
             self._file.seek(0)
             holder = self._file.read().strip()
             self._file.close()
-            raise InvalidInput(
+            raise InvalidInputError(
                 f"another rehearsal (process {holder}) is at work in {self._path.parent}; end it, or give another "
                 "--work-folder"
             ) from None

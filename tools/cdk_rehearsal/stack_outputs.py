@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Self
 
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class StackOutputs:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Reads the file of `cdk deploy --outputs-file`. Raises StepFailure naming each output that is missing."""
+        """Reads the file of `cdk deploy --outputs-file`. Raises StepError naming each output that is missing."""
         stacks: dict[str, dict[str, str]] = json.loads(path.read_text())
         found = {name: value for outputs in stacks.values() for name, value in outputs.items()}
         wanted = {
@@ -43,7 +43,5 @@ class StackOutputs:
         optional = {field.name for field in dataclasses.fields(cls) if field.default is None}
         missing = [name for field, name in wanted.items() if name not in found and field not in optional]
         if missing:
-            raise StepFailure(
-                f"no stack has the output {', '.join(missing)}: a rehearsal needs a CfnOutput of that name"
-            )
+            raise StepError(f"no stack has the output {', '.join(missing)}: a rehearsal needs a CfnOutput of that name")
         return cls(**{field: found[name] for field, name in wanted.items() if name in found})

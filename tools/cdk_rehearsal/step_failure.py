@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class StepFailure(Exception):
+class StepError(Exception):
     """The message is for the user: what failed and why. `log` is the file that says more."""
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
@@ -13,5 +13,5 @@ class StepFailure(Exception):
         self.log = log
 
 
-class InvalidInput(Exception):
+class InvalidInputError(Exception):
     """What the user gave cannot be used; the message is one line that says what is wrong and what is allowed."""

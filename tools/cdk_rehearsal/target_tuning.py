@@ -14,7 +14,7 @@ from cdk_rehearsal.deployed_service import DeployedService
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.report import Report, TuningReport
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 _STEPS = 2
 _OBSERVATION = timedelta(days=2)
@@ -39,7 +39,7 @@ class _Target:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TargetTuning:
-    """Each step raises StepFailure where the tuner does not do what it is there for.
+    """Each step raises StepError where the tuner does not do what it is there for.
 
     The days are those before now: the tuner is started as its hourly rule would have started it, with that time in
     the event. The guardrail fires now, by its own metric, and nobody starts the tuner but that alarm's event.
@@ -76,7 +76,7 @@ class TargetTuning:
             after = self._agreed(decision["target"])
             report.targets.append(after)
             if after <= before:
-                raise StepFailure(f"the target is {after:g} % and was {before:g} % two days before: {decision['why']}")
+                raise StepError(f"the target is {after:g} % and was {before:g} % two days before: {decision['why']}")
         report.guardrail = alarm["AlarmName"]
         report.seconds_to_revert = self._fire(alarm, back_to=report.targets[-2])
         report.targets.append(self._agreed(report.targets[-2]))
@@ -94,7 +94,7 @@ class TargetTuning:
         assert report is not None, "tuning comes before the deployment that is to leave it alone"
         found, wanted = self._target(), report.targets[-1]
         if (found.parameter, found.policy) != (wanted, wanted):
-            raise StepFailure(
+            raise StepError(
                 f"the tuned target was {wanted:g} %; after the deploy the parameter has {found.parameter:g} and the "
                 f"policy {found.policy:g} %"
             )
@@ -116,14 +116,14 @@ class TargetTuning:
             if policy["PolicyType"] == "TargetTrackingScaling"
         ]
         if len(targets) != 1:
-            raise StepFailure(f"{self.service.resource_id} has {len(targets)} target tracking policies instead of one")
+            raise StepError(f"{self.service.resource_id} has {len(targets)} target tracking policies instead of one")
         return _Target(parameter=float(value), policy=targets[0])
 
     def _agreed(self, target: float) -> float:
         """The target, which parameter and policy have to have."""
         found = self._target()
         if (found.parameter, found.policy) != (target, target):
-            raise StepFailure(
+            raise StepError(
                 f"the tuner decided on {target:g} %; the parameter has {found.parameter:g} and the policy "
                 f"{found.policy:g} %"
             )
@@ -143,7 +143,7 @@ class TargetTuning:
             if alarm.get("MetricName") == "TargetResponseTime" and (arn in watched or in_rule):
                 found: dict[str, Any] = alarm
                 return found
-        raise StepFailure(
+        raise StepError(
             "no alarm on TargetResponseTime starts the tuner, by itself or as part of a composite one: nothing that "
             "users feel takes a step back"
         )
@@ -187,10 +187,10 @@ class TargetTuning:
         deadline = time.monotonic() + _EXECUTION_SECONDS
         while (execution := machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
             if not self.alive() or time.monotonic() > deadline:
-                raise StepFailure(f"the tuner's execution has not ended: {arn}")
+                raise StepError(f"the tuner's execution has not ended: {arn}")
             time.sleep(0.05)
         if execution["status"] != "SUCCEEDED":
-            raise StepFailure(f"the tuner's execution ended {execution['status']}: {execution.get('cause', '')}")
+            raise StepError(f"the tuner's execution ended {execution['status']}: {execution.get('cause', '')}")
         decision: dict[str, Any] = json.loads(execution["output"])
         return decision
 
@@ -208,11 +208,11 @@ class TargetTuning:
         self.clients("cloudwatch").put_metric_data(Namespace=alarm["Namespace"], MetricData=points)
         (fired,) = self.clients("cloudwatch").describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
         if fired["StateValue"] != "ALARM":
-            raise StepFailure(f"{alarm['AlarmName']} is {fired['StateValue']} at {slow:g} s: {fired['StateReason']}")
+            raise StepError(f"{alarm['AlarmName']} is {fired['StateValue']} at {slow:g} s: {fired['StateReason']}")
         while self._target() != _Target(back_to, back_to):
             if not self.alive() or time.monotonic() - began > _REVERT_SECONDS:
                 found = self._target()
-                raise StepFailure(
+                raise StepError(
                     f"{alarm['AlarmName']} fired, and {_REVERT_SECONDS:g} s later the parameter has "
                     f"{found.parameter:g} and the policy {found.policy:g} %, not {back_to:g} %"
                 )
@@ -228,11 +228,11 @@ class TargetTuning:
         changes = [(float(record["origin"]["N"]), float(record["target"]["N"])) for record in records]
         wanted = list(zip(report.targets, report.targets[1:], strict=False))
         if changes != wanted or not all(json.loads(record["figures"]["S"]) for record in records):
-            raise StepFailure(f"the tuner's table has the changes {changes}; made were {wanted}")
+            raise StepError(f"the tuner's table has the changes {changes}; made were {wanted}")
         deadline = time.monotonic() + _ALERT_SECONDS
         while missing := [why for why in report.decisions if not self._is_told(why, told)]:
             if not self.alive() or time.monotonic() > deadline:
-                raise StepFailure(f"Slack was not told: {'; '.join(missing)}")
+                raise StepError(f"Slack was not told: {'; '.join(missing)}")
             time.sleep(0.05)
         self._require_drawn()
 
@@ -265,7 +265,7 @@ class TargetTuning:
         ]
         for before, after in zip(report.targets, report.targets[1:], strict=False):
             if not any(f"{before:g} → {after:g} %" in label for label in lines):
-                raise StepFailure(f"no vertical line of the dashboard {name} shows {before:g} → {after:g} %")
+                raise StepError(f"no vertical line of the dashboard {name} shows {before:g} → {after:g} %")
 
 
 def _data(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdk_rehearsal.report import StateRun
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 _POLL_SECONDS = 0.2
 _PAGE = 50
@@ -44,22 +44,22 @@ class WorkflowExecution:
     def follow(
         self, *, timeout_seconds: float, alive: Callable[[], bool], on_state: Callable[[StateRun], None]
     ) -> None:
-        """Calls `on_state` when a state begins and when it ends. Raises StepFailure where it does not end."""
+        """Calls `on_state` when a state begins and when it ends. Raises StepError where it does not end."""
         deadline = time.monotonic() + timeout_seconds
         while self.status == "RUNNING":
             if not alive():
-                raise StepFailure("the embedded AWS ended during the execution")
+                raise StepError("the embedded AWS ended during the execution")
             if time.monotonic() > deadline:
                 state = self.states[-1].name if self.states else "(none)"
-                raise StepFailure(f"the execution has not ended after {timeout_seconds:g} s; it is in state {state}")
+                raise StepError(f"the execution has not ended after {timeout_seconds:g} s; it is in state {state}")
             time.sleep(_POLL_SECONDS)
             self.status = self._client.describe_execution(executionArn=self.arn)["status"]
             self._read_history(on_state)
 
     def require_success(self) -> None:
-        """Raises StepFailure unless it has succeeded."""
+        """Raises StepError unless it has succeeded."""
         if self.status != "SUCCEEDED":
-            raise StepFailure(self.why())
+            raise StepError(self.why())
 
     def why(self) -> str:
         """The failure that came first tells the reason; what follows are the workflow's own ways out."""

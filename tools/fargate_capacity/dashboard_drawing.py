@@ -21,6 +21,8 @@ def draw_dashboard(dashboard: Dashboard, drawing: WidgetDrawing, *, notes: Seque
     """Draws a dashboard.
 
     Args:
+        dashboard: what is drawn.
+        drawing: draws its widgets.
         notes: what is written below it, a line each.
         subtitle: what is written below its name.
     """

@@ -23,6 +23,7 @@ def find_dashboards(assembly: CloudAssembly, *, names: tuple[str, ...] = ()) -> 
     """The dashboards, in the order of the templates.
 
     Args:
+        assembly: whose templates are looked through.
         names: only these. Default: all.
 
     Raises:

@@ -53,6 +53,9 @@ def write_preview(
     """Writes `index.html` and a PNG file a dashboard into a folder.
 
     Args:
+        assembly: the cloud assembly.
+        dashboards: those to draw.
+        output: the folder.
         data: where the series are from. Default: sample series.
         advance: is told of each dashboard before it is drawn.
         view: the length of time that is shown, on sample series. Default: each dashboard's own.

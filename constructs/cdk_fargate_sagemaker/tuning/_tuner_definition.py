@@ -96,7 +96,7 @@ def _operation(
     )
     # Another execution is at it, for as long as its lease lasts where it was cut off.
     task.add_retry(
-        errors=["Busy"],
+        errors=["BusyError"],
         interval=Duration.seconds(3),
         backoff_rate=1.5,
         max_attempts=12,

@@ -38,7 +38,9 @@ def decided_capacity(
 
     Args:
         target: bounds and count until now.
-        tracking, steps, bands: the policies.
+        tracking: the target tracking policies.
+        steps: the step policies.
+        bands: the bands of the step policies.
         values: one of each `Metric`; NaN where there is no datapoint, and no policy acts on what is missing.
         now_s: seconds since any fixed moment, a multiple of 60, at which the minute ended.
         running: tasks that ran, which the proportional change is made on.

@@ -28,7 +28,7 @@ _DECISIONS = "decision#"
 _RECENT = 50
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Another execution is at it; try again."""
 
 
@@ -61,7 +61,7 @@ class TunerTable:
         """Nobody else changes anything meanwhile. Gives the state; None before there is one.
 
         Raises:
-            Busy: somebody else has the lease.
+            BusyError: somebody else has the lease.
         """
         now = time.time()
         try:
@@ -101,7 +101,7 @@ class TunerTable:
         """Stores the state, and with it the decision that led to it, both or neither.
 
         Raises:
-            Busy: the lease was lost.
+            BusyError: the lease was lost.
         """
         writes: list[dict[str, Any]] = [
             {
@@ -180,4 +180,4 @@ def _record(item: Mapping[str, Any]) -> Record:
 def _busy(error: ClientError, code: str) -> Exception:
     if error.response["Error"]["Code"] != code:
         return error
-    return Busy("another execution changes this target; try again")
+    return BusyError("another execution changes this target; try again")

@@ -191,7 +191,7 @@ def test_every_step_is_repeated_while_another_execution_is_at_it_and_its_failure
     for name in ("Look", "Apply", "Report"):
         state = machine[name]
         assert state["Arguments"]["Payload"]["operation"] == name.lower()
-        busy = next(retry for retry in state["Retry"] if retry["ErrorEquals"] == ["Busy"])
+        busy = next(retry for retry in state["Retry"] if retry["ErrorEquals"] == ["BusyError"])
         # As long as a lease that a killed execution left behind.
         waits, wait = 0.0, float(busy["IntervalSeconds"])
         for _ in range(busy["MaxAttempts"]):

@@ -29,7 +29,7 @@ from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.report import Report, TuningReport
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.target_tuning import TargetTuning
 from tests.denied_calls import DeniedCalls
 
@@ -375,14 +375,14 @@ def test_a_rehearsal_walks_it_and_finds_what_is_wrong(
     assert (len(deployed.lines), report.target_after_redeploy) == (3, 61)
 
     monkeypatch.setattr(target_tuning, "_ALERT_SECONDS", 0)
-    with pytest.raises(StepFailure, match=r"^Slack was not told: 60 % held for 2 days; 61 % held"):
+    with pytest.raises(StepError, match=r"^Slack was not told: 60 % held for 2 days; 61 % held"):
         replace(tuning, told=list)._require_traces(0)
-    with pytest.raises(StepFailure, match=r"^the target is 61 % and was 61 % two days before: the guardrail is not OK"):
+    with pytest.raises(StepError, match=r"^the target is 61 % and was 61 % two days before: the guardrail is not OK"):
         tuning.walk()
     tuning.report.tuning = TuningReport(targets=[60, 62])
-    with pytest.raises(StepFailure, match=r"^the tuned target was 62 %; after the deploy the parameter has 61 and the"):
+    with pytest.raises(StepError, match=r"^the tuned target was 62 %; after the deploy the parameter has 61 and the"):
         tuning.require_kept()
-    with pytest.raises(StepFailure, match=r"^no alarm on TargetResponseTime starts the tuner"):
+    with pytest.raises(StepError, match=r"^no alarm on TargetResponseTime starts the tuner"):
         replace(tuning, outputs=replace(tuning.outputs, tuner_workflow_arn="arn:aws:states:::other")).walk()
 
 

@@ -7,7 +7,7 @@ import requests
 
 from cdk_rehearsal.local_sign_in import LocalSignIn
 from cdk_rehearsal.reviewers import review_by_api, review_by_page
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 CHROMIUM = shutil.which("chromium")
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH: apt-get install chromium")
@@ -43,7 +43,7 @@ def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
 
 def test_fails_where_the_service_believes_another_balancer(start_reviews, shared_runtime, sign_in):
     api = start_reviews(shared_runtime.url)
-    with pytest.raises(StepFailure, match=r"the review API answered 401: .*not of this service's load balancer"):
+    with pytest.raises(StepError, match=r"the review API answered 401: .*not of this service's load balancer"):
         review_by_api(api.port, sign_in, lambda text: 0, lambda done: None)
     header = {sign_in.header_name: sign_in.header("hana")}
     assert requests.get(f"{api.url}/review", headers=header, timeout=20).status_code == 401

@@ -36,7 +36,7 @@ Load = Callable[[str], ModuleType]
     ],
 )
 def test_fails_when_a_hyperparameter_is_not_allowed(load: Load, given: dict[str, object], said: str) -> None:
-    with pytest.raises(load("refusal").Refusal) as refused:
+    with pytest.raises(load("refusal").RefusalError) as refused:
         load("hyperparameters").parse_hyperparameters(given)
     assert said in str(refused.value)
 
@@ -44,7 +44,7 @@ def test_fails_when_a_hyperparameter_is_not_allowed(load: Load, given: dict[str,
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_fails_when_the_file_is_no_object(tmp_path: Path, load: Load, content: str) -> None:
     (tmp_path / "hyperparameters.json").write_text(content)
-    with pytest.raises(load("refusal").Refusal, match=r"hyperparameters.json: .*give an object of strings"):
+    with pytest.raises(load("refusal").RefusalError, match=r"hyperparameters.json: .*give an object of strings"):
         load("hyperparameters").read_hyperparameters(tmp_path / "hyperparameters.json")
 
 

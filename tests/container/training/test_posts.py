@@ -47,14 +47,14 @@ def test_fails_when_the_posts_are_unusable(tmp_path: Path, load: Load, name: str
     channel = tmp_path / "train"
     channel.mkdir()
     (channel / name).write_text(content, encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(refusal.Refusal) as refused:
+    with pytest.raises(refusal.RefusalError) as refused:
         posts.read_channel(channel)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_fails_when_a_channel_is_missing(tmp_path: Path, load: Load) -> None:
-    with pytest.raises(load("refusal").Refusal, match="channel test: not there"):
+    with pytest.raises(load("refusal").RefusalError, match="channel test: not there"):
         load("posts").read_channel(tmp_path / "test")
 
 

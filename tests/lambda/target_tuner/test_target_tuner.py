@@ -310,7 +310,7 @@ def test_two_executions_at_once_do_not_both_act(watched, began):
         watched.invoke("apply", given)
 
     # The state machine repeats what fails by this name.
-    assert error.type.__name__ == "Busy"
+    assert error.type.__name__ == "BusyError"
     assert watched.policy["TargetValue"] == 60
 
 

@@ -21,7 +21,7 @@ from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.process_registry import ProcessRegistry
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.workflow_execution import WorkflowExecution
 from tests.denied_calls import DeniedCalls
 
@@ -189,7 +189,7 @@ def test_a_failing_job_ends_in_a_slack_message_and_a_redeploy_changes_the_workfl
         secrets.put_secret_value(SecretId=outputs.slack_webhook_secret_name, SecretString=slack.url)
         execution = WorkflowExecution(aws.client("stepfunctions"), outputs.release_workflow_arn)
         execution.follow(timeout_seconds=60, alive=lambda: aws.running, on_state=lambda run: None)
-        with pytest.raises(StepFailure, match=r"state Train failed: States\.TaskFailed: AlgorithmError: the posts are"):
+        with pytest.raises(StepError, match=r"state Train failed: States\.TaskFailed: AlgorithmError: the posts are"):
             execution.require_success()
         assert execution.failed_state == "Train"
         assert [run.name for run in execution.states] == ["Train", "NotifySlackFailure", "Failed"]
@@ -282,5 +282,5 @@ def test_destroy_takes_everything_back(deployed: Deployed) -> None:
 
 
 def test_a_failing_command_is_told_in_the_clis_words(deployed: Deployed) -> None:
-    with pytest.raises(StepFailure, match=r"cdk deploy ended with status 1:[\s\S]*no-such-stack"):
+    with pytest.raises(StepError, match=r"cdk deploy ended with status 1:[\s\S]*no-such-stack"):
         deployed.cdk("deploy", "no-such-stack")

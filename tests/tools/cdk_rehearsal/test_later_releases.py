@@ -16,7 +16,7 @@ from cdk_rehearsal.report import Report
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 POSTS = [Post(text=f"post {number}", label=number % 2) for number in range(40)]
 TESTED = POSTS[::4]
@@ -78,19 +78,19 @@ def _refused() -> dict[str, Any]:
 
 
 def test_an_update_that_changes_nothing_is_found(later: Any) -> None:
-    with pytest.raises(StepFailure, match="the endpoint goes on serving first-"):
+    with pytest.raises(StepError, match="the endpoint goes on serving first-"):
         later(SUCCEED).update()
 
 
 def test_a_gate_that_lets_everything_pass_is_found(later: Any) -> None:
-    with pytest.raises(StepFailure, match="the execution ended SUCCEEDED, failing state None; it has to fail in Eval"):
+    with pytest.raises(StepError, match="the execution ended SUCCEEDED, failing state None; it has to fail in Eval"):
         later(SUCCEED).refuse()
 
 
 def test_a_request_that_fails_meanwhile_is_found(later: Any, api: Any) -> None:
     api.answer["fallback"] = "deadline"
     releases = later(_refused())
-    with pytest.raises(StepFailure, match="requests failed: answered without the endpoint: deadline"):
+    with pytest.raises(StepError, match="requests failed: answered without the endpoint: deadline"):
         releases.refuse()
     load = releases.report.refused_release.load
     assert (load.failed, load.models) == (load.requests, {})
@@ -115,13 +115,13 @@ def test_an_alert_too_many_is_found(later: Any, slack: SlackReceiver, count: int
         assert run.before == run.after == serving["EndpointConfigName"]
         assert run.reason.endswith("Evaluation-Gate: auc is 0.5")
     else:
-        with pytest.raises(StepFailure, match="Slack got 2 messages of it instead of 1"):
+        with pytest.raises(StepError, match="Slack got 2 messages of it instead of 1"):
             releases.refuse()
 
 
 def test_posts_to_test_with_keep_their_labels(later: Any, embedded_aws: EmbeddedAws, bucket: str) -> None:
     releases = later(SUCCEED)
-    with pytest.raises(StepFailure):
+    with pytest.raises(StepError):
         releases.refuse()
     key = f"{releases.outputs.posts_prefix}posts.jsonl"
     body = embedded_aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()

@@ -10,7 +10,7 @@ from rich.console import Console
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 
 CALL: dict[str, Any] = {
     "caller": "arn:aws:iam::123456789012:role/release",
@@ -49,7 +49,7 @@ def rehearsal(tmp_path: Path, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
 def test_a_missing_permission_fails_the_step_and_is_said_with_its_statement(
     rehearsal: Rehearsal, said: io.StringIO, tmp_path: Path
 ) -> None:
-    with pytest.raises(StepFailure, match=r"^1 permissions are missing$"), rehearsal._timed("permissions"):
+    with pytest.raises(StepError, match=r"^1 permissions are missing$"), rehearsal._timed("permissions"):
         rehearsal._check_permissions()
     assert LINE in said.getvalue()
     assert rehearsal.report.failed_step == "permissions"
@@ -58,8 +58,8 @@ def test_a_missing_permission_fails_the_step_and_is_said_with_its_statement(
 
 
 def test_what_fails_in_another_step_says_which_permission_was_missing(rehearsal: Rehearsal, said: io.StringIO) -> None:
-    with pytest.raises(StepFailure), rehearsal._timed("release"):
-        raise StepFailure("state Update failed")
+    with pytest.raises(StepError), rehearsal._timed("release"):
+        raise StepError("state Update failed")
     assert LINE in said.getvalue()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cdk_rehearsal.posts_file import read_posts
-from cdk_rehearsal.step_failure import InvalidInput
+from cdk_rehearsal.step_failure import InvalidInputError
 
 ROWS = [("こんにちは, 皆さん", 0), ("死ね\nと言われた", 1)] * 20
 
@@ -44,7 +44,7 @@ GOOD = "text,label\n" + "a,0\nb,1\n" * 20
 def test_fails_in_one_line(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(InvalidInput) as error:
+    with pytest.raises(InvalidInputError) as error:
         read_posts(path)
     assert message in str(error.value)
     assert str(error.value).startswith(str(path))
@@ -52,5 +52,5 @@ def test_fails_in_one_line(tmp_path: Path, name: str, content: str | bytes, mess
 
 
 def test_fails_when_there_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="there is no such file"):
+    with pytest.raises(InvalidInputError, match="there is no such file"):
         read_posts(tmp_path / "posts.csv")

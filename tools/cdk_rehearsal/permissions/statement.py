@@ -96,9 +96,10 @@ class Statement:
         return any(matches(resource, context) for matches in self._resources) != self._not_resource
 
     def names(self, principal: Principal, *, bounded: bool) -> Named:
-        """Say how closely the statement names the caller; an identity policy has only one subject.
+        """How closely the statement names the caller; an identity policy has only one subject.
 
         Args:
+            principal: the caller.
             bounded: whether the caller has a permissions boundary: "The NotPrincipal element with a Deny effect will
                 always deny any IAM principal that has a permissions boundary policy attached"
                 (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).

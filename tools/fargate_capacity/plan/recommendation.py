@@ -65,9 +65,13 @@ def recommend(
     A candidate may breach in no more minutes than the current setting does: a plan is no worse than what is there.
 
     Args:
+        scenario: the service and its guardrail.
         candidates: the current setting first.
+        trace: the traffic.
         cost: what is to be least.
         held_out: the share of the trace, its end, that the search does not see.
+        jobs: threads. Default: 1.
+        advance: is told of each block that was replayed. Default: nobody is.
 
     Raises:
         InputError: no guardrail, or a trace too short to be parted.

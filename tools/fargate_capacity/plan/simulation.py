@@ -52,6 +52,10 @@ class Scenario:
         """A replay of `setting` that has not begun.
 
         Args:
+            setting: policies and bounds.
+            trace: the traffic.
+            is_compiled: whether the compiled loop replays it.
+            stops_at_guardrail: whether the replay ends once the guardrail fires.
             desired: tasks at the start. Default: enough for the first minutes.
         """
         changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)

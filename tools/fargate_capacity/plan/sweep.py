@@ -26,6 +26,9 @@ def sweep(
     """Each setting's simulation, in order.
 
     Args:
+        scenario: the service and its guardrail.
+        settings: what is compared.
+        trace: the traffic.
         jobs: threads; only the compiled loop runs without the interpreter's lock and gains by more than one.
         advance: is told of each block of each thread.
     """

@@ -125,7 +125,9 @@ def replay_minutes(
         deploying: not 0 for minutes of a deployment; of no length where there is none.
         settings: of service and guardrail.
         targets: one row, the scalable target.
-        tracking, steps, bands: its policies.
+        tracking: its target tracking policies.
+        steps: its step policies.
+        bands: the bands of its step policies.
         schedule: its bounds.
         states: one row.
         starting: a ring of the tasks that begin to serve in each of the coming minutes.

@@ -53,6 +53,8 @@ def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int]
     """One column a simulation.
 
     Args:
+        rows: one a simulation.
+        title: of the table.
         against: for each column, the one that its bills are compared with. Default: all with the first.
     """
     table = Table(title=title, title_justify="left")

@@ -21,6 +21,7 @@ def absent_object_need(parameters: Mapping[str, Any], *, world: World) -> Need:
 
     Args:
         parameters: of GetObject or HeadObject.
+        world: look-ups in the account's state.
     """
     bucket = bucket_arn(world, parameters["Bucket"])
     return Need(

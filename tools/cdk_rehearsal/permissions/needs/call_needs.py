@@ -25,7 +25,9 @@ def needs(service: str, operation: str, parameters: Mapping[str, Any], *, world:
 
     Args:
         service: botocore's id of the service, as in `boto3.client(service)`.
+        operation: botocore's name of it, as GetObject.
         parameters: in botocore's names, as `api_request.read_request` gives them.
+        world: look-ups in the account's state.
     """
     if (service, operation) in _FREE:
         return ()

@@ -25,9 +25,12 @@ def key_use(
     Args:
         key: id, ARN or alias.
         actions: without the prefix: "Decrypt".
+        world: look-ups in the account's state.
+        because: the sentence of AWS's documentation that asks for it.
         via: the service that calls KMS with the principal's authority, as in kms:ViaService; empty where a service
             calls for itself. https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
         encrypting: the encryption context that the service sends.
+        or_of_role: ARN of a role whose permission does as well. Default: none.
     """
     resource = key_arn(world, key)
     for action in actions:

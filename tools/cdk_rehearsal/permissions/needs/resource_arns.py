@@ -60,6 +60,10 @@ def resource_arns(action: Action, service: str, parameters: Mapping[str, Any], w
 def _filled(kind: ResourceType, values: Values, world: World, *, service: str, whole: bool) -> Iterator[str]:
     """
     Args:
+        kind: the kind of resource, with its pattern.
+        values: what the call gives.
+        world: look-ups in the account's state.
+        service: the service that is called.
         whole: no ARN, unless the call gives a value for each of the pattern's variables. Else "*" stands for them.
     """
     fixed = {"Partition": world.partition, "Region": world.region, "Account": world.account}

@@ -119,6 +119,7 @@ def task_needs(resource: str, parameters: Mapping[str, Any], *, world: World) ->
         resource: the state's Resource, such as `arn:aws:states:::sagemaker:createTrainingJob.sync`.
         parameters: what Step Functions passes to the API. Lambda's `lambda:invoke` and the AWS SDK's integrations take
             the API's own names, so do all others.
+        world: look-ups in the account's state.
     """
     call = step_functions_call(resource)
     if call is None:

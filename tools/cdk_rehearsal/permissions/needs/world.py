@@ -40,6 +40,7 @@ class World(Protocol):
     def described(self, kind: DescribedKind, name: str) -> Mapping[str, Any] | None:
         """
         Args:
+            kind: what it is.
             name: a name or an ARN, as calls take both.
         """
 

@@ -66,6 +66,9 @@ class Permissions:
         """A session of the role, for a service that acts as it.
 
         Args:
+            role_arn: the role's ARN.
+            service: who assumes it, as `lambda.amazonaws.com`.
+            session: name of the session.
             source: the ARN of that for which the service assumes it, where AWS says which (`aws:SourceArn`).
 
         Raises:

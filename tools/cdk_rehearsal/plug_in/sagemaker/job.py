@@ -23,7 +23,7 @@ _REASON_LENGTH = 1024
 _DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
 
-class JobFailure(Exception):
+class JobError(Exception):
     """The job has failed; the message is its FailureReason."""
 
 
@@ -96,7 +96,7 @@ class Job(abc.ABC):
 
     @abc.abstractmethod
     def _work(self) -> str:
-        """The status that it ends with: Completed or Stopped. Raises JobFailure and what `_run` expects."""
+        """The status that it ends with: Completed or Stopped. Raises JobError and what `_run` expects."""
 
     @abc.abstractmethod
     def _role_needs(self) -> tuple[ActingNeed, ...]:
@@ -112,7 +112,7 @@ class Job(abc.ABC):
                 filter(is_not_seen, self._role_needs()), operation=f"sagemaker:{self.WORD.lower()} job"
             )
             self._finish(self._work())
-        except JobFailure as error:
+        except JobError as error:
             self._finish("Failed", str(error))
         except (TransferError, ImageError, OSError, AccessDeniedError) as error:
             self._finish("Failed", f"ClientError: {error}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
 from cdk_rehearsal.permissions.needs.acting import ActingNeed, processing_job_role_needs
-from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
+from cdk_rehearsal.plug_in.sagemaker.job import Job, JobError
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_prefix
 
 _ROOT = "/opt/ml/"
@@ -52,7 +52,7 @@ class ProcessingJob(Job):
         self._begin()
         ended, status, log_tail = self._run_program(command, log_group="/aws/sagemaker/ProcessingJobs")
         if ended == "Failed":
-            raise JobFailure(f"AlgorithmError: {self._exit_message() or log_tail}, exit code: {status}")
+            raise JobError(f"AlgorithmError: {self._exit_message() or log_tail}, exit code: {status}")
         if ended == "Completed":
             for local, uri in self._outputs():
                 upload_prefix(local, uri, role=self._role)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
 from cdk_rehearsal.permissions.needs.acting import ActingNeed, training_job_role_needs
-from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
+from cdk_rehearsal.plug_in.sagemaker.job import Job, JobError
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import (
     TransferError,
     download_prefix,
@@ -114,7 +114,7 @@ class TrainingJob(Job):
         if ended == "Failed":
             reason = f"AlgorithmError: {self._written_failure() or log_tail}, exit code: {status}"
             self._enter("Failed", reason)
-            raise JobFailure(reason)
+            raise JobError(reason)
         return ended
 
     @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cdk_rehearsal.permissions.needs.acting import ActingNeed, transform_job_role_needs
-from cdk_rehearsal.plug_in.sagemaker.job import Job, JobFailure
+from cdk_rehearsal.plug_in.sagemaker.job import Job, JobError
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, object_keys, split_s3_uri
 from cdk_rehearsal.plug_in.sagemaker.model_server import ModelServer, ServingError
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
@@ -61,7 +61,7 @@ class TransformJob(Job):
             self._begin()
             return self._transform(server)
         except ServingError as error:
-            raise JobFailure(f"AlgorithmError: the model does not pass its health check. {error}") from error
+            raise JobError(f"AlgorithmError: the model does not pass its health check. {error}") from error
         finally:
             server.stop()
 
@@ -125,7 +125,7 @@ class TransformJob(Job):
         status, _, answer = server.invoke(record, headers)
         if status != 200:
             said = answer.decode(errors="replace")
-            raise JobFailure(f"ClientError: {key}: Bad HTTP status received from algorithm: {status}. {said}")
+            raise JobError(f"ClientError: {key}: Bad HTTP status received from algorithm: {status}. {said}")
         return answer
 
 

@@ -77,6 +77,11 @@ class ActingNeeds:
     ) -> Iterator[ActingNeed]:
         """
         Args:
+            rule: the rule, by its name in `ACTING_RULES`.
+            key: id, ARN or alias.
+            *actions: without the prefix: "Decrypt".
+            via: the service that calls KMS with the actor's authority. Default: the actor calls for itself.
+            encrypting: the encryption context that the service sends. Default: none.
             source: aws:SourceArn and aws:SourceAccount, where a service that acts as itself sets them.
         """
         because = ACTING_RULES[rule].sentence

@@ -31,6 +31,7 @@ def alarm_action_needs(alarm: Mapping[str, Any], *, world: World) -> tuple[Actin
     """
     Args:
         alarm: as DescribeAlarms describes it.
+        world: look-ups in the account's state.
     """
     name = alarm.get("AlarmArn") or arn(world, "cloudwatch", f"alarm:{alarm.get('AlarmName', '')}")
     source = _source(name, world)
@@ -56,6 +57,7 @@ def topic_delivery_needs(subscription: Mapping[str, Any], *, world: World) -> tu
     """
     Args:
         subscription: as GetSubscriptionAttributes describes it: TopicArn, Protocol, Endpoint, RedrivePolicy.
+        world: look-ups in the account's state.
     """
     acting = _as_itself(_SNS, world)
     endpoint = subscription.get("Endpoint", "")
@@ -80,7 +82,9 @@ def topic_delivery_needs(subscription: Mapping[str, Any], *, world: World) -> tu
 def rule_target_needs(rule_arn: str, target: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
+        rule_arn: the rule's ARN.
         target: as ListTargetsByRule describes it.
+        world: look-ups in the account's state.
     """
     reached = target.get("Arn", "")
     service = reached.split(":")[2] if reached.count(":") >= 5 else ""
@@ -109,6 +113,7 @@ def schedule_target_needs(schedule: Mapping[str, Any], *, world: World) -> tuple
     """
     Args:
         schedule: as GetSchedule of EventBridge Scheduler describes it.
+        world: look-ups in the account's state.
     """
     target = schedule.get("Target") or {}
     actor = Actor(service="scheduler.amazonaws.com", role=target.get("RoleArn", ""))
@@ -124,6 +129,7 @@ def log_group_key_needs(log_group: str, key: str, *, world: World) -> tuple[Acti
     Args:
         log_group: its name.
         key: the ARN of its customer key.
+        world: look-ups in the account's state.
     """
     acting = _as_itself(f"logs.{world.region}.{dns_suffix(world)}", world)
     context = {"aws:logs:arn": arn(world, "logs", f"log-group:{log_group}")}
@@ -141,6 +147,7 @@ def access_log_delivery_needs(
         source_arn: of what is logged.
         bucket: the name of the bucket that takes the logs.
         key: of an object that it is given.
+        world: look-ups in the account's state.
     """
     service, rule = {
         "s3": ("logging.s3.amazonaws.com", "s3_access_logs"),

@@ -23,6 +23,7 @@ def ecs_execution_role_needs(task_definition: Mapping[str, Any], *, world: World
     """
     Args:
         task_definition: as DescribeTaskDefinition describes it, or RegisterTaskDefinition's parameters.
+        world: look-ups in the account's state.
     """
     role = task_definition.get("executionRoleArn", "")
     acting = ActingNeeds(actor=ecs_task_actor(role, world=world), world=world)
@@ -45,6 +46,8 @@ def ecs_task_role_needs(
 ) -> tuple[ActingNeed, ...]:
     """
     Args:
+        task_definition: as DescribeTaskDefinition describes it.
+        world: look-ups in the account's state.
         execute_command: whether the service or task lets people in with ECS Exec.
     """
     acting = ActingNeeds(actor=ecs_task_actor(task_definition.get("taskRoleArn", ""), world=world), world=world)

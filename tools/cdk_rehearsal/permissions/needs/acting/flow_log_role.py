@@ -14,6 +14,7 @@ def flow_log_role_needs(role: str, log_group: str, *, world: World) -> tuple[Act
     Args:
         role: DeliverLogsPermissionArn.
         log_group: its name.
+        world: look-ups in the account's state.
     """
     acting = ActingNeeds(actor=Actor(service="vpc-flow-logs.amazonaws.com", role=role), world=world)
     group = arn(world, "logs", f"log-group:{log_group}")

@@ -19,6 +19,7 @@ def lambda_role_needs(
     """
     Args:
         function: as GetFunctionConfiguration describes it, or CreateFunction's parameters.
+        world: look-ups in the account's state.
         destinations: the ARNs to which events go that failed or succeeded, from the event invoke configuration.
     """
     acting = ActingNeeds(actor=Actor(service=_SERVICE, role=function.get("Role", "")), world=world)
@@ -45,6 +46,7 @@ def event_source_mapping_needs(mapping: Mapping[str, Any], *, world: World) -> t
     """
     Args:
         mapping: as GetEventSourceMapping describes it.
+        world: look-ups in the account's state.
     """
     function = world.described("lambda:function", mapping.get("FunctionArn") or mapping.get("FunctionName", "")) or {}
     acting = ActingNeeds(actor=Actor(service=_SERVICE, role=function.get("Role", "")), world=world)

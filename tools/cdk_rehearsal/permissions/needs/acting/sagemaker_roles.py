@@ -17,6 +17,7 @@ def training_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> t
     """
     Args:
         parameters: of CreateTrainingJob.
+        world: look-ups in the account's state.
     """
     acting = _acting(parameters.get("RoleArn", ""), "training-job", parameters.get("TrainingJobName", ""), world)
     job = parameters.get("TrainingJobName", "")
@@ -42,6 +43,7 @@ def processing_job_role_needs(parameters: Mapping[str, Any], *, world: World) ->
     """
     Args:
         parameters: of CreateProcessingJob.
+        world: look-ups in the account's state.
     """
     job = parameters.get("ProcessingJobName", "")
     acting = _acting(parameters.get("RoleArn", ""), "processing-job", job, world)
@@ -67,6 +69,7 @@ def transform_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> 
 
     Args:
         parameters: of CreateTransformJob.
+        world: look-ups in the account's state.
     """
     model = world.described("sagemaker:model", parameters.get("ModelName", "")) or {}
     job = parameters.get("TransformJobName", "")
@@ -89,6 +92,7 @@ def model_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[Ac
 
     Args:
         parameters: of CreateModel.
+        world: look-ups in the account's state.
     """
     acting = _acting(parameters.get("ExecutionRoleArn", ""), "model", parameters.get("ModelName", ""), world)
     return tuple(dict.fromkeys(_artifacts(acting, parameters)))
@@ -99,6 +103,7 @@ def endpoint_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple
 
     Args:
         parameters: of CreateEndpoint or UpdateEndpoint.
+        world: look-ups in the account's state.
     """
     endpoint = parameters.get("EndpointName", "")
     config = world.described("sagemaker:endpoint-config", parameters.get("EndpointConfigName", "")) or {}

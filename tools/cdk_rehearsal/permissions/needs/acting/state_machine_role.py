@@ -25,6 +25,7 @@ def state_machine_role_needs(machine: Mapping[str, Any], *, world: World) -> tup
     """
     Args:
         machine: as DescribeStateMachine describes it, or CreateStateMachine's parameters.
+        world: look-ups in the account's state.
     """
     actor = Actor(
         service="states.amazonaws.com", role=machine.get("roleArn", ""), source=machine.get("stateMachineArn", "")
