@@ -1,15 +1,73 @@
-"""What signatures take of the CDK where pyright does not see that its classes are its interfaces.
+"""Interfaces of the CDK that signatures take: their types, and checks for a name, an ARN or a likely other thing.
 
-The parameters of some methods have other names in a class than in its interface, as those of
-`Topic.add_subscription(topic_subscription)` and `ITopic.add_subscription(subscription)`.
+pyright does not see that these classes of the CDK are its interfaces: the parameters of some methods have other names
+in a class, as those of `Topic.add_subscription(topic_subscription)` and `ITopic.add_subscription(subscription)`.
 """
+
+from typing import Any
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 
+from ._checks import check_interface, plain
+
 AnyFunction = lambda_.IFunction | lambda_.Function
 AnyKey = kms.IKey | kms.Key
 AnySecret = secretsmanager.ISecret | secretsmanager.Secret
 AnyTopic = sns.ITopic | sns.Topic
+
+
+def check_function(name: str, function: Any) -> None:
+    """Refuses what is no function of Lambda.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "import it by lambda_.Function.from_function_name()" if isinstance(function, str) else None
+    check_interface(name, function, "function_arn", "a function of Lambda", remedy)
+
+
+def check_key(name: str, key: Any) -> None:
+    """Refuses what is no key.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "import it by kms.Key.from_key_arn()" if isinstance(key, str) else None
+    check_interface(name, key, "key_arn", "a key of KMS", remedy)
+
+
+def check_secret(name: str, secret: Any) -> None:
+    """Refuses what is no secret. Text is not shown: it may be the secret itself.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    given, remedy = secret, None
+    if isinstance(secret, str):
+        given, remedy = plain("text"), "import it by secretsmanager.Secret.from_secret_name_v2()"
+    check_interface(name, given, "secret_arn", "a secret of Secrets Manager", remedy)
+
+
+def check_table(name: str, table: Any) -> None:
+    """Refuses what is no table.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "import it by dynamodb.Table.from_table_attributes()" if isinstance(table, str) else None
+    check_interface(name, table, "table_arn", "a table of DynamoDB", remedy)
+
+
+def check_topic(name: str, topic: Any) -> None:
+    """Refuses what is no topic.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "pass its topic" if hasattr(topic, "topic") else None
+    if isinstance(topic, str):
+        remedy = "import it by sns.Topic.from_topic_arn()"
+    check_interface(name, topic, "topic_arn", "a topic, as AlertsTopic or sns.Topic", remedy)

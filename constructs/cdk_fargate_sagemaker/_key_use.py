@@ -7,7 +7,6 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ._allow import allow
-from ._checks import check_interface
 from ._resource_policy import open_to_account
 
 # What a caller of a table whose key is a customer's needs on that key. By name: cdk-nag takes the CDK's own grant, with
@@ -33,16 +32,6 @@ def allow_key(
     """
     allow(role, actions, key.key_arn, conditions=conditions)
     open_to_account(key, key.key_arn, role, actions, "*")
-
-
-def check_key(name: str, key: Any) -> None:
-    """Refuses what is no key.
-
-    Raises:
-        InvalidArgumentError: see above.
-    """
-    remedy = "import it by kms.Key.from_key_arn()" if isinstance(key, str) else None
-    check_interface(name, key, "key_arn", "a key of KMS", remedy)
 
 
 def through_dynamodb(scope: Construct) -> Mapping[str, Any]:

@@ -20,8 +20,9 @@ from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from ._allow import allow
-from ._checks import check_interface, refusal
+from ._checks import refusal
 from ._inline_policy import acknowledge_inline_policy
+from ._interfaces import check_topic
 from ._key_use import allow_key
 from ._resource_policy import add_statement, is_of_other_region, open_to_account
 
@@ -168,19 +169,3 @@ def _check_topic(scope: Construct, topic: sns.ITopic) -> None:
             f"a topic of {region}, the region of what notifies it",
             f"make one there, and subscribe to it what should reach {topic.env.region}",
         )
-
-
-def check_topic(name: str, topic: Any) -> None:
-    """Refuses what is no topic.
-
-    Raises:
-        InvalidArgumentError: see above.
-    """
-    arn = isinstance(topic, str)
-    check_interface(
-        name,
-        topic,
-        "topic_arn",
-        "a topic, as AlertsTopic or sns.Topic",
-        "import it by sns.Topic.from_topic_arn()" if arn else "pass its topic" if hasattr(topic, "topic") else None,
-    )

@@ -23,7 +23,7 @@ PERCENT = 100
 
 
 class EndpointAlarms(Construct):
-    """Model latency, server errors and model errors: `guardrail_alarms`, which take an update of the endpoint back.
+    """Watches model latency, server errors and model errors; its `guardrail_alarms` take an endpoint's update back.
 
     It is made of the endpoint, or before it of its metrics, and the endpoint takes it (`roll_back_on`).
 

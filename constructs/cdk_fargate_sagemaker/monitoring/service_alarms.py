@@ -31,11 +31,11 @@ _LONGEST_LOOK_BACK = Duration.days(1)
 
 
 class ServiceAlarms(Construct):
-    """Latency, server errors, unhealthy hosts, saturated CPU, failing tasks, and a service that can grow no further.
+    """Watches latency, server errors, unhealthy hosts, the CPU, failing tasks, and whether the service can still grow.
 
     The first five are the guardrail: `degraded` is in alarm when any of them is. It is what the tuner of the target
     watches; a deployment watches the five themselves, because ECS reads out of their periods how long it has to look.
-    A service at its maximum is told but is no reason to take anything back. Its maximum is the largest of those that
+    A service at its maximum notifies but is no reason to take anything back. Its maximum is the largest of those that
     are declared and scheduled: a lower one for some hours was set on purpose. Where the least tasks are as many at any
     time, the service would be at its maximum without any load, and there is no such alarm; an annotation says so.
 
@@ -61,8 +61,9 @@ class ServiceAlarms(Construct):
         scalable_target: its task count, read for the most tasks that are declared on it in this app, schedules
             included: declare them before the alarms. Default: what `service.auto_scale_task_count(…)` made; where there
             is none, a service at its maximum has no alarm, which an annotation says.
-        alerts_topic: is told when an alarm fires and when it is over, and each task that fails. The owner of an
-            imported one has to let alarms and rules publish: the app warns with the statements. Default: nobody is.
+        alerts_topic: is notified when an alarm fires, when it is over, and of each task that fails. The owner of an
+            imported one has to let alarms and rules publish: the app warns with the statements. Default: alarms
+            notify nobody.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         response_time_percentile: 1 to 100. Default: 95.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
@@ -76,7 +77,7 @@ class ServiceAlarms(Construct):
         at_maximum_for: alarm when the service ran its most tasks for so long: whole minutes, up to a day. Default: 15
             minutes.
         stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
-            the service and ECS deploys it, whatever the strategy; a service that is imported cannot be told, and one
+            the service and ECS deploys it, whatever the strategy; an imported service cannot be changed, and one
             that CodeDeploy or an external controller deploys takes no alarms, which an annotation says.
         anomaly_bands: adds alarms on latency and requests that leave the band which CloudWatch learned, three standard
             deviations wide; they are billed and are no part of the guardrail. Default: none.
@@ -84,7 +85,7 @@ class ServiceAlarms(Construct):
     Raises:
         InvalidArgumentError: a service of another region, a load balancer, target group or task count that is another
             service's, a threshold that its metric cannot have or that has to be known at synthesis,
-            `stop_deployments` for a service that cannot be told, or a topic of another region.
+            `stop_deployments` for a service that takes no alarms, or a topic of another region.
 
     Synthesis fails when bounds are scheduled after the alarms are made.
     """

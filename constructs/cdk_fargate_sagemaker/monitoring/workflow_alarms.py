@@ -20,9 +20,9 @@ _LONGEST_LOOK_BACK = Duration.days(7)
 
 
 class WorkflowAlarms(Construct):
-    """An event that nobody was told of, a rollback that failed, and, if wanted, releases that do not come.
+    """Watches for notifications that were lost, rollbacks that failed and, if wanted, releases that do not come.
 
-    What fails in a release the workflow tells by itself, once; these alarms are for what it cannot tell.
+    The workflow itself notifies of a release that fails, once; these alarms are for what it cannot report.
 
     Example:
         ```python
@@ -37,10 +37,10 @@ class WorkflowAlarms(Construct):
 
     Args:
         workflow: the release workflow.
-        alerts_topic: is told when an alarm fires and when it is over. The owner of an imported one has to let alarms
-            publish: the app warns with the statement. Default: nobody is.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
+            alarms publish: the app warns with the statement. Default: alarms notify nobody.
         release_within: alarm when no release ended well for so long: whole days, 1 to 7. A schedule of every week just
-            fits into 7. Default: nobody asks.
+            fits into 7. Default: there is no such alarm.
 
     Raises:
         InvalidArgumentError: a time that CloudWatch cannot look back, or a topic of another region.
@@ -108,7 +108,7 @@ class WorkflowAlarms(Construct):
 
     @property
     def no_release(self) -> cloudwatch.Alarm | None:
-        """Alarm on releases that do not come; None where nobody asks."""
+        """Alarm on releases that do not come; None without `release_within`."""
         return self._no_release
 
     def _alarm(

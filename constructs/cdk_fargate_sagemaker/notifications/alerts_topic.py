@@ -5,8 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from .._interfaces import AnyKey
-from .._key_use import check_key
+from .._interfaces import AnyKey, check_key
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
 

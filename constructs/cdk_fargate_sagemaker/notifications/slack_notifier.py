@@ -10,26 +10,23 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
-from .._checks import check_interface, plain
-from .._interfaces import AnyKey, AnySecret, AnyTopic
-from .._key_use import check_key
+from .._interfaces import AnyKey, AnySecret, AnyTopic, check_key, check_secret, check_topic
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
-from .._topic_publishers import check_topic
 
 _READ = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 
 
 class SlackNotifier(Construct):
-    """Tells a Slack channel every alert of a topic.
+    """Posts every alert of a topic to a Slack channel.
 
     A new alarm goes from no data to OK once, which is no news. The end of an alarm that was in alarm before it had no
     data is: the function asks CloudWatch for the alarm's history. Where it cannot ask, as for an alarm of another
     account, it reports. The history of composite alarms takes a permission on all alarms.
 
-    The function retries while Slack is busy or down; Lambda then tries twice more; an alert that still was not told,
+    The function retries while Slack is busy or down; Lambda then tries twice more; an alert that still was not posted,
     or that SNS could not hand to the function, waits in `dead_letter_queue` for 14 days.
 
     Of a topic, secret or key of another account, or of an imported key, the owner has to let it: the app warns with the
@@ -45,7 +42,7 @@ class SlackNotifier(Construct):
         ```
 
     Args:
-        topic: whose alerts are told.
+        topic: whose alerts are posted.
         webhook_secret: holds the URL of Slack's incoming webhook as a plain string. The template carries its ARN alone.
         log_encryption_key: encrypts the function's logs. Default: a key of its own, rotated every year.
 
@@ -64,10 +61,7 @@ class SlackNotifier(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_topic("topic", topic)
-        # Text is shown to nobody: it may be the webhook itself.
-        given = plain("text") if isinstance(webhook_secret, str) else webhook_secret
-        remedy = "import it by secretsmanager.Secret.from_secret_name_v2()"
-        check_interface("webhook_secret", given, "secret_arn", "a secret of Secrets Manager", remedy)
+        check_secret("webhook_secret", webhook_secret)
         if log_encryption_key is not None:
             check_key("log_encryption_key", log_encryption_key)
         self._dead_letter_queue = sqs.Queue(
@@ -125,7 +119,7 @@ class SlackNotifier(Construct):
         return self._function
 
     def metric_undelivered(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many alerts wait undelivered (maximum over one minute); above 0 somebody was not told."""
+        """How many alerts wait undelivered (maximum over one minute); above 0 an alert did not reach Slack."""
         metric = self._dead_letter_queue.metric_approximate_number_of_messages_visible(
             period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
         )

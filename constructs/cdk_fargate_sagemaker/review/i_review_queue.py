@@ -10,7 +10,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from .._checks import check_duration, check_interface, check_number, refusal
+from .._checks import check_duration, check_number, refusal
+from .._interfaces import check_table
 from .._key_use import DYNAMODB_KEY_USE
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
@@ -198,8 +199,7 @@ def review_environment(
     Raises:
         InvalidArgumentError: a number that is not in its range, or no table.
     """
-    remedy = "import it by dynamodb.Table.from_table_attributes()" if isinstance(table, str) else None
-    check_interface("table", table, "table_arn", "a table of DynamoDB", remedy)
+    check_table("table", table)
     check_number("shards", shards, at_least=1, at_most=_MOST_SHARDS, whole=True)
     check_number("sample_percent", sample_percent, at_least=0, at_most=100)
     check_number("second_percent", second_percent, at_least=0, at_most=100)

@@ -13,9 +13,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
-from .._checks import check_duration, check_interface, check_kind, refusal
-from .._interfaces import AnyFunction, AnyKey
-from .._key_use import allow_key, check_key
+from .._checks import check_duration, check_kind, refusal
+from .._interfaces import AnyFunction, AnyKey, check_function, check_key
+from .._key_use import allow_key
 from .._managed_queue_key import explain_managed_key
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -179,8 +179,7 @@ class ReviewQueue(IReviewQueue):
         """
         _check_namespace(metric_namespace)
         if measuring_function is not None:
-            remedy = "import it by lambda_.Function.from_function_name()"
-            check_interface("measuring_function", measuring_function, "function_arn", "a function of Lambda", remedy)
+            check_function("measuring_function", measuring_function)
         return _ImportedReviewQueue(
             scope,
             id,

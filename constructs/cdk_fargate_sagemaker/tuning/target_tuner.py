@@ -30,13 +30,12 @@ from .._allow import allow
 from .._checkov_skips import skip_checkov
 from .._checks import check_interface, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
-from .._interfaces import AnyKey, AnyTopic
-from .._key_use import check_key
+from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
-from .._topic_publishers import allow_publishing, check_topic
+from .._topic_publishers import allow_publishing
 from ..errors import InvalidArgumentError
 from ._tuner_definition import tuner_definition
 from .observation import Observation
@@ -69,7 +68,7 @@ class TargetTuner(Construct):
     it, or to go on from what the policy then has.
 
     Every change is recorded in `table` with the figures it was decided by, drawn as a vertical line on the dashboard,
-    and told on the topic. The rules are those that `fargate-capacity tune` replays.
+    and reported to the topic. The rules are those that `fargate-capacity tune` replays.
 
     Example:
         ```python
@@ -89,8 +88,8 @@ class TargetTuner(Construct):
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
             service, of the same stack.
         guardrail_alarms: those that take a step back; `ServiceAlarms.degraded` is meant for it.
-        alerts_topic: is told every change, and when the tuner stops or fails. Of another account its owner has to let
-            this one: the app warns with the statement.
+        alerts_topic: is notified of every change, and when the tuner stops or fails. Of another account its owner has
+            to let this one: the app warns with the statement.
         scalable_target: the service's task count, whose CPU policy is tuned. Default: what
             `service.auto_scale_task_count(…)` made; required for a service on which it was not called.
         load_balancer: the ALB in front of it, whose latency is compared. Default: the one that the service was attached
@@ -108,7 +107,7 @@ class TargetTuner(Construct):
         attempts: how often a target may fail before it is given up. Default: 2.
         max_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
             back. None leaves latency to the guardrail alarms. Default: 1.25.
-        dry_run: decides, records and tells what it would do, and changes nothing. Default: off.
+        dry_run: decides, records and reports what it would do, and changes nothing. Default: off.
         log_encryption_key: encrypts the logs. The owner of an imported one has to let CloudWatch Logs use it: the app
             warns with the statement. Default: keys of their own, rotated every year.
         removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
