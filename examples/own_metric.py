@@ -88,7 +88,7 @@ class AnsweredQuestions(cdk.Stack):
             self,
             "Tuner",
             service=shop,
-            guardrails=[alarms.degraded, too_few],
+            guardrail_alarms=[alarms.degraded, too_few],
             alerts_topic=alerts,
             dashboard=monitor,
         )

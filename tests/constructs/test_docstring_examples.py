@@ -31,12 +31,16 @@ from tests.constructs.public_classes import AREAS, public_classes
 _MAIN = {
     "AlertsTopic",
     "EndpointAlarms",
+    "EndpointDashboard",
+    "ReviewDashboard",
     "ReviewQueue",
     "ReviewerSignIn",
     "ServiceAlarms",
+    "ServiceDashboard",
     "SlackNotifier",
     "TargetTuner",
     "WorkflowAlarms",
+    "WorkflowDashboard",
 }
 _EXAMPLE = re.compile(r"^Example:\n    ```python\n(?P<code>(?:    .*\n|\n)+?)    ```$", re.MULTILINE)
 # Where the usual name is not the module's own without `aws_`.

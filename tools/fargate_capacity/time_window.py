@@ -63,6 +63,7 @@ def choose_window(body: DashboardBody, *, view: timedelta | None = None) -> Time
     length, to take in those before. A window that the body gives as two moments is taken as it is.
 
     Args:
+        body: the dashboard's.
         view: a length that is chosen in place of the dashboard's own time, and kept. Default: the dashboard's.
     """
     if view is not None:

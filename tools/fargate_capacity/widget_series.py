@@ -77,6 +77,10 @@ def resolve_widget(
     """Makes a widget's series.
 
     Args:
+        widget: as the dashboard has it.
+        source: where the series are from.
+        window: the time that is drawn.
+        alarms: those of the assembly, for the thresholds that are drawn.
         period_s: the period at which every metric and expression is drawn. Default: each at its own.
     """
     notes = list(widget.annotations.unread)

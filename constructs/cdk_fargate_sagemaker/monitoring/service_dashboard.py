@@ -87,7 +87,7 @@ class ServiceDashboard(Construct):
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
         team_metrics: what the team measures itself, as the share of questions that are answered: a graph each, below
             the four. Of an alarm its metric and its threshold are drawn; give the same alarm to
-            `TargetTuner(guardrails=…)` and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and
+            `TargetTuner(guardrail_alarms=…)` and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and
             releases. A sum is drawn per period of its own. Default: none.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
