@@ -74,7 +74,8 @@ class AnsweredQuestions(cdk.Stack):
             # Without questions nothing is wrong.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        too_few.add_alarm_action(cloudwatch_actions.SnsAction(alerts))
+        # For pyright no action of the CDK is an IAlarmAction: their parameters have other names.
+        too_few.add_alarm_action(cloudwatch_actions.SnsAction(alerts))  # pyright: ignore[reportArgumentType]
 
         # It guards a release of the model: an update that makes it fire is taken back.
         workflow.roll_back_on([too_few])
