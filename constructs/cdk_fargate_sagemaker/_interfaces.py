@@ -25,8 +25,8 @@ def check_function(name: str, function: Any) -> None:
     Raises:
         InvalidArgumentError: see above.
     """
-    remedy = "import it by lambda_.Function.from_function_name()" if isinstance(function, str) else None
-    check_interface(name, function, "function_arn", "a function of Lambda", remedy)
+    remedy = "import it with lambda_.Function.from_function_name" if isinstance(function, str) else None
+    check_interface(name, function, "function_arn", "a lambda_.IFunction", remedy)
 
 
 def check_key(name: str, key: Any) -> None:
@@ -35,8 +35,8 @@ def check_key(name: str, key: Any) -> None:
     Raises:
         InvalidArgumentError: see above.
     """
-    remedy = "import it by kms.Key.from_key_arn()" if isinstance(key, str) else None
-    check_interface(name, key, "key_arn", "a key of KMS", remedy)
+    remedy = "import it with kms.Key.from_key_arn" if isinstance(key, str) else None
+    check_interface(name, key, "key_arn", "a kms.IKey", remedy)
 
 
 def check_secret(name: str, secret: Any) -> None:
@@ -47,8 +47,8 @@ def check_secret(name: str, secret: Any) -> None:
     """
     given, remedy = secret, None
     if isinstance(secret, str):
-        given, remedy = plain("text"), "import it by secretsmanager.Secret.from_secret_name_v2()"
-    check_interface(name, given, "secret_arn", "a secret of Secrets Manager", remedy)
+        given, remedy = plain("text"), "import it with secretsmanager.Secret.from_secret_name_v2"
+    check_interface(name, given, "secret_arn", "a secretsmanager.ISecret", remedy)
 
 
 def check_table(name: str, table: Any) -> None:
@@ -57,8 +57,8 @@ def check_table(name: str, table: Any) -> None:
     Raises:
         InvalidArgumentError: see above.
     """
-    remedy = "import it by dynamodb.Table.from_table_attributes()" if isinstance(table, str) else None
-    check_interface(name, table, "table_arn", "a table of DynamoDB", remedy)
+    remedy = "import it with dynamodb.Table.from_table_attributes" if isinstance(table, str) else None
+    check_interface(name, table, "table_arn", "a dynamodb.ITable", remedy)
 
 
 def check_topic(name: str, topic: Any) -> None:
@@ -69,5 +69,5 @@ def check_topic(name: str, topic: Any) -> None:
     """
     remedy = "pass its topic" if hasattr(topic, "topic") else None
     if isinstance(topic, str):
-        remedy = "import it by sns.Topic.from_topic_arn()"
-    check_interface(name, topic, "topic_arn", "a topic, as AlertsTopic or sns.Topic", remedy)
+        remedy = "import it with sns.Topic.from_topic_arn"
+    check_interface(name, topic, "topic_arn", "an sns.ITopic", remedy)

@@ -139,7 +139,9 @@ def _device(instance_type: str | None) -> torch.device:
             torch.cuda.init()
         except RuntimeError as error:
             reason = f"PyTorch for CUDA {torch.version.cuda} says {' '.join(str(error).split())[:300]!r}"
-    raise Refusal(f"no usable GPU: {instance_type} has one, and {reason}; {remedy}, or train on a type without a GPU")
+    raise RefusalError(
+        f"no usable GPU: {instance_type} has one, and {reason}; {remedy}, or train on a type without a GPU"
+    )
 
 
 def _seed(seed: int) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from .._checks import check_interface, check_kind
+from .._checks import check_kind
+from .._interfaces import check_key
 
 
 def check_log_settings(*, log_retention: Any, log_encryption_key: Any, removal_policy: Any) -> None:
@@ -21,19 +22,9 @@ def check_log_settings(*, log_retention: Any, log_encryption_key: Any, removal_p
         "a logs.RetentionDays",
         "choose one, as logs.RetentionDays.ONE_MONTH",
     )
-    check_key("log_encryption_key", log_encryption_key)
+    if log_encryption_key is not None:
+        check_key("log_encryption_key", log_encryption_key)
     check_removal_policy(removal_policy)
-
-
-def check_key(name: str, key: Any) -> None:
-    """Refuses what is no key; None stands for none.
-
-    Raises:
-        InvalidArgumentError: see above.
-    """
-    if key is not None:
-        remedy = "import it with kms.Key.from_key_arn" if isinstance(key, str) else None
-        check_interface(name, key, "key_arn", "a kms.IKey", remedy)
 
 
 def check_removal_policy(removal_policy: Any) -> None:

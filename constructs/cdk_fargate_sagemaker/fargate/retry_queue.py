@@ -5,17 +5,16 @@ from typing import Unpack
 from aws_cdk import Acknowledgment, Duration, Names, RemovalPolicy, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from .._checks import check_interface, check_number
+from .._checks import check_number
+from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._resource_policy import open_to_account
 from .._topic_publishers import alarm_action
-from ._log_checks import check_key, check_removal_policy
+from ._log_checks import check_removal_policy
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _MINUTE = Duration.minutes(1)
@@ -57,16 +56,16 @@ class RetryQueue(Construct):
         id: str,
         *,
         max_receives: int = 100,
-        encryption_key: kms.IKey | None = None,
-        alerts_topic: sns.ITopic | None = None,
+        encryption_key: AnyKey | None = None,
+        alerts_topic: AnyTopic | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
         check_number("max_receives", max_receives, at_least=1, at_most=_MOST_RECEIVES, whole=True)
-        check_key("encryption_key", encryption_key)
+        if encryption_key is not None:
+            check_key("encryption_key", encryption_key)
         if alerts_topic is not None:
-            remedy = "import it with sns.Topic.from_topic_arn" if isinstance(alerts_topic, str) else None
-            check_interface("alerts_topic", alerts_topic, "topic_arn", "an sns.ITopic", remedy)
+            check_topic("alerts_topic", alerts_topic)
         check_removal_policy(removal_policy)
         encryption = sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED
         self._dead_letters = sqs.Queue(

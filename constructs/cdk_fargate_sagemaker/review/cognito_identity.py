@@ -26,20 +26,20 @@ class CognitoIdentity:
 
     def __post_init__(self) -> None:
         for name, given, attribute, allowed, remedy in (
-            ("user_pool", self.user_pool, "user_pool_arn", "a user pool", "UserPool.from_user_pool_id()"),
+            ("user_pool", self.user_pool, "user_pool_arn", "a user pool", "UserPool.from_user_pool_id"),
             (
                 "user_pool_client",
                 self.user_pool_client,
                 "user_pool_client_id",
                 "a client of the user pool",
-                "UserPoolClient.from_user_pool_client_id()",
+                "UserPoolClient.from_user_pool_client_id",
             ),
             (
                 "user_pool_domain",
                 self.user_pool_domain,
                 "domain_name",
                 "a domain of the user pool",
-                "UserPoolDomain.from_domain_name()",
+                "UserPoolDomain.from_domain_name",
             ),
         ):
-            check_interface(name, given, attribute, allowed, f"import it by cognito.{remedy}")
+            check_interface(name, given, attribute, allowed, f"import it with cognito.{remedy}")

@@ -496,7 +496,7 @@ def _alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Sequence[cloudwatch.IAlarm]:
     listed = check_sequence("guardrail_alarms", alarms, allowed, empty=False)
     for alarm in listed:
         remedy = "pass its degraded" if hasattr(alarm, "degraded") else None
-        remedy = "import it by cloudwatch.Alarm.from_alarm_arn()" if isinstance(alarm, str) else remedy
+        remedy = "import it with cloudwatch.Alarm.from_alarm_arn" if isinstance(alarm, str) else remedy
         check_interface("guardrail_alarms", alarm, "alarm_arn", allowed, remedy)
     return listed
 

@@ -99,17 +99,17 @@ WRONG = [
     WrongInput(
         "a-topics-arn",
         lambda stack: service_alarms(stack, alerts_topic=_TOPIC),
-        f"alerts_topic: got '{_TOPIC}', allowed: a topic, as AlertsTopic or sns.Topic; import it by sns.Topic.from_",
+        f"alerts_topic: got '{_TOPIC}', allowed: an sns.ITopic; import it with sns.Topic.from_",
     ),
     WrongInput(
         "a-notifier-for-its-topic",
         lambda stack: endpoint_alarms(stack, alerts_topic=slack_notifier(stack)),
-        "alerts_topic: got a SlackNotifier, allowed: a topic",
+        "alerts_topic: got a SlackNotifier, allowed: an sns.ITopic",
     ),
     WrongInput(
         "a-queue-for-a-topic",
         lambda stack: workflow_alarms(stack, alerts_topic=sqs.Queue(stack, "Queue")),
-        "alerts_topic: got a Queue, allowed: a topic",
+        "alerts_topic: got a Queue, allowed: an sns.ITopic",
     ),
     WrongInput(
         "a-topic-of-another-region",

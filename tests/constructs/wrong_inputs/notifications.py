@@ -12,16 +12,16 @@ WRONG = [
     WrongInput(
         "the-webhook-itself",
         lambda stack: slack_notifier(stack, webhook_secret="https://hooks.slack.com/services/T/B/secret"),
-        "webhook_secret: got text, allowed: a secret of Secrets Manager; import it by secretsmanager.Secret.from_",
+        "webhook_secret: got text, allowed: a secretsmanager.ISecret; import it with secretsmanager.Secret.from_",
     ),
     WrongInput(
         "a-keys-arn-for-logs",
         lambda stack: slack_notifier(stack, log_encryption_key=_KEY),
-        f"log_encryption_key: got '{_KEY}', allowed: a key of KMS; import it by kms.Key.from_key_arn()",
+        f"log_encryption_key: got '{_KEY}', allowed: a kms.IKey; import it with kms.Key.from_key_arn",
     ),
     WrongInput(
         "an-alias-for-alerts",
         lambda stack: AlertsTopic(stack, "Alerts", master_key="alias/alerts"),
-        "master_key: got 'alias/alerts', allowed: a key of KMS; import it by kms.Key.from_key_arn()",
+        "master_key: got 'alias/alerts', allowed: a kms.IKey; import it with kms.Key.from_key_arn",
     ),
 ]

@@ -48,17 +48,17 @@ WRONG = [
     WrongInput(
         "a-keys-alias",
         lambda stack: review_queue(stack, encryption_key="alias/posts"),
-        "encryption_key: got 'alias/posts', allowed: a key of KMS; import it by kms.Key.from_key_arn()",
+        "encryption_key: got 'alias/posts', allowed: a kms.IKey; import it with kms.Key.from_key_arn",
     ),
     WrongInput(
         "a-tables-name",
         lambda stack: imported_review_queue(stack, table="posts"),
-        "table: got 'posts', allowed: a table of DynamoDB; import it by dynamodb.Table.from_table_attributes()",
+        "table: got 'posts', allowed: a dynamodb.ITable; import it with dynamodb.Table.from_table_attributes",
     ),
     WrongInput(
         "a-functions-name",
         lambda stack: imported_review_queue(stack, measuring_function="measure"),
-        "measuring_function: got 'measure', allowed: a function of Lambda; import it",
+        "measuring_function: got 'measure', allowed: a lambda_.IFunction; import it",
     ),
     WrongInput(
         "a-namespace-with-a-blank-imported",
@@ -123,6 +123,6 @@ WRONG = [
     WrongInput(
         "a-domains-name",
         _cognito,
-        "user_pool_domain: got 'sign-in.example.com', allowed: a domain of the user pool; import it by cognito.User",
+        "user_pool_domain: got 'sign-in.example.com', allowed: a domain of the user pool; import it with cognito.User",
     ),
 ]

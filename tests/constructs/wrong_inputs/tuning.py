@@ -37,7 +37,9 @@ WRONG = [
         "guardrail_alarms: got a ServiceAlarms, allowed: alarms, at least one; ",
     ),
     WrongInput(
-        "no-topic", lambda stack: target_tuner(stack, alerts_topic=None), "alerts_topic: got none, allowed: a topic"
+        "no-topic",
+        lambda stack: target_tuner(stack, alerts_topic=None),
+        "alerts_topic: got none, allowed: an sns.ITopic",
     ),
     WrongInput(
         "a-share-for-the-ceiling",
