@@ -19,6 +19,16 @@ AnySecret = secretsmanager.ISecret | secretsmanager.Secret
 AnyTopic = sns.ITopic | sns.Topic
 
 
+def check_bucket(name: str, bucket: Any) -> None:
+    """Refuses what is no bucket.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "import it with s3.Bucket.from_bucket_name" if isinstance(bucket, str) else None
+    check_interface(name, bucket, "bucket_arn", "an s3.IBucket", remedy)
+
+
 def check_function(name: str, function: Any) -> None:
     """Refuses what is no function of Lambda.
 

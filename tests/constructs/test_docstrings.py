@@ -18,20 +18,6 @@ _COMMAND = re.compile(
     r"Notify|Open|Publish|Put|Read|Refuse|Register|Remove|Return|Roll|Run|Send|Serve|Set|Start|Stop|Take|Tell|Track|Use|"
     r"Update|Walk|Watch|Write)\b"
 )
-# Their keywords have no Args: yet.
-_IN_PROSE = {
-    "EndpointScaling",
-    "EndpointVariant",
-    "EvaluationGate",
-    "ModelImage",
-    "ModelReleaseWorkflow",
-    "ReleaseRecords",
-    "RollbackWorkflow",
-    "ServerlessInference",
-    "SpikeBand",
-    "TrafficShifting",
-    "TransformJob",
-}
 _ARGS = re.compile(r"^Args:\n(?P<entries>(?:[ \t]+.+\n|\n)+)", re.MULTILINE)
 
 
@@ -47,7 +33,7 @@ def _functions() -> Iterator[tuple[str, Callable[..., Any], str]]:
 
 @pytest.mark.parametrize(
     ("function", "doc"),
-    [pytest.param(*rest, id=name) for name, *rest in _functions() if name.partition(".")[0] not in _IN_PROSE],
+    [pytest.param(*rest, id=name) for name, *rest in _functions()],
 )
 def test_describes_every_keyword(function: Callable[..., Any], doc: str) -> None:
     section = _ARGS.search(f"{doc}\n")

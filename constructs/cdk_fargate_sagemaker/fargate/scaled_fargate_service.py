@@ -12,7 +12,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
@@ -20,6 +19,7 @@ from constructs import Construct, IValidation
 
 from .._checkov_skips import skip_checkov
 from .._checks import check_duration, check_interface, check_kind, check_number, check_one_of, plain, refusal
+from .._interfaces import AnyKey
 from .._log_key import log_key
 from .._metric_options import MetricOptions
 from .._number_token import is_token
@@ -194,7 +194,7 @@ class ScaledFargateService(Construct):
         clients: Sequence[ec2.IPeer] | None = None,
         access_logs_bucket: s3.IBucket | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
-        log_encryption_key: kms.IKey | None = None,
+        log_encryption_key: AnyKey | None = None,
         deletion_protection: bool = False,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -619,7 +619,7 @@ class ScaledFargateService(Construct):
         cluster: ecs.ICluster | None,
         *,
         insights: ecs.ContainerInsights,
-        exec_key: kms.IKey | None,
+        exec_key: AnyKey | None,
         exec_retention: logs.RetentionDays,
         removal_policy: RemovalPolicy,
         has_spot: bool,

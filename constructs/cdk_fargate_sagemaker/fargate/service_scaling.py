@@ -40,7 +40,12 @@ class TrackingPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeBand:
-    """From `threshold` on, up to the next band's, `add_tasks` tasks are added."""
+    """Adds tasks from a threshold on, up to the next band's.
+
+    Args:
+        threshold: a value of the metric, in its own unit.
+        add_tasks: tasks that are added.
+    """
 
     threshold: float
     add_tasks: float

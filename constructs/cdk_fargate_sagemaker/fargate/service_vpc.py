@@ -7,12 +7,12 @@ from typing import Any
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from .._checks import check_number, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
+from .._interfaces import AnyKey
 from .._log_key import log_key
 from ._log_checks import check_log_settings
 
@@ -56,7 +56,7 @@ class ServiceVpc(ec2.Vpc):
         availability_zones: Sequence[str] | None = None,
         nat_gateways: int | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
-        log_encryption_key: kms.IKey | None = None,
+        log_encryption_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         _check_addresses(cidr, availability_zones)

@@ -12,6 +12,7 @@ from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from .._checks import check_number, check_sequence, plain, refusal
+from .._interfaces import AnyKey
 from .._log_key import log_key
 from ._log_checks import check_log_settings
 from ._network_checks import check_application_load_balancer
@@ -104,7 +105,7 @@ class WebAcl(Construct):
         requests_per_address: int = 2000,
         excluded_rules: Sequence[str] = (),
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
-        log_encryption_key: kms.IKey | None = None,
+        log_encryption_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)

@@ -11,9 +11,10 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
 from .._checks import check_duration, check_kind, check_number, refusal
+from .._interfaces import check_bucket, check_key, check_topic
 from ._endpoint_name import check_endpoint_name
 from ._environment import check_environment
-from ._interfaces import check_bucket, check_key, check_model_image, check_topic
+from ._interfaces import check_model_image
 from .athena_unload import AthenaUnload
 from .dynamodb_export import DynamoDbExport
 from .endpoint_configuration import EndpointConfiguration

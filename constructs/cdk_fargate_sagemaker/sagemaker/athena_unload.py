@@ -7,7 +7,7 @@ from aws_cdk import Duration, Token
 from aws_cdk import aws_s3 as s3
 
 from .._checks import check_kind, check_sequence, refusal
-from ._interfaces import check_bucket
+from .._interfaces import check_bucket
 from ._job_limits import check_max_runtime
 
 

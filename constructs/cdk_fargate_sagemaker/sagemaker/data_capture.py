@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from aws_cdk import Token
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from .._checks import check_kind, check_number, refusal
-from ._interfaces import check_bucket, check_key
+from .._interfaces import AnyKey, check_bucket, check_key
 
 # So that with the bucket's name and "s3://" the destination stays within SageMaker's 512 characters.
 _LONGEST_PREFIX = 440
@@ -39,7 +38,7 @@ class DataCapture:
     bucket: s3.IBucket
     percent: int = 10
     prefix: str = "captures/"
-    encryption_key: kms.IKey | None = None
+    encryption_key: AnyKey | None = None
 
     def __post_init__(self) -> None:
         check_bucket("bucket", self.bucket)

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from aws_cdk import aws_lambda as lambda_
-
 from .._checks import check_interface, check_kind
+from .._interfaces import AnyFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class FunctionStep:
         ```
     """
 
-    function: lambda_.IFunction
+    function: AnyFunction
     payload: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_kind, refusal
+from .._interfaces import AnyKey, check_bucket, check_key
 from .._key_use import allow_key
 from .._metric_options import AnyMetric, MetricOptions
 from .._resource_policy import open_to_account
@@ -29,7 +30,7 @@ from ._endpoint_requests import (
 from ._endpoint_role import endpoint_role
 from ._environment import check_environment
 from ._imported_endpoint import ImportedEndpoint, invoke_grant
-from ._interfaces import check_bucket, check_key, check_model_image
+from ._interfaces import check_model_image
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_around_update import ScalingAroundUpdate
 from .endpoint_configuration import EndpointConfiguration
@@ -96,7 +97,7 @@ class InferenceEndpoint(Resource):
         environment: Mapping[str, str] | None = None,
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
-        encryption_key: kms.IKey | None = None,
+        encryption_key: AnyKey | None = None,
     ) -> None:
         super().__init__(scope, id)
         _check(

@@ -17,7 +17,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import refusal
-from .._interfaces import AnyTopic
+from .._interfaces import AnyKey, AnyTopic
 from .._key_use import allow_key, through_dynamodb
 from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
@@ -193,7 +193,7 @@ class ModelReleaseWorkflow(Construct):
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
         inference_environment: Mapping[str, str] | None = None,
-        encryption_key: kms.IKey | None = None,
+        encryption_key: AnyKey | None = None,
         poll_interval: Duration | None = None,
         in_service_within: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,

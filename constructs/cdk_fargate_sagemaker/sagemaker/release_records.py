@@ -7,11 +7,11 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_sequence
+from .._interfaces import check_key
 from .._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from ._endpoint_name import check_endpoint_name
-from ._interfaces import check_key
 
 _READ = ["dynamodb:GetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]

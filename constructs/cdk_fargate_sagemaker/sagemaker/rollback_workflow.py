@@ -15,11 +15,11 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_duration, check_kind
+from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._metric_options import MetricOptions, given_options
 from .._topic_publishers import allow_publishing, rule_target
 from ._endpoint_name import check_endpoint_name
 from ._endpoint_updates import allow_endpoint_updates
-from ._interfaces import check_key, check_topic
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 from ._scaling_permissions import allow_scaling
 from ._starts import start_target, undelivered_queue
@@ -80,9 +80,9 @@ class RollbackWorkflow(Construct):
         endpoint_name: str,
         release_workflow_name: str,
         records: ReleaseRecords,
-        alerts_topic: sns.ITopic,
+        alerts_topic: AnyTopic,
         configuration: EndpointConfiguration,
-        encryption_key: kms.IKey,
+        encryption_key: AnyKey,
         poll_interval: Duration | None = None,
         settled_within: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
@@ -221,9 +221,9 @@ class RollbackWorkflow(Construct):
         self,
         endpoint_name: str,
         records: ReleaseRecords,
-        alerts_topic: sns.ITopic,
+        alerts_topic: AnyTopic,
         configuration: EndpointConfiguration,
-        volume_key: kms.IKey,
+        volume_key: AnyKey,
     ) -> None:
         endpoint = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         for function in (records.ledger, records.cleaner):

@@ -82,12 +82,12 @@ WRONG = [
     WrongInput(
         "a-buckets-name-for-a-bucket",
         lambda stack: release_workflow(stack, data_bucket="posts"),
-        "data_bucket: got 'posts', allowed: an IBucket; import a bucket",
+        "data_bucket: got 'posts', allowed: an s3.IBucket; import it with s3.Bucket",
     ),
     WrongInput(
         "a-topics-arn-for-a-topic",
         lambda stack: release_workflow(stack, alerts_topic="arn:aws:sns:us-east-1:123456789012:alerts"),
-        "alerts_topic: got 'arn:aws:sns:us-east-1:123456789012:alerts', allowed: an ITopic; import a topic",
+        "alerts_topic: got 'arn:aws:sns:us-east-1:123456789012:alerts', allowed: an sns.ITopic; import it with sns.",
     ),
     WrongInput(
         "an-image-of-ecs-for-a-model-image",
@@ -139,7 +139,7 @@ WRONG = [
     WrongInput(
         "a-key-s-arn-for-a-key",
         lambda stack: release_workflow(stack, encryption_key="alias/models"),
-        "encryption_key: got 'alias/models', allowed: an IKey",
+        "encryption_key: got 'alias/models', allowed: a kms.IKey",
     ),
     WrongInput(
         "one-release-kept",
@@ -191,7 +191,7 @@ WRONG = [
         lambda stack: ReleaseRecords(
             stack, "Records", endpoint_name="reviews", workflow_names=["reviews-release"], encryption_key="alias/models"
         ),
-        "encryption_key: got 'alias/models', allowed: an IKey",
+        "encryption_key: got 'alias/models', allowed: a kms.IKey",
     ),
     WrongInput(
         "two-workflows-for-one-endpoint",
@@ -218,7 +218,7 @@ WRONG = [
     WrongInput(
         "a-name-for-a-model-bucket",
         lambda stack: inference_endpoint(stack, model_bucket="models"),
-        "model_bucket: got 'models', allowed: an IBucket",
+        "model_bucket: got 'models', allowed: an s3.IBucket",
     ),
     WrongInput(
         "alarms-for-a-shifting",
