@@ -7,7 +7,7 @@ from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from .._checkov_skips import skip_checkov
 from .._checks import check_interface, plain, refusal
@@ -51,11 +51,12 @@ def log_access(
     )
     if given is not None:
         add_statement(given, given.bucket_arn, statement)
+        policy: IDependable | None = given.policy
     else:
-        bucket.add_to_resource_policy(statement)
+        policy = bucket.add_to_resource_policy(statement).policy_dependable
     load_balancer.set_attribute("access_logs.s3.enabled", "true")
     load_balancer.set_attribute("access_logs.s3.bucket", bucket.bucket_name)
-    if (policy := bucket.policy) is not None:
+    if policy is not None:
         # ELB tries the bucket as it switches the logs on.
         load_balancer.node.add_dependency(policy)
     return bucket

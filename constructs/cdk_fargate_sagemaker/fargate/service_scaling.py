@@ -131,8 +131,9 @@ class ServiceScaling:
 
 
 def tracked_percent(scalable_target: IScalableTargetRef) -> float | None:
-    """`ServiceScaling.of(scalable_target).target_percent`, without reading anything else."""
-    return ServiceScaling(tracking=_Declared(scalable_target).tracking()).target_percent
+    """`ServiceScaling.of(scalable_target).target_percent` at synthesis, without reading anything else."""
+    looked_up = _LOOKED_UP[scalable_target] = _Declared(scalable_target)
+    return ServiceScaling(tracking=looked_up.tracking()).target_percent
 
 
 def _each_once(bounds: Iterable[float | None]) -> tuple[float, ...]:
@@ -190,6 +191,8 @@ def _is_known(value: Any) -> bool:
     return isinstance(value, bool) or (isinstance(value, int | float) and not is_token(value))
 
 
+# What was found as spikes were validated: the summary, which is made next, need not look again.
+_LOOKED_UP: WeakKeyDictionary[IScalableTargetRef, _Declared] = WeakKeyDictionary()
 # What `SpikeScaling` makes elsewhere, with the stack that makes it.
 _SPIKES: WeakKeyDictionary[IScalableTargetRef, list[tuple[Stack, SpikePolicy]]] = WeakKeyDictionary()
 
@@ -222,7 +225,7 @@ class _Summary:
         self._scalable_target = scalable_target
 
     def produce(self) -> Any:
-        read = _Declared(self._scalable_target)
+        read = _LOOKED_UP.pop(self._scalable_target, None) or _Declared(self._scalable_target)
         spikes = tuple(policy for stack, policy in read.spikes if stack is self._stack)
         target = read.target()
         resource_id = self._scalable_target.scalable_target_ref.resource_id if target is None else target.ref

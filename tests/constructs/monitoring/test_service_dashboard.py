@@ -132,7 +132,7 @@ def test_each_bound_of_a_schedule_is_a_line_once(stack, service):
 def test_what_is_declared_after_the_dashboard_is_drawn(stack, service):
     ServiceDashboard(stack, "Monitor", service=service)
     schedule(service, "Morning", min_tasks=6)
-    SpikeScaling(stack, "Spikes", service=service, step=CpuStep(threshold_percent=90, add_tasks=4))
+    SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=90, add_tasks=4))
 
     shown = widgets(stack)
     assert (6, "least by schedule: 6") in horizontal(shown["Running tasks"])
