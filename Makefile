@@ -13,6 +13,8 @@ export BERT_PYTHON ?= $(wildcard $(CURDIR)/.venv-bert/bin/python)
 export CHECKOV ?= $(wildcard $(CURDIR)/.venv-checkov/bin/checkov)
 # And for the GPU image's packages: its ONNX Runtime is another than the other images'.
 export GPU_IMAGE_PYTHON ?= $(wildcard $(CURDIR)/.venv-gpu-image/bin/python)
+# And for the oldest releases that the library supports.
+export OLDEST_PYTHON ?= $(wildcard $(CURDIR)/.venv-oldest/bin/python)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help
@@ -114,6 +116,16 @@ gpu-image-environment: .venv-gpu-image/.python ## Install the GPU image's packag
 .PHONY: checkov-environment
 checkov-environment: .venv-checkov/.python ## Install checkov for the tests of the templates, into .venv-checkov
 
+.venv-oldest/.python: pyproject.toml
+	@echo "installing the oldest releases that pyproject.toml allows into .venv-oldest (a minute)"
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/pip install --quiet $$($(PYTHON) -c 'import tomllib; print(*(line.split(",")[0].replace(">=", "==") \
+	  for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))')
+	@touch $@
+
+.PHONY: oldest-environment
+oldest-environment: .venv-oldest/.python ## Install the oldest releases that the library supports, into .venv-oldest
+
 lint: setup ## Check style and formatting
 	ruff check
 	ruff format --check
@@ -157,4 +169,4 @@ lock: setup ## Pin requirements.in and package.json again
 	npm install --package-lock-only --silent
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-bert .venv-checkov .venv-gpu-image node_modules cdk.out build dist
+	rm -rf .venv .venv-bert .venv-checkov .venv-oldest .venv-gpu-image node_modules cdk.out build dist

@@ -86,7 +86,7 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"service.cpu": "300"}, "service.cpu: got 300, allowed: 256, 512, 1024"),
         (
             {"service.cpu": "256", "service.memory_mib": "1536"},
-            "service.memory_mib: got 1536, allowed: 512, 1024, 2048 with cpu=256; choose one, or another cpu; mend it in",
+            "service.memory_mib: got 1536, allowed: 512, 1024, 2048 with cpu=256; choose one, or another cpu; ",
         ),
         (
             {"service.memory_mib": "1000"},
