@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from .._checks import check_duration, check_kind, refusal
+from .._checks import check_duration, check_kind, plain, refusal
 
+_SCREEN = 24
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -21,11 +22,11 @@ def board(
     default_interval: Duration | None,
     usual_interval: Duration,
 ) -> cloudwatch.Dashboard:
-    """The dashboard with `rows` on it, below what it has.
+    """The dashboard with `rows` on it; on one that is there they stand below what it has, under the id of `scope`.
 
     Raises:
         InvalidArgumentError: a name that CloudWatch does not take, an interval that is none or known at deployment
-            only, or name or interval beside `dashboard`, which has its own.
+            only, name or interval beside `dashboard`, which has its own, or a dashboard of another region or account.
     """
     own = {"dashboard_name": dashboard_name, "default_interval": default_interval}
     if dashboard is not None:
@@ -34,6 +35,8 @@ def board(
         for name, given in own.items():
             if given is not None:
                 raise refusal(name, given, "none beside dashboard, which has its own; leave it out")
+        _check_place(scope, dashboard)
+        dashboard.add_widgets(cloudwatch.TextWidget(markdown=f"# {scope.node.id}", width=_SCREEN, height=1))
     else:
         _check_own(dashboard_name, default_interval)
         dashboard = cloudwatch.Dashboard(
@@ -55,3 +58,16 @@ def _check_own(dashboard_name: str | None, default_interval: Duration | None) ->
             raise refusal("dashboard_name", dashboard_name, "letters, digits, - and _")
     if default_interval is not None:
         check_duration("default_interval", default_interval, above_zero=True, token=False)
+
+
+def _check_place(scope: Construct, dashboard: cloudwatch.Dashboard) -> None:
+    # Metrics without a region of their own are those of the dashboard's.
+    own, other = Stack.of(scope), Stack.of(dashboard)
+    for name, allowed, given in (("region", own.region, other.region), ("account", own.account, other.account)):
+        if given != allowed and not Token.is_unresolved(given) and not Token.is_unresolved(allowed):
+            raise refusal(
+                "dashboard",
+                plain(f"one of the {name} {given}"),
+                f"one of {allowed}, that of the stack {own.stack_name}",
+                "make it in a stack of there",
+            )

@@ -56,7 +56,8 @@ class EndpointDashboard(Construct):
         workflow: what releases to it. Default: nothing is drawn of releases but what the change log has.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
-        dashboard: a dashboard that gets the widgets, below those that it has. Default: one of its own.
+        dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id. Default:
+            one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: one day.
 

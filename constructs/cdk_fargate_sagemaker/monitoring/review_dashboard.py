@@ -40,7 +40,8 @@ class ReviewDashboard(Construct):
 
     Args:
         reviews: the review queue, made here or imported.
-        dashboard: a dashboard that gets the widgets, below those that it has. Default: one of its own.
+        dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id. Default:
+            one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
 

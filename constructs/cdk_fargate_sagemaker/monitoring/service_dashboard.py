@@ -88,15 +88,15 @@ class ServiceDashboard(Construct):
         team_metrics: what the team measures itself, as the share of questions that are answered: a graph each, below
             the four. Of an alarm its metric and its threshold are drawn; give the same alarm to
             `TargetTuner(guardrail_alarms=…)` and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and
-            releases. A sum is drawn per period of its own. Default: none.
+            releases. A sum is drawn per period of its own; in an expression divide by `PERIOD(…)`. Default: none.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
         price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and the cost has
             no widget.
         requests_per_task_goal: requests a minute and task to come to, or to come back to, above 0: a line on the view
             of 15 months. Default: none, and no line.
-        dashboard: a dashboard that gets the widgets, below those that it has, so that one can show several services.
-            Default: one of its own.
+        dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id, so that one
+            can show several services. Default: one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.
         default_interval: the time that the dashboard shows when it is opened. Default: one day.
 

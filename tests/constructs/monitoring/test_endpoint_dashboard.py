@@ -156,4 +156,4 @@ def test_an_endpoint_can_be_given_in_place_of_its_metrics(stack, widgets_of, mod
 def test_a_dashboard_that_is_there_gets_the_widgets(stack, widgets_of):
     board = cloudwatch.Dashboard(stack, "Board")
     assert EndpointDashboard(stack, "Dashboard", endpoint=metrics_of(), dashboard=board).dashboard is board
-    assert list(widgets_of()) == [*OF_REQUESTS, "CPU, % of a core", "Memory, %"]
+    assert list(widgets_of()) == ["text", *OF_REQUESTS, "CPU, % of a core", "Memory, %"]

@@ -367,7 +367,8 @@ def test_one_dashboard_can_show_several_services(stack, vpc, image, service):
 
     assert second.dashboard is first.dashboard
     shown = body(stack)["widgets"]
-    assert [w["properties"]["title"] for w in shown].count("Running tasks") == 2
+    assert [w["properties"].get("title") for w in shown].count("Running tasks") == 2
+    assert [w["properties"]["markdown"] for w in shown if w["type"] == "text"] == ["# Second"]
     assert len({(w["x"], w["y"]) for w in shown}) == len(shown)
 
 

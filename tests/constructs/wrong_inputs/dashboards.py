@@ -37,6 +37,12 @@ def _beside(stack: cdk.Stack, **given: object) -> object:
     return review_dashboard(stack, dashboard=cloudwatch.Dashboard(stack, "Board"), **given)
 
 
+def _elsewhere(stack: cdk.Stack) -> object:
+    app = stack.node.root
+    here, there = (cdk.Stack(app, name, env=cdk.Environment(region=name)) for name in ("us-east-1", "eu-west-1"))
+    return review_dashboard(here, dashboard=cloudwatch.Dashboard(there, "Board"))
+
+
 def _a_metric_for_an_alarm(stack: cdk.Stack) -> object:
     return ServiceDashboard(stack, "Monitor", service=_imported(stack), alarms=_SHARE)
 
@@ -115,6 +121,11 @@ WRONG = [
         "an-interval-beside-a-dashboard",
         lambda stack: _beside(stack, default_interval=cdk.Duration.days(1)),
         "default_interval: got 1 day, allowed: none beside dashboard",
+    ),
+    WrongInput(
+        "a-dashboard-of-another-region",
+        _elsewhere,
+        "dashboard: got one of the region eu-west-1, allowed: one of us-east-1",
     ),
     WrongInput(
         "a-construct-for-its-dashboard",
