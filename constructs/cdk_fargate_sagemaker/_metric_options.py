@@ -5,6 +5,8 @@ from typing import Any, TypedDict, TypeVar, cast
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from ._checks import check_duration
+
 
 class ExpressionOptions(TypedDict, total=False):
     """What a math expression takes. Period, region and account are those of the metrics in it too."""
@@ -55,11 +57,15 @@ def given_options(options: ExpressionOptions, known: frozenset[str] = _METRIC) -
 
     Raises:
         TypeError: one that is not `known`.
+        InvalidArgumentError: a period that is none, or that is known at deployment only: the CDK computes with it.
     """
     for name in options:
         if name not in known:
             raise TypeError(f"got an unexpected keyword argument {name!r}, allowed: {', '.join(sorted(known))}")
-    return {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    if "period" in given:
+        check_duration("period", given["period"], above_zero=True, token=False)
+    return given
 
 
 def _applied(metric: Any, options: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 
+from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.fargate import RetryQueue, ScaledFargateService
 from cdk_fargate_sagemaker.notifications import SlackNotifier
 from cdk_fargate_sagemaker.review import ReviewQueue
@@ -115,3 +116,10 @@ def test_what_one_statistic_alone_makes_sense_of_takes_no_other(make: str) -> No
     assert {(part.period.to_hours(), part.region) for part in _parts(made)} == {(1, "eu-west-1")}
     with pytest.raises(TypeError, match="unexpected keyword argument 'statistic'"):
         getattr(metrics, make)(*of, statistic="Average")
+
+
+@pytest.mark.parametrize("method", _methods())
+def test_a_period_known_at_deployment_only_is_refused(method: Any) -> None:
+    token = cdk.CfnParameter(cdk.Stack(cdk.App(), "Other"), "Period", type="Number").value_as_number
+    with pytest.raises(InvalidArgumentError, match=r"^period: got a token, known at deployment only, allowed: "):
+        _made(method, period=cdk.Duration.seconds(token))

@@ -8,7 +8,14 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
 from .._checks import check_duration, check_interface, check_number, plain, refusal
-from .._metric_options import AnyMetric, ExpressionOptions, MetricOptions, with_expression_options, with_options
+from .._metric_options import (
+    AnyMetric,
+    ExpressionOptions,
+    MetricOptions,
+    given_options,
+    with_expression_options,
+    with_options,
+)
 from .._per_minute import per_minute
 
 _MINUTE = Duration.minutes(1)
@@ -118,7 +125,7 @@ class ServiceMetrics:
         """
         if self._container_insights:
             return with_options(self._task_count(cloudwatch.Stats.MAXIMUM), options)
-        period = options.get("period")
+        period = given_options(options).get("period")
         if period is not None and period.to_milliseconds() != _MINUTE.to_milliseconds():
             return self.average_running_tasks(**options)
         return with_options(self._reports(), options)

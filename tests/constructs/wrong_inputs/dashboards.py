@@ -176,6 +176,11 @@ WRONG = [
         "cpu_resolution: got 30 seconds, allowed: ",
     ),
     WrongInput(
+        "seconds-for-a-period",
+        lambda stack: scaled_fargate_service(stack).metrics.running_tasks(period=300),
+        "period: got 300, allowed: a Duration, above 0; give Duration.seconds(300)",
+    ),
+    WrongInput(
         "a-percentile-of-a-service",
         lambda stack: scaled_fargate_service(stack).metrics.response_time("p99"),
         "percentile: got 'p99', allowed: ",
