@@ -23,7 +23,7 @@ from late_scoring import LateScoring, NotSettledError
 from moderation_request import LARGEST_BODY_BYTES, asked_of
 from openapi import openapi_document
 from outbox import OutboxFullError
-from queue_timed_worker import seconds_in_queue
+from reading_worker import seconds_in_queue, seconds_reading
 from review_api import review_blueprint
 from review_outbox import ReviewLetter, review_outbox
 from review_post import ReviewRule
@@ -38,12 +38,14 @@ from werkzeug.exceptions import (
     MethodNotAllowed,
     NotFound,
     RequestEntityTooLarge,
+    RequestTimeout,
 )
 
 WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""
 DRAIN_SECONDS: Final = 4.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 _log = logging.getLogger("api")
 
 
@@ -91,22 +93,30 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             decide=partial(_decide_late, chosen, breaker, store),
         )
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
     # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES + 1
 
     @app.before_request
     def start() -> None:
         g.queued = seconds_in_queue()
-        g.started = time.monotonic() - g.queued
+        g.reading = seconds_reading()
+        g.arrived = time.monotonic() - g.queued
+        # Reading counts against the deadline.
+        g.started = g.arrived - g.reading
         g.fields = {}
         g.decisions = None
         given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        # A rule of paths before this service reads what came: `/%72eview` and `//review` must not be `/review` here.
+        if not _PATH.fullmatch(request.environ.get("RAW_URI", request.path).partition("?")[0]):
+            raise NotFound
 
     @app.after_request
     def log(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        milliseconds = (time.monotonic() - g.started) * 1000
+        # Without the reading: how slowly a client sends says nothing of this service.
+        milliseconds = (time.monotonic() - g.arrived) * 1000
         fields = {
             "request_id": g.request_id,
             "method": request.method if request.url_rule else None,
@@ -115,6 +125,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             "status": response.status_code,
             "ms": round(milliseconds, 1),
             "queue_ms": round(g.queued * 1000, 1),
+            "read_ms": round(g.reading * 1000, 1),
             **g.fields,
         }
         _log.info("request", extra={"fields": fields})
@@ -170,6 +181,11 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             else:
                 scores = endpoint.score_all(asked, until=until)
         except NoProbabilityError as fault:
+            if fault.reason is Reason.DEADLINE and g.reading > patience_seconds / 2:
+                # Its sender took the time that the endpoint would have had: no fallback, which alarms count.
+                raise RequestTimeout(
+                    "the request came too slowly: the deadline passed before it could be scored"
+                ) from fault
             posts = 1 if isinstance(asked, str) else len(asked)
             g.fields |= {"fallback": fault.reason, "fault": fault.fault}
             if chosen.fallback_policy is FallbackPolicy.ERROR:
@@ -344,7 +360,7 @@ def _error_line(fault: HTTPException) -> str:
         return "there is nothing here: send posts to /v1/moderations"
     if isinstance(fault, MethodNotAllowed):
         return f"the method is not allowed here: use {' or '.join(sorted(fault.valid_methods or ()))}"
-    if isinstance(fault, RequestEntityTooLarge):
+    if isinstance(fault, RequestEntityTooLarge) and fault.description == RequestEntityTooLarge.description:
         return f"the body is too large: at most {LARGEST_BODY_BYTES} bytes are allowed"
     if isinstance(fault, InternalServerError):
         return "the API failed: its log tells why"

@@ -9,7 +9,7 @@ from json_log import LOGGING
 _settings = ApiSettings.from_environment()
 
 bind = f"{_settings.host}:{_settings.port}"
-worker_class = "queue_timed_worker.QueueTimedWorker"
+worker_class = "reading_worker.ReadingWorker"
 # A request mostly waits for the endpoint: threads for that, and a second process to answer while one is replaced.
 workers = 2
 threads = WORKER_THREADS

@@ -86,16 +86,18 @@ class LateScoring:
     def _settle(self, client: SQSClient, message: MessageTypeDef) -> None:
         try:
             post = UnscoredPost.from_message(message["Body"])
-            if post.probability is None:
-                score = self._endpoint.score(post.text, until=time.monotonic() + self._patience_seconds)
-            else:
-                score = Score(probability=post.probability, model=post.model)
-            self._decide(post, score)
         except ValueError as fault:
             _log.error(
                 "unreadable message", extra={"fields": {"message_id": message["MessageId"], "fault": str(fault)}}
             )
             self._hide(client, message)
+            return
+        try:
+            if post.probability is None:
+                score = self._endpoint.score(post.text, until=time.monotonic() + self._patience_seconds)
+            else:
+                score = Score(probability=post.probability, model=post.model)
+            self._decide(post, score)
         except NoProbabilityError as fault:
             fields = {"request_id": post.request_id, "place": post.place, "reason": fault.reason, "fault": fault.fault}
             _log.info("still unscored", extra={"fields": fields})

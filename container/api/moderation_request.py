@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from request_body import body_of
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Request
 
 LONGEST_TEXT: Final = 10_000
@@ -19,9 +20,7 @@ def asked_of(request: Request) -> str | list[str]:
     """Return the request's text or texts, or raise the HTTPException that says what is wrong with them."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the content type must be application/json")
-    content = request.get_data(cache=False)
-    if len(content) > LARGEST_BODY_BYTES:
-        raise RequestEntityTooLarge
+    content = body_of(request, largest=LARGEST_BODY_BYTES)
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as fault:

@@ -130,6 +130,7 @@ def openapi_document(*, reviews: bool) -> Document:
                     "responses": {
                         "200": _response("The flag, or one for each text.", "Moderation", "Moderations"),
                         "400": _response("The body is not as described.", "Error"),
+                        "408": _response("The request did not come in time: its connection is closed.", "Error"),
                         "413": _response(f"The body has more than {LARGEST_BODY_BYTES} bytes.", "Error"),
                         "415": _response("The content type is not application/json.", "Error"),
                         "503": {

@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from balancer_keys import NoKeyError, TooManyKeysError
 from dynamodb_client import DYNAMODB_FAULTS
 from embedded_metrics import count_line
 from flask import Blueprint, Response, g, request
+from request_body import body_of
 from review_entry import Verdict
 from review_store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
-from reviewer_identity import HEADER, NoKeyError, NotAReviewerError, Reviewer, ReviewerIdentity
-from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized, UnsupportedMediaType
+from reviewer_identity import HEADER, NotAReviewerError, Reviewer, ReviewerIdentity
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    RequestEntityTooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 
 LONGEST_REASON: Final = 500
 """Characters."""
@@ -31,6 +42,20 @@ _POLICY: Final = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 _log = logging.getLogger("api")
+
+
+class _NoTableError(Exception):
+    """The review table does not answer."""
+
+
+@contextmanager
+def _asking_the_table() -> Iterator[None]:
+    """Around calls of the store alone: its faults are of kinds, as ValueError, that a client can cause elsewhere."""
+    try:
+        yield
+    except DYNAMODB_FAULTS as fault:
+        _log.warning("the review table does not answer", extra={"fields": {"fault": type(fault).__name__}})
+        raise _NoTableError from fault
 
 
 def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service: str) -> Blueprint:
@@ -53,12 +78,14 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
     def no_key(fault: NoKeyError) -> Response:
         return _refuse_for_now("the load balancer's key cannot be fetched: try again")
 
-    def no_table(fault: Exception) -> Response:
-        _log.warning("the review table does not answer", extra={"fields": {"fault": type(fault).__name__}})
-        return _refuse_for_now("the review table does not answer: try again")
+    @routes.errorhandler(TooManyKeysError)
+    def too_many_keys(fault: TooManyKeysError) -> Response:
+        # Whoever sends headers with keys that nobody knows is not a fault of this service.
+        return _refuse_for_now("too many unknown keys are being looked up: try again", 429)
 
-    for kind in DYNAMODB_FAULTS:
-        routes.register_error_handler(kind, no_table)
+    @routes.errorhandler(_NoTableError)
+    def no_table(fault: _NoTableError) -> Response:
+        return _refuse_for_now("the review table does not answer: try again")
 
     @routes.errorhandler(ReviewConflictError)
     def conflict(fault: ReviewConflictError) -> Response:
@@ -89,14 +116,16 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
     def waiting() -> Response:
         me = reviewer()
         count = _count(request.args.get("count", str(USUALLY_TAKEN)))
-        posts = store.waiting(reviewer=me.subject, count=count)
+        with _asking_the_table():
+            posts = store.waiting(reviewer=me.subject, count=count)
         return _answer({"posts": [entry.shown(lease=False) for entry in posts]})
 
     @routes.post("/v1/reviews/take")
     def take() -> Response:
         me, body = reviewer(), _body({"count": int})
         count = _count(str(body.get("count", USUALLY_TAKEN)))
-        taken = store.take(reviewer=me.subject, count=count)
+        with _asking_the_table():
+            taken = store.take(reviewer=me.subject, count=count)
         return _answer({"posts": [entry.shown(lease=True) for entry in taken]})
 
     @routes.post("/v1/reviews/<post>/decide")
@@ -109,13 +138,11 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
         reason = body.get("reason", "")
         if len(reason) > LONGEST_REASON or not _is_whole(reason):
             raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, and no half of a surrogate pair")
-        entry = store.decide(
-            reviewer=me.subject,
-            post=_key(post),
-            lease=body["lease"],
-            verdict=Verdict(body["verdict"]),
-            reason=reason,
-        )
+        verdict = Verdict(body["verdict"])
+        with _asking_the_table():
+            entry = store.decide(
+                reviewer=me.subject, post=_key(post), lease=body["lease"], verdict=verdict, reason=reason
+            )
         _log.info("metrics", extra={"fields": count_line("ReviewDecisions", 1, service=service)})
         return _answer({"post": entry.post, "verdict": entry.verdict, "decision": entry.decisions})
 
@@ -124,15 +151,17 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
         me, body = reviewer(), _body({"decision": int})
         if "decision" not in body:
             raise BadRequest("decision must be the number of your decision")
-        entry = store.undo(reviewer=me.subject, post=_key(post), decision=body["decision"])
+        with _asking_the_table():
+            entry = store.undo(reviewer=me.subject, post=_key(post), decision=body["decision"])
         return _answer(entry.shown(lease=True))
 
     @routes.get("/v1/reviews/statistics")
     def statistics() -> Response:
         me = reviewer()
         date = datetime.now(UTC).date().isoformat()
-        day = store.day(reviewer=me.subject, date=date)
-        count = store.waiting_count()
+        with _asking_the_table():
+            day = store.day(reviewer=me.subject, date=date)
+            count = store.waiting_count()
         return _answer(
             {
                 "date": date,
@@ -149,14 +178,19 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
 
 def _body(allowed: dict[str, type]) -> dict[str, Any]:
     """Return the object of a request that a page of this service has sent."""
-    origin = request.headers.get("Origin", "")
-    if urlsplit(origin).netloc != request.host or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+    if not _of_this_service(request.headers.get("Origin", "")) or (
+        request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+    ):
         raise Forbidden("send it from this service's own page: the Origin header must name this service")
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the content type must be application/json")
-    content = request.get_data(cache=False)
-    if len(content) > _LARGEST_BODY_BYTES:
-        raise BadRequest(f"the body is too large: at most {_LARGEST_BODY_BYTES} bytes are allowed")
+    try:
+        content = body_of(request, largest=_LARGEST_BODY_BYTES)
+    except RequestEntityTooLarge as fault:
+        # In its own words: the API's own say its own limit.
+        raise RequestEntityTooLarge(
+            f"the body is too large: at most {_LARGEST_BODY_BYTES} bytes are allowed"
+        ) from fault
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as fault:
@@ -167,6 +201,15 @@ def _body(allowed: dict[str, type]) -> dict[str, Any]:
         if type(value) is not allowed[name]:
             raise BadRequest(f"{name} must be {'a string' if allowed[name] is str else 'a whole number'}")
     return body
+
+
+def _of_this_service(origin: str) -> bool:
+    try:
+        named = urlsplit(origin).netloc
+    except ValueError:  # brackets that hold no address
+        return False
+    # A request without a host names none either.
+    return named != "" and named == request.host
 
 
 def _key(post: str) -> str:
@@ -194,7 +237,7 @@ def _answer(content: dict[str, object], status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
 
 
-def _refuse_for_now(error: str) -> Response:
-    response = _answer({"error": error}, 503)
+def _refuse_for_now(error: str, status: int = 503) -> Response:
+    response = _answer({"error": error}, status)
     response.headers["Retry-After"] = "1"
     return response

@@ -33,6 +33,10 @@ class UnscoredPost:
         for name, kind in (("request_id", str), ("place", int), ("received", str), ("reason", str), ("text", str)):
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name} must be of type {kind.__name__}")
+        try:
+            self.text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text holds half a surrogate pair") from None
         if datetime.fromisoformat(self.received).tzinfo is None:
             raise ValueError("received must have an offset from UTC")
         if self.probability is not None and not (isinstance(self.probability, float) and 0 <= self.probability <= 1):

@@ -1,0 +1,310 @@
+"""gunicorn's threaded worker, with threads only for requests that have come whole.
+
+gunicorn gives a connection a thread for as long as its request takes to come, so that as many slow senders as there are
+threads hold the service. Here the worker's one loop reads all connections, as nginx does before an application: a
+sender may be as slow as it likes, it holds a few bytes of memory and nothing else, and is cut off in time.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import re
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any, Final
+
+from api_settings import ApiSettings
+from gunicorn.http import get_parser
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.workers.gthread import TConn, ThreadWorker
+from moderation_request import LARGEST_BODY_BYTES
+from request_intake import MalformedRequestError, RequestIntake
+
+MIN_READING_SECONDS: Final = 1.0
+"""However short the deadline: a packet that is lost is sent again only after some tenths of a second."""
+WRITING_SECONDS: Final = 5
+"""For an answer to be taken, by whoever asked for it."""
+LINGERING_SECONDS: Final = 2.0
+"""A connection that is closed over bytes that were not read is reset, and the answer on its way is lost."""
+MOST_LINGERING_BYTES: Final = 64 << 20
+MOST_LINGERING: Final = 64
+MOST_BUFFERED_BYTES: Final = 64 << 20
+"""Of requests that have not come whole, in one worker."""
+HEALTH_THREADS: Final = 1
+_READ_AT_ONCE: Final = 65_536
+_EXPECTATION: Final = re.compile(rb"\r\nexpect:[^\r\n]*\r\n", re.IGNORECASE)
+_HEALTH: Final = (b"GET /health ", b"GET /health?")
+_REASONS: Final = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    414: "URI Too Long",
+    431: "Request Header Fields Too Large",
+}
+_log = logging.getLogger("api")
+_current = threading.local()
+
+
+def seconds_reading() -> float:
+    """The seconds that the request of this thread took to come, from its first byte to its last."""
+    return float(getattr(_current, "seconds_reading", 0.0))
+
+
+def seconds_in_queue() -> float:
+    """The seconds that the request of this thread, come whole, waited for it."""
+    return float(getattr(_current, "seconds_in_queue", 0.0))
+
+
+class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
+    """What gunicorn keeps of a connection, and the request that is coming over it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.initialized = True
+        self.began = 0.0
+        self.whole_at = 0.0
+        self.buffered = 0
+        self.lingering = False
+        self.lingered = 0
+        self.closed = False
+        self.next_intake(b"")
+
+    def next_intake(self, left_over: bytes) -> None:
+        self.intake = RequestIntake(largest_body=LARGEST_BODY_BYTES)
+        self.left_over = left_over
+        self.continued = False
+
+
+class ReadingWorker(ThreadWorker):  # type: ignore[misc]
+    """Reads requests in its loop, and has threads answer them. `/health` has a thread of its own."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._reading_seconds = max(MIN_READING_SECONDS, ApiSettings.from_environment().deadline_ms / 1000)
+        self._buffered = 0
+        self._lingering: deque[_Connection] = deque()
+        self._health_pool: ThreadPoolExecutor | None = None
+
+    def init_process(self) -> None:
+        """Start the worker, in its own process."""
+        self._health_pool = ThreadPoolExecutor(max_workers=HEALTH_THREADS)
+        super().init_process()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection; where there are too many, at the cost of the one that has been idle or slow longest."""
+        try:
+            accepted, address = listener.accept()
+        except OSError as fault:
+            if fault.errno in (errno.EMFILE, errno.ENFILE):
+                self._make_room()
+            return  # else it is gone already, or the other worker was faster
+        # Answers are written by a thread, which whoever does not take one must not hold.
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", WRITING_SECONDS, 0))
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
+        self._wait_for_request(_Connection(self.cfg, accepted, address, listener.getsockname()))
+
+    def handle(self, conn: Any) -> object:
+        """Answer one request, in a thread."""
+        now = time.monotonic()
+        _current.seconds_reading = conn.whole_at - conn.began
+        _current.seconds_in_queue = now - conn.whole_at
+        kept = super().handle(conn)
+        return bool(kept) and not conn.intake.cut_off
+
+    def finish_request(self, conn: Any, fs: Future[object]) -> None:
+        """Wait for the connection's next request, or close it."""
+        self._buffered -= conn.buffered
+        conn.buffered = 0
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self._linger(conn)
+            return
+        conn.next_intake(conn.left_over)
+        if not conn.left_over:
+            self._wait_for_request(conn)
+            return
+        # It has sent its next request before it had the answer.
+        conn.sock.setblocking(False)
+        left_over, conn.left_over = conn.left_over, b""
+        self._begin(conn)
+        self._take(conn, left_over)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait no longer than until the next connection's time is up."""
+        now = time.monotonic()
+        for waiting in (self.keepalived_conns, self.pending_conns, self._lingering):
+            if waiting:
+                timeout = min(timeout, max(0.0, waiting[0].timeout - now))
+        super().wait_for_and_dispatch_events(timeout)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close connections that have been idle too long, or all."""
+        now = time.monotonic()
+        while self.keepalived_conns and (force or self.keepalived_conns[0].timeout <= now):
+            self._close(self._forget(self.keepalived_conns[0]))
+        while self._lingering and (force or self._lingering[0].timeout <= now):
+            self._close(self._forget(self._lingering[0]))
+
+    def murder_pending(self) -> None:
+        """Refuse requests that did not come whole in time."""
+        now = time.monotonic()
+        while self.pending_conns and self.pending_conns[0].timeout <= now:
+            self._give_up(self.pending_conns[0])
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer what gunicorn's parser refuses: a client's mistake is no fault of this service."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        if isinstance(exc, LimitRequestLine):
+            status, message = 414, "the path is too long"
+        elif isinstance(exc, LimitRequestHeaders):
+            status, message = 431, "the headers are too many or too large"
+        else:
+            status, message = 400, "the request is not HTTP that can be understood"
+        _refuse(client, status, message, seconds_reading())
+
+    def _wait_for_request(self, conn: _Connection) -> None:
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + LINGERING_SECONDS)
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
+
+    def _begin(self, conn: _Connection) -> None:
+        conn.began = time.monotonic()
+        conn.timeout = conn.began + self._reading_seconds
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
+
+    def _on_readable(self, conn: _Connection, _: socket.socket) -> None:
+        try:
+            data = conn.sock.recv(_READ_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(self._forget(conn))
+        elif conn.lingering:
+            conn.lingered += len(data)
+            if conn.lingered > MOST_LINGERING_BYTES:
+                self._close(self._forget(conn))
+        else:
+            if not conn.intake.received:
+                self._forget(conn)
+                self._begin(conn)
+            self._take(conn, data)
+
+    def _take(self, conn: _Connection, data: bytes) -> None:
+        conn.buffered += len(data)
+        self._buffered += len(data)
+        try:
+            whole = conn.intake.feed(data)
+        except MalformedRequestError as fault:
+            _refuse(conn.sock, fault.status, str(fault), time.monotonic() - conn.began)
+            self._linger(self._forget(conn))
+            return
+        if whole:
+            self._dispatch(self._forget(conn))
+            return
+        if conn.intake.wants_continue and not conn.continued:
+            conn.continued = True
+            with suppress(OSError):
+                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while self._buffered > MOST_BUFFERED_BYTES and self.pending_conns:
+            self._give_up(self.pending_conns[0])
+
+    def _dispatch(self, conn: _Connection) -> None:
+        conn.whole_at = time.monotonic()
+        request = bytes(conn.intake.received[: conn.intake.end])
+        if conn.continued:
+            # gunicorn would answer it once more.
+            request = _EXPECTATION.sub(b"\r\n", request, count=1)
+        conn.left_over = bytes(conn.intake.received[conn.intake.end :])
+        # It has these bytes and no more: whatever it takes them for, it waits for nobody.
+        conn.parser = get_parser(self.cfg, [request], conn.client)
+        # Requests that wait for the endpoint may hold every other thread.
+        pool = self._health_pool if request.startswith(_HEALTH) else self.tpool
+        assert pool is not None
+        answered = pool.submit(self.handle, conn)
+        answered.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def _give_up(self, conn: _Connection) -> None:
+        _refuse(
+            conn.sock,
+            408,
+            f"the request did not come in time: send it within {self._reading_seconds:g} seconds",
+            time.monotonic() - conn.began,
+        )
+        self._linger(self._forget(conn))
+
+    def _make_room(self) -> None:
+        for waiting in (self._lingering, self.keepalived_conns):
+            if waiting:
+                self._close(self._forget(waiting[0]))
+                return
+        if self.pending_conns:
+            self._give_up(self.pending_conns[0])
+
+    def _forget(self, conn: _Connection) -> _Connection:
+        """Take it off the lists of those that are waited for."""
+        for waiting in (self.keepalived_conns, self.pending_conns, self._lingering):
+            with suppress(ValueError):
+                waiting.remove(conn)
+        with suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        return conn
+
+    def _linger(self, conn: _Connection) -> None:
+        """Close it once its other side has read the answer. gunicorn would wait for that in its loop."""
+        self._release(conn)
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+            return
+        while len(self._lingering) >= MOST_LINGERING:
+            self._close(self._forget(self._lingering[0]))
+        conn.lingering = True
+        conn.timeout = time.monotonic() + LINGERING_SECONDS
+        self._lingering.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
+
+    def _close(self, conn: _Connection) -> None:
+        if conn.closed:  # by an event of the same moment
+            return
+        conn.closed = True
+        self._release(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _release(self, conn: _Connection) -> None:
+        self._buffered -= conn.buffered
+        conn.buffered = 0
+
+
+def _refuse(client: socket.socket, status: int, message: str, seconds: float) -> None:
+    """Write an answer without waiting for anybody to take it."""
+    request_id = os.urandom(16).hex()
+    fields = {"request_id": request_id, "method": None, "path": None, "status": status, "ms": round(seconds * 1000, 1)}
+    _log.info("request", extra={"fields": fields})
+    body = json.dumps({"error": message}) + "\n"
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Request-Id: {request_id}\r\nConnection: close\r\n\r\n"
+    )
+    with suppress(OSError):
+        client.send((head + body).encode(), socket.MSG_DONTWAIT)
