@@ -1,19 +1,22 @@
 """Times `cdk synth` through the real CLI, alternating between the apps that are compared.
 
 Prints two tables: the reference system against an empty app; and 1, 10 and 50 services made with this library against
-the same resources written with the CDK's own classes, with the time that one more service adds. Run it with
-`make bench-synth`.
+the same resources written with the CDK's own classes, with the time that one more service adds. Beside the median of
+the time is the least CPU time of all processes, which other work on the machine changes less; and each call to the
+JavaScript side that one more service takes is counted, which nothing changes. Run it with `make bench-synth`.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -27,40 +30,74 @@ SERVICES = (1, 10, 50)
 LARGEST_RATIO_TO_EMPTY = 2.5
 LARGEST_RATIO_TO_PLAIN = 1.3
 
+# Runs an app and prints how many requests went to the JavaScript side.
+COUNT_CALLS = """
+import runpy, sys
+from jsii._kernel.providers import process
+send, calls = process._NodeProcess.send, 0
+def counted(*arguments):
+    global calls
+    calls += 1
+    return send(*arguments)
+process._NodeProcess.send = counted
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print(calls)
+"""
+
 App = tuple[Path, tuple[str, ...]]
 
 
-def synth_seconds(app: App, output: Path) -> float:
+@dataclass(frozen=True)
+class Taken:
+    """What an app took, of all its runs."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def synth(app: App, output: Path) -> Taken:
     program, arguments = app
     command: list[str | Path] = [CDK, "synth", "--quiet", "--app", " ".join([sys.executable, program.name, *arguments])]
-    start = time.perf_counter()
+    before, start = cpu_seconds(), time.perf_counter()
     result = subprocess.run([*command, "--output", output], cwd=program.parent, capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"cdk synth of {program} failed:\n{result.stdout}{result.stderr}")
-    return time.perf_counter() - start
+    return Taken(seconds=time.perf_counter() - start, cpu_seconds=cpu_seconds() - before)
 
 
-def medians(apps: dict[str, App], runs: int, folder: Path) -> dict[str, float]:
-    """The median of each app, after one run that warms the caches."""
-    seconds: dict[str, list[float]] = {name: [] for name in apps}
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(apps: dict[str, App], runs: int, folder: Path) -> dict[str, Taken]:
+    """The median time and the least CPU time of each app, after one run that warms the caches."""
+    taken: dict[str, list[Taken]] = {name: [] for name in apps}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("cdk synth", total=(runs + 1) * len(apps))
         for run in range(runs + 1):
             for name, app in apps.items():
-                taken = synth_seconds(app, folder / "cdk.out")
+                one = synth(app, folder / "cdk.out")
                 if run:
-                    seconds[name].append(taken)
+                    taken[name].append(one)
                 progress.advance(task)
-    return {name: statistics.median(taken) for name, taken in seconds.items()}
+    return {
+        name: Taken(
+            seconds=statistics.median(one.seconds for one in of_app),
+            cpu_seconds=min(one.cpu_seconds for one in of_app),
+        )
+        for name, of_app in taken.items()
+    }
 
 
 def compare_with_empty_app(runs: int, folder: Path) -> None:
-    found = medians({"empty app": (APPS / "empty.py", ()), "reference system": (PROJECT / "app.py", ())}, runs, folder)
+    found = measure({"empty app": (APPS / "empty.py", ()), "reference system": (PROJECT / "app.py", ())}, runs, folder)
     table = Table(title=f"cdk synth, median of {runs}", title_justify="left")
     for column in ("app", "s", "ratio"):
         table.add_column(column, justify="left" if column == "app" else "right")
-    for name, seconds in found.items():
-        table.add_row(name, f"{seconds:.2f}", f"{seconds / found['empty app']:.2f}")
+    for name, taken in found.items():
+        table.add_row(name, f"{taken.seconds:.2f}", f"{taken.seconds / found['empty app'].seconds:.2f}")
     Console().print(table)
     print(f"wanted: at most {LARGEST_RATIO_TO_EMPTY}\n")
 
@@ -76,27 +113,55 @@ def compare_with_plain_cdk(runs: int, folder: Path) -> None:
     apps: dict[str, App] = {
         f"{kind} {count}": (program, (str(count),)) for count in SERVICES for kind, program in kinds.items()
     }
-    found = medians(apps, runs, folder)
+    found = measure(apps, runs, folder)
     table = Table(title=f"cdk synth of services, median of {runs}, the same resources", title_justify="left")
     for column in (
         "services",
         "library s",
         "plain CDK s",
         "ratio",
+        "library CPU s",
+        "plain CPU s",
+        "ratio",
         "library s a service more",
         "plain s a service more",
     ):
         table.add_column(column, justify="right")
     for before, count in zip((None, *SERVICES), SERVICES, strict=False):
-        row = [found[f"{kind} {count}"] for kind in kinds]
-        added = (
-            [f"{(found[f'{kind} {count}'] - found[f'{kind} {before}']) / (count - before):.3f}" for kind in kinds]
-            if before
-            else ["", ""]
+        library, plain = (found[f"{kind} {count}"] for kind in kinds)
+        more = [""] * 2
+        if before:
+            added = (found[f"{kind} {count}"].seconds - found[f"{kind} {before}"].seconds for kind in kinds)
+            more = [f"{seconds / (count - before):.3f}" for seconds in added]
+        table.add_row(
+            str(count),
+            *(f"{taken.seconds:.2f}" for taken in (library, plain)),
+            f"{library.seconds / plain.seconds:.2f}",
+            *(f"{taken.cpu_seconds:.2f}" for taken in (library, plain)),
+            f"{library.cpu_seconds / plain.cpu_seconds:.2f}",
+            *more,
         )
-        table.add_row(str(count), *(f"{seconds:.2f}" for seconds in row), f"{row[0] / row[1]:.2f}", *added)
     Console().print(table)
     print(f"wanted: at most {LARGEST_RATIO_TO_PLAIN}, and as much for each service more")
+    each = ", ".join(f"{kind} {calls_a_service(program, folder / kind)}" for kind, program in kinds.items())
+    print(f"calls to the JavaScript side that a service more takes: {each}")
+
+
+def calls_a_service(program: Path, output: Path) -> int:
+    """How many calls one service more takes: of a third, when what is asked once was asked."""
+    counted = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", COUNT_CALLS, program, str(count)],
+                check=True,
+                capture_output=True,
+                text=True,
+                env={**os.environ, "CDK_OUTDIR": str(output)},
+            ).stdout
+        )
+        for count in (2, 3)
+    ]
+    return counted[1] - counted[0]
 
 
 def resource_types(program: Path, output: Path) -> Counter[str]:
