@@ -6,3 +6,6 @@ NAME = "CPUUtilization"
 TRACKED = "ECSServiceAverageCPUUtilization"
 # The CDK's enumeration lacks it.
 TRACKED_EVERY_20_SECONDS = "ECSServiceAverageCPUUtilizationHighResolution"
+TRACKED_NAMES = (TRACKED, TRACKED_EVERY_20_SECONDS)
+# What spike scaling watches by default, as a `SpikePolicy` names it: metric and statistic.
+MAXIMUM = (f"{NAMESPACE}/{NAME}", "Maximum")

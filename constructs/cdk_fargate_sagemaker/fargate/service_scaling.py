@@ -120,8 +120,9 @@ class ServiceScaling:
     @property
     def target_percent(self) -> float | None:
         """The average CPU that target tracking keeps, in percent; of several the lowest, the first to ask for tasks."""
-        tracked = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
-        return min((policy.target for policy in self.tracking if policy.metric in tracked), default=None)
+        return min(
+            (policy.target for policy in self.tracking if policy.metric in cpu_metric.TRACKED_NAMES), default=None
+        )
 
     @classmethod
     def of(cls, scalable_target: IScalableTargetRef) -> Self:

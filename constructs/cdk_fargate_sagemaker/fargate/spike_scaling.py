@@ -24,7 +24,6 @@ from .scaled_fargate_service import ScaledFargateService
 from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scaling, tracked_percent
 from .task_count import check_above_target
 
-_CPU = f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}"
 DEFAULT_STEP = CpuStep()
 # A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
 _REFUSED_BY_THE_CDK = 20
@@ -133,12 +132,15 @@ class SpikeScaling(Construct):
             assert isinstance(resource, cloudwatch.CfnAlarm)
             resource.period = seconds
         self._alarm.add_alarm_action(cloudwatch_actions.ApplicationScalingAction(self._policy))
+        name, statistic = (
+            (f"{metric.namespace}/{metric.metric_name}", metric.statistic) if metric else cpu_metric.MAXIMUM
+        )
         declare_spike(
             self,
             scalable_target,
             SpikePolicy(
-                metric=f"{metric.namespace}/{metric.metric_name}" if metric else _CPU,
-                statistic=metric.statistic if metric else "Maximum",
+                metric=name,
+                statistic=statistic,
                 period_seconds=seconds,
                 evaluation_periods=evaluation_periods,
                 cooldown_seconds=_seconds(cooldown),

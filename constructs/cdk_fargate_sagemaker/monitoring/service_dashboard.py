@@ -13,7 +13,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
-from cdk_fargate_sagemaker.fargate import AnyService, CpuStep, ServiceMetrics, ServiceScaling, SpikeScaling
+from cdk_fargate_sagemaker.fargate import AnyService, CpuStep, ServiceMetrics, ServiceScaling, SpikeScaling, cpu_metric
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
 from .._checks import check_kind, check_number, plain, refusal
@@ -34,7 +34,6 @@ _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
 _USUAL_INTERVAL = Duration.days(1)
 _PERCENTILES = (50, 95, 99)
 _MINUTE, _HOUR = Duration.minutes(1), Duration.hours(1)
-_CPU_MAXIMUM = ("AWS/ECS/CPUUtilization", "Maximum")
 # As long as CloudWatch keeps what it has by the hour: 455 days.
 _LONG_VIEW = "-P15M"
 
@@ -369,7 +368,7 @@ def _spike_bands(scaling: ServiceScaling, spikes: SpikeScaling | None) -> list[t
     declared = [
         (band.threshold, band.add_tasks)
         for policy in scaling.spikes
-        if (policy.metric, policy.statistic) == _CPU_MAXIMUM
+        if (policy.metric, policy.statistic) == cpu_metric.MAXIMUM
         for band in policy.bands
     ]
     steps = spikes.steps if spikes else ()
