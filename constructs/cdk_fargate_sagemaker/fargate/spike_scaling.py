@@ -97,8 +97,7 @@ class SpikeScaling(Construct):
                 "metric", metric, cloudwatch.Metric, "a cloudwatch.Metric", "publish an expression's result as a metric"
             )
         self._steps = _checked_steps(steps, CpuStep if metric is None else MetricStep)
-        check_number("evaluation_periods", evaluation_periods, at_least=1, whole=True)
-        check_duration("cooldown", cooldown, whole="seconds")
+        check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
         watched = metric or metrics.cpu_maximum()
         seconds = _checked_period(
             watched, period, resolution=_resolution_seconds(metric) if metric else _seconds(metrics.cpu_resolution)
@@ -169,6 +168,18 @@ class SpikeScaling(Construct):
         return self._steps
 
 
+def check_times(*, period: Duration | None, evaluation_periods: int, cooldown: Duration) -> None:
+    """Refuses what can be refused before the service is known.
+
+    Raises:
+        InvalidArgumentError: a period, a number of periods or a cooldown that cannot be.
+    """
+    if period is not None:
+        check_duration("period", period, above_zero=True, token=False)
+    check_number("evaluation_periods", evaluation_periods, at_least=1, whole=True)
+    check_duration("cooldown", cooldown, whole="seconds")
+
+
 def _checked_steps(given: Any, kind: type[CpuStep] | type[MetricStep]) -> tuple[CpuStep | MetricStep, ...]:
     allowed = f"one {kind.__name__}, or several by rising threshold"
     if isinstance(given, CpuStep | MetricStep):
@@ -214,8 +225,6 @@ def _resolution_seconds(metric: cloudwatch.Metric) -> float:
 
 def _checked_period(metric: cloudwatch.Metric, period: Duration | None, *, resolution: float) -> float:
     """The seconds of the period: that given, or that of `metric`."""
-    if period is not None:
-        check_duration("period", period, above_zero=True, token=False)
     seconds = _seconds(period or metric.period)
     short = [second for second in (10, 20, 30) if second >= resolution]
     if not is_token(seconds) and seconds not in short and (seconds == 0 or seconds % 60 != 0):

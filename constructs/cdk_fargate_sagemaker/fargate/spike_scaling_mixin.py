@@ -11,7 +11,7 @@ from constructs import Construct, IConstruct, IMixin
 from .._checks import plain, refusal
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
-from .spike_scaling import DEFAULT_COOLDOWN, DEFAULT_STEP, SpikeScaling
+from .spike_scaling import DEFAULT_COOLDOWN, DEFAULT_STEP, SpikeScaling, check_times
 
 _ID = "SpikeScaling"
 
@@ -33,6 +33,9 @@ class SpikeScalingMixin:
         evaluation_periods: as of `SpikeScaling`. Default: 1.
         cooldown: as of `SpikeScaling`. Default: 10 minutes.
 
+    Raises:
+        InvalidArgumentError: a period, a number of periods or a cooldown that cannot be.
+
     Applying it raises what `SpikeScaling` raises, and refuses a service that has it already.
 
     Example:
@@ -50,6 +53,8 @@ class SpikeScalingMixin:
         evaluation_periods: int = 1,
         cooldown: Duration = DEFAULT_COOLDOWN,
     ) -> None:
+        # What is raised while it is applied reaches the caller through the JavaScript side, as another error.
+        check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
         self._steps = steps
         self._metric = metric
         self._period = period

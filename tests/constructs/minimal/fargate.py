@@ -15,6 +15,7 @@ from cdk_fargate_sagemaker.fargate import (
     ServiceMetrics,
     ServiceVpc,
     SpikeScaling,
+    SpikeScalingMixin,
     SpotCapacity,
     WebAcl,
 )
@@ -111,6 +112,10 @@ def show(stack: cdk.Stack, made: cloudwatch.IMetric) -> None:
     cloudwatch.Dashboard(stack, "Shown", widgets=[[cloudwatch.GraphWidget(left=[made])]])
 
 
+def spike_scaling_mixin(stack: cdk.Stack, **given: Any) -> None:
+    scaled_fargate_service(stack).with_(SpikeScalingMixin(**given))
+
+
 _READ_ONLY = "is read from a declared service and given by nobody"
 
 MINIMAL = {
@@ -131,6 +136,7 @@ MINIMAL = {
     "SpikeBand": _READ_ONLY,
     "SpikePolicy": _READ_ONLY,
     "SpikeScaling": spike_scaling,
+    "SpikeScalingMixin": spike_scaling_mixin,
     "SpotCapacity": spot_capacity,
     "TrackingPolicy": _READ_ONLY,
     "WebAcl": web_acl,
