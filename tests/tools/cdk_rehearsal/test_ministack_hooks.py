@@ -10,7 +10,19 @@ pytest.importorskip("ministack")
 
 from ministack import app
 from ministack.core import concurrency, router
-from ministack.services import athena, cloudwatch, dynamodb, eventbridge, lambda_svc, sns, stepfunctions
+from ministack.services import (
+    alb,
+    athena,
+    cloudformation,
+    cloudwatch,
+    cloudwatch_logs,
+    dynamodb,
+    eventbridge,
+    lambda_svc,
+    secretsmanager,
+    sns,
+    stepfunctions,
+)
 from ministack.services.cloudformation import provisioners, stacks
 
 
@@ -151,3 +163,29 @@ def test_exports_of_tables_are_functions_of_the_module_beside_what_they_read() -
     handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
     assert _parameters(handlers["create"])[:2] == ["logical_id", "props"]
     assert _parameters(handlers["update"])[:3] == ["physical_id", "old_props", "new_props"]
+
+
+def test_names_of_resources_are_made_up_by_one_function_from_a_seed() -> None:
+    assert _parameters(provisioners._physical_name) == ["stack_name", "logical_id", "lowercase", "max_len", "seeded"]
+    made = provisioners._physical_name("stack", "Logs")
+    token = provisioners._NAME_SEED.set("another life")
+    try:
+        assert provisioners._physical_name("stack", "Logs") != made
+    finally:
+        provisioners._NAME_SEED.reset(token)
+
+
+def test_what_may_outlive_a_stack_is_kept_in_tables_of_the_modules() -> None:
+    for held in (cloudformation._stacks, dynamodb._tables, cloudwatch_logs._log_groups, secretsmanager._secrets):
+        assert held.get("none") is None
+    assert alb._lb_attrs.get("none", []) == []
+    for kind in (
+        "AWS::DynamoDB::Table",
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+    ):
+        handlers = provisioners._RESOURCE_HANDLERS[kind]
+        assert _parameters(handlers["create"]) == ["logical_id", "props", "stack_name"]
+        assert _parameters(handlers["delete"]) == ["physical_id", "props"]

@@ -61,6 +61,11 @@ def register(kind: str, create: Create, delete: Delete, *, update: Update | None
     )
 
 
+def calls_back(*kinds: str) -> None:
+    """Marks types of ministack's whose handlers were changed so that they call back into the emulator."""
+    _ours.update(kinds)
+
+
 def _in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
     """ministack shows a ValueError's message as the resource's status reason."""
 

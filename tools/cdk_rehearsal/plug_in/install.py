@@ -23,6 +23,7 @@ from cdk_rehearsal.plug_in import (
     function_errors,
     image_repository,
     metric_math_alarms,
+    outliving_resources,
     raised_alarms,
     resource_attributes,
     secret_references,
@@ -85,6 +86,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     cloudformation_types.install(autoscaling)
     cloudformation_sagemaker.install(sagemaker)
     secret_references.install()
+    outliving_resources.install(account=settings.account)
     resource_attributes.install()
     image_repository.install()
     container_definitions.install()
