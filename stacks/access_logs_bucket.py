@@ -1,14 +1,19 @@
 from typing import cast
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+
+from cdk_fargate_sagemaker.storage import BucketEmptier
 
 
 class AccessLogsBucket(s3.Bucket):
     """Holds a year of access logs. SSE-S3, since load balancers and S3 itself write with no other encryption."""
 
-    def __init__(self, scope: Construct, id: str, *, removal_policy: cdk.RemovalPolicy) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, removal_policy: cdk.RemovalPolicy, log_encryption_key: kms.IKey
+    ) -> None:
         super().__init__(
             scope,
             id,
@@ -19,8 +24,11 @@ class AccessLogsBucket(s3.Bucket):
             lifecycle_rules=[
                 s3.LifecycleRule(expiration=cdk.Duration.days(365), noncurrent_version_expiration=cdk.Duration.days(1))
             ],
-            removal_policy=removal_policy,
+            # Who writes logs has written by the time a first deployment fails, and a rollback cannot delete it then.
+            removal_policy=removal_policy if removal_policy is cdk.RemovalPolicy.DESTROY else cdk.RemovalPolicy.RETAIN,
         )
+        if removal_policy is cdk.RemovalPolicy.DESTROY:
+            BucketEmptier(self, "Emptier", bucket=self, log_encryption_key=log_encryption_key)
         unending = "This bucket holds the access logs; logging its own access would never end."
         cdk.Validations.of(self).acknowledge(
             cdk.Acknowledgment(id="AwsSolutions-S1", reason=unending),

@@ -3,6 +3,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
+from stacks.removal import removal_policy
 from stacks.settings import Settings
 
 
@@ -11,15 +12,15 @@ class AlertsStack(cdk.Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id, env=env, description="Moderation: alerts")
-        self.alerts = AlertsTopic(self, "Alerts")
-        # Made with a random value: the operator puts the webhook's URL in, so that no template ever holds it.
+        self.alerts = AlertsTopic(self, "Alerts", removal_policy=removal_policy(settings))
+        # Made with a random value: the operator puts the webhook's URL in, so that no template ever holds it. Without a
+        # name of its own: one that is kept would end the stack's second deployment.
         webhook = secretsmanager.Secret(
             self,
             "SlackWebhook",
-            secret_name=f"moderation/{settings.environment}/slack-webhook-url",
             description="URL of the Slack incoming webhook that alerts go to",
             encryption_key=self.alerts.encryption_key,
-            removal_policy=cdk.RemovalPolicy(settings.removal_policy.upper()),
+            removal_policy=removal_policy(settings),
         )
         replaced_by_hand = "Slack issues the URL and has no API that renews it; a person replaces it."
         cdk.Validations.of(webhook).acknowledge(

@@ -21,7 +21,9 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrainingJob,
     TransformJob,
 )
+from cdk_fargate_sagemaker.storage import BucketEmptier
 from stacks.access_logs_bucket import AccessLogsBucket
+from stacks.removal import removal_policy
 from stacks.settings import Settings
 
 _CONTAINERS = Path(__file__).parents[1] / "container"
@@ -38,15 +40,15 @@ class ModelStack(cdk.Stack):
         self, scope: Construct, id: str, *, settings: Settings, alerts: AlertsTopic, env: cdk.Environment
     ) -> None:
         super().__init__(scope, id, env=env, description="Moderation: model")
-        removal_policy = cdk.RemovalPolicy(settings.removal_policy.upper())
-        access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal_policy)
+        removal = removal_policy(settings)
         key = kms.Key(
             self,
             "Key",
             description=f"Posts, models and logs of moderation-{settings.environment}",
             enable_key_rotation=True,
-            removal_policy=removal_policy,
+            removal_policy=removal,
         )
+        access_logs = AccessLogsBucket(self, "AccessLogs", removal_policy=removal, log_encryption_key=key)
         data = s3.Bucket(
             self,
             "Data",
@@ -57,10 +59,21 @@ class ModelStack(cdk.Stack):
             bucket_key_enabled=True,
             enforce_ssl=True,
             versioned=True,
+            # Of what was replaced or deleted, and of what was never finished, nothing is read again. What a release
+            # needs lies under its own name and is never replaced; the workflow deletes what failed releases leave.
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                    noncurrent_version_expiration=cdk.Duration.days(30),
+                    expired_object_delete_marker=True,
+                )
+            ],
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix="data/",
-            removal_policy=removal_policy,
+            removal_policy=removal,
         )
+        if removal is cdk.RemovalPolicy.DESTROY:
+            BucketEmptier(data, "Emptier", bucket=data, log_encryption_key=key)
         cdk.Validations.of(data).acknowledge(
             cdk.Acknowledgment(
                 id="NIST.800.53.R5-S3BucketReplicationEnabled",
@@ -75,7 +88,7 @@ class ModelStack(cdk.Stack):
             second_percent=settings.reviewers.second_percent,
             ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
             metric_namespace="Moderation/Reviews",
-            removal_policy=removal_policy,
+            removal_policy=removal,
         )
         endpoint_name = f"moderation-{settings.environment}"
         variant = EndpointVariant(
@@ -114,7 +127,7 @@ class ModelStack(cdk.Stack):
             ),
             start_on_new_data=settings.model.start_on_new_posts,
             start_on_new_labels=settings.model.start_on_new_labels,
-            removal_policy=removal_policy,
+            removal_policy=removal,
         )
         WorkflowAlarms(self, "ReleaseAlarms", workflow=self.workflow, alerts_topic=alerts)
         EndpointDashboard(

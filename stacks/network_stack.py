@@ -2,6 +2,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import ServiceVpc
+from stacks.removal import removal_policy
 from stacks.settings import Settings
 
 
@@ -16,5 +17,5 @@ class NetworkStack(cdk.Stack):
             cidr=settings.network.cidr,
             availability_zones=settings.availability_zones,
             nat_gateways=settings.network.nat_gateways,
-            removal_policy=cdk.RemovalPolicy(settings.removal_policy.upper()),
+            removal_policy=removal_policy(settings),
         )

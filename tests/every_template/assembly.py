@@ -73,6 +73,10 @@ class Assembly:
             "AWS::URLSuffix": "amazonaws.com",
         }
 
+    def set_stack_id(self, life: str) -> None:
+        """Makes these the templates of another life of the same stack."""
+        self._pseudo["AWS::StackId"] = f"arn:aws:cloudformation:{self.region}:{self.account}:stack/stack/{life}"
+
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
@@ -130,6 +134,10 @@ class Assembly:
                 return self._attribute(template, name, attribute)
             case {"Fn::Join": [delimiter, parts]}:
                 return delimiter.join(self.deployed(template, item) for item in parts)
+            case {"Fn::Split": [delimiter, text]}:
+                return self.deployed(template, text).split(delimiter)
+            case {"Fn::Select": [index, parts]}:
+                return self.deployed(template, parts)[int(index)]
             case {"Fn::Sub": str(text)}:
                 for name, value in self._pseudo.items():
                     text = text.replace(f"${{{name}}}", value)

@@ -6,13 +6,16 @@ from typing import Any
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IDependable
 
 from .._checkov_skips import skip_checkov
 from .._checks import check_interface, plain, refusal
 from .._construct_tree import stack_of
+from .._lives import kept_from_the_start
 from .._resource_policy import add_statement
+from ..storage import BucketEmptier
 
 
 def check_access_logs_bucket(bucket: Any) -> None:
@@ -40,9 +43,10 @@ def log_access(
     *,
     given: s3.IBucket | None,
     removal_policy: RemovalPolicy,
+    log_encryption_key: kms.IKey,
 ) -> s3.IBucket:
     """Switches access logs on, into the bucket given or into one made as `AccessLogs`; returns the bucket."""
-    bucket = given or _bucket(scope, removal_policy)
+    bucket = given or _bucket(scope, removal_policy, log_encryption_key)
     # log_access_logs of the CDK needs to know the region at synthesis; this principal serves all of them.
     statement = iam.PolicyStatement(
         principals=[_log_delivery()],
@@ -59,6 +63,11 @@ def log_access(
     if policy is not None:
         # ELB tries the bucket as it switches the logs on.
         load_balancer.node.add_dependency(policy)
+    if given is not None or removal_policy is RemovalPolicy.DESTROY:
+        for child in bucket.node.children:
+            if isinstance(child, BucketEmptier):
+                # And writes until it has gone.
+                load_balancer.node.add_dependency(child)
     return bucket
 
 
@@ -78,7 +87,7 @@ def _kept_90_days() -> s3.LifecycleRule:
     return s3.LifecycleRule(expiration=Duration.days(90), noncurrent_version_expiration=Duration.days(1))
 
 
-def _bucket(scope: Construct, removal_policy: RemovalPolicy) -> s3.Bucket:
+def _bucket(scope: Construct, removal_policy: RemovalPolicy, log_encryption_key: kms.IKey) -> s3.Bucket:
     bucket = s3.Bucket(
         scope,
         "AccessLogs",
@@ -87,8 +96,10 @@ def _bucket(scope: Construct, removal_policy: RemovalPolicy) -> s3.Bucket:
         enforce_ssl=True,
         versioned=True,
         lifecycle_rules=[_kept_90_days()],
-        removal_policy=removal_policy,
+        removal_policy=kept_from_the_start(removal_policy),
     )
+    if removal_policy is RemovalPolicy.DESTROY:
+        BucketEmptier(bucket, "Emptier", bucket=bucket, log_encryption_key=log_encryption_key)
     unending = "It holds access logs; logging their delivery would never end."
     Validations.of(bucket).acknowledge(
         Acknowledgment(id="AwsSolutions-S1", reason=unending),

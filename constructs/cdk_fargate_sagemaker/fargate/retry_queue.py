@@ -58,7 +58,7 @@ class RetryQueue(Construct):
         max_receives: int = 100,
         encryption_key: AnyKey | None = None,
         alerts_topic: AnyTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_number("max_receives", max_receives, at_least=1, at_most=_MOST_RECEIVES, whole=True)

@@ -196,7 +196,7 @@ class ScaledFargateService(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         log_encryption_key: AnyKey | None = None,
         deletion_protection: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_task_size(cpu=cpu, memory_mib=memory_mib)
@@ -274,7 +274,11 @@ class ScaledFargateService(Construct):
             deletion_protection=deletion_protection,
         )
         self._access_logs_bucket = log_access(
-            self, self._load_balancer, given=access_logs_bucket, removal_policy=removal_policy
+            self,
+            self._load_balancer,
+            given=access_logs_bucket,
+            removal_policy=removal_policy,
+            log_encryption_key=key,
         )
         self._service_security_group = ec2.SecurityGroup(
             self,

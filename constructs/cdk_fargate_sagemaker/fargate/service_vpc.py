@@ -57,7 +57,7 @@ class ServiceVpc(ec2.Vpc):
         nat_gateways: int | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_encryption_key: AnyKey | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         _check_addresses(cidr, availability_zones)
         if nat_gateways is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from aws_cdk import ArnFormat, Names, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -13,6 +13,7 @@ from constructs import Construct
 
 from .._checks import check_number, check_sequence, plain, refusal
 from .._interfaces import AnyKey
+from .._lives import name_of_this_life
 from .._log_key import log_key
 from ._log_checks import check_log_settings
 from ._network_checks import check_application_load_balancer
@@ -106,7 +107,7 @@ class WebAcl(Construct):
         excluded_rules: Sequence[str] = (),
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         log_encryption_key: AnyKey | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_application_load_balancer(load_balancer, "WAF protects no other kind; pass web.load_balancer")
@@ -149,7 +150,7 @@ class WebAcl(Construct):
 
     def _log(self, retention: logs.RetentionDays, key: kms.IKey | None, removal_policy: RemovalPolicy) -> None:
         # WAF writes to groups of this prefix only.
-        name = f"aws-waf-logs-{Names.unique_resource_name(self, max_length=100, separator='-')}"
+        name = name_of_this_life(self, "aws-waf-logs-")
         self._log_group = logs.LogGroup(
             self,
             "Logs",

@@ -1,5 +1,6 @@
 """The topic that every alert goes to."""
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -27,6 +28,7 @@ class AlertsTopic(sns.Topic):
         master_key: the key that encrypts alerts. The owner of an imported one has to let CloudWatch and EventBridge use
             it: the app warns with the statements. AWS's own key `aws/sns` does not do, since its policy cannot let them
             publish. Default: a key beside the topic, with "Key" after the topic's id, rotated every year.
+        removal_policy: what becomes of that key when it leaves the stack. Default: it is kept.
 
     Raises:
         InvalidArgumentError: no key, as its ARN.
@@ -39,12 +41,17 @@ class AlertsTopic(sns.Topic):
         *,
         topic_name: str | None = None,
         master_key: AnyKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         if master_key is not None:
             check_key("master_key", master_key)
         # Beside the topic and not in it: a topic takes its key when it is made, and can hold nothing before.
         key: kms.IKey = master_key or kms.Key(
-            scope, f"{id}Key", description="Encrypts alerts", enable_key_rotation=True
+            scope,
+            f"{id}Key",
+            description="Encrypts alerts",
+            enable_key_rotation=True,
+            removal_policy=removal_policy,
         )
         super().__init__(scope, id, topic_name=topic_name, master_key=key, enforce_ssl=True)
         self._encryption_key = key

@@ -16,6 +16,7 @@ from .._allow import allow
 from .._checks import check_duration, check_kind, refusal
 from .._interfaces import AnyFunction, AnyKey, check_function, check_key
 from .._key_use import allow_key
+from .._lives import is_kept, kept_from_the_start
 from .._managed_queue_key import explain_managed_key
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -85,7 +86,7 @@ class ReviewQueue(IReviewQueue):
         measured_window: Duration = _WINDOW,
         metric_namespace: str = _NAMESPACE,
         encryption_key: AnyKey | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         longest = Duration.days(90)
@@ -113,8 +114,8 @@ class ReviewQueue(IReviewQueue):
                 point_in_time_recovery_enabled=True
             ),
             time_to_live_attribute="expires",
-            deletion_protection=removal_policy == RemovalPolicy.RETAIN,
-            removal_policy=removal_policy,
+            deletion_protection=is_kept(removal_policy),
+            removal_policy=kept_from_the_start(removal_policy),
         )
         Validations.of(self._table).acknowledge(
             Acknowledgment(

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._inline_policy import acknowledge_inline_policy
+from .._lives import VENDED_STATES, name_of_this_life
 from .._log_key import log_key
 
 
@@ -28,6 +29,7 @@ def workflow_logs(scope: Construct, key: kms.IKey, retention: logs.RetentionDays
     return logs.LogGroup(
         scope,
         "Logs",
+        log_group_name=name_of_this_life(scope, VENDED_STATES),
         retention=retention,
         encryption_key=log_key(scope, given=key, removal_policy=RemovalPolicy.DESTROY),
         removal_policy=RemovalPolicy.DESTROY,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import jsii
-from aws_cdk import Acknowledgment, Names, Resource, Stack, Token, Validations
+from aws_cdk import Acknowledgment, Names, RemovalPolicy, Resource, Stack, Token, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -65,6 +65,7 @@ class InferenceEndpoint(Resource):
             10 minutes.
         encryption_key: encrypts volumes, and logs of a function that scaling takes. The owner of an imported one has to
             let CloudWatch Logs use it: the app warns with the statement. Default: a key is made.
+        removal_policy: what becomes of that key when it leaves the stack. Default: it is kept.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, or a step of the shifting that the instances do not allow.
@@ -98,6 +99,7 @@ class InferenceEndpoint(Resource):
         configuration: EndpointConfiguration | None = None,
         traffic_shifting: TrafficShifting | None = None,
         encryption_key: AnyKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         _check(
@@ -123,7 +125,11 @@ class InferenceEndpoint(Resource):
         )
         self._metrics = EndpointMetrics(endpoint_name=self._endpoint_name, configuration=configuration)
         self._encryption_key: kms.IKey = encryption_key or kms.Key(
-            self, "Key", description=f"Encrypts volumes of {self._endpoint_name}", enable_key_rotation=True
+            self,
+            "Key",
+            description=f"Encrypts volumes of {self._endpoint_name}",
+            enable_key_rotation=True,
+            removal_policy=removal_policy,
         )
         self._role = endpoint_role(
             self,

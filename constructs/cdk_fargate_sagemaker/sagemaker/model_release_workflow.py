@@ -197,7 +197,7 @@ class ModelReleaseWorkflow(Construct):
         poll_interval: Duration | None = None,
         in_service_within: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_release_arguments(
@@ -247,7 +247,11 @@ class ModelReleaseWorkflow(Construct):
         self._metrics = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
         self._data_bucket = data_bucket
         self._encryption_key: kms.IKey = encryption_key or kms.Key(
-            self, "Key", description=f"Encrypts volumes, records and logs of {endpoint_name}", enable_key_rotation=True
+            self,
+            "Key",
+            description=f"Encrypts volumes, records and logs of {endpoint_name}",
+            enable_key_rotation=True,
+            removal_policy=removal_policy,
         )
         machine_name = f"{endpoint_name}-release"
         self._records = ReleaseRecords(

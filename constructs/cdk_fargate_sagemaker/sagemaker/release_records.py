@@ -9,6 +9,7 @@ from .._allow import allow
 from .._checks import check_sequence
 from .._interfaces import check_key
 from .._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
+from .._lives import is_kept, kept_from_the_start
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from ._endpoint_name import check_endpoint_name
@@ -49,7 +50,7 @@ class ReleaseRecords(Construct):
         endpoint_name: str,
         workflow_names: list[str],
         encryption_key: kms.IKey,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_endpoint_name(endpoint_name)
@@ -68,8 +69,8 @@ class ReleaseRecords(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=removal_policy == RemovalPolicy.RETAIN,
-            removal_policy=removal_policy,
+            deletion_protection=is_kept(removal_policy),
+            removal_policy=kept_from_the_start(removal_policy),
         )
         Validations.of(self._table).acknowledge(
             Acknowledgment(

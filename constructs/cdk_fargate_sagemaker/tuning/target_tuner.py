@@ -31,6 +31,7 @@ from .._checkov_skips import skip_checkov
 from .._checks import check_interface, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from .._lives import VENDED_STATES, is_kept, kept_from_the_start, name_of_this_life
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
@@ -141,7 +142,7 @@ class TargetTuner(Construct):
         max_latency_ratio: float | None = 1.25,
         dry_run: bool = False,
         log_encryption_key: AnyKey | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         guardrail_alarms = _alarms(guardrail_alarms)
@@ -187,8 +188,8 @@ class TargetTuner(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=removal_policy is RemovalPolicy.RETAIN,
-            removal_policy=removal_policy,
+            deletion_protection=is_kept(removal_policy),
+            removal_policy=kept_from_the_start(removal_policy),
         )
         Validations.of(self._table).acknowledge(
             Acknowledgment(
@@ -392,6 +393,7 @@ class TargetTuner(Construct):
                 destination=logs.LogGroup(
                     self,
                     "Logs",
+                    log_group_name=name_of_this_life(self, VENDED_STATES),
                     retention=logs.RetentionDays.THREE_MONTHS,
                     encryption_key=key,
                     removal_policy=RemovalPolicy.DESTROY,

@@ -26,7 +26,7 @@ def test_what_fails_too_often_goes_to_the_dead_letter_queue(stack):
 def test_both_queues_stay_with_what_they_hold_and_take_tls_alone(stack):
     RetryQueue(stack, "Unscored")
     template = Template.from_stack(stack)
-    template.all_resources("AWS::SQS::Queue", {"DeletionPolicy": "Retain"})
+    template.all_resources("AWS::SQS::Queue", {"DeletionPolicy": "RetainExceptOnCreate"})
     template.resource_count_is("AWS::SQS::Queue", 2)
     template.all_resources_properties(
         "AWS::SQS::QueuePolicy",

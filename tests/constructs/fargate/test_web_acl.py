@@ -66,7 +66,19 @@ def test_logs_without_what_is_secret(stack, load_balancer):
     template = Template.from_stack(stack)
     template.has_resource_properties(
         "AWS::Logs::LogGroup",
-        {"LogGroupName": Match.string_like_regexp("^aws-waf-logs-"), "KmsKeyId": Match.any_value()},
+        {
+            # It ends with the stack's id: one that is kept is not in the way of the next deployment.
+            "LogGroupName": {
+                "Fn::Join": [
+                    "",
+                    [
+                        Match.string_like_regexp("^aws-waf-logs-"),
+                        {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]},
+                    ],
+                ]
+            },
+            "KmsKeyId": Match.any_value(),
+        },
     )
     template.has_resource_properties(
         "AWS::WAFv2::LoggingConfiguration",

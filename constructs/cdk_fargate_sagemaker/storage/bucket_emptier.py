@@ -1,0 +1,74 @@
+"""Empties a bucket as its stack is deleted."""
+
+from aws_cdk import CustomResource, Duration, Stack, Tags
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from .._allow import allow
+from .._packaged_function import PackagedFunction
+
+_TAG = "cdk-fargate-sagemaker:ends-with-its-stack"
+
+
+class BucketEmptier(Construct):
+    """Deletes every version that `bucket` holds, so that a bucket with `RemovalPolicy.DESTROY` ends with its stack.
+
+    CloudFormation deletes an empty bucket and no other. Make it inside the bucket: what depends on the bucket, as
+    whatever writes to it should, then ends first. Once emptied, the bucket takes nothing in any more. One function
+    empties all buckets of a stack.
+
+    It is a Python function, unlike that of `auto_delete_objects=True`.
+
+        bucket = s3.Bucket(self, "Logs", removal_policy=RemovalPolicy.DESTROY)
+        BucketEmptier(bucket, "Emptier", bucket=bucket)
+
+    Args:
+        bucket: the bucket. Where a later deployment keeps it, take the emptier away in the same: its contents stay.
+        log_encryption_key: encrypts the logs of the function; the first that is given in a stack. Default: a key is
+            made, which ends with the stack too.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, bucket: s3.Bucket, log_encryption_key: kms.IKey | None = None
+    ) -> None:
+        super().__init__(scope, id)
+        packaged = _emptying_function(Stack.of(self), log_encryption_key)
+        Tags.of(bucket).add(_TAG, "true", include_resource_types=["AWS::S3::Bucket"])
+        allow(
+            packaged.role,
+            ["s3:GetBucketPolicy", "s3:GetBucketTagging", "s3:ListBucketVersions", "s3:PutBucketPolicy"],
+            bucket.bucket_arn,
+        )
+        allow(
+            packaged.role,
+            ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+            bucket.arn_for_objects("*"),
+            wildcard_reason="The bucket ends with its stack, and everything in it.",
+        )
+        emptied = CustomResource(
+            self,
+            "Emptied",
+            resource_type="Custom::EmptiedBucket",
+            service_token=packaged.function.function_arn,
+            properties={"BucketName": bucket.bucket_name},
+            service_timeout=Duration.minutes(16),
+        )
+        # The function's own policy, without which it can do nothing, and the bucket's, whose end lets writes in again.
+        emptied.node.add_dependency(packaged)
+        if bucket.policy is not None:
+            emptied.node.add_dependency(bucket.policy)
+
+
+def _emptying_function(stack: Stack, log_encryption_key: kms.IKey | None) -> PackagedFunction:
+    existing = stack.node.try_find_child("BucketEmptier")
+    if isinstance(existing, PackagedFunction):
+        return existing
+    return PackagedFunction(
+        stack,
+        "BucketEmptier",
+        name="bucket_emptier",
+        description="Empties the buckets that end with their stack",
+        timeout=Duration.minutes(15),
+        log_encryption_key=log_encryption_key,
+    )
