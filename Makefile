@@ -68,9 +68,12 @@ docs: synth ## Bring examples, workflows' pictures, costs and quotas into the do
 	PDOC_ALLOW_EXEC=1 pdoc --docformat google --output-directory build/docs cdk_fargate_sagemaker '!cdk_fargate_sagemaker[.]_'
 
 # ---- checks ------------------------------------------------------------------------------------------------------
-.PHONY: test images test-containers lint types format
+.PHONY: test prove images test-containers lint types format
 test: setup ## Run the tests
 	python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+prove: setup ## Run the proofs, which take up to an hour (ARGS=second-lives for one suite, ARGS=--sample for a sample of each)
+	python -m tests.proofs.prove $(ARGS)
 
 # The training image takes minutes and gigabytes for its torch: IMAGES="inference api" leaves it out, and
 # LINKS=<address of a page of links> finds a smaller one for CPUs.

@@ -2,7 +2,7 @@ from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_iam as iam
 
 
-def acknowledge_inline_policy(role: iam.IRole, *further: Acknowledgment) -> None:
+def acknowledge_inline_policy(role: iam.IRole | iam.Policy, *further: Acknowledgment) -> None:
     """Says why the policies of a role that this library makes are inline, and what else is to be said about it."""
     Validations.of(role).acknowledge(
         Acknowledgment(

@@ -1,8 +1,10 @@
-"""Deletes what releases leave behind: models, endpoint configurations, jobs that nobody waits for any more.
+"""Deletes what releases leave behind: models, endpoint configurations, files, jobs that nobody waits for any more.
 
 Only what the releases' table names, and never what the endpoint uses. A release's jobs, its model and its endpoint
-configuration all have the release's name. A record gets `cleaning` before anything of it is deleted, so that no
-rollback chooses it from then on, and `cleaned` when nothing is left; the next clean-up takes up what was cut short.
+configuration all have the release's name. Its files lie below `runs/<name of the execution>/`, with copies of
+people's posts, and `models/<release>/`; every version of them goes. A record gets `cleaning` before anything of it is
+deleted, so that no rollback chooses it from then on, and `cleaned` when nothing is left; the next clean-up takes up
+what was cut short.
 """
 
 import datetime
@@ -32,6 +34,10 @@ class ReleaseInUseError(Exception):
 
 class JobStillRunningError(Exception):
     """A job was told to stop and did not end within the function's time."""
+
+
+class FilesLeftError(Exception):
+    """S3 refuses to delete a file of a release."""
 
 
 class UnknownOperationError(Exception):
@@ -66,7 +72,9 @@ class Cleaner:
         self._table = os.environ["RELEASES_TABLE"]
         self._endpoint = os.environ["ENDPOINT_NAME"]
         self._dynamodb = client("dynamodb")
+        self._bucket = os.environ["DATA_BUCKET"]
         self._sagemaker = client("sagemaker")
+        self._s3 = client("s3")
 
     def clean_up(self, keep: int) -> list[str]:
         """Deletes the models and endpoint configurations of all releases but those to `keep`.
@@ -86,12 +94,14 @@ class Cleaner:
             if not self._claim(record["entry"]):
                 LOGGER.info("the endpoint is being changed: the next clean-up goes on with %s", release)
                 break
-            deleted += self._delete(release)
+            deleted += self._delete(release) + self._delete_files(record)
             self._mark(record["entry"], "cleaned")
         return deleted
 
     def discard(self, release: str, *, deadline: float) -> list[str]:
-        """Stops the release's jobs and deletes its endpoint configuration and model, of which any may be missing.
+        """Stops the release's jobs and deletes its endpoint configuration, its model and its files.
+
+        Any of them may be missing.
 
         Raises ReleaseInUseError, and JobStillRunningError at `deadline` (of `time.monotonic`).
         """
@@ -103,7 +113,7 @@ class Cleaner:
             raise ReleaseInUseError(f"endpoint {self._endpoint} runs release {release}: put another one there first")
         stopped = self._stop_jobs(release, deadline)
         self._mark(record["entry"], "cleaning")
-        deleted = self._delete(release)
+        deleted = self._delete(release) + self._delete_files(record)
         self._mark(record["entry"], "cleaned")
         return stopped + deleted
 
@@ -122,7 +132,7 @@ class Cleaner:
             KeyConditionExpression="endpoint = :endpoint AND begins_with(entry, :prefix)",
             ExpressionAttributeValues={":endpoint": {"S": self._endpoint}, ":prefix": {"S": RELEASE_PREFIX}},
         )
-        names = ("entry", "release", "outcome", "previous", "cleaned")
+        names = ("entry", "release", "outcome", "previous", "cleaned", "execution")
         return [{name: item[name]["S"] for name in names if name in item} for page in pages for item in page["Items"]]
 
     def _claim(self, entry: str) -> bool:
@@ -174,6 +184,30 @@ class Cleaner:
             "model": functools.partial(self._sagemaker.delete_model, ModelName=release),
         }
         return [f"{kind} {release}" for kind, delete in deletions.items() if _unless_missing(delete) is not None]
+
+    def _delete_files(self, record: dict[str, str]) -> list[str]:
+        """Every version below the release's folders. What was given to it as input lies elsewhere and stays."""
+        folders = [f"models/{record['release']}/"]
+        # A release that was found serving has no execution.
+        if execution := record.get("execution", "").rpartition(":")[2].removeprefix("-"):
+            folders.append(f"runs/{execution}/")
+        return [f"files in {folder}" for folder in folders if self._empty(folder)]
+
+    def _empty(self, folder: str) -> bool:
+        deleted = False
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=folder)
+        for page in pages:
+            versions = [
+                {"Key": version["Key"], "VersionId": version["VersionId"]}
+                for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            ]
+            if not versions:
+                continue
+            refused = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
+            if errors := refused.get("Errors"):
+                raise FilesLeftError(f"S3 keeps {len(errors)} files of {folder}: {errors[0].get('Message')}")
+            deleted = True
+        return deleted
 
     def _stop_jobs(self, release: str, deadline: float) -> list[str]:
         """Stops the jobs of that name which still run, and waits until they have ended."""

@@ -1,8 +1,9 @@
 """Keeps the record of every release of an endpoint, which one is current, and that only one changes it at a time.
 
 The table holds, for each endpoint, an entry `lock` (whose execution changes the endpoint now), an entry `current` (the
-release that serves) and one entry a release. Each operation may be called again for the same execution, as Step
-Functions does after an answer that was lost: it then finds its own work and answers as before.
+release that serves), one entry a release, and perhaps an entry `not-adopted` (what was found serving and counts as no
+release). Each operation may be called again for the same execution, as Step Functions does after an answer that was
+lost: it then finds its own work and answers as before.
 """
 
 import datetime
@@ -17,12 +18,14 @@ from typing import Any
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
 LOCK = "lock"
 CURRENT = "current"
+NOT_ADOPTED = "not-adopted"
 RELEASE_PREFIX = "release#"
 
 # What ends an execution of the release workflow after it has put the endpoint back, or before it has touched it.
@@ -156,8 +159,9 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
     """Gives the endpoint to `execution`, which makes `release`, and opens its record.
 
     Returns the `current` release, which the new one is compared with, or null. An endpoint that serves without a record
-    is given one first, so that there is something to go back to. Raises ReleaseInProgressError and
-    UnknownEndpointError.
+    is given one first, so that there is something to go back to: where its model's role and artefact are there. One
+    that an earlier life of the stack left lacks them, serves until the release replaces it, and is notified of once.
+    Raises ReleaseInProgressError and UnknownEndpointError.
     """
     release, execution = event["release"], event["execution"]
     for attempt in range(ATTEMPTS):
@@ -170,11 +174,13 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
         _refuse_in_progress(lock, execution)
         current = table.current()
         if current is None and (found := _found_serving()) is not None:
-            table.write(
-                table.put(found["entry"], found, "attribute_not_exists(entry)"),
-                table.put(CURRENT, {"release": found["release"]}, "attribute_not_exists(entry)"),
-            )
-            continue
+            if (missing := _missing_of(found["model"])) is None:
+                table.write(
+                    table.put(found["entry"], found, "attribute_not_exists(entry)"),
+                    table.put(CURRENT, {"release": found["release"]}, "attribute_not_exists(entry)"),
+                )
+                continue
+            _notify_not_adopted(table, found, missing)
         now = _now()
         if table.write(
             _taken(table, lock, {"holder": execution, "since": now, "release": release}),
@@ -437,6 +443,65 @@ def _found_serving() -> dict[str, Any] | None:
         "model": variant["ModelName"],
         "endpoint_configuration": configuration,
     }
+
+
+def _missing_of(model: str) -> str | None:
+    """What a model that serves lacks, so that no release could score it and no rollback start it; None if nothing."""
+    try:
+        described = client("sagemaker").describe_model(ModelName=model)
+    except ClientError as fault:
+        if "Could not find" not in fault.response["Error"].get("Message", "") and not _is_denied(fault):
+            raise
+        return f"the model {model} is gone, or is not one of this endpoint's"
+    role = described.get("ExecutionRoleArn", "").rpartition("/")[2]
+    iam = client("iam")
+    try:
+        iam.get_role(RoleName=role)
+    except iam.exceptions.NoSuchEntityException:
+        return f"the role {role} of the model {model} is gone"
+    containers = [*described.get("Containers", []), described.get("PrimaryContainer") or {}]
+    for uri in filter(None, map(_artefact, containers)):
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            # Lists, where a look at the object itself would take the right to read it.
+            there = client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount", 0)
+        except ClientError as fault:
+            if fault.response["Error"]["Code"] != "NoSuchBucket" and not _is_denied(fault):
+                raise
+            there = 0
+        if not there:
+            return f"the artefact {uri} of the model {model} is gone, or not in this workflow's bucket"
+    return None
+
+
+def _artefact(container: dict[str, Any]) -> str | None:
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    uri: str | None = container.get("ModelDataUrl") or source.get("S3Uri")
+    return uri
+
+
+def _is_denied(fault: ClientError) -> bool:
+    return fault.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+
+
+def _notify_not_adopted(table: ReleaseTable, found: dict[str, Any], missing: str) -> None:
+    """One alert for one endpoint configuration, however many releases find it."""
+    configuration = found["endpoint_configuration"]
+    noted = {"configuration": configuration, "missing": missing, "noted": _now()}
+    # The alert first: where its publication fails, the release begins again and publishes it.
+    if (table.entry(NOT_ADOPTED) or {}).get("configuration") == configuration:
+        return
+    endpoint = os.environ["ENDPOINT_NAME"]
+    text = (
+        f"The endpoint {endpoint} serves {configuration}, of which there is no record, and {missing}. So it counts as "
+        "no current release: the one that begins now is compared with none, and replaces it. Until then it serves on; "
+        "if the release fails, it is left as it is."
+    )
+    LOGGER.warning("%s", text)
+    client("sns").publish(
+        TopicArn=os.environ["ALERTS_TOPIC"], Subject=f"{endpoint}: what serves is left over"[:99], Message=text
+    )
+    table.write(table.put(NOT_ADOPTED, noted))
 
 
 def _close_abandoned(table: ReleaseTable, records: list[dict[str, Any]]) -> None:

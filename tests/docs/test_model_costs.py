@@ -99,5 +99,7 @@ def test_the_page_gets_the_table_that_is_printed(
 
 
 def test_fails_when_an_instance_has_no_price(model_costs: ModuleType, write: Any) -> None:
-    with pytest.raises(SystemExit, match=r"ml\.x9\.large: no price in docs/model_prices\.json; add it"):
+    with pytest.raises(
+        SystemExit, match=r"ml\.x9\.large: no price in lambda/endpoint_remover/instance_prices\.json; add it"
+    ):
         model_costs.main([str(write(instance_type="ml.x9.large"))])

@@ -34,6 +34,30 @@ class Releases:
     def name(self, release: str) -> str:
         return f"{release}-{self.unique}"
 
+    def run(self, release: str) -> str:
+        """The name of the execution that made the release, which is not the release's."""
+        return f"run-of-{release}"
+
+    def write_files(self, *releases: str) -> None:
+        """What a release's jobs write: two versions of the posts, one of them deleted, and the model."""
+        s3 = self.aws.client("s3")
+        for release in releases:
+            posts = f"runs/{self.run(release)}/train/posts.jsonl"
+            for body in (b"a", b"b"):
+                s3.put_object(Bucket=self.bucket, Key=posts, Body=body)
+            s3.delete_object(Bucket=self.bucket, Key=posts)
+            s3.put_object(Bucket=self.bucket, Key=f"runs/{self.run(release)}/test/posts.jsonl", Body=b"a")
+            s3.put_object(Bucket=self.bucket, Key=f"models/{self.name(release)}/output/model.tar.gz", Body=b"a")
+
+    def files(self) -> set[str]:
+        """The second part of the key of each version and delete marker below runs/ and models/."""
+        found: set[str] = set()
+        for prefix in ("runs/", "models/"):
+            page = self.aws.client("s3").list_object_versions(Bucket=self.bucket, Prefix=prefix)
+            versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            found |= {version["Key"].split("/")[1] for version in versions}
+        return found
+
     def add(self, *releases: str, outcome: str = "released", previous: str = "") -> None:
         for release in releases:
             self.started += 1
@@ -42,6 +66,7 @@ class Releases:
                 "entry": {"S": f"release#2026-01-01T00:00:{self.started:02}.000000Z#{self.name(release)}"},
                 "release": {"S": self.name(release)},
                 "outcome": {"S": outcome},
+                "execution": {"S": f"arn:aws:states:us-east-1:123456789012:execution:release:{self.run(release)}"},
             }
             if previous:
                 item["previous"] = {"S": self.name(previous)}
@@ -116,13 +141,19 @@ def context(seconds: float = 90) -> SimpleNamespace:
 
 @pytest.fixture
 def releases(
-    load_function: Callable[[str], ModuleType], releases_table: str, aws: Any, bucket: str
+    load_function: Callable[[str], ModuleType],
+    releases_table: str,
+    aws: Any,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Releases]:
     aws.register_image("cleaner:1", PROGRAM)
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz"):
         pass
     aws.client("s3").put_object(Bucket=bucket, Key="model.tar.gz", Body=archive.getvalue())
+    aws.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    monkeypatch.setenv("DATA_BUCKET", bucket)
     made = Releases(load_function("release_cleaner"), aws, releases_table, bucket, uuid.uuid4().hex[:8])
     yield made
     for endpoint in made.endpoints:
@@ -219,6 +250,45 @@ def test_discards_what_a_release_has_made_so_far(releases: Releases) -> None:
     assert releases.left() == {"one"}
     assert releases.marked("cleaned") == {"failed"}
     assert releases.discard("failed") == []
+
+
+def test_a_failed_release_leaves_no_copy_of_a_post(releases: Releases) -> None:
+    releases.add("one")
+    releases.add("on", outcome="failed")
+    releases.write_files("one", "on")
+    releases.aws.client("s3").put_object(Bucket=releases.bucket, Key="posts/posts.jsonl", Body=b"a")
+
+    deleted = releases.discard("on")
+
+    assert f"files in runs/{releases.run('on')}/" in deleted
+    assert f"files in models/{releases.name('on')}/" in deleted
+    assert releases.files() == {releases.run("one"), releases.name("one")}
+    kept = releases.aws.client("s3").list_objects_v2(Bucket=releases.bucket, Prefix="posts/")["KeyCount"]
+    assert kept == 1
+
+
+def test_files_of_kept_releases_stay_and_those_of_older_ones_go(releases: Releases) -> None:
+    releases.add("one", "two", "three")
+    releases.write_files("one", "two", "three")
+
+    releases.clean_up(2)
+
+    assert releases.files() == {part for kept in ("two", "three") for part in (releases.run(kept), releases.name(kept))}
+
+
+def test_of_a_release_that_was_found_serving_no_run_is_known(releases: Releases) -> None:
+    releases.add("found", "two", "three")
+    table, client = releases.table, releases.aws.client("dynamodb")
+    (found,) = [
+        item for item in client.scan(TableName=table)["Items"] if item["release"]["S"] == releases.name("found")
+    ]
+    client.put_item(TableName=table, Item=found | {"execution": {"S": "-"}})
+    releases.write_files("two")
+    releases.aws.client("s3").put_object(Bucket=releases.bucket, Key="runs/other/posts.jsonl", Body=b"a")
+
+    releases.clean_up(2)
+
+    assert "other" in releases.files()
 
 
 def test_discards_a_release_of_which_nothing_was_made(releases: Releases) -> None:

@@ -14,6 +14,10 @@ import pytest
 
 from tests.botocore_calls import leave_out
 
+READS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}],
+}
 ROLE = "arn:aws:iam::123456789012:role/release"
 # What an execution of the release workflow may do: go on, or end in one of the ways that matter.
 BEHAVIOUR = {
@@ -300,6 +304,73 @@ def test_what_served_before_there_was_a_record_can_be_gone_back_to(ledger: Ledge
     assert plan["target"]["endpoint_configuration"] == f"{endpoint}-sunday"
     ledger.finish_rollback(rollback, plan)
     assert ledger.parameter() == f"{endpoint}-sunday"
+
+
+def lacks(what: str, ledger: Ledger, bucket: str) -> None:
+    """Takes away what the found endpoint's model needs: the model, its role, its artefact or the whole bucket."""
+    aws, model = ledger.aws, f"{ledger.table}-model"
+    sagemaker, s3 = aws.client("sagemaker"), aws.client("s3")
+    if what == "the model":
+        sagemaker.delete_model(ModelName=model)
+    if what == "the role":
+        container = {"Image": "ledger:1", "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
+        iam, role = aws.client("iam"), f"{ledger.table}-role"
+        trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document, Path="/service-role/")["Role"]["Arn"]
+        iam.put_role_policy(RoleName=role, PolicyName="reads", PolicyDocument=json.dumps(READS))
+        sagemaker.delete_model(ModelName=model)
+        sagemaker.create_model(ModelName=model, ExecutionRoleArn=arn, PrimaryContainer=container)
+        iam.delete_role_policy(RoleName=role, PolicyName="reads")
+        iam.delete_role(RoleName=role)
+    if what in ("the artefact", "the bucket"):
+        s3.delete_object(Bucket=bucket, Key="model.tar.gz")
+    if what == "the bucket":
+        s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.mark.parametrize("what", ["the model", "the role", "the artefact", "the bucket"])
+def test_what_a_life_before_left_serving_is_no_current_release_and_is_told_once(
+    ledger: Ledger, serving: Any, bucket: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    endpoint = serving(f"{ledger.table}-sunday")
+    lacks(what, ledger, bucket)
+    published = alerts(ledger, monkeypatch)
+
+    execution = ledger.execution()
+    assert ledger.begin("one", execution) == {"current": None}
+    assert ledger.begin("one", execution) == {"current": None}
+    failed = {"release": "one", "execution": execution, "failure": FAILURE}
+    rollback = ledger.execution()
+    plan = ledger.rollback(rollback, {"failed": failed})
+    assert plan["target"] is None
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.begin("two", ledger.execution()) == {"current": None}
+
+    assert ledger.outcomes() == {"one": "failed", "two": "running"}
+    (alert,) = published()
+    kind = "artefact" if what == "the bucket" else what.removeprefix("the ")
+    assert f"{endpoint} serves {endpoint}-sunday" in alert
+    assert f"the {kind} " in alert
+
+
+def alerts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The messages that a topic gets from now on."""
+    sns, sqs = ledger.aws.client("sns"), ledger.aws.client("sqs")
+    topic = sns.create_topic(Name=ledger.table)["TopicArn"]
+    queue = sqs.create_queue(QueueName=ledger.table)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    publishes = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**publishes, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    monkeypatch.setenv("ALERTS_TOPIC", topic)
+
+    def published() -> list[str]:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        return [message["Body"] for message in received.get("Messages", [])]
+
+    return published
 
 
 def test_fails_when_the_endpoint_serves_what_nothing_could_go_back_to(ledger: Ledger, serving: Any) -> None:

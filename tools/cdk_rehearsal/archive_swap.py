@@ -1,4 +1,4 @@
-"""Puts another model's archive in the place of the one that a release has just trained."""
+"""Takes the archive of the model that a release has just trained, or puts another one in its place."""
 
 from __future__ import annotations
 
@@ -11,23 +11,14 @@ from botocore.exceptions import ClientError
 _LOOK_SECONDS = 0.03
 
 
-class ArchiveSwap:
-    """From when the block is entered, it looks for the training job whose name holds the execution's.
+class _OnceTrained:
+    """From when the block is entered, it looks for the training job whose name holds the execution's."""
 
-    What was evaluated, and the answers that it gave, stay as they are: only the model that will serve is another one.
-
-    Args:
-        clients: makes a boto3 client of a service's name.
-        archive: the S3 URI of the other model.
-    """
-
-    def __init__(self, clients: Any, *, execution: str, archive: str) -> None:
+    def __init__(self, clients: Any, *, execution: str) -> None:
         self._sagemaker, self._s3 = clients("sagemaker"), clients("s3")
         self._execution = execution
-        self._archive = archive
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="archive swap", daemon=True)
-        self.swapped: str | None = None
+        self._thread = threading.Thread(target=self._run, name="trained archive", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -47,11 +38,16 @@ class ArchiveSwap:
             # The archive is there a moment before the job is said to be complete.
             uri = f"{job['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job['TrainingJobName']}/output/model.tar.gz"
             if self._exists(uri):
-                bucket, key = _split(uri)
-                from_bucket, from_key = _split(self._archive)
-                self._s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": from_bucket, "Key": from_key})
-                self.swapped = uri
+                self._act(uri)
                 return
+
+    def _act(self, uri: str) -> None:
+        raise NotImplementedError
+
+    def _copy(self, origin: str, to: str) -> None:
+        bucket, key = _split(to)
+        from_bucket, from_key = _split(origin)
+        self._s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": from_bucket, "Key": from_key})
 
     def _exists(self, uri: str) -> bool:
         bucket, key = _split(uri)
@@ -60,6 +56,46 @@ class ArchiveSwap:
         except ClientError:
             return False
         return True
+
+
+class ArchiveSwap(_OnceTrained):
+    """Replaces the trained archive.
+
+    What was evaluated, and the answers that it gave, stay as they are: only the model that will serve is another one.
+
+    Args:
+        clients: makes a boto3 client of a service's name.
+        execution: the name of the execution that trains.
+        archive: the S3 URI of the other model.
+    """
+
+    def __init__(self, clients: Any, *, execution: str, archive: str) -> None:
+        super().__init__(clients, execution=execution)
+        self._archive = archive
+        self.swapped: str | None = None
+
+    def _act(self, uri: str) -> None:
+        self._copy(self._archive, uri)
+        self.swapped = uri
+
+
+class ArchiveCopy(_OnceTrained):
+    """Copies the trained archive, which the workflow deletes where the release fails.
+
+    Args:
+        clients: makes a boto3 client of a service's name.
+        execution: the name of the execution that trains.
+        to: the S3 URI of the copy.
+    """
+
+    def __init__(self, clients: Any, *, execution: str, to: str) -> None:
+        super().__init__(clients, execution=execution)
+        self._to = to
+        self.copied = False
+
+    def _act(self, uri: str) -> None:
+        self._copy(uri, self._to)
+        self.copied = True
 
 
 def training_job(sagemaker: Any, execution: str) -> dict[str, Any] | None:

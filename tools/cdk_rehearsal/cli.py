@@ -77,6 +77,7 @@ def rehearse(
             held_out=held_out,
             clients=clients,
             releases=releases,
+            destroy=not keep,
             docker=os.environ.get("CDK_DOCKER", "docker"),
         )
         with RunLock(folder):

@@ -115,6 +115,7 @@ def _closing_table(report: Report) -> Table:
         "changed and deployed again": _redeploy(report),
         "permissions asked for": f"{report.judged_permissions} in {report.judged_calls:,} calls, "
         f"{len(report.denied_permissions)} denied",
+        "destroyed": _destroyed(report),
         "alerts received": f"{report.alerts_received}",
         "peak memory": f"{report.peak_memory_mib:.0f} MiB" if report.peak_memory_mib else "–",
         "seconds": f"{report.seconds_in_all:.1f}",
@@ -122,6 +123,15 @@ def _closing_table(report: Report) -> Table:
     for what, found in rows.items():
         table.add_row(what, escape(found))
     return table
+
+
+def _destroyed(report: Report) -> str:
+    if not report.destroyed_stacks:
+        return "–"
+    left = report.left_behind
+    unexplained = sum(resource.why is None for resource in left)
+    what = "nothing is left" if not left else f"{len(left)} left, {unexplained} of them unexplained"
+    return f"{len(report.destroyed_stacks)} stacks, {what}"
 
 
 def _count(number: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cdk_rehearsal.archive_swap import ArchiveSwap, training_job
+from cdk_rehearsal.archive_swap import ArchiveCopy, ArchiveSwap
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.load import Load
 from cdk_rehearsal.report import Report, WorkflowReport
@@ -22,6 +22,7 @@ from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.workflow_execution import WorkflowExecution
 
+_REFUSED_ARCHIVE = "rehearsal/refused/model.tar.gz"
 _EXECUTION_SECONDS = 600.0
 _ANSWER_SECONDS = 30.0
 _ALERT_SECONDS = 20.0
@@ -80,7 +81,8 @@ class LaterReleases:
         self.display.note("the labels of the posts to train with are shuffled")
         with self._under_load(self.outputs.release_workflow_arn, "shuffled") as run:
             self.report.refused_release = run.report
-            self._follow(run)
+            with ArchiveCopy(self.clients, execution=run.execution.name, to=self._refused_archive):
+                self._follow(run)
             self._require_failure(run, state="Evaluation-Gate")
         self._require_every_answer(run)
         self._require_messages(run, 1)
@@ -91,13 +93,10 @@ class LaterReleases:
         upload_posts(self.clients("s3"), self.outputs, self.posts)
         refused = self.report.refused_release
         assert refused is not None, "the refused release comes first"
-        job = training_job(self.clients("sagemaker"), refused.execution_arn.rpartition(":")[2])
-        assert job is not None, "a release that the gate refused has been trained"
         self.display.note("once it is trained, its model's archive in S3 is replaced by the refused release's")
         with self._under_load(self.outputs.release_workflow_arn, "swapped") as run:
             self.report.put_back_release = run.report
-            archive = job["ModelArtifacts"]["S3ModelArtifacts"]
-            with ArchiveSwap(self.clients, execution=run.execution.name, archive=archive) as swap:
+            with ArchiveSwap(self.clients, execution=run.execution.name, archive=self._refused_archive) as swap:
                 self._follow(run)
             if swap.swapped is None:
                 raise StepError(f"no archive was there to be replaced: {run.execution.why()}")
@@ -105,6 +104,11 @@ class LaterReleases:
         self._require_every_answer(run)
         self._require_messages(run, 1)
         self.display.result(f"put back, {run.report.after} serves; {_said(run.report)}; 1 alert")
+
+    @property
+    def _refused_archive(self) -> str:
+        """Where a copy of the refused release's model lies: the workflow deletes what it has made."""
+        return f"s3://{self.outputs.data_bucket_name}/{_REFUSED_ARCHIVE}"
 
     def roll_back(self) -> None:
         """A person starts the rollback workflow with an empty input: the first release serves again."""

@@ -10,7 +10,7 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from cdk_rehearsal.engines import ContainerRequest, DockerEngine, ImageError, Im
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.free_port import free_port
 from cdk_rehearsal.later_releases import LaterReleases, upload_posts
+from cdk_rehearsal.left_behind import Inventory, kept_by_template
 from cdk_rehearsal.local_sign_in import LocalSignIn
 from cdk_rehearsal.moderation_client import moderate, percentile
 from cdk_rehearsal.process_registry import ProcessRegistry
@@ -49,6 +50,10 @@ _ALERT_SECONDS = 10.0
 _WAIT_SCALE = 0.003  # the ten minutes that an update bakes are two seconds
 _FIRST_SHARE = 0.9  # the rest come with the second release
 _DEADLINE_MS = "20000"
+_STEPS = (
+    *("start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "review", "update", "refuse"),
+    *("put back", "roll back", "tune", "scale", "redeploy", "permissions", "destroy"),
+)
 _FIRST_ONLY = "skipped: --releases first"
 
 
@@ -75,6 +80,7 @@ class RehearsalSettings:
     releases: Literal["all", "first"] = "all"
     seed: int = 1998
     docker: str = "docker"
+    destroy: bool = True
 
 
 class Rehearsal:
@@ -107,6 +113,8 @@ class Rehearsal:
         self._held_out, self._posts = shuffled[:held_out], shuffled[held_out:]
         self._uploaded = self._posts[: math.ceil(len(self._posts) * _FIRST_SHARE)]
         self.api_port: int | None = None
+        self._before = Inventory(frozenset())
+        self._resources: dict[str, Any] | None = None
 
     @property
     def aws(self) -> EmbeddedAws:
@@ -123,28 +131,41 @@ class Rehearsal:
 
     def run(self) -> None:
         """Raises StepError; `report.failed_step` then names the step."""
-        for name, step in (
-            ("start", self._start),
-            ("bootstrap", self._bootstrap),
-            ("deploy", self._deploy),
-            ("upload", self._upload),
-            ("release", self._release),
-            ("endpoint", self._check_endpoint),
-            ("api", self._start_api),
-            ("moderate", self._moderate),
-            ("review", self._review_posts),
-            ("update", self._update),
-            ("refuse", self._refuse),
-            ("put back", self._put_back),
-            ("roll back", self._roll_back),
-            ("tune", self._tune),
-            ("scale", self._scale),
-            ("redeploy", self._redeploy),
-            ("permissions", self._check_permissions),
-        ):
-            with self._timed(name), self._display.step(name):
-                step()
+        self.walk(*_STEPS)
         self.report.passed = True
+
+    def walk(self, *names: str) -> None:
+        """Takes these steps of `run`, for another way through them; `synthesise` comes before a second `deploy`."""
+        steps: dict[str, Callable[[], None]] = {
+            "start": self._start,
+            "bootstrap": self._bootstrap,
+            "synthesise": self._synthesise_again,
+            "deploy": self._deploy,
+            "upload": self._upload,
+            "release": self._release,
+            "endpoint": self._check_endpoint,
+            "api": self._start_api,
+            "moderate": self._moderate,
+            "review": self._review_posts,
+            "update": self._update,
+            "refuse": self._refuse,
+            "put back": self._put_back,
+            "roll back": self._roll_back,
+            "tune": self._tune,
+            "scale": self._scale,
+            "redeploy": self._redeploy,
+            "permissions": self._check_permissions,
+            "destroy": self._destroy,
+        }
+        for name in names:
+            with self._timed(name), self._display.step(name):
+                steps[name]()
+
+    def destroy_stacks(self, *stacks: str) -> None:
+        """Deletes these and leaves the others. The ML API ends with them."""
+        if self._api is not None:
+            self._api.stop()
+        self._run_destroy("--exclusively", *stacks)
 
     def stop(self) -> None:
         """Can be called at any moment, and again."""
@@ -192,6 +213,9 @@ class Rehearsal:
         self._synthesise(self._settings.context, self._cloud_assembly)
         self._display.result(self._aws.endpoint_url)
 
+    def _synthesise_again(self) -> None:
+        self._synthesise(self._settings.context, self._cloud_assembly)
+
     def _synthesise(self, context: tuple[str, ...], output: Path) -> None:
         """Begins it, beside the steps before the one that deploys it."""
         self._synthesis = self._cdk().start(
@@ -227,6 +251,7 @@ class Rehearsal:
         )
 
     def _deploy(self) -> None:
+        self._before = Inventory.take(self._aws.client)
         outputs = self._settings.work_folder / "outputs.json"
         outputs.unlink(missing_ok=True)
         log = self._settings.work_folder / "deploy.log"
@@ -537,14 +562,50 @@ class Rehearsal:
             f"desired tasks stay {after.desired_tasks}"
         )
 
+    def _destroy(self) -> None:
+        """Shows what outlives the stacks. What their own deletion may not do counts as a missing permission too."""
+        if not self._settings.destroy:
+            self._display.result("skipped: --keep")
+            return
+        if self._api is not None:
+            # Its tasks end with the service.
+            self._api.stop()
+        stacks = list(self.report.stacks)
+        kept = kept_by_template(self._aws.client, stacks)
+        log = self._run_destroy("--all")
+        if standing := [stack for stack in stacks if stack in self._stacks()]:
+            raise StepError(f"{', '.join(standing)}: not deleted", log=log)
+        self.report.destroyed_stacks = stacks
+        self.report.left_behind = Inventory.take(self._aws.client).left_since(self._before, kept=kept)
+        for left in self.report.left_behind:
+            what = f"{left.why}; {left.price}" if left.why else "nobody deletes it, and no template keeps it"
+            self._display.note(f"left: {left.kind} {left.name}: {what}")
+        self._require_permissions()
+        found = len(self.report.left_behind)
+        self._display.result(f"{len(stacks)} stacks; {f'{found} resources are' if found else 'nothing is'} left")
+
+    def _run_destroy(self, *which: str) -> Path:
+        log = self._settings.work_folder / "destroy.log"
+        self._cdk().run(
+            ["destroy", *which, "--force", "--concurrency=4", f"--app={self._cloud_assembly}"],
+            cwd=self._settings.app_folder,
+            log=log,
+            on_line=self._show_deploy,
+        )
+        return log
+
     def _check_permissions(self) -> None:
-        self._record_permissions()
+        self._resources = self._aws.deployed_resources()
+        self._require_permissions()
         report = self.report
-        if denied := report.denied_permissions:
-            raise StepError(f"{len(denied)} permissions are missing")
         self._display.result(
             f"{report.judged_calls:,} calls asked for {report.judged_permissions} permissions, and none was missing"
         )
+
+    def _require_permissions(self) -> None:
+        self._record_permissions()
+        if denied := self.report.denied_permissions:
+            raise StepError(f"{len(denied)} permissions are missing")
 
     def _note_denials(self) -> None:
         """What fails may fail for want of a permission, and say so less plainly."""
@@ -559,7 +620,9 @@ class Rehearsal:
         with contextlib.suppress(EmbeddedAwsError, OSError, http.client.HTTPException):
             calls = self._aws.judged_calls()
             self.report.judged(calls)
-            recording = {"resources": self._aws.deployed_resources(), "calls": calls}
+            # As they were deployed: what a destroy has deleted tells nothing any more.
+            resources = self._aws.deployed_resources() if self._resources is None else self._resources
+            recording = {"resources": resources, "calls": calls}
             path = self._settings.work_folder / "judged_calls.json"
             path.write_text(json.dumps(recording, indent=1) + "\n", encoding="utf-8")
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from cdk_rehearsal.left_behind import LeftBehind
+
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class StateRun:
@@ -151,6 +153,8 @@ class Report:
     judged_calls: int = 0
     judged_permissions: int = 0
     denied_permissions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    destroyed_stacks: list[str] = dataclasses.field(default_factory=list)
+    left_behind: list[LeftBehind] = dataclasses.field(default_factory=list)
     alerts_received: int = 0
     alerts: list[str] = dataclasses.field(default_factory=list)
 

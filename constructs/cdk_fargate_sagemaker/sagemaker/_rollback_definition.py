@@ -232,6 +232,14 @@ class _Rollback:
             lifted,
         )
         state.when(
+            # What an earlier life of the stack left serving is not this release's: it serves on.
+            sfn.Condition.jsonata(
+                f"{{% $not({_HAS_TARGET}) and {_HAS_FAILED} and $endpoint.EndpointStatus = 'InService' "
+                "and $endpoint.EndpointConfigName != $failed.release %}"
+            ),
+            settled,
+        )
+        state.when(
             # Of an endpoint that Failed nothing but its deletion is allowed.
             sfn.Condition.jsonata(
                 f"{{% ($not({_HAS_TARGET}) or $endpoint.EndpointStatus = 'Failed') and $deletions = 0 %}}"

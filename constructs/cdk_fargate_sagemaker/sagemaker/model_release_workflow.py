@@ -24,6 +24,7 @@ from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
 from .._topic_publishers import allow_publishing
 from ._devices import warn_of_two_devices
+from ._endpoint_end import EndpointEnd
 from ._endpoint_name import claim_endpoint_name
 from ._endpoint_role import endpoint_role
 from ._endpoint_updates import allow_endpoint_updates
@@ -63,12 +64,13 @@ _REST = Duration.hours(2)
 _OF_OBJECTS = [
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
     "s3:GetObject",
     "s3:ListMultipartUploadParts",
     "s3:PutObject",
     "s3:PutObjectAcl",
 ]
-_OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+_OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
 
 Default = Literal["default"]
 
@@ -125,7 +127,7 @@ class ModelReleaseWorkflow(Construct):
         check: asks the endpoint before the release counts as good. Default: the answers to held-out posts have to be
             those of the evaluation, and to come from the new model. None asks nothing.
         keep_releases: how many good releases stay for rollbacks, at least 2. Models and configurations of older ones
-            are deleted, never one in use.
+            are deleted, never one in use; so are the files of older and of failed ones below `runs/` and `models/`.
         schedule: starts releases. Default: none.
         start_on_new_data: starts a release for each object that is put below `data_prefix`. A `data_bucket` of another
             app has to send its events to EventBridge; one of this app is made to.
@@ -142,7 +144,9 @@ class ModelReleaseWorkflow(Construct):
         in_service_within: when a release whose endpoint does not serve it has failed. Default: 45 minutes and what
             `traffic_shifting` waits.
         log_retention: how long the logs of both state machines are kept.
-        removal_policy: what becomes of the records with the stack. With RETAIN they outlive it.
+        removal_policy: what becomes of endpoint, configurations, models, records and key with the stack. With DESTROY
+            they end with it. With any other they stay, and `alerts_topic` is told what stays and what it costs. Default:
+            they stay.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, parts that exclude each other, a time that is known at
@@ -259,6 +263,8 @@ class ModelReleaseWorkflow(Construct):
             "Records",
             endpoint_name=endpoint_name,
             workflow_names=[machine_name, f"{endpoint_name}-rollback"],
+            data_bucket=data_bucket,
+            alerts_topic=alerts_topic,
             encryption_key=self._encryption_key,
             removal_policy=removal_policy,
         )
@@ -388,6 +394,21 @@ class ModelReleaseWorkflow(Construct):
             state_machine=self._state_machine,
             own_errors=[RELEASE_FAILED, RELEASE_IN_PROGRESS],
         )
+        self._end = EndpointEnd(
+            self,
+            "End",
+            endpoint_name=endpoint_name,
+            configuration=configuration,
+            records=self._records,
+            workflows=[self._state_machine, self._rollback.state_machine],
+            endpoint_role=self._endpoint_role,
+            alerts_topic=alerts_topic,
+            encryption_key=self._encryption_key,
+            removal_policy=removal_policy,
+        )
+        # A stack that is deleted stops executions: no rule starts another one, or reports that one was stopped.
+        for rule in (self._stopped_rule, self._rollback.unfinished_rule):
+            rule.node.add_dependency(self._end)
         if schedule is not None:
             self._start_by("schedule", "Schedule", schedule=schedule)
         if start_on_new_data:
@@ -532,7 +553,7 @@ class ModelReleaseWorkflow(Construct):
             given=events.RuleTargetInput.from_object({"started_by": started_by}),
             undelivered=self._rollback.undelivered_events,
         )
-        events.Rule(
+        rule = events.Rule(
             self,
             id,
             description=f"Releases to {self._endpoint_name} by {started_by}",
@@ -540,6 +561,7 @@ class ModelReleaseWorkflow(Construct):
             event_pattern=event_pattern,
             targets=[target],
         )
+        rule.node.add_dependency(self._end)
 
     def _start_by_labels(self, reviews: dynamodb.ITable, new_labels: int) -> None:
         starter = PackagedFunction(
@@ -583,7 +605,7 @@ class ModelReleaseWorkflow(Construct):
                 self._execution_arn(f"{self._endpoint_name}-{workflow}:*"),
                 wildcard_reason=_EXECUTIONS_OF_LATER,
             )
-        events.Rule(
+        rule = events.Rule(
             self,
             "NewLabels",
             description=f"Looks whether there are enough new labels for a release to {self._endpoint_name}",
@@ -596,6 +618,7 @@ class ModelReleaseWorkflow(Construct):
                 )
             ],
         )
+        rule.node.add_dependency(self._end)
 
     def _execution_arn(self, execution: str) -> str:
         return Stack.of(self).format_arn(

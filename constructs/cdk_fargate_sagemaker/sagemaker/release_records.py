@@ -3,6 +3,8 @@
 from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from .._allow import allow
@@ -12,10 +14,12 @@ from .._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
 from .._lives import is_kept, kept_from_the_start
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
+from .._topic_publishers import allow_publishing
 from ._endpoint_name import check_endpoint_name
 
 _READ = ["dynamodb:GetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+_MODELS_PREFIX = "models/*"
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
 
@@ -35,8 +39,10 @@ class ReleaseRecords(Construct):
         endpoint_name: the endpoint's name.
         workflow_names: the state machines whose executions may change the endpoint: the ledger asks whether the one
             that does still runs.
+        data_bucket: the bucket of runs and models, of which the cleaner deletes what no release needs.
+        alerts_topic: is told, once, of an endpoint that an earlier life of the stack left serving.
         encryption_key: encrypts the table and the functions' logs.
-        removal_policy: what becomes of the table with the stack. With RETAIN it is protected from deletion.
+        removal_policy: what becomes of the table with the stack. A table that is kept is protected from deletion.
 
     Raises:
         InvalidArgumentError: an argument that cannot be.
@@ -49,6 +55,8 @@ class ReleaseRecords(Construct):
         *,
         endpoint_name: str,
         workflow_names: list[str],
+        data_bucket: s3.IBucket,
+        alerts_topic: sns.ITopic,
         encryption_key: kms.IKey,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
@@ -90,6 +98,7 @@ class ReleaseRecords(Construct):
                 "RELEASES_TABLE": self._table.table_name,
                 "CURRENT_PARAMETER": self._current_parameter_name,
                 "ENDPOINT_NAME": endpoint_name,
+                "ALERTS_TOPIC": alerts_topic.topic_arn,
             },
         )
         self._cleaner = PackagedFunction(
@@ -100,7 +109,11 @@ class ReleaseRecords(Construct):
             # It waits for jobs that it has stopped.
             timeout=Duration.minutes(15),
             log_encryption_key=encryption_key,
-            environment={"RELEASES_TABLE": self._table.table_name, "ENDPOINT_NAME": endpoint_name},
+            environment={
+                "RELEASES_TABLE": self._table.table_name,
+                "ENDPOINT_NAME": endpoint_name,
+                "DATA_BUCKET": data_bucket.bucket_name,
+            },
         )
         for function in (self._ledger, self._cleaner):
             allow(function.role, [*_READ, *_WRITE], self._table.table_arn)
@@ -130,6 +143,8 @@ class ReleaseRecords(Construct):
                 wildcard_reason="An execution's name is not known before it is started.",
             )
         self._allow_sagemaker(endpoint_name)
+        self._allow_adopting(data_bucket, alerts_topic)
+        self._allow_cleaning(data_bucket)
 
     @property
     def current_parameter_name(self) -> str:
@@ -169,8 +184,42 @@ class ReleaseRecords(Construct):
             configurations,
             wildcard_reason=_NAMED_BY_EXECUTION,
         )
+        allow(
+            self._ledger.role,
+            ["sagemaker:DescribeModel"],
+            self._sagemaker_arn("model", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
         for reader in (role, self._ledger.role):
             allow(reader, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
+
+    def _allow_adopting(self, data_bucket: s3.IBucket, alerts_topic: sns.ITopic) -> None:
+        """What serves without a record becomes the current release if its model's role and artefact are there."""
+        role = self._ledger.role
+        allow(
+            role,
+            ["iam:GetRole"],
+            Stack.of(self).format_arn(service="iam", region="", resource="role", resource_name="*"),
+            wildcard_reason="Which role a model has that somebody else made is not known; that it exists is all "
+            "that is asked.",
+        )
+        allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
+        allow_publishing(role, alerts_topic)
+
+    def _allow_cleaning(self, data_bucket: s3.IBucket) -> None:
+        role, folders = self._cleaner.role, ["models/*", "runs/*"]
+        allow(
+            role,
+            ["s3:ListBucketVersions"],
+            data_bucket.bucket_arn,
+            conditions={"StringLike": {"s3:prefix": folders}},
+        )
+        allow(
+            role,
+            ["s3:DeleteObjectVersion"],
+            *(data_bucket.arn_for_objects(folder) for folder in folders),
+            wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
+        )
 
     def _sagemaker_arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

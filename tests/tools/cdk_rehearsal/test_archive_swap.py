@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from cdk_rehearsal.archive_swap import ArchiveSwap, training_job
+from cdk_rehearsal.archive_swap import ArchiveCopy, ArchiveSwap, training_job
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 
 
@@ -34,3 +34,19 @@ def test_without_a_training_job_nothing_is_replaced(embedded_aws: EmbeddedAws, m
         pass
     assert swap.swapped is None
     assert training_job(embedded_aws.client("sagemaker"), execution) is None
+
+
+def test_the_archive_of_a_release_that_fails_can_be_kept(
+    embedded_aws: EmbeddedAws,
+    training_job: Callable[..., dict[str, Any]],
+    bucket: str,
+    eventually: Callable[..., Any],
+) -> None:
+    execution = f"copied-{uuid.uuid4().hex[:8]}"
+    copy = f"copies/{execution}/model.tar.gz"
+    with ArchiveCopy(embedded_aws.client, execution=execution, to=f"s3://{bucket}/{copy}") as copying:
+        embedded_aws.client("sagemaker").create_training_job(**training_job(f"endpoint-{execution}"))
+        eventually(lambda: copying.copied, seconds=60)
+    s3 = embedded_aws.client("s3")
+    trained = s3.get_object(Bucket=bucket, Key=f"models/endpoint-{execution}/output/model.tar.gz")["Body"].read()
+    assert s3.get_object(Bucket=bucket, Key=copy)["Body"].read() == trained

@@ -9,6 +9,8 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 
+ROLE = "arn:aws:iam::123456789012:role/workflow"
+MACHINE = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 Eventually = Callable[..., Any]
 
 
@@ -22,6 +24,11 @@ class Stacks:
         stack: str = self._formation.create_stack(
             StackName=self.name, TemplateBody=json.dumps({"Resources": resources})
         )["StackId"]
+        return self._ended(stack)
+
+    def update(self, **resources: Any) -> str:
+        body = json.dumps({"Resources": resources})
+        stack: str = self._formation.update_stack(StackName=self.name, TemplateBody=body)["StackId"]
         return self._ended(stack)
 
     def delete(self) -> str:
@@ -85,6 +92,21 @@ def test_a_bucket_that_holds_a_deleted_objects_version_is_not_deleted(
     assert stacks.delete() == "DELETE_COMPLETE"
 
 
+def test_a_bucket_has_the_tags_of_its_template_for_as_long_as_they_are_there(
+    stacks: Stacks, embedded_aws: EmbeddedAws
+) -> None:
+    s3 = embedded_aws.client("s3")
+    tags = [{"Key": "ends", "Value": "true"}]
+    stacks.create(Bucket=resource("AWS::S3::Bucket", Tags=tags))
+    bucket = stacks.physical_id("Bucket")
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == tags
+
+    stacks.update(Bucket=resource("AWS::S3::Bucket"))
+    assert stacks.physical_id("Bucket") == bucket
+    with pytest.raises(s3.exceptions.ClientError, match="NoSuchTagSet"):
+        s3.get_bucket_tagging(Bucket=bucket)
+
+
 def test_a_protected_table_is_not_deleted(stacks: Stacks, embedded_aws: EmbeddedAws) -> None:
     stacks.create(Table=table(DeletionProtectionEnabled=True))
     name = stacks.physical_id("Table")
@@ -103,8 +125,11 @@ def test_a_protected_table_is_not_deleted(stacks: Stacks, embedded_aws: Embedded
         lambda name: resource("AWS::SecretsManager::Secret", "Retain", Name=name),
         lambda name: resource("AWS::S3::Bucket", "Retain", BucketName=name),
         lambda name: table("Retain", TableName=name),
+        lambda name: resource(
+            "AWS::StepFunctions::StateMachine", "Retain", StateMachineName=name, RoleArn=ROLE, DefinitionString=MACHINE
+        ),
     ],
-    ids=["log group", "secret", "bucket", "table"],
+    ids=["log group", "secret", "bucket", "table", "state machine"],
 )
 def test_a_fixed_name_that_is_kept_ends_the_second_life(stacks: Stacks, named: Callable[[str], Any]) -> None:
     kept = named(f"{stacks.name}-kept")

@@ -87,7 +87,7 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     assert report["denied_permissions"] == []
     assert 50 < report["judged_permissions"] < report["judged_calls"]
     before = ["start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "review"]
-    later = ["update", "refuse", "put back", "roll back", "tune", "scale", "redeploy", "permissions"]
+    later = ["update", "refuse", "put back", "roll back", "tune", "scale", "redeploy", "permissions", "destroy"]
     assert list(report["seconds"]) == [*before, *later]
     assert report["stacks"].keys() == {"fixture-alerts", "fixture-model", "fixture-service"}
     states = [state["name"] for state in report["execution_states"]]

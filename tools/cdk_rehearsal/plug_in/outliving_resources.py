@@ -1,7 +1,8 @@
 """What stays of a stack stands in the way of the next as it does on AWS, and what AWS does not delete is not deleted.
 
-ministack's CloudFormation empties a bucket as it deletes it, deletes a protected table and load balancer, writes over a
-log group, a table or a secret of the same name, and gives a second life of a stack the names of the first. AWS:
+ministack's CloudFormation empties a bucket as it deletes it and gives it no tags, deletes a protected table and load
+balancer, writes over a log group, a table, a secret or a state machine of the same name, and gives a second life of a stack the names of
+the first. AWS:
 
 - "You can only delete empty buckets. Deletion fails for buckets that have contents."
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import alb, cloudwatch_logs, dynamodb, secretsmanager
+from ministack.services import alb, cloudwatch_logs, dynamodb, secretsmanager, stepfunctions
 from ministack.services import cloudformation as stacks
 from ministack.services.cloudformation import provisioners
 
@@ -36,6 +37,8 @@ _Change = Callable[[_Handler], _Handler]
 
 def install(*, account: str) -> None:
     _change(_BUCKET, "delete", lambda _: _delete_bucket)
+    _change(_BUCKET, "create", lambda create: _with_tags(create, new=1))
+    _change(_BUCKET, "update", lambda update: _with_tags(update, new=2))
     _change(_TABLE, "delete", lambda delete: _unless_protected(delete, dynamodb))
     _change(_LOAD_BALANCER, "delete", _unless_balancer_protected)
     for step in ("create", "update"):
@@ -50,6 +53,13 @@ def install(*, account: str) -> None:
         "AWS::SecretsManager::Secret",
         "create",
         lambda create: _unless_there(create, "Name", lambda: secretsmanager._secrets),
+    )
+    _change(
+        "AWS::StepFunctions::StateMachine",
+        "create",
+        lambda create: _unless_there(
+            create, "StateMachineName", lambda: {machine["name"] for machine in stepfunctions._state_machines.values()}
+        ),
     )
     calls_back(_BUCKET, _LOAD_BALANCER)
     _name_by_life()
@@ -69,6 +79,21 @@ def _delete_bucket(physical_id: str, properties: Properties) -> None:
         return
     except s3.exceptions.ClientError as error:
         raise ValueError(f"{error.response['Error']['Message']} ({error.response['Error']['Code']})") from error
+
+
+def _with_tags(handler: _Handler, *, new: int) -> _Handler:
+    """`new` is which of the handler's arguments are the properties that the bucket gets."""
+
+    def handled(*arguments: Any) -> Any:
+        made = handler(*arguments)
+        s3, tags = own_client("s3"), arguments[new].get("Tags")
+        if tags:
+            s3.put_bucket_tagging(Bucket=made[0], Tagging={"TagSet": tags})
+        else:
+            s3.delete_bucket_tagging(Bucket=made[0])
+        return made
+
+    return handled
 
 
 def _unless_protected(delete: _Handler, tables: Any) -> _Handler:

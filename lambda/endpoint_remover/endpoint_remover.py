@@ -1,0 +1,303 @@
+"""Ends an endpoint with the stack of the workflow that made it, or says what stays and what that costs.
+
+CloudFormation knows neither the endpoint nor its configurations and models: the workflow made them. A custom resource
+that is deleted before the workflow calls this function. Executions that run are stopped first. Then, with `Keep`
+false, it deletes the endpoint, the configurations and models that the releases' table names, the scaling of its
+variants, the parameter of the current release and the endpoint's log group. With `Keep` true it notifies of what stays;
+whatever fails then, the stack is deleted.
+
+An endpoint that is being changed is waited for. Where this takes longer than one call of a function may, the function
+calls itself again, for as long as CloudFormation waits.
+"""
+
+import functools
+import json
+import logging
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+
+RELEASE_PREFIX = "release#"
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+ANSWERING_RESERVE_S = 20.0
+CLOUDFORMATION_WAITS_S = 3500.0
+LONGEST_SUBJECT = 99
+
+
+class _OutOfTime(Exception):
+    pass
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    """Answers CloudFormation in any case: without an answer it waits for an hour."""
+    if event["RequestType"] != "Delete":
+        answer(event, "SUCCESS", "")
+        return
+    event.setdefault("Began", time.time())
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - ANSWERING_RESERVE_S
+    keep = event["ResourceProperties"]["Keep"] == "true"
+    try:
+        remover = Remover(deadline)
+        remover.stop_executions()
+        if keep:
+            remover.notify_of_what_stays()
+        else:
+            remover.remove()
+    except _OutOfTime as busy:
+        if time.time() - event["Began"] < CLOUDFORMATION_WAITS_S - context.get_remaining_time_in_millis() / 1000:
+            LOGGER.info("%s: goes on in another call", busy)
+            boto3.client("lambda").invoke(
+                FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps(event).encode()
+            )
+            return
+        answer(event, "FAILED", f"{busy}: delete the stack again once it is not")
+    except Exception as error:
+        LOGGER.exception("%s", "what stays could not be told" if keep else "the endpoint could not be removed")
+        # What is kept on purpose keeps nobody from deleting the stack.
+        answer(event, "SUCCESS" if keep else "FAILED", f"{type(error).__name__}: {error}")
+    else:
+        answer(event, "SUCCESS", "")
+
+
+class Remover:
+    """Acts on one endpoint; whatever is gone already is as it shall be."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._pause_s = FIRST_PAUSE_S
+        self._endpoint = os.environ["ENDPOINT_NAME"]
+        self._sagemaker = boto3.client("sagemaker")
+
+    def stop_executions(self) -> None:
+        """Stops releases and rollbacks, until none runs: the one that was waited for may begin meanwhile."""
+        states = boto3.client("stepfunctions")
+        for machine in json.loads(os.environ["WORKFLOWS"]):
+            while running := _running(states, machine):
+                for execution in running:
+                    LOGGER.info("stops %s", execution)
+                    states.stop_execution(executionArn=execution, error="StackDeleted", cause="its stack is deleted")
+
+    def remove(self) -> None:
+        """Deletes all that the workflow has made outside the stack."""
+        releases = self._releases()
+        for release in releases:
+            self._stop_jobs(release)
+        serving = self._settled()
+        configurations = {*releases, *(name for name in serving if self._is_own(name))}
+        self._delete_endpoint()
+        for name in sorted(configurations):
+            models = {name, *(model for model in self._models(self._configuration(name)) if self._is_own(model))}
+            _unless_missing(functools.partial(self._sagemaker.delete_endpoint_config, EndpointConfigName=name))
+            for model in sorted(models):
+                _unless_missing(functools.partial(self._sagemaker.delete_model, ModelName=model))
+            LOGGER.info("deleted configuration and model %s", name)
+        _unless_missing(functools.partial(boto3.client("ssm").delete_parameter, Name=os.environ["CURRENT_PARAMETER"]))
+        # SageMaker makes it, and keeps it for ever.
+        _unless_missing(
+            functools.partial(
+                boto3.client("logs").delete_log_group, logGroupName=f"/aws/sagemaker/Endpoints/{self._endpoint}"
+            )
+        )
+
+    def notify_of_what_stays(self) -> None:
+        """One message to the topic and to the log: endpoint, configurations, models, dollars an hour."""
+        endpoint = self._described()
+        configurations = {
+            name: described
+            for name in {*self._releases(), *self._serving(endpoint)}
+            if (described := self._configuration(name)) is not None
+        }
+        if endpoint is None and not configurations:
+            LOGGER.info("there is no endpoint %s: nothing stays", self._endpoint)
+            return
+        models = {model for described in configurations.values() for model in self._models(described)}
+        lines = [
+            f"The stack of the workflow is deleted; removal_policy keeps what it made in SageMaker, in "
+            f"{os.environ['AWS_REGION']}:",
+            f"endpoint: {self._endpoint} ({endpoint['EndpointStatus']})" if endpoint else "endpoint: none",
+            f"configurations: {', '.join(sorted(configurations)) or 'none'}",
+            f"models: {', '.join(sorted(models)) or 'none'}",
+            f"costs: {self._cost(endpoint, configurations)}; configurations and models cost nothing",
+            "Its role ends with the stack: the endpoint serves on, and cannot be updated. To end it:",
+            f"aws sagemaker delete-endpoint --endpoint-name {self._endpoint}",
+        ]
+        LOGGER.warning("%s", "\n".join(lines))
+        boto3.client("sns").publish(
+            TopicArn=os.environ["ALERTS_TOPIC"],
+            Subject=f"{self._endpoint} stays, and is billed"[:LONGEST_SUBJECT],
+            Message="\n".join(lines),
+        )
+
+    def _cost(self, endpoint: dict[str, Any] | None, configurations: dict[str, dict[str, Any]]) -> str:
+        if endpoint is None:
+            return "nothing an hour"
+        prices = json.loads((Path(__file__).parent / "instance_prices.json").read_text(encoding="utf-8"))
+        counts = {
+            variant["VariantName"]: variant.get("CurrentInstanceCount")
+            for variant in endpoint.get("ProductionVariants", [])
+        }
+        dollars, unknown, serverless = 0.0, set(), False
+        for name in self._serving(endpoint):
+            for variant in _variants(configurations.get(name)):
+                kind = variant.get("InstanceType")
+                if kind is None:
+                    serverless = True
+                elif kind in prices["instance_hour"]:
+                    count = counts.get(variant["VariantName"]) or variant.get("InitialInstanceCount", 1)
+                    dollars += count * prices["instance_hour"][kind]
+                else:
+                    unknown.add(kind)
+        parts = [f"{dollars:.3f} dollars an hour at the prices of {prices['region']}, {prices['dated']}"]
+        if unknown:
+            parts.append(f"and that of {', '.join(sorted(unknown))}, which is not known here")
+        if serverless:
+            parts.append("and its serverless variants by use")
+        return " ".join(parts)
+
+    def _releases(self) -> list[str]:
+        """The names of all releases of which something may be left."""
+        pages = (
+            boto3.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=os.environ["RELEASES_TABLE"],
+                ConsistentRead=True,
+                KeyConditionExpression="endpoint = :endpoint AND begins_with(entry, :prefix)",
+                ExpressionAttributeValues={":endpoint": {"S": self._endpoint}, ":prefix": {"S": RELEASE_PREFIX}},
+            )
+        )
+        return [item["release"]["S"] for page in pages for item in page["Items"] if "cleaned" not in item]
+
+    def _stop_jobs(self, release: str) -> None:
+        """Tells the jobs of that name to stop; they need nothing of the stack to do so."""
+        sagemaker = self._sagemaker
+        for stop in (
+            functools.partial(sagemaker.stop_training_job, TrainingJobName=release),
+            functools.partial(sagemaker.stop_processing_job, ProcessingJobName=release),
+            functools.partial(sagemaker.stop_transform_job, TransformJobName=release),
+        ):
+            try:
+                stop()
+            except ClientError as fault:
+                # There was no such job, or it has ended.
+                if fault.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+                    raise
+
+    def _described(self) -> dict[str, Any] | None:
+        described: dict[str, Any] | None = _unless_missing(
+            functools.partial(self._sagemaker.describe_endpoint, EndpointName=self._endpoint)
+        )
+        return described
+
+    def _settled(self) -> set[str]:
+        """Waits until the endpoint may be deleted; returns the configurations that it has."""
+        serving: set[str] = set()
+        while (endpoint := self._described()) is not None:
+            serving |= self._serving(endpoint)
+            if endpoint["EndpointStatus"] not in BUSY:
+                break
+            self._wait(f"endpoint {self._endpoint} is {endpoint['EndpointStatus']}")
+        return serving
+
+    def _delete_endpoint(self) -> None:
+        endpoint = self._described()
+        if endpoint is None:
+            return
+        scaled = json.loads(os.environ["SCALED_VARIANTS"])
+        if scaled:
+            scaling = boto3.client("application-autoscaling")
+            for variant in scaled:
+                deregister = functools.partial(
+                    scaling.deregister_scalable_target,
+                    ServiceNamespace="sagemaker",
+                    ResourceId=f"endpoint/{self._endpoint}/variant/{variant}",
+                    ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+                )
+                _unless_missing(deregister)
+        _unless_missing(functools.partial(self._sagemaker.delete_endpoint, EndpointName=self._endpoint))
+        while self._described() is not None:
+            self._wait(f"endpoint {self._endpoint} is being deleted")
+        LOGGER.info("deleted endpoint %s", self._endpoint)
+
+    def _wait(self, why: str) -> None:
+        if time.monotonic() + self._pause_s > self._deadline:
+            raise _OutOfTime(why)
+        time.sleep(self._pause_s)
+        self._pause_s = min(self._pause_s * 1.5, LONGEST_PAUSE_S)
+
+    def _serving(self, endpoint: dict[str, Any] | None) -> set[str]:
+        if endpoint is None:
+            return set()
+        pending = endpoint.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+        return {name for name in (endpoint.get("EndpointConfigName"), pending) if name}
+
+    def _configuration(self, name: str) -> dict[str, Any] | None:
+        described: dict[str, Any] | None = _unless_missing(
+            functools.partial(self._sagemaker.describe_endpoint_config, EndpointConfigName=name)
+        )
+        return described
+
+    def _models(self, configuration: dict[str, Any] | None) -> set[str]:
+        return {variant["ModelName"] for variant in _variants(configuration) if "ModelName" in variant}
+
+    def _is_own(self, name: str) -> bool:
+        return name.startswith(f"{self._endpoint}-")
+
+
+def _variants(configuration: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    for kind in ("ProductionVariants", "ShadowProductionVariants"):
+        yield from (configuration or {}).get(kind, [])
+
+
+def _running(states: Any, machine: str) -> list[str]:
+    """Nothing where the machine is gone, by hand or by an attempt before."""
+    try:
+        pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        return [execution["executionArn"] for page in pages for execution in page["executions"]]
+    except states.exceptions.StateMachineDoesNotExist:
+        return []
+
+
+def _unless_missing(call: Callable[[], Any]) -> Any:
+    """What `call` returns, or None where what it is about is gone.
+
+    SageMaker has an error of its own for that with some resources; with the others its message alone tells.
+    """
+    try:
+        return call()
+    except ClientError as fault:
+        code, message = fault.response["Error"]["Code"], fault.response["Error"].get("Message", "").lower()
+        if code in ("ResourceNotFound", "ResourceNotFoundException", "ParameterNotFound", "ObjectNotFoundException"):
+            return None
+        if code == "ValidationException" and ("could not find" in message or "not found" in message):
+            return None
+        raise
+
+
+def answer(event: dict[str, Any], status: str, reason: str) -> None:
+    """Tells CloudFormation how it went, where it said that it listens."""
+    body = {
+        "Status": status,
+        "Reason": reason,
+        "PhysicalResourceId": event.get("PhysicalResourceId") or event["ResourceProperties"]["EndpointName"],
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    # The address is signed for a request without a type.
+    request = urllib.request.Request(
+        event["ResponseURL"], data=json.dumps(body).encode(), headers={"Content-Type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=20):
+        pass

@@ -1,0 +1,151 @@
+"""What is there after `cdk destroy` that was not there before the deployment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self
+
+Clients = Callable[[str], Any]
+
+_KEPT_PRICES = {
+    "AWS::DynamoDB::Table": "0.25 dollars a GB-month, and 0.20 with point-in-time recovery",
+    "AWS::KMS::Key": "1 dollar a month",
+    "AWS::Logs::LogGroup": "0.03 dollars a GB-month",
+    "AWS::S3::Bucket": "0.023 dollars a GB-month",
+    "AWS::SecretsManager::Secret": "0.40 dollars a month",
+    "AWS::SQS::Queue": "nothing while nobody uses it",
+}
+"""us-east-1, November 2026, from the services' pages on prices."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehind:
+    """A resource of a CloudFormation type that outlived the stacks; `why` is None where nobody meant it to."""
+
+    kind: str
+    name: str
+    why: str | None = None
+    price: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """What an account holds, as (CloudFormation type, name)."""
+
+    resources: frozenset[tuple[str, str]]
+
+    @classmethod
+    def take(cls, clients: Clients) -> Self:
+        return cls(frozenset((kind, name) for kind, names in _LISTS.items() for name in names(clients)))
+
+    def left_since(self, before: Inventory, *, kept: frozenset[str]) -> list[LeftBehind]:
+        """What is here and was not before. `kept` are the physical ids of resources that their template retains."""
+        return [_explained(kind, name, kept) for kind, name in sorted(self.resources - before.resources)]
+
+
+def kept_by_template(clients: Clients, stacks: Iterable[str]) -> frozenset[str]:
+    """The physical ids of what the stacks' templates keep when they are deleted."""
+    return frozenset(_kept(clients("cloudformation"), stacks))
+
+
+def _kept(cloudformation: Any, stacks: Iterable[str]) -> Iterator[str]:
+    for stack in stacks:
+        body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+        template = json.loads(body) if isinstance(body, str) else body
+        made = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+            for resource in page["StackResourceSummaries"]
+        }
+        for logical_id, resource in template["Resources"].items():
+            if resource.get("DeletionPolicy", "Delete") != "Delete" and logical_id in made:
+                yield made[logical_id]
+
+
+def _explained(kind: str, name: str, kept: frozenset[str]) -> LeftBehind:
+    if name in kept:
+        price = _KEPT_PRICES.get(kind)
+        return LeftBehind(kind=kind, name=name, why="its template keeps it (DeletionPolicy)", price=price)
+    if kind == "AWS::Logs::LogGroup" and name.startswith("/aws/sagemaker/") and name.endswith("Jobs"):
+        return LeftBehind(
+            kind=kind,
+            name=name,
+            why="SageMaker's, one for all jobs of the account",
+            price=_KEPT_PRICES[kind],
+        )
+    if kind == "AWS::Events::Rule" and name.startswith("StepFunctionsGetEventsFor"):
+        return LeftBehind(kind=kind, name=name, why="Step Functions', one for the account", price="nothing")
+    return LeftBehind(kind=kind, name=name)
+
+
+def _listed(service: str, operation: str, members: str, name: str, **request: Any) -> Callable[[Clients], list[str]]:
+    def names(clients: Clients) -> list[str]:
+        client = clients(service)
+        if client.can_paginate(operation):
+            pages = client.get_paginator(operation).paginate(**request)
+        else:
+            pages = [getattr(client, operation)(**request)]
+        return [item if name == "" else item[name] for page in pages for item in page.get(members, [])]
+
+    return names
+
+
+def _keys(clients: Clients) -> list[str]:
+    """Those that are scheduled for deletion cost nothing and go by themselves, within 30 days."""
+    kms = clients("kms")
+    keys = _listed("kms", "list_keys", "Keys", "KeyId")(clients)
+    described = (kms.describe_key(KeyId=key)["KeyMetadata"] for key in keys)
+    return [key["KeyId"] for key in described if key["KeyState"] != "PendingDeletion"]
+
+
+def _vpcs(clients: Clients, operation: str, members: str, name: str) -> list[str]:
+    found = getattr(clients("ec2"), operation)()[members]
+    return [item[name] for item in found if item.get("State") != "deleted"]
+
+
+def _targets(clients: Clients) -> list[str]:
+    autoscaling = clients("application-autoscaling")
+    return [
+        target["ResourceId"]
+        for namespace in ("ecs", "sagemaker")
+        for target in autoscaling.describe_scalable_targets(ServiceNamespace=namespace)["ScalableTargets"]
+    ]
+
+
+_LISTS: dict[str, Callable[[Clients], list[str]]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": _targets,
+    "AWS::CloudWatch::Alarm": _listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    "AWS::CloudWatch::CompositeAlarm": _listed(
+        "cloudwatch", "describe_alarms", "CompositeAlarms", "AlarmName", AlarmTypes=["CompositeAlarm"]
+    ),
+    "AWS::CloudWatch::Dashboard": _listed("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+    "AWS::DynamoDB::Table": _listed("dynamodb", "list_tables", "TableNames", ""),
+    "AWS::EC2::EIP": lambda clients: _vpcs(clients, "describe_addresses", "Addresses", "AllocationId"),
+    "AWS::EC2::NatGateway": lambda clients: _vpcs(clients, "describe_nat_gateways", "NatGateways", "NatGatewayId"),
+    "AWS::EC2::VPC": lambda clients: _vpcs(clients, "describe_vpcs", "Vpcs", "VpcId"),
+    "AWS::ECR::Repository": _listed("ecr", "describe_repositories", "repositories", "repositoryName"),
+    "AWS::ECS::Cluster": _listed("ecs", "list_clusters", "clusterArns", ""),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _listed(
+        "elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"
+    ),
+    "AWS::Events::Rule": _listed("events", "list_rules", "Rules", "Name"),
+    "AWS::IAM::Role": _listed("iam", "list_roles", "Roles", "RoleName"),
+    "AWS::KMS::Key": _keys,
+    "AWS::Lambda::Function": _listed("lambda", "list_functions", "Functions", "FunctionName"),
+    "AWS::Logs::LogGroup": _listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    "AWS::S3::Bucket": _listed("s3", "list_buckets", "Buckets", "Name"),
+    "AWS::SNS::Topic": _listed("sns", "list_topics", "Topics", "TopicArn"),
+    "AWS::SQS::Queue": _listed("sqs", "list_queues", "QueueUrls", ""),
+    "AWS::SSM::Parameter": _listed("ssm", "describe_parameters", "Parameters", "Name"),
+    "AWS::SageMaker::Endpoint": _listed("sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
+    "AWS::SageMaker::EndpointConfig": _listed(
+        "sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"
+    ),
+    "AWS::SageMaker::Model": _listed("sagemaker", "list_models", "Models", "ModelName"),
+    "AWS::SecretsManager::Secret": _listed("secretsmanager", "list_secrets", "SecretList", "ARN"),
+    "AWS::StepFunctions::StateMachine": _listed(
+        "stepfunctions", "list_state_machines", "stateMachines", "stateMachineArn"
+    ),
+}
