@@ -14,14 +14,24 @@ _EITHER = (
     "SageMaker asks a job's grant of the caller or of the job's role, and the caller has it; a job that a person "
     "starts with this role has only the role's."
 )
+_LEFT_OVER = "For an endpoint that an earlier life of the stack left: tests/proofs/second_lives.py drives it (kept)."
 _FAILED_LOOK = "For a look of the tuner that failed; tests/constructs/tuning drives it."
 
 EXPLAINED: dict[str, str] = {
     "alerts/AlertsKey9D05DB5E kms:CreateGrant+5 by AWS": "The CDK's, for principals of the account that use the secret "
     "through Secrets Manager; the notifier's role is allowed by its own policy.",
     "model/ReleaseCheckerRoleDefaultPolicyA52733E0 s3:ListBucket": _OR_ABSENT,
+    "model/ReleaseEndGoesOn24319C57 lambda:InvokeFunction": "For an endpoint whose change outlasts the function's 15 "
+    "minutes; tests/lambda/test_endpoint_remover.py has it.",
+    "model/ReleaseEndRemoverRoleDefaultPolicyAA7F99FB states:StopExecution": "For a release that runs as the stack is "
+    "deleted: tests/proofs/second_lives.py drives it (destroyed while a release runs).",
     "model/ReleaseEvaluatorRoleDefaultPolicy2DF324E0 s3:ListBucket": _OR_ABSENT,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 iam:GetRole": _LEFT_OVER,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 kms:Decrypt+1": _LEFT_OVER,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 s3:ListBucket": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sagemaker:DescribeEndpointConfig": _FAULTS,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sagemaker:DescribeModel": _LEFT_OVER,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sns:Publish": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 states:DescribeExecution": _FAULTS,
     "model/ReleaseSageMakerRoleDefaultPolicy3A1F590F kms:CreateGrant": _EITHER,
     "model/ReleaseTrainingRoleDefaultPolicy9E85D607 kms:CreateGrant": _EITHER,

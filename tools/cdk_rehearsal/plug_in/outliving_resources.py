@@ -1,8 +1,8 @@
 """What stays of a stack stands in the way of the next as it does on AWS, and what AWS does not delete is not deleted.
 
 ministack's CloudFormation empties a bucket as it deletes it and gives it no tags, deletes a protected table and load
-balancer, writes over a log group, a table, a secret or a state machine of the same name, and gives a second life of a stack the names of
-the first. AWS:
+balancer, writes over a log group, a table, a secret or a state machine of the same name, and gives a second life of a
+stack the names of the first. AWS:
 
 - "You can only delete empty buckets. Deletion fails for buckets that have contents."
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
