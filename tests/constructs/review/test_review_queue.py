@@ -72,7 +72,9 @@ def test_the_table_is_on_demand_encrypted_recoverable_and_forgets(stack):
 def test_a_key_of_its_own_turns_and_one_that_is_given_is_used(stack):
     ReviewQueue(stack, "Reviews")
     template = Template.from_stack(stack)
-    template.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Retain", "Properties": {"EnableKeyRotation": True}})
+    template.has_resource(
+        "AWS::KMS::Key", {"DeletionPolicy": "RetainExceptOnCreate", "Properties": {"EnableKeyRotation": True}}
+    )
     other = cdk.Stack(cdk.App(), "Other")
     ReviewQueue(other, "Reviews", encryption_key=kms.Key(other, "Mine"))
     Template.from_stack(other).resource_count_is("AWS::KMS::Key", 1)

@@ -51,6 +51,7 @@ ROLES = (
 )
 ROLES_OF_EVERYTHING = (
     *ROLES,
+    "ReleaseEndRemoverRole",
     "ReleaseProcessingRole",
     "ReleaseRollbackStarterRole",
     "ReleaseScheduleRole",
@@ -521,7 +522,7 @@ def test_every_log_is_encrypted_with_the_workflows_key(template: Template) -> No
         "AWS::KMS::Key", {"Properties": {"Description": "Encrypts volumes, records and logs of moderation-dev"}}
     )
     groups = template.find_resources("AWS::Logs::LogGroup")
-    assert len(groups) == 7
+    assert len(groups) == 8
     for group in groups.values():
         assert group["Properties"]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
 

@@ -188,6 +188,17 @@ def test_the_endpoint_is_put_back_from_wherever_it_is(
 
 
 @pytest.mark.parametrize(
+    ("serves", "following"), [("m-bad", "Endpoint-Deleting-Step"), ("m-of-a-life-before", "Settled")]
+)
+def test_without_a_target_only_what_the_failed_release_put_there_is_deleted(
+    rollback: Definition, decided: Callable[..., Any], serves: str, following: str
+) -> None:
+    endpoint = {"EndpointStatus": "InService", "EndpointConfigName": serves}
+    variables = COUNTS | {"endpoint": endpoint, "target": None, "failed": {"release": "m-bad", "execution": "arn"}}
+    assert decided(rollback["States"]["Endpoint-State"], variables)[0] == following
+
+
+@pytest.mark.parametrize(
     ("cause", "target", "creations", "following"),
     [
         ("Could not find endpoint", TARGET, 0, "Endpoint-Creating-Step"),
