@@ -35,7 +35,7 @@ CLOUDFORMATION_WAITS_S = 3500.0
 LONGEST_SUBJECT = 99
 
 
-class _OutOfTime(Exception):
+class _OutOfTimeError(Exception):
     pass
 
 
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
             remover.notify_of_what_stays()
         else:
             remover.remove()
-    except _OutOfTime as busy:
+    except _OutOfTimeError as busy:
         if time.time() - event["Began"] < CLOUDFORMATION_WAITS_S - context.get_remaining_time_in_millis() / 1000:
             LOGGER.info("%s: goes on in another call", busy)
             boto3.client("lambda").invoke(
@@ -232,7 +232,7 @@ class Remover:
 
     def _wait(self, why: str) -> None:
         if time.monotonic() + self._pause_s > self._deadline:
-            raise _OutOfTime(why)
+            raise _OutOfTimeError(why)
         time.sleep(self._pause_s)
         self._pause_s = min(self._pause_s * 1.5, LONGEST_PAUSE_S)
 

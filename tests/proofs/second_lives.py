@@ -13,7 +13,7 @@ from rich.console import Console
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 from cdk_rehearsal.sample_posts import generate_posts
-from cdk_rehearsal.step_failure import StepFailure
+from cdk_rehearsal.step_failure import StepError
 from tests.proofs.proof import PROJECT, Suite
 
 _BEGIN = ("start", "bootstrap")
@@ -162,7 +162,7 @@ def _fail_first_deployment(account: Rehearsal) -> None:
     taken = states.create_state_machine(name=_TAKEN, definition=json.dumps(_WAITS), roleArn=role)["stateMachineArn"]
     try:
         account.walk("deploy")
-    except StepFailure:
+    except StepError:
         pass
     else:
         raise ProofError("the first deployment did not fail")

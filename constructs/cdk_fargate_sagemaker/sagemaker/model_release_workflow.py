@@ -145,8 +145,8 @@ class ModelReleaseWorkflow(Construct):
             `traffic_shifting` waits.
         log_retention: how long the logs of both state machines are kept.
         removal_policy: what becomes of endpoint, configurations, models, records and key with the stack. With DESTROY
-            they end with it. With any other they stay, and `alerts_topic` is told what stays and what it costs. Default:
-            they stay.
+            they end with it. With any other they stay, and `alerts_topic` is told what stays and what it costs.
+            Default: they stay.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, parts that exclude each other, a time that is known at
