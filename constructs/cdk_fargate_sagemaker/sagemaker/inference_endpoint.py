@@ -285,8 +285,8 @@ class InferenceEndpoint(Resource):
         It can be called after the alarms were made of this endpoint: they are read at synthesis.
 
         Args:
-            alarms: `EndpointAlarms`, whose `guardrail` is meant, or a list of alarms. Those that are there already are
-                left out.
+            alarms: `EndpointAlarms`, whose `guardrail_alarms` are meant, or a list of alarms. Those that are there
+                already are left out.
 
         Raises:
             InvalidArgumentError: something else, or more than ten alarms in all.

@@ -498,8 +498,8 @@ class ModelReleaseWorkflow(Construct):
         It can be called after the alarms were made of this workflow: they are read at synthesis.
 
         Args:
-            alarms: `EndpointAlarms`, whose `guardrail` is meant, or a list of alarms. Those that are there already are
-                left out.
+            alarms: `EndpointAlarms`, whose `guardrail_alarms` are meant, or a list of alarms. Those that are there
+                already are left out.
 
         Raises:
             InvalidArgumentError: something else, or more than ten alarms in all.
