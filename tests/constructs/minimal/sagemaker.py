@@ -66,14 +66,21 @@ def inference_endpoint(stack: cdk.Stack, **given: Any) -> InferenceEndpoint:
 
 def rollback_workflow(stack: cdk.Stack, **given: Any) -> RollbackWorkflow:
     key = kms.Key(stack, "Key")
+    topic = sns.Topic(stack, "Alerts")
     records = ReleaseRecords(
-        stack, "Records", endpoint_name="reviews", workflow_names=["reviews-release"], encryption_key=key
+        stack,
+        "Records",
+        endpoint_name="reviews",
+        workflow_names=["reviews-release"],
+        data_bucket=bucket(stack),
+        alerts_topic=topic,
+        encryption_key=key,
     )
     least: dict[str, Any] = {
         "endpoint_name": "reviews",
         "release_workflow_name": "reviews-release",
         "records": records,
-        "alerts_topic": sns.Topic(stack, "Alerts"),
+        "alerts_topic": topic,
         "configuration": EndpointConfiguration(),
         "encryption_key": key,
     }

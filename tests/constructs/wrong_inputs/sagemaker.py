@@ -6,6 +6,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms
 from cdk_fargate_sagemaker.sagemaker import (
@@ -189,7 +190,13 @@ WRONG = [
     WrongInput(
         "a-name-for-the-key-of-records",
         lambda stack: ReleaseRecords(
-            stack, "Records", endpoint_name="reviews", workflow_names=["reviews-release"], encryption_key="alias/models"
+            stack,
+            "Records",
+            endpoint_name="reviews",
+            workflow_names=["reviews-release"],
+            data_bucket=bucket(stack),
+            alerts_topic=sns.Topic(stack, "Alerts"),
+            encryption_key="alias/models",
         ),
         "encryption_key: got 'alias/models', allowed: a kms.IKey",
     ),
