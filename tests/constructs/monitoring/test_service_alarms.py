@@ -107,7 +107,12 @@ def test_a_maximum_that_is_lowered_for_a_while_is_no_alarm(stack, service):
 
 @pytest.mark.parametrize(
     "schedules",
-    [{}, {"Lower": {"min_tasks": 8, "max_tasks": 8}}, {"Sale": {"min_tasks": 12}}, {"Both": {"min_tasks": 20, "max_tasks": 20}}],
+    [
+        {},
+        {"Lower": {"min_tasks": 8, "max_tasks": 8}},
+        {"Sale": {"min_tasks": 12}},
+        {"Both": {"min_tasks": 20, "max_tasks": 20}},
+    ],
 )
 def test_a_service_that_is_at_its_maximum_without_load_has_no_such_alarm(stack, vpc, image, schedules):
     least = 12 if not schedules or "Lower" in schedules else 2
