@@ -65,7 +65,7 @@ docs: synth ## Bring examples, workflows' pictures, costs and quotas into the do
 	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
 	cdk synth --quiet --context environment=prod --output build/prod
 	python docs/account_needs.py cdk.out build/prod --page docs/before-you-deploy.md
-	PDOC_ALLOW_EXEC=1 pdoc --docformat google --output-directory build/docs cdk_fargate_sagemaker '!cdk_fargate_sagemaker[.]_'
+	python docs/build_reference.py build/docs
 
 # ---- checks ------------------------------------------------------------------------------------------------------
 .PHONY: test prove images test-containers lint types format

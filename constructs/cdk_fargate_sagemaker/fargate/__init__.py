@@ -45,5 +45,6 @@ def __getattr__(name: str) -> Any:
     if name == "SpikeScalingMixin":
         from .spike_scaling_mixin import SpikeScalingMixin
 
+        globals()[name] = SpikeScalingMixin
         return SpikeScalingMixin
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
