@@ -26,7 +26,7 @@ help: ## Show this list
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: install Python 3.11, or name one with PYTHON=…" >&2; exit 1; }
 	@echo "installing the Python environment into .venv (a minute or two)"
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --requirement requirements.txt
+	.venv/bin/pip install --quiet --require-hashes --requirement requirements.txt
 	@touch $@
 
 .venv/.project: .venv/.python pyproject.toml tools/pyproject.toml
@@ -76,12 +76,15 @@ prove: setup ## Run the proofs, which take up to an hour (ARGS=second-lives for 
 	python -m tests.proofs.prove $(ARGS)
 
 # The training image takes minutes and gigabytes for its torch: IMAGES="inference api" leaves it out, and
-# LINKS=<address of a page of links> finds a smaller one for CPUs.
+# LINKS=<address of a page of links> finds a smaller one for CPUs. BASE_IMAGE=<name> builds from another image than the
+# one that the Dockerfiles name by digest, as where no registry is reached.
 IMAGES ?= inference api training
 LINKS ?=
+BASE_IMAGE ?=
 images: ## Build the images with Docker and print their sizes
 	$(foreach image,$(IMAGES),docker build --quiet --tag moderation-$(image):test \
 	  --file container/$(image)/$(if $(filter inference,$(image)),Dockerfile.cpu,Dockerfile) \
+	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 	  $(if $(and $(LINKS),$(filter training,$(image))),--network host --build-arg PIP_FIND_LINKS=$(LINKS)) container/$(image) >/dev/null; )
 	docker image ls --format '{{.Repository}} {{.Size}}' --filter 'reference=moderation-*:test'
 
@@ -89,10 +92,16 @@ test-containers: setup images ## Build the images and run their tests against th
 	$(foreach image,$(IMAGES),$(shell tr a-z A-Z <<<$(image))_IMAGE=moderation-$(image):test) \
 	  python -m pytest --numprocesses 2 --dist loadfile $(foreach image,$(IMAGES),tests/container/$(image)) $(ARGS)
 
-.venv-bert/.python: container/training/requirements.txt
+# The lines of torch alone, by which pip says whether it finds the one for CPUs.
+TORCH_FOR_CPUS = <(sed -n '/^torch==/,/--hash/p' container/training/requirements-cpu.txt)
+
+.venv-bert/.python: container/training/requirements-cpu.txt container/training/requirements-gpu.txt
 	@echo "installing torch and transformers into .venv-bert (a few minutes)"
 	$(PYTHON) -m venv --clear .venv-bert
-	.venv-bert/bin/pip install --quiet --no-compile --requirement container/training/requirements.txt
+	@# The torch for CPUs where pip finds it, by its own settings or by LINKS; else PyPI's, which is for GPUs.
+	$(if $(LINKS),export PIP_FIND_LINKS=$(LINKS);) built_for=cpu; \
+	.venv-bert/bin/pip install --quiet --dry-run --no-deps --require-hashes --requirement $(TORCH_FOR_CPUS) 2>/dev/null || built_for=gpu; \
+	.venv-bert/bin/pip install --quiet --no-compile --require-hashes --requirement container/training/requirements-$$built_for.txt
 	@# Compiles only what a training imports; where nothing is compiled, each start takes 12 s more.
 	@PYTHONDONTWRITEBYTECODE= .venv-bert/bin/python -c "import torch.onnx, sklearn.metrics, onnxruntime.quantization, \
 	  onnxruntime.transformers.optimizer; from transformers import BertForSequenceClassification, BertJapaneseTokenizer"
@@ -104,13 +113,13 @@ bert-environment: .venv-bert/.python ## Install what the tests of the bert recip
 .venv-checkov/.python: tests/checkov-requirements.txt
 	@echo "installing checkov into .venv-checkov (half a minute)"
 	$(PYTHON) -m venv --clear .venv-checkov
-	.venv-checkov/bin/pip install --quiet --requirement tests/checkov-requirements.txt
+	.venv-checkov/bin/pip install --quiet --require-hashes --requirement tests/checkov-requirements.txt
 	@touch $@
 
 .venv-gpu-image/.python: container/inference/requirements-gpu.txt
 	@echo "installing the GPU image's packages into .venv-gpu-image (a minute, 650 MB)"
 	$(PYTHON) -m venv --clear .venv-gpu-image
-	.venv-gpu-image/bin/pip install --quiet --requirement container/inference/requirements-gpu.txt
+	.venv-gpu-image/bin/pip install --quiet --require-hashes --requirement container/inference/requirements-gpu.txt
 	@touch $@
 
 .PHONY: gpu-image-environment
@@ -119,15 +128,20 @@ gpu-image-environment: .venv-gpu-image/.python ## Install the GPU image's packag
 .PHONY: checkov-environment
 checkov-environment: .venv-checkov/.python ## Install checkov for the tests of the templates, into .venv-checkov
 
-.venv-oldest/.python: pyproject.toml
+.venv-oldest/.python: tests/oldest-requirements.txt
 	@echo "installing the oldest releases that pyproject.toml allows into .venv-oldest (a minute)"
 	$(PYTHON) -m venv --clear .venv-oldest
-	.venv-oldest/bin/pip install --quiet $$($(PYTHON) -c 'import tomllib; print(*(line.split(",")[0].replace(">=", "==") \
-	  for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))')
+	.venv-oldest/bin/pip install --quiet --require-hashes --requirement tests/oldest-requirements.txt
 	@touch $@
 
 .PHONY: oldest-environment
 oldest-environment: .venv-oldest/.python ## Install the oldest releases that the library supports, into .venv-oldest
+
+.venv-supply-chain/.python: requirements-supply-chain.txt
+	@echo "installing what locks, lists and audits packages into .venv-supply-chain (half a minute)"
+	$(PYTHON) -m venv --clear .venv-supply-chain
+	.venv-supply-chain/bin/pip install --quiet --require-hashes --requirement requirements-supply-chain.txt
+	@touch $@
 
 lint: setup ## Check style and formatting
 	ruff check
@@ -163,13 +177,30 @@ bench-permissions: setup ## Compare evaluators of permissions with an independen
 wheel: setup ## Build the wheel into dist/
 	python -m build --wheel --no-isolation --outdir dist
 
-lock: setup ## Pin requirements.in and package.json again
-	pip install --quiet uv==0.13.9
-	uv pip compile --quiet --python-version 3.11 --custom-compile-command 'make lock' --no-emit-index-url \
-	  --no-emit-find-links requirements.in --output-file requirements.txt
-	uv pip compile --quiet --python-version 3.11 --custom-compile-command 'make lock' --no-emit-index-url \
-	  --no-emit-find-links tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
+COMPILE = .venv-supply-chain/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command 'make lock'
+# 3.11.5 is the oldest Python that every pinned package takes. The images have the versions that are tested.
+COMPILE_IMAGE = $(COMPILE) --constraint requirements.txt
+lock: setup .venv-supply-chain/.python ## Pin all packages again, with hashes (LINKS=… has torch for CPUs: a folder, or a page of links)
+	$(if $(LINKS),,@echo "LINKS is empty; name a folder or a page of links with torch for CPUs" >&2; exit 1)
+	$(COMPILE) --python-version 3.11.5 requirements.in --output-file requirements.txt
+	$(COMPILE) --python-version 3.11.5 requirements-supply-chain.in --output-file requirements-supply-chain.txt
+	$(COMPILE) --python-version 3.11.5 tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
+	$(COMPILE) --python-version 3.11.5 --resolution lowest-direct pyproject.toml \
+	  --output-file tests/oldest-requirements.txt
+	$(COMPILE_IMAGE) --python-version 3.11.5 container/api/requirements.in --output-file container/api/requirements.txt
+	$(COMPILE_IMAGE) --python-version 3.11.5 tests/tools/cdk_rehearsal/moderation_app/api/requirements.in \
+	  --output-file tests/tools/cdk_rehearsal/moderation_app/api/requirements.txt
+	$(COMPILE_IMAGE) --python-version 3.11.5 container/inference/requirements-cpu.in \
+	  --output-file container/inference/requirements-cpu.txt
+	$(COMPILE_IMAGE) --python-version 3.12 container/inference/requirements-gpu.in \
+	  --output-file container/inference/requirements-gpu.txt
+	$(COMPILE_IMAGE) --python-version 3.11.5 --find-links $(LINKS) container/training/requirements-cpu.in \
+	  --output-file container/training/requirements-cpu.txt
+	@# For every platform: a developer's Mac installs this torch too, without the packages of NVIDIA.
+	$(COMPILE_IMAGE) --python-version 3.11.5 --universal container/training/requirements.in \
+	  --output-file container/training/requirements-gpu.txt
 	npm install --package-lock-only --silent
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-bert .venv-checkov .venv-oldest .venv-gpu-image node_modules cdk.out build dist
+	rm -rf .venv .venv-bert .venv-checkov .venv-oldest .venv-gpu-image .venv-supply-chain node_modules cdk.out build dist

@@ -7,7 +7,7 @@ milliseconds, and on a machine that is busy otherwise the CPU time alone, since 
 for the slower. Ours is timed over HTTP, through nginx, with tokenising and what little the client does; the others in
 their process, the model's call alone, one post at a time whatever the number of clients.
 
-Run it with `make bench-inference`. It needs `BERT_PYTHON`, an interpreter with container/training/requirements.txt;
+Run it with `make bench-inference`. It needs `BERT_PYTHON`, an interpreter with the packages of container/training;
 `TENSORFLOW_PYTHON`, one with TensorFlow, is the original; without it PyTorch padded to 512 stands in for it.
 """
 
@@ -384,7 +384,7 @@ def main() -> None:
     given = parser.parse_args()
     bert_python = os.environ.get("BERT_PYTHON")
     if not bert_python:
-        sys.exit("BERT_PYTHON is not set: name a python with container/training/requirements.txt installed")
+        sys.exit("BERT_PYTHON is not set: name a python with the packages of container/training installed")
     if not shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin"):
         sys.exit("nginx is not installed: apt install nginx-light")
     folder = given.folder.resolve()

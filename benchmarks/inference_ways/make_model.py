@@ -1,6 +1,6 @@
 """Writes a model folder as the recipe `bert` does, with the weights of a BERT-base drawn at random.
 
-`python make_model.py CONTAINER_TRAINING FOLDER COUNT` with container/training/requirements.txt installed.
+`python make_model.py CONTAINER_TRAINING FOLDER COUNT` with the packages of container/training installed.
 """
 
 import json

@@ -22,7 +22,10 @@ def main(arguments: list[str]) -> int:
         return 0
     if engine == "docker":
         # Says what kind of manifest is pushed, and not every builder that can rehearse knows it.
-        os.execvp(docker, [docker, *(word for word in call if word != "--output=type=docker")])
+        call = [word for word in call if word != "--output=type=docker"]
+        if name == "build" and os.environ.get("BASE_IMAGE"):
+            call[1:1] = ["--build-arg", "BASE_IMAGE"]  # docker takes the value from the environment
+        os.execvp(docker, [docker, *call])
     if name == "build":
         return _check(call)
     # No image is there until it was "built": the CLI asks before it builds.

@@ -1,4 +1,4 @@
-"""Runs with the interpreter that `BERT_PYTHON` names: one with container/training/requirements.txt installed."""
+"""Runs with the interpreter that `BERT_PYTHON` names: one with the packages of container/training installed."""
 
 import json
 import os
@@ -20,7 +20,7 @@ Train = Callable[..., subprocess.CompletedProcess[str]]
 
 pytestmark = pytest.mark.skipif(
     not BERT_PYTHON,
-    reason="BERT_PYTHON is not set: name a python with container/training/requirements.txt (torch) installed",
+    reason="BERT_PYTHON is not set: name a python with the packages of container/training (torch) installed",
 )
 
 REFERENCE_TOKENS = """
