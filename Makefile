@@ -143,9 +143,11 @@ oldest-environment: .venv-oldest/.python ## Install the oldest releases that the
 	.venv-supply-chain/bin/pip install --quiet --require-hashes --requirement requirements-supply-chain.txt
 	@touch $@
 
-lint: setup ## Check style and formatting
+lint: setup ## Check style, formatting and what is unsafe
 	ruff check
 	ruff format --check
+	@# Beyond ruff's S1: urlopen, random, XML, YAML and pickle loaders, TLS, shells, injected SQL, unpinned downloads of models.
+	bandit --quiet --recursive --configfile pyproject.toml app.py constructs stacks lambda container tools benchmarks docs examples
 
 types: setup ## Check types: the library and its programs by mypy, the examples by pyright as well
 	mypy

@@ -129,7 +129,7 @@ class EndpointClient:
                 return self._invoke(body, invocation)
             except NoProbabilityError as fault:
                 # Anywhere up to twice as long each time, so that those who failed together do not come back together.
-                pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+                pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))  # nosec B311  # a pause
                 in_time = time.monotonic() + pause < until
                 if fault.reason not in _PASSING_REASONS or attempt == MOST_ATTEMPTS or not in_time:
                     raise

@@ -105,7 +105,7 @@ class Outbox(Generic[Post]):
                 if self._closing.is_set():
                     time.sleep(0.1)
                 else:
-                    self._closing.wait(random.uniform(pause / 2, pause))
+                    self._closing.wait(random.uniform(pause / 2, pause))  # nosec B311  # a pause
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause = 0.05

@@ -155,7 +155,7 @@ def _seed(seed: int) -> None:
 def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int], BertForSequenceClassification]:
     name = hyperparameters.pretrained_model
     try:
-        config = AutoConfig.from_pretrained(name)
+        config = AutoConfig.from_pretrained(name)  # nosec B615  # a hyperparameter names it
         if config.model_type != "bert":
             raise RefusalError(f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed is a bert")
         if hyperparameters.max_length > config.max_position_embeddings:
@@ -165,8 +165,8 @@ def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int
             )
         _refuse_other_tokenizers(get_tokenizer_config(name), name)
         # The published checkpoints name no dictionary, and the default is not the one they were trained with.
-        tokenizer = BertJapaneseTokenizer.from_pretrained(name, mecab_kwargs={"mecab_dic": DICTIONARY})
-        network = BertForSequenceClassification.from_pretrained(
+        tokenizer = BertJapaneseTokenizer.from_pretrained(name, mecab_kwargs={"mecab_dic": DICTIONARY})  # nosec B615  # a hyperparameter names it
+        network = BertForSequenceClassification.from_pretrained(  # nosec B615  # a hyperparameter names it
             name,
             num_labels=2,
             # The only one whose export ONNX Runtime can fuse.

@@ -654,7 +654,7 @@ def _moment(when: datetime.datetime) -> str:
 
 def _pause(attempt: int) -> None:
     if attempt:
-        time.sleep(random.uniform(0, LONGEST_PAUSE_S))
+        time.sleep(random.uniform(0, LONGEST_PAUSE_S))  # nosec B311  # a pause
 
 
 def _contended() -> Exception:

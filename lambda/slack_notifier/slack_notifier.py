@@ -243,7 +243,7 @@ def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
             delay_s = failure.retry_after_s
             if delay_s is None:
                 # Full jitter: alerts that failed together do not come back together.
-                delay_s = random.uniform(0, ceiling_s)
+                delay_s = random.uniform(0, ceiling_s)  # nosec B311  # a pause
             if time.monotonic() + delay_s >= deadline:
                 raise SlackUnavailableError(f"not told after {attempt} attempts: {failure}") from None
             LOGGER.warning("attempt %d: %s; again in %.1f s", attempt, failure, delay_s)

@@ -108,7 +108,7 @@ class Rehearsal:
         self._api: SupervisedProcess | None = None
         self._outputs: StackOutputs | None = None
         shuffled = list(settings.posts)
-        random.Random(settings.seed).shuffle(shuffled)
+        random.Random(settings.seed).shuffle(shuffled)  # nosec B311  # seeded
         held_out = min(settings.held_out, len(shuffled) // 4)
         self._held_out, self._posts = shuffled[:held_out], shuffled[held_out:]
         self._uploaded = self._posts[: math.ceil(len(self._posts) * _FIRST_SHARE)]

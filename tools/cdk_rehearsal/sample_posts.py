@@ -731,7 +731,7 @@ class _Writer:
     """Writes posts out of the grammar."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
+        self._random = Random(seed)  # nosec B311  # seeded
         self._casual = False
 
     # Random.random() is the one method whose sequence Python promises to keep between versions.

@@ -104,7 +104,7 @@ def _parse(text: str, *, is_json: bool) -> Any:
             return json.loads(
                 text or "[]", object_pairs_hook=_unique_keys, parse_int=str, parse_float=str, parse_constant=str
             )
-        return yaml.load(text, Loader=_TextLoader)
+        return yaml.load(text, Loader=_TextLoader)  # nosec B506  # makes texts, no objects
     except json.JSONDecodeError as error:
         raise ValueError(f"line {error.lineno}: got invalid JSON ({error.msg}), allowed: a list of entries") from None
     except yaml.MarkedYAMLError as error:

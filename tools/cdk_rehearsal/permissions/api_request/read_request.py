@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError  # nosec B405  # from SDKs on loopback
 
 from botocore.parsers import ResponseParserError, RpcV2CBORParser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405  # from SDKs on loopback
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -15,7 +15,7 @@ def xml_parameters(body: bytes, shape: Shape) -> Any:
     Raises:
         xml.etree.ElementTree.ParseError: the body is no XML.
     """
-    return _value(ElementTree.fromstring(body), shape)
+    return _value(ElementTree.fromstring(body), shape)  # nosec B314  # from SDKs on loopback
 
 
 def _value(element: ElementTree.Element, shape: Shape) -> Any:
