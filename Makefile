@@ -157,6 +157,45 @@ format: setup ## Mend style and formatting
 	ruff check --fix
 	ruff format
 
+# ---- supply chain ------------------------------------------------------------------------------------------------
+.PHONY: audit sbom
+# The training image's file for CPUs differs by a torch that PyPI does not know.
+AUDITED = $(filter-out container/training/requirements-cpu.txt,$(shell git ls-files '*requirements*.txt'))
+audit: setup .venv-supply-chain/.python ## Look for known vulnerabilities of every locked package, at PyPI and the npm registry
+	status=0; \
+	for file in $(AUDITED); do \
+	  echo "$$file"; \
+	  .venv-supply-chain/bin/pip-audit --strict --disable-pip --require-hashes --requirement "$$file" || status=1; \
+	done; \
+	npm audit || status=1; \
+	exit $$status
+
+# NAME of the bill: the locked file, the Dockerfile, the image that `make images` builds.
+SBOM_IMAGES = \
+  api:container/api/requirements.txt:container/api/Dockerfile:moderation-api \
+  inference-cpu:container/inference/requirements-cpu.txt:container/inference/Dockerfile.cpu:moderation-inference \
+  inference-gpu:container/inference/requirements-gpu.txt:container/inference/Dockerfile.gpu:moderation-inference-gpu \
+  training-cpu:container/training/requirements-cpu.txt:container/training/Dockerfile:moderation-training \
+  training-gpu:container/training/requirements-gpu.txt:container/training/Dockerfile:moderation-training-gpu
+LIST = PYTHONWARNINGS=ignore .venv-supply-chain/bin/cyclonedx-py requirements --output-format JSON --spec-version 1.6 --output-reproducible
+sbom: setup .venv-supply-chain/.python ## Write a bill of materials of each image and wheel (CycloneDX) into build/sbom; system packages of images that are built
+	mkdir -p build/sbom
+	for line in $(SBOM_IMAGES); do \
+	  IFS=: read -r name locked dockerfile image <<<"$$line"; bill=build/sbom/$$name.cdx.json; \
+	  $(LIST) --mc-type application --output-file "$$bill" "$$locked"; \
+	  (docker run --rm --entrypoint cat "$$image:test" /var/lib/dpkg/status 2>/dev/null || true) | \
+	    python tools/add_system_packages.py "$$bill" --base-image "$$(sed -n 's/^ARG BASE_IMAGE=//p' "$$dockerfile")" \
+	    --distribution "$$(grep -q ubuntu "$$dockerfile" && echo ubuntu || echo debian)"; \
+	done
+	@# A wheel names ranges; the bill lists the versions that it is tested with.
+	for folder in . tools; do \
+	  bill=build/sbom/$$(python -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["project"]["name"])' \
+	    $$folder/pyproject.toml).cdx.json; \
+	  .venv-supply-chain/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --constraint requirements.txt \
+	    --python-version 3.11.5 $$folder/pyproject.toml | $(LIST) --mc-type library --pyproject $$folder/pyproject.toml --output-file "$$bill" -; \
+	  echo "$$bill"; \
+	done
+
 # ---- measure -----------------------------------------------------------------------------------------------------
 .PHONY: bench-synth bench-capacity bench-inference bench-api bench-permissions
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
