@@ -1,9 +1,11 @@
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from cdk_rehearsal.docker_stand_in import write_program
 from cdk_rehearsal.engines import ContainerRequest, DockerEngine, ImageError, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.dockerfile import read_dockerfile
 
@@ -109,3 +111,25 @@ def test_values_are_not_on_dockers_command_line(tmp_path: Path) -> None:
     assert command.command[-2:] == ("image:1", "serve")
     assert f"{tmp_path}:/opt/ml" in command.command
     assert command.clean_up[:3] == ("docker", "rm", "--force")
+
+
+@pytest.mark.parametrize(
+    ("base_image", "expected"),
+    [
+        (None, ["build", "--tag", "t", "."]),
+        ("python:3.11-slim", ["build", "--build-arg", "BASE_IMAGE", "--tag", "t", "."]),
+    ],
+)
+def test_the_engine_builds_from_the_base_image_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base_image: str | None, expected: list[str]
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    docker.chmod(0o755)
+    stand_in = write_program(tmp_path / "stand-in", engine="docker", docker=str(docker))
+    if base_image:
+        monkeypatch.setenv("BASE_IMAGE", base_image)
+    else:
+        monkeypatch.delenv("BASE_IMAGE", raising=False)
+    call = [stand_in, "build", "--tag", "t", "--output=type=docker", "."]
+    assert subprocess.run(call, capture_output=True, text=True, check=True).stdout.split("\n")[:-1] == expected
