@@ -100,7 +100,8 @@ TORCH_FOR_CPUS = <(sed -n '/^torch==/,/--hash/p' container/training/requirements
 	$(PYTHON) -m venv --clear .venv-bert
 	@# The torch for CPUs where pip finds it, by its own settings or by LINKS; else PyPI's, which is for GPUs.
 	$(if $(LINKS),export PIP_FIND_LINKS=$(LINKS);) built_for=cpu; \
-	.venv-bert/bin/pip install --quiet --dry-run --no-deps --require-hashes --requirement $(TORCH_FOR_CPUS) 2>/dev/null || built_for=gpu; \
+	said=$$(.venv-bert/bin/pip install --quiet --dry-run --no-deps --require-hashes --requirement $(TORCH_FOR_CPUS) 2>&1) || \
+	  if [[ $$said == *"No matching distribution"* ]]; then built_for=gpu; else echo "$$said" >&2; exit 1; fi; \
 	.venv-bert/bin/pip install --quiet --no-compile --require-hashes --requirement container/training/requirements-$$built_for.txt
 	@# Compiles only what a training imports; where nothing is compiled, each start takes 12 s more.
 	@PYTHONDONTWRITEBYTECODE= .venv-bert/bin/python -c "import torch.onnx, sklearn.metrics, onnxruntime.quantization, \
