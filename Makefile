@@ -193,7 +193,7 @@ sbom: setup .venv-supply-chain/.python ## Write a bill of materials of each imag
 	  bill=build/sbom/$$(python -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["project"]["name"])' \
 	    $$folder/pyproject.toml).cdx.json; \
 	  .venv-supply-chain/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --constraint requirements.txt \
-	    --python-version 3.11.5 $$folder/pyproject.toml | $(LIST) --mc-type library --pyproject $$folder/pyproject.toml --output-file "$$bill" -; \
+	    --python-version 3.11.0 $$folder/pyproject.toml | $(LIST) --mc-type library --pyproject $$folder/pyproject.toml --output-file "$$bill" -; \
 	  echo "$$bill"; \
 	done
 
@@ -221,26 +221,26 @@ wheel: setup ## Build the wheel into dist/
 
 COMPILE = .venv-supply-chain/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command 'make lock'
-# 3.11.5 is the oldest Python that every pinned package takes. The images have the versions that are tested.
+# Any Python 3.11 takes what is pinned for its first release. The images have the versions that are tested.
 COMPILE_IMAGE = $(COMPILE) --constraint requirements.txt
 lock: setup .venv-supply-chain/.python ## Pin all packages again, with hashes (LINKS=… has torch for CPUs: a folder, or a page of links)
 	$(if $(LINKS),,@echo "LINKS is empty; name a folder or a page of links with torch for CPUs" >&2; exit 1)
-	$(COMPILE) --python-version 3.11.5 requirements.in --output-file requirements.txt
-	$(COMPILE) --python-version 3.11.5 requirements-supply-chain.in --output-file requirements-supply-chain.txt
-	$(COMPILE) --python-version 3.11.5 tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
-	$(COMPILE) --python-version 3.11.5 --resolution lowest-direct pyproject.toml \
+	$(COMPILE) --python-version 3.11.0 requirements.in --output-file requirements.txt
+	$(COMPILE) --python-version 3.11.0 requirements-supply-chain.in --output-file requirements-supply-chain.txt
+	$(COMPILE) --python-version 3.11.0 tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
+	$(COMPILE) --python-version 3.11.0 --resolution lowest-direct pyproject.toml \
 	  --output-file tests/oldest-requirements.txt
-	$(COMPILE_IMAGE) --python-version 3.11.5 container/api/requirements.in --output-file container/api/requirements.txt
-	$(COMPILE_IMAGE) --python-version 3.11.5 tests/tools/cdk_rehearsal/moderation_app/api/requirements.in \
+	$(COMPILE_IMAGE) --python-version 3.11.0 container/api/requirements.in --output-file container/api/requirements.txt
+	$(COMPILE_IMAGE) --python-version 3.11.0 tests/tools/cdk_rehearsal/moderation_app/api/requirements.in \
 	  --output-file tests/tools/cdk_rehearsal/moderation_app/api/requirements.txt
-	$(COMPILE_IMAGE) --python-version 3.11.5 container/inference/requirements-cpu.in \
+	$(COMPILE_IMAGE) --python-version 3.11.0 container/inference/requirements-cpu.in \
 	  --output-file container/inference/requirements-cpu.txt
 	$(COMPILE_IMAGE) --python-version 3.12 container/inference/requirements-gpu.in \
 	  --output-file container/inference/requirements-gpu.txt
-	$(COMPILE_IMAGE) --python-version 3.11.5 --find-links $(LINKS) container/training/requirements-cpu.in \
+	$(COMPILE_IMAGE) --python-version 3.11.0 --find-links $(LINKS) container/training/requirements-cpu.in \
 	  --output-file container/training/requirements-cpu.txt
 	@# For every platform: a developer's Mac installs this torch too, without the packages of NVIDIA.
-	$(COMPILE_IMAGE) --python-version 3.11.5 --universal container/training/requirements.in \
+	$(COMPILE_IMAGE) --python-version 3.11.0 --universal container/training/requirements.in \
 	  --output-file container/training/requirements-gpu.txt
 	npm install --package-lock-only --silent
 
