@@ -41,6 +41,8 @@ MOST_LINGERING: Final = 64
 MOST_BUFFERED_BYTES: Final = 64 << 20
 """Of requests that have not come whole, in one worker."""
 HEALTH_THREADS: Final = 1
+SECONDS_TO_ASK_AFTER: Final = 0.1
+"""In the queue: then a request whose client has left meanwhile is not answered, and costs nobody time."""
 _READ_AT_ONCE: Final = 65_536
 _EXPECTATION: Final = re.compile(rb"\r\nexpect:[^\r\n]*\r\n", re.IGNORECASE)
 _HEALTH: Final = (b"GET /health ", b"GET /health?")
@@ -119,6 +121,8 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         _current.seconds_reading = conn.whole_at - conn.began
         _current.seconds_in_queue = now - conn.whole_at
+        if _current.seconds_in_queue > SECONDS_TO_ASK_AFTER and _has_left(conn.sock):
+            return False
         kept = super().handle(conn)
         return bool(kept) and not conn.intake.cut_off
 
@@ -294,6 +298,15 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
     def _release(self, conn: _Connection) -> None:
         self._buffered -= conn.buffered
         conn.buffered = 0
+
+
+def _has_left(client: socket.socket) -> bool:
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _refuse(client: socket.socket, status: int, message: str, seconds: float) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Final
+
+from bounded_text import nfkc, with_short_runs
 
 _WHITE_SPACE: Final = re.compile(r"\s+")
 _WHOLE: Final = 1 << 64
@@ -17,7 +18,7 @@ def post_key(text: str) -> str:
 
     Width of characters, case and white space do not matter: such posts are one post, and are judged once.
     """
-    normalised = _WHITE_SPACE.sub(" ", unicodedata.normalize("NFKC", text).replace("\0", "")).strip().casefold()
+    normalised = _WHITE_SPACE.sub(" ", nfkc(text).replace("\0", "")).strip().casefold()
     return hashlib.sha256(normalised.encode()).hexdigest()
 
 
@@ -86,7 +87,8 @@ class ReviewRule:
         else:
             return None
         return ReviewPost(
-            text=text,
+            # So that whoever reads it later has no endless runs either.
+            text=with_short_runs(text),
             probability=probability,
             model=model,
             received=received,

@@ -173,7 +173,12 @@ class SageMakerRuntime:
             method="POST",
             url=self._url,
             data=body,
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                # The model's server then leaves a post alone for which nobody waits any more.
+                "X-Amzn-SageMaker-Custom-Attributes": f"patience-ms={int(invocation.seconds_left() * 1000)}",
+            },
         )
         SigV4Auth(self._credentials.frozen(invocation.seconds_left()), "sagemaker", self._region).add_auth(request)
         headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnxruntime
 from batch_size import measured_batch_size
 from device import Device
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
-from prediction_queue import PredictionQueue, Row
+from prediction_queue import AbandonedError, PredictionQueue, Row
 from preprocessing import Preprocessing, UnknownPreprocessingError, from_manifest
 
 MANIFEST_VERSION = 1
@@ -114,18 +114,25 @@ class Model:
             raise ModelUnusableError(f"model.onnx: {' '.join(str(error).split())}") from None
         return model
 
-    def probabilities(self, texts: Sequence[str]) -> list[float]:
+    def probabilities(self, texts: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> list[float]:
         """The probability, 0 to 1, that each text is a violation.
 
+        Args:
+            texts: any number of them.
+            wanted: whether somebody waits for the answer still.
+
         Raises:
+            AbandonedError: nobody does.
             ModelUnusableError: the model answered something that is no probability.
             OverloadedError: too many requests wait.
         """
         with self._queue.place():
             rows: list[Row] = []
             for start in range(0, len(texts), _POSTS_TO_ENCODE):
+                if not wanted():
+                    raise AbandonedError
                 rows.extend(self._preprocessing.rows(texts[start : start + _POSTS_TO_ENCODE]))
-            probabilities = self._queue.run(rows)
+            probabilities = self._queue.run(rows, wanted)
         if not all(math.isfinite(probability) for probability in probabilities):
             raise ModelUnusableError("model.onnx: answered something that is no number")
         return probabilities

@@ -24,11 +24,20 @@ class OverloadedError(Exception):
     """As many requests wait as may."""
 
 
+class AbandonedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def _always() -> bool:
+    return True
+
+
 @dataclass(slots=True, eq=False)
 class _Call:
     """One request's rows."""
 
     rows: Sequence[Row]
+    wanted: Callable[[], bool]
     untaken: list[int] = field(init=False)
     """Indices of rows that are in no batch yet, the longest last."""
     unanswered: int = field(init=False)
@@ -78,9 +87,13 @@ class PredictionQueue:
             with self._lock:
                 self._places_taken -= 1
 
-    def run(self, rows: Sequence[Row]) -> list[float]:
-        """Answers all rows, in their order. What `predict` raises is raised for every request of that batch."""
-        call = _Call(rows)
+    def run(self, rows: Sequence[Row], wanted: Callable[[], bool] = _always) -> list[float]:
+        """Answers all rows, in their order. What `predict` raises is raised for every request of that batch.
+
+        Raises:
+            AbandonedError: `wanted` said no before all rows were in a batch; the rest of them are not predicted.
+        """
+        call = _Call(rows, wanted)
         if not rows:
             return []
         with self._lock:
@@ -101,7 +114,15 @@ class PredictionQueue:
 
     def _run_batch(self, leader: _Call) -> None:
         with self._lock:
-            batch = self._take_batch()
+            abandoned = [call for call in self._queue if not call.wanted()]
+            self._queue = deque(call for call in self._queue if call not in abandoned)
+            for call in abandoned:
+                call.error, call.unanswered = AbandonedError(), 0
+                if call is not leader:
+                    call.turn.release()
+            batch = self._take_batch() if self._queue else []
+        if not batch:
+            return
         error = None
         results: Sequence[float] = ()
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from bounded_text import nfkc, with_breaks
 from prediction_queue import Row
 
 Inputs = dict[str, npt.NDArray[np.int64]]
@@ -18,7 +18,7 @@ Inputs = dict[str, npt.NDArray[np.int64]]
 _WHITESPACE = re.compile(r"\s+")
 
 NORMALISATION_STEPS: Mapping[str, Callable[[str], str]] = {
-    "nfkc": lambda text: unicodedata.normalize("NFKC", text),
+    "nfkc": nfkc,
     "lower": str.lower,
     # 0 pads a batch of code points, and MeCab's C strings end at it.
     "strip_nul": lambda text: text.replace("\0", ""),
@@ -109,7 +109,7 @@ class JapaneseWordpiece:
         """The token ids of each text."""
         with self._tagging:
             # Python's idea of whitespace is wider than the tokenizer's, and the model was trained with Python's.
-            words = [" ".join(self._tagger.parse(_normalise(text, self._steps)).split()) for text in texts]
+            words = [" ".join(self._tagger.parse(with_breaks(_normalise(text, self._steps))).split()) for text in texts]
         return [np.array(encoding.ids, dtype=np.int64) for encoding in self._tokenizer.encode_batch(words)]
 
     def inputs(self, rows: Sequence[Row]) -> Inputs:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
+import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from device import Device
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Request, Response, jsonify, request
 from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError
 from invocation_body import InvalidInvocationError, Invocation, InvocationLines
-from prediction_queue import OverloadedError
+from prediction_queue import AbandonedError, OverloadedError
 from werkzeug.exceptions import HTTPException
 
 LARGEST_BODY = 6 * 1024 * 1024
@@ -32,6 +36,9 @@ RETRY_AFTER_SECONDS = "1"
 """Many times what the requests that wait take."""
 
 JSON, JSON_LINES = "application/json", "application/jsonlines"
+
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+_PATIENCE = re.compile(r"(?:^|[,;\s])patience-ms=([0-9]{1,9})(?:$|[,;\s])")
 
 log = logging.getLogger("gunicorn.error")
 
@@ -121,6 +128,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
         if accepted is None:
             return _error(HTTPStatus.NOT_ACCEPTABLE, f"accept: allowed are {JSON} and {JSON_LINES}")
         try:
+            wanted = _is_waited_for(request)
             given = (InvocationLines if request.mimetype == JSON_LINES else Invocation).parse(request.get_data())
         except InvalidInvocationError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
@@ -128,11 +136,13 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
             model = slot.wait()
             if model is None:
                 return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
-            probabilities = model.probabilities(given.texts)
+            probabilities = model.probabilities(given.texts, wanted)
         except OverloadedError:
             response, status = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait; try again")
             response.headers["Retry-After"] = RETRY_AFTER_SECONDS
             return response, status
+        except AbandonedError:
+            return _error(HTTPStatus.REQUEST_TIMEOUT, "the time was up before the posts could be predicted")
         # Strings, as the published contract has it; six digits still rank what is nearly certain.
         predictions = [f"{probability:.6f}" for probability in probabilities]
         return _answer(given, predictions, content_type=accepted), HTTPStatus.OK
@@ -146,7 +156,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
     @app.after_request
     def name_model(response: Response) -> Response:
         if model_name:
-            response.headers["X-Amzn-SageMaker-Custom-Attributes"] = f"model={model_name}"
+            response.headers[CUSTOM_ATTRIBUTES] = f"model={model_name}"
         return response
 
     return app
@@ -171,6 +181,25 @@ def _answer(given: Invocation | InvocationLines, predictions: Sequence[str], *, 
     else:
         answers = [{"predictions": prediction} for prediction in predictions]
     return Response("".join(f"{json.dumps(answer)}\n" for answer in answers), content_type=JSON_LINES)
+
+
+def _is_waited_for(given: Request) -> Callable[[], bool]:
+    """Whether somebody waits for the answer: the client has not left, nor is the time up that it says it has."""
+    client: socket.socket | None = given.environ.get("gunicorn.socket")
+    patience = _PATIENCE.search(given.headers.get(CUSTOM_ATTRIBUTES, ""))
+    until = time.monotonic() + (int(patience[1]) / 1000 if patience else math.inf)
+
+    def wanted() -> bool:
+        if time.monotonic() >= until:
+            return False
+        try:
+            return client is None or client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    return wanted
 
 
 def _discard_body() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import ipadic
 import numpy as np
 import numpy.typing as npt
+from bounded_text import with_breaks
 from fugashi import GenericTagger
 from text_normalisation import normalise
 from tokenizers import Tokenizer
@@ -48,7 +49,7 @@ class JapaneseWordpiece:
     def encode(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
         """Token ids and attention mask, one row a text, at the length of the longest."""
         # Python's idea of whitespace is wider than the tokenizer's, and BertJapaneseTokenizer has Python's.
-        words = [" ".join(self._tagger.parse(normalise(text, NORMALISATION)).split()) for text in texts]
+        words = [" ".join(self._tagger.parse(with_breaks(normalise(text, NORMALISATION))).split()) for text in texts]
         encodings = self._tokenizer.encode_batch(words)
         return {
             "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),

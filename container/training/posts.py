@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bounded_text import nfkc
 from refusal import RefusalError
 
 _SHOWN_CHARACTERS = 40
+LONGEST_TEXT = 20_000
+"""Characters in NFKC: of a longer post, serving refuses to say anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,9 @@ def _checked_text(text: object, where: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise RefusalError(f"{where}: the text holds half of a surrogate pair; give valid Unicode") from None
+    # What is far too long already is not worth the time.
+    if (length := max(len(text), len(nfkc(text[:LONGEST_TEXT])))) > LONGEST_TEXT:
+        raise RefusalError(f"{where}: got a text of {length} characters in NFKC; allowed are {LONGEST_TEXT}")
     return text
 
 

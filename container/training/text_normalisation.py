@@ -7,13 +7,14 @@ serving cannot drift apart.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+
+from bounded_text import nfkc
 
 _WHITESPACE = re.compile(r"\s+")
 
 STEPS: Mapping[str, Callable[[str], str]] = {
-    "nfkc": lambda text: unicodedata.normalize("NFKC", text),
+    "nfkc": nfkc,
     "lower": str.lower,
     # 0 pads a batch of code points, and MeCab's C strings end at it.
     "strip_nul": lambda text: text.replace("\0", ""),

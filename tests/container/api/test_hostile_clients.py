@@ -470,3 +470,77 @@ def test_a_reset_connection_costs_nothing(start_api, runtime):
         client.close()
     assert_serves(api, times=2)
     assert "Traceback" not in api.log_text_at_rest()
+
+
+MARKS = "a" + "\u0315" * 4999 + "\u0300" * 4999
+
+
+def test_limits_hold_for_the_text_that_the_model_gets(api, runtime):
+    answer = api.moderate("\u3316" * 2000)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "text has 12000 characters in NFKC: at most 10000 are allowed"},
+    )
+    assert runtime.invocations == []
+
+
+def test_runs_of_marks_take_nothing_from_the_posts_of_others(start_reviews, runtime, stored_texts):
+    api = start_reviews(runtime.url, DEADLINE_MS="5000")
+    runtime.reply = answers_as_many_as_asked(runtime)
+    attack = json.dumps({"texts": [f"{number}{MARKS[:9990]}" for number in range(32)]}).encode()
+    headers = {"Content-Type": "application/json"}
+    stop = threading.Event()
+
+    def attacker() -> None:
+        while not stop.is_set():
+            requests.post(f"{api.url}/v1/moderations", data=attack, headers=headers, timeout=60)
+
+    attackers = [threading.Thread(target=attacker) for _ in range(2)]
+    for thread in attackers:
+        thread.start()
+    try:
+        answers = [api.moderate(f"honest {number}") for number in range(20)]
+    finally:
+        stop.set()
+        for thread in attackers:
+            thread.join()
+    assert [answer.json().get("fallback") for answer in answers] == [None] * 20
+    # What reviewers and training get has no run without end either.
+    assert max(map(len, stored_texts())) < 100
+
+
+def answers_as_many_as_asked(runtime: Any) -> Callable[[socket.socket], bool]:
+    def reply(connection: socket.socket) -> bool:
+        texts = json.loads(runtime.body).get("texts")
+        body = json.dumps({"predictions": "0.93" if texts is None else ["0.93"] * len(texts)}).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        return True
+
+    return reply
+
+
+@pytest.fixture
+def stored_texts(embedded_aws, review_table) -> Callable[[], list[str]]:
+    def read() -> list[str]:
+        items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
+        return [item["text"]["S"] for item in items if "text" in item]
+
+    return read
+
+
+def test_what_a_client_no_longer_waits_for_is_not_asked(start_api, runtime):
+    api = start_api(runtime.url, DEADLINE_MS="10000", BREAKER_FAILURES="1000")
+    runtime.answers("0.93", after_seconds=2)
+    body = b'{"text": "a"}'
+    request = HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with ExitStack() as stack:
+        for number in range(200):
+            client = stack.enter_context(connected(api))
+            client.sendall(request)
+            if number >= THREADS * 2:
+                client.close()
+        answer = api.moderate()
+    assert answer.status_code == 200
+    # Those that a thread had while their client was there, and two for each thread that still is: not 200.
+    assert len(runtime.invocations) <= THREADS * 3 + 1

@@ -129,3 +129,34 @@ def test_many_threads_get_their_own_answers(load: Load) -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert answers == {str(n): [float(100 * n + k) for k in range(19)] for n in range(40)}
+
+
+def test_what_nobody_waits_for_is_not_predicted(load: Load) -> None:
+    model = Recorder()
+    module = load("prediction_queue")
+    queue = module.PredictionQueue(model.predict, batch_size=1, most_waiting=30)
+    gone = threading.Event()
+    ended: list[str] = []
+
+    def ask(rows: list[np.ndarray], wanted: Callable[[], bool]) -> None:
+        try:
+            queue.run(rows, wanted)
+            ended.append("answered")
+        except module.AbandonedError:
+            ended.append("abandoned")
+
+    leader = threading.Thread(target=ask, args=(_rows(10, 10, 10), lambda: not gone.is_set()))
+    leader.start()
+    model.entered.acquire()
+    others = [threading.Thread(target=ask, args=(_rows(20, 20), lambda: not gone.is_set())) for _ in range(20)]
+    honest = threading.Thread(target=ask, args=(_rows(30), lambda: True))
+    for thread in (*others, honest):
+        thread.start()
+    _wait_for(lambda: len(queue._queue) == 22)
+    gone.set()
+    model.let_all_go()
+    for thread in (leader, *others, honest):
+        thread.join(10)
+    assert sorted(ended) == ["abandoned"] * 21 + ["answered"]
+    # The one that was under way, and the one that is waited for.
+    assert model.batches == [[10], [30]]

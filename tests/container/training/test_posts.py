@@ -65,3 +65,23 @@ def test_reads_all_files_of_a_channel_in_the_order_of_their_paths(tmp_path: Path
     (tmp_path / ".hidden").write_text("not read")
     read = load("posts").read_channel(tmp_path)
     assert [(post.text, post.label) for post in read] == [("first", 0), ("two\nlines", 1)]
+
+
+@pytest.mark.parametrize(("text", "length"), [("a" * 360_000, 360_000), ("\u3316" * 10_000, 60_000)])
+def test_refuses_a_post_that_serving_would_refuse(tmp_path: Path, load: Load, text: str, length: int) -> None:
+    channel = tmp_path / "train"
+    channel.mkdir()
+    (channel / "posts.jsonl").write_text('{"text": "' + text + '", "label": 1}\n', encoding="utf-8")
+    with pytest.raises(load("refusal").RefusalError) as refused:
+        load("posts").read_channel(channel)
+    assert str(refused.value) == (
+        f"train/posts.jsonl line 1: got a text of {length} characters in NFKC; allowed are 20000"
+    )
+
+
+def test_words_of_runs_without_end_are_cut_without_a_crash(load: Load) -> None:
+    wordpiece = load("japanese_wordpiece")
+    vocabulary = {token: place for place, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])}
+    tokenizer = wordpiece.build_tokenizer(vocabulary, max_length=64)
+    encoded = wordpiece.JapaneseWordpiece(tokenizer).encode(["😀" * 20_000, "キ" * 20_000, "a" + "\u0315" * 20_000])
+    assert encoded["input_ids"].shape == (3, 64)
