@@ -40,7 +40,7 @@ def with_breaks(text: str) -> str:
     """Return the text with a space in each stretch beyond LONGEST_STRETCH.
 
     For MeCab, which looks at each character of a run of one kind as far as the run goes: it takes time in proportion to
-    the square. How long the text as a whole may be, is for its callers to say: MeCab crashes at some 100,000 characters.
+    the square. Its callers limit the text as a whole: MeCab crashes on some 200,000 characters.
     """
     return _STRETCH.sub(r"\g<0> ", text)
 

@@ -351,6 +351,7 @@ def test_a_text_has_the_key_under_which_reviewers_have_it(
     assert specification is not None
     assert specification.loader is not None
     review_post = importlib.util.module_from_spec(specification)
+    monkeypatch.syspath_prepend(path.parent)
     # Its dataclasses look for their module there.
     monkeypatch.setitem(sys.modules, "review_post", review_post)
     specification.loader.exec_module(review_post)
