@@ -530,8 +530,8 @@ def stored_texts(embedded_aws, review_table) -> Callable[[], list[str]]:
 
 
 def test_what_a_client_no_longer_waits_for_is_not_asked(start_api, runtime):
-    api = start_api(runtime.url, DEADLINE_MS="10000", BREAKER_FAILURES="1000")
-    runtime.answers("0.93", after_seconds=2)
+    api = start_api(runtime.url, DEADLINE_MS="60000", BREAKER_FAILURES="1000")
+    runtime.answers("0.93", after_seconds=1)
     body = b'{"text": "a"}'
     request = HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
     with ExitStack() as stack:
