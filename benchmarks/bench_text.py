@@ -1,7 +1,8 @@
 """Shows that twice the text takes at most three times as long, by class of character, in all three programs.
 
 What is measured is what each does to a text before a model sees it: the API's key of a post, the endpoint's rows for
-both kinds of model, and training's token ids. The minimum of several runs, in time of the processor, as other programs share the machine.
+both kinds of model, and training's token ids. The minimum of several runs, in time of the processor, as other programs
+share the machine.
 """
 
 from __future__ import annotations
