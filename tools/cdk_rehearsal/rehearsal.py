@@ -582,7 +582,8 @@ class Rehearsal:
             self._display.note(f"left: {left.kind} {left.name}: {what}")
         self._require_permissions()
         found = len(self.report.left_behind)
-        self._display.result(f"{len(stacks)} stacks; {f'{found} resources are' if found else 'nothing is'} left")
+        found_words = {0: "nothing is", 1: "1 resource is"}.get(found, f"{found} resources are")
+        self._display.result(f"{len(stacks)} stacks; {found_words} left")
 
     def _run_destroy(self, *which: str) -> Path:
         log = self._settings.work_folder / "destroy.log"
