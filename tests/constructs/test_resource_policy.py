@@ -233,8 +233,8 @@ def test_fails_when_a_bucket_of_another_account_is_to_start_releases() -> None:
     stack = stack_in()
     with pytest.raises(
         ValueError,
-        match=f"^start_on_new_data is given and data_bucket is of the account {OTHER_ACCOUNT}: S3 sends events to "
-        "the bus of its own account alone; give a schedule$",
+        match=f"^start_on_new_data: got True, allowed: False for a data_bucket of the account {OTHER_ACCOUNT}; S3 "
+        "sends events to the bus of its own account alone; give a schedule$",
     ):
         release(stack, bucket=posts(stack, OTHER_ACCOUNT), start_on_new_data=True)
 

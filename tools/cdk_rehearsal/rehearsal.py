@@ -249,9 +249,9 @@ class Rehearsal:
             cwd=self._settings.work_folder,  # where there is no app: one would be synthesised for nothing
             log=self._settings.work_folder / "bootstrap.log",
         )
+        self._before = Inventory.take(self._aws.client)
 
     def _deploy(self) -> None:
-        self._before = Inventory.take(self._aws.client)
         outputs = self._settings.work_folder / "outputs.json"
         outputs.unlink(missing_ok=True)
         log = self._settings.work_folder / "deploy.log"

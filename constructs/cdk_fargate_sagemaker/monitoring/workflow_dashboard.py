@@ -10,6 +10,7 @@ from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 from .._checks import check_kind
 from .._console import console_url
+from ..sagemaker._endpoint_end import EndpointEnd
 from ._board import board
 
 _SCREEN = 24
@@ -156,7 +157,13 @@ def _durations(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
 
 
 def _function_errors(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
-    functions = [child for child in workflow.node.find_all() if isinstance(child, lambda_.Function)]
+    # What ends the endpoint runs as the stack is deleted, and this dashboard with it.
+    functions = [
+        child
+        for child in workflow.node.find_all()
+        if isinstance(child, lambda_.Function)
+        and not any(isinstance(scope, EndpointEnd) for scope in child.node.scopes)
+    ]
     return cloudwatch.GraphWidget(
         title="Errors of the steps' functions, total in each period",
         left=[
