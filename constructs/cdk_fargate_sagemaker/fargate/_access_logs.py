@@ -11,8 +11,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IDependable
 
 from .._checkov_skips import skip_checkov
-from .._checks import check_interface, plain, refusal
+from .._checks import plain, refusal
 from .._construct_tree import stack_of
+from .._interfaces import check_bucket
 from .._lives import kept_from_the_start
 from .._resource_policy import add_statement
 from ..storage import BucketEmptier
@@ -26,8 +27,7 @@ def check_access_logs_bucket(bucket: Any) -> None:
     """
     if bucket is None:
         return
-    remedy = "import it with s3.Bucket.from_bucket_name" if isinstance(bucket, str) else None
-    check_interface("access_logs_bucket", bucket, "bucket_arn", "an s3.IBucket", remedy)
+    check_bucket("access_logs_bucket", bucket)
     if bucket.encryption_key is not None:
         raise refusal(
             "access_logs_bucket",
