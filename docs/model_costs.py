@@ -16,8 +16,7 @@ from typing import Any
 from cloud_assembly import resources, state_machines
 
 HERE = Path(__file__).parent
-# The function that says what an endpoint costs which outlives its stack carries them.
-INSTANCE_PRICES = HERE.parent / "lambda" / "endpoint_remover" / "instance_prices.json"
+PRICES = HERE.parent / "tools" / "fargate_capacity" / "pricing" / "prices.json"
 TABLE = re.compile(r"(?P<marker><!-- costs of the model half -->\n)(?:\|.*\n)*")
 MONTH_HOURS = 730
 # What SageMaker takes to bring new instances into service, beside what the traffic shifting waits.
@@ -89,7 +88,7 @@ def waits(deployment: dict[str, Any]) -> float:
 
 def hourly(prices: dict[str, Any], instance_type: str) -> float:
     if instance_type not in prices["instance_hour"]:
-        sys.exit(f"{instance_type}: no price in {INSTANCE_PRICES.relative_to(HERE.parent)}; add it under instance_hour")
+        sys.exit(f"{instance_type}: no price in {PRICES.relative_to(HERE.parent)}; add it under instance_hour")
     price: float = prices["instance_hour"][instance_type]
     return price
 
@@ -109,8 +108,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--page", type=Path, help="a page that gets the table, behind its marker")
     given = parser.parse_args(arguments)
     usage = Usage(releases=given.releases, training_hours=given.training_hours, scoring_hours=given.scoring_hours)
-    instances = json.loads(INSTANCE_PRICES.read_text(encoding="utf-8"))
-    prices = instances | json.loads((HERE / "model_prices.json").read_text(encoding="utf-8"))
+    read = json.loads(PRICES.read_text(encoding="utf-8"))
+    prices = read["instances"] | read["services"]
     written = table(rows(given.assembly, prices, usage))
     print(written, end="")
     if given.page:

@@ -100,6 +100,12 @@ def test_the_page_gets_the_table_that_is_printed(
 
 def test_fails_when_an_instance_has_no_price(model_costs: ModuleType, write: Any) -> None:
     with pytest.raises(
-        SystemExit, match=r"ml\.x9\.large: no price in lambda/endpoint_remover/instance_prices\.json; add it"
+        SystemExit, match=r"ml\.x9\.large: no price in tools/fargate_capacity/pricing/prices\.json; add it"
     ):
         model_costs.main([str(write(instance_type="ml.x9.large"))])
+
+
+def test_the_function_carries_a_copy_of_the_one_price_table() -> None:
+    root = Path(__file__).parents[2]
+    table = json.loads((root / "tools/fargate_capacity/pricing/prices.json").read_text())
+    assert json.loads((root / "lambda/endpoint_remover/instance_prices.json").read_text()) == table["instances"]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fargate_capacity.annotations import HorizontalLine
-from fargate_capacity.cloud_assembly import CloudAssembly, Resource, Template
+from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.dashboard_body import Expression, Line, Metric
 from fargate_capacity.intrinsic_functions import IntrinsicFunctions
+from fargate_capacity.template import Resource, Template
 
 _ARN_OF_LOGICAL_ID = re.compile(r"\$\{([A-Za-z0-9]+)\.Arn\}")
 _SIGNS = {

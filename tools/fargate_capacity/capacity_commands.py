@@ -38,7 +38,12 @@ Assembly = Annotated[Path, typer.Argument(metavar="CDK_OUT", help="The cloud ass
 TraceFile = Annotated[
     Path, typer.Option("--trace", help="CSV of requests: `timestamp` (ISO 8601 with its zone) and `requests`.")
 ]
-Service = Annotated[str | None, typer.Option(help="Name or logical id of the service, where there are several.")]
+Service = Annotated[
+    str | None,
+    typer.Option(
+        help="The service where there are several: its name, its logical id, or Stack/Path as the CDK has it."
+    ),
+]
 Assume = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,7 +57,9 @@ LatencyLimit = Annotated[
 LatencyP95Limit = Annotated[
     float | None, typer.Option(help="Guardrail: p95 of the latency instead; by `--assume p95_ratio` of its mean.")
 ]
-Region = Annotated[str | None, typer.Option(help="Of the prices. Default: the stack's.")]
+Region = Annotated[
+    str | None, typer.Option(help="Of the prices. Default: the stack's; without any, tasks have no price.")
+]
 Prices = Annotated[Path | None, typer.Option(help="A price table in place of the project's dated one.")]
 DeploymentsFile = Annotated[
     Path | None, typer.Option("--deployments", help="CSV with `start` and `end`: nothing scales in meanwhile.")
@@ -170,7 +177,7 @@ def compare_command(
         question.figures(name, _simulated(question, traffic)) for name, question in zip("AB", questions, strict=True)
     ]
     _tell(questions[0], traffic, figures, title=f"A: {first}   B: {second}")
-    typer.echo(f"B's setting: {questions[1].setting.described()}")
+    typer.echo(f"B's setting: {questions[1].described_setting()}")
     _write(questions[0], traffic, figures, output=output, command="compare")
     for question, each in zip(questions, figures, strict=True):
         _draw(question, traffic, each, output=output / each.name)
@@ -228,13 +235,21 @@ def recommend_command(
         high_resolutions=[False, True] if high_resolution else [],
     )
     tried = candidates(question.setting, grid)
+    if question.price is None and objective is not Objective.ON_DEMAND:
+        raise InputError(f"--objective: got {objective}, allowed: on-demand; no price: {question.unpriced}")
+
+    def cost(simulation: Simulation) -> float:
+        # Where tasks have no price, the fewest task-hours cost least.
+        bill = question.bill(simulation)
+        return simulation.totals.task_hours if bill is None else objective.of(bill)
+
     blocks = jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 2)
     with PatientProgress(f"replaying {len(tried)} candidates", total=blocks) as progress:
         found = recommend(
             question.scenario,
             tried,
             traffic,
-            cost=lambda simulation: objective.of(question.bill(simulation)),
+            cost=cost,
             held_out=held_out,
             jobs=jobs,
             advance=progress.begin,
@@ -253,7 +268,7 @@ def recommend_command(
         against=(0, 0, 2, 2),
     )
     console = Console()
-    console.print(rejections_table(found.rejected))
+    console.print(rejections_table(found.rejected, is_priced=question.price is not None))
     console.print(f"recommended: {found.chosen.described()}", highlight=False, soft_wrap=True)
     console.print(found.why, highlight=False, soft_wrap=True)
     more = {
@@ -262,7 +277,12 @@ def recommend_command(
         "why": found.why,
         "allowed_breach_minutes": found.allowed_breach_minutes,
         "rejected": [
-            {"setting": setting_as_json(each.simulation.setting), "cost_usd": each.cost, "why": each.why}
+            {
+                "setting": setting_as_json(each.simulation.setting),
+                "task_hours": each.simulation.totals.task_hours,
+                "cost_usd": each.cost if question.price else None,
+                "why": each.why,
+            }
             for each in found.rejected
         ],
     }
@@ -327,7 +347,7 @@ def tune_command(
             "attempts": attempts,
             "max_latency_ratio": latency_ratio,
         }
-        declared = declared_tuner(question.assembly, question.service.stack)
+        declared = declared_tuner(question.assembly, question.service.stack_identity)
         settings = replace(
             declared or TunerSettings(ceiling=_CEILING),
             **{name: value for name, value in given_settings.items() if value is not None},
@@ -388,7 +408,7 @@ def calibrate_command(
         f"fitted on {observed.name}: {1000 * model.cpu_seconds:.3g} ms CPU a request, {model.idle_percent:.1f} % idle, "
         f"hottest task {model.skew:.3g} times the average, {1000 * model.elsewhere_seconds:.0f} ms elsewhere",
         f"error: {found.described()}",
-        *(f"left out: {line}" for line in question.service.unmodelled),
+        *(f"left out: {line}" for line in question.left_out()),
     ):
         console.print(line, highlight=False, soft_wrap=True)
     errors = asdict(found)
@@ -516,19 +536,39 @@ def _tell(
 
 def _provenance(question: Question, traffic: Trace) -> list[str]:
     """Every figure says how it was made."""
-    model, price = question.scenario.model, question.price
+    model = question.scenario.model
     error = question.error or "not known; `calibrate` finds it"
     lines = [
-        f"setting: {question.setting.described()}",
+        f"service: {question.service.identity}",
+        f"setting: {question.described_setting()}",
         f"traffic: {traffic.name}, {traffic.minutes:,} minutes from {traffic.start:%Y-%m-%d %H:%M} UTC, "
         f"gaps: {len(traffic.gaps)}, of {traffic.missing_minutes:,} minutes in all",
         f"model: {1000 * model.cpu_seconds:g} ms CPU a request, hottest task {model.skew:g} times the average, "
         f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_minutes} minutes behind",
         f"error against what was observed: {error}",
-        f"prices: {price.region}, {price.architecture}, as of {price.dated}; Spot at its best, "
-        f"{price.spot_discount:.0%} off what is above the minimum; Savings Plan {price.savings_plan_discount:.0%} off",
+        _described_price(question),
     ]
-    return lines + [f"left out: {line}" for line in question.service.unmodelled]
+    return lines + [f"left out: {line}" for line in question.left_out()]
+
+
+def _described_price(question: Question) -> str:
+    price = question.price
+    if price is None:
+        return f"prices: none, task-hours alone: {question.unpriced}"
+    licence = f", a licence of ${price.licence_vcpu_hour:g} a vCPU and hour" if price.licence_vcpu_hour else ""
+    return (
+        f"prices: {price.region}, {price.architecture}, as of {price.dated}{licence}; Spot at its best, "
+        f"{price.spot_discount:.0%} off what is above the minimum; Savings Plan {price.savings_plan_discount:.0%} off"
+    )
+
+
+def _described_bill(bill: Bill | None) -> str:
+    if bill is None:
+        return "no price"
+    return (
+        f"${bill.on_demand:,.2f} on demand, ${bill.with_spot:,.2f} with Spot, ${bill.with_savings_plan:,.2f} with a "
+        f"Savings Plan of ${bill.commitment:.3f} an hour"
+    )
 
 
 def _write(
@@ -577,15 +617,14 @@ def _draw(
     if series is None:
         return
     summary = [
-        f"{totals.task_hours:,.0f} task-hours; ${bill.on_demand:,.2f} on demand, ${bill.with_spot:,.2f} with Spot, "
-        f"${bill.with_savings_plan:,.2f} with a Savings Plan of ${bill.commitment:.3f} an hour; "
+        f"{totals.task_hours:,.0f} task-hours; {_described_bill(bill)}; "
         f"{totals.breach_minutes:,} minutes beyond the guardrail, {totals.low_confidence_minutes:,} of low confidence",
         *_provenance(question, traffic),
     ]
     monitor = Monitor(
         name=f"{question.service.name}-replay",
         title=f"{question.service.name} on {traffic.name}",
-        stack=question.service.stack,
+        stack=question.service.stack_identity,
         setting=figures.simulation.setting,
         series=series,
         summary=summary,

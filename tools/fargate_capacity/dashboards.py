@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fargate_capacity.cloud_assembly import CloudAssembly, Template
+from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.dashboard_body import DashboardBody, read_dashboard_body
 from fargate_capacity.input_error import InputError
 from fargate_capacity.intrinsic_functions import IntrinsicFunctions
+from fargate_capacity.template import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

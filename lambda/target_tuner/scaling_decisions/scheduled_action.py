@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS = {calendar.month_abbr[month].upper(): month for month in range(1, 13)}
@@ -26,6 +27,7 @@ class ScheduledAction:
             https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-using-cron-expressions.html
         time_zone: of cron and at; a name of the IANA database.
         minimum, maximum: the new bounds; None leaves that one as it is.
+        begins, ends: it acts from the one on and not after the other; both have a zone. Default: always.
 
     Raises:
         ValueError: an expression or zone that cannot be read.
@@ -35,6 +37,8 @@ class ScheduledAction:
     time_zone: str = "UTC"
     minimum: int | None = None
     maximum: int | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -47,6 +51,14 @@ class ScheduledAction:
 
     def times(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """When it acts, from `start` until before `end`; both have a zone. The times are in UTC."""
+        if self.begins is not None:
+            start = max(start, self.begins)
+        if self.ends is not None:
+            end = min(end, self.ends + timedelta(microseconds=1))
+        if start < end:
+            yield from self._times(start, end)
+
+    def _times(self, start: datetime, end: datetime) -> Iterator[datetime]:
         kind, argument = self._parts()
         zone = ZoneInfo(self.time_zone)
         if kind == "at":
@@ -56,8 +68,12 @@ class ScheduledAction:
         elif kind == "rate":
             number, unit = _rate(argument)
             step = timedelta(**{f"{unit}s": number})
-            # A rate counts from the action's creation, which nothing here knows: from the start, then.
-            moment = start.astimezone(UTC) + step
+            # A rate counts from its own start, else from the action's creation, which nothing here knows: from the
+            # start of what is looked at, then.
+            first = start if self.begins is None else self.begins
+            moment = first.astimezone(UTC) + max(1, (start - first) // step) * step
+            while moment < start:
+                moment += step
             while moment < end:
                 yield moment
                 moment += step
@@ -103,9 +119,9 @@ def _rate(argument: str) -> tuple[int, str]:
 class _Cron:
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
-    days: frozenset[int] | None
+    days: tuple[_Day, ...] | None
     months: frozenset[int]
-    weekdays: frozenset[int] | None
+    weekdays: tuple[_Day, ...] | None
     years: frozenset[int] | None
 
     @classmethod
@@ -119,9 +135,9 @@ class _Cron:
         return cls(
             tuple(sorted(_numbers(minute, "minutes", {}))),
             tuple(sorted(_numbers(hour, "hours", {}))),
-            None if day == "?" else frozenset(_numbers(day, "days", {})),
+            None if day == "?" else tuple(_days(day)),
             frozenset(_numbers(month, "months", _MONTHS)),
-            None if weekday == "?" else frozenset(_numbers(weekday, "weekdays", _DAYS)),
+            None if weekday == "?" else tuple(_weekdays(weekday)),
             None if year == "*" else frozenset(_numbers(year, "years", {})),
         )
 
@@ -129,9 +145,90 @@ class _Cron:
         return (
             (self.years is None or year in self.years)
             and month in self.months
-            and (self.days is None or day in self.days)
-            and (self.weekdays is None or weekday in self.weekdays)
+            and (self.days is None or any(each(year, month, day, weekday) for each in self.days))
+            and (self.weekdays is None or any(each(year, month, day, weekday) for each in self.weekdays))
         )
+
+
+# Whether a day is meant, given by year, month, day and weekday from Sunday, 1.
+_Day = Callable[[int, int, int, int], bool]
+
+
+def _days(field: str) -> Iterator[_Day]:
+    """Days of the month: numbers, `L` the last, `15W` the weekday nearest to the 15th, `LW` the last weekday."""
+    plain = []
+    for part in field.upper().split(","):
+        if part == "L":
+            yield _is_last_day
+        elif part == "LW":
+            yield partial(_is_nearest_weekday, 31)
+        elif part.endswith("W"):
+            (wanted,) = _only(part.removesuffix("W"), "days", {})
+            yield partial(_is_nearest_weekday, wanted)
+        else:
+            plain.append(part)
+    if plain:
+        yield partial(_is_one_of_days, frozenset(_numbers(",".join(plain), "days", {})))
+
+
+def _weekdays(field: str) -> Iterator[_Day]:
+    """Days of the week: numbers and names, `6L` the last Friday of the month, `2#1` the first Monday."""
+    plain = []
+    for part in field.upper().split(","):
+        name, hash_sign, number = part.partition("#")
+        if part == "L":
+            plain.append("7")
+        elif hash_sign:
+            if number not in ("1", "2", "3", "4", "5"):
+                raise ValueError(f"schedule: got {field!r} as the weekdays, allowed after #: 1 to 5")
+            (wanted,) = _only(name, "weekdays", _DAYS)
+            yield partial(_is_weekday_of_week, wanted, int(number))
+        elif part.endswith("L"):
+            (wanted,) = _only(part.removesuffix("L"), "weekdays", _DAYS)
+            yield partial(_is_last_weekday, wanted)
+        else:
+            plain.append(part)
+    if plain:
+        yield partial(_is_one_of_weekdays, frozenset(_numbers(",".join(plain), "weekdays", _DAYS)))
+
+
+def _is_one_of_days(days: frozenset[int], _year: int, _month: int, day: int, _weekday: int) -> bool:
+    return day in days
+
+
+def _is_one_of_weekdays(weekdays: frozenset[int], _year: int, _month: int, _day: int, weekday: int) -> bool:
+    return weekday in weekdays
+
+
+def _is_last_day(year: int, month: int, day: int, _weekday: int) -> bool:
+    return day == calendar.monthrange(year, month)[1]
+
+
+def _is_nearest_weekday(wanted: int, year: int, month: int, day: int, _weekday: int) -> bool:
+    """Whether the day is the Monday to Friday that is nearest to the wanted one, without leaving its month."""
+    last = calendar.monthrange(year, month)[1]
+    nearest = min(wanted, last)
+    weekday = calendar.weekday(year, month, nearest)
+    if weekday == calendar.SATURDAY:
+        nearest += -1 if nearest > 1 else 2
+    elif weekday == calendar.SUNDAY:
+        nearest += 1 if nearest < last else -2
+    return day == nearest
+
+
+def _is_weekday_of_week(wanted: int, week: int, _year: int, _month: int, day: int, weekday: int) -> bool:
+    return weekday == wanted and (day + 6) // 7 == week
+
+
+def _is_last_weekday(wanted: int, year: int, month: int, day: int, weekday: int) -> bool:
+    return weekday == wanted and day + 7 > calendar.monthrange(year, month)[1]
+
+
+def _only(field: str, name: str, names: dict[str, int]) -> set[int]:
+    found = _numbers(field, name, names)
+    if len(found) != 1:
+        raise ValueError(f"schedule: got {field!r} before L, W or #, allowed: one of the {name}")
+    return found
 
 
 def _numbers(field: str, name: str, names: dict[str, int]) -> set[int]:
@@ -146,8 +243,7 @@ def _numbers(field: str, name: str, names: dict[str, int]) -> set[int]:
             stride = int(step or 1)
         except ValueError:
             raise ValueError(
-                f"schedule: got {field!r} as the {name}, allowed: numbers, lists, ranges and steps "
-                "(L, W and # are not modelled)"
+                f"schedule: got {field!r} as the {name}, allowed: numbers, lists, ranges and steps; L, W and # for days"
             ) from None
         if not first <= begin <= end <= last or stride < 1:
             raise ValueError(f"schedule: got {field!r} as the {name}, allowed: {first} to {last}")

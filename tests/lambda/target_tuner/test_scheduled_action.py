@@ -43,12 +43,55 @@ def test_at_and_rate():
 
 
 @pytest.mark.parametrize(
+    ("schedule", "days"),
+    [
+        # May 2026 ends on a Sunday; the 16th is a Saturday.
+        ("cron(0 8 L * ? *)", [31]),
+        ("cron(0 8 LW * ? *)", [29]),
+        ("cron(0 8 16W * ? *)", [15]),
+        ("cron(0 8 31W * ? *)", [29]),
+        ("cron(0 8 2W * ? *)", [1]),
+        ("cron(0 8 3W * ? *)", [4]),
+        ("cron(0 8 1,L * ? *)", [1, 31]),
+        ("cron(0 8 ? * 2#1 *)", [4]),
+        ("cron(0 8 ? * MON#5 *)", []),
+        ("cron(0 8 ? * 6L *)", [29]),
+        ("cron(0 8 ? * L *)", [2, 9, 16, 23, 30]),
+    ],
+)
+def test_last_days_nearest_weekdays_and_weekdays_of_a_week(schedule, days):
+    found = ScheduledAction(schedule=schedule, minimum=1).times(
+        datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    )
+    assert [time.day for time in found] == days
+
+
+def test_acts_between_its_start_and_its_end_alone():
+    action = ScheduledAction(
+        schedule="cron(0 12 * * ? *)",
+        minimum=4,
+        begins=datetime(2026, 3, 28, 12, tzinfo=UTC),
+        ends=datetime(2026, 3, 29, 12, tzinfo=UTC),
+    )
+    assert [time.day for time in action.times(START, END)] == [28, 29]
+    assert list(action.times(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))) == []
+
+
+def test_a_rate_counts_from_its_own_start():
+    action = ScheduledAction(schedule="rate(2 days)", minimum=4, begins=datetime(2026, 3, 20, 6, tzinfo=UTC))
+    assert [time.isoformat()[:16] for time in action.times(START, END)] == ["2026-03-28T06:00", "2026-03-30T06:00"]
+
+
+@pytest.mark.parametrize(
     "schedule",
     [
         "every day",
         "cron(0 8 * *)",
         "cron(61 8 * * ? *)",
-        "cron(0 8 L * ? *)",
+        "cron(0 8 2#1 * ? *)",
+        "cron(0 8 ? * 2#6 *)",
+        "cron(0 8 ? * 2-3L *)",
+        "cron(0 8 W * ? *)",
         "cron(0 8 ? * SAT-SUN *)",
         "rate(0 hours)",
         "at(now)",

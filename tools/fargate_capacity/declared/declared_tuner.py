@@ -14,7 +14,7 @@ _HANDLER = "target_tuner.handler"
 
 
 def declared_tuner(assembly: CloudAssembly, stack: str) -> TunerSettings | None:
-    """The settings of the one tuner in a stack; None where there is none, or several.
+    """The settings of the one tuner in a stack, which goes by its identity; None where there is none, or several.
 
     Raises:
         InputError: its settings are those of another version.
@@ -22,7 +22,7 @@ def declared_tuner(assembly: CloudAssembly, stack: str) -> TunerSettings | None:
     functions = [
         resource
         for template in assembly.templates
-        if template.stack == stack
+        if template.identity == stack
         for resource in template.of_type("AWS::Lambda::Function")
         if resource.properties.get("Handler") == _HANDLER
     ]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from scaling_decisions import Adjustment
+
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.setting import Setting
 
@@ -33,10 +35,13 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
     thresholds: Sequence[float] = grid.spike_thresholds
     tasks: Sequence[int] = grid.spike_tasks
     if spike is not None:
-        change = max(band.change for band in spike.bands)
         thresholds = thresholds or tuple(
             dict.fromkeys((spike.threshold, max(spike.threshold - 10, 10), min(spike.threshold + 10, 95)))
         )
+    # A share of the tasks, or an exact number of them, is no number of tasks to vary.
+    adding = next((each for each in declared.spikes if each.adjustment is Adjustment.CHANGE_IN_CAPACITY), None)
+    if adding is not None:
+        change = max(band.change for band in adding.bands)
         tasks = tasks or tuple(dict.fromkeys((change, 2 * change)))
     minimum = declared.bounds.minimum
     minimums = grid.minimums or tuple(dict.fromkeys((minimum, max(minimum // 2, 1))))

@@ -12,12 +12,18 @@ from fargate_capacity.declared.scaled_service import ScaledService, find_service
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import calibrate
 from fargate_capacity.observed.fit import fit
-from fargate_capacity.observed.observations import read_observations
+from fargate_capacity.observed.observations import Observations, read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
-from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.setting import Setting, described_schedule
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.pricing.bill import Bill, bill_of
-from fargate_capacity.pricing.fargate_prices import TABLE, FargatePrice, find_price
+from fargate_capacity.pricing.fargate_prices import (
+    FREE_STORAGE_GIB,
+    TABLE,
+    FargatePrice,
+    NoPriceError,
+    find_price,
+)
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
@@ -30,21 +36,47 @@ class Question:
     """All but the traffic.
 
     Args:
+        price: of the service's tasks. None: no price is theirs, and `unpriced` says why.
         error: of the model against what was observed, in words. None where nothing was.
+        seen: what was observed. None where nothing was.
     """
 
     assembly: CloudAssembly
     service: ScaledService
     setting: Setting
     scenario: Scenario
-    price: FargatePrice
+    price: FargatePrice | None
+    unpriced: str | None = None
     error: str | None = None
+    seen: Observations | None = None
 
-    def bill(self, simulation: Simulation) -> Bill:
-        """What a simulation costs."""
+    def bill(self, simulation: Simulation) -> Bill | None:
+        """What a simulation costs; None where its tasks have no price."""
+        if self.price is None:
+            return None
         return bill_of(
-            simulation.totals, price=self.price, vcpus=self.service.vcpus, memory_mib=self.service.memory_mib
+            simulation.totals,
+            price=self.price,
+            vcpus=self.service.vcpus,
+            memory_mib=self.service.memory_mib,
+            storage_gib=self.service.storage_gib,
         )
+
+    def described_setting(self) -> str:
+        """The declared setting in a few words, with what changes its bounds by the clock."""
+        return "; ".join([self.setting.described(), *described_schedule(self.scenario.scheduled)])
+
+    def left_out(self) -> list[str]:
+        """One line for each thing that the plan does not know of."""
+        lines = list(self.service.unmodelled)
+        extra = self.service.storage_gib - FREE_STORAGE_GIB
+        if self.price is not None and extra > 0 and self.price.storage_gb_hour is None:
+            lines.append(
+                f"{extra:g} GiB of ephemeral storage have no price in {self.price.region}, and cost nothing here"
+            )
+        if not self.setting.policies:
+            lines.append("no policy is left to replay: tasks stay at the minimum, or where scheduled actions put them")
+        return lines
 
     def figures(self, name: str, simulation: Simulation) -> Figures:
         """A simulation with its bill."""
@@ -56,16 +88,21 @@ class Question:
         return {
             "service": self.service.name,
             "stack": self.service.stack,
+            "identity": self.service.identity,
             "task": {
                 "vcpus": self.service.vcpus,
                 "memory_mib": self.service.memory_mib,
                 "architecture": self.service.architecture,
+                "operating_system": self.service.operating_system,
+                "storage_gib": self.service.storage_gib,
             },
-            "not_modelled": list(self.service.unmodelled),
+            "scheduled": list(described_schedule(self.scenario.scheduled)),
+            "not_modelled": self.left_out(),
             "error": self.error,
             "model": asdict(self.scenario.model),
             "guardrail": asdict(guardrail) if guardrail else None,
-            "price": asdict(self.price),
+            "price": asdict(self.price) if self.price else None,
+            "unpriced": self.unpriced,
             "loop": "compiled" if is_numba_installed() else "interpreted",
         }
 
@@ -89,14 +126,8 @@ def ask(
     """
     assembly = CloudAssembly(folder)
     declared = find_service(assembly, service)
-    place = region or declared.region
-    if place is None:
-        raise InputError(
-            f"got no region in the stack {declared.stack}, allowed: one of the prices; give it with --region"
-        )
-    if not declared.policies:
-        left_out = "; ".join(declared.unmodelled) or "none declared"
-        raise InputError(f"{declared.name}: got no policy that can be replayed ({left_out})")
+    if not declared.declares_policies and not declared.scheduled:
+        raise InputError(f"{declared.name}: got no policy and no scheduled action, allowed: one at least to replay")
     assumed = read_assumptions(assume)
     seen = read_observations(observed) if observed else None
     fitted = fit(seen, service=declared) if seen else None
@@ -108,14 +139,38 @@ def ask(
         deployments=read_deployments(deployments) if deployments else Deployments(),
     )
     setting = Setting(bounds=declared.bounds, policies=declared.policies)
+    price, unpriced = _price(declared, region, prices or TABLE)
     return Question(
         assembly=assembly,
         service=declared,
         setting=setting,
         scenario=scenario,
-        price=find_price(region=place, architecture=declared.architecture, table=prices or TABLE),
+        price=price,
+        unpriced=unpriced,
+        seen=seen,
         error=calibrate(scenario, setting, seen).described() if seen else None,
     )
+
+
+def _price(declared: ScaledService, region: str | None, table: Path) -> tuple[FargatePrice | None, str | None]:
+    """The price of the service's tasks, or why there is none: a plan of tasks is better than none.
+
+    Raises:
+        InputError: the region that was asked for is not in the table.
+    """
+    if declared.unpriced:
+        return None, declared.unpriced
+    place = region or declared.region
+    if place is None:
+        return None, f"the stack {declared.stack} names no region; give it with --region"
+    is_windows = declared.operating_system == "WINDOWS"
+    kind = f"WINDOWS_{declared.architecture}" if is_windows else declared.architecture
+    try:
+        return find_price(region=place, architecture=kind, table=table), None
+    except NoPriceError as error:
+        if region is not None and "region:" in str(error):
+            raise
+        return None, f"the table has none for {kind} in {place}; give one with --prices FILE"
 
 
 def _guardrail(model: ServiceModel, mean_ms: float | None, p95_ms: float | None) -> Guardrail | None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
-from scaling_decisions import CapacityBounds, Metric, Policy, StepScaling, TargetTracking
+from scaling_decisions import (
+    Adjustment,
+    CapacityBounds,
+    Metric,
+    Policy,
+    ScheduledAction,
+    StepScaling,
+    TargetTracking,
+)
 from scaling_decisions.target_tracking import HIGH_PERIODS, HIGH_RESOLUTION_HIGH_PERIODS
 
 _CPU_AVERAGES = (Metric.CPU_AVERAGE, Metric.CPU_AVERAGE_HIGH_RESOLUTION)
+
+# At one minute of one hour, on all days or on weekdays that are named.
+_DAILY = re.compile(r"cron\((\d+) (\d+) (?:\?|\*) \* ([A-Z0-9,?*-]+) \*\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +62,11 @@ class Setting:
         return self._changed(lambda policy: replace(policy, threshold=percent) if _is_spike(policy) else policy)
 
     def with_spike_tasks(self, tasks: int) -> Setting:
-        """With another number of tasks that a spike adds."""
+        """With another number of tasks that a spike adds; one that adds a share of the tasks stays as it is."""
         return self._changed(
             lambda policy: (
                 replace(policy, bands=tuple(replace(band, change=tasks) for band in policy.bands))
-                if _is_spike(policy)
+                if _is_spike(policy) and policy.adjustment is Adjustment.CHANGE_IN_CAPACITY
                 else policy
             )
         )
@@ -93,7 +105,7 @@ class Setting:
                     f"{policy.scale_in_cooldown_s} s in)"
                 )
             else:
-                changes = "/".join(f"{band.change:+d}" for band in policy.bands)
+                changes = "/".join(_described_change(policy, band.change) for band in policy.bands)
                 yield f"{changes} at {policy.threshold:g} % (cooldown {policy.cooldown_s} s)"
 
 
@@ -102,4 +114,39 @@ def _tracks_cpu(policy: Policy) -> TypeGuard[TargetTracking]:
 
 
 def _is_spike(policy: Policy) -> TypeGuard[StepScaling]:
-    return isinstance(policy, StepScaling) and all(band.change >= 0 for band in policy.bands)
+    # An exact capacity may be fewer tasks than there are.
+    return (
+        isinstance(policy, StepScaling)
+        and policy.adjustment is not Adjustment.EXACT_CAPACITY
+        and all(band.change >= 0 for band in policy.bands)
+    )
+
+
+def _described_change(policy: StepScaling, change: int) -> str:
+    if policy.adjustment is Adjustment.EXACT_CAPACITY:
+        return f"exactly {change} tasks"
+    if policy.adjustment is Adjustment.PERCENT_CHANGE_IN_CAPACITY:
+        return f"{change:+d} % of the tasks"
+    return f"{change:+d}"
+
+
+def described_schedule(actions: Sequence[ScheduledAction]) -> Iterator[str]:
+    """Each scheduled action in a few words."""
+    for action in actions:
+        bounds = [
+            *([] if action.minimum is None else [f"at least {action.minimum} tasks"]),
+            *([] if action.maximum is None else [f"at most {action.maximum} tasks"]),
+        ]
+        since = f", not before {action.begins:%Y-%m-%d %H:%M %Z}" if action.begins else ""
+        until = f", not after {action.ends:%Y-%m-%d %H:%M %Z}" if action.ends else ""
+        yield f"{' and '.join(bounds) or 'no change'} from {_clock(action)}{since}{until}"
+
+
+def _clock(action: ScheduledAction) -> str:
+    """`8:00 on MON-FRI, Europe/Berlin`; what is no plain time of days stays as it is declared."""
+    plain = _DAILY.fullmatch(action.schedule.strip())
+    if not plain:
+        return f"{action.schedule}, {action.time_zone}"
+    minute, hour, weekdays = plain.groups()
+    days = "" if weekdays in ("*", "?") else f" on {weekdays}"
+    return f"{int(hour)}:{int(minute):02}{days}, {action.time_zone}"

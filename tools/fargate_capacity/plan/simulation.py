@@ -22,6 +22,8 @@ from fargate_capacity.traffic.trace import Trace
 # About as many as a drawing has pixels.
 _POINTS = 3000
 _BLOCK_MINUTES = 10_080
+# Long enough for an action of each month.
+_LOOKED_BACK = timedelta(days=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +138,13 @@ def simulate(
 def bounds_changes(
     bounds: CapacityBounds, scheduled: Sequence[ScheduledAction], start: datetime, end: datetime
 ) -> list[BoundsChange]:
-    """The minutes at which scheduled actions change the bounds, and to what."""
+    """The minutes at which scheduled actions change the bounds, and to what.
+
+    What the last actions before the start came to holds from the minute 0 on.
+    """
+    before = start - _LOOKED_BACK
     moments = sorted(
-        ((moment, action) for action in scheduled for moment in action.times(start, end)), key=lambda each: each[0]
+        ((moment, action) for action in scheduled for moment in action.times(before, end)), key=lambda each: each[0]
     )
     changes, minimum, maximum = [], bounds.minimum, bounds.maximum
     for moment, action in moments:
@@ -147,7 +153,7 @@ def bounds_changes(
         # AWS refuses a minimum above the maximum; an action that gives one of the two moves the other along.
         if minimum > maximum:
             minimum, maximum = (maximum, maximum) if action.minimum is None else (minimum, minimum)
-        minute = math.ceil((moment - start).total_seconds() / 60)
+        minute = max(math.ceil((moment - start).total_seconds() / 60), 0)
         changes.append(BoundsChange(minute=minute, bounds=CapacityBounds(minimum=minimum, maximum=maximum)))
     return changes
 

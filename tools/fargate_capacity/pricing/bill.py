@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fargate_capacity.pricing.fargate_prices import FargatePrice
+from fargate_capacity.pricing.fargate_prices import FREE_STORAGE_GIB, FargatePrice
 from fargate_capacity.replay.replay import Totals
 
 
@@ -29,9 +29,11 @@ class Bill:
     commitment_lost: float
 
 
-def bill_of(totals: Totals, *, price: FargatePrice, vcpus: float, memory_mib: float) -> Bill:
+def bill_of(
+    totals: Totals, *, price: FargatePrice, vcpus: float, memory_mib: float, storage_gib: float = FREE_STORAGE_GIB
+) -> Bill:
     """The bill of a replay of tasks of this size."""
-    task_hour = price.task_hour(vcpus=vcpus, memory_mib=memory_mib)
+    task_hour = price.task_hour(vcpus=vcpus, memory_mib=memory_mib, storage_gib=storage_gib)
     on_demand = totals.task_hours * task_hour
     best, least, lost = 0.0, on_demand, 0.0
     used = np.flatnonzero(totals.hours)

@@ -10,14 +10,23 @@ from typing import Any
 
 from fargate_capacity.input_error import InputError
 
-TABLE = Path(__file__).with_name("fargate_prices.json")
+# The project's one table of prices; the function that carries instances' prices has a copy of that part.
+TABLE = Path(__file__).with_name("prices.json")
+# Included in every task. https://aws.amazon.com/fargate/pricing/
+FREE_STORAGE_GIB = 20.0
+
+
+class NoPriceError(InputError):
+    """The table has no price of such tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FargatePrice:
-    """US dollars an hour on demand, Linux, and the shares by which Spot and a Savings Plan are cheaper.
+    """US dollars an hour on demand, and the shares by which Spot and a Savings Plan are cheaper.
 
     Args:
+        architecture: `X86_64`, `ARM64`, or `WINDOWS_X86_64`, whose vCPUs have a licence's price besides their own.
+        storage_gb_hour: of ephemeral storage beyond what is included. Default: the table has none.
         dated: the day the prices were looked up.
         source: where.
         spot_discount: AWS says "up to"; the price moves, so this is the best case.
@@ -32,30 +41,37 @@ class FargatePrice:
     source: str
     spot_discount: float
     savings_plan_discount: float
+    licence_vcpu_hour: float = 0.0
+    storage_gb_hour: float | None = None
 
-    def task_hour(self, *, vcpus: float, memory_mib: float) -> float:
-        """Of one task."""
-        return self.vcpu_hour * vcpus + self.gb_hour * memory_mib / 1024
+    def task_hour(self, *, vcpus: float, memory_mib: float, storage_gib: float = FREE_STORAGE_GIB) -> float:
+        """Of one task; storage without a price costs nothing, which whoever prints the price has to say."""
+        storage = max(storage_gib - FREE_STORAGE_GIB, 0.0) * (self.storage_gb_hour or 0.0)
+        return (self.vcpu_hour + self.licence_vcpu_hour) * vcpus + self.gb_hour * memory_mib / 1024 + storage
 
 
 def find_price(*, region: str, architecture: str, table: Path = TABLE) -> FargatePrice:
-    """The price of a region and an architecture, `X86_64` or `ARM64`.
+    """The price of a region and an architecture, `X86_64`, `ARM64` or `WINDOWS_X86_64`.
 
     Raises:
-        InputError: the table cannot be read, or has no such region.
+        NoPriceError: the table has no such region, or not this architecture there.
+        InputError: the table cannot be read.
     """
     try:
         read: Mapping[str, Any] = json.loads(table.read_text(encoding="utf-8"))
         regions = read["regions"]
         if region not in regions:
-            raise InputError(
+            raise NoPriceError(
                 f"region: got {region!r}, allowed: {', '.join(sorted(regions))}; give others with --prices FILE"
             )
-        if architecture not in regions[region]:
-            raise InputError(
-                f"architecture: got {architecture!r}, allowed in {region}: {', '.join(sorted(regions[region]))}"
+        kinds = {name: found for name, found in regions[region].items() if isinstance(found, dict)}
+        if architecture not in kinds:
+            raise NoPriceError(
+                f"architecture: got {architecture!r}, allowed in {region}: {', '.join(sorted(kinds))}; give others "
+                "with --prices FILE"
             )
-        found = regions[region][architecture]
+        found = kinds[architecture]
+        storage = regions[region].get("storage_gb_hour")
         return FargatePrice(
             region=region,
             architecture=architecture,
@@ -63,8 +79,12 @@ def find_price(*, region: str, architecture: str, table: Path = TABLE) -> Fargat
             gb_hour=_amount(found["gb_hour"]),
             dated=str(read["dated"]),
             source=str(read["source"]),
-            spot_discount=_share(read["spot_discount"]),
+            # Fargate Spot runs no Windows.
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/windows-considerations.html
+            spot_discount=0.0 if architecture.startswith("WINDOWS") else _share(read["spot_discount"]),
             savings_plan_discount=_share(read["savings_plan_discount"]),
+            licence_vcpu_hour=_amount(found["licence_vcpu_hour"]) if "licence_vcpu_hour" in found else 0.0,
+            storage_gb_hour=None if storage is None else _amount(storage),
         )
     except InputError:
         raise

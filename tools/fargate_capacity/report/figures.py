@@ -16,11 +16,11 @@ from fargate_capacity.pricing.bill import Bill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One simulation, named, with its bill."""
+    """One simulation, named, with its bill; None where its tasks have no price."""
 
     name: str
     simulation: Simulation
-    bill: Bill
+    bill: Bill | None
 
     def as_json(self) -> dict[str, Any]:
         """All figures; units are in the names."""
@@ -30,7 +30,7 @@ class Figures:
             "name": self.name,
             "setting": setting_as_json(self.simulation.setting),
             "totals": totals,
-            "bill_usd": asdict(self.bill),
+            "bill_usd": asdict(self.bill) if self.bill else None,
         }
 
 
@@ -62,9 +62,16 @@ def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int]
     for row in rows:
         table.add_column(row.name, justify="right", overflow="fold")
     baselines = [rows[index] for index in against] if against else [rows[0]] * len(rows)
+    is_priced = any(row.bill for row in rows)
     for label, value, shape in _LINES:
+        is_money = shape.startswith("$")
+        if is_money and not is_priced:
+            continue
         cells = []
         for row, first in zip(rows, baselines, strict=True):
+            if is_money and (row.bill is None or first.bill is None):
+                cells.append("–" if row.bill is None else shape.format(value(row)))
+                continue
             number = value(row)
             text = shape.format(number)
             if row is not first and label in _COMPARED and value(first):
@@ -74,14 +81,16 @@ def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int]
     return table
 
 
-def rejections_table(rejected: Sequence[Rejection], *, most: int = 12) -> Table:
-    """The cheapest of them; the JSON file has all."""
+def rejections_table(rejected: Sequence[Rejection], *, is_priced: bool = True, most: int = 12) -> Table:
+    """The cheapest of them, by task-hours where they have no price; the JSON file has all."""
     title = "Not recommended" + (f": the cheapest {most} of {len(rejected)}" if len(rejected) > most else "")
     table = Table(title=title, title_justify="left")
     for name in ("setting", "cost", "why not"):
         table.add_column(name, justify="right" if name == "cost" else "left", overflow="fold")
     for each in rejected[:most]:
-        table.add_row(each.simulation.setting.described(), f"${each.cost:,.2f}", each.why)
+        table.add_row(
+            each.simulation.setting.described(), f"${each.cost:,.2f}" if is_priced else f"{each.cost:,.1f} h", each.why
+        )
     return table
 
 

@@ -61,7 +61,7 @@ def write_monitor(
 ) -> list[Path]:
     """Writes `index.html`, a PNG file and the drawn series as CSV into a folder, and returns what it wrote."""
     output.mkdir(parents=True, exist_ok=True)
-    template = next(each for each in assembly.templates if each.stack == monitor.stack)
+    template = next(each for each in assembly.templates if each.identity == monitor.stack)
     table = output / f"{monitor.name}.csv"
     _write_csv(table, monitor.series)
     dashboard = Dashboard(name=monitor.name, template=template, body=read_dashboard_body(json.dumps(_body(monitor))))

@@ -78,12 +78,12 @@ def test_spot_is_what_is_above_the_minimum(price):
 
 
 def test_fails_when_the_region_is_unknown():
-    with pytest.raises(InputError, match=r"region: got 'mars-1', allowed: ap-northeast-1, us-east-1"):
+    with pytest.raises(InputError, match=r"region: got 'mars-1', allowed: af-south-1, "):
         find_price(region="mars-1", architecture="X86_64")
 
 
 def test_fails_when_the_architecture_is_unknown():
-    with pytest.raises(InputError, match=r"architecture: got 'SPARC', allowed in us-east-1: ARM64, X86_64"):
+    with pytest.raises(InputError, match=r"got 'SPARC', allowed in us-east-1: ARM64, WINDOWS_X86_64, X86_64"):
         find_price(region="us-east-1", architecture="SPARC")
 
 
@@ -101,3 +101,14 @@ def test_fails_when_the_table_is_not_one(tmp_path, content):
     path.write_text(content)
     with pytest.raises(InputError, match="got no price table"):
         find_price(region="us-east-1", architecture="ARM64", table=path)
+
+
+def test_windows_pays_a_licence_and_has_no_spot():
+    price = find_price(region="us-east-1", architecture="WINDOWS_X86_64")
+    assert price.task_hour(vcpus=2, memory_mib=4096) == pytest.approx(2 * (0.046552 + 0.046) + 4 * 0.00511175)
+    assert price.spot_discount == 0
+
+
+def test_storage_beyond_what_is_included_is_paid(price):
+    twenty, fifty = (price.task_hour(vcpus=1, memory_mib=2048, storage_gib=size) for size in (20, 50))
+    assert fifty - twenty == pytest.approx(30 * 0.000111)

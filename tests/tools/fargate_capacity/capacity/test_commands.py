@@ -37,7 +37,7 @@ def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_p
         "with a Savings Plan",
         "gaps: 1, of 10 minutes in all",
         "50 ms CPU a request",
-        "2026-11-23",
+        "2026-11-26",
     ):
         assert expected in done.stdout
     folder = tmp_path / "build" / "capacity"
@@ -171,7 +171,7 @@ def test_fails_when_no_policy_can_be_replayed(run, resources, write_assembly, wr
         del resources[name]
     done = run("simulate", write_assembly(resources), "--trace", write_trace([1, 2]), *OPTIONS)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "got no policy that can be replayed (none declared)" in done.stderr
+    assert "got no policy and no scheduled action" in done.stderr
 
 
 def test_deployments_suspend_scale_in(run, assembly, trace, tmp_path):
