@@ -32,11 +32,17 @@ from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
 from fargate_capacity.report.figures import Figures, figures_table, rejections_table, setting_as_json
 from fargate_capacity.traffic.trace import Trace
-from fargate_capacity.traffic.trace_csv import CsvColumns, read_trace
+from fargate_capacity.traffic.trace_csv import CsvColumns
+from fargate_capacity.traffic.traffic_file import read_traffic
 
 Assembly = Annotated[Path, typer.Argument(metavar="CDK_OUT", help="The cloud assembly, as `cdk synth` writes it.")]
 TraceFile = Annotated[
-    Path, typer.Option("--trace", help="CSV of requests: `timestamp` (ISO 8601 with its zone) and `requests`.")
+    Path,
+    typer.Option(
+        "--trace",
+        help="Requests: a CSV of `timestamp` and `requests`, the CSV of CloudWatch's console, JSON of get-metric-data, "
+        "get-metric-statistics or Prometheus's query_range, a folder of an ALB's access logs.",
+    ),
 ]
 Service = Annotated[
     str | None,
@@ -70,8 +76,11 @@ Observed = Annotated[
 ]
 Output = Annotated[Path, typer.Option(help="The folder that is written.")]
 Period = Annotated[int | None, typer.Option(help="Minutes of a row. Default: between the first two rows.")]
+PerSecond = Annotated[
+    bool, typer.Option("--per-second", help="JSON has requests a second, as of PromQL's rate(), not a period's count.")
+]
 TimestampColumn = Annotated[str, typer.Option(help="Column of the times.")]
-RequestsColumn = Annotated[str, typer.Option(help="Column of the requests.")]
+RequestsColumn = Annotated[str, typer.Option(help="Column of the requests; in JSON the series' id or label.")]
 TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, as UTC or Asia/Tokyo.")]
 
 _OUT = Path("build/capacity")
@@ -122,6 +131,7 @@ def simulate_command(
     timestamp_column: TimestampColumn = "timestamp",
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
+    per_second: PerSecond = False,
 ) -> None:
     """Say what the declared policies would have done to tasks, latency and bill on this traffic."""
     given = _Given(
@@ -134,7 +144,7 @@ def simulate_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     question = given.question(assembly)
     figures = question.figures(question.service.name, _simulated(question, traffic))
     _tell(question, traffic, [figures], title="What the declared policies would have done")
@@ -159,6 +169,7 @@ def compare_command(
     timestamp_column: TimestampColumn = "timestamp",
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
+    per_second: PerSecond = False,
 ) -> None:
     """Say what one cloud assembly's policies would have done against another's, on the same traffic."""
     given = _Given(
@@ -171,7 +182,7 @@ def compare_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     questions = [given.question(folder) for folder in (first, second)]
     figures = [
         question.figures(name, _simulated(question, traffic)) for name, question in zip("AB", questions, strict=True)
@@ -211,6 +222,7 @@ def recommend_command(
     timestamp_column: TimestampColumn = "timestamp",
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
+    per_second: PerSecond = False,
 ) -> None:
     """Find the cheapest setting that breaches no guardrail, and say why each other one is not it."""
     given = _Given(
@@ -223,7 +235,7 @@ def recommend_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     question = given.question(assembly)
     grid = Grid(
         targets=read_numbers("--target", target),
@@ -320,6 +332,7 @@ def tune_command(
     timestamp_column: TimestampColumn = "timestamp",
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
+    per_second: PerSecond = False,
 ) -> None:
     """Replay the target tuner over the traffic: every step, every revert, and what it came to.
 
@@ -335,7 +348,7 @@ def tune_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone)
+    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     question = given.question(assembly)
     try:
         given_settings: dict[str, Any] = {
@@ -496,7 +509,12 @@ class _Given:
 
 
 def _read_traffic(
-    path: Path, period: int | None, timestamp_column: str, requests_column: str, time_zone: str | None
+    path: Path,
+    period: int | None,
+    timestamp_column: str,
+    requests_column: str,
+    time_zone: str | None,
+    per_second: bool,
 ) -> Trace:
     try:
         zone = ZoneInfo(time_zone) if time_zone else None
@@ -506,8 +524,12 @@ def _read_traffic(
     with PatientProgress(
         "reading traffic", total=max(path.stat().st_size // 30, 1) if path.exists() else 1
     ) as progress:
-        return read_trace(
-            path, columns=columns, period_minutes=period, on_progress=lambda rows: progress.begin(f"{rows:,} rows")
+        return read_traffic(
+            path,
+            columns=columns,
+            period_minutes=period,
+            is_per_second=per_second,
+            on_progress=lambda rows: progress.begin(f"{rows:,} rows"),
         )
 
 
@@ -543,6 +565,7 @@ def _provenance(question: Question, traffic: Trace) -> list[str]:
         f"setting: {question.described_setting()}",
         f"traffic: {traffic.name}, {traffic.minutes:,} minutes from {traffic.start:%Y-%m-%d %H:%M} UTC, "
         f"gaps: {len(traffic.gaps)}, of {traffic.missing_minutes:,} minutes in all",
+        *(f"traffic: {note}" for note in traffic.notes),
         f"model: {1000 * model.cpu_seconds:g} ms CPU a request, hottest task {model.skew:g} times the average, "
         f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_minutes} minutes behind",
         f"error against what was observed: {error}",

@@ -48,6 +48,7 @@ class Trace:
         minutes: how many, gaps included.
         gaps: of these, in order.
         period_minutes: of the source; a longer period's requests are spread evenly.
+        notes: one line for each thing that was taken for granted of the source.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Trace:
     minutes: int
     gaps: tuple[Gap, ...] = ()
     period_minutes: int = 1
+    notes: tuple[str, ...] = ()
     first: int = 0
     _file: _MinutesFile = field(repr=False)
 
@@ -67,12 +69,13 @@ class Trace:
         start: datetime,
         gaps: tuple[Gap, ...] = (),
         period_minutes: int = 1,
+        notes: tuple[str, ...] = (),
     ) -> Trace:
         """A trace of blocks of requests a minute."""
         writer = TraceWriter()
         for block in blocks:
             writer.write(block)
-        return writer.trace(name=name, start=start, gaps=gaps, period_minutes=period_minutes)
+        return writer.trace(name=name, start=start, gaps=gaps, period_minutes=period_minutes, notes=notes)
 
     @property
     def end(self) -> datetime:
@@ -113,6 +116,7 @@ class Trace:
             minutes=minutes,
             gaps=gaps,
             period_minutes=self.period_minutes,
+            notes=self.notes,
             first=self.first + begin,
             _file=self._file,
         )
@@ -131,7 +135,15 @@ class TraceWriter:
             file.write(np.ascontiguousarray(requests, dtype=np.float64).tobytes())
         self._minutes += len(requests)
 
-    def trace(self, *, name: str, start: datetime, gaps: tuple[Gap, ...], period_minutes: int = 1) -> Trace:
+    def trace(
+        self,
+        *,
+        name: str,
+        start: datetime,
+        gaps: tuple[Gap, ...],
+        period_minutes: int = 1,
+        notes: tuple[str, ...] = (),
+    ) -> Trace:
         """The trace of all that was written."""
         return Trace(
             name=name,
@@ -139,5 +151,6 @@ class TraceWriter:
             minutes=self._minutes,
             gaps=gaps,
             period_minutes=period_minutes,
+            notes=notes,
             _file=self._file,
         )

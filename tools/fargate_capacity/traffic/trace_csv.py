@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fargate_capacity.input_error import InputError
+from fargate_capacity.traffic.compressed import open_text
+from fargate_capacity.traffic.datapoints import number_of, time_of
 from fargate_capacity.traffic.trace import BLOCK_MINUTES, Gap, Trace, TraceWriter
 
 _MOST_PERIOD_MINUTES = 60
@@ -98,12 +100,15 @@ class _Row:
 
 def _rows(path: Path, columns: CsvColumns) -> Iterator[_Row]:
     try:
-        file = path.open(encoding="utf-8-sig", newline="")
+        file = open_text(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); allowed: a CSV file of traffic") from None
     with file:
-        reader = csv.reader(file)
         try:
+            # Spreadsheets of some countries part columns by semicolons.
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
             header = next(reader, [])
             names = [name.strip() for name in header]
             for name in (columns.timestamp, columns.requests):
@@ -148,9 +153,11 @@ def _parsed(
 
 def _time(where: str, text: str, zone: tzinfo | None) -> datetime:
     try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InputError(f"{where}: got the timestamp {text!r}, allowed: ISO 8601, as 2026-11-23T09:00:00Z") from None
+        time = time_of(text)
+    except (ValueError, OverflowError):
+        raise InputError(
+            f"{where}: got the timestamp {text!r}, allowed: ISO 8601, as 2026-11-23T09:00:00Z, or seconds since 1970"
+        ) from None
     if time.tzinfo is None:
         if zone is None:
             raise InputError(
@@ -163,7 +170,7 @@ def _time(where: str, text: str, zone: tzinfo | None) -> datetime:
 
 def _count(where: str, text: str) -> float:
     try:
-        count = float(text)
+        count = number_of(text)
     except ValueError:
         raise InputError(f"{where}: got {text!r} requests, allowed: a number, 0 or more") from None
     if not 0 <= count < math.inf:

@@ -1,0 +1,102 @@
+"""Traffic in JSON: `get-metric-data`, `get-metric-statistics`, Prometheus's `query_range`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from fargate_capacity.input_error import InputError
+from fargate_capacity.template import mapping
+from fargate_capacity.traffic.datapoints import number_of, time_of, trace_of, zoned
+from fargate_capacity.traffic.trace import Trace
+
+_ALLOWED = "get-metric-data, get-metric-statistics or Prometheus's query_range"
+_Points = list[tuple[datetime, float]]
+
+
+def read_metric_json(
+    read: object,
+    *,
+    name: str,
+    wanted: str,
+    zone: tzinfo | None,
+    period_minutes: int | None,
+    is_per_second: bool,
+) -> Trace:
+    """The trace of a document; `wanted` chooses among several series, by their id, label or metric name.
+
+    Raises:
+        InputError: it is another document, or has no or several series.
+    """
+    try:
+        series = _series(read)
+        if series is None:
+            raise InputError(f"{name}: got JSON of another shape, allowed: {_ALLOWED}")
+        chosen = _chosen(series, name, wanted)
+        points: _Points = [(zoned(time_of(str(time)), zone), number_of(str(value))) for time, value in chosen]
+        # Prometheus writes NaN where there was nothing to divide by.
+        points = [point for point in points if not math.isnan(point[1])]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name}: got a datapoint that cannot be read ({error}), allowed: {_ALLOWED}") from None
+    return trace_of(points, name=name, period_minutes=period_minutes, is_per_second=is_per_second)
+
+
+def _series(read: object) -> list[tuple[set[str], Sequence[tuple[Any, Any]]]] | None:
+    """The names and datapoints of each series; None: it is none of the documents."""
+    document = mapping(read)
+    if isinstance(read, list):
+        # Pages that were put one behind the other.
+        pages = [_series(page) for page in read]
+        if not pages or None in pages:
+            return None
+        merged: dict[frozenset[str], list[tuple[Any, Any]]] = {}
+        for page in pages:
+            for names, points in page or []:
+                merged.setdefault(frozenset(names), []).extend(points)
+        return [(set(names), points) for names, points in merged.items()]
+    if "MetricDataResults" in document:
+        found: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
+        for result in document["MetricDataResults"]:
+            key = str(result.get("Id", "")), str(result.get("Label", ""))
+            found.setdefault(key, []).extend(zip(result["Timestamps"], result["Values"], strict=True))
+        return [(set(key), points) for key, points in found.items()]
+    if "Datapoints" in document:
+        return [({str(document.get("Label", ""))}, [_statistic(point) for point in document["Datapoints"]])]
+    data = mapping(document.get("data"))
+    if data.get("resultType") == "matrix":
+        return [
+            (
+                set(map(str, mapping(result.get("metric")).values())),
+                [(time, value) for time, value in result["values"]],
+            )
+            for result in data["result"]
+        ]
+    return None
+
+
+def _statistic(point: Any) -> tuple[Any, Any]:
+    """Of `get-metric-statistics`: the sum, which is what counts requests, else the one statistic that is there."""
+    statistics = [key for key in point if key not in ("Timestamp", "Unit")]
+    name = "Sum" if "Sum" in statistics else statistics[0]
+    return point["Timestamp"], point[name]
+
+
+def _chosen(
+    series: list[tuple[set[str], Sequence[tuple[Any, Any]]]], name: str, wanted: str
+) -> Sequence[tuple[Any, Any]]:
+    filled = [each for each in series if each[1]]
+    if not filled:
+        raise InputError(f"{name}: got no datapoint, allowed: at least two periods of traffic")
+    if len(filled) == 1:
+        return filled[0][1]
+    named = [each for each in filled if wanted in each[0]] or [
+        each for each in filled if any("RequestCount" in one for one in each[0])
+    ]
+    if len(named) == 1:
+        return named[0][1]
+    shown = ", ".join(sorted(next(iter(sorted(names - {""})), "?") for names, _ in filled)[:5])
+    raise InputError(f"{name}: got {len(filled)} series ({shown}), allowed: one; choose it with --requests-column")
