@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,8 @@ from scaling_decisions import Action, ObservationPeriod, TunerSettings
 
 from fargate_capacity.declared.declared_tuner import declared_tuner
 from fargate_capacity.input_error import InputError
-from fargate_capacity.observed.calibration import calibrate
-from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics
+from fargate_capacity.observed.calibration import Calibration
+from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics, period_minutes
 from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import ASSUMPTIONS
 from fargate_capacity.plan.candidates import Grid, candidates, read_numbers
@@ -30,7 +31,7 @@ from fargate_capacity.plan.sweep import SWEEP_BLOCK_MINUTES
 from fargate_capacity.plan.tuning import tune
 from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
-from fargate_capacity.report.figures import Figures, figures_table, rejections_table, setting_as_json
+from fargate_capacity.report.figures import Figures, bands_table, figures_table, rejections_table, setting_as_json
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns
 from fargate_capacity.traffic.traffic_file import read_traffic
@@ -85,6 +86,10 @@ TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, 
 
 _OUT = Path("build/capacity")
 _MOST_CHANGES = 15
+_WITHOUT_COLUMN = {
+    "cpu_maximum": "the hottest task is taken to be as the others",
+    "latency_ms": "latency is not checked, and nothing is known of what a request waits for others",
+}
 # Of all minutes: a jump saturates a few before its tasks serve.
 _FEW_SATURATED = 0.01
 # That of the construct.
@@ -283,7 +288,11 @@ def recommend_command(
     console.print(rejections_table(found.rejected, is_priced=question.price is not None))
     console.print(f"recommended: {found.chosen.described()}", highlight=False, soft_wrap=True)
     console.print(found.why, highlight=False, soft_wrap=True)
+    beyond = question.calibration.beyond(found.chosen.target) if question.calibration else None
+    if beyond:
+        console.print(f"warning: {beyond}", highlight=False, soft_wrap=True)
     more = {
+        "warnings": [beyond] if beyond else [],
         "recommended": setting_as_json(found.chosen),
         "keeps_current": found.keeps,
         "why": found.why,
@@ -376,13 +385,20 @@ def tune_command(
         question.figures("with the final target", _simulated(tuned, traffic)),
     ]
     _tell(question, traffic, figures, title=f"{question.setting.target:g} % tuned to {tuning.final_target:g} %")
+    beyond = question.calibration.beyond(tuning.final_target) if question.calibration else None
+    if beyond:
+        typer.echo(f"warning: {beyond}")
     for decision in tuning.decisions:
         typer.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.action:7} {decision.target:g} %  {decision.why}")
     decisions = [
         {"at": each.at.isoformat(), "action": each.action, "from": each.origin, "to": each.target, "why": each.why}
         for each in tuning.decisions
     ]
-    more = {"final_target": tuning.final_target, "decisions": decisions}
+    more = {
+        "final_target": tuning.final_target,
+        "decisions": decisions,
+        "warnings": [beyond] if beyond else [],
+    }
     _write(question, traffic, figures, output=output, command="tune", more=more)
     # A year of steps would hide what they are drawn over.
     shows_steps = len(tuning.decisions) <= _MOST_CHANGES
@@ -408,24 +424,39 @@ def calibrate_command(
         assembly, service=service, assume=assume or (), observed=observed, deployments=deployments, region=region
     )
     seen = read_observations(observed)
-    found = calibrate(question.scenario, question.setting, seen)
+    found = question.calibration
+    if found is None:
+        raise InputError("--observed: got none, allowed: what CloudWatch saw, as `fetch` writes it")
     model = question.scenario.model
     table = Table(title="The model against what was observed", title_justify="left")
     for name in ("", "observed", "replayed"):
         table.add_column(name, justify="left" if not name else "right")
     table.add_row("task-hours", f"{found.task_hours_observed:,.1f}", f"{found.task_hours_replayed:,.1f}")
-    table.add_row("scale-outs", f"{found.scale_outs_observed:,}", f"{found.scale_outs_found:,} of them")
+    table.add_row("scale-outs", f"{found.scale_outs_observed:,}", f"{found.scale_outs_replayed:,}")
+    table.add_row("  in both", f"{found.scale_outs_found:,}", f"{found.scale_outs_found:,}")
     console = Console()
     console.print(table)
+    if found.bands:
+        console.print(bands_table(found.bands))
     for line in (
         f"fitted on {observed.name}: {1000 * model.cpu_seconds:.3g} ms CPU a request, {model.idle_percent:.1f} % idle, "
         f"hottest task {model.skew:.3g} times the average, {1000 * model.elsewhere_seconds:.0f} ms elsewhere",
         f"error: {found.described()}",
+        *_described_later_days(found),
+        *(f"warning: {line}" for line in found.warnings()),
+        *(
+            f"{observed.name}: the column {name} has no number: {_WITHOUT_COLUMN[name]}"
+            for name in seen.empty_columns
+            if name in _WITHOUT_COLUMN
+        ),
         *(f"left out: {line}" for line in question.left_out()),
     ):
         console.print(line, highlight=False, soft_wrap=True)
     errors = asdict(found)
     del errors["totals"]
+    errors["precision"], errors["warnings"] = found.precision, found.warnings()
+    errors["empty_columns"] = list(seen.empty_columns)
+    errors = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in errors.items()}
     output.mkdir(parents=True, exist_ok=True)
     path = output / "calibrate.json"
     content = {"command": "calibrate", "how": question.as_json(), "error": errors}
@@ -444,7 +475,10 @@ def fetch_command(
     ),
     region: Annotated[str | None, typer.Option(help="Default: that of the environment.")] = None,
 ) -> None:
-    """Fetch requests, CPU, tasks, latency and scaling activities from CloudWatch, as CSV."""
+    """Fetch requests, CPU, tasks, latency and scaling activities from CloudWatch, as CSV.
+
+    By the minute for 15 days back, by five minutes for 63, by the hour for 15 months: CloudWatch keeps no more.
+    """
     # AWS's client takes most of a second to import.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -469,6 +503,22 @@ def fetch_command(
     except (BotoCoreError, ClientError) as error:
         raise InputError(f"fetch: AWS answered: {error}; what was written stays, run it again to go on") from None
     typer.echo(f"wrote {minutes:,} minutes to {output}, {changes:,} scaling activities to {activities}")
+    if (coarsest := period_minutes(first, now=now)) > 1:
+        typer.echo(
+            f"the oldest are means of {coarsest} minutes, since CloudWatch no longer has each minute: bursts within "
+            "them do not show"
+        )
+
+
+def _described_later_days(found: Calibration) -> list[str]:
+    later = found.later
+    if later is None:
+        return []
+    latency = "" if math.isnan(later.latency_error) else f", latency {later.latency_error:.0%} (median)"
+    return [
+        f"on later days than those fitted: average CPU {later.cpu_error_points:.1f} points "
+        f"({later.fitted_cpu_error_points:.1f} on those fitted){latency}"
+    ]
 
 
 def _moment(option: str, text: str) -> datetime:
@@ -569,6 +619,7 @@ def _provenance(question: Question, traffic: Trace) -> list[str]:
         f"model: {1000 * model.cpu_seconds:g} ms CPU a request, hottest task {model.skew:g} times the average, "
         f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_minutes} minutes behind",
         f"error against what was observed: {error}",
+        *(f"warning: {line}" for line in (question.calibration.warnings() if question.calibration else ())),
         _described_price(question),
     ]
     return lines + [f"left out: {line}" for line in question.left_out()]

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 _DAY = timedelta(days=1)
-# Minutes are kept for 15 days, five minutes for 63.
+# What a longer period adds up.
+_COUNTED = ("requests", "tasks")
+# How long CloudWatch keeps datapoints of a period, in minutes.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
-_MINUTES_KEPT = timedelta(days=15)
+_KEPT = ((1, timedelta(days=15)), (5, timedelta(days=63)), (60, timedelta(days=455)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,9 @@ def fetch_metrics(
 ) -> int:
     """Writes requests, CPU average, maximum and sample count, and latency as CSV; returns the minutes written.
 
+    Where minutes are gone, those of a period of five, or of an hour, are all alike: its requests and tasks by the
+    minute, its averages, its maximum.
+
     What is in the file already is kept, and the fetch goes on after it. A day is written at once or not at all.
 
     Raises:
@@ -55,10 +60,11 @@ def fetch_metrics(
     """
     if not start < end:
         raise InputError(f"--start: got {start.isoformat()}, allowed: before the end, {end.isoformat()}")
-    if start < now - _MINUTES_KEPT:
+    oldest = now - _KEPT[-1][1]
+    if start < oldest:
         raise InputError(
-            f"--start: got {start.isoformat()}, allowed: since {(now - _MINUTES_KEPT).isoformat(timespec='minutes')} on"
-            "; CloudWatch keeps minutes for 15 days, so fetch every two weeks and let the file grow"
+            f"--start: got {start.isoformat()}, allowed: since {oldest.isoformat(timespec='minutes')} on; CloudWatch "
+            "keeps hours for 15 months, five minutes for 63 days and minutes for 15 days"
         )
     latest = _latest(path)
     begin = start if latest is None else max(start, latest + timedelta(minutes=1))
@@ -70,12 +76,17 @@ def fetch_metrics(
         while begin < end:
             until = min(datetime(begin.year, begin.month, begin.day, tzinfo=UTC) + _DAY, end)
             advance(f"{begin:%Y-%m-%d}")
-            rows = list(_day(cloudwatch, observed, begin, until))
+            rows = list(_day(cloudwatch, observed, begin, until, period_minutes(begin, now=now)))
             writer.writerows(rows)
             file.flush()
             written += len(rows)
             begin = until
     return written
+
+
+def period_minutes(begin: datetime, *, now: datetime) -> int:
+    """The shortest period of which CloudWatch still has datapoints from a moment on."""
+    return next((period for period, kept in _KEPT if begin >= now - kept), _KEPT[-1][0])
 
 
 def fetch_activities(autoscaling: ApplicationAutoScalingClient, observed: ObservedService, *, path: Path) -> int:
@@ -97,16 +108,20 @@ def fetch_activities(autoscaling: ApplicationAutoScalingClient, observed: Observ
 
 
 def _day(
-    cloudwatch: CloudWatchClient, observed: ObservedService, begin: datetime, until: datetime
+    cloudwatch: CloudWatchClient, observed: ObservedService, begin: datetime, until: datetime, period: int
 ) -> Iterator[list[str]]:
     rows: dict[datetime, dict[str, float]] = {}
+    # Periods begin on multiples of themselves.
+    since = datetime.fromtimestamp(begin.timestamp() // (60 * period) * 60 * period, tz=UTC)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=list(_queries(observed)), StartTime=begin, EndTime=until, ScanBy="TimestampAscending"
+        MetricDataQueries=list(_queries(observed, period)), StartTime=since, EndTime=until, ScanBy="TimestampAscending"
     )
     for page in pages:
         for result in page["MetricDataResults"]:
             for time, value in zip(result["Timestamps"], result["Values"], strict=True):
-                rows.setdefault(time.astimezone(UTC), {})[result["Id"]] = value
+                share = value / period if result["Id"] in _COUNTED else value
+                for minute in range(period):
+                    rows.setdefault(time.astimezone(UTC) + timedelta(minutes=minute), {})[result["Id"]] = share
     for time in sorted(rows):
         if begin <= time < until:
             yield [time.isoformat(), *(_text(rows[time], name) for name in COLUMNS)]
@@ -119,7 +134,7 @@ def _text(row: Mapping[str, float], name: str) -> str:
     return f"{1000 * value if name == 'latency_ms' else value:.10g}"
 
 
-def _queries(observed: ObservedService) -> Iterator[MetricDataQueryTypeDef]:
+def _queries(observed: ObservedService, period: int) -> Iterator[MetricDataQueryTypeDef]:
     service = {"ClusterName": observed.cluster, "ServiceName": observed.service}
     balancer = {"LoadBalancer": observed.load_balancer}
     for name, namespace, metric, dimensions, stat in (
@@ -138,7 +153,7 @@ def _queries(observed: ObservedService) -> Iterator[MetricDataQueryTypeDef]:
                     "MetricName": metric,
                     "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
                 },
-                "Period": 60,
+                "Period": 60 * period,
                 "Stat": stat,
             },
         }

@@ -39,12 +39,19 @@ def fit(seen: Observations, *, service: ScaledService) -> Fit:
     Raises:
         InputError: too few minutes, or CPU that does not grow with the requests.
     """
+    # Where nobody measured the hottest task, it is taken to be as the others.
+    hottest_percent = seen.cpu_average if "cpu_maximum" in seen.empty_columns else seen.cpu_maximum
     usable = (
         ~np.isnan(seen.requests)
         & ~np.isnan(seen.cpu_average)
         & (np.nan_to_num(seen.tasks) > 0)
-        & (np.nan_to_num(seen.cpu_maximum, nan=100.0) < _SATURATED_PERCENT)
+        & (np.nan_to_num(hottest_percent, nan=100.0) < _SATURATED_PERCENT)
     )
+    if empty := [name for name in ("requests", "cpu_average", "tasks") if name in seen.empty_columns]:
+        raise InputError(
+            f"{seen.name}: got the column {empty[0]} without a number, allowed: one in each minute to fit on; or give "
+            "--assume cpu_ms=… instead of --observed"
+        )
     if usable.sum() < _LEAST_MINUTES:
         raise InputError(
             f"{seen.name}: got {int(usable.sum())} minutes with requests, CPU and tasks, and not saturated, allowed: "
@@ -65,7 +72,7 @@ def fit(seen: Observations, *, service: ScaledService) -> Fit:
     residual = float(((busy - idle - cpu_seconds * rate) ** 2).sum())
     variance = float(((busy - busy.mean()) ** 2).sum())
 
-    hottest = seen.cpu_maximum[usable] / 100
+    hottest = hottest_percent[usable] / 100
     loaded = ~np.isnan(hottest) & (busy - idle > 0.02)
     ratios = (hottest[loaded] - idle) / (busy[loaded] - idle)
     skew = max(float(np.median(ratios)), 1.0) if ratios.size else 1.0
@@ -85,9 +92,14 @@ def fit(seen: Observations, *, service: ScaledService) -> Fit:
 def _elsewhere(
     seen: Observations, usable: np.ndarray[tuple[int], np.dtype[np.bool_]], service: ScaledService, cpu_seconds: float
 ) -> float:
+    """What the less busy half of the minutes spends beyond its time at a task.
+
+    Where tasks are busy, a lock or a database that slows down would count as time elsewhere at every CPU.
+    """
     chosen = usable & ~np.isnan(seen.latency) & (seen.requests > 0)
     if not chosen.any():
         return 0.0
+    chosen &= seen.cpu_average <= np.median(seen.cpu_average[chosen])
     model = ServiceModel(vcpus=service.vcpus, cpu_seconds=cpu_seconds)
     at_task = [
         model.service_seconds * stretch(min(percent / 100, STEADIEST_UTILIZATION), model.servers)

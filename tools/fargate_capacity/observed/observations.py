@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,6 +42,24 @@ class Observations:
     def minutes(self) -> int:
         """How many."""
         return len(self.requests)
+
+    @property
+    def empty_columns(self) -> tuple[str, ...]:
+        """The columns, as a file calls them, without a single number."""
+        columns = (self.requests, self.cpu_average, self.cpu_maximum, self.tasks, self.latency)
+        return tuple(name for name, column in zip(COLUMNS, columns, strict=True) if np.isnan(column).all())
+
+    def part(self, begin: int, end: int) -> Observations:
+        """The minutes from `begin` until before `end`."""
+        return replace(
+            self,
+            start=self.start + timedelta(minutes=begin),
+            requests=self.requests[begin:end],
+            cpu_average=self.cpu_average[begin:end],
+            cpu_maximum=self.cpu_maximum[begin:end],
+            tasks=self.tasks[begin:end],
+            latency=self.latency[begin:end],
+        )
 
     def trace(self) -> Trace:
         """The traffic of it."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.scaled_service import ScaledService, find_service
 from fargate_capacity.input_error import InputError
-from fargate_capacity.observed.calibration import calibrate
+from fargate_capacity.observed.calibration import Calibration, calibrate
 from fargate_capacity.observed.fit import fit
-from fargate_capacity.observed.observations import Observations, read_observations
+from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
 from fargate_capacity.plan.setting import Setting, described_schedule
 from fargate_capacity.plan.simulation import Scenario, Simulation
@@ -38,7 +39,7 @@ class Question:
     Args:
         price: of the service's tasks. None: no price is theirs, and `unpriced` says why.
         error: of the model against what was observed, in words. None where nothing was.
-        seen: what was observed. None where nothing was.
+        calibration: of the model. None where nothing was observed.
     """
 
     assembly: CloudAssembly
@@ -48,7 +49,7 @@ class Question:
     price: FargatePrice | None
     unpriced: str | None = None
     error: str | None = None
-    seen: Observations | None = None
+    calibration: Calibration | None = None
 
     def bill(self, simulation: Simulation) -> Bill | None:
         """What a simulation costs; None where its tasks have no price."""
@@ -139,6 +140,12 @@ def ask(
         deployments=read_deployments(deployments) if deployments else Deployments(),
     )
     setting = Setting(bounds=declared.bounds, policies=declared.policies)
+    found = calibrate(scenario, setting, seen, service=declared) if seen else None
+    if seen and found and not math.isnan(found.believed_up_to_percent) and "trusted_utilization" not in assumed:
+        # Minutes beyond what the observations bear out count as of low confidence.
+        believed = (found.believed_up_to_percent * model.skew) / 100
+        model = replace(model, trusted_utilization=min(model.trusted_utilization, believed))
+        scenario = replace(scenario, model=model)
     price, unpriced = _price(declared, region, prices or TABLE)
     return Question(
         assembly=assembly,
@@ -147,8 +154,8 @@ def ask(
         scenario=scenario,
         price=price,
         unpriced=unpriced,
-        seen=seen,
-        error=calibrate(scenario, setting, seen).described() if seen else None,
+        error=found.described() if found else None,
+        calibration=found,
     )
 
 

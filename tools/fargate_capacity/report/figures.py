@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from fargate_capacity.observed.latency_bands import LatencyBand
 from fargate_capacity.plan.recommendation import Rejection
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Simulation
@@ -78,6 +79,22 @@ def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int]
                 text += f" ({number / value(first) - 1:+.0%})"
             cells.append(text)
         table.add_row(label, *cells)
+    return table
+
+
+def bands_table(bands: Sequence[LatencyBand]) -> Table:
+    """Latency by CPU."""
+    table = Table(title="Latency by average CPU (medians)", title_justify="left")
+    for name in ("CPU", "minutes", "observed", "model", "error"):
+        table.add_column(name, justify="right")
+    for band in bands:
+        table.add_row(
+            f"{band.low:g}–{band.high:g} %",
+            f"{band.minutes:,}",
+            f"{1000 * band.observed_seconds:,.0f} ms",
+            f"{1000 * band.model_seconds:,.0f} ms",
+            f"{band.error:+.0%}" + ("" if band.holds else ": does not hold"),
+        )
     return table
 
 

@@ -74,9 +74,42 @@ def test_fails_when_the_file_is_of_something_else(cloudwatch, tmp_path):
         fetch(cloudwatch, path)
 
 
-def test_fails_when_the_minutes_are_gone(cloudwatch, tmp_path):
-    with pytest.raises(InputError, match="CloudWatch keeps minutes for 15 days"):
-        fetch(cloudwatch, tmp_path / "observed.csv", start=NOW - timedelta(days=16))
+class Kept:
+    """CloudWatch as it answers long after: a datapoint for each whole period that was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def get_paginator(self, _):
+        return self
+
+    def paginate(self, *, MetricDataQueries, StartTime, EndTime, ScanBy):
+        step = timedelta(seconds=MetricDataQueries[0]["MetricStat"]["Period"])
+        assert StartTime.timestamp() % step.total_seconds() == 0
+        self.asked.append((StartTime, step))
+        times = [StartTime + place * step for place in range(int((EndTime - StartTime) / step))]
+        values = {"requests": 600.0, "tasks": 30.0, "cpu_average": 40.0, "cpu_maximum": 60.0, "latency_ms": 0.2}
+        results = [{"Id": name, "Timestamps": times, "Values": [value] * len(times)} for name, value in values.items()]
+        yield {"MetricDataResults": results}
+
+
+@pytest.mark.parametrize(
+    ("days", "step", "row"),
+    [(14, 1, "600,40,60,30,200"), (62, 5, "120,40,60,6,200"), (400, 60, "10,40,60,0.5,200")],
+)
+def test_goes_back_by_the_shortest_period_that_is_kept(tmp_path, days, step, row):
+    client, path = Kept(), tmp_path / "observed.csv"
+    start = NOW - timedelta(days=days)
+    assert fetch(client, path, start=start, end=start + timedelta(days=1)) == 1440
+    assert {asked for _, asked in client.asked} == {timedelta(minutes=step)}
+    lines = path.read_text().splitlines()
+    assert lines[1] == f"{start.isoformat()},{row}"
+    assert len(lines) == 1441
+
+
+def test_fails_when_the_hours_are_gone_too(cloudwatch, tmp_path):
+    with pytest.raises(InputError, match="keeps hours for 15 months"):
+        fetch(cloudwatch, tmp_path / "observed.csv", start=NOW - timedelta(days=456))
 
 
 def test_fails_when_the_start_is_not_before_the_end(cloudwatch, tmp_path):

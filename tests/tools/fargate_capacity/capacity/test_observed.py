@@ -3,7 +3,8 @@
 import csv
 import dataclasses
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fargate_capacity.declared.scaled_service import find_service
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import calibrate
 from fargate_capacity.observed.fit import fit
-from fargate_capacity.observed.observations import COLUMNS, read_observations
+from fargate_capacity.observed.observations import COLUMNS, Observations, read_observations
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario
 from fargate_capacity.replay.replay import Replay
@@ -30,6 +31,7 @@ TRUTH = ServiceModel(
     drain_seconds=60,
 )
 POLICIES = (TargetTracking(target=50, scale_out_cooldown_s=60),)
+START = datetime(2026, 3, 6, tzinfo=UTC)
 BOUNDS = CapacityBounds(minimum=2, maximum=20)
 
 
@@ -88,6 +90,125 @@ def test_a_replay_of_another_setting_shows_it(seen, service):
     scenario = Scenario(model=fit(observations, service=service).model)
     wrong = Setting(bounds=BOUNDS, policies=(dataclasses.replace(POLICIES[0], target=80),))
     assert calibrate(scenario, wrong, observations).task_hours_error < -0.2
+
+
+def made_up(tasks, cpu, *, latency=None, name="made-up"):
+    """Observations of one vCPU and 10 ms a request, by the tasks and the CPU of each minute."""
+    return Observations(
+        name=name,
+        start=START,
+        requests=cpu / 100 * tasks * 60 / 0.010,
+        cpu_average=cpu,
+        cpu_maximum=1.1 * cpu,
+        tasks=tasks,
+        latency=np.full(len(cpu), math.nan) if latency is None else latency,
+    )
+
+
+def day_wave(days, *, low=20.0, high=60.0):
+    minute = np.arange(days * 1440)
+    return low + (high - low) * (0.5 - 0.5 * np.cos(minute * 2 * np.pi / 1440))
+
+
+def calibrated(seen, service):
+    model = fit(seen, service=service).model
+    return calibrate(Scenario(model=model), Setting(bounds=BOUNDS, policies=POLICIES), seen, service=service)
+
+
+def test_says_from_which_cpu_on_latency_is_not_the_models(service):
+    cpu = day_wave(6)
+    busy = cpu / 100
+    lock = 4 * np.maximum(busy - 0.45, 0) ** 2
+    found = calibrated(made_up(np.full(len(cpu), 4.0), cpu, latency=0.02 + 0.01 / (1 - busy) + lock), service)
+    assert found.believed_up_to_percent == 50
+    assert found.bands[-1].error < -0.2
+    assert any("does not hold beyond 50 % of CPU" in line for line in found.warnings())
+    assert "beyond 50 % of CPU" in (found.beyond(75) or "")
+    assert found.beyond(45) is None
+
+
+def test_latency_that_is_the_models_is_believed_as_far_as_it_was_observed(service):
+    cpu = day_wave(6)
+    found = calibrated(made_up(np.full(len(cpu), 4.0), cpu, latency=0.02 + 0.01 / (1 - cpu / 100)), service)
+    assert all(band.holds for band in found.bands)
+    assert found.observed_up_to_percent == pytest.approx(60, abs=0.5)
+    assert found.beyond(55) is None
+    assert "observed" in (found.beyond(75) or "")
+
+
+def test_scale_outs_that_somebody_else_made_are_no_proof(service):
+    """Somebody sets eight tasks by day and five by night; the declared policies scale hundreds of times."""
+    hour = np.arange(8 * 1440) % 1440 / 60
+    tasks = np.where((hour >= 7) & (hour < 22), 8.0, 5.0)
+    busy = np.where(np.arange(len(hour)) % 40 < 6, 60.0, 25.0)
+    found = calibrated(made_up(tasks, busy), service)
+    assert found.scale_outs_found == found.scale_outs_observed == 8
+    assert found.scale_outs_replayed > 100
+    assert found.precision < 0.1
+    assert "something else sets it" in found.warnings()[0]
+
+
+def test_the_model_is_judged_by_days_that_it_was_not_fitted_on(service):
+    cpu = day_wave(6)
+    seen = made_up(np.full(len(cpu), 4.0), cpu)
+    later = calibrated(seen, service).later
+    assert later is not None
+    assert later.cpu_error_points == pytest.approx(0, abs=0.01)
+    # A release that doubles what a request costs.
+    cpu[4 * 1440 + 500 :] *= 1.5
+    later = calibrated(dataclasses.replace(seen, cpu_average=cpu, cpu_maximum=1.1 * cpu), service).later
+    assert later is not None
+    assert later.cpu_error_points > 10
+    assert later.fitted_cpu_error_points < 0.1
+
+
+@pytest.mark.parametrize(("column", "name"), [("requests", "requests"), ("cpu_average", "cpu_average")])
+def test_fails_when_a_column_is_empty(service, column, name):
+    cpu = day_wave(1)
+    seen = dataclasses.replace(made_up(np.full(len(cpu), 4.0), cpu), **{column: np.full(len(cpu), math.nan)})
+    with pytest.raises(InputError, match=f"got the column {name} without a number"):
+        fit(seen, service=service)
+
+
+def test_without_the_hottest_task_all_are_taken_as_alike(service):
+    cpu = day_wave(1)
+    seen = dataclasses.replace(made_up(np.full(len(cpu), 4.0), cpu), cpu_maximum=np.full(len(cpu), math.nan))
+    assert seen.empty_columns == ("cpu_maximum", "latency_ms")
+    assert fit(seen, service=service).model.skew == 1
+
+
+def test_fits_the_cpu_of_a_public_service(service):
+    """A web service on Kubernetes, three days by 15 s. Its latency stands still at the top of a histogram."""
+    folder = next((each / "shared" / "data" for each in Path(__file__).parents if (each / "shared").is_dir()), None)
+    path = folder / "pod_autoscaler_requests_cpu_replicas.csv" if folder else None
+    if path is None or not path.exists():
+        pytest.skip("SKIPPED: no shared/data/pod_autoscaler_requests_cpu_replicas.csv above this project")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    minute = np.array([int(datetime.fromisoformat(row["timestamp"]).timestamp()) // 60 for row in rows])
+    minute -= minute[0]
+
+    def by_minute(values):
+        counts = np.bincount(minute)
+        return np.where(counts > 0, np.bincount(minute, values) / np.maximum(counts, 1), math.nan)
+
+    column = {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name != "timestamp"}
+    replicas = np.round(20 * column["replicas_normalized"])
+    tasks = by_minute(replicas)
+    seen = Observations(
+        name=path.name,
+        start=START,
+        requests=60 * by_minute(column["rps_per_replica"] * replicas),
+        cpu_average=by_minute(column["cpu_utilization_pct"]),
+        cpu_maximum=np.full(len(tasks), math.nan),
+        tasks=tasks,
+        latency=by_minute(column["latency_p95_ms"]) / 1000,
+    )
+    assert fit(seen, service=service).explained > 0.75
+    found = calibrated(seen, service)
+    assert found.later is not None
+    assert found.later.cpu_error_points < 4
+    assert any("the model does not hold beyond" in line for line in found.warnings())
 
 
 def test_what_is_missing_is_a_gap_of_its_traffic(seen):
