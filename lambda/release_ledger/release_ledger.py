@@ -231,6 +231,7 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "metrics": event.get("metrics"),
                     "current_metrics": event.get("current_metrics"),
                     "model_data": event.get("model_data"),
+                    "archive_sha256": event.get("archive_sha256"),
                     "model": release,
                     "endpoint_configuration": release,
                 },
@@ -578,13 +579,15 @@ def _served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any
     if release is None:
         return None
     record = _record_of(records, release=release)
-    told = ("release", "endpoint_configuration", "model", "model_data", "metrics", "labels_as_of")
+    told = ("release", "endpoint_configuration", "model", "model_data", "archive_sha256", "metrics", "labels_as_of")
     return {key: record.get(key) for key in told}
 
 
 def _target(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
+    """What a rollback has to know of a release; `archive_sha256` is null where it was recorded before hashes were."""
     served = _served(records, release)
-    return None if served is None else {key: served[key] for key in ("release", "endpoint_configuration", "model")}
+    told = ("release", "endpoint_configuration", "model", "model_data", "archive_sha256")
+    return None if served is None else {key: served[key] for key in told}
 
 
 def _record_of(records: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:

@@ -355,6 +355,7 @@ def _rollback(content: dict[str, Any]) -> Alert:
             "To": _text(content, "to"),
             "Execution": _execution_name(_text(content, "execution")),
         },
+        reason=_text(content, "note"),
         link=_text(content, "console"),
         link_name="Open the execution",
     )

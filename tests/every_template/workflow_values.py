@@ -144,6 +144,7 @@ def _release(machine: Machine) -> Variables:
         },
         "held_out": f"{folder}/test/",
         "model_data": _served(release)["model_data"],
+        "archive_sha256": _served(release)["archive_sha256"],
         "metrics": _METRICS,
         "current_metrics": _METRICS,
         "current_scores": f"{folder}/current/posts.jsonl.out",
@@ -170,6 +171,8 @@ def _rollback(machine: Machine, release: str) -> Variables:
         "updates": 0,
         "deletions": 0,
         "creations": 0,
+        "starting": "creation",
+        "archive_checked": False,
         "alert": {
             "workflow": machine.name,
             "execution": machine.execution,
@@ -187,4 +190,6 @@ def _served(release: str) -> dict[str, Any]:
         "endpoint_configuration": release,
         "model": release,
         "model_data": f"s3://{_BUCKET}/models/{release}/output/model.tar.gz",
+        # Of an archive that was copied in parts.
+        "archive_sha256": f"{'f' * 64}-10000",
     }

@@ -81,6 +81,7 @@ class Ledger:
             metrics={"auc": auc},
             current_metrics=None,
             model_data=f"s3://bucket/models/{release}/output/model.tar.gz",
+            archive_sha256="00ff",
         )
 
     def release(self, *names: str) -> None:
@@ -149,6 +150,7 @@ def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> No
     assert record["execution"] == execution
     assert (record["model"], record["endpoint_configuration"]) == ("one", "one")
     assert record["metrics"] == {"auc": 0.875}
+    assert record["archive_sha256"] == "00ff"
     assert record["data_fingerprint"] == "sha256:00"
     assert record["posts"]["train"]["posts"] == 80
     assert (record["new_labels"], record["labels_as_of"]) == (7, "2026-11-24T12:00:00.000Z")
@@ -164,6 +166,7 @@ def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> No
             "endpoint_configuration": "one",
             "model": "one",
             "model_data": "s3://bucket/models/one/output/model.tar.gz",
+            "archive_sha256": "00ff",
             "metrics": {"auc": 0.875},
             "labels_as_of": "2026-11-24T12:00:00.000Z",
         }
@@ -412,7 +415,13 @@ def test_a_failed_release_gives_the_endpoint_back_to_the_one_before(ledger: Ledg
     assert plan == {
         "mode": "failed",
         "failed": {"release": "two", "execution": execution},
-        "target": {"release": "one", "endpoint_configuration": "one", "model": "one"},
+        "target": {
+            "release": "one",
+            "endpoint_configuration": "one",
+            "model": "one",
+            "model_data": "s3://bucket/models/one/output/model.tar.gz",
+            "archive_sha256": "00ff",
+        },
         "failure": FAILURE,
     }
     assert ledger.entry("lock")["holder"] == execution

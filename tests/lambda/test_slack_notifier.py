@@ -104,6 +104,11 @@ def test_a_rollback_by_hand_is_told_with_where_it_went(notifier: ModuleType) -> 
     facts = [field["text"] for field in message["blocks"][1]["fields"]]
     assert facts == ["*From*\nmoderation-dev-monday", "*To*\nmoderation-dev-sunday", "*Execution*\nnight"]
     assert message["blocks"][2]["text"]["text"] == f"<{rollback['console']}|Open the execution>"
+    noted = notifier.slack_message(notifier.read_alert(json.dumps(rollback | {"note": "its archive was not checked"})))
+    assert noted["text"] == "moderation-dev-rollback went back to moderation-dev-sunday: its archive was not checked"
+    assert noted["blocks"][2]["text"]["text"] == "```its archive was not checked```"
+    unnoted = notifier.slack_message(notifier.read_alert(json.dumps(rollback | {"note": None})))
+    assert unnoted == message
 
 
 def test_a_busy_slack_is_waited_for_as_long_as_it_asks(

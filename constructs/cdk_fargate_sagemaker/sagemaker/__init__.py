@@ -8,6 +8,7 @@ from .endpoint_variant import EndpointVariant
 from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
 from .inference_endpoint import InferenceEndpoint
+from .input_channel import InputChannel
 from .model_image import ModelImage
 from .model_release_workflow import ModelReleaseWorkflow
 from .processing_job import ProcessingJob
@@ -31,6 +32,7 @@ __all__ = [
     "EvaluationGate",
     "FunctionStep",
     "InferenceEndpoint",
+    "InputChannel",
     "ModelImage",
     "ModelReleaseWorkflow",
     "ProcessingJob",

@@ -18,11 +18,11 @@ def failure_alert(
     )
 
 
-def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: str, target: str) -> str:
-    """Writes the message that tells of a rollback by hand, as JSONata over expressions."""
+def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: str, target: str, note: str) -> str:
+    """Writes the message that tells of a rollback by hand, as JSONata over expressions; `note` may be null."""
     return (
         f"{{% $string({{'kind': 'rollback', 'workflow': {workflow}, 'execution': {execution}, "
-        f"'from': {left}, 'to': {target}, 'console': {_console(scope, execution)}}}) %}}"
+        f"'from': {left}, 'to': {target}, 'note': {note}, 'console': {_console(scope, execution)}}}) %}}"
     )
 
 

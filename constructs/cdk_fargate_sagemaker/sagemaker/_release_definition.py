@@ -8,6 +8,7 @@ from constructs import Construct
 
 from .._number_token import is_token
 from ._alert_message import failure_alert
+from ._archive_check import archive_checked
 from ._endpoint_name import LONGEST_NAME
 from ._endpoint_requests import (
     deployment_request,
@@ -40,6 +41,8 @@ RELEASE_IN_PROGRESS = "ReleaseInProgressError"
 _HASH_CHARACTERS = 8
 
 _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
+TRAINED_FOLDER = "trained/"
+"""Where a training job's output is put, below its run: it may write nowhere that a model is served from."""
 _CURRENT = "$type($current) = 'object'"
 # A job waits for its machines before it runs, and for its files to be written afterwards.
 AROUND_A_JOB = Duration.hours(1)
@@ -54,6 +57,7 @@ class ReleasePlan:
     alerts_topic_arn: str
     ledger_arn: str
     cleaner_arn: str
+    files_arn: str
     rollback_arn: str
     rollback_within: Duration
     extract: FunctionStep | None
@@ -88,8 +92,9 @@ def release_definition(scope: Construct, plan: ReleasePlan) -> sfn.IChainable:
 
     Variables: `release` is the name of the jobs, the model and the endpoint configuration, `started_by` who or what
     started it; `current` the release that serves, or null; `posts`, `model_data`, `metrics` and `current_metrics` are
-    what came out of extraction (and preprocessing), training and evaluation; `held_out` is where the posts to test with
-    lie as they were extracted; `current_scores` what the current model made of them, or null. `endpoint` is the last
+    what came out of extraction (and preprocessing), training and evaluation; after the gate `model_data` is the copy of
+    the archive that is kept, and `archive_sha256` its hash; `held_out` is where the posts to test with lie as they were
+    extracted; `current_scores` what the current model made of them, or null. `endpoint` is the last
     description, `polls` how often it was described; `failure` says what failed: `state`, `error`, `cause`.
     """
     return _Release(scope, plan).linked()
@@ -108,11 +113,21 @@ class _Release:
         check = self._check_to_released()
         describing = self._endpoint_describing(self._served(check))
         configuring = self._endpoint_configuration()
-        configuring.next(describing)
+        checking = archive_checked(
+            self._tasks,
+            self._plan.files_arn,
+            release="$release",
+            model_data="$model_data",
+            sha256="$archive_sha256",
+        )
+        configuring.next(checking)
+        checking.next(describing)
         model = self._model()
         model.next(configuring)
+        copying = self._archive_copied()
+        copying.next(model)
         begin = self._begin()
-        begin.next(self._judged(model))
+        begin.next(self._begun(self._judged(copying)))
         return self._input(begin)
 
     # ---- before the endpoint is touched ----------------------------------------------------------------------------
@@ -198,6 +213,30 @@ class _Release:
         )
         self._tasks.catch("Begin", begin)
         return begin
+
+    def _begun(self, then: sfn.IChainable) -> sfn.IChainable:
+        """Looks first for what a training needs beside its posts: without it every step before would be in vain."""
+        training = self._plan.train
+        if training is None or not training.channels:
+            return then
+        finding = self._tasks.function(
+            "Inputs-Finding-Step",
+            self._plan.files_arn,
+            {
+                "operation": "find",
+                "inputs": [
+                    {"uri": uri, "remedy": channel.remedy}
+                    for channel, uri in zip(training.channels, self._further_channels().values(), strict=True)
+                ],
+            },
+            repeatable=True,
+        )
+        finding.next(then)
+        return finding
+
+    def _further_channels(self) -> dict[str, str]:
+        training, bucket = self._plan.train, self._plan.data_bucket_name
+        return {channel.name: f"s3://{bucket}/{channel.prefix}" for channel in (training.channels if training else ())}
 
     def _judged(self, then: sfn.IChainable) -> sfn.IChainable:
         """The states from extraction to the gate, of which any may have been left out, and `then` after them."""
@@ -327,8 +366,11 @@ class _Release:
                 role_arn=role_arn,
                 volume_key_id=self._plan.volume_key_id,
                 output_key_id=self._plan.output_key_id,
-                channels={side: f"{{% $posts.{side}.uri %}}" for side in ("train", "test")},
-                output=f"s3://{bucket}/models/",
+                channels={
+                    **{side: f"{{% $posts.{side}.uri %}}" for side in ("train", "test")},
+                    **self._further_channels(),
+                },
+                output=f"{{% 's3://{bucket}/' & {_RUN_PREFIX} & '{TRAINED_FOLDER}' %}}",
                 checkpoints=f"{{% 's3://{bucket}/' & {_RUN_PREFIX} & 'checkpoints/' %}}",
             ),
             assign={"model_data": "{% $states.result.ModelArtifacts.S3ModelArtifacts %}"},
@@ -413,6 +455,19 @@ class _Release:
         return gate
 
     # ---- the endpoint ----------------------------------------------------------------------------------------------
+
+    def _archive_copied(self) -> sfn.CustomState:
+        """From here on the model is the copy, which no job may write."""
+        return self._tasks.function(
+            "Archive-Copying-Step",
+            self._plan.files_arn,
+            {"operation": "keep", "release": "{% $release %}", "model_data": "{% $model_data %}"},
+            assign={
+                "model_data": "{% $states.result.Payload.model_data %}",
+                "archive_sha256": "{% $states.result.Payload.sha256 %}",
+            },
+            repeatable=True,
+        )
 
     def _model(self) -> sfn.CustomState:
         return self._tasks.task(
@@ -565,6 +620,7 @@ class _Release:
                 "metrics": "{% $metrics %}",
                 "current_metrics": "{% $current_metrics %}",
                 "model_data": "{% $model_data %}",
+                "archive_sha256": "{% $archive_sha256 %}",
             },
             repeatable=True,
         )
@@ -615,7 +671,9 @@ class _Release:
 
     def _make_roll_back(self) -> sfn.CustomState:
         output = "$states.result.Output"
-        serving_again = SERVING_AGAIN.format(failed=f"{output}.failed", target=f"{output}.target")
+        serving_again = SERVING_AGAIN.format(
+            failed=f"{output}.failed", target=f"{output}.target", checked=f"{output}.archive_checked"
+        )
         roll_back = self._tasks.uncaught(
             "Roll-Back",
             "states:startExecution.sync:2",

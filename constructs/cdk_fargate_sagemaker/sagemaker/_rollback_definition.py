@@ -6,6 +6,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ._alert_message import failure_alert, rollback_notice
+from ._archive_check import UNCHECKED, archive_checked
 from ._endpoint_requests import retention_request
 from ._scaling_states import scaling_lifted, scaling_registered
 from ._task_states import ERROR_OUTPUT, LONGEST_CAUSE, TaskStates, assigned_failure
@@ -18,10 +19,12 @@ _BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack', 'Deleting']"
 _UPDATABLE = "['InService', 'OutOfService', 'UpdateRollbackFailed']"
 SERVING_AGAIN = (
     "($not($type({failed}) = 'object') ? 'nothing: the endpoint stays as it was' "
-    ": $type({target}) = 'object' ? {target}.release : 'nothing, as nothing had served before')"
+    ": $type({target}) = 'object' ? {target}.release & "
+    f"({{checked}} = false ? '; {UNCHECKED}' : '') : 'nothing, as nothing had served before')"
 )
 """JSONata that says what an endpoint was put back to, for people. A release may end before it has begun, or after it
-was recorded: then nothing is put back.
+was recorded: then nothing is put back. `checked` is whether the archive that serves again was checked, or null where
+it had not to be started.
 """
 
 _HAS_TARGET = "$type($target) = 'object'"
@@ -55,6 +58,7 @@ class RollbackPlan:
     alerts_topic_arn: str
     ledger_arn: str
     cleaner_arn: str
+    files_arn: str
     configuration: EndpointConfiguration
     poll_interval: Duration
     settled_within: Duration
@@ -64,9 +68,10 @@ def rollback_definition(scope: Construct, plan: RollbackPlan) -> sfn.IChainable:
     """The states from `Begin` to `Rolled-Back`.
 
     Variables: `mode` is who asks (`by_hand`, `failed`, `stopped`); `target` the release that has to serve, or null;
-    `failed` the release to discard, or null; `happened` why. `endpoint` is the last description, `polls`, `updates`,
-    `deletions` and `creations` count what was done; `failure` says what failed here, `left_behind` what the cleaner
-    could not take.
+    `failed` the release to discard, or null; `happened` why. `endpoint` is the last description, `starting` what the
+    endpoint gets its target by, `archive_checked` whether the target's archive was compared with its record, or null
+    where nothing had to be started; `polls`, `updates`, `deletions` and `creations` count what was done; `failure` says
+    what failed here, `left_behind` what the cleaner could not take.
     """
     return _Rollback(scope, plan).linked()
 
@@ -84,6 +89,7 @@ class _Rollback:
                 "mode": "{% $mode %}",
                 "failed": "{% $failed %}",
                 "target": "{% $target %}",
+                "archive_checked": "{% $archive_checked %}",
             },
         )
         self._failed = sfn.Fail.jsonata(
@@ -105,16 +111,15 @@ class _Rollback:
         wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(self._plan.poll_interval))
         wait.next(describing)
         marking = update_marked(self._tasks, self._plan.endpoint_name, wait)
-        creating = self._to_target("Endpoint-Creating-Step", "createEndpoint", "creations")
-        creating.next(marking)
+        checking = self._archive_checking(marking)
 
         describing.add_catch(
-            self._missing(creating, settled),
+            self._missing(checking, settled),
             errors=["States.TaskFailed"],
             assign={"description_error": ERROR_OUTPUT, "polls": "{% $polls + 1 %}"},
         )
         self._tasks.catch("Endpoint-Describing-Step", describing)
-        describing.next(self._state(marking, settled))
+        describing.next(self._state(marking, checking, settled))
 
         begun = sfn.Choice.jsonata(self._scope, "Begun")
         # Nothing was begun, or all of it was done: what serves stays.
@@ -141,6 +146,7 @@ class _Rollback:
                 "updates": 0,
                 "deletions": 0,
                 "creations": 0,
+                "archive_checked": "{% null %}",
             },
             repeatable=True,
         )
@@ -159,7 +165,29 @@ class _Rollback:
             },
         )
 
-    def _missing(self, creating: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
+    def _archive_checking(self, waiting: sfn.IChainable) -> sfn.CustomState:
+        """The states that give the endpoint its target, whose archive has to be the one that was recorded."""
+        endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
+        creating = self._to_target("Endpoint-Creating-Step", "createEndpoint", "creations")
+        updating = self._to_target(
+            "Endpoint-Updating-Step", "updateEndpoint", "updates", retention_request(configuration)
+        )
+        creating.next(waiting)
+        updating.next(waiting)
+        checked = sfn.Choice.jsonata(self._scope, "Archive-Checked")
+        checked.when(sfn.Condition.jsonata("{% $starting = 'creation' %}"), creating)
+        checked.otherwise(scaling_lifted(self._tasks, endpoint_name, configuration, updating))
+        checking = archive_checked(
+            self._tasks,
+            self._plan.files_arn,
+            release="$target.release",
+            model_data="$target.model_data",
+            sha256="$target.archive_sha256",
+        )
+        checking.next(checked)
+        return checking
+
+    def _missing(self, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
         """SageMaker has no error of its own for an endpoint that is not there: its message alone tells."""
         missing = sfn.Choice.jsonata(self._scope, "Endpoint-Missing")
         missing.when(
@@ -174,7 +202,7 @@ class _Rollback:
             },
         )
         missing.when(sfn.Condition.jsonata(f"{{% $not({_HAS_TARGET}) %}}"), settled)
-        missing.when(sfn.Condition.jsonata("{% $creations = 0 %}"), creating)
+        missing.when(sfn.Condition.jsonata("{% $creations = 0 %}"), checking, assign={"starting": "creation"})
         missing.when(
             sfn.Condition.jsonata("{% true %}"),
             self._failure,
@@ -184,20 +212,15 @@ class _Rollback:
         )
         return missing
 
-    def _state(self, waiting: sfn.IChainable, settled: sfn.IChainable) -> sfn.Choice:
+    def _state(self, waiting: sfn.IChainable, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
         endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
-        updating = self._to_target(
-            "Endpoint-Updating-Step", "updateEndpoint", "updates", retention_request(configuration)
-        )
         deleting = self._tasks.task(
             "Endpoint-Deleting-Step",
             "aws-sdk:sagemaker:deleteEndpoint",
             {"EndpointName": endpoint_name},
             assign={"deletions": "{% $deletions + 1 %}"},
         )
-        updating.next(waiting)
         deleting.next(waiting)
-        lifted = scaling_lifted(self._tasks, endpoint_name, configuration, updating)
         removed = scaling_lifted(self._tasks, endpoint_name, configuration, deleting, name="Scaling-Removing-Step")
         registered = scaling_registered(self._tasks, endpoint_name, configuration, settled)
         polls = math.ceil(self._plan.settled_within.to_seconds() / self._plan.poll_interval.to_seconds())
@@ -229,7 +252,8 @@ class _Rollback:
             sfn.Condition.jsonata(
                 f"{{% {_HAS_TARGET} and $endpoint.EndpointStatus in {_UPDATABLE} and $updates = 0 %}}"
             ),
-            lifted,
+            checking,
+            assign={"starting": "update"},
         )
         state.when(
             # What an earlier life of the stack left serving is not this release's: it serves on.
@@ -312,7 +336,7 @@ class _Rollback:
             assign={"failure": "{% $left_behind %}"},
         )
         who.when(sfn.Condition.jsonata("{% $mode = 'by_hand' %}"), self._notify_slack_rollback())
-        serving_again = SERVING_AGAIN.format(failed="$failed", target="$target")
+        serving_again = SERVING_AGAIN.format(failed="$failed", target="$target", checked="$archive_checked")
         who.when(
             sfn.Condition.jsonata("{% $mode = 'stopped' %}"),
             self._notify,
@@ -391,6 +415,7 @@ class _Rollback:
                     execution="$states.context.Execution.Id",
                     left="($type($left) = 'string' ? $left : 'nothing')",
                     target="$target.release",
+                    note=f"($archive_checked = false ? '{UNCHECKED}' : null)",
                 ),
             },
         )

@@ -32,7 +32,14 @@ from ._imported_endpoint import invoke_grant
 from ._job_role import job_role
 from ._log_streams import allow_logs
 from ._release_arguments import check_release_arguments
-from ._release_definition import AROUND_A_JOB, RELEASE_FAILED, RELEASE_IN_PROGRESS, ReleasePlan, release_definition
+from ._release_definition import (
+    AROUND_A_JOB,
+    RELEASE_FAILED,
+    RELEASE_IN_PROGRESS,
+    TRAINED_FOLDER,
+    ReleasePlan,
+    release_definition,
+)
 from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
@@ -57,6 +64,7 @@ from .transform_job import TransformJob
 _OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
 _EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
 _CHECKPOINTS = "runs/*/checkpoints/*"
+_TRAINED = f"runs/*/{TRAINED_FOLDER}*"
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 # The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
 _REST = Duration.hours(2)
@@ -79,9 +87,10 @@ class ModelReleaseWorkflow(Construct):
     """Takes labelled posts to a model that serves behind one stable endpoint, or says why not.
 
     A Step Functions state machine extracts the posts, trains, evaluates the new model and the current one on the same
-    held-out posts, creates the model and the endpoint configuration (both named after the execution), creates the
-    endpoint the first time and updates it afterwards, waits until it serves the new configuration, checks it with real
-    invocations, records the release and deletes what older ones left.
+    held-out posts, copies the model's archive to where no job may write, creates the model and the endpoint
+    configuration (both named after the execution), creates the endpoint the first time and updates it afterwards, waits
+    until it serves the new configuration, checks it with real invocations, records the release and deletes what older
+    ones left.
 
     Whatever fails, and whoever stops it, the endpoint is put back to the release before by `rollback`, a state machine
     that a person can start too; what the failed release left behind is deleted, and `alerts_topic` is notified once.
@@ -295,7 +304,7 @@ class ModelReleaseWorkflow(Construct):
         self._rollback_alarms = RollbackAlarms(self._endpoint_role, traffic_shifting.rollback_alarms)
         self._training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
         self._processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None
-        self._grant_data(data_bucket, checkpoints=bool(training and training.checkpoints), scores=scoring is not None)
+        self._grant_data(data_bucket, training, scores=scoring is not None)
         source = extract if isinstance(extract, AthenaUnload | DynamoDbExport) else None
         extract_step: FunctionStep | None
         if extract == "default" or isinstance(extract, AthenaUnload | DynamoDbExport):
@@ -330,6 +339,7 @@ class ModelReleaseWorkflow(Construct):
                 alerts_topic_arn=alerts_topic.topic_arn,
                 ledger_arn=self._records.ledger.function.function_arn,
                 cleaner_arn=self._records.cleaner.function.function_arn,
+                files_arn=self._records.files.function.function_arn,
                 rollback_arn=self._rollback.state_machine.state_machine_arn,
                 rollback_within=self._rollback.timeout,
                 extract=extract_step,
@@ -636,12 +646,20 @@ class ModelReleaseWorkflow(Construct):
             self, id, endpoint_name=self._endpoint_name, jobs=jobs, vpc=job.vpc, volume_key=self._encryption_key
         )
 
-    def _grant_data(self, data_bucket: s3.IBucket, *, checkpoints: bool, scores: bool) -> None:
-        if self._training_role is not None:
-            _allow_reading(self._training_role, data_bucket, "runs/*")
-            written = ["models/*", *([_CHECKPOINTS] if checkpoints else [])]
-            _allow_writing(self._training_role, data_bucket, *written)
-            if checkpoints:
+    def _grant_data(self, data_bucket: s3.IBucket, training: TrainingJob | None, *, scores: bool) -> None:
+        files = self._records.files.role
+        if self._training_role is not None and training is not None:
+            channels = [f"{channel.prefix}*" for channel in training.channels]
+            _allow_reading(self._training_role, data_bucket, "runs/*", *channels)
+            # Nowhere that a model is served from. A role cannot name the run of the job that has it: the job's request
+            # does, and the program of an isolated job has no credentials.
+            _allow_writing(
+                self._training_role, data_bucket, _TRAINED, *([_CHECKPOINTS] if training.checkpoints else [])
+            )
+            _allow_reading(files, data_bucket, _TRAINED)
+            if channels:
+                _allow_listing(files, data_bucket, *channels)
+            if training.checkpoints:
                 # What the program takes away on the machine goes from the copy too.
                 allow(
                     self._training_role,
@@ -654,6 +672,13 @@ class ModelReleaseWorkflow(Construct):
             _allow_reading(self._processing_role, data_bucket, "runs/*")
             _allow_writing(self._processing_role, data_bucket, "runs/*/preprocessed/*")
             _allow_bucket_key(self._processing_role, data_bucket, "kms:Encrypt")
+        # An archive of more than 5 GiB is copied in parts.
+        allow(
+            files,
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            data_bucket.arn_for_objects("models/*"),
+            wildcard_reason=_OBJECTS_OF_LATER,
+        )
         _allow_reading(self._endpoint_role, data_bucket, "models/*", *(["runs/*/texts/*"] if scores else []))
         if scores:
             # A transform job acts as the role of the model that it asks.
@@ -703,7 +728,8 @@ class ModelReleaseWorkflow(Construct):
             timeout=Duration.minutes(5),
             log_encryption_key=self._encryption_key,
         )
-        _allow_reading(evaluator.role, self._data_bucket, "models/*", "runs/*")
+        # A model that was trained elsewhere is given below models/, with its output beside it.
+        _allow_reading(evaluator.role, self._data_bucket, *([] if self._training_role else ["models/*"]), "runs/*")
         _allow_bucket_key(evaluator.role, self._data_bucket)
         return FunctionStep(function=evaluator.function)
 
@@ -723,7 +749,7 @@ class ModelReleaseWorkflow(Construct):
 
     def _grant_workflow(self, functions: list[str], *, scores: bool) -> None:
         role, releases = self._role, f"{self._endpoint_name}-*"
-        for function in (self._records.ledger, self._records.cleaner):
+        for function in (self._records.ledger, self._records.cleaner, self._records.files):
             allow(role, ["lambda:InvokeFunction"], function.function.function_arn)
         for function_arn in functions:
             allow(role, ["lambda:InvokeFunction"], function_arn)

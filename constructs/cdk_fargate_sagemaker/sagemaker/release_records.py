@@ -24,11 +24,12 @@ _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoin
 
 
 class ReleaseRecords(Construct):
-    """Keeps what is known of an endpoint's releases: a table, the name of the current one, and two functions.
+    """Keeps what is known of an endpoint's releases: a table, the name of the current one, and three functions.
 
     The table (`endpoint`, `entry`) holds one record a release: who or what started it, the fingerprint of its data, its
-    metrics, model and configuration, and how it ended; beside them which release is current and which execution changes
-    the endpoint now. `ledger` alone writes them; `cleaner` removes what no release needs.
+    metrics, model and configuration, the SHA-256 of the model's archive, and how it ended; beside them which release is
+    current and which execution changes the endpoint now. `ledger` alone writes them; `cleaner` removes what no release
+    needs; `files` keeps the archives of models, and checks them before an endpoint gets them.
 
     The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is no
     resource of the stack, since a deployment would put its own value back: the ledger makes, changes and removes it.
@@ -115,6 +116,16 @@ class ReleaseRecords(Construct):
                 "DATA_BUCKET": data_bucket.bucket_name,
             },
         )
+        self._files = PackagedFunction(
+            self,
+            "Files",
+            name="model_files",
+            description=f"Keeps and checks the archives of the models of {endpoint_name}",
+            # S3 copies an archive of some GiB in seconds; of more it copies parts at the same time.
+            timeout=Duration.minutes(15),
+            log_encryption_key=encryption_key,
+            environment={"DATA_BUCKET": data_bucket.bucket_name},
+        )
         for function in (self._ledger, self._cleaner):
             allow(function.role, [*_READ, *_WRITE], self._table.table_arn)
             allow_key(
@@ -145,6 +156,7 @@ class ReleaseRecords(Construct):
         self._allow_sagemaker(endpoint_name)
         self._allow_adopting(data_bucket, alerts_topic)
         self._allow_cleaning(data_bucket)
+        self._allow_checking(data_bucket)
 
     @property
     def current_parameter_name(self) -> str:
@@ -165,6 +177,11 @@ class ReleaseRecords(Construct):
     def cleaner(self) -> PackagedFunction:
         """The function that removes what no release needs."""
         return self._cleaner
+
+    @property
+    def files(self) -> PackagedFunction:
+        """The function that keeps and checks the archives of models."""
+        return self._files
 
     def _allow_sagemaker(self, endpoint_name: str) -> None:
         role, releases = self._cleaner.role, f"{endpoint_name}-*"
@@ -220,6 +237,20 @@ class ReleaseRecords(Construct):
             *(data_bucket.arn_for_objects(folder) for folder in folders),
             wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
         )
+
+    def _allow_checking(self, data_bucket: s3.IBucket) -> None:
+        """What S3 says of a kept archive. Without the list it says that access is denied where one is gone."""
+        role = self._files.role
+        allow(
+            role,
+            ["s3:GetObject"],
+            data_bucket.arn_for_objects(_MODELS_PREFIX),
+            wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
+        )
+        allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
+        if data_bucket.encryption_key is not None:
+            # S3 reads the object to answer with its checksum.
+            allow_key(role, data_bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
 
     def _sagemaker_arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

@@ -50,7 +50,9 @@ class RollbackWorkflow(Construct):
       was stopped, ran out of time, or failed with an error that is not its own. This workflow tells it then.
 
     An endpoint that serves its target already is left alone. One that failed, or that has nothing good to serve, is
-    deleted; where there is a target it is then created again.
+    deleted; where there is a target it is then created again. Before an endpoint is updated or created, the archive of
+    its target's model is compared with the SHA-256 in the record: one that was changed is refused. A release that was
+    recorded before hashes were serves again, and the alert says that its archive was not checked.
 
     `ModelReleaseWorkflow` makes one as its `rollback`.
 
@@ -103,6 +105,7 @@ class RollbackWorkflow(Construct):
                 alerts_topic_arn=alerts_topic.topic_arn,
                 ledger_arn=records.ledger.function.function_arn,
                 cleaner_arn=records.cleaner.function.function_arn,
+                files_arn=records.files.function.function_arn,
                 configuration=configuration,
                 poll_interval=poll_interval,
                 settled_within=settled_within,
@@ -226,7 +229,7 @@ class RollbackWorkflow(Construct):
         volume_key: AnyKey,
     ) -> None:
         endpoint = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
-        for function in (records.ledger, records.cleaner):
+        for function in (records.ledger, records.cleaner, records.files):
             allow(self._role, ["lambda:InvokeFunction"], function.function.function_arn)
         allow_endpoint_updates(self._role, endpoint_name, volume_key=volume_key)
         allow(self._role, ["sagemaker:DeleteEndpoint"], endpoint)

@@ -1,16 +1,17 @@
 """How a model is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from aws_cdk import Duration, Tokenization
 
-from .._checks import check_duration, check_kind, plain, refusal
+from .._checks import check_duration, check_kind, check_sequence, plain, refusal
 from .._number_token import is_token
 from ._instance_type import normalised_instance_type
 from ._interfaces import check_placement
 from ._job_limits import check_max_runtime, check_volume
+from .input_channel import InputChannel
 from .vpc_placement import VpcPlacement
 
 # CreateTrainingJob's limits
@@ -18,6 +19,8 @@ _MOST_HYPERPARAMETERS = 100
 _LONGEST_NAME = 256
 _LONGEST_VALUE = 2500
 _LONGEST_RUN = Duration.days(28)
+# Of 20, two are the posts'.
+_MOST_CHANNELS = 18
 _KEEP_ALIVE = (Duration.seconds(1), Duration.hours(6))
 
 
@@ -33,8 +36,10 @@ class TrainingJob:
             refused, since programs differ in what they read: the containers of SageMaker's framework estimators take
             JSON (`true`), its own algorithms each a text of its own (`True`, `1`). Give the text that the program
             reads, as `json.dumps(value)`. Default: none.
-        network_isolation: the program reaches nothing but its channels. Without it, the internet too, as for a
-            checkpoint from a model hub.
+        network_isolation: the program reaches nothing but its channels and gets no credentials: SageMaker alone writes,
+            and only to the job's own folder. Without it, the program reaches the internet and may write whatever the
+            training role may: every run's `trained/` folder (and `checkpoints/` with `checkpoints`).
+        channels: what the program is given beside the posts, at most 18, as a pretrained model. Default: nothing.
         spot_max_wait: takes spare machines, which are cheaper and may be taken away: waiting for one and running may
             take this long together, at least `max_runtime`. Default: an ordinary machine.
         checkpoints: whatever the program keeps in `/opt/ml/checkpoints` is copied to S3 while it runs, and is there
@@ -63,6 +68,7 @@ class TrainingJob:
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(4))
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     network_isolation: bool = True
+    channels: Sequence[InputChannel] = ()
     spot_max_wait: Duration | None = None
     checkpoints: bool | None = None
     keep_alive: Duration | None = None
@@ -73,6 +79,7 @@ class TrainingJob:
         check_volume(self.volume_gib)
         check_max_runtime(self.max_runtime, at_most=_LONGEST_RUN)
         check_kind("network_isolation", self.network_isolation, bool, "True or False")
+        self._check_channels()
         self._check_machines()
         if self.checkpoints is None:
             object.__setattr__(self, "checkpoints", self.spot_max_wait is not None)
@@ -85,6 +92,18 @@ class TrainingJob:
     def longest(self) -> Duration:
         """How long a job may take, its waiting for a spare machine included."""
         return self.spot_max_wait or self.max_runtime
+
+    def _check_channels(self) -> None:
+        channels = check_sequence("channels", self.channels, "a list of InputChannel")
+        for channel in channels:
+            check_kind("channels", channel, InputChannel, "a list of InputChannel")
+        names = [channel.name for channel in channels]
+        if len(names) > _MOST_CHANNELS:
+            raise refusal("channels", plain(f"{len(names)} channels"), f"at most {_MOST_CHANNELS}")
+        for name in names:
+            if names.count(name) > 1:
+                raise refusal("channels", name, "channels of different names", "give one of them another name")
+        object.__setattr__(self, "channels", channels)
 
     def _check_machines(self) -> None:
         wait, keep = self.spot_max_wait, self.keep_alive

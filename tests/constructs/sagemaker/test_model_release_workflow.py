@@ -48,6 +48,7 @@ ROLES = (
     "ReleaseCheckerRole",
     "ReleaseRecordsLedgerRole",
     "ReleaseRecordsCleanerRole",
+    "ReleaseRecordsFilesRole",
 )
 ROLES_OF_EVERYTHING = (
     *ROLES,
@@ -260,7 +261,7 @@ def test_the_workflow_invokes_its_functions_and_no_version_of_them(template: Tem
         arns = [r["Fn::GetAtt"][0] for s in statements for r in as_list(s["Resource"])]
         return {name.rstrip("0123456789ABCDEF").removesuffix("Function") for name in arns}
 
-    records = {"ReleaseRecordsLedger", "ReleaseRecordsCleaner"}
+    records = {"ReleaseRecordsLedger", "ReleaseRecordsCleaner", "ReleaseRecordsFiles"}
     assert invoked("ReleaseRollbackRole") == records
     assert invoked("ReleaseRole") == records | {"ReleaseExtractor", "ReleaseEvaluator", "ReleaseChecker"}
 
@@ -268,11 +269,13 @@ def test_the_workflow_invokes_its_functions_and_no_version_of_them(template: Tem
 @pytest.mark.parametrize(
     ("role", "reads", "writes"),
     [
-        ("ReleaseTrainingRole", ["/runs/*"], ["/models/*", "/runs/*/checkpoints/*"]),
+        # Nowhere that a model is served from, and not where the posts lie that it is tested with.
+        ("ReleaseTrainingRole", ["/pretrained/1/*", "/runs/*"], ["/runs/*/checkpoints/*", "/runs/*/trained/*"]),
         ("ReleaseProcessingRole", ["/runs/*"], ["/runs/*/preprocessed/*"]),
         # A transform job of the current model acts as the role of that model.
         ("ReleaseSageMakerRole", ["/models/*", "/runs/*/texts/*"], ["/runs/*/current/*"]),
-        ("ReleaseEvaluatorRole", ["/models/*", "/runs/*"], []),
+        ("ReleaseEvaluatorRole", ["/runs/*"], []),
+        ("ReleaseRecordsFilesRole", ["/models/*", "/runs/*/trained/*"], ["/models/*"]),
         ("ReleaseCheckerRole", ["/models/*", "/runs/*"], []),
     ],
 )
@@ -522,7 +525,7 @@ def test_every_log_is_encrypted_with_the_workflows_key(template: Template) -> No
         "AWS::KMS::Key", {"Properties": {"Description": "Encrypts volumes, records and logs of moderation-dev"}}
     )
     groups = template.find_resources("AWS::Logs::LogGroup")
-    assert len(groups) == 8
+    assert len(groups) == 9
     for group in groups.values():
         assert group["Properties"]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
 

@@ -30,8 +30,10 @@ WAY = {
     "Score-Current-Step": "Task",
     "Evaluate": "Task",
     "Evaluation-Gate": "Choice",
+    "Archive-Copying-Step": "Task",
     "Model-Creating-Step": "Task",
     "EndpointConfig-Step": "Task",
+    "Archive-Checking-Step": "Task",
     "Endpoint-Describing-Step": "Task",
     "Endpoint-Updating-Step": "Task",
     "Update-Marking-Step": "Task",
@@ -58,8 +60,10 @@ RESOURCES = {
     "Train": "sagemaker:createTrainingJob.sync",
     "Score-Current-Step": "sagemaker:createTransformJob.sync",
     "Evaluate": "lambda:invoke",
+    "Archive-Copying-Step": "lambda:invoke",
     "Model-Creating-Step": "aws-sdk:sagemaker:createModel",
     "EndpointConfig-Step": "aws-sdk:sagemaker:createEndpointConfig",
+    "Archive-Checking-Step": "lambda:invoke",
     "Endpoint-Describing-Step": "aws-sdk:sagemaker:describeEndpoint",
     "Endpoint-Creating-Step": "aws-sdk:sagemaker:createEndpoint",
     "Endpoint-Updating-Step": "aws-sdk:sagemaker:updateEndpoint",
@@ -77,7 +81,7 @@ FORWARD = {
     "Input": "Begin",
     "Reviews-Exported": "Extract",
     "Has-Current": "Score-Current-Step",
-    "Evaluation-Gate": "Model-Creating-Step",
+    "Evaluation-Gate": "Archive-Copying-Step",
     "In-Service": "Check",
 }
 # What a release does after a failure, and what it goes on without.
@@ -166,8 +170,9 @@ def test_the_way_to_a_released_model(definition: Definition) -> None:
 
 def test_the_way_with_every_step(whole: dict[str, Any]) -> None:
     way = way_of(whole, "Input")
-    assert way[2:5] == ["Unload-Step", "Reviews-Export-Starting-Step", "Reviews-Export-Wait"]
-    assert way[5:10] == ["Reviews-Export-Describing-Step", "Reviews-Exported", "Extract", "Preprocess", "Train"]
+    assert way[1:4] == ["Begin", "Inputs-Finding-Step", "Unload-Step"]
+    assert way[4:6] == ["Reviews-Export-Starting-Step", "Reviews-Export-Wait"]
+    assert way[6:11] == ["Reviews-Export-Describing-Step", "Reviews-Exported", "Extract", "Preprocess", "Train"]
     assert way[way.index("Endpoint-Describing-Step") + 1 :][:2] == ["Scaling-Lifting-Step", "Endpoint-Updating-Step"]
     served = whole["In-Service"]["Choices"][0]["Next"]
     assert served == "Scaling-Registering-Step"
@@ -251,7 +256,7 @@ def test_only_what_may_be_asked_twice_is_asked_again_after_no_answer(definition:
         for retry in state.get("Retry", [])
         if "Sandbox.Timedout" in retry["ErrorEquals"]
     }
-    assert again == {"Begin", "Record", "Clean-Up"}
+    assert again == {"Begin", "Archive-Copying-Step", "Archive-Checking-Step", "Record", "Clean-Up"}
 
 
 def test_a_failure_is_rolled_back_before_it_is_told(definition: Definition, evaluated: Callable[..., Any]) -> None:
@@ -314,12 +319,14 @@ def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition,
         (None, None, "nothing: the endpoint stays as it was"),
     ],
 )
+@pytest.mark.parametrize("checked", [None, True, False])
 def test_what_the_endpoint_was_put_back_to_is_told_as_it_is(
-    definition: Definition, evaluated: Callable[..., Any], failed: Any, target: Any, told: str
+    definition: Definition, evaluated: Callable[..., Any], failed: Any, target: Any, told: str, checked: bool | None
 ) -> None:
-    assigned = evaluated(
-        definition["States"]["Roll-Back"]["Assign"], result={"Output": {"failed": failed, "target": target}}
-    )
+    output = {"failed": failed, "target": target, "archive_checked": checked}
+    assigned = evaluated(definition["States"]["Roll-Back"]["Assign"], result={"Output": output})
+    if checked is False and failed and target:
+        told += "; its archive was not checked, as the release was recorded before hashes were"
     assert assigned == {"rolled_back_to": told}
 
 
@@ -363,7 +370,7 @@ def test_who_started_it_is_a_text(definition: Definition, decided: Callable[...,
 def test_the_gate_asks_for_each_minimum(states_of: StatesOf, decided: Callable[..., Any]) -> None:
     gate = states_of(gate=EvaluationGate(min_auc=0.9, min_recall=0.5))["Evaluation-Gate"]
     first: dict[str, Any] = {"current": None, "current_metrics": None}
-    assert decided(gate, first | {"metrics": {"auc": 0.9, "recall": 0.5}}) == ("Model-Creating-Step", {})
+    assert decided(gate, first | {"metrics": {"auc": 0.9, "recall": 0.5}}) == ("Archive-Copying-Step", {})
     for metrics, cause in (
         ({"auc": 0.89, "recall": 0.5}, "auc is 0.89, needed at least 0.9"),
         ({"auc": 0.95}, "recall is missing, needed at least 0.5"),
@@ -389,7 +396,7 @@ def test_the_gate_compares_with_the_current_model(
 ) -> None:
     variables = {"current": current, "current_metrics": current_metrics, "metrics": {"auc": auc}}
     following, assigned = decided(definition["States"]["Evaluation-Gate"], variables)
-    assert following == ("Roll-Back" if refused else "Model-Creating-Step")
+    assert following == ("Roll-Back" if refused else "Archive-Copying-Step")
     if refused:
         assert refused in assigned["failure"]["cause"]
         assert "it may fall by at most 0.01" in assigned["failure"]["cause"]
@@ -463,7 +470,9 @@ def test_only_an_endpoint_that_is_not_there_is_created(definition: Definition, d
     assert assigned["failure"] == {"state": "Endpoint-Describing-Step", **denied}
 
 
-def test_the_training_job_is_isolated_encrypted_and_limited(definition: Definition) -> None:
+def test_the_training_job_is_isolated_encrypted_and_limited(
+    definition: Definition, evaluated: Callable[..., Any]
+) -> None:
     train = definition["States"]["Train"]
     job = train["Arguments"]
     assert job["TrainingJobName"] == "{% $release %}"
@@ -471,7 +480,8 @@ def test_the_training_job_is_isolated_encrypted_and_limited(definition: Definiti
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 4 * 3600}
     assert train["TimeoutSeconds"] == 5 * 3600
     assert job["ResourceConfig"]["VolumeKmsKeyId"].startswith("<ReleaseKey")
-    assert job["OutputDataConfig"]["S3OutputPath"].endswith("/models/")
+    output = evaluated(job["OutputDataConfig"]["S3OutputPath"], context={"Execution": {"Name": "x"}})
+    assert output.endswith("/runs/x/trained/")
     assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train", "test"]
     assert not {"EnableManagedSpotTraining", "CheckpointConfig", "VpcConfig"} & set(job)
 
@@ -490,6 +500,51 @@ def test_training_on_spare_machines_keeps_checkpoints(whole: dict[str, Any], eva
 def test_a_machine_is_kept_warm(states_of: StatesOf) -> None:
     states = states_of(train=TrainingJob(keep_alive=cdk.Duration.minutes(30)))
     assert states["Train"]["Arguments"]["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 1800
+
+
+def test_what_a_training_needs_is_looked_for_first_and_reaches_it_by_a_channel(
+    whole: dict[str, Any], evaluated: Callable[..., Any]
+) -> None:
+    finding = whole["Inputs-Finding-Step"]
+    assert whole["Begin"]["Next"] == "Inputs-Finding-Step"
+    (wanted,) = finding["Arguments"]["Payload"]["inputs"]
+    assert wanted["uri"].endswith("/pretrained/1/")
+    assert wanted["remedy"] == "upload it"
+    failure = {"errorMessage": "nothing lies below s3://b/pretrained/1/: upload it", "errorType": "InputMissingError"}
+    caught = evaluated(finding["Catch"][-1]["Assign"], errorOutput={"Error": "x", "Cause": json.dumps(failure)})
+    assert caught["failure"]["cause"] == failure["errorMessage"]
+    channels = whole["Train"]["Arguments"]["InputDataConfig"]
+    assert [channel["ChannelName"] for channel in channels] == ["train", "test", "pretrained"]
+    assert channels[2]["DataSource"]["S3DataSource"]["S3Uri"] == wanted["uri"]
+
+
+def test_what_is_served_is_the_copy_that_was_hashed(definition: Definition, evaluated: Callable[..., Any]) -> None:
+    states = definition["States"]
+    variables = {
+        "release": "moderation-dev-x",
+        "model_data": "s3://data/runs/x/trained/moderation-dev-x/output/model.tar.gz",
+    }
+    copying = states["Archive-Copying-Step"]
+    assert evaluated(copying["Arguments"]["Payload"], variables) == {"operation": "keep", **variables}
+    kept = {"model_data": "s3://data/models/moderation-dev-x/output/model.tar.gz", "sha256": "00ff"}
+    variables |= evaluated(copying["Assign"], variables, result={"Payload": kept})
+    assert (
+        evaluated(states["Model-Creating-Step"]["Arguments"]["PrimaryContainer"]["ModelDataUrl"], variables)
+        == (kept["model_data"])
+    )
+    checking = states["Archive-Checking-Step"]
+    assert states["EndpointConfig-Step"]["Next"] == "Archive-Checking-Step"
+    assert checking["Next"] == "Endpoint-Describing-Step"
+    assert evaluated(checking["Arguments"]["Payload"], variables) == {
+        "operation": "check",
+        "release": "moderation-dev-x",
+        **kept,
+    }
+    recorded = states["Record"]["Arguments"]["Payload"]
+    assert evaluated({name: recorded[name] for name in ("model_data", "archive_sha256")}, variables) == {
+        "model_data": kept["model_data"],
+        "archive_sha256": "00ff",
+    }
 
 
 def test_a_training_that_fetches_a_checkpoint_is_not_isolated(states_of: StatesOf) -> None:
@@ -740,7 +795,7 @@ def test_a_release_of_posts_that_the_input_gives(states_of: StatesOf, decided: C
 
 def test_a_release_of_a_model_that_the_input_gives(states_of: StatesOf, decided: Callable[..., Any]) -> None:
     states = states_of(extract=None, train=None, training_image=None, evaluate=None, check=None)
-    assert states["Begin"]["Next"] == "Model-Creating-Step"
+    assert states["Begin"]["Next"] == "Archive-Copying-Step"
     assert states["In-Service"]["Choices"][0]["Next"] == "Record"
     context = {"Execution": {"Name": "x"}}
     given = {"model_data": "s3://models/model.tar.gz"}

@@ -11,6 +11,7 @@ from tests.every_template.jsonata_values import value_of
 TASKS = {
     "Begin": "lambda:invoke",
     "Endpoint-Describing-Step": "aws-sdk:sagemaker:describeEndpoint",
+    "Archive-Checking-Step": "lambda:invoke",
     "Endpoint-Updating-Step": "aws-sdk:sagemaker:updateEndpoint",
     "Endpoint-Deleting-Step": "aws-sdk:sagemaker:deleteEndpoint",
     "Endpoint-Creating-Step": "aws-sdk:sagemaker:createEndpoint",
@@ -24,6 +25,7 @@ OTHERS = {
     "Begun": "Choice",
     "Endpoint-Missing": "Choice",
     "Endpoint-State": "Choice",
+    "Archive-Checked": "Choice",
     "Wait": "Wait",
     "Settled": "Choice",
     "Who-Tells": "Choice",
@@ -32,7 +34,14 @@ OTHERS = {
     "Rolled-Back": "Succeed",
     "Failed": "Fail",
 }
-TARGET = {"release": "m-good", "endpoint_configuration": "m-good", "model": "m-good"}
+TARGET = {
+    "release": "m-good",
+    "endpoint_configuration": "m-good",
+    "model": "m-good",
+    "model_data": "s3://data/models/m-good/output/model.tar.gz",
+    "archive_sha256": "00ff",
+}
+UNCHECKED = "its archive was not checked, as the release was recorded before hashes were"
 FAILED = {"release": "m-bad", "execution": "arn:aws:states:us-east-1:1:execution:m-release:bad"}
 EVENT = {
     "executionArn": "arn:aws:states:us-east-1:1:execution:m-release:bad",
@@ -152,9 +161,9 @@ def test_what_was_not_begun_leaves_the_endpoint_alone(
     ("status", "configuration", "target", "counts", "following"),
     [
         ("InService", "m-good", TARGET, {}, "Settled"),
-        ("InService", "m-bad", TARGET, {}, "Endpoint-Updating-Step"),
-        ("UpdateRollbackFailed", "m-bad", TARGET, {}, "Endpoint-Updating-Step"),
-        ("OutOfService", "m-good", TARGET, {}, "Endpoint-Updating-Step"),
+        ("InService", "m-bad", TARGET, {}, "update"),
+        ("UpdateRollbackFailed", "m-bad", TARGET, {}, "update"),
+        ("OutOfService", "m-good", TARGET, {}, "update"),
         ("Failed", "m-bad", TARGET, {}, "Endpoint-Deleting-Step"),
         ("Failed", "m-good", TARGET, {"updates": 1}, "Endpoint-Deleting-Step"),
         ("InService", "m-bad", None, {}, "Endpoint-Deleting-Step"),
@@ -183,6 +192,9 @@ def test_the_endpoint_is_put_back_from_wherever_it_is(
     if following.startswith("EndpointNot"):
         assert (gone, assigned["failure"]["error"]) == ("Rollback-Failure", following)
         assert status in assigned["failure"]["cause"]
+    elif following == "update":
+        assert (gone, assigned) == ("Archive-Checking-Step", {"starting": "update"})
+        assert decided(rollback["States"]["Archive-Checked"], assigned)[0] == "Endpoint-Updating-Step"
     else:
         assert gone == following
 
@@ -201,7 +213,7 @@ def test_without_a_target_only_what_the_failed_release_put_there_is_deleted(
 @pytest.mark.parametrize(
     ("cause", "target", "creations", "following"),
     [
-        ("Could not find endpoint", TARGET, 0, "Endpoint-Creating-Step"),
+        ("Could not find endpoint", TARGET, 0, "Archive-Checking-Step"),
         ("Could not find endpoint", None, 0, "Settled"),
         ("Could not find endpoint", TARGET, 1, "Rollback-Failure"),
         ("User is not authorized", TARGET, 0, "Rollback-Failure"),
@@ -212,7 +224,30 @@ def test_an_endpoint_that_is_gone_is_made_again_for_a_target(
 ) -> None:
     error = {"error": "SageMaker.SageMakerException", "cause": cause}
     variables = {"description_error": error, "target": target, "creations": creations}
-    assert decided(rollback["States"]["Endpoint-Missing"], variables)[0] == following
+    gone, assigned = decided(rollback["States"]["Endpoint-Missing"], variables)
+    assert gone == following
+    if following == "Archive-Checking-Step":
+        assert decided(rollback["States"]["Archive-Checked"], assigned)[0] == "Endpoint-Creating-Step"
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [
+        (TARGET, {"model_data": TARGET["model_data"], "sha256": "00ff"}),
+        (TARGET | {"archive_sha256": None}, {"model_data": TARGET["model_data"], "sha256": None}),
+        # Of one that was found serving; and a rollback that began before there were hashes.
+        (TARGET | {"archive_sha256": None, "model_data": None}, {"model_data": None, "sha256": None}),
+        ({"release": "m-good", "endpoint_configuration": "m-good"}, {"model_data": None, "sha256": None}),
+    ],
+)
+def test_an_archive_is_compared_with_its_record_before_it_is_started(
+    rollback: Definition, target: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    checking = rollback["States"]["Archive-Checking-Step"]
+    found = {name: value_of(text, {"target": target}, {}) for name, text in checking["Arguments"]["Payload"].items()}
+    assert found == {"operation": "check", "release": "m-good", **asked}
+    answered = {"result": {"Payload": {"checked": False}}}
+    assert value_of(checking["Assign"]["archive_checked"], {}, answered) is False
 
 
 def test_one_update_goes_back_at_once(rollback: Definition, evaluated: Callable[..., Any]) -> None:
@@ -250,9 +285,10 @@ def test_scaling_is_lifted_and_registered_again(
         "Scaling-Policy-Step-green",
         "Settled",
     ]
+    assert states["Archive-Checked"]["Default"] == "Scaling-Lifting-Step-blue"
     assert chain("Scaling-Lifting-Step-blue")[-2:] == ["Endpoint-Updating-Step", "Update-Marking-Step"]
     assert chain("Scaling-Removing-Step-blue")[-2:] == ["Endpoint-Deleting-Step", "Update-Marking-Step"]
-    assert {"Scaling-Lifting-Step-blue", "Scaling-Removing-Step-blue"} <= set(following)
+    assert {"Archive-Checking-Step", "Scaling-Removing-Step-blue"} <= set(following)
 
 
 def test_what_a_failed_release_left_is_discarded_and_recorded_either_way(
@@ -304,7 +340,7 @@ def test_who_tells_what_became_of_the_endpoint(rollback: Definition, decided: Ca
     who = rollback["States"]["Who-Tells"]
     context = given({"stopped": EVENT})
     happened = {"state": "ABORTED", "error": "Mistake", "cause": "the wrong posts"}
-    ended = {"target": TARGET, "failed": FAILED, "happened": happened}
+    ended = {"target": TARGET, "failed": FAILED, "happened": happened, "archive_checked": True}
     assert decided(who, ended | {"mode": "by_hand"}, context=context)[0] == "NotifySlackRollback"
     assert decided(who, ended | {"mode": "failed"}, context=context)[0] == "Rolled-Back"
     following, assigned = decided(who, ended | {"mode": "stopped"}, context=context)
@@ -317,6 +353,8 @@ def test_who_tells_what_became_of_the_endpoint(rollback: Definition, decided: Ca
         "cause": "the wrong posts",
         "further": {"rolled_back_to": "m-good"},
     }
+    _, assigned = decided(who, ended | {"mode": "stopped", "archive_checked": False}, context=context)
+    assert assigned["alert"]["further"] == {"rolled_back_to": f"m-good; {UNCHECKED}"}
     following, assigned = decided(who, ended | {"mode": "failed", "left_behind": {"state": "Discard"}}, context=context)
     assert (following, assigned["failure"]) == ("Rollback-Failure", {"state": "Discard"})
 
@@ -333,7 +371,7 @@ def test_the_end_is_a_failure_only_where_the_rollback_failed(rollback: Definitio
 def test_a_rollback_by_hand_says_from_where_to_where(rollback: Definition, evaluated: Callable[..., Any]) -> None:
     states = rollback["States"]
     described = {"EndpointConfigName": "m-bad"}
-    variables = COUNTS | {"target": TARGET}
+    variables = COUNTS | {"target": TARGET, "archive_checked": None}
     variables |= evaluated(states["Endpoint-Describing-Step"]["Assign"], variables, result=described)
     # What it served first, not what it serves when asked again.
     variables |= evaluated(
@@ -342,3 +380,8 @@ def test_a_rollback_by_hand_says_from_where_to_where(rollback: Definition, evalu
     message = evaluated(states["NotifySlackRollback"]["Arguments"]["Message"], variables, context=given({}))
     for part in ('"kind":"rollback"', '"from":"m-bad"', '"to":"m-good"', '"workflow":"m-rollback"'):
         assert part in message
+    assert '"note":null' in message
+    message = evaluated(
+        states["NotifySlackRollback"]["Arguments"]["Message"], variables | {"archive_checked": False}, context=given({})
+    )
+    assert f'"note":"{UNCHECKED}"' in message

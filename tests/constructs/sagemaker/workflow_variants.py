@@ -20,6 +20,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointScaling,
     EndpointVariant,
     EvaluationGate,
+    InputChannel,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
@@ -92,7 +93,11 @@ def with_everything(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
         ),
         "start_on_new_labels": 500,
         "preprocess": ProcessingJob(image=image, arguments=["--strip"], vpc=placement),
-        "train": TrainingJob(spot_max_wait=cdk.Duration.hours(6), vpc=placement),
+        "train": TrainingJob(
+            spot_max_wait=cdk.Duration.hours(6),
+            vpc=placement,
+            channels=[InputChannel(name="pretrained", prefix="pretrained/1/", remedy="upload it")],
+        ),
         "gate": EvaluationGate(min_recall=0.5, max_average_precision_drop=0.02),
         "configuration": EndpointConfiguration(
             variants=[

@@ -20,6 +20,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     EvaluationGate,
     FunctionStep,
     InferenceEndpoint,
+    InputChannel,
     ProcessingJob,
     ReleaseRecords,
     ServerlessInference,
@@ -63,6 +64,11 @@ def _export(stack: cdk.Stack, **given: Any) -> DynamoDbExport:
 
 def _processing(stack: cdk.Stack, **given: Any) -> ProcessingJob:
     return ProcessingJob(image=image(stack), **given)
+
+
+def _channel(stack: cdk.Stack, **given: Any) -> InputChannel:
+    least = {"name": "pretrained", "prefix": "pretrained/1/", "remedy": "upload it"}
+    return InputChannel(**(least | given))
 
 
 def _training(stack: cdk.Stack, **given: Any) -> TrainingJob:
@@ -376,6 +382,51 @@ WRONG = [
         "text-for-isolation",
         lambda stack: TrainingJob(network_isolation="false"),
         "network_isolation: got 'false', allowed: True or False",
+    ),
+    WrongInput(
+        "one-channel-for-a-list",
+        lambda stack: TrainingJob(channels=_channel(stack)),
+        "channels: got an InputChannel, allowed: a list of InputChannel; put it in a list",
+    ),
+    WrongInput(
+        "a-uri-for-a-channel",
+        lambda stack: TrainingJob(channels=["s3://models/bert/"]),
+        "channels: got 's3://models/bert/', allowed: a list of InputChannel",
+    ),
+    WrongInput(
+        "two-channels-of-one-name",
+        lambda stack: TrainingJob(channels=[_channel(stack), _channel(stack, prefix="other/")]),
+        "channels: got 'pretrained', allowed: channels of different names; give one of them another name",
+    ),
+    WrongInput(
+        "more-channels-than-sagemaker-takes",
+        lambda stack: TrainingJob(channels=[_channel(stack, name=f"c{number}") for number in range(19)]),
+        "channels: got 19 channels, allowed: at most 18",
+    ),
+    WrongInput(
+        "a-channel-of-the-posts",
+        lambda stack: _channel(stack, name="train"),
+        "name: got 'train', allowed: 1 to 64 letters, digits, dots, hyphens and underscores, other than train and test",
+    ),
+    WrongInput(
+        "a-channels-prefix-without-a-slash",
+        lambda stack: _channel(stack, prefix="pretrained"),
+        "prefix: got 'pretrained', allowed: a prefix that ends with a slash and begins with none, not below runs/ or",
+    ),
+    WrongInput(
+        "a-channel-where-the-workflow-writes",
+        lambda stack: _channel(stack, prefix="models/bert/"),
+        "prefix: got 'models/bert/', allowed: a prefix that ends with a slash",
+    ),
+    WrongInput(
+        "a-channel-without-a-remedy",
+        lambda stack: _channel(stack, remedy=" "),
+        "remedy: got ' ', allowed: one line of 1 to 1000 characters; say what to do where nothing is there",
+    ),
+    WrongInput(
+        "a-remedy-of-two-lines",
+        lambda stack: _channel(stack, remedy="do\nthis"),
+        "remedy: got 7 characters, allowed: one line of 1 to 1000 characters",
     ),
     WrongInput(
         "a-line-for-arguments",

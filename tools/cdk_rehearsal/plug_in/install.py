@@ -20,6 +20,7 @@ from cdk_rehearsal.plug_in import (
     cloudformation_sagemaker,
     cloudformation_types,
     container_definitions,
+    copied_checksums,
     function_errors,
     image_repository,
     metric_math_alarms,
@@ -90,6 +91,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     resource_attributes.install()
     image_repository.install()
     container_definitions.install()
+    copied_checksums.install()
     function_errors.install()
     asynchronous_invocations.install(permissions)
     athena_unload.install()

@@ -1,0 +1,47 @@
+"""The checksum of what S3 copies: ministack computes it where an object is put, and not where one is copied.
+
+S3 computes the algorithm that a copy asks for, of the whole object or of each part:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#AmazonS3-CopyObject-request-header-ChecksumAlgorithm
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import s3
+
+_ASKED = "x-amz-checksum-algorithm"
+_ASKED_OF_A_PUT = "x-amz-sdk-checksum-algorithm"
+
+
+def install() -> None:
+    s3._copy_object = _with_checksum(s3._copy_object)
+    s3._upload_part_copy = _with_checksum_of_a_part(s3._upload_part_copy)
+
+
+def _with_checksum(copy_object: Callable[..., Any]) -> Callable[..., Any]:
+    def copy(bucket: str, key: str, headers: dict[str, str]) -> Any:
+        if asked := headers.get(_ASKED):
+            headers = {**headers, _ASKED_OF_A_PUT: asked}
+        return copy_object(bucket, key, headers)
+
+    return copy
+
+
+def _with_checksum_of_a_part(upload_part_copy: Callable[..., Any]) -> Callable[..., Any]:
+    def copy(bucket: str, key: str, query: dict[str, Any], headers: dict[str, str]) -> Any:
+        answer = upload_part_copy(bucket, key, query, headers)
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"), {})
+        algorithm = upload.get("checksum_algorithm")
+        if answer[0] != 200 or not algorithm:
+            return answer
+        part = upload["parts"][int(s3._qp(query, "partNumber", "1"))]
+        checksum = s3._compute_s3_checksum(algorithm, part["body"])
+        part["checksums"] = {algorithm: checksum}
+        status, told, body = answer
+        name = f"Checksum{algorithm}"
+        end = b"</CopyPartResult>"
+        return status, told, body.replace(end, f"<{name}>{checksum}</{name}>".encode() + end)
+
+    return copy
