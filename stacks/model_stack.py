@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -15,6 +16,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointMetrics,
     EndpointVariant,
     EvaluationGate,
+    InputChannel,
     ModelImage,
     ModelReleaseWorkflow,
     TrafficShifting,
@@ -113,8 +115,7 @@ class ModelStack(cdk.Stack):
             train=TrainingJob(
                 instance_type=settings.model.training_instance_type,
                 hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},
-                # bert starts from a checkpoint that its program fetches from a hub
-                network_isolation=settings.model.recipe != "bert",
+                channels=[_pretrained(data)] if settings.model.recipe == "bert" else [],
             ),
             gate=EvaluationGate(min_auc=settings.model.minimum_auc, max_auc_drop=settings.model.maximum_auc_drop),
             # The image for GPUs stops where there is none.
@@ -146,6 +147,16 @@ class ModelStack(cdk.Stack):
         cdk.CfnOutput(self, "RollbackWorkflowArn", value=self.workflow.rollback.state_machine.state_machine_arn)
         cdk.CfnOutput(self, "ReviewTableName", value=self.reviews.table.table_name)
         cdk.CfnOutput(self, "ReleasesTableName", value=self.workflow.records.table.table_name)
+
+
+def _pretrained(data: s3.IBucket) -> InputChannel:
+    """What `bert` starts from: the files of the commit that is pinned, whose hashes the training image carries."""
+    pin = json.loads((_CONTAINERS / "training" / "pretrained_model.json").read_text(encoding="utf-8"))
+    return InputChannel(
+        name="pretrained",
+        prefix=f"pretrained/{pin['revision']}/",
+        remedy=f"run `pretrained-model upload {data.bucket_name}` for the pretrained model that bert starts from",
+    )
 
 
 def _traffic_shifting(settings: Settings, alarms: EndpointAlarms) -> TrafficShifting:

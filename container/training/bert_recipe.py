@@ -1,4 +1,4 @@
-"""Recipe `bert`: fine-tunes a Japanese BERT of the Hugging Face hub, on a GPU where the machine has one."""
+"""Recipe `bert`: fine-tunes a pretrained Japanese BERT, on a GPU where the machine has one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, bui
 from mixed_precision import NAMES, training_number_type
 from posts import Post, fingerprint
 from precision import serve_int8_where_it_holds
+from pretrained_files import Pretrained
 from refusal import RefusalError
 from sklearn.metrics import average_precision_score
 from transformers import AutoConfig, BertForSequenceClassification, BertJapaneseTokenizer
@@ -44,6 +45,7 @@ def train(
     hyperparameters: Hyperparameters,
     folder: Path,
     *,
+    start: Pretrained,
     checkpoints: Path | None,
     instance_type: str | None,
 ) -> ExportedModel:
@@ -59,7 +61,7 @@ def train(
     transformers.utils.logging.disable_progress_bar()
     device = _device(instance_type)
     _seed(hyperparameters.seed)
-    vocabulary, network = _load_pretrained(hyperparameters)
+    vocabulary, network = _load_pretrained(start, max_length=hyperparameters.max_length)
     tokenizer = build_tokenizer(vocabulary, max_length=hyperparameters.max_length)
     wordpiece = JapaneseWordpiece(tokenizer)
     number_type = training_number_type(
@@ -69,11 +71,11 @@ def train(
     )
     print(
         f"device={device.type} mixed_precision={NAMES[number_type]} "
-        f"pretrained_model={hyperparameters.pretrained_model}",
+        f"pretrained_model={start.name} revision={start.revision}",
         flush=True,
     )
     checkpoint = Checkpoint(
-        checkpoints, of=f"{hyperparameters} {fingerprint({'train': posts, 'validation': validation})}"
+        checkpoints, of=f"{hyperparameters} {start} {fingerprint({'train': posts, 'validation': validation})}"
     )
     _fine_tune(network.to(device), wordpiece, posts, validation, hyperparameters, device, number_type, checkpoint)
 
@@ -152,22 +154,24 @@ def _seed(seed: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int], BertForSequenceClassification]:
-    name = hyperparameters.pretrained_model
+def _load_pretrained(start: Pretrained, *, max_length: int) -> tuple[Mapping[str, int], BertForSequenceClassification]:
+    name, revision = start.name, start.revision
     try:
-        config = AutoConfig.from_pretrained(name)  # nosec B615  # a hyperparameter names it
+        config = AutoConfig.from_pretrained(name, revision=revision)
         if config.model_type != "bert":
             raise RefusalError(f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed is a bert")
-        if hyperparameters.max_length > config.max_position_embeddings:
+        if max_length > config.max_position_embeddings:
             raise RefusalError(
-                f"hyperparameter max_length: got {hyperparameters.max_length}; "
-                f"{name!r} allows {config.max_position_embeddings} at most"
+                f"hyperparameter max_length: got {max_length}; {name!r} allows {config.max_position_embeddings} at most"
             )
-        _refuse_other_tokenizers(get_tokenizer_config(name), name)
+        _refuse_other_tokenizers(get_tokenizer_config(name, revision=revision), name)
         # The published checkpoints name no dictionary, and the default is not the one they were trained with.
-        tokenizer = BertJapaneseTokenizer.from_pretrained(name, mecab_kwargs={"mecab_dic": DICTIONARY})  # nosec B615  # a hyperparameter names it
-        network = BertForSequenceClassification.from_pretrained(  # nosec B615  # a hyperparameter names it
+        tokenizer = BertJapaneseTokenizer.from_pretrained(
+            name, revision=revision, mecab_kwargs={"mecab_dic": DICTIONARY}
+        )
+        network = BertForSequenceClassification.from_pretrained(
             name,
+            revision=revision,
             num_labels=2,
             # The only one whose export ONNX Runtime can fuse.
             attn_implementation="eager",
@@ -175,7 +179,7 @@ def _load_pretrained(hyperparameters: Hyperparameters) -> tuple[Mapping[str, int
     except OSError as error:
         raise RefusalError(
             f"hyperparameter pretrained_model: {name!r} cannot be loaded ({' '.join(str(error).split())[:300]}); "
-            "give a name on the Hugging Face hub or a folder in the container"
+            "give the channel pretrained, a folder in the container, or a name on the Hugging Face hub"
         ) from None
     return tokenizer.vocab, network
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,11 @@ class Hyperparameters:
 
     recipe: str = "linear"
     seed: int = 0
-    pretrained_model: str = "cl-tohoku/bert-base-japanese-whole-word-masking"
-    """A name on the Hugging Face hub, or a folder in the container."""
+    pretrained_model: str | None = None
+    """A folder in the container, or a name on the Hugging Face hub. Without the channel `pretrained`, the default is
+    the pinned model of the hub."""
+    pretrained_revision: str | None = None
+    """The commit of a name on the hub; that of the pinned model is known."""
     epochs: int = 3
     """At most; training stops after the first epoch that does not improve on the validation posts."""
     batch_size: int = 16
@@ -55,6 +59,15 @@ def _text() -> tuple[Callable[[str], str], str]:
     return parse, "a text that is not empty"
 
 
+def _commit() -> tuple[Callable[[str], str], str]:
+    def parse(value: str) -> str:
+        if not re.fullmatch(r"[0-9a-f]{40}", value):
+            raise ValueError
+        return value
+
+    return parse, "a commit, 40 hexadecimal digits: a branch or a tag moves"
+
+
 def _integer(low: int, high: int) -> tuple[Callable[[str], int], str]:
     def parse(value: str) -> int:
         if not low <= int(value) <= high:
@@ -83,6 +96,7 @@ _COMMON: Mapping[str, tuple[Callable[[str], Any], str]] = {
 }
 _BERT: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "pretrained_model": _text(),
+    "pretrained_revision": _commit(),
     "epochs": _integer(1, 100),
     "batch_size": _integer(1, 1024),
     "learning_rate": _number(0, 1),

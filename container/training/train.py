@@ -18,6 +18,7 @@ from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters, read_hyperparameters
 from model_folder import MANIFEST, filled_at_once
 from posts import Post, fingerprint, read_channel
+from pretrained_files import CHANNEL, Pretrained, pretrained
 from refusal import RefusalError
 from sagemaker_folders import SageMakerFolders
 from sklearn.model_selection import train_test_split
@@ -64,10 +65,13 @@ def run(folders: SageMakerFolders) -> None:
     in_both = {post.text for post in channels["train"]} & {post.text for post in channels["test"]}
     if in_both:
         print(f"warning: {len(in_both)} texts are in both train and test; the metrics flatter the model", flush=True)
-    # After reading: nothing says that another user may read the channels' files.
+    start = pretrained(folders.channel(CHANNEL), hyperparameters) if hyperparameters.recipe == "bert" else None
+    # After reading: nothing says that another user may read the channels' files. Those that are read later are handed
+    # over, as what is written is.
     checkpoints = folders.checkpoints
     become_unprivileged(
-        (folders.model, folders.output_data, folders.failure.parent, *([checkpoints] if checkpoints else []))
+        (folders.model, folders.output_data, folders.failure.parent, *([checkpoints] if checkpoints else [])),
+        readable=folders.channel(CHANNEL),
     )
 
     fitted, validation = train_test_split(
@@ -78,7 +82,7 @@ def run(folders: SageMakerFolders) -> None:
     )
     with filled_at_once(folders.model) as folder:
         print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
-        model = _train(fitted, validation, hyperparameters, folder, folders)
+        model = _train(fitted, validation, hyperparameters, folder, folders, start)
         # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
         threshold = best_threshold([post.label for post in validation], model.probabilities(_texts(validation)))
         test = channels["test"]
@@ -118,8 +122,9 @@ def _train(
     hyperparameters: Hyperparameters,
     folder: Path,
     folders: SageMakerFolders,
+    start: Pretrained | None,
 ) -> ExportedModel:
-    if hyperparameters.recipe == "bert":
+    if start is not None:
         # torch and transformers take seconds to import, and `linear` runs where they are not installed.
         import bert_recipe
 
@@ -128,6 +133,7 @@ def _train(
             validation,
             hyperparameters,
             folder,
+            start=start,
             checkpoints=folders.checkpoints,
             instance_type=folders.instance_type,
         )

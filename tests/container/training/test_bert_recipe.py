@@ -1,5 +1,6 @@
 """Runs with the interpreter that `BERT_PYTHON` names: one with the packages of container/training installed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -212,7 +213,11 @@ def test_takes_fast_numbers_where_there_are_any_and_no_checkpoint_but_its_own(tm
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"pretrained_model": "/nowhere"}, "hyperparameter pretrained_model: '/nowhere' cannot be loaded"),
+        ({"pretrained_model": "/nowhere"}, "hyperparameter pretrained_revision: missing; '/nowhere' is taken from the"),
+        (
+            {"pretrained_model": "owner/bert", "pretrained_revision": "0" * 40},
+            "hyperparameter pretrained_model: 'owner/bert' cannot be loaded",
+        ),
         ({"max_length": "512"}, "hyperparameter max_length: got 512; "),
     ],
 )
@@ -222,7 +227,7 @@ def test_fails_when_the_pretrained_model_does_not_fit(
     done = train(job, {**hyperparameters, **change}, python=BERT_PYTHON)
     assert done.returncode == 1
     assert (job / "output" / "failure").read_text().startswith(said)
-    assert not list((job / "model").iterdir())
+    assert not list((job / "model").glob("*"))
 
 
 def test_fails_when_the_words_are_cut_by_another_dictionary(
@@ -236,6 +241,39 @@ def test_fails_when_the_words_are_cut_by_another_dictionary(
     (other / "tokenizer_config.json").write_text(json.dumps({**config, "mecab_kwargs": {"mecab_dic": "unidic_lite"}}))
     assert train(job, {**hyperparameters, "pretrained_model": str(other)}, python=BERT_PYTHON).returncode == 1
     assert "has mecab_dic 'unidic_lite'; allowed is 'ipadic'" in (job / "output" / "failure").read_text()
+
+
+def test_starts_from_the_channels_files_where_they_are_the_pinned_ones(
+    job: Path, hyperparameters: dict[str, str], pretrained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As in a job that is isolated: no hyperparameter names anything, and nothing is fetched."""
+    program = tmp_path_factory.mktemp("program")
+    shutil.copytree(CONTAINER / "training", program, dirs_exist_ok=True)
+    shutil.copytree(pretrained, job / "input" / "data" / "pretrained")
+    (job / "input" / "config").mkdir()
+    given = {**hyperparameters, "epochs": "1"}
+    del given["pretrained_model"]
+    (job / "input" / "config" / "hyperparameters.json").write_text(json.dumps(given))
+    pin = {"name": "owner/bert", "revision": "a" * 40}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "SAGEMAKER_BASE_DIR": str(job)}
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in pretrained.iterdir()}
+    ended = []
+    for files in (hashes, hashes | {"vocab.txt": "0" * 64}):
+        (program / "pretrained_model.json").write_text(json.dumps(pin | {"files": files}))
+        ended.append(
+            subprocess.run(
+                [BERT_PYTHON, program / "train.py", "train"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        )
+    assert ended[0].returncode == 0, ended[0].stderr
+    assert f"revision={'a' * 40}" in ended[0].stdout
+    assert ended[1].returncode == 1
+    assert "vocab.txt has another SHA-256 than the pinned one" in (job / "output" / "failure").read_text()
 
 
 def _operators(job: Path) -> list[str]:

@@ -53,6 +53,24 @@ def test_a_job_reads_its_channels_and_writes_model_and_output(embedded_aws: Embe
     assert passed == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
 
 
+def test_an_isolated_program_gets_no_credentials(
+    embedded_aws: EmbeddedAws, training_job: Request, eventually: Callable[..., Any], bucket: str
+) -> None:
+    sagemaker = embedded_aws.client("sagemaker")
+    shown = {}
+    for name, isolated in (("isolated", True), ("open", False)):
+        job = f"{name}-{uuid.uuid4().hex[:8]}"
+        sagemaker.create_training_job(**training_job(job, show="yes"), EnableNetworkIsolation=isolated)
+        eventually(
+            lambda job=job: sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Completed"
+        )
+        output = _archive(embedded_aws, f"s3://{bucket}/models/{job}/output/output.tar.gz")
+        shown[name] = set(json.loads(output["variables.json"]))
+    secrets = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"}
+    assert secrets <= shown["open"]
+    assert not secrets & shown["isolated"]
+
+
 def test_a_jobs_output_is_in_its_log_stream(embedded_aws: EmbeddedAws, run: Any) -> None:
     name = run()["TrainingJobName"]
     logs = embedded_aws.client("logs")

@@ -40,7 +40,12 @@ class ProcessEngine:
             words[0] = sys.executable
         if request.base_folder is not None:
             words = [word.replace(_ROOT, f"{request.base_folder}/") for word in words]
-        environment = {name: value for name, value in self._base_environment.items() if name not in _OF_THIS_PYTHON}
+        # Who may reach AWS is told how, and as whom, by the request.
+        environment = {
+            name: value
+            for name, value in self._base_environment.items()
+            if name not in _OF_THIS_PYTHON and not name.startswith("AWS_")
+        }
         environment |= {name: value for name, value in program.environment.items() if name not in _OF_THE_IMAGE}
         environment |= request.environment
         binaries = str(Path(sys.executable).parent)

@@ -27,6 +27,8 @@ def train() -> None:
     if wanted.get("fail"):
         print("the last words of the log")
         sys.exit(3)
+    if wanted.get("show"):
+        (base / "output/data/variables.json").write_text(json.dumps(sorted(os.environ)))
     files = {path.parent.name: path.read_text() for path in (base / "input/data").rglob("*.txt")}
     (base / "model/model.json").write_text(json.dumps({"channels": files, "greeting": os.environ["GREETING"]}))
     (base / "output/data/evaluation.json").write_text('{"auc": 0.9}')

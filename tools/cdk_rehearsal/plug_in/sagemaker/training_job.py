@@ -95,8 +95,7 @@ class TrainingJob(Job):
                 entrypoint=tuple(algorithm.get("ContainerEntrypoint", ())),
                 arguments=tuple(algorithm.get("ContainerArguments", ["train"])),
                 environment={
-                    **self._surroundings.aws_environment,
-                    **self._role.credentials,
+                    **self._credentials(),
                     **self._request.get("Environment", {}),
                     "TRAINING_JOB_NAME": self.name,
                     "TRAINING_JOB_ARN": self.arn,
@@ -116,6 +115,14 @@ class TrainingJob(Job):
             self._enter("Failed", reason)
             raise JobError(reason)
         return ended
+
+    def _credentials(self) -> dict[str, str]:
+        """None for an isolated program, which could not reach AWS with them either:
+        https://docs.aws.amazon.com/sagemaker/latest/dg/mkt-algo-model-internet-free.html
+        """
+        if self._request.get("EnableNetworkIsolation"):
+            return {}
+        return {**self._surroundings.aws_environment, **self._role.credentials}
 
     @contextlib.contextmanager
     def _checkpoints(self) -> Iterator[None]:
