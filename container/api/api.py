@@ -259,6 +259,8 @@ def _review_store(settings: ApiSettings) -> ReviewStore | None:
         shards=settings.review_shards,
         lease_seconds=settings.review_lease_seconds,
         ttl_days=settings.review_ttl_days,
+        daily_quota=settings.review_daily_quota,
+        over_quota=partial(_count, "ReviewOverQuota", settings.service_name),
     )
 
 

@@ -28,11 +28,13 @@ MOST_SHARDS: Final = 64
 MIN_LEASE_SECONDS: Final = 10
 MAX_LEASE_SECONDS: Final = 86_400
 MOST_TTL_DAYS: Final = 3650
+MOST_DAILY_QUOTA: Final = 100_000_000
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
 _BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
 _LEASE_SECONDS: Final = f"a whole number from {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS}"
 _TTL_DAYS: Final = f"a whole number from 1 to {MOST_TTL_DAYS}"
+_DAILY_QUOTA: Final = f"a whole number from 1 to {MOST_DAILY_QUOTA}"
 _SHARDS: Final = f"a whole number from 1 to {MOST_SHARDS}"
 
 
@@ -66,6 +68,7 @@ class ApiSettings:
     review_second_percent: so many of those stored are judged by two reviewers, 0 to 100 (REVIEW_SECOND_PERCENT).
     review_lease_seconds: a post that a reviewer has taken is nobody else's for so long (REVIEW_LEASE_SECONDS).
     review_ttl_days: a post that nobody decided on is removed after so many days, else never (REVIEW_TTL_DAYS).
+    review_daily_quota: so many posts are stored on a day of UTC at most, by all tasks together (REVIEW_DAILY_QUOTA).
     review_shards: into so many parts the queue's index is divided (REVIEW_SHARDS).
     review_signer: the ARN of the load balancer whose signed header says who a reviewer is; without one there is no
         page for reviewers (REVIEW_SIGNER).
@@ -87,6 +90,7 @@ class ApiSettings:
     review_second_percent: float = 5.0
     review_lease_seconds: int = 900
     review_ttl_days: int | None = None
+    review_daily_quota: int = 100_000
     review_shards: int = 1
     review_signer: str | None = None
     review_keys_url: str | None = None
@@ -128,6 +132,8 @@ class ApiSettings:
             raise _refusal("REVIEW_LEASE_SECONDS", self.review_lease_seconds, _LEASE_SECONDS)
         if self.review_ttl_days is not None and not 1 <= self.review_ttl_days <= MOST_TTL_DAYS:
             raise _refusal("REVIEW_TTL_DAYS", self.review_ttl_days, _TTL_DAYS)
+        if not 1 <= self.review_daily_quota <= MOST_DAILY_QUOTA:
+            raise _refusal("REVIEW_DAILY_QUOTA", self.review_daily_quota, _DAILY_QUOTA)
         if not 1 <= self.review_shards <= MOST_SHARDS:
             raise _refusal("REVIEW_SHARDS", self.review_shards, _SHARDS)
         if self.review_signer is not None and not _BALANCER_ARN.fullmatch(self.review_signer):
@@ -164,6 +170,7 @@ class ApiSettings:
                 if environment.get("REVIEW_TTL_DAYS")
                 else None
             ),
+            review_daily_quota=_whole_number(environment, "REVIEW_DAILY_QUOTA", 100_000, _DAILY_QUOTA),
             review_shards=_whole_number(environment, "REVIEW_SHARDS", 1, _SHARDS),
             review_signer=environment.get("REVIEW_SIGNER") or None,
             review_keys_url=environment.get("REVIEW_KEYS_URL") or None,

@@ -81,7 +81,10 @@ class _Storing:
         with self._lock:
             if self._remembered.get(key, 0.0) > now:
                 return
-        if self._store.keep(post, self._client):
+        kept = self._store.keep(post, self._client)
+        if kept is None:
+            return
+        if kept:
             self._stored()
         with self._lock:
             self._remembered.pop(key, None)

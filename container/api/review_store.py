@@ -7,6 +7,7 @@ Items (partition key `post`, sort key `entry`):
 - a decision: the same key, `decision#000001` and so on. None is ever changed.
 - a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters.
 - counts for estimates: `received#2026-11-23`, see review_tally.
+- the posts stored on a day: `quota#2026-11-23`, see review_quota.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from botocore.exceptions import ClientError
 from dynamodb_client import dynamodb_client
 from review_entry import ReviewEntry, Verdict, attributes, number_attribute
 from review_post import ReviewPost
+from review_quota import ReviewQuota
 from review_tally import StoredTally, adding, cell, tally_key
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class ReviewStore:
         shards: int,
         lease_seconds: int,
         ttl_days: int | None,
+        daily_quota: int,
+        over_quota: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
@@ -79,6 +83,8 @@ class ReviewStore:
         self._lease_seconds = lease_seconds
         self._ttl_days = ttl_days
         self._clock = clock
+        self._quota = ReviewQuota(table=table, daily=daily_quota, clock=clock)
+        self._over_quota = over_quota
         self._tally = StoredTally(table)
         self._lock = threading.Lock()
         self._made: DynamoDBClient | None = None
@@ -90,8 +96,16 @@ class ReviewStore:
             self._made = self._made or dynamodb_client(region=self._region, attempts=3, read_timeout_seconds=3)
             return self._made
 
-    def keep(self, post: ReviewPost, client: DynamoDBClient | None = None) -> bool:
-        """Store a post that waits for a reviewer; False where it was there already, whatever became of it."""
+    def keep(self, post: ReviewPost, client: DynamoDBClient | None = None) -> bool | None:
+        """Store a post that waits for a reviewer; False where it was there already, whatever became of it.
+
+        None where the quota of the day is used up: `over_quota` was called, and it is not stored.
+        """
+        client = client or self._client
+        place = self._quota.take(client)
+        if place is None:
+            self._over_quota()
+            return None
         key = post.key
         item: dict[str, Any] = {
             "post": {"S": key},
@@ -111,10 +125,10 @@ class ReviewStore:
         if post.model is not None:
             item["model"] = {"S": post.model}
         try:
-            (client or self._client).put_item(
-                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(post)"
-            )
+            client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(post)")
         except ClientError as fault:
+            # Answered, and not stored. Where no answer came it may have been: then the place counts.
+            self._quota.give_back(place)
             if _code(fault) != "ConditionalCheckFailedException":
                 raise
             return False

@@ -122,7 +122,14 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
     # What is not known is no figure.
     assert measured() == {"Waiting": 0, "OldestAge": 0, "Decisions": 0}
 
-    settings = {"table": outputs["Table"], "region": "us-east-1", "shards": 2, "lease_seconds": 600, "ttl_days": None}
+    settings = {
+        "table": outputs["Table"],
+        "region": "us-east-1",
+        "shards": 2,
+        "lease_seconds": 600,
+        "ttl_days": None,
+        "daily_quota": 100_000,
+    }
     store = api_module("review_store").ReviewStore(**settings)
     verdict, post = api_module("review_entry").Verdict, api_module("review_post").ReviewPost
     began = datetime.now(UTC)

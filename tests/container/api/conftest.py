@@ -310,7 +310,7 @@ def review_store(api_module, embedded_aws, review_table, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
 
     def make(**options: Any) -> Any:
-        chosen = {"shards": 1, "lease_seconds": 600, "ttl_days": None, **options}
+        chosen = {"shards": 1, "lease_seconds": 600, "ttl_days": None, "daily_quota": 100_000, **options}
         return api_module("review_store").ReviewStore(table=review_table, region="us-east-1", **chosen)
 
     return make

@@ -47,6 +47,10 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
         ({"REVIEW_SECOND_PERCENT": "few"}, "REVIEW_SECOND_PERCENT is 'few': allowed is a number from 0 to 100"),
         ({"REVIEW_LEASE_SECONDS": "9"}, "REVIEW_LEASE_SECONDS is '9': allowed is a whole number from 10 to 86400"),
         ({"REVIEW_TTL_DAYS": "0"}, "REVIEW_TTL_DAYS is '0': allowed is a whole number from 1 to 3650"),
+        (
+            {"REVIEW_DAILY_QUOTA": "0"},
+            "REVIEW_DAILY_QUOTA is '0': allowed is a whole number from 1 to 100000000",
+        ),
         ({"REVIEW_SHARDS": "65"}, "REVIEW_SHARDS is '65': allowed is a whole number from 1 to 64"),
         (
             {"REVIEW_TABLE": "reviews", "REVIEW_SIGNER": "a"},

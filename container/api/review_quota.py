@@ -1,0 +1,84 @@
+"""How many posts a day the review table takes, from all processes of a service together.
+
+The count is an item of the table: partition key `quota#2026-11-23`, a day of UTC, sort key `stored`. A process takes
+places from it by an atomic update, a block at a time, and gives each post that it stores one of them: a count for each
+post would be a hot key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LARGEST_BLOCK: Final = 100
+"""What a process that ends may leave unused."""
+ASKED_AGAIN_SECONDS: Final = 60.0
+"""After the quota was found used up: a person may have given the day a new one."""
+_BLOCKS: Final = 10_000
+_KEPT_SECONDS: Final = 35 * 86_400
+
+
+class ReviewQuota:
+    """Gives places of the day, from any number of threads and services at once, and never more than `daily`."""
+
+    def __init__(self, *, table: str, daily: int, clock: Callable[[], float]) -> None:
+        self._table = table
+        self._daily = daily
+        self._clock = clock
+        self._block = min(LARGEST_BLOCK, max(1, daily // _BLOCKS))
+        self._lock = threading.Lock()
+        self._day = ""
+        self._places = 0
+        self._rests_until = 0.0
+
+    def take(self, client: DynamoDBClient) -> str | None:
+        """Take a place for a post; return its day, None where that has none left. Raises DYNAMODB_FAULTS."""
+        now = self._clock()
+        # One process asks for one block at a time: the next thread finds it.
+        with self._lock:
+            day = datetime.fromtimestamp(now, UTC).date().isoformat()
+            if day != self._day:
+                self._day, self._places, self._rests_until = day, 0, 0.0
+            if self._places == 0:
+                if now < self._rests_until:
+                    return None
+                if not self._took_block(client):
+                    self._rests_until = now + ASKED_AGAIN_SECONDS
+                    return None
+                self._places = self._block
+            self._places -= 1
+            return day
+
+    def give_back(self, day: str) -> None:
+        """Free the place, taken on `day`, of a post that was not stored."""
+        with self._lock:
+            if day == self._day:
+                self._places += 1
+
+    def _took_block(self, client: DynamoDBClient) -> bool:
+        values: dict[str, Any] = {
+            ":block": {"N": str(self._block)},
+            ":most": {"N": str(self._daily - self._block)},
+            ":expires": {"N": str(int(self._clock()) + _KEPT_SECONDS)},
+        }
+        try:
+            client.update_item(
+                TableName=self._table,
+                Key={"post": {"S": f"quota#{self._day}"}, "entry": {"S": "stored"}},
+                UpdateExpression="ADD #places :block SET #expires = :expires",
+                ConditionExpression="attribute_not_exists(#places) OR #places <= :most",
+                ExpressionAttributeNames={"#places": "places", "#expires": "expires"},
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as fault:
+            if fault.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True

@@ -1,0 +1,148 @@
+"""What a client that floods the service with distinct flagged texts makes it write: a quota of posts a day."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+DAY = 86_400
+MIDNIGHT = 20_780 * DAY
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = MIDNIGHT + 3600.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stored(embedded_aws, review_table):
+    """The texts that are in the table."""
+
+    def read() -> list[str]:
+        items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
+        return [item["text"]["S"] for item in items if "text" in item]
+
+    return read
+
+
+@pytest.fixture
+def quota_item(embedded_aws, review_table):
+    def read(day: str) -> dict[str, Any]:
+        key = {"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}}
+        return embedded_aws.client("dynamodb").get_item(TableName=review_table, Key=key, ConsistentRead=True)["Item"]
+
+    return read
+
+
+def test_stores_of_many_processes_share_the_quota_of_a_day(review_store, review_post, stored, clock):
+    refused: list[None] = []
+    stores = [review_store(daily_quota=25, clock=clock, over_quota=lambda: refused.append(None)) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda number: stores[number % 4].keep(review_post(f"post {number}")), range(40)))
+    assert kept.count(True) == len(stored()) == 25
+    assert kept.count(None) == len(refused) == 15
+
+
+def test_the_next_day_of_utc_has_a_quota_of_its_own(review_store, review_post, stored, quota_item, clock):
+    store = review_store(daily_quota=2, clock=clock)
+    assert [store.keep(review_post(text)) for text in "abc"] == [True, True, None]
+    clock.seconds = MIDNIGHT + DAY - 0.5
+    assert store.keep(review_post("d")) is None
+    clock.seconds = MIDNIGHT + DAY
+    assert [store.keep(review_post(text)) for text in "cde"] == [True, True, None]
+    assert sorted(stored()) == ["a", "b", "c", "d"]
+    days = [time.strftime("%Y-%m-%d", time.gmtime(MIDNIGHT + number * DAY)) for number in range(2)]
+    assert [quota_item(day)["places"]["N"] for day in days] == ["2", "2"]
+    # DynamoDB takes the counts away too.
+    assert int(quota_item(days[0])["expires"]["N"]) > MIDNIGHT + 30 * DAY
+
+
+def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_place(
+    review_store, review_post, api_module, monkeypatch, clock
+):
+    store = review_store(daily_quota=2, clock=clock)
+    assert [store.keep(review_post(text)) for text in "aaa"] == [True, False, False]
+    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "put_item", lambda **_: (_ for _ in ()).throw(throttled))
+        for _ in range(5):
+            with pytest.raises(ClientError):
+                store.keep(review_post("b"), client)
+    assert [store.keep(review_post(text)) for text in "bc"] == [True, None]
+
+
+def test_a_post_whose_answer_was_lost_has_its_place(review_store, review_post, api_module, monkeypatch, clock):
+    store = review_store(daily_quota=2, clock=clock)
+    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    lost = ReadTimeoutError(endpoint_url="http://localhost")
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "put_item", lambda **_: (_ for _ in ()).throw(lost))
+        with pytest.raises(ReadTimeoutError):
+            store.keep(review_post("a"), client)
+    assert [store.keep(review_post(text)) for text in "bc"] == [True, None]
+
+
+def test_a_used_up_quota_is_asked_again_after_a_while_and_not_for_each_post(
+    review_store, review_post, api_module, embedded_aws, review_table, clock
+):
+    store = review_store(daily_quota=1, clock=clock)
+    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    calls: list[str] = []
+    client.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
+    assert store.keep(review_post("a"), client)
+    calls.clear()
+    assert [store.keep(review_post(f"b {number}"), client) for number in range(20)] == [None] * 20
+    assert calls == ["UpdateItem"]
+    day = time.strftime("%Y-%m-%d", time.gmtime(clock.seconds))
+    key = {"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}}
+    embedded_aws.client("dynamodb").delete_item(TableName=review_table, Key=key)
+    assert store.keep(review_post("c"), client) is None
+    clock.seconds += api_module("review_quota").ASKED_AGAIN_SECONDS
+    assert store.keep(review_post("c"), client)
+
+
+def test_a_block_is_taken_at_once_and_never_more_than_there_is(
+    review_store, review_post, api_module, quota_item, clock
+):
+    day = time.strftime("%Y-%m-%d", time.gmtime(clock.seconds))
+    store = review_store(daily_quota=100_000, clock=clock)
+    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    calls: list[str] = []
+    client.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
+    for number in range(20):
+        assert store.keep(review_post(f"post {number}"), client)
+    assert calls.count("UpdateItem") == 2
+    assert quota_item(day)["places"]["N"] == "20"
+
+
+def test_beyond_the_quota_the_answer_is_the_same_and_a_metric_counts(start_reviews, runtime, stored):
+    api = start_reviews(runtime.url, REVIEW_DAILY_QUOTA="3", SERVICE_NAME="reviewed", DEADLINE_MS="20000")
+    texts = [f"post {number}" for number in range(8)]
+    runtime.answers(["0.93"] * 8)
+    answer = requests.post(f"{api.url}/v1/moderations", json={"texts": texts}, timeout=60)
+    assert [moderation["flag"] for moderation in answer.json()["moderations"]] == [1] * 8
+    runtime.answers("0.93")
+    # Not stored, and so not remembered as stored either.
+    for _ in range(2):
+        assert api.moderate("one more").json()["flag"] == 1
+    assert len(stored()) == 3
+    lines = [json.loads(line) for line in api.log_text_at_rest().splitlines()]
+    counted = [line for line in lines if "ReviewOverQuota" in line]
+    assert (len(counted), {line["service"] for line in counted}) == (7, {"reviewed"})
+    assert sum("ReviewStored" in line for line in lines) == 3
+    assert "Traceback" not in api.log_text_at_rest()
