@@ -24,6 +24,7 @@ def compose(app: cdk.App, settings: Settings) -> None:
         f"{prefix}-service",
         settings=settings,
         vpc=network.vpc,
+        destinations=network.destinations,
         alerts=alerts.alerts,
         workflow=model.workflow,
         reviews=model.reviews,

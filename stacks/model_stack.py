@@ -89,6 +89,7 @@ class ModelStack(cdk.Stack):
             sample_percent=settings.reviewers.sample_percent,
             second_percent=settings.reviewers.second_percent,
             ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
+            daily_quota=settings.reviewers.daily_quota,
             metric_namespace="Moderation/Reviews",
             removal_policy=removal,
         )

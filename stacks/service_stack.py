@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -9,8 +10,14 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from cdk_fargate_sagemaker.fargate import CpuStep, RetryQueue, ScaledFargateService, SpikeScaling
-from cdk_fargate_sagemaker.monitoring import FargatePrice, ReviewDashboard, ServiceAlarms, ServiceDashboard
+from cdk_fargate_sagemaker.fargate import CpuStep, RetryQueue, ScaledFargateService, SpikeScaling, WebAcl
+from cdk_fargate_sagemaker.monitoring import (
+    FargatePrice,
+    ReviewAlarms,
+    ReviewDashboard,
+    ServiceAlarms,
+    ServiceDashboard,
+)
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerSignIn, ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
@@ -21,6 +28,20 @@ from stacks.settings import ReviewerSettings, Settings
 
 _CONTAINERS = Path(__file__).parents[1] / "container"
 _CHANGE_LOG = Path(__file__).parent / "changes.yaml"
+# What the ML API puts its own metrics under.
+_NAMESPACE = "Moderation/Api"
+# The keys of a load balancer that authenticates are at a public address of which AWS publishes no list.
+_ANYWHERE = (ec2.Peer.any_ipv4(),)
+# A post may say anything: what reads like an attack is what a moderator wants to see. How long it is still counts.
+_RULES_OF_WHAT_POSTS_SAY = (
+    "CrossSiteScripting_BODY",
+    "EC2MetaDataSSRF_BODY",
+    "GenericLFI_BODY",
+    "GenericRFI_BODY",
+    "JavaDeserializationRCE_BODY",
+    "Log4JRCE_BODY",
+    "ReactJSRCE_BODY",
+)
 
 
 class ServiceStack(cdk.Stack):
@@ -33,6 +54,7 @@ class ServiceStack(cdk.Stack):
         *,
         settings: Settings,
         vpc: ec2.IVpc,
+        destinations: Sequence[ec2.IPeer] | None,
         alerts: AlertsTopic,
         workflow: ModelReleaseWorkflow,
         reviews: ReviewQueue,
@@ -41,9 +63,11 @@ class ServiceStack(cdk.Stack):
         super().__init__(scope, id, env=env, description="Moderation: ML API")
         removal = removal_policy(settings)
         service_settings = settings.service
+        service_name = f"moderation-{settings.environment}"
         access_logs = AccessLogsBucket(
             self, "AccessLogs", removal_policy=removal, log_encryption_key=alerts.encryption_key
         )
+        identity = _identity(self, settings.reviewers)
         unscored = RetryQueue(self, "Unscored", alerts_topic=alerts, removal_policy=removal)
         api = ScaledFargateService(
             self,
@@ -58,7 +82,7 @@ class ServiceStack(cdk.Stack):
                 "DEADLINE_MS": str(service_settings.deadline_ms),
                 "FALLBACK_POLICY": service_settings.fallback_policy,
                 "UNSCORED_QUEUE_URL": unscored.queue.queue_url,
-                "SERVICE_NAME": f"moderation-{settings.environment}",
+                "SERVICE_NAME": service_name,
                 **reviews.environment,
             },
             health_check_path="/health",
@@ -70,10 +94,22 @@ class ServiceStack(cdk.Stack):
                 if service_settings.certificate_arn
                 else None
             ),
+            destinations=destinations if destinations and identity is None else _ANYWHERE,
             access_logs_bucket=access_logs,
             removal_policy=removal,
         )
         _acknowledge_inside_the_vpc(api, settings)
+        if service_settings.requests_per_minute is not None:
+            WebAcl(
+                self,
+                "Firewall",
+                load_balancer=api.load_balancer,
+                requests_per_address=service_settings.requests_per_minute,
+                evaluation_window=cdk.Duration.minutes(1),
+                excluded_rules=_RULES_OF_WHAT_POSTS_SAY,
+                log_encryption_key=alerts.encryption_key,
+                removal_policy=removal,
+            )
         workflow.grant_invoke(api)
         unscored.grant_use(api)
         reviews.grant_use(api)
@@ -113,7 +149,14 @@ class ServiceStack(cdk.Stack):
         ReviewDashboard(
             self, "ReviewMonitor", reviews=reviews, dashboard_name=f"moderation-{settings.environment}-reviews"
         )
-        identity = _identity(self, settings.reviewers)
+        ReviewAlarms(
+            self,
+            "ReviewAlarms",
+            reviews=reviews,
+            namespace=_NAMESPACE,
+            service_name=service_name,
+            alerts_topic=alerts,
+        )
         if identity is not None:
             ReviewerSignIn(self, "SignIn", service=api, identity=identity)
         scheme = "https" if service_settings.certificate_arn else "http"
@@ -150,12 +193,9 @@ def _identity(scope: Construct, settings: ReviewerSettings) -> OidcIdentity | Co
 
 def _acknowledge_inside_the_vpc(api: ScaledFargateService, settings: Settings) -> None:
     balancer = cdk.Validations.of(api.load_balancer)
-    balancer.acknowledge(
-        cdk.Acknowledgment(
-            id="NIST.800.53.R5-ALBWAFEnabled",
-            reason="The load balancer is internal: its only clients are the VPC's own, which WAF's lists do not know.",
-        )
-    )
+    if settings.service.requests_per_minute is None:
+        inside = "The load balancer is internal, and the setting service.requests_per_minute is empty: no firewall."
+        balancer.acknowledge(cdk.Acknowledgment(id="NIST.800.53.R5-ALBWAFEnabled", reason=inside))
     if settings.service.certificate_arn is None:
         plain = "The setting service.certificate_arn is empty: inside the VPC the load balancer then speaks HTTP."
         balancer.acknowledge(

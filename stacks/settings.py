@@ -20,6 +20,7 @@ from cdk_fargate_sagemaker.tuning.tuner_settings import check_ceiling
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+PrefixList = Annotated[str, StringConstraints(pattern=r"^pl-[0-9a-f]+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=f"^{INSTANCE_TYPE}$")]
 
 
@@ -32,14 +33,37 @@ class _Section(BaseModel):
 
 
 class NetworkSettings(_Section):
-    """The VPC's address range and its number of NAT gateways (at most one an availability zone)."""
+    """The VPC's address range, its number of NAT gateways (at most one an availability zone), and its endpoints.
+
+    With `vpc_endpoints` the tasks call AWS through endpoints, and their security group lets them connect nowhere else;
+    it needs the ids of the region's prefix lists of S3 and DynamoDB. Without, they connect to any address over HTTPS.
+    """
 
     cidr: Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/(1[6-9]|2[0-4])$")]
-    nat_gateways: Annotated[int, Field(ge=1, le=6)]
+    nat_gateways: Annotated[int, Field(ge=0, le=6)]
+    vpc_endpoints: bool = False
+    s3_prefix_list: PrefixList | None = None
+    dynamodb_prefix_list: PrefixList | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.nat_gateways == 0 and not self.vpc_endpoints:
+            raise ValueError("nat_gateways: got 0, allowed: at least 1 without vpc_endpoints; else tasks reach nothing")
+        for name in ("s3_prefix_list", "dynamodb_prefix_list") if self.vpc_endpoints else ():
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f"{name}: got nothing, allowed: the id that `aws ec2 describe-managed-prefix-lists` prints for the "
+                    "region, which vpc_endpoints needs"
+                )
+        return self
 
 
 class ServiceSettings(_Section):
-    """The ML API's Fargate service: task size, scaling, and how it answers."""
+    """The ML API's Fargate service: task size, scaling, and how it answers.
+
+    `requests_per_minute` is how many one address may send; with it a firewall stands in front, which refuses bodies
+    above 8 KiB too. null: there is none.
+    """
 
     cpu: int
     memory_mib: int
@@ -52,6 +76,7 @@ class ServiceSettings(_Section):
     flag_threshold: Annotated[float, Field(ge=0, le=1)]
     deadline_ms: Annotated[int, Field(ge=50, le=60_000)]
     fallback_policy: Literal["flag", "pass", "error"]
+    requests_per_minute: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
     certificate_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:")] | None = None
     usd_vcpu_hour: Annotated[float, Field(gt=0, lt=100)]
     usd_gib_hour: Annotated[float, Field(gt=0, lt=100)]
@@ -76,14 +101,16 @@ class ReviewerSettings(_Section):
     """Which posts are reviewed, and by whom: nobody, or whom an identity provider knows, by OpenID Connect or Cognito.
 
     `sample_percent` of the posts that are not flagged are reviewed too, `second_percent` of all by two reviewers. A
-    post that nobody decided on is removed after `ttl_days`, or never with null.
+    post that nobody decided on is removed after `ttl_days`, or never with null. No more than `daily_quota` posts a day
+    are stored.
 
     `oidc_client_secret_name` is that of a secret in Secrets Manager, which holds the client's secret as plain text.
     """
 
     sample_percent: Annotated[float, Field(ge=0, le=100)]
     second_percent: Annotated[float, Field(ge=0, le=100)]
-    ttl_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    ttl_days: Annotated[int, Field(ge=1, le=3650)] | None = 90
+    daily_quota: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     sign_in: Literal["none", "oidc", "cognito"]
     oidc_issuer: HttpsUrl | None = None
     oidc_authorization_endpoint: HttpsUrl | None = None
@@ -160,6 +187,11 @@ class Settings(_Section):
             raise ValueError(
                 f"reviewers.sign_in: got {json.dumps(self.reviewers.sign_in)}, "
                 "allowed: none without service.certificate_arn; people sign in over HTTPS alone"
+            )
+        if self.reviewers.sign_in != "none" and self.network.nat_gateways == 0:
+            raise ValueError(
+                "network.nat_gateways: got 0, allowed: at least 1 with reviewers.sign_in, whose provider and keys are "
+                "outside the VPC"
             )
         if self.network.nat_gateways > len(self.availability_zones):
             raise ValueError(

@@ -14,7 +14,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.fargate import RetryQueue
-from cdk_fargate_sagemaker.monitoring import EndpointAlarms, ServiceAlarms, WorkflowAlarms
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms, ReviewAlarms, ServiceAlarms, WorkflowAlarms
+from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointMetrics, ModelImage, ModelReleaseWorkflow
 from tests.constructs.policies import (
     ACCOUNT,
@@ -63,6 +64,11 @@ def workflow_alarms(scope: cdk.Stack, topic: sns.ITopic) -> None:
     WorkflowAlarms(scope, "Alarms", workflow=workflow(scope, topic), alerts_topic=topic)
 
 
+def review_alarms(scope: cdk.Stack, topic: sns.ITopic) -> None:
+    reviews = ReviewQueue(scope, "Reviews")
+    ReviewAlarms(scope, "Alarms", reviews=reviews, namespace="Api", service_name="forum", alerts_topic=topic)
+
+
 def retry_queue(scope: cdk.Stack, topic: sns.ITopic) -> None:
     RetryQueue(scope, "Queue", alerts_topic=topic)
 
@@ -75,7 +81,7 @@ def all_of_them(scope: cdk.Stack, topic: sns.ITopic) -> None:
 
 
 Add = Callable[[cdk.Stack, sns.ITopic], Any]
-WITH_ALARMS = [service_alarms, endpoint_alarms, workflow_alarms, retry_queue, all_of_them]
+WITH_ALARMS = [service_alarms, endpoint_alarms, workflow_alarms, review_alarms, retry_queue, all_of_them]
 WITH_RULES = [service_alarms, workflow, all_of_them]
 
 

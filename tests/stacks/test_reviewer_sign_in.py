@@ -36,6 +36,9 @@ def test_a_provider_opens_the_page(tmp_path: Path, provider: str) -> None:
         **CONTEXT,
         "service.certificate_arn": CERTIFICATE,
         "reviewers.sign_in": provider,
+        "network.vpc_endpoints": True,
+        "network.s3_prefix_list": "pl-1a2b3c",
+        "network.dynamodb_prefix_list": "pl-4d5e6f",
         **{f"reviewers.{provider}_{name}": value for name, value in PROVIDERS[provider].items()},
     }
     app = cdk.App(context=context, outdir=str(tmp_path))
@@ -52,3 +55,11 @@ def test_a_provider_opens_the_page(tmp_path: Path, provider: str) -> None:
     (task,) = (one["Properties"] for one in template.values() if one["Type"] == "AWS::ECS::TaskDefinition")
     names = {variable["Name"] for variable in task["ContainerDefinitions"][0]["Environment"]}
     assert {"REVIEW_SIGNER", "REVIEW_TABLE"} <= names
+    # The load balancer's keys are at a public address.
+    (tasks,) = (
+        one["Properties"]
+        for one in template.values()
+        if one["Type"] == "AWS::EC2::SecurityGroup" and one["Properties"]["GroupDescription"].startswith("Tasks")
+    )
+    (rule,) = tasks["SecurityGroupEgress"]
+    assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == ("0.0.0.0/0", 443, 443)

@@ -17,6 +17,13 @@ COGNITO = {
     "reviewers.cognito_domain": "reviewers-example",
 }
 
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+ENDPOINTS = {
+    "network.vpc_endpoints": "true",
+    "network.s3_prefix_list": "pl-1a2b3c",
+    "network.dynamodb_prefix_list": "pl-4d5e6f",
+}
+
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_every_environment_of_cdk_json_is_valid(environment: str) -> None:
@@ -106,6 +113,21 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0 to 1"),
         ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),
         ({"network.nat_gateways": "3"}, "network.nat_gateways: got 3, allowed: at most one an availability zone (2)"),
+        ({"network.nat_gateways": "0"}, "network.nat_gateways: got 0, allowed: at least 1 without vpc_endpoints"),
+        (
+            {**ENDPOINTS, **COGNITO, "service.certificate_arn": CERTIFICATE, "network.nat_gateways": "0"},
+            "network.nat_gateways: got 0, allowed: at least 1 with reviewers.sign_in",
+        ),
+        ({"network.vpc_endpoints": "true"}, "network.s3_prefix_list: got nothing, allowed: the id that"),
+        (
+            {**ENDPOINTS, "network.dynamodb_prefix_list": "dynamodb"},
+            'network.dynamodb_prefix_list: got "dynamodb", allowed: text like ^pl-',
+        ),
+        (
+            {"service.requests_per_minute": "5"},
+            "service.requests_per_minute: got 5, allowed: a whole number from 10 to 2000000000 or null",
+        ),
+        ({"reviewers.daily_quota": "0"}, "reviewers.daily_quota: got 0, allowed: a whole number from 1 to 100000000"),
         ({"region": "eu-west-1"}, "allowed: different zones of region eu-west-1"),
         ({"environments": {}}, "environments.dev: got nothing, allowed: an object of settings"),
     ],

@@ -40,15 +40,30 @@ def check_clients(clients: Any) -> Sequence[ec2.IPeer] | None:
     Raises:
         InvalidArgumentError: nobody, or what is neither an address range nor a security group.
     """
-    if clients is None:
+    return _check_peers("clients", clients, "to_ingress_rule_config")
+
+
+def check_destinations(destinations: Any) -> Sequence[ec2.IPeer] | None:
+    """Where may be connected to, as a tuple; None where it was left out.
+
+    Raises:
+        InvalidArgumentError: nowhere, or what is neither an address range, nor a prefix list, nor a security group.
+    """
+    return _check_peers("destinations", destinations, "to_egress_rule_config")
+
+
+def _check_peers(name: str, peers: Any, method: str) -> Sequence[ec2.IPeer] | None:
+    if peers is None:
         return None
     allowed = "a list of ec2.Peer and security groups"
-    if hasattr(type(clients), "to_ingress_rule_config"):
-        raise refusal("clients", clients, allowed, "put it in a list")
-    listed = check_sequence("clients", clients, allowed, empty=False)
-    for number, client in enumerate(listed):
-        remedy = f"give ec2.Peer.ipv4({client!r})" if isinstance(client, str) else None
-        check_interface(f"clients[{number}]", client, "to_ingress_rule_config", "an ec2.Peer or a group", remedy)
+    if hasattr(type(peers), method):
+        raise refusal(name, peers, allowed, "put it in a list")
+    listed = check_sequence(name, peers, allowed, empty=False)
+    for number, peer in enumerate(listed):
+        remedy = None
+        if isinstance(peer, str):
+            remedy = f"give ec2.Peer.{'prefix_list' if peer.startswith('pl-') else 'ipv4'}({peer!r})"
+        check_interface(f"{name}[{number}]", peer, method, "an ec2.Peer or a group", remedy)
     return listed
 
 

@@ -28,7 +28,7 @@ from . import cpu_metric
 from ._access_logs import check_access_logs_bucket, log_access
 from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
 from ._log_checks import check_log_settings
-from ._network_checks import check_clients, check_subnets, check_vpc
+from ._network_checks import check_clients, check_destinations, check_subnets, check_vpc
 from ._task import CONTAINER_NAME, acknowledge_exec, check_container, task_definition
 from ._way_to_aws import private_subnets, wait_for_way_to_aws
 from .service_metrics import ServiceMetrics
@@ -123,6 +123,10 @@ class ScaledFargateService(Construct):
         internet_facing: puts the load balancer into the public subnets. Default: off, it is reached from the VPC alone.
         clients: who may connect to the load balancer: address ranges or security groups. Default: the VPC's addresses;
             everyone when it faces the internet.
+        destinations: where the tasks may connect to, over HTTPS: security groups as that of `ServiceVpcEndpoints`,
+            prefix lists of S3 and DynamoDB, address ranges. They need ECR, S3 and CloudWatch Logs to start, and what
+            the image calls; `db.connections.allow_default_port_from(service)` adds another. Amazon's DNS and the task's
+            credentials need no rule. Default: everywhere, over any port.
         access_logs_bucket: where the load balancer writes its access logs; encrypted with S3's own keys, as ELB
             demands. The owner of an imported bucket has to let it: the app warns with the statement. Default: one of
             its own, which keeps them 90 days.
@@ -192,6 +196,7 @@ class ScaledFargateService(Construct):
         certificate: certificatemanager.ICertificate | None = None,
         internet_facing: bool = False,
         clients: Sequence[ec2.IPeer] | None = None,
+        destinations: Sequence[ec2.IPeer] | None = None,
         access_logs_bucket: s3.IBucket | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         log_encryption_key: AnyKey | None = None,
@@ -231,6 +236,7 @@ class ScaledFargateService(Construct):
         _check_certificate(certificate, internet_facing)
         check_subnets("vpc_subnets", vpc_subnets)
         clients = check_clients(clients)
+        destinations = check_destinations(destinations)
         check_access_logs_bucket(access_logs_bucket)
         check_log_settings(
             log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
@@ -285,7 +291,10 @@ class ScaledFargateService(Construct):
             "ServiceSecurityGroup",
             vpc=network,
             description="Tasks, reached from their load balancer alone",
+            allow_all_outbound=destinations is None,
         )
+        for destination in destinations or ():
+            self._service_security_group.add_egress_rule(destination, ec2.Port.tcp(443), "HTTPS")
         subnets = vpc_subnets or _private_subnets(network)
         self._service = ecs.FargateService(
             self,

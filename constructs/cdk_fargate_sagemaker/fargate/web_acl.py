@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from .._checks import check_number, check_sequence, plain, refusal
+from .._checks import check_duration, check_number, check_sequence, plain, refusal
 from .._interfaces import AnyKey
 from .._lives import name_of_this_life
 from .._log_key import log_key
+from .._number_token import is_token
 from ._log_checks import check_log_settings
 from ._network_checks import check_application_load_balancer
 from ._service_parts import identity
@@ -66,6 +67,9 @@ _MANAGED_RULES: Mapping[str, Sequence[str]] = {
         "CrossSiteScripting_URIPATH",
     ),
 }
+# https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
+_EVALUATION_WINDOWS = (60, 120, 300, 600)
+_EVALUATION_WINDOW = Duration.minutes(5)
 _PROTECTED_BY = "cdk-fargate-sagemaker:protected-by"
 _SECRET_HEADERS = ("authorization", "cookie")
 
@@ -73,13 +77,17 @@ _SECRET_HEADERS = ("authorization", "cookie")
 class WebAcl(Construct):
     """Blocks what AWS's managed rules know as an attack, and clients that send too much.
 
-    The rules are the IP reputation list, known bad inputs, and the common rule set, which refuses bodies above 8 KiB.
+    The rules are the IP reputation list, known bad inputs, and the common rule set, which refuses bodies above 8 KiB:
+    behind a load balancer WAF inspects the first 8,192 bytes of a body and no more.
+    https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-setting-body-inspection-limit.html
     What is blocked and what passes is logged without authorization and cookies.
 
     Args:
         load_balancer: the ALB that is protected.
-        requests_per_address: requests that one address may send in five minutes, 10 to 2,000,000,000; those above are
-            refused with 403 until it sends fewer. Default: 2000.
+        requests_per_address: requests that one address may send in `evaluation_window`, 10 to 2,000,000,000; those
+            above are refused with 403 until it sends fewer. Default: 2000.
+        evaluation_window: over how long an address's requests are counted: 1, 2, 5 or 10 minutes. WAF looks at it
+            every few seconds, so that a short one ends a burst sooner. Default: 5 minutes.
         excluded_rules: names of managed rules that only count, as `SizeRestrictions_BODY` for a service that takes
             large bodies. Default: every rule blocks.
         log_retention: how long the logs are kept. Default: three months.
@@ -104,6 +112,7 @@ class WebAcl(Construct):
         *,
         load_balancer: elbv2.IApplicationLoadBalancer,
         requests_per_address: int = 2000,
+        evaluation_window: Duration = _EVALUATION_WINDOW,
         excluded_rules: Sequence[str] = (),
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         log_encryption_key: AnyKey | None = None,
@@ -113,12 +122,13 @@ class WebAcl(Construct):
         check_application_load_balancer(load_balancer, "WAF protects no other kind; pass web.load_balancer")
         # https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
         check_number("requests_per_address", requests_per_address, at_least=10, at_most=2_000_000_000, whole=True)
+        seconds = _checked_window(evaluation_window)
         excluded_rules = _checked_rules(excluded_rules)
         check_log_settings(
             log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
         )
         _claim(load_balancer, self)
-        rules = [_rate_rule(requests_per_address)]
+        rules = [_rate_rule(requests_per_address, seconds)]
         rules += [
             _managed_rule(name, priority, excluded_rules) for priority, name in enumerate(_MANAGED_RULES, start=1)
         ]
@@ -194,6 +204,14 @@ def _claim(load_balancer: elbv2.IApplicationLoadBalancer, web_acl: WebAcl) -> No
     root.add_metadata(_PROTECTED_BY, {"load_balancer": name, "web_acl": web_acl.node.path})
 
 
+def _checked_window(given: Any) -> float:
+    check_duration("evaluation_window", given, whole="seconds")
+    seconds: float = given.to_seconds()
+    if not is_token(seconds) and seconds not in _EVALUATION_WINDOWS:
+        raise refusal("evaluation_window", given, "1, 2, 5 or 10 minutes", "WAF counts over no other time")
+    return seconds
+
+
 def _checked_rules(given: Any) -> tuple[str, ...]:
     known = [rule for rules in _MANAGED_RULES.values() for rule in rules]
     rules = tuple(check_sequence("excluded_rules", given, "a list of managed rules' names"))
@@ -205,14 +223,14 @@ def _checked_rules(given: Any) -> tuple[str, ...]:
     return rules
 
 
-def _rate_rule(requests_per_address: int) -> wafv2.CfnWebACL.RuleProperty:
+def _rate_rule(requests_per_address: int, seconds: float) -> wafv2.CfnWebACL.RuleProperty:
     return wafv2.CfnWebACL.RuleProperty(
         name="RateLimit",
         priority=0,
         action=wafv2.CfnWebACL.RuleActionProperty(block=wafv2.CfnWebACL.BlockActionProperty()),
         statement=wafv2.CfnWebACL.StatementProperty(
             rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
-                aggregate_key_type="IP", limit=requests_per_address, evaluation_window_sec=300
+                aggregate_key_type="IP", limit=requests_per_address, evaluation_window_sec=seconds
             )
         ),
         visibility_config=_visibility("RateLimit"),

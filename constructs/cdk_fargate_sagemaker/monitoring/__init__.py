@@ -4,6 +4,7 @@ from .change_log import Change, ChangeLog, ChangeLogError
 from .endpoint_alarms import EndpointAlarms
 from .endpoint_dashboard import EndpointDashboard
 from .fargate_price import FargatePrice
+from .review_alarms import ReviewAlarms
 from .review_dashboard import ReviewDashboard
 from .service_alarms import ServiceAlarms
 from .service_dashboard import ServiceDashboard
@@ -17,6 +18,7 @@ __all__ = [
     "EndpointAlarms",
     "EndpointDashboard",
     "FargatePrice",
+    "ReviewAlarms",
     "ReviewDashboard",
     "ServiceAlarms",
     "ServiceDashboard",

@@ -23,6 +23,7 @@ _MOST_SHARDS = 64
 _LEASE = Duration.minutes(15)
 # What the ML API starts with.
 _LONGEST_TTL = Duration.days(3650)
+_LARGEST_QUOTA = 100_000_000
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
 # What a client of the table meets; GetRecords and the like are not used.
 _OPERATIONS = [
@@ -152,6 +153,18 @@ class IReviewQueue(Construct):
         """
         return self._service_metric("ReviewStored", namespace, service_name, options, Duration.minutes(5))
 
+    def metric_over_quota(
+        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+    ) -> cloudwatch.Metric:
+        """How many posts were not stored because the day's quota was used up (sum over five minutes).
+
+        Args:
+            namespace: where the service puts its own metrics in CloudWatch.
+            service_name: the name that it puts them under.
+            options: those of the CDK's metrics.
+        """
+        return self._service_metric("ReviewOverQuota", namespace, service_name, options, Duration.minutes(5))
+
     def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
         """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
         metric = self.table.metric_throttled_requests_for_operations(
@@ -193,6 +206,7 @@ def review_environment(
     second_percent: float,
     lease: Duration | None,
     ttl: Duration | None,
+    daily_quota: int,
 ) -> dict[str, str]:
     """What a service needs in its environment, where a number may be known at deployment only.
 
@@ -206,12 +220,14 @@ def review_environment(
     if lease is None:
         lease = _LEASE
     check_duration("lease", lease, at_least=Duration.seconds(10), at_most=Duration.hours(24), whole="seconds")
+    check_number("daily_quota", daily_quota, at_least=1, at_most=_LARGEST_QUOTA, whole=True)
     environment = {
         "REVIEW_TABLE": table.table_name,
         "REVIEW_SHARDS": number_text(shards),
         "REVIEW_SAMPLE_PERCENT": number_text(sample_percent),
         "REVIEW_SECOND_PERCENT": number_text(second_percent),
         "REVIEW_LEASE_SECONDS": number_text(lease.to_seconds()),
+        "REVIEW_DAILY_QUOTA": number_text(daily_quota),
     }
     if ttl is not None:
         check_duration("ttl", ttl, at_least=Duration.days(1), at_most=_LONGEST_TTL, whole="days")

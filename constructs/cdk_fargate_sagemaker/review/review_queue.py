@@ -28,6 +28,9 @@ _NAMESPACE = "Reviews"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
 _WINDOW = Duration.days(28)
+# As long as the longest window of estimates.
+_TTL = Duration.days(90)
+_DAILY_QUOTA = 100_000
 
 
 class ReviewQueue(IReviewQueue):
@@ -42,11 +45,13 @@ class ReviewQueue(IReviewQueue):
     `oldest` has what waits by when it was received.
 
     On demand, encrypted with a customer's key, with point-in-time recovery, from which a release exports the decisions.
-    DynamoDB removes a post that nobody decided on after what the service is given as REVIEW_TTL_DAYS.
+    DynamoDB removes a post that nobody decided on after `ttl`; decided ones stay, each release trains on them. Beyond
+    `daily_quota` the service stores no more posts until the next day of UTC, and its metric `ReviewOverQuota` counts
+    them; `ReviewAlarms` watches it.
 
     Example:
         ```python
-        reviews = ReviewQueue(self, "Reviews", sample_percent=2, ttl=cdk.Duration.days(90))
+        reviews = ReviewQueue(self, "Reviews", sample_percent=2, daily_quota=20_000)
         reviews.grant_use(web.task_definition.task_role)
         for name, value in reviews.environment.items():
             web.task_definition.default_container.add_environment(name, value)
@@ -61,7 +66,10 @@ class ReviewQueue(IReviewQueue):
         second_percent: 0 to 100 of the posts that two reviewers judge, for their agreement. Default: 5.
         lease: for how long a post that a reviewer has taken is nobody else's, 10 seconds to 24 hours. Default: 15
             minutes.
-        ttl: after what a post that nobody decided on is removed, 1 to 3,650 whole days. Default: never.
+        ttl: after what a post that nobody decided on is removed, 1 to 3,650 whole days; None for never. Default: 90
+            days, the longest that `measured_window` can be.
+        daily_quota: how many posts a day of UTC are stored at most, by all tasks together, 1 to 100,000,000. It bounds
+            what a flood of posts can cost: one of 10,000 Japanese characters takes 30 write units. Default: 100,000.
         measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
         metric_namespace: the namespace in CloudWatch of what the queue measures. Default: `Reviews`.
         encryption_key: of the table and of the function's logs. The owner of an imported one has to let CloudWatch Logs
@@ -82,7 +90,8 @@ class ReviewQueue(IReviewQueue):
         sample_percent: float = 1,
         second_percent: float = 5,
         lease: Duration | None = None,
-        ttl: Duration | None = None,
+        ttl: Duration | None = _TTL,
+        daily_quota: int = _DAILY_QUOTA,
         measured_window: Duration = _WINDOW,
         metric_namespace: str = _NAMESPACE,
         encryption_key: AnyKey | None = None,
@@ -145,6 +154,7 @@ class ReviewQueue(IReviewQueue):
             second_percent=second_percent,
             lease=lease,
             ttl=ttl,
+            daily_quota=daily_quota,
         )
 
     @staticmethod
@@ -157,7 +167,8 @@ class ReviewQueue(IReviewQueue):
         sample_percent: float = 1,
         second_percent: float = 5,
         lease: Duration | None = None,
-        ttl: Duration | None = None,
+        ttl: Duration | None = _TTL,
+        daily_quota: int = _DAILY_QUOTA,
         metric_namespace: str = _NAMESPACE,
         measuring_function: AnyFunction | None = None,
     ) -> IReviewQueue:
@@ -171,7 +182,8 @@ class ReviewQueue(IReviewQueue):
             sample_percent: how many of the posts that were not flagged this app's service stores, percent. Default: 1.
             second_percent: how many of the posts two reviewers judge, percent. Default: 5.
             lease: for how long a post that a reviewer has taken is nobody else's. Default: 15 minutes.
-            ttl: after what a post that nobody decided on is removed. Default: never.
+            ttl: after what a post that nobody decided on is removed; None for never. Default: 90 days.
+            daily_quota: how many posts a day of UTC this app's service and others store at most. Default: 100,000.
             metric_namespace: as the queue was made with. Default: `Reviews`.
             measuring_function: what puts its metrics. Default: not known, and a dashboard does not show its errors.
 
@@ -192,6 +204,7 @@ class ReviewQueue(IReviewQueue):
                 second_percent=second_percent,
                 lease=lease,
                 ttl=ttl,
+                daily_quota=daily_quota,
             ),
             metric_namespace=metric_namespace,
             measuring_function=measuring_function,

@@ -417,6 +417,36 @@ def test_named_clients_alone_reach_the_load_balancer(stack, make, certificate):
     )
 
 
+def test_tasks_connect_over_https_to_named_destinations_alone(stack, make, vpc):
+    endpoints = ec2.SecurityGroup(stack, "EndpointsGroup", vpc=vpc, allow_all_outbound=False)
+    service = make(destinations=[endpoints, ec2.Peer.prefix_list("pl-1a2b3c"), ec2.Peer.ipv4("10.9.0.0/16")])
+    database = ec2.Connections(
+        security_groups=[ec2.SecurityGroup(stack, "Database", vpc=vpc)], default_port=ec2.Port.tcp(5432)
+    )
+    database.allow_default_port_from(service)
+
+    template = Template.from_stack(stack)
+    tasks = stack.resolve(service.service_security_group.security_group_id)
+    separate = [
+        rule["Properties"]
+        for rule in template.find_resources("AWS::EC2::SecurityGroupEgress").values()
+        if rule["Properties"]["GroupId"] == tasks
+    ]
+    inline = template.to_json()["Resources"][tasks["Fn::GetAtt"][0]]["Properties"].get("SecurityGroupEgress", [])
+    assert sorted(rule["FromPort"] for rule in [*separate, *inline]) == [443, 443, 443, 5432]
+    assert {rule["IpProtocol"] for rule in [*separate, *inline]} == {"tcp"}
+    assert [rule["CidrIp"] for rule in inline] == ["10.9.0.0/16"]
+    assert "pl-1a2b3c" in [rule.get("DestinationPrefixListId") for rule in separate]
+    # The rules are there before the first task has to pull its image.
+    (ecs_service,) = template.find_resources("AWS::ECS::Service").values()
+    of_rules = [
+        name
+        for name, rule in template.find_resources("AWS::EC2::SecurityGroupEgress").items()
+        if rule["Properties"] in separate and rule["Properties"]["FromPort"] == 443
+    ]
+    assert set(of_rules) <= set(ecs_service["DependsOn"])
+
+
 def test_the_internet_reaches_it_where_that_was_asked_for(stack, make, certificate):
     make(internet_facing=True, certificate=certificate)
 

@@ -26,6 +26,12 @@ def test_one_address_is_limited(stack, load_balancer):
     }
 
 
+def test_one_address_is_limited_by_the_minute(stack, load_balancer):
+    WebAcl(stack, "WebAcl", load_balancer=load_balancer, evaluation_window=cdk.Duration.minutes(1))
+
+    assert rules(stack)["RateLimit"]["Statement"]["RateBasedStatement"]["EvaluationWindowSec"] == 60
+
+
 def test_managed_rules_block(stack, load_balancer):
     WebAcl(stack, "WebAcl", load_balancer=load_balancer)
 

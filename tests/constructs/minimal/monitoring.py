@@ -5,9 +5,10 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
-from cdk_fargate_sagemaker.monitoring import EndpointAlarms, ServiceAlarms, WorkflowAlarms
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms, ReviewAlarms, ServiceAlarms, WorkflowAlarms
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow
 from tests.constructs.minimal.fargate import scaled_fargate_service
+from tests.constructs.minimal.review import imported_review_queue
 
 
 def topic(stack: cdk.Stack) -> sns.ITopic:
@@ -40,8 +41,15 @@ def workflow_alarms(stack: cdk.Stack, **given: Any) -> WorkflowAlarms:
     return WorkflowAlarms(stack, "Alarms", workflow=release_workflow(stack), **given)
 
 
+def review_alarms(stack: cdk.Stack, **given: Any) -> ReviewAlarms:
+    reviews = given.pop("reviews", None) or imported_review_queue(stack)
+    chosen = {"namespace": "Moderation/Api", "service_name": "moderation", **given}
+    return ReviewAlarms(stack, "Alarms", reviews=reviews, **chosen)
+
+
 MINIMAL = {
     "EndpointAlarms": endpoint_alarms,
+    "ReviewAlarms": review_alarms,
     "ServiceAlarms": service_alarms,
     "WorkflowAlarms": workflow_alarms,
 }

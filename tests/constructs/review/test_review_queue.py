@@ -95,7 +95,8 @@ def test_the_service_is_told_the_settings(stack):
         sample_percent=0.5,
         second_percent=10,
         lease=Duration.minutes(5),
-        ttl=Duration.days(90),
+        ttl=Duration.days(30),
+        daily_quota=2_000_000,
     )
     assert stack.resolve(reviews.environment) == {
         "REVIEW_TABLE": stack.resolve(reviews.table.table_name),
@@ -103,9 +104,15 @@ def test_the_service_is_told_the_settings(stack):
         "REVIEW_SAMPLE_PERCENT": "0.5",
         "REVIEW_SECOND_PERCENT": "10",
         "REVIEW_LEASE_SECONDS": "300",
-        "REVIEW_TTL_DAYS": "90",
+        "REVIEW_DAILY_QUOTA": "2000000",
+        "REVIEW_TTL_DAYS": "30",
     }
-    assert "REVIEW_TTL_DAYS" not in ReviewQueue(stack, "Forever").environment
+    assert "REVIEW_TTL_DAYS" not in ReviewQueue(stack, "Forever", ttl=None).environment
+
+
+def test_what_is_stored_is_bounded_unless_something_else_is_said(stack):
+    environment = ReviewQueue(stack, "Reviews").environment
+    assert (environment["REVIEW_DAILY_QUOTA"], environment["REVIEW_TTL_DAYS"]) == ("100000", "90")
 
 
 def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack):
@@ -252,7 +259,7 @@ def test_a_queue_of_another_app_is_used_and_drawn(stack):
     key = kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/reviews")
     table = dynamodb.Table.from_table_attributes(stack, "Table", table_name="reviews", encryption_key=key)
     reviews = ReviewQueue.from_review_queue_attributes(
-        stack, "Reviews", table=table, shards=4, ttl=Duration.days(90), metric_namespace="Forum/Reviews"
+        stack, "Reviews", table=table, shards=4, daily_quota=5000, metric_namespace="Forum/Reviews"
     )
     assert stack.resolve(reviews.environment) == {
         "REVIEW_TABLE": "reviews",
@@ -260,6 +267,7 @@ def test_a_queue_of_another_app_is_used_and_drawn(stack):
         "REVIEW_SAMPLE_PERCENT": "1",
         "REVIEW_SECOND_PERCENT": "5",
         "REVIEW_LEASE_SECONDS": "900",
+        "REVIEW_DAILY_QUOTA": "5000",
         "REVIEW_TTL_DAYS": "90",
     }
     assert reviews.metric_waiting().namespace == "Forum/Reviews"

@@ -101,6 +101,13 @@ WRONG = [
     refused("no-periods", minimal.spike_scaling, "evaluation_periods: got 0, allowed: ", evaluation_periods=0),
     refused("half-a-receive", minimal.retry_queue, "max_receives: got 1.5, allowed: a whole", max_receives=1.5),
     refused("few-requests", minimal.web_acl, "requests_per_address: got 9, allowed: ", requests_per_address=9),
+    refused(
+        "three-minutes",
+        minimal.web_acl,
+        "evaluation_window: got 3 minutes, allowed: 1, 2, 5 or 10 minutes; WAF counts over no other time",
+        evaluation_window=cdk.Duration.minutes(3),
+    ),
+    refused("minutes-as-a-number", minimal.web_acl, "evaluation_window: got 5, allowed: a Dur", evaluation_window=5),
     refused("negative-gateways", minimal.service_vpc, "nat_gateways: got -1, allowed: a whole", nat_gateways=-1),
     # Durations
     service("seconds-for-cooldown", "scale_in_cooldown: got 300, allowed: a Duration", scale_in_cooldown=300),
@@ -165,6 +172,12 @@ WRONG = [
     service("nobody-as-clients", "clients: got an empty list, allowed: a list of ec2.Peer", clients=[]),
     service("range-as-clients", "clients: got '10.0.0.0/8', allowed: a list", clients="10.0.0.0/8"),
     service("text-in-clients", "clients[0]: got '10.0.0.0/8', allowed: an ec2.Peer", clients=["10.0.0.0/8"]),
+    service("nowhere-as-destinations", "destinations: got an empty list, allowed: a list", destinations=[]),
+    service(
+        "a-prefix-list-as-text",
+        "destinations[0]: got 'pl-1a2b3c', allowed: an ec2.Peer or a group; give ec2.Peer.prefix_list('pl-1a2b3c')",
+        destinations=["pl-1a2b3c"],
+    ),
     service("arn-for-certificate", "certificate: got 'arn:…', allowed: an ICertificate", certificate="arn:…"),
     service("internet-without-tls", "certificate: got none with internet_facing=True, ", internet_facing=True),
     service("name-of-a-bucket", "access_logs_bucket: got 'logs', allowed: an s3.IBucket", access_logs_bucket="logs"),

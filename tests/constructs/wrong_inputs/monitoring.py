@@ -4,7 +4,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from tests.constructs.minimal.fargate import vpc
-from tests.constructs.minimal.monitoring import endpoint_alarms, service_alarms, workflow_alarms
+from tests.constructs.minimal.monitoring import endpoint_alarms, review_alarms, service_alarms, workflow_alarms
 from tests.constructs.minimal.notifications import slack_notifier
 from tests.constructs.wrong_inputs import WrongInput
 
@@ -36,6 +36,16 @@ def _imported(stack: cdk.Stack) -> ecs.IBaseService:
 
 
 WRONG = [
+    WrongInput(
+        "a-table-for-the-queue",
+        lambda stack: review_alarms(stack, reviews="reviews"),
+        "reviews: got 'reviews', allowed: a ReviewQueue, made here or imported",
+    ),
+    WrongInput(
+        "a-number-for-the-service-name",
+        lambda stack: review_alarms(stack, service_name=1),
+        "service_name: got 1, allowed: the name of the service's metrics",
+    ),
     WrongInput(
         "no-response-time",
         lambda stack: service_alarms(stack, response_time=cdk.Duration.seconds(0)),

@@ -36,6 +36,11 @@ WRONG = [
         "ttl: got 1 day 12 hours, allowed: a Duration of whole days, 1 day to 3650 days",
     ),
     WrongInput(
+        "a-quota-of-nothing",
+        lambda stack: review_queue(stack, daily_quota=0),
+        "daily_quota: got 0, allowed: a whole number, 1 to 100000000",
+    ),
+    WrongInput(
         "a-window-of-a-year",
         lambda stack: review_queue(stack, measured_window=cdk.Duration.days(365)),
         "measured_window: got 365 days, allowed: a Duration of whole days, 1 day to 90 days",
