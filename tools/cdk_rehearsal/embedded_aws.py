@@ -21,10 +21,13 @@ from botocore.config import Config
 
 from cdk_rehearsal.emulator_settings import EmulatorSettings, Engine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE, Fault
+from cdk_rehearsal.minimal_environment import docker_client_environment, minimal_environment
 from cdk_rehearsal.process_registry import ProcessRegistry
 from cdk_rehearsal.supervised_process import SupervisedProcess
 
 _START_SECONDS = 60.0
+# By what the emulator itself may be found.
+_OF_PYTHON = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 
 
 class EmbeddedAwsError(RuntimeError):
@@ -59,6 +62,7 @@ class EmbeddedAws:
             cloud_assembly=str(cloud_assembly.absolute()) if cloud_assembly else None,
             wait_scale=wait_scale,
             sparse_answers=sparse_answers,
+            docker_environment=docker_client_environment() if engine == "docker" else {},
         )
         self._given_work_folder = work_folder
         self._process: SupervisedProcess | None = None
@@ -117,9 +121,17 @@ class EmbeddedAws:
 
     @property
     def child_environment(self) -> dict[str, str]:
-        """This process's environment with every AWS setting of the user's replaced by this AWS's."""
+        """This process's environment with every AWS setting of the user's replaced by this AWS's.
+
+        For the developer's own programs, as the CDK's, and for none that is deployed.
+        """
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return own | self.environment
+
+    @property
+    def program_environment(self) -> dict[str, str]:
+        """What a deployed program finds in its environment: this AWS, and nothing of the developer's."""
+        return minimal_environment(self.work_folder / "home") | self.environment
 
     def client(self, service: str) -> Any:
         """The boto3 client of this AWS for a service, one for all who ask: to make one takes longer than most calls."""
@@ -217,6 +229,8 @@ class EmbeddedAws:
         folder = self._given_work_folder
         folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         folder.mkdir(parents=True, exist_ok=True)
+        # Posts and models lie in it, in files that containers of other users have to read.
+        folder.chmod(0o700)
         self._work_folder = folder
         ProcessRegistry(folder / "processes").reclaim()
         for left in ("emulator.json", FAULTS_FILE, HAPPENED_FILE):
@@ -224,10 +238,10 @@ class EmbeddedAws:
         self._faults.clear()
         self.log.unlink(missing_ok=True)
         self._settings.write(folder)
-        # The user's AWS settings stay outside: functions and jobs inherit this environment.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        environment |= {"NO_PROXY": "localhost,127.0.0.1,.localhost", "no_proxy": "localhost,127.0.0.1,.localhost"}
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+        # Functions inherit this environment.
+        environment = minimal_environment(folder / "home")
+        environment |= {name: os.environ[name] for name in _OF_PYTHON if name in os.environ}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         self._process = SupervisedProcess(
             [sys.executable, "-m", "cdk_rehearsal.emulator", str(folder)],
             log=self.log,

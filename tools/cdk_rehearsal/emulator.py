@@ -92,14 +92,13 @@ def main() -> None:
     work_folder = Path(sys.argv[1])
     settings = EmulatorSettings.read(work_folder)
     listener = _listen()
-    docker_host = os.environ.get("DOCKER_HOST")
     _configure(settings, port=listener.getsockname()[1], work_folder=work_folder)
     # Nothing is worth a slow goodbye: state is in memory, and the supervisor ends the processes that were started.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
 
     from cdk_rehearsal.plug_in import install
 
-    application = install(settings, work_folder=work_folder, docker_host=docker_host)
+    application = install(settings, work_folder=work_folder)
     asyncio.run(_serve(application, listener, work_folder))
 
 

@@ -13,13 +13,15 @@ Engine = Literal["process", "docker"]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorSettings:
     """`cloud_assembly` is the `cdk.out` folder in which image assets are looked up; it need not exist yet. With
-    `sparse_answers` members that AWS may leave out of an answer are left out.
+    `sparse_answers` members that AWS may leave out of an answer are left out. `docker_environment` is for Docker's
+    client, and for nothing that the emulator starts.
     """
 
     engine: Engine = "process"
     cloud_assembly: str | None = None
     wait_scale: float = 0.05
     sparse_answers: bool = False
+    docker_environment: dict[str, str] = dataclasses.field(default_factory=dict)
     account: str = "123456789012"
     region: str = "us-east-1"
 

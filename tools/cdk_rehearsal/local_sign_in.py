@@ -7,11 +7,13 @@ import json
 import threading
 import time
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
+
+from cdk_rehearsal.local_requests import LocalRequestHandler
 
 _ARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/rehearsal/0000000000000000"
 _SECONDS = 3600
@@ -28,15 +30,12 @@ class LocalSignIn:
         public = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         path = f"/{self._key_id}"
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(LocalRequestHandler):
             def do_GET(self) -> None:
                 known = self.path == path
                 self.send_response(200 if known else 404)
                 self.end_headers()
                 self.wfile.write(public if known else b"")
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """Nothing worth a line."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -638,7 +638,7 @@ class Rehearsal:
             return self._docker()
         return ProcessEngine(
             ImageSources(cloud_assembly=self._cloud_assembly),
-            base_environment=self._aws.child_environment,
+            base_environment=self._aws.program_environment,
         )
 
     def _docker(self) -> DockerEngine:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from cdk_rehearsal.local_requests import LocalRequestHandler
 
 
 class SlackReceiver:
@@ -16,7 +18,7 @@ class SlackReceiver:
         path = f"/services/{secrets.token_urlsafe(16)}"
         messages = self.messages
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(LocalRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 known = self.path == path
@@ -25,9 +27,6 @@ class SlackReceiver:
                 self.send_response(200 if known else 404)
                 self.end_headers()
                 self.wfile.write(b"ok" if known else b"no_service")
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """The URL is a secret: it is not to be printed."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

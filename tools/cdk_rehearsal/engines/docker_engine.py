@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 
 from cdk_rehearsal.engines.container import ON_LOOPBACK, ContainerCommand, ContainerRequest
 
@@ -21,13 +22,16 @@ class DockerEngine:
     Args:
         program: docker, or a program that takes its command line.
         owner: labels the containers, so that those of one run can be removed without knowing their names.
-        docker_host: the engine's address where it is not the default one.
+        client_environment: what Docker's client finds in its environment; this process's by default. Containers do not
+            get it.
     """
 
-    def __init__(self, *, owner: str, program: str = "docker", docker_host: str | None = None) -> None:
+    def __init__(
+        self, *, owner: str, program: str = "docker", client_environment: Mapping[str, str] | None = None
+    ) -> None:
         self._owner = owner
         self._program = program
-        self._docker_host = docker_host
+        self._client_environment = dict(os.environ if client_environment is None else client_environment)
 
     def command(self, request: ContainerRequest) -> ContainerCommand:
         name = f"cdk-rehearsal-{uuid.uuid4().hex[:12]}"
@@ -47,7 +51,7 @@ class DockerEngine:
                 )
         if request.base_folder is not None:
             words += ["--volume", f"{request.base_folder}:/opt/ml"]
-            open_to_all(request.base_folder)
+            make_readable(request.base_folder)
         # Values go through the environment, not through the command line, where every user of the machine reads them.
         for variable in sorted(variables):
             words += ["--env", variable]
@@ -55,7 +59,7 @@ class DockerEngine:
             words += ["--entrypoint", request.entrypoint[0]]
         return ContainerCommand(
             command=(*words, request.image_uri, *request.entrypoint[1:], *request.arguments),
-            environment=self._environment() | variables,
+            environment=self._client_environment | variables,
             clean_up=(self._program, "rm", "--force", name),
         )
 
@@ -65,24 +69,20 @@ class DockerEngine:
             [self._program, "ps", "--all", "--quiet", "--filter", f"label={_LABEL}={self._owner}"],
             capture_output=True,
             text=True,
-            env=self._environment(),
+            env=self._client_environment,
             check=False,
         )
         if ids := listed.stdout.split():
             subprocess.run(
-                [self._program, "rm", "--force", *ids], capture_output=True, env=self._environment(), check=False
+                [self._program, "rm", "--force", *ids], capture_output=True, env=self._client_environment, check=False
             )
 
-    def _environment(self) -> dict[str, str]:
-        environment = dict(os.environ)
-        if self._docker_host:
-            environment["DOCKER_HOST"] = self._docker_host
-        return environment
 
-
-def open_to_all(folder: os.PathLike[str]) -> None:
-    """Images run as a user of their own, who has to write into the folders that are mounted."""
+def make_readable(folder: os.PathLike[str]) -> None:
+    """An image that runs as a user of its own reads what is mounted, and writes there as little as SageMaker lets it:
+    /opt/ml is root's, who hands folders on. The folder above is closed to this machine's other users.
+    """
     for parent, _, files in os.walk(folder):
-        os.chmod(parent, 0o777)  # noqa: S103
+        os.chmod(parent, 0o755)  # noqa: S103
         for name in files:
-            os.chmod(os.path.join(parent, name), 0o666)  # noqa: S103
+            os.chmod(os.path.join(parent, name), 0o644)

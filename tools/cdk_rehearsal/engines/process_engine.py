@@ -22,12 +22,12 @@ class ProcessEngine:
 
     Args:
         sources: where images come from.
-        base_environment: what every program inherits; this process's environment by default.
+        base_environment: what every program inherits.
     """
 
-    def __init__(self, sources: ImageSources, *, base_environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, sources: ImageSources, *, base_environment: Mapping[str, str]) -> None:
         self._sources = sources
-        self._base_environment = dict(os.environ if base_environment is None else base_environment)
+        self._base_environment = dict(base_environment)
 
     def command(self, request: ContainerRequest) -> ContainerCommand:
         source = self._sources.find(request.image_uri)

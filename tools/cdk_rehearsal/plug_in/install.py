@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from ministack import app
@@ -12,6 +13,7 @@ from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
+from cdk_rehearsal.minimal_environment import minimal_environment
 from cdk_rehearsal.plug_in import (
     alarm_notifications,
     asynchronous_invocations,
@@ -38,6 +40,7 @@ from cdk_rehearsal.plug_in import (
 from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
 from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
 from cdk_rehearsal.plug_in.faults import Faults
+from cdk_rehearsal.plug_in.loopback_door import LoopbackDoor
 from cdk_rehearsal.plug_in.permissions import Permissions, delivery_permissions, function_permissions
 from cdk_rehearsal.plug_in.permissions.emulated_world import EmulatedWorld
 from cdk_rehearsal.plug_in.permissions.request_door import RequestDoor
@@ -46,7 +49,7 @@ from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 from cdk_rehearsal.process_registry import ProcessRegistry
 
 
-def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> RequestDoor:
+def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
     """Called once in the emulator's process, after its environment is set and before it listens.
 
     Returns the application to serve.
@@ -64,7 +67,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     autoscaling = ApplicationAutoScaling(account=settings.account, region=settings.region)
     sagemaker = SageMaker(
         Surroundings(
-            engine=_engine(settings, work_folder=work_folder, docker_host=docker_host),
+            engine=_engine(settings, work_folder=work_folder),
             registry=ProcessRegistry(work_folder / "processes"),
             work_folder=work_folder,
             account=settings.account,
@@ -105,14 +108,16 @@ def install(settings: EmulatorSettings, *, work_folder: Path, docker_host: str |
     delivery_permissions.install(permissions)
     AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
     raised_alarms.install()
-    return RequestDoor(app.app, permissions=permissions)
+    # Elsewhere than on Linux, containers reach loopback by a name of Docker's.
+    from_docker = settings.engine == "docker" and sys.platform != "linux"
+    return LoopbackDoor(RequestDoor(app.app, permissions=permissions), from_docker=from_docker)
 
 
-def _engine(settings: EmulatorSettings, *, work_folder: Path, docker_host: str | None) -> ContainerEngine:
+def _engine(settings: EmulatorSettings, *, work_folder: Path) -> ContainerEngine:
     if settings.engine == "docker":
-        return DockerEngine(owner=str(work_folder), docker_host=docker_host)
+        return DockerEngine(owner=str(work_folder), client_environment=settings.docker_environment)
     sources = ImageSources(
         cloud_assembly=Path(settings.cloud_assembly) if settings.cloud_assembly else None,
         registered=work_folder / "images.json",
     )
-    return ProcessEngine(sources)
+    return ProcessEngine(sources, base_environment=minimal_environment(work_folder / "home"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from pathlib import Path
@@ -35,15 +36,16 @@ class LogShipping:
 
     def _run(self) -> None:
         # As on AWS: a program whose role may not write logs runs without them.
-        with contextlib.suppress(ClientError):
+        with contextlib.suppress(ClientError, OSError):
             while not self._stopping.wait(_INTERVAL_SECONDS):
                 self._ship(to_the_end=False)
             self._ship(to_the_end=True)
 
     def _ship(self, *, to_the_end: bool) -> None:
-        if not self._log.exists():
+        if not self._log.is_file():
             return
-        with self._log.open("rb") as log:
+        # It lies in the program's own folder, where the program may have put a link in its place.
+        with open(os.open(self._log, os.O_RDONLY | os.O_NOFOLLOW), "rb") as log:
             log.seek(self._offset)
             text = log.read()
         complete = text if to_the_end else text[: text.rfind(b"\n") + 1]

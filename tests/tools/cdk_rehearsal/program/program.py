@@ -14,6 +14,7 @@ base = Path(os.environ["SAGEMAKER_BASE_DIR"])
 def train() -> None:
     wanted = json.loads((base / "input/config/hyperparameters.json").read_text())
     print("training begins")
+    (base / "environment.json").write_text(json.dumps(dict(os.environ)))
     if wanted.get("child"):  # a worker that would outlive a careless end
         worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path(wanted["child"]).write_text(str(worker.pid))

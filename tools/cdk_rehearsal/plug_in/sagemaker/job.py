@@ -15,10 +15,12 @@ from cdk_rehearsal.permissions.needs.acting import ActingNeed
 from cdk_rehearsal.plug_in.container_process import ContainerProcess
 from cdk_rehearsal.plug_in.log_shipping import LogShipping
 from cdk_rehearsal.plug_in.permissions import AccessDeniedError, ActingRole
+from cdk_rehearsal.plug_in.sagemaker.inner_path import OutsideFolderError, inner_path
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings, is_not_seen
 from cdk_rehearsal.plug_in.state_change_events import put_state_change
 
+ROOT = "/opt/ml/"
 _REASON_LENGTH = 1024
 _DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
@@ -101,6 +103,16 @@ class Job(abc.ABC):
     @abc.abstractmethod
     def _role_needs(self) -> tuple[ActingNeed, ...]:
         """What SageMaker does in the job's role."""
+
+    def _below(self, path: str) -> Path:
+        """What stands for a container's path here. Raises TransferError where nothing does."""
+        outside = f'LocalPath "{path}" is outside of {ROOT}, which is what the embedded AWS provides'
+        if not path.startswith(ROOT):
+            raise TransferError(outside)
+        try:
+            return inner_path(self.folder, path.removeprefix(ROOT))
+        except OutsideFolderError as error:
+            raise TransferError(outside) from error
 
     def _details(self) -> dict[str, Any]:
         """What a description has beyond what every job's has."""

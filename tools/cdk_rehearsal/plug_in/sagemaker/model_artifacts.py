@@ -10,6 +10,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from cdk_rehearsal.plug_in.permissions import ActingRole
+from cdk_rehearsal.plug_in.sagemaker.inner_path import OutsideFolderError, inner_path, is_inside
 
 
 class TransferError(Exception):
@@ -60,12 +61,14 @@ def download_prefix(uri: str, folder: Path, *, role: ActingRole) -> None:
                 relative = item["Key"].removeprefix(above)
                 if not relative or relative.endswith("/"):
                     continue
-                target = folder / relative
+                target = inner_path(folder, relative)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 s3.download_file(bucket, item["Key"], str(target))
                 found = True
     except ClientError as error:
         raise TransferError(f"Data download failed: {error.response['Error']['Message']} ({uri})") from error
+    except OutsideFolderError as error:
+        raise TransferError(f"Data download failed: the object's key {error} ({uri})") from error
     if not found:
         raise TransferError(
             f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure '
@@ -90,10 +93,13 @@ def upload_folder(folder: Path, uri: str, *, role: ActingRole) -> None:
 
 
 def upload_prefix(folder: Path, uri: str, *, role: ActingRole) -> None:
-    """Every file of the folder as an object below the prefix."""
+    """Every file of the folder as an object below the prefix. Raises TransferError, for a link out of it too."""
     bucket, prefix = split_s3_uri(uri)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
+            if not is_inside(folder, path):
+                # A program in a container would read this machine's files that way.
+                raise TransferError(f"upload to {uri} failed: {path.relative_to(folder)} is a link out of its folder")
             key = "/".join((prefix.rstrip("/"), *path.relative_to(folder).parts)).lstrip("/")
             try:
                 role.client("s3").upload_file(str(path), bucket, key)

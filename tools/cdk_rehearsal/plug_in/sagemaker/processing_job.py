@@ -12,10 +12,10 @@ from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
 from cdk_rehearsal.permissions.needs.acting import ActingNeed, processing_job_role_needs
+from cdk_rehearsal.plug_in.sagemaker.inner_path import text_inside
 from cdk_rehearsal.plug_in.sagemaker.job import Job, JobError
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_prefix
 
-_ROOT = "/opt/ml/"
 _MESSAGE_LENGTH = 1024
 
 
@@ -64,7 +64,7 @@ class ProcessingJob(Job):
 
     def _exit_message(self) -> str:
         with contextlib.suppress(OSError):
-            return (self.folder / "output" / "message").read_text(errors="replace").strip()[:_MESSAGE_LENGTH]
+            return text_inside(self.folder, "output/message")[:_MESSAGE_LENGTH]
         return ""
 
     def _prepare(self) -> None:
@@ -79,7 +79,7 @@ class ProcessingJob(Job):
             source = given.get("S3Input")
             if source is None or source["S3DataType"] != "S3Prefix" or "LocalPath" not in source:
                 raise TransferError(f'input "{given["InputName"]}": the embedded AWS reads S3 prefixes only')
-            folder = self._local(source["LocalPath"])
+            folder = self._below(source["LocalPath"])
             folder.mkdir(parents=True, exist_ok=True)
             download_prefix(source["S3Uri"], folder, role=self._role)
             if source.get("S3CompressionType") == "Gzip":
@@ -92,12 +92,7 @@ class ProcessingJob(Job):
             output = wanted.get("S3Output")
             if output is None or "LocalPath" not in output:
                 raise TransferError(f'output "{wanted["OutputName"]}": the embedded AWS writes to S3 only')
-            yield self._local(output["LocalPath"]), output["S3Uri"]
-
-    def _local(self, path: str) -> Path:
-        if not path.startswith(_ROOT):
-            raise TransferError(f'LocalPath "{path}" is outside of {_ROOT}, which is what the embedded AWS provides')
-        return self.folder / path.removeprefix(_ROOT)
+            yield self._below(output["LocalPath"]), output["S3Uri"]
 
 
 def _unpack_all(folder: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest
 from cdk_rehearsal.permissions.needs.acting import ActingNeed, training_job_role_needs
-from cdk_rehearsal.plug_in.sagemaker.job import Job, JobError
+from cdk_rehearsal.plug_in.sagemaker.inner_path import text_inside
+from cdk_rehearsal.plug_in.sagemaker.job import ROOT, Job, JobError
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import (
     TransferError,
     download_prefix,
@@ -20,7 +21,6 @@ from cdk_rehearsal.plug_in.sagemaker.model_artifacts import (
 )
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 
-_ROOT = "/opt/ml/"
 _CHECKPOINTS = "/opt/ml/checkpoints"
 
 
@@ -68,7 +68,7 @@ class TrainingJob(Job):
         self._enter("Downloading", "Downloading input data")
         for channel in self._request.get("InputDataConfig", []):
             name = channel["ChannelName"]
-            folder = self.folder / "input" / "data" / name
+            folder = self._below(f"{ROOT}input/data/{name}")
             folder.mkdir(parents=True)
             source = channel["DataSource"].get("S3DataSource")
             if source is None or source["S3DataType"] != "S3Prefix":
@@ -134,9 +134,7 @@ class TrainingJob(Job):
             yield
             return
         local = given.get("LocalPath", _CHECKPOINTS)
-        if not local.startswith(_ROOT):
-            raise TransferError(f'LocalPath "{local}" is outside of {_ROOT}, which is what the embedded AWS provides')
-        folder = self.folder / local.removeprefix(_ROOT)
+        folder = self._below(local)
         folder.mkdir(parents=True)
         # The first time there is nothing.
         with contextlib.suppress(TransferError):
@@ -144,23 +142,25 @@ class TrainingJob(Job):
         try:
             yield
         finally:
-            upload_prefix(folder, given["S3Uri"], role=self._role)
+            # Looked at again: the program may have put a link in its place.
+            upload_prefix(self._below(local), given["S3Uri"], role=self._role)
 
     def _written_failure(self) -> str:
         """What the program wrote to output/failure, as SageMaker has it."""
         with contextlib.suppress(OSError):
-            return (self.folder / "output" / "failure").read_text(errors="replace").strip()
+            return text_inside(self.folder, "output/failure")
         return ""
 
     def _upload(self) -> None:
         self._enter("Uploading", "Uploading generated training model")
         place = f"{self._request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}/output"
-        if any((self.folder / "model").iterdir()):
-            upload_folder(self.folder / "model", f"{place}/model.tar.gz", role=self._role)
+        model, output = self._below(f"{ROOT}model"), self._below(f"{ROOT}output/data")
+        if any(model.iterdir()):
+            upload_folder(model, f"{place}/model.tar.gz", role=self._role)
             with self._lock:
                 self._artifact = f"{place}/model.tar.gz"
-        if any((self.folder / "output" / "data").iterdir()):
-            upload_folder(self.folder / "output" / "data", f"{place}/output.tar.gz", role=self._role)
+        if any(output.iterdir()):
+            upload_folder(output, f"{place}/output.tar.gz", role=self._role)
 
     def _finish(self, status: str, reason: str = "") -> None:
         with self._lock:
