@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from api_settings import ApiSettings, FallbackPolicy
 from circuit_breaker import BreakerState, CircuitBreaker
-from docs_page import docs_page
+from docs_page import DOCS_POLICY, docs_page
 from dynamodb_client import DYNAMODB_FAULTS
 from embedded_metrics import Decisions, count_line, metric_line
 from endpoint_client import EndpointClient, NoProbabilityError, Reason, Score
@@ -45,6 +45,8 @@ WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""
 DRAIN_SECONDS: Final = 4.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
+_HSTS: Final = "max-age=31536000"
+"""A year. Without subdomains, which may be another team's."""
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 _log = logging.getLogger("api")
 
@@ -115,6 +117,10 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     @app.after_request
     def log(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        # The load balancer says how the client speaks to it, and replaces what the client says of that itself.
+        if request.headers.get("X-Forwarded-Proto") == "https":
+            response.headers["Strict-Transport-Security"] = _HSTS
         # Without the reading: how slowly a client sends says nothing of this service.
         milliseconds = (time.monotonic() - g.arrived) * 1000
         fields = {
@@ -157,9 +163,13 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             signer=chosen.review_signer,
             keys_url=chosen.review_keys_url or region_keys_url(chosen.review_signer, chosen.region),
         )
-        app.register_blueprint(review_blueprint(store=store, identity=identity, service=chosen.service_name))
-    document = openapi_document(reviews=chosen.review_signer is not None)
-    page = docs_page(document)
+        described = openapi_document(reviews=True)
+        app.register_blueprint(
+            review_blueprint(store=store, identity=identity, service=chosen.service_name, document=described)
+        )
+    # What reviewers may call is described to them alone, below /review.
+    document = openapi_document(reviews=False)
+    page = docs_page(document, as_json="/openapi.json")
 
     @app.get("/openapi.json")
     def openapi() -> Response:
@@ -168,7 +178,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     @app.get("/docs")
     def docs() -> Response:
         response = Response(page, mimetype="text/html")
-        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        response.headers["Content-Security-Policy"] = DOCS_POLICY
         return response
 
     @app.post("/v1/moderations")

@@ -13,15 +13,21 @@ _STYLE: Final = (
 )
 
 
-def docs_page(document: dict[str, Any]) -> str:
-    """Return the HTML of an OpenAPI document."""
+DOCS_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's Content-Security-Policy: it loads nothing, and nobody shows it within a page of theirs."""
+
+
+def docs_page(document: dict[str, Any], *, as_json: str) -> str:
+    """Return the HTML of an OpenAPI document, which is at the path `as_json`."""
     info = document["info"]
     parts = [
         "<!DOCTYPE html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])}</title>',
         f"<style>{_STYLE}</style></head><body>",
         f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>",
-        '<p>The same for programs: <a href="/openapi.json">/openapi.json</a></p>',
+        f'<p>The same for programs: <a href="{escape(as_json)}">{escape(as_json)}</a></p>',
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -91,7 +91,7 @@ _REQUEST_ID: Document = {
 
 
 def openapi_document(*, reviews: bool) -> Document:
-    """Return the document that `GET /openapi.json` answers with; `reviews`: with what is for reviewers."""
+    """Return the document that `GET /openapi.json` answers with; `reviews`: the reviewers' own, with their calls."""
     return {
         "openapi": "3.1.0",
         "info": {

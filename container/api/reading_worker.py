@@ -317,7 +317,7 @@ def _refuse(client: socket.socket, status: int, message: str, seconds: float) ->
     body = json.dumps({"error": message}) + "\n"
     head = (
         f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        f"X-Request-Id: {request_id}\r\nConnection: close\r\n\r\n"
+        f"X-Request-Id: {request_id}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
     )
     with suppress(OSError):
         client.send((head + body).encode(), socket.MSG_DONTWAIT)

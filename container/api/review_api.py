@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from balancer_keys import NoKeyError, TooManyKeysError
+from docs_page import DOCS_POLICY, docs_page
 from dynamodb_client import DYNAMODB_FAULTS
 from embedded_metrics import count_line
 from flask import Blueprint, Response, g, request
@@ -58,13 +59,20 @@ def _asking_the_table() -> Iterator[None]:
         raise _NoTableError from fault
 
 
-def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service: str) -> Blueprint:
-    """Return the routes; every one refuses whoever the load balancer has not authenticated."""
+def review_blueprint(
+    *, store: ReviewStore, identity: ReviewerIdentity, service: str, document: dict[str, Any]
+) -> Blueprint:
+    """Return the routes; every one refuses whoever the load balancer has not authenticated.
+
+    document: the OpenAPI document that describes them.
+    """
     routes = Blueprint("review", __name__)
     files = {
         name: (Path(__file__).with_name(f"review_page.{ending}").read_bytes(), mimetype)
         for name, (ending, mimetype) in _PAGE_FILES.items()
     }
+
+    described = docs_page(document, as_json="/review/openapi.json")
 
     def reviewer() -> Reviewer:
         try:
@@ -97,8 +105,7 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
 
     @routes.after_request
     def guard(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Content-Security-Policy", _POLICY)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -111,6 +118,18 @@ def review_blueprint(*, store: ReviewStore, identity: ReviewerIdentity, service:
             raise NotFound
         content, mimetype = files[name]
         return Response(content, mimetype=mimetype)
+
+    @routes.get("/review/docs")
+    def docs() -> Response:
+        reviewer()
+        response = Response(described, mimetype="text/html")
+        response.headers["Content-Security-Policy"] = DOCS_POLICY
+        return response
+
+    @routes.get("/review/openapi.json")
+    def openapi() -> Response:
+        reviewer()
+        return _answer(document)
 
     @routes.get("/v1/reviews")
     def waiting() -> Response:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import random
+import re
 import ssl
 import time
 import urllib.parse
@@ -40,13 +41,15 @@ REPORTING_RESERVE_S = 3.0  # what the runtime needs to report an error before it
 REQUEST_TIMEOUT_S = 10.0
 
 ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT", "FAILED"})
-# Of botocore's data of the service signin, whose hosts have the same domains.
-CONSOLE_HOSTS = {
-    "aws-cn": "console.amazonaws.cn",
-    "aws-eusc": "console.amazonaws-eusc.eu",
-    "aws-iso": "console.c2shome.ic.gov",
-    "aws-iso-b": "console.sc2shome.sgov.gov",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
+# By partition, what its regions are called and where its console is: of botocore's data of partitions, and of the
+# service signin, whose hosts have the same domains.
+CONSOLES = {
+    "aws": (r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]{1,2}", "console.aws.amazon.com"),
+    "aws-cn": (r"cn-[a-z]+-[0-9]{1,2}", "console.amazonaws.cn"),
+    "aws-eusc": (r"eusc-[a-z]+-[a-z]+-[0-9]{1,2}", "console.amazonaws-eusc.eu"),
+    "aws-iso": (r"us-iso-[a-z]+-[0-9]{1,2}", "console.c2shome.ic.gov"),
+    "aws-iso-b": (r"us-isob-[a-z]+-[0-9]{1,2}", "console.sc2shome.sgov.gov"),
+    "aws-us-gov": (r"us-gov-[a-z]+-[0-9]{1,2}", "console.amazonaws-us-gov.com"),
 }
 NO_DATA = "INSUFFICIENT_DATA"
 MOST_HISTORY = 100
@@ -108,7 +111,8 @@ def handler(event: dict[str, Any], context: Any) -> None:
             continue
         alert = read_alert(record["Sns"]["Message"], record["Sns"].get("Subject"))
         try:
-            tell(_webhook(secret_arn), slack_message(alert), deadline)
+            partition = context.invoked_function_arn.split(":")[1]
+            tell(_webhook(secret_arn), slack_message(alert, partition), deadline)
         except SlackRefusedError:
             # The webhook may have been replaced: the next attempt reads the secret again.
             _webhooks.pop(secret_arn, None)
@@ -188,8 +192,12 @@ def read_alert(message: str, subject: str | None = None) -> Alert:
     return Alert(title=subject or "Alert", reason=json.dumps(content, ensure_ascii=False, indent=1))
 
 
-def slack_message(alert: Alert) -> dict[str, Any]:
-    """The alert as Slack's blocks, each text escaped and within its limit."""
+def slack_message(alert: Alert, partition: str | None = None) -> dict[str, Any]:
+    """The alert as Slack's blocks, each text escaped and within its limit.
+
+    Whoever may publish to the topic chooses the alert's words. So Slack is to make no links and mentions out of them,
+    and the one link leads to the console of `partition`, or of any where none is given.
+    """
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": escaped(alert.title, HEADER_LIMIT)}}
     ]
@@ -198,19 +206,33 @@ def slack_message(alert: Alert) -> dict[str, Any]:
             {
                 "type": "section",
                 "fields": [
-                    {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value or '-', FIELD_LIMIT - 100)}"}
+                    _markdown(f"*{name}*\n{escaped(value or '-', FIELD_LIMIT - 100)}")
                     for name, value in alert.facts.items()
                 ],
             }
         )
     if alert.reason.strip():
         reason = escaped(alert.reason.replace("```", "'''"), SECTION_LIMIT - 6)
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"```{reason}```"}})
-    if alert.link.startswith("https://") and len(alert.link) < SECTION_LIMIT // 2:
+        blocks.append({"type": "section", "text": _markdown(f"```{reason}```")})
+    if is_console_link(alert.link, partition) and len(alert.link) < SECTION_LIMIT // 2:
         target = urllib.parse.quote(alert.link, safe=":/?#[]@!$&'()*+,;=%")
         link = f"<{escaped(target, SECTION_LIMIT - 100)}|{alert.link_name}>"
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
+        blocks.append({"type": "section", "text": _markdown(link)})
     return {"text": escaped(": ".join(filter(None, (alert.title, alert.reason))), FALLBACK_LIMIT), "blocks": blocks}
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    # verbatim: https://docs.slack.dev/reference/block-kit/composition-objects/text-object
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def is_console_link(link: str, partition: str | None = None) -> bool:
+    """Whether a link leads to the console of a region of `partition`, or of any partition where none is given."""
+    consoles = CONSOLES.values() if partition is None else filter(None, [CONSOLES.get(partition)])
+    # One that a browser might read in another way than this pattern does not fit it.
+    return any(
+        re.fullmatch(rf"https://{region}\.{re.escape(host)}/[^\s\\\x00-\x20\x7f]*", link) for region, host in consoles
+    )
 
 
 def escaped(text: str, limit: int) -> str:
@@ -430,12 +452,16 @@ def _execution_link(execution: str) -> str:
     parts = execution.split(":")
     if len(parts) < 8:
         return ""
-    region = parts[3]
-    return f"{_console(parts[1], region)}/states/home?region={region}#/v2/executions/details/{execution}"
+    region, console = parts[3], _console(parts[1], parts[3])
+    if not console:
+        return ""
+    return f"{console}/states/home?region={region}#/v2/executions/details/{execution}"
 
 
 def _console(partition: str, region: str) -> str:
-    return f"https://{region}.{CONSOLE_HOSTS.get(partition, 'console.aws.amazon.com')}"
+    """Where a region's console is; empty where the partition has no such region."""
+    regions, host = CONSOLES.get(partition, ("", ""))
+    return f"https://{region}.{host}" if host and re.fullmatch(regions, region) else ""
 
 
 def _text(content: dict[str, Any], key: str) -> str:

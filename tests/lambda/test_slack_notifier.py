@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -44,6 +45,7 @@ def texts(message: dict[str, Any]) -> str:
     return json.dumps(message, ensure_ascii=False)
 
 
+CONSOLE = "https://us-east-1.console.aws.amazon.com/"
 WORKFLOW_FAILURE = {
     "kind": "workflow_failure",
     "workflow": "moderation-dev-release",
@@ -303,7 +305,7 @@ def test_slacks_control_characters_are_escaped(notifier: ModuleType) -> None:
 def test_long_texts_keep_to_slacks_limits(notifier: ModuleType) -> None:
     long = "&" * 10_000
     message = notifier.slack_message(
-        notifier.Alert(title=long, reason=long, facts={"State": long}, link="https://console/" + long)
+        notifier.Alert(title=long, reason=long, facts={"State": long}, link=CONSOLE + long)
     )
     assert len(message["text"]) <= 4000
     assert len(message["blocks"]) == 3
@@ -314,9 +316,61 @@ def test_long_texts_keep_to_slacks_limits(notifier: ModuleType) -> None:
     assert reason.removeprefix("```").removesuffix("…```").replace("&amp;", "") == ""
 
 
-def test_a_link_that_is_not_https_is_left_out(notifier: ModuleType) -> None:
-    message = notifier.slack_message(notifier.Alert(title="t", link="javascript:alert(1)"))
-    assert "javascript" not in texts(message)
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "http://us-east-1.console.aws.amazon.com/states",
+        "https://attacker.example/",
+        "https://us-east-1.console.aws.amazon.com.attacker.example/",
+        "https://us-east-1.console.aws.amazon.com@attacker.example/",
+        "https://us-east-1.console.aws.amazon.com:80@attacker.example/",
+        "https://attacker.example/us-east-1.console.aws.amazon.com/",
+        "https://attacker.example#.console.aws.amazon.com/",
+        "https://attacker.example\\.console.aws.amazon.com/",
+        "https://us-east-1.console.aws.amazon.com\\@attacker.example/",
+        "https://us-east-1.console.aws.amazon.com/\\attacker.example",
+        "https://attacker.console.aws.amazon.com/",
+        "https://us-east-1-console.aws.amazon.com/",
+        "https://us-east-1.console.aws.amazon.com",
+        "https://us-east-1.console.aws.amazon.com/ |attacker",
+        "https://us-east-1.console.aws.amazon.com/\n<!channel>",
+        "https://cn-north-1.console.amazonaws.cn/states",
+        "https://us-gov-west-1.console.aws.amazon.com/states",
+    ],
+)
+def test_a_link_to_elsewhere_than_the_partitions_console_is_left_out(notifier: ModuleType, link: str) -> None:
+    (only,) = notifier.slack_message(notifier.Alert(title="t", link=link), "aws")["blocks"]
+    assert only["type"] == "header"
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["attacker.example/#", "attacker.example", "us-east-1.attacker.example/", "us-east-1/", "", "US-EAST-1", "*"],
+)
+@pytest.mark.parametrize("partition", ["aws", "aws-nowhere"])
+def test_a_region_that_is_none_makes_no_link(notifier: ModuleType, region: str, partition: str) -> None:
+    alarm = {"AlarmName": "a", "AlarmArn": f"arn:{partition}:cloudwatch:{region}:1:alarm:a", "NewStateValue": "ALARM"}
+    execution = f"arn:{partition}:states:{region}:123456789012:execution:release:monday"
+    event = {"detail-type": "Execution", "source": "aws.states", "detail": {"executionArn": execution}}
+    for content in (alarm, event):
+        assert notifier.read_alert(json.dumps(content)).link == ""
+
+
+def test_slack_makes_nothing_of_what_only_looks_like_a_link_or_a_name(
+    notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
+) -> None:
+    http_server.answers = [answer(200)]
+    claimed = {"error": "@channel #general https://attacker.example", "cause": "<https://attacker.example|console>"}
+    notifier.handler(sns_event(json.dumps({**WORKFLOW_FAILURE, **claimed})), context())
+    ((_, body),) = http_server.requests
+    header, facts, reason, link = json.loads(body)["blocks"]
+    assert header["text"]["type"] == "plain_text"
+    parts = [*facts["fields"], reason["text"], link["text"]]
+    assert [(part["type"], part["verbatim"]) for part in parts] == [("mrkdwn", True)] * len(parts)
+    # The one link there is.
+    linked = [url for part in parts for url in re.findall("<([^|>]*)", part["text"])]
+    assert linked == [WORKFLOW_FAILURE["console"]]
 
 
 @pytest.mark.parametrize(

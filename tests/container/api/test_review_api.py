@@ -353,8 +353,8 @@ def test_answers_in_one_line_whatever_is_wrong(start_reviews, runtime, balancer)
 
 def test_every_answer_is_as_the_document_says(start_reviews, runtime, balancer):
     api = start_reviews(runtime.url, DEADLINE_MS="20000")
-    document = requests.get(f"{api.url}/openapi.json", timeout=5).json()
     hana = Reviewer(api, balancer)
+    document = hana.get("/review/openapi.json").json()
     assert api.moderate("post").json()["flag"] == 1
 
     def check(answer: requests.Response, path: str, method: str) -> dict[str, Any]:
@@ -371,8 +371,39 @@ def test_every_answer_is_as_the_document_says(start_reviews, runtime, balancer):
     check(hana.post(f"/v1/reviews/{post['post']}/undo", undo), "/v1/reviews/{post}/undo", "post")
     check(hana.post(f"/v1/reviews/{post['post']}/undo", {"decision": 9}), "/v1/reviews/{post}/undo", "post")
     check(hana.get("/v1/reviews/statistics"), "/v1/reviews/statistics", "get")
-    page = requests.get(f"{api.url}/docs", timeout=5).text
-    assert "<h2>POST /v1/reviews/{post}/decide</h2>" in page
+    assert "<h2>POST /v1/reviews/{post}/decide</h2>" in hana.get("/review/docs").text
+
+
+def test_strangers_are_described_nothing_of_the_reviewers_calls(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url)
+    for path in ["/docs", "/openapi.json"]:
+        for headers in [{}, {OIDC: balancer.header()}]:
+            answer = requests.get(f"{api.url}{path}", headers=headers, timeout=5)
+            assert answer.status_code == 200
+            assert "/v1/moderations" in answer.text
+            assert not re.search("review(er|s|_)|lease|verdict", answer.text)
+    for path in ["/review/docs", "/review/openapi.json"]:
+        assert requests.get(f"{api.url}{path}", timeout=5).status_code == 401
+
+
+def test_what_is_not_to_be_guessed_framed_or_sent_in_the_clear_says_so(start_reviews, runtime, balancer):
+    api = start_reviews(runtime.url)
+    hana = Reviewer(api, balancer)
+    over_https = {"X-Forwarded-Proto": "https"}
+    paths = ["/docs", "/openapi.json", "/health", "/nowhere", "/review", "/v1/reviews", "/review/docs"]
+    for path in [*paths, "/review/openapi.json", "/v1/reviews/statistics"]:
+        for session in [requests, hana._session]:
+            answer = session.get(f"{api.url}{path}", headers=over_https, timeout=20)
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            if answer.headers["Content-Type"].startswith("text/html"):
+                assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        for plain in [{}, {"X-Forwarded-Proto": "http"}]:
+            answer = requests.get(f"{api.url}{path}", headers=plain, timeout=20)
+            assert "Strict-Transport-Security" not in answer.headers
+    malformed = requests.get(f"{api.url}/docs", headers={"Transfer-Encoding": "gzip"}, timeout=5)
+    assert malformed.status_code == 400
+    assert malformed.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def assert_fits(value: object, schema: dict[str, Any], document: dict[str, Any]) -> None:
