@@ -1,4 +1,4 @@
-"""Puts the decision engine and the estimates into the tools' wheel. An editable install reads them where they lie."""
+"""Puts what the tools share with functions into their wheel. An editable install reads it where it lies."""
 
 from __future__ import annotations
 
@@ -15,5 +15,10 @@ class WheelContents(BuildHookInterface[Any]):
         """Called by hatchling before it builds; `version` is `editable` or `standard`."""
         if version == "standard":
             functions = Path(self.root).parent / "lambda"
-            for package in ("target_tuner/scaling_decisions", "review_measures/review_estimates"):
+            for package in (
+                "target_tuner/scaling_decisions",
+                "review_measures/review_estimates",
+                "training_data_extractor/bounded_text.py",
+                "training_data_extractor/post_key.py",
+            ):
                 build_data["force_include"][str(functions / package)] = Path(package).name

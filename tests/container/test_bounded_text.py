@@ -21,9 +21,11 @@ def bounded() -> ModuleType:
     return module
 
 
-def test_all_images_have_the_same_file() -> None:
-    files = [CONTAINERS / folder / "bounded_text.py" for folder in ("api", "inference", "training")]
-    assert len({hashlib.sha256(file.read_bytes()).digest() for file in files}) == 1
+def test_whoever_reads_posts_has_the_same_file() -> None:
+    extractor = CONTAINERS.parent / "lambda" / "training_data_extractor"
+    folders = [CONTAINERS / name for name in ("api", "inference", "training")]
+    for name, holders in {"bounded_text.py": [*folders, extractor], "post_key.py": [folders[0], extractor]}.items():
+        assert len({hashlib.sha256((holder / name).read_bytes()).digest() for holder in holders}) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 import csv
 import gzip
+import hashlib
 import importlib.util
 import io
 import json
+import re
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -268,7 +271,7 @@ def merge(extractor: ModuleType, aws: Any, bucket: str, export: Callable[..., No
 
 def on_side(extractor: ModuleType, side: str, count: int) -> list[str]:
     texts = (f"審査 {number}" for number in range(1000))
-    return [text for text in texts if extractor.side_of(extractor.reviewed_as(text)) == side][:count]
+    return [text for text in texts if extractor.side_of(extractor.sided_as(text)) == side][:count]
 
 
 def test_decisions_join_the_posts_and_leave_the_held_out_ones_where_they_are(
@@ -343,6 +346,32 @@ def test_of_two_decisions_on_a_post_the_latest_counts(
         assert merge(POSTS, *items)["trained"][text] == 1
 
 
+def test_a_decision_changes_posts_that_differ_in_what_is_not_seen(
+    extractor: ModuleType, merge: Callable[..., dict[str, Any]]
+) -> None:
+    texts = ["ありがとう❤\ufe0f", "あり\u200bがとう❤", "ありがとう\u2060❤\ufe0f"]
+    marked = "a" + "\u0301" * 40
+    result = merge(
+        [*POSTS, *((text, 0) for text in texts), (marked, 0)],
+        decided("ありがとう❤", 1, "2026-11-24T00:00:00+00:00"),
+        decided("a" + "\u0301" * 30, 1, "2026-11-24T00:00:00+00:00"),
+    )
+    assert (result["reviews"]["changed"], result["reviews"]["added"]) == (4, 0)
+    labels = result["trained"] | result["tested"]
+    assert {labels[text] for text in [*texts, marked]} == {1}
+
+
+def test_what_is_not_seen_moves_no_post_to_the_other_side(extractor: ModuleType) -> None:
+    texts = [f"{face} {number}" for face in ("❤\ufe0f", "👨\u200d👩\u200d👧", "a\u200bb") for number in range(60)]
+    moved = 0
+    for text in texts:
+        # As every release told the sides so far.
+        normalised = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
+        assert extractor.sided_as(text) == hashlib.sha256(normalised.encode()).digest()
+        moved += extractor.side_of(extractor.sided_as(text)) != extractor.side_of(extractor.reviewed_as(text))
+    assert moved > 30, "the key that reviewers have would have done"
+
+
 def test_a_text_has_the_key_under_which_reviewers_have_it(
     extractor: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,7 +384,10 @@ def test_a_text_has_the_key_under_which_reviewers_have_it(
     # Its dataclasses look for their module there.
     monkeypatch.setitem(sys.modules, "review_post", review_post)
     specification.loader.exec_module(review_post)
-    for text in ["ＦＲＥＥ  money\0", " ｶﾞﾗｽ\n\u3000ß İ", "①\u00a0ﬀ", "投稿"]:
+    for text in [
+        *["ＦＲＥＥ  money\0", " ｶﾞﾗｽ\n\u3000ß İ", "①\u00a0ﬀ", "投稿"],
+        *["fr\u200bee money", "👨‍👩‍👧❤️", "a" + "\u0315" * 99 + "\u0300" * 99, "\u0300" * 31, "\u3164"],
+    ]:
         assert extractor.reviewed_as(text).hex() == review_post.post_key(text)
 
 

@@ -1,0 +1,29 @@
+"""What a post is, whoever wrote it how: the key under which reviewers, training data and erasure find the same post.
+
+The same file in the API's image and in the function that makes training data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from bounded_text import nfkc
+
+# Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties: what is not to be seen.
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_WHITE_SPACE: Final = re.compile(r"\s+")
+
+
+def post_key(text: str) -> str:
+    """Return the SHA-256, in hexadecimal digits, of the text as reviewers see it.
+
+    Width of characters, case, white space and characters that are not seen do not matter: such posts are one post, and
+    are judged once.
+    """
+    normalised = _WHITE_SPACE.sub(" ", nfkc(_UNSEEN.sub("", text)).replace("\0", "")).strip().casefold()
+    return hashlib.sha256(normalised.encode()).hexdigest()
