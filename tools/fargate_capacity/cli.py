@@ -55,7 +55,8 @@ def preview(
     if view is not None and data is not None:
         raise InputError(f"view: got {view} beside data, allowed: none, the data have their own time; leave it out")
     read = CloudAssembly(assembly)
-    dashboards = find_dashboards(read, names=tuple(dashboard or ()))
+    unreadable: list[str] = []
+    dashboards = find_dashboards(read, names=tuple(dashboard or ()), unreadable=unreadable)
     series = CsvSeries(data) if data else None
 
     from fargate_capacity.preview import write_preview
@@ -67,6 +68,8 @@ def preview(
         )
     for path in drawn.files:
         typer.echo(f"wrote {path}")
+    for line in (*read.unreadable, *unreadable, *drawn.not_drawn):
+        typer.echo(f"left out: {line}", err=True)
     if drawn.characters_without_font:
         typer.echo(
             f"no font here has {drawn.characters_without_font[:20]}: boxes in the PNG files, not on the page; "

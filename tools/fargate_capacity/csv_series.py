@@ -63,6 +63,11 @@ class CsvSeries:
         """Those that no metric has asked for."""
         return [name for name in self._columns if name not in self._drawn]
 
+    @property
+    def is_sample(self) -> bool:
+        """None is: what has no column is not drawn."""
+        return False
+
     def period_s(self, metric: Metric) -> int:
         """The metric's period, or that of the file where it is coarser."""
         return self.window.drawn_period_s(max(metric.period_s, self._step_s))

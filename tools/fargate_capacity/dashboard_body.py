@@ -90,7 +90,9 @@ class MetricWidget:
     """Metrics as a graph or as numbers (`view`).
 
     Args:
-        start: the time that it shows, as a body's. Default: that of the dashboard.
+        start, end: the time that it shows, as a body's. Default: that of the dashboard.
+        shows_whole_range: whether a number, bar, pie or gauge is of the whole time, not of its latest period.
+        has_full_precision: whether a number has all digits that find room.
     """
 
     place: Place
@@ -104,6 +106,9 @@ class MetricWidget:
     is_stacked: bool = False
     has_sparkline: bool = False
     start: str | None = None
+    end: str | None = None
+    shows_whole_range: bool = False
+    has_full_precision: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +273,7 @@ def _metric_widget(place: Place, title: str, properties: Mapping[str, Any]) -> M
     rows = properties.get("metrics", [])
     if not isinstance(rows, list):
         raise ValueError(f"metrics: got {rows!r}, allowed: an array of arrays")
+    rows = rows or _insight_rule(properties)
     view = properties.get("view", "timeSeries")
     if view not in _VIEWS:
         raise ValueError(f"view: got {view}, allowed: {', '.join(_VIEWS)}")
@@ -285,7 +291,19 @@ def _metric_widget(place: Place, title: str, properties: Mapping[str, Any]) -> M
         is_stacked=properties.get("stacked") is True,
         has_sparkline=properties.get("sparkline") is True,
         start=properties.get("start") if isinstance(properties.get("start"), str) else None,
+        end=properties.get("end") if isinstance(properties.get("end"), str) else None,
+        shows_whole_range=properties.get("setPeriodToTimeRange") is True and view not in ("timeSeries", "table"),
+        has_full_precision=properties.get("singleValueFullPrecision") is True,
     )
+
+
+def _insight_rule(properties: Mapping[str, Any]) -> list[Any]:
+    """The row that stands for a rule of Contributor Insights, whose widget has no metrics."""
+    rule = properties.get("insightRule")
+    if not isinstance(rule, dict):
+        return []
+    name = str(rule.get("ruleName", "")).replace('"', "")
+    return [[{"expression": f'INSIGHT_RULE("{name}", {_whole(rule.get("maxContributorCount"), 10)})'}]]
 
 
 def _line(row: MetricRow, properties: Mapping[str, Any]) -> Line:

@@ -20,15 +20,18 @@ class Dashboard:
     body: DashboardBody
 
 
-def find_dashboards(assembly: CloudAssembly, *, names: tuple[str, ...] = ()) -> list[Dashboard]:
+def find_dashboards(
+    assembly: CloudAssembly, *, names: tuple[str, ...] = (), unreadable: list[str] | None = None
+) -> list[Dashboard]:
     """The dashboards, in the order of the templates.
 
     Args:
         assembly: whose templates are looked through.
         names: only these. Default: all.
+        unreadable: takes a line for each whose body cannot be read, beside another that can. Default: nobody is told.
 
     Raises:
-        InputError: there is none, none of a name, or the body of one cannot be read.
+        InputError: there is none, none of a name, or none that can be read.
     """
     found = [
         (template, resource, IntrinsicFunctions(assembly=assembly, template=template))
@@ -48,13 +51,17 @@ def find_dashboards(assembly: CloudAssembly, *, names: tuple[str, ...] = ()) -> 
     for name in names:
         if name not in known:
             raise InputError(f"dashboard: got {name}, allowed: {', '.join(sorted(set(known)))}")
-    dashboards = []
+    dashboards: list[Dashboard] = []
+    unreadable = [] if unreadable is None else unreadable
     for name, template, resource, functions in named:
         if names and name not in names:
             continue
         try:
             body = read_dashboard_body(functions.text(resource.properties.get("DashboardBody", "")))
         except ValueError as error:
-            raise InputError(f"dashboard {name} of stack {template.stack}: {error}; mend it in the stack") from None
+            unreadable.append(f"dashboard {name} of stack {template.stack}: {error}; mend it in the stack")
+            continue
         dashboards.append(Dashboard(name=name, template=template, body=body))
+    if not dashboards:
+        raise InputError(unreadable[0])
     return dashboards

@@ -11,7 +11,7 @@ from matplotlib.patches import Wedge
 from fargate_capacity import theme
 from fargate_capacity.annotations import HorizontalBand, HorizontalLine
 from fargate_capacity.canvas import Box, Canvas, points, shortened, text_width
-from fargate_capacity.compact_number import compact_number
+from fargate_capacity.compact_number import compact_number, compact_numbers, full_number
 from fargate_capacity.dashboard_body import MetricWidget
 from fargate_capacity.graph_drawing import draw_legend_entries, legend_rows
 from fargate_capacity.widget_series import DrawnSeries, WidgetSeries
@@ -23,7 +23,9 @@ def draw_single_values(canvas: Canvas, box: Box, widget: MetricWidget, series: S
     """The latest value of each series, large, with its label and, where wanted, its course."""
     for cell, one in zip(_cells(box, len(series), shape=2.0), series, strict=True):
         size = min(34.0, cell.height * 0.45, cell.width / 4.5)
-        number, unit = compact_number(one.last), _UNITS.get(one.unit, "")
+        unit = _UNITS.get(one.unit, "")
+        room = max(int((cell.width - 16 - text_width(unit, size * 0.5)) / text_width("0", size)), 3)
+        number = full_number(one.last, most=room) if widget.has_full_precision else compact_number(one.last)
         number_width, unit_width = text_width(number, size), text_width(unit, size * 0.5)
         middle = cell.x + cell.width / 2
         has_course = widget.has_sparkline and cell.height > 60
@@ -82,10 +84,10 @@ def _edges(line: HorizontalLine | HorizontalBand) -> list[tuple[float, str]]:
 
 
 def draw_bars(canvas: Canvas, box: Box, drawn: WidgetSeries) -> None:
-    """One bar a series: the total of what is counted, the mean of anything else."""
+    """One bar a series: its latest value, or that of the whole time where the widget asks for it."""
     series = drawn.series
     box = _with_legend(canvas, box, series)
-    totals = [_total(one) for one in series]
+    totals = [_figure(one) for one in series]
     thresholds = [value for line in drawn.annotations.horizontal for value, _ in _edges(line)]
     high = max([*totals, *thresholds, 0.0]) or 1.0
     plot = box.inset(left=8 + text_width(compact_number(high), theme.SMALL_SIZE), right=8, top=14, bottom=6)
@@ -94,7 +96,7 @@ def draw_bars(canvas: Canvas, box: Box, drawn: WidgetSeries) -> None:
     axes.set_ylim(min([*totals, 0.0]), high * 1.08)
     axes.set_xticks([])
     ticks = [0, high / 2, high]
-    axes.set_yticks(ticks, [compact_number(tick) for tick in ticks])
+    axes.set_yticks(ticks, compact_numbers(ticks))
     axes.tick_params(labelsize=points(theme.SMALL_SIZE), labelcolor=theme.SOFT_INK, length=0)
     axes.grid(axis="y", color=theme.GRID, linewidth=points(1))
     axes.set_axisbelow(True)
@@ -112,14 +114,14 @@ def draw_bars(canvas: Canvas, box: Box, drawn: WidgetSeries) -> None:
 
 
 def draw_pie(canvas: Canvas, box: Box, series: Sequence[DrawnSeries]) -> None:
-    """The share of each series in the sum of all."""
+    """The share of each series in the sum of all, of the latest values or those of the whole time."""
     box = _with_legend(canvas, box, series)
     side = min(box.width, box.height) - 4
     axes = canvas.axes(
         Box(x=box.x + (box.width - side) / 2, y=box.y + (box.height - side) / 2, width=side, height=side),
         facecolor="none",
     )
-    totals = [max(_total(one), 0.0) for one in series]
+    totals = [max(_figure(one), 0.0) for one in series]
     axes.set_axis_off()
     if not sum(totals):
         return
@@ -175,11 +177,8 @@ def _with_legend(canvas: Canvas, box: Box, series: Sequence[DrawnSeries]) -> Box
     return box.inset(bottom=height + 4)
 
 
-def _total(series: DrawnSeries) -> float:
-    there = series.values[~np.isnan(series.values)]
-    if not there.size:
-        return 0.0
-    return float(there.sum() if series.unit == "Count" else there.mean())
+def _figure(series: DrawnSeries) -> float:
+    return series.last if math.isfinite(series.last) else 0.0
 
 
 def _centered_label(canvas: Canvas, cell: Box, one: DrawnSeries, y: float) -> None:

@@ -12,15 +12,39 @@ from matplotlib.axes import Axes
 from fargate_capacity import theme
 from fargate_capacity.annotations import HorizontalBand, HorizontalLine, VerticalBand, VerticalLine
 from fargate_capacity.canvas import Box, Canvas, points, shortened, text_width
-from fargate_capacity.compact_number import compact_number
+from fargate_capacity.compact_number import compact_number, compact_numbers
 from fargate_capacity.dashboard_body import MetricWidget, YAxis
 from fargate_capacity.time_window import TimeWindow
 from fargate_capacity.widget_series import DrawnSeries, WidgetSeries
 
 _TIME_STEPS = tuple(
-    60 * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 10080, 20160, 43200)
+    60 * minutes
+    for minutes in (
+        1,
+        2,
+        5,
+        10,
+        15,
+        30,
+        60,
+        120,
+        180,
+        360,
+        720,
+        1440,
+        2880,
+        4320,
+        10080,
+        20160,
+        43200,
+        86400,
+        172800,
+        525600,
+    )
 )
 _TICK_WIDTH = 62.0
+# From here on two ticks may be of the same day.
+_YEAR_S = 360 * 86_400
 _LEGEND_ROW = 17.0
 _LABEL_ROW = 14.0
 _LABEL_ROWS = 4
@@ -43,9 +67,9 @@ def draw_graph(
         for side, series, axis in (("left", on_left, widget.left), ("right", on_right, widget.right))
     }
     ticks = {side: _value_ticks(low, high, plot.height - top) for side, (low, high) in limits.items()}
-    margin = 8 + max(text_width(compact_number(tick), theme.SMALL_SIZE) for tick in ticks["left"])
+    margin = 8 + max(text_width(label, theme.SMALL_SIZE) for label in compact_numbers(ticks["left"]))
     right_margin = (
-        8 + max(text_width(compact_number(tick), theme.SMALL_SIZE) for tick in ticks["right"]) if has_right else 10.0
+        8 + max(text_width(label, theme.SMALL_SIZE) for label in compact_numbers(ticks["right"])) if has_right else 10.0
     )
     if left_unit:
         canvas.text(plot.x, plot.y + 5, left_unit, size=theme.SMALL_SIZE, color=theme.SOFT_INK)
@@ -94,7 +118,8 @@ def _axis_of(line: HorizontalLine | HorizontalBand) -> str:
 def _axis_title(axis: YAxis, series: Sequence[DrawnSeries]) -> str:
     if axis.label:
         return axis.label
-    return ", ".join(sorted({one.unit for one in series})) if axis.shows_units else ""
+    units = {one.unit for one in series} if axis.shows_units else set()
+    return "Various units" if len(units) > 1 else "".join(units)
 
 
 # ---- axes --------------------------------------------------------------------------------------------------------
@@ -137,7 +162,7 @@ def _value_ticks(low: float, high: float, height: float) -> list[float]:
 def _prepare(axes: Axes, limits: tuple[float, float], ticks: Sequence[float], window: TimeWindow) -> None:
     axes.set_xlim(window.start.timestamp(), window.end.timestamp())
     axes.set_ylim(*limits)
-    axes.set_yticks(ticks, [compact_number(tick) for tick in ticks])
+    axes.set_yticks(ticks, compact_numbers(ticks))
     axes.tick_params(
         axis="both", labelsize=points(theme.SMALL_SIZE), labelcolor=theme.SOFT_INK, length=0, pad=points(4)
     )
@@ -156,11 +181,13 @@ def _draw_time_ticks(axes: Axes, window: TimeWindow, width: float) -> None:
     # A label in the very corner would be cut off.
     room = window.seconds * 18 / width
     times = [t for t in range(first, int(last) + 1, step) if window.start.timestamp() + room < t < last - room]
-    axes.set_xticks(times, [_time_label(time) for time in times])
+    axes.set_xticks(times, [_time_label(time, has_year=window.seconds > _YEAR_S) for time in times])
 
 
-def _time_label(time: float) -> str:
+def _time_label(time: float, *, has_year: bool) -> str:
     at = datetime.fromtimestamp(time, tz=UTC)
+    if has_year:
+        return f"{at:%b %Y}"
     return f"{at:%b} {at.day}" if (at.hour, at.minute) == (0, 0) else f"{at:%H:%M}"
 
 

@@ -10,30 +10,62 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)")
 _EMPHASIS = re.compile(r"(\*\*|__|`)(.+?)\1")
 _HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _BULLET = re.compile(r"(\s*)[-*+]\s+(.*)")
+_FENCE = re.compile(r"\s*(```|~~~)")
+_DELIMITERS = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*|\s*\|?[\s:|-]+\|[\s:|-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLine:
-    """A line; `heading` is its level from 1, or 0 for a line of text."""
+    """A line; `heading` is its level from 1, or 0 for a line of text. Code and tables are monospaced."""
 
     text: str
     heading: int = 0
+    is_monospaced: bool = False
 
 
 def plain_lines(markdown: str) -> list[TextLine]:
-    """The lines of a text; rules across the page, and those of tables, are left out."""
+    """The lines of a text; rules across the page are left out, tables are aligned, code stays as it is."""
     lines: list[TextLine] = []
-    for line in markdown.splitlines():
-        if _RULE.fullmatch(line) and line.strip():
+    rest = markdown.splitlines()
+    while rest:
+        line = rest.pop(0)
+        if fence := _FENCE.match(line):
+            while rest and not rest[0].strip().startswith(fence[1]):
+                lines.append(TextLine(text=rest.pop(0), is_monospaced=True))
+            del rest[:1]
+        elif _is_row(line) and rest and _DELIMITERS.fullmatch(rest[0].strip()):
+            rows = [line]
+            del rest[0]
+            while rest and _is_row(rest[0]):
+                rows.append(rest.pop(0))
+            lines += _table(rows)
+        elif _RULE.fullmatch(line) and line.strip():
             continue
-        if heading := _HEADING.fullmatch(line.strip()):
+        elif heading := _HEADING.fullmatch(line.strip()):
             lines.append(TextLine(text=_plain(heading[2]), heading=len(heading[1])))
         elif bullet := _BULLET.fullmatch(line):
             lines.append(TextLine(text=f"{bullet[1]}• {_plain(bullet[2])}"))
         else:
             lines.append(TextLine(text=_plain(line)))
     return lines
+
+
+def _is_row(line: str) -> bool:
+    return "|" in line
+
+
+def _table(rows: list[str]) -> list[TextLine]:
+    """The rows with their columns one below the other."""
+    cells = [[_plain(cell.strip()) for cell in row.strip().strip("|").split("|")] for row in rows]
+    widths = [max(len(row[index]) for row in cells if index < len(row)) for index in range(max(map(len, cells)))]
+    return [
+        TextLine(
+            text="  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip(),
+            is_monospaced=True,
+        )
+        for row in cells
+    ]
 
 
 def _plain(text: str) -> str:

@@ -38,7 +38,7 @@ _PATTERNS = [
         (r"5XX|5xx|[Ee]rror|[Ff]ault|Fail|[Tt]hrottl|Reject|Dropped|TimedOut|Aborted|DeadLetter", MetricKind.ERRORS),
         (r"Latency|Duration|ResponseTime|OverheadTime|Age|ExecutionTime", MetricKind.LATENCY),
         (r"Utilization|Percent", MetricKind.PERCENT),
-        (r"Bytes", MetricKind.BYTES),
+        (r"Bytes|^Network(In|Out)$|^Free(able)?(Memory|StorageSpace)$|^SwapUsage$|Size$", MetricKind.BYTES),
         (r"Request|Invocation|Count$|Started|Succeeded|Messages|Connections", MetricKind.REQUESTS),
     )
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -214,12 +214,34 @@ class Inputs:
         series: by id.
         metrics: the ids of metrics, which are no results of other expressions: what `METRICS()` stands for, and what
             `PERIOD()` takes.
+        several: the ids that are several series each.
+        query: gives the series of one of `QUERIES`. Default: none is drawn.
     """
 
     times: NDArray[np.int64]
     period_s: int
     series: Mapping[str, Series]
     metrics: Sequence[str] = ()
+    query: Callable[[str, tuple[Node, ...]], Value] | None = None
+    several: Mapping[str, list[Series]] = field(default_factory=dict)
+
+
+# Which metrics these find, only CloudWatch knows.
+QUERIES = ("SEARCH", "INSIGHT_RULE_METRIC", "INSIGHT_RULE", "DB_PERF_INSIGHTS")
+
+
+def queries(node: Node) -> list[Call]:
+    """The calls within an expression that find metrics when they are asked."""
+    match node:
+        case Call(function, arguments):
+            return [node] if function in QUERIES else [found for one in arguments for found in queries(one)]
+        case Array(items):
+            return [found for one in items for found in queries(one)]
+        case Operation(_, left, right):
+            return queries(left) + queries(right)
+        case Negation(operand):
+            return queries(operand)
+    return []
 
 
 def evaluate(node: Node, inputs: Inputs) -> Value:
@@ -239,6 +261,8 @@ def _evaluate(node: Node, inputs: Inputs) -> Value:
         case Number(number):
             return number
         case Reference(id):
+            if id in inputs.several:
+                return inputs.several[id]
             if id not in inputs.series:
                 raise MetricMathError(f"got the id {id}, known: {', '.join(sorted(inputs.series)) or 'none'}")
             return inputs.series[id]
@@ -257,6 +281,12 @@ def _evaluate(node: Node, inputs: Inputs) -> Value:
                 return _all_metrics(arguments, inputs)
             if function == "PERIOD":
                 return _period(arguments, inputs)
+            if function in QUERIES and inputs.query is not None:
+                return inputs.query(function, arguments)
+            if function == "SORT":
+                return _sorted(arguments, inputs)
+            if function == "SLICE":
+                return _sliced(arguments, inputs)
             if function not in _FUNCTIONS:
                 raise MetricMathError(f"{function} is not among the functions that are drawn here")
             least, most, implementation = _FUNCTIONS[function]
@@ -347,6 +377,51 @@ def _across(reduce: Callable[..., Series]) -> Callable[..., Value]:
     return reduced
 
 
+_SORTS: Mapping[str, Callable[[Series], float]] = {
+    "AVG": lambda series: float(np.nanmean(series)),
+    "MIN": lambda series: float(np.nanmin(series)),
+    "MAX": lambda series: float(np.nanmax(series)),
+    "SUM": lambda series: float(np.nansum(series)),
+}
+
+
+def _sorted(arguments: tuple[Node, ...], inputs: Inputs) -> Value:
+    """`SORT(array, AVG | MIN | MAX | SUM, ASC | DESC, limit)`; series without a point come last."""
+    match arguments:
+        case (what, Reference(by), Reference("ASC" | "DESC" as order), *rest) if by in _SORTS and len(rest) <= 1:
+            series = _as_series(_evaluate(what, inputs))
+            present = [one for one in series if not np.isnan(one).all()]
+            present.sort(key=_SORTS[by], reverse=order == "DESC")
+            return (present + [one for one in series if np.isnan(one).all()])[: _limit(rest, inputs)]
+    raise MetricMathError("SORT: allowed: an array, AVG, MIN, MAX or SUM, ASC or DESC, and a limit")
+
+
+def _sliced(arguments: tuple[Node, ...], inputs: Inputs) -> Value:
+    """`SLICE(array, from, to)`, counted from 0, or to the end without `to`."""
+    if not 2 <= len(arguments) <= 3:
+        raise MetricMathError(f"SLICE: got {len(arguments)} arguments, allowed: 2 to 3")
+    first, *last = (_limit([one], inputs) for one in arguments[1:])
+    return _as_series(_evaluate(arguments[0], inputs))[first : last[0] if last else None]
+
+
+def _limit(given: Sequence[Node], inputs: Inputs) -> int | None:
+    if not given:
+        return None
+    number = _evaluate(given[0], inputs)
+    if not isinstance(number, float) or not number >= 0:
+        raise MetricMathError("got no number of series, allowed: 0 or more")
+    return int(number)
+
+
+def _band(_: Inputs, value: Value, width: Value = 2.0) -> Value:
+    """The sample of a band of anomaly detection: what CloudWatch has learned, only it knows."""
+    (series, *_rest) = _as_series(value)
+    width = width if isinstance(width, float) else 2.0
+    middle = np.full(series.shape, np.nanmean(series)) if not np.isnan(series).all() else series
+    half = width * (np.nanstd(series) if not np.isnan(series).all() else 0.0)
+    return [middle - half, middle + half]
+
+
 def _fill(_: Inputs, value: Value, by: Value) -> Value:
     if isinstance(by, list):
         raise MetricMathError("FILL: got an array to fill with, allowed: a number, a series, REPEAT or LINEAR")
@@ -415,6 +490,7 @@ _FUNCTIONS: Mapping[str, tuple[int, int, Callable[..., Value]]] = {
     "LOG10": (1, 1, _elementwise(np.log10)),
     "FILL": (2, 2, _fill),
     "IF": (2, 3, _if),
+    "ANOMALY_DETECTION_BAND": (1, 2, _band),
     "FIRST": (1, 1, _end(0)),
     "LAST": (1, 1, _end(-1)),
     "DIFF": (1, 1, lambda _, value: _each(_differences, value)),

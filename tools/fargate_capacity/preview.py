@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fargate_capacity.auto_period import auto_period_s
 from fargate_capacity.canvas import Box, Canvas
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.csv_series import CsvSeries
+from fargate_capacity.dashboard_body import FrameWidget
 from fargate_capacity.dashboard_drawing import described, draw_dashboard, shared_notes
 from fargate_capacity.dashboards import Dashboard
 from fargate_capacity.fonts import drawing_settings
@@ -31,10 +32,12 @@ class Preview:
 
     Args:
         characters_without_font: what the PNG files show as boxes.
+        not_drawn: a line for each dashboard or widget that could not be.
     """
 
     files: tuple[Path, ...]
     characters_without_font: str
+    not_drawn: tuple[str, ...] = ()
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -62,18 +65,24 @@ def write_preview(
         title: of the page.
 
     Raises:
-        InputError: the folder cannot be made.
+        InputError: the folder cannot be made, or no dashboard can be drawn.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"output: got {output} ({error.strerror}), allowed: a folder that can be written") from None
     sections, written, missing = [], [], ""
+    not_drawn: list[str] = []
     names = file_names([(dashboard.name, dashboard.template.stack) for dashboard in dashboards])
     with drawing_settings():
         for dashboard, name in zip(dashboards, names, strict=True):
             advance(dashboard.name)
-            section = _section(assembly, dashboard, data, view)
+            try:
+                section = _section(assembly, dashboard, data, view, not_drawn)
+            except ValueError as error:
+                not_drawn.append(f"dashboard {dashboard.name} of stack {dashboard.template.stack}: {error}")
+                continue
+            dashboard = section.dashboard
             sections.append(section)
             notes = shared_notes(list(zip(dashboard.body.widgets, section.notes, strict=True)))
             canvas = draw_dashboard(dashboard, section.drawing, notes=notes, subtitle=section.subtitle)
@@ -81,9 +90,15 @@ def write_preview(
             path.write_bytes(canvas.png())
             written.append(path)
             missing += canvas.characters_without_font
+        if not sections:
+            raise InputError(not_drawn[0])
         page = output / "index.html"
         page.write_text(write_page(sections, title=title), encoding="utf-8")
-    return Preview(files=(page, *written), characters_without_font="".join(sorted(set(missing))))
+    return Preview(
+        files=(page, *written),
+        characters_without_font="".join(sorted(set(missing))),
+        not_drawn=tuple(not_drawn),
+    )
 
 
 def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
@@ -102,7 +117,11 @@ def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _section(
-    assembly: CloudAssembly, dashboard: Dashboard, data: CsvSeries | None, view: timedelta | None
+    assembly: CloudAssembly,
+    dashboard: Dashboard,
+    data: CsvSeries | None,
+    view: timedelta | None,
+    not_drawn: list[str],
 ) -> DashboardSection:
     alarms = Alarms(assembly=assembly, template=dashboard.template)
     if data is None:
@@ -129,12 +148,24 @@ def _section(
         drawing = WidgetDrawing(source=lambda _: data, window=window, alarms=alarms, keeps_window=True)
         origin = f"data of {data.name}"
     # The widgets are drawn once for what they cannot show: the picture needs the height of that before it begins.
-    notes = []
+    notes, widgets = [], []
     for widget in dashboard.body.widgets:
         width = widget.place.width * theme.COLUMN - theme.GAP
         height = widget.place.height * theme.ROW - theme.GAP
         canvas = Canvas(width=width, height=height)
-        notes.append(drawing.draw(canvas, Box(x=0, y=0, width=width, height=height), widget))
+        try:
+            notes.append(drawing.draw(canvas, Box(x=0, y=0, width=width, height=height), widget))
+            widgets.append(widget)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # Bodies are written by hand: one widget of a shape that nobody thought of leaves the others.
+            what = f"{type(error).__name__}: {error}"
+            title = getattr(widget, "title", "")
+            not_drawn.append(f"dashboard {dashboard.name}, widget {title or len(widgets) + 1}: {what}")
+            notes.append([])
+            widgets.append(
+                FrameWidget(place=widget.place, title=title, kind="a widget that cannot be drawn", content=what)
+            )
+    dashboard = replace(dashboard, body=replace(dashboard.body, widgets=tuple(widgets)))
     return DashboardSection(
         dashboard=dashboard, drawing=drawing, subtitle=described(dashboard, window, origin), notes=notes
     )

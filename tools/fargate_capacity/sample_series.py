@@ -79,6 +79,11 @@ class SampleSeries:
         start = int(window.start.timestamp()) // 60 * 60 - 60 * _WARM_UP_MINUTES
         self._minutes: NDArray[np.int64] = np.arange(start, int(window.end.timestamp()) + 60, 60, dtype=np.int64)
 
+    @property
+    def is_sample(self) -> bool:
+        """All of them are."""
+        return True
+
     def period_s(self, metric: Metric) -> int:
         """The period of its points, in seconds."""
         return self._window.drawn_period_s(metric.period_s)

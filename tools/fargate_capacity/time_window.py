@@ -86,9 +86,13 @@ def choose_window(body: DashboardBody, *, view: timedelta | None = None) -> Time
 
 
 def widget_window(widget: MetricWidget, window: TimeWindow) -> TimeWindow:
-    """What a widget shows: the time before the window's end that it asks for, else the window itself."""
-    length = _given_length(widget.start)
-    return window if length is None else TimeWindow(start=window.end - length, end=window.end)
+    """What a widget shows: the time that it asks for, before the window's end or its own, else the window itself."""
+    end = _moment(widget.end) or window.end
+    length, start = _given_length(widget.start), _moment(widget.start)
+    if start is None:
+        # Without a start an end is refused by CloudWatch, and shown here with the dashboard's length.
+        start = end - (length or (window.end - window.start))
+    return TimeWindow(start=start, end=end) if start < end else window
 
 
 def _moments(body: DashboardBody) -> Sequence[datetime]:

@@ -17,6 +17,7 @@ from fargate_capacity.widget_series import SeriesSource, WidgetSeries, resolve_w
 
 _PADDING = 12.0
 _TITLE_HEIGHT = 26.0
+_MONOSPACED_WIDER = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,20 @@ def _draw_text(canvas: Canvas, box: Box, widget: TextWidget) -> None:
         canvas.rectangle(box, face=theme.CARD, edge=theme.BORDER)
     y, right = box.y + 8, box.width - 2 * _PADDING
     for line in plain_lines(widget.markdown):
+        if line.is_monospaced:
+            if y + theme.SMALL_SIZE * 1.45 > box.y + box.height:
+                canvas.text(
+                    box.x + box.width - _PADDING, box.y + box.height - 9, "…", color=theme.SOFT_INK, align="right"
+                )
+                return
+            # A digit of this face is as wide as any character of it.
+            most = max(int(right / text_width("0", theme.SMALL_SIZE) / _MONOSPACED_WIDER), 1)
+            text = line.text if len(line.text) <= most else line.text[: most - 1] + "…"
+            if text:
+                middle = y + theme.SMALL_SIZE * 0.72
+                canvas.text(box.x + _PADDING, middle, text, size=theme.SMALL_SIZE, is_monospaced=True)
+            y += theme.SMALL_SIZE * 1.45
+            continue
         size = {0: theme.TEXT_SIZE, 1: 19.0, 2: 16.0, 3: 14.0}.get(line.heading, 12.5)
         for part in wrapped(line.text, right, size, is_bold=line.heading > 0):
             if y + size * 1.45 > box.y + box.height:
@@ -150,10 +165,14 @@ def _draw_text(canvas: Canvas, box: Box, widget: TextWidget) -> None:
             y += size * (1.45 if part else 0.8)
 
 
+def _frame_note(kind: str) -> str:
+    return kind if "cannot be drawn" in kind else f"{kind}: CloudWatch fills it"
+
+
 def _draw_frame(canvas: Canvas, box: Box, widget: FrameWidget) -> list[str]:
     canvas.rectangle(box, face=theme.CARD, edge=theme.SOFT_INK, dashed=True)
     inner = _draw_title(canvas, box.inset(left=_PADDING, right=_PADDING, top=8, bottom=8), widget.title or widget.kind)
-    canvas.text(inner.x, inner.y, f"{widget.kind}: CloudWatch fills it", size=theme.SMALL_SIZE, color=theme.SOFT_INK)
+    canvas.text(inner.x, inner.y, _frame_note(widget.kind), size=theme.SMALL_SIZE, color=theme.SOFT_INK)
     y = inner.y + 20
     for line in wrapped(widget.content, inner.width * 0.82, theme.SMALL_SIZE):
         if y > inner.y + inner.height - 4:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fargate_capacity import metric_math
+from fargate_capacity import metric_math, metric_queries
 from fargate_capacity.alarms import Alarms
 from fargate_capacity.annotations import Annotations, Axis, HorizontalLine
 from fargate_capacity.compact_number import compact_number
@@ -18,13 +19,24 @@ from fargate_capacity.dashboard_body import Expression, Line, Metric, MetricWidg
 from fargate_capacity.metric_kind import unit_of
 from fargate_capacity.time_window import TimeWindow
 
+# As CloudWatch draws a metric whose period nobody names.
+_QUERY_PERIOD_S = 300
 Values = NDArray[np.float64]
-_DYNAMIC_LABEL = re.compile(r"\$\{(MIN|MAX|AVG|SUM|FIRST|LAST|LABEL|PROP\('([^']+)'\))\}")
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/graph-dynamic-labels.html
+_DYNAMIC_LABEL = re.compile(
+    r"\$\{\s*((?:MIN|MAX|FIRST|LAST)(?:_TIME(?:_RELATIVE)?)?|AVG|SUM|DATAPOINT_COUNT|LABEL|"
+    r"PROP\(\s*['\"]?([^'\")]+)['\"]?\s*\))\s*\}"
+)
 _COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")
 
 
 class SeriesSource(Protocol):
     """Where the values of metrics come from."""
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether there is a series for any metric, made up."""
+        ...
 
     def period_s(self, metric: Metric) -> int:
         """The period at which a metric is drawn, in seconds."""
@@ -41,7 +53,11 @@ class SeriesSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSeries:
-    """One line of a graph; the times are seconds since 1970, a gap is NaN."""
+    """One line of a graph; the times are seconds since 1970, a gap is NaN.
+
+    Args:
+        whole: the one value of the whole time. Default: what is shown as a number is the latest value.
+    """
 
     label: str
     times: NDArray[np.int64]
@@ -49,10 +65,13 @@ class DrawnSeries:
     color: str
     axis: Axis
     unit: str
+    whole: float | None = None
 
     @property
     def last(self) -> float:
-        """The latest value that is there; NaN if none is."""
+        """The value of the whole time, if it is wanted, else the latest that is there; NaN if none is."""
+        if self.whole is not None:
+            return self.whole
         present = self.values[~np.isnan(self.values)]
         return float(present[-1]) if present.size else float("nan")
 
@@ -103,6 +122,10 @@ def resolve_widget(
         ]
     resolver = _Resolver(lines, source=source, window=window, notes=notes)
     series = resolver.drawn()
+    if widget.shows_whole_range:
+        wholes = _Resolver(lines, source=source, window=window, notes=[], is_whole=True).drawn()
+        if len(wholes) == len(series):
+            series = [dataclasses.replace(one, whole=all_of.last) for one, all_of in zip(series, wholes, strict=True)]
     annotations = dataclasses.replace(
         widget.annotations, horizontal=(*widget.annotations.horizontal, *thresholds), alarms=(), unread=()
     )
@@ -110,8 +133,25 @@ def resolve_widget(
 
 
 class _Resolver:
-    def __init__(self, lines: list[Line], *, source: SeriesSource, window: TimeWindow, notes: list[str]) -> None:
+    """Makes the series of a widget's lines.
+
+    Args:
+        is_whole: whether each metric has one value, of the whole time; expressions are of such values, then.
+    """
+
+    def __init__(
+        self,
+        lines: list[Line],
+        *,
+        source: SeriesSource,
+        window: TimeWindow,
+        notes: list[str],
+        is_whole: bool = False,
+    ) -> None:
         self._lines, self._source, self._window, self._notes = lines, source, window, notes
+        self._is_whole = is_whole
+        # What queries of a line found, in the order of its series.
+        self._found: dict[int, list[Metric]] = {}
         self._by_id = {line.id: line for line in lines if line.id}
         self._labels = _labels(lines)
 
@@ -130,20 +170,23 @@ class _Resolver:
                 continue
             if value is None:
                 continue
-            times = self._window.grid(period_s)
+            times = self._grid(period_s)
             several = value if isinstance(value, list) else [value]
-            for number, one in enumerate(several, start=1):
+            found = self._found.get(id(line), [])
+            named = _names_of(found) if len(found) == len(several) else [str(n + 1) for n in range(len(several))]
+            for number, one in enumerate(several):
                 values = np.full(times.shape, one) if isinstance(one, float) else one
-                numbered = f"{label} {number}" if len(several) > 1 else label
+                numbered = f"{label} {named[number]}" if len(several) > 1 else label
+                shown = dataclasses.replace(line, source=found[number]) if len(found) == len(several) else line
                 color = line.color if line.color and len(several) == 1 else _COLORS[len(drawn) % len(_COLORS)]
                 drawn.append(
                     DrawnSeries(
-                        label=_with_dynamic_parts(numbered, line, values),
+                        label=_with_dynamic_parts(numbered, shown, times, values),
                         times=times,
                         values=values,
                         color=color,
                         axis=line.axis,
-                        unit=unit_of(line.source) if isinstance(line.source, Metric) else "No unit",
+                        unit=unit_of(shown.source) if isinstance(shown.source, Metric) else "No unit",
                     )
                 )
         return drawn
@@ -155,8 +198,55 @@ class _Resolver:
         if id(line) in above:
             return 60
         periods = [self._period_s(part, above | {id(line)}) for part in self._parts(line.source)]
-        own = line.source.period_s
+        own = line.source.period_s or self._queried_period_s(line.source.text)
         return max([self._window.drawn_period_s(own), *periods] if own else [*periods, 60 if not periods else 1])
+
+    def _grid(self, period_s: int) -> NDArray[np.int64]:
+        if self._is_whole:
+            return np.array([int(self._window.start.timestamp())], dtype=np.int64)
+        return self._window.grid(period_s)
+
+    def _queried_period_s(self, text: str) -> int | None:
+        """The longest period that a query within names; what names none is drawn by five minutes."""
+        if metric_queries.is_metrics_insights(text):
+            return _QUERY_PERIOD_S
+        try:
+            calls = metric_math.queries(metric_math.parse(text))
+        except metric_math.MetricMathError:
+            return None
+        return max((_query_of(call).period_s or _QUERY_PERIOD_S for call in calls), default=None)
+
+    def _queried(self, line: Line, query: metric_queries.MetricQuery, period_s: int) -> metric_math.Value:
+        """Sample series of what a query would find."""
+        if not self._source.is_sample:
+            values = self._measured(query.found[0], line.label, period_s) if line.label else None
+            if values is None:
+                raise metric_math.MetricMathError("what a query finds has no column, allowed: one of the line's label")
+            return values
+        self._notes.append(query.note)
+        series = []
+        for number, metric in enumerate(query.found):
+            values = self._measured(metric, None, period_s)
+            # Of one service's day all would be alike.
+            series.append((values if values is not None else np.array([])) * 0.87**number)
+        self._found.setdefault(id(line), []).extend(query.found)
+        return series if len(series) > 1 else series[0]
+
+    def _measured(self, metric: Metric, label: str | None, period_s: int) -> Values | None:
+        values = self._source.values(metric, label, period_s)
+        if values is None or not self._is_whole:
+            return values
+        present = values[~np.isnan(values)]
+        if not present.size:
+            return np.array([np.nan])
+        match metric.stat:
+            case "Sum" | "SampleCount":
+                return np.array([present.sum()])
+            case "Maximum":
+                return np.array([present.max()])
+            case "Minimum":
+                return np.array([present.min()])
+        return np.array([present.mean()])
 
     def _parts(self, expression: Expression) -> list[Line]:
         try:
@@ -172,14 +262,17 @@ class _Resolver:
     def _value(self, line: Line, period_s: int, above: frozenset[str]) -> metric_math.Value | None:
         label = line.label
         if isinstance(line.source, Metric):
-            values = self._source.values(line.source, label, period_s)
+            values = self._measured(line.source, label, period_s)
             if values is None and (note := self._source.note(line.source, label)):
                 self._notes.append(note)
             return values
         if line.id and line.id in above:
             raise metric_math.MetricMathError(f"{line.id} is made of itself")
+        if metric_queries.is_metrics_insights(line.source.text):
+            return self._queried(line, metric_queries.metrics_insights(line.source.text), period_s)
         node = metric_math.parse(line.source.text)
         series: dict[str, Values] = {}
+        several: dict[str, list[Values]] = {}
         names = metric_math.references(node) & self._by_id.keys()
         parts = [self._by_id[name] for name in sorted(names)]
         for part in (*parts, *(self._metrics() if metric_math.uses_all_metrics(node) else ())):
@@ -187,17 +280,44 @@ class _Resolver:
             if value is None:
                 return None
             if isinstance(value, list):
-                raise metric_math.MetricMathError(f"{part.id} is several series, allowed here: one")
-            series[part.id or ""] = (
-                np.full(self._window.grid(period_s).shape, value) if isinstance(value, float) else value
-            )
+                several[part.id or ""] = value
+                continue
+            series[part.id or ""] = np.full(self._grid(period_s).shape, value) if isinstance(value, float) else value
         inputs = metric_math.Inputs(
-            times=self._window.grid(period_s),
-            period_s=period_s,
+            times=self._grid(period_s),
+            period_s=int(self._window.seconds) if self._is_whole else period_s,
             series=series,
+            several=several,
             metrics=[line.id for line in self._metrics() if line.id],
+            query=lambda function, arguments: self._queried(
+                line, _query_of(metric_math.Call(function, arguments)), period_s
+            ),
         )
         return metric_math.evaluate(node, inputs)
+
+
+def _query_of(call: metric_math.Call) -> metric_queries.MetricQuery:
+    """What a call that finds metrics would find."""
+    texts = [each.value for each in call.arguments if isinstance(each, metric_math.Text)]
+    numbers = [int(each.value) for each in call.arguments if isinstance(each, metric_math.Number)]
+    if call.function == "SEARCH":
+        stat = texts[1] if len(texts) > 1 else None
+        return metric_queries.search(texts[0] if texts else "", stat, next(iter(numbers), None) or None)
+    if call.function == "INSIGHT_RULE":
+        return metric_queries.contributor_insights(texts[0] if texts else "", next(iter(numbers), 10))
+    if call.function == "INSIGHT_RULE_METRIC":
+        return metric_queries.contributor_insights(texts[0] if texts else "", 1)
+    return metric_queries.search(f'Namespace="AWS/RDS" MetricName="{texts[-1] if texts else "DBLoad"}"', None, None)
+
+
+def _names_of(found: list[Metric]) -> list[str]:
+    """What tells metrics that were found from each other."""
+    several = len({metric.name for metric in found}) > 1
+    names = []
+    for number, metric in enumerate(found, start=1):
+        values = [value for _, value in metric.dimensions]
+        names.append(" ".join([*([metric.name] if several else []), *values]) or str(number))
+    return names
 
 
 def _labels(lines: list[Line]) -> list[str]:
@@ -214,7 +334,7 @@ def _labels(lines: list[Line]) -> list[str]:
         if line.label:
             labels.append(line.label)
         elif isinstance(line.source, Expression):
-            labels.append(line.id or line.source.text)
+            labels.append(_queried_name(line.source.text) or line.id or line.source.text)
         elif id(line) not in parts or len(is_alike) > 1:
             labels.append(line.source.name)
         else:
@@ -224,18 +344,39 @@ def _labels(lines: list[Line]) -> list[str]:
     return labels
 
 
-def _with_dynamic_parts(label: str, line: Line, values: Values) -> str:
+def _queried_name(text: str) -> str | None:
+    """The name of the metric that an expression looks for; None where it looks for none."""
+    if metric_queries.is_metrics_insights(text):
+        return metric_queries.metrics_insights(text).found[0].name
+    try:
+        calls = metric_math.queries(metric_math.parse(text))
+    except metric_math.MetricMathError:
+        return None
+    return _query_of(calls[0]).found[0].name if calls else None
+
+
+def _with_dynamic_parts(label: str, line: Line, times: NDArray[np.int64], values: Values) -> str:
     """A label's `${MAX}`, `${LAST}`, `${PROP('MetricName')}` and their like, filled in."""
 
     def fill(found: re.Match[str]) -> str:
         what, property_name = found[1], found[2]
         if property_name:
-            return _property(line, property_name) or found[0]
+            return _property(line, property_name.strip()) or found[0]
         if what == "LABEL":
             return line.source.name if isinstance(line.source, Metric) else line.source.text
-        present = values[~np.isnan(values)]
+        is_there = ~np.isnan(values)
+        present = values[is_there]
+        if what == "DATAPOINT_COUNT":
+            return str(present.size)
         if not present.size:
             return "-"
+        kind, is_time, relative = what.partition("_TIME")
+        if is_time:
+            index = {"MIN": int(present.argmin()), "MAX": int(present.argmax()), "FIRST": 0, "LAST": -1}[kind]
+            at = int(times[is_there][index])
+            if relative:
+                return f"{round((int(times[-1]) - at) / 60)}m ago"
+            return f"{datetime.fromtimestamp(at, tz=UTC):%Y-%m-%d %H:%M} UTC"
         figures = {
             "MIN": present.min(),
             "MAX": present.max(),
@@ -251,7 +392,7 @@ def _with_dynamic_parts(label: str, line: Line, values: Values) -> str:
 
 def _property(line: Line, name: str) -> str | None:
     if not isinstance(line.source, Metric):
-        return None
+        return {"Expression": line.source.text, "Period": str(line.source.period_s or "")}.get(name)
     if name.startswith("Dim."):
         return dict(line.source.dimensions).get(name.removeprefix("Dim."))
     return {

@@ -325,3 +325,21 @@ def test_fails_when_the_view_is_another(fargate_capacity: Command, shop_assembly
 def test_fails_when_a_view_is_chosen_for_data(fargate_capacity: Command, shop_assembly: Path, tmp_path: Path) -> None:
     told = _refused(fargate_capacity("preview", shop_assembly, "--view", "1d", "--data", tmp_path / "series.csv"))
     assert "view: got 1d beside data, allowed: none" in told
+
+
+def test_one_bad_dashboard_does_not_stop_the_others(
+    fargate_capacity: Command, write_assembly: Callable[..., Path], tmp_path: Path
+) -> None:
+    good = {"type": "text", "properties": {"markdown": "| a | b |\n|---|---|\n| 1 | 2 |"}}
+    bodies = {"Good": json.dumps({"widgets": [good]}), "Bad": "{", "Odd": json.dumps({"widgets": "none"})}
+    resources = {
+        name: {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardName": name, "DashboardBody": body}}
+        for name, body in bodies.items()
+    }
+    result = fargate_capacity("preview", write_assembly({"Resources": resources}), "--output", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["Good.png"]
+    assert [line.partition(" of ")[0] for line in result.stderr.splitlines() if "left out" in line] == [
+        "left out: dashboard Bad",
+        "left out: dashboard Odd",
+    ]

@@ -80,3 +80,18 @@ def test_a_widget_may_show_a_time_of_its_own() -> None:
     assert shown(None) == window
     assert shown("-P15M") == TimeWindow(start=window.end - timedelta(days=450), end=window.end)
     assert shown("-P1M2DT5M").seconds == timedelta(days=32, minutes=5).total_seconds()
+
+
+def test_a_widget_may_show_two_moments() -> None:
+    window = TimeWindow(start=_at("2026-11-01T00:00:00Z"), end=_at("2026-11-02T00:00:00Z"))
+
+    def shown(**properties: str) -> TimeWindow:
+        (widget,) = read_dashboard_body(json.dumps({"widgets": [{"type": "metric", "properties": properties}]})).widgets
+        assert isinstance(widget, MetricWidget)
+        return widget_window(widget, window)
+
+    first, last = _at("2026-06-01T00:00:00Z"), _at("2026-06-03T00:00:00Z")
+    assert shown(start=first.isoformat(), end=last.isoformat()) == TimeWindow(start=first, end=last)
+    assert shown(start="-PT3H", end=last.isoformat()) == TimeWindow(start=last - timedelta(hours=3), end=last)
+    # An end before the start shows nothing that could be drawn.
+    assert shown(start=last.isoformat(), end=first.isoformat()) == window

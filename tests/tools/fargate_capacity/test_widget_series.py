@@ -150,3 +150,120 @@ def test_a_metric_without_a_column_leaves_out_what_is_made_of_it(resolve: Resolv
     np.testing.assert_array_equal(drawn.series[0].values, [1, np.nan, 3])
     np.testing.assert_array_equal(drawn.series[1].values, [2, 0, 6])
     assert drawn.notes == ("series.csv has no column 'Own/B/Sum'",)
+
+
+_SEARCH = "SEARCH('{AWS/Lambda,FunctionName} MetricName=\"Errors\"', 'Sum', 60)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "labels"),
+    [
+        (_SEARCH, ["Errors FunctionName 1", "Errors FunctionName 2", "Errors FunctionName 3"]),
+        (f"SORT({_SEARCH}, SUM, DESC, 2)", ["Errors 1", "Errors 2"]),
+        (f"SUM({_SEARCH})", ["Errors"]),
+        (f"100 * SUM({_SEARCH}) / 5", ["Errors"]),
+        ('SELECT SUM(Errors) FROM SCHEMA("AWS/Lambda", FunctionName)', ["Errors"]),
+        ("INSIGHT_RULE_METRIC('top', 'Sum')", ["Contributors"]),
+        ("SLICE(" + _SEARCH + ", 1)", ["Errors 1", "Errors 2"]),
+    ],
+)
+def test_what_only_cloudwatch_finds_is_drawn_as_samples_and_said(
+    resolve: Resolve, expression: str, labels: list[str]
+) -> None:
+    drawn = resolve({}, metrics=[[{"expression": expression, "period": 60}]])
+    assert [series.label for series in drawn.series] == labels
+    assert all(series.values.size == 60 and np.isfinite(series.values).all() for series in drawn.series)
+    assert any("samples stand for" in note for note in drawn.notes)
+
+
+def test_several_series_may_be_used_by_their_id(resolve: Resolve) -> None:
+    drawn = resolve(
+        {},
+        metrics=[
+            [{"expression": _SEARCH, "id": "found", "visible": False, "period": 60}],
+            [{"expression": "MAX(found)", "label": "most", "period": 60}],
+        ],
+    )
+    assert [series.label for series in drawn.series] == ["most"]
+
+
+def test_a_rule_of_contributor_insights_is_drawn(resolve: Resolve) -> None:
+    drawn = resolve({}, insightRule={"ruleName": "top", "maxContributorCount": 2, "orderBy": "Sum"}, period=60)
+    assert [series.label for series in drawn.series] == ["Contributors Contributor 1", "Contributors Contributor 2"]
+
+
+def test_a_band_of_anomaly_detection_has_two_edges(resolve: Resolve) -> None:
+    drawn = resolve(
+        {},
+        metrics=[["AWS/ECS", "CPUUtilization", {"id": "m1"}], [{"expression": "ANOMALY_DETECTION_BAND(m1, 2)"}]],
+    )
+    assert len(drawn.series) == 3
+
+
+def test_a_query_has_no_series_among_ones_own_data(resolve: Resolve, tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text("timestamp,errors\n2026-11-01T09:00:00Z,1\n2026-11-01T09:01:00Z,2\n")
+    drawn = resolve(
+        {},
+        data=CsvSeries(path),
+        metrics=[[{"expression": _SEARCH, "period": 60}], [{"expression": _SEARCH, "label": "errors", "period": 60}]],
+    )
+    assert [(series.label, series.values.tolist()) for series in drawn.series] == [("errors", [1.0, 2.0])]
+    assert "has no column" in drawn.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("stat", "whole"), [("Sum", 1 + 2 + 6), ("Maximum", 6), ("Minimum", 1), ("Average", 3), ("SampleCount", 9)]
+)
+@pytest.mark.parametrize("view", ["singleValue", "bar", "pie", "gauge"])
+def test_a_number_may_be_of_the_whole_time(
+    resolve: Resolve, tmp_path: Path, view: str, stat: str, whole: float
+) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text("timestamp,x\n2026-11-01T09:00:00Z,1\n2026-11-01T09:01:00Z,6\n2026-11-01T09:02:00Z,2\n")
+    properties = {"metrics": [["Own", "X", {"label": "x", "stat": stat, "period": 60}]], "view": view}
+    (of_all,) = resolve({}, data=CsvSeries(path), setPeriodToTimeRange=True, **properties).series
+    assert of_all.last == whole
+    # Its course is drawn all the same.
+    assert of_all.values.size == 3
+
+
+def test_a_number_is_of_the_latest_period_else(resolve: Resolve, tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text("timestamp,x\n2026-11-01T09:00:00Z,1\n2026-11-01T09:01:00Z,6\n2026-11-01T09:02:00Z,2\n")
+    properties = {"metrics": [["Own", "X", {"label": "x", "stat": "Sum", "period": 60}]]}
+    (latest,) = resolve({}, data=CsvSeries(path), view="singleValue", **properties).series
+    assert latest.last == 2
+
+
+def test_a_share_of_the_whole_time_is_made_of_whole_sums(resolve: Resolve, tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text("timestamp,e,r\n2026-11-01T09:00:00Z,1,10\n2026-11-01T09:01:00Z,9,10\n2026-11-01T09:02:00Z,0,80\n")
+    rows = [
+        [{"expression": "100 * e / r", "label": "rate", "period": 60}],
+        *(
+            ["Own", name.upper(), {"id": name, "label": name, "stat": "Sum", "period": 60, "visible": False}]
+            for name in ("e", "r")
+        ),
+    ]
+    (rate,) = resolve({}, data=CsvSeries(path), metrics=rows, view="singleValue", setPeriodToTimeRange=True).series
+    assert rate.last == 10
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("${PROP(\"Dim.D\")} ${PROP('Stat')}", "1 Average"),
+        ("${DATAPOINT_COUNT} since ${FIRST_TIME}", "12 since 2026-11-01 09:00 UTC"),
+        ("${LAST_TIME_RELATIVE}", "0m ago"),
+        ("${PROP('Nothing')}", "${PROP('Nothing')}"),
+    ],
+)
+def test_a_label_has_properties_and_times(resolve: Resolve, label: str, expected: str) -> None:
+    (series,) = resolve({}, metrics=[["A", "X", "D", "1", {"label": label}]]).series
+    assert series.label == expected
+
+
+def test_a_label_tells_what_a_search_found(resolve: Resolve) -> None:
+    drawn = resolve({}, metrics=[[{"expression": _SEARCH, "label": "[${PROP('Dim.FunctionName')}]", "period": 60}]])
+    assert drawn.series[0].label.startswith("[FunctionName 1]")

@@ -549,8 +549,14 @@ def _unpriced(service: _Declared, task: _Declared) -> str | None:
         return f"a task of the launch type {launch} has no price of its own"
     if others := [provider for provider in providers if provider not in _FARGATE]:
         return f"a task on the capacity provider {others[0]} has no price of its own"
-    if not launch and not providers and compatible and "FARGATE" not in compatible:
+    if launch or providers:
+        return None
+    if compatible and "FARGATE" not in compatible:
         return f"a task of the launch type {compatible[0]} has no price of its own"
+    # Documented: without a launch type it is EC2. Fargate needs both of these, so a task without cannot mean it.
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+    if not compatible and (not task.text("Cpu") or task.text("NetworkMode", "awsvpc") != "awsvpc"):
+        return "a task of the launch type EC2 has no price of its own"
     return None
 
 

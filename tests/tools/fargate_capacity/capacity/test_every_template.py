@@ -209,6 +209,7 @@ def test_a_property_that_is_not_understood_is_named(resources, find):
         ({"LaunchType": "EC2"}, {}, "launch type EC2"),
         ({"LaunchType": "EXTERNAL"}, {}, "launch type EXTERNAL"),
         ({}, {"RequiresCompatibilities": ["EC2"]}, "launch type EC2"),
+        ({}, {"NetworkMode": "bridge"}, "launch type EC2"),
         ({"CapacityProviderStrategy": [{"CapacityProvider": "own", "Weight": 1}]}, {}, "capacity provider own"),
     ],
 )
