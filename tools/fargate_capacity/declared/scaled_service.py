@@ -180,6 +180,11 @@ class _Reader:
             *(((group, _TARGET_GROUP),) if group else ()),
         ):
             self._name_what_is_not_understood(read, kind)
+        if "FARGATE_SPOT" in _providers(service):
+            self._leave_out(
+                service.resource.logical_id,
+                "its share on Fargate Spot is not modelled: the bill on demand is of all tasks",
+            )
         if bounds.minimum == 0:
             self._leave_out(
                 self._target.resource.logical_id,
@@ -353,7 +358,13 @@ class _Reader:
                 return [self._tracking(policy, tracking, service)]
             if steps := mapping(policy.properties.get("StepScalingPolicyConfiguration")):
                 return list(self._steps(policy, steps, service))
-            raise _LeftOutError(f"{policy.text('PolicyType', 'a policy without a configuration')} is not modelled")
+            predictive = mapping(policy.properties.get("PredictiveScalingPolicyConfiguration"))
+            # Documented: it only forecasts unless told otherwise.
+            mode = policy.functions.text(predictive.get("Mode", "ForecastOnly")) if predictive else ""
+            only = ", and only forecasts" if mode == "ForecastOnly" else ""
+            raise _LeftOutError(
+                f"{policy.text('PolicyType', 'a policy without a configuration')} is not modelled{only}"
+            )
         except ValueError as error:
             self._leave_out(name, str(error))
             return []
@@ -540,10 +551,7 @@ class _Reader:
 def _unpriced(service: _Declared, task: _Declared) -> str | None:
     """Why a task of the service has no price of Fargate."""
     launch = service.text("LaunchType")
-    providers = [
-        service.functions.text(mapping(each).get("CapacityProvider"))
-        for each in _items(service.properties.get("CapacityProviderStrategy"))
-    ]
+    providers = _providers(service)
     compatible = [task.functions.text(each) for each in _items(task.properties.get("RequiresCompatibilities"))]
     if launch and launch != "FARGATE":
         return f"a task of the launch type {launch} has no price of its own"
@@ -558,6 +566,13 @@ def _unpriced(service: _Declared, task: _Declared) -> str | None:
     if not compatible and (not task.text("Cpu") or task.text("NetworkMode", "awsvpc") != "awsvpc"):
         return "a task of the launch type EC2 has no price of its own"
     return None
+
+
+def _providers(service: _Declared) -> list[str]:
+    return [
+        service.functions.text(mapping(each).get("CapacityProvider"))
+        for each in _items(service.properties.get("CapacityProviderStrategy"))
+    ]
 
 
 def _platform(task: _Declared) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.candidates import Grid, candidates
 from fargate_capacity.plan.question import ask
 from fargate_capacity.plan.setting import Setting
-from fargate_capacity.plan.simulation import bounds_changes
+from fargate_capacity.plan.simulation import bounds_changes, simulate
 
 STAGE = {
     "Parameters": {"Stage": {"Type": "String", "Default": "dev"}, "Size": {"Type": "String"}},
@@ -225,6 +225,44 @@ def test_a_region_without_a_price_has_task_hours_alone(resources, assembly_of):
     question = ask(assembly_of(resources, region="mars-1"), service=None, assume=["cpu_ms=10"])
     assert question.price is None
     assert "mars-1" in (question.unpriced or "")
+
+
+def test_storage_is_read_and_priced(resources, assembly_of, trace_of):
+    plain = ask(assembly_of(resources, name="plain"), service=None, assume=["cpu_ms=10"])
+    resources["Tasks"]["Properties"]["EphemeralStorage"] = {"SizeInGiB": 120}
+    large = ask(assembly_of(resources, name="large"), service=None, assume=["cpu_ms=10"])
+    simulated = simulate(plain.scenario, plain.setting, trace_of([60.0] * 60))
+    more = large.bill(simulated).on_demand - plain.bill(simulated).on_demand
+    assert more == pytest.approx(100 * 0.000111 * simulated.totals.task_hours)
+    resources["Tasks"]["Properties"]["RuntimePlatform"]["CpuArchitecture"] = "X86_64"
+    unknown = ask(assembly_of(resources, name="x86", region="eu-west-1"), service=None, assume=["cpu_ms=10"])
+    assert any("100 GiB of ephemeral storage have no price" in line for line in unknown.left_out())
+
+
+def test_predictive_scaling_and_spot_are_left_out_and_said(resources, assembly_of):
+    resources["Tracking"]["Properties"] = {
+        "PolicyType": "PredictiveScaling",
+        "ScalingTargetId": {"Ref": "Count"},
+        "PredictiveScalingPolicyConfiguration": {"MetricSpecifications": []},
+    }
+    strategy = [{"CapacityProvider": name, "Weight": 1} for name in ("FARGATE", "FARGATE_SPOT")]
+    resources["ApiService1A2B3C4D"]["Properties"]["CapacityProviderStrategy"] = strategy
+    question = ask(assembly_of(resources), service=None, assume=["cpu_ms=10"])
+    assert question.price is not None
+    assert question.left_out()[:2] == [
+        "Tracking: PredictiveScaling is not modelled, and only forecasts",
+        "ApiService1A2B3C4D: its share on Fargate Spot is not modelled: the bill on demand is of all tasks",
+    ]
+
+
+def test_a_service_without_a_policy_that_can_be_replayed_stays_at_its_minimum(resources, assembly_of, trace_of):
+    del resources["Spike"], resources["SpikeAlarm"]
+    tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    tracking["PredefinedMetricSpecification"]["PredefinedMetricType"] = "ECSServiceAverageMemoryUtilization"
+    question = ask(assembly_of(resources), service=None, assume=["cpu_ms=10"])
+    assert "no policy is left to replay" in question.left_out()[-1]
+    simulated = simulate(question.scenario, question.setting, trace_of([60_000.0] * 60))
+    assert simulated.totals.highest_tasks == 2
 
 
 def test_windows_has_a_price_of_its_own(resources, assembly_of):
