@@ -1,0 +1,2 @@
+class InputError(Exception):
+    """What the command was given cannot be used; the message is one line: what, what is allowed, and no post."""
