@@ -357,6 +357,38 @@ def test_a_region_that_is_none_makes_no_link(notifier: ModuleType, region: str, 
         assert notifier.read_alert(json.dumps(content)).link == ""
 
 
+# What whoever can publish to the topic writes into an alert.
+WORDS = {
+    "a call to everybody": "<!channel>",
+    "a person": "<@U012AB3CD>",
+    "a group": "<!subteam^SAZ94GDB8>",
+    "a channel": "<#C123ABC456>",
+    "a link under another name": "<https://attacker.example|https://us-east-1.console.aws.amazon.com/>",
+    "a link that is escaped already": "&lt;https://attacker.example&gt;",
+    "a mail": "<mailto:a@attacker.example|support>",
+    "the end of a quotation": "``` <!here> ```",
+    "the end of a name": "*\n<!everyone>",
+    "a date": "<!date^1392734382^{date}^https://attacker.example|a>",
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_an_alerts_words_are_words(notifier: ModuleType, words: str) -> None:
+    claimed = WORDS[words]
+    failure = {name: value if name in ("kind", "console") else claimed for name, value in WORKFLOW_FAILURE.items()}
+    alarm = {"AlarmName": claimed, "NewStateValue": "ALARM", "NewStateReason": claimed, "AlarmDescription": claimed}
+    event = {"detail-type": claimed, "source": claimed, "detail": {claimed: claimed}}
+    for content in (json.dumps(failure), json.dumps(alarm), json.dumps(event), claimed):
+        message = notifier.slack_message(notifier.read_alert(content, claimed), "aws")
+        sections = [block for block in message["blocks"] if block["type"] == "section"]
+        parts = [part for block in sections for part in [*block.get("fields", []), block.get("text")] if part]
+        written = [part["text"] for part in parts] + [message["text"], message["blocks"][0]["text"]["text"]]
+        linked = [found for text in written for found in re.findall("<[^>]*>", text)]
+        assert linked == ([f"<{WORKFLOW_FAILURE['console']}|Open the execution>"] if "kind" in content else [])
+        # A quotation is ended by the one who begins it.
+        assert all(part["text"].count("```") in (0, 2) for part in parts)
+
+
 def test_slack_makes_nothing_of_what_only_looks_like_a_link_or_a_name(
     notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
 ) -> None:
