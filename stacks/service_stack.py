@@ -42,6 +42,8 @@ _RULES_OF_WHAT_POSTS_SAY = (
     "Log4JRCE_BODY",
     "ReactJSRCE_BODY",
 )
+# What a task that ends has to hand over what is in its memory.
+_STOP_TIMEOUT = cdk.Duration.seconds(60)
 
 
 class ServiceStack(cdk.Stack):
@@ -83,6 +85,7 @@ class ServiceStack(cdk.Stack):
                 "FALLBACK_POLICY": service_settings.fallback_policy,
                 "UNSCORED_QUEUE_URL": unscored.queue.queue_url,
                 "SERVICE_NAME": service_name,
+                "STOP_TIMEOUT_SECONDS": str(_STOP_TIMEOUT.to_seconds()),
                 **reviews.environment,
             },
             health_check_path="/health",
@@ -96,6 +99,7 @@ class ServiceStack(cdk.Stack):
             ),
             destinations=destinations if destinations and identity is None else _ANYWHERE,
             access_logs_bucket=access_logs,
+            stop_timeout=_STOP_TIMEOUT,
             removal_policy=removal,
         )
         _acknowledge_inside_the_vpc(api, settings)

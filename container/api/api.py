@@ -19,10 +19,11 @@ from dynamodb_client import DYNAMODB_FAULTS
 from embedded_metrics import Decisions, count_line, metric_line
 from endpoint_client import EndpointClient, NoProbabilityError, Reason, Score
 from flask import Flask, Response, g, request
-from late_scoring import LateScoring, NotSettledError
+from late_decisions import LateDecisions
+from late_scoring import AT_ONCE, LateScoring, NotSettledError
 from moderation_request import LARGEST_BODY_BYTES, asked_of
 from openapi import openapi_document
-from outbox import OutboxFullError
+from outbox import Outbox, OutboxFullError
 from reading_worker import seconds_in_queue, seconds_reading
 from review_api import review_blueprint
 from review_outbox import ReviewLetter, review_outbox
@@ -30,6 +31,7 @@ from review_post import ReviewRule
 from review_store import ReviewStore
 from review_tally import write_every_minute, write_or_log
 from reviewer_identity import ReviewerIdentity, region_keys_url
+from task_end import TASK_END
 from unscored_outbox import unscored_outbox
 from unscored_post import STORING_ALONE, UnscoredPost
 from werkzeug.exceptions import (
@@ -43,7 +45,6 @@ from werkzeug.exceptions import (
 
 WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""
-DRAIN_SECONDS: Final = 4.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
 _HSTS: Final = "max-age=31536000"
 """A year. Without subdomains, which may be another team's."""
@@ -62,38 +63,40 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     endpoint = EndpointClient(
         endpoint_name=chosen.endpoint_name,
         region=chosen.region,
-        connections_kept=WORKER_THREADS,
+        connections_kept=WORKER_THREADS + AT_ONCE,
         breaker=breaker,
         patience_seconds=patience_seconds,
     )
     store = _review_store(chosen)
+    lost = partial(_count, "LostPosts", chosen.service_name)
     reviews = None
     if store is not None:
         reviews = review_outbox(
             store=store,
             region=chosen.region,
             queue_url=chosen.unscored_queue_url,
-            stored=partial(_count, "ReviewStored", chosen.service_name),
+            stored=partial(_count, "ReviewStored", chosen.service_name, 1),
+            lost=lost,
         )
-        # Last registered, first called: what is drained is counted too.
-        atexit.register(write_or_log, store.write_tally)
-        atexit.register(reviews.drain, DRAIN_SECONDS)
         write_every_minute(store.write_tally)
     outbox = None
     # With `error` the client is told to come back, and keeps its post.
     if chosen.unscored_queue_url and chosen.fallback_policy is not FallbackPolicy.ERROR:
-        outbox = unscored_outbox(queue_url=chosen.unscored_queue_url, region=chosen.region)
-        # ECS gives a task 30 seconds to end, and gunicorn takes some of them for what is in flight.
-        atexit.register(outbox.drain, DRAIN_SECONDS)
+        outbox = unscored_outbox(queue_url=chosen.unscored_queue_url, region=chosen.region, lost=lost)
     if chosen.unscored_queue_url:
-        LateScoring(
+        late = LateScoring(
             queue_url=chosen.unscored_queue_url,
             region=chosen.region,
             endpoint=endpoint,
             breaker=breaker,
             patience_seconds=patience_seconds,
-            decide=partial(_decide_late, chosen, breaker, store),
+            decide=partial(_decide_late, chosen, breaker, store, LateDecisions(store)),
         )
+        TASK_END.on_begin(late.stop)
+    outboxes = [each for each in (outbox, reviews) if each is not None]
+    for each in outboxes:
+        TASK_END.on_begin(each.close)
+    atexit.register(_hand_over, outboxes, store, chosen.stop_timeout_seconds)
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
@@ -270,7 +273,7 @@ def _review_store(settings: ApiSettings) -> ReviewStore | None:
         lease_seconds=settings.review_lease_seconds,
         ttl_days=settings.review_ttl_days,
         daily_quota=settings.review_daily_quota,
-        over_quota=partial(_count, "ReviewOverQuota", settings.service_name),
+        over_quota=partial(_count, "ReviewOverQuota", settings.service_name, 1),
     )
 
 
@@ -307,32 +310,48 @@ def _review_letters(
     return letters
 
 
-def _count(name: str, service: str) -> None:
-    _log.info("metrics", extra={"fields": count_line(name, 1, service=service)})
+def _count(name: str, service: str, count: int) -> None:
+    _log.info("metrics", extra={"fields": count_line(name, count, service=service)})
+
+
+def _hand_over(outboxes: list[Outbox[Any]], store: ReviewStore | None, stop_timeout_seconds: int) -> None:
+    """Give up what is in memory, before the process ends."""
+    TASK_END.begin()
+    until = TASK_END.drain_until(stop_timeout_seconds)
+    for outbox in outboxes:
+        outbox.drain(until=until)
+    if store is not None:
+        # Last: what was drained is counted too.
+        write_or_log(store.write_tally)
 
 
 def _decide_late(
-    settings: ApiSettings, breaker: CircuitBreaker, store: ReviewStore | None, post: UnscoredPost, score: Score
+    settings: ApiSettings,
+    breaker: CircuitBreaker,
+    store: ReviewStore | None,
+    decisions: LateDecisions,
+    post: UnscoredPost,
+    score: Score,
 ) -> None:
     flag = int(score.probability >= settings.threshold)
-    if store is not None:
-        # What the client was told counts: a reviewer sees every post that was flagged.
-        by_policy = post.reason != STORING_ALONE and settings.fallback_policy is FallbackPolicy.FLAG
-        chosen = _review_rule(settings).chosen(
-            post.text,
-            flagged=bool(flag) or by_policy,
-            probability=score.probability,
-            model=score.model,
-            received=post.received,
-        )
-        try:
+    try:
+        if store is not None:
+            # What the client was told counts: a reviewer sees every post that was flagged.
+            by_policy = post.reason != STORING_ALONE and settings.fallback_policy is FallbackPolicy.FLAG
+            chosen = _review_rule(settings).chosen(
+                post.text,
+                flagged=bool(flag) or by_policy,
+                probability=score.probability,
+                model=score.model,
+                received=post.received,
+            )
             if chosen is not None and store.keep(chosen):
-                _count("ReviewStored", settings.service_name)
-        except DYNAMODB_FAULTS as fault:
-            _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
-            raise NotSettledError from fault
-    if post.reason == STORING_ALONE:
-        return
+                _count("ReviewStored", settings.service_name, 1)
+        if post.reason == STORING_ALONE or not decisions.is_first(post):
+            return
+    except DYNAMODB_FAULTS as fault:
+        _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
+        raise NotSettledError from fault
     fields = {
         "request_id": post.request_id,
         "place": post.place,
@@ -342,10 +361,12 @@ def _decide_late(
         "model": score.model,
     }
     _log.info("late_decision", extra={"fields": fields})
+    waited = datetime.now(UTC) - datetime.fromisoformat(post.received)
     line = metric_line(
         Decisions(posts=1, flags=flag, fallbacks=0, model=score.model, late=True),
         service=settings.service_name,
-        milliseconds=(datetime.now(UTC) - datetime.fromisoformat(post.received)).total_seconds() * 1000,
+        # Another task's clock may be ahead of this one's.
+        milliseconds=max(0.0, waited.total_seconds() * 1000),
         breaker_closed=breaker.state is BreakerState.CLOSED,
     )
     _log.info("metrics", extra={"fields": line})

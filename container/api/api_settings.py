@@ -29,12 +29,15 @@ MIN_LEASE_SECONDS: Final = 10
 MAX_LEASE_SECONDS: Final = 86_400
 MOST_TTL_DAYS: Final = 3650
 MOST_DAILY_QUOTA: Final = 100_000_000
+MIN_STOP_TIMEOUT_SECONDS: Final = 2
+MAX_STOP_TIMEOUT_SECONDS: Final = 3600
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
 _BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
 _LEASE_SECONDS: Final = f"a whole number from {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS}"
 _TTL_DAYS: Final = f"a whole number from 1 to {MOST_TTL_DAYS}"
 _DAILY_QUOTA: Final = f"a whole number from 1 to {MOST_DAILY_QUOTA}"
+_STOP_TIMEOUT_SECONDS: Final = f"a whole number from {MIN_STOP_TIMEOUT_SECONDS} to {MAX_STOP_TIMEOUT_SECONDS}"
 _SHARDS: Final = f"a whole number from 1 to {MOST_SHARDS}"
 
 
@@ -73,6 +76,8 @@ class ApiSettings:
     review_signer: the ARN of the load balancer whose signed header says who a reviewer is; without one there is no
         page for reviewers (REVIEW_SIGNER).
     review_keys_url: where that load balancer's public keys are; by default its region's (REVIEW_KEYS_URL).
+    stop_timeout_seconds: a container that is told to end has so long before it is killed, and uses it to hand over what
+        is in memory; by default ECS's own 30 seconds (STOP_TIMEOUT_SECONDS).
     service_name: what the metrics are filed under (SERVICE_NAME).
     host, port: where the API listens: on every interface by default (HOST, PORT).
     """
@@ -94,6 +99,7 @@ class ApiSettings:
     review_shards: int = 1
     review_signer: str | None = None
     review_keys_url: str | None = None
+    stop_timeout_seconds: int = 30
     service_name: str = "moderation-api"
     host: str = "0.0.0.0"  # noqa: S104 (the load balancer comes from outside the container)
     port: int = 8080
@@ -114,6 +120,8 @@ class ApiSettings:
         if self.unscored_queue_url is not None and not _QUEUE_URL.fullmatch(self.unscored_queue_url):
             raise _refusal("UNSCORED_QUEUE_URL", self.unscored_queue_url, "the https:// or http:// URL of an SQS queue")
         self._check_reviews()
+        if not MIN_STOP_TIMEOUT_SECONDS <= self.stop_timeout_seconds <= MAX_STOP_TIMEOUT_SECONDS:
+            raise _refusal("STOP_TIMEOUT_SECONDS", self.stop_timeout_seconds, _STOP_TIMEOUT_SECONDS)
         if not _SERVICE_NAME.fullmatch(self.service_name):
             raise _refusal("SERVICE_NAME", self.service_name, "1 to 64 letters, digits, dots, hyphens and underscores")
         if not 1 <= self.port <= 65535:
@@ -174,6 +182,7 @@ class ApiSettings:
             review_shards=_whole_number(environment, "REVIEW_SHARDS", 1, _SHARDS),
             review_signer=environment.get("REVIEW_SIGNER") or None,
             review_keys_url=environment.get("REVIEW_KEYS_URL") or None,
+            stop_timeout_seconds=_whole_number(environment, "STOP_TIMEOUT_SECONDS", 30, _STOP_TIMEOUT_SECONDS),
             service_name=environment.get("SERVICE_NAME", "moderation-api"),
             host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 (as above)
             port=_whole_number(environment, "PORT", 8080, "a whole number from 1 to 65535"),

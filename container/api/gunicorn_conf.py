@@ -5,6 +5,7 @@ from pathlib import Path
 from api import WORKER_THREADS
 from api_settings import ApiSettings
 from json_log import LOGGING
+from task_end import KILL_MARGIN_SECONDS
 
 _settings = ApiSettings.from_environment()
 
@@ -15,8 +16,8 @@ workers = 2
 threads = WORKER_THREADS
 # Longer than the load balancer's idle time-out of 60 seconds, or it would send requests down connections just closed.
 keepalive = 75
-# ECS sends SIGTERM, and SIGKILL 30 seconds later: what is in flight ends before.
-graceful_timeout = 25
+# From SIGTERM to the last worker's end: it answers what is in flight, then hands over what is in memory.
+graceful_timeout = int(_settings.stop_timeout_seconds - KILL_MARGIN_SECONDS)
 # Heartbeats go to memory: the root file system may be read-only, and a slow disk would look like a hung worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True

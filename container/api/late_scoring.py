@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 10
 PAUSE_SECONDS: Final = 0.5
 MOST_MESSAGES: Final = 10
+AT_ONCE: Final = 8
+"""Posts that one worker process scores at once while the breaker is closed; one at a time while it is not."""
 LONGEST_HIDING_SECONDS: Final = 900
 _log = logging.getLogger("api")
 
@@ -31,9 +34,9 @@ class NotSettledError(Exception):
 class LateScoring:
     """Receives unscored posts, scores each, hands score and post to `decide`, and deletes the message only then.
 
-    It leaves the queue alone while the breaker is open. A post that still cannot be scored, or of which `decide` raises
-    NotSettledError, comes back after 2 seconds, then 4, 8 and so on up to 15 minutes, until the queue's own redrive
-    policy gives it to its dead-letter queue.
+    Scores AT_ONCE posts at once, and leaves the queue alone while the breaker is open. A post that still cannot be
+    scored, or of which `decide` raises NotSettledError, comes back after 2 seconds, then 4, 8 and so on up to 15
+    minutes, until the queue's own redrive policy gives it to its dead-letter queue.
     """
 
     def __init__(
@@ -52,36 +55,71 @@ class LateScoring:
         self._breaker = breaker
         self._patience_seconds = patience_seconds
         self._decide = decide
+        self._stopping = threading.Event()
+        self._received: queue.SimpleQueue[MessageTypeDef] = queue.SimpleQueue()
+        self._free = threading.Semaphore(AT_ONCE)
         threading.Thread(target=self._run, daemon=True, name="late-scoring").start()
+
+    def stop(self) -> None:
+        """Receive no more, and give back what is not begun."""
+        self._stopping.set()
 
     def _run(self) -> None:
         client: SQSClient | None = None
-        while True:
+        while not self._stopping.is_set():
             if not self._breaker.would_admit():
-                time.sleep(PAUSE_SECONDS)
+                self._stopping.wait(PAUSE_SECONDS)
                 continue
             try:
-                # Here and not at start: it waits for credentials.
-                client = client or sqs_client(region=self._region, read_timeout_seconds=POLL_SECONDS + 5)
-                for message in self._receive(client):
+                if client is None:
+                    # Here and not at start: it waits for credentials.
+                    client = sqs_client(region=self._region, read_timeout_seconds=POLL_SECONDS + 5)
+                    for number in range(AT_ONCE):
+                        name = f"late-scoring, {number}"
+                        threading.Thread(target=self._settle_all, args=(client,), daemon=True, name=name).start()
+                self._receive(client)
+            except SQS_FAULTS as fault:
+                _log.warning("the queue does not answer", extra={"fields": {"fault": type(fault).__name__}})
+                self._stopping.wait(PAUSE_SECONDS)
+
+    def _receive(self, client: SQSClient) -> None:
+        """Wait until a post can be scored, and receive as many as can."""
+        self._free.acquire()
+        free = 1
+        messages: list[MessageTypeDef] = []
+        try:
+            # One where it is to find out whether the endpoint answers.
+            most = MOST_MESSAGES if self._breaker.state is BreakerState.CLOSED else 1
+            while free < most and self._free.acquire(blocking=False):
+                free += 1
+            answer = client.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=free,
+                WaitTimeSeconds=POLL_SECONDS,
+                # Longer than any of them can take: to be scored, and to be stored.
+                VisibilityTimeout=60 + int(self._patience_seconds),
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+            messages = answer.get("Messages", [])
+        finally:
+            for message in messages:
+                self._received.put(message)
+            for _ in range(free - len(messages)):
+                self._free.release()
+
+    def _settle_all(self, client: SQSClient) -> None:
+        while True:
+            message = self._received.get()
+            try:
+                if self._stopping.is_set():
+                    self._hide(client, message, seconds=0)
+                else:
                     self._settle(client, message)
             except SQS_FAULTS as fault:
-                # What was received comes back by itself; a post may be scored twice.
+                # It comes back by itself; a post may be scored twice.
                 _log.warning("the queue does not answer", extra={"fields": {"fault": type(fault).__name__}})
-                time.sleep(PAUSE_SECONDS)
-
-    def _receive(self, client: SQSClient) -> list[MessageTypeDef]:
-        # One where it is to find out whether the endpoint answers.
-        most = MOST_MESSAGES if self._breaker.state is BreakerState.CLOSED else 1
-        answer = client.receive_message(
-            QueueUrl=self._queue_url,
-            MaxNumberOfMessages=most,
-            WaitTimeSeconds=POLL_SECONDS,
-            # Longer than all of them can take.
-            VisibilityTimeout=30 + int(most * self._patience_seconds),
-            MessageSystemAttributeNames=["ApproximateReceiveCount"],
-        )
-        return answer.get("Messages", [])
+            finally:
+                self._free.release()
 
     def _settle(self, client: SQSClient, message: MessageTypeDef) -> None:
         try:
@@ -107,10 +145,12 @@ class LateScoring:
         else:
             client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
-    def _hide(self, client: SQSClient, message: MessageTypeDef) -> None:
+    def _hide(self, client: SQSClient, message: MessageTypeDef, *, seconds: int | None = None) -> None:
         received = int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
+        if seconds is None:
+            seconds = min(2 ** min(received, 10), LONGEST_HIDING_SECONDS)
         client.change_message_visibility(
             QueueUrl=self._queue_url,
             ReceiptHandle=message["ReceiptHandle"],
-            VisibilityTimeout=min(2 ** min(received, 10), LONGEST_HIDING_SECONDS),
+            VisibilityTimeout=seconds,
         )

@@ -8,12 +8,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 MOST_CHARACTERS: Final = 2_000_000
 """Characters of posts kept in memory; several times as many bytes."""
+WAIT_SECONDS: Final = 0.1
+"""An answer waits no longer than this for its posts to be taken: a receiver that is slow must not slow answers down."""
 SENDERS: Final = 4
+REST_SECONDS: Final = 2.0
+"""For so long a receiver is left alone after a fault, where another one takes its posts meanwhile."""
 LONGEST_PAUSE_SECONDS: Final = 2.0
+LONGEST_PAUSE_CLOSING_SECONDS: Final = 0.1
+_MOST_LISTED: Final = 500
 _log = logging.getLogger("api")
 Post = TypeVar("Post")
 
@@ -22,94 +29,176 @@ class OutboxFullError(Exception):
     """Neither the receiver nor memory takes any more: whoever has the posts must keep them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver(Generic[Post]):
+    """Something that takes posts.
+
+    name: what it is called in the log.
+    open: returns what takes one post; called until it does not raise one of `faults`, as it may wait for credentials.
+    faults: what it raises where it does not take the post, which is then offered again.
+    after_seconds: it is offered what has been waiting for so long; everything, where the receivers before it are at
+        fault or the process is about to end.
+    """
+
+    name: str
+    open: Callable[[], Callable[[Post], None]]
+    faults: tuple[type[Exception], ...]
+    after_seconds: float = 0.0
+
+
 class _Letter(Generic[Post]):
     def __init__(self, post: Post, characters: int) -> None:
         self.post = post
         self.characters = characters
+        self.put_at = time.monotonic()
         self.sent = threading.Event()
 
 
-class Outbox(Generic[Post]):
-    """Gives posts to a receiver in the background, in about their order, and again until each has been taken.
+class _Line(Generic[Post]):
+    """The way to one receiver: its senders wait on `changed`."""
 
-    receiver: what it is called in the log.
-    open: returns what takes one post; called until it does not raise one of `faults`, as it may wait for credentials.
+    def __init__(self, receiver: Receiver[Post], lock: threading.RLock, *, is_last: bool) -> None:
+        self.receiver = receiver
+        self.changed = threading.Condition(lock)
+        self.is_last = is_last
+        self.rests_until = 0.0
+
+
+class Outbox(Generic[Post]):
+    """Gives posts to receivers in the background, in about their order, and again until each has been taken by one.
+
+    receivers: the one that is to have them first.
+    characters, request_id: of a post, for what is kept in memory and for what is said of a lost one.
+    lost: is called with how many posts were lost, where any were.
     """
 
     def __init__(
         self,
-        *,
-        receiver: str,
-        open: Callable[[], Callable[[Post], None]],
+        *receivers: Receiver[Post],
         characters: Callable[[Post], int],
-        faults: tuple[type[Exception], ...],
+        request_id: Callable[[Post], str],
+        lost: Callable[[int], None],
     ) -> None:
-        self._receiver = receiver
-        self._open = open
         self._characters_of = characters
-        self._faults = faults
-        self._changed = threading.Condition()
-        self._letters: deque[_Letter[Post]] = deque()
+        self._request_id_of = request_id
+        self._lost = lost
+        self._lock = threading.RLock()
+        self._emptied = threading.Condition(self._lock)
+        self._waiting: deque[_Letter[Post]] = deque()
+        self._sending: set[_Letter[Post]] = set()
         self._characters = 0
         self._closing = threading.Event()
-        threading.Thread(target=self._start, daemon=True, name=f"outbox to the {receiver}").start()
+        self._lines = [_Line(receiver, self._lock, is_last=receiver is receivers[-1]) for receiver in receivers]
+        for place, line in enumerate(self._lines):
+            name = f"outbox to the {line.receiver.name}"
+            threading.Thread(target=self._start, args=(line, self._lines[:place]), daemon=True, name=name).start()
 
     def put(self, posts: Sequence[Post], *, until: float) -> bool:
-        """Take `posts`, and tell whether the receiver has them by `until`, a time of `time.monotonic()`.
+        """Take `posts`, and tell whether a receiver has them already.
 
-        What it has not yet follows as soon as it takes it. Raises OutboxFullError where there is no more memory for it.
+        Waits for that until `until`, a time of `time.monotonic()`, and at most WAIT_SECONDS; not at all where others
+        have been waiting for so long. What no receiver has yet follows as soon as one takes it. Raises OutboxFullError
+        where there is no more memory for it.
         """
         letters = [_Letter(post, self._characters_of(post)) for post in posts]
         characters = sum(letter.characters for letter in letters)
-        with self._changed:
+        now = time.monotonic()
+        with self._lock:
             if self._characters + characters > MOST_CHARACTERS:
                 raise OutboxFullError
+            if self._waiting and now - self._waiting[0].put_at >= WAIT_SECONDS:
+                until = now
             self._characters += characters
-            self._letters.extend(letters)
-            self._changed.notify(len(letters))
+            self._waiting.extend(letters)
+            for line in self._lines:
+                line.changed.notify(len(letters))
+        until = min(until, now + WAIT_SECONDS)
         return all(letter.sent.wait(max(0.0, until - time.monotonic())) for letter in letters)
 
-    def drain(self, seconds: float) -> None:
-        """Return when the receiver has everything, or after `seconds`; the log then says how much was lost."""
+    def close(self) -> None:
+        """Offer everything to every receiver from now on: the process is about to end."""
         self._closing.set()
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._characters == 0, timeout=seconds):
-                _log.error("posts were lost", extra={"fields": {"characters": self._characters}})
+        self._wake()
 
-    def _start(self) -> None:
+    def drain(self, *, until: float) -> None:
+        """Return when everything has been taken, or at `until`; the log then says what was lost."""
+        self.close()
+        with self._lock:
+            self._emptied.wait_for(lambda: not self._characters, timeout=max(0.0, until - time.monotonic()))
+            lost = sorted((*self._waiting, *self._sending), key=lambda letter: letter.put_at)
+        for start in range(0, len(lost), _MOST_LISTED):
+            some = lost[start : start + _MOST_LISTED]
+            request_ids = list(dict.fromkeys(self._request_id_of(letter.post) for letter in some))
+            _log.error("posts were lost", extra={"fields": {"posts": len(some), "request_ids": request_ids}})
+        if lost:
+            self._lost(len(lost))
+
+    def _start(self, line: _Line[Post], before: Sequence[_Line[Post]]) -> None:
+        receiver = line.receiver
         # Here and not where the outbox is made: it waits for credentials.
         while True:
             try:
-                take = self._open()
-            except self._faults as fault:
-                _log.warning(f"the {self._receiver} cannot be used", extra={"fields": {"fault": type(fault).__name__}})
-                time.sleep(LONGEST_PAUSE_SECONDS)
+                take = receiver.open()
+            except receiver.faults as fault:
+                _log.warning(f"the {receiver.name} cannot be used", extra={"fields": {"fault": type(fault).__name__}})
+                self._rest(line)
+                self._pause(LONGEST_PAUSE_SECONDS)
             else:
                 break
         for number in range(SENDERS):
-            name = f"outbox to the {self._receiver}, {number}"
-            threading.Thread(target=self._run, args=(take,), daemon=True, name=name).start()
+            name = f"outbox to the {receiver.name}, {number}"
+            threading.Thread(target=self._run, args=(line, before, take), daemon=True, name=name).start()
 
-    def _run(self, take: Callable[[Post], None]) -> None:
+    def _run(self, line: _Line[Post], before: Sequence[_Line[Post]], take: Callable[[Post], None]) -> None:
         pause = 0.05
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._letters)
-                letter = self._letters.popleft()
+            letter = self._next(line, before)
             try:
                 take(letter.post)
-            except self._faults as fault:
-                with self._changed:
-                    self._letters.appendleft(letter)
-                _log.warning(f"the {self._receiver} took no post", extra={"fields": {"fault": type(fault).__name__}})
-                if self._closing.is_set():
-                    time.sleep(0.1)
-                else:
-                    self._closing.wait(random.uniform(pause / 2, pause))  # nosec B311  # a pause
+            except line.receiver.faults as fault:
+                fields = {"fault": type(fault).__name__}
+                _log.warning(f"the {line.receiver.name} took no post", extra={"fields": fields})
+                with self._lock:
+                    self._sending.discard(letter)
+                    self._waiting.appendleft(letter)
+                    self._rest(line)
+                self._pause(random.uniform(pause / 2, pause))  # nosec B311  # a pause
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause = 0.05
             letter.sent.set()
-            with self._changed:
+            with self._lock:
+                self._sending.discard(letter)
                 self._characters -= letter.characters
-                self._changed.notify_all()
+                if not self._characters:
+                    self._emptied.notify_all()
+
+    def _next(self, line: _Line[Post], before: Sequence[_Line[Post]]) -> _Letter[Post]:
+        with self._lock:
+            while True:
+                now = time.monotonic()
+                free_at = line.rests_until
+                if self._waiting and not (self._closing.is_set() or any(other.rests_until > now for other in before)):
+                    free_at = max(free_at, self._waiting[0].put_at + line.receiver.after_seconds)
+                if self._waiting and free_at <= now:
+                    letter = self._waiting.popleft()
+                    self._sending.add(letter)
+                    return letter
+                line.changed.wait(free_at - now if self._waiting else None)
+
+    def _rest(self, line: _Line[Post]) -> None:
+        """Leave it alone for a while, where another receiver is there for what it does not take."""
+        if not line.is_last:
+            line.rests_until = time.monotonic() + REST_SECONDS
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._lock:
+            for line in self._lines:
+                line.changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        if self._closing.is_set():
+            time.sleep(min(seconds, LONGEST_PAUSE_CLOSING_SECONDS))
+        else:
+            self._closing.wait(seconds)

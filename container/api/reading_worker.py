@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -21,6 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
+from types import FrameType
 from typing import Any, Final
 
 from api_settings import ApiSettings
@@ -29,6 +31,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from moderation_request import LARGEST_BODY_BYTES
 from request_intake import MalformedRequestError, RequestIntake
+from task_end import TASK_END
 
 MIN_READING_SECONDS: Final = 1.0
 """However short the deadline: a packet that is lost is sent again only after some tenths of a second."""
@@ -91,30 +94,64 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._reading_seconds = max(MIN_READING_SECONDS, ApiSettings.from_environment().deadline_ms / 1000)
+        settings = ApiSettings.from_environment()
+        self._reading_seconds = max(MIN_READING_SECONDS, settings.deadline_ms / 1000)
+        self._stop_timeout_seconds = settings.stop_timeout_seconds
         self._buffered = 0
+        self._refusing = False
         self._lingering: deque[_Connection] = deque()
         self._health_pool: ThreadPoolExecutor | None = None
 
     def init_process(self) -> None:
         """Start the worker, in its own process."""
         self._health_pool = ThreadPoolExecutor(max_workers=HEALTH_THREADS)
+        # Of what gunicorn gives a worker to end, requests in flight have what they can take, and at most half: the rest
+        # is for what is in memory.
+        in_flight = 2 * self._reading_seconds + WRITING_SECONDS
+        self.cfg.set("graceful_timeout", math.ceil(min(in_flight, self._stop_timeout_seconds / 2)))
         super().init_process()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end: what is in memory is handed over while requests in flight are still answered."""
+        if self.alive:
+            # Not here, where the signal interrupts whatever holds a lock.
+            self.method_queue.defer(TASK_END.begin)
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Whether to take connections; for the last time, take those that wait, and have the next ones refused at once.
+
+        gunicorn leaves the socket open until it has answered everything. Whoever connects meanwhile would wait there,
+        and be reset when the last worker closes it.
+        """
+        super().set_accept_enabled(enabled)
+        if self.alive or enabled or self._refusing:
+            return
+        self._refusing = True
+        for listener in self.sockets:
+            while self._accepts(listener):
+                pass
+            listener.close()
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection; where there are too many, at the cost of the one that has been idle or slow longest."""
+        self._accepts(listener)
+
+    def _accepts(self, listener: socket.socket) -> bool:
+        """Take a connection, and tell whether there was one."""
         try:
             accepted, address = listener.accept()
         except OSError as fault:
             if fault.errno in (errno.EMFILE, errno.ENFILE):
                 self._make_room()
-            return  # else it is gone already, or the other worker was faster
+            return False  # else it is gone already, or the other worker was faster
         # Answers are written by a thread, which whoever does not take one must not hold.
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", WRITING_SECONDS, 0))
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             self._make_room()
         self._wait_for_request(_Connection(self.cfg, accepted, address, listener.getsockname()))
+        return True
 
     def handle(self, conn: Any) -> object:
         """Answer one request, in a thread."""

@@ -1,8 +1,7 @@
-"""Stores posts for reviewers in the background: in the table, or, while that takes none, on the queue for later."""
+"""Stores posts for reviewers in the background: in the table, or, where that is slow or away, on the queue."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,20 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dynamodb_client import DYNAMODB_FAULTS, dynamodb_client
-from outbox import Outbox
+from outbox import Outbox, Receiver
 from review_post import ReviewPost
 from review_store import ReviewStore
+from sqs_client import SQS_FAULTS
 from unscored_outbox import queue_sender
 from unscored_post import UnscoredPost
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-REST_SECONDS: Final = 2.0
-"""For so long the table is left alone after a fault, where there is a queue to take its posts."""
+HAND_OVER_SECONDS: Final = 1.0
+"""What has waited for the table for so long goes to the queue, where there is one: what is in memory can be lost."""
 MEMORY_SECONDS: Final = 600.0
 MOST_REMEMBERED: Final = 10_000
-_log = logging.getLogger("api")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,53 +34,62 @@ class ReviewLetter:
 
 
 def review_outbox(
-    *, store: ReviewStore, region: str, queue_url: str | None, stored: Callable[[], None]
+    *,
+    store: ReviewStore,
+    region: str,
+    queue_url: str | None,
+    stored: Callable[[], None],
+    lost: Callable[[int], None],
 ) -> Outbox[ReviewLetter]:
-    """Return an outbox to the table, and to the queue where there is one; `stored` is called for each new post."""
+    """Return an outbox to the table, and to the queue where there is one.
+
+    `stored` is called for each new post in the table, `lost` with how many posts neither took before the process ended.
+    """
+    receivers = [
+        Receiver(
+            name="review table",
+            open=lambda: _Storing(store=store, region=region, stored=stored).take,
+            faults=DYNAMODB_FAULTS,
+        )
+    ]
+    if queue_url:
+        receivers.append(
+            Receiver(
+                name="queue",
+                open=lambda: _otherwise(queue_sender(queue_url=queue_url, region=region)),
+                faults=SQS_FAULTS,
+                after_seconds=HAND_OVER_SECONDS,
+            )
+        )
     return Outbox(
-        receiver="review table",
-        open=lambda: _Storing(store=store, region=region, queue_url=queue_url, stored=stored).take,
+        *receivers,
         characters=lambda letter: len(letter.post.text),
-        faults=DYNAMODB_FAULTS,
+        request_id=lambda letter: letter.otherwise.request_id,
+        lost=lost,
     )
 
 
+def _otherwise(send: Callable[[UnscoredPost], None]) -> Callable[[ReviewLetter], None]:
+    return lambda letter: send(letter.otherwise)
+
+
 class _Storing:
-    def __init__(self, *, store: ReviewStore, region: str, queue_url: str | None, stored: Callable[[], None]) -> None:
+    def __init__(self, *, store: ReviewStore, region: str, stored: Callable[[], None]) -> None:
         self._store = store
         self._stored = stored
         # Tries once and gives up soon: the outbox tries again itself.
         self._client: DynamoDBClient = dynamodb_client(region=region, attempts=1, read_timeout_seconds=1)
-        self._send: Callable[[UnscoredPost], None] | None = None
-        if queue_url:
-            self._send = queue_sender(queue_url=queue_url, region=region)
         self._lock = threading.Lock()
-        self._rests_until = 0.0
         # A text that is sent a thousand times a second is one key of the table: it must not be written as often.
         self._remembered: dict[str, float] = {}
 
     def take(self, letter: ReviewLetter) -> None:
-        """Store the post, or send it to the queue; raise DYNAMODB_FAULTS where neither takes it."""
-        if self._send is None:
-            self._keep(letter.post)
-            return
-        if time.monotonic() >= self._rests_until:
-            try:
-                self._keep(letter.post)
-            except DYNAMODB_FAULTS as fault:
-                _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
-                with self._lock:
-                    self._rests_until = time.monotonic() + REST_SECONDS
-            else:
-                return
-        self._send(letter.otherwise)
-
-    def _keep(self, post: ReviewPost) -> None:
-        key, now = post.key, time.monotonic()
+        """Store the post; raise DYNAMODB_FAULTS where the table does not take it."""
+        key, now = letter.post.key, time.monotonic()
         with self._lock:
             if self._remembered.get(key, 0.0) > now:
                 return
-        kept = self._store.keep(post, self._client)
+        kept = self._store.keep(letter.post, self._client)
         if kept is None:
             return
         if kept:

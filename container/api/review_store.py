@@ -8,6 +8,7 @@ Items (partition key `post`, sort key `entry`):
 - a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters.
 - counts for estimates: `received#2026-11-23`, see review_tally.
 - the posts stored on a day: `quota#2026-11-23`, see review_quota.
+- a post that was decided on after its request had been answered: `late#…` with the request's id, for some weeks.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ INDEX: Final = "queue"
 POST_ENTRY: Final = "post"
 MOST_TAKEN: Final = 50
 MOST_COUNTED: Final = 1000
+LATE_MARK_SECONDS: Final = 28 * 86_400
+"""As long as a post can be on the queue and on its dead-letter queue, 14 days on each."""
 _ATTEMPTS: Final = 5
 _NAME: Final = re.compile(r"#(\w+)")
 _COUNTED_VERDICTS: Final = (*(verdict.value for verdict in Verdict), "undone")
@@ -133,6 +136,24 @@ class ReviewStore:
                 raise
             return False
         self._tally.add(post)
+        return True
+
+    def mark_late(self, request_id: str, received: str, place: int) -> bool:
+        """Mark a post as decided on late; False where it was marked already."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "post": {"S": f"late#{request_id}"},
+                    "entry": {"S": f"{received}#{place}"},
+                    "expires": {"N": str(int(self._clock()) + LATE_MARK_SECONDS)},
+                },
+                ConditionExpression="attribute_not_exists(post)",
+            )
+        except ClientError as fault:
+            if _code(fault) != "ConditionalCheckFailedException":
+                raise
+            return False
         return True
 
     def write_tally(self) -> None:

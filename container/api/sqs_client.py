@@ -21,6 +21,7 @@ def sqs_client(*, region: str, read_timeout_seconds: float) -> SQSClient:
         connect_timeout=1,
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=16,
         tcp_keepalive=True,
     )
     return boto3.session.Session().client("sqs", region_name=region, config=config)

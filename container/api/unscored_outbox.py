@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from outbox import Outbox
+from outbox import Outbox, Receiver
 from sqs_client import SQS_FAULTS, sqs_client
 from unscored_post import UnscoredPost
 
 
-def unscored_outbox(*, queue_url: str, region: str) -> Outbox[UnscoredPost]:
-    """Return an outbox to the queue."""
+def unscored_outbox(*, queue_url: str, region: str, lost: Callable[[int], None]) -> Outbox[UnscoredPost]:
+    """Return an outbox to the queue; `lost` is called with how many posts it did not take before the process ended."""
     return Outbox(
-        receiver="queue",
-        open=lambda: queue_sender(queue_url=queue_url, region=region),
+        Receiver(name="queue", open=lambda: queue_sender(queue_url=queue_url, region=region), faults=SQS_FAULTS),
         characters=lambda post: len(post.text),
-        faults=SQS_FAULTS,
+        request_id=lambda post: post.request_id,
+        lost=lost,
     )
 
 

@@ -1,5 +1,6 @@
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -68,6 +69,7 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
             {"REVIEW_KEYS_URL": "http://localhost.example:80/"},
             "REVIEW_KEYS_URL is 'http://localhost.example:80/': allowed is an https:// URL, or http:// on this machine",
         ),
+        ({"STOP_TIMEOUT_SECONDS": "1"}, "STOP_TIMEOUT_SECONDS is '1': allowed is a whole number from 2 to 3600"),
         ({"PORT": "0"}, "PORT is '0': allowed is a whole number from 1 to 65535"),
         ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
     ],
@@ -97,6 +99,32 @@ def test_sigterm_finishes_what_is_in_flight(start_api, runtime):
     client.join()
     assert answers[0].json()["probability"] == 0.93
     assert api.process.wait(10) == 0
+
+
+def test_who_connects_to_a_service_that_ends_is_answered_or_refused(start_api, runtime):
+    api = start_api(runtime.url, DEADLINE_MS="5000")
+    runtime.answers("0.93", after_seconds=2)
+    client = threading.Thread(target=api.moderate)
+    client.start()
+    time.sleep(0.5)
+    runtime.answers("0.93")
+    api.process.send_signal(signal.SIGTERM)
+    outcomes: list[str] = []
+    while api.process.poll() is None:
+        with socket.socket() as connection:
+            connection.settimeout(10)
+            try:
+                connection.connect(("127.0.0.1", api.port))
+            except ConnectionRefusedError:
+                outcomes.append("refused")
+                time.sleep(0.02)
+                continue
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            # One that waited for nobody is reset, or ends without a byte.
+            outcomes.append(connection.recv(12).decode())
+    client.join()
+    assert set(outcomes) <= {"HTTP/1.1 200", "refused"}
+    assert "refused" in outcomes
 
 
 def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api, runtime):

@@ -165,3 +165,91 @@ def test_the_client_keeps_its_posts_when_nothing_else_can(start_api, runtime):
         assert statuses[-1] == 503
         assert response.headers["Retry-After"] == "1"
         assert response.json() == {"error": "posts that wait to be scored fill the memory"}
+
+
+def waiting_post(number: int, received: str = "2026-11-23T09:00:00.000+00:00") -> str:
+    fields = {"request_id": "from-a-client", "place": number, "received": received, "reason": "deadline"}
+    return json.dumps({"version": 1, **fields, "text": f"text {number}"})
+
+
+def test_several_posts_are_scored_at_once_while_the_endpoint_answers(start_api, runtime, embedded_aws, sqs, queue_url):
+    for number in range(60):
+        sqs.send_message(QueueUrl=queue_url, MessageBody=waiting_post(number))
+    together: list[int] = []
+    under_way = threading.Semaphore(0)
+    lock = threading.Lock()
+    count = 0
+    answer = json.dumps({"predictions": "0.2"}).encode()
+
+    def reply(connection: socket.socket) -> bool:
+        nonlocal count
+        with lock:
+            count += 1
+            together.append(count)
+        # Until others have come as well, or nobody comes.
+        under_way.acquire(timeout=0.5)
+        with lock:
+            count -= 1
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n".encode() + answer)
+        return True
+
+    runtime.reply = reply
+    api = start_api(
+        runtime.url,
+        DEADLINE_MS="20000",
+        AWS_ENDPOINT_URL_SQS=embedded_aws.endpoint_url,
+        UNSCORED_QUEUE_URL=queue_url,
+    )
+    until(lambda: max(together, default=0) > 4)
+    for _ in range(60):
+        under_way.release()
+    until(lambda: len(log_lines(api, "late_decision")) == 60)
+
+
+def test_a_post_is_counted_once_however_often_the_queue_hands_it_over(
+    start_reviews, runtime, embedded_aws, sqs, queue_url, review_table
+):
+    runtime.answers("0.2")
+    settings = {"AWS_ENDPOINT_URL_SQS": embedded_aws.endpoint_url, "UNSCORED_QUEUE_URL": queue_url}
+    apis = [start_reviews(runtime.url, FALLBACK_POLICY="pass", **settings) for _ in range(2)]
+    # The same post from many messages, as a sender makes whose answer is lost; another request of the same id, too.
+    for message in [*[waiting_post(0)] * 12, waiting_post(0, received="2026-11-23T09:00:00.001+00:00")]:
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message)
+    until(lambda: messages_left(sqs, queue_url) == 0)
+    decided = [line for api in apis for line in log_lines(api, "late_decision")]
+    seen = sorted(line["received"] for line in decided)
+    assert seen == ["2026-11-23T09:00:00.000+00:00", "2026-11-23T09:00:00.001+00:00"]
+    counted = [line for api in apis for line in log_lines(api, "metrics") if "LateDecisions" in line]
+    assert sum(line["LateDecisions"] for line in counted) == 2
+
+
+def test_a_clock_that_is_ahead_makes_no_negative_latency(start_api, runtime, embedded_aws, sqs, queue_url):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=waiting_post(0, received="2200-01-01T00:00:00.000+00:00"))
+    api = start_api(runtime.url, AWS_ENDPOINT_URL_SQS=embedded_aws.endpoint_url, UNSCORED_QUEUE_URL=queue_url)
+    until(lambda: any("LateLatency" in line for line in log_lines(api, "metrics")))
+    (line,) = [line for line in log_lines(api, "metrics") if "LateLatency" in line]
+    assert line["LateLatency"] == 0
+
+
+def test_what_nothing_took_until_the_end_is_counted_and_named(start_api, runtime):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        api = start_api(
+            runtime.url,
+            SERVICE_NAME="shop",
+            STOP_TIMEOUT_SECONDS="4",
+            AWS_ENDPOINT_URL_SQS=away,
+            UNSCORED_QUEUE_URL=f"{away}/1/posts",
+        )
+        runtime.answers("high")
+        kept = [api.moderate(f"kept {number}").headers["X-Request-Id"] for number in range(5)]
+        api.process.send_signal(signal.SIGTERM)
+        api.process.wait(30)
+    lines = log_lines(api, "posts were lost")
+    assert sorted(name for line in lines for name in line["request_ids"]) == sorted(kept)
+    assert sum(line["posts"] for line in lines) == 5
+    counted = [line for line in log_lines(api, "metrics") if "LostPosts" in line]
+    assert sum(line["LostPosts"] for line in counted) == 5
+    assert {line["service"] for line in counted} == {"shop"}
+    assert "kept 0" not in api.log_text()

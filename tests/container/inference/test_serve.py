@@ -2,8 +2,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -178,3 +180,27 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def test_what_nginx_cannot_do_is_said_in_json(trained: Path, serving: Serving, nginx: Mapping[str, str]) -> None:
+    if not nginx["NGINX_PROGRAM"]:
+        pytest.skip("without nginx it says nothing")
+    # Short: the path of a socket has 107 characters.
+    with tempfile.TemporaryDirectory(prefix="n") as folder, serving(trained, TMPDIR=folder, **nginx) as server:
+        server.answer_of_ping(200)
+        # What nginx keeps a longer body in.
+        (bodies,) = Path(folder).glob("inference-*/body")
+        shutil.rmtree(bodies)
+        answer = server.invoke({"text": "a" * 300_000})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/json")
+        assert answer.json() == {"error": "the server in front of the model failed: its log tells why"}
+        for head, status in (
+            (b"POST /invocations HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+            (b"GET /ping HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+        ):
+            with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10) as client:
+                client.sendall(head)
+                client.shutdown(socket.SHUT_WR)
+                answered = b"".join(iter(lambda client=client: client.recv(65536), b""))
+            assert answered.split()[1] == str(status).encode()
+            assert set(json.loads(answered.rpartition(b"\r\n\r\n")[2])) == {"error"}
