@@ -49,13 +49,12 @@ program, folder, runs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 classes = json.load(sys.stdin)
 if program == "api":
     from review_post import post_key
-    ways, longest = {"post_key": post_key}, 10_000
+    ways = {"post_key": post_key}
 elif program == "inference":
     from preprocessing import CodePoints, JapaneseWordpiece
     code_points = CodePoints(steps=["nfkc", "lower", "strip_nul", "collapse_whitespace"])
     wordpiece = JapaneseWordpiece(steps=["nfkc", "strip_nul"], tokenizer=folder / "tokenizer.json")
     ways = {"code points": lambda text: code_points.rows([text]), "wordpiece": lambda text: wordpiece.rows([text])}
-    longest = 20_000
 else:
     from japanese_wordpiece import JapaneseWordpiece, build_tokenizer
     from linear_recipe import encode_code_points
@@ -64,13 +63,12 @@ else:
     tokenizer.save(str(folder / "tokenizer.json"))
     wordpiece = JapaneseWordpiece(tokenizer)
     ways = {"code points": lambda text: encode_code_points([text]), "wordpiece": lambda text: wordpiece.encode([text])}
-    longest = 20_000
 
-from bounded_text import nfkc
+from bounded_text import LONGEST_TEXT, nfkc
 found = []
 for name, unit in classes.items():
     # As long as the limits let a text be, in NFKC too.
-    most = longest // max(1, len(nfkc(unit)) // len(unit))
+    most = LONGEST_TEXT // max(1, len(nfkc(unit)) // len(unit))
     whole = (unit * most)[:most]
     for way, prepare in ways.items():
         seconds = [1e9, 1e9]

@@ -19,6 +19,7 @@ class WheelContents(BuildHookInterface[Any]):
                 "target_tuner/scaling_decisions",
                 "review_measures/review_estimates",
                 "training_data_extractor/bounded_text.py",
+                "training_data_extractor/labelled_posts.py",
                 "training_data_extractor/post_key.py",
             ):
                 build_data["force_include"][str(functions / package)] = Path(package).name

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from bounded_text import nfkc
+from bounded_text import LONGEST_TEXT, counted
 from request_body import body_of
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Request
 
-LONGEST_TEXT: Final = 10_000
-"""Characters of a post, as it comes and in NFKC."""
 MOST_TEXTS: Final = 32
 """Posts of one request: an endpoint of two cores scores as many within the default deadline."""
 LARGEST_BODY_BYTES: Final = 1 << 20
@@ -52,7 +50,7 @@ def _text(text: object, name: str) -> str:
     except UnicodeEncodeError as fault:
         raise BadRequest(f"{name} holds half a surrogate pair at character {fault.start}") from fault
     # What the model gets: one character may stand for 18.
-    if (length := len(nfkc(text))) > LONGEST_TEXT:
+    if (length := counted(text)) > LONGEST_TEXT:
         raise BadRequest(f"{name} has {length} characters in NFKC: at most {LONGEST_TEXT} are allowed")
     return text
 

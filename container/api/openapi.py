@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from api_settings import FallbackPolicy
+from bounded_text import LONGEST_TEXT
 from circuit_breaker import BreakerState
 from endpoint_client import Reason
-from moderation_request import LARGEST_BODY_BYTES, LONGEST_TEXT, MOST_TEXTS
+from moderation_request import LARGEST_BODY_BYTES, MOST_TEXTS
 from review_openapi import REVIEW_SCHEMAS, review_paths
 
 Document = dict[str, object]

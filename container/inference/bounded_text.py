@@ -1,6 +1,7 @@
 """Text whose preparation takes time in proportion to its length, whatever it holds.
 
-The same file in the images of the API, of inference and of training: a post is the same text in all three.
+The same file in the images of the API, of inference and of training, and in the function that makes training data: a
+post is the same text, and has the same limit, in all four.
 """
 
 from __future__ import annotations
@@ -9,12 +10,23 @@ import re
 import unicodedata
 from typing import Final
 
+LONGEST_TEXT: Final = 10_000
+"""Characters of a post, as `counted` counts them."""
 LONGEST_RUN_OF_MARKS: Final = 30
 """As many marks as a character has in any language, and more: Unicode's Stream-Safe Text Format (UAX #15, 13)."""
 LONGEST_STRETCH: Final = 512
 """Characters without white space."""
 # At the end of a sentence, where there is one in the later half.
 _STRETCH: Final = re.compile(rf"\S{{{LONGEST_STRETCH // 2},{LONGEST_STRETCH - 1}}}[。！？!?]|\S{{{LONGEST_STRETCH}}}")
+
+
+def counted(text: str) -> int:
+    """Return the characters of a text that LONGEST_TEXT limits: as it comes, or in NFKC where those are more.
+
+    One character may stand for 18 in NFKC, which is what a model gets. What is too long as it comes is counted so: its
+    NFKC is not worth the time.
+    """
+    return len(text) if len(text) > LONGEST_TEXT else max(len(text), len(nfkc(text)))
 
 
 def nfkc(text: str) -> str:

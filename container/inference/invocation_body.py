@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from bounded_text import nfkc
+from bounded_text import LONGEST_TEXT, counted
 
-LONGEST_TEXT = 20_000
-"""Characters, as they come and in NFKC."""
 MOST_TEXTS = 64
 """In one request."""
 
@@ -105,7 +103,7 @@ def _checked(text: object, where: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidInvocationError(f"{where}: half of a surrogate pair at character {error.start}") from None
-    if (length := len(nfkc(text))) > LONGEST_TEXT:
+    if (length := counted(text)) > LONGEST_TEXT:
         raise InvalidInvocationError(f"{where}: got {length} characters in NFKC; allowed are {LONGEST_TEXT}")
     return text
 

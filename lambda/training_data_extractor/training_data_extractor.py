@@ -16,45 +16,49 @@ Posts pass through a database on disk, so memory does not grow with their number
 """
 
 import contextlib
-import csv
 import datetime
-import gzip
 import hashlib
-import io
 import json
 import logging
 import re
 import sqlite3
 import tempfile
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import boto3
+from labelled_posts import (
+    GZIP,
+    SUFFIXES,
+    InvalidPostsError,
+    LabelledPost,
+    checked_label,
+    checked_text,
+    format_of,
+    json_objects,
+    kind_of,
+    read_posts,
+    text_lines,
+)
 from post_key import post_key
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
 TEST_PERCENT = 20
-LONGEST_LINE = 1 << 20  # characters
 SIDES = ("train", "test")
-GZIP = ".gz"
 SUMMARY = "manifest-summary.json"
 WHITE_SPACE = re.compile(r"\s+")
-
-
-class InvalidPostsError(Exception):
-    """The posts cannot be trained on; the message says which object, which line, and what is allowed."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Reads `posts_prefix` of `bucket`, writes `<run_prefix>train/posts.jsonl` and `<run_prefix>test/posts.jsonl`.
 
-    `format` says how the posts lie there. `auto`, which it is where it is missing: `.csv` with a header and `.jsonl`
-    objects, others are passed over. `json_lines`: every object, whatever its name, as Athena's UNLOAD writes them.
+    `format` says how the posts lie there. `auto`, which it is where it is missing: `.csv` and `.tsv` with a header,
+    `.jsonl`, `.ndjson` and `.json` with an object a line; others are passed over. `json_lines`: every object,
+    whatever its name, as Athena's UNLOAD writes them.
     `dynamodb_export`: the `.json` objects below `data/` of an export of a DynamoDB table. Each may be gzipped, which a
     name that ends in `.gz` says.
 
@@ -71,7 +75,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     bucket, run_prefix = event["bucket"], event["run_prefix"]
     format_ = event.get("format", "auto")
     if format_ not in FORMATS:
-        raise InvalidPostsError(f"format is {_shown(format_)}: it is one of {', '.join(FORMATS)}")
+        raise InvalidPostsError(f"format is {format_!r}: it is one of {', '.join(FORMATS)}")
     reviews = event.get("reviews")
     since = _review_request(reviews)
     s3 = boto3.client("s3")
@@ -106,44 +110,28 @@ def side_of(key: bytes) -> str:
     return "test" if int.from_bytes(key[:8]) % 100 < TEST_PERCENT else "train"
 
 
-def parse_csv(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
-    """Line number, text and label of each post of a CSV whose header names `text` and `label`."""
-    reader = csv.DictReader(lines, strict=True)
-    try:
-        columns = reader.fieldnames or []
-        missing = [name for name in ("text", "label") if name not in columns]
-        if missing:
-            raise InvalidPostsError(
-                f"{where}, line 1: the columns are {', '.join(columns) or 'none'}: the header names text and label"
-            )
-        for row in reader:
-            label = {"0": 0, "1": 1}.get((row["label"] or "").strip())
-            yield reader.line_num, *_post(row["text"], label, row["label"], f"{where}, line {reader.line_num}")
-    except csv.Error as fault:
-        raise InvalidPostsError(
-            f"{where}, line {reader.line_num + 1}: {fault}: quote fields as RFC 4180 has it"
-        ) from None
+def _read_file(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
+    return read_posts(body, key, where=where)
 
 
-def parse_json_lines(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
-    """Line number, text and label of each post of a JSON-lines file; empty lines are passed over."""
-    for number, at, content in _json_objects(lines, where, "text and label"):
-        given = content.get("label")
-        label = given if type(given) is int and given in (0, 1) else None
-        yield number, *_post(content.get("text"), label, given, at)
+def _read_unloaded(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
+    """What Athena wrote: JSON lines under any name, and nothing where it had nothing to write."""
+    name = f"{key}.jsonl{GZIP}" if key.endswith(GZIP) else f"{key}.jsonl"
+    return read_posts(body, name, where=where, may_be_empty=True)
 
 
-def parse_dynamodb_export(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, int]]:
-    """Line number, text and label of each item of a DynamoDB export: `{"Item": {"text": {"S": …}, "label": …}}`."""
-    for number, at, item in _items(lines, where):
-        yield number, *_labelled(item, at)
+def _read_export(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
+    """Each item of a DynamoDB export: `{"Item": {"text": {"S": …}, "label": …}}`."""
+    for number, at, item in _items(body, key, where):
+        yield LabelledPost(number, *_labelled(item, at))
 
 
-def _items(lines: Iterator[str], where: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    for number, at, content in _json_objects(lines, where, "Item"):
+def _items(body: Any, key: str, where: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    lines = text_lines(body, where, gzipped=key.endswith(GZIP))
+    for number, at, content in json_objects(lines, where, ["Item"]):
         item = content.get("Item")
         if not isinstance(item, dict):
-            raise InvalidPostsError(f"{at}: {_shown(content)}: each line is an object with Item")
+            raise InvalidPostsError(f"{at}: Item is {kind_of(item)}: each line is an object with Item")
         yield number, at, item
 
 
@@ -158,67 +146,47 @@ def _labelled(item: dict[str, Any], at: str) -> tuple[str, int]:
             label = 0
         case {"N": "1" | "1.0"} | {"BOOL": True}:
             label = 1
-    return _post(text, label, given, at)
+    return checked_text(text, at), checked_label(label, at, _kind(given))
 
 
-def _json_objects(lines: Iterator[str], where: str, keys: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        at = f"{where}, line {number}"
-        try:
-            content = json.loads(line)
-        except ValueError as fault:
-            raise InvalidPostsError(f"{at}: not JSON ({fault}): each line is an object with {keys}") from None
-        if not isinstance(content, dict):
-            raise InvalidPostsError(f"{at}: {_shown(content)}: each line is an object with {keys}")
-        yield number, at, content
+def _kind(value: object) -> str:
+    """The kind of an item's value, which says its own type: `{"N": "2"}`."""
+    match value:
+        case {"S": str(characters)}:
+            return kind_of(characters)
+        case {"N": _}:
+            return "another number"
+    return kind_of(value)
 
 
-Parser = Callable[[Iterator[str], str], Iterator[tuple[int, str, int]]]
+Reader = Callable[[Any, str, str], Iterator[LabelledPost]]
 
 
-def _by_suffix(name: str) -> Parser | None:
-    return {".csv": parse_csv, ".jsonl": parse_json_lines}.get(Path(name).suffix.lower())
+def _by_suffix(key: str) -> Reader | None:
+    return _read_file if format_of(key) else None
 
 
-def _every_object(name: str) -> Parser | None:
+def _every_object(key: str) -> Reader | None:
     # A key that ends in a slash is what the console makes of a folder; the others Athena may leave beside the posts.
-    return None if name.endswith(("/", ".metadata", "-manifest.csv")) else parse_json_lines
+    return None if key.removesuffix(GZIP).endswith(("/", ".metadata", "-manifest.csv")) else _read_unloaded
 
 
-def _exported(name: str) -> Parser | None:
+def _exported(key: str) -> Reader | None:
     # An export has manifests beside its `data/`, which are JSON too.
-    return parse_dynamodb_export if "/data/" in name and name.endswith(".json") else None
+    return _read_export if "/data/" in key and key.removesuffix(GZIP).endswith(".json") else None
 
 
-# The parser of an object by its name without `.gz`; None for one that is passed over.
-FORMATS: dict[str, Callable[[str], Parser | None]] = {
+# What reads an object, by its key; None for one that is passed over.
+FORMATS: dict[str, Callable[[str], Reader | None]] = {
     "auto": _by_suffix,
     "json_lines": _every_object,
     "dynamodb_export": _exported,
 }
 WANTED = {
-    "auto": "no .csv and no .jsonl object",
+    "auto": f"no object whose name ends in one of {', '.join(SUFFIXES)}",
     "json_lines": "no object",
     "dynamodb_export": "no data/….json object of an export",
 }
-
-
-def _post(text: object, label: int | None, given_label: object, at: str) -> tuple[str, int]:
-    if label is None:
-        raise InvalidPostsError(f"{at}: label is {_shown(given_label)}: it is 0 (fine) or 1 (a violation)")
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidPostsError(f"{at}: text is {_shown(text)}: it is a post of at least one character")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidPostsError(f"{at}: text holds half of a surrogate pair: it is valid Unicode")
-    return text, label
-
-
-def _shown(value: object) -> str:
-    """A faulty value, short enough for one line."""
-    shown = json.dumps(value, ensure_ascii=True)
-    return shown if len(shown) <= 40 else f"{shown[:40]}…"
 
 
 def _database(path: Path) -> sqlite3.Connection:
@@ -243,14 +211,12 @@ def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.
     objects = 0
     posts.execute("BEGIN")
     for key in _keys(s3, bucket, prefix):
-        gzipped = key.endswith(GZIP)
-        parse = FORMATS[format_](key.removesuffix(GZIP))
-        if parse is None:
+        reader = FORMATS[format_](key)
+        if reader is None:
             continue
         objects += 1
-        where = f"s3://{bucket}/{key}"
         with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
-            for _, text, label in parse(_lines(body, where, gzipped=gzipped), where):
+            for _, text, label in reader(body, key, f"s3://{bucket}/{key}"):
                 posts.execute(
                     "INSERT INTO post VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET"
                     " conflict = max(conflict, label != excluded.label), label = max(label, excluded.label)",
@@ -276,7 +242,7 @@ def _review_request(reviews: object) -> float | None:
             return None
         case {"prefix": str(), "since": str(since)}:
             return _seconds(since, "reviews.since")
-    raise InvalidPostsError(f"reviews is {_shown(reviews)}: it has a prefix, and since, which is a time or null")
+    raise InvalidPostsError(f"reviews is {kind_of(reviews)}: it has a prefix, and since, which is a time or null")
 
 
 def _seconds(time: object, at: str) -> float:
@@ -285,7 +251,7 @@ def _seconds(time: object, at: str) -> float:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidPostsError(f"{at} is {_shown(time)}: it is a time in ISO 8601, with its offset from UTC")
+        raise InvalidPostsError(f"{at} is {kind_of(time)}: it is a time in ISO 8601, with its offset from UTC")
     return moment.timestamp()
 
 
@@ -308,7 +274,7 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) 
             continue
         where = f"s3://{bucket}/{key}"
         with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
-            for _, at, item in _items(_lines(body, where, gzipped=key.endswith(GZIP)), where):
+            for _, at, item in _items(body, key, where):
                 read += 1
                 match item:
                     case {"entry": {"S": "post"}, "label": _}:
@@ -319,21 +285,20 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) 
                         that_day += _labels_counted(item) if name == day else 0
                     case _:
                         raise InvalidPostsError(
-                            f"{at}: {_shown(item)}: an item of the reviewers' table has post and entry"
+                            f"{at}: {kind_of(item)} without them: an item of the reviewers' table has post and entry"
                         )
     posts.execute("COMMIT")
     if read != wanted:
-        raise InvalidPostsError(
-            f"s3://{bucket}/{prefix} holds {read} items of {_shown(wanted)}: export the table again"
-        )
+        wanted = wanted if isinstance(wanted, int) else kind_of(wanted)
+        raise InvalidPostsError(f"s3://{bucket}/{prefix} holds {read} items of {wanted}: export the table again")
     return {"unsure": unsure, "as_of": as_of, "that_day": that_day}
 
 
 def _read_summary(s3: Any, bucket: str, key: str) -> tuple[dict[str, Any], str]:
     where = f"s3://{bucket}/{key}"
     with contextlib.closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
-        text = "".join(_lines(body, where, gzipped=False))
-    for _, at, summary in _json_objects(iter([text]), where, "itemCount and exportTime"):
+        text = "".join(text_lines(body, where))
+    for _, at, summary in json_objects(iter([text]), where, ["itemCount", "exportTime"]):
         return summary, at
     raise InvalidPostsError(f"{where}: empty: export the table again")
 
@@ -377,27 +342,6 @@ def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             yield entry["Key"]
-
-
-def _lines(body: Any, where: str, *, gzipped: bool) -> Iterator[str]:
-    content: Any = io.BufferedReader(cast(io.RawIOBase, body))
-    if gzipped:
-        content = gzip.GzipFile(fileobj=content)
-    # newline="" keeps the line ends, which the csv module needs to read a post of several lines.
-    stream = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
-    number = 0
-    try:
-        while line := stream.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
-                raise InvalidPostsError(f"{where}, line {number}: longer than {LONGEST_LINE} characters")
-            yield line
-    except UnicodeDecodeError as fault:
-        raise InvalidPostsError(
-            f"{where}, after line {number}: not UTF-8 ({fault.reason}): save the file as UTF-8"
-        ) from None
-    except (gzip.BadGzipFile, zlib.error, EOFError) as fault:
-        raise InvalidPostsError(f"{where}, after line {number}: no gzip ({fault}): its name ends in {GZIP}") from None
 
 
 def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connection, folder: Path) -> dict[str, Any]:

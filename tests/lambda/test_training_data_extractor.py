@@ -130,16 +130,21 @@ def test_reads_gzipped_files_by_their_name(extract: Callable[..., dict[str, Any]
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("data/a.json", b'{"text": "x", "label": 0}\n', r'line 1: \{"text": "x", "label": 0\}: each .* with Item'),
-        ("data/a.json", b"5\n", r"line 1: 5: each line is an object with Item"),
-        ("data/a.json", b'{"Item": {"text": {"S": "x"}}}\n', r"line 1: label is null"),
-        ("data/a.json", b'{"Item": {"text": {"S": "x"}, "label": {"N": "2"}}}\n', r'line 1: label is \{"N": "2"\}'),
-        ("data/a.json", b'{"Item": {"text": {"N": "5"}, "label": {"N": "1"}}}\n', r'line 1: text is \{"N": "5"\}'),
-        ("data/a.json.gz", b"{}", r"after line 0: no gzip"),
-        ("data/a.json.gz", gzip.compress(b"{}" * 100)[:-9], r"a.json.gz, after line \d: no gzip"),
+        ("data/a.json", b'{"text": "x", "label": 0}\n', r"line 1: Item is missing: each line is an object with Item"),
+        ("data/a.json", b"5\n", r"line 1: another number: each line is an object with Item"),
+        ("data/a.json", b'{"Item": {"text": {"S": "x"}}}\n', r"line 1: label is missing"),
+        ("data/a.json", b'{"Item": {"text": {"S": "x"}, "label": {"N": "2"}}}\n', r"line 1: label is another number"),
+        (
+            "data/a.json",
+            b'{"Item": {"text": {"S": "x"}, "label": {"S": "spam"}}}\n',
+            r"label is a text of 4",
+        ),
+        ("data/a.json", b'{"Item": {"text": {"N": "5"}, "label": {"N": "1"}}}\n', r"line 1: text is an object"),
+        ("data/a.json.gz", b"{}", r"line 1: not gzip, as its name says"),
+        ("data/a.json.gz", gzip.compress(b"{}" * 100)[:-9], r"a.json.gz, line 1: the gzip file is cut off"),
         ("a.json", b"", r"holds no data/….json object of an export: put labelled posts there"),
     ],
-    ids=["plain line", "number", "no label", "label 2", "text 5", "no gzip", "cut gzip", "elsewhere"],
+    ids=["plain line", "number", "no label", "label 2", "label spam", "text 5", "no gzip", "cut gzip", "elsewhere"],
 )
 def test_fails_when_an_export_is_faulty(
     extractor: ModuleType, aws: Any, bucket: str, name: str, body: bytes, message: str
@@ -153,7 +158,7 @@ def test_fails_when_an_export_is_faulty(
 def test_fails_when_the_format_is_unknown(extractor: ModuleType, bucket: str) -> None:
     event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "format": "parquet"}
     with pytest.raises(
-        extractor.InvalidPostsError, match='format is "parquet": it is one of auto, json_lines, dynamodb_'
+        extractor.InvalidPostsError, match="format is 'parquet': it is one of auto, json_lines, dynamodb_"
     ):
         extractor.handler(event, None)
 
@@ -175,20 +180,21 @@ def test_a_post_may_have_several_lines_and_any_separator_inside(extract: Callabl
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("a.jsonl", b'{"text": "x", "label": 2}\n', r"posts/a.jsonl, line 1: label is 2: it is 0 \(fine\) or 1"),
-        ("a.jsonl", b'\n{"text": "x", "label": true}\n', r"a.jsonl, line 2: label is true"),
-        ("a.jsonl", b'{"text": "x"}\n', r"line 1: label is null"),
-        ("a.jsonl", b'{"text": "  ", "label": 0}\n', r'line 1: text is "  ": it is a post of at least one character'),
-        ("a.jsonl", b'{"text": 5, "label": 0}\n', r"line 1: text is 5"),
-        ("a.jsonl", b'{"text": "\\ud800", "label": 0}\n', r"line 1: text holds half of a surrogate pair"),
-        ("a.jsonl", b"{text}\n", r"line 1: not JSON"),
-        ("a.jsonl", b"[1]\n", r"line 1: \[1\]: each line is an object"),
-        ("a.jsonl", b'{"text": "x", "label": 0}\n\xff\xfe\n', r"after line 0: not UTF-8"),
-        ("a.csv", b"text,flag\nx,1\n", r"a.csv, line 1: the columns are text, flag: the header names text and label"),
-        ("a.csv", b"", r"line 1: the columns are none"),
-        ("a.csv", b"text,label\nx,1\ny,yes\n", r'line 3: label is "yes"'),
-        ("a.csv", b"text,label\nx\n", r"line 2: label is null"),
-        ("a.csv", b'text,label\n"x,1\n', r"quote fields as RFC 4180 has it"),
+        (
+            "a.jsonl",
+            b'\n{"text": "x", "label": 2}\n',
+            r"posts/a.jsonl, line 2: label is another number: it is 0",
+        ),
+        (
+            "a.csv.gz",
+            gzip.compress(b"text,label\nx,1\n\ny,yes\n"),
+            r"a.csv.gz, line 4: label is a text of 3",
+        ),
+        (
+            "a.tsv",
+            b"text\tlabel\n" + b"x" * 10_001 + b"\t1\n",
+            r"a.tsv, line 2: text has 10001 ",
+        ),
     ],
 )
 def test_fails_when_a_post_is_faulty(
@@ -201,7 +207,7 @@ def test_fails_when_a_post_is_faulty(
 
 
 def test_fails_when_there_are_no_posts(extractor: ModuleType, bucket: str) -> None:
-    with pytest.raises(extractor.InvalidPostsError, match=f"s3://{bucket}/posts/ holds no .csv and no .jsonl object"):
+    with pytest.raises(extractor.InvalidPostsError, match=f"s3://{bucket}/posts/ holds no object whose name ends"):
         extractor.handler({"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/"}, None)
 
 
@@ -213,7 +219,7 @@ def test_fails_when_a_side_lacks_a_label(extract: Callable[..., dict[str, Any]])
 def test_fails_when_a_line_has_no_end(
     extractor: ModuleType, aws: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extractor, "LONGEST_LINE", 1000)
+    monkeypatch.setattr("labelled_posts.LONGEST_LINE", 1000)
     aws.client("s3").put_object(Bucket=bucket, Key="posts/a.jsonl", Body=b"[" * 5000)
     with pytest.raises(extractor.InvalidPostsError, match="line 1: longer than 1000 characters"):
         extractor.handler({"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/"}, None)
@@ -394,12 +400,13 @@ def test_a_text_has_the_key_under_which_reviewers_have_it(
 @pytest.mark.parametrize(
     ("item", "summary", "message"),
     [
-        (decided("x", 2), {}, r'a.json.gz, line 1: label is \{"N": "2"\}: it is 0 \(fine\) or 1'),
-        (decided(" ", 1), {}, r'line 1: text is " ": it is a post of at least one character'),
+        (decided("x", 2), {}, r"a.json.gz, line 1: label is another number: it is 0 \(fine\) or 1"),
+        (decided(" ", 1), {}, r"line 1: text is empty: it is a post of at least one character"),
+        (decided("x" * 10_001, 1), {}, r"line 1: text has 10001 characters"),
         (
             decided("x", 1, "yesterday"),
             {},
-            r'line 1: decided is "yesterday": it is a time in ISO 8601, with its offset',
+            r"line 1: decided is a text of 9 characters: it is a time in ISO 8601, with its offset",
         ),
         (
             decided("x", 1, "2026-11-24T09:00:00"),
@@ -412,9 +419,9 @@ def test_a_text_has_the_key_under_which_reviewers_have_it(
             r"line 1: .*: an item of the reviewers' table has post and entry",
         ),
         (decided("x", 1), {"itemCount": 2}, r"runs/r/reviews/ holds 1 items of 2: export the table again"),
-        (decided("x", 1), {"exportTime": None}, r"manifest-summary.json, line 1: exportTime is null: it is a time"),
+        (decided("x", 1), {"exportTime": None}, r"manifest-summary.json, line 1: exportTime is missing: it is a time"),
     ],
-    ids=["label 2", "no text", "no time", "no offset", "another table", "not whole", "no summary"],
+    ids=["label 2", "no text", "long text", "no time", "no offset", "another table", "not whole", "no summary"],
 )
 def test_fails_when_an_export_of_reviews_is_faulty(
     extractor: ModuleType, merge: Callable[..., dict[str, Any]], item: dict[str, Any], summary: Any, message: str

@@ -7,15 +7,16 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from labelled_posts import FileLayout
 from rich.console import Console
 from rich.markup import escape
 
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.peak_memory import PeakMemory
-from cdk_rehearsal.posts_file import read_posts
+from cdk_rehearsal.posts_file import read_posts, write_posts_file
 from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 from cdk_rehearsal.run_lock import RunLock
 from cdk_rehearsal.sample_posts import Post, generate_posts
@@ -37,7 +38,24 @@ def rehearse(
         list[str] | None,
         typer.Option(help="KEY=VALUE of context with which to deploy again at the end; repeatable. Skipped without."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Your own posts: .csv or .jsonl with text and label.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Your own posts: .csv, .tsv or .jsonl with text and label; .gz too.")
+    ] = None,
+    data_format: Annotated[
+        Literal["csv", "tsv", "jsonl"] | None, typer.Option(help="The format of --data, where its name does not say.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="The encoding of --data, as cp932, euc_jp or latin-1.")] = "utf-8",
+    text_column: Annotated[
+        str, typer.Option(help="The column of --data with the posts; its number from 1 where there is no header.")
+    ] = "text",
+    label_column: Annotated[str, typer.Option(help="The column of --data with the labels, likewise.")] = "label",
+    positive: Annotated[
+        list[str] | None,
+        typer.Option(help="The label of violations in --data; every other is fine. Repeatable. Default: 1, and 0 is."),
+    ] = None,
+    write_posts: Annotated[
+        Path | None, typer.Option(help="Write the posts of --data there, .jsonl, as a deployed system reads them.")
+    ] = None,
     engine: Annotated[
         Literal["process", "docker"], typer.Option(help="Run the images' programs as processes or in containers.")
     ] = "process",
@@ -65,6 +83,13 @@ def rehearse(
     console = Console(highlight=False)
     folder = (work_folder or app_dir / "build" / "rehearsal").absolute()
     try:
+        layout = _layout(
+            format=data_format,
+            encoding=encoding,
+            text_column=text_column,
+            label_column=label_column,
+            positive=tuple(positive or ()),
+        )
         settings = RehearsalSettings(
             app_folder=app_dir.absolute(),
             environment=env,
@@ -72,7 +97,7 @@ def rehearse(
             changes=_context("--change", change or []),
             engine=engine,
             work_folder=folder,
-            posts=(team := _posts(data, posts)),
+            posts=(team := _posts(data, posts, layout, write_posts)),
             arriving=_arriving(data, team),
             held_out=held_out,
             clients=clients,
@@ -95,8 +120,22 @@ def _context(option: str, entries: list[str]) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def _posts(data: Path | None, count: int) -> list[Post]:
-    return generate_posts(count) if data is None else read_posts(data)
+def _layout(**options: Any) -> FileLayout:
+    try:
+        return FileLayout(**options)
+    except ValueError as fault:
+        raise InvalidInputError(f"--data: {fault}") from None
+
+
+def _posts(data: Path | None, count: int, layout: FileLayout, written: Path | None) -> list[Post]:
+    if data is None:
+        if layout != FileLayout() or written is not None:
+            raise InvalidInputError("an option says how a file of posts lies, and there is none: give it with --data")
+        return generate_posts(count)
+    posts = read_posts(data, layout)
+    if written is not None:
+        write_posts_file(posts, written)
+    return posts
 
 
 def _arriving(data: Path | None, posts: list[Post]) -> list[Post]:

@@ -1,12 +1,13 @@
-"""A user's own posts: CSV with a header, or JSON lines."""
+"""A user's own posts: CSV, TSV or JSON lines, however their columns and labels are called."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from labelled_posts import PLAIN, FileLayout, InvalidPostsError
+from labelled_posts import read_posts as read_labelled
 
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.step_failure import InvalidInputError
@@ -14,58 +15,45 @@ from cdk_rehearsal.step_failure import InvalidInputError
 _FEWEST = 40
 
 
-def read_posts(path: Path) -> list[Post]:
-    """Raises InvalidInputError with one line that names the file, the line, what it holds and what is allowed."""
-    readers = {".csv": _read_csv, ".jsonl": _read_json_lines}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InvalidInputError(f'{path}: the name ends in "{path.suffix}"; give a .csv or a .jsonl file')
+def read_posts(path: Path, layout: FileLayout = PLAIN) -> list[Post]:
+    """Raises InvalidInputError with one line that names the file, the line, what is there and what is allowed."""
     try:
-        posts = list(reader(path))
+        with path.open("rb") as file:
+            read = read_labelled(file, path.name, where=str(path), layout=layout)
+            posts = [Post(text=post.text, label=post.label) for post in read]
+    except InvalidPostsError as fault:
+        raise InvalidInputError(f"{fault}{_option(fault, layout)}") from None
     except FileNotFoundError:
         raise InvalidInputError(f"{path}: there is no such file") from None
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except (OSError, csv.Error) as error:
-        raise InvalidInputError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
     violations = sum(post.label for post in posts)
     if len(posts) < _FEWEST:
         raise InvalidInputError(f"{path}: holds {len(posts)} posts; give {_FEWEST} or more")
     if violations in (0, len(posts)):
-        raise InvalidInputError(f"{path}: every label is {posts[0].label}; give posts of both labels, 0 and 1")
+        remedy = "no label is what --positive names" if layout.positive and not violations else "give both labels"
+        raise InvalidInputError(f"{path}: {violations} of {len(posts)} posts are violations; {remedy}")
     return posts
 
 
-def _read_csv(path: Path) -> Iterator[Post]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file, strict=True)
-        missing = [name for name in ("text", "label") if name not in (rows.fieldnames or [])]
-        if missing:
-            found = ", ".join(rows.fieldnames or []) or "nothing"
-            raise InvalidInputError(
-                f'{path}: the header has no column "{missing[0]}" but {found}; it must have text and label'
-            )
-        for row in rows:
-            yield _post(path, rows.line_num, row["text"], row["label"])
+def write_posts_file(posts: Sequence[Post], path: Path) -> None:
+    """Writes them as a deployed system reads them. Raises InvalidInputError where that cannot be."""
+    if path.suffix != ".jsonl":
+        raise InvalidInputError(f"--write-posts: {path}: give a name that ends in .jsonl")
+    lines = (json.dumps({"text": post.text, "label": post.label}, ensure_ascii=False) + "\n" for post in posts)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InvalidInputError(f"--write-posts: {path}: cannot be written: {error.strerror}") from None
 
 
-def _read_json_lines(path: Path) -> Iterator[Post]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                post = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InvalidInputError(f"{path} line {number}: not JSON: {error.msg}") from None
-            if not isinstance(post, dict) or not {"text", "label"} <= post.keys():
-                raise InvalidInputError(f'{path} line {number}: must be an object with "text" and "label"')
-            yield _post(path, number, post["text"], post["label"])
-
-
-def _post(path: Path, line: int, text: Any, label: Any) -> Post:
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidInputError(f"{path} line {line}: text is {json.dumps(text)}; give a text that is not empty")
-    if isinstance(label, bool) or str(label).strip() not in ("0", "1"):
-        raise InvalidInputError(f"{path} line {line}: label is {json.dumps(label)}; give 0 or 1")
-    return Post(text=text, label=int(label))
+def _option(fault: InvalidPostsError, layout: FileLayout) -> str:
+    """Which option reads the file as it is."""
+    if fault.encoding:
+        return f"; or give --encoding {fault.encoding}"
+    if fault.fault == "label" and not layout.positive:
+        return "; or name the label of violations with --positive"
+    if fault.fault == "columns":
+        return "; or name the columns with --text-column and --label-column, by numbers from 1 where no header is"
+    return ""

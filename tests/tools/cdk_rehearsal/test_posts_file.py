@@ -2,8 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from labelled_posts import FileLayout
 
-from cdk_rehearsal.posts_file import read_posts
+from cdk_rehearsal.posts_file import read_posts, write_posts_file
+from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.step_failure import InvalidInputError
 
 ROWS = [("こんにちは, 皆さん", 0), ("死ね\nと言われた", 1)] * 20
@@ -26,19 +28,15 @@ GOOD = "text,label\n" + "a,0\nb,1\n" * 20
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("posts.txt", GOOD, 'the name ends in ".txt"; give a .csv or a .jsonl file'),
-        ("posts.csv", "", 'the header has no column "text" but nothing'),
-        ("posts.csv", "text,toxic\na,0\n", 'the header has no column "label" but text, toxic'),
-        ("posts.csv", GOOD + "c,2\n", 'line 42: label is "2"; give 0 or 1'),
-        ("posts.csv", GOOD + "c\n", "line 42: label is null; give 0 or 1"),
-        ("posts.csv", GOOD + " ,1\n", 'line 42: text is " "; give a text that is not empty'),
+        ("posts.txt", GOOD, ": the name ends in none of .csv, .tsv, .jsonl"),
+        ("posts.csv", "text,toxic\na,0\n", ", line 1: no column label among 2 columns (text, toxic)"),
+        ("posts.csv", "text,toxic\na,0\n", "; or name the columns with --text-column and --label-column"),
+        ("posts.csv", GOOD + "c,spam\n", ", line 42: label is a text of 4 characters: it is 0 (fine)"),
+        ("posts.csv", GOOD + "c,spam\n", "; or name the label of violations with --positive"),
         ("posts.csv", "text,label\na,0\nb,1\n", "holds 2 posts; give 40 or more"),
-        ("posts.csv", "text,label\n" + "a,1\n" * 50, "every label is 1; give posts of both labels"),
-        ("posts.csv", "text,label\nあ,0\n".encode("shift_jis"), "not UTF-8 at byte"),
-        ("posts.jsonl", '{"text": "a", "label": 0}\n{"text"\n', "line 2: not JSON"),
-        ("posts.jsonl", '{"text": "a"}\n', 'line 1: must be an object with "text" and "label"'),
-        ("posts.jsonl", '{"text": 1, "label": 0}\n', "line 1: text is 1; give a text"),
-        ("posts.jsonl", '{"text": "a", "label": true}\n', "line 1: label is true; give 0 or 1"),
+        ("posts.csv", "text,label\n" + "a,1\n" * 50, "50 of 50 posts are violations; give both labels"),
+        ("posts.csv", "text,label\nあ,0\n".encode("shift_jis"), "UTF-8; or give --encoding cp932"),
+        ("posts.csv", "text,label\nあ,0\n".encode("euc_jp"), "UTF-8; or give --encoding euc_jp"),
     ],
 )
 def test_fails_in_one_line(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
@@ -54,3 +52,24 @@ def test_fails_in_one_line(tmp_path: Path, name: str, content: str | bytes, mess
 def test_fails_when_there_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="there is no such file"):
         read_posts(tmp_path / "posts.csv")
+
+
+def test_a_file_of_ones_own_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "comments.tsv"
+    path.write_bytes("".join(f"spam\t買って {number}\nham\tどうも {number}\n" for number in range(20)).encode("cp932"))
+    layout = FileLayout(encoding="shift_jis", text_column="2", label_column="1", positive=["spam"])
+    posts = read_posts(path, layout)
+    assert [(post.text, post.label) for post in posts[:2]] == [("買って 0", 1), ("どうも 0", 0)]
+    with pytest.raises(InvalidInputError, match="0 of 40 posts are violations; no label is what --positive names"):
+        read_posts(path, FileLayout(encoding="shift_jis", text_column="2", label_column="1", positive=["scam"]))
+
+
+def test_what_is_written_is_read_by_the_deployed_system(tmp_path: Path) -> None:
+    posts = [Post(text='a\u2028b\n"c"', label=0), Post(text="死ね", label=1)] * 20
+    write_posts_file(posts, tmp_path / "new" / "posts.jsonl")
+    assert read_posts(tmp_path / "new" / "posts.jsonl") == posts
+    with pytest.raises(InvalidInputError, match=r"--write-posts: .*posts.csv: give a name that ends in .jsonl"):
+        write_posts_file(posts, tmp_path / "posts.csv")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInputError, match="cannot be written"):
+        write_posts_file(posts, tmp_path / "file" / "posts.jsonl")
