@@ -198,7 +198,7 @@ sbom: setup .venv-supply-chain/.python ## Write a bill of materials of each imag
 	done
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-synth bench-capacity bench-inference bench-api bench-permissions bench-text
+.PHONY: bench-gate bench-synth bench-capacity bench-inference bench-api bench-permissions bench-text
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
 
@@ -210,6 +210,9 @@ bench-inference: setup bert-environment ## Time the inference image against the 
 
 bench-api: setup ## Time what the ML API adds to the endpoint's own time
 	python benchmarks/bench_api.py $(ARGS)
+
+bench-gate: setup ## Simulate how often the release gate refuses an equal model, and a worse one
+	python benchmarks/bench_gate.py $(ARGS)
 
 bench-text: setup ## Time what is done to a text before a model sees it, by class of character
 	python benchmarks/bench_text.py

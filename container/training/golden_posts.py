@@ -1,4 +1,8 @@
-"""A few held-out posts with what the model says of them, for whoever checks that it is served as it was trained."""
+"""What the model says of held-out posts.
+
+A few of them with their texts, for whoever checks that it is served as it was trained; of all of them the probabilities
+alone, for whoever compares it with another model.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from exported_model import Probabilities
 from posts import Post
 
 FILE = "golden_posts.jsonl"
+SCORES = "held_out_scores.jsonl"
 MOST_POSTS = 64
 LONGEST_TEXT = 1000
 """Characters. A check asks about all of them, one after the other: no post may take it long."""
@@ -30,3 +35,9 @@ def write_golden_posts(folder: Path, posts: Sequence[Post], probabilities: Proba
         for index in (ranked[rank] for rank in chosen)
     ]
     (folder / FILE).write_text("".join(lines), encoding="utf-8")
+
+
+def write_held_out_scores(folder: Path, probabilities: Probabilities) -> None:
+    """Writes `held_out_scores.jsonl`: a line for each post to test with, in their order, as a transform job answers."""
+    lines = [json.dumps({"predictions": repr(float(probability))}) + "\n" for probability in probabilities]
+    (folder / SCORES).write_text("".join(lines), encoding="utf-8")

@@ -13,7 +13,7 @@ from types import FrameType
 
 from evaluation import best_threshold, metrics
 from exported_model import ExportedModel
-from golden_posts import write_golden_posts
+from golden_posts import write_golden_posts, write_held_out_scores
 from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters, read_hyperparameters
 from model_folder import MANIFEST, filled_at_once
@@ -110,6 +110,7 @@ def run(folders: SageMakerFolders) -> None:
         with filled_at_once(folders.output_data) as output:
             (output / "evaluation.json").write_text(content, encoding="utf-8")
             write_golden_posts(output, test, probabilities)
+            write_held_out_scores(output, probabilities)
     print(f"threshold={threshold:.4f}", flush=True)
     for name, value in scores.items():
         print(f"{name}={value:.4f}", flush=True)

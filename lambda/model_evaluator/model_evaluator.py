@@ -2,7 +2,9 @@
 
 SageMaker packs what the training job wrote below `output/data/` into `output.tar.gz`, beside the `model.tar.gz`. The
 evaluation is in that small one, so the model itself is never read. The current model's metrics are computed here, from
-what a batch transform job had it say of the held-out posts. What metrics must reach is the workflow's gate to say.
+what a batch transform job had it say of the held-out posts. Where training wrote down what the new model says of each
+of them, so are intervals of its AUC and of how much lower that is. What metrics must reach is the workflow's gate to
+say.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+from auc_interval import CONFIDENCE, area_interval, drop_interval, shares
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
@@ -26,6 +29,10 @@ OUTPUT_ARCHIVE = "output.tar.gz"
 EVALUATION = "evaluation.json"
 LARGEST_EVALUATION_BYTES = 1 << 20
 POSTS = "posts.jsonl"
+SCORES = "held_out_scores.jsonl"
+"""What training writes beside its evaluation: a prediction a line, in the order of the posts to test with."""
+LONGEST_SCORE_BYTES = 200
+LARGEST_DIFFERENCE = 1e-6
 
 
 class InvalidEvaluationError(Exception):
@@ -41,6 +48,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     `current_metrics` in it are the current model's: `current_scores` is the S3 URI of its predictions, one a line, in
     the order of the posts in the folder at `test_uri`. They are null where `current_scores` is.
+
+    `comparison` says how sure that is: `auc` and `auc_drop`, by how much the new AUC is below the current one, each
+    with `value`, `low` and `high`, which it is above and below with `confidence` each; and of how many `posts` and
+    `violations`. It is empty where training wrote no `held_out_scores.jsonl` for just these posts, without `auc_drop`
+    where there is no current model.
     """
     bucket, key = output_location(event["model_data"])
     s3 = boto3.client("s3")
@@ -52,40 +64,69 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             f"{where} is not there: the training program writes {EVALUATION} to output/data/"
         ) from None
     with contextlib.closing(answer["Body"]) as body:
-        evaluation = read_evaluation(body, where)
-    scores = event.get("current_scores")
-    evaluation["current_metrics"] = None if scores is None else current_metrics(s3, scores, event["test_uri"])
-    LOGGER.info("%s: %s; current: %s", where, *(json.dumps(evaluation[of]) for of in ("metrics", "current_metrics")))
+        evaluation, new_scores = read_output(body, where)
+    scores_uri, current_scores = event.get("current_scores"), None
+    evaluation |= {"current_metrics": None, "comparison": {}}
+    if scores_uri is not None or new_scores is not None:
+        labels = held_out_labels(s3, event["test_uri"])
+        if scores_uri is not None:
+            current_scores = scores_of(s3, scores_uri, len(labels))
+            evaluation["current_metrics"] = current_metrics(labels, current_scores)
+        if new_scores is not None:
+            evaluation["comparison"] = comparison(labels, new_scores, current_scores, evaluation["metrics"])
+    LOGGER.info(
+        "%s: %s; current: %s; %s",
+        where,
+        *(json.dumps(evaluation[of]) for of in ("metrics", "current_metrics", "comparison")),
+    )
     return evaluation
 
 
-def current_metrics(s3: Any, scores_uri: str, test_uri: str) -> dict[str, float]:
-    """AUC and average precision of predictions at `scores_uri` for the labelled posts in the folder at `test_uri`."""
+def held_out_labels(s3: Any, test_uri: str) -> list[int]:
+    """The labels of the posts in the folder at `test_uri`, of both kinds."""
     posts_uri = f"{test_uri.rstrip('/')}/{POSTS}"
     labels = [_label(line, f"{posts_uri}, line {number}") for number, line in _lines(s3, posts_uri)]
-    scores = [_score(line, f"{scores_uri}, line {number}") for number, line in _lines(s3, scores_uri)]
-    if len(labels) != len(scores):
-        raise InvalidScoresError(f"{scores_uri} holds {len(scores)} predictions for {len(labels)} posts in {posts_uri}")
     if not 0 < sum(labels) < len(labels):
         raise InvalidScoresError(
             f"{posts_uri} holds {sum(labels)} violations in {len(labels)} posts: both kinds are needed"
         )
-    return {"auc": area_under_curve(labels, scores), "average_precision": average_precision(labels, scores)}
+    return labels
 
 
-def area_under_curve(labels: list[int], scores: list[float]) -> float:
-    """The chance that a violation (label 1) scores higher than another post; of equal scores half count.
+def scores_of(s3: Any, scores_uri: str, posts: int) -> list[float]:
+    """The predictions at `scores_uri`, of so many posts."""
+    scores = [_score(line, f"{scores_uri}, line {number}") for number, line in _lines(s3, scores_uri)]
+    if len(scores) != posts:
+        raise InvalidScoresError(f"{scores_uri} holds {len(scores)} predictions for {posts} held-out posts")
+    return scores
 
-    The Mann-Whitney U of the violations over the number of pairs; both labels have to occur.
-    """
-    positives = sum(labels)
-    negatives = len(labels) - positives
-    won = 0.0
-    lower = 0
-    for hits, misses in _of_equal_scores(labels, scores, descending=False):
-        won += hits * (lower + misses / 2)
-        lower += misses
-    return won / (positives * negatives)
+
+def current_metrics(labels: list[int], scores: list[float]) -> dict[str, float]:
+    """AUC and average precision of what the current model said."""
+    return {"auc": shares(labels, scores).area, "average_precision": average_precision(labels, scores)}
+
+
+def comparison(
+    labels: list[int], new: list[float], current: list[float] | None, metrics: dict[str, float]
+) -> dict[str, Any]:
+    """How sure the new AUC is, and its difference from the current one, as the handler says."""
+    if len(new) != len(labels):
+        LOGGER.warning("%d predictions for %d held-out posts: no intervals", len(new), len(labels))
+        return {}
+    of_new = shares(labels, new)
+    if "auc" not in metrics or abs(of_new.area - metrics["auc"]) > LARGEST_DIFFERENCE:
+        # Of other posts, or in another order, as a preprocessing step may leave them.
+        LOGGER.warning("the predictions' AUC is %.6f, which is not the evaluation's: no intervals", of_new.area)
+        return {}
+    found = {
+        "confidence": CONFIDENCE,
+        "posts": len(labels),
+        "violations": sum(labels),
+        "auc": area_interval(of_new).as_json(),
+    }
+    if current is not None:
+        found["auc_drop"] = drop_interval(shares(labels, current), of_new).as_json()
+    return found
 
 
 def average_precision(labels: list[int], scores: list[float]) -> float:
@@ -93,16 +134,16 @@ def average_precision(labels: list[int], scores: list[float]) -> float:
     positives = sum(labels)
     found = flagged = 0
     total = 0.0
-    for hits, misses in _of_equal_scores(labels, scores, descending=True):
+    for hits, misses in _of_equal_scores(labels, scores):
         found += hits
         flagged += hits + misses
         total += hits / positives * found / flagged
     return total
 
 
-def _of_equal_scores(labels: list[int], scores: list[float], *, descending: bool) -> Iterator[tuple[int, int]]:
-    """How many violations and how many other posts there are at each distinct score."""
-    ranked = sorted(zip(scores, labels, strict=True), reverse=descending)
+def _of_equal_scores(labels: list[int], scores: list[float]) -> Iterator[tuple[int, int]]:
+    """How many violations and how many other posts there are at each distinct score, the highest first."""
+    ranked = sorted(zip(scores, labels, strict=True), reverse=True)
     for _, equals in itertools.groupby(ranked, key=lambda pair: pair[0]):
         group = [label for _, label in equals]
         yield sum(group), len(group) - sum(group)
@@ -124,7 +165,7 @@ def _lines(s3: Any, uri: str) -> Iterator[tuple[int, str]]:
 def _label(line: str, at: str) -> int:
     label = _value(line, "label")
     if type(label) is not int or label not in (0, 1):
-        raise InvalidScoresError(f"{at}: label is {json.dumps(label)[:40]}: it is 0 (fine) or 1 (a violation)")
+        raise InvalidScoresError(f"{at}: label is {_kind(label)}: it is 0 (fine) or 1 (a violation)")
     return label
 
 
@@ -135,14 +176,23 @@ def _score(line: str, at: str) -> float:
     except ValueError:
         score = math.nan
     if not 0 <= score <= 1:
-        raise InvalidScoresError(f"{at}: predictions is {json.dumps(prediction)[:80]}: it is a probability as a string")
+        raise InvalidScoresError(f"{at}: predictions is {_kind(prediction)}: it is a probability as a string")
     return score
+
+
+def _kind(value: object) -> str:
+    """What a value is, and nothing of what it says: a post may stand in its place."""
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    return {type(None): "missing", bool: "true or false", int: "another number", float: "another number"}.get(
+        type(value), "an array or an object"
+    )
 
 
 def _value(line: str, key: str) -> Any:
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return content.get(key) if isinstance(content, dict) else None
 
@@ -157,36 +207,53 @@ def output_location(model_data: str) -> tuple[str, str]:
     return bucket, posixpath.join(folder, OUTPUT_ARCHIVE)
 
 
-def read_evaluation(stream: Any, where: str) -> dict[str, Any]:
-    """The evaluation in a gzipped tar, which is read as a stream and no further than that member."""
+def read_output(stream: Any, where: str) -> tuple[dict[str, Any], list[float] | None]:
+    """The evaluation and the predictions in a gzipped tar, which is read as a stream. Predictions may be missing."""
+    evaluation: dict[str, Any] | None = None
+    scores: list[float] | None = None
     try:
         with tarfile.open(fileobj=stream, mode="r|gz") as archive:
             for member in archive:
-                if posixpath.normpath(member.name) != EVALUATION or not member.isfile():
+                name = posixpath.normpath(member.name)
+                if name not in (EVALUATION, SCORES) or not member.isfile():
+                    continue
+                content = archive.extractfile(member)
+                assert content is not None, "a file has content"
+                if name == SCORES:
+                    scores = list(_scores(content, f"{SCORES} in {where}"))
                     continue
                 if member.size > LARGEST_EVALUATION_BYTES:
                     raise InvalidEvaluationError(
                         f"{EVALUATION} in {where} has {member.size} bytes: {LARGEST_EVALUATION_BYTES} are allowed"
                     )
-                content = archive.extractfile(member)
-                if content is not None:
-                    return _checked(content.read(), where)
-    except (tarfile.TarError, zlib.error, EOFError) as fault:
-        raise InvalidEvaluationError(f"{where} is no gzipped tar: {fault}") from None
-    raise InvalidEvaluationError(f"{where} holds no {EVALUATION}: the training program writes it to output/data/")
+                evaluation = _checked(content.read(), where)
+    except (tarfile.TarError, zlib.error, EOFError):
+        raise InvalidEvaluationError(f"{where} is no gzipped tar, or not whole") from None
+    if evaluation is None:
+        raise InvalidEvaluationError(f"{where} holds no {EVALUATION}: the training program writes it to output/data/")
+    return evaluation, scores
+
+
+def _scores(lines: Any, where: str) -> Iterator[float]:
+    number = 0
+    while line := lines.readline(LONGEST_SCORE_BYTES):
+        number += 1
+        if line.strip():
+            yield _score(line.decode("utf-8", "replace"), f"{where}, line {number}")
 
 
 def _checked(content: bytes, where: str) -> dict[str, Any]:
     try:
         evaluation = json.loads(content)
-    except ValueError as fault:
-        raise InvalidEvaluationError(f"{EVALUATION} in {where} is not JSON: {fault}") from None
+    except (ValueError, RecursionError):
+        raise InvalidEvaluationError(f"{EVALUATION} in {where} is not JSON") from None
     metrics = evaluation.get("metrics") if isinstance(evaluation, dict) else None
     if not isinstance(metrics, dict) or not metrics:
         raise InvalidEvaluationError(f"{EVALUATION} in {where} has no metrics: it is an object of names and numbers")
     for name, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InvalidEvaluationError(f"metrics.{name} in {where} is {value!r}: it is a finite number")
+            kind = "not finite" if type(value) is float else _kind(value)
+            raise InvalidEvaluationError(f"metrics.{name} in {where} is {kind}: it is a finite number")
     return {"metrics": metrics} | {
         name: evaluation[name]
         for name in ("recipe", "threshold", "posts", "data_fingerprint", "created")

@@ -230,6 +230,7 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "labels_as_of": labels.get("as_of"),
                     "metrics": event.get("metrics"),
                     "current_metrics": event.get("current_metrics"),
+                    "comparison": event.get("comparison"),
                     "model_data": event.get("model_data"),
                     "archive_sha256": event.get("archive_sha256"),
                     "model": release,

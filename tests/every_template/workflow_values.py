@@ -11,6 +11,14 @@ LONGEST_EXECUTION_NAME = 80
 LONGEST_CAUSE = 4000
 _BUCKET = "b" * 63
 _METRICS = {"average_precision": 0.912345678, "precision": 0.9, "recall": 0.9}
+_INTERVAL = {"value": 0.912345678, "low": 0.912345678, "high": 0.912345678}
+_COMPARISON = {
+    "confidence": 0.95,
+    "posts": 1_000_000,
+    "violations": 1_000_000,
+    "average_precision": _INTERVAL,
+    "auc_drop": _INTERVAL,
+}
 
 Variables = dict[str, Any]
 
@@ -147,6 +155,7 @@ def _release(machine: Machine) -> Variables:
         "archive_sha256": _served(release)["archive_sha256"],
         "metrics": _METRICS,
         "current_metrics": _METRICS,
+        "comparison": _COMPARISON,
         "current_scores": f"{folder}/current/posts.jsonl.out",
         "endpoint": {},
         "polls": 99,

@@ -18,10 +18,11 @@ FUNCTIONS = Path(__file__).parents[2] / "lambda"
 
 
 @pytest.fixture
-def load_function() -> Callable[[str], ModuleType]:
+def load_function(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """A function's module, freshly executed, as a new execution environment of Lambda's has it."""
 
     def load(name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(FUNCTIONS / name)
         spec = importlib.util.spec_from_file_location(name, FUNCTIONS / name / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None

@@ -1,12 +1,16 @@
 import io
 import json
+import math
 import random
 import tarfile
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import norm as normal
+from scipy.stats import t as student_t
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 EVALUATION = {
@@ -66,8 +70,11 @@ def test_takes_a_member_named_from_the_folder(evaluate: Callable[[bytes], dict[s
         (archive(evaluation__json=b"{"), "is not JSON"),
         (archive(evaluation__json=b"[]"), "has no metrics"),
         (archive(evaluation__json=b'{"metrics": {}}'), "has no metrics"),
-        (archive(evaluation__json=b'{"metrics": {"auc": NaN}}'), r"metrics.auc in .* is nan: it is a finite number"),
-        (archive(evaluation__json=b'{"metrics": {"auc": "0.9"}}'), r"metrics.auc in .* is '0.9'"),
+        (
+            archive(evaluation__json=b'{"metrics": {"auc": NaN}}'),
+            r"metrics.auc in .* is not finite: it is a",
+        ),
+        (archive(evaluation__json=b'{"metrics": {"auc": "0.9"}}'), r"metrics.auc in .* is a text of 3 characters"),
         (archive(evaluation__json=b" " * (1 << 20) + b"{}"), "has 1048578 bytes: 1048576 are allowed"),
         (b"no archive", "is no gzipped tar"),
         (archive(evaluation__json=b"x" * 5000)[:60], "is no gzipped tar"),
@@ -106,12 +113,14 @@ def test_fails_when_the_model_lies_elsewhere(evaluator: ModuleType, uri: str) ->
 
 
 @pytest.fixture
-def compare(evaluator: ModuleType, aws: Any, bucket: str) -> Callable[[str, str], dict[str, Any]]:
-    """Runs the function with labelled posts and with what the current model said of them."""
+def compare(evaluator: ModuleType, aws: Any, bucket: str) -> Callable[..., dict[str, Any]]:
+    """Runs the function with labelled posts, with what the current model said of them and perhaps what the new one."""
 
-    def run(posts: str, scores: str) -> dict[str, Any]:
+    def run(posts: str, scores: str, *, new: str | None = None, auc: float = 0.93) -> dict[str, Any]:
         s3 = aws.client("s3")
-        output = archive(evaluation__json=json.dumps(EVALUATION).encode())
+        evaluation = EVALUATION | {"metrics": {"auc": auc, "recall": 1}}
+        members = {"evaluation__json": json.dumps(evaluation).encode()}
+        output = archive(**members, **({} if new is None else {"held_out_scores__jsonl": new.encode()}))
         s3.put_object(Bucket=bucket, Key="models/job/output/output.tar.gz", Body=output)
         s3.put_object(Bucket=bucket, Key="runs/r/test/posts.jsonl", Body=posts.encode())
         s3.put_object(Bucket=bucket, Key="runs/r/current/posts.jsonl.out", Body=scores.encode())
@@ -142,6 +151,103 @@ def test_judges_the_current_model_on_the_held_out_posts(compare: Callable[[str, 
     assert result["current_metrics"] == {"auc": 0.875, "average_precision": pytest.approx(0.5 + 0.5 * 2 / 3)}
 
 
+def test_says_how_sure_the_comparison_is(compare: Callable[..., dict[str, Any]]) -> None:
+    labels = [1, 1, 1, 1, 0, 0, 0, 0]
+    new, current = [0.9, 0.8, 0.4, 0.7, 0.5, 0.1, 0.2, 0.3], [0.9, 0.8, 0.6, 0.7, 0.5, 0.1, 0.2, 0.3]
+    found = compare(posts_of(*labels), scores_of(*map(str, current)), new=scores_of(*map(str, new)), auc=0.9375)
+    comparison = found["comparison"]
+    assert (comparison["confidence"], comparison["posts"], comparison["violations"]) == (0.95, 8, 4)
+    assert comparison["auc"]["value"] == 0.9375
+    assert 0.5 < comparison["auc"]["low"] < 0.9375 < comparison["auc"]["high"] < 1
+    # One violation of four and one of four others have the drop alone: DeLong's variance of it is 1/256 + 1/256.
+    drop = comparison["auc_drop"]
+    assert drop["value"] == 0.0625
+    assert drop["high"] - drop["value"] == pytest.approx(drop["value"] - drop["low"])
+    assert drop["value"] - drop["low"] == pytest.approx(2.353 * math.sqrt(2 / 256), rel=5e-3)
+
+
+@pytest.mark.parametrize("new", [None, scores_of("0.9"), scores_of("0.1", "0.9")], ids=["none", "fewer", "order"])
+def test_says_nothing_of_scores_of_other_posts(compare: Callable[..., dict[str, Any]], new: str | None) -> None:
+    result = compare(posts_of(1, 0), scores_of("0.9", "0.1"), new=new, auc=1.0)
+    assert result["comparison"] == {}
+    assert result["current_metrics"]["auc"] == 1
+
+
+def test_fails_when_training_wrote_something_else_for_scores(
+    evaluator: ModuleType, compare: Callable[..., dict[str, Any]]
+) -> None:
+    with pytest.raises(evaluator.InvalidScoresError, match=r"held_out_scores.jsonl in s3://.*, line 2: predictions is"):
+        compare(posts_of(1, 0), scores_of("0.9", "0.1"), new='{"predictions": "0.9"}\n{"text": "x"}\n')
+
+
+def test_a_drop_has_the_variance_of_delong(evaluator: ModuleType) -> None:
+    """As the definition has it: covariances over all pairs."""
+    chance = np.random.default_rng(5)
+    for _ in range(20):
+        labels = np.array([1, 1, 0, 0, *(chance.random(60) < 0.3)], dtype=int)
+        # Of few values, so that many are equal.
+        both = [chance.integers(0, 8, len(labels)) + 3 * labels for _ in range(2)]
+        components = []
+        for scores in both:
+            pairs = np.subtract.outer(scores[labels == 1], scores[labels == 0])
+            won = (pairs > 0) + (pairs == 0) / 2
+            components.append((won.mean(axis=1), won.mean(axis=0)))
+        (current_1, current_0), (new_1, new_0) = components
+        variance = np.var(current_1 - new_1, ddof=1) / len(new_1) + np.var(current_0 - new_0, ddof=1) / len(new_0)
+        current, new = (evaluator.shares(labels.tolist(), scores.tolist()) for scores in both)
+        drop = evaluator.drop_interval(current, new)
+        assert drop.value == pytest.approx(roc_auc_score(labels, both[0]) - roc_auc_score(labels, both[1]))
+        quantile = student_t.ppf(0.95, min(len(new_1), len(new_0)) - 1)
+        assert drop.value - drop.low == pytest.approx(quantile * math.sqrt(variance), rel=0.15)
+
+
+def refusals(evaluator: ModuleType, violations: int, fall: float, runs: int = 400) -> tuple[float, float]:
+    """How often the gate refuses a model whose true AUC is lower by `fall`: as it is, and by the point estimate alone.
+
+    Scores of both are normal and correlate by 0.8; the current AUC is 0.85; a sixth of the posts are violations.
+    """
+    chance = np.random.default_rng(violations)
+    labels = [1] * violations + [0] * (5 * violations)
+    refused = by_point = 0
+    for _ in range(runs):
+        common, *own = chance.standard_normal((3, len(labels)))
+        current, new = (math.sqrt(0.8) * common + math.sqrt(0.2) * one for one in own)
+        current[:violations] += normal.ppf(0.85) * math.sqrt(2)
+        new[:violations] += normal.ppf(0.85 - fall) * math.sqrt(2)
+        drop = evaluator.drop_interval(
+            evaluator.shares(labels, current.tolist()), evaluator.shares(labels, new.tolist())
+        )
+        refused += drop.value > 0.01 and drop.low > 0
+        by_point += drop.value > 0.01
+    return refused / runs, by_point / runs
+
+
+@pytest.mark.parametrize("violations", [20, 33])
+def test_of_two_equal_models_the_second_is_seldom_refused(evaluator: ModuleType, violations: int) -> None:
+    refused, by_point = refusals(evaluator, violations, 0.0)
+    assert refused <= 0.07  # 5 % and what 400 runs make of it
+    assert by_point > 0.25  # as it was
+
+
+def test_a_model_that_is_worse_is_refused_the_more_posts_the_surer(evaluator: ModuleType) -> None:
+    found = [refusals(evaluator, 33, fall, 200)[0] for fall in (0.03, 0.05, 0.1)]
+    assert found[0] < found[1] < found[2]
+    assert found[2] > 0.9
+    assert refusals(evaluator, 150, 0.05, 100)[0] > 0.9
+
+
+def test_chance_is_not_shown_to_be_better_than_chance(evaluator: ModuleType) -> None:
+    """Perfect on four violations may be chance; on five it is not. One alone says nothing."""
+    lows = {}
+    for violations in (1, 2, 4, 5, 20):
+        labels = [1] * violations + [0] * 100
+        interval = evaluator.area_interval(evaluator.shares(labels, [float(label) for label in labels]))
+        assert (interval.value, interval.high) == (1, 1)
+        lows[violations] = interval.low
+    assert lows[1] == 0
+    assert lows[4] < 0.5 < lows[5] < lows[20]
+
+
 @pytest.mark.parametrize("distinct_scores", [1, 2, 7, 1_000_000])
 def test_metrics_are_those_of_scikit_learn(evaluator: ModuleType, distinct_scores: int) -> None:
     chance = random.Random(distinct_scores)
@@ -149,21 +255,29 @@ def test_metrics_are_those_of_scikit_learn(evaluator: ModuleType, distinct_score
         labels = [0, 1] + [int(chance.random() < 0.2) for _ in range(chance.randint(0, 200))]
         chance.shuffle(labels)
         scores = [chance.randrange(distinct_scores) / distinct_scores for _ in labels]
-        assert evaluator.area_under_curve(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
+        assert evaluator.shares(labels, scores).area == pytest.approx(roc_auc_score(labels, scores))
         assert evaluator.average_precision(labels, scores) == pytest.approx(average_precision_score(labels, scores))
 
 
 @pytest.mark.parametrize(
     ("posts", "scores", "message"),
     [
-        (posts_of(1, 0, 1), scores_of("0.9", "0.1"), r"posts.jsonl.out holds 2 predictions for 3 posts in s3://"),
-        (posts_of(1, 0), "", r"holds 0 predictions for 2 posts"),
+        (posts_of(1, 0, 1), scores_of("0.9", "0.1"), r"posts.jsonl.out holds 2 predictions for 3 held-out posts"),
+        (posts_of(1, 0), "", r"holds 0 predictions for 2 held-out posts"),
         (posts_of(0, 0), scores_of("0.9", "0.1"), r"holds 0 violations in 2 posts: both kinds are needed"),
-        (posts_of(1, 0), scores_of("0.9", "nan"), r'line 3: predictions is "nan": it is a probability as a string'),
-        (posts_of(1, 0), scores_of("0.9", "high"), r'line 3: predictions is "high"'),
-        (posts_of(1, 0), '{"predictions": 0.9}\n{"error": "no"}', r"line 1: predictions is 0.9"),
-        (posts_of(1, 0), "<html>\n", r"line 1: predictions is null"),
-        (posts_of(1) + '{"text": "x", "label": "0"}', scores_of("0.9", "0.1"), r'line 2: label is "0"'),
+        (
+            posts_of(1, 0),
+            scores_of("0.9", "nan"),
+            r"line 3: predictions is a text of 3 characters: it is",
+        ),
+        (posts_of(1, 0), scores_of("0.9", "high"), r"line 3: predictions is a text of 4 characters"),
+        (posts_of(1, 0), '{"predictions": 0.9}\n{"error": "no"}', r"line 1: predictions is another number"),
+        (posts_of(1, 0), "<html>\n", r"line 1: predictions is missing"),
+        (
+            posts_of(1) + '{"text": "x", "label": "0"}',
+            scores_of("0.9", "0.1"),
+            r"line 2: label is a text of 1",
+        ),
     ],
     ids=["fewer", "none", "one kind", "NaN", "word", "number", "no JSON", "label"],
 )

@@ -44,6 +44,8 @@ _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
 TRAINED_FOLDER = "trained/"
 """Where a training job's output is put, below its run: it may write nowhere that a model is served from."""
 _CURRENT = "$type($current) = 'object'"
+_CONFIDENCE = "$string($round(100 * $comparison.confidence))"
+_SURE = f"' with ' & {_CONFIDENCE} & ' % confidence, on ' & $string($comparison.violations) & ' held-out violations)'"
 # A job waits for its machines before it runs, and for its files to be written afterwards.
 AROUND_A_JOB = Duration.hours(1)
 
@@ -154,6 +156,7 @@ class _Release:
             "metrics": {},
             "current_metrics": "{% null %}",
             "current_scores": "{% null %}",
+            "comparison": {},
         }
         if self._plan.extract is None:
             assign["posts"] = "{% $exists($states.input.posts) ? $states.input.posts : {} %}"
@@ -419,6 +422,9 @@ class _Release:
                     "{% $exists($states.result.Payload.current_metrics) "
                     "? $states.result.Payload.current_metrics : null %}"
                 ),
+                "comparison": (
+                    "{% $exists($states.result.Payload.comparison) ? $states.result.Payload.comparison : {} %}"
+                ),
             },
         )
 
@@ -426,22 +432,44 @@ class _Release:
         gate = sfn.Choice.jsonata(self._scope, "Evaluation-Gate")
         for metric, minimum in self._plan.gate.minima():
             got, needed = f"$metrics.{metric}", _written(minimum)
+            # What it may be in truth, where the evaluation says so.
+            sure = f"$exists($metrics.{metric}) and $exists($comparison.{metric}.high)"
+            low, high = f"$comparison.{metric}.low", f"$comparison.{metric}.high"
             gate.when(
                 # A metric that is missing compares as undefined, which is neither true nor false.
-                sfn.Condition.jsonata(f"{{% ({got} >= {needed}) ? false : true %}}"),
+                sfn.Condition.jsonata(f"{{% (({sure} ? {high} : {got}) >= {needed}) ? false : true %}}"),
                 self._roll_back,
                 assign=assigned_failure(
                     "Evaluation-Gate",
                     "GateRefused",
-                    f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & ', needed at least {needed}'",
+                    f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & "
+                    f"({sure} ? ' (at most ' & $string($round({high}, 4)) & {_SURE} : '') & "
+                    f"', needed at least {needed}: min_{metric} of the gate' & "
+                    f"({sure} ? '; about ' & {_violations_for(f'{high} - {got}', '0.01')} & "
+                    "' held-out violations measure it to 0.01' : '')",
+                ),
+            )
+            gate.when(
+                sfn.Condition.jsonata(f"{{% {sure} and {low} < $min([0.5, {needed}]) %}}"),
+                self._roll_back,
+                assign=assigned_failure(
+                    "Evaluation-Gate",
+                    "GateRefused",
+                    f"'{metric} is ' & $string({got}) & ' (at least ' & $string($round({low}, 4)) & {_SURE} & "
+                    f"', which chance reaches too: min_{metric} of the gate asks for {needed}; about ' & "
+                    f"{_violations_for(f'{got} - {low}', f'$max([0.01, {got} - 0.5])')} & "
+                    "' held-out violations would show the difference: add labelled posts'",
                 ),
             )
         for metric, drop in self._plan.gate.max_drops():
             new, current, margin = f"$metrics.{metric}", f"$current_metrics.{metric}", _written(drop)
+            # More than the margin, and more than chance makes of two equal models, where the evaluation says what.
+            found = f"$comparison.{metric}_drop"
+            by_chance = f"$exists({found}.low) and {found}.low <= 0"
             gate.when(
                 # Rounded, so that a drop of exactly the margin passes whatever binary makes of it.
                 sfn.Condition.jsonata(
-                    f"{{% {_CURRENT} and ($round({current} - {new}, 9) <= {margin} ? false : true) %}}"
+                    f"{{% {_CURRENT} and ($round({current} - {new}, 9) <= {margin} ? false : $not({by_chance})) %}}"
                 ),
                 self._roll_back,
                 assign=assigned_failure(
@@ -449,7 +477,12 @@ class _Release:
                     "GateRefused",
                     f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & ', with ' & "
                     f"($exists({current}) ? $string({current}) : 'nothing known') & ' of the current model ' & "
-                    f"$current.release & ' on the same posts: it may fall by at most {margin}'",
+                    f"$current.release & ' on the same posts: it may fall by at most {margin}, max_{metric}_drop of "
+                    f"the gate' & ($exists({found}.low) ? ', and has fallen by at least ' & "
+                    f"$string($round({found}.low, 4)) & ' with ' & {_CONFIDENCE} & ' % confidence; on about ' & "
+                    f"{_violations_for(f'{found}.value - {found}.low', f'$max([0.001, {margin}])')} & "
+                    f"' held-out violations, not ' & $string($comparison.violations) & "
+                    f"', a fall of ' & $string($max([0.001, {margin}])) & ' shows' : '')",
                 ),
             )
         return gate
@@ -619,6 +652,7 @@ class _Release:
                 "posts": "{% $exists($posts) ? $posts : {} %}",
                 "metrics": "{% $metrics %}",
                 "current_metrics": "{% $current_metrics %}",
+                "comparison": "{% $comparison %}",
                 "model_data": "{% $model_data %}",
                 "archive_sha256": "{% $archive_sha256 %}",
             },
@@ -651,6 +685,7 @@ class _Release:
                 "release": "{% $release %}",
                 "metrics": "{% $metrics %}",
                 "current_metrics": "{% $current_metrics %}",
+                "comparison": "{% $comparison %}",
                 "posts": "{% $exists($posts) ? $posts : {} %}",
             },
         )
@@ -740,6 +775,11 @@ class _Release:
                 ),
             },
         )
+
+
+def _violations_for(half: str, wanted: str) -> str:
+    """Write how many held-out violations an interval of half the width `wanted` takes, where there is one of `half`."""
+    return f"$string($ceil($round($comparison.violations * $power(({half}) / {wanted}, 2), 6)))"
 
 
 def _written(number: float) -> str:

@@ -14,6 +14,10 @@ class EvaluationGate:
     same posts: 0 asks for as much at least, 0.01 forgives what chance makes of some thousand posts. The first model has
     nothing to be compared with and passes.
 
+    Where the evaluation says how sure it is, as the default one does of the AUC, a model is refused for what is certain
+    at 95 %: an AUC whose interval lies below the minimum, or reaches down to chance; a drop beyond what is allowed that
+    is no chance either.
+
     A metric that is asked for and missing, of the new model or of the current one, does not pass.
 
     Args:

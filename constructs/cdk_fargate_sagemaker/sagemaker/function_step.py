@@ -19,7 +19,8 @@ class FunctionStep:
     - `preprocess`: given `posts` (what extraction returned), `bucket` and `run_prefix`; returns
       `{"train": {"uri"}, "test": {"uri"}}`.
     - `evaluate`: given `model_data`, `test_uri` (the held-out posts) and `current_scores` (a URI, or null); returns
-      `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`.
+      `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`, and perhaps with how sure that is:
+      `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …}, "auc_drop": {…}}}`.
     - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; what it returns
       is not looked at.
 

@@ -109,6 +109,14 @@ def test_they_are_held_out_and_spread_over_the_probabilities(job: Path, train: T
     probabilities = [post["probability"] for post in posts]
     assert probabilities == sorted(probabilities)
     assert probabilities[0] < 0.2 < 0.8 < probabilities[-1]
+    # All of them are scored, in their order and without their texts.
+    scored = (job / "output" / "data" / "held_out_scores.jsonl").read_text().splitlines()
+    scores = {
+        json.loads(line)["text"]: float(json.loads(score)["predictions"])
+        for line, score in zip(lines, scored, strict=True)
+    }
+    assert all(scores[post["text"]] == post["probability"] for post in golden(job))
+    assert not any("text" in line for line in scored)
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 1000])
