@@ -51,8 +51,11 @@ def propose(
         # Drawing takes most of a second to import.
         from review_threshold.curve import draw_curve
 
-        output.parent.mkdir(parents=True, exist_ok=True)
-        draw_curve(estimates, proposed.threshold, output)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            draw_curve(estimates, proposed.threshold, output)
+        except OSError as fault:
+            raise InputError(f"--output is {output}, which cannot be written: {fault.strerror}") from None
         typer.echo(f"wrote {output}")
 
 

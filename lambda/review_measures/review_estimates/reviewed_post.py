@@ -37,7 +37,7 @@ class ReviewedPost:
             raise ValueError(f"count is {self.count}: allowed is a whole number from 1")
         for verdict in (self.verdict, self.first_verdict):
             if verdict is not None and verdict not in VERDICTS:
-                raise ValueError(f"verdict is {verdict!r}: allowed is {', '.join(VERDICTS)}")
+                raise ValueError(f"a verdict is none of {', '.join(VERDICTS)}")
 
     @property
     def is_violation(self) -> bool | None:

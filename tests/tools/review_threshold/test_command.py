@@ -1,11 +1,15 @@
 import gzip
 import json
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from review_threshold.input_error import InputError
+from review_threshold.reviewed_posts import read_export
 
 
 def item(number: int, probability: float, verdict: str | None, *, flagged: bool = True, **more: object) -> str:
@@ -90,3 +94,74 @@ def test_says_which_line_is_none_of_the_table(tmp_path: Path) -> None:
     assert "part.json, line 2: " in done.stderr
     assert "probability is 1.5: allowed is a number from 0 to 1" in done.stderr
     assert "does not exist: give the folder of a DynamoDB export" in run(tmp_path / "none", "--threshold=0.5").stderr
+
+
+NESTED = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json.gz", gzip.compress(item(1, 0.5, "fine").encode())[:-9], "a.json.gz, line 1: the gzip file is cut off"),
+        ("a.json.gz", b"{}", "a.json.gz, line 1: not gzip, as its name says"),
+        ("a.json", gzip.compress(b"{}"), "a.json: this is gzip: let its name end in .gz"),
+        ("a.json", item(1, 0.5, "fine").encode("utf-16"), "a.json, line 1: not UTF-8 but UTF-16"),
+        ("a.json", b"\xff\xff", "a.json, line 1: not UTF-8"),
+        ("a.json", NESTED.encode(), "a.json, line 1: brackets in brackets without end"),
+        ("a.json", b'{"Item": 5}', "a.json, line 1: there is no Item"),
+        ("a.json", b'{"Item": {"entry": "post"}}', "a.json, line 1: entry has no S"),
+        ("a.json", item(1, 0.5, "MARKED").encode(), "a.json, line 1: a verdict is none of violation, fine, unsure"),
+        ("a.json", item(1, 0.5, None, weight={"N": "MARKED"}).encode(), "a.json, line 1: weight is no number"),
+        ("a.json", item(1, 0.5, None, weight={"N": "1e999"}).encode(), "a.json, line 1: weight is no number"),
+        ("a.json", item(1, 0.5, None, weight={"N": "9" * 5000}).encode(), "a.json, line 1: weight is no number"),
+        ("a.json", item(1, 0.5, None, weight={"S": "MARKED"}).encode(), "a.json, line 1: weight has no N"),
+        ("a.json", item(1, 0.5, None, received={"S": "MARKED"}).encode(), "a.json, line 1: received is no time"),
+        ("a.json", item(1, 0.5, None, received={"S": "2026-13-01"}).encode(), "a.json, line 1: received is no time"),
+        ("a.json", item(1, 0.5, None, received={"S": 5}).encode(), "a.json, line 1: received is no time"),
+        ("a.json", b"", "a.json holds no post with a probability"),
+    ],
+)
+def test_a_file_that_is_no_export_is_refused_in_one_line(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(InputError) as fault:
+        read_export(file)
+    said = str(fault.value)
+    assert said.startswith(f"{tmp_path}/{message}")
+    assert "\n" not in said
+    assert "MARKED" not in said
+
+
+def test_an_export_that_is_cut_off_ends_the_command_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "part.json.gz"
+    file.write_bytes(gzip.compress(item(1, 0.5, "fine").encode() * 1000)[:-9])
+    done = run(file, "--threshold=0.5")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{file}, line 1: the gzip file is cut off: copy it again\n"
+
+
+def test_two_exports_are_not_one(export: Path) -> None:
+    first = export / "AWSDynamoDB" / "01700000000000-abc"
+    shutil.copytree(first, export / "AWSDynamoDB" / "01800000000000-abc")
+    with pytest.raises(InputError, match=r"holds 2 exports: give one of them, as .*/01800000000000-abc$"):
+        read_export(export)
+    assert len(read_export(first)) == len(read_export(first / "data")) == 400
+
+
+def test_a_part_of_an_export_is_not_the_whole(export: Path) -> None:
+    whole = export / "AWSDynamoDB" / "01700000000000-abc"
+    (whole / "manifest-summary.json").write_text('{"itemCount": 402}')
+    assert len(read_export(export)) == 400
+    (whole / "data" / "part1.json.gz").unlink()
+    with pytest.raises(InputError, match="holds 201 items of 402: copy the export again, with all its files"):
+        read_export(export)
+
+
+def test_fails_when_the_curve_cannot_be_written(export: Path) -> None:
+    (export / "file").write_text("")
+    done = run(export, "--threshold=0.5", "--output", export / "file" / "curve.png")
+    assert done.returncode == 1
+    assert "curve.png, which cannot be written: " in done.stderr
+    assert done.stderr.count("\n") == 1
