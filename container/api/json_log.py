@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes time, level, logger and message, and whatever the record carries as `fields`."""
+    """Writes time, level, logger and message, and whatever the record carries as `fields`.
+
+    Of an exception it writes where and of what type: its message may quote the post that was at hand.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -20,9 +24,19 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if record.exc_info and (error := record.exc_info[1]):
+            line["traceback"] = _traceback(error)
         return json.dumps(line)
+
+
+def _traceback(error: BaseException) -> str:
+    """What led to it first, as Python has it."""
+    parts: list[str] = []
+    at: BaseException | None = error
+    while at is not None and len(parts) < 10:
+        parts.insert(0, "".join([*traceback.format_tb(at.__traceback__), type(at).__qualname__]))
+        at = at.__cause__ or at.__context__
+    return "\n".join(parts)
 
 
 LOGGING: Final[dict[str, Any]] = {

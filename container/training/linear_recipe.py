@@ -39,8 +39,8 @@ def train(
     )
     try:
         features = vectorizer.fit_transform([normalise(post.text, NORMALISATION) for post in posts])
-    except ValueError as error:
-        raise RefusalError(f"channel train: no character occurs in two posts ({error}); give more posts") from None
+    except ValueError:
+        raise RefusalError("channel train: no character occurs in two posts; give more posts") from None
     print(f"ngrams={len(vectorizer.vocabulary_)}", flush=True)
     classifier = LogisticRegression(C=10, class_weight="balanced", max_iter=1000, random_state=hyperparameters.seed)
     classifier.fit(features, [post.label for post in posts])

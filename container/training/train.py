@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,9 +45,10 @@ def main(arguments: Sequence[str]) -> int:
         _report_failure(folders, str(refusal))
         return 1
     except Exception as error:
-        # SageMaker's caller sees this line alone; the traceback is in the job's log.
-        _report_failure(folders, f"{type(error).__name__}: {' '.join(str(error).split())}")
-        raise
+        # SageMaker's caller sees this line alone; the job's log has the frames that led here.
+        _report_failure(folders, _shown(error))
+        print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr, flush=True)
+        return 1
     return 0
 
 
@@ -160,6 +162,15 @@ def _texts(posts: Sequence[Post]) -> list[str]:
 
 def _violations(posts: Sequence[Post]) -> int:
     return sum(post.label for post in posts)
+
+
+def _shown(error: Exception) -> str:
+    """Where and what it was: errors of machines say why, those of values may quote the post that was at hand."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+    if isinstance(error, OSError | MemoryError) or type(error).__module__.startswith("torch"):
+        return f"{where}: {' '.join(str(error).split())}"
+    return where
 
 
 def _report_failure(folders: SageMakerFolders, reason: str) -> None:

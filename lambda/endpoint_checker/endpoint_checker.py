@@ -146,14 +146,15 @@ def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
     for number, line in enumerate(lines, start=1):
         try:
             post = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             post = None
         match post:
             case {"text": str(text), "probability": float() | int() as probability} if 0 <= probability <= 1:
                 posts.append((text, float(probability)))
             case _:
                 raise InvalidGoldenPostsError(
-                    f"{where}, line {number}: {line[:60]!r}: it has a text and a probability from 0 to 1"
+                    f"{where}, line {number}: {len(line)} bytes of something else: it has a text and a probability "
+                    "from 0 to 1"
                 )
     return posts
 
@@ -165,19 +166,33 @@ def checked_answer(body: bytes, custom_attributes: str, model: str, which: str) 
     """
     try:
         content = json.loads(body)
-    except ValueError:
-        raise EndpointRefusedError(f"{which}: the answer is not JSON: {body[:80]!r}") from None
+    except (ValueError, RecursionError):
+        raise EndpointRefusedError(f"{which}: the answer is not JSON, in {len(body)} bytes") from None
     prediction = content.get("predictions") if isinstance(content, dict) else None
     if not isinstance(prediction, str) or not _is_probability(prediction):
         raise EndpointRefusedError(
-            f"{which}: predictions is {json.dumps(prediction)[:80]}: it is a probability from 0 to 1 as a string"
+            f"{which}: predictions is {_kind(prediction)}: it is a probability from 0 to 1 as a string"
         )
     served = re.search(r"(?:^|[,;\s])model=([^,;\s]+)", custom_attributes)
     if served is None or served[1] != model:
         raise EndpointRefusedError(
-            f"{which}: answered by {served[1] if served else 'an unnamed model'}, needed {model}"
+            f"{which}: answered by {_shown(served[1]) if served else 'an unnamed model'}, needed {model}"
         )
     return float(prediction)
+
+
+def _kind(value: object) -> str:
+    """What a value is, and nothing of what it says: an answer may hold the post that was asked about."""
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    return {type(None): "missing", bool: "true or false", int: "a number", float: "a number"}.get(
+        type(value), "an array or an object"
+    )
+
+
+def _shown(model: str) -> str:
+    """A model's name as SageMaker allows one."""
+    return model if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", model) else "what is no model's name"
 
 
 def _is_probability(text: str) -> bool:
