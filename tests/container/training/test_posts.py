@@ -70,3 +70,48 @@ def test_words_of_runs_without_end_are_cut_without_a_crash(load: Load) -> None:
     tokenizer = wordpiece.build_tokenizer(vocabulary, max_length=64)
     encoded = wordpiece.JapaneseWordpiece(tokenizer).encode(["😀" * 20_000, "キ" * 20_000, "a" + "\u0315" * 20_000])
     assert encoded["input_ids"].shape == (3, 64)
+
+
+MARK = "zqx-marked-7f3a"
+POST = f"電話は{MARK}です。返して"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", f"{POST},1\n"),
+        ("a.csv", f"label,text\n{POST},1\n"),
+        ("a.jsonl", f'{{"text": "{POST}", "label": "{POST}"}}'),
+        ("a.jsonl", f'{{"text": "{POST * 1000}", "label": 1}}'),
+        ("a.jsonl", f'{{"text": "{POST}", "label": 1}}\n' * 20),  # one label
+        (None, ""),  # good posts, and an error that quotes one
+    ],
+)
+def test_nothing_of_a_post_is_said(
+    job: Path,
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    name: str | None,
+    content: str,
+) -> None:
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(job))
+    train = load("train")
+    monkeypatch.setattr(train.signal, "signal", lambda *_: None)
+    if name is None:
+
+        def fails(*_: object) -> None:
+            raise ValueError(f"could not convert string to float: {POST!r}")
+
+        monkeypatch.setattr(train, "_train", fails)
+    else:
+        channel = job / "input" / "data" / "train"
+        (channel / "posts.jsonl").unlink()
+        (channel / name).write_text(content, encoding="utf-8")
+    assert train.main(["train"]) == 1
+    failure = (job / "output" / "failure").read_text(encoding="utf-8")
+    output = capfd.readouterr()
+    for said in (failure, output.out, output.err):
+        assert "電話" not in said
+        assert MARK not in said
+    assert failure.startswith("ValueError at test_posts.py:" if name is None else ("train/", "channel train"))
