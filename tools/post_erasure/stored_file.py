@@ -38,7 +38,7 @@ def take_out(source: Path, target: Path, name: str, wanted: WantedPosts) -> int:
     """
     with source.open("rb") as file:
         gzipped = file.read(2) == _GZIP
-    plain = name.removesuffix(".gz")
+    plain = name.lower().removesuffix(".gz")
     if plain.endswith((".tar", ".tgz")):
         return _archive(source, target, wanted, gzipped=gzipped)
     try:
@@ -105,7 +105,9 @@ def _row_lines(given: IO[str], delimiter: str) -> Iterator[tuple[list[str], list
             taken.append(line)
             yield line
 
-    for row in csv.reader(lines(), delimiter=delimiter, strict=True):
+    # A TSV has no quotes, as Extract reads it: a quotation mark is a part of the text.
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    for row in csv.reader(lines(), delimiter=delimiter, quoting=quoting, strict=True):
         yield row, list(taken)
         taken.clear()
 

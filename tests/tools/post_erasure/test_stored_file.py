@@ -73,6 +73,9 @@ def test_takes_rows_out_of_csv_and_leaves_the_others_as_they_are(taken) -> None:
     assert kept == [["id", "text", "label"], list(rows[0]), list(rows[3])]
     assert left.startswith(b"\xef\xbb\xbfid,text,label\r\n")
     assert taken("posts.tsv", b"label\ttext\n1\tfree money\n") == (1, b"label\ttext\n")
+    quoted = b'label\ttext\n0\t"free money"\n0\t"open\n'
+    assert taken("posts.tsv", quoted + b"1\tfree money\n") == (1, quoted)
+    assert taken("posts.TSV", b"label\ttext\n1\tfree money\n") == (1, b"label\ttext\n")
 
 
 def test_finds_keys_where_sides_are_written_down(taken) -> None:
