@@ -44,9 +44,8 @@ def main() -> None:
     given = parser.parse_args()
     for violations in (10, 20, 33, 100, 300):
         cells = [refused(violations, fall, runs=given.runs, correlation=given.correlation) for fall in FALLS]
-        print(
-            f"| {violations} | " + " | ".join(f"{gate:.0%} ({alone:.0%})" for gate, alone in cells) + " |", flush=True
-        )
+        shown = (f"{100 * gate:.0f} % ({100 * alone:.0f} %)" for gate, alone in cells)
+        print(f"| {violations} | {' | '.join(shown)} |", flush=True)
 
 
 if __name__ == "__main__":
