@@ -11,11 +11,12 @@ import datetime
 import signal
 import sys
 
+from tests.proofs.attacks import ATTACKED
 from tests.proofs.faults_under_load import FAULTS_UNDER_LOAD
 from tests.proofs.proof import Suite, prove, record, run, state_of_the_project
 from tests.proofs.second_lives import SECOND_LIVES
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (SECOND_LIVES, FAULTS_UNDER_LOAD)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (ATTACKED, SECOND_LIVES, FAULTS_UNDER_LOAD)}
 
 
 def main(arguments: list[str]) -> int:
