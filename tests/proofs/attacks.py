@@ -23,6 +23,7 @@ from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.container.api.conftest import Api, Balancer, Runtime
 from tests.container.conftest import Programs
+from tests.proofs import attacked_model
 from tests.proofs.attackers import ATTACKS
 from tests.proofs.honest_load import Answered, HonestLoad, percentile
 from tests.proofs.proof import PROJECT, Suite
@@ -315,10 +316,11 @@ ATTACKED = Suite(
     f"{_RATE:.0f} honest posts a second, each flagged and over a connection of its own, before, beside and for "
     f"{_FULL.after:.0f} s after {_FULL.under_attack:.0f} s of each attack. *By policy* is an answer without a score. "
     "*Recovered* is when the last answer came that was by policy or took half the deadline. What attackers got is by "
-    "status; no 5xx may be among it.",
+    "status; no 5xx may be among it. The last case is of the inference program alone.",
     cases={
         **{name.replace("_", " "): _case(name) for name in ATTACKS if name != "flood"},
         "flood of distinct flagged texts": flooded,
+        "slow texts to the model": attacked_model.held,
     },
     samples={"three attacks, some seconds each": sampled},
 )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -119,7 +120,11 @@ def _parent(process: Path) -> int | None:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a job in which the training program has made a small linear model."""
-    base = tmp_path_factory.mktemp("job")
+    return train_small_model(tmp_path_factory.mktemp("job"))
+
+
+def train_small_model(base: Path) -> Path:
+    """Run the training program on 60 posts in the folder of a job, and return that."""
     for channel in ("train", "test"):
         folder = base / "input" / "data" / channel
         folder.mkdir(parents=True)
@@ -220,39 +225,38 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType
 @pytest.fixture(scope="session")
 def serving(inference_programs: Any) -> Callable[..., AbstractContextManager[Server]]:
     """Runs the real serve.py on a job's folder for the length of a `with` block."""
+    return partial(serve, inference_programs)
 
-    @contextmanager
-    def serve(base: Path, **environment: str) -> Iterator[Server]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        program = inference_programs.start(
-            ["serve"],
-            {
-                **({} if inference_programs.image else {"SAGEMAKER_BASE_DIR": str(base)}),
-                "SAGEMAKER_BIND_TO_PORT": str(port),
-                "BIND_HOST": "127.0.0.1",
-                "SERVE_ON": "cpu",  # the developer's machine may have a GPU
-                **environment,
-            },
-            mounts={base / "model": "/opt/ml/model:ro"},
+
+@contextmanager
+def serve(programs: Any, base: Path, **environment: str) -> Iterator[Server]:
+    """Run the real serve.py on a job's folder for the length of a `with` block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = programs.start(
+        ["serve"],
+        {
+            **({} if programs.image else {"SAGEMAKER_BASE_DIR": str(base)}),
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "SERVE_ON": "cpu",  # the developer's machine may have a GPU
+            **environment,
+        },
+        mounts={base / "model": "/opt/ml/model:ro"},
+    )
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as log:
+        process = subprocess.Popen(
+            program.command, env=program.environment, cwd=program.cwd, stdout=log, stderr=subprocess.STDOUT
         )
-        with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as log:
-            process = subprocess.Popen(
-                program.command, env=program.environment, cwd=program.cwd, stdout=log, stderr=subprocess.STDOUT
-            )
-            server = Server(
-                process=process, program=program, url=f"http://127.0.0.1:{port}", log_file=Path(folder, "log")
-            )
-            with server.session:
-                try:
-                    yield server
-                finally:
-                    process.terminate()
-                    process.wait(timeout=40)
-                    program.remove()
-
-    return serve
+        server = Server(process=process, program=program, url=f"http://127.0.0.1:{port}", log_file=Path(folder, "log"))
+        with server.session:
+            try:
+                yield server
+            finally:
+                process.terminate()
+                process.wait(timeout=40)
+                program.remove()
 
 
 _ALONE = pytest.param("", id="gunicorn-alone")

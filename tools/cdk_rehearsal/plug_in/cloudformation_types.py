@@ -42,6 +42,8 @@ def install(autoscaling: ApplicationAutoScaling) -> None:
         register(f"AWS::EC2::SecurityGroup{direction}", _authorize(direction), _revoke(direction))
     register("AWS::EC2::FlowLog", _create_flow_log, _delete_flow_log)
     register("AWS::CloudWatch::CompositeAlarm", _put_composite_alarm, _delete_alarm)
+    register("AWS::WAFv2::WebACLAssociation", _associate_web_acl, _disassociate_web_acl)
+    register("AWS::WAFv2::LoggingConfiguration", _log_web_acl, _keep_logs)
     ministacks = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
 
@@ -304,3 +306,30 @@ def _delete_alarm(physical_id: str, properties: Properties) -> None:
 def _tags(kind: str, properties: Properties) -> dict[str, Any]:
     tags = properties.get("Tags")
     return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} if tags else {}
+
+
+# WAF
+
+
+def _associate_web_acl(logical_id: str, properties: Properties, stack: str) -> Made:
+    names = ("ResourceArn", "WebACLArn")
+    own_client("wafv2").associate_web_acl(**{name: properties[name] for name in names})
+    return "|".join(properties[name] for name in names), {}
+
+
+def _disassociate_web_acl(physical_id: str, properties: Properties) -> None:
+    own_client("wafv2").disassociate_web_acl(ResourceArn=properties["ResourceArn"])
+
+
+def _log_web_acl(logical_id: str, properties: Properties, stack: str) -> Made:
+    """Nothing passes through the emulator's web ACL, and nothing is logged: that it could be is checked as WAF does."""
+    (destination,) = properties["LogDestinationConfigs"]
+    group = destination.rpartition(":log-group:")[2]
+    found = own_client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    if not group.startswith("aws-waf-logs-") or group not in [one["logGroupName"] for one in found]:
+        raise AwsError("WAFInvalidParameterException", f"{destination} is no log group of WAF's: aws-waf-logs-…")
+    return properties["ResourceArn"], {}
+
+
+def _keep_logs(physical_id: str, properties: Properties) -> None:
+    """The group is a resource of its own."""
