@@ -8,15 +8,18 @@ import subprocess
 import sys
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from click.testing import Result
 from post_key import post_key
+from typer.testing import CliRunner
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from post_erasure.cli import main
+from post_erasure.cli import app, main
 
 POST = "MARKED: my name is Hanako, call 03-1234-5678 ❤\ufe0f"
 LIKE_IT = "ＭＡＲＫＥＤ: my name\u200b is  HANAKO, call 03-1234-5678 ❤"
@@ -127,6 +130,15 @@ def run(aws: EmbeddedAws, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
+def here(embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs the command in this process, which takes less time."""
+    for name, value in embedded_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
 def stored(embedded_aws: EmbeddedAws) -> Stored:
     return Stored(embedded_aws)
 
@@ -163,10 +175,12 @@ def test_nothing_is_changed_before_it_is_asked_for(stored: Stored, posts: Path, 
     }
 
 
-def test_a_post_is_erased_everywhere_and_what_remains_is_said(stored: Stored, posts: Path, tmp_path: Path) -> None:
+def test_a_post_is_erased_everywhere_and_what_remains_is_said(
+    stored: Stored, posts: Path, tmp_path: Path, here: Callable[..., Result]
+) -> None:
     assert len(list(holding(stored.everything()))) > 10
-    done = run(stored.aws, "--posts", str(posts), *stored.places(), "--erase")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = here("--posts", str(posts), *stored.places(), "--erase")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert list(holding(stored.everything())) == []
     # The others are where they were.
     left = b"\n".join(stored.everything())
@@ -190,17 +204,19 @@ def test_a_post_is_erased_everywhere_and_what_remains_is_said(stored: Stored, po
     # What a restore brings back is erased by the keys of the audit.
     stored.put("posts/restored.csv", b"text,label\n" + f'"{LIKE_IT}",1\n'.encode())
     (tmp_path / "keys.txt").write_text("\n".join(audit["keys"]["SS"]))
-    again = run(stored.aws, "--keys", str(tmp_path / "keys.txt"), *stored.places()[:4], "--erase")
-    assert again.returncode == 0
+    again = here("--keys", str(tmp_path / "keys.txt"), *stored.places()[:4], "--erase")
+    assert again.exit_code == 0
     assert list(holding(stored.everything())) == []
     assert len([item for item in stored.items() if item["post"]["S"] == "erasures"]) == 2
 
 
-def test_what_cannot_be_looked_at_is_said_and_makes_the_command_fail(stored: Stored, posts: Path) -> None:
+def test_what_cannot_be_looked_at_is_said_and_makes_the_command_fail(
+    stored: Stored, posts: Path, here: Callable[..., Result]
+) -> None:
     stored.put("runs/r1/odd.jsonl", POST.encode())
     nowhere = ["--queue", f"{stored.queues[0]}-none"]
-    done = run(stored.aws, "--posts", str(posts), *stored.places()[:4], "--erase", *nowhere)
-    assert done.returncode == 1
+    done = here("--posts", str(posts), *stored.places()[:4], "--erase", *nowhere)
+    assert done.exit_code == 1
     failed = [text for text in done.stdout.splitlines() if text.startswith("failed: ")]
     assert any("odd.jsonl: it is neither JSON nor CSV" in text for text in failed)
     assert any("NonExistentQueue" in text for text in failed)
