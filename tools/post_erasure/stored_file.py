@@ -8,9 +8,10 @@ import gzip
 import json
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final, Literal, cast
 
 from post_erasure.wanted_posts import WantedPosts
 
@@ -48,7 +49,7 @@ def take_out(source: Path, target: Path, name: str, wanted: WantedPosts) -> int:
             return _json(given, written, wanted)
     except UnicodeDecodeError:
         raise NotReadableError("it is not UTF-8") from None
-    except (OSError, EOFError) as fault:
+    except (OSError, EOFError, zlib.error) as fault:
         raise NotReadableError(f"it cannot be unpacked ({type(fault).__name__})") from None
 
 
@@ -106,7 +107,7 @@ def _row_lines(given: IO[str], delimiter: str) -> Iterator[tuple[list[str], list
             yield line
 
     # A TSV has no quotes, as Extract reads it: a quotation mark is a part of the text.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     for row in csv.reader(lines(), delimiter=delimiter, quoting=quoting, strict=True):
         yield row, list(taken)
         taken.clear()
@@ -174,7 +175,7 @@ def _archive(source: Path, target: Path, wanted: WantedPosts, *, gzipped: bool) 
                 member.size = chosen.stat().st_size
                 with chosen.open("rb") as file:
                     written.addfile(member, file)
-    except (tarfile.TarError, OSError, EOFError) as fault:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as fault:
         raise NotReadableError(f"it is no archive ({type(fault).__name__})") from None
     finally:
         inner_given.unlink(missing_ok=True)

@@ -110,6 +110,8 @@ def test_takes_posts_out_of_the_files_of_an_archive(taken) -> None:
         ("a.jsonl", KEPT.encode() + b"{cut"),
         ("a.csv", b'text,label\n"free money'),
         ("a.jsonl.gz", gzip.compress(b"{}" * 100)[:-9]),
+        ("a.jsonl.gz", gzip.compress(b"{}")[:10] + b"\xff" * 40),
+        ("a.tar.gz", gzip.compress(b"{}")[:10] + b"\xff" * 40),
         ("a.tar.gz", b"no archive"),
     ],
 )
