@@ -132,7 +132,7 @@ class BucketErasure:
             shown = sorted(self._trained)
             more = f" and {len(shown) - _MOST_LISTED} more" if len(shown) > _MOST_LISTED else ""
             self._reports[_MODELS].remains.append(
-                f"models that were trained with a post, in runs {', '.join(shown[:_MOST_LISTED])}{more}: "
+                f"models and checkpoints that learnt from a post, in runs {', '.join(shown[:_MOST_LISTED])}{more}: "
                 "weights cannot be searched, they end with their release; release a model of what is left"
             )
 

@@ -90,6 +90,15 @@ def test_foreign_requests_are_refused(embedded_aws: EmbeddedAws, host: str, head
         assert asked(port, *filled(port, host, headers), method=method, path=path) == 403
 
 
+def test_a_foreign_websocket_is_refused(embedded_aws: EmbeddedAws) -> None:
+    port = port_of(embedded_aws)
+    upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+    key = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    for foreign in [("Origin", "https://attacker.example"), ("Sec-Fetch-Site", "cross-site")]:
+        assert asked(port, ("Host", f"localhost:{port}"), *upgrade, key, foreign, path="/") == 403
+    assert asked(port, ("Host", f"attacker.example:{port}"), *upgrade, key, path="/") == 403
+
+
 def test_a_link_that_somebody_follows_calls_no_action(embedded_aws: EmbeddedAws) -> None:
     port = port_of(embedded_aws)
     followed = [("Host", f"localhost:{port}"), ("Sec-Fetch-Site", "none")]
