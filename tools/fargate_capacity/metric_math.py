@@ -491,6 +491,8 @@ _FUNCTIONS: Mapping[str, tuple[int, int, Callable[..., Value]]] = {
     "FILL": (2, 2, _fill),
     "IF": (2, 3, _if),
     "ANOMALY_DETECTION_BAND": (1, 2, _band),
+    # The sample of a quota: what the account's is, only AWS knows.
+    "SERVICE_QUOTA": (1, 1, lambda _, value: _each(lambda series: np.full(series.shape, 2 * np.nanmax(series)), value)),
     "FIRST": (1, 1, _end(0)),
     "LAST": (1, 1, _end(-1)),
     "DIFF": (1, 1, lambda _, value: _each(_differences, value)),

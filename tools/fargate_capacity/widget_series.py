@@ -176,7 +176,9 @@ class _Resolver:
             named = _names_of(found) if len(found) == len(several) else [str(n + 1) for n in range(len(several))]
             for number, one in enumerate(several):
                 values = np.full(times.shape, one) if isinstance(one, float) else one
-                numbered = f"{label} {named[number]}" if len(several) > 1 else label
+                # A label that says itself what was found needs no more.
+                is_told = found and ("PROP(" in label or "${LABEL}" in label)
+                numbered = f"{label} {named[number]}" if len(several) > 1 and not is_told else label
                 shown = dataclasses.replace(line, source=found[number]) if len(found) == len(several) else line
                 color = line.color if line.color and len(several) == 1 else _COLORS[len(drawn) % len(_COLORS)]
                 drawn.append(

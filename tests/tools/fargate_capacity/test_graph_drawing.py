@@ -111,7 +111,26 @@ _odd = st.sampled_from(
 _options = st.dictionaries(
     st.sampled_from(["label", "id", "stat", "period", "color", "yAxis", "visible", "expression"]), _odd
 )
-_row = st.tuples(st.just("Own"), st.just("Orders"), _options).map(list) | _options.map(lambda one: [one]) | _odd
+_query = st.sampled_from(
+    [
+        "SEARCH('{Own,Shop} MetricName=\"Orders\"', 'Sum')",
+        "SEARCH('')",
+        "SORT(SEARCH('{}', 'Sum', 60), MAX, DESC, 1)",
+        "SORT(1, 2)",
+        "SELECT",
+        "SELECT AVG(Orders) FROM Own GROUP BY Shop LIMIT 0",
+        "INSIGHT_RULE_METRIC()",
+        "INSIGHT_RULE()",
+        "ANOMALY_DETECTION_BAND(SEARCH('x'))",
+        "SLICE(METRICS(), 9)",
+    ]
+)
+_row = (
+    _query.map(lambda text: [{"expression": text}])
+    | st.tuples(st.just("Own"), st.just("Orders"), _options).map(list)
+    | _options.map(lambda one: [one])
+    | _odd
+)
 _annotation = st.dictionaries(st.sampled_from(["value", "label", "color", "fill", "yAxis", "visible"]), _odd)
 _properties = st.fixed_dictionaries(
     {},
@@ -138,6 +157,11 @@ _properties = st.fixed_dictionaries(
         "stacked": _odd,
         "legend": _odd,
         "sparkline": _odd,
+        "setPeriodToTimeRange": _odd,
+        "singleValueFullPrecision": _odd,
+        "start": _odd | st.sampled_from(["-PT1H", "2026-11-01T00:00:00Z"]),
+        "end": _odd | st.sampled_from(["-PT1H", "2026-11-01T00:00:00Z"]),
+        "insightRule": st.fixed_dictionaries({}, optional={"ruleName": _odd, "maxContributorCount": _odd}) | _odd,
     },
 )
 

@@ -151,6 +151,7 @@ def test_any_body_is_drawn_with_notes_for_what_cannot_be(
         [
             {**metric, "properties": {"metrics": [["..."]], "title": "broken shorthand"}},
             {**metric, "properties": {"metrics": [[{"expression": "SEARCH('x', 'Sum')", "label": "found"}]]}},
+            {**metric, "properties": {"metrics": [[{"expression": "LAMBDA('mine')", "label": "own"}]]}},
             {**metric, "properties": {"metrics": [[{"expression": "a +* b", "label": "nonsense"}]]}},
             {**metric, "properties": {"metrics": [[{"expression": "b", "id": "a"}], [{"expression": "a", "id": "b"}]]}},
             {**metric, "properties": {"metrics": [], "view": "hologram"}},
@@ -167,7 +168,8 @@ def test_any_body_is_drawn_with_notes_for_what_cannot_be(
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     for told in (
         "nothing before it to repeat",
-        "SEARCH is not among the functions",
+        "SEARCH finds its metrics in CloudWatch; samples stand for them",
+        "LAMBDA is not among the functions",
         "is made of itself",
         "got hologram",
         "this widget has no metrics",

@@ -266,4 +266,11 @@ def test_a_label_has_properties_and_times(resolve: Resolve, label: str, expected
 
 def test_a_label_tells_what_a_search_found(resolve: Resolve) -> None:
     drawn = resolve({}, metrics=[[{"expression": _SEARCH, "label": "[${PROP('Dim.FunctionName')}]", "period": 60}]])
-    assert drawn.series[0].label.startswith("[FunctionName 1]")
+    assert [series.label for series in drawn.series] == [f"[FunctionName {n}]" for n in (1, 2, 3)]
+
+
+def test_a_quota_is_a_sample_above_what_is_used(resolve: Resolve) -> None:
+    used, quota = resolve(
+        {}, metrics=[["AWS/Usage", "ResourceCount", {"id": "m1"}], [{"expression": "SERVICE_QUOTA(m1)"}]]
+    ).series
+    assert (quota.values > used.values).all()

@@ -522,7 +522,9 @@ class _Reader:
         literal = service.text("ServiceName")
         if literal and shown == literal:
             return True
-        return _is_same(read.functions.template, service.functions.template) and shown == f"${{{name}.Name}}"
+        # A part of the service's ARN is the service's name, too.
+        names = (f"${{{name}.Name}}", f"${{{name}}}")
+        return _is_same(read.functions.template, service.functions.template) and shown in names
 
     # ---- what is shared --------------------------------------------------------------------------------------------
     def _declared(self, template: Template, resource: Resource) -> _Declared:

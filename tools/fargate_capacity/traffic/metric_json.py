@@ -34,7 +34,10 @@ def read_metric_json(
         series = _series(read)
         if series is None:
             raise InputError(f"{name}: got JSON of another shape, allowed: {_ALLOWED}")
-        chosen = _chosen(series, name, wanted)
+        # The series of one query's answer are parts of its total.
+        parts = [each for each in series if each[1]] if _is_of_one_query(read) else []
+        is_summed = len(parts) > 1 and not any(wanted in names for names, _ in parts)
+        chosen = [point for _, part in parts for point in part] if is_summed else _chosen(series, name, wanted)
         points: _Points = [(zoned(time_of(str(time)), zone), number_of(str(value))) for time, value in chosen]
         # Prometheus writes NaN where there was nothing to divide by.
         points = [point for point in points if not math.isnan(point[1])]
@@ -42,7 +45,17 @@ def read_metric_json(
         if isinstance(error, InputError):
             raise
         raise InputError(f"{name}: got a datapoint that cannot be read ({error}), allowed: {_ALLOWED}") from None
-    return trace_of(points, name=name, period_minutes=period_minutes, is_per_second=is_per_second)
+    if is_summed:
+        totals: dict[datetime, float] = {}
+        for time, value in points:
+            totals[time] = totals.get(time, 0.0) + value
+        points = list(totals.items())
+    notes = (f"{len(parts)} series are added up",) if is_summed else ()
+    return trace_of(points, name=name, period_minutes=period_minutes, is_per_second=is_per_second, notes=notes)
+
+
+def _is_of_one_query(read: object) -> bool:
+    return mapping(mapping(read).get("data")).get("resultType") == "matrix"
 
 
 def _series(read: object) -> list[tuple[set[str], Sequence[tuple[Any, Any]]]] | None:

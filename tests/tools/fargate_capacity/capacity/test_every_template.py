@@ -120,9 +120,18 @@ def test_an_alarm_that_does_not_act_is_left_out_and_said(resources, find, change
     assert reason in line
 
 
-def test_an_alarm_of_the_service_itself_acts(resources, find):
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Fn::GetAtt": ["ApiService1A2B3C4D", "Name"]},
+        {"Fn::GetAtt": "ApiService1A2B3C4D.Name"},
+        {"Fn::Sub": "${ApiService1A2B3C4D.Name}"},
+        {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "ApiService1A2B3C4D"}]}]},
+    ],
+)
+def test_an_alarm_of_the_service_itself_acts(resources, find, value):
     resources["SpikeAlarm"]["Properties"]["Dimensions"] = [
-        {"Name": "ServiceName", "Value": {"Fn::GetAtt": ["ApiService1A2B3C4D", "Name"]}},
+        {"Name": "ServiceName", "Value": value},
         {"Name": "ClusterName", "Value": {"Ref": "Cluster"}},
     ]
     assert any(isinstance(policy, StepScaling) for policy in find().policies)

@@ -102,6 +102,26 @@ def test_a_rate_is_turned_into_counts_and_seconds_are_added_up(tmp_path):
     assert read_traffic(path).block(0, 9).tolist() == [40.0] * 3
 
 
+def test_the_series_of_one_prometheus_query_are_added_up(tmp_path):
+    result = [
+        {"metric": {"pod": pod}, "values": [[START.timestamp() + 60 * place, str(count)] for place in range(3)]}
+        for pod, count in (("a", 10), ("b", 5))
+    ]
+    path = tmp_path / "pods.json"
+    path.write_text(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}))
+    trace = read_traffic(path)
+    assert (trace.block(0, 9).tolist(), trace.notes) == ([15.0] * 3, ("2 series are added up",))
+    assert read_traffic(path, columns=CsvColumns(requests="b")).block(0, 9).tolist() == [5.0] * 3
+
+
+def test_fails_when_several_metrics_might_be_the_requests(tmp_path):
+    results = [{"Id": name, "Timestamps": [START.isoformat()], "Values": [1]} for name in ("a", "b")]
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps({"MetricDataResults": results}))
+    with pytest.raises(InputError, match=r"got 2 series \(a, b\), allowed: one; choose it with --requests-column"):
+        read_traffic(path)
+
+
 def test_a_period_without_a_datapoint_is_a_gap(tmp_path):
     points = [{"Timestamp": (START + timedelta(minutes=5 * n)).isoformat(), "Sum": 10} for n in (0, 1, 3)]
     path = tmp_path / "sums.json"
