@@ -20,7 +20,8 @@ class FunctionStep:
       `{"train": {"uri"}, "test": {"uri"}}`.
     - `evaluate`: given `model_data`, `test_uri` (the held-out posts) and `current_scores` (a URI, or null); returns
       `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`, and perhaps with how sure that is:
-      `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …}, "auc_drop": {…}}}`.
+      `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …},
+      "auc_drop": {…}}}`.
     - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; what it returns
       is not looked at.
 
