@@ -12,6 +12,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import CpuStep, RetryQueue, ScaledFargateService, SpikeScaling, WebAcl
 from cdk_fargate_sagemaker.monitoring import (
+    FallbackAlarms,
     FargatePrice,
     ReviewAlarms,
     ReviewDashboard,
@@ -125,13 +126,19 @@ class ServiceStack(cdk.Stack):
                 threshold_percent=service_settings.spike_threshold_percent, add_tasks=service_settings.spike_tasks
             ),
         )
-        alarms = ServiceAlarms(self, "Alarms", service=api, alerts_topic=alerts)
+        fallbacks = FallbackAlarms(
+            self, "Fallbacks", namespace=_NAMESPACE, service_name=service_name, alerts_topic=alerts
+        )
+        alarms = ServiceAlarms(
+            self, "Alarms", service=api, alerts_topic=alerts, deployment_alarms=fallbacks.guardrail_alarms
+        )
         monitor = ServiceDashboard(
             self,
             "Monitor",
             service=api,
             spike_scaling=spikes,
             alarms=alarms,
+            team_metrics=[fallbacks.fallbacks, fallbacks.breaker_open],
             price=FargatePrice(vcpu_hour=service_settings.usd_vcpu_hour, gib_hour=service_settings.usd_gib_hour),
             change_log=_CHANGE_LOG,
             dashboard_name=f"moderation-{settings.environment}-api",

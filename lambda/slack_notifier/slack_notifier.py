@@ -385,6 +385,8 @@ def _rollback(content: dict[str, Any]) -> Alert:
 
 def _event(content: dict[str, Any]) -> Alert:
     detail = content["detail"]
+    if content.get("detail-type") == "SageMaker Endpoint State Change" and "EndpointStatus" in detail:
+        return _endpoint(content, detail)
     if content.get("source") != "aws.states" or "executionArn" not in detail:
         resources = content.get("resources") or []
         return Alert(
@@ -405,6 +407,21 @@ def _event(content: dict[str, Any]) -> Alert:
         reason=readable_cause(_text(detail, "cause")),
         link=_execution_link(execution),
         link_name="Open the execution",
+    )
+
+
+def _endpoint(content: dict[str, Any], detail: dict[str, Any]) -> Alert:
+    name = _text(detail, "EndpointName")
+    # arn:aws:sagemaker:<region>:<account>:endpoint/<name>
+    parts = "".join(map(str, (content.get("resources") or [])[:1])).split(":")
+    region = parts[3] if len(parts) > 3 else ""
+    console = _console(parts[1], region) if region else ""
+    return Alert(
+        title=f"endpoint {name}: {_text(detail, 'EndpointStatus')}",
+        facts={"Configuration": _text(detail, "EndpointConfigName"), "At": _text(content, "time")},
+        reason=_text(detail, "FailureReason"),
+        link=f"{console}/sagemaker/home?region={region}#/endpoints/{name}" if console else "",
+        link_name="Open the endpoint",
     )
 
 

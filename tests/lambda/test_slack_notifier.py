@@ -609,3 +609,23 @@ def test_an_alarm_of_another_account_is_told_since_its_history_cannot_be_asked(
     history_is(History())
     change = state_change("latency", "INSUFFICIENT_DATA", "OK", account="444455556666")
     assert told(notifier, http_server, change) == 1
+
+
+def test_an_endpoint_that_is_gone_is_told_by_its_name(notifier: ModuleType) -> None:
+    event = {
+        "version": "0",
+        "id": "1",
+        "detail-type": "SageMaker Endpoint State Change",
+        "source": "aws.sagemaker",
+        "account": "123456789012",
+        "time": "2026-11-26T03:00:00Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:sagemaker:us-east-1:123456789012:endpoint/moderation"],
+        "detail": {"EndpointName": "moderation", "EndpointConfigName": "moderation-7", "EndpointStatus": "DELETING"},
+    }
+    alert = notifier.read_alert(json.dumps(event))
+    assert alert.title == "endpoint moderation: DELETING"
+    assert alert.facts == {"Configuration": "moderation-7", "At": "2026-11-26T03:00:00Z"}
+    assert alert.link == (
+        "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/endpoints/moderation"
+    )

@@ -8,16 +8,21 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from .._checks import check_number
+from .._checks import check_duration, check_number
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
+from .._number_token import number_text
 from .._resource_policy import open_to_account
 from .._topic_publishers import alarm_action
 from ._log_checks import check_removal_policy
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _MINUTE = Duration.minutes(1)
+_STUCK_AFTER = Duration.minutes(30)
+# Of an alarm whose period is less than an hour:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+_LONGEST_LOOK_BACK = Duration.days(1)
 _LONGEST_RETENTION = Duration.days(14)
 _NO_KEY_OF_YOURS = "with a customer key, an option here (encryption_key), KMS refusing the service would lose its work."
 # Those of the queue's own grants.
@@ -25,23 +30,29 @@ _KEY_USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt
 
 
 class RetryQueue(Construct):
-    """An SQS queue of a service's own unfinished work, behind it a dead-letter queue, and an alarm when that has any.
+    """An SQS queue of a service's own unfinished work, behind it a dead-letter queue, with alarms on both.
 
     A service that cannot finish a request in time sends it here and takes it again later. What was received
     `max_receives` times without being deleted goes to `dead_letter_queue`. Messages stay for 14 days in each queue;
     SQS counts them from when they were first sent, so one that fails for long has less time in the second.
+
+    `stuck` is in alarm when there was work for `stuck_after` and none of it was finished, whether nobody takes it or
+    whoever does cannot finish it; `given_up` when the dead-letter queue has a message.
 
     Args:
         max_receives: 1 to 1000. Default: 100, which is about a day for a service that hides what fails for longer each
             time, up to 15 minutes.
         encryption_key: encrypts the messages. Of another account its owner has to let this one: the app warns with the
             statement. Default: a key that SQS manages, free of charge.
-        alerts_topic: is told when a message reaches the dead-letter queue. The owner of an imported one has to let
+        stuck_after: for how long nothing is finished of what waits before that is an alarm: whole minutes, up to a day.
+            Default: 30 minutes.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
             alarms publish: the app warns with the statement. Default: nobody is.
         removal_policy: what becomes of the queues with the stack. Default: they stay, with what they hold.
 
     Raises:
-        InvalidArgumentError: `max_receives` that SQS does not allow, or a topic of another region.
+        InvalidArgumentError: `max_receives` that SQS does not allow, a time that CloudWatch cannot look back, or a
+            topic of another region.
 
     Example:
         ```python
@@ -56,12 +67,14 @@ class RetryQueue(Construct):
         id: str,
         *,
         max_receives: int = 100,
+        stuck_after: Duration = _STUCK_AFTER,
         encryption_key: AnyKey | None = None,
         alerts_topic: AnyTopic | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_number("max_receives", max_receives, at_least=1, at_most=_MOST_RECEIVES, whole=True)
+        check_duration("stuck_after", stuck_after, at_least=_MINUTE, at_most=_LONGEST_LOOK_BACK, whole="minutes")
         if encryption_key is not None:
             check_key("encryption_key", encryption_key)
         if alerts_topic is not None:
@@ -108,10 +121,12 @@ class RetryQueue(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        self._stuck = self._make_stuck(stuck_after.to_minutes())
         if alerts_topic is not None:
             action = alarm_action(self, alerts_topic)
-            self._given_up.add_alarm_action(action)
-            self._given_up.add_ok_action(action)
+            for alarm in (self._given_up, self._stuck):
+                alarm.add_alarm_action(action)
+                alarm.add_ok_action(action)
 
     @property
     def queue(self) -> sqs.Queue:
@@ -127,6 +142,11 @@ class RetryQueue(Construct):
     def given_up(self) -> cloudwatch.Alarm:
         """In alarm while the dead-letter queue holds a message."""
         return self._given_up
+
+    @property
+    def stuck(self) -> cloudwatch.Alarm:
+        """In alarm when nothing was finished of what waits."""
+        return self._stuck
 
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` send, receive and delete messages of the queue, not of the dead-letter queue.
@@ -160,3 +180,32 @@ class RetryQueue(Construct):
             period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
         )
         return with_options(oldest, options)
+
+    def _make_stuck(self, minutes: float) -> cloudwatch.Alarm:
+        # Not by the age of the oldest: SQS leaves out of it what was received three times.
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+        return cloudwatch.Alarm(
+            self,
+            "Stuck",
+            alarm_name=Names.unique_resource_name(self, max_length=200, separator="-") + "-Stuck",
+            alarm_description=f"nothing was finished of what waits in the queue for {number_text(minutes)} minutes",
+            metric=cloudwatch.MathExpression(
+                expression="IF(FILL(visible, 0) + FILL(hidden, 0) > 0 AND FILL(deleted, 0) == 0, 1, 0)",
+                using_metrics={
+                    "visible": self.metric_waiting(),
+                    "hidden": self._queue.metric_approximate_number_of_messages_not_visible(
+                        period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
+                    ),
+                    "deleted": self._queue.metric_number_of_messages_deleted(
+                        period=_MINUTE, statistic=cloudwatch.Stats.SUM
+                    ),
+                },
+                period=_MINUTE,
+                label="minutes with work and without a result",
+            ),
+            threshold=1,
+            evaluation_periods=minutes,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            # SQS reports of a queue for as long as somebody polls it or it has a message: no data, no work.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )

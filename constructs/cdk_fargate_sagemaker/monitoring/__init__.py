@@ -3,6 +3,7 @@
 from .change_log import Change, ChangeLog, ChangeLogError
 from .endpoint_alarms import EndpointAlarms
 from .endpoint_dashboard import EndpointDashboard
+from .fallback_alarms import FallbackAlarms
 from .fargate_price import FargatePrice
 from .review_alarms import ReviewAlarms
 from .review_dashboard import ReviewDashboard
@@ -17,6 +18,7 @@ __all__ = [
     "ChangeLogError",
     "EndpointAlarms",
     "EndpointDashboard",
+    "FallbackAlarms",
     "FargatePrice",
     "ReviewAlarms",
     "ReviewDashboard",

@@ -1,10 +1,9 @@
 """The alarms that say whether a service still does what it is there for."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from aws_cdk import Acknowledgment, Annotations, Duration, Names, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
@@ -18,6 +17,8 @@ from .._interfaces import AnyTopic
 from .._number_token import is_token, number_text
 from .._topic_publishers import alarm_action, rule_target
 from ._declared_before import DeclaredBefore
+from ._deployment_guardrail import names_of
+from ._deployment_guardrail import stop_deployments as stop_deployments_on_alarm
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
@@ -79,6 +80,8 @@ class ServiceAlarms(Construct):
         stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
             the service and ECS deploys it, whatever the strategy; an imported service cannot be changed, and one
             that CodeDeploy or an external controller deploys takes no alarms, which an annotation says.
+        deployment_alarms: alarms of your own that stop a deployment too, as `FallbackAlarms.guardrail_alarms`; made
+            in this app, with an `alarm_name`. They are no part of `degraded`. Default: none.
         anomaly_bands: adds alarms on latency and requests that leave the band which CloudWatch learned, three standard
             deviations wide; they are billed and are no part of the guardrail. Default: none.
 
@@ -108,6 +111,7 @@ class ServiceAlarms(Construct):
         task_failures: int = 3,
         at_maximum_for: Duration = _AT_MAXIMUM_FOR,
         stop_deployments: bool | None = None,
+        deployment_alarms: Sequence[cloudwatch.Alarm] = (),
         anomaly_bands: bool = False,
     ) -> None:
         super().__init__(scope, id)
@@ -119,6 +123,8 @@ class ServiceAlarms(Construct):
         check_number("task_failures", task_failures, at_least=1, whole=True)
         saturated_minutes = _minutes("cpu_saturated_for", cpu_saturated_for)
         minutes_at_maximum = _minutes("at_maximum_for", at_maximum_for)
+        # The CDK takes no more once a service has some (aws/aws-cdk#36308): all are given at once.
+        further = names_of("deployment_alarms", deployment_alarms)
         parts = ServiceParts.of(
             self,
             service,
@@ -202,7 +208,8 @@ class ServiceAlarms(Construct):
             )
         if anomaly_bands:
             self._anomalies(metrics, response_time_percentile)
-        self._stop_deployments(parts.service, stop_deployments)
+        names = [f"{self._name}-{alarm.node.id}" for alarm in self._guardrail_alarms] + further
+        stop_deployments_on_alarm(self, parts.service, names, stop_deployments)
 
     @property
     def degraded(self) -> cloudwatch.CompositeAlarm:
@@ -376,57 +383,10 @@ class ServiceAlarms(Construct):
                 )
             )
 
-    def _stop_deployments(self, service: ecs.IService, wanted: bool | None) -> None:
-        if wanted is False:
-            return
-        if not isinstance(service, ecs.BaseService):
-            if wanted:
-                given = plain("True for an imported service")
-                raise refusal("stop_deployments", given, "for a service that this app makes", "leave it out")
-            return
-        controller = _deployment_controller(service)
-        if controller not in (None, "ECS"):
-            # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-ecs-service-deploymentalarms.html
-            if wanted:
-                given = plain(f"True for a service with the deployment controller {controller}")
-                remedy = "give guardrail_alarms to what deploys it, and leave it out"
-                raise refusal("stop_deployments", given, "with ECS", remedy)
-            self._say(
-                "stopDeployments",
-                f"the guardrail stops no deployment: ECS takes alarms with its own deployment controller, not with "
-                f"{controller}; give the guardrail to what deploys the service",
-            )
-            return
-        names = [f"{self._name}-{alarm.node.id}" for alarm in self._guardrail_alarms]
-        service.enable_deployment_alarms(names, behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM)
-        _check_watched(service, names)
-
 
 def _is_at_least(bound: float, other: float) -> bool:
     """Whether it is known to be; the number that a token is encoded as says nothing."""
     return bound == other or (bound > other and not is_token(bound) and not is_token(other))
-
-
-def _deployment_controller(service: ecs.BaseService) -> str | None:
-    """Its type; None where there is none, which is ECS, or where it is known at deployment only."""
-    resource = service.node.try_find_child("Service")
-    declared = Stack.of(service).resolve(getattr(resource, "deployment_controller", None))
-    controller = declared.get("type") if isinstance(declared, Mapping) else None
-    return controller if isinstance(controller, str) else None
-
-
-def _check_watched(service: ecs.BaseService, names: list[str]) -> None:
-    # The CDK drops alarms that come after those given to the constructor, and tells nobody (aws/aws-cdk#36308). What it
-    # kept is protected: there is no other way to see it before deployment.
-    deployment_alarms = service._deployment_alarms
-    watched = deployment_alarms.alarm_names if deployment_alarms else []
-    if not set(names) <= set(watched):
-        raise refusal(
-            "stop_deployments",
-            plain(f"a service made with deployment_alarms {', '.join(map(str, watched))}"),
-            "one made without",
-            "move them to service.enable_deployment_alarms(), or pass stop_deployments=False",
-        )
 
 
 def _minutes(name: str, duration: Duration) -> float:

@@ -2,6 +2,7 @@
 
 from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
 from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
@@ -9,11 +10,14 @@ from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 from .._checks import check_duration, check_kind
 from .._interfaces import AnyTopic
 from .._number_token import number_text
-from .._topic_publishers import alarm_action
+from .._topic_publishers import alarm_action, rule_target
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 _DAY = Duration.days(1)
+# The event has them in capitals:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+_GONE = ["DELETING", "DELETED", "FAILED", "OUT_OF_SERVICE", "UPDATE_ROLLBACK_FAILED"]
 
 # CloudWatch looks back no further: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _LONGEST_LOOK_BACK = Duration.days(7)
@@ -22,7 +26,10 @@ _LONGEST_LOOK_BACK = Duration.days(7)
 class WorkflowAlarms(Construct):
     """Watches for notifications that were lost, rollbacks that failed and, if wanted, releases that do not come.
 
-    The workflow itself notifies of a release that fails, once; these alarms are for what it cannot report.
+    The workflow itself notifies of a release that fails, once; these alarms are for what it cannot report. With
+    `alerts_topic`, a rule notifies it of SageMaker's own word that the endpoint is being deleted, has failed or is out
+    of service, whoever did it: the moment it happens, without a request. Deleting the workflow's stack takes the rule
+    away first.
 
     Example:
         ```python
@@ -60,6 +67,8 @@ class WorkflowAlarms(Construct):
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         endpoint_name = workflow.endpoint_name
+        if alerts_topic is not None:
+            self._notify_of_endpoint(workflow, alerts_topic)
         self._undelivered = self._alarm(
             "Undelivered",
             workflow.rollback.undelivered_events.metric_approximate_number_of_messages_visible(
@@ -110,6 +119,23 @@ class WorkflowAlarms(Construct):
     def no_release(self) -> cloudwatch.Alarm | None:
         """Alarm on releases that do not come; None without `release_within`."""
         return self._no_release
+
+    def _notify_of_endpoint(self, workflow: ModelReleaseWorkflow, topic: AnyTopic) -> None:
+        rule = events.Rule(
+            self,
+            "EndpointGone",
+            description=f"{workflow.endpoint_name} is being deleted, has failed or is out of service",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint State Change"],
+                detail={"EndpointName": [workflow.endpoint_name], "EndpointStatus": _GONE},
+            ),
+            targets=[
+                rule_target(self, "EndpointGoneRole", topic, dead_letter_queue=workflow.rollback.undelivered_events)
+            ],
+        )
+        # Gone before the endpoint is, when the stack is deleted: that is no news.
+        rule.node.add_dependency(workflow._end)
 
     def _alarm(
         self,

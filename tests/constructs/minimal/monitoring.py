@@ -5,7 +5,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
-from cdk_fargate_sagemaker.monitoring import EndpointAlarms, ReviewAlarms, ServiceAlarms, WorkflowAlarms
+from cdk_fargate_sagemaker.monitoring import EndpointAlarms, FallbackAlarms, ReviewAlarms, ServiceAlarms, WorkflowAlarms
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow
 from tests.constructs.minimal.fargate import scaled_fargate_service
 from tests.constructs.minimal.review import imported_review_queue
@@ -47,8 +47,16 @@ def review_alarms(stack: cdk.Stack, **given: Any) -> ReviewAlarms:
     return ReviewAlarms(stack, "Alarms", reviews=reviews, **chosen)
 
 
+def fallback_alarms(stack: cdk.Stack, **given: Any) -> FallbackAlarms:
+    return FallbackAlarms(stack, "Alarms", **{"namespace": "Forum", "service_name": "forum", **given})
+
+
 MINIMAL = {
     "EndpointAlarms": endpoint_alarms,
+    "FallbackAlarms": fallback_alarms,
+    "FallbackAlarms.metric_fallback_percent": lambda stack, **given: fallback_alarms(stack).metric_fallback_percent(
+        **given
+    ),
     "ReviewAlarms": review_alarms,
     "ServiceAlarms": service_alarms,
     "WorkflowAlarms": workflow_alarms,

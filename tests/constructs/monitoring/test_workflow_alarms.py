@@ -61,3 +61,31 @@ def test_the_topic_is_told(stack, workflow, topic):
     for alarm in alarms(stack).values():
         assert alarm["AlarmActions"] == [topic.topic_arn]
         assert alarm["OKActions"] == [topic.topic_arn]
+
+
+def test_sagemakers_own_word_that_the_endpoint_is_gone(stack, workflow, topic):
+    WorkflowAlarms(stack, "Alarms", workflow=workflow, alerts_topic=topic)
+    template = Template.from_stack(stack)
+    (rule,) = [
+        rule
+        for rule in template.find_resources("AWS::Events::Rule").values()
+        if rule["Properties"].get("EventPattern", {}).get("detail-type") == ["SageMaker Endpoint State Change"]
+    ]
+    detail = rule["Properties"]["EventPattern"]["detail"]
+    assert detail["EndpointName"] == ["moderation"]
+    assert {"DELETING", "FAILED", "OUT_OF_SERVICE"} <= set(detail["EndpointStatus"])
+    # What a release does is none of it.
+    assert not {"CREATING", "UPDATING", "IN_SERVICE", "ROLLING_BACK"} & set(detail["EndpointStatus"])
+    (target,) = rule["Properties"]["Targets"]
+    assert target["Arn"] == stack.resolve(topic.topic_arn)
+    assert target["DeadLetterConfig"]["Arn"] == stack.resolve(workflow.rollback.undelivered_events.queue_arn)
+    # It goes before the endpoint does, when the stack is deleted.
+    ends = template.find_resources("Custom::EndpointEnd")
+    assert set(ends) <= set(rule["DependsOn"])
+
+
+def test_there_is_no_rule_without_anybody_to_notify(stack, workflow):
+    WorkflowAlarms(stack, "Alarms", workflow=workflow)
+    rules = Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
+    patterns = [rule["Properties"].get("EventPattern", {}) for rule in rules]
+    assert all(pattern.get("source") != ["aws.sagemaker"] for pattern in patterns)

@@ -245,6 +245,7 @@ WRONG = [
     refused("text-for-endpoint", endpoints, "services['Sm']: got 'sm', allowed: an ec2.Inter", services={"Sm": "sm"}),
     refused("an-endpoint-twice", endpoints, "services: got Logs, allowed: ids", services={"Logs": None}),
     refused("days-for-vpc-logs", minimal.service_vpc, "log_retention: got 30, allowed: a logs.Ret", log_retention=30),
+    refused("five-for-stuck", minimal.retry_queue, "stuck_after: got 5, allowed: a Duration of whole", stuck_after=5),
     refused("arn-for-topic", minimal.retry_queue, "alerts_topic: got 'arn:…', allowed: an sns.", alerts_topic="arn:…"),
     refused("arn-for-queue-key", minimal.retry_queue, "encryption_key: got 'arn:…', allow", encryption_key="arn:…"),
     refused(

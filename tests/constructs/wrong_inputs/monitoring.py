@@ -1,10 +1,17 @@
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from tests.constructs.minimal.fargate import vpc
-from tests.constructs.minimal.monitoring import endpoint_alarms, review_alarms, service_alarms, workflow_alarms
+from tests.constructs.minimal.monitoring import (
+    endpoint_alarms,
+    fallback_alarms,
+    review_alarms,
+    service_alarms,
+    workflow_alarms,
+)
 from tests.constructs.minimal.notifications import slack_notifier
 from tests.constructs.wrong_inputs import WrongInput
 
@@ -35,7 +42,22 @@ def _imported(stack: cdk.Stack) -> ecs.IBaseService:
     )
 
 
+def _unnamed(stack: cdk.Stack) -> cloudwatch.Alarm:
+    metric = cloudwatch.Metric(namespace="Shop", metric_name="Slow")
+    return cloudwatch.Alarm(stack, "Unnamed", metric=metric, threshold=1, evaluation_periods=1)
+
+
 WRONG = [
+    WrongInput(
+        "a-share-of-fallbacks",
+        lambda stack: fallback_alarms(stack, fallback_percent=0),
+        "fallback_percent: got 0, allowed: a number, above 0, at most 100",
+    ),
+    WrongInput(
+        "a-service-for-its-name",
+        lambda stack: fallback_alarms(stack, service_name=5),
+        "service_name: got 5, allowed: the name of the service's metrics",
+    ),
     WrongInput(
         "a-table-for-the-queue",
         lambda stack: review_alarms(stack, reviews="reviews"),
@@ -45,6 +67,16 @@ WRONG = [
         "a-number-for-the-service-name",
         lambda stack: review_alarms(stack, service_name=1),
         "service_name: got 1, allowed: the name of the service's metrics",
+    ),
+    WrongInput(
+        "names-for-deployment-alarms",
+        lambda stack: service_alarms(stack, deployment_alarms=["slow"]),
+        "deployment_alarms: got 'slow', allowed: alarms of aws_cloudwatch that this app makes with an alarm_name",
+    ),
+    WrongInput(
+        "a-deployment-alarm-without-a-name",
+        lambda stack: service_alarms(stack, deployment_alarms=[_unnamed(stack)]),
+        "deployment_alarms: got the alarm Stack/Unnamed without a name, allowed: alarms of aws_cloudwatch that this ",
     ),
     WrongInput(
         "no-response-time",

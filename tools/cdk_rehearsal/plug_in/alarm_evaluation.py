@@ -16,6 +16,7 @@ from typing import Any
 from ministack.core.concurrency import spawn_background
 from ministack.services import cloudwatch
 
+from cdk_rehearsal.plug_in import metric_math_alarms
 from cdk_rehearsal.plug_in.action_suppression import ActionSuppression
 from cdk_rehearsal.plug_in.state_change_events import put_alarm_state_change
 
@@ -52,11 +53,17 @@ class AlarmEvaluation:
         self._suppression.install()
 
     def _evaluate(self, alarm: dict[str, Any]) -> None:
-        if alarm.get("ComparisonOperator") not in _OPERATORS or not alarm.get("MetricName"):
+        values: list[float | None] | None = None
+        if alarm.get("ComparisonOperator") in _OPERATORS:
+            if alarm.get("MetricName"):
+                values = datapoints(alarm, now=time.time())
+            elif alarm.get("Metrics"):
+                values = metric_math_alarms.values_of(alarm, statistics_of, now=time.time())
+        if values is None:
             self._ministacks(alarm)
             return
         with self._lock:
-            state, reason = judge(alarm, datapoints(alarm, now=time.time()))
+            state, reason = judge(alarm, values)
             old, now = alarm["StateValue"], int(time.time())
             if state != old:
                 alarm.update(
@@ -88,7 +95,8 @@ class AlarmEvaluation:
             if repeated and time.monotonic() - last < _REPEAT_SECONDS:
                 return
             self._acted[alarm["AlarmArn"]] = time.monotonic()
-        known = [value for value in datapoints(alarm, now=time.time()) if value is not None]
+        of_one = datapoints(alarm, now=time.time()) if alarm.get("MetricName") else []
+        known = [value for value in of_one if value is not None]
         value = known[-1] if known else float(alarm.get("Threshold", 0))  # a state set by hand has no data
         for action in ours:
             spawn_background(self._act, action, dict(alarm), value, thread_name="alarm-action")
@@ -132,6 +140,23 @@ def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
         value = cloudwatch._stat_value(statistics, statistic, points) if statistics else None
         values.append(None if value is None else float(value))
     return values
+
+
+def statistics_of(measured: dict[str, Any], since: int, until: int) -> dict[int, float]:
+    """What a metric of metric math (`MetricStat`) was, by the beginning of each period from `since` to `until`."""
+    metric, period = measured["Metric"], int(measured["Period"])
+    dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions") or []}
+    by_period: dict[int, list[dict[str, Any]]] = {}
+    key = (metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions))
+    for point in cloudwatch._metrics.get(key) or ():
+        if since <= point["Timestamp"] < until:
+            by_period.setdefault(int(point["Timestamp"] // period) * period, []).append(point)
+    found = {}
+    for start, points in by_period.items():
+        value = cloudwatch._stat_value(cloudwatch._calc_stats(points), measured["Stat"], points)
+        if value is not None:
+            found[start] = float(value)
+    return found
 
 
 def judge(alarm: dict[str, Any], values: list[float | None]) -> tuple[str, str]:

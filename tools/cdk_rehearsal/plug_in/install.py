@@ -23,6 +23,7 @@ from cdk_rehearsal.plug_in import (
     cloudformation_types,
     container_definitions,
     copied_checksums,
+    embedded_metrics,
     function_errors,
     image_repository,
     metric_math_alarms,
@@ -95,6 +96,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
     image_repository.install()
     container_definitions.install()
     copied_checksums.install()
+    embedded_metrics.install()
     function_errors.install()
     asynchronous_invocations.install(permissions)
     athena_unload.install()

@@ -1,15 +1,22 @@
-"""A template's alarms on metric math are made, with what they are of, and stay in INSUFFICIENT_DATA.
+"""A template's alarms on metric math: ministack refuses them, and with them every stack that has one.
 
-ministack refuses them, and with them every stack that has one. They are not judged: nothing here computes metric math.
+They are made with what they are of, and judged as alarms of one metric are, on what fargate-capacity's evaluator of
+metric math makes of their metrics. What that does not know (anomaly bands) stays in INSUFFICIENT_DATA.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from ministack.services.cloudformation import provisioners
 
-_REASON = "Unchecked: the embedded AWS does not compute metric math"
+from fargate_capacity.metric_math import Inputs, MetricMathError, evaluate, parse
+
+_REASON = "Unchecked: there was no data yet"
+# What a period's figures are, by the time of its beginning.
+Statistic = Callable[[dict[str, Any], int, int], dict[int, float]]
 
 
 def install() -> None:
@@ -26,3 +33,36 @@ def install() -> None:
         return {**alarm, "MetricName": None, "Namespace": None, "Metrics": metrics, "StateReason": _REASON}
 
     provisioners._cw_metric_alarm_record = record
+
+
+def values_of(alarm: Mapping[str, Any], statistic: Statistic, *, now: float) -> list[float | None] | None:
+    """The alarm's figure for each of its periods, oldest first, None for one without; None where it is not known here.
+
+    `statistic` gives what a metric of the alarm was in the periods from one second to another.
+    """
+    queries = {query["Id"]: query for query in alarm["Metrics"]}
+    (returned,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True) is not False] or [None]
+    if returned is None or "Expression" not in returned:
+        return None
+    measured = {id: query["MetricStat"] for id, query in queries.items() if "MetricStat" in query}
+    period = max([int(of["Period"]) for of in measured.values()] or [60])
+    count = int(alarm.get("EvaluationPeriods") or 1)
+    newest = int(now // period)
+    # A period that is not over counts once it has data, as for alarms of one metric.
+    starts = [(newest - back) * period for back in range(count, -1, -1)]
+    found = {id: statistic(of, starts[0], starts[-1] + period) for id, of in measured.items()}
+    if not any(starts[-1] in points for points in found.values()):
+        starts = starts[:-1]
+    starts = starts[-count:]
+    if not any(points for points in found.values()):
+        return [None] * len(starts)
+    series = {id: np.array([points.get(start, np.nan) for start in starts]) for id, points in found.items()}
+    inputs = Inputs(times=np.array(starts), period_s=period, series=series, metrics=list(series))
+    try:
+        value = evaluate(parse(str(returned["Expression"])), inputs)
+    except MetricMathError:
+        return None
+    if isinstance(value, list):
+        return None
+    figures = np.broadcast_to(np.asarray(value, dtype=float), (len(starts),))
+    return [None if np.isnan(figure) else float(figure) for figure in figures]

@@ -1,0 +1,174 @@
+"""The alarms of a service that answers without its model while it cannot ask it."""
+
+from typing import Unpack
+
+from aws_cdk import Duration, Names
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from .._checks import check_kind, check_percent
+from .._interfaces import AnyTopic
+from .._metric_options import ExpressionOptions, with_expression_options
+from .._number_token import number_text
+from .._topic_publishers import alarm_action
+
+_MINUTE = Duration.minutes(1)
+
+
+class FallbackAlarms(Construct):
+    """Watches for answers that were given without the model, and for posts that were lost.
+
+    A service with a fallback answers 200 whatever becomes of its endpoint, so that no alarm on status codes or on time
+    sees that the endpoint is deleted, that its name is wrong, that the permission to invoke it is lost, or that its
+    region does not answer. `fallbacks` does: it is in alarm when the share of posts that got the fallback is above
+    `fallback_percent` in three minutes of five. `breaker_open` sees what disappears in that share: one task of many
+    that cannot reach the endpoint, and has left it alone in three minutes of five. Both are `guardrail_alarms`, which
+    stop a deployment. `lost_posts` is in alarm when a task ended with posts that nobody took; its log has their
+    requests.
+
+    A minute without posts says nothing of the endpoint: the first two alarms stay as they were. Where no post is lost
+    none is counted: no data is fine for the third.
+
+    The service counts posts in the metrics `Decisions`, `Fallbacks` and `LostPosts`, and has `BreakerOpen` 1 for each
+    request during which it leaves its endpoint alone, with the dimension `service`: as the reference system's ML API.
+
+    Example:
+        ```python
+        fallbacks = FallbackAlarms(
+            self,
+            "Fallbacks",
+            namespace="Moderation/Api",
+            service_name="forum",
+            alerts_topic=topic,
+            fallback_percent=2,
+        )
+        alarms = ServiceAlarms(
+            self, "Alarms", service=web, alerts_topic=topic, deployment_alarms=fallbacks.guardrail_alarms
+        )
+        ServiceDashboard(self, "Monitor", service=web, alarms=alarms, team_metrics=[fallbacks.fallbacks])
+        ```
+
+    Args:
+        namespace: where the service puts its own metrics in CloudWatch.
+        service_name: the name that it puts them under.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
+            alarms publish: the app warns with the statement. Default: alarms notify nobody.
+        fallback_percent: alarm when the share of fallbacks is above it. Default: 5 %.
+
+    Raises:
+        InvalidArgumentError: a share that there is not, a name that is no text, or a topic of another region.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        namespace: str,
+        service_name: str,
+        alerts_topic: AnyTopic | None = None,
+        fallback_percent: float = 5,
+    ) -> None:
+        super().__init__(scope, id)
+        check_kind("namespace", namespace, str, "the namespace of the service's metrics")
+        check_kind("service_name", service_name, str, "the name of the service's metrics")
+        check_percent("fallback_percent", fallback_percent)
+        self._namespace = namespace
+        self._service_name = service_name
+        self._name = Names.unique_resource_name(self, max_length=200, separator="-")
+        self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
+        self._fallbacks = self._alarm(
+            "Fallbacks",
+            self.metric_fallback_percent(),
+            f"more than {number_text(fallback_percent)} % of the posts are answered without the model",
+            threshold=fallback_percent,
+            operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        )
+        self._breaker_open = self._alarm(
+            "BreakerOpen",
+            self._metric("BreakerOpen", cloudwatch.Stats.MAXIMUM),
+            "a task leaves its endpoint alone, which fails whenever it asks again",
+        )
+        self._lost_posts = self._alarm(
+            "LostPosts",
+            self._metric("LostPosts", cloudwatch.Stats.SUM),
+            "a task ended with posts that neither the table nor the queue took; its log names their requests",
+            minutes=(1, 1),
+            missing=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    @property
+    def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
+        """Those that stop a deployment; give them to `ServiceAlarms` (`deployment_alarms`)."""
+        return (self._fallbacks, self._breaker_open)
+
+    @property
+    def fallbacks(self) -> cloudwatch.Alarm:
+        """Alarm on the share of posts that were answered without the model."""
+        return self._fallbacks
+
+    @property
+    def breaker_open(self) -> cloudwatch.Alarm:
+        """Alarm on a task that leaves its endpoint alone."""
+        return self._breaker_open
+
+    @property
+    def lost_posts(self) -> cloudwatch.Alarm:
+        """Alarm on posts that were in a task's memory when it ended."""
+        return self._lost_posts
+
+    def metric_fallback_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+        """The share of posts that were answered without the model, or refused because there was none, in percent.
+
+        Args:
+            options: those of the CDK's math expressions.
+        """
+        share = cloudwatch.MathExpression(
+            # Posts that are refused are no decisions: where all are, there are more fallbacks.
+            expression="100 * fallbacks / MAX([decisions, fallbacks])",
+            using_metrics={
+                "fallbacks": self._metric("Fallbacks", cloudwatch.Stats.SUM),
+                "decisions": self._metric("Decisions", cloudwatch.Stats.SUM),
+            },
+            period=_MINUTE,
+            label="Answers without the model, %",
+        )
+        return with_expression_options(share, options)
+
+    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=self._namespace,
+            metric_name=name,
+            dimensions_map={"service": self._service_name},
+            statistic=statistic,
+            period=_MINUTE,
+        )
+
+    def _alarm(
+        self,
+        id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        threshold: float = 1,
+        operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        minutes: tuple[int, int] = (3, 5),
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.IGNORE,
+    ) -> cloudwatch.Alarm:
+        datapoints, periods = minutes
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self._name}-{id}",
+            alarm_description=f"{self._service_name}: {description}",
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=operator,
+            evaluation_periods=periods,
+            datapoints_to_alarm=datapoints,
+            treat_missing_data=missing,
+        )
+        if self._action is not None:
+            alarm.add_alarm_action(self._action)
+            alarm.add_ok_action(self._action)
+        return alarm
