@@ -41,6 +41,6 @@ class TimeRange:
 def _time(option: str, given: str) -> datetime:
     try:
         found = datetime.fromisoformat(given)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InputError(f"{option} is {given!r}: give a time as 2026-11-23T09:00Z, or a day as 2026-11-23") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -38,13 +38,20 @@ class ServiceVpcEndpoints(Construct):
     Example:
         ```python
         isolated = ServiceVpc(self, "Isolated", nat_gateways=0)
-        ServiceVpcEndpoints(
+        endpoints = ServiceVpcEndpoints(
             self,
             "Endpoints",
             vpc=isolated,
             services={"Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER},
         )
-        ScaledFargateService(self, "Shop", vpc=isolated, image=image)
+        # Tasks connect to the endpoints and to the region's prefix list of S3, and nowhere else.
+        ScaledFargateService(
+            self,
+            "Shop",
+            vpc=isolated,
+            image=image,
+            destinations=[endpoints.security_group, ec2.Peer.prefix_list("pl-63a5400a")],
+        )
         ```
     """
 

@@ -149,6 +149,10 @@ def test_todays_quota_is_opened_again_when_that_is_said(review_store, review_pos
             "--since is 'yesterday': give a time as 2026-11-23T09:00Z, or a day as 2026-11-23",
         ),
         (
+            ["--since", "0001-01-01T00:00+09:00", "--until", "2026-11-24"],
+            "--since is '0001-01-01T00:00+09:00': give a time as 2026-11-23T09:00Z, or a day as 2026-11-23",
+        ),
+        (
             ["--since", "2026-11-24", "--until", "2026-11-24"],
             "--until is '2026-11-24': give a time after --since, '2026-11-24'",
         ),
