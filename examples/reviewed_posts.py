@@ -33,6 +33,7 @@ class ReviewedPosts(cdk.Stack):
                 ecr.Repository.from_repository_name(self, "Repository", "forum-moderation"), "3.0.1"
             ),
             environment={"ENDPOINT_NAME": "forum", "SERVICE_NAME": "forum", **reviews.environment},
+            secrets=reviews.secrets,
             health_check_path="/health",
             certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),
             deletion_protection=True,

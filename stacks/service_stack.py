@@ -89,6 +89,7 @@ class ServiceStack(cdk.Stack):
                 "STOP_TIMEOUT_SECONDS": str(_STOP_TIMEOUT.to_seconds()),
                 **reviews.environment,
             },
+            secrets=reviews.secrets,
             health_check_path="/health",
             min_tasks=service_settings.min_tasks,
             max_tasks=service_settings.max_tasks,

@@ -26,6 +26,7 @@ from openapi import openapi_document
 from outbox import Outbox, OutboxFullError
 from reading_worker import seconds_in_queue, seconds_reading
 from review_api import review_blueprint
+from review_draws import ReviewDraws
 from review_outbox import ReviewLetter, review_outbox
 from review_post import ReviewRule
 from review_store import ReviewStore
@@ -282,6 +283,8 @@ def _review_rule(settings: ApiSettings) -> ReviewRule:
         threshold=settings.threshold,
         sample_percent=settings.review_sample_percent,
         second_percent=settings.review_second_percent,
+        # Without a table nothing is drawn, and with one there is a secret.
+        draws=ReviewDraws(settings.review_draw_secret or ""),
     )
 
 
@@ -289,6 +292,8 @@ def _review_letters(
     settings: ApiSettings, asked: str | list[str], moderations: list[dict[str, Any]]
 ) -> list[ReviewLetter]:
     """What of a request reviewers get."""
+    if settings.review_table is None:
+        return []
     rule, received = _review_rule(settings), _now()
     letters = []
     for place, (text, moderation) in enumerate(zip(_texts(asked), moderations, strict=True)):

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Self
 
@@ -24,6 +24,7 @@ _BALANCER_ARN: Final = re.compile(
 )
 # In the clear from this machine alone, as a rehearsal has it.
 _KEYS_URL: Final = re.compile(r"https://[^\s/]+\S*|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?(?:/\S*)?")
+SHORTEST_DRAW_SECRET: Final = 32
 MOST_SHARDS: Final = 64
 MIN_LEASE_SECONDS: Final = 10
 MAX_LEASE_SECONDS: Final = 86_400
@@ -35,6 +36,7 @@ _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
 _BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
 _LEASE_SECONDS: Final = f"a whole number from {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS}"
+_DRAW_SECRET: Final = f"{SHORTEST_DRAW_SECRET} characters or more that nobody else knows"
 _TTL_DAYS: Final = f"a whole number from 1 to {MOST_TTL_DAYS}"
 _DAILY_QUOTA: Final = f"a whole number from 1 to {MOST_DAILY_QUOTA}"
 _STOP_TIMEOUT_SECONDS: Final = f"a whole number from {MIN_STOP_TIMEOUT_SECONDS} to {MAX_STOP_TIMEOUT_SECONDS}"
@@ -67,6 +69,8 @@ class ApiSettings:
     unscored_queue_url: the SQS queue for posts that were not scored in time; without one they are answered by policy
         and that is all (UNSCORED_QUEUE_URL).
     review_table: the table of posts for reviewers; without one none are stored (REVIEW_TABLE).
+    review_draw_secret: draws which posts reviewers see, and where: as long as nobody else knows it, nobody can write a
+        post that is drawn; a table needs it (REVIEW_DRAW_SECRET).
     review_sample_percent: so many of the posts that are not flagged are stored too, 0 to 100 (REVIEW_SAMPLE_PERCENT).
     review_second_percent: so many of those stored are judged by two reviewers, 0 to 100 (REVIEW_SECOND_PERCENT).
     review_lease_seconds: a post that a reviewer has taken is nobody else's for so long (REVIEW_LEASE_SECONDS).
@@ -91,6 +95,7 @@ class ApiSettings:
     breaker_open_ms: int = 5000
     unscored_queue_url: str | None = None
     review_table: str | None = None
+    review_draw_secret: str | None = field(default=None, repr=False)
     review_sample_percent: float = 1.0
     review_second_percent: float = 5.0
     review_lease_seconds: int = 900
@@ -130,6 +135,13 @@ class ApiSettings:
     def _check_reviews(self) -> None:
         if self.review_table is not None and not _TABLE_NAME.fullmatch(self.review_table):
             raise _refusal("REVIEW_TABLE", self.review_table, "the name of a DynamoDB table")
+        if self.review_table is not None and self.review_draw_secret is None:
+            raise SettingsError(f"REVIEW_DRAW_SECRET is not set: REVIEW_TABLE needs it, {_DRAW_SECRET}")
+        if self.review_draw_secret is not None and len(self.review_draw_secret) < SHORTEST_DRAW_SECRET:
+            # Not what it is: a log is read by others.
+            raise SettingsError(
+                f"REVIEW_DRAW_SECRET has {len(self.review_draw_secret)} characters: allowed is {_DRAW_SECRET}"
+            )
         for variable, percent in (
             ("REVIEW_SAMPLE_PERCENT", self.review_sample_percent),
             ("REVIEW_SECOND_PERCENT", self.review_second_percent),
@@ -170,6 +182,7 @@ class ApiSettings:
             breaker_open_ms=_whole_number(environment, "BREAKER_OPEN_MS", 5000, _BREAKER_OPEN_MS),
             unscored_queue_url=environment.get("UNSCORED_QUEUE_URL") or None,
             review_table=environment.get("REVIEW_TABLE") or None,
+            review_draw_secret=environment.get("REVIEW_DRAW_SECRET") or None,
             review_sample_percent=_number(environment, "REVIEW_SAMPLE_PERCENT", 1.0, 100),
             review_second_percent=_number(environment, "REVIEW_SECOND_PERCENT", 5.0, 100),
             review_lease_seconds=_whole_number(environment, "REVIEW_LEASE_SECONDS", 900, _LEASE_SECONDS),

@@ -7,17 +7,7 @@ from typing import Final
 
 from bounded_text import with_short_runs
 from post_key import post_key
-
-_WHOLE: Final = 1 << 64
-
-
-def draw(key: str, number: int) -> float:
-    """Return a number from 0 to below 1 that follows from the key alone: the same post draws the same everywhere.
-
-    `number`, 1 to 3, tells independent draws apart. They take other bytes than the first eight: by the first eight of
-    a text's hash, posts are told apart to train and to test with.
-    """
-    return int(key[16 * number : 16 * number + 16], 16) / _WHOLE
+from review_draws import ReviewDraws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +44,29 @@ class ReviewRule:
     threshold: of the flag, 0 to 1.
     sample_percent: of the posts that are not flagged, how many are mixed in, 0 to 100.
     second_percent: of the posts that are stored, how many are judged by two reviewers, 0 to 100.
+    draws: by the deployment's secret.
     """
 
     threshold: float
     sample_percent: float
     second_percent: float
+    draws: ReviewDraws
 
     def chosen(
         self, text: str, *, flagged: bool, probability: float | None, model: str | None, received: str
     ) -> ReviewPost | None:
         """Return the post as it is stored, None where reviewers do not get it.
 
-        A post of the sample is chosen, and its place drawn, by its hash: neither follows from what it says or how
-        probable it is. Its place is among the flagged ones, so that it comes up even where the queue never empties.
+        A post of the sample is drawn, and so is its place: neither follows from how probable it is, nor from what it
+        says as far as anybody without the secret can see. Its place is among the flagged ones, so that it comes up even
+        where the queue never empties.
         """
         key = post_key(text)
         if flagged:
             weight, priority = 1.0, 1.0 if probability is None else probability
-        elif draw(key, 1) * 100 < self.sample_percent:
-            weight, priority = 100 / self.sample_percent, self.threshold + (1 - self.threshold) * draw(key, 2)
+        elif self.draws.number(key, "sample") * 100 < self.sample_percent:
+            weight = 100 / self.sample_percent
+            priority = self.threshold + (1 - self.threshold) * self.draws.number(key, "place")
         else:
             return None
         return ReviewPost(
@@ -84,5 +78,5 @@ class ReviewRule:
             flagged=flagged,
             weight=weight,
             priority=priority,
-            second=draw(key, 3) * 100 < self.second_percent,
+            second=self.draws.number(key, "second") * 100 < self.second_percent,
         )

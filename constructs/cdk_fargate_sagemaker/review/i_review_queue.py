@@ -5,9 +5,11 @@ from typing import Unpack
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from .._checks import check_duration, check_number, refusal
@@ -16,6 +18,7 @@ from .._key_use import DYNAMODB_KEY_USE
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._resource_policy import open_to_account
+from ._task_secret import TaskSecret
 
 INDEX = "queue"
 MEASURED_EVERY = Duration.minutes(5)
@@ -54,6 +57,23 @@ class IReviewQueue(Construct):
     def environment(self) -> dict[str, str]:
         """What the ML API needs in its environment to store posts here; REVIEW_SIGNER, beside it, opens the page."""
         raise NotImplementedError
+
+    @property
+    def draw_secret(self) -> secretsmanager.ISecret | None:
+        """What draws the posts that reviewers see, and their places; None where an imported queue's is not known."""
+        raise NotImplementedError
+
+    @property
+    def secrets(self) -> dict[str, ecs.Secret]:
+        """What the ML API needs among its secrets, beside `environment`.
+
+        Raises:
+            InvalidArgumentError: an imported queue whose secret is not known.
+        """
+        secret = self.draw_secret
+        if secret is None:
+            raise refusal("draw_secret", None, "that of the queue", "import the queue with it")
+        return {"REVIEW_DRAW_SECRET": TaskSecret(secret)}
 
     @property
     def measuring_function(self) -> lambda_.IFunction | None:

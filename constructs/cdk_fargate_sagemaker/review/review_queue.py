@@ -9,12 +9,14 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_duration, check_kind, refusal
-from .._interfaces import AnyFunction, AnyKey, check_function, check_key
+from .._draw_secret import draw_secret
+from .._interfaces import AnyFunction, AnyKey, AnySecret, check_function, check_key, check_secret
 from .._key_use import allow_key
 from .._lives import is_kept, kept_from_the_start
 from .._managed_queue_key import explain_managed_key
@@ -44,6 +46,9 @@ class ReviewQueue(IReviewQueue):
     and since when, decisions a day, precision and recall of what was flagged, and how far reviewers agree. The index
     `oldest` has what waits by when it was received.
 
+    Which posts are of the sample, their places among the others and which ones two reviewers judge is drawn by
+    `draw_secret`, so that nobody can write a post for a draw. Secrets Manager makes it; no template and no log has it.
+
     On demand, encrypted with a customer's key, with point-in-time recovery, from which a release exports the decisions.
     DynamoDB removes a post that nobody decided on after `ttl`; decided ones stay, each release trains on them. Beyond
     `daily_quota` the service stores no more posts until the next day of UTC, and its metric `ReviewOverQuota` counts
@@ -55,6 +60,8 @@ class ReviewQueue(IReviewQueue):
         reviews.grant_use(web.task_definition.task_role)
         for name, value in reviews.environment.items():
             web.task_definition.default_container.add_environment(name, value)
+        for name, secret in reviews.secrets.items():
+            web.task_definition.default_container.add_secret(name, secret)
         ```
 
     Args:
@@ -72,10 +79,10 @@ class ReviewQueue(IReviewQueue):
             what a flood of posts can cost: one of 10,000 Japanese characters takes 30 write units. Default: 100,000.
         measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
         metric_namespace: the namespace in CloudWatch of what the queue measures. Default: `Reviews`.
-        encryption_key: of the table and of the function's logs. The owner of an imported one has to let CloudWatch Logs
-            use it: the app warns with the statement. Default: a new one, rotated yearly.
-        removal_policy: what becomes of table and key with the stack. Default: they stay, and the table is protected
-            from deletion.
+        encryption_key: of the table, the secret and the function's logs. The owner of an imported one has to let
+            CloudWatch Logs use it: the app warns with the statement. Default: a new one, rotated yearly.
+        removal_policy: what becomes of table, secret and key with the stack. Default: they stay, and the table is
+            protected from deletion.
 
     Raises:
         InvalidArgumentError: a number that is not in its range.
@@ -146,6 +153,13 @@ class ReviewQueue(IReviewQueue):
             sort_key=dynamodb.Attribute(name="received", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self._draw_secret = draw_secret(
+            self,
+            "DrawSecret",
+            description=f"Draws which posts reviewers of {self.node.path} see",
+            encryption_key=self._encryption_key,
+            removal_policy=removal_policy,
+        )
         self._measures = self._measure(shards, window=measured_window)
         self._environment = review_environment(
             self._table,
@@ -171,6 +185,7 @@ class ReviewQueue(IReviewQueue):
         daily_quota: int = _DAILY_QUOTA,
         metric_namespace: str = _NAMESPACE,
         measuring_function: AnyFunction | None = None,
+        draw_secret: AnySecret | None = None,
     ) -> IReviewQueue:
         """A review queue that another app made, for a service or a dashboard of this one.
 
@@ -186,13 +201,17 @@ class ReviewQueue(IReviewQueue):
             daily_quota: how many posts a day of UTC this app's service and others store at most. Default: 100,000.
             metric_namespace: as the queue was made with. Default: `Reviews`.
             measuring_function: what puts its metrics. Default: not known, and a dashboard does not show its errors.
+            draw_secret: its secret, which all services that store posts there have to share. Default: not known, and
+                a service cannot be given it.
 
         Raises:
-            InvalidArgumentError: a number that is not in its range, or no table.
+            InvalidArgumentError: a number that is not in its range, no table, or no secret, as its name.
         """
         _check_namespace(metric_namespace)
         if measuring_function is not None:
             check_function("measuring_function", measuring_function)
+        if draw_secret is not None:
+            check_secret("draw_secret", draw_secret)
         return _ImportedReviewQueue(
             scope,
             id,
@@ -208,6 +227,7 @@ class ReviewQueue(IReviewQueue):
             ),
             metric_namespace=metric_namespace,
             measuring_function=measuring_function,
+            draw_secret=draw_secret,
         )
 
     @property
@@ -229,6 +249,11 @@ class ReviewQueue(IReviewQueue):
     def environment(self) -> dict[str, str]:
         """What the ML API needs in its environment to store posts here; REVIEW_SIGNER, beside it, opens the page."""
         return dict(self._environment)
+
+    @property
+    def draw_secret(self) -> secretsmanager.Secret:
+        """What draws the posts that reviewers see, and their places."""
+        return self._draw_secret
 
     @property
     def measuring_function(self) -> lambda_.Function:
@@ -314,12 +339,14 @@ class _ImportedReviewQueue(IReviewQueue):
         environment: Mapping[str, str],
         metric_namespace: str,
         measuring_function: AnyFunction | None,
+        draw_secret: secretsmanager.ISecret | None,
     ) -> None:
         super().__init__(scope, id)
         self._table = table
         self._environment = environment
         self._metric_namespace = metric_namespace
         self._measuring_function = measuring_function
+        self._draw_secret = draw_secret
 
     @property
     def table(self) -> dynamodb.ITable:
@@ -332,6 +359,10 @@ class _ImportedReviewQueue(IReviewQueue):
     @property
     def environment(self) -> dict[str, str]:
         return dict(self._environment)
+
+    @property
+    def draw_secret(self) -> secretsmanager.ISecret | None:
+        return self._draw_secret
 
     @property
     def measuring_function(self) -> lambda_.IFunction | None:

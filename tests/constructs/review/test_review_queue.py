@@ -4,9 +4,11 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
@@ -113,6 +115,56 @@ def test_the_service_is_told_the_settings(stack):
 def test_what_is_stored_is_bounded_unless_something_else_is_said(stack):
     environment = ReviewQueue(stack, "Reviews").environment
     assert (environment["REVIEW_DAILY_QUOTA"], environment["REVIEW_TTL_DAYS"]) == ("100000", "90")
+
+
+def test_a_secret_that_nobody_knows_draws(stack):
+    reviews = ReviewQueue(stack, "Reviews")
+    Template.from_stack(stack).has_resource(
+        "AWS::SecretsManager::Secret",
+        {
+            "DeletionPolicy": "RetainExceptOnCreate",
+            "Properties": {
+                "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": True},
+                "KmsKeyId": stack.resolve(reviews.encryption_key.key_arn),
+                "SecretString": Match.absent(),
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(imported):
+    app = cdk.App()
+    before, after = (cdk.Stack(app, name, env=cdk.Environment(region="us-east-1")) for name in ("Before", "After"))
+    reviews = ReviewQueue(before, "Reviews")
+    secret = reviews.draw_secret
+    used = reviews
+    if imported:
+        key = kms.Key.from_key_arn(after, "Key", "arn:aws:kms:us-east-1:111122223333:key/reviews")
+        arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:draws-AbCdEf"
+        secret = secretsmanager.Secret.from_secret_attributes(
+            after, "Secret", secret_complete_arn=arn, encryption_key=key
+        )
+        table = dynamodb.Table.from_table_name(after, "Table", "reviews")
+        used = ReviewQueue.from_review_queue_attributes(after, "Used", table=table, draw_secret=secret)
+    task = ecs.FargateTaskDefinition(after, "Task")
+    task.add_container("api", image=ecs.ContainerImage.from_registry("api"), secrets=used.secrets)
+    template = Template.from_stack(after)
+    # References to the stack before are known now.
+    arn = after.resolve(secret.secret_arn)
+    template.has_resource_properties(
+        "AWS::ECS::TaskDefinition",
+        {"ContainerDefinitions": [Match.object_like({"Secrets": [{"Name": "REVIEW_DRAW_SECRET", "ValueFrom": arn}]})]},
+    )
+    assert statements_of(after, "TaskExecutionRole") == [
+        {"Action": "secretsmanager:GetSecretValue", "Effect": "Allow", "Resource": arn},
+        {
+            "Action": "kms:Decrypt",
+            "Effect": "Allow",
+            "Resource": after.resolve(secret.encryption_key.key_arn),
+            "Condition": {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}},
+        },
+    ]
 
 
 def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack):
@@ -273,6 +325,8 @@ def test_a_queue_of_another_app_is_used_and_drawn(stack):
     assert reviews.metric_waiting().namespace == "Forum/Reviews"
     with pytest.raises(ValueError, match="measuring_function: got none, allowed: that of the queue"):
         reviews.metric_measuring_failed()
+    with pytest.raises(ValueError, match="draw_secret: got none, allowed: that of the queue; import the queue with it"):
+        _ = reviews.secrets
     ReviewDashboard(stack, "Monitor", reviews=reviews)
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
     reviews.grant_use(role)

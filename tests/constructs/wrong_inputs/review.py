@@ -66,6 +66,11 @@ WRONG = [
         "measuring_function: got 'measure', allowed: a lambda_.IFunction; import it",
     ),
     WrongInput(
+        "the-draws-secret-itself",
+        lambda stack: imported_review_queue(stack, draw_secret="s3cret"),
+        "draw_secret: got text, allowed: a secretsmanager.ISecret; import it with secretsmanager.Secret.from_secret",
+    ),
+    WrongInput(
         "a-namespace-with-a-blank-imported",
         lambda stack: imported_review_queue(stack, metric_namespace="My reviews"),
         "metric_namespace: got 'My reviews', allowed: 1 to 255 letters",

@@ -54,7 +54,15 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
         ),
         ({"REVIEW_SHARDS": "65"}, "REVIEW_SHARDS is '65': allowed is a whole number from 1 to 64"),
         (
-            {"REVIEW_TABLE": "reviews", "REVIEW_SIGNER": "a"},
+            {"REVIEW_TABLE": "reviews"},
+            "REVIEW_DRAW_SECRET is not set: REVIEW_TABLE needs it, 32 characters or more that nobody else knows",
+        ),
+        (
+            {"REVIEW_DRAW_SECRET": "known by its length"},
+            "REVIEW_DRAW_SECRET has 19 characters: allowed is 32 characters or more that nobody else knows",
+        ),
+        (
+            {"REVIEW_TABLE": "reviews", "REVIEW_DRAW_SECRET": "s" * 32, "REVIEW_SIGNER": "a"},
             "REVIEW_SIGNER is 'a': allowed is the ARN of an application load balancer",
         ),
         (

@@ -1,0 +1,50 @@
+import jsii
+from aws_cdk import Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from .._resource_policy import open_to_account
+
+_READ = ["secretsmanager:GetSecretValue"]
+_DECRYPT = ["kms:Decrypt"]
+
+
+class TaskSecret(ecs.Secret):
+    """A whole secret for a variable of a task, which may be of another stack than the secret and its key.
+
+    The CDK's own writes the task's execution role into the key's policy: a key that is made in the stack before would
+    then depend on the stack after it. Here the role's policy has it all.
+    """
+
+    def __init__(self, secret: secretsmanager.ISecret) -> None:
+        super().__init__()
+        self._secret = secret
+
+    @property
+    def arn(self) -> str:
+        """What the task definition names."""
+        return self._secret.secret_arn
+
+    @property
+    def has_field(self) -> bool:
+        """It is used whole."""
+        return False
+
+    @jsii.member(jsii_name="grantRead")
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets whoever starts the task read it."""
+        secret, key = self._secret, self._secret.encryption_key
+        granted = iam.Grant.add_to_principal(grantee=grantee, actions=_READ, resource_arns=[secret.secret_arn])
+        open_to_account(secret, secret.secret_arn, grantee, _READ, "*")
+        if key is not None:
+            region = Stack.of(secret).region
+            of_key = iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=_DECRYPT,
+                resource_arns=[key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}},
+            )
+            open_to_account(key, key.key_arn, grantee, _DECRYPT, "*")
+            granted = granted.combine(of_key)
+        return granted
