@@ -4,7 +4,7 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from ._allow import allow
 from ._resource_policy import open_to_account
@@ -32,6 +32,11 @@ def allow_key(
     """
     allow(role, actions, key.key_arn, conditions=conditions)
     open_to_account(key, key.key_arn, role, actions, "*")
+
+
+def through_secrets_manager(scope: IConstruct) -> Mapping[str, Any]:
+    """The condition that Secrets Manager uses the key, in the region of `scope`, for whoever reads a secret."""
+    return {"StringEquals": {"kms:ViaService": f"secretsmanager.{Stack.of(scope).region}.amazonaws.com"}}
 
 
 def through_dynamodb(scope: Construct) -> Mapping[str, Any]:

@@ -228,6 +228,7 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "data_fingerprint": posts.get("fingerprint"),
                     "new_labels": labels.get("new"),
                     "labels_as_of": labels.get("as_of"),
+                    "sides": (posts.get("sides") or {}).get("known"),
                     "metrics": event.get("metrics"),
                     "current_metrics": event.get("current_metrics"),
                     "comparison": event.get("comparison"),
@@ -580,7 +581,16 @@ def _served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any
     if release is None:
         return None
     record = _record_of(records, release=release)
-    told = ("release", "endpoint_configuration", "model", "model_data", "archive_sha256", "metrics", "labels_as_of")
+    told = (
+        "release",
+        "endpoint_configuration",
+        "model",
+        "model_data",
+        "archive_sha256",
+        "metrics",
+        "labels_as_of",
+        "sides",
+    )
     return {key: record.get(key) for key in told}
 
 

@@ -5,12 +5,14 @@ JSON-lines file to train with and one to test with. Identical texts count once; 
 post is a violation, because a violation let through costs more than a post held for review.
 
 Reviewers' decisions, of an export of their table, are merged with these posts:
-- Of a post's decisions the latest counts. Unsure is no label.
+- Of a post's decisions the latest counts, of reviewers who are not left out. Unsure is no label.
 - It takes the place of the label of every post that reads the same: width of characters, case and white space do not
-  matter to a reviewer, nor characters that are not seen. A post that was not there is added to those to train with.
-- A post is on the same side in every run, wherever it comes from: the side follows from what it says alone. One that
-  was not there and would be on the side to test with is held back: what reviewers get are mostly posts that the current
-  model flagged, and any other model would look better on a test of its mistakes.
+  matter to a reviewer, nor characters that are not seen. A post that was not there is added to those to train with. Of
+  those to test with a label changes where two reviewers agree, and in one part of them never.
+- A post is on the same side in every run, wherever it comes from: the register of sides knows it. One that was not
+  there and would be on the side to test with is held back: what reviewers get are mostly posts that the current model
+  flagged, and any other model would look better on a test of its mistakes.
+- Where reviewers changed too much, or one of them decided too much, there is no release.
 
 Posts pass through a database on disk, so memory does not grow with their number.
 """
@@ -20,6 +22,7 @@ import datetime
 import hashlib
 import json
 import logging
+import os
 import re
 import sqlite3
 import tempfile
@@ -43,12 +46,14 @@ from labelled_posts import (
     text_lines,
 )
 from post_key import post_key
+from post_sides import PostSides
+from review_limits import ReviewLimits
+from reviewer_decisions import LABELS, LEFT_OUT, Decision, FaultyReviewerError, ReviewerDecisions
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
-TEST_PERCENT = 20
-SIDES = ("train", "test")
+SIDES = {"train": ("train",), "test": ("test", "fixed")}
 SUMMARY = "manifest-summary.json"
 WHITE_SPACE = re.compile(r"\s+")
 
@@ -62,29 +67,49 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     `dynamodb_export`: the `.json` objects below `data/` of an export of a DynamoDB table. Each may be gzipped, which a
     name that ends in `.gz` says.
 
-    `reviews`, where there is one, is `{"prefix": …, "since": …}`: below `prefix` lies one export of the reviewers'
-    table, and labels are new that were decided after `since`, a time in ISO 8601, or null for all.
+    `known_sides` is how many posts' sides the release that serves knew, 0 where it did not write them down, and null
+    where none serves. The secret that draws those of other posts is in Secrets Manager, by the ARN in SIDE_SECRET_ARN.
+
+    `reviews`, where there is one, is `{"prefix": …, "since": …, "limits": {…}}`: below `prefix` lies one export of the
+    reviewers' table, and labels are new that were decided after `since`, a time in ISO 8601, or null for all. `limits`
+    are those of `ReviewLimits`, whose defaults hold where they are missing.
 
     Returns for each side the `uri` of its folder, `posts` and `violations`, for the posts to test with also the
     `texts_uri` of their texts alone, in the same order, which is what a model is given to judge; the numbers of
-    `duplicates` and `conflicts`; and the `fingerprint`, the same for the same set of labelled posts however they lie in
-    objects. With `reviews` also these: `labels` of reviewers there are, how many of them are `new`, how many labels of
-    posts were `changed`, how many posts were `added` and `held_back`, how many posts are `unsure`; and `as_of`, when
-    the table was as it was exported, with `that_day`, how many labels were given on that day (UTC) until then.
+    `duplicates` and `conflicts`; the `fingerprint`, the same for the same set of labelled posts however they lie in
+    objects; and of `sides` how many are `known` now, and how many of them are `new`. With `reviews` also these:
+    `labels` of reviewers there are, how many of them are `new`, how many labels of posts were `changed`, how many were
+    not on the side to test with, since one reviewer alone would have it (`unconfirmed`) or nobody changes them
+    (`fixed`), how many posts were `added` and `held_back`, how many posts are `unsure`, of how many a reviewer's
+    decision was `left_out`; and `as_of`, when the table was as it was exported, with `that_day`, how many labels were
+    given on that day (UTC) until then.
     """
     bucket, run_prefix = event["bucket"], event["run_prefix"]
     format_ = event.get("format", "auto")
     if format_ not in FORMATS:
         raise InvalidPostsError(f"format is {format_!r}: it is one of {', '.join(FORMATS)}")
     reviews = event.get("reviews")
-    since = _review_request(reviews)
+    since, limits = _review_request(reviews)
+    known_sides = _known_sides(event.get("known_sides", 0))
     s3 = boto3.client("s3")
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(_database(Path(folder) / "posts.db")) as posts:
         read = _read_posts(s3, bucket, event["posts_prefix"], format_, posts)
         distinct, conflicts = posts.execute("SELECT count(*), coalesce(sum(conflict), 0) FROM post").fetchone()
-        reviewed = _read_reviews(s3, bucket, reviews["prefix"], posts) | _merge(posts, since) if reviews else None
+        sides = PostSides(s3, bucket, posts, known=known_sides)
+        if reviews is None:
+            reviewed = None
+            sides.draw(("post",), _side_secret)
+        else:
+            decisions = ReviewerDecisions(posts)
+            reviewed = _read_reviews(s3, bucket, reviews["prefix"], decisions)
+            reviewed["left_out"] = decisions.leave_out()
+            limits.check_reviewers(posts, since)
+            sides.draw(("post", "decision"), _side_secret)
+            reviewed |= decisions.merge(since)
+            limits.check_changed(reviewed["changed"], distinct)
+        drawn = sides.write_down(Path(run_prefix).name, Path(folder))
         result = _write_sides(s3, bucket, run_prefix, posts, Path(folder))
-    result |= {"duplicates": read - distinct, "conflicts": conflicts}
+    result |= {"duplicates": read - distinct, "conflicts": conflicts, "sides": drawn}
     if reviewed is not None:
         result["reviews"] = reviewed
     LOGGER.info("%s", json.dumps(result))
@@ -97,7 +122,7 @@ def reviewed_as(text: str) -> bytes:
 
 
 def sided_as(text: str) -> bytes:
-    """The SHA-256 by which a post's side is told.
+    """The SHA-256 by which the register of sides knows a post.
 
     Of before `reviewed_as` passed over what is not seen: another one would move posts with emojis to the other side.
     """
@@ -105,9 +130,23 @@ def sided_as(text: str) -> bytes:
     return hashlib.sha256(normalised.encode()).digest()
 
 
-def side_of(key: bytes) -> str:
-    """The side of a post, by `sided_as`."""
-    return "test" if int.from_bytes(key[:8]) % 100 < TEST_PERCENT else "train"
+def _side_secret() -> bytes:
+    arn = os.environ.get("SIDE_SECRET_ARN")
+    if not arn:
+        raise InvalidPostsError("SIDE_SECRET_ARN is not set: it is the ARN of the secret that draws the side of a post")
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=arn).get("SecretString")
+    if not secret:
+        raise InvalidPostsError(f"{arn} holds no text: put the secret back that draws the side of a post")
+    return str(secret).encode()
+
+
+def _known_sides(given: object) -> int | None:
+    if given is None:
+        return None
+    # Numbers of the releases' table have come through JSON, which knows no whole ones.
+    if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
+        raise InvalidPostsError(f"known_sides is {kind_of(given)}: it is a number of posts, or null")
+    return int(given)
 
 
 def _read_file(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
@@ -196,12 +235,8 @@ def _database(path: Path) -> sqlite3.Connection:
     posts.execute("PRAGMA synchronous = OFF")
     posts.execute("PRAGMA cache_size = -65536")
     posts.execute(
-        "CREATE TABLE post (digest BLOB PRIMARY KEY, key BLOB, side TEXT, text TEXT, label INTEGER, conflict INTEGER)"
+        "CREATE TABLE post (digest BLOB PRIMARY KEY, key BLOB, sided BLOB, text TEXT, label INTEGER, conflict INTEGER)"
         " WITHOUT ROWID"
-    )
-    posts.execute(
-        "CREATE TABLE decision"
-        " (key BLOB PRIMARY KEY, digest BLOB, side TEXT, text TEXT, label INTEGER, decided REAL) WITHOUT ROWID"
     )
     return posts
 
@@ -220,13 +255,7 @@ def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.
                 posts.execute(
                     "INSERT INTO post VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET"
                     " conflict = max(conflict, label != excluded.label), label = max(label, excluded.label)",
-                    (
-                        hashlib.sha256(text.encode()).digest(),
-                        reviewed_as(text),
-                        side_of(sided_as(text)),
-                        text,
-                        label,
-                    ),
+                    (hashlib.sha256(text.encode()).digest(), reviewed_as(text), sided_as(text), text, label),
                 )
                 read += 1
     posts.execute("COMMIT")
@@ -235,13 +264,21 @@ def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.
     return read
 
 
-def _review_request(reviews: object) -> float | None:
-    """When labels begin to be new, in seconds since 1970; None where all are, or nothing is asked."""
+def _review_request(reviews: object) -> tuple[float | None, ReviewLimits]:
+    """When labels begin to be new, in seconds since 1970, or None where all are; and how many may be of whom."""
+    limits = ReviewLimits()
+    if isinstance(reviews, dict):
+        try:
+            limits = ReviewLimits.of(reviews.get("limits"))
+        except ValueError:
+            raise InvalidPostsError(
+                f"reviews.limits is {kind_of(reviews['limits'])}: it has {', '.join(ReviewLimits.__slots__)}, numbers"
+            ) from None
     match reviews:
         case None | {"prefix": str(), "since": None}:
-            return None
+            return None, limits
         case {"prefix": str(), "since": str(since)}:
-            return _seconds(since, "reviews.since")
+            return _seconds(since, "reviews.since"), limits
     raise InvalidPostsError(f"reviews is {kind_of(reviews)}: it has a prefix, and since, which is a time or null")
 
 
@@ -255,8 +292,8 @@ def _seconds(time: object, at: str) -> float:
     return moment.timestamp()
 
 
-def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) -> dict[str, Any]:
-    """Reads every item of one whole export into the table of decisions."""
+def _read_reviews(s3: Any, bucket: str, prefix: str, decisions: ReviewerDecisions) -> dict[str, Any]:
+    """Reads every item of one whole export."""
     keys = list(_keys(s3, bucket, prefix))
     summaries = [key for key in keys if key.endswith(f"/{SUMMARY}")]
     if len(summaries) != 1:
@@ -267,8 +304,8 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) 
     as_of, wanted = summary.get("exportTime"), summary.get("itemCount")
     exported = _seconds(as_of, f"{at}: exportTime")
     day = f"day#{datetime.datetime.fromtimestamp(exported, datetime.UTC).date()}"
-    read = unsure = that_day = 0
-    posts.execute("BEGIN")
+    read = that_day = 0
+    decisions.begin()
     for key in keys:
         if not key.startswith(f"{summaries[0].removesuffix(SUMMARY)}data/"):
             continue
@@ -278,20 +315,24 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, posts: sqlite3.Connection) 
                 read += 1
                 match item:
                     case {"entry": {"S": "post"}, "label": _}:
-                        _keep_decision(item, at, posts)
+                        _keep_decision(item, at, decisions)
+                    case {"entry": {"S": "post"}, "verdict": {"S": "unsure"}}:
+                        _keep_unsure(item, at, decisions)
                     case {"entry": {"S": "post"}}:
-                        unsure += item.get("verdict") == {"S": "unsure"}
+                        pass  # it waits
+                    case {"post": {"S": str(name)}} if name == LEFT_OUT:
+                        _keep_left_out(item, at, decisions)
                     case {"post": {"S": str(name)}, "entry": {"S": str()}}:
                         that_day += _labels_counted(item) if name == day else 0
                     case _:
                         raise InvalidPostsError(
                             f"{at}: {kind_of(item)} without them: an item of the reviewers' table has post and entry"
                         )
-    posts.execute("COMMIT")
+    decisions.commit()
     if read != wanted:
         wanted = wanted if isinstance(wanted, int) else kind_of(wanted)
         raise InvalidPostsError(f"s3://{bucket}/{prefix} holds {read} items of {wanted}: export the table again")
-    return {"unsure": unsure, "as_of": as_of, "that_day": that_day}
+    return {"as_of": as_of, "that_day": that_day}
 
 
 def _read_summary(s3: Any, bucket: str, key: str) -> tuple[dict[str, Any], str]:
@@ -303,39 +344,36 @@ def _read_summary(s3: Any, bucket: str, key: str) -> tuple[dict[str, Any], str]:
     raise InvalidPostsError(f"{where}: empty: export the table again")
 
 
-def _keep_decision(item: dict[str, Any], at: str, posts: sqlite3.Connection) -> None:
+def _keep_decision(item: dict[str, Any], at: str, decisions: ReviewerDecisions) -> None:
     text, label = _labelled(item, at)
+    _keep(item, at, decisions, text, label)
+
+
+def _keep_unsure(item: dict[str, Any], at: str, decisions: ReviewerDecisions) -> None:
+    # Its text is looked at as every text that may come to be trained with.
+    text, _ = _labelled({**item, "label": {"N": "0"}}, at)
+    _keep(item, at, decisions, text, None)
+
+
+def _keep(item: dict[str, Any], at: str, decisions: ReviewerDecisions, text: str, label: int | None) -> None:
     decided = 0.0  # before all that is new, where nobody wrote down when
     if "decided" in item:
         given = item["decided"]
         decided = _seconds(given.get("S", given) if isinstance(given, dict) else given, f"{at}: decided")
-    key, digest = reviewed_as(text), hashlib.sha256(text.encode()).digest()
-    posts.execute(
-        "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-        " digest = excluded.digest, text = excluded.text, label = excluded.label, decided = excluded.decided"
-        " WHERE excluded.decided > decided",
-        (key, digest, side_of(sided_as(text)), text, label, decided),
-    )
+    digest = hashlib.sha256(text.encode()).digest()
+    decisions.add(reviewed_as(text), sided_as(text), digest, text, label, decided, Decision.of(item))
+
+
+def _keep_left_out(item: dict[str, Any], at: str, decisions: ReviewerDecisions) -> None:
+    try:
+        decisions.leave_out_or_take_back(item)
+    except FaultyReviewerError:
+        raise InvalidPostsError(f"{at}: an entry of who is left out has a reviewer and an action") from None
 
 
 def _labels_counted(item: dict[str, Any]) -> int:
     """What a reviewer's counters of a day say of labels: those that were undone are not in them."""
-    return sum(int(item.get(verdict, {}).get("N", 0)) for verdict in ("violation", "fine"))
-
-
-def _merge(posts: sqlite3.Connection, since: float | None) -> dict[str, int]:
-    labels, new = posts.execute(
-        "SELECT count(*), coalesce(sum(?1 IS NULL OR decided > ?1), 0) FROM decision", (since,)
-    ).fetchone()
-    posts.execute("CREATE INDEX post_key ON post (key)")
-    changed = posts.execute(
-        "UPDATE post SET label = decision.label FROM decision"
-        " WHERE decision.key = post.key AND decision.label != post.label"
-    ).rowcount
-    unknown = "FROM decision WHERE key NOT IN (SELECT key FROM post) AND side ="
-    (held_back,) = posts.execute(f"SELECT count(*) {unknown} 'test'").fetchone()
-    added = posts.execute(f"INSERT INTO post SELECT digest, key, side, text, label, 0 {unknown} 'train'").rowcount
-    return {"labels": labels, "new": new, "changed": changed, "added": added, "held_back": held_back}
+    return sum(int(item.get(verdict, {}).get("N", 0)) for verdict in LABELS)
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
@@ -347,13 +385,15 @@ def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
 def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connection, folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = {}
     fingerprint = hashlib.sha256()
-    for side in SIDES:
+    for side, parts in SIDES.items():
         path, texts = folder / f"{side}.jsonl", folder / f"{side}-texts.jsonl"
         violations = {0: 0, 1: 0}
         with path.open("w", encoding="utf-8") as out, texts.open("w", encoding="utf-8") as out_texts:
             # In the order of the hashes, which is no order of the posts.
             for digest, text, label in posts.execute(
-                "SELECT digest, text, label FROM post WHERE side = ? ORDER BY digest", (side,)
+                "SELECT digest, text, label FROM post JOIN side ON side.key = sided"
+                " WHERE side IN (?1, ?2) ORDER BY digest",
+                (parts[0], parts[-1]),
             ):
                 fingerprint.update(digest + bytes([label]))
                 violations[label] += 1

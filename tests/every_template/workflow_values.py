@@ -145,7 +145,12 @@ def _release(machine: Machine) -> Variables:
     return {
         "release": release,
         "started_by": "s" * 256,
-        "current": {**_served(release), "metrics": _METRICS, "labels_as_of": "2026-11-26T17:00:00.000000Z"},
+        "current": {
+            **_served(release),
+            "metrics": _METRICS,
+            "labels_as_of": "2026-11-26T17:00:00.000000Z",
+            "sides": 1_000_000,
+        },
         "posts": {
             "train": {"uri": f"{folder}/train/", "posts": 1_000_000},
             "test": {"uri": f"{folder}/test/", "posts": 1_000_000, "texts_uri": f"{folder}/test/texts/"},

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -6,6 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import boto3
 import pytest
@@ -138,3 +140,64 @@ def releases_table(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("RELEASES_TABLE", name)
     monkeypatch.setenv("ENDPOINT_NAME", "moderation")
     return name
+
+
+class Extraction:
+    """The function that makes training data, on posts and an export of the reviewers' table of this test's own."""
+
+    def __init__(self, aws: EmbeddedAws, bucket: str, module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.s3 = aws.client("s3")
+        self.bucket = bucket
+        self.module = module
+        self._secrets = aws.client("secretsmanager")
+        self._monkeypatch = monkeypatch
+        self.draws_by("drawn by the tests alone, and by nobody else")
+
+    def draws_by(self, secret: str) -> None:
+        """Another deployment's secret, from now on."""
+        self.secret = secret.encode()
+        made = self._secrets.create_secret(Name=f"sides-{uuid.uuid4().hex}", SecretString=secret)
+        self._monkeypatch.setenv("SIDE_SECRET_ARN", made["ARN"])
+
+    def run(
+        self,
+        posts: dict[str, int],
+        items: list[dict[str, Any]] | None = None,
+        *,
+        known_sides: int | None = None,
+        since: str | None = None,
+        limits: dict[str, float] | None = None,
+        run: str = "r",
+    ) -> dict[str, Any]:
+        """The function's result, with the labels of each side as `trained` and `tested`."""
+        lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in posts.items())
+        self.s3.put_object(Bucket=self.bucket, Key="posts/a.jsonl", Body=lines.encode())
+        event: dict[str, Any] = {"bucket": self.bucket, "posts_prefix": "posts/", "run_prefix": f"runs/{run}/"}
+        event["known_sides"] = known_sides
+        if items is not None:
+            self._export(run, items)
+            event["reviews"] = {"prefix": f"runs/{run}/reviews/", "since": since, "limits": limits or {}}
+        result: dict[str, Any] = self.module.handler(event, None)
+        for side in ("train", "test"):
+            body = self.s3.get_object(Bucket=self.bucket, Key=f"runs/{run}/{side}/posts.jsonl")["Body"].read().decode()
+            result[f"{side}ed"] = {post["text"]: post["label"] for post in map(json.loads, body.splitlines())}
+        return result
+
+    def register(self) -> list[str]:
+        """The keys of the register's objects."""
+        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="sides/")
+        return [entry["Key"] for entry in listed.get("Contents", [])]
+
+    def _export(self, run: str, items: list[dict[str, Any]]) -> None:
+        folder = f"runs/{run}/reviews/AWSDynamoDB/01"
+        summary = {"exportTime": "2026-11-26T12:00:00.000Z", "itemCount": len(items)}
+        lines = "".join(json.dumps({"Item": item}) + "\n" for item in items)
+        for name, body in (("manifest-summary.json", json.dumps(summary)), ("data/a.json", lines)):
+            self.s3.put_object(Bucket=self.bucket, Key=f"{folder}/{name}", Body=body.encode())
+
+
+@pytest.fixture
+def extraction(
+    aws: EmbeddedAws, bucket: str, load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> Extraction:
+    return Extraction(aws, bucket, load_function("training_data_extractor"), monkeypatch)

@@ -76,6 +76,7 @@ class Ledger:
             posts={
                 "train": {"posts": 80},
                 "fingerprint": "sha256:00",
+                "sides": {"known": 100, "new": 100},
                 "reviews": {"new": 7, "as_of": "2026-11-24T12:00:00.000Z"},
             },
             metrics={"auc": auc},
@@ -171,6 +172,7 @@ def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> No
             "archive_sha256": "00ff",
             "metrics": {"auc": 0.875},
             "labels_as_of": "2026-11-24T12:00:00.000Z",
+            "sides": 100,
         }
     }
     assert ledger.records()["two"]["previous"] == "one"

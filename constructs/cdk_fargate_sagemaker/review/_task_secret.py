@@ -1,9 +1,9 @@
 import jsii
-from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
+from .._key_use import through_secrets_manager
 from .._resource_policy import open_to_account
 
 _READ = ["secretsmanager:GetSecretValue"]
@@ -38,12 +38,11 @@ class TaskSecret(ecs.Secret):
         granted = iam.Grant.add_to_principal(grantee=grantee, actions=_READ, resource_arns=[secret.secret_arn])
         open_to_account(secret, secret.secret_arn, grantee, _READ, "*")
         if key is not None:
-            region = Stack.of(secret).region
             of_key = iam.Grant.add_to_principal(
                 grantee=grantee,
                 actions=_DECRYPT,
                 resource_arns=[key.key_arn],
-                conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}},
+                conditions=through_secrets_manager(secret),
             )
             open_to_account(key, key.key_arn, grantee, _DECRYPT, "*")
             granted = granted.combine(of_key)

@@ -13,6 +13,7 @@ from .model_image import ModelImage
 from .model_release_workflow import ModelReleaseWorkflow
 from .processing_job import ProcessingJob
 from .release_records import ReleaseRecords
+from .review_limits import ReviewLimits
 from .rollback_workflow import RollbackWorkflow
 from .serverless_inference import ServerlessInference
 from .shadow_variant import ShadowVariant
@@ -37,6 +38,7 @@ __all__ = [
     "ModelReleaseWorkflow",
     "ProcessingJob",
     "ReleaseRecords",
+    "ReviewLimits",
     "RollbackWorkflow",
     "ServerlessInference",
     "ShadowVariant",

@@ -22,6 +22,7 @@ from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
 from .model_image import ModelImage
 from .processing_job import ProcessingJob
+from .review_limits import ReviewLimits
 from .rollback_workflow import check_poll_interval
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
@@ -42,6 +43,7 @@ def check_release_arguments(
     data_prefix: str,
     extract: Any,
     reviews: DynamoDbExport | None,
+    review_limits: ReviewLimits | None,
     preprocess: Any,
     train: Any,
     evaluate: Any,
@@ -80,6 +82,7 @@ def check_release_arguments(
     _check_step("check", check, (FunctionStep,), has_default=True)
     for name, given, kind in (
         ("reviews", reviews, DynamoDbExport),
+        ("review_limits", review_limits, ReviewLimits),
         ("gate", gate, EvaluationGate),
         ("score_current", score_current, TransformJob),
         ("configuration", configuration, EndpointConfiguration),
@@ -119,6 +122,7 @@ def check_release_arguments(
     _check_together(
         extract=extract,
         reviews=reviews,
+        review_limits=review_limits,
         train=train,
         training_image=training_image,
         evaluate=evaluate,
@@ -134,6 +138,7 @@ def _check_together(
     *,
     extract: Any,
     reviews: DynamoDbExport | None,
+    review_limits: ReviewLimits | None,
     train: Any,
     training_image: ModelImage | None,
     evaluate: Any,
@@ -149,6 +154,8 @@ def _check_together(
                 raise refusal(name, given, "none without evaluate", "there is nothing to judge; leave it out")
     if start_on_new_labels is not None and reviews is None:
         raise refusal("reviews", None, "a DynamoDbExport with start_on_new_labels", "there are no labels to count")
+    if review_limits is not None and reviews is None:
+        raise refusal("reviews", None, "a DynamoDbExport with review_limits", "there are no decisions to limit")
     starts: dict[str, object] = {
         "schedule": schedule,
         "start_on_new_data": start_on_new_data or None,
@@ -204,10 +211,10 @@ def _check_data_prefix(data_prefix: str) -> None:
     check_kind("data_prefix", data_prefix, str, "text")
     if Token.is_unresolved(data_prefix):
         return
-    if not data_prefix.endswith("/") or data_prefix.startswith(("/", "runs/", "models/")):
+    if not data_prefix.endswith("/") or data_prefix.startswith(("/", "runs/", "models/", "sides/")):
         raise refusal(
             "data_prefix",
             data_prefix,
-            "a prefix that ends with a slash and begins with none, not below runs/ or models/",
+            "a prefix that ends with a slash and begins with none, not below runs/, models/ or sides/",
             "the workflow writes there",
         )

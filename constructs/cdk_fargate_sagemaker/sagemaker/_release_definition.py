@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from .endpoint_configuration import EndpointConfiguration
 from .evaluation_gate import EvaluationGate
 from .function_step import FunctionStep
 from .processing_job import ProcessingJob
+from .review_limits import ReviewLimits
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
 from .transform_job import TransformJob
@@ -66,6 +68,7 @@ class ReleasePlan:
     source: PostsSource | None
     posts_prefix: str
     reviews: DynamoDbExport | None
+    review_limits: ReviewLimits
     preprocess: ProcessingJob | FunctionStep | None
     train: TrainingJob | None
     evaluate: FunctionStep | None
@@ -294,6 +297,8 @@ class _Release:
                 "bucket": self._plan.data_bucket_name,
                 "run_prefix": f"{{% {_RUN_PREFIX} %}}",
                 **source_payload(self._plan.source, posts_prefix=self._plan.posts_prefix, run_prefix=_RUN_PREFIX),
+                # Null where no release serves; 0 where one does that wrote no side down.
+                "known_sides": (f"{{% {_CURRENT} ? ($type($current.sides) = 'number' ? $current.sides : 0) : null %}}"),
                 **self._reviews_payload(),
             },
             assign={
@@ -310,6 +315,7 @@ class _Release:
             "reviews": {
                 "prefix": f"{{% {_RUN_PREFIX} & '{REVIEWS_FOLDER}' %}}",
                 "since": f"{{% {since} %}}",
+                "limits": dataclasses.asdict(self._plan.review_limits),
             }
         }
 

@@ -17,8 +17,9 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import refusal
+from .._draw_secret import draw_secret
 from .._interfaces import AnyKey, AnyTopic
-from .._key_use import allow_key, through_dynamodb
+from .._key_use import allow_key, through_dynamodb, through_secrets_manager
 from .._metric_options import MetricOptions, given_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
@@ -56,6 +57,7 @@ from .function_step import FunctionStep
 from .model_image import ModelImage
 from .processing_job import ProcessingJob
 from .release_records import ReleaseRecords
+from .review_limits import ReviewLimits
 from .rollback_workflow import POLL_INTERVAL, RollbackWorkflow
 from .traffic_shifting import TrafficShifting
 from .training_job import TrainingJob
@@ -63,6 +65,7 @@ from .transform_job import TransformJob
 
 _OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
 _EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
+_SIDES = "sides/*"
 _CHECKPOINTS = "runs/*/checkpoints/*"
 _TRAINED = f"runs/*/{TRAINED_FOLDER}*"
 _NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
@@ -119,13 +122,16 @@ class ModelReleaseWorkflow(Construct):
             encrypted with the bucket's key where it has one.
         alerts_topic: is notified of each release that failed.
         data_prefix: below what in the bucket the posts are: objects `*.csv` with a header, or `*.jsonl`, with `text`
-            and `label` (0 or 1). It ends with a slash and is not below `runs/` or `models/`.
+            and `label` (0 or 1). It ends with a slash and is not below `runs/`, `models/` or `sides/`.
         extract: makes the training data. An `AthenaUnload` or a `DynamoDbExport` takes posts from where a team has
-            them. Default: the posts below `data_prefix`, of which some are held out to test with.
+            them. Default: the posts below `data_prefix`, of which some are held out to test with. Which ones is drawn
+            by a secret and written down below `sides/`: a post stays where it is for good.
         reviews: an export of a `ReviewQueue`'s table, whose decisions are merged with the posts: the latest label of a
             post takes the place of the one it had, and posts that were not there are trained with. Posts to test with
-            stay the same from release to release, whatever is decided. The release's record says how many labels were
-            new. Default: none are merged.
+            stay the same from release to release, whatever is decided; their labels change where two reviewers agree,
+            and half of them never. The release's record says how many labels were new. Default: none are merged.
+        review_limits: beyond what reviewers' decisions a release is refused. It needs `reviews`. Default:
+            `ReviewLimits()`.
         preprocess: changes the posts before training. Default: training is given them as they were extracted.
         train: how the model is trained. Default: a `TrainingJob` with its defaults.
         evaluate: measures the new model. Default: the metrics that training wrote, and those of the current model on
@@ -147,14 +153,15 @@ class ModelReleaseWorkflow(Construct):
         traffic_shifting: how requests go over from the model that serves. Default: all at once, and the old instances
             stay for 10 minutes.
         inference_environment: variables of the serving container, which gets `MODEL_NAME` too. Default: none.
-        encryption_key: encrypts the volumes of jobs and endpoint, the records and the logs. Default: a key is made.
+        encryption_key: encrypts the volumes of jobs and endpoint, the records, the logs and the secret by which posts
+            to test with are drawn. Default: a key is made.
         poll_interval: how often the endpoint is asked whether it serves the new model, 1 second to 4 minutes. Each time
             it is marked as being changed, which keeps its alarms quiet for five minutes. Default: 30 seconds.
         in_service_within: when a release whose endpoint does not serve it has failed. Default: 45 minutes and what
             `traffic_shifting` waits.
         log_retention: how long the logs of both state machines are kept.
-        removal_policy: what becomes of endpoint, configurations, models, records and key with the stack. With DESTROY
-            they end with it. With any other they stay, and `alerts_topic` is told what stays and what it costs.
+        removal_policy: what becomes of endpoint, configurations, models, records, secret and key with the stack. With
+            DESTROY they end with it. With any other they stay, and `alerts_topic` is told what stays and what it costs.
             Default: they stay.
 
     Raises:
@@ -193,6 +200,7 @@ class ModelReleaseWorkflow(Construct):
         data_prefix: str = "posts/",
         extract: AthenaUnload | DynamoDbExport | FunctionStep | Default | None = "default",
         reviews: DynamoDbExport | None = None,
+        review_limits: ReviewLimits | None = None,
         preprocess: ProcessingJob | FunctionStep | None = None,
         train: TrainingJob | Default | None = "default",
         evaluate: FunctionStep | Default | None = "default",
@@ -222,6 +230,7 @@ class ModelReleaseWorkflow(Construct):
             data_prefix=data_prefix,
             extract=extract,
             reviews=reviews,
+            review_limits=review_limits,
             preprocess=preprocess,
             train=train,
             evaluate=evaluate,
@@ -311,7 +320,7 @@ class ModelReleaseWorkflow(Construct):
             folders = ["runs/*"] if source else [f"{data_prefix}*"]
             if reviews and not source:
                 folders.append(f"runs/*/{REVIEWS_FOLDER}*")
-            extract_step = self._extract_step(*folders)
+            extract_step = self._extract_step(*folders, removal_policy=removal_policy)
         else:
             extract_step = extract
         evaluate_step = self._evaluate_step() if evaluate == "default" else evaluate
@@ -346,6 +355,7 @@ class ModelReleaseWorkflow(Construct):
                 source=source,
                 posts_prefix=data_prefix,
                 reviews=reviews,
+                review_limits=review_limits or ReviewLimits(),
                 preprocess=preprocess,
                 train=training,
                 evaluate=evaluate_step,
@@ -691,7 +701,14 @@ class ModelReleaseWorkflow(Construct):
         )
         open_to_account(data_bucket, data_bucket.bucket_arn, self._endpoint_role, _OF_BUCKET, data_bucket.bucket_arn)
 
-    def _extract_step(self, *read: str) -> FunctionStep:
+    def _extract_step(self, *read: str, removal_policy: RemovalPolicy) -> FunctionStep:
+        secret = draw_secret(
+            self,
+            "SideSecret",
+            description=f"Draws which posts {self._endpoint_name} is tested with",
+            encryption_key=self._encryption_key,
+            removal_policy=removal_policy,
+        )
         extractor = PackagedFunction(
             self,
             "Extractor",
@@ -701,21 +718,26 @@ class ModelReleaseWorkflow(Construct):
             log_encryption_key=self._encryption_key,
             memory_mib=1024,
             ephemeral_storage_mib=4096,
+            environment={"SIDE_SECRET_ARN": secret.secret_arn},
         )
         role, bucket = extractor.role, self._data_bucket
+        allow(role, ["secretsmanager:GetSecretValue"], secret.secret_arn)
+        allow_key(role, self._encryption_key, ["kms:Decrypt"], conditions=through_secrets_manager(self))
         allow(
             role,
             ["s3:GetObject"],
             *(bucket.arn_for_objects(objects) for objects in read),
             wildcard_reason="Which objects hold posts is for the user to say.",
         )
-        _allow_listing(role, bucket, *read)
+        allow(role, ["s3:GetObject"], bucket.arn_for_objects(_SIDES), wildcard_reason=_OBJECTS_OF_LATER)
+        _allow_listing(role, bucket, *read, _SIDES)
         allow(
             role,
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             bucket.arn_for_objects("runs/*"),
             wildcard_reason=_OBJECTS_OF_LATER,
         )
+        allow(role, ["s3:PutObject"], bucket.arn_for_objects(_SIDES), wildcard_reason=_OBJECTS_OF_LATER)
         _allow_bucket_key(role, bucket)
         return FunctionStep(function=extractor.function)
 

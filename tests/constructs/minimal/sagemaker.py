@@ -21,6 +21,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ModelReleaseWorkflow,
     ProcessingJob,
     ReleaseRecords,
+    ReviewLimits,
     RollbackWorkflow,
     ServerlessInference,
     ShadowVariant,
@@ -148,6 +149,9 @@ MINIMAL = {
         stack
     ).metric_overhead_latency(**given),
     "ModelReleaseWorkflow": release_workflow,
+    "ReviewLimits": lambda stack, **given: release_workflow(
+        stack, reviews=DynamoDbExport(table=table(stack)), review_limits=ReviewLimits(**given)
+    ),
     "ProcessingJob": lambda stack, **given: release_workflow(
         stack, preprocess=ProcessingJob(image=image(cdk.Stack(stack.node.root, "Elsewhere")), **given)
     ),

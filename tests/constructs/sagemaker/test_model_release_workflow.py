@@ -206,16 +206,21 @@ def test_an_export_is_allowed_of_the_table(
     assert shown(export["Resource"]).endswith(':table/posts"]]}')
     (describe,) = allowing(template, "ReleaseRole", "dynamodb:DescribeExport")
     assert shown(describe["Resource"]).endswith(':table/posts/export/*"]]}')
-    (read,) = allowing(template, "ReleaseExtractorRole", "s3:GetObject")
-    assert read["Resource"]["Fn::Join"][1][-1] == "/runs/*"
+    assert extractors_objects(template, "s3:GetObject") == ["/runs/*", "/sides/*"]
+
+
+def extractors_objects(template: Template, action: str) -> list[str]:
+    return [
+        arn["Fn::Join"][1][-1]
+        for statement in allowing(template, "ReleaseExtractorRole", action)
+        for arn in as_list(statement["Resource"])
+    ]
 
 
 def test_of_the_reviewers_table_the_release_gets_an_export_and_the_starter_counters(whole: Template) -> None:
     (export,) = allowing(whole, "ReleaseRole", "dynamodb:ExportTableToPointInTime")
     assert shown(export["Resource"]).endswith(':table/reviewed"]]}')
-    reads = [arn["Fn::Join"][1][-1] for s in allowing(whole, "ReleaseExtractorRole", "s3:GetObject") for arn in
-             as_list(s["Resource"])]  # fmt: skip
-    assert reads == ["/runs/*"]
+    assert extractors_objects(whole, "s3:GetObject") == ["/runs/*", "/sides/*"]
     key = "arn:aws:kms:us-east-1:123456789012:key/reviewed"
     for role in ("ReleaseRole", "ReleaseStarterRole"):
         (decrypt,) = [s for s in allowing(whole, role, "kms:Decrypt") if key in as_list(s["Resource"])]
@@ -234,8 +239,7 @@ def test_reviews_beside_posts_in_the_bucket_are_read_and_nothing_else_of_a_run(
     stack = cdk.Stack(cdk.App(), "Stack")
     table = dynamodb.Table.from_table_name(stack, "Reviews", "reviews")
     template = Template.from_stack(cdk.Stack.of(make_workflow(stack=stack, reviews=DynamoDbExport(table=table))))
-    (read,) = allowing(template, "ReleaseExtractorRole", "s3:GetObject")
-    assert [arn["Fn::Join"][1][-1] for arn in read["Resource"]] == ["/posts/*", "/runs/*/reviews/*"]
+    assert extractors_objects(template, "s3:GetObject") == ["/posts/*", "/runs/*/reviews/*", "/sides/*"]
     assert not allowing(template, "ReleaseStarterRole", "states:StartExecution")
 
 
@@ -308,11 +312,34 @@ def test_sagemaker_alone_takes_the_roles_of_jobs(template: Template) -> None:
     )
 
 
-def test_the_extractor_reads_posts_and_writes_runs(template: Template) -> None:
-    (read,) = allowing(template, "ReleaseExtractorRole", "s3:GetObject")
-    (write,) = allowing(template, "ReleaseExtractorRole", "s3:PutObject")
-    assert read["Resource"]["Fn::Join"][1][-1] == "/posts/*"
-    assert write["Resource"]["Fn::Join"][1][-1] == "/runs/*"
+def test_the_extractor_reads_posts_and_writes_runs_and_sides(template: Template) -> None:
+    assert extractors_objects(template, "s3:GetObject") == ["/posts/*", "/sides/*"]
+    assert extractors_objects(template, "s3:PutObject") == ["/runs/*", "/sides/*"]
+    assert not allowing(template, "ReleaseExtractorRole", "s3:DeleteObject")
+
+
+def test_the_extractor_alone_reads_the_secret_that_draws_sides(template: Template) -> None:
+    (secret,) = template.find_resources("AWS::SecretsManager::Secret")
+    (function,) = [
+        one["Properties"]
+        for one in template.find_resources("AWS::Lambda::Function").values()
+        if one["Properties"]["Handler"] == "training_data_extractor.handler"
+    ]
+    assert function["Environment"]["Variables"] == {"SIDE_SECRET_ARN": {"Ref": secret}}
+    holders = [
+        name
+        for name, policy in template.find_resources("AWS::IAM::Policy").items()
+        if "secretsmanager:GetSecretValue" in shown(policy)
+    ]
+    assert [name.startswith("ReleaseExtractorRole") for name in holders] == [True]
+    (read,) = allowing(template, "ReleaseExtractorRole", "secretsmanager:GetSecretValue")
+    assert read["Resource"] == {"Ref": secret}
+    conditions = [
+        statement["Condition"]["StringEquals"]["kms:ViaService"]
+        for statement in allowing(template, "ReleaseExtractorRole", "kms:Decrypt")
+        if "Condition" in statement
+    ]
+    assert "secretsmanager." in shown(conditions)
 
 
 def test_the_checker_may_invoke_this_endpoint_alone(template: Template) -> None:

@@ -795,6 +795,24 @@ def test_a_dynamodb_table_is_exported_and_waited_for(
     assert assigned["failure"]["cause"] == "the export of arn:posts: no access"
 
 
+@pytest.mark.parametrize(
+    ("current", "known"),
+    [
+        (None, None),
+        ({"release": "a", "sides": 4177}, 4177),
+        ({"release": "a", "sides": None}, 0),
+        ({"release": "a"}, 0),
+    ],
+    ids=["nothing serves", "written down", "of before, as the ledger says it", "of before"],
+)
+def test_extraction_is_given_how_many_sides_the_release_that_serves_knew(
+    whole: dict[str, Any], evaluated: Callable[..., Any], current: dict[str, Any] | None, known: int | None
+) -> None:
+    context = {"Execution": {"Name": "x"}}
+    given = evaluated(whole["Extract"]["Arguments"]["Payload"], {"current": current}, context=context)["known_sides"]
+    assert json.dumps(given, default=str) in (("null", '"null"') if known is None else (json.dumps(known),))
+
+
 def test_reviews_are_exported_after_the_posts_and_merged_by_the_extraction(
     whole: dict[str, Any], states_of: StatesOf, decided: Callable[..., Any], evaluated: Callable[..., Any]
 ) -> None:
@@ -808,7 +826,8 @@ def test_reviews_are_exported_after_the_posts_and_merged_by_the_extraction(
         return evaluated(whole["Extract"]["Arguments"]["Payload"], {"current": current}, context=context)["reviews"]
 
     seen = {"release": "a", "labels_as_of": "2026-11-24T12:00:00.000Z"}
-    assert reviews(seen) == {"prefix": "runs/x/reviews/", "since": seen["labels_as_of"]}
+    limits = {"max_changed_percent": 10, "min_changed": 20, "max_reviewer_percent": 60, "min_labels": 100}
+    assert reviews(seen) == {"prefix": "runs/x/reviews/", "since": seen["labels_as_of"], "limits": limits}
     # Nothing serves yet; what serves was made before there were reviews.
     for current in (None, {"release": "a", "labels_as_of": None}, {"release": "a"}):
         assert json.dumps(reviews(current)["since"], default=str) in ("null", '"null"')

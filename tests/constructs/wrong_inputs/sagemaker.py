@@ -23,6 +23,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     InputChannel,
     ProcessingJob,
     ReleaseRecords,
+    ReviewLimits,
     ServerlessInference,
     ShadowVariant,
     TrafficShifting,
@@ -142,6 +143,41 @@ WRONG = [
         "a-number-for-a-gate",
         lambda stack: release_workflow(stack, gate=0.85),
         "gate: got 0.85, allowed: EvaluationGate",
+    ),
+    WrongInput(
+        "limits-for-no-reviews",
+        lambda stack: release_workflow(stack, review_limits=ReviewLimits()),
+        "reviews: got none, allowed: a DynamoDbExport with review_limits; there are no decisions to limit",
+    ),
+    WrongInput(
+        "a-share-for-limits",
+        lambda stack: release_workflow(stack, review_limits=10),
+        "review_limits: got 10, allowed: ReviewLimits",
+    ),
+    WrongInput(
+        "more-than-all-labels",
+        lambda stack: ReviewLimits(max_changed_percent=101),
+        "max_changed_percent: got 101, allowed: a number, 0 to 100",
+    ),
+    WrongInput(
+        "text-for-a-reviewers-share",
+        lambda stack: ReviewLimits(max_reviewer_percent="60"),
+        "max_reviewer_percent: got '60', allowed: a number, 0 to 100; leave the quotes out",
+    ),
+    WrongInput(
+        "half-a-change",
+        lambda stack: ReviewLimits(min_changed=0.5),
+        "min_changed: got 0.5, allowed: a whole number, at least 0",
+    ),
+    WrongInput(
+        "fewer-than-no-labels",
+        lambda stack: ReviewLimits(min_labels=-1),
+        "min_labels: got -1, allowed: a whole number, at least 0",
+    ),
+    WrongInput(
+        "posts-beside-the-sides",
+        lambda stack: release_workflow(stack, data_prefix="sides/"),
+        "data_prefix: got 'sides/', allowed: a prefix that ends with a slash and begins with none, not below runs/, ",
     ),
     WrongInput(
         "a-key-s-arn-for-a-key",

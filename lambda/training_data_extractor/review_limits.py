@@ -1,0 +1,66 @@
+"""How much reviewers' decisions may change before a person looks at them."""
+
+import dataclasses
+import sqlite3
+from typing import Any, Self
+
+
+class ReviewLimitError(Exception):
+    """Reviewers changed more than they may, or one of them gave too many of the labels; the message says which."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewLimits:
+    """Of the labels that the base data has, and of those that reviewers gave.
+
+    max_changed_percent: so much of the base data may reviewers give another label;
+    min_changed: from so many changes on, that a small set can be mended.
+    max_reviewer_percent: so much of the labels, of all and of the new ones, may be one reviewer's;
+    min_labels: from so many labels on, that a small team can start.
+    """
+
+    max_changed_percent: float = 10
+    min_changed: int = 20
+    max_reviewer_percent: float = 60
+    min_labels: int = 100
+
+    @classmethod
+    def of(cls, given: Any) -> Self:
+        """Those of the event, or the defaults. Raises ValueError."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        if given is None:
+            return cls()
+        if not isinstance(given, dict) or not set(given) <= names:
+            raise ValueError
+        if any(isinstance(value, bool) or not isinstance(value, int | float) or value < 0 for value in given.values()):
+            raise ValueError
+        return cls(**given)
+
+    def check_changed(self, changed: int, base: int) -> None:
+        """Raises ReviewLimitError where `changed` of `base` labels are too many."""
+        if changed >= self.min_changed and changed * 100 > self.max_changed_percent * base:
+            raise ReviewLimitError(
+                f"reviewers changed {changed} of {base} labels of the base data, {changed / base:.1%}: "
+                f"at most {self.max_changed_percent:g} % may change; look at who decided, leave out whose decisions "
+                f"are wrong (review-decisions), or raise max_changed_percent"
+            )
+
+    def check_reviewers(self, posts: sqlite3.Connection, since: float | None) -> None:
+        """Raises ReviewLimitError where one reviewer gave too many of all labels, or of those decided after `since`."""
+        for which, after in (("labels", None), ("new labels", since)):
+            shares = posts.execute(
+                "SELECT count(*) AS given, reviewer FROM decision"
+                " WHERE label IS NOT NULL AND (?1 IS NULL OR decided > ?1)"
+                " GROUP BY reviewer ORDER BY given DESC, reviewer",
+                (after,),
+            ).fetchall()
+            total = sum(given for given, _ in shares)
+            if total < max(self.min_labels, 1):
+                continue
+            most, reviewer = shares[0]
+            if most * 100 > self.max_reviewer_percent * total:
+                raise ReviewLimitError(
+                    f"{most} of {total} {which}, {most / total:.1%}, are of the reviewer {reviewer or 'not recorded'}: "
+                    f"at most {self.max_reviewer_percent:g} % may be of one; have others review too, leave out whose "
+                    f"decisions are wrong (review-decisions), or raise max_reviewer_percent"
+                )
