@@ -8,7 +8,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, ServiceVpc, SpikeScaling, WebAcl
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
-from cdk_fargate_sagemaker.review import OidcIdentity, ReviewerSignIn, ReviewQueue
+from cdk_fargate_sagemaker.review import OidcIdentity, ReviewerAccess, ReviewerSignIn, ReviewQueue
 
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
 
@@ -54,6 +54,8 @@ class ReviewedPosts(cdk.Stack):
                 client_id="forum-reviews",
                 client_secret=cdk.SecretValue.secrets_manager("forum/reviews"),
             ),
+            # Of everybody whom the provider knows.
+            access=ReviewerAccess.by_claim("groups", "forum-moderators"),
         )
         ReviewDashboard(self, "ReviewMonitor", reviews=reviews, dashboard_name="forum-reviews")
 

@@ -19,6 +19,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     InputChannel,
     ModelImage,
     ModelReleaseWorkflow,
+    ReviewLimits,
     TrafficShifting,
     TrainingJob,
     TransformJob,
@@ -90,6 +91,7 @@ class ModelStack(cdk.Stack):
             second_percent=settings.reviewers.second_percent,
             ttl=cdk.Duration.days(settings.reviewers.ttl_days) if settings.reviewers.ttl_days else None,
             daily_quota=settings.reviewers.daily_quota,
+            decisions_a_minute=settings.reviewers.decisions_a_minute,
             metric_namespace="Moderation/Reviews",
             removal_policy=removal,
         )
@@ -111,6 +113,12 @@ class ModelStack(cdk.Stack):
             data_bucket=data,
             data_prefix=_POSTS_PREFIX,
             reviews=DynamoDbExport(table=self.reviews.table),
+            review_limits=ReviewLimits(
+                max_changed_percent=settings.reviewers.max_changed_percent,
+                min_changed=settings.reviewers.min_changed,
+                max_reviewer_percent=settings.reviewers.max_reviewer_percent,
+                min_labels=settings.reviewers.min_labels,
+            ),
             alerts_topic=alerts,
             encryption_key=key,
             train=TrainingJob(

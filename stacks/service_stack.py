@@ -20,7 +20,7 @@ from cdk_fargate_sagemaker.monitoring import (
     ServiceDashboard,
 )
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerSignIn, ReviewQueue
+from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerAccess, ReviewerSignIn, ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 from cdk_fargate_sagemaker.tuning import TargetTuner
 from stacks.access_logs_bucket import AccessLogsBucket
@@ -170,13 +170,30 @@ class ServiceStack(cdk.Stack):
             alerts_topic=alerts,
         )
         if identity is not None:
-            ReviewerSignIn(self, "SignIn", service=api, identity=identity)
+            ReviewerSignIn(
+                self,
+                "SignIn",
+                service=api,
+                identity=identity,
+                access=_access(settings.reviewers),
+                oauth_scope=settings.reviewers.oauth_scope,
+            )
         scheme = "https" if service_settings.certificate_arn else "http"
         cdk.CfnOutput(self, "ClusterName", value=api.cluster.cluster_name)
         cdk.CfnOutput(self, "ServiceName", value=api.service.service_name)
         cdk.CfnOutput(self, "TaskDefinitionArn", value=api.task_definition.task_definition_arn)
         cdk.CfnOutput(self, "LoadBalancerUrl", value=f"{scheme}://{api.load_balancer.load_balancer_dns_name}")
         cdk.CfnOutput(self, "DashboardName", value=monitor.dashboard.dashboard_name)
+
+
+def _access(settings: ReviewerSettings) -> ReviewerAccess | None:
+    if settings.subjects is not None:
+        return ReviewerAccess.by_subjects(settings.subjects)
+    if settings.required_group is not None:
+        return ReviewerAccess.by_group(settings.required_group)
+    if settings.required_claim is not None and settings.required_claim_value is not None:
+        return ReviewerAccess.by_claim(settings.required_claim, settings.required_claim_value)
+    return None
 
 
 def _identity(scope: Construct, settings: ReviewerSettings) -> OidcIdentity | CognitoIdentity | None:

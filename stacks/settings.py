@@ -19,6 +19,8 @@ from cdk_fargate_sagemaker.tuning.tuner_settings import check_ceiling
 
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
+Text = Annotated[str, StringConstraints(pattern=r"\S")]
+Subject = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 PrefixList = Annotated[str, StringConstraints(pattern=r"^pl-[0-9a-f]+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=f"^{INSTANCE_TYPE}$")]
@@ -104,6 +106,14 @@ class ReviewerSettings(_Section):
     post that nobody decided on is removed after `ttl_days`, or never with null. No more than `daily_quota` posts a day
     are stored.
 
+    A reviewer makes `decisions_a_minute` at most.
+
+    A release is refused where reviewers changed more than `max_changed_percent` of the base data's labels, from
+    `min_changed` on, or where more than `max_reviewer_percent` of reviewers' labels are one's, from `min_labels` on.
+
+    Of those whom the provider knows, reviewers are who have `required_claim` of `required_claim_value`, are in the user
+    pool's `required_group`, or are among `subjects`. `oauth_scope` is what the provider is asked for.
+
     `oidc_client_secret_name` is that of a secret in Secrets Manager, which holds the client's secret as plain text.
     """
 
@@ -111,6 +121,11 @@ class ReviewerSettings(_Section):
     second_percent: Annotated[float, Field(ge=0, le=100)]
     ttl_days: Annotated[int, Field(ge=1, le=3650)] | None = 90
     daily_quota: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
+    decisions_a_minute: Annotated[int, Field(ge=1, le=6000)] = 60
+    max_changed_percent: Annotated[float, Field(ge=0, le=100)] = 10
+    min_changed: Annotated[int, Field(ge=0, le=1_000_000)] = 20
+    max_reviewer_percent: Annotated[float, Field(ge=0, le=100)] = 60
+    min_labels: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     sign_in: Literal["none", "oidc", "cognito"]
     oidc_issuer: HttpsUrl | None = None
     oidc_authorization_endpoint: HttpsUrl | None = None
@@ -121,6 +136,11 @@ class ReviewerSettings(_Section):
     cognito_user_pool_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:cognito-idp:")] | None = None
     cognito_client_id: str | None = None
     cognito_domain: str | None = None
+    required_claim: Text | None = None
+    required_claim_value: Text | None = None
+    required_group: Text | None = None
+    subjects: Annotated[list[Subject], Field(min_length=1, max_length=1000)] | None = None
+    oauth_scope: Annotated[str, StringConstraints(pattern=r"^(\S+ )*openid( \S+)*$")] = "openid email"
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -128,7 +148,23 @@ class ReviewerSettings(_Section):
         for name in wanted:
             if not getattr(self, name):
                 raise ValueError(f"{name}: got nothing, allowed: a value, which sign_in={self.sign_in} needs")
+        if (self.required_claim is None) != (self.required_claim_value is None):
+            missing = "required_claim" if self.required_claim is None else "required_claim_value"
+            raise ValueError(f"{missing}: got nothing, allowed: a value; required_claim and its value go together")
+        ways = [name for name in ("required_claim", "required_group", "subjects") if getattr(self, name) is not None]
+        if len(ways) > 1:
+            raise ValueError(f"{ways[1]}: got a value beside {ways[0]}, allowed: one way to say who is a reviewer")
+        if self.required_group is not None and self.sign_in == "oidc":
+            raise ValueError(
+                "required_group: got a value, allowed: none with sign_in=oidc; groups are a user pool's, give "
+                "required_claim and required_claim_value"
+            )
         return self
+
+    @property
+    def names_reviewers(self) -> bool:
+        """Whether it is said who of the provider's users is a reviewer."""
+        return any(way is not None for way in (self.required_claim, self.required_group, self.subjects))
 
 
 class ModelSettings(_Section):
@@ -192,6 +228,12 @@ class Settings(_Section):
             raise ValueError(
                 "network.nat_gateways: got 0, allowed: at least 1 with reviewers.sign_in, whose provider and keys are "
                 "outside the VPC"
+            )
+        if self.reviewers.sign_in != "none" and self.removal_policy == "retain" and not self.reviewers.names_reviewers:
+            raise ValueError(
+                f"reviewers.sign_in: got {json.dumps(self.reviewers.sign_in)} for whoever the provider knows, "
+                "allowed: with reviewers.required_claim, required_group or subjects where removal_policy is retain; "
+                "labels train the model"
             )
         if self.network.nat_gateways > len(self.availability_zones):
             raise ValueError(
@@ -291,7 +333,10 @@ def _allowed(key: str) -> str:
     for part in key.split("."):
         if "$ref" in node:
             node = schema["$defs"][node["$ref"].rpartition("/")[2]]
-        node = node.get("items", node) if part.isdigit() else node.get("properties", {}).get(part, {})
+        if part.isdigit():
+            node = next((option["items"] for option in node.get("anyOf", [node]) if "items" in option), node)
+        else:
+            node = node.get("properties", {}).get(part, {})
     return " or ".join(_words(option) for option in node.get("anyOf", [node]))
 
 

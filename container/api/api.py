@@ -31,6 +31,7 @@ from review_outbox import ReviewLetter, review_outbox
 from review_post import ReviewRule
 from review_store import ReviewStore
 from review_tally import write_every_minute, write_or_log
+from reviewer_access import Everybody, ListedSubjects, PoolGroup, RequiredClaim, ReviewerAccess
 from reviewer_identity import ReviewerIdentity, region_keys_url
 from task_end import TASK_END
 from unscored_outbox import unscored_outbox
@@ -166,6 +167,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         identity = ReviewerIdentity(
             signer=chosen.review_signer,
             keys_url=chosen.review_keys_url or region_keys_url(chosen.review_signer, chosen.region),
+            access=_reviewer_access(chosen),
         )
         described = openapi_document(reviews=True)
         app.register_blueprint(
@@ -275,7 +277,21 @@ def _review_store(settings: ApiSettings) -> ReviewStore | None:
         ttl_days=settings.review_ttl_days,
         daily_quota=settings.review_daily_quota,
         over_quota=partial(_count, "ReviewOverQuota", settings.service_name, 1),
+        decisions_a_minute=settings.review_decisions_a_minute,
     )
+
+
+def _reviewer_access(settings: ApiSettings) -> ReviewerAccess:
+    if settings.review_subjects is not None:
+        return ListedSubjects(settings.review_subjects)
+    if settings.review_claim is not None and settings.review_claim_value is not None:
+        return RequiredClaim(settings.review_claim, settings.review_claim_value)
+    if settings.review_group is not None and settings.review_pool and settings.review_pool_client:
+        return PoolGroup(
+            group=settings.review_group, issuer=settings.review_pool, client_id=settings.review_pool_client
+        )
+    _log.warning("whoever the identity provider knows is a reviewer: set REVIEW_CLAIM, REVIEW_GROUP or REVIEW_SUBJECTS")
+    return Everybody()
 
 
 def _review_rule(settings: ApiSettings) -> ReviewRule:

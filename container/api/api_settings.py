@@ -32,6 +32,7 @@ MOST_TTL_DAYS: Final = 3650
 MOST_DAILY_QUOTA: Final = 100_000_000
 MIN_STOP_TIMEOUT_SECONDS: Final = 2
 MAX_STOP_TIMEOUT_SECONDS: Final = 3600
+MOST_DECISIONS_A_MINUTE: Final = 6000
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BREAKER_FAILURES: Final = f"a whole number from 1 to {MOST_BREAKER_FAILURES}"
 _BREAKER_OPEN_MS: Final = f"a whole number from {MIN_BREAKER_OPEN_MS} to {MAX_BREAKER_OPEN_MS}"
@@ -40,6 +41,7 @@ _DRAW_SECRET: Final = f"{SHORTEST_DRAW_SECRET} characters or more that nobody el
 _TTL_DAYS: Final = f"a whole number from 1 to {MOST_TTL_DAYS}"
 _DAILY_QUOTA: Final = f"a whole number from 1 to {MOST_DAILY_QUOTA}"
 _STOP_TIMEOUT_SECONDS: Final = f"a whole number from {MIN_STOP_TIMEOUT_SECONDS} to {MAX_STOP_TIMEOUT_SECONDS}"
+_DECISIONS_A_MINUTE: Final = f"a whole number from 1 to {MOST_DECISIONS_A_MINUTE}"
 _SHARDS: Final = f"a whole number from 1 to {MOST_SHARDS}"
 
 
@@ -76,9 +78,15 @@ class ApiSettings:
     review_lease_seconds: a post that a reviewer has taken is nobody else's for so long (REVIEW_LEASE_SECONDS).
     review_ttl_days: a post that nobody decided on is removed after so many days, else never (REVIEW_TTL_DAYS).
     review_daily_quota: so many posts are stored on a day of UTC at most, by all tasks together (REVIEW_DAILY_QUOTA).
+    review_decisions_a_minute: so many decisions a reviewer may make in a minute (REVIEW_DECISIONS_A_MINUTE).
     review_shards: into so many parts the queue's index is divided (REVIEW_SHARDS).
     review_signer: the ARN of the load balancer whose signed header says who a reviewer is; without one there is no
         page for reviewers (REVIEW_SIGNER).
+    review_subjects: who is a reviewer, of those whom that load balancer signs in, by their `sub` (REVIEW_SUBJECTS, with
+        blanks between them).
+    review_claim, review_claim_value: or who has that claim of that value (REVIEW_CLAIM, REVIEW_CLAIM_VALUE).
+    review_group, review_pool, review_pool_client: or who is in that group of that user pool of Cognito, by a token for
+        that client (REVIEW_GROUP, REVIEW_POOL, REVIEW_POOL_CLIENT). Without any of these everybody is.
     review_keys_url: where that load balancer's public keys are; by default its region's (REVIEW_KEYS_URL).
     stop_timeout_seconds: a container that is told to end has so long before it is killed, and uses it to hand over what
         is in memory; by default ECS's own 30 seconds (STOP_TIMEOUT_SECONDS).
@@ -105,6 +113,13 @@ class ApiSettings:
     review_signer: str | None = None
     review_keys_url: str | None = None
     stop_timeout_seconds: int = 30
+    review_decisions_a_minute: int = 60
+    review_subjects: frozenset[str] | None = None
+    review_claim: str | None = None
+    review_claim_value: str | None = None
+    review_group: str | None = None
+    review_pool: str | None = None
+    review_pool_client: str | None = None
     service_name: str = "moderation-api"
     host: str = "0.0.0.0"  # noqa: S104 (the load balancer comes from outside the container)
     port: int = 8080
@@ -154,14 +169,37 @@ class ApiSettings:
             raise _refusal("REVIEW_TTL_DAYS", self.review_ttl_days, _TTL_DAYS)
         if not 1 <= self.review_daily_quota <= MOST_DAILY_QUOTA:
             raise _refusal("REVIEW_DAILY_QUOTA", self.review_daily_quota, _DAILY_QUOTA)
+        if not 1 <= self.review_decisions_a_minute <= MOST_DECISIONS_A_MINUTE:
+            raise _refusal("REVIEW_DECISIONS_A_MINUTE", self.review_decisions_a_minute, _DECISIONS_A_MINUTE)
         if not 1 <= self.review_shards <= MOST_SHARDS:
             raise _refusal("REVIEW_SHARDS", self.review_shards, _SHARDS)
         if self.review_signer is not None and not _BALANCER_ARN.fullmatch(self.review_signer):
             raise _refusal("REVIEW_SIGNER", self.review_signer, "the ARN of an application load balancer")
         if self.review_signer is not None and self.review_table is None:
             raise SettingsError("REVIEW_TABLE is not set: REVIEW_SIGNER opens a page that needs it")
+        self._check_access()
         if self.review_keys_url is not None and not _KEYS_URL.fullmatch(self.review_keys_url):
             raise _refusal("REVIEW_KEYS_URL", self.review_keys_url, "an https:// URL, or http:// on this machine")
+
+    def _check_access(self) -> None:
+        ways: dict[str, dict[str, object]] = {
+            "REVIEW_SUBJECTS": {"REVIEW_SUBJECTS": self.review_subjects},
+            "REVIEW_CLAIM": {"REVIEW_CLAIM": self.review_claim, "REVIEW_CLAIM_VALUE": self.review_claim_value},
+            "REVIEW_GROUP": {
+                "REVIEW_GROUP": self.review_group,
+                "REVIEW_POOL": self.review_pool,
+                "REVIEW_POOL_CLIENT": self.review_pool_client,
+            },
+        }
+        chosen = [way for way, parts in ways.items() if any(part is not None for part in parts.values())]
+        if len(chosen) > 1:
+            raise SettingsError(f"{' and '.join(chosen)} are set: allowed is one way to say who is a reviewer")
+        for way in chosen:
+            for variable, part in ways[way].items():
+                if part is None:
+                    raise SettingsError(f"{variable} is not set: {', '.join(ways[way])} go together")
+        if self.review_pool is not None and not _KEYS_URL.fullmatch(self.review_pool):
+            raise _refusal("REVIEW_POOL", self.review_pool, "an https:// URL, or http:// on this machine")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -196,6 +234,16 @@ class ApiSettings:
             review_signer=environment.get("REVIEW_SIGNER") or None,
             review_keys_url=environment.get("REVIEW_KEYS_URL") or None,
             stop_timeout_seconds=_whole_number(environment, "STOP_TIMEOUT_SECONDS", 30, _STOP_TIMEOUT_SECONDS),
+            review_decisions_a_minute=_whole_number(environment, "REVIEW_DECISIONS_A_MINUTE", 60, _DECISIONS_A_MINUTE),
+            # Blanks alone are a list of nobody, and not none.
+            review_subjects=(
+                frozenset(environment["REVIEW_SUBJECTS"].split()) if environment.get("REVIEW_SUBJECTS") else None
+            ),
+            review_claim=environment.get("REVIEW_CLAIM") or None,
+            review_claim_value=environment.get("REVIEW_CLAIM_VALUE") or None,
+            review_group=environment.get("REVIEW_GROUP") or None,
+            review_pool=environment.get("REVIEW_POOL") or None,
+            review_pool_client=environment.get("REVIEW_POOL_CLIENT") or None,
             service_name=environment.get("SERVICE_NAME", "moderation-api"),
             host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 (as above)
             port=_whole_number(environment, "PORT", 8080, "a whole number from 1 to 65535"),

@@ -109,13 +109,18 @@ class BalancerKeys:
             return None
         return coming
 
+    def _read(self, key_id: str) -> str:
+        """Fetch a key; raise UnknownKeyError, HTTPError, OSError, HTTPException or ValueError."""
+        # The id is letters, digits, hyphens.
+        return content_of(f"{self._keys_url}/{key_id}", largest=_LARGEST_KEY_BYTES)
+
     def _fetch_into(self, coming: Future[str], key_id: str) -> None:
         fault: Exception | None = None
         key = ""
         try:
-            # The URL is a setting of this service, https or of this machine, and the id is letters, digits, hyphens.
-            with urllib.request.urlopen(f"{self._keys_url}/{key_id}", timeout=FETCH_SECONDS) as answer:  # nosec B310  # the address is the deployment's setting
-                key = answer.read(_LARGEST_KEY_BYTES).decode("ascii")
+            key = self._read(key_id)
+        except UnknownKeyError as unknown:
+            fault = unknown
         except HTTPError as refused:
             fault = UnknownKeyError() if refused.code in (403, 404) else NoKeyError()
         except (OSError, HTTPException, ValueError):
@@ -134,6 +139,12 @@ class BalancerKeys:
             coming.set_result(key)
         else:
             coming.set_exception(fault)
+
+
+def content_of(url: str, *, largest: int) -> str:
+    """Return what lies at an address that is a setting of this service, https or of this machine."""
+    with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer:  # nosec B310  # the address is the deployment's setting
+        return str(answer.read(largest).decode("ascii"))
 
 
 def _keep(memory: dict[str, _Value], key_id: str, value: _Value, *, most: int) -> None:

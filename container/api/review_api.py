@@ -19,7 +19,9 @@ from embedded_metrics import count_line
 from flask import Blueprint, Response, g, request
 from request_body import body_of
 from review_entry import Verdict
+from review_pace import TooFastError
 from review_store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
+from reviewer_access import TOKEN_HEADER, NotAllowedError
 from reviewer_identity import HEADER, NotAReviewerError, Reviewer, ReviewerIdentity
 from werkzeug.exceptions import (
     BadRequest,
@@ -76,9 +78,13 @@ def review_blueprint(
 
     def reviewer() -> Reviewer:
         try:
-            known = identity.of(request.headers.get(HEADER))
+            known = identity.of(request.headers.get(HEADER), request.headers.get(TOKEN_HEADER))
         except NotAReviewerError as fault:
             raise Unauthorized(str(fault)) from fault
+        except NotAllowedError as fault:
+            # Who it was, for whoever is asked to let them in.
+            g.fields |= {"refused": fault.subject}
+            raise Forbidden(str(fault)) from fault
         g.fields |= {"reviewer": known.subject}
         return known
 
@@ -94,6 +100,10 @@ def review_blueprint(
     @routes.errorhandler(_NoTableError)
     def no_table(fault: _NoTableError) -> Response:
         return _refuse_for_now("the review table does not answer: try again")
+
+    @routes.errorhandler(TooFastError)
+    def too_fast(fault: TooFastError) -> Response:
+        return _refuse_for_now(str(fault), 429, seconds=fault.seconds)
 
     @routes.errorhandler(ReviewConflictError)
     def conflict(fault: ReviewConflictError) -> Response:
@@ -256,7 +266,7 @@ def _answer(content: dict[str, object], status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
 
 
-def _refuse_for_now(error: str, status: int = 503) -> Response:
+def _refuse_for_now(error: str, status: int = 503, *, seconds: int = 1) -> Response:
     response = _answer({"error": error}, status)
-    response.headers["Retry-After"] = "1"
+    response.headers["Retry-After"] = str(seconds)
     return response

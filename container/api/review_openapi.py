@@ -144,15 +144,17 @@ def _responses(description: str, schema: str, *, writes: bool = False, of_a_post
         "200": _response(description, schema),
         "400": _response("The request is not as described.", "Error"),
         "401": _response("The load balancer has authenticated nobody.", "Error"),
+        "403": _response("You are signed in and no reviewer.", "Error"),
         "429": _response("Too many unknown keys of load balancers are being looked up: try again.", "Error"),
         "503": _response("The table, or the load balancer's key, is out of reach: try again.", "Error"),
     }
     if writes:
-        responses["403"] = _response("It does not come from the service's own page.", "Error")
+        responses["403"] = _response("You are no reviewer, or it does not come from the service's own page.", "Error")
         responses["413"] = _response("The body is too large.", "Error")
         responses["415"] = _response("The content type is not application/json.", "Error")
     if of_a_post:
         responses["404"] = _response("There is no such post.", "Error")
+        responses["429"] = _response("You decide too fast, or too many unknown keys are looked up: wait.", "Error")
         responses["409"] = _response("Another reviewer was faster, or your time ran out.", "Error")
     return dict(sorted(responses.items()))
 

@@ -5,6 +5,7 @@ Items (partition key `post`, sort key `entry`):
   and is in the index by these: the most probable one that waits is the first of one query. While it waits for a second
   opinion it is in a queue of its own. A decided one has `verdict`, and `label` where it makes training data.
 - a decision: the same key, `decision#000001` and so on. None is ever changed.
+- how many decisions a reviewer makes in a minute: see review_pace.
 - a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters.
 - counts for estimates: `received#2026-11-23`, see review_tally.
 - the posts stored on a day: `quota#2026-11-23`, see review_quota.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 from dynamodb_client import dynamodb_client
 from review_entry import ReviewEntry, Verdict, attributes, number_attribute
+from review_pace import ReviewPace
 from review_post import ReviewPost
 from review_quota import ReviewQuota
 from review_tally import StoredTally, adding, cell, tally_key
@@ -65,7 +67,8 @@ class DayStatistics:
 class ReviewStore:
     """Reads and writes the table, from any number of threads and services at once.
 
-    Raises DYNAMODB_FAULTS where the table does not answer, ReviewConflictError where another reviewer was faster.
+    Raises DYNAMODB_FAULTS where the table does not answer, ReviewConflictError where another reviewer was faster, and
+    TooFastError where one decides more often than `decisions_a_minute`.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class ReviewStore:
         lease_seconds: int,
         ttl_days: int | None,
         daily_quota: int,
+        decisions_a_minute: int,
         over_quota: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -88,6 +92,7 @@ class ReviewStore:
         self._clock = clock
         self._quota = ReviewQuota(table=table, daily=daily_quota, clock=clock)
         self._over_quota = over_quota
+        self._pace = ReviewPace(table, most=decisions_a_minute)
         self._tally = StoredTally(table)
         self._lock = threading.Lock()
         self._made: DynamoDBClient | None = None
@@ -475,6 +480,7 @@ class ReviewStore:
         counting = [adding(self._table, counter, counts)]
         if tallied:
             counting.append(adding(self._table, tally_key(entry.received, f"reviewer#{reviewer}"), tallied))
+        now = self._clock()
         try:
             self._client.transact_write_items(
                 TransactItems=[
@@ -502,9 +508,12 @@ class ReviewStore:
                         }
                     },
                     *counting,
+                    self._pace.counting(reviewer, now),
                 ]
             )
         except ClientError as fault:
+            if _failed_at_last_alone(fault):
+                raise self._pace.too_fast(now) from fault
             # How it stands tells whether it was another's or this very request, whose first answer was lost.
             if _code(fault) != "TransactionCanceledException" or not _was_changed(fault):
                 raise
@@ -550,6 +559,12 @@ def _code(fault: ClientError) -> str:
 def _was_changed(fault: ClientError) -> bool:
     reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
     return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
+
+
+def _failed_at_last_alone(fault: ClientError) -> bool:
+    """Whether every part of a transaction but the last could have been written."""
+    *others, last = [reason.get("Code") for reason in fault.response.get("CancellationReasons", [])] or [None]
+    return last == "ConditionalCheckFailed" and set(others) <= {"None", None}
 
 
 def _whose(entry: ReviewEntry, reviewer: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 
 import jwt
 from balancer_keys import BalancerKeys, UnknownKeyError
+from reviewer_access import BadTokenError, NotAllowedError, ReviewerAccess
 
 HEADER: Final = "x-amzn-oidc-data"
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -43,10 +44,11 @@ def region_keys_url(signer: str, region: str) -> str:
 
 
 class ReviewerIdentity:
-    """Checks the header's signature, its signer and its time.
+    """Checks the header's signature, its signer and its time, and whether it is a reviewer's.
 
     signer: the ARN of the load balancer; another's header, though it be signed, is refused.
     keys_url: where its public keys are, below their ids.
+    access: who of those whom it signs in is a reviewer.
     """
 
     def __init__(
@@ -54,13 +56,18 @@ class ReviewerIdentity:
         *,
         signer: str,
         keys_url: str,
+        access: ReviewerAccess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._signer = signer
+        self._access = access
         self._keys = BalancerKeys(keys_url=keys_url, clock=clock)
 
-    def of(self, header: str | None) -> Reviewer:
-        """Return who sends a request with this header; raise NotAReviewerError, NoKeyError or TooManyKeysError."""
+    def of(self, header: str | None, token: str | None = None) -> Reviewer:
+        """Return who sends a request with this header, and with this access token.
+
+        Raise NotAReviewerError, NotAllowedError, NoKeyError or TooManyKeysError.
+        """
         if not header:
             raise NotAReviewerError("sign in: the load balancer names nobody")
         try:
@@ -92,5 +99,10 @@ class ReviewerIdentity:
         subject = claims["sub"]
         if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
             raise NotAReviewerError("sign in again: the header names nobody")
+        try:
+            if not self._access.admits(subject, claims, token):
+                raise NotAllowedError(subject)
+        except BadTokenError as fault:
+            raise NotAReviewerError(str(fault)) from fault
         name = claims.get("email") or claims.get("name") or claims.get("username") or subject
         return Reviewer(subject=subject, name=str(name)[:100])

@@ -110,6 +110,21 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
         ({"reviewers.sign_in": "saml"}, 'reviewers.sign_in: got "saml", allowed: none, oidc, cognito'),
         ({"reviewers.oidc_issuer": "http://a"}, 'reviewers.oidc_issuer: got "http://a", allowed: text like ^https://'),
         (COGNITO, 'reviewers.sign_in: got "cognito", allowed: none without service.certificate_arn'),
+        (
+            {"reviewers.required_claim": "groups"},
+            "reviewers.required_claim_value: got nothing, allowed: a value; required_claim and its value go together",
+        ),
+        (
+            {"reviewers.subjects": '["hana"]', "reviewers.required_group": "moderators"},
+            "reviewers.subjects: got a value beside required_group, allowed: one way to say who is a reviewer",
+        ),
+        ({"reviewers.subjects": '["hana ken"]'}, 'reviewers.subjects.0: got "hana ken", allowed: text like ^['),
+        ({"reviewers.subjects": "hana"}, 'reviewers.subjects: got "hana", allowed: a list of 1 to 1000 or null'),
+        ({"reviewers.oauth_scope": "email"}, 'reviewers.oauth_scope: got "email", allowed: text like ^'),
+        (
+            {"reviewers.max_changed_percent": "101"},
+            "reviewers.max_changed_percent: got 101, allowed: a number from 0 to 100",
+        ),
         ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0 to 1"),
         ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),
         ({"network.nat_gateways": "3"}, "network.nat_gateways: got 3, allowed: at most one an availability zone (2)"),
@@ -163,3 +178,45 @@ def test_any_other_key_is_refused_in_one_line(key: str, value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({**CONTEXT, key: value})
     assert "\n" not in str(caught.value) or "\n" in key
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+SIGNED_IN = {**COGNITO, "service.certificate_arn": CERTIFICATE}
+
+
+def test_whoever_the_provider_knows_reviews_nothing_that_is_kept() -> None:
+    kept = {**CONTEXT, **SIGNED_IN, "removal_policy": "retain"}
+    with pytest.raises(
+        SettingsError, match=r'^reviewers.sign_in: got "cognito" for whoever the provider knows'
+    ) as fault:
+        load_settings(kept)
+    assert "\n" not in str(fault.value)
+    # In an environment that is thrown away the app warns, and that is all.
+    assert not load_settings({**CONTEXT, **SIGNED_IN}).reviewers.names_reviewers
+    for named in (
+        {"reviewers.required_group": "moderators"},
+        {"reviewers.required_claim": "groups", "reviewers.required_claim_value": "moderators"},
+        {"reviewers.subjects": '["hana", "ken"]'},
+    ):
+        assert load_settings({**kept, **named}).reviewers.names_reviewers
+
+
+def test_without_a_sign_in_what_is_kept_needs_no_reviewers() -> None:
+    assert load_settings({**CONTEXT, "environment": "prod"}).reviewers.sign_in == "none"
+
+
+def test_a_group_is_a_user_pools() -> None:
+    provider = {f"reviewers.oidc_{name}": "https://id.example" for name in OIDC}
+    given = {**CONTEXT, **provider, "reviewers.sign_in": "oidc", "reviewers.required_group": "moderators"}
+    with pytest.raises(SettingsError, match=r"required_group: got a value, allowed: none with sign_in=oidc"):
+        load_settings(given)
+
+
+OIDC = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "user_info_endpoint",
+    "client_id",
+    "client_secret_name",
+)

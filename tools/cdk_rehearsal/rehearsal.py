@@ -34,7 +34,7 @@ from cdk_rehearsal.process_registry import ProcessRegistry
 from cdk_rehearsal.program_log import first_line_with
 from cdk_rehearsal.redeployment import DeployedState
 from cdk_rehearsal.report import Report, ReviewReport
-from cdk_rehearsal.review import SAMPLE_PERCENT, Review
+from cdk_rehearsal.review import DECISIONS_A_MINUTE, SAMPLE_PERCENT, Review
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.slack_receiver import SlackReceiver
 from cdk_rehearsal.stack_outputs import StackOutputs
@@ -421,7 +421,16 @@ class Rehearsal:
         self._display.note(
             f"REVIEW_SAMPLE_PERCENT is {SAMPLE_PERCENT} here instead of {environment.get('REVIEW_SAMPLE_PERCENT')}"
         )
-        environment |= {"REVIEW_SAMPLE_PERCENT": SAMPLE_PERCENT, **self._sign_in.environment}
+        # A rehearsal's reviewers decide in seconds what takes people hours.
+        self._display.note(
+            f"REVIEW_DECISIONS_A_MINUTE is {DECISIONS_A_MINUTE} here instead of "
+            f"{environment.get('REVIEW_DECISIONS_A_MINUTE')}"
+        )
+        environment |= {
+            "REVIEW_SAMPLE_PERCENT": SAMPLE_PERCENT,
+            "REVIEW_DECISIONS_A_MINUTE": DECISIONS_A_MINUTE,
+            **self._sign_in.environment,
+        }
         self._review_table = table
 
     def _review_posts(self) -> None:

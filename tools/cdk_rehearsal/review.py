@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,12 +12,13 @@ from cdk_rehearsal.display import Display
 from cdk_rehearsal.local_sign_in import LocalSignIn
 from cdk_rehearsal.moderation_client import Moderation, moderate
 from cdk_rehearsal.report import MistakesReport, ReviewReport
-from cdk_rehearsal.reviewers import Label, chromium, review_by_api, review_by_page
+from cdk_rehearsal.reviewers import REVIEWERS, Label, chromium, review_by_api, review_by_page
 from cdk_rehearsal.sample_posts import Post
 from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepError
 
 SAMPLE_PERCENT = "5"
+DECISIONS_A_MINUTE = "6000"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ class Review:
     _mistakes: list[_Reviewed] = dataclasses.field(default_factory=list)
 
     def review(self) -> None:
-        """A reviewer decides on every post that waits, as the posts are labelled."""
+        """Two reviewers decide on every post that waits, as the posts are labelled.
+
+        Half of it each: a release is refused whose labels are mostly one reviewer's.
+        """
         self._moderate(self.arriving)
         labels = {post.text: post.label for post in (*self.sent, *self.arriving)}
         report = self.report
@@ -66,17 +71,23 @@ class Review:
         if browser is None:
             self.display.note("without chromium and playwright the reviewer sends the page's calls")
         # The sample of what was not flagged is stored a moment after the answer.
+        turns, in_vain = itertools.cycle(REVIEWERS), 0
+        most = -(-sum("label" not in item for item in self._posts()) // len(REVIEWERS))
         while waiting := sum("label" not in item for item in self._posts()):
-            made = self._decide(browser, labels.__getitem__, self._progress(waiting))
-            if not made:
-                raise StepError(f"{waiting} posts wait for a reviewer, who is shown none")
+            made = self._decide(browser, next(turns), most, labels.__getitem__, self._progress(waiting))
+            # What one has taken and not decided on is not shown to the other.
+            in_vain = 0 if made else in_vain + 1
+            if in_vain == len(REVIEWERS):
+                raise StepError(f"{waiting} posts wait for a reviewer, and none is shown them")
             report.decisions += made
-        reviewed = [_reviewed(item) for item in self._posts() if "label" in item]
+        items = [item for item in self._posts() if "label" in item]
+        reviewed, twice = [_reviewed(item) for item in items], sum(map(_judged_twice, items))
         report.labels, report.violations = len(reviewed), sum(post.label for post in reviewed)
         wrong = [post.text for post in reviewed if post.label != labels[post.text]]
-        if report.labels != report.decisions or wrong:
+        if report.labels + twice != report.decisions or wrong:
             raise StepError(
-                f"{report.decisions} decisions made {report.labels} labels, {len(wrong)} other than the reviewer's"
+                f"{report.decisions} decisions, {twice} of them second opinions, made {report.labels} labels, "
+                f"{len(wrong)} other than the reviewers'"
             )
         self._mistakes = [post for post in reviewed if post.mistaken]
         self.display.result(
@@ -130,10 +141,12 @@ class Review:
         )
         return {json.loads(line)["text"] for line in answer["Body"].read().splitlines()}
 
-    def _decide(self, browser: str | None, label: Label, progress: Callable[[int], None]) -> int:
+    def _decide(
+        self, browser: str | None, reviewer: str, most: int, label: Label, progress: Callable[[int], None]
+    ) -> int:
         if browser is None:
-            return review_by_api(self.api_port, self.sign_in, label, progress)
-        return review_by_page(self.api_port, self.sign_in, browser, label, progress)
+            return review_by_api(self.api_port, self.sign_in, label, progress, reviewer=reviewer, most=most)
+        return review_by_page(self.api_port, self.sign_in, browser, label, progress, reviewer=reviewer, most=most)
 
     def _moderate(self, posts: Sequence[Post]) -> list[Moderation]:
         answers = moderate(posts, port=self.api_port, clients=self.api_clients, on_answer=self._progress(len(posts)))
@@ -173,6 +186,10 @@ def _reviewed(item: dict[str, Any]) -> _Reviewed:
         probability=float(item["probability"]["N"]),
         flagged=item["flagged"]["BOOL"],
     )
+
+
+def _judged_twice(item: dict[str, Any]) -> bool:
+    return "first_reviewer" in item and item["decided_by"] != item["first_reviewer"]
 
 
 def _auc(record: dict[str, Any], metrics: str) -> float:

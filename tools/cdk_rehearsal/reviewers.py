@@ -15,7 +15,7 @@ from cdk_rehearsal.step_failure import StepError
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-REVIEWER = "hana"
+REVIEWERS = ("hana", "ken")
 _PATIENCE_MS = 30_000
 _TIMEOUT_SECONDS = 30.0
 _AT_ONCE = 10
@@ -43,19 +43,26 @@ def chromium() -> str | None:
 
 
 def review_by_page(
-    port: int, sign_in: LocalSignIn, browser: str, label: Label, on_decision: Callable[[int], None]
+    port: int,
+    sign_in: LocalSignIn,
+    browser: str,
+    label: Label,
+    on_decision: Callable[[int], None],
+    *,
+    reviewer: str,
+    most: int,
 ) -> int:
-    """Reviews on the page, by keys, as `label` says of each text. Returns the number of decisions."""
+    """Reviews up to `most` posts on the page, by keys, as `label` says of each text. Returns how many were decided."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = launched.new_page(locale="ja-JP", extra_http_headers={sign_in.header_name: sign_in.header(REVIEWER)})
+        page = launched.new_page(locale="ja-JP", extra_http_headers={sign_in.header_name: sign_in.header(reviewer)})
         page.set_default_timeout(_PATIENCE_MS)
         page.goto(f"http://127.0.0.1:{port}/review")
         decisions = 0
         text = _next(page, None)
-        while text is not None or (text := _look_again(page)) is not None:
+        while decisions < most and (text is not None or (text := _look_again(page)) is not None):
             page.keyboard.press(_KEYS[label(text)])
             decisions += 1
             on_decision(decisions)
@@ -78,12 +85,20 @@ def _look_again(page: Page) -> str | None:
     return _next(page, None) if answer.value.json()["posts"] else None
 
 
-def review_by_api(port: int, sign_in: LocalSignIn, label: Label, on_decision: Callable[[int], None]) -> int:
+def review_by_api(
+    port: int,
+    sign_in: LocalSignIn,
+    label: Label,
+    on_decision: Callable[[int], None],
+    *,
+    reviewer: str,
+    most: int,
+) -> int:
     """As `review_by_page`, by the page's own calls."""
     decisions = 0
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     headers = {
-        sign_in.header_name: sign_in.header(REVIEWER),
+        sign_in.header_name: sign_in.header(reviewer),
         "Origin": f"http://127.0.0.1:{port}",
         "Content-Type": "application/json",
     }
@@ -100,7 +115,7 @@ def review_by_api(port: int, sign_in: LocalSignIn, label: Label, on_decision: Ca
         return json.loads(content)
 
     with contextlib.closing(connection):
-        while posts := ask("take", {"count": _AT_ONCE})["posts"]:
+        while decisions < most and (posts := ask("take", {"count": min(_AT_ONCE, most - decisions)})["posts"]):
             for post in posts:
                 ask(f"{post['post']}/decide", {"lease": post["lease"], "verdict": _VERDICTS[label(post["text"])]})
                 decisions += 1

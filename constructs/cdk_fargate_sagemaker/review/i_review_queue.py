@@ -24,6 +24,7 @@ INDEX = "queue"
 MEASURED_EVERY = Duration.minutes(5)
 _MOST_SHARDS = 64
 _LEASE = Duration.minutes(15)
+_MOST_DECISIONS_A_MINUTE = 6000
 # What the ML API starts with.
 _LONGEST_TTL = Duration.days(3650)
 _LARGEST_QUOTA = 100_000_000
@@ -227,6 +228,7 @@ def review_environment(
     lease: Duration | None,
     ttl: Duration | None,
     daily_quota: int,
+    decisions_a_minute: int,
 ) -> dict[str, str]:
     """What a service needs in its environment, where a number may be known at deployment only.
 
@@ -237,6 +239,7 @@ def review_environment(
     check_number("shards", shards, at_least=1, at_most=_MOST_SHARDS, whole=True)
     check_number("sample_percent", sample_percent, at_least=0, at_most=100)
     check_number("second_percent", second_percent, at_least=0, at_most=100)
+    check_number("decisions_a_minute", decisions_a_minute, at_least=1, at_most=_MOST_DECISIONS_A_MINUTE, whole=True)
     if lease is None:
         lease = _LEASE
     check_duration("lease", lease, at_least=Duration.seconds(10), at_most=Duration.hours(24), whole="seconds")
@@ -248,6 +251,7 @@ def review_environment(
         "REVIEW_SECOND_PERCENT": number_text(second_percent),
         "REVIEW_LEASE_SECONDS": number_text(lease.to_seconds()),
         "REVIEW_DAILY_QUOTA": number_text(daily_quota),
+        "REVIEW_DECISIONS_A_MINUTE": number_text(decisions_a_minute),
     }
     if ttl is not None:
         check_duration("ttl", ttl, at_least=Duration.days(1), at_most=_LONGEST_TTL, whole="days")

@@ -77,6 +77,8 @@ class ReviewQueue(IReviewQueue):
             days, the longest that `measured_window` can be.
         daily_quota: how many posts a day of UTC are stored at most, by all tasks together, 1 to 100,000,000. It bounds
             what a flood of posts can cost: one of 10,000 Japanese characters takes 30 write units. Default: 100,000.
+        decisions_a_minute: 1 to 6,000 decisions that a reviewer may make in a minute, in all tasks together.
+            Default: 60.
         measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
         metric_namespace: the namespace in CloudWatch of what the queue measures. Default: `Reviews`.
         encryption_key: of the table, the secret and the function's logs. The owner of an imported one has to let
@@ -99,6 +101,7 @@ class ReviewQueue(IReviewQueue):
         lease: Duration | None = None,
         ttl: Duration | None = _TTL,
         daily_quota: int = _DAILY_QUOTA,
+        decisions_a_minute: int = 60,
         measured_window: Duration = _WINDOW,
         metric_namespace: str = _NAMESPACE,
         encryption_key: AnyKey | None = None,
@@ -169,6 +172,7 @@ class ReviewQueue(IReviewQueue):
             lease=lease,
             ttl=ttl,
             daily_quota=daily_quota,
+            decisions_a_minute=decisions_a_minute,
         )
 
     @staticmethod
@@ -183,6 +187,7 @@ class ReviewQueue(IReviewQueue):
         lease: Duration | None = None,
         ttl: Duration | None = _TTL,
         daily_quota: int = _DAILY_QUOTA,
+        decisions_a_minute: int = 60,
         metric_namespace: str = _NAMESPACE,
         measuring_function: AnyFunction | None = None,
         draw_secret: AnySecret | None = None,
@@ -199,6 +204,7 @@ class ReviewQueue(IReviewQueue):
             lease: for how long a post that a reviewer has taken is nobody else's. Default: 15 minutes.
             ttl: after what a post that nobody decided on is removed; None for never. Default: 90 days.
             daily_quota: how many posts a day of UTC this app's service and others store at most. Default: 100,000.
+            decisions_a_minute: how many decisions a reviewer may make in a minute. Default: 60.
             metric_namespace: as the queue was made with. Default: `Reviews`.
             measuring_function: what puts its metrics. Default: not known, and a dashboard does not show its errors.
             draw_secret: its secret, which all services that store posts there have to share. Default: not known, and
@@ -224,6 +230,7 @@ class ReviewQueue(IReviewQueue):
                 lease=lease,
                 ttl=ttl,
                 daily_quota=daily_quota,
+                decisions_a_minute=decisions_a_minute,
             ),
             metric_namespace=metric_namespace,
             measuring_function=measuring_function,

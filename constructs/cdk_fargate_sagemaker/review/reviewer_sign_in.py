@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Token
+from aws_cdk import Annotations, Duration, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_elasticloadbalancingv2_actions as actions
@@ -13,22 +13,25 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from .._checks import check_duration, check_kind, check_number, check_sequence, plain, refusal
 from .cognito_identity import CognitoIdentity
 from .oidc_identity import OidcIdentity
+from .reviewer_access import ReviewerAccess
 
 _PAGE = ("/review", "/review/*")
 _CALLS = ("/v1/reviews", "/v1/reviews/*")
 # "up to five per rule": https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
 _MOST_PATHS = 5
 _SCOPE = "openid email"
+_EVERYBODY = "cdk-fargate-sagemaker:everybody-reviews"
 _SESSION = Duration.hours(12)
 _LAST_PRIORITY = 50_000
 
 
 class ReviewerSignIn(Construct):
-    """Opens the page for reviewers to whoever an identity provider knows, and to nobody else.
+    """Opens the page for reviewers to those of an identity provider who have `access`, and to nobody else.
 
     The load balancer sends a browser that asks for the page to the provider, and lets it through with a signed header
     that says who it is; the service checks signature and signer itself. What the page then calls is answered 401 once
-    the session has ended: a call cannot sign in. All other paths stay as they are.
+    the session has ended: a call cannot sign in. Who is signed in and has no access is answered 403. All other paths
+    stay as they are.
 
     The provider has to know `https://<the name that reviewers use>/oauth2/idpresponse` as a callback. The load balancer
     calls the provider, over HTTPS and IPv4: one that does not face the internet needs a NAT gateway for that.
@@ -47,6 +50,7 @@ class ReviewerSignIn(Construct):
                 client_id="reviews",
                 client_secret=cdk.SecretValue.secrets_manager("reviews-client"),
             ),
+            access=ReviewerAccess.by_claim("groups", "moderators"),
             session_timeout=cdk.Duration.hours(8),
         )
         ```
@@ -54,6 +58,10 @@ class ReviewerSignIn(Construct):
     Args:
         service: the ML API, with a certificate, and in its environment what the `ReviewQueue` gives.
         identity: the provider.
+        access: who of its users is a reviewer. Default: all of them, and the app warns: a provider may know anybody, as
+            one of a web mail or a pool in which people register themselves.
+        oauth_scope: what the load balancer asks the provider for, with `openid` in it. Some give a claim such as
+            `groups` only with a scope of that name. Default: `openid email`.
         session_timeout: after what a reviewer signs in again, up to 7 days. Default: 12 hours.
         page_paths: where the pages for reviewers are, up to 5 patterns of paths; a browser without a session is sent to
             the provider. Default: `/review` and all below it.
@@ -62,8 +70,8 @@ class ReviewerSignIn(Construct):
         priority: of the first of the two rules at the listener, 1 to 49,999; the second has the next one. Default: 10.
 
     Raises:
-        InvalidArgumentError: a service without a certificate or with blue/green deployments, or a number or path that
-            cannot be.
+        InvalidArgumentError: a service without a certificate or with blue/green deployments, a group without Cognito,
+            or a number, scope or path that cannot be.
     """
 
     def __init__(
@@ -73,6 +81,8 @@ class ReviewerSignIn(Construct):
         *,
         service: ScaledFargateService,
         identity: OidcIdentity | CognitoIdentity,
+        access: ReviewerAccess | None = None,
+        oauth_scope: str = _SCOPE,
         session_timeout: Duration = _SESSION,
         page_paths: Sequence[str] = _PAGE,
         api_paths: Sequence[str] = _CALLS,
@@ -81,6 +91,13 @@ class ReviewerSignIn(Construct):
         super().__init__(scope, id)
         check_kind("service", service, ScaledFargateService, remedy="give the construct, not its service or listener")
         check_kind("identity", identity, (OidcIdentity, CognitoIdentity))
+        if access is not None:
+            check_kind(
+                "access", access, ReviewerAccess, remedy="give ReviewerAccess.by_claim(…), by_group or by_subjects"
+            )
+        check_kind("oauth_scope", oauth_scope, str, "text with openid in it")
+        if not Token.is_unresolved(oauth_scope) and "openid" not in oauth_scope.split():
+            raise refusal("oauth_scope", oauth_scope, "text with openid in it", "write 'openid email'")
         # Both are computed with: text of the seconds, and the priority of the second rule.
         longest = Duration.days(7)
         check_duration(
@@ -112,7 +129,7 @@ class ReviewerSignIn(Construct):
                 listener=service.listener,
                 priority=priority + place,
                 conditions=[elbv2.ListenerCondition.path_patterns(list(paths))],
-                action=_authenticated(identity, forward, otherwise, session_timeout),
+                action=_authenticated(identity, forward, otherwise, session_timeout, oauth_scope),
             )
         service.load_balancer_security_group.add_egress_rule(
             ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "The reviewers' identity provider"
@@ -120,6 +137,15 @@ class ReviewerSignIn(Construct):
         container = service.task_definition.default_container
         assert container is not None
         container.add_environment("REVIEW_SIGNER", service.load_balancer.load_balancer_arn)
+        if access is None:
+            Annotations.of(self).add_warning_v2(
+                _EVERYBODY,
+                "whoever the identity provider knows is a reviewer, and labels train the model: give "
+                "access=ReviewerAccess.by_claim(…), by_group or by_subjects",
+            )
+            return
+        for name, value in access.environment(identity).items():
+            container.add_environment(name, value)
 
 
 def _paths(name: str, paths: Sequence[str]) -> Sequence[str]:
@@ -139,13 +165,14 @@ def _authenticated(
     forward: elbv2.ListenerAction,
     otherwise: elbv2.UnauthenticatedAction,
     session_timeout: Duration,
+    oauth_scope: str,
 ) -> elbv2.ListenerAction:
     if isinstance(identity, CognitoIdentity):
         return actions.AuthenticateCognitoAction(
             user_pool=identity.user_pool,
             user_pool_client=identity.user_pool_client,
             user_pool_domain=identity.user_pool_domain,
-            scope=_SCOPE,
+            scope=oauth_scope,
             session_timeout=session_timeout,
             on_unauthenticated_request=otherwise,
             allow_https_outbound=False,
@@ -158,7 +185,7 @@ def _authenticated(
         user_info_endpoint=identity.user_info_endpoint,
         client_id=identity.client_id,
         client_secret=identity.client_secret,
-        scope=_SCOPE,
+        scope=oauth_scope,
         session_timeout=session_timeout,
         on_unauthenticated_request=otherwise,
         allow_https_outbound=False,

@@ -99,6 +99,7 @@ def test_the_service_is_told_the_settings(stack):
         lease=Duration.minutes(5),
         ttl=Duration.days(30),
         daily_quota=2_000_000,
+        decisions_a_minute=30,
     )
     assert stack.resolve(reviews.environment) == {
         "REVIEW_TABLE": stack.resolve(reviews.table.table_name),
@@ -107,6 +108,7 @@ def test_the_service_is_told_the_settings(stack):
         "REVIEW_SECOND_PERCENT": "10",
         "REVIEW_LEASE_SECONDS": "300",
         "REVIEW_DAILY_QUOTA": "2000000",
+        "REVIEW_DECISIONS_A_MINUTE": "30",
         "REVIEW_TTL_DAYS": "30",
     }
     assert "REVIEW_TTL_DAYS" not in ReviewQueue(stack, "Forever", ttl=None).environment
@@ -320,6 +322,7 @@ def test_a_queue_of_another_app_is_used_and_drawn(stack):
         "REVIEW_SECOND_PERCENT": "5",
         "REVIEW_LEASE_SECONDS": "900",
         "REVIEW_DAILY_QUOTA": "5000",
+        "REVIEW_DECISIONS_A_MINUTE": "60",
         "REVIEW_TTL_DAYS": "90",
     }
     assert reviews.metric_waiting().namespace == "Forum/Reviews"

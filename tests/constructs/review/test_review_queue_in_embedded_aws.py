@@ -129,6 +129,7 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
         "lease_seconds": 600,
         "ttl_days": None,
         "daily_quota": 100_000,
+        "decisions_a_minute": 6000,
     }
     store = api_module("review_store").ReviewStore(**settings)
     verdict, post = api_module("review_entry").Verdict, api_module("review_post").ReviewPost

@@ -6,10 +6,10 @@ from aws_cdk import Duration
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ecs as ecs
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
-from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerSignIn
+from cdk_fargate_sagemaker.review import CognitoIdentity, OidcIdentity, ReviewerAccess, ReviewerSignIn
 
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
 OIDC = {
@@ -177,3 +177,51 @@ def test_other_paths_can_be_signed_in_to(stack, service, oidc):
 def test_refuses_paths_that_a_rule_does_not_take(stack, service, oidc, paths, message):
     with pytest.raises(ValueError, match=message):
         ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, page_paths=paths)
+
+
+def environment_of(stack: cdk.Stack) -> dict[str, object]:
+    (task,) = Template.from_stack(stack).find_resources("AWS::ECS::TaskDefinition").values()
+    return {one["Name"]: one["Value"] for one in task["Properties"]["ContainerDefinitions"][0]["Environment"]}
+
+
+@pytest.mark.parametrize(
+    ("access", "variables"),
+    [
+        (
+            ReviewerAccess.by_claim("https://forum.example/roles", "moderator"),
+            {"REVIEW_CLAIM": "https://forum.example/roles", "REVIEW_CLAIM_VALUE": "moderator"},
+        ),
+        (ReviewerAccess.by_subjects(["auth0|1", "auth0|2"]), {"REVIEW_SUBJECTS": "auth0|1 auth0|2"}),
+    ],
+)
+def test_the_service_is_told_who_is_a_reviewer(stack, service, oidc, access, variables):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, access=access, oauth_scope="openid email groups")
+    told = environment_of(stack)
+    assert {name: told[name] for name in told if name.startswith("REVIEW_") and name != "REVIEW_SIGNER"} == variables
+    assert [rule["Actions"][0]["AuthenticateOidcConfig"]["Scope"] for rule in rules_of(stack)] == [
+        "openid email groups"
+    ] * 2
+    Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("is a reviewer"))
+
+
+def test_a_group_of_a_pool_is_read_in_its_tokens_for_the_load_balancer(stack, service):
+    pool = cognito.UserPool.from_user_pool_arn(
+        stack, "Pool", "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_example"
+    )
+    identity = CognitoIdentity(
+        user_pool=pool,
+        user_pool_client=cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "balancer"),
+        user_pool_domain=cognito.UserPoolDomain.from_domain_name(stack, "Domain", "forum"),
+    )
+    ReviewerSignIn(stack, "SignIn", service=service, identity=identity, access=ReviewerAccess.by_group("moderators"))
+    told = environment_of(stack)
+    assert (told["REVIEW_GROUP"], told["REVIEW_POOL_CLIENT"]) == ("moderators", "balancer")
+    suffix = {"Ref": "AWS::URLSuffix"}
+    assert told["REVIEW_POOL"] == {"Fn::Join": ["", ["https://cognito-idp.us-east-1.", suffix, "/us-east-1_example"]]}
+
+
+def test_the_app_warns_where_everybody_is_a_reviewer(stack, service, oidc):
+    ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
+    Annotations.from_stack(stack).has_warning(
+        "/Stack/SignIn", Match.string_like_regexp("whoever the identity provider knows is a reviewer, and labels train")
+    )

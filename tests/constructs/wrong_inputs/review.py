@@ -2,7 +2,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk_fargate_sagemaker.review import CognitoIdentity
+from cdk_fargate_sagemaker.review import CognitoIdentity, ReviewerAccess
 from tests.constructs.minimal.fargate import scaled_fargate_service
 from tests.constructs.minimal.review import imported_review_queue, oidc_identity, review_queue, reviewer_sign_in
 from tests.constructs.wrong_inputs import WrongInput
@@ -29,6 +29,11 @@ WRONG = [
         "seconds-for-a-lease",
         lambda stack: review_queue(stack, lease=900),
         "lease: got 900, allowed: a Duration of whole seconds, 10 seconds to 1 day; give Duration.seconds(900)",
+    ),
+    WrongInput(
+        "no-decision-a-minute",
+        lambda stack: review_queue(stack, decisions_a_minute=0),
+        "decisions_a_minute: got 0, allowed: a whole number, 1 to 6000",
     ),
     WrongInput(
         "a-day-and-a-half-to-live",
@@ -89,6 +94,46 @@ WRONG = [
         "an-issuer-for-an-identity",
         lambda stack: reviewer_sign_in(stack, identity="https://sign-in.example.com"),
         "identity: got 'https://sign-in.example.com', allowed: OidcIdentity or CognitoIdentity",
+    ),
+    WrongInput(
+        "a-claim-as-text",
+        lambda stack: reviewer_sign_in(stack, access="moderators"),
+        "access: got 'moderators', allowed: ReviewerAccess; give ReviewerAccess.by_claim(…), by_group",
+    ),
+    WrongInput(
+        "a-group-without-a-pool",
+        lambda stack: reviewer_sign_in(stack, access=ReviewerAccess.by_group("moderators")),
+        "access: got the group 'moderators', allowed: by_claim or by_subjects with an OidcIdentity; groups of a user ",
+    ),
+    WrongInput(
+        "a-scope-without-openid",
+        lambda stack: reviewer_sign_in(stack, oauth_scope="email groups"),
+        "oauth_scope: got 'email groups', allowed: text with openid in it; write 'openid email'",
+    ),
+    WrongInput(
+        "one-subject-for-a-list",
+        lambda stack: ReviewerAccess.by_subjects("hana"),
+        "subjects: got 'hana', allowed: a list of subjects, each 1 to 128 letters, digits and signs",
+    ),
+    WrongInput(
+        "nobody-for-subjects",
+        lambda stack: ReviewerAccess.by_subjects([]),
+        "subjects: got an empty list, allowed: a list of subjects",
+    ),
+    WrongInput(
+        "two-subjects-in-one",
+        lambda stack: ReviewerAccess.by_subjects(["hana ken"]),
+        "subjects: got 'hana ken', allowed: a list of subjects, each 1 to 128 letters, digits and signs without blanks",
+    ),
+    WrongInput(
+        "a-claim-of-no-value",
+        lambda stack: ReviewerAccess.by_claim("groups", " "),
+        "value: got ' ', allowed: text of at least one letter",
+    ),
+    WrongInput(
+        "a-list-for-a-group",
+        lambda stack: ReviewerAccess.by_group(["moderators"]),
+        "group: got a list, allowed: text",
     ),
     WrongInput(
         "hours-for-a-session",

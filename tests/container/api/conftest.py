@@ -310,7 +310,14 @@ def review_store(api_module, embedded_aws, review_table, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
 
     def make(**options: Any) -> Any:
-        chosen = {"shards": 1, "lease_seconds": 600, "ttl_days": None, "daily_quota": 100_000, **options}
+        chosen = {
+            "shards": 1,
+            "lease_seconds": 600,
+            "ttl_days": None,
+            "daily_quota": 100_000,
+            "decisions_a_minute": 6000,
+            **options,
+        }
         return api_module("review_store").ReviewStore(table=review_table, region="us-east-1", **chosen)
 
     return make
@@ -404,6 +411,7 @@ def start_reviews(start_api, embedded_aws, review_table, balancer) -> Callable[.
             "REVIEW_TABLE": review_table,
             "REVIEW_DRAW_SECRET": "drawn by the tests alone, and by nobody else",
             "REVIEW_SECOND_PERCENT": "0",
+            "REVIEW_DECISIONS_A_MINUTE": "6000",
             **balancer.settings,
         }
         return start_api(runtime_url, **{**chosen, **settings})

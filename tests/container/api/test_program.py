@@ -52,6 +52,10 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
             {"REVIEW_DAILY_QUOTA": "0"},
             "REVIEW_DAILY_QUOTA is '0': allowed is a whole number from 1 to 100000000",
         ),
+        (
+            {"REVIEW_DECISIONS_A_MINUTE": "0"},
+            "REVIEW_DECISIONS_A_MINUTE is '0': allowed is a whole number from 1 to 6000",
+        ),
         ({"REVIEW_SHARDS": "65"}, "REVIEW_SHARDS is '65': allowed is a whole number from 1 to 64"),
         (
             {"REVIEW_TABLE": "reviews"},
@@ -78,6 +82,22 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
             "REVIEW_KEYS_URL is 'http://localhost.example:80/': allowed is an https:// URL, or http:// on this machine",
         ),
         ({"STOP_TIMEOUT_SECONDS": "1"}, "STOP_TIMEOUT_SECONDS is '1': allowed is a whole number from 2 to 3600"),
+        (
+            {"REVIEW_SUBJECTS": "hana", "REVIEW_CLAIM": "groups"},
+            "REVIEW_SUBJECTS and REVIEW_CLAIM are set: allowed is one way to say who is a reviewer",
+        ),
+        (
+            {"REVIEW_CLAIM": "groups"},
+            "REVIEW_CLAIM_VALUE is not set: REVIEW_CLAIM, REVIEW_CLAIM_VALUE go together",
+        ),
+        (
+            {"REVIEW_GROUP": "moderators", "REVIEW_POOL_CLIENT": "a"},
+            "REVIEW_POOL is not set: REVIEW_GROUP, REVIEW_POOL, REVIEW_POOL_CLIENT go together",
+        ),
+        (
+            {"REVIEW_GROUP": "moderators", "REVIEW_POOL": "http://id.example", "REVIEW_POOL_CLIENT": "a"},
+            "REVIEW_POOL is 'http://id.example': allowed is an https:// URL, or http:// on this machine",
+        ),
         ({"PORT": "0"}, "PORT is '0': allowed is a whole number from 1 to 65535"),
         ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
     ],

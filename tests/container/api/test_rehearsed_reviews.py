@@ -31,9 +31,9 @@ def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
     api = start_reviews(shared_runtime.url, **sign_in.environment)
     counted: list[int] = []
     if way == "page":
-        made = review_by_page(api.port, sign_in, CHROMIUM, labels.__getitem__, counted.append)
+        made = review_by_page(api.port, sign_in, CHROMIUM, labels.__getitem__, counted.append, reviewer="hana", most=99)
     else:
-        made = review_by_api(api.port, sign_in, labels.__getitem__, counted.append)
+        made = review_by_api(api.port, sign_in, labels.__getitem__, counted.append, reviewer="hana", most=99)
     assert made == len(labels)
     assert counted == list(range(1, 14))
     for text, label in labels.items():
@@ -44,6 +44,6 @@ def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
 def test_fails_where_the_service_believes_another_balancer(start_reviews, shared_runtime, sign_in):
     api = start_reviews(shared_runtime.url)
     with pytest.raises(StepError, match=r"the review API answered 401: .*not of this service's load balancer"):
-        review_by_api(api.port, sign_in, lambda text: 0, lambda done: None)
+        review_by_api(api.port, sign_in, lambda text: 0, lambda done: None, reviewer="hana", most=99)
     header = {sign_in.header_name: sign_in.header("hana")}
     assert requests.get(f"{api.url}/review", headers=header, timeout=20).status_code == 401

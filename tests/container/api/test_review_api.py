@@ -59,6 +59,33 @@ def stored(embedded_aws, review_table) -> Callable[[], list[dict[str, Any]]]:
     return read
 
 
+def test_a_reviewer_decides_no_faster_than_allowed_by_all_tasks_together(start_reviews, runtime, balancer):
+    limits = {"REVIEW_DECISIONS_A_MINUTE": "5", "THRESHOLD": "0.5", "DEADLINE_MS": "20000"}
+    apis = [start_reviews(runtime.url, **limits) for _ in range(2)]
+    runtime.answers("0.9")
+    for number in range(24):
+        assert apis[0].moderate(f"bad {number}").status_code == 200
+    # Not over the end of a minute.
+    while time.time() % 60 > 50:
+        time.sleep(0.2)
+    hana, also_hana = (Reviewer(api, balancer) for api in apis)
+    posts = hana.take(12)
+    answers = [(hana, also_hana)[place % 2].decide(post) for place, post in enumerate(posts)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 7
+    refused = answers[-1]
+    assert re.fullmatch(
+        r"you have made 5 decisions in this minute, as many as one may: wait \d+ seconds", refused.json()["error"]
+    )
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    # A repeated call is no new decision, and taking back is one.
+    assert also_hana.decide(posts[0]).status_code == 200
+    undone = hana.post(f"/v1/reviews/{posts[0]['post']}/undo", {"decision": 1})
+    assert undone.status_code == 429
+    ken = Reviewer(apis[1], balancer, "ken")
+    assert [ken.decide(post).status_code for post in ken.take(2)] == [200, 200]
+    assert hana.get("/v1/reviews/statistics").json()["mine"]["violation"] == 5
+
+
 def test_what_is_flagged_is_stored_and_reviewed(start_reviews, runtime, balancer, stored):
     api = start_reviews(runtime.url, THRESHOLD="0.6", REVIEW_SAMPLE_PERCENT="0", DEADLINE_MS="20000")
     for text, probability in [("quiet", "0.2"), ("bad", "0.7"), ("worse", "0.9"), ("BAD", "0.7")]:

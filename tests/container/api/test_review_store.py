@@ -290,7 +290,8 @@ def test_what_nobody_decided_on_expires_and_what_is_decided_on_stays(
     assert int(post["expires"]["N"]) == clock.seconds + 30 * 86_400
     (taken,) = store.take(reviewer="hana", count=1)
     decide(store, taken, verdicts.FINE)
-    assert not any("expires" in item for item in items(embedded_aws, review_table))
+    kept = [item for item in items(embedded_aws, review_table) if not item["post"]["S"].startswith("pace#")]
+    assert not any("expires" in item for item in kept)
     store.undo(reviewer="hana", post=taken.post, decision=1)
     assert any("expires" in item for item in items(embedded_aws, review_table))
 

@@ -1,0 +1,108 @@
+"""Who of those whom an identity provider knows is a reviewer."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from aws_cdk import Token
+
+from .._checks import check_kind, check_sequence, plain, refusal
+from .cognito_identity import CognitoIdentity
+from .oidc_identity import OidcIdentity
+
+# As the ML API takes a subject from the load balancer.
+_SUBJECT = re.compile(r"[\x21-\x7e]{1,128}")
+_SUBJECTS = "a list of subjects, each 1 to 128 letters, digits and signs without blanks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewerAccess:
+    """Who may review, by one of three: `by_group`, `by_claim`, `by_subjects`. Everybody else is answered 403.
+
+    Take what users cannot change of themselves: a pool whose users register and edit their own attributes gives each of
+    them a claim of their choice, but no group.
+
+    Example:
+        ```python
+        moderators = ReviewerAccess.by_claim("groups", "moderators")
+        ```
+    """
+
+    _environment: Mapping[str, str]
+    _group: str | None = None
+
+    @classmethod
+    def by_claim(cls, name: str, value: str) -> Self:
+        """Who has the claim `name` of that value, or with it in its list, as the user-info endpoint gives it.
+
+        Args:
+            name: as `groups`, or `https://example.com/roles`.
+            value: as `moderators`; `true` for a flag.
+
+        Raises:
+            InvalidArgumentError: no text, or an empty one.
+        """
+        for argument, given in (("name", name), ("value", value)):
+            _check_text(argument, given)
+        return cls(_environment={"REVIEW_CLAIM": name, "REVIEW_CLAIM_VALUE": value})
+
+    @classmethod
+    def by_group(cls, group: str) -> Self:
+        """Who is in a group of the user pool, which needs a `CognitoIdentity`.
+
+        A pool gives groups in the access token alone. The service checks the pool's signature, with keys that it
+        fetches from the pool's address over HTTPS.
+
+        Args:
+            group: its name.
+
+        Raises:
+            InvalidArgumentError: no text, or an empty one.
+        """
+        _check_text("group", group)
+        return cls(_environment={"REVIEW_GROUP": group}, _group=group)
+
+    @classmethod
+    def by_subjects(cls, subjects: Sequence[str]) -> Self:
+        """Who is on a list.
+
+        Args:
+            subjects: the provider's own, lasting names of people (`sub`); no addresses, which may come to be another's.
+
+        Raises:
+            InvalidArgumentError: an empty list, or what cannot be a subject.
+        """
+        listed = check_sequence("subjects", subjects, _SUBJECTS, empty=False)
+        for subject in listed:
+            check_kind("subjects", subject, str, _SUBJECTS)
+            if not Token.is_unresolved(subject) and not _SUBJECT.fullmatch(subject):
+                raise refusal("subjects", subject, _SUBJECTS)
+        return cls(_environment={"REVIEW_SUBJECTS": " ".join(listed)})
+
+    def environment(self, identity: OidcIdentity | CognitoIdentity) -> dict[str, str]:
+        """What the ML API needs in its environment to let these in, and nobody else.
+
+        Raises:
+            InvalidArgumentError: a group of a provider that has none.
+        """
+        if self._group is None:
+            return dict(self._environment)
+        if not isinstance(identity, CognitoIdentity):
+            raise refusal(
+                "access",
+                plain(f"the group {self._group!r}"),
+                "by_claim or by_subjects with an OidcIdentity",
+                "groups of a user pool come with a CognitoIdentity; give by_claim('groups', …)",
+            )
+        return {
+            **self._environment,
+            "REVIEW_POOL": f"https://{identity.user_pool.user_pool_provider_name}",
+            "REVIEW_POOL_CLIENT": identity.user_pool_client.user_pool_client_id,
+        }
+
+
+def _check_text(name: str, given: str) -> None:
+    check_kind(name, given, str, "text")
+    if not given.strip():
+        raise refusal(name, given, "text of at least one letter")

@@ -1,0 +1,53 @@
+"""How many decisions a reviewer makes in a minute, counted in the table: so it holds for all tasks together.
+
+Items of the review table: partition key `pace#` and the reviewer, sort key the minute. A decision adds to its minute in
+the transaction that records it; DynamoDB removes the item an hour later.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_KEPT_SECONDS: Final = 3600
+
+
+class TooFastError(Exception):
+    """The reviewer has made as many decisions in this minute as one may. The message is one line for the reviewer."""
+
+    def __init__(self, most: int, seconds: int) -> None:
+        super().__init__(f"you have made {most} decisions in this minute, as many as one may: wait {seconds} seconds")
+        self.seconds = seconds
+
+
+class ReviewPace:
+    """`most` decisions a minute, those that are taken back included."""
+
+    def __init__(self, table: str, *, most: int) -> None:
+        self._table = table
+        self._most = most
+
+    def counting(self, reviewer: str, now: float) -> TransactWriteItemTypeDef:
+        """Return the part of a transaction that counts one decision, and lets it fail where it is one too many."""
+        minute = datetime.fromtimestamp(now, UTC).isoformat(timespec="minutes")
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"post": {"S": f"pace#{reviewer}"}, "entry": {"S": minute}},
+                "UpdateExpression": "ADD #made :one SET #expires = :expires",
+                "ConditionExpression": "attribute_not_exists(#made) OR #made < :most",
+                "ExpressionAttributeNames": {"#made": "made", "#expires": "expires"},
+                "ExpressionAttributeValues": {
+                    ":one": {"N": "1"},
+                    ":most": {"N": str(self._most)},
+                    ":expires": {"N": str(int(now) + _KEPT_SECONDS)},
+                },
+            }
+        }
+
+    def too_fast(self, now: float) -> TooFastError:
+        """Return what to raise where that part alone has failed."""
+        return TooFastError(self._most, 60 - int(now) % 60)
