@@ -1,0 +1,3 @@
+from review_decisions.cli import main
+
+main()
