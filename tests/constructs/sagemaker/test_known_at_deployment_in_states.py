@@ -146,7 +146,7 @@ def test_the_gate_compares_with_the_number(machines: dict[str, Any], decided: Ca
         missed = {"metrics": reached | {name: VALUE - 1}, "current": None, "current_metrics": None}
         state, assigned = decided(gate, missed)
         assert state == "Roll-Back"
-        assert assigned["failure"]["cause"] == f"{name} is {VALUE - 1}, needed at least {VALUE}"
+        assert assigned["failure"]["cause"] == f"{name} is {VALUE - 1}, needed at least {VALUE}: min_{name} of the gate"
 
 
 def test_fails_when_nobody_could_say_how_long_an_update_waits() -> None:
