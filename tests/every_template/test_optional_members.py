@@ -161,7 +161,13 @@ def results(machine: Machine, call: Call) -> Source | None:
     if call.service == "lambda":
         # What the functions answer is theirs: all of what this machine's do.
         known = machine.variables
-        whole["Payload"] = {**known, **known.get("posts", {}), "failure": known.get("happened", known["failure"])}
+        whole["Payload"] = {
+            **known,
+            **known.get("posts", {}),
+            "failure": known.get("happened", known["failure"]),
+            "checked": True,
+            "sha256": known.get("archive_sha256"),
+        }
     return Source(name="states.result", shape=shape, sample=whole, named=f"{call.service}:{call.operation}")
 
 
