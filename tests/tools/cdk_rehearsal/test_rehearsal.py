@@ -27,9 +27,11 @@ def rehearse(moderation_app: Path, tmp_path: Path) -> Iterator[Callable[..., sub
     def start(*arguments: str) -> subprocess.Popen[str]:
         words = [sys.executable, "-m", "cdk_rehearsal.cli", "--app-dir", str(moderation_app)]
         output = (tmp_path / "output.txt").open("w")
+        (tmp_path / "system").mkdir(exist_ok=True)
         with output:
             process = subprocess.Popen(
                 [*words, "--work-folder", str(tmp_path / "work"), "--posts", "400", *arguments],
+                env={**os.environ, "TMPDIR": str(tmp_path / "system")},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -75,6 +77,9 @@ def test_interrupted_it_leaves_nothing_and_the_next_one_passes(
     assert first.wait(30) == 130
     eventually(lambda: not _of_run(work), seconds=5)
     assert "interrupted at step deploy" in _output(tmp_path)
+    # Neither in the system's temporary folder nor in the one that takes its place.
+    assert list((tmp_path / "system").iterdir()) == []
+    assert not (work / "tmp").exists()
     report = json.loads((work / "report.json").read_text())
     assert (report["passed"], report["failed_step"]) == (False, "deploy")
 
@@ -207,3 +212,36 @@ def test_context_without_a_value_is_refused_in_one_line(rehearse: Any, tmp_path:
     assert process.wait(30) == 2
     (line,) = _output(tmp_path).splitlines()
     assert line.startswith(f"{option}: got 'model.minimum_auc', allowed: KEY=VALUE")
+
+
+def test_interrupted_while_it_is_imported_it_ends_in_one_line() -> None:
+    program = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from cdk_rehearsal.cli import main
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr, ran.stdout) == (130, "interrupted\n", "")
+
+
+def test_a_full_work_folder_is_one_line(moderation_app: Path, tmp_path: Path) -> None:
+    program = """
+import errno, sys
+from cdk_rehearsal import rehearsal
+def run(self):
+    raise OSError(errno.ENOSPC, "No space left on device")
+rehearsal.Rehearsal.run = run
+from cdk_rehearsal.cli import main
+main()
+"""
+    words = ["--app-dir", str(moderation_app), "--work-folder", str(tmp_path / "work")]
+    ran = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 2
+    said = ran.stdout.splitlines()[-1]
+    assert said == f"the work folder {tmp_path / 'work'} is full: make room on its disk, or give another --work-folder"
+    assert "Traceback" not in ran.stdout + ran.stderr

@@ -1,0 +1,28 @@
+"""The folder for what a rehearsal and all that it starts put into a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+class TemporaryFolder:
+    """`tmp` below the work folder, in place of the system's; empty at the start, and gone at the end.
+
+    Programs that are killed leave their files behind. By TMPDIR every child gets it, whatever it is written in.
+    """
+
+    def __init__(self, work_folder: Path) -> None:
+        self._path = work_folder / "tmp"
+
+    def __enter__(self) -> TemporaryFolder:
+        shutil.rmtree(self._path, ignore_errors=True)
+        self._path.mkdir(parents=True)
+        os.environ["TMPDIR"] = str(self._path)
+        tempfile.tempdir = str(self._path)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
