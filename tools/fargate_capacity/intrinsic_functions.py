@@ -106,7 +106,7 @@ class IntrinsicFunctions:
             case "Fn::ImportValue", name:
                 return self._imported(self._text(name, depth), depth)
             case "Fn::FindInMap", [str(name), first, second, *_]:
-                found = self.template.body.get("Mappings", {}).get(name, {})
+                found = mapping(self.template.body.get("Mappings")).get(name, {})
                 for key in (self._text(first, depth), self._text(second, depth)):
                     found = found.get(key) if isinstance(found, dict) else None
                 return f"${{{name}}}" if found is None else self._text(found, depth)

@@ -59,6 +59,11 @@ _ADJUSTMENTS = {
 }
 _STATISTICS = {"Average": Metric.CPU_AVERAGE, "Maximum": Metric.CPU_MAXIMUM}
 _FARGATE = ("FARGATE", "FARGATE_SPOT")
+# Twenty times the quota of a service. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+_MOST_TASKS = 100_000
+_MOST = 1_000_000_000
+# More than the largest instance has.
+_MOST_VCPUS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +142,21 @@ class _Declared:
             return default
         text = self.functions.text(declared)
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             raise _LeftOutError(
                 f"{name}: got {text}, allowed: a number that the templates tell; the deploy alone knows it"
             ) from None
+        if not abs(number) < _MOST:
+            raise _LeftOutError(f"{name}: got {text}, allowed: below {_MOST:,}")
+        return number
+
+    def count(self, name: str, *, of: Mapping[str, Any] | None = None) -> int:
+        """A number of tasks."""
+        tasks = self.number(name, of=of)
+        if not 0 <= tasks <= _MOST_TASKS:
+            raise _LeftOutError(f"{name}: got {tasks:g}, allowed: 0 to {_MOST_TASKS:,} tasks")
+        return int(tasks)
 
 
 class _Reader:
@@ -166,7 +181,7 @@ class _Reader:
             raise InputError(f"{name}: got no task definition in the assembly, allowed: one; it says the tasks' size")
         try:
             bounds = CapacityBounds(
-                minimum=int(self._target.number("MinCapacity")), maximum=int(self._target.number("MaxCapacity"))
+                minimum=self._target.count("MinCapacity"), maximum=self._target.count("MaxCapacity")
             )
             vcpus, memory_mib = self._sizes(task)
         except ValueError as error:
@@ -240,7 +255,10 @@ class _Reader:
                     f"{key} of its task definition: got {text}, allowed: a number that the templates tell; the deploy "
                     "alone knows it"
                 ) from None
-        return found[0] / 1024, found[1]
+        vcpus, memory_mib = found[0] / 1024, found[1]
+        if not 0 < vcpus <= _MOST_VCPUS:
+            raise _LeftOutError(f"Cpu of its task definition: got {vcpus:g} vCPUs, allowed: above 0 to {_MOST_VCPUS:,}")
+        return vcpus, memory_mib
 
     def _storage(self, task: _Declared) -> float:
         try:
@@ -309,8 +327,8 @@ class _Reader:
         return ScheduledAction(
             schedule=target.functions.text(action.get("Schedule", "")),
             time_zone=target.functions.text(action.get("Timezone", "UTC")),
-            minimum=int(target.number("MinCapacity", of=bounds)) if "MinCapacity" in bounds else None,
-            maximum=int(target.number("MaxCapacity", of=bounds)) if "MaxCapacity" in bounds else None,
+            minimum=target.count("MinCapacity", of=bounds) if "MinCapacity" in bounds else None,
+            maximum=target.count("MaxCapacity", of=bounds) if "MaxCapacity" in bounds else None,
             begins=self._moment(action, "StartTime"),
             ends=self._moment(action, "EndTime"),
         )

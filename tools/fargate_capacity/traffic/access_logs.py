@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fargate_capacity.input_error import InputError
-from fargate_capacity.traffic.compressed import open_bytes
+from fargate_capacity.traffic.compressed import UNREADABLE, open_bytes
 from fargate_capacity.traffic.trace import Trace
 
 # The kind of the request, then when the response was made.
@@ -45,7 +45,7 @@ def read_access_logs(path: Path, *, on_progress: Callable[[int], None] = lambda 
                         continue
                     minutes[found[1]] += 1
                     lines += 1
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             raise InputError(f"{file.name}: cannot be read ({error}); allowed: whole access logs") from None
         if number % _TOLD_EVERY == 0:
             on_progress(lines)

@@ -41,7 +41,7 @@ def read_metric_json(
         points: _Points = [(zoned(time_of(str(time)), zone), number_of(str(value))) for time, value in chosen]
         # Prometheus writes NaN where there was nothing to divide by.
         points = [point for point in points if not math.isnan(point[1])]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{name}: got a datapoint that cannot be read ({error}), allowed: {_ALLOWED}") from None

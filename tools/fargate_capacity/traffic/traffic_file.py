@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.traffic import access_logs, console_csv, metric_json, trace_csv
-from fargate_capacity.traffic.compressed import open_bytes
+from fargate_capacity.traffic.compressed import UNREADABLE, open_bytes
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns
 
@@ -58,10 +58,9 @@ def read_traffic(
         if console_csv.is_console_csv(path, columns):
             return console_csv.read_console_csv(path, columns=columns, period_minutes=period_minutes)
         return trace_csv.read_trace(path, columns=columns, period_minutes=period_minutes, on_progress=on_progress)
-    except OSError as error:
-        raise InputError(
-            _shortened(f"{path}: cannot be read ({error.strerror or error}); allowed: a file of traffic", path)
-        ) from None
+    except UNREADABLE as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(_shortened(f"{path}: cannot be read ({why}); allowed: a file of traffic", path)) from None
     except InputError as error:
         raise InputError(_shortened(str(error), path)) from None
 

@@ -120,6 +120,18 @@ def test_an_alarm_that_does_not_act_is_left_out_and_said(resources, find, change
     assert reason in line
 
 
+def test_fails_when_a_task_has_no_size_that_there_is(resources, find):
+    resources["Tasks"]["Properties"]["Cpu"] = 10**30
+    with pytest.raises(InputError, match="Cpu of its task definition: got .* vCPUs, allowed: above 0 to 2,048"):
+        find()
+
+
+def test_fails_when_a_service_would_have_more_tasks_than_anybody_runs(resources, find):
+    resources["Count"]["Properties"]["MaxCapacity"] = 10**30
+    with pytest.raises(InputError, match=r"MaxCapacity: got 10{30}, allowed: below"):
+        find()
+
+
 @pytest.mark.parametrize(
     "value",
     [

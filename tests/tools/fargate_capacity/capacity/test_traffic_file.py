@@ -176,6 +176,28 @@ def test_fails_in_one_line_of_at_most_200_characters(tmp_path, content, message)
     assert len(f"fargate-capacity: {raised.value}") <= 200
 
 
+def test_fails_when_a_compressed_file_is_cut_off(tmp_path):
+    path = tmp_path / "requests.csv.gz"
+    path.write_bytes(gzip.compress(thousands().encode())[:30])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_traffic(path)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "a.log.gz").write_bytes(gzip.compress(line_of(START).encode())[:30])
+    with pytest.raises(InputError, match=r"a\.log\.gz: cannot be read"):
+        read_traffic(folder)
+
+
+@pytest.mark.parametrize(
+    "point", ['{"Timestamp": "2026-06-01T00:00:00Z", "Unit": "Count"}', '{"Sum": 1}', "[]", "null", '"x"']
+)
+def test_fails_when_a_datapoint_is_none(tmp_path, point):
+    path = tmp_path / "sums.json"
+    path.write_text(f'{{"Label": "RequestCount", "Datapoints": [{point}]}}')
+    with pytest.raises(InputError, match="a datapoint that cannot be read"):
+        read_traffic(path)
+
+
 def test_fails_when_a_folder_has_no_logs(tmp_path):
     with pytest.raises(InputError, match="got 0 requests in 0 files, allowed: an ALB's access logs"):
         read_traffic(tmp_path)
