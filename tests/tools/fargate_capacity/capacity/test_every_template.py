@@ -122,7 +122,7 @@ def test_an_alarm_that_does_not_act_is_left_out_and_said(resources, find, change
 
 def test_fails_when_a_task_has_no_size_that_there_is(resources, find):
     resources["Tasks"]["Properties"]["Cpu"] = 10**30
-    with pytest.raises(InputError, match="Cpu of its task definition: got .* vCPUs, allowed: above 0 to 2,048"):
+    with pytest.raises(InputError, match=r"Cpu of its task definition: got .* vCPUs, allowed: above 0 to 2,048"):
         find()
 
 
