@@ -56,6 +56,13 @@ def _value(expression: str) -> Value:
         ("MINUTE(m1)", [0, 1, 2, 3]),
         ("HOUR(m1) + DAY(m1) * 10 + MONTH(m1) * 100", [140, 140, 140, 140]),
         ("LAST(METRICS())", [10, 0, _NAN, 40]),
+        ("FIRST(SORT([m1, m2, gone], MAX, DESC))", [10, 0, _NAN, 40]),
+        ("FIRST(SORT([m2, m1, gone], MAX, ASC))", [1, 2, 3, 4]),
+        ("FIRST(SORT([m1, m2], MIN, ASC))", [10, 0, _NAN, 40]),
+        ("LAST(SORT([gone, m1, m2], AVG, DESC, 2))", [1, 2, 3, 4]),
+        ("FIRST(SLICE([m2, m1, m2], 1))", [1, 2, 3, 4]),
+        ("LAST(SLICE([m2, m1, m2], 0, 2))", [1, 2, 3, 4]),
+        ("SERVICE_QUOTA(m1)", [8, 8, 8, 8]),
     ],
 )
 def test_evaluates_point_by_point(expression: str, expected: list[float]) -> None:

@@ -155,7 +155,7 @@ def calibrate(
     both = ~np.isnan(seen.cpu_average) & ~np.isnan(series.cpu_average)
     error = np.abs(seen.cpu_average[both] - series.cpu_average[both])
     observed, replayed = _rises(seen.tasks), _rises(series.running)
-    distances = _pairs(observed, replayed)
+    distances = paired_events(observed, replayed)
     bands = latency_bands(seen, scenario.model)
     busy = seen.cpu_average[~np.isnan(seen.cpu_average)]
     return Calibration(
@@ -174,7 +174,7 @@ def calibrate(
     )
 
 
-def _pairs(observed: NDArray[np.int64], replayed: NDArray[np.int64]) -> list[int]:
+def paired_events(observed: NDArray[np.int64], replayed: NDArray[np.int64]) -> list[int]:
     """How far apart the events are that belong together, each to one of the other kind, the earliest first."""
     distances, place = [], 0
     for minute in observed:

@@ -13,7 +13,7 @@ from scaling_decisions import CapacityBounds, TargetTracking
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.scaled_service import find_service
 from fargate_capacity.input_error import InputError
-from fargate_capacity.observed.calibration import calibrate
+from fargate_capacity.observed.calibration import calibrate, paired_events
 from fargate_capacity.observed.fit import fit
 from fargate_capacity.observed.observations import COLUMNS, Observations, read_observations
 from fargate_capacity.plan.setting import Setting
@@ -146,6 +146,20 @@ def test_scale_outs_that_somebody_else_made_are_no_proof(service):
     assert found.scale_outs_replayed > 100
     assert found.precision < 0.1
     assert "something else sets it" in found.warnings()[0]
+
+
+@pytest.mark.parametrize(
+    ("observed", "replayed", "apart"),
+    [
+        ([100, 110, 120], [105], [5]),
+        ([100], [75, 95, 108], [5]),
+        ([100, 200], [131, 169], []),
+        ([100, 125], [110, 130], [10, 5]),
+        ([], [5], []),
+    ],
+)
+def test_each_event_belongs_to_one_of_the_other_kind(observed, replayed, apart):
+    assert paired_events(np.array(observed, dtype=np.int64), np.array(replayed, dtype=np.int64)) == apart
 
 
 def test_the_model_is_judged_by_days_that_it_was_not_fitted_on(service):
