@@ -194,6 +194,8 @@ def compare_command(
     ]
     _tell(questions[0], traffic, figures, title=f"A: {first}   B: {second}")
     typer.echo(f"B's setting: {questions[1].described_setting()}")
+    if _described_price(questions[1]) != _described_price(questions[0]):
+        typer.echo(f"B's {_described_price(questions[1])}")
     for line in questions[1].left_out():
         typer.echo(f"B, left out: {line}")
     _write(questions[0], traffic, figures, output=output, command="compare")
