@@ -103,6 +103,7 @@ class Service:
             AWS_ENDPOINT_URL_SQS=aws.endpoint_url,
             DEADLINE_MS=str(int(_DEADLINE_SECONDS * 1000)),
             REVIEW_TABLE=self._table,
+            REVIEW_DRAW_SECRET="drawn by the proofs alone, and by nobody else",
             REVIEW_DAILY_QUOTA=str(daily_quota),
             REVIEW_SIGNER=self.balancer.arn,
             REVIEW_KEYS_URL=self._keys.url,

@@ -91,6 +91,7 @@ class System:
             "AWS_ENDPOINT_URL_SQS": self.queue.url,
             "UNSCORED_QUEUE_URL": self._queue_url,
             "REVIEW_TABLE": self._table_name,
+            "REVIEW_DRAW_SECRET": "drawn by the proofs alone, and by nobody else",
             "REVIEW_SAMPLE_PERCENT": "0",
             "BREAKER_OPEN_MS": "1000",
             **settings,

@@ -60,9 +60,17 @@ def test_in_prod_there_is_an_endpoint_for_each_service_that_tasks_call(resources
     services = sorted(
         json.dumps(endpoint["ServiceName"]) for endpoint in resources("prod", "network", "AWS::EC2::VPCEndpoint")
     )
-    wanted = ["dynamodb", "ecr.api", "ecr.dkr", "logs", "s3", "sagemaker.runtime", "sqs"]
+    wanted = ["dynamodb", "ecr.api", "ecr.dkr", "logs", "s3", "sagemaker.runtime", "secretsmanager", "sqs"]
     assert [name for name in wanted if any(name in service for service in services)] == wanted
     assert len(services) == len(wanted)
+
+
+def test_what_tasks_are_given_as_a_secret_is_behind_an_endpoint(resources):
+    (task,) = resources("prod", "service", "AWS::ECS::TaskDefinition")
+    secrets = [secret["ValueFrom"] for one in task["ContainerDefinitions"] for secret in one.get("Secrets", [])]
+    assert secrets
+    # Another source, as the parameter store, would need an endpoint of its own.
+    assert all("secret" in json.dumps(secret).lower() for secret in secrets), secrets
 
 
 def test_without_endpoints_tasks_connect_over_https_alone(resources):
