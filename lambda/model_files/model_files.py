@@ -70,7 +70,7 @@ def keep(event: dict[str, Any]) -> dict[str, Any]:
     """Copies the archive at `model_data`, and the job's output beside it, to the folder of `release`.
 
     Returns where the copy is (`model_data`) and its `sha256`. Called again, it copies again. Raises
-    ArchiveMissingError.
+    ArchiveMissingError, and ArchiveChangedError where something else lies there already.
     """
     release, source = event["release"], event["model_data"]
     folder = KEPT_FOLDER.format(release=release)
@@ -79,7 +79,12 @@ def keep(event: dict[str, Any]) -> dict[str, Any]:
         raise ArchiveMissingError(f"the trained archive {source} of release {release} is not there")
     # Of a model that was trained elsewhere there may be none.
     _copy(posixpath.join(posixpath.dirname(source), OUTPUT_ARCHIVE), f"{posixpath.dirname(kept)}/{OUTPUT_ARCHIVE}")
-    return {"model_data": kept, "sha256": _sha256(kept)}
+    sha256 = _sha256(kept)
+    if sha256 is None:
+        raise ArchiveChangedError(
+            f"the archive {kept} of release {release} was replaced as it was copied: release again"
+        )
+    return {"model_data": kept, "sha256": sha256}
 
 
 def check(event: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,21 @@ def test_fails_when_the_trained_archive_is_not_there(files: ModuleType, bucket: 
         files.handler(event, None)
 
 
+def test_fails_when_something_else_lies_where_an_archive_was_copied_to(
+    files: ModuleType, s3: Any, bucket: str, trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = files._copy
+
+    def and_replace(source: str, to: str) -> bool:
+        copied: bool = copy(source, to)
+        s3.put_object(Bucket=bucket, Key=to.removeprefix(f"s3://{bucket}/"), Body=b"another model")
+        return copied
+
+    monkeypatch.setattr(files, "_copy", and_replace)
+    with pytest.raises(files.ArchiveChangedError, match=r"of release m-monday was replaced as it was copied: release"):
+        files.handler({"operation": "keep", "release": "m-monday", "model_data": trained}, None)
+
+
 def test_an_archive_that_is_as_it_was_recorded_passes(files: ModuleType, kept: dict[str, Any]) -> None:
     assert files.handler(kept, None) == {"checked": True}
 

@@ -80,6 +80,7 @@ _OF_OBJECTS = [
     "s3:ListMultipartUploadParts",
     "s3:PutObject",
     "s3:PutObjectAcl",
+    "s3:PutObjectTagging",
 ]
 _OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
 
@@ -682,10 +683,10 @@ class ModelReleaseWorkflow(Construct):
             _allow_reading(self._processing_role, data_bucket, "runs/*")
             _allow_writing(self._processing_role, data_bucket, "runs/*/preprocessed/*")
             _allow_bucket_key(self._processing_role, data_bucket, "kms:Encrypt")
-        # An archive of more than 5 GiB is copied in parts.
+        # Tags are replaced by none, as it would take further permissions to copy them. More than 5 GiB go in parts.
         allow(
             files,
-            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"],
             data_bucket.arn_for_objects("models/*"),
             wildcard_reason=_OBJECTS_OF_LATER,
         )

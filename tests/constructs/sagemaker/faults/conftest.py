@@ -34,6 +34,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointMetrics,
     EndpointScaling,
     EndpointVariant,
+    InputChannel,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
@@ -66,6 +67,8 @@ FAULTS = (
     "update rolls back",
     "alarm fires",
     "check disagrees",
+    "archive changed",
+    "file missing",
     "function times out",
     "abort",
 )
@@ -277,6 +280,24 @@ class Lane:
         right = json.loads(answer["Body"].read()) == {"predictions": "0.900000"}
         return str(answer["CustomAttributes"]).removeprefix("model=") + ("" if right else ", which answers wrongly")
 
+    def trained(self, release: str) -> Callable[[], bool]:
+        """Asks whether a release's training job is complete."""
+        sagemaker = self.client("sagemaker")
+
+        def complete() -> bool:
+            try:
+                job = sagemaker.describe_training_job(TrainingJobName=release)
+            except ClientError:
+                return False
+            return bool(job["TrainingJobStatus"] == "Completed")
+
+        return complete
+
+    def modelled(self, release: str) -> Callable[[], bool]:
+        """Asks whether a release's model was made, as it is after its archive was copied."""
+        sagemaker = self.client("sagemaker")
+        return lambda: bool(sagemaker.list_models(NameContains=release)["Models"])
+
     def current(self) -> str:
         parameter = f"/sagemaker/{self.name}/current-release"
         return str(self.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"])
@@ -315,6 +336,23 @@ class Lane:
         }
         left += [f"model {name}" for name in sorted(models - good)]
         return left + [f"endpoint configuration {name}" for name in sorted(configurations - good)]
+
+    def forget_hash(self) -> str:
+        """Makes a good release that is not the current one look as if it was recorded before hashes were."""
+        release = self.other_release()
+        record = self.record(release)
+        assert record is not None
+        assert record["archive_sha256"]
+        self.client("dynamodb").update_item(
+            TableName=self.outputs[f"{self.name.replace('-', '')}table"],
+            Key={"endpoint": {"S": self.name}, "entry": {"S": record["entry"]}},
+            UpdateExpression="REMOVE archive_sha256",
+        )
+        return release
+
+    def told_about(self, execution: str) -> list[str]:
+        """What was told about an execution, once something was."""
+        return list(wait_for(lambda: self.slack.about(execution), f"nothing is told about {execution}"))
 
     def settled(self) -> bool:
         return (self.endpoint() or {}).get("EndpointStatus") == "InService"
@@ -435,7 +473,9 @@ WHY_NOT = {
     "update rolls back": ("d", "the state updates no endpoint"),
     "alarm fires": ("e", "the state begins no update that an alarm takes back"),
     "check disagrees": ("f", "the state is no check"),
-    "function times out": ("g", "the state calls no function"),
+    "archive changed": ("g", "the state compares no archive with its record"),
+    "file missing": ("h", "the state reads no file of a model"),
+    "function times out": ("i", "the state calls no function"),
 }
 
 
@@ -496,6 +536,50 @@ def grouped(cases: Iterable[Case]) -> list[list[Case]]:
     return alone + list(together.values())
 
 
+class Damage:
+    """Replaces an object by `content`, or deletes it, once `after` holds; `mend` puts it back as it was.
+
+    Without a key nothing happens. What a failed release has made is gone by then, and stays so.
+    """
+
+    def __init__(
+        self, lane: Lane, key: str = "", *, content: bytes | None = None, after: Callable[[], bool] | None = None
+    ) -> None:
+        self._s3, self._bucket = lane.client("s3"), lane.outputs["bucket"]
+        self._key, self._content, self._after = key, content, after
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._wait)
+        self._kept: bytes | None = None
+
+    def begin(self) -> None:
+        """Does it now, or starts to wait for its time."""
+        if self._key and self._after is None:
+            self._kept = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"].read()
+            self._do()
+        elif self._key:
+            self._thread.start()
+
+    def mend(self) -> None:
+        self._over.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._kept is not None:
+            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=self._kept, ChecksumAlgorithm="SHA256")
+
+    def _wait(self) -> None:
+        assert self._after is not None
+        while not self._over.wait(0.02):
+            if self._after():
+                self._do()
+                return
+
+    def _do(self) -> None:
+        if self._content is None:
+            self._s3.delete_object(Bucket=self._bucket, Key=self._key)
+        else:
+            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=self._content)
+
+
 @dataclass
 class Run:
     """One run of a machine with the faults of its cases, and a second one without them."""
@@ -515,11 +599,13 @@ class Run:
             faults.append(Fault(state=state, kind=kind, machine=f"{lane.name}-release", times=None))
         if case.gone:
             lane.remove_endpoint(failed=case.gone == "failed")
+        damage = self._damage(case, target)
         machine, given = ("rollback", {"release": target}) if by_hand else ("release", {})
         try:
             lane.order(case.orders | {"model": target})
             for fault in faults:
                 lane.aws.inject(fault)
+            damage.begin()
             arn = lane.start(machine, self.name, given)
             if case.orders.get("serve") == "hang":
                 self._let_go_when_given_up(arn)
@@ -536,6 +622,7 @@ class Run:
         finally:
             lane.aws.withdraw(*faults)
             lane.order({})
+            damage.mend()
 
         found = self._common_problems(case, execution, old=old, new=target)
         again = lane.ended(lane.start(machine, f"{self.name}again", given))
@@ -548,6 +635,19 @@ class Run:
         found += lane.left_behind()
         found += self._record_problems(case, target if not by_hand else old, by_hand=by_hand)
         return [found + self._attempt_problems(one, arn) for one in self.cases]
+
+    def _damage(self, case: Case, release: str) -> Damage:
+        lane, kept = self.lane, f"models/{release}/output/model.tar.gz"
+        if case.fault not in ("archive changed", "file missing"):
+            return Damage(lane)
+        if case.state == "Inputs-Finding-Step":
+            return Damage(lane, f"pretrained/{lane.name}/weights")
+        if case.state == "Archive-Copying-Step":
+            return Damage(lane, f"runs/{self.name}/trained/{release}/output/model.tar.gz", after=lane.trained(release))
+        changed = b"another model" if case.fault == "archive changed" else None
+        if case.machine == "release":
+            return Damage(lane, kept, content=changed, after=lane.modelled(release))
+        return Damage(lane, kept, content=changed)
 
     def _fault(self, case: Case) -> Fault:
         return Fault(
@@ -637,6 +737,8 @@ def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: 
         )
         lines = "".join(json.dumps({"text": text, "label": int(text.startswith("bad"))}) + "\n" for text in POSTS)
         aws.client("s3").put_object(Bucket=outputs["bucket"], Key="posts/posts.jsonl", Body=lines.encode())
+        for name in names:
+            aws.client("s3").put_object(Bucket=outputs["bucket"], Key=f"pretrained/{name}/weights", Body=b"pretrained")
         make_table(aws.client("glue"), f"s3://{outputs['bucket']}/posts/")
         yield [Lane(name=name, aws=aws, slack=slack, outputs=outputs, orders=orders / name) for name in names]
         assert denied_calls.unexpected(aws) == []
@@ -689,7 +791,11 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             ),
             reviews=reviews,
             preprocess=ProcessingJob(image=image, max_runtime=cdk.Duration.minutes(1), environment={"ORDERS": folder}),
-            train=TrainingJob(max_runtime=cdk.Duration.minutes(1), hyperparameters={"orders": folder}),
+            train=TrainingJob(
+                max_runtime=cdk.Duration.minutes(1),
+                hyperparameters={"orders": folder},
+                channels=[InputChannel(name="pretrained", prefix=f"pretrained/{name}/", remedy="upload it")],
+            ),
             score_current=TransformJob(max_runtime=cdk.Duration.minutes(1)),
             configuration=configuration,
             traffic_shifting=TrafficShifting.all_at_once(
@@ -752,7 +858,7 @@ def matrix(request: pytest.FixtureRequest, lanes: list[Lane], slack: Slack) -> I
         for number in range(GOOD_RELEASES):
             # Lanes share a bucket, in which a run has its execution's name.
             ended = lane.release(f"{lane.name[-1]}good{number}")
-            assert ended["status"] == "SUCCEEDED", ended
+            assert ended["status"] == "SUCCEEDED", f"{ended.get('error')}: {ended.get('cause')}"
 
     made.start(grouped(all_cases(request.module)), prepare)
     yield made

@@ -4,6 +4,7 @@ from typing import Any
 
 UNTOUCHED = (
     "Begin",
+    "Inputs-Finding-Step",
     "Unload-Step",
     "Reviews-Export-Starting-Step",
     "Reviews-Export-Describing-Step",
@@ -12,8 +13,10 @@ UNTOUCHED = (
     "Train",
     "Score-Current-Step",
     "Evaluate",
+    "Archive-Copying-Step",
     "Model-Creating-Step",
     "EndpointConfig-Step",
+    "Archive-Checking-Step",
     "Roll-Back",
     "NotifySlackFailure",
 )
@@ -32,7 +35,23 @@ CHANGING = (
     "Clean-Up",
     "NotifySlackCleanUp",
 )
-FUNCTIONS = ("Begin", "Extract", "Evaluate", "Check", "Record", "Clean-Up")
+FUNCTIONS = (
+    "Begin",
+    "Inputs-Finding-Step",
+    "Extract",
+    "Evaluate",
+    "Archive-Copying-Step",
+    "Archive-Checking-Step",
+    "Check",
+    "Record",
+    "Clean-Up",
+)
+# What happens to a file that a state needs.
+FILES = (
+    ("Inputs-Finding-Step", "file missing"),
+    ("Archive-Copying-Step", "file missing"),
+    ("Archive-Checking-Step", "archive changed"),
+)
 JOBS = {"Preprocess": "process", "Train": "train", "Score-Current-Step": "score"}
 
 # What the program that serves does, and where that is noticed.
@@ -101,6 +120,7 @@ def release_cases(states: tuple[str, ...]) -> list[dict[str, Any]]:
         *(aborted(state) for state in states),
         *(case(state, "job fails", orders={what: "fail"}) for state, what in JOBS.items() if state in states),
         *(case(state, "job never ends", orders={what: "hang"}) for state, what in JOBS.items() if state in states),
+        *(case(state, fault) for state, fault in FILES if state in states),
         *(
             case(state, fault, orders={"serve": order}, told=told)
             for state, fault, order, told in SERVING

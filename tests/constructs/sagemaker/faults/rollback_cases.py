@@ -5,6 +5,7 @@ from typing import Any
 STATES = (
     "Begin",
     "Endpoint-Describing-Step",
+    "Archive-Checking-Step",
     "Scaling-Lifting-Step",
     "Endpoint-Updating-Step",
     "Update-Marking-Step",
@@ -18,7 +19,7 @@ STATES = (
     "NotifySlackRollback",
     "NotifySlackFailure",
 )
-FUNCTIONS = ("Begin", "Discard", "Record")
+FUNCTIONS = ("Begin", "Archive-Checking-Step", "Discard", "Record")
 # These a rollback by hand does not enter: a person stops a release, whose rollback tells.
 STOPPED = ("Discard", "NotifySlackFailure")
 # What a person finds when the endpoint has failed, and when it is gone.
@@ -66,6 +67,7 @@ ROLLBACK_CASES = [
     *(failing(state, fault) for state in STATES for fault in ("access denied", "service error")),
     *(case(state, "function times out") for state in FUNCTIONS),
     *(aborted(state) for state in STATES),
+    *(case("Archive-Checking-Step", fault) for fault in ("archive changed", "file missing")),
     case("Endpoint-Updating-Step", "job never ends", orders={"serve": "hang"}, told="Endpoint-State"),
     case("Endpoint-Updating-Step", "update rolls back", orders={"serve": "exit"}, told="Endpoint-State"),
     case("Endpoint-Creating-Step", "endpoint Failed", orders={"serve": "exit"}, told="Endpoint-Missing"),

@@ -31,3 +31,12 @@ def test_an_alarm_that_goes_on_when_nobody_else_tells_is_told(matrix: Any) -> No
     assert lane.told_by_alarm() == []
     lane.let_the_mark_end()
     assert len(lane.told_by_alarm(1)) == 1
+
+
+def test_a_release_of_before_hashes_serves_again_and_the_alert_says_so(matrix: Any) -> None:
+    lane = matrix.lanes[-1]
+    target = lane.forget_hash()
+    ended = lane.ended(lane.start("rollback", "unhashed", {"release": target}))
+    assert (ended["status"], lane.serving()) == ("SUCCEEDED", target)
+    (told,) = lane.told_about("unhashed")
+    assert "its archive was not checked, as the release was recorded before hashes were" in told
