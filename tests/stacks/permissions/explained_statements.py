@@ -26,6 +26,8 @@ EXPLAINED: dict[str, str] = {
     "model/ReleaseEndRemoverRoleDefaultPolicyAA7F99FB states:StopExecution": "For a release that runs as the stack is "
     "deleted: tests/proofs/second_lives.py drives it (destroyed while a release runs).",
     "model/ReleaseEvaluatorRoleDefaultPolicy2DF324E0 s3:ListBucket": _OR_ABSENT,
+    "model/ReleaseRecordsFilesRoleDefaultPolicy7BF8A2A1 s3:ListBucket": _OR_ABSENT,
+    "model/ReleaseRecordsFilesRoleDefaultPolicy7BF8A2A1 s3:ListBucket #2": _OR_ABSENT,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 iam:GetRole": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 kms:Decrypt+1": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 s3:ListBucket": _LEFT_OVER,
