@@ -122,6 +122,13 @@ def bucket(aws: EmbeddedAws, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def side_secret(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret by which extraction draws the sides of posts."""
+    made = aws.client("secretsmanager").create_secret(Name=f"sides-{uuid.uuid4().hex}", SecretString="drawn by tests")
+    monkeypatch.setenv("SIDE_SECRET_ARN", made["ARN"])
+
+
+@pytest.fixture
 def releases_table(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> str:
     """A releases' table of this test's own, which the functions find in their environment."""
     name = f"releases-{uuid.uuid4().hex[:12]}"

@@ -77,7 +77,9 @@ def said(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     return read
 
 
-def test_extraction(load_function: Callable[[str], ModuleType], aws: Any, bucket: str, said: Callable[[], str]) -> None:
+def test_extraction(
+    load_function: Callable[[str], ModuleType], aws: Any, bucket: str, side_secret: None, said: Callable[[], str]
+) -> None:
     extractor = load_function("training_data_extractor")
     s3 = aws.client("s3")
     for number, (name, content) in enumerate(FILES.items()):
@@ -88,6 +90,9 @@ def test_extraction(load_function: Callable[[str], ModuleType], aws: Any, bucket
         event = {"bucket": bucket, "posts_prefix": prefix, "run_prefix": "runs/r/"}
         with pytest.raises(extractor.InvalidPostsError) as fault:
             extractor.handler(event, None)
+        # It is of the posts, and not of what surrounds the test.
+        where = "of the posts to" if name == "one label.jsonl" else f"s3://{bucket}/{prefix}{name}"
+        assert str(fault.value).startswith(where), name
         assert not is_marked(str(fault.value)), name
     assert not is_marked(said())
 
@@ -114,6 +119,7 @@ def test_an_export_of_reviews(
     load_function: Callable[[str], ModuleType],
     aws: Any,
     bucket: str,
+    side_secret: None,
     said: Callable[[], str],
     item: dict[str, Any],
 ) -> None:
@@ -132,7 +138,7 @@ def test_an_export_of_reviews(
         "run_prefix": "runs/r/",
         "reviews": {"prefix": "runs/r/reviews/", "since": None},
     }
-    with pytest.raises(extractor.InvalidPostsError) as fault:
+    with pytest.raises(extractor.InvalidPostsError, match=r"01/data/a.json, line 1: ") as fault:
         extractor.handler(event, None)
     assert not is_marked(str(fault.value))
     assert not is_marked(said())
