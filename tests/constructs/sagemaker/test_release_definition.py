@@ -411,7 +411,7 @@ def test_the_gate_refuses_what_cannot_reach_the_minimum(
 ) -> None:
     variables = {"current": None, "current_metrics": None, "metrics": {"auc": auc[0]}, "comparison": compared(auc)}
     following, assigned = decided(definition["States"]["Evaluation-Gate"], variables)
-    assert following == ("Roll-Back" if cause else "Model-Creating-Step")
+    assert following == ("Roll-Back" if cause else "Archive-Copying-Step")
     if cause:
         assert assigned["failure"]["cause"] == cause
 
@@ -419,7 +419,7 @@ def test_the_gate_refuses_what_cannot_reach_the_minimum(
 def test_a_gate_without_a_minimum_takes_what_chance_reaches(states_of: StatesOf, decided: Callable[..., Any]) -> None:
     gate = states_of(gate=EvaluationGate(min_auc=0))["Evaluation-Gate"]
     found = {"metrics": {"auc": 0.6}, "comparison": compared((0.6, 0.0, 1.0))}
-    assert decided(gate, {"current": None, "current_metrics": None, **found})[0] == "Model-Creating-Step"
+    assert decided(gate, {"current": None, "current_metrics": None, **found})[0] == "Archive-Copying-Step"
 
 
 @pytest.mark.parametrize(
@@ -441,7 +441,7 @@ def test_the_gate_refuses_a_fall_that_is_not_chance(
     comparison = compared((auc, auc - 0.05, auc + 0.05), drop)
     variables = {"current": CURRENT, "current_metrics": {"auc": 0.9}, "metrics": {"auc": auc}, "comparison": comparison}
     following, assigned = decided(definition["States"]["Evaluation-Gate"], variables)
-    assert following == ("Roll-Back" if refused else "Model-Creating-Step")
+    assert following == ("Roll-Back" if refused else "Archive-Copying-Step")
     if refused:
         assert assigned["failure"]["cause"] == (
             "auc is 0.85, with 0.9 of the current model moderation-dev-before on the same posts: it may fall by at "
