@@ -35,8 +35,11 @@ def allow_key(
 
 
 def through_secrets_manager(scope: IConstruct) -> Mapping[str, Any]:
-    """The condition that Secrets Manager uses the key, in the region of `scope`, for whoever reads a secret."""
-    return {"StringEquals": {"kms:ViaService": f"secretsmanager.{Stack.of(scope).region}.amazonaws.com"}}
+    """The condition that Secrets Manager uses the key, in the region of `scope`, for whoever reads a secret.
+
+    By either name in China, as for DynamoDB.
+    """
+    return {"StringLike": {"kms:ViaService": f"secretsmanager.{Stack.of(scope).region}.amazonaws.com*"}}
 
 
 def through_dynamodb(scope: Construct) -> Mapping[str, Any]:

@@ -362,7 +362,7 @@ def test_who_publishes_alerts_uses_the_topics_key_of_another_account() -> None:
     assert statement_of(of_role)["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
 
 
-def test_in_china_dynamodb_may_use_the_key_by_either_name() -> None:
+def test_in_china_dynamodb_and_secrets_manager_may_use_the_key_by_either_name() -> None:
     stack = stack_in(region="cn-north-1")
     release(stack, bucket=s3.Bucket.from_bucket_name(stack, "Posts", "posts"))
     conditions = [
@@ -371,6 +371,8 @@ def test_in_china_dynamodb_may_use_the_key_by_either_name() -> None:
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "kms:ViaService" in str(statement)
     ]
-    assert conditions
-    for name in ("dynamodb.cn-north-1.amazonaws.com", "dynamodb.cn-north-1.amazonaws.com.cn"):
-        assert all(fnmatchcase(name, condition) for condition in conditions)
+    for service in ("dynamodb", "secretsmanager"):
+        of_service = [condition for condition in conditions if condition.startswith(service)]
+        assert of_service
+        for name in (f"{service}.cn-north-1.amazonaws.com", f"{service}.cn-north-1.amazonaws.com.cn"):
+            assert all(fnmatchcase(name, condition) for condition in of_service)

@@ -16,7 +16,7 @@ _SUBJECT = re.compile(r"[\x21-\x7e]{1,128}")
 _SUBJECTS = "a list of subjects, each 1 to 128 letters, digits and signs without blanks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ReviewerAccess:
     """Who may review, by one of three: `by_group`, `by_claim`, `by_subjects`. Everybody else is answered 403.
 

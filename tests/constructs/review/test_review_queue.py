@@ -164,7 +164,7 @@ def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(i
             "Action": "kms:Decrypt",
             "Effect": "Allow",
             "Resource": after.resolve(secret.encryption_key.key_arn),
-            "Condition": {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}},
+            "Condition": {"StringLike": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com*"}},
         },
     ]
 

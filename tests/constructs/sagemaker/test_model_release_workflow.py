@@ -335,7 +335,7 @@ def test_the_extractor_alone_reads_the_secret_that_draws_sides(template: Templat
     (read,) = allowing(template, "ReleaseExtractorRole", "secretsmanager:GetSecretValue")
     assert read["Resource"] == {"Ref": secret}
     conditions = [
-        statement["Condition"]["StringEquals"]["kms:ViaService"]
+        statement["Condition"]["StringLike"]["kms:ViaService"]
         for statement in allowing(template, "ReleaseExtractorRole", "kms:Decrypt")
         if "Condition" in statement
     ]
