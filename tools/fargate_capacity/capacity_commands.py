@@ -31,7 +31,9 @@ from fargate_capacity.plan.sweep import SWEEP_BLOCK_MINUTES
 from fargate_capacity.plan.tuning import tune
 from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
+from fargate_capacity.replay.service_model import Queueing
 from fargate_capacity.report.figures import Figures, bands_table, figures_table, rejections_table, setting_as_json
+from fargate_capacity.traffic.burstiness import with_burstiness
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns
 from fargate_capacity.traffic.traffic_file import read_traffic
@@ -149,9 +151,9 @@ def simulate_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     question = given.question(assembly)
-    figures = question.figures(question.service.name, _simulated(question, traffic))
+    traffic = _read_traffic(question, trace, period, timestamp_column, requests_column, time_zone, per_second)
+    figures = _replayed(question, traffic, question.service.name)
     _tell(question, traffic, [figures], title="What the declared policies would have done")
     _write(question, traffic, [figures], output=output, command="simulate")
     _draw(question, traffic, figures, output=output)
@@ -187,11 +189,9 @@ def compare_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     questions = [given.question(folder) for folder in (first, second)]
-    figures = [
-        question.figures(name, _simulated(question, traffic)) for name, question in zip("AB", questions, strict=True)
-    ]
+    traffic = _read_traffic(questions[0], trace, period, timestamp_column, requests_column, time_zone, per_second)
+    figures = [_replayed(question, traffic, name) for name, question in zip("AB", questions, strict=True)]
     _tell(questions[0], traffic, figures, title=f"A: {first}   B: {second}")
     typer.echo(f"B's setting: {questions[1].described_setting()}")
     if _described_price(questions[1]) != _described_price(questions[0]):
@@ -244,8 +244,8 @@ def recommend_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     question = given.question(assembly)
+    traffic = _read_traffic(question, trace, period, timestamp_column, requests_column, time_zone, per_second)
     grid = Grid(
         targets=read_numbers("--target", target),
         spike_thresholds=read_numbers("--spike-threshold", spike_threshold),
@@ -361,8 +361,8 @@ def tune_command(
         prices=prices,
         deployments=deployments,
     )
-    traffic = _read_traffic(trace, period, timestamp_column, requests_column, time_zone, per_second)
     question = given.question(assembly)
+    traffic = _read_traffic(question, trace, period, timestamp_column, requests_column, time_zone, per_second)
     try:
         given_settings: dict[str, Any] = {
             "ceiling": ceiling,
@@ -384,9 +384,9 @@ def tune_command(
         tuning = tune(question.scenario, question.setting, traffic, settings, advance=progress.begin)
     tuned = replace(question, setting=question.setting.with_target(tuning.final_target))
     figures = [
-        question.figures("untuned", _simulated(question, traffic)),
+        _replayed(question, traffic, "untuned"),
         question.figures("while tuning", tuning.simulation),
-        question.figures("with the final target", _simulated(tuned, traffic)),
+        _replayed(tuned, traffic, "with the final target"),
     ]
     _tell(question, traffic, figures, title=f"{question.setting.target:g} % tuned to {tuning.final_target:g} %")
     beyond = question.calibration.beyond(tuning.final_target) if question.calibration else None
@@ -563,6 +563,7 @@ class _Given:
 
 
 def _read_traffic(
+    question: Question,
     path: Path,
     period: int | None,
     timestamp_column: str,
@@ -578,13 +579,20 @@ def _read_traffic(
     with PatientProgress(
         "reading traffic", total=max(path.stat().st_size // 30, 1) if path.exists() else 1
     ) as progress:
-        return read_traffic(
+        trace = read_traffic(
             path,
             columns=columns,
             period_minutes=period,
             is_per_second=per_second,
             on_progress=lambda rows: progress.begin(f"{rows:,} rows"),
         )
+    return with_burstiness(trace, question.scenario.model.burstiness)
+
+
+def _replayed(question: Question, traffic: Trace, name: str) -> Figures:
+    """The figures of the question's own setting, drawn, by both readings of AWS's documentation."""
+    other = simulate(question.scenario.by_other_reading, question.setting, traffic)
+    return question.figures(name, _simulated(question, traffic), other=other)
 
 
 def _simulated(question: Question, traffic: Trace) -> Simulation:
@@ -606,6 +614,21 @@ def _tell(
                 highlight=False,
                 soft_wrap=True,
             )
+        if totals.failed_requests >= 1:
+            console.print(
+                f"{each.name}: {totals.failed_requests:,.0f} of {totals.requests:,.0f} requests failed "
+                f"({totals.failed_requests / totals.requests:.2%}): they would have waited more than "
+                f"{question.scenario.model.give_up_seconds:g} s, or no task ran",
+                highlight=False,
+                soft_wrap=True,
+            )
+        if each.simulation.setting.bounds.minimum == 0:
+            console.print(
+                f"{each.name}: with 0 tasks nothing is served and there is no CPU to track: target tracking cannot "
+                "start from 0; a minimum of 1 or a schedule can",
+                highlight=False,
+                soft_wrap=True,
+            )
     for line in _provenance(question, traffic):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -621,7 +644,13 @@ def _provenance(question: Question, traffic: Trace) -> list[str]:
         f"gaps: {len(traffic.gaps)}, of {traffic.missing_minutes:,} minutes in all",
         *(f"traffic: {note}" for note in traffic.notes),
         f"model: {1000 * model.cpu_seconds:g} ms CPU a request, hottest task {model.skew:g} times the average, "
-        f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_minutes} minutes behind",
+        f"{model.start_seconds:.0f} s until a new task serves, alarms {model.metric_delay_seconds:g} s behind a "
+        f"minute's CPU, {model.high_resolution_delay_seconds:g} s behind that of every 20 seconds; requests "
+        + ("served one after another" if model.queueing is Queueing.FIFO else "share the CPU")
+        + f", and give up after {model.give_up_seconds:g} s",
+        "readings: AWS publishes no formula of target tracking; figures are for a datapoint times the tasks of its own "
+        "minute, and a range reaches to the tasks that run when the alarm acts",
+        *_hidden(traffic, model.burstiness),
         f"error against what was observed: {error}",
         *(f"warning: {line}" for line in (question.calibration.warnings() if question.calibration else ())),
         _described_price(question),
@@ -647,6 +676,19 @@ def _described_bill(bill: Bill | None) -> str:
         f"${bill.on_demand:,.2f} on demand, ${bill.with_spot:,.2f} with Spot, ${bill.with_savings_plan:,.2f} with a "
         f"Savings Plan of ${bill.commitment:.3f} an hour"
     )
+
+
+def _hidden(traffic: Trace, burstiness: float) -> list[str]:
+    """What traffic by longer periods does not show."""
+    period = traffic.period_minutes
+    if period == 1:
+        return []
+    spread = (
+        f"assumed {burstiness:g} times as busy in one minute of each as on average"
+        if burstiness > 1
+        else "taken as evenly spread: assume more with --assume burstiness=…, the busiest minute of a period / its mean"
+    )
+    return [f"periods of {period} minutes hide what rises and falls within: breaches are at least these; {spread}"]
 
 
 def _write(

@@ -2,12 +2,12 @@
 
 from .alarm_window import Comparison, MissingData
 from .latency_ratio import HourlyLatency, latency_ratio, whole_hours
-from .metrics import MISSING, Metric
+from .metrics import MISSING, Metric, Trigger
 from .policy_rows import Policy
 from .scaling_engine import CapacityBounds, ScalingEngine
 from .scheduled_action import ScheduledAction
 from .step_scaling import Adjustment, StepBand, StepScaling
-from .target_tracking import TargetTracking
+from .target_tracking import CountReading, TargetTracking
 from .tuner_decision import Action, Decision, GuardrailStatus, Seen, begun, completed, decided, rehearsed
 from .tuner_settings import ObservationPeriod, TunerSettings
 from .tuner_state import PendingChange, Phase, TunerState
@@ -18,6 +18,7 @@ __all__ = [
     "Adjustment",
     "CapacityBounds",
     "Comparison",
+    "CountReading",
     "Decision",
     "GuardrailStatus",
     "HourlyLatency",
@@ -33,6 +34,7 @@ __all__ = [
     "StepBand",
     "StepScaling",
     "TargetTracking",
+    "Trigger",
     "TunerSettings",
     "TunerState",
     "begun",

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .alarm_window import Comparison, MissingData, is_in_alarm, observed
-from .metrics import MISSING, Metric
+from .metrics import MISSING, Metric, Trigger
 from .policy_rows import BandRow, StepRow, TargetRow, TrackingRow
 from .step_scaling import change_of_capacity, is_in_band
-from .target_tracking import tracked_capacity
+from .target_tracking import CountReading, tracked_capacity
 
 _GREATER = int(Comparison.GREATER)
 _LESS = int(Comparison.LESS)
 _TREATED_AS_MISSING = int(MissingData.MISSING)
 _MAXIMUM = int(Metric.CPU_MAXIMUM)
+_HIGH_RESOLUTION = int(Metric.CPU_AVERAGE_HIGH_RESOLUTION)
+_WHEN_IT_ACTS = int(CountReading.WHEN_IT_ACTS)
+_BY_BOUNDS = int(Trigger.BOUNDS)
+_BY_MINUTE_METRIC = int(Trigger.MINUTE_METRIC)
+_BY_HIGH_RESOLUTION_METRIC = int(Trigger.HIGH_RESOLUTION_METRIC)
 # Below every capacity that a step can ask for.
 _NONE = -(1 << 40)
 
@@ -24,6 +29,7 @@ def decided_capacity(
     steps: Sequence[StepRow],
     bands: Sequence[BandRow],
     values: Sequence[float],
+    counts: Sequence[float],
     now_s: int,
     running: int,
 ) -> int:
@@ -34,7 +40,9 @@ def decided_capacity(
     scale-out counts net of what was added; a scale-in cooldown blocks scale-ins and ends with any scale-out;
     deployments suspend scale-in.
     https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
-    Modelled: a scale-out cooldown, too, blocks scale-ins, and starts anew with a larger scale-out.
+    Modelled: a scale-out cooldown, too, blocks scale-ins, and starts anew with a larger scale-out. A datapoint times
+    the tasks of its own minute is the load itself, whatever was added since; where it is read as times the tasks of
+    now, what the cooldown's scale-out added is taken off again.
 
     Args:
         target: bounds and count until now.
@@ -42,8 +50,9 @@ def decided_capacity(
         steps: the step policies.
         bands: the bands of the step policies.
         values: one of each `Metric`; NaN where there is no datapoint, and no policy acts on what is missing.
+        counts: for each `Metric`, the tasks that its datapoint is of.
         now_s: seconds since any fixed moment, a multiple of 60, at which the minute ended.
-        running: tasks that ran, which the proportional change is made on.
+        running: tasks that run now.
     """
     bounded = min(max(target.desired, target.minimum), target.maximum)
     largest_out = bounded
@@ -53,6 +62,8 @@ def decided_capacity(
     in_cooldown_s = 0
     is_blocked = target.is_scale_in_suspended != 0 or now_s < target.in_until_s
     is_agreed = True
+    counts_now = target.reading == _WHEN_IT_ACTS
+    target.trigger = _BY_BOUNDS
 
     for place in range(len(tracking)):
         policy = tracking[place]
@@ -82,14 +93,14 @@ def decided_capacity(
             is_low = value == value and is_in_alarm(policy.low, policy.low_periods, policy.low_periods)
             is_agreed = is_agreed and is_low
         if value == value and is_in_alarm(policy.high, policy.high_periods, policy.high_periods):
-            wanted = tracked_capacity(running, value, policy.target)
-            if in_cooldown:
+            wanted = tracked_capacity(float(running) if counts_now else counts[policy.metric], value, policy.target)
+            if counts_now and in_cooldown:
                 wanted += policy.base - running
             if wanted > largest_out:
                 largest_out = wanted
                 out_tracking = place
         elif is_low:
-            wanted = tracked_capacity(running, value, policy.target)
+            wanted = tracked_capacity(float(running) if counts_now else counts[policy.metric], value, policy.target)
             if wanted > largest_in:
                 largest_in = wanted
                 in_cooldown_s = policy.in_cooldown_s
@@ -150,11 +161,14 @@ def decided_capacity(
         if out_step >= 0:
             # It was compared with the tracking policies' largest and is larger.
             step = steps[out_step]
+            target.trigger = _BY_MINUTE_METRIC
             if now_s >= step.out_until_s:
                 step.base = bounded
             step.out_until_s = now_s + step.cooldown_s
         else:
             policy = tracking[out_tracking]
+            is_quick = policy.metric == _HIGH_RESOLUTION
+            target.trigger = _BY_HIGH_RESOLUTION_METRIC if is_quick else _BY_MINUTE_METRIC
             if now_s >= policy.out_until_s:
                 policy.base = running
             policy.out_until_s = now_s + policy.out_cooldown_s

@@ -16,6 +16,14 @@ class Metric(IntEnum):
     CPU_AVERAGE_HIGH_RESOLUTION = 3
 
 
+class Trigger(IntEnum):
+    """What a change of the count was decided by: metrics reach their alarms at different speeds."""
+
+    BOUNDS = 0
+    MINUTE_METRIC = 1
+    HIGH_RESOLUTION_METRIC = 2
+
+
 MISSING = math.nan
 
 

@@ -79,13 +79,18 @@ class BandRow:
 
 @dataclass(slots=True, kw_only=True)
 class TargetRow:
-    """A scalable target: its bounds, the count wanted, and until when no scale-in may follow another."""
+    """A scalable target: its bounds, the count wanted, and until when no scale-in may follow another.
+
+    `reading` is a `CountReading`; `trigger` is the `Trigger` of the latest decision.
+    """
 
     minimum: int
     maximum: int
     desired: int
     in_until_s: int = 0
     is_scale_in_suspended: int = 0
+    reading: int = 0
+    trigger: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

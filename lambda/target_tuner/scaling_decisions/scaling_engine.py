@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .capacity_decision import decided_capacity
-from .metrics import MISSING, Metric
+from .metrics import MISSING, Metric, Trigger
 from .policy_rows import Policy, TargetRow, rows_of
+from .target_tracking import CountReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,18 @@ class ScalingEngine:
     Args:
         policies: all policies of the scalable target.
         desired: the count at the start.
+        reading: which tasks a datapoint is multiplied by.
     """
 
-    def __init__(self, *, policies: Sequence[Policy], desired: int) -> None:
+    def __init__(
+        self,
+        *,
+        policies: Sequence[Policy],
+        desired: int,
+        reading: CountReading = CountReading.ITS_OWN_MINUTE,
+    ) -> None:
         self._rows = rows_of(policies)
-        self._target = TargetRow(minimum=0, maximum=0, desired=desired)
+        self._target = TargetRow(minimum=0, maximum=0, desired=desired, reading=int(reading))
         self._minutes = 0
 
     @property
@@ -42,15 +50,30 @@ class ScalingEngine:
         """The count after the latest minute."""
         return self._target.desired
 
+    @property
+    def trigger(self) -> Trigger:
+        """What the latest minute's decision was made by."""
+        return Trigger(self._target.trigger)
+
     def minute(
         self,
         *,
         values: Mapping[Metric, float],
         running: int,
         bounds: CapacityBounds,
+        counts: Mapping[Metric, float] | None = None,
         is_deploying: bool = False,
     ) -> int:
-        """The desired count after one more minute. A metric that is not in `values` has no datapoint."""
+        """The desired count after one more minute. A metric that is not in `values` has no datapoint.
+
+        Args:
+            values: the datapoints that the alarms see.
+            running: tasks that run now.
+            bounds: of the count.
+            counts: the tasks that each datapoint is of. Default: `running`, as where datapoints come at once.
+            is_deploying: nothing scales in.
+        """
+        paired = counts or {}
         self._minutes += 1
         self._target.minimum, self._target.maximum = bounds.minimum, bounds.maximum
         self._target.is_scale_in_suspended = int(is_deploying)
@@ -60,6 +83,7 @@ class ScalingEngine:
             self._rows.steps,
             self._rows.bands,
             [values.get(metric, MISSING) for metric in Metric],
+            [float(paired.get(metric, running)) for metric in Metric],
             self._minutes * 60,
             running,
         )

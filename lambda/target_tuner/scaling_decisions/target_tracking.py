@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import IntEnum
 
 from .alarm_window import MOST_PERIODS
 from .metrics import Metric
@@ -21,6 +22,16 @@ HIGH_RESOLUTION_HIGH_PERIODS = 1
 # Documented default of both cooldowns for ECS.
 # https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html
 DEFAULT_COOLDOWN_S = 300
+
+
+class CountReading(IntEnum):
+    """Which tasks a datapoint is multiplied by: AWS documents the running ones, and not those of which moment."""
+
+    # Those that ran in the datapoint's own minute: a constant load then asks for a constant count.
+    ITS_OWN_MINUTE = 0
+    # Those that run when the alarm acts, however old its datapoint is.
+    WHEN_IT_ACTS = 1
+
 
 # A quotient that is a whole number but for rounding is that number: 10 tasks at 60 % of a 60 % target stay 10.
 _ROUNDING = 1e-9
@@ -66,11 +77,11 @@ class TargetTracking:
             raise ValueError(f"scale_in_fraction: got {self.scale_in_fraction}, allowed: above 0, at most 1")
 
 
-def tracked_capacity(running: int, value: float, target: float) -> int:
+def tracked_capacity(running: float, value: float, target: float) -> int:
     """The tasks that would bring the metric to its target.
 
     Documented: proportional to metric / target on the running tasks, rounded so that too many rather than too few
-    run. The exact formula is not published; this one is a model.
+    run. The exact formula is not published; this one is a model, and `CountReading` says which tasks are running ones.
     https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
     """
     return math.ceil(running * value / target - _ROUNDING)

@@ -6,12 +6,14 @@ from scaling_decisions import (
     Adjustment,
     CapacityBounds,
     Comparison,
+    CountReading,
     Metric,
     MissingData,
     ScalingEngine,
     StepBand,
     StepScaling,
     TargetTracking,
+    Trigger,
 )
 
 WIDE = CapacityBounds(minimum=1, maximum=100)
@@ -72,10 +74,34 @@ def test_within_the_cooldown_only_more_than_was_added_counts():
 
 def test_within_the_cooldown_tasks_that_came_up_meanwhile_are_not_multiplied_again():
     """The metric is still that of four tasks when six run already."""
-    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4)
+    reading = CountReading.WHEN_IT_ACTS
+    engine = ScalingEngine(policies=[TargetTracking(target=50)], desired=4, reading=reading)
     assert course(engine, [75] * 3, running=4)[-1] == 6
     # ceil(6 * 75 / 50) would be nine: three more than run, counted from the four that the cooldown began with.
     assert course(engine, [75], running=6) == [7]
+
+
+@pytest.mark.parametrize(("cpu", "periods"), [(75, 3), (25, 15)])
+def test_a_datapoint_is_multiplied_by_the_tasks_of_its_own_minute(cpu, periods):
+    """Ten tasks were so busy, whatever runs when the alarm acts: a constant load asks for a constant count."""
+    engine = ScalingEngine(policies=[TargetTracking(target=50, scale_in_cooldown_s=60)], desired=10)
+    wanted = 10 * cpu // 50
+    for running in (10, wanted, wanted):
+        for _ in range(periods):
+            engine.minute(
+                values={Metric.CPU_AVERAGE: cpu}, counts={Metric.CPU_AVERAGE: 10}, running=running, bounds=WIDE
+            )
+        assert engine.desired == wanted
+
+
+def test_says_by_which_metric_it_decided():
+    quick = TargetTracking(target=50, metric=Metric.CPU_AVERAGE_HIGH_RESOLUTION, high_periods=1)
+    engine = ScalingEngine(policies=[quick, SPIKE], desired=4)
+    found = []
+    for values in ({Metric.CPU_AVERAGE_HIGH_RESOLUTION: 80}, {Metric.CPU_MAXIMUM: 90}, {}):
+        engine.minute(values=values, running=4, bounds=WIDE)
+        found.append(engine.trigger)
+    assert found == [Trigger.HIGH_RESOLUTION_METRIC, Trigger.MINUTE_METRIC, Trigger.BOUNDS]
 
 
 def test_a_scale_out_cooldown_blocks_scale_in():

@@ -8,7 +8,6 @@ import numpy as np
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.replay.guardrail import Guardrail
-from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION, ServiceModel
 from fargate_capacity.traffic.trace import Trace
 
@@ -52,14 +51,14 @@ def highest_utilization(model: ServiceModel, guardrail: Guardrail) -> float:
     room = guardrail.latency_seconds - model.elsewhere_seconds
     idle = model.idle_percent / 100
     low, high = idle, STEADIEST_UTILIZATION
-    if low >= high or model.service_seconds * stretch(low, model.servers) > room:
+    if low >= high or model.seconds_at_task(low) > room:
         raise InputError(
             f"--latency-limit-ms: got {1000 * guardrail.latency_seconds:g}, allowed: above "
             f"{1000 * (model.elsewhere_seconds + model.service_seconds):g}, what a request takes without any load"
         )
     while high - low > 1e-9:
         middle = (low + high) / 2
-        if model.service_seconds * stretch(middle, model.servers) <= room:
+        if model.seconds_at_task(middle) <= room:
             low = middle
         else:
             high = middle

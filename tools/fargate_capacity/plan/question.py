@@ -79,9 +79,14 @@ class Question:
             lines.append("no policy is left to replay: tasks stay at the minimum, or where scheduled actions put them")
         return lines
 
-    def figures(self, name: str, simulation: Simulation) -> Figures:
-        """A simulation with its bill."""
-        return Figures(name=name, simulation=simulation, bill=self.bill(simulation))
+    def figures(self, name: str, simulation: Simulation, *, other: Simulation | None = None) -> Figures:
+        """A simulation with its bill, and the same by the other reading of AWS's documentation."""
+        return Figures(
+            name=name,
+            simulation=simulation,
+            bill=self.bill(simulation),
+            other=None if other is None else self.figures(name, other),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """How the figures are made, for whoever reads them later."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from scaling_decisions import CapacityBounds, ScheduledAction
+from scaling_decisions import CapacityBounds, CountReading, ScheduledAction
 
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.replay.compiled import is_worth_compiling
@@ -35,12 +35,23 @@ class Scenario:
         guardrail: what counts as a breach.
         scheduled: actions that change the bounds.
         deployments: during which nothing scales in.
+        reading: which tasks a datapoint is multiplied by, which AWS's documentation leaves open.
     """
 
     model: ServiceModel
     guardrail: Guardrail | None = None
     scheduled: tuple[ScheduledAction, ...] = ()
     deployments: Deployments = field(default_factory=Deployments)
+    reading: CountReading = CountReading.ITS_OWN_MINUTE
+
+    @property
+    def by_other_reading(self) -> Scenario:
+        """The same by the other reading of AWS's documentation."""
+        readings = {
+            CountReading.ITS_OWN_MINUTE: CountReading.WHEN_IT_ACTS,
+            CountReading.WHEN_IT_ACTS: CountReading.ITS_OWN_MINUTE,
+        }
+        return replace(self, reading=readings[self.reading])
 
     def replay(
         self,
@@ -69,6 +80,7 @@ class Scenario:
             changes=changes,
             guardrail=self.guardrail,
             desired=self._tasks_at_start(setting, first) if desired is None else desired,
+            reading=self.reading,
             stops_at_guardrail=stops_at_guardrail,
             is_compiled=is_compiled,
         )

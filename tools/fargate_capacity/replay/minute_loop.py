@@ -6,20 +6,27 @@ installed, compiled; `compiled.py` chooses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from scaling_decisions.alarm_window import is_in_alarm
+from scaling_decisions.alarm_window import is_in_alarm, observed
 from scaling_decisions.capacity_decision import decided_capacity
 from scaling_decisions.metrics import MISSING
 from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow
 
+from fargate_capacity.replay.guardrail import AlarmRow, GuardedMetric
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION
 
 # A task that is a second behind is busy for that much of a minute.
 _PERCENT_A_SECOND = 100.0 / 60.0
+# Average, maximum, requests a task, and the tasks that each of CPU and requests is of.
+IN_DELAY = 5
+_LATENCY = int(GuardedMetric.LATENCY)
+_CPU_MAXIMUM = int(GuardedMetric.CPU_MAXIMUM)
+_CPU_AVERAGE = int(GuardedMetric.CPU_AVERAGE)
 
 
 class Writable(Protocol):
@@ -31,24 +38,31 @@ class Writable(Protocol):
 
 
 class LoopSettings(NamedTuple):
-    """A service model and a guardrail, worked out for the loop; utilizations are fractions of a task's reservation."""
+    """A service model and a guardrail, worked out for the loop; utilizations are fractions of a task's reservation.
+
+    What depends on how fast a decision comes has one value for each `Trigger`.
+    """
 
     load_per_request: float  # utilization of one task by one request a minute
     service_seconds: float
     elsewhere_seconds: float
     servers: int
+    wait_factor: float
+    give_up_seconds: float
+    longest_latency: float
     skew: float
     idle: float
-    start_minutes: int  # whole minutes of the start delay
-    first_share: float  # of the minute in which a new task begins to serve
-    launch_minutes: int  # whole minutes until a new task's program starts
-    hot_minutes: int  # in which it is then busy with itself
+    start_minutes: tuple[int, int, int]  # whole minutes of the start delay
+    first_share: tuple[float, float, float]  # of the minute in which a new task begins to serve
+    launch_minutes: tuple[int, int, int]  # whole minutes until a new task's program starts
+    hot_minutes: tuple[int, int, int]  # in which it is then busy with itself
+    boot_minutes: tuple[int, int, int]  # in which it then boots
+    boot_percent: float
     drain_minutes: float
-    delay: int
+    delay: int  # whole minutes until alarms see a datapoint
+    quick_delay: int  # the same for the CPU of every 20 seconds
     trusted: float
     latency_limit: float
-    guardrail_periods: int
-    guardrail_datapoints: int
     stops_at_guardrail: int
 
 
@@ -59,7 +73,6 @@ class LoopState:
     ready: int
     minute: int = 0
     event: int = 0
-    guardrail_window: int = 0
     is_alarming: int = 0
     hot_backlog: float = 0.0  # seconds that the hottest task is behind
     backlog: float = 0.0  # seconds that a task is behind, on average
@@ -68,9 +81,11 @@ class LoopState:
     billed: float = 0.0  # task-minutes
     above_minimum: float = 0.0
     requests: float = 0.0
-    latency: float = 0.0  # seconds, weighted by requests
+    failed: float = 0.0
+    latency: float = 0.0  # seconds, weighted by the requests that were served
     worst_latency: float = 0.0
-    cpu: float = 0.0  # sum of the average over minutes with data
+    cpu: float = 0.0  # sum of the average over minutes with tasks and data
+    cpu_minutes: int = 0
     breached_requests: float = 0.0
     breaches: int = 0
     low_confidence: int = 0
@@ -98,6 +113,7 @@ class Recording(NamedTuple):
     cpu_average: Writable
     cpu_maximum: Writable
     latency: Writable
+    failed: Writable
 
 
 def replay_minutes(
@@ -109,11 +125,16 @@ def replay_minutes(
     steps: Sequence[StepRow],
     bands: Sequence[BandRow],
     schedule: Schedule,
+    guards: Sequence[AlarmRow],
     states: Sequence[LoopState],
     starting: MutableSequence[int],
+    joining: MutableSequence[float],
     heating: MutableSequence[int],
+    booting: MutableSequence[int],
     delayed: MutableSequence[float],
+    quick: MutableSequence[float],
     values: MutableSequence[float],
+    counts: MutableSequence[float],
     hours: MutableSequence[int],
     recording: Recording,
     begin: int,
@@ -129,11 +150,16 @@ def replay_minutes(
         steps: its step policies.
         bands: the bands of its step policies.
         schedule: its bounds.
+        guards: the alarms of the guardrail.
         states: one row.
         starting: a ring of the tasks that begin to serve in each of the coming minutes.
+        joining: a ring, as long, of how many of them serve in that first minute, on average.
         heating: a ring, as long, of the tasks that are busy with their own start in each of the coming minutes.
-        delayed: a ring of the metrics that are on their way to the alarms, three a minute.
+        booting: a ring, as long, of the tasks that boot in each of the coming minutes.
+        delayed: a ring of the metrics that are on their way to the alarms, `IN_DELAY` a minute.
+        quick: a ring of the average CPU of every 20 seconds and its tasks, two a minute.
         values: room for one minute's metrics.
+        counts: room for the tasks that each of them is of.
         hours: counts, at index n, the hours with n task-minutes.
         recording: where to write the series.
         begin: index into `requests`.
@@ -144,9 +170,12 @@ def replay_minutes(
     state = states[0]
     slots = len(starting)
     delay = settings.delay
-    start_minutes = settings.start_minutes
-    hot_minutes = settings.hot_minutes
-    guardrail_mask = (1 << settings.guardrail_periods) - 1
+    quick_delay = settings.quick_delay
+    longest_start = max(settings.start_minutes[0], settings.start_minutes[1], settings.start_minutes[2])
+    starts_hot = settings.hot_minutes[0] > 0 or settings.boot_minutes[0] > 0
+    give_up = settings.give_up_seconds
+    seconds_per_request = 60.0 * settings.load_per_request
+    is_limited = settings.latency_limit < math.inf
     records = len(recording.desired) > 0
     has_deployments = len(deploying) > 0
     events = len(schedule.minute)
@@ -157,14 +186,15 @@ def replay_minutes(
     backlog = state.backlog
     last_serving = state.last_serving
     share = 1.0 / last_serving if last_serving > 0.0 else 0.0
-    window = state.guardrail_window
     slot = minute % slots
-    ring = minute % delay * 3 if delay else 0
+    ring = minute % delay * IN_DELAY if delay else 0
+    quick_ring = minute % quick_delay * 2 if quick_delay else 0
 
     billed_sum = state.billed
     above_minimum = state.above_minimum
     hour = state.hour
     request_sum = state.requests
+    failed_sum = state.failed
     latency_sum = state.latency
     cpu_sum = state.cpu
     worst_latency = state.worst_latency
@@ -181,12 +211,16 @@ def replay_minutes(
         serving = float(ready)
         if arriving:
             starting[slot] = 0
-            serving += arriving * settings.first_share
+            serving += joining[slot]
+            joining[slot] = 0.0
             ready += arriving
 
         arrived = requests[place]
         is_missing = arrived != arrived
         load = 0.0 if is_missing else arrived * settings.load_per_request
+        failed = 0.0
+        counted = serving
+        hot_before = hot_backlog
         if serving > 0.0:
             if serving != last_serving:
                 # What waits is spread over more tasks, or fewer: the average changes, the hottest task does not.
@@ -196,41 +230,64 @@ def replay_minutes(
             each = load * share
             hot = each * settings.skew + settings.idle
             average = each + settings.idle
+            hot_backlog = max(hot_backlog + 60.0 * (hot - 1.0), 0.0)
+            cpu_maximum = min(100.0 * hot + hot_before * _PERCENT_A_SECOND, 100.0)
+            cpu_average = min(100.0 * average + backlog * _PERCENT_A_SECOND, 100.0)
+            backlog = max(backlog + 60.0 * (average - 1.0), 0.0)
+            if hot_backlog > give_up or backlog > give_up:
+                # Who would wait for longer gives up. Only the hottest task and the average are known: the larger count.
+                excess = max((hot_backlog - give_up) * min(serving, 1.0), (backlog - give_up) * serving)
+                hot_backlog = min(hot_backlog, give_up)
+                backlog = min(backlog, give_up)
+                if not is_missing:
+                    failed = min(excess / seconds_per_request, arrived)
         else:
-            hot = 2.0 if load > 0.0 else 0.0
-            average = hot
-        hot_before = hot_backlog
-        hot_backlog = max(hot_backlog + 60.0 * (hot - 1.0), 0.0)
-        cpu_maximum = min(100.0 * hot + hot_before * _PERCENT_A_SECOND, 100.0)
-        cpu_average = min(100.0 * average + backlog * _PERCENT_A_SECOND, 100.0)
-        backlog = max(backlog + 60.0 * (average - 1.0), 0.0)
-        if hot_minutes:
+            # No task, no queue: the load balancer answers 503 at once.
+            hot = 0.0
+            hot_backlog = 0.0
+            backlog = 0.0
+            cpu_maximum = 0.0
+            cpu_average = 0.0
+            if not is_missing:
+                failed = arrived
+        if starts_hot:
             hot_starts = heating[slot]
-            if hot_starts:
+            boots = booting[slot]
+            if hot_starts or boots:
                 heating[slot] = 0
-                cpu_maximum = 100.0
-                cpu_average = (cpu_average * serving + 100.0 * hot_starts) / (serving + hot_starts)
+                booting[slot] = 0
+                busy = cpu_average * serving + 100.0 * hot_starts + settings.boot_percent * boots
+                counted = serving + hot_starts + boots
+                cpu_average = busy / counted
+                cpu_maximum = max(cpu_maximum, 100.0 if hot_starts else settings.boot_percent)
 
         latency = MISSING
+        failed_percent = MISSING
         if is_missing:
             state.missing += 1
         else:
-            latency = (
-                settings.elsewhere_seconds
-                + settings.service_seconds * stretch(min(hot, STEADIEST_UTILIZATION), settings.servers)
-                + 0.5 * (hot_before + hot_backlog)
-            )
             request_sum += arrived
-            latency_sum += latency * arrived
-            cpu_sum += cpu_average
-            worst_latency = max(worst_latency, latency)
-            if hot_backlog > 0.0:
+            if counted > 0.0:
+                cpu_sum += cpu_average
+                state.cpu_minutes += 1
+            if serving > 0.0:
+                at_task = 1.0 + settings.wait_factor * (
+                    stretch(min(hot, STEADIEST_UTILIZATION), settings.servers) - 1.0
+                )
+                latency = min(
+                    settings.elsewhere_seconds + settings.service_seconds * at_task + 0.5 * (hot_before + hot_backlog),
+                    settings.longest_latency,
+                )
+                latency_sum += latency * (arrived - failed)
+                worst_latency = max(worst_latency, latency)
+            if arrived > 0.0:
+                failed_percent = 100.0 * failed / arrived
+            failed_sum += failed
+            if hot_backlog > 0.0 or failed > 0.0:
                 state.saturated += 1
-            if hot > settings.trusted or hot_before + hot_backlog > 0.0:
+            if hot > settings.trusted or hot_before + hot_backlog > 0.0 or failed > 0.0:
                 state.low_confidence += 1
-            window = (window << 1) & guardrail_mask
-            if latency > settings.latency_limit:
-                window |= 1
+            if latency > settings.latency_limit or (failed > 0.0 and is_limited):
                 state.breaches += 1
                 state.breached_requests += arrived
 
@@ -238,32 +295,51 @@ def replay_minutes(
         if records:
             recording.desired[place] = desired
             recording.running[place] = serving
-            recording.cpu_average[place] = MISSING if is_missing else cpu_average
-            recording.cpu_maximum[place] = MISSING if is_missing else cpu_maximum
+            recording.cpu_average[place] = MISSING if is_missing or counted <= 0.0 else cpu_average
+            recording.cpu_maximum[place] = MISSING if is_missing or counted <= 0.0 else cpu_maximum
             recording.latency[place] = latency
+            recording.failed[place] = MISSING if is_missing else failed
 
         requests_per_task = MISSING
-        if is_missing or serving <= 0.0:
+        if is_missing or counted <= 0.0:
             cpu_average = MISSING
             cpu_maximum = MISSING
-        else:
+        elif serving > 0.0:
             requests_per_task = arrived * share
-        values[3] = cpu_average
+        if quick_delay:
+            values[3] = quick[quick_ring]
+            counts[3] = quick[quick_ring + 1]
+            quick[quick_ring] = cpu_average
+            quick[quick_ring + 1] = counted
+            quick_ring += 2
+            if quick_ring == 2 * quick_delay:
+                quick_ring = 0
+        else:
+            values[3] = cpu_average
+            counts[3] = counted
         if delay:
-            # The alarms see this minute `delay` minutes later; until then it is on its way.
+            # The alarms see this minute `delay` minutes later; until then it is on its way, with its own tasks.
             values[0] = delayed[ring]
             values[1] = delayed[ring + 1]
             values[2] = delayed[ring + 2]
+            counts[0] = delayed[ring + 3]
+            counts[1] = delayed[ring + 3]
+            counts[2] = delayed[ring + 4]
             delayed[ring] = cpu_average
             delayed[ring + 1] = cpu_maximum
             delayed[ring + 2] = requests_per_task
-            ring += 3
-            if ring == 3 * delay:
+            delayed[ring + 3] = counted
+            delayed[ring + 4] = serving
+            ring += IN_DELAY
+            if ring == IN_DELAY * delay:
                 ring = 0
         else:
             values[0] = cpu_average
             values[1] = cpu_maximum
             values[2] = requests_per_task
+            counts[0] = counted
+            counts[1] = counted
+            counts[2] = serving
 
         if has_deployments:
             target.is_scale_in_suspended = deploying[place]
@@ -271,13 +347,22 @@ def replay_minutes(
         slot += 1
         if slot == slots:
             slot = 0
-        decided = decided_capacity(target, tracking, steps, bands, values, minute * 60, ready)
+        decided = decided_capacity(target, tracking, steps, bands, values, counts, minute * 60, ready)
         billed = float(desired)
         if decided > desired:
             state.scale_outs += 1
-            starting[(slot + start_minutes) % slots] += decided - desired
-            for hot_minute in range(hot_minutes):
-                heating[(slot + settings.launch_minutes + hot_minute) % slots] += decided - desired
+            trigger = target.trigger
+            added = decided - desired
+            begins = (slot + settings.start_minutes[trigger]) % slots
+            starting[begins] += added
+            joining[begins] += added * settings.first_share[trigger]
+            if starts_hot:
+                launched = slot + settings.launch_minutes[trigger]
+                hot_minutes = settings.hot_minutes[trigger]
+                for hot_minute in range(hot_minutes):
+                    heating[(launched + hot_minute) % slots] += added
+                for boot_minute in range(hot_minutes, settings.boot_minutes[trigger]):
+                    booting[(launched + boot_minute) % slots] += added
             state.highest_tasks = max(state.highest_tasks, decided)
         elif decided < desired:
             state.scale_ins += 1
@@ -286,10 +371,12 @@ def replay_minutes(
             # Those that do not serve yet go first, the youngest before the others.
             age = 0
             while removed > 0 and age < slots:
-                young = (slot + start_minutes + slots - age) % slots
-                cancelled = min(removed, starting[young])
-                starting[young] -= cancelled
-                removed -= cancelled
+                young = (slot + longest_start + slots - age) % slots
+                if starting[young]:
+                    cancelled = min(removed, starting[young])
+                    joining[young] = joining[young] * (starting[young] - cancelled) / starting[young]
+                    starting[young] -= cancelled
+                    removed -= cancelled
                 age += 1
             ready -= removed
         target.desired = decided
@@ -302,7 +389,43 @@ def replay_minutes(
             hours[min(int(hour + 0.5), len(hours) - 1)] += 1
             hour = 0.0
         if not is_missing:
-            is_alarming = is_in_alarm(window, settings.guardrail_periods, settings.guardrail_datapoints)
+            is_alarming = False
+            for number in range(len(guards)):
+                guard = guards[number]
+                if guard.metric == _LATENCY:
+                    value = latency
+                elif guard.metric == _CPU_MAXIMUM:
+                    value = cpu_maximum
+                elif guard.metric == _CPU_AVERAGE:
+                    value = cpu_average
+                else:
+                    value = failed_percent
+                has_datapoint = guard.period_minutes == 1 or minute % guard.period_minutes == 0
+                if guard.period_minutes > 1:
+                    if value == value:
+                        if guard.metric != _CPU_MAXIMUM:
+                            guard.gathered += value
+                        elif guard.gathered_minutes == 0 or value > guard.gathered:
+                            guard.gathered = value
+                        guard.gathered_minutes += 1
+                    if has_datapoint:
+                        value = MISSING
+                        if guard.gathered_minutes:
+                            value = guard.gathered / (1 if guard.metric == _CPU_MAXIMUM else guard.gathered_minutes)
+                        guard.gathered = 0.0
+                        guard.gathered_minutes = 0
+                if has_datapoint:
+                    guard.window, guard.absent = observed(
+                        guard.window,
+                        guard.absent,
+                        value,
+                        guard.threshold,
+                        guard.comparison,
+                        guard.periods,
+                        guard.missing_data,
+                    )
+                if is_in_alarm(guard.window, guard.periods, guard.datapoints):
+                    is_alarming = True
             if is_alarming and not state.is_alarming:
                 state.is_alarming = 1
                 state.alarms += 1
@@ -315,6 +438,7 @@ def replay_minutes(
     state.above_minimum = above_minimum
     state.hour = hour
     state.requests = request_sum
+    state.failed = failed_sum
     state.latency = latency_sum
     state.cpu = cpu_sum
     state.worst_latency = worst_latency
@@ -323,5 +447,4 @@ def replay_minutes(
     state.hot_backlog = hot_backlog
     state.backlog = backlog
     state.last_serving = last_serving
-    state.guardrail_window = window
     return place

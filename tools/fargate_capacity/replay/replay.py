@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scaling_decisions import CapacityBounds, Metric, Policy
+from scaling_decisions import CapacityBounds, CountReading, Metric, Policy
 from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow, rows_of
 
 from fargate_capacity.replay import compiled, minute_loop
-from fargate_capacity.replay.guardrail import Guardrail
-from fargate_capacity.replay.minute_loop import LoopSettings, LoopState, Recording, Schedule
+from fargate_capacity.replay.guardrail import AlarmRow, Guardrail
+from fargate_capacity.replay.minute_loop import IN_DELAY, LoopSettings, LoopState, Recording, Schedule
 from fargate_capacity.replay.service_model import ServiceModel
 
+T = TypeVar("T")
 Column = NDArray[np.float64]
 _NO_COLUMN: Column = np.empty(0)
 _NO_FLAGS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 _CPU_AVERAGES = (int(Metric.CPU_AVERAGE), int(Metric.CPU_AVERAGE_HIGH_RESOLUTION))
-_NO_RECORDING = Recording(_NO_COLUMN, _NO_COLUMN, _NO_COLUMN, _NO_COLUMN, _NO_COLUMN)
+_NO_RECORDING = Recording(*[_NO_COLUMN] * len(Recording._fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +41,16 @@ class Totals:
         minutes: replayed, those without data among them.
         task_hours: billed: from a task's launch to the end of its draining.
         above_minimum_task_hours: those of them beyond the minimum, which may be interrupted at little cost.
-        requests: served.
-        mean_latency_s: over all requests, each as slow as at the hottest task.
+        requests: that arrived.
+        failed_requests: those of them that nobody answered: they waited too long, or no task ran.
+        mean_latency_s: over all requests that were answered, each as slow as at the hottest task.
         worst_latency_s: of any minute.
         mean_cpu_percent: of the average of all tasks, over minutes with data.
-        breach_minutes: with latency above the guardrail's limit.
+        breach_minutes: with latency above the guardrail's limit, or with failed requests.
         breached_requests: requests of those minutes.
         alarms: times that the guardrail fired.
         low_confidence_minutes: saturated, or beyond what the model was fitted on.
-        saturated_minutes: in which requests were left over.
+        saturated_minutes: in which requests were left over, or failed.
         missing_minutes: without data.
         highest_tasks: at any time.
         hours: at index n, how many hours had n task-minutes billed.
@@ -58,6 +60,7 @@ class Totals:
     task_hours: float
     above_minimum_task_hours: float
     requests: float
+    failed_requests: float
     mean_latency_s: float
     worst_latency_s: float
     mean_cpu_percent: float
@@ -75,13 +78,14 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Minute by minute; NaN where there was no data. CPU in percent, latency in seconds."""
+    """Minute by minute; NaN where there was no data. CPU in percent, latency in seconds, failed requests."""
 
     desired: Column
     running: Column
     cpu_average: Column
     cpu_maximum: Column
     latency: Column
+    failed: Column
 
     def between(self, begin: int, end: int) -> Series:
         """Some minutes of it."""
@@ -98,6 +102,7 @@ class Replay:
         changes: scheduled actions, in order of their minutes.
         guardrail: what counts as a breach. Default: nothing does.
         desired: tasks at the start. Default: the minimum.
+        reading: which tasks a datapoint is multiplied by.
         stops_at_guardrail: `feed` then ends at the minute in which the guardrail fires.
         is_compiled: whether the loop runs as machine code, which takes numba; the numbers are the same.
     """
@@ -111,6 +116,7 @@ class Replay:
         changes: Sequence[BoundsChange] = (),
         guardrail: Guardrail | None = None,
         desired: int | None = None,
+        reading: CountReading = CountReading.ITS_OWN_MINUTE,
         stops_at_guardrail: bool = False,
         is_compiled: bool = False,
     ) -> None:
@@ -119,19 +125,29 @@ class Replay:
         self._settings = _settings_of(model, guardrail, stops_at_guardrail)
         self._schedule = self._columns(_schedule_of(bounds, changes))
         tasks = bounds.minimum if desired is None else desired
-        self._target = self._rows(TargetRow, [TargetRow(minimum=bounds.minimum, maximum=bounds.maximum, desired=tasks)])
+        self._target = self._rows(
+            TargetRow,
+            [TargetRow(minimum=bounds.minimum, maximum=bounds.maximum, desired=tasks, reading=int(reading))],
+        )
+        self._guards = self._rows(AlarmRow, guardrail.rows() if guardrail else [])
         self._state = self._rows(LoopState, [LoopState(ready=tasks, last_serving=float(tasks), highest_tasks=tasks)])
         rows = rows_of(policies)
         self._tracking = self._rows(TrackingRow, rows.tracking)
         self._steps = self._rows(StepRow, rows.steps)
         self._bands = self._rows(BandRow, rows.bands)
         largest = max([bounds.maximum, tasks, *(change.bounds.maximum for change in changes)])
-        slots = 2 + max(self._settings.start_minutes, self._settings.launch_minutes + self._settings.hot_minutes)
+        busy = zip(self._settings.hot_minutes, self._settings.boot_minutes, strict=True)
+        ends = (launch + max(each) for launch, each in zip(self._settings.launch_minutes, busy, strict=True))
+        slots = 2 + max(*self._settings.start_minutes, *ends)
         self._rings = [
             self._filled(slots, 0),
+            self._filled(slots, 0.0),
             self._filled(slots, 0),
-            self._filled(3 * max(self._settings.delay, 1), math.nan),
+            self._filled(slots, 0),
+            self._filled(IN_DELAY * max(self._settings.delay, 1), math.nan),
+            self._filled(2 * max(self._settings.quick_delay, 1), math.nan),
             self._filled(len(Metric), math.nan),
+            self._filled(len(Metric), 0.0),
             # Draining tasks are billed besides those desired, so an hour may hold more than the largest count.
             self._filled(120 * largest + 2, 0),
         ]
@@ -177,27 +193,29 @@ class Replay:
 
     @property
     def latency_sum(self) -> tuple[float, float]:
-        """Seconds of latency of all requests, and the requests."""
-        return float(self._state[0].latency), float(self._state[0].requests)
+        """Seconds of latency of all requests that were answered, and how many."""
+        state = self._state[0]
+        return float(state.latency), float(state.requests) - float(state.failed)
 
     def totals(self) -> Totals:
         """What all that was fed came to."""
         state = self._state[0]
-        minutes, missing, requests = self.minute, int(state.missing), float(state.requests)
+        requests, failed = float(state.requests), float(state.failed)
         return Totals(
-            minutes=minutes,
+            minutes=self.minute,
             task_hours=float(state.billed) / 60,
             above_minimum_task_hours=float(state.above_minimum) / 60,
             requests=requests,
-            mean_latency_s=float(state.latency) / requests if requests else math.nan,
+            failed_requests=failed,
+            mean_latency_s=float(state.latency) / (requests - failed) if requests > failed else math.nan,
             worst_latency_s=float(state.worst_latency),
-            mean_cpu_percent=float(state.cpu) / (minutes - missing) if minutes > missing else math.nan,
+            mean_cpu_percent=float(state.cpu) / int(state.cpu_minutes) if state.cpu_minutes else math.nan,
             breach_minutes=int(state.breaches),
             breached_requests=float(state.breached_requests),
             alarms=int(state.alarms),
             low_confidence_minutes=int(state.low_confidence),
             saturated_minutes=int(state.saturated),
-            missing_minutes=missing,
+            missing_minutes=int(state.missing),
             scale_outs=int(state.scale_outs),
             scale_ins=int(state.scale_ins),
             highest_tasks=int(state.highest_tasks),
@@ -215,6 +233,7 @@ class Replay:
                 self._steps,
                 self._bands,
                 self._schedule,
+                self._guards,
                 self._state,
                 *self._rings,
                 recording,
@@ -242,26 +261,44 @@ class Replay:
 
 
 def _settings_of(model: ServiceModel, guardrail: Guardrail | None, stops_at_guardrail: bool) -> LoopSettings:
-    start_minutes, seconds = divmod(model.start_seconds, 60)
+    # What is left of a metric's delay beyond whole minutes comes on top of the start that it sets off.
+    delay, late = divmod(model.metric_delay_seconds, 60)
+    quick_delay, quick_late = divmod(model.high_resolution_delay_seconds, 60)
+    lates = (0.0, late, quick_late)
+    starts = [divmod(model.start_seconds + each, 60) for each in lates]
+    launches = [divmod(model.launch_seconds + each, 60) for each in lates]
+    boot_s = model.boot_seconds if model.boot_cpu_percent else 0.0
     return LoopSettings(
         load_per_request=model.cpu_seconds / (60.0 * model.vcpus),
         service_seconds=model.service_seconds,
         elsewhere_seconds=float(model.elsewhere_seconds),
         servers=model.servers,
+        wait_factor=model.wait_factor,
+        give_up_seconds=float(model.give_up_seconds),
+        longest_latency=float(max(model.give_up_seconds, model.elsewhere_seconds + model.service_seconds)),
         skew=float(model.skew),
         idle=model.idle_percent / 100,
-        start_minutes=int(start_minutes),
-        first_share=1 - seconds / 60,
-        launch_minutes=int(model.launch_seconds // 60),
-        hot_minutes=model.hot_start_minutes and math.ceil(model.hot_start_minutes + model.launch_seconds % 60 / 60),
+        start_minutes=_each(int(minutes) for minutes, _ in starts),
+        first_share=_each(1 - seconds / 60 for _, seconds in starts),
+        launch_minutes=_each(int(minutes) for minutes, _ in launches),
+        hot_minutes=_each(
+            model.hot_start_minutes and math.ceil(model.hot_start_minutes + seconds / 60) for _, seconds in launches
+        ),
+        boot_minutes=_each(math.ceil((boot_s + seconds) / 60) if boot_s else 0 for _, seconds in launches),
+        boot_percent=float(model.boot_cpu_percent),
         drain_minutes=model.drain_seconds / 60,
-        delay=model.metric_delay_minutes,
+        delay=int(delay),
+        quick_delay=int(quick_delay),
         trusted=float(model.trusted_utilization),
         latency_limit=guardrail.latency_seconds if guardrail else math.inf,
-        guardrail_periods=guardrail.periods if guardrail else 1,
-        guardrail_datapoints=guardrail.datapoints if guardrail else 1,
         stops_at_guardrail=int(stops_at_guardrail),
     )
+
+
+def _each(values: Iterable[T]) -> tuple[T, T, T]:
+    """One value for each trigger."""
+    bounds, minute_metric, high_resolution = values
+    return bounds, minute_metric, high_resolution
 
 
 def _schedule_of(bounds: CapacityBounds, changes: Sequence[BoundsChange]) -> Schedule:

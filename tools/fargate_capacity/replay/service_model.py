@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from fargate_capacity.replay.latency import stretch
 
 # Measured: the time a Fargate task takes to run, by the size of its image.
 START_S = 28.0
@@ -14,10 +17,15 @@ IMAGE_MIB_PER_SECOND = 58.0
 HEALTH_CHECK_INTERVAL_S = 30.0
 DRAIN_S = 300.0
 
-# Measured by AWS: 363 s from the load to the scale-out at one-minute metrics. Three minutes are the alarm's, half a
-# minute is the one the load begins in; what is left is the way of a datapoint to its alarm.
+# Measured by AWS (2026-09-15): from the load to the trigger 363 s at metrics of 60 s, 86 s at those of 20 s. Three
+# periods are the alarm's; what is left is the way of a datapoint to its alarm. The load begins with a minute here.
 # https://github.com/aws/containers-roadmap/issues/2113
-METRIC_DELAY_MINUTES = 2
+METRIC_DELAY_S = 363.0 - 3 * 60
+HIGH_RESOLUTION_DELAY_S = 86.0 - 3 * 20
+
+# An Application Load Balancer's idle time-out, after which it answers 504; many clients give up no later.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
+GIVE_UP_S = 60.0
 
 # A queue is not in its steady state within one minute of a utilization this near to 1.
 STEADIEST_UTILIZATION = 0.97
@@ -25,6 +33,20 @@ STEADIEST_UTILIZATION = 0.97
 # Measured by simulating one task of one vCPU at 80 % with exponential CPU times behind random routing: 17 times the CPU
 # time at p95, 5 on average. Round robin has 10, so this is the careful side.
 P95_RATIO = 3.4
+
+# Requests served one after another wait behind long ones: Pollaczek and Khinchine's (1 + c²) / 2 times the wait of
+# processor sharing. c² = 4, CPU times of which few are very long, makes mean and p95 twice those of sharing between 50
+# and 85 % CPU.
+ONE_AFTER_ANOTHER_WAIT = 2.5
+
+
+class Queueing(StrEnum):
+    """How a task serves the requests that it has at the same time."""
+
+    # They share its vCPUs: threads, an event loop.
+    SHARED = "shared"
+    # One after another: synchronous workers, as many as whole vCPUs.
+    FIFO = "fifo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +64,17 @@ class ServiceModel:
         hot_start_minutes: minutes for which a new task keeps its CPU busy with itself, from its program's start on: a
             JVM that compiles, a model that loads. Modelled: a minute in which it ends counts whole, and such tasks
             count besides those that serve.
+        boot_cpu_percent: CPU of a new task from its program's start until it passes health checks (`boot_seconds`),
+            percent of its reservation; in whole minutes, as `hot_start_minutes`, and beside the tasks that serve.
         health_check_seconds: until the load balancer has seen one passing check; the whole interval, at worst.
         drain_seconds: a removed task still runs, and is billed, while its connections drain.
-        metric_delay_minutes: from the end of a minute until alarms see its datapoint.
+        metric_delay_seconds: from the end of a minute until alarms act on its datapoint.
+        high_resolution_delay_seconds: the same for the CPU of every 20 seconds.
+        give_up_seconds: no request waits longer: its client or the load balancer gives up, and it has failed. Modelled:
+            it has taken no CPU until then.
+        queueing: how a task serves the requests that it has at the same time.
+        burstiness: the busiest minute of a traffic period / the mean of its minutes, at least 1. It says nothing where
+            the traffic is by the minute.
         trusted_utilization: of the hottest task; beyond it a minute counts as low-confidence. A fit sets it to the
             highest that was observed.
         p95_ratio: p95 of the time that a request spends at a task / its mean, at least 1.
@@ -61,18 +91,27 @@ class ServiceModel:
     image_mib: float = 0.0
     boot_seconds: float = 0.0
     hot_start_minutes: int = 0
+    boot_cpu_percent: float = 0.0
     health_check_seconds: float = HEALTH_CHECK_INTERVAL_S
     drain_seconds: float = DRAIN_S
-    metric_delay_minutes: int = METRIC_DELAY_MINUTES
+    metric_delay_seconds: float = METRIC_DELAY_S
+    high_resolution_delay_seconds: float = HIGH_RESOLUTION_DELAY_S
+    give_up_seconds: float = GIVE_UP_S
+    queueing: Queueing = Queueing.SHARED
+    burstiness: float = 1.0
     trusted_utilization: float = STEADIEST_UTILIZATION
     p95_ratio: float = P95_RATIO
 
     def __post_init__(self) -> None:
+        if self.queueing not in list(Queueing):
+            raise ValueError(f"queueing: got {self.queueing!r}, allowed: {', '.join(Queueing)}")
         for field in fields(self):
+            if field.name == "queueing":
+                continue
             value = getattr(self, field.name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"{field.name}: got {value}, allowed: 0 or more")
-        for name in ("vcpus", "cpu_seconds"):
+        for name in ("vcpus", "cpu_seconds", "give_up_seconds"):
             if getattr(self, name) == 0:
                 raise ValueError(f"{name}: got 0, allowed: above 0")
         if self.vcpus > 1 and self.vcpus != int(self.vcpus):
@@ -85,9 +124,15 @@ class ServiceModel:
             raise ValueError(f"p95_ratio: got {self.p95_ratio}, allowed: 1 or more; p95 is no less than the mean")
         if self.idle_percent >= 100:
             raise ValueError(f"idle_percent: got {self.idle_percent}, allowed: below 100")
-        for name in ("hot_start_minutes", "metric_delay_minutes"):
-            if getattr(self, name) > 60:
-                raise ValueError(f"{name}: got {getattr(self, name)}, allowed: at most 60")
+        if self.burstiness < 1:
+            raise ValueError(f"burstiness: got {self.burstiness}, allowed: 1 or more; 1 is evenly spread")
+        if self.boot_cpu_percent > 100:
+            raise ValueError(f"boot_cpu_percent: got {self.boot_cpu_percent}, allowed: at most 100")
+        if self.hot_start_minutes > 60:
+            raise ValueError(f"hot_start_minutes: got {self.hot_start_minutes}, allowed: at most 60")
+        for name in ("metric_delay_seconds", "high_resolution_delay_seconds"):
+            if getattr(self, name) > 3600:
+                raise ValueError(f"{name}: got {getattr(self, name)}, allowed: at most 3600, an hour")
 
     def mean_at_p95(self, p95_seconds: float) -> float:
         """The mean latency at which p95 is that: what is waited elsewhere is taken as the same for every request.
@@ -99,6 +144,15 @@ class ServiceModel:
         if not at_task > 0:
             raise ValueError(f"got {1000 * p95_seconds:g}, allowed: above {1000 * self.elsewhere_seconds:g}")
         return self.elsewhere_seconds + at_task / self.p95_ratio
+
+    def seconds_at_task(self, utilization: float) -> float:
+        """The mean time that a request spends at a task which is so busy, below 1."""
+        return self.service_seconds * (1 + self.wait_factor * (stretch(utilization, self.servers) - 1))
+
+    @property
+    def wait_factor(self) -> float:
+        """How many times longer a request waits than where all share the vCPUs."""
+        return ONE_AFTER_ANOTHER_WAIT if self.queueing is Queueing.FIFO else 1.0
 
     @property
     def start_seconds(self) -> float:

@@ -17,22 +17,33 @@ from fargate_capacity.pricing.bill import Bill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One simulation, named, with its bill; None where its tasks have no price."""
+    """One simulation, named, with its bill; None where its tasks have no price.
+
+    Args:
+        other: the same by the other reading of AWS's documentation; with this one it makes a range. Default: one
+            reading alone.
+    """
 
     name: str
     simulation: Simulation
     bill: Bill | None
+    other: Figures | None = None
 
     def as_json(self) -> dict[str, Any]:
         """All figures; units are in the names."""
-        totals = asdict(self.simulation.totals)
-        del totals["hours"]
         return {
             "name": self.name,
             "setting": setting_as_json(self.simulation.setting),
-            "totals": totals,
-            "bill_usd": asdict(self.bill) if self.bill else None,
+            **self._sums(),
+            "other_reading": self.other and self.other._sums(),
         }
+
+    def _sums(self) -> dict[str, Any]:
+        totals = asdict(self.simulation.totals)
+        del totals["hours"]
+        # JSON has no NaN: nothing was served, or nothing ran.
+        totals = {name: None if number != number else number for name, number in totals.items()}
+        return {"totals": totals, "bill_usd": asdict(self.bill) if self.bill else None}
 
 
 def setting_as_json(setting: Setting) -> dict[str, Any]:
@@ -75,6 +86,10 @@ def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int]
                 continue
             number = value(row)
             text = shape.format(number)
+            if row.other is not None and label in _RANGED:
+                least, most = sorted((number, value(row.other)))
+                if shape.format(least) != shape.format(most):
+                    text = f"{shape.format(least)} to {shape.format(most)}"
             if row is not first and label in _COMPARED and value(first):
                 text += f" ({number / value(first) - 1:+.0%})"
             cells.append(text)
@@ -111,6 +126,18 @@ def rejections_table(rejected: Sequence[Rejection], *, is_priced: bool = True, m
     return table
 
 
+_RANGED = (
+    "task-hours",
+    "highest tasks",
+    "scale-outs",
+    "scale-ins",
+    "failed requests",
+    "minutes beyond the guardrail",
+    "times the guardrail fired",
+    "on demand",
+    "with Spot",
+    "with a Savings Plan",
+)
 _COMPARED = ("task-hours", "on demand", "with Spot", "with a Savings Plan")
 _LINES: tuple[tuple[str, Any, str], ...] = (
     ("task-hours", lambda row: row.simulation.totals.task_hours, "{:,.1f}"),
@@ -120,6 +147,7 @@ _LINES: tuple[tuple[str, Any, str], ...] = (
     ("mean CPU", lambda row: row.simulation.totals.mean_cpu_percent, "{:.1f} %"),
     ("mean latency", lambda row: 1000 * row.simulation.totals.mean_latency_s, "{:,.0f} ms"),
     ("worst minute's latency", lambda row: 1000 * row.simulation.totals.worst_latency_s, "{:,.0f} ms"),
+    ("failed requests", lambda row: row.simulation.totals.failed_requests, "{:,.0f}"),
     ("minutes beyond the guardrail", lambda row: row.simulation.totals.breach_minutes, "{:,}"),
     ("times the guardrail fired", lambda row: row.simulation.totals.alarms, "{:,}"),
     ("low-confidence minutes", lambda row: row.simulation.totals.low_confidence_minutes, "{:,}"),

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -50,6 +51,41 @@ def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_p
     for title in ("Requests a minute", "CPU average", "CPU maximum", "Tasks", "target 50 %", "spike 80 %"):
         assert title in page
     assert (folder / "ApiService1A2B3C4D-replay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plan_shows_its_choices_and_both_readings_of_the_documentation(run, resources, write_assembly, write_trace):
+    tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    tracking |= {"ScaleInCooldown": 60, "ScaleOutCooldown": 60}
+    requests = [3000] * 60 + [12_000] * 15 + [3000] * 300
+    done = run("simulate", write_assembly(resources), "--trace", write_trace(requests), *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert "a range reaches to the tasks that run when the alarm acts" in done.stdout
+    for line in ("task-hours", "scale-outs", "on demand"):
+        row = next(row for row in done.stdout.splitlines() if f"│ {line} " in row)
+        assert " to " in row
+    assert re.search(
+        r"[\d,]+ of [\d,]+ requests failed \([\d.]+%\): they would have waited more than 60 s", done.stdout
+    )
+    assert "alarms 183 s behind a minute's CPU, 26 s behind that of every 20 seconds" in done.stdout
+    assert "periods of" not in done.stdout
+
+
+def test_says_what_longer_periods_hide(run, assembly, tmp_path):
+    path = tmp_path / "fives.csv"
+    rows = (f"2026-11-02T{minute // 60:02d}:{minute % 60:02d}:00Z,9000" for minute in range(0, 720, 5))
+    path.write_text("timestamp,requests\n" + "\n".join(rows))
+    done = run("simulate", assembly, "--trace", path, *OPTIONS)
+    assert "periods of 5 minutes hide what rises and falls within: breaches are at least these" in done.stdout
+    done = run("simulate", assembly, "--trace", path, *OPTIONS, "--assume", "burstiness=3")
+    assert "assumed 3 times as busy in one minute of each" in done.stdout
+
+
+def test_says_what_no_tasks_come_to(run, resources, write_assembly, trace):
+    resources["Count"]["Properties"]["MinCapacity"] = 0
+    done = run("simulate", write_assembly(resources), "--trace", trace, *OPTIONS, "--assume", "queueing=fifo")
+    assert done.returncode == 0, done.stderr
+    assert "target tracking cannot start from 0" in done.stdout
+    assert "requests served one after another" in done.stdout
 
 
 def test_says_so_where_the_allowed_tasks_are_too_few(run, assembly, trace):
@@ -140,6 +176,7 @@ def test_fetch_writes_csv(run, embedded_aws, tmp_path):
     ("change", "message"),
     [
         (["--assume", "cpu=5"], "--assume: got 'cpu=5', allowed: NAME=VALUE with one of cpu_ms"),
+        (["--assume", "queueing=lifo"], "--assume queueing: got 'lifo', allowed: shared, fifo"),
         (["--assume", "skew=none"], "--assume skew: got 'none', allowed: a number"),
         (["--assume", "skew=0.5"], "--assume skew: got 0.5"),
         (["--service", "Web"], "--service: got 'Web', allowed: ApiService1A2B3C4D"),

@@ -10,7 +10,7 @@ from scaling_decisions import CapacityBounds
 
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.replay import Replay
-from fargate_capacity.replay.service_model import P95_RATIO, ServiceModel
+from fargate_capacity.replay.service_model import P95_RATIO, Queueing, ServiceModel
 
 
 def erlang_c(servers, load):
@@ -139,3 +139,37 @@ def test_the_mean_at_a_p95_leaves_out_what_is_waited_elsewhere():
 def test_fails_when_p95_is_below_the_mean():
     with pytest.raises(ValueError, match=r"p95_ratio: got 0\.5"):
         ServiceModel(vcpus=1, cpu_seconds=0.05, p95_ratio=0.5)
+
+
+def one_after_another_s(*, utilization, cpu_seconds, requests, seed):
+    """Latencies at one synchronous worker: a few requests are very long, and the others wait behind them."""
+    chance = np.random.default_rng(seed)
+    squared_variation = 4
+    sigma = math.sqrt(math.log(1 + squared_variation))
+    sizes = chance.lognormal(math.log(cpu_seconds) - sigma**2 / 2, sigma, requests)
+    gaps = chance.exponential(cpu_seconds / utilization, requests)
+    waits, wait = [], 0.0
+    for gap, size in zip(gaps.tolist(), sizes.tolist(), strict=True):
+        wait = max(wait - gap, 0.0)
+        waits.append(wait)
+        wait += size
+    return (np.array(waits) + sizes)[requests // 20 :]
+
+
+@pytest.mark.parametrize("utilization", [0.5, 0.65, 0.75, 0.85])
+def test_one_after_another_takes_twice_as_long_in_the_mean_and_at_p95(utilization):
+    shared = ServiceModel(vcpus=1, cpu_seconds=0.05)
+    fifo = ServiceModel(vcpus=1, cpu_seconds=0.05, queueing=Queueing.FIFO)
+    found = fifo.seconds_at_task(utilization)
+    assert found == pytest.approx(2 * shared.seconds_at_task(utilization), rel=0.15)
+    latencies = one_after_another_s(utilization=utilization, cpu_seconds=0.05, requests=300_000, seed=1998)
+    assert found == pytest.approx(latencies.mean(), rel=0.07)
+    assert np.percentile(latencies, 95) == pytest.approx(P95_RATIO * found, rel=0.2)
+
+
+def test_the_replay_serves_one_after_another_where_that_is_assumed():
+    model = ServiceModel(vcpus=1, cpu_seconds=0.1, queueing=Queueing.FIFO)
+    replay = Replay(model=model, policies=(), bounds=CapacityBounds(minimum=2, maximum=2))
+    replay.feed(np.full(3, 840.0))
+    assert replay.totals().mean_latency_s == pytest.approx(model.seconds_at_task(0.7))
+    assert model.seconds_at_task(0) == pytest.approx(0.1)

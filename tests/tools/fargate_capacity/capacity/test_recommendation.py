@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 
@@ -13,7 +14,7 @@ from fargate_capacity.plan.sweep import sweep
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
 
-MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30, metric_delay_minutes=1)
+MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30, metric_delay_seconds=60)
 SCENARIO = Scenario(model=MODEL, guardrail=Guardrail(latency_seconds=0.5))
 CURRENT = Setting(
     bounds=CapacityBounds(minimum=2, maximum=30),
@@ -56,6 +57,25 @@ def test_rejects_what_held_only_where_it_was_searched(days, trace_of):
     found = recommend(SCENARIO, tried, trace_of(requests), cost=hours)
     assert found.keeps
     assert "not on the held-out part" in found.rejected[0].why
+
+
+def test_rejects_what_rests_on_one_reading_of_the_documentation(trace_of):
+    """Where a datapoint is multiplied by the tasks of now, a short scale-in cooldown makes tasks come and go."""
+    requests = np.full(6 * 1440, 3000.0)
+    for burst in range(200, len(requests), 720):
+        requests[burst : burst + 15] *= 1.6
+    steady = Setting(
+        bounds=CapacityBounds(minimum=2, maximum=60),
+        policies=(TargetTracking(target=45, scale_out_cooldown_s=60, scale_in_cooldown_s=1800),),
+    )
+    hasty = steady.with_target(50).with_scale_in_cooldown(60)
+    trace = trace_of(requests)
+    alone = [simulate(SCENARIO, setting, trace).totals for setting in (steady, hasty)]
+    assert alone[1].task_hours < 0.95 * alone[0].task_hours
+    assert alone[1].breach_minutes <= alone[0].breach_minutes
+    found = recommend(SCENARIO, [steady, hasty], trace, cost=hours)
+    assert found.keeps
+    assert "rests on one reading of AWS's documentation: by the other" in found.rejected[0].why
 
 
 def test_fails_when_nothing_says_what_must_not_happen(days, trace_of):

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
+from scaling_decisions import CapacityBounds, CountReading, Metric, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.replay.compiled import is_numba_installed
-from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.guardrail import GuardedMetric, Guardrail, GuardrailAlarm
 from fargate_capacity.replay.replay import BoundsChange, Replay
-from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.replay.service_model import Queueing, ServiceModel
 
 # One request a second of one second of CPU fills a task: requests a minute / 60 = busy tasks. 30 s to start.
 MODEL = ServiceModel(
@@ -19,7 +19,8 @@ MODEL = ServiceModel(
     boot_seconds=2,
     health_check_seconds=0,
     drain_seconds=0,
-    metric_delay_minutes=0,
+    metric_delay_seconds=0,
+    high_resolution_delay_seconds=0,
 )
 BOUNDS = CapacityBounds(minimum=1, maximum=20)
 TRACKING = TargetTracking(target=50, scale_out_cooldown_s=0, scale_in_cooldown_s=0)
@@ -51,13 +52,13 @@ def test_a_slow_start_takes_whole_minutes():
 
 
 def test_alarms_see_a_minute_as_late_as_the_metric_is():
-    model = dataclasses.replace(MODEL, metric_delay_minutes=2)
+    model = dataclasses.replace(MODEL, metric_delay_seconds=120)
     _, series = replay_of([12, 48, 12, 12, 12], model=model, policies=(SPIKE,), desired=1)
     assert series.desired.tolist() == [1, 1, 1, 1, 4]
 
 
 def test_the_high_resolution_metric_is_not_delayed():
-    model = dataclasses.replace(MODEL, metric_delay_minutes=2)
+    model = dataclasses.replace(MODEL, metric_delay_seconds=120)
     quick = TargetTracking(target=50, metric=Metric.CPU_AVERAGE_HIGH_RESOLUTION, high_periods=1)
     _, series = replay_of([48, 48], model=model, policies=(quick,), desired=1)
     assert series.desired.tolist() == [1, 2]
@@ -146,10 +147,83 @@ def test_stops_in_the_minute_in_which_the_guardrail_fires():
     assert replay.totals().breach_minutes == 4
 
 
-def test_without_any_task_requests_wait():
-    replay, series = replay_of([60, 60], policies=(), bounds=CapacityBounds(minimum=0, maximum=5))
-    assert series.running.tolist() == [0, 0]
-    assert replay.totals().saturated_minutes == 2
+def test_without_any_task_nothing_is_served_and_no_metric_is_there():
+    guardrail = Guardrail(latency_seconds=5)
+    bounds = CapacityBounds(minimum=0, maximum=5)
+    replay, series = replay_of([60] * 30 + [0], policies=(TRACKING, SPIKE), bounds=bounds, guardrail=guardrail)
+    assert series.running.tolist() == [0] * 31
+    assert np.isnan(series.cpu_average).all()
+    assert np.isnan(series.latency).all()
+    totals = replay.totals()
+    assert (totals.requests, totals.failed_requests, totals.breach_minutes) == (1800, 1800, 30)
+    assert math.isnan(totals.mean_latency_s)
+
+
+# What AWS measured from the load to the trigger.
+BY_MINUTE_S, BY_20_SECONDS_S = 363, 86
+
+
+@pytest.mark.parametrize(
+    ("policy", "measured_s"),
+    [
+        (TRACKING, BY_MINUTE_S),
+        (
+            TargetTracking(target=50, metric=Metric.CPU_AVERAGE_HIGH_RESOLUTION, high_periods=1),
+            BY_20_SECONDS_S,
+        ),
+    ],
+)
+def test_a_rise_is_answered_as_late_as_aws_measured(policy, measured_s):
+    """New tasks serve from `start_seconds` after that on, to the second: 34 s, and their share of the minute."""
+    model = ServiceModel(vcpus=1, cpu_seconds=1, boot_seconds=6, health_check_seconds=0, drain_seconds=0)
+    begins = 5
+    _, series = replay_of([24] * begins + [48] * 20, model=model, policies=(policy,), desired=1)
+    rise = int(np.flatnonzero(series.desired > 1)[0])
+    assert (rise - begins) * 60 <= measured_s < (rise - begins + 1) * 60
+    added = series.desired[rise] - 1
+    served_s = 60 * (np.cumsum(series.running[begins:] - 1) / added)
+    serves_from = 60 * 20 - served_s[-1]
+    assert serves_from == pytest.approx(measured_s + model.start_seconds)
+
+
+def test_a_constant_load_after_a_burst_is_left_alone():
+    """Whatever the cooldowns: the datapoints of the burst ask for what the burst needed, not for a multiple of it."""
+    requests = np.full(600, 250.0)
+    requests[60:75] = 1000
+    counts = []
+    for scale_in_cooldown_s in (60, 300):
+        tracking = dataclasses.replace(TRACKING, scale_out_cooldown_s=60, scale_in_cooldown_s=scale_in_cooldown_s)
+        model = dataclasses.replace(MODEL, metric_delay_seconds=183)
+        bounds = CapacityBounds(minimum=2, maximum=60)
+        replay, series = replay_of(requests, model=model, policies=(tracking,), bounds=bounds, desired=9)
+        assert set(series.desired[150:]) == {9}
+        counts.append((replay.totals().scale_outs, replay.totals().scale_ins))
+    assert counts[0] == counts[1]
+
+
+def test_nobody_waits_longer_than_until_he_gives_up_and_the_rest_has_failed():
+    model = dataclasses.replace(MODEL, give_up_seconds=60)
+    guardrail = Guardrail(latency_seconds=5)
+    replay, series = replay_of([240] * 5 + [30] * 5, model=model, policies=(), desired=2, guardrail=guardrail)
+    totals = replay.totals()
+    # Two tasks have a minute's work each after the first minute; from then on every second request finds no room.
+    assert series.failed.tolist() == [0, 120, 120, 120, 120, 0, 0, 0, 0, 0]
+    assert (totals.failed_requests, totals.requests) == (480, 1350)
+    assert totals.worst_latency_s == 60
+    # What waits is worked off at once: 45 s of each of the coming minutes are free for it.
+    assert series.latency[-1] == pytest.approx(1 / (1 - 0.25))
+    assert totals.breach_minutes == 7
+
+
+def test_a_task_is_busy_while_it_boots():
+    once = dataclasses.replace(SPIKE, cooldown_s=600)
+    model = dataclasses.replace(MODEL, boot_seconds=92, boot_cpu_percent=90)
+    _, series = replay_of([48, 12, 12, 12, 12], model=model, policies=(once,), desired=1)
+    # Its program starts half a minute after the decision and takes a minute and a half.
+    assert series.cpu_maximum == pytest.approx([80, 90, 90, 5, 5])
+    assert series.cpu_average[1] == pytest.approx((20 + 3 * 90) / 4)
+    _, feeding = replay_of([48] + [12] * 30, model=model, policies=(SPIKE,), desired=1)
+    assert feeding.desired[-1] == 20
 
 
 traffic = st.lists(st.one_of(st.just(math.nan), st.floats(0, 600)), min_size=1, max_size=200)
@@ -161,7 +235,7 @@ def test_blocks_come_to_the_same_as_the_whole(requests, data):
     requests = np.array(requests)
     cut = data.draw(st.integers(0, len(requests)))
     model = dataclasses.replace(
-        MODEL, metric_delay_minutes=data.draw(st.integers(0, 3)), boot_seconds=100, hot_start_minutes=3
+        MODEL, metric_delay_seconds=data.draw(st.integers(0, 200)), boot_seconds=100, hot_start_minutes=3
     )
     options = {"model": model, "policies": (TRACKING, SPIKE), "bounds": BOUNDS}
     whole, parts = Replay(**options), Replay(**options)
@@ -187,8 +261,11 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
         skew=data.draw(st.floats(1, 1.5)),
         idle_percent=data.draw(st.floats(0, 30)),
         boot_seconds=data.draw(st.floats(0, 200)),
-        metric_delay_minutes=data.draw(st.integers(0, 3)),
+        metric_delay_seconds=data.draw(st.integers(0, 200)),
         hot_start_minutes=data.draw(st.integers(0, 4)),
+        boot_cpu_percent=data.draw(st.sampled_from([0, 70])),
+        high_resolution_delay_seconds=data.draw(st.integers(0, 130)),
+        queueing=data.draw(st.sampled_from(list(Queueing))),
     )
     removing = StepScaling(
         threshold=20,
@@ -199,17 +276,23 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
         datapoints=2,
         period_minutes=2,
     )
-    several = st.lists(st.sampled_from([TRACKING, SPIKE, removing]), unique=True)
+    quick = TargetTracking(target=50, metric=Metric.CPU_AVERAGE_HIGH_RESOLUTION, high_periods=1)
+    several = st.lists(st.sampled_from([TRACKING, SPIKE, removing, quick]), unique=True)
+    alarms = (
+        GuardrailAlarm(threshold=90, metric=GuardedMetric.CPU_MAXIMUM, periods=3, datapoints=2),
+        GuardrailAlarm(threshold=1, metric=GuardedMetric.FAILED_PERCENT, period_minutes=2),
+    )
     options = {
         "model": model,
         "policies": data.draw(several),
-        "bounds": BOUNDS,
-        "guardrail": Guardrail(latency_seconds=2),
+        "bounds": CapacityBounds(minimum=data.draw(st.integers(0, 1)), maximum=20),
+        "guardrail": Guardrail(latency_seconds=2, alarms=data.draw(st.sampled_from([(), alarms]))),
+        "reading": data.draw(st.sampled_from(list(CountReading))),
         "changes": [BoundsChange(minute=7, bounds=CapacityBounds(minimum=3, maximum=9))],
     }
     plain, compiled = Replay(**options), Replay(**options, is_compiled=True)
     mine, theirs = (replay.feed_recorded(np.array(requests)) for replay in (plain, compiled))
-    for name in ("desired", "running", "cpu_average", "cpu_maximum", "latency"):
+    for name in ("desired", "running", "cpu_average", "cpu_maximum", "latency", "failed"):
         assert np.array_equal(getattr(mine, name), getattr(theirs, name), equal_nan=True), name
     expected, found = dataclasses.asdict(plain.totals()), dataclasses.asdict(compiled.totals())
     for name, value in expected.items():
@@ -224,8 +307,12 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
         ({"skew": 0.9}, "skew: got 0.9"),
         ({"idle_percent": 100}, "idle_percent: got 100"),
         ({"boot_seconds": -1}, "boot_seconds: got -1"),
-        ({"metric_delay_minutes": 61}, "metric_delay_minutes: got 61"),
+        ({"metric_delay_seconds": 3601}, "metric_delay_seconds: got 3601"),
         ({"hot_start_minutes": 61}, "hot_start_minutes: got 61"),
+        ({"boot_cpu_percent": 101}, "boot_cpu_percent: got 101"),
+        ({"give_up_seconds": 0}, "give_up_seconds: got 0"),
+        ({"burstiness": 0.5}, "burstiness: got 0.5"),
+        ({"queueing": "lifo"}, "queueing: got 'lifo', allowed: shared, fifo"),
     ],
 )
 def test_fails_when_a_model_is_impossible(changes, message):
@@ -234,11 +321,11 @@ def test_fails_when_a_model_is_impossible(changes, message):
 
 
 # Two minutes of a hot start, which CloudWatch publishes two minutes later; 30 s until the program runs.
-HOT = dataclasses.replace(MODEL, hot_start_minutes=2, metric_delay_minutes=2)
+HOT = dataclasses.replace(MODEL, hot_start_minutes=2, metric_delay_seconds=120)
 
 
 def test_a_task_that_starts_hot_shows_in_both_metrics_and_serves_no_less():
-    model = dataclasses.replace(HOT, metric_delay_minutes=0)
+    model = dataclasses.replace(HOT, metric_delay_seconds=0)
     once = dataclasses.replace(SPIKE, cooldown_s=600)
     cool, hot = (replay_of([48, 12, 12, 12, 12], model=each, policies=(once,), desired=1)[1] for each in (MODEL, model))
     assert cool.cpu_maximum == pytest.approx([80, 8, 5, 5, 5])
@@ -264,12 +351,22 @@ def test_a_step_feeds_itself_unless_its_cooldown_outlasts_the_start(cooldown_s, 
     assert series.desired[:5].tolist() == [4, 4, 4, 4, 7]
 
 
-@pytest.mark.parametrize(("hot_minutes", "most"), [(1, 7), (2, 11), (3, 13), (6, 13)])
-def test_beside_target_tracking_a_hot_start_stays_bounded(hot_minutes, most):
+@pytest.mark.parametrize(
+    ("hot_minutes", "by_its_own_minute", "when_it_acts"), [(1, 7, 7), (2, 13, 11), (4, 13, 13), (6, 40, 40)]
+)
+@pytest.mark.parametrize("reading", list(CountReading))
+def test_beside_target_tracking_a_hot_start_of_less_than_a_detection_stays_bounded(
+    hot_minutes, by_its_own_minute, when_it_acts, reading
+):
+    most = by_its_own_minute if reading is CountReading.ITS_OWN_MINUTE else when_it_acts
     step = dataclasses.replace(SPIKE, cooldown_s=600)
     tracking = TargetTracking(target=50, scale_out_cooldown_s=60, scale_in_cooldown_s=300)
-    model = dataclasses.replace(HOT, skew=1.25, hot_start_minutes=hot_minutes, boot_seconds=60 * hot_minutes)
+    model = dataclasses.replace(
+        HOT, metric_delay_seconds=183, skew=1.25, hot_start_minutes=hot_minutes, boot_seconds=60 * hot_minutes
+    )
     bounds = CapacityBounds(minimum=4, maximum=40)
-    replay, series = replay_of([96, 154, *[96] * 180], model=model, policies=(step, tracking), bounds=bounds)
+    replay, series = replay_of(
+        [96, 154, *[96] * 180], model=model, policies=(step, tracking), bounds=bounds, reading=reading
+    )
     assert replay.totals().highest_tasks == most
     assert series.desired[-1] < 7
