@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,8 @@ UNTUNED = Setting(
 
 # The World Cup's mean, which other traffic is rescaled to.
 MEAN_REQUESTS = 10_800.0
+# 95 % of the 80 % from where tasks are added / the 1.1 of the hottest task.
+CEILING = 69
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
     factor = MEAN_REQUESTS / float(np.nanmean(busy))
     trace = Trace.of([busy * factor], name=trace.name, start=trace.start, gaps=trace.gaps)
     scenario = Scenario(model=MODEL, guardrail=LIMIT)
-    settings = TunerSettings(ceiling=75, cool_off=timedelta(days=4))
+    # The tuner's own defaults, besides a ceiling for this service's ratio of the hottest task to the average.
+    settings = TunerSettings(ceiling=CEILING)
     quick = UNTUNED.with_high_resolution(True)
     with PatientProgress(f"{traffic.name}: the tuner", total=2 * (trace.minutes // 1440 + 1)) as progress:
         walked = tune(scenario, UNTUNED, trace, settings, advance=progress.begin)
@@ -289,7 +292,7 @@ def speed(console: Console, *, runs: int, jobs: int) -> dict[str, object]:
     )
     console.print(f"  {'[green]reached[/]' if same else '[bold red]missed[/]'}  plain Python gives the same numbers")
     verdict(console, "one replay, ms", 1000 * seconds[len(seconds) // 2], 20)
-    verdict(console, f"{len(settings)} candidates, s", sweeps[len(sweeps) // 2], 1)
+    verdict(console, f"{len(settings)} candidates, s", sweeps[len(sweeps) // 2], 1.5)
     return report | {
         "compile_s": compile_s,
         "replay_s": seconds,

@@ -40,7 +40,7 @@ class TunedService(cdk.Stack):
             guardrail_alarms=[alarms.degraded],
             alerts_topic=alerts,
             dashboard=ServiceDashboard(self, "Monitor", service=shop, alarms=alarms),
-            ceiling_percent=70,
+            ceiling_percent=65,
             # Its Mondays are not like its Sundays.
             observation=Observation.MATCHING_WEEKDAYS,
         )

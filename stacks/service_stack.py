@@ -133,6 +133,7 @@ class ServiceStack(cdk.Stack):
         alarms = ServiceAlarms(
             self, "Alarms", service=api, alerts_topic=alerts, deployment_alarms=fallbacks.guardrail_alarms
         )
+        price = FargatePrice(vcpu_hour=service_settings.usd_vcpu_hour, gib_hour=service_settings.usd_gib_hour)
         monitor = ServiceDashboard(
             self,
             "Monitor",
@@ -140,7 +141,7 @@ class ServiceStack(cdk.Stack):
             spike_scaling=spikes,
             alarms=alarms,
             team_metrics=[fallbacks.fallbacks, fallbacks.breaker_open],
-            price=FargatePrice(vcpu_hour=service_settings.usd_vcpu_hour, gib_hour=service_settings.usd_gib_hour),
+            price=price,
             change_log=_CHANGE_LOG,
             dashboard_name=f"moderation-{settings.environment}-api",
         )
@@ -153,6 +154,7 @@ class ServiceStack(cdk.Stack):
                 alerts_topic=alerts,
                 dashboard=monitor,
                 ceiling_percent=service_settings.tuner_ceiling_percent,
+                price=price,
                 removal_policy=removal,
             )
             cdk.CfnOutput(self, "TunerWorkflowArn", value=tuner.state_machine.state_machine_arn)

@@ -62,9 +62,9 @@ def _look(clients: Clients, surroundings: Surroundings, table: TunerTable, event
             following = rehearsed(state, decision) if surroundings.is_dry_run else begun(state, decision)
         LOGGER.info(json.dumps({**_told(decision), "figures": sight.figures}))
         table.note_look(decision, sight.figures)
-        if following != state:
+        if decision.is_noted or asked.get("resume"):
             table.save(following, decision=decision, figures=sight.figures, is_dry_run=surroundings.is_dry_run)
-        elif stored is None:
+        elif following != state or stored is None:
             table.save(following)
     return {**_told(decision), "pending": following.pending is not None}
 

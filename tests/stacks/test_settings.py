@@ -83,8 +83,8 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
             "service.spike_threshold_percent: got 80, allowed: above the tracked average CPU of 80 %",
         ),
         (
-            {"service.tuner_ceiling_percent": "80"},
-            "service.tuner_ceiling_percent: got 80, allowed: below 80 %, from where the hottest task's CPU adds tasks",
+            {"service.tuner_ceiling_percent": "67"},
+            "service.tuner_ceiling_percent: got 67, allowed: at most 66 %, 95% of the 80 % from where the hottest",
         ),
         (
             {"service.tuner_ceiling_percent": "50"},

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from scaling_decisions import Action, ObservationPeriod, TunerSettings
 
-from fargate_capacity.declared.declared_tuner import declared_tuner
+from fargate_capacity.declared.declared_tuner import DeclaredTuner, declared_tuner
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import Calibration
 from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics, period_minutes
@@ -28,9 +28,10 @@ from fargate_capacity.plan.question import Question, ask
 from fargate_capacity.plan.recommendation import recommend
 from fargate_capacity.plan.simulation import Simulation, simulate
 from fargate_capacity.plan.sweep import SWEEP_BLOCK_MINUTES
-from fargate_capacity.plan.tuning import tune
+from fargate_capacity.plan.tuning import Tuning, tune
 from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
+from fargate_capacity.replay.guardrail import GuardedMetric, Guardrail
 from fargate_capacity.replay.service_model import Queueing
 from fargate_capacity.report.figures import Figures, bands_table, figures_table, rejections_table, setting_as_json
 from fargate_capacity.traffic.burstiness import with_burstiness
@@ -95,7 +96,7 @@ _WITHOUT_COLUMN = {
 # Of all minutes: a jump saturates a few before its tasks serve.
 _FEW_SATURATED = 0.01
 # That of the construct.
-_CEILING = 75.0
+_CEILING = 65.0
 
 
 class Objective(StrEnum):
@@ -349,7 +350,8 @@ def tune_command(
 ) -> None:
     """Replay the target tuner over the traffic: every step, every revert, and what it came to.
 
-    Settings that are not given are those of the stack's tuner; where it has none, the tuner's own.
+    Settings that are not given are those of the stack's tuner; where it has none, the tuner's own. Its guardrail are
+    the alarms that the stack gives it; without a tuner, a minute beyond the limit.
     """
     given = _Given(
         service=service,
@@ -373,25 +375,32 @@ def tune_command(
             "attempts": attempts,
             "max_latency_ratio": latency_ratio,
         }
-        declared = declared_tuner(question.assembly, question.service.stack_identity)
+        declared = declared_tuner(question.assembly, question.service.stack_identity, question.scenario.model)
         settings = replace(
-            declared or TunerSettings(ceiling=_CEILING),
+            declared.settings if declared else TunerSettings(ceiling=_CEILING),
             **{name: value for name, value in given_settings.items() if value is not None},
         )
     except ValueError as error:
         raise InputError(f"tune: {error}") from None
-    with PatientProgress("replaying the tuner", total=traffic.minutes // 1440 + 1) as progress:
+    question, watched = _guarded(question, declared)
+    with PatientProgress("replaying the tuner", total=2 * (traffic.minutes // 1440 + 1)) as progress:
         tuning = tune(question.scenario, question.setting, traffic, settings, advance=progress.begin)
+        other = tune(question.scenario.by_other_reading, question.setting, traffic, settings, advance=progress.begin)
     tuned = replace(question, setting=question.setting.with_target(tuning.final_target))
     figures = [
         _replayed(question, traffic, "untuned"),
-        question.figures("while tuning", tuning.simulation),
+        question.figures("while tuning", tuning.simulation, other=other.simulation),
         _replayed(tuned, traffic, "with the final target"),
     ]
     _tell(question, traffic, figures, title=f"{question.setting.target:g} % tuned to {tuning.final_target:g} %")
     beyond = question.calibration.beyond(tuning.final_target) if question.calibration else None
     if beyond:
         typer.echo(f"warning: {beyond}")
+    for line in watched:
+        typer.echo(line)
+    if other.final_target != tuning.final_target:
+        typer.echo(f"by the other reading of AWS's documentation it is tuned to {other.final_target:g} %")
+    typer.echo(_described_saving(question, tuning))
     for decision in tuning.decisions:
         typer.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.action:7} {decision.target:g} %  {decision.why}")
     decisions = [
@@ -400,6 +409,9 @@ def tune_command(
     ]
     more = {
         "final_target": tuning.final_target,
+        "final_target_by_other_reading": other.final_target,
+        "saved_task_hours": tuning.saved_task_hours,
+        "watched": watched,
         "decisions": decisions,
         "warnings": [beyond] if beyond else [],
     }
@@ -412,6 +424,32 @@ def tune_command(
         if shows_steps or each.action is not Action.STEP
     ]
     _draw(tuned, traffic, figures[1], output=output, changes=changes)
+
+
+def _guarded(question: Question, declared: DeclaredTuner | None) -> tuple[Question, list[str]]:
+    """The question with the alarms of the stack's tuner as its guardrail, and what they are."""
+    guardrail, alarms = question.scenario.guardrail, declared.guardrail.alarms if declared else ()
+    left_out = [f"left out: {line}" for line in (declared.guardrail.left_out if declared else ())]
+    if not alarms:
+        return question, [*left_out, "guardrail: a minute beyond the limit, for want of a tuner's alarms"]
+    latencies = [alarm.threshold for alarm in alarms if alarm.metric is GuardedMetric.LATENCY]
+    limit = guardrail.latency_seconds if guardrail else min(latencies, default=question.scenario.model.give_up_seconds)
+    guarded = replace(question.scenario, guardrail=Guardrail(latency_seconds=limit, alarms=alarms))
+    described = "; ".join(alarm.described() for alarm in alarms)
+    return replace(question, scenario=guarded), [f"guardrail: the alarms that are deployed: {described}", *left_out]
+
+
+def _described_saving(question: Question, tuning: Tuning) -> str:
+    saved = tuning.saved_task_hours
+    money = ""
+    if question.price is not None:
+        task_hour = question.price.task_hour(
+            vcpus=question.service.vcpus,
+            memory_mib=question.service.memory_mib,
+            storage_gib=question.service.storage_gib,
+        )
+        money = f", {'-' if saved < 0 else ''}${abs(saved) * task_hour:,.2f} on demand"
+    return f"saved so far: {saved:,.1f} task-hours{money}, against the same hours before the first step"
 
 
 def calibrate_command(

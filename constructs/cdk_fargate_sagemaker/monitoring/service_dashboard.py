@@ -16,9 +16,10 @@ from constructs import Construct, IValidation
 from cdk_fargate_sagemaker.fargate import AnyService, CpuStep, ServiceMetrics, ServiceScaling, SpikeScaling, cpu_metric
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
-from .._checks import check_kind, check_number, plain, refusal
+from .._checks import check_kind, check_number, refusal
 from ._banded_graph import Band, BandedGraph, Levels
 from ._board import board
+from ._task_hour import task_hour
 from ._team_metric import TeamMetric, team_metrics_of
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
@@ -241,7 +242,7 @@ class ServiceDashboard(Construct):
                 )
             )
         if price:
-            cost = metrics.cost_per_hour(task_hour=_task_hour(price, service))
+            cost = metrics.cost_per_hour(task_hour=task_hour(price, service))
             row.append(self._graph(f"Cost an hour on demand, {price.currency}", [cost], width=half))
         return [row, long_view]
 
@@ -349,18 +350,6 @@ def _alarm_line(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnn
         return []
     line = alarm.to_annotation()
     return [cloudwatch.HorizontalAnnotation(value=line.value, label=line.label, color=cloudwatch.Color.RED)]
-
-
-def _task_hour(price: FargatePrice, service: ecs.IService) -> float:
-    definition = getattr(service, "task_definition", None)
-    if not isinstance(definition, ecs.FargateTaskDefinition):
-        raise refusal(
-            "price",
-            plain("one for a service whose task size is not known in this app"),
-            "for a Fargate service that it makes",
-            "leave it out",
-        )
-    return price.task_hour(cpu=definition.cpu, memory_mib=definition.memory_mib)
 
 
 def _spike_bands(scaling: ServiceScaling, spikes: SpikeScaling | None) -> list[tuple[float, float]]:

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import jsii
-from aws_cdk import Acknowledgment, ArnFormat, CustomResource, Duration, Fn, RemovalPolicy, Stack, Validations
+from aws_cdk import (
+    Acknowledgment,
+    ArnFormat,
+    CustomResource,
+    Duration,
+    Fn,
+    IStableStringProducer,
+    Lazy,
+    RemovalPolicy,
+    Stack,
+    Validations,
+)
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -24,11 +35,12 @@ from constructs import Construct, IValidation
 
 from cdk_fargate_sagemaker.fargate import AnyService, ServiceScaling, cpu_metric
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
-from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceDashboard
+from cdk_fargate_sagemaker.monitoring._task_hour import task_hour
 
 from .._allow import allow
 from .._checkov_skips import skip_checkov
-from .._checks import check_interface, check_sequence, plain, refusal
+from .._checks import check_interface, check_kind, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._lives import VENDED_STATES, is_kept, kept_from_the_start, name_of_this_life
@@ -40,7 +52,7 @@ from .._topic_publishers import allow_publishing
 from ..errors import InvalidArgumentError
 from ._tuner_definition import tuner_definition
 from .observation import Observation
-from .tuner_settings import check_ceiling, check_settings
+from .tuner_settings import STATED_SKEW, check_ceiling, check_settings
 
 _CPU_AVERAGE = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
 _CPU_MAXIMUM = (f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}", "Maximum")
@@ -57,16 +69,18 @@ class TargetTuner(Construct):
 
     A target that is higher by a point needs fewer tasks; how high it can be without anybody noticing, only the
     service's own traffic tells. A step is made once the target before it held for the whole observation: no guardrail
-    alarm, no slow drift of latency. A guardrail alarm takes it back within a minute; only one on the hottest task's CPU
-    does not while the service is being deployed, because tasks may be hot while they start. A target that failed often
-    enough is given up, and tuning settles below it.
+    alarm, no slow drift of latency, no more task-hours a request than in the same hours before, with 95 % certainty.
+    The target stays where the hottest task, as it is observed, does not set spike scaling off in normal operation. A
+    guardrail alarm takes a step back within a minute; only one on the hottest task's CPU does not while the service is
+    being deployed, because tasks may be hot while they start. A target at which alarms came more often than below it is
+    given up, and tuning settles below it; so is one that costs more.
 
     The live target is held in an SSM parameter, which the policy reads at every deployment and the tuner writes: a
     deployment, changed or not, leaves a tuned target alone, and so does another `target_percent` in the code, which is
     where tuning begins and nothing more. A state machine looks every hour, after each deployment, and when a guardrail
     alarm fires. It holds while a deployment is under way, data are missing, or a guardrail is not OK; it says so and
-    stops for good when somebody else changed the target. Start it with `{"stop": true}` or `{"resume": true}` to stop
-    it, or to go on from what the policy then has.
+    stops for good when somebody else changed the target. It reports when it has had to wait for three
+    days. Start it with `{"stop": true}` or `{"resume": true}` to stop it, or to go on from what the policy then has.
 
     Every change is recorded in `table` with the figures it was decided by, drawn as a vertical line on the dashboard,
     and reported to the topic. The rules are those that `fargate-capacity tune` replays.
@@ -98,7 +112,7 @@ class TargetTuner(Construct):
             annotation says.
         dashboard: where changes are drawn. Default: nowhere.
         ceiling_percent: the target never goes above it, 1 to 100. As the other numbers and durations here it has to be
-            known at synthesis, and is refused where it would be known at deployment only. Default: 75.
+            known at synthesis, and is refused where it would be known at deployment only. Default: 65.
         step_percent: points that a step adds, at most 10. Default: 1.
         observation: how long a target is watched before the next step. Default: two days.
         cool_off: after a revert, no step for so long, at least an hour; a further alarm within it takes back twice as
@@ -108,6 +122,10 @@ class TargetTuner(Construct):
         attempts: how often a target may fail before it is given up. Default: 2.
         max_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
             back. None leaves latency to the guardrail alarms. Default: 1.25.
+        skew: the hottest task's CPU / the average, at least 1, by which the ceiling is checked at synthesis; the
+            deployed tuner observes it. Default: 1.15.
+        price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and what tuning
+            saved is told in task-hours alone.
         dry_run: decides, records and reports what it would do, and changes nothing. Default: off.
         log_encryption_key: encrypts the logs. The owner of an imported one has to let CloudWatch Logs use it: the app
             warns with the statement. Default: keys of their own, rotated every year.
@@ -116,10 +134,11 @@ class TargetTuner(Construct):
     Raises:
         InvalidArgumentError: no guardrail alarm, a service of another region, no scalable target, none or several CPU
             policies on it, a load balancer or task count that is another service's, a policy of another stack or that
-            another tuner tunes, or a setting out of its range.
+            another tuner tunes, a price for a service whose task size is not known in this app, or a setting out of
+            its range.
 
-    Synthesis fails when the ceiling is not below the threshold of a spike scaling on the CPU maximum, or below the
-    target that is declared.
+    Synthesis fails when the ceiling is above 95 % of the threshold of a spike scaling on the CPU maximum / `skew`, or
+    below the target that is declared.
     """
 
     def __init__(
@@ -133,13 +152,15 @@ class TargetTuner(Construct):
         scalable_target: IScalableTargetRef | None = None,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         dashboard: ServiceDashboard | cloudwatch.Dashboard | None = None,
-        ceiling_percent: float = 75,
+        ceiling_percent: float = 65,
         step_percent: float = 1,
         observation: Observation = Observation.TWO_DAYS,
         cool_off: Duration = _COOL_OFF,
         final_margin_percent: float = 2,
         attempts: int = 2,
         max_latency_ratio: float | None = 1.25,
+        skew: float = STATED_SKEW,
+        price: FargatePrice | None = None,
         dry_run: bool = False,
         log_encryption_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
@@ -154,7 +175,10 @@ class TargetTuner(Construct):
             final_margin_percent=final_margin_percent,
             attempts=attempts,
             max_latency_ratio=max_latency_ratio,
+            skew=skew,
         )
+        if price is not None:
+            check_kind("price", price, FargatePrice, "a FargatePrice")
         check_topic("alerts_topic", alerts_topic)
         board = _board(dashboard)
         if log_encryption_key is not None:
@@ -216,6 +240,8 @@ class TargetTuner(Construct):
             "GUARDRAILS": stack.to_json_string([alarm.alarm_name for alarm in guardrail_alarms]),
             "LOAD_BALANCER": _full_name(load_balancer) if load_balancer else None,
             "DASHBOARD_NAME": board.dashboard_name if board else None,
+            # A spike scaling may be declared after the tuner.
+            "SPIKE_THRESHOLDS": Lazy.string(_SpikeThresholds(stack, scalable_target)),
             "SETTINGS": json.dumps(
                 {
                     "ceiling": ceiling_percent,
@@ -225,6 +251,8 @@ class TargetTuner(Construct):
                     "final_margin": final_margin_percent,
                     "attempts": attempts,
                     "max_latency_ratio": max_latency_ratio if load_balancer else None,
+                    "task_hour_price": task_hour(price, parts.service) if price else None,
+                    "currency": price.currency if price else None,
                     "dry_run": dry_run,
                 }
             ),
@@ -246,7 +274,7 @@ class TargetTuner(Construct):
         self._hold_target(policy, initial)
         self._state_machine = self._make_state_machine(alerts_topic, key, service_name=scalable_target.node.path)
         self._start_by_events(guardrail_alarms)
-        self.node.add_validation(_CeilingInBetween(ceiling_percent, initial, scalable_target))
+        self.node.add_validation(_CeilingInBetween(ceiling_percent, initial, skew, scalable_target))
 
     @property
     def state_machine(self) -> sfn.StateMachine:
@@ -510,20 +538,42 @@ def _board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> cloudwa
     return board
 
 
+def _spike_thresholds(scalable_target: IScalableTargetRef) -> list[float]:
+    """From which maximum CPU on tasks are added."""
+    spikes = ServiceScaling.of(scalable_target).spikes
+    return [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
+
+
+@jsii.implements(IStableStringProducer)
+class _SpikeThresholds:
+    def __init__(self, stack: Stack, scalable_target: IScalableTargetRef) -> None:
+        self._stack = stack
+        self._scalable_target = scalable_target
+
+    def produce(self) -> str:
+        return self._stack.to_json_string(_spike_thresholds(self._scalable_target))
+
+
 @jsii.implements(IValidation)
 class _CeilingInBetween:
     """Checked at synthesis, because a spike scaling may be declared after the tuner."""
 
-    def __init__(self, ceiling: float, initial: float, scalable_target: IScalableTargetRef) -> None:
+    def __init__(self, ceiling: float, initial: float, skew: float, scalable_target: IScalableTargetRef) -> None:
         self._ceiling = ceiling
         self._initial = initial
+        self._skew = skew
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        spikes = ServiceScaling.of(self._scalable_target).spikes
-        thresholds = [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
+        thresholds = _spike_thresholds(self._scalable_target)
         try:
-            check_ceiling("ceiling_percent", self._ceiling, target=self._initial, spike_thresholds=thresholds)
+            check_ceiling(
+                "ceiling_percent",
+                self._ceiling,
+                target=self._initial,
+                spike_thresholds=thresholds,
+                skew=self._skew,
+            )
         except InvalidArgumentError as error:
             return [str(error)]
         return []

@@ -1,5 +1,6 @@
 """What a tuner may be set to, for the construct and for whoever has it in a file of settings."""
 
+import math
 from collections.abc import Sequence
 
 from aws_cdk import Duration
@@ -7,6 +8,12 @@ from aws_cdk import Duration
 from .._checks import check_duration, check_number, check_one_of, check_percent, plain, refusal
 from .._number_token import is_token
 from .observation import Observation
+
+STATED_SKEW = 1.15
+"""How many times as busy the hottest task is as the average, where nobody states it: what random routing comes to."""
+
+# What the tuner itself keeps below the target at which the hottest task reaches the threshold.
+MARGIN = 0.95
 
 _SHORTEST_COOL_OFF = Duration.hours(1)
 _LARGEST_STEP = 10
@@ -21,6 +28,7 @@ def check_settings(
     final_margin_percent: float,
     attempts: int,
     max_latency_ratio: float | None,
+    skew: float,
 ) -> None:
     """Refuses a setting that is out of its range, or known at deployment only: the function reads them all at once.
 
@@ -28,6 +36,7 @@ def check_settings(
         InvalidArgumentError: see above.
     """
     check_percent("ceiling_percent", ceiling_percent, at_least=1, token=False)
+    check_number("skew", skew, at_least=1, below=100, token=False)
     check_number("step_percent", step_percent, above=0, at_most=_LARGEST_STEP, token=False)
     check_one_of("observation", observation, list(Observation), "choose one of Observation")
     check_duration("cool_off", cool_off, at_least=_SHORTEST_COOL_OFF, whole="seconds", token=False)
@@ -38,7 +47,9 @@ def check_settings(
         check_number("max_latency_ratio", max_latency_ratio, above=1, token=False, remedy=remedy)
 
 
-def check_ceiling(name: str, ceiling: float, *, target: float, spike_thresholds: Sequence[float]) -> None:
+def check_ceiling(
+    name: str, ceiling: float, *, target: float, spike_thresholds: Sequence[float], skew: float = STATED_SKEW
+) -> None:
     """Refuses a ceiling below the target that is declared, or so high that spike scaling would act on normal operation.
 
     Args:
@@ -46,6 +57,7 @@ def check_ceiling(name: str, ceiling: float, *, target: float, spike_thresholds:
         ceiling: percent.
         target: where tuning begins, percent.
         spike_thresholds: from which maximum CPU on tasks are added, percent; a token is not compared.
+        skew: the hottest task's CPU / the average, as it is stated; the tuner observes it.
 
     Raises:
         InvalidArgumentError: see above.
@@ -54,6 +66,10 @@ def check_ceiling(name: str, ceiling: float, *, target: float, spike_thresholds:
         allowed = f"at least the target that is declared, {target:g} %"
         raise refusal(name, plain(f"{ceiling:g}"), allowed, "raise it or lower target_percent")
     known = [threshold for threshold in spike_thresholds if not is_token(threshold)]
-    if known and ceiling >= min(known):
-        allowed = f"below {min(known):g} %, from where the hottest task's CPU adds tasks"
+    highest = MARGIN * min(known, default=math.inf) / skew
+    if ceiling > highest:
+        allowed = (
+            f"at most {math.floor(10 * highest) / 10:g} %, {MARGIN:.0%} of the {min(known):g} % from where the hottest "
+            f"task's CPU adds tasks / the {skew:g} times that it is the average"
+        )
         raise refusal(name, plain(f"{ceiling:g}"), allowed, "lower it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -24,9 +25,10 @@ def whole_hours(since: datetime, until: datetime) -> tuple[datetime, datetime]:
 def latency_ratio(
     hour_of: Callable[[datetime], HourlyLatency | None], *, changed_at: datetime, now: datetime, back: timedelta
 ) -> float | None:
-    """Mean latency of the whole hours since a change, against the hours `back` before each of them.
+    """Mean latency of the whole hours since a change, against the same hours before it.
 
-    Only hours with requests whose earlier hour had some too, and lay before the change, are compared.
+    The same hour is the latest one that lies a multiple of `back` earlier and was over before the change: hours of a
+    service that is idle part of the day add up to enough, in more days. Only hours with requests are compared.
 
     Args:
         hour_of: the latency of the hour that begins then; None where nothing is known of it.
@@ -37,10 +39,10 @@ def latency_ratio(
     Returns:
         None where fewer than 24 hours can be compared.
     """
-    hour, end = whole_hours(changed_at, min(now, changed_at + back))
+    hour, end = whole_hours(changed_at, now)
     recent, earlier = [], []
     while hour < end:
-        after, before = hour_of(hour), hour_of(hour - back)
+        after, before = hour_of(hour), hour_of(hour - back * math.ceil((hour + _HOUR - changed_at) / back))
         if after and before and after[1] and before[1]:
             recent.append(after)
             earlier.append(before)

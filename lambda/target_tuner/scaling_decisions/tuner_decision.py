@@ -7,12 +7,16 @@ step is neither lost nor applied twice.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from .alarm_rate import Exposure, added, is_known_below, is_more_often
+from .hottest_task import highest_target
+from .service_cost import CostChange
 from .tuner_settings import TunerSettings
-from .tuner_state import PendingChange, Phase, TunerState
+from .tuner_state import Cause, PendingChange, Phase, TunerState
 
 # Two targets that differ by less are the same but for rounding, percent.
 SAME = 1e-6
@@ -22,6 +26,8 @@ class Action(StrEnum):
     """What the tuner does."""
 
     HOLD = "hold"
+    # Nothing is changed, and it says that it has had to wait for long.
+    WAIT = "wait"
     STEP = "step"
     REVERT = "revert"
     SETTLE = "settle"
@@ -51,6 +57,10 @@ class Seen:
         is_deploying: a deployment is under way.
         is_missing_data: some of the watched hours have no data.
         latency_ratio: latency since the last change against the same hours before; None where it cannot be told.
+        hottest_ratio: the hottest task's CPU / the average; None where it cannot be told.
+        step_cost: task-hours a request since the last change against the same hours before; None where it cannot be
+            told, and `total_cost` against those before the first step.
+        saved: task-hours since the last change less than before the first step.
         is_overwritten: a deployment since the last change gave the policy one of its former targets: one that was read
             before that change, or that a roll-back restored.
     """
@@ -63,12 +73,24 @@ class Seen:
     is_deploying: bool = False
     is_missing_data: bool = False
     latency_ratio: float | None = None
+    hottest_ratio: float | None = None
+    step_cost: CostChange | None = None
+    total_cost: CostChange | None = None
+    saved: float = 0.0
     is_overwritten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is done and why; `target` is absolute, so that applying it twice is applying it once."""
+    """What is done and why; `target` is absolute, so that applying it twice is applying it once.
+
+    Args:
+        settles: tuning ends with it.
+        cause: of a revert.
+        saved: task-hours that the target which it leaves has saved.
+        alarm_at: when the guardrail alarm fired that it answers.
+        waits: it would do something, and cannot.
+    """
 
     action: Action
     at: datetime
@@ -76,6 +98,15 @@ class Decision:
     target: float
     why: str
     settles: bool = False
+    cause: Cause | None = None
+    saved: float = 0.0
+    alarm_at: datetime | None = None
+    waits: bool = False
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether it is recorded and reported."""
+        return self.action is not Action.HOLD
 
     @property
     def changes_target(self) -> bool:
@@ -91,8 +122,7 @@ class Decision:
 def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
     """The tuner's next decision."""
 
-    def decision(action: Action, why: str, target: float = state.live, settles: bool = False) -> Decision:
-        return Decision(action=action, at=seen.now, origin=state.live, target=target, why=why, settles=settles)
+    decision = _Decider(settings, state, seen)
 
     if state.phase is Phase.STOPPED:
         return decision(Action.HOLD, "stopped: the target is in somebody else's hands")
@@ -100,7 +130,7 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
     foreign = _foreign(state, seen)
     if foreign is not None:
         if seen.is_deploying:
-            return decision(Action.HOLD, "a deployment is under way")
+            return decision.wait("a deployment is under way")
         if pending is None and seen.is_overwritten and seen.policy_target is not None:
             overwritten = decision(Action.RESTORE, "a deployment gave the policy a former target", state.live)
             return replace(overwritten, origin=seen.policy_target)
@@ -111,6 +141,8 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
             return replace(
                 decision(Action.REVERT, "a guardrail fired while a step was being applied", pending.origin),
                 origin=pending.target,
+                cause=Cause.ALARM,
+                alarm_at=seen.alarming_since or seen.now,
             )
         return Decision(
             action=_action(pending),
@@ -119,21 +151,27 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
             target=pending.target,
             why="an interrupted change is finished",
             settles=pending.settles,
+            cause=pending.cause,
+            saved=pending.saved,
         )
     if is_new_alarm:
+        fired = f"a guardrail fired at {state.live:g} %"
+        since = seen.alarming_since or seen.now
         if state.cool_off_until is not None and seen.now < state.changed_at + settings.incident:
-            return decision(Action.HOLD, f"a guardrail fired at {state.live:g} %, in the incident that was answered")
+            return decision(Action.HOLD, f"{fired}, in the incident that was answered")
         target = _taken_back(state, seen)
         if target < state.live - SAME:
-            return decision(Action.REVERT, f"a guardrail fired at {state.live:g} %", target)
-        return decision(Action.HOLD, f"a guardrail fired at {state.live:g} %, where tuning began: nothing to take back")
+            return decision.revert(Cause.ALARM, fired, target, alarm_at=since)
+        return replace(decision.wait(f"{fired}, where tuning began: nothing to take back"), alarm_at=since)
     if seen.is_deploying:
-        return decision(Action.HOLD, "a deployment is under way")
+        return decision.wait("a deployment is under way")
     if seen.guardrail is not GuardrailStatus.OK:
-        return decision(Action.HOLD, f"the guardrail is not OK but {seen.guardrail}")
+        return decision.wait(f"the guardrail is not OK but {seen.guardrail}")
     if seen.is_missing_data:
-        return decision(Action.HOLD, "data are missing")
+        return decision.wait("data are missing")
     if state.phase is Phase.SETTLED:
+        if seen.total_cost is not None and seen.total_cost.is_dear and state.live > state.initial + SAME:
+            return decision.revert(Cause.COST, _dear_since_the_start(state, seen.total_cost), state.initial)
         return decision(Action.HOLD, "settled")
     if state.cool_off_until is not None and seen.now < state.cool_off_until:
         return decision(Action.HOLD, f"cooling off until {state.cool_off_until.isoformat()}")
@@ -141,31 +179,92 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
     if seen.now < until:
         return decision(Action.HOLD, f"watching {state.live:g} % until {until.isoformat()}")
     limit = settings.max_latency_ratio
+    left_to_alarms = ""
     if limit is not None and state.before is not None:
         if seen.latency_ratio is None:
-            return decision(Action.HOLD, "the latency of the same hours before is not known")
-        if seen.latency_ratio > limit:
-            return decision(
-                Action.REVERT,
+            if seen.now < state.changed_at + settings.patience:
+                return decision.wait("the latency of the same hours before is not known")
+            left_to_alarms = (
+                f", latency left to the alarms: in {settings.patience.days} days there were not 24 hours to compare"
+            )
+        elif seen.latency_ratio > limit:
+            return decision.revert(
+                Cause.LATENCY,
                 f"latency is {seen.latency_ratio:.2f} times that of the same hours before, more than {limit:g}",
                 state.before,
             )
-    if state.live >= settings.ceiling - SAME:
-        return decision(Action.SETTLE, f"the ceiling of {settings.ceiling:g} % held", settles=True)
-    following = min(state.live + settings.step, settings.ceiling)
-    if state.failed is not None and state.failures >= settings.attempts and following >= state.failed - SAME:
+    if state.before is not None and seen.step_cost is not None and seen.step_cost.is_dear:
+        return decision.revert(
+            Cause.COST,
+            f"{state.live:g} % costs more than {state.before:g} %: {seen.step_cost.described()} than in the same hours "
+            "before",
+            state.before,
+        )
+    if seen.total_cost is not None and seen.total_cost.is_dear and state.live > state.initial + SAME:
+        return decision.revert(Cause.COST, _dear_since_the_start(state, seen.total_cost), state.initial)
+    ceiling, ceiling_why = _ceiling(settings, state, seen)
+    if state.live > ceiling + SAME and state.live > state.initial + SAME:
+        return decision.revert(Cause.CEILING, ceiling_why, max(ceiling, state.initial))
+    if state.live >= ceiling - SAME:
+        return decision(Action.SETTLE, ceiling_why, settles=True)
+    following = min(state.live + settings.step, ceiling)
+    is_failing = state.failed is not None and state.failures >= settings.attempts and following >= state.failed - SAME
+    if is_failing and state.failed is not None and _is_given_up(state, state.failed, seen):
         target = max(state.live - settings.final_margin, state.initial)
         return decision(
             Action.SETTLE,
-            f"{state.failed:g} % failed {state.failures} times; {settings.final_margin:g} points below what held",
+            f"{_described_failure(state, state.failed)}; {settings.final_margin:g} points below what held",
             target,
             settles=True,
         )
-    return decision(Action.STEP, f"{state.live:g} % held for {settings.observation.length.days} days", following)
+    why = f"{state.live:g} % held for {settings.observation.length.days} days"
+    if is_failing:
+        why += f"; alarms at {following:g} % came no more often than below it"
+    return decision(Action.STEP, why + left_to_alarms, following)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decider:
+    """Makes the decisions of one look."""
+
+    settings: TunerSettings
+    state: TunerState
+    seen: Seen
+
+    def __call__(self, action: Action, why: str, target: float | None = None, settles: bool = False) -> Decision:
+        live = self.state.live
+        return Decision(
+            action=action,
+            at=self.seen.now,
+            origin=live,
+            target=live if target is None else target,
+            why=why,
+            settles=settles,
+            saved=self.seen.saved,
+        )
+
+    def revert(self, cause: Cause, why: str, target: float, alarm_at: datetime | None = None) -> Decision:
+        return replace(self(Action.REVERT, why, target), cause=cause, alarm_at=alarm_at)
+
+    def wait(self, why: str) -> Decision:
+        """A hold that is nobody's wish; once it has lasted for long it is reported."""
+        state, now = self.state, self.seen.now
+        if state.phase is not Phase.TUNING or now < self._due():
+            return self(Action.HOLD, why)
+        if state.held_since is None or state.is_hold_told or now < state.held_since + self.settings.longest_hold:
+            return replace(self(Action.HOLD, why), waits=True)
+        since = f"{state.held_since:%Y-%m-%d %H:%M}"
+        return replace(self(Action.WAIT, f"tuning has waited since {since} UTC: {why}"), waits=True)
+
+    def _due(self) -> datetime:
+        """When a step could be made."""
+        due = self.state.changed_at + self.settings.observation.length
+        return max(due, self.state.cool_off_until or due)
 
 
 def begun(state: TunerState, decision: Decision) -> TunerState:
     """What to store before the policy is touched. Without a change of target it is all there is to store."""
+    state = _noted(state, decision)
     if decision.action is Action.STOP:
         return replace(state, phase=Phase.STOPPED, pending=None)
     if not decision.changes_target:
@@ -179,12 +278,15 @@ def begun(state: TunerState, decision: Decision) -> TunerState:
             is_revert=decision.action is Action.REVERT,
             settles=decision.settles,
             is_restore=decision.action is Action.RESTORE,
+            cause=decision.cause,
+            saved=decision.saved,
         ),
     )
 
 
 def rehearsed(state: TunerState, decision: Decision) -> TunerState:
     """What to store in a dry run, where no change is made: what would have been changed is watched anew."""
+    state = _noted(state, decision)
     if decision.action is Action.STOP:
         return replace(state, phase=Phase.STOPPED)
     if decision.settles:
@@ -197,19 +299,36 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
     pending = state.pending
     if pending is None:
         return state
-    moved = replace(state, live=pending.target, changed_at=now, pending=None)
+    in_force = Exposure(state.live, max((now - state.changed_at).total_seconds(), 0.0), 0)
+    moved = replace(
+        state,
+        live=pending.target,
+        changed_at=now,
+        pending=None,
+        saved=state.saved + pending.saved,
+        exposures=added(state.exposures, in_force),
+    )
     if pending.is_restore:
         return moved
+    if pending.cause is Cause.CEILING:
+        return replace(moved, before=None)
     if pending.is_revert:
         failed, failures = state.failed, state.failures
         if state.before is not None or pending.origin > state.live + SAME:
             # Only a target that was just raised to has failed; one that was taken back to was good before.
             is_same_failure = failed is not None and pending.origin >= failed - SAME
             failed, failures = (failed, failures + 1) if is_same_failure else (pending.origin, 1)
+        if pending.cause is Cause.COST:
+            # Its interval says that this is no chance. Where all steps together cost, none is made again.
+            is_back = pending.target <= state.initial + SAME
+            failed, failures = state.initial if is_back else pending.origin, settings.attempts
+        # An alarm that comes below as well is taken back too, but nothing has to cool off for it.
+        is_chance = pending.cause is Cause.ALARM and _is_as_often_below(moved.exposures, pending.origin)
         return replace(
             moved,
             before=None,
-            cool_off_until=now + settings.cool_off,
+            failed_by=pending.cause,
+            cool_off_until=now + (settings.observation.length if is_chance else settings.cool_off),
             taken_back=pending.origin - pending.target,
             failed=failed,
             failures=failures,
@@ -220,11 +339,61 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
     return replace(
         moved,
         before=pending.origin,
+        first_step_at=state.first_step_at or now,
         cool_off_until=None,
         taken_back=0.0,
         failed=None if has_passed_failure else state.failed,
         failures=0 if has_passed_failure else state.failures,
     )
+
+
+def _noted(state: TunerState, decision: Decision) -> TunerState:
+    """With the alarm that it answers counted, and with how long the tuner has had to wait."""
+    if decision.alarm_at is not None and decision.alarm_at != state.last_alarm_at:
+        fired = Exposure(decision.origin, 0.0, 1)
+        state = replace(state, exposures=added(state.exposures, fired), last_alarm_at=decision.alarm_at)
+    if decision.action is Action.WAIT:
+        return replace(state, is_hold_told=True)
+    if decision.waits:
+        return state if state.held_since is not None else replace(state, held_since=decision.at)
+    return state if state.held_since is None else replace(state, held_since=None, is_hold_told=False)
+
+
+def _ceiling(settings: TunerSettings, state: TunerState, seen: Seen) -> tuple[float, str]:
+    """How high the target may be, and why no higher."""
+    ceiling, why = settings.ceiling, f"the ceiling of {settings.ceiling:g} % held"
+    if settings.spike_threshold is None or seen.hottest_ratio is None:
+        return ceiling, why
+    highest = highest_target(settings.spike_threshold, seen.hottest_ratio)
+    if highest >= ceiling:
+        return ceiling, why
+    steps = max(math.floor((highest - state.initial) / settings.step + SAME), 0)
+    return state.initial + steps * settings.step, (
+        f"the hottest task is {seen.hottest_ratio:.2f} times as busy as the average: above {highest:.1f} % it would "
+        f"pass the {settings.spike_threshold:g} % of the spike scaling in normal operation"
+    )
+
+
+def _dear_since_the_start(state: TunerState, cost: CostChange) -> str:
+    return f"{state.live:g} % costs more than {state.initial:g} %, where tuning began: {cost.described()}"
+
+
+def _described_failure(state: TunerState, failed: float) -> str:
+    if state.failed_by is not Cause.COST:
+        return f"{failed:g} % failed {state.failures} times"
+    return "all steps together cost more" if failed <= state.initial + SAME else f"{failed:g} % cost more"
+
+
+def _is_given_up(state: TunerState, failed: float, seen: Seen) -> bool:
+    """Whether a target that failed often enough failed for more than chance; only alarms come by chance."""
+    if state.failed_by is not Cause.ALARM:
+        return True
+    in_force = Exposure(state.live, max((seen.now - state.changed_at).total_seconds(), 0.0), 0)
+    return is_more_often(added(state.exposures, in_force), failed)
+
+
+def _is_as_often_below(exposures: tuple[Exposure, ...], failed: float) -> bool:
+    return is_known_below(exposures, failed) and not is_more_often(exposures, failed)
 
 
 def _foreign(state: TunerState, seen: Seen) -> str | None:

@@ -41,6 +41,11 @@ class TunerSettings:
         final_margin: points below the highest target that held, at which the tuner settles once a target has failed
             `attempts` times.
         attempts: how often a target may fail before it is given up.
+        spike_threshold: from this CPU of the hottest task on a spike scaling adds tasks; the target stays below what
+            the observed ratio of the hottest task to the average leaves of it. None: there is none.
+        patience: for so long after a step the tuner waits for enough hours to compare; then latency is left to the
+            guardrail alarms.
+        longest_hold: a tuner that has had to wait for so long says so.
         max_latency_ratio: latency against the same hours before; more is a slow drift, and the step is taken back.
             None: latency is left to the guardrail alarms.
 
@@ -56,6 +61,9 @@ class TunerSettings:
     final_margin: float = 2.0
     attempts: int = 2
     max_latency_ratio: float | None = 1.25
+    spike_threshold: float | None = None
+    patience: timedelta = timedelta(days=14)
+    longest_hold: timedelta = timedelta(days=3)
 
     def __post_init__(self) -> None:
         if not 0 < self.ceiling <= 100:

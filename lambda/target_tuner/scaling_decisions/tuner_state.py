@@ -7,6 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from .alarm_rate import Exposure
+
+_MOMENTS = ("changed_at", "cool_off_until", "first_step_at", "last_alarm_at", "held_since")
+
 
 class Phase(StrEnum):
     """Where the tuner is."""
@@ -16,6 +20,16 @@ class Phase(StrEnum):
     SETTLED = "settled"
     # Somebody else changed the policy: hands off.
     STOPPED = "stopped"
+
+
+class Cause(StrEnum):
+    """Why a target was taken back."""
+
+    ALARM = "alarm"
+    LATENCY = "latency"
+    COST = "cost"
+    # The hottest task leaves less room than it did; nothing has failed.
+    CEILING = "ceiling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +42,8 @@ class PendingChange:
     is_revert: bool = False
     settles: bool = False
     is_restore: bool = False
+    cause: Cause | None = None
+    saved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +58,12 @@ class TunerState:
         cool_off_until: no step before then.
         taken_back: points that the latest revert took back, which an alarm within the cool-off doubles.
         failed: the lowest target that failed, and `failures`, how often.
+        failed_by: what the latest failure was.
+        first_step_at: when the target first left `initial`; what it saves is judged by the week before.
+        saved: task-hours that all targets before the live one saved.
+        exposures: for how long each target was in force before the latest change, and all guardrail alarms.
+        last_alarm_at: when the latest of them fired.
+        held_since: since when the tuner has had to wait, and `is_hold_told`, whether it said so.
         pending: decided, and perhaps not yet applied.
     """
 
@@ -53,6 +75,13 @@ class TunerState:
     taken_back: float = 0.0
     failed: float | None = None
     failures: int = 0
+    failed_by: Cause | None = None
+    first_step_at: datetime | None = None
+    saved: float = 0.0
+    exposures: tuple[Exposure, ...] = ()
+    last_alarm_at: datetime | None = None
+    held_since: datetime | None = None
+    is_hold_told: bool = False
     phase: Phase = Phase.TUNING
     pending: PendingChange | None = None
 
@@ -60,7 +89,7 @@ class TunerState:
         """With moments as ISO 8601."""
         fields = asdict(self)
         fields["phase"] = str(self.phase)
-        for name in ("changed_at", "cool_off_until"):
+        for name in _MOMENTS:
             fields[name] = fields[name] and fields[name].isoformat()
         if self.pending:
             fields["pending"]["decided_at"] = self.pending.decided_at.isoformat()
@@ -75,8 +104,13 @@ class TunerState:
         """
         read = dict(fields)
         read["phase"] = Phase(read["phase"])
-        for name in ("changed_at", "cool_off_until"):
-            read[name] = read[name] and datetime.fromisoformat(read[name])
+        for name in _MOMENTS:
+            # A state of an earlier version has fewer.
+            read[name] = datetime.fromisoformat(read[name]) if read.get(name) else None
+        read["exposures"] = tuple(Exposure(*each) for each in read.get("exposures", ()))
+        read["failed_by"] = Cause(read["failed_by"]) if read.get("failed_by") else None
         if pending := read.get("pending"):
-            read["pending"] = PendingChange(**{**pending, "decided_at": datetime.fromisoformat(pending["decided_at"])})
+            cause = Cause(pending["cause"]) if pending.get("cause") else None
+            decided_at = datetime.fromisoformat(pending["decided_at"])
+            read["pending"] = PendingChange(**{**pending, "decided_at": decided_at, "cause": cause})
         return cls(**read)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
+from typing import Any
 
 from .surroundings import Surroundings
 from .tuner_table import Record
@@ -18,6 +20,8 @@ def subject(record: Record, service: str) -> str:
         text = f"tuning stopped at {record.target:g} %"
     elif record.action == "hold":
         text = f"tuning resumed at {record.target:g} %"
+    elif record.action == "wait":
+        text = f"tuning has to wait at {record.target:g} %"
     elif record.origin == record.target:
         text = f"tuning settled at {record.target:g} %"
     elif record.is_dry_run:
@@ -39,6 +43,24 @@ def message(record: Record, surroundings: Surroundings) -> str:
         f"Latency: {ratio:.2f} times that of the same hours before, over {figures.get('requests', 0):.0f} requests."
         if ratio is not None
         else "",
+        _saved(figures),
         "Nothing is changed any more until somebody resumes the tuner." if record.action == "stop" else "",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _saved(figures: Mapping[str, Any]) -> str:
+    """What tuning has saved since its first step, negative where it cost."""
+    hours, money, total = (figures.get(name) for name in ("saved_task_hours", "saved_money", "total_cost"))
+    if hours is None:
+        return ""
+    parts = [f"Saved so far: {hours:,.1f} task-hours"]
+    if money is not None:
+        sign = "-" if money < 0 else ""
+        parts.append(f", {sign}{figures.get('currency')}{abs(money):,.2f}")
+    if total is not None:
+        parts.append(
+            f"; a request takes {total['estimate']:+.1%} task-hours ({total['low']:+.1%} to {total['high']:+.1%}) "
+            "against the hours before the first step"
+        )
+    return "".join(parts) + "."

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scaling_decisions import GuardrailStatus, HourlyLatency, Seen, TunerState, latency_ratio, whole_hours
+from scaling_decisions import (
+    CostChange,
+    GuardrailStatus,
+    HourlyLatency,
+    Seen,
+    ServiceHour,
+    TunerState,
+    cost_change,
+    hottest_ratio,
+    latency_ratio,
+    saved_task_hours,
+    whole_hours,
+)
 
 from .hot_starts import fires_for_cpu_alone
 from .live_target import LiveTarget, is_same
 from .surroundings import Clients, Surroundings
 
 _HOUR = timedelta(hours=1)
+# Hours are kept for 455 days, minutes for 15.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+_COMPARED_WITH = timedelta(days=7)
+_LONGEST_LOOK_BACK = timedelta(days=60)
+_WATCHED_BY_MINUTE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +76,17 @@ def look(
         alarms[trigger.alarm] = (GuardrailStatus.ALARM, trigger.alarming_since or trigger.at)
     fired = [since for status, since in alarms.values() if status is GuardrailStatus.ALARM]
     watched_since = max(state.changed_at, trigger.at - surroundings.settings.observation.length)
-    missing = _missing_hours(clients, surroundings, watched_since, trigger.at)
-    latencies = _latencies(clients, surroundings, state.changed_at, trigger.at)
+    hours = _hours(clients, surroundings, state, trigger.at)
+    missing = hours.missing(watched_since, trigger.at)
+    hottest = _hottest_ratio(clients, surroundings, state, trigger.at)
+    span = {"since": max(state.changed_at, trigger.at - _LONGEST_LOOK_BACK), "until": trigger.at}
+    step_cost = cost_change(hours.costs.get, before=state.changed_at, **span)
+    total_cost, saved = None, 0.0
+    if state.first_step_at is not None and state.live > state.initial:
+        total_cost = cost_change(hours.costs.get, before=state.first_step_at, **span)
+        saved = saved_task_hours(hours.costs.get, before=state.first_step_at, **span)
     ratio = latency_ratio(
-        latencies.get,
+        hours.latencies.get,
         changed_at=state.changed_at,
         now=trigger.at,
         back=surroundings.settings.observation.compared_with,
@@ -84,8 +108,13 @@ def look(
         is_deploying=deploying,
         is_missing_data=missing > 0,
         latency_ratio=ratio,
+        hottest_ratio=hottest,
+        step_cost=step_cost,
+        total_cost=total_cost,
+        saved=saved,
         is_overwritten=_is_overwritten(clients, surroundings, state, policy, former),
     )
+    price = surroundings.task_hour_price
     figures = {
         "policy_target": policy,
         "parameter_target": parameter,
@@ -93,10 +122,20 @@ def look(
         "deploying": deploying,
         "hot_start": is_hot_start,
         "hours_without_data": missing,
-        "requests": sum(count for hour, (_, count) in latencies.items() if hour >= state.changed_at),
+        "requests": sum(count for hour, (_, count) in hours.latencies.items() if hour >= state.changed_at),
         "latency_ratio": ratio,
+        "hottest_ratio": hottest,
+        "step_cost": _as_json(step_cost),
+        "total_cost": _as_json(total_cost),
+        "saved_task_hours": round(state.saved + saved, 2),
+        "saved_money": None if price is None else round((state.saved + saved) * price, 2),
+        "currency": surroundings.currency,
     }
     return Sight(seen=seen, figures=figures)
+
+
+def _as_json(cost: CostChange | None) -> Mapping[str, float] | None:
+    return None if cost is None else {name: round(value, 4) for name, value in asdict(cost).items()}
 
 
 def _alarms(clients: Clients, surroundings: Surroundings) -> dict[str, tuple[GuardrailStatus, datetime | None]]:
@@ -154,36 +193,71 @@ def _is_overwritten(
     return bool(events) and events[0]["Timestamp"] > state.changed_at
 
 
-def _missing_hours(clients: Clients, surroundings: Surroundings, since: datetime, until: datetime) -> int:
-    """How many whole hours have no CPU of any task: a service that runs reports it every minute."""
-    first, end = whole_hours(since, until)
-    hours = round((end - first) / _HOUR)
-    if hours <= 0:
-        return 0
-    dimensions = {"ClusterName": surroundings.cluster, "ServiceName": surroundings.service}
-    (reports,) = _hourly(
-        clients, [_query("reports", "AWS/ECS", "CPUUtilization", "SampleCount", dimensions)], first, end
-    )
-    return hours - len(reports)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hours:
+    """What is known of a service by the hour."""
+
+    latencies: Mapping[datetime, HourlyLatency]
+    costs: Mapping[datetime, ServiceHour]
+
+    def missing(self, since: datetime, until: datetime) -> int:
+        """How many whole hours have no CPU of any task: a service that runs reports it every minute."""
+        first, end = whole_hours(since, until)
+        hours = max(round((end - first) / _HOUR), 0)
+        return hours - sum(first <= hour < end for hour in self.costs)
 
 
-def _latencies(
-    clients: Clients, surroundings: Surroundings, since: datetime, until: datetime
-) -> dict[datetime, HourlyLatency]:
-    """Of the whole hours since, and of the same hours before."""
-    first, end = whole_hours(since, until)
-    if surroundings.load_balancer is None or end <= first:
-        return {}
-    dimensions = {"LoadBalancer": surroundings.load_balancer}
+def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, until: datetime) -> _Hours:
+    """Since the latest change and in the week before it, and in the week before the first step."""
+    latencies: dict[datetime, HourlyLatency] = {}
+    costs: dict[datetime, ServiceHour] = {}
+    spans = [(max(state.changed_at, until - _LONGEST_LOOK_BACK) - _COMPARED_WITH, until)]
+    if state.first_step_at is not None and state.first_step_at < spans[0][0] + _COMPARED_WITH:
+        spans.append((state.first_step_at - _COMPARED_WITH, state.first_step_at))
+    service = {"ClusterName": surroundings.cluster, "ServiceName": surroundings.service}
     queries = [
-        _query(statistic.lower(), "AWS/ApplicationELB", "TargetResponseTime", statistic, dimensions)
-        for statistic in ("Sum", "SampleCount")
+        _query("reports", "AWS/ECS", "CPUUtilization", "SampleCount", service),
+        _query("cpu", "AWS/ECS", "CPUUtilization", "Sum", service),
     ]
-    sums, counts = _hourly(clients, queries, first - surroundings.settings.observation.compared_with, end)
-    return {hour: (sums[hour], count) for hour, count in counts.items() if hour in sums}
+    if surroundings.load_balancer is not None:
+        balancer = {"LoadBalancer": surroundings.load_balancer}
+        queries += [
+            _query(statistic.lower(), "AWS/ApplicationELB", "TargetResponseTime", statistic, balancer)
+            for statistic in ("Sum", "SampleCount")
+        ]
+    for since, end in spans:
+        reports, busy, *responses = _values(clients, queries, *whole_hours(since, end))
+        if responses:
+            sums, counts = responses
+            latencies |= {hour: (sums[hour], count) for hour, count in counts.items() if hour in sums}
+            work = counts
+        else:
+            # Percent of a task, a minute each.
+            work = {hour: percent / 100 / 60 for hour, percent in busy.items()}
+        costs |= {hour: ServiceHour(task_hours=count / 60, work=work.get(hour, 0.0)) for hour, count in reports.items()}
+    return _Hours(latencies=latencies, costs=costs)
 
 
-def _query(id: str, namespace: str, name: str, statistic: str, dimensions: Mapping[str, str]) -> dict[str, Any]:
+def _hottest_ratio(clients: Clients, surroundings: Surroundings, state: TunerState, until: datetime) -> float | None:
+    """The hottest task's CPU / the average, of the minutes of the latest days with the live target."""
+    if surroundings.settings.spike_threshold is None:
+        return None
+    since = max(state.changed_at, until - _WATCHED_BY_MINUTE)
+    if until <= since:
+        return None
+    service = {"ClusterName": surroundings.cluster, "ServiceName": surroundings.service}
+    queries = [
+        _query(statistic.lower(), "AWS/ECS", "CPUUtilization", statistic, service, period_s=60)
+        for statistic in ("Average", "Maximum")
+    ]
+    averages, maxima = _values(clients, queries, since, until)
+    pairs = [(average, maxima[minute]) for minute, average in averages.items() if minute in maxima]
+    return hottest_ratio(pairs, target=state.live)
+
+
+def _query(
+    id: str, namespace: str, name: str, statistic: str, dimensions: Mapping[str, str], *, period_s: int = 3600
+) -> dict[str, Any]:
     return {
         "Id": id,
         "MetricStat": {
@@ -192,16 +266,16 @@ def _query(id: str, namespace: str, name: str, statistic: str, dimensions: Mappi
                 "MetricName": name,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
             },
-            "Period": 3600,
+            "Period": period_s,
             "Stat": statistic,
         },
     }
 
 
-def _hourly(
+def _values(
     clients: Clients, queries: list[dict[str, Any]], since: datetime, until: datetime
 ) -> list[dict[datetime, float]]:
-    """The values of each query by their hour, which may come on several pages."""
+    """The values of each query by the beginning of their period, which may come on several pages."""
     found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
     pages = clients.metrics.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries, StartTime=since, EndTime=until

@@ -30,6 +30,7 @@ class Surroundings:
         topic: ARN of the topic that is told.
         guardrails: names of the alarms that take a step back.
         load_balancer: the `LoadBalancer` dimension of its metrics. Default: none, and latency is not compared.
+        task_hour_price: what a task costs, in `currency`. Default: savings are told in task-hours alone.
         dashboard: where changes are drawn. Default: nowhere.
         is_dry_run: decides, records and tells, and changes nothing.
     """
@@ -44,6 +45,8 @@ class Surroundings:
     topic: str
     guardrails: tuple[str, ...]
     load_balancer: str | None = None
+    task_hour_price: float | None = None
+    currency: str | None = None
     dashboard: str | None = None
     is_dry_run: bool = False
 
@@ -55,6 +58,7 @@ class Surroundings:
             KeyError, ValueError: the construct that writes it, and this, are of different versions.
         """
         given = json.loads(environment["SETTINGS"])
+        thresholds = [float(each) for each in json.loads(environment.get("SPIKE_THRESHOLDS") or "[]")]
         return cls(
             settings=TunerSettings(
                 ceiling=given["ceiling"],
@@ -64,6 +68,7 @@ class Surroundings:
                 final_margin=given["final_margin"],
                 attempts=given["attempts"],
                 max_latency_ratio=given["max_latency_ratio"],
+                spike_threshold=min(thresholds, default=None),
             ),
             cluster=environment["CLUSTER_NAME"],
             service=environment["SERVICE_NAME"],
@@ -74,6 +79,8 @@ class Surroundings:
             topic=environment["ALERTS_TOPIC_ARN"],
             guardrails=tuple(json.loads(environment["GUARDRAILS"])),
             load_balancer=environment.get("LOAD_BALANCER"),
+            task_hour_price=given["task_hour_price"],
+            currency=given["currency"],
             dashboard=environment.get("DASHBOARD_NAME"),
             is_dry_run=given["dry_run"],
         )

@@ -7,10 +7,12 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk.assertions import Capture, Match, Template
 from constructs import Construct
-from scaling_decisions import ObservationPeriod, TunerSettings
+from scaling_decisions import ObservationPeriod, TunerSettings, hottest_task
 
 from cdk_fargate_sagemaker.fargate import CpuStep, MetricStep, ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.monitoring import FargatePrice
 from cdk_fargate_sagemaker.tuning import Observation, TargetTuner
+from cdk_fargate_sagemaker.tuning.tuner_settings import MARGIN
 
 
 @pytest.fixture
@@ -257,6 +259,7 @@ def test_the_function_gets_every_setting(make, stack):
         final_margin_percent=1,
         attempts=3,
         max_latency_ratio=1.1,
+        price=FargatePrice(vcpu_hour=0.04, gib_hour=0.005, currency="€"),
         dry_run=True,
     )
     assert json.loads(environment(Template.from_stack(stack))["SETTINGS"]) == {
@@ -267,8 +270,20 @@ def test_the_function_gets_every_setting(make, stack):
         "final_margin": 1,
         "attempts": 3,
         "max_latency_ratio": 1.1,
+        "task_hour_price": pytest.approx(0.05),
+        "currency": "€",
         "dry_run": True,
     }
+
+
+def test_the_function_gets_the_thresholds_of_spikes_that_are_declared_later(make, stack, service):
+    make()
+    SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=79))
+    assert json.loads(environment(Template.from_stack(stack))["SPIKE_THRESHOLDS"]) == [79]
+
+
+def test_the_margin_at_synthesis_is_the_tuners_own():
+    assert MARGIN == hottest_task.MARGIN
 
 
 def test_the_functions_own_reader_takes_what_the_construct_writes(make, stack, service):
@@ -278,7 +293,7 @@ def test_the_functions_own_reader_takes_what_the_construct_writes(make, stack, s
     written = environment(Template.from_stack(stack)).items()
     surroundings = Surroundings.of({name: value if isinstance(value, str) else "token" for name, value in written})
     # Without a setting, the construct and the engine agree.
-    assert surroundings.settings == TunerSettings(ceiling=75)
+    assert surroundings.settings == TunerSettings(ceiling=65)
     assert surroundings.guardrails == ("slow",)
 
 
@@ -355,14 +370,14 @@ def test_fails_when_the_service_is_of_another_stack(stack, service, alarm, topic
 
 
 def test_fails_when_the_ceiling_is_not_below_a_spike_that_is_declared_later(stack, make, service):
-    make(ceiling_percent=80)
+    make(ceiling_percent=67)
     SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=80))
-    with pytest.raises(RuntimeError, match="ceiling_percent: got 80, allowed: below 80 %"):
+    with pytest.raises(RuntimeError, match="ceiling_percent: got 67, allowed: at most 66 %"):
         Template.from_stack(stack)
 
 
 def test_a_spike_on_another_metric_limits_no_ceiling(stack, make, service):
-    make(ceiling_percent=80)
+    make(ceiling_percent=67)
     metric = cloudwatch.Metric(namespace="Web", metric_name="Queue", statistic="Maximum")
     SpikeScaling(stack, "Spikes", service=service, metric=metric, steps=MetricStep(threshold=5))
     Template.from_stack(stack)

@@ -52,6 +52,16 @@ WRONG = [
         "ceiling_percent: got '75', allowed: a number, 1 to 100; leave the quotes out",
     ),
     WrongInput(
+        "a-skew-below-one",
+        lambda stack: target_tuner(stack, skew=0.9),
+        "skew: got 0.9, allowed: a number, at least 1",
+    ),
+    WrongInput(
+        "a-number-for-a-price",
+        lambda stack: target_tuner(stack, price=0.05),
+        "price: got 0.05, allowed: a FargatePrice",
+    ),
+    WrongInput(
         "days-for-a-cool-off",
         lambda stack: target_tuner(stack, cool_off=7),
         "cool_off: got 7, allowed: a Duration of whole seconds, at least 1 hour; ",

@@ -118,6 +118,8 @@ class TunedService:
                     "final_margin": 2,
                     "attempts": 2,
                     "max_latency_ratio": 1.25,
+                    "task_hour_price": 0.05,
+                    "currency": "$",
                     "dry_run": False,
                     **settings,
                 }
@@ -200,19 +202,32 @@ class TunedService:
 
     def report_metrics(self, since: datetime, until: datetime, *, latency: float = 0.1, skipped: int = 0) -> None:
         """A datapoint an hour of CPU and of latency, the first `skipped` hours of CPU left out."""
-        cpu = [{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}]
-        balancer = [{"Name": "LoadBalancer", "Value": f"app/{self.name}/1"}]
+        self.report_cpu(since + skipped * HOUR, until)
+        self.report_latency(since, until, latency=latency)
+
+    def report_cpu(self, since: datetime, until: datetime) -> None:
+        """A datapoint an hour, which counts as a minute of one task."""
+        dimensions = [{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}]
+        self._report("AWS/ECS", "CPUUtilization", dimensions, 50.0, since, until)
+
+    def report_latency(self, since: datetime, until: datetime, *, latency: float = 0.1) -> None:
+        """One request an hour."""
+        dimensions = [{"Name": "LoadBalancer", "Value": f"app/{self.name}/1"}]
+        self._report("AWS/ApplicationELB", "TargetResponseTime", dimensions, latency, since, until)
+
+    def _report(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: list[dict[str, str]],
+        value: float,
+        since: datetime,
+        until: datetime,
+    ) -> None:
         hours = [since + index * HOUR for index in range(round((until - since) / HOUR))]
-        metrics = self.client("cloudwatch")
-        for namespace, name, dimensions, value, chosen in (
-            ("AWS/ECS", "CPUUtilization", cpu, 50.0, hours[skipped:]),
-            ("AWS/ApplicationELB", "TargetResponseTime", balancer, latency, hours),
-        ):
-            data = [
-                {"MetricName": name, "Dimensions": dimensions, "Timestamp": hour, "Value": value} for hour in chosen
-            ]
-            for begin in range(0, len(data), 500):
-                metrics.put_metric_data(Namespace=namespace, MetricData=data[begin : begin + 500])
+        data = [{"MetricName": name, "Dimensions": dimensions, "Timestamp": hour, "Value": value} for hour in hours]
+        for begin in range(0, len(data), 500):
+            self.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data[begin : begin + 500])
 
     # The function
 

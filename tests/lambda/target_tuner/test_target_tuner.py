@@ -36,6 +36,41 @@ def test_a_step_is_made_in_every_place_and_told_and_drawn(watched, began):
     assert lines == [[{"value": "2026-11-01T00:00:00Z", "label": "larger tasks"}, step], [step]]
 
 
+def test_says_what_tuning_saved_so_far(watched, began):
+    watched.run(began + 2 * DAY)
+    watched.told()
+    watched.run(began + 4 * DAY)
+    (message,) = watched.told()
+    assert "Saved so far: 0.0 task-hours, $0.00; a request takes +0.0% task-hours" in message["Message"]
+    figures = json.loads(watched.item(f"decision#{(began + 4 * DAY).isoformat()}#step")["figures"]["S"])
+    assert (figures["saved_task_hours"], figures["saved_money"], figures["currency"]) == (0, 0, "$")
+    assert (figures["step_cost"]["hours"], figures["total_cost"]["hours"]) == (48, 48)
+
+
+def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned, began):
+    tuned.report_metrics(began - 4 * DAY, began + 2 * DAY)
+    # Two reports an hour: two tasks where one was.
+    for _ in range(2):
+        tuned.report_cpu(began + 2 * DAY, began + 5 * DAY)
+    tuned.report_latency(began + 2 * DAY, began + 5 * DAY)
+    tuned.run(began)
+    tuned.run(began + 2 * DAY)
+    tuned.told()
+    decision = tuned.run(began + 4 * DAY)
+    assert (decision["action"], decision["target"]) == ("revert", 60)
+    assert decision["why"].startswith("61 % costs more than 60 %: +100.0% task-hours a request")
+    assert "Saved so far: -0.8 task-hours, -$0.04" in tuned.told()[0]["Message"]
+
+
+def test_reports_once_that_it_has_had_to_wait(watched, began):
+    watched.client("cloudwatch").delete_alarms(AlarmNames=[watched.name])
+    found = [watched.run(began + day * DAY)["action"] for day in (2, 4, 5, 6)]
+    assert found == ["hold", "hold", "wait", "hold"]
+    (message,) = watched.told()
+    assert message["Subject"] == f"{watched.name}: tuning has to wait at 60 %"
+    assert "the guardrail is not OK but unknown" in message["Message"]
+
+
 def test_the_dashboards_target_line_follows(watched, began):
     watched.run(began + 2 * DAY)
 

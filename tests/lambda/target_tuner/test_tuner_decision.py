@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scaling_decisions import (
     Action,
+    Cause,
+    CostChange,
     GuardrailStatus,
     ObservationPeriod,
     Phase,
@@ -286,3 +288,109 @@ def test_a_rehearsed_change_is_watched_anew_and_not_made():
     assert (state.live, state.pending, state.changed_at) == (60, None, look.now)
     held = decided(SETTINGS, FRESH, seen(1, 60))
     assert rehearsed(FRESH, held) is FRESH
+
+
+def cost(low, high):
+    return CostChange(estimate=(low + high) / 2, low=low, high=high, hours=48)
+
+
+DEAR, UNSURE, CHEAP = cost(0.01, 0.05), cost(-0.01, 0.05), cost(-0.05, -0.01)
+RAISED = TunerState(initial=60, live=63, before=62, changed_at=BEGAN, first_step_at=BEGAN - timedelta(days=6))
+
+
+@pytest.mark.parametrize(("found", "target"), [(DEAR, 62), (UNSURE, 64), (CHEAP, 64), (None, 64)])
+def test_a_step_is_taken_back_where_its_whole_interval_is_dear(found, target):
+    assert decided(SETTINGS, RAISED, seen(2, 63, step_cost=found)).target == target
+
+
+def test_a_target_that_cost_more_is_not_tried_again():
+    decision, state = act(RAISED, seen(2, 63, step_cost=DEAR))
+    assert decision.cause is Cause.COST
+    assert decision.why.startswith("63 % costs more than 62 %: +3.0% task-hours a request (+1.0% to +5.0%)")
+    decision, state = act(state, seen(9.1, 62))
+    assert (decision.action, state.live, state.phase) == (Action.SETTLE, 60, Phase.SETTLED)
+    assert decision.why == "63 % cost more; 2 points below what held"
+
+
+def test_all_steps_together_go_back_to_the_start_and_stay_there():
+    decision, state = act(RAISED, seen(2, 63, step_cost=UNSURE, total_cost=DEAR))
+    assert (decision.action, state.live) == (Action.REVERT, 60)
+    decision, state = act(state, seen(9.1, 60))
+    assert (decision.action, state.live, state.phase) == (Action.SETTLE, 60, Phase.SETTLED)
+
+
+def test_never_settles_where_it_is_dear_and_leaves_a_settled_target_that_becomes_so():
+    at_ceiling = TunerState(initial=60, live=65, before=64, changed_at=BEGAN, first_step_at=BEGAN)
+    assert decided(SETTINGS, at_ceiling, seen(2, 65, step_cost=UNSURE, total_cost=DEAR)).target == 60
+    _, settled = act(at_ceiling, seen(2, 65, step_cost=UNSURE, total_cost=UNSURE))
+    assert settled.phase is Phase.SETTLED
+    decision, state = act(settled, seen(9, 65, total_cost=DEAR))
+    assert (decision.action, state.live, state.phase) == (Action.REVERT, 60, Phase.SETTLED)
+
+
+def test_stays_below_where_the_hottest_task_would_set_the_spike_scaling_off():
+    settings = TunerSettings(ceiling=75, max_latency_ratio=None, spike_threshold=80)
+    state = TunerState(initial=60, live=65, before=64, changed_at=BEGAN)
+    # 95 % of 80 / 1.15 is 66.09.
+    assert decided(settings, state, seen(2, 65, hottest_ratio=1.15)).target == 66
+    at_66 = TunerState(initial=60, live=66, before=65, changed_at=BEGAN)
+    assert decided(settings, at_66, seen(2, 66, hottest_ratio=1.15)).action is Action.SETTLE
+    assert decided(settings, at_66, seen(2, 66, hottest_ratio=1.05)).target == 67
+    decision, back = act(at_66, seen(2, 66, hottest_ratio=1.2), settings)
+    assert (decision.action, back.live, back.failures, back.cool_off_until) == (Action.REVERT, 63, 0, None)
+    assert decision.why.startswith("the hottest task is 1.20 times as busy as the average: above 63.3 %")
+    assert decided(settings, FRESH, seen(2, 60, hottest_ratio=1.4)).action is Action.SETTLE
+
+
+def test_leaves_latency_to_the_alarms_where_there_is_never_enough_to_compare():
+    settings = TunerSettings(ceiling=65)
+    decision = decided(settings, RAISED, seen(13.9, 63))
+    assert (decision.action, decision.why) == (Action.HOLD, "the latency of the same hours before is not known")
+    decision = decided(settings, RAISED, seen(14, 63))
+    assert (decision.action, decision.target) == (Action.STEP, 64)
+    assert "latency left to the alarms" in decision.why
+
+
+def test_says_once_that_it_has_had_to_wait_and_forgets_it_when_it_goes_on():
+    found, state = [], FRESH
+    for day in (1, 2, 3, 4.9, 5, 6, 7):
+        decision, state = act(state, seen(day, 60, is_deploying=True))
+        found.append(decision.action)
+    # Due from the second day on, and three days later.
+    assert found == [Action.HOLD] * 4 + [Action.WAIT] + [Action.HOLD] * 2
+    decision, state = act(state, seen(7.1, 60))
+    assert (decision.action, state.held_since, state.is_hold_told) == (Action.STEP, None, False)
+
+
+def test_holds_that_are_meant_are_no_waiting():
+    cooling = TunerState(initial=60, live=60, changed_at=BEGAN, cool_off_until=BEGAN + timedelta(days=7))
+    _, state = act(cooling, seen(6, 60))
+    assert state.held_since is None
+
+
+def test_alarms_that_come_below_as_well_do_not_end_tuning():
+    """One a week, whatever the target: each takes a step back, and none settles it."""
+    state, settings = FRESH, TunerSettings(ceiling=75, max_latency_ratio=None)
+    highest = day = 0
+    while day < 200:
+        day += 0.25
+        look = fired(day, state.live) if day % 7 == 0 else seen(day, state.live)
+        _, state = act(state, look, settings)
+        highest = max(highest, state.live)
+        if state.live == 75:
+            break
+    assert state.phase is Phase.TUNING
+    assert highest >= 66
+
+
+def test_what_was_saved_adds_up():
+    _, state = act(RAISED, seen(2, 63, saved=12.5))
+    _, state = act(state, seen(4, 64, saved=3.5))
+    assert state.saved == 16
+
+
+def test_a_state_of_an_earlier_version_is_read():
+    fields = RAISED.to_json()
+    for name in ("first_step_at", "saved", "exposures", "last_alarm_at", "held_since", "is_hold_told", "failed_by"):
+        del fields[name]
+    assert TunerState.from_json(fields).first_step_at is None

@@ -1,26 +1,37 @@
-"""The settings of a target tuner as the templates declare it."""
+"""A target tuner as the templates declare it: its settings and its guardrail."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 
 from scaling_decisions import ObservationPeriod, TunerSettings
 
 from fargate_capacity.cloud_assembly import CloudAssembly
+from fargate_capacity.declared.declared_guardrail import DeclaredGuardrail, declared_guardrail
 from fargate_capacity.input_error import InputError
+from fargate_capacity.replay.service_model import ServiceModel
 
 _HANDLER = "target_tuner.handler"
 
 
-def declared_tuner(assembly: CloudAssembly, stack: str) -> TunerSettings | None:
-    """The settings of the one tuner in a stack, which goes by its identity; None where there is none, or several.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredTuner:
+    """What a stack's tuner is set to."""
+
+    settings: TunerSettings
+    guardrail: DeclaredGuardrail
+
+
+def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel) -> DeclaredTuner | None:
+    """The one tuner in a stack, which goes by its identity; None where there is none, or several.
 
     Raises:
         InputError: its settings are those of another version.
     """
     functions = [
-        resource
+        (template, resource)
         for template in assembly.templates
         if template.identity == stack
         for resource in template.of_type("AWS::Lambda::Function")
@@ -28,10 +39,11 @@ def declared_tuner(assembly: CloudAssembly, stack: str) -> TunerSettings | None:
     ]
     if len(functions) != 1:
         return None
-    variables = functions[0].properties.get("Environment", {}).get("Variables", {})
+    template, function = functions[0]
+    variables = function.properties.get("Environment", {}).get("Variables", {})
     try:
         given = json.loads(variables["SETTINGS"])
-        return TunerSettings(
+        settings = TunerSettings(
             ceiling=given["ceiling"],
             step=given["step"],
             observation=ObservationPeriod(given["observation"]),
@@ -42,6 +54,7 @@ def declared_tuner(assembly: CloudAssembly, stack: str) -> TunerSettings | None:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{functions[0].logical_id}: got settings that cannot be read ({error}), allowed: a tuner of this "
+            f"{function.logical_id}: got settings that cannot be read ({error}), allowed: a tuner of this "
             "version; synthesise the app again"
         ) from None
+    return DeclaredTuner(settings=settings, guardrail=declared_guardrail(template, variables.get("GUARDRAILS"), model))

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from scaling_decisions import (
-    Action,
     Decision,
     GuardrailStatus,
     HourlyLatency,
+    Metric,
+    Phase,
     Seen,
+    ServiceHour,
     TunerSettings,
     TunerState,
     begun,
     completed,
+    cost_change,
     decided,
+    hottest_ratio,
     latency_ratio,
+    saved_task_hours,
 )
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Buckets, Scenario, Simulation
 from fargate_capacity.replay.compiled import is_worth_compiling
-from fargate_capacity.replay.replay import Replay
+from fargate_capacity.replay.replay import Replay, Series
 from fargate_capacity.traffic.trace import Trace
 
 # How often the tuner looks where no alarm calls it.
 _LOOK_MINUTES = 60
-_HOURS_REMEMBERED = 24 * 15
+# As the function looks at: minutes for the hottest task, hours for what a settled target costs.
+_MINUTES_WATCHED = 2 * 1440
+_LONGEST_LOOK_BACK = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +47,15 @@ class Tuning:
 
     Args:
         simulation: of the whole trace, with the last setting.
-        decisions: those that changed the target, or ended the tuning.
+        decisions: those that changed the target, ended the tuning, or said that it had to wait.
         final_target: the live target at the end, percent.
+        saved_task_hours: against the hours before the first step, as the function reports it.
     """
 
     simulation: Simulation
     decisions: tuple[Decision, ...]
     final_target: float
+    saved_task_hours: float
 
 
 def tune(
@@ -68,7 +77,9 @@ def tune(
         raise InputError("got no target tracking on CPU, allowed: a policy whose target can be tuned")
     replay = scenario.replay(setting, trace, is_compiled=is_worth_compiling(trace.minutes), stops_at_guardrail=True)
     state = TunerState(initial=setting.target, live=setting.target, changed_at=trace.start)
-    hours, drawn = _Hours(trace.start), Buckets(trace.minutes)
+    spikes = [policy.threshold for policy in setting.spikes if policy.metric is Metric.CPU_MAXIMUM]
+    settings = replace(settings, spike_threshold=min(spikes, default=None))
+    hours, minutes, drawn = _Hours(trace.start), _Minutes(), Buckets(trace.minutes)
     decisions: list[Decision] = []
     begin = 0
     for block in trace.blocks(_LOOK_MINUTES):
@@ -81,7 +92,9 @@ def tune(
             series = replay.feed_recorded(block, deploying=deploying, begin=at)
             fired = replay.alarms > alarms
             reached = at + replay.minute - minute
-            drawn.add(block[at:reached], series.between(at, reached))
+            part = series.between(at, reached)
+            drawn.add(block[at:reached], part)
+            minutes.add(part)
             at = reached
             now = trace.start + timedelta(minutes=begin + at)
             if not fired and at < len(block):
@@ -93,16 +106,16 @@ def tune(
                 alarming_since=now if fired else state.changed_at,
                 is_deploying=bool(deploying.size and deploying[min(at, len(block)) - 1]),
                 is_missing_data=bool(np.isnan(block).all()),
-                latency_ratio=latency_ratio(
-                    hours.of, changed_at=state.changed_at, now=now, back=settings.observation.compared_with
-                ),
             )
+            if fired or _is_due(settings, state, now):
+                seen = _compared(settings, state, seen, hours, minutes)
             decision = decided(settings, state, seen)
-            if decision.changes_target or decision.settles or decision.action is Action.STOP:
+            if decision.is_noted:
                 decisions.append(decision)
             state = completed(settings, begun(state, decision), now)
             if decision.changes_target:
                 replay.retarget(state.live)
+                minutes.clear()
         hours.add(replay)
         begin += len(block)
     return Tuning(
@@ -111,27 +124,86 @@ def tune(
         ),
         decisions=tuple(decisions),
         final_target=state.live,
+        saved_task_hours=state.saved + _saved(state, trace.end, hours),
     )
 
 
+def _is_due(settings: TunerSettings, state: TunerState, now: datetime) -> bool:
+    """Whether a decision can rest on what is compared. A settled target is judged once a day, to be quick."""
+    if state.phase is Phase.SETTLED and now.hour:
+        return False
+    return now >= state.changed_at + settings.observation.length
+
+
+def _compared(settings: TunerSettings, state: TunerState, seen: Seen, hours: _Hours, minutes: _Minutes) -> Seen:
+    """With what the function compares since the latest change."""
+    since = max(state.changed_at, seen.now - _LONGEST_LOOK_BACK)
+    is_above = state.first_step_at is not None and state.live > state.initial
+    return replace(
+        seen,
+        latency_ratio=latency_ratio(
+            hours.latency, changed_at=state.changed_at, now=seen.now, back=settings.observation.compared_with
+        )
+        if state.before is not None
+        else None,
+        hottest_ratio=hottest_ratio(minutes.pairs, target=state.live),
+        step_cost=cost_change(hours.cost, before=state.changed_at, since=since, until=seen.now)
+        if state.before is not None
+        else None,
+        total_cost=cost_change(hours.cost, before=state.first_step_at, since=since, until=seen.now)
+        if is_above and state.first_step_at is not None
+        else None,
+        saved=_saved(state, seen.now, hours),
+    )
+
+
+def _saved(state: TunerState, until: datetime, hours: _Hours) -> float:
+    if state.first_step_at is None or state.live <= state.initial:
+        return 0.0
+    since = max(state.changed_at, until - _LONGEST_LOOK_BACK)
+    return saved_task_hours(hours.cost, before=state.first_step_at, since=since, until=until)
+
+
+class _Minutes:
+    """The CPU of the latest minutes with the live target."""
+
+    def __init__(self) -> None:
+        self.pairs: deque[tuple[float, float]] = deque(maxlen=_MINUTES_WATCHED)
+
+    def add(self, series: Series) -> None:
+        both = zip(series.cpu_average.tolist(), series.cpu_maximum.tolist(), strict=True)
+        self.pairs.extend(pair for pair in both if pair[0] == pair[0])
+
+    def clear(self) -> None:
+        self.pairs.clear()
+
+
 class _Hours:
-    """Latency by the hour, for as long as any comparison looks back."""
+    """Tasks, requests and latency by the hour."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start
-        self._hours: deque[HourlyLatency] = deque(maxlen=_HOURS_REMEMBERED)
-        self._passed = 0
-        self._latency = 0.0
-        self._requests = 0.0
+        self._latencies: list[HourlyLatency] = []
+        self._costs: list[ServiceHour] = []
+        self._sums = (0.0, 0.0, 0.0)
 
     def add(self, replay: Replay) -> None:
-        latency, requests = replay.latency_sum
-        self._hours.append((latency - self._latency, requests - self._requests))
-        self._latency, self._requests = latency, requests
-        self._passed += 1
+        before = self._sums
+        self._sums = (*replay.latency_sum, replay.task_hours)
+        latency, requests, task_hours = (now - then for now, then in zip(self._sums, before, strict=True))
+        self._latencies.append((latency, requests))
+        self._costs.append(ServiceHour(task_hours=task_hours, work=requests))
 
-    def of(self, begin: datetime) -> HourlyLatency | None:
-        """The hour in which that moment lies; None where it is too long ago, or not over."""
-        oldest = self._passed - len(self._hours)
-        index = int((begin - self._start).total_seconds() // 3600) - oldest
-        return self._hours[index] if 0 <= index < len(self._hours) else None
+    def latency(self, begin: datetime) -> HourlyLatency | None:
+        """Of the hour in which that moment lies; None before the first, or where it is not over."""
+        index = self._index(begin)
+        return None if index is None else self._latencies[index]
+
+    def cost(self, begin: datetime) -> ServiceHour | None:
+        """The same of its tasks."""
+        index = self._index(begin)
+        return None if index is None else self._costs[index]
+
+    def _index(self, begin: datetime) -> int | None:
+        index = int((begin - self._start).total_seconds() // 3600)
+        return index if 0 <= index < len(self._costs) else None

@@ -13,8 +13,8 @@ from fargate_capacity.replay import latency, minute_loop
 
 Loop = Callable[..., int]
 
-# An interpreted minute takes 6 µs, compiling 3 s.
-_MINUTES_IN_COMPILE_TIME = 500_000
+# An interpreted minute takes 8 µs, compiling 4 s, and a plan replays its traffic three times or more.
+_MINUTES_IN_COMPILE_TIME = 110_000
 
 # Those that the loop calls, directly or not: numba compiles each as it stands.
 _CALLED: Sequence[Callable[..., Any]] = (

@@ -197,6 +197,11 @@ class Replay:
         state = self._state[0]
         return float(state.latency), float(state.requests) - float(state.failed)
 
+    @property
+    def task_hours(self) -> float:
+        """Billed so far."""
+        return float(self._state[0].billed) / 60
+
     def totals(self) -> Totals:
         """What all that was fed came to."""
         state = self._state[0]

@@ -9,14 +9,19 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
-from scaling_decisions import ObservationPeriod, TargetTracking, TunerSettings
+from scaling_decisions import Comparison, MissingData, ObservationPeriod, TargetTracking, TunerSettings
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
+from cdk_fargate_sagemaker.monitoring import ServiceAlarms
 from cdk_fargate_sagemaker.tuning import Observation, TargetTuner
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.declared_tuner import declared_tuner
 from fargate_capacity.declared.scaled_service import find_service
 from fargate_capacity.input_error import InputError
+from fargate_capacity.replay.guardrail import GuardedMetric, GuardrailAlarm
+from fargate_capacity.replay.service_model import ServiceModel
+
+MODEL = ServiceModel(vcpus=1, cpu_seconds=0.01, elsewhere_seconds=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def test_a_tuned_target_is_the_one_that_tuning_begins_with(assembly):
 
 
 def test_reads_the_tuners_settings(assembly):
-    assert declared_tuner(CloudAssembly(assembly), "Shop") == TunerSettings(
+    assert declared_tuner(CloudAssembly(assembly), "Shop", MODEL).settings == TunerSettings(
         ceiling=70,
         observation=ObservationPeriod.SEVEN_DAYS,
         cool_off=timedelta(days=3),
@@ -65,8 +70,45 @@ def test_reads_the_tuners_settings(assembly):
     )
 
 
+def test_reads_the_alarms_that_are_deployed_and_names_the_others(tmp_path):
+    app = cdk.App(outdir=str(tmp_path))
+    stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="us-east-1"))
+    service = ScaledFargateService(
+        stack, "Web", vpc=ec2.Vpc(stack, "Vpc"), image=ecs.ContainerImage.from_registry("nginx"), target_percent=55
+    )
+    topic = sns.Topic(stack, "Alerts")
+    alarms = ServiceAlarms(
+        stack, "Alarms", service=service, response_time=cdk.Duration.millis(1020), response_time_percentile=95
+    )
+    TargetTuner(stack, "Tuner", service=service, guardrail_alarms=[alarms.degraded], alerts_topic=topic)
+    app.synth()
+    guardrail = declared_tuner(CloudAssembly(tmp_path), "Shop", MODEL).guardrail
+    common = {"datapoints": 3, "periods": 5, "missing_data": MissingData.NOT_BREACHING}
+    assert guardrail.alarms == (
+        # p95 of the time at the task is 3.4 times its mean, and 20 ms are waited elsewhere.
+        GuardrailAlarm(threshold=pytest.approx(0.02 + 1 / 3.4), **common),
+        GuardrailAlarm(threshold=1, metric=GuardedMetric.FAILED_PERCENT, **common),
+        GuardrailAlarm(
+            threshold=95,
+            metric=GuardedMetric.CPU_MAXIMUM,
+            comparison=Comparison.GREATER_OR_EQUAL,
+            **{**common, "datapoints": 10, "periods": 10},
+        ),
+    )
+    assert [line.split("; ")[0].split(": ")[1] for line in guardrail.left_out] == [
+        "it watches UnHealthyHostCount, which a replay does not know",
+        "it watches TriggeredRules, which a replay does not know",
+    ]
+
+
+def test_names_an_alarm_of_which_the_templates_say_nothing(assembly):
+    guardrail = declared_tuner(CloudAssembly(assembly), "Shop", MODEL).guardrail
+    assert guardrail.alarms == ()
+    assert "it watches Slow, which a replay does not know" in guardrail.left_out[0]
+
+
 def test_finds_none_in_another_stack(assembly):
-    assert declared_tuner(CloudAssembly(assembly), "Elsewhere") is None
+    assert declared_tuner(CloudAssembly(assembly), "Elsewhere", MODEL) is None
 
 
 def test_fails_when_the_settings_are_of_another_version(assembly, tmp_path):
@@ -76,4 +118,4 @@ def test_fails_when_the_settings_are_of_another_version(assembly, tmp_path):
             resource["Properties"]["Environment"]["Variables"]["SETTINGS"] = "{}"
     (tmp_path / "Shop.template.json").write_text(json.dumps(body))
     with pytest.raises(InputError, match="got settings that cannot be read"):
-        declared_tuner(CloudAssembly(tmp_path), "Shop")
+        declared_tuner(CloudAssembly(tmp_path), "Shop", MODEL)

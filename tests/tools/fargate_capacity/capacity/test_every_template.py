@@ -21,6 +21,7 @@ from fargate_capacity.plan.candidates import Grid, candidates
 from fargate_capacity.plan.question import ask
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import bounds_changes, simulate
+from fargate_capacity.replay.service_model import ServiceModel
 
 STAGE = {
     "Parameters": {"Stage": {"Type": "String", "Default": "dev"}, "Size": {"Type": "String"}},
@@ -372,7 +373,7 @@ def test_fails_when_a_name_means_several_services(many):
 def test_a_tuned_target_in_a_nested_stack_is_the_one_that_tuning_begins_with(many):
     service = find_service(many, "Prod/Shop/Inner/Tuned")
     assert [policy.target for policy in service.policies if hasattr(policy, "target")] == [58]
-    tuner = declared_tuner(many, service.stack_identity)
+    tuner = declared_tuner(many, service.stack_identity, ServiceModel(vcpus=1, cpu_seconds=0.01))
     assert tuner is not None
 
 
