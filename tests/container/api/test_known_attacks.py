@@ -41,7 +41,12 @@ def reviewed(
     embedded_aws.client("dynamodb").create_table(
         TableName=name, **{part: review_table_properties[part] for part in declared}
     )
-    settings = {"AWS_ENDPOINT_URL_DYNAMODB": embedded_aws.endpoint_url, "REVIEW_TABLE": name, **balancer.settings}
+    settings = {
+        "AWS_ENDPOINT_URL_DYNAMODB": embedded_aws.endpoint_url,
+        "REVIEW_TABLE": name,
+        "REVIEW_DRAW_SECRET": "drawn by the tests alone, and by nobody else",
+        **balancer.settings,
+    }
     log = tmp_path_factory.mktemp("attacked") / "log"
     api = Api(api_programs, shared_runtime.url, log, DEADLINE_MS="20000", **settings)
     yield api
