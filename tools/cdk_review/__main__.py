@@ -1,0 +1,3 @@
+from cdk_review.cli import main
+
+main()

@@ -1,0 +1,119 @@
+"""The command `cdk-review`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fargate_capacity.input_error import InputError
+
+if TYPE_CHECKING:
+    from cdk_review.assembly import Stack
+    from cdk_review.findings import Finding
+    from cdk_review.policy import Policy
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+FAILED = 2
+MOST_SHOWN = 20
+
+
+@app.command()
+def review(
+    base: Annotated[Path | None, typer.Argument(metavar="BASE", help="The cloud assembly before the change.")] = None,
+    head: Annotated[Path | None, typer.Argument(metavar="HEAD", help="The cloud assembly after it.")] = None,
+    git: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REFERENCE",
+            help="Synthesise both sides: the working tree, and the commit at which it left this branch.",
+        ),
+    ] = None,
+    app_folder: Annotated[Path, typer.Option(help="With --git, the folder of the CDK app.")] = Path(),
+    output: Annotated[Path, typer.Option(help="The folder that is written.")] = Path("review"),
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            help="What ends the command with status 2, with commas between: replacement, alarm-loosened, "
+            "permission-widened, cost>10%, a kind of flag, or a severity (which means that one and worse)."
+        ),
+    ] = "",
+    skew: Annotated[
+        float, typer.Option(min=1.0, max=3.0, help="The hottest task's CPU by the average of all tasks.")
+    ] = 1.15,
+    lint: Annotated[
+        bool,
+        typer.Option(help="Say what cfn-lint, where it is installed, finds in changed templates and did not before."),
+    ] = True,
+) -> None:
+    """Say what a change does: what is replaced, loosened, widened, and what it costs, from two cloud assemblies."""
+    from cdk_review.git_sides import git_sides
+    from cdk_review.policy import parse_policy
+
+    policy = parse_policy(fail_on)
+    with ExitStack() as open_sides:
+        if git is not None:
+            if base is not None:
+                raise InputError(f"got {base} beside --git; allowed: two cloud assemblies, or --git alone")
+            say = partial(typer.echo, err=True)
+            sides = open_sides.enter_context(git_sides(git, folder=app_folder, say=say))
+            base, head = sides.base, sides.head
+        if base is None or head is None:
+            raise InputError("got no two sides; allowed: BASE HEAD, or --git REFERENCE as --git origin/main")
+        failures = _judge(base, head, output=output, policy=policy, skew=skew, lint=lint)
+    for line in failures:
+        typer.echo(f"cdk-review: fails on {line}", err=True)
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _judge(base: Path, head: Path, *, output: Path, policy: Policy, skew: float, lint: bool) -> list[str]:
+    from cdk_review.assembly import read_assembly
+    from cdk_review.findings import reported
+    from cdk_review.report import write_review
+    from cdk_review.review import review as judge
+
+    before, after = read_assembly(base), read_assembly(head)
+    old, new = reported(base), reported(head)
+    if lint:
+        linted_before, linted_after = _linted(before, after)
+        old, new = old | linted_before, new | linted_after
+    judged = judge(before, after, skew=skew, findings=(old, new))
+    for path in write_review(judged, output):
+        typer.echo(f"wrote {path}")
+    for flag in judged.flags[:MOST_SHOWN]:
+        typer.echo(f"{flag.severity}: {flag.kind}: {flag.sentence}")
+    if len(judged.flags) > MOST_SHOWN:
+        typer.echo(f"and {len(judged.flags) - MOST_SHOWN} more")
+    if not judged.flags:
+        typer.echo("nothing to flag")
+    return policy.failures(judged.flags, cost_rise_percent=judged.cost.rise_percent)
+
+
+def _linted(before: dict[str, Stack], after: dict[str, Stack]) -> tuple[set[Finding], set[Finding]]:
+    """What cfn-lint finds in the templates that differ, on each side; nothing where it is not installed."""
+    from cdk_review.findings import linted
+
+    changed = [path for path in after if path not in before or before[path].template != after[path].template]
+    with TemporaryDirectory(prefix="cdk-review-lint-") as folder:
+        new = linted((after[path].as_written for path in changed), Path(folder)) or set()
+        if not new:
+            # The usual case, in half the time: what is not found after the change need not be looked for before it.
+            return set(), new
+        old = linted((before[path].as_written for path in changed if path in before), Path(folder)) or set()
+    return old, new
+
+
+def main() -> None:
+    """Runs the command; what a user can mend is one line on standard error and exit status 1."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"cdk-review: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,64 @@
+"""What a reviewer has to look at before a change is merged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+SEVERITIES = ("critical", "high", "medium", "low")
+
+KINDS = {
+    "replaced": "a resource is replaced, or moves to another logical id, which replaces it too",
+    "removed": "a resource, a state or a stack is removed",
+    "retention": "data are kept for a shorter time, or no longer kept when a resource is deleted",
+    "encryption": "data are no longer encrypted, or by a weaker means",
+    "public": "something can be reached from the internet, or by everybody",
+    "widened": "a permission or a rule of a network is wider",
+    "loosened": "an alarm, a guardrail or a protection is looser",
+    "silenced": "an alarm or a rule notifies and does nothing any more",
+    "scaling": "a threshold, a target, a bound, a cooldown or a schedule of scaling is worse",
+    "capacity": "fewer instances or tasks run, or they are smaller",
+    "catch": "a state machine handles fewer errors",
+    "period": "a graph says something else, as its period changed",
+    "cost": "the fixed cost rises sharply",
+    "logging": "logs, traces or access logs are no longer written",
+    "secret": "a secret stands in the template",
+    "finding": "a check of the template finds something new",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One thing to look at.
+
+    Args:
+        kind: one of `KINDS`.
+        severity: one of `SEVERITIES`.
+        stack: the stack's path.
+        logical_id: of the resource; of one that moved, the one that it had.
+        sentence: what the change does, in words.
+        type: the resource's type, or "" where a whole stack is meant.
+    """
+
+    kind: str
+    severity: str
+    stack: str
+    logical_id: str
+    sentence: str
+    type: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.severity not in SEVERITIES:
+            raise ValueError(f"kind {self.kind}, severity {self.severity}")
+
+    def as_json(self) -> dict[str, str]:
+        """The flag as an object of review.json."""
+        return asdict(self)
+
+
+def worst_first(flags: list[Flag]) -> list[Flag]:
+    """The flags by severity, then by kind, in the order in which both are declared; each once."""
+    kinds = list(KINDS)
+    return sorted(
+        dict.fromkeys(flags),
+        key=lambda flag: (SEVERITIES.index(flag.severity), kinds.index(flag.kind), flag.stack, flag.logical_id),
+    )

@@ -1,0 +1,253 @@
+"""Flags what hides in lists: containers, rules of firewalls, targets, life cycles, and secrets in plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from cdk_review.changes import Change, StackChange
+from cdk_review.flag import Flag
+from cdk_review.judges.flagged import flag, what
+from cdk_review.judges.properties import value_at
+from cdk_review.reference_text import as_list, number_of, shown, text_of
+
+SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|api_?key|access_?key|private_?key|token|credential)")
+# What a name with one of those words often holds instead: where to find the secret.
+NOT_A_SECRET = re.compile(r"(?i)(arn|name|id|url|ttl|seconds|days|parameter|path|length|file|header|type)$")
+
+
+def content_flags(stack: StackChange) -> Iterator[Flag]:
+    """Flags of what stands in lists within a resource."""
+    for change in stack.changes:
+        if change.after is None:
+            continue
+        yield from _secrets(change)
+        if not change.both:
+            continue
+        if change.type == "AWS::ECS::TaskDefinition":
+            yield from _containers(change)
+        elif change.type in ("AWS::WAFv2::WebACL", "AWS::WAFv2::RuleGroup"):
+            yield from _web_rules(change)
+        elif change.type == "AWS::Events::Rule":
+            yield from _targets(change)
+        elif change.type == "AWS::S3::Bucket":
+            yield from _life_cycle(change)
+        elif change.type == "AWS::DynamoDB::Table":
+            yield from _expiry(change)
+        elif change.type in ("AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Endpoint"):
+            yield from _variants(change)
+        elif change.type == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+            yield from _attributes(change, "LoadBalancerAttributes")
+
+
+def _named(value: Any, *names: str) -> dict[str, dict[str, Any]]:
+    found = {}
+    for number, item in enumerate(as_list(value)):
+        if isinstance(item, dict):
+            key = next((text_of(item[name]) for name in names if name in item), str(number))
+            found[key] = item
+    return found
+
+
+def _containers(change: Change) -> Iterator[Flag]:
+    was = _named(change.was.get("ContainerDefinitions"), "Name")
+    now = _named(change.now.get("ContainerDefinitions"), "Name")
+    subject = what(change)
+    for name in sorted(was.keys() - now.keys()):
+        yield flag(change, "removed", "high", f"{subject} loses the container {name}")
+    for name in sorted(was.keys() & now.keys()):
+        old, new = was[name], now[name]
+        for path, good, kind, severity, says in (
+            ("ReadonlyRootFilesystem", True, "loosened", "medium", "may write to its root file system"),
+            ("Privileged", False, "widened", "critical", "is privileged"),
+            ("Essential", True, "loosened", "high", "may end without ending the task"),
+        ):
+            default = {"Essential": True}.get(path, False)
+            if old.get(path, default) == good and new.get(path, default) != good:
+                yield flag(change, kind, severity, f"{subject}: the container {name} {says}")
+        for path, kind, severity, says in (
+            ("HealthCheck", "loosened", "high", "has no health check any more"),
+            ("LogConfiguration", "logging", "high", "logs nowhere any more"),
+            ("LinuxParameters.Capabilities.Drop", "widened", "medium", "drops no capabilities any more"),
+        ):
+            if value_at(old, path) and not value_at(new, path):
+                yield flag(change, kind, severity, f"{subject}: the container {name} {says}")
+        if _is_root(new) and not _is_root(old):
+            yield flag(change, "widened", "high", f"{subject}: the container {name} runs as root")
+        added = sorted(
+            set(map(text_of, as_list(value_at(new, "LinuxParameters.Capabilities.Add"))))
+            - set(map(text_of, as_list(value_at(old, "LinuxParameters.Capabilities.Add"))))
+        )
+        if added:
+            yield flag(change, "widened", "high", f"{subject}: the container {name} gains {', '.join(added)}")
+
+
+def _is_root(container: dict[str, Any]) -> bool:
+    user = text_of(container.get("User", "root")).partition(":")[0]
+    return user in ("root", "0")
+
+
+def _secrets(change: Change) -> Iterator[Flag]:
+    before, after = dict(_plain_secrets(change.was)), dict(_plain_secrets(change.now))
+    for name in sorted(after.keys() - before.keys()):
+        yield flag(change, "secret", "critical", f"{what(change)}: {name} stands in the template in plain text")
+
+
+def _plain_secrets(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _plain_secrets(item, place)
+    elif isinstance(value, dict):
+        pair = {"Name", "Value"} <= value.keys() and isinstance(value["Name"], str)
+        items = {value["Name"]: value["Value"]} if pair else value
+        for name, item in items.items():
+            if isinstance(item, str) and _is_secret(str(name), item):
+                yield str(name), ""
+            elif not isinstance(item, str):
+                yield from _plain_secrets(item, str(name))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return (
+        bool(SECRET_NAME.search(name))
+        and not NOT_A_SECRET.search(name)
+        and len(value) >= 6
+        and not value.startswith(("{{resolve:", "arn:", "http", "/", "alias/"))
+        and not re.fullmatch(r"[A-Z][A-Za-z]+|[A-Z_]+|true|false|\d+", value)
+    )
+
+
+def _web_rules(change: Change) -> Iterator[Flag]:
+    subject = what(change)
+    was, now = (_named(side.get("Rules"), "Name") for side in (change.was, change.now))
+    for name in sorted(was.keys() - now.keys()):
+        yield flag(change, "loosened", "high", f"{subject} loses the rule {name}")
+    for name in sorted(was.keys() & now.keys()):
+        old, new = was[name], now[name]
+        before, after = (_action(rule) for rule in (old, new))
+        if before != after and after in ("Count", "Allow") and before not in ("Count", "Allow"):
+            yield flag(change, "loosened", "high", f"{subject}: the rule {name} only counts: {after}, was {before}")
+        limits = [number_of(value_at(rule, "Statement.RateBasedStatement.Limit")) for rule in (old, new)]
+        if limits[0] is not None and (limits[1] is None or limits[1] > limits[0]):
+            yield flag(
+                change,
+                "loosened",
+                "medium",
+                f"{subject}: the rule {name} lets {shown(limits[1])} requests through instead of {shown(limits[0])}",
+            )
+
+
+def _action(rule: dict[str, Any]) -> str:
+    for key in ("Action", "OverrideAction"):
+        action = rule.get(key)
+        if isinstance(action, dict) and action:
+            return str(next(iter(action)))
+    return "None"
+
+
+def _targets(change: Change) -> Iterator[Flag]:
+    subject = what(change)
+    was, now = (_named(side.get("Targets"), "Arn", "Id") for side in (change.was, change.now))
+    for name in sorted(was.keys() - now.keys()):
+        yield flag(change, "silenced", "high", f"{subject} no longer goes to {shown(name)}")
+    for name in sorted(was.keys() & now.keys()):
+        if was[name].get("DeadLetterConfig") and not now[name].get("DeadLetterConfig"):
+            yield flag(change, "loosened", "medium", f"{subject}: its target {shown(name)} loses its dead-letter queue")
+    old, new = (side.get("EventPattern") for side in (change.was, change.now))
+    if isinstance(old, dict) and isinstance(new, dict):
+        narrower = [key for key in new if key not in old]
+        fewer = _fewer(old, new)
+        if narrower or fewer:
+            yield flag(
+                change,
+                "silenced",
+                "medium",
+                f"{subject} matches fewer events: {', '.join([*narrower, *fewer])}",
+            )
+
+
+def _fewer(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    found = []
+    for key, value in old.items():
+        other = new.get(key)
+        if isinstance(value, list) and isinstance(other, list):
+            lost = [item for item in value if item not in other]
+            if lost and len(other) <= len(value):
+                found.append(f"{key} without {', '.join(map(text_of, lost))}")
+        elif isinstance(value, dict) and isinstance(other, dict):
+            found += [f"{key}.{item}" for item in other if item not in value]
+            found += [f"{key}.{item}" for item in _fewer(value, other)]
+    return found
+
+
+def _life_cycle(change: Change) -> Iterator[Flag]:
+    def days(side: dict[str, Any]) -> dict[str, float]:
+        rules = _named(value_at(side, "LifecycleConfiguration.Rules"), "Id", "Prefix")
+        found = {}
+        for name, rule in rules.items():
+            if rule.get("Status", "Enabled") != "Enabled":
+                continue
+            for key in ("ExpirationInDays", "NoncurrentVersionExpirationInDays"):
+                number = number_of(rule.get(key))
+                if number is None and key.startswith("Noncurrent"):
+                    number = number_of(value_at(rule, "NoncurrentVersionExpiration.NoncurrentDays"))
+                if number is not None:
+                    found[f"{name} {key}"] = number
+        return found
+
+    was, now = days(change.was), days(change.now)
+    for name, number in sorted(now.items()):
+        old = was.get(name)
+        if (old is None and name.endswith(" ExpirationInDays")) or (old is not None and number < old):
+            before = "for ever" if old is None else f"for {old:g} days"
+            yield flag(
+                change,
+                "retention",
+                "high" if name.endswith(" ExpirationInDays") else "medium",
+                f"{what(change)} keeps objects for {number:g} days, before {before} (rule {name.partition(' ')[0]})",
+            )
+
+
+def _expiry(change: Change) -> Iterator[Flag]:
+    path = "TimeToLiveSpecification.Enabled"
+    if value_at(change.now, path) is True and value_at(change.was, path) is not True:
+        attribute = value_at(change.now, "TimeToLiveSpecification.AttributeName")
+        yield flag(change, "retention", "medium", f"{what(change)} deletes items by their {shown(attribute)}")
+    was, now = (
+        {
+            text_of(index.get("IndexName"))
+            for index in as_list(side.get("GlobalSecondaryIndexes"))
+            if isinstance(index, dict)
+        }
+        for side in (change.was, change.now)
+    )
+    for name in sorted(was - now):
+        yield flag(change, "removed", "high", f"{what(change)} loses the index {name}")
+
+
+def _variants(change: Change) -> Iterator[Flag]:
+    was, now = (_named(side.get("ProductionVariants"), "VariantName") for side in (change.was, change.now))
+    for name in sorted(was.keys() & now.keys()):
+        old, new = (number_of(side[name].get("InitialInstanceCount")) for side in (was, now))
+        if old is not None and new is not None and new < old:
+            yield flag(change, "capacity", "high", f"{what(change)}: {name} has {new:g} instances instead of {old:g}")
+    for name in sorted(was.keys() - now.keys()):
+        yield flag(change, "removed", "high", f"{what(change)} loses the variant {name}")
+
+
+def _attributes(change: Change, key: str) -> Iterator[Flag]:
+    def by_key(side: dict[str, Any]) -> dict[str, str]:
+        return {name: text_of(item.get("Value")) for name, item in _named(side.get(key), "Key").items()}
+
+    was, now = by_key(change.was), by_key(change.now)
+    for name, kind, severity, says in (
+        ("deletion_protection.enabled", "retention", "high", "deletion protection"),
+        ("access_logs.s3.enabled", "logging", "high", "its access log"),
+        ("routing.http.drop_invalid_header_fields.enabled", "loosened", "medium", "the drop of invalid headers"),
+        ("waf.fail_open.enabled", "public", "medium", ""),
+    ):
+        if says and was.get(name) == "true" and now.get(name, "false") != "true":
+            yield flag(change, kind, severity, f"{what(change)} loses {says}")
+        elif not says and was.get(name, "false") != "true" and now.get(name) == "true":
+            yield flag(change, kind, severity, f"{what(change)} lets requests through where its firewall fails")

@@ -1,0 +1,478 @@
+"""Flags single properties whose change in one direction is always worth a look.
+
+The table says the direction. A value that only the deployment knows is compared as text, and never flagged by size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cdk_review.changes import Change, StackChange
+from cdk_review.flag import Flag
+from cdk_review.judges.flagged import flag, what
+from cdk_review.reference_text import number_of, shown, text_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A property and the direction in which it gets worse.
+
+    Args:
+        type: of the resource.
+        path: of the property, with dots.
+        worse: `lower`, `higher`, `gone` (it becomes empty or false too), `off` (true becomes anything else),
+            `on` (anything else becomes true), `shorter` (fewer elements), or the values from the best to the worst.
+        kind: of the flag.
+        severity: of the flag.
+        says: what the property is, in words.
+        default: what AWS takes where it is absent.
+    """
+
+    type: str
+    path: str
+    worse: str | tuple[Any, ...]
+    kind: str
+    severity: str
+    says: str
+    default: Any = None
+
+
+def _rules(resource_type: str, *rows: tuple[Any, ...]) -> list[Rule]:
+    return [
+        Rule(
+            type=f"AWS::{resource_type}",
+            path=path,
+            worse=worse,
+            kind=kind,
+            severity=severity,
+            says=says,
+            default=further[0] if further else None,
+        )
+        for path, worse, kind, severity, says, *further in rows
+    ]
+
+
+_BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+RULES = [
+    *_rules(
+        "DynamoDB::Table",
+        ("SSESpecification.SSEEnabled", "off", "encryption", "high", "encryption with a KMS key"),
+        ("SSESpecification.KMSMasterKeyId", "gone", "encryption", "medium", "the key that encrypts it"),
+        (
+            "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+            "off",
+            "retention",
+            "high",
+            "point-in-time recovery",
+        ),
+        (
+            "PointInTimeRecoverySpecification.RecoveryPeriodInDays",
+            "lower",
+            "retention",
+            "medium",
+            "days to which it can be restored",
+            35,
+        ),
+        ("DeletionProtectionEnabled", "off", "retention", "high", "deletion protection"),
+        ("ProvisionedThroughput.ReadCapacityUnits", "lower", "capacity", "medium", "read capacity units"),
+        ("ProvisionedThroughput.WriteCapacityUnits", "lower", "capacity", "medium", "write capacity units"),
+        ("StreamSpecification", "gone", "removed", "medium", "its stream"),
+    ),
+    *_rules(
+        "S3::Bucket",
+        ("BucketEncryption", "gone", "encryption", "high", "encryption by a setting of the bucket"),
+        ("PublicAccessBlockConfiguration", "gone", "public", "critical", "the block of public access"),
+        *(
+            (
+                f"PublicAccessBlockConfiguration.{name}",
+                "off",
+                "public",
+                "critical",
+                f"the block of public access ({name})",
+            )
+            for name in _BLOCKED
+        ),
+        (
+            "AccessControl",
+            ("Private", "LogDeliveryWrite", "AuthenticatedRead", "PublicRead", "PublicReadWrite"),
+            "public",
+            "critical",
+            "its access control list",
+            "Private",
+        ),
+        ("VersioningConfiguration.Status", ("Enabled", "Suspended", None), "retention", "high", "versioning"),
+        ("ObjectLockEnabled", "off", "retention", "high", "object lock"),
+        ("LoggingConfiguration", "gone", "logging", "medium", "its access log"),
+        ("WebsiteConfiguration", "on", "public", "high", "serving as a web site"),
+    ),
+    *_rules(
+        "Logs::LogGroup",
+        ("RetentionInDays", "lower", "retention", "medium", "days that logs are kept"),
+        ("RetentionInDays", "gone", "retention", "medium", "a limit to how long logs are kept and billed"),
+        ("KmsKeyId", "gone", "encryption", "high", "the key that encrypts it"),
+    ),
+    *_rules(
+        "SQS::Queue",
+        ("MessageRetentionPeriod", "lower", "retention", "high", "seconds that messages are kept", 345_600),
+        ("RedrivePolicy", "gone", "loosened", "high", "its dead-letter queue"),
+        ("RedrivePolicy.maxReceiveCount", "lower", "loosened", "low", "tries before the dead-letter queue"),
+        ("KmsMasterKeyId", "gone", "encryption", "high", "the key that encrypts it"),
+        ("SqsManagedSseEnabled", (True, None, False), "encryption", "high", "encryption"),
+    ),
+    *_rules("SNS::Topic", ("KmsMasterKeyId", "gone", "encryption", "high", "the key that encrypts it")),
+    *_rules(
+        "KMS::Key",
+        ("EnableKeyRotation", "off", "encryption", "medium", "rotation of the key"),
+        ("Enabled", (True, None, False), "encryption", "critical", "that the key is enabled"),
+        ("PendingWindowInDays", "lower", "retention", "medium", "days before it is deleted", 30),
+    ),
+    *_rules(
+        "Kinesis::Stream",
+        ("StreamEncryption", "gone", "encryption", "high", "encryption"),
+        ("RetentionPeriodHours", "lower", "retention", "high", "hours that records are kept", 24),
+    ),
+    *_rules(
+        "EFS::FileSystem",
+        ("Encrypted", "off", "encryption", "high", "encryption"),
+        ("BackupPolicy.Status", ("ENABLED", None, "DISABLED"), "retention", "high", "backups"),
+    ),
+    *_rules("EC2::Volume", ("Encrypted", "off", "encryption", "high", "encryption")),
+    *_rules(
+        "ECR::Repository",
+        ("ImageScanningConfiguration.ScanOnPush", "off", "loosened", "medium", "the scan of images on push"),
+        (
+            "ImageTagMutability",
+            ("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE"),
+            "loosened",
+            "medium",
+            "whether tags can be moved",
+            "MUTABLE",
+        ),
+    ),
+    *(
+        rule
+        for database in ("RDS::DBInstance", "RDS::DBCluster", "DocDB::DBCluster", "Neptune::DBCluster")
+        for rule in _rules(
+            database,
+            ("StorageEncrypted", "off", "encryption", "critical", "encryption of its storage"),
+            ("BackupRetentionPeriod", "lower", "retention", "high", "days that backups are kept", 1),
+            ("DeletionProtection", "off", "retention", "high", "deletion protection"),
+            ("MultiAZ", "off", "capacity", "high", "a standby in another zone"),
+            ("PubliclyAccessible", "on", "public", "critical", "an address in the internet"),
+            ("EnableCloudwatchLogsExports", "shorter", "logging", "medium", "the logs that it exports"),
+            ("EnableIAMDatabaseAuthentication", "off", "loosened", "low", "sign-in by IAM"),
+            ("AllocatedStorage", "lower", "capacity", "medium", "storage"),
+        )
+    ),
+    *_rules(
+        "ElastiCache::ReplicationGroup",
+        ("AtRestEncryptionEnabled", "off", "encryption", "high", "encryption at rest"),
+        ("TransitEncryptionEnabled", "off", "encryption", "high", "encryption in transit"),
+        ("AutomaticFailoverEnabled", "off", "capacity", "high", "automatic failover"),
+        ("SnapshotRetentionLimit", "lower", "retention", "high", "days that snapshots are kept", 0),
+    ),
+    *_rules(
+        "OpenSearchService::Domain",
+        ("EncryptionAtRestOptions.Enabled", "off", "encryption", "high", "encryption at rest"),
+        ("NodeToNodeEncryptionOptions.Enabled", "off", "encryption", "high", "encryption between nodes"),
+        ("DomainEndpointOptions.EnforceHTTPS", "off", "encryption", "high", "that only HTTPS is served"),
+    ),
+    *_rules(
+        "Redshift::Cluster",
+        ("Encrypted", "off", "encryption", "high", "encryption"),
+        ("PubliclyAccessible", "on", "public", "critical", "an address in the internet"),
+    ),
+    *_rules(
+        "ElasticLoadBalancingV2::LoadBalancer",
+        ("Scheme", ("internal", "internet-facing"), "public", "critical", "its scheme", "internet-facing"),
+    ),
+    *_rules(
+        "ElasticLoadBalancingV2::Listener",
+        ("Protocol", ("HTTPS", "HTTP"), "encryption", "critical", "its protocol"),
+        ("Protocol", ("TLS", "TCP"), "encryption", "critical", "its protocol"),
+        ("SslPolicy", "gone", "encryption", "medium", "its TLS policy"),
+    ),
+    *_rules(
+        "ElasticLoadBalancingV2::TargetGroup",
+        ("HealthCheckEnabled", (True, None, False), "loosened", "high", "its health check"),
+        ("UnhealthyThresholdCount", "higher", "loosened", "medium", "failed checks until a target is unhealthy"),
+        ("HealthCheckIntervalSeconds", "higher", "loosened", "medium", "seconds between health checks", 30),
+        ("Protocol", ("HTTPS", "HTTP"), "encryption", "medium", "its protocol"),
+    ),
+    *_rules(
+        "ECS::Service",
+        ("DesiredCount", "lower", "capacity", "high", "desired tasks"),
+        (
+            "DeploymentConfiguration.MinimumHealthyPercent",
+            "lower",
+            "capacity",
+            "high",
+            "healthy tasks during a deployment, in per cent",
+            100,
+        ),
+        (
+            "DeploymentConfiguration.DeploymentCircuitBreaker.Enable",
+            "off",
+            "loosened",
+            "high",
+            "the deployment circuit breaker",
+        ),
+        (
+            "DeploymentConfiguration.DeploymentCircuitBreaker.Rollback",
+            "off",
+            "loosened",
+            "high",
+            "the rollback of a failed deployment",
+        ),
+        ("DeploymentConfiguration.Alarms.Enable", "off", "loosened", "high", "the alarms that stop a deployment"),
+        ("DeploymentConfiguration.Alarms.Rollback", "off", "loosened", "high", "the rollback on an alarm"),
+        (
+            "DeploymentConfiguration.Alarms.AlarmNames",
+            "shorter",
+            "loosened",
+            "high",
+            "the alarms that stop a deployment",
+        ),
+        (
+            "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp",
+            ("DISABLED", "ENABLED"),
+            "public",
+            "high",
+            "public addresses of its tasks",
+            "DISABLED",
+        ),
+        ("EnableExecuteCommand", "on", "widened", "medium", "commands inside running tasks (ECS Exec)"),
+        ("HealthCheckGracePeriodSeconds", "higher", "loosened", "low", "seconds without a health check after a start"),
+        ("AvailabilityZoneRebalancing", ("ENABLED", None, "DISABLED"), "capacity", "low", "rebalancing between zones"),
+        ("LoadBalancers", "shorter", "removed", "high", "its load balancers"),
+    ),
+    *_rules("ECS::Cluster", ("ClusterSettings", "shorter", "logging", "low", "its settings (Container Insights)")),
+    *_rules(
+        "ECS::TaskDefinition",
+        ("Cpu", "lower", "capacity", "medium", "CPU units of a task"),
+        ("Memory", "lower", "capacity", "medium", "MiB of a task"),
+        ("NetworkMode", ("awsvpc", "bridge", "host"), "public", "medium", "its network mode"),
+    ),
+    *_rules(
+        "AutoScaling::AutoScalingGroup",
+        ("MinSize", "lower", "capacity", "high", "least instances"),
+        ("MaxSize", "lower", "capacity", "medium", "most instances"),
+        ("DesiredCapacity", "lower", "capacity", "medium", "desired instances"),
+        ("NotificationConfigurations", "shorter", "silenced", "medium", "its notifications"),
+    ),
+    *_rules(
+        "Lambda::Function",
+        ("MemorySize", "lower", "capacity", "medium", "MiB of memory", 128),
+        ("Timeout", "lower", "capacity", "medium", "seconds until it is stopped", 3),
+        ("ReservedConcurrentExecutions", "lower", "capacity", "medium", "reserved concurrency"),
+        ("DeadLetterConfig", "gone", "loosened", "high", "its dead-letter queue"),
+        ("TracingConfig.Mode", ("Active", "PassThrough", None), "logging", "low", "tracing"),
+        ("VpcConfig", "gone", "public", "medium", "its place in the VPC"),
+        ("KmsKeyArn", "gone", "encryption", "medium", "the key that encrypts its environment"),
+        ("CodeSigningConfigArn", "gone", "loosened", "high", "code signing"),
+        ("LoggingConfig", "gone", "logging", "low", "its log settings"),
+    ),
+    *_rules("Lambda::Url", ("AuthType", ("AWS_IAM", "NONE"), "public", "critical", "who may call its URL")),
+    *_rules(
+        "Lambda::EventSourceMapping",
+        ("Enabled", (True, None, False), "silenced", "high", "that it reads its source"),
+        ("DestinationConfig", "gone", "loosened", "high", "where failed records go"),
+        ("FunctionResponseTypes", "shorter", "loosened", "medium", "the report of failed items of a batch"),
+        ("BisectBatchOnFunctionError", "off", "loosened", "low", "that a failed batch is halved"),
+    ),
+    *_rules(
+        "Events::Rule",
+        ("State", ("ENABLED", "DISABLED"), "silenced", "high", "its state", "ENABLED"),
+    ),
+    *_rules(
+        "Scheduler::Schedule",
+        ("State", ("ENABLED", "DISABLED"), "silenced", "high", "its state", "ENABLED"),
+        ("Target.DeadLetterConfig", "gone", "loosened", "medium", "its dead-letter queue"),
+    ),
+    *_rules(
+        "StepFunctions::StateMachine",
+        ("LoggingConfiguration", "gone", "logging", "medium", "its log"),
+        (
+            "LoggingConfiguration.Level",
+            ("ALL", "ERROR", "FATAL", "OFF", None),
+            "logging",
+            "medium",
+            "the level of its log",
+        ),
+        ("TracingConfiguration.Enabled", "off", "logging", "low", "tracing"),
+        ("EncryptionConfiguration", "gone", "encryption", "medium", "the key that encrypts it"),
+    ),
+    *_rules(
+        "SageMaker::EndpointConfig",
+        ("KmsKeyId", "gone", "encryption", "high", "the key that encrypts its volumes"),
+        ("EnableNetworkIsolation", "off", "public", "high", "network isolation"),
+        ("DataCaptureConfig.EnableCapture", "off", "logging", "medium", "data capture"),
+    ),
+    *_rules(
+        "SageMaker::Endpoint",
+        ("DeploymentConfig.AutoRollbackConfiguration", "gone", "loosened", "high", "its automatic rollback"),
+        (
+            "DeploymentConfig.AutoRollbackConfiguration.Alarms",
+            "shorter",
+            "loosened",
+            "high",
+            "the alarms that roll it back",
+        ),
+        ("DeploymentConfig", "gone", "loosened", "high", "its gradual deployment"),
+    ),
+    *_rules(
+        "SageMaker::Model",
+        ("EnableNetworkIsolation", "off", "public", "high", "network isolation"),
+        ("VpcConfig", "gone", "public", "medium", "its place in the VPC"),
+    ),
+    *_rules(
+        "SageMaker::NotebookInstance",
+        ("DirectInternetAccess", ("Disabled", "Enabled"), "public", "high", "access to the internet", "Enabled"),
+        ("RootAccess", ("Disabled", "Enabled"), "widened", "medium", "root access", "Enabled"),
+    ),
+    *_rules(
+        "Cognito::UserPool",
+        ("MfaConfiguration", ("ON", "OPTIONAL", "OFF"), "loosened", "high", "multi-factor sign-in", "OFF"),
+        (
+            "AdminCreateUserConfig.AllowAdminCreateUserOnly",
+            "off",
+            "public",
+            "critical",
+            "that only administrators add users",
+        ),
+        ("DeletionProtection", ("ACTIVE", "INACTIVE"), "retention", "high", "deletion protection", "INACTIVE"),
+        ("Policies.PasswordPolicy.MinimumLength", "lower", "loosened", "medium", "characters of a password", 8),
+    ),
+    *_rules(
+        "CloudTrail::Trail",
+        ("IsLogging", "off", "logging", "critical", "that it logs"),
+        ("EnableLogFileValidation", "off", "logging", "high", "the validation of log files"),
+        ("IsMultiRegionTrail", "off", "logging", "high", "that it covers all regions"),
+        ("KMSKeyId", "gone", "encryption", "high", "the key that encrypts it"),
+    ),
+    *_rules(
+        "CloudFront::Distribution",
+        ("DistributionConfig.WebACLId", "gone", "public", "high", "its web ACL"),
+        ("DistributionConfig.Logging", "gone", "logging", "medium", "its access log"),
+    ),
+    *_rules(
+        "ApiGateway::Method",
+        ("AuthorizationType", ("AWS_IAM", "NONE"), "public", "critical", "who may call it"),
+        ("AuthorizationType", ("COGNITO_USER_POOLS", "NONE"), "public", "critical", "who may call it"),
+        ("AuthorizationType", ("CUSTOM", "NONE"), "public", "critical", "who may call it"),
+        ("ApiKeyRequired", "off", "public", "medium", "that a key is needed"),
+    ),
+    *_rules(
+        "ApiGatewayV2::Route",
+        ("AuthorizationType", ("AWS_IAM", "NONE"), "public", "critical", "who may call it"),
+        ("AuthorizationType", ("JWT", "NONE"), "public", "critical", "who may call it"),
+        ("AuthorizationType", ("CUSTOM", "NONE"), "public", "critical", "who may call it"),
+    ),
+    *_rules(
+        "ApiGateway::Stage",
+        ("AccessLogSetting", "gone", "logging", "medium", "its access log"),
+        ("TracingEnabled", "off", "logging", "low", "tracing"),
+    ),
+    *_rules("EC2::Subnet", ("MapPublicIpOnLaunch", "on", "public", "high", "public addresses")),
+    *_rules(
+        "EC2::Instance",
+        ("Monitoring", "off", "logging", "low", "detailed monitoring"),
+        ("DisableApiTermination", "off", "retention", "medium", "termination protection"),
+    ),
+    *_rules(
+        "SecretsManager::RotationSchedule",
+        ("RotationRules.AutomaticallyAfterDays", "higher", "loosened", "medium", "days between rotations"),
+    ),
+    *_rules(
+        "WAFv2::WebACL",
+        ("DefaultAction.Allow", "on", "public", "high", "that what no rule matches is allowed"),
+        ("VisibilityConfig.CloudWatchMetricsEnabled", "off", "logging", "low", "metrics"),
+    ),
+    *_rules(
+        "ApplicationAutoScaling::ScalableTarget",
+        ("MinCapacity", "lower", "capacity", "high", "the minimum"),
+        ("MaxCapacity", "lower", "scaling", "medium", "the maximum"),
+        ("SuspendedState.DynamicScalingOutSuspended", "on", "scaling", "high", "the suspension of scaling out"),
+        ("SuspendedState.ScheduledScalingSuspended", "on", "scaling", "medium", "the suspension of schedules"),
+        ("ScheduledActions", "shorter", "scaling", "high", "its schedules"),
+    ),
+]
+
+_BY_TYPE: dict[str, list[Rule]] = {}
+for _rule in RULES:
+    _BY_TYPE.setdefault(_rule.type, []).append(_rule)
+
+
+def property_flags(stack: StackChange) -> Iterator[Flag]:
+    """A flag for each property that changed in the direction which its rule names."""
+    for change in stack.changes:
+        if not change.both:
+            continue
+        said: set[str] = set()
+        for rule in _BY_TYPE.get(change.type, []):
+            sentence = _sentence(rule, change)
+            # A whole block that goes is one finding, not one a property.
+            if sentence is not None and not any(rule.path.startswith(f"{path}.") or rule.path == path for path in said):
+                said.add(rule.path)
+                yield flag(change, rule.kind, rule.severity, sentence)
+
+
+def value_at(properties: dict[str, Any], path: str) -> Any:
+    """What stands at a dotted path, or None."""
+    value: Any = properties
+    for name in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _sentence(rule: Rule, change: Change) -> str | None:
+    old, new = value_at(change.was, rule.path), value_at(change.now, rule.path)
+    if old == new:
+        return None
+    before, after = (rule.default if value is None else value for value in (old, new))
+    subject = what(change)
+    if isinstance(rule.worse, tuple):
+        ranks = [_rank(value, rule.worse) for value in (before, after)]
+        if None in ranks or ranks[0] == ranks[1] or _at(ranks, 0) > _at(ranks, 1):
+            return None
+        return f"{subject}: {rule.says} is {shown(after)}, was {shown(before)}"
+    if rule.worse in ("lower", "higher"):
+        first, second = number_of(before), number_of(after)
+        if first is None or second is None or first == second or (second < first) != (rule.worse == "lower"):
+            return None
+        return f"{subject}: {rule.says}: {shown(second)} instead of {shown(first)}"
+    if rule.worse == "gone":
+        return f"{subject} loses {rule.says}" if _is_set(old) and not _is_set(new) else None
+    if rule.worse == "off":
+        return f"{subject} loses {rule.says}" if _is_true(old) and not _is_true(new) else None
+    if rule.worse == "on":
+        gained = (not _is_true(old) and _is_true(new)) or (isinstance(new, dict) and "Ref" not in new and old is None)
+        return f"{subject} gains {rule.says}" if gained else None
+    lost = [item for item in old if item not in new] if isinstance(old, list) and isinstance(new, list) else []
+    if isinstance(old, list) and old and not new:
+        lost = old
+    return f"{subject} loses {len(lost)} of {len(old)} of {rule.says}" if lost and len(new or []) < len(old) else None
+
+
+def _rank(value: Any, order: tuple[Any, ...]) -> int | None:
+    texts = [None if item is None else text_of(item).lower() for item in order]
+    text = None if value is None else text_of(value).lower()
+    return texts.index(text) if text in texts else None
+
+
+def _at(ranks: list[int | None], index: int) -> int:
+    rank = ranks[index]
+    return -1 if rank is None else rank
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _is_set(value: Any) -> bool:
+    return value not in (None, "", [], {}, False)

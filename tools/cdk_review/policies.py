@@ -1,0 +1,221 @@
+"""What policies permit, as single grants that can be compared: who may do what, on what, under which condition."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cdk_review.reference_text import as_list, text_of
+
+# What attaches a document to something else: the property that names that, the property that holds the document.
+ATTACHED = {
+    "AWS::S3::BucketPolicy": ("Bucket", "PolicyDocument"),
+    "AWS::SQS::QueuePolicy": ("Queues", "PolicyDocument"),
+    "AWS::SNS::TopicPolicy": ("Topics", "PolicyDocument"),
+    "AWS::SecretsManager::ResourcePolicy": ("SecretId", "ResourcePolicy"),
+}
+EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One atom of a policy.
+
+    Args:
+        effect: Allow or Deny.
+        principal: who, or "" where the document hangs on who it is for.
+        action: such as `s3:GetObject`; `NOT x,y` for all but these.
+        resource: likewise.
+        condition: canonical JSON, or "".
+    """
+
+    effect: str
+    principal: str
+    action: str
+    resource: str
+    condition: str
+
+    def covers(self, other: Grant) -> bool:
+        """Whether all that `other` says is said by this one."""
+        return (
+            self.effect == other.effect
+            and (self.condition == other.condition or not self.condition)
+            and _matches(self.principal, other.principal)
+            and _matches(self.action.lower(), other.action.lower())
+            and _matches(self.resource, other.resource)
+        )
+
+    @property
+    def public(self) -> bool:
+        """Whether everybody has it, whatever account they are of, and no condition narrows it."""
+        return self.effect == "Allow" and self.principal == EVERYBODY and not self.condition
+
+    @property
+    def wild(self) -> bool:
+        """Whether it permits all of a service or all of everything."""
+        return self.action in ("*", "*:*") or self.action.endswith(":*") or self.action.startswith("NOT ")
+
+    def in_words(self) -> str:
+        """For a sentence: `s3:GetObject on ${Bucket.Arn}/*`."""
+        condition = f" if {_short(self.condition)}" if self.condition else ""
+        who = f"{self.principal} " if self.principal else ""
+        resource = "everything" if self.resource == "*" else _short(self.resource)
+        return f"{who}{self.action} on {resource}{condition}"
+
+
+def grants_of(resources: dict[str, dict[str, Any]]) -> dict[tuple[str, str], set[Grant]]:
+    """All grants by whose they are: the logical id, and `identity`, or the place of a resource's own policy."""
+    found: dict[tuple[str, str], set[Grant]] = {}
+    for logical_id, resource in resources.items():
+        properties, kind = resource.get("Properties", {}), str(resource.get("Type"))
+        for owner, place, document in _documents(logical_id, kind, properties):
+            found.setdefault((owner, place), set()).update(_grants(document))
+        if kind == "AWS::Lambda::Permission":
+            owner = _name(properties.get("FunctionName"))
+            found.setdefault((owner, "permission"), set()).add(_of_permission(properties))
+        for arn in as_list(properties.get("ManagedPolicyArns")) if kind.startswith("AWS::IAM::") else []:
+            grant = Grant(
+                effect="Allow",
+                principal="",
+                action=f"managed policy {text_of(arn).rpartition('/')[2]}",
+                resource="*",
+                condition="",
+            )
+            found.setdefault((logical_id, "identity"), set()).add(grant)
+    return found
+
+
+def _documents(logical_id: str, kind: str, properties: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    if kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        owners = [
+            _name(owner) for attached in ("Roles", "Users", "Groups") for owner in as_list(properties.get(attached))
+        ]
+        for owner in owners or [logical_id]:
+            yield owner, "identity", properties.get("PolicyDocument")
+        return
+    if kind in ATTACHED:
+        names, document = ATTACHED[kind]
+        for owner in as_list(properties.get(names)):
+            yield _name(owner), "resource policy", properties.get(document)
+        return
+    if kind.startswith("AWS::IAM::"):
+        for policy in as_list(properties.get("Policies")):
+            if isinstance(policy, dict):
+                yield logical_id, "identity", policy.get("PolicyDocument")
+        yield logical_id, "trust", properties.get("AssumeRolePolicyDocument")
+        return
+    yield from ((logical_id, "resource policy", document) for document in _policies_within(properties))
+
+
+def _policies_within(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _policies_within(item)
+    elif isinstance(value, dict):
+        statements = as_list(value.get("Statement"))
+        if statements and all(isinstance(statement, dict) and "Effect" in statement for statement in statements):
+            yield value
+            return
+        for item in value.values():
+            yield from _policies_within(item)
+
+
+def _grants(document: Any) -> Iterator[Grant]:
+    for statement in as_list(document.get("Statement")) if isinstance(document, dict) else []:
+        if not isinstance(statement, dict):
+            continue
+        condition = statement.get("Condition")
+        for principal in _principals(statement):
+            for action in _all_of(statement, "Action"):
+                for resource in _all_of(statement, "Resource") or ["*"]:
+                    yield Grant(
+                        effect=str(statement.get("Effect", "Allow")),
+                        principal=principal,
+                        action=action,
+                        resource=resource,
+                        condition=_canonical(condition) if condition else "",
+                    )
+
+
+def _canonical(condition: Any) -> str:
+    """The same text for the same condition: a value and a list of one are the same."""
+    if not isinstance(condition, dict):
+        return text_of(condition)
+    plain = {
+        operator: {key: sorted(map(text_of, as_list(value))) for key, value in keys.items()}
+        if isinstance(keys, dict)
+        else text_of(keys)
+        for operator, keys in condition.items()
+    }
+    return json.dumps(plain, sort_keys=True)
+
+
+def _all_of(statement: dict[str, Any], name: str) -> list[str]:
+    if f"Not{name}" in statement:
+        return ["NOT " + ",".join(sorted(map(text_of, as_list(statement[f"Not{name}"]))))]
+    return [text_of(item) for item in as_list(statement.get(name))]
+
+
+def _principals(statement: dict[str, Any]) -> list[str]:
+    if "NotPrincipal" in statement:
+        return ["NOT " + text_of(statement["NotPrincipal"])]
+    principal = statement.get("Principal")
+    if principal is None:
+        return [""]
+    if principal == "*":
+        return [EVERYBODY]
+    if not isinstance(principal, dict) or ("Ref" in principal or "Fn::GetAtt" in principal):
+        return [text_of(principal)]
+    found = []
+    for kind, names in principal.items():
+        for name in as_list(names):
+            found.append(EVERYBODY if name == "*" and kind == "AWS" else f"{text_of(name)}")
+    return found or [""]
+
+
+def _of_permission(properties: dict[str, Any]) -> Grant:
+    principal = text_of(properties.get("Principal", ""))
+    conditions = {
+        name: text_of(properties[name])
+        for name in ("SourceArn", "SourceAccount", "PrincipalOrgID", "FunctionUrlAuthType", "EventSourceToken")
+        if name in properties
+    }
+    return Grant(
+        effect="Allow",
+        principal=EVERYBODY if principal == "*" else principal,
+        action=text_of(properties.get("Action", "lambda:InvokeFunction")),
+        resource="*",
+        condition=json.dumps(conditions, sort_keys=True) if conditions else "",
+    )
+
+
+def _name(value: Any) -> str:
+    """The logical id that a value refers to, or the value itself as text."""
+    if isinstance(value, dict):
+        if isinstance(value.get("Ref"), str):
+            return str(value["Ref"])
+        attribute = value.get("Fn::GetAtt")
+        if attribute:
+            return str(attribute[0] if isinstance(attribute, list) else str(attribute).partition(".")[0])
+    return text_of(value)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    if pattern == text or pattern in ("*", EVERYBODY):
+        return True
+    # `${…}` of a reference is text, the rest may hold wildcards.
+    return not pattern.startswith("NOT ") and bool(_compiled(pattern).fullmatch(text))
+
+
+@lru_cache(maxsize=10_000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:117]}…"

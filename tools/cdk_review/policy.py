@@ -1,0 +1,69 @@
+"""What ends the command with an exit status other than 0: `--fail-on replacement,alarm-loosened,cost>10%`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cdk_review.flag import KINDS, SEVERITIES, Flag
+from fargate_capacity.input_error import InputError
+
+GROUPS = {
+    "replacement": {"replaced", "removed"},
+    "alarm-loosened": {"loosened", "silenced"},
+    "permission-widened": {"widened", "public"},
+}
+COST = re.compile(r"cost>(\d+(?:\.\d+)?)%")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What fails a review.
+
+    Args:
+        kinds: of flags.
+        severities: of flags.
+        cost_percent: the most by which the fixed cost may rise, or None for any.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    severities: frozenset[str] = frozenset()
+    cost_percent: float | None = None
+
+    def failures(self, flags: Iterable[Flag], *, cost_rise_percent: float | None) -> list[str]:
+        """One line for each reason to fail; none where the change may be merged."""
+        counted: dict[str, int] = {}
+        for flag in flags:
+            if flag.kind in self.kinds or flag.severity in self.severities:
+                counted[flag.kind] = counted.get(flag.kind, 0) + 1
+        lines = [f"{kind}: {number} flag{'s' if number > 1 else ''}" for kind, number in counted.items()]
+        if self.cost_percent is not None and cost_rise_percent is not None and cost_rise_percent > self.cost_percent:
+            lines.append(f"cost: rises by {cost_rise_percent:.1f} %, allowed are {self.cost_percent:g} %")
+        return lines
+
+
+def parse_policy(text: str) -> Policy:
+    """Read what `--fail-on` gives: groups, kinds and severities of flags, and a bound of cost, with commas between.
+
+    Raises:
+        InputError: a word that is none of these.
+    """
+    kinds: set[str] = set()
+    severities: set[str] = set()
+    cost: float | None = None
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        bound = COST.fullmatch(word.replace(" ", ""))
+        if bound is not None:
+            cost = float(bound[1])
+        elif word in GROUPS:
+            kinds.update(GROUPS[word])
+        elif word in KINDS:
+            kinds.add(word)
+        elif word in SEVERITIES:
+            severities.update(SEVERITIES[: SEVERITIES.index(word) + 1])
+        else:
+            allowed = ", ".join([*GROUPS, *KINDS, *SEVERITIES, "cost>N%"])
+            raise InputError(f"fail-on: got {word[:40]}, allowed: {allowed}")
+    return Policy(kinds=frozenset(kinds), severities=frozenset(severities), cost_percent=cost)

@@ -1,0 +1,75 @@
+"""Judges two cloud assemblies: what differs, and what of it a reviewer has to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdk_review.assembly import Stack
+from cdk_review.changes import StackChange, compare
+from cdk_review.findings import Finding, finding_flags
+from cdk_review.fixed_cost import FixedCost, cost_flags, fixed_cost
+from cdk_review.flag import Flag, worst_first
+from cdk_review.judges.access import access_flags
+from cdk_review.judges.alarms import alarm_flags
+from cdk_review.judges.call_arguments import call_argument_flags
+from cdk_review.judges.contents import content_flags
+from cdk_review.judges.dashboards import dashboard_flags
+from cdk_review.judges.network import network_flags
+from cdk_review.judges.properties import property_flags
+from cdk_review.judges.resources import resource_flags
+from cdk_review.judges.scaling import ASSUMED_SKEW, scaling_flags
+from cdk_review.judges.state_machines import state_machine_flags
+
+JUDGES = (
+    resource_flags,
+    property_flags,
+    access_flags,
+    network_flags,
+    alarm_flags,
+    state_machine_flags,
+    call_argument_flags,
+    dashboard_flags,
+    content_flags,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a change does.
+
+    Args:
+        stacks: what differs, stack by stack.
+        flags: what a reviewer has to look at, worst first.
+        cost: what is billed whatever the traffic, before and after.
+    """
+
+    stacks: tuple[StackChange, ...]
+    flags: tuple[Flag, ...]
+    cost: FixedCost
+
+
+def review(
+    base: dict[str, Stack],
+    head: dict[str, Stack],
+    *,
+    skew: float = ASSUMED_SKEW,
+    findings: tuple[set[Finding], set[Finding]] = (set(), set()),
+) -> Review:
+    """Compare two assemblies and judge the difference.
+
+    Args:
+        base: the stacks before the change, by their paths.
+        head: the stacks after it.
+        skew: the hottest task's CPU by the average of all tasks.
+        findings: what checks found in the templates before and after.
+
+    Raises:
+        InputError: Node, or the npm package that knows what a change replaces, is absent.
+    """
+    stacks = tuple(compare(base, head))
+    flags = [found for stack in stacks for judge in JUDGES for found in judge(stack)]
+    flags += [found for stack in stacks for found in scaling_flags(stack, skew=skew)]
+    cost = fixed_cost(stacks)
+    flags += cost_flags(cost)
+    flags += finding_flags(*findings, stacks)
+    return Review(stacks=stacks, flags=tuple(worst_first(flags)), cost=cost)
