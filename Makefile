@@ -55,16 +55,25 @@ synth: setup ## Synthesise the templates into cdk.out
 deploy: setup ## Deploy to the AWS account of your credentials
 	cdk deploy --all $(ARGS)
 
-.PHONY: preview docs
+# The branch that the change is to be merged into. Nothing is deployed, and no account is asked.
+BASE ?= origin/main
+.PHONY: preview review docs
+review: setup ## Say what the working tree changes against BASE=origin/main, into build/review
+	cdk-review --git $(BASE) --output build/review $(ARGS)
+
 preview: synth ## Draw every dashboard of the cloud assembly into build/preview
 	fargate-capacity preview cdk.out --output build/preview $(ARGS)
 
+# The change whose review the docs show.
+REVIEWED_CHANGE = --context service.spike_threshold_percent=85 --context service.target_percent=65 --context service.min_tasks=1
 docs: synth ## Bring examples, workflows' pictures, costs and quotas into the docs; build the API reference into build/docs
 	python docs/include_examples.py
 	python docs/draw_workflows.py cdk.out
 	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
 	cdk synth --quiet --context environment=prod --output build/prod
 	python docs/account_needs.py cdk.out build/prod --page docs/before-you-deploy.md
+	cdk synth --quiet $(REVIEWED_CHANGE) --output build/changed
+	python docs/show_review.py cdk.out build/changed --page docs/review-a-change.md
 	python docs/build_reference.py build/docs
 
 # ---- checks ------------------------------------------------------------------------------------------------------

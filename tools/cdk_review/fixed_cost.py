@@ -293,7 +293,12 @@ def _tasks(
     if price is not None:
         vcpu = price["vcpu_hour"] + price.get("licence_vcpu_hour", 0.0)
         month = count * MONTH_HOURS * (vcpu * cpu / 1024 + price["gb_hour"] * memory / 1024)
-    yield "", f"{count:g} tasks of {cpu / 1024:g} vCPU and {memory / 1024:g} GiB, the minimum", month, None
+    yield (
+        "",
+        f"{count:g} task{'' if count == 1 else 's'} of {cpu / 1024:g} vCPU and {memory / 1024:g} GiB, the minimum",
+        month,
+        None,
+    )
 
 
 def _alarm(properties: dict[str, Any]) -> tuple[str, float | None]:

@@ -117,9 +117,8 @@ def _cost(review: Review) -> str:
         line += f" Without a price, and not in the sum: {_cell(', '.join(unpriced[:12]))}."
     if not rows:
         return line
-    return line + _folded(
-        f"{len(rows)} charges differ", "| resource | before | after |\n|---|---|---|\n" + "\n".join(rows)
-    )
+    title = "1 charge differs" if len(rows) == 1 else f"{len(rows)} charges differ"
+    return line + _folded(title, "| resource | before | after |\n|---|---|---|\n" + "\n".join(rows))
 
 
 def _dollars(month: float | None) -> str:
@@ -139,7 +138,8 @@ def _of_stack(stack: StackChange) -> str:
     for change in stack.changes:
         if change.type == STATE_MACHINE and change.both and (words := states_in_words(change)):
             lines.append(f"\nStates of `{change.logical_id}`:\n\n```diff\n" + "\n".join(words[:80]) + "\n```")
-    what = f"{len(stack.changes)} resources differ" if stack.changes else "code or images alone"
+    number = len(stack.changes)
+    what = f"{number} resource{'s differ' if number > 1 else ' differs'}" if number else "code or images alone"
     return _folded(f"{stack.path}: {what}", "\n".join(lines))
 
 

@@ -56,7 +56,7 @@ WIDGETS = [
         "properties": {
             "title": "Tasks",
             "metrics": [["AWS/ECS", "CPUUtilization", "ServiceName", "shop", {"stat": "SampleCount", "period": 60}]],
-            "annotations": {"horizontal": [{"label": "maximum", "value": 10}]},
+            "annotations": {"horizontal": [{"label": "maximum: 10", "value": 10}]},
         },
     },
     {

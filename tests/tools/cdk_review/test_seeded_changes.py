@@ -272,6 +272,9 @@ HARMLESS: dict[str, Mutation] = {
     "logs are kept longer": put("Logs.RetentionInDays", 365),
     "more memory": put("Function.MemorySize", 512),
     "a widget's title": board(lambda widgets: widgets[0]["properties"].update(title="Running tasks")),
+    "a line that follows its setting": board(
+        lambda widgets: widgets[0]["properties"]["annotations"]["horizontal"][0].update(label="maximum: 12", value=12)
+    ),
     "a new state": machine(
         lambda states: (states["Update"].update(Next="Report"), states.update(Report={"Type": "Pass", "Next": "Done"}))
     ),

@@ -56,7 +56,9 @@ def _of_dashboard(change: Change) -> Iterator[Flag]:
                     f"{what(change)}: “{name}” counts {series} by {_period(after)} instead of {_period(before)}: "
                     f"its values are {_factor(before, after)}, or coarser where they are divided by the period",
                 )
-        lost = _lines(old[name]) - lines
+        # A line that follows its setting has the new value in its label.
+        kept = {_without_numbers(line) for line in lines}
+        lost = [line for line in _lines(old[name]) if _without_numbers(line) not in kept]
         if lost:
             yield flag(
                 change,
@@ -116,6 +118,10 @@ def _lines(widget: dict[str, Any]) -> set[str]:
             if isinstance(end, dict):
                 found.add(text_of(end.get("label", end.get("value", ""))))
     return found
+
+
+def _without_numbers(label: str) -> str:
+    return re.sub(r"\d+(?:[.,]\d+)*", "", label)
 
 
 def _period(value: float | str) -> str:
