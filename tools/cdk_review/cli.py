@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cdk_review.assembly import Stack
     from cdk_review.findings import Finding
     from cdk_review.policy import Policy
+    from cdk_review.review import Review
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -51,6 +53,9 @@ def review(
         bool,
         typer.Option(help="Say what cfn-lint, where it is installed, finds in changed templates and did not before."),
     ] = True,
+    pictures: Annotated[
+        bool, typer.Option(help="Draw the dashboards that differ, before and after, at 1 day and at 4 weeks.")
+    ] = True,
 ) -> None:
     """Say what a change does: what is replaced, loosened, widened, and what it costs, from two cloud assemblies."""
     from cdk_review.git_sides import git_sides
@@ -66,14 +71,16 @@ def review(
             base, head = sides.base, sides.head
         if base is None or head is None:
             raise InputError("got no two sides; allowed: BASE HEAD, or --git REFERENCE as --git origin/main")
-        failures = _judge(base, head, output=output, policy=policy, skew=skew, lint=lint)
+        failures = _judge(base, head, output=output, policy=policy, skew=skew, lint=lint, pictures=pictures)
     for line in failures:
         typer.echo(f"cdk-review: fails on {line}", err=True)
     if failures:
         raise typer.Exit(FAILED)
 
 
-def _judge(base: Path, head: Path, *, output: Path, policy: Policy, skew: float, lint: bool) -> list[str]:
+def _judge(
+    base: Path, head: Path, *, output: Path, policy: Policy, skew: float, lint: bool, pictures: bool
+) -> list[str]:
     from cdk_review.assembly import read_assembly
     from cdk_review.findings import reported
     from cdk_review.report import write_review
@@ -85,6 +92,8 @@ def _judge(base: Path, head: Path, *, output: Path, policy: Policy, skew: float,
         linted_before, linted_after = _linted(before, after)
         old, new = old | linted_before, new | linted_after
     judged = judge(before, after, skew=skew, findings=(old, new))
+    if pictures:
+        judged = _drawn(judged, base, head, output)
     for path in write_review(judged, output):
         typer.echo(f"wrote {path}")
     for flag in judged.flags[:MOST_SHOWN]:
@@ -94,6 +103,31 @@ def _judge(base: Path, head: Path, *, output: Path, policy: Policy, skew: float,
     if not judged.flags:
         typer.echo("nothing to flag")
     return policy.failures(judged.flags, cost_rise_percent=judged.cost.rise_percent)
+
+
+def _drawn(judged: Review, base: Path, head: Path, output: Path) -> Review:
+    """With pictures of the dashboards; those of an earlier review are gone."""
+    from cdk_review.judges.dashboards import TYPE
+    from cdk_review.report import PICTURES
+
+    for old in (output / PICTURES).glob("*.png"):
+        old.unlink()
+    if not any(change.type == TYPE for stack in judged.stacks for change in stack.changes):
+        return judged
+    # Drawing takes most of a second to import.
+    from cdk_review.pictures import draw_pictures
+
+    left_out: list[str] = []
+    say = partial(typer.echo, err=True)
+    drawn = draw_pictures(
+        judged.stacks,
+        base=base,
+        head=head,
+        output=output,
+        left_out=left_out,
+        say=lambda name: say(f"drawing {name}"),
+    )
+    return replace(judged, pictures=drawn, left_out=(*judged.left_out, *dict.fromkeys(left_out)))
 
 
 def _linted(before: dict[str, Stack], after: dict[str, Stack]) -> tuple[set[Finding], set[Finding]]:

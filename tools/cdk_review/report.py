@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cdk_review.changes import Change, StackChange
 from cdk_review.flag import SEVERITIES
 from cdk_review.judges.state_machines import TYPE as STATE_MACHINE
-from cdk_review.judges.state_machines import states_in_words
+from cdk_review.judges.state_machines import definition_of, marks_of, states_in_words
 from cdk_review.reference_text import shown
 from cdk_review.review import Review
+from cdk_review.settings_in_words import settings_in_words
+from cdk_review.state_diagram import mermaid
 
 # A page longer than this is refused by GitHub as a comment (65,536 characters).
 MOST_CHARACTERS = 60_000
+MOST_CELL = 600
+# The folder of the pictures beside the page.
+PICTURES = "pictures"
 MOST_CHANGES = 200
+# So many flags and settings stand open; the rest is folded.
+FIRST_SCREEN = 12
+MOST_FOLDED = 60
+VIEWS_IN_WORDS = {"1d": "1 day", "4w": "4 weeks"}
 
 
 def write_review(review: Review, folder: Path) -> list[Path]:
@@ -49,6 +59,9 @@ def as_json(review: Review) -> dict[str, Any]:
             "month_after": round(review.cost.month_after, 2),
             "without_price": sorted({charge.what for charge in review.cost.after if charge.month is None}),
         },
+        "settings": [line for stack in review.stacks for line in settings_in_words(stack)],
+        "pictures": [asdict(pictures) for pictures in review.pictures],
+        "left_out": list(review.left_out),
         "content_only": [
             {"stack": stack.path, "logical_id": logical_id} for stack in review.stacks for logical_id in stack.content
         ],
@@ -57,11 +70,26 @@ def as_json(review: Review) -> dict[str, Any]:
 
 def markdown(review: Review) -> str:
     """The content of review.md."""
-    parts = [_summary(review), _flag_table(review), _cost(review), *(_of_stack(stack) for stack in review.stacks)]
-    text = "\n\n".join(part for part in parts if part) + "\n"
-    if len(text) > MOST_CHARACTERS:
-        text = text[:MOST_CHARACTERS].rsplit("\n", 1)[0] + "\n\n… cut here: the whole is in `review.json`.\n"
-    return text
+    parts = [
+        _summary(review),
+        _flag_table(review),
+        _settings(review),
+        _cost(review),
+        _pictures(review),
+        *(_machine(change) for stack in review.stacks for change in stack.changes),
+        *(_of_stack(stack) for stack in review.stacks),
+        _left_out(review),
+    ]
+    text, dropped = "", 0
+    for part in parts:
+        # Whole parts alone: a table or a block that is cut would take what follows with it.
+        if part and len(text) + len(part) > MOST_CHARACTERS:
+            dropped += 1
+        elif part:
+            text += f"{part.strip()}\n\n"
+    if dropped:
+        text += f"{dropped} more parts are too long for this page: all changes are in `review.json`.\n"
+    return text.rstrip("\n") + "\n"
 
 
 def _summary(review: Review) -> str:
@@ -89,12 +117,71 @@ def _flag_table(review: Review) -> str:
     rows = [
         f"| {flag.severity} | {flag.kind} | {_cell(flag.sentence)} | {_cell(flag.stack)} |" for flag in review.flags
     ]
-    shown_rows, folded = rows[:12], rows[12:]
+    shown_rows, folded = rows[:FIRST_SCREEN], rows[FIRST_SCREEN : FIRST_SCREEN + MOST_FOLDED]
     head = "| severity | kind | what the change does | stack |\n|---|---|---|---|\n"
     text = head + "\n".join(shown_rows)
     if folded:
-        text += _folded(f"{len(folded)} more flags", head + "\n".join(folded))
+        more = len(rows) - FIRST_SCREEN
+        left = f"\n\n{more - len(folded)} more are in `review.json`." if more > len(folded) else ""
+        text += _folded(f"{more} more flags", head + "\n".join(folded) + left)
     return text
+
+
+def _settings(review: Review) -> str:
+    lines = [f"- {_cell(line)}" for stack in review.stacks for line in settings_in_words(stack)]
+    if not lines:
+        return ""
+    text = "**Scaling and alarms**\n\n" + "\n".join(lines[:FIRST_SCREEN])
+    folded = lines[FIRST_SCREEN : FIRST_SCREEN + 2 * MOST_FOLDED]
+    return text + (_folded(f"{len(lines) - FIRST_SCREEN} more", "\n".join(folded)) if folded else "")
+
+
+def _pictures(review: Review) -> str:
+    parts = []
+    for drawn in review.pictures:
+        framed = f": framed are {', '.join(f'“{name}”' for name in drawn.changed[:8])}" if drawn.changed else ""
+        title = f"**Dashboard {_cell(drawn.name)}**{_cell(framed)}"
+        tables = {}
+        for view, says in VIEWS_IN_WORDS.items():
+            if view not in {*drawn.before, *drawn.after}:
+                continue
+            cells = [
+                f"![{_cell(drawn.name)} {side} the change, {says}]({files[view]})" if view in files else "–"
+                for side, files in (("before", drawn.before), ("after", drawn.after))
+            ]
+            tables[view] = f"| before, {says} | after, {says} |\n|---|---|\n| {' | '.join(cells)} |"
+        opened, *folded = tables or [""]
+        more = [_folded(VIEWS_IN_WORDS[view], tables[view]) for view in folded]
+        parts.append("\n".join([f"{title}\n", tables.get(opened, "could not be drawn"), *more]))
+    if not parts:
+        return ""
+    note = "Sample series, the same on both sides; frames: orange changed, green new, red removed."
+    return "\n\n".join([*parts, note])
+
+
+def _machine(change: Change) -> str:
+    if change.type != STATE_MACHINE or not change.both:
+        return ""
+    words = [" ".join(line.replace("`", "'").split()) for line in states_in_words(change)]
+    was, now = definition_of(change.was), definition_of(change.now)
+    if not words or was is None or now is None:
+        return ""
+    before, after = marks_of(change)
+    drawn = [
+        f"{side}:\n\n```mermaid\n{mermaid(definition, marks=marks)}```"
+        for side, definition, marks in (("Before", was, before), ("After", now, after))
+        # GitHub draws no more than 50,000 characters, and nobody reads as many.
+        if len(definition.get("States") or {}) <= MOST_FOLDED
+    ]
+    more = f"\n… and {len(words) - 80} more" if len(words) > 80 else ""
+    listed = "```diff\n" + "\n".join(words[:80]) + more + "\n```"
+    title = f"State machine {change.logical_id}, before and after: {len(words)} differences"
+    return _folded(title, "\n\n".join([listed, *drawn]))
+
+
+def _left_out(review: Review) -> str:
+    lines = [f"- {_cell(line)}" for line in review.left_out[:MOST_FOLDED]]
+    return "**Left out**\n\n" + "\n".join(lines) if lines else ""
 
 
 def _cost(review: Review) -> str:
@@ -135,9 +222,6 @@ def _of_stack(stack: StackChange) -> str:
     if len(lines) > MOST_CHANGES:
         lines = [*lines[:MOST_CHANGES], f"- and {len(lines) - MOST_CHANGES} more, in review.json"]
     lines += [f"- new code or image: `{logical_id}`" for logical_id in stack.content]
-    for change in stack.changes:
-        if change.type == STATE_MACHINE and change.both and (words := states_in_words(change)):
-            lines.append(f"\nStates of `{change.logical_id}`:\n\n```diff\n" + "\n".join(words[:80]) + "\n```")
     number = len(stack.changes)
     what = f"{number} resource{'s differ' if number > 1 else ' differs'}" if number else "code or images alone"
     return _folded(f"{stack.path}: {what}", "\n".join(lines))
@@ -170,4 +254,4 @@ def _cell(text: str) -> str:
     """Text that neither a table nor HTML reads as its own; templates of strangers are shown too."""
     for mark, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("@", "&#64;"), ("\n", " "), ("`", "'")):
         text = text.replace(mark, written)
-    return text
+    return text if len(text) <= MOST_CELL else f"{text[:MOST_CELL]}…"

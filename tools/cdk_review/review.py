@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cdk_review.assembly import Stack
 from cdk_review.changes import StackChange, compare
@@ -19,6 +20,9 @@ from cdk_review.judges.properties import property_flags
 from cdk_review.judges.resources import resource_flags
 from cdk_review.judges.scaling import ASSUMED_SKEW, scaling_flags
 from cdk_review.judges.state_machines import state_machine_flags
+
+if TYPE_CHECKING:
+    from cdk_review.pictures import Pictures
 
 JUDGES = (
     resource_flags,
@@ -41,11 +45,15 @@ class Review:
         stacks: what differs, stack by stack.
         flags: what a reviewer has to look at, worst first.
         cost: what is billed whatever the traffic, before and after.
+        pictures: of the dashboards that differ, where they were drawn.
+        left_out: a line for each thing that could not be drawn or replayed.
     """
 
     stacks: tuple[StackChange, ...]
     flags: tuple[Flag, ...]
     cost: FixedCost
+    pictures: tuple[Pictures, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def review(

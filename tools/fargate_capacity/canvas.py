@@ -188,6 +188,21 @@ class Canvas:
             )
         )
 
+    def frame(self, box: Box, color: str, *, thickness: float = 3) -> None:
+        """A frame around a box, above whatever is drawn in it."""
+        self.figure.add_artist(
+            Rectangle(
+                (box.x / _PIXELS_PER_INCH, (self.height - box.y - box.height) / _PIXELS_PER_INCH),
+                box.width / _PIXELS_PER_INCH,
+                box.height / _PIXELS_PER_INCH,
+                transform=self.figure.dpi_scale_trans,
+                facecolor="none",
+                edgecolor=color,
+                linewidth=points(thickness),
+                zorder=10,
+            )
+        )
+
     def swatch(self, box: Box, color: str) -> None:
         """A small square of a color."""
         self.figure.add_artist(
@@ -206,9 +221,9 @@ class Canvas:
         """What no font here has of all that was written."""
         return characters_without_font(self._texts)
 
-    def png(self) -> bytes:
+    def png(self, *, scale: float = _PNG_SCALE) -> bytes:
         """The picture, at one and a half times its pixels, so that it stays sharp; smaller if it is endlessly high."""
-        scale = min(_PNG_SCALE, _MOST_PIXELS / max(self.width, self.height))
+        scale = min(scale, _MOST_PIXELS / max(self.width, self.height))
         written = io.BytesIO()
         self.figure.savefig(written, format="png", dpi=_PIXELS_PER_INCH * scale, metadata={"Software": None})
         return written.getvalue()

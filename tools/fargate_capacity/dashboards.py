@@ -18,6 +18,7 @@ class Dashboard:
     name: str
     template: Template
     body: DashboardBody
+    logical_id: str = ""
 
 
 def find_dashboards(
@@ -61,7 +62,7 @@ def find_dashboards(
         except ValueError as error:
             unreadable.append(f"dashboard {name} of stack {template.stack}: {error}; mend it in the stack")
             continue
-        dashboards.append(Dashboard(name=name, template=template, body=body))
+        dashboards.append(Dashboard(name=name, template=template, body=body, logical_id=resource.logical_id))
     if not dashboards:
         raise InputError(unreadable[0])
     return dashboards

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from fargate_capacity.canvas import Box, Canvas
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.csv_series import CsvSeries
 from fargate_capacity.dashboard_body import FrameWidget
-from fargate_capacity.dashboard_drawing import described, draw_dashboard, shared_notes
+from fargate_capacity.dashboard_drawing import described, draw_dashboard, place_box, shared_notes
 from fargate_capacity.dashboards import Dashboard
 from fargate_capacity.fonts import drawing_settings
 from fargate_capacity.input_error import InputError
@@ -78,14 +78,12 @@ def write_preview(
         for dashboard, name in zip(dashboards, names, strict=True):
             advance(dashboard.name)
             try:
-                section = _section(assembly, dashboard, data, view, not_drawn)
+                section = dashboard_section(assembly, dashboard, data=data, view=view, not_drawn=not_drawn)
             except ValueError as error:
                 not_drawn.append(f"dashboard {dashboard.name} of stack {dashboard.template.stack}: {error}")
                 continue
-            dashboard = section.dashboard
             sections.append(section)
-            notes = shared_notes(list(zip(dashboard.body.widgets, section.notes, strict=True)))
-            canvas = draw_dashboard(dashboard, section.drawing, notes=notes, subtitle=section.subtitle)
+            canvas = draw_section(section)
             path = output / f"{name}.png"
             path.write_bytes(canvas.png())
             written.append(path)
@@ -116,21 +114,44 @@ def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
     return names
 
 
-def _section(
+def draw_section(section: DashboardSection, *, frames: Mapping[int, str] | None = None) -> Canvas:
+    """Draws a dashboard as one picture; `frames` has the colors of frames by the numbers of widgets."""
+    dashboard = section.dashboard
+    notes = shared_notes(list(zip(dashboard.body.widgets, section.notes, strict=True)))
+    canvas = draw_dashboard(dashboard, section.drawing, notes=notes, subtitle=section.subtitle)
+    for number, color in (frames or {}).items():
+        canvas.frame(place_box(dashboard.body.widgets[number].place), color)
+    return canvas
+
+
+def dashboard_section(
     assembly: CloudAssembly,
     dashboard: Dashboard,
-    data: CsvSeries | None,
-    view: timedelta | None,
+    *,
+    data: CsvSeries | None = None,
+    view: timedelta | None = None,
     not_drawn: list[str],
+    sampled_as: Dashboard | None = None,
 ) -> DashboardSection:
+    """A dashboard with its series.
+
+    Args:
+        assembly: the cloud assembly.
+        dashboard: of it.
+        data: where the series are from. Default: sample series.
+        view: the length of time that is shown, on sample series. Default: the dashboard's own.
+        not_drawn: takes a line for each widget that cannot be drawn.
+        sampled_as: another dashboard whose time and sample series this one gets. Default: its own.
+    """
+    sampled_as = sampled_as or dashboard
     alarms = Alarms(assembly=assembly, template=dashboard.template)
     if data is None:
-        window = choose_window(dashboard.body, view=view)
-        service = SampleService.of(dashboard.body)
+        window = choose_window(sampled_as.body, view=view)
+        service = SampleService.of(sampled_as.body)
 
         @functools.cache
         def samples(shown: TimeWindow) -> SampleSeries:
-            return SampleSeries(window=shown, service=service, seed=dashboard.name)
+            return SampleSeries(window=shown, service=service, seed=sampled_as.name)
 
         drawing = WidgetDrawing(
             source=samples,

@@ -111,7 +111,9 @@ def _of_tracking(change: Change, was: dict[str, Any], now: dict[str, Any]) -> It
         for side in (was, now)
     )
     if old_metric != new_metric:
-        yield flag(change, "scaling", "medium", f"{subject} follows another metric: {_metric(now)}, was {_metric(was)}")
+        yield flag(
+            change, "scaling", "medium", f"{subject} follows another metric: {metric_of(now)}, was {metric_of(was)}"
+        )
 
 
 def _target(value: Any, resources: dict[str, dict[str, Any]]) -> float | None:
@@ -126,19 +128,25 @@ def _target(value: Any, resources: dict[str, dict[str, Any]]) -> float | None:
     return None
 
 
-def _metric(tracking: dict[str, Any]) -> str:
+def metric_of(tracking: dict[str, Any]) -> str:
+    """What a target tracking policy follows."""
     predefined = value_at(tracking, "PredefinedMetricSpecification.PredefinedMetricType")
     return text_of(predefined or value_at(tracking, "CustomizedMetricSpecification.MetricName") or "metric math")
 
 
-def _of_parameter(change: Change, stack: StackChange) -> Iterator[Flag]:
-    """A target that stands in a parameter, which the policy reads."""
+def is_read_as_target(change: Change, stack: StackChange) -> bool:
+    """Whether a policy reads its target from this resource."""
     name = change.moved_to or change.logical_id
-    read = any(
+    return any(
         f"${{{name}}}" in text_of((tracking_of(resource.get("Properties", {})) or {}).get("TargetValue"))
         for resource in stack.after.values()
         if resource.get("Type") in POLICIES
     )
+
+
+def _of_parameter(change: Change, stack: StackChange) -> Iterator[Flag]:
+    """A target that stands in a parameter, which the policy reads."""
+    read = is_read_as_target(change, stack)
     old, new = (number_of(side.get("Initial", side.get("Value"))) for side in (change.was, change.now))
     if read and old is not None and new is not None and new - old > LARGE_STEP:
         sentence = f"{what(change)}: the target of scaling is {shown(new)} instead of {shown(old)}"
@@ -153,7 +161,7 @@ def _longer(change: Change, path: str, says: str, severity: str, *, default: flo
 
 
 def _of_alarm(change: Change, stack: StackChange) -> Iterator[Flag]:
-    subject = f"{what(change)}, which {_does(change.now, stack)},"
+    subject = f"{what(change)}, which {does(change.now, stack) or 'scales'},"
     old, new = (number_of(side.get("Threshold")) for side in (change.was, change.now))
     out = "GreaterThan" in str(change.now.get("ComparisonOperator"))
     if old is not None and new is not None and old != new and (new > old) == out:
@@ -178,13 +186,14 @@ def _of_alarm(change: Change, stack: StackChange) -> Iterator[Flag]:
         yield flag(change, "scaling", "high", f"{subject} follows the average, no longer the hottest task")
 
 
-def _does(alarm: dict[str, Any], stack: StackChange) -> str:
+def does(alarm: dict[str, Any], stack: StackChange) -> str:
+    """What an alarm has a step policy do, or "" where it has none do anything."""
     for action in as_list(alarm.get("AlarmActions")):
         logical_id = text_of(action).removeprefix("${").removesuffix("}")
         policy = stack.after.get(logical_id, {})
         if policy.get("Type") in POLICIES:
             return step_in_words(policy.get("Properties", {}))
-    return "scales"
+    return ""
 
 
 def _of_schedules(change: Change) -> Iterator[Flag]:
@@ -249,7 +258,7 @@ def _crossings(resources: dict[str, dict[str, Any]], skew: float) -> dict[tuple[
     for name, resource in policies.items():
         tracking = tracking_of(resource.get("Properties", {}))
         target = None if tracking is None else _target(tracking.get("TargetValue"), resources)
-        if tracking is None or target is None or "CPU" not in _metric(tracking):
+        if tracking is None or target is None or "CPU" not in metric_of(tracking):
             continue
         for alarm_id, alarm in resources.items():
             properties = alarm.get("Properties", {})

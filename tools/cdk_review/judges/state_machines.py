@@ -42,12 +42,18 @@ class Machine:
         return found
 
 
-def machine_of(properties: dict[str, Any]) -> Machine | None:
+def definition_of(properties: dict[str, Any]) -> dict[str, Any] | None:
     """The definition of a state machine, or None where it is not in the template or no JSON."""
     definition = properties.get("Definition")
     if not isinstance(definition, dict):
         definition = json_of(properties.get("DefinitionString"))
-    if not isinstance(definition, dict):
+    return definition if isinstance(definition, dict) else None
+
+
+def machine_of(properties: dict[str, Any]) -> Machine | None:
+    """A state machine, flat; None where its definition is not in the template or no JSON."""
+    definition = definition_of(properties)
+    if definition is None:
         return None
     states: dict[str, dict[str, Any]] = {}
     transitions: set[tuple[str, str, str]] = set()
@@ -182,6 +188,15 @@ def _handled(state: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
 
 def _errors(handler: dict[str, Any]) -> list[str]:
     return [text_of(error) for error in as_list(handler.get("ErrorEquals"))]
+
+
+def marks_of(change: Change) -> tuple[dict[str, str], dict[str, str]]:
+    """The marks of the outermost states that differ, before and after."""
+    was, now = ((definition_of(side) or {}).get("States") for side in (change.was, change.now))
+    was, now = (side if isinstance(side, dict) else {} for side in (was, now))
+    changed = {name: "changed" for name in was if name in now and was[name] != now[name]}
+    before = changed | {name: "removed" for name in was if name not in now}
+    return before, changed | {name: "added" for name in now if name not in was}
 
 
 def states_in_words(change: Change) -> list[str]:
