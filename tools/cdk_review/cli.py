@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cdk_review.findings import Finding
     from cdk_review.policy import Policy
     from cdk_review.review import Review
+    from cdk_review.traffic_replay import TrafficReplay
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -56,12 +57,32 @@ def review(
     pictures: Annotated[
         bool, typer.Option(help="Draw the dashboards that differ, before and after, at 1 day and at 4 weeks.")
     ] = True,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Traffic to replay against both settings, in any form that `fargate-capacity` reads."),
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="With --trace, the service where there are several.")] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="With --trace, of the model, as cpu_ms=40; may be repeated."),
+    ] = None,
+    observed: Annotated[
+        Path | None,
+        typer.Option(help="With --trace, what CloudWatch saw, as `fargate-capacity fetch` writes it."),
+    ] = None,
+    latency_limit_ms: Annotated[
+        float | None, typer.Option(help="With --trace, the mean latency beyond which requests count as breached.")
+    ] = None,
 ) -> None:
     """Say what a change does: what is replaced, loosened, widened, and what it costs, from two cloud assemblies."""
     from cdk_review.git_sides import git_sides
     from cdk_review.policy import parse_policy
 
     policy = parse_policy(fail_on)
+    given = {"service": service, "assume": assume, "observed": observed, "latency-limit-ms": latency_limit_ms}
+    alone = [f"--{name}" for name, value in given.items() if value is not None]
+    if trace is None and alone:
+        raise InputError(f"got {', '.join(alone)} without --trace; allowed: with it; name a file of traffic")
     with ExitStack() as open_sides:
         if git is not None:
             if base is not None:
@@ -71,19 +92,32 @@ def review(
             base, head = sides.base, sides.head
         if base is None or head is None:
             raise InputError("got no two sides; allowed: BASE HEAD, or --git REFERENCE as --git origin/main")
-        failures = _judge(base, head, output=output, policy=policy, skew=skew, lint=lint, pictures=pictures)
+        judged = _judged(base, head, skew=skew, lint=lint)
+        if trace is not None:
+            from cdk_review.traffic_replay import replay_both
+
+            replayed = replay_both(
+                base,
+                head,
+                trace=trace,
+                service=service,
+                assume=assume or (),
+                observed=observed,
+                latency_limit_ms=latency_limit_ms,
+            )
+            judged = _with_replay(judged, replayed)
+        if pictures:
+            judged = _drawn(judged, base, head, output)
+        failures = _reported(judged, output=output, policy=policy)
     for line in failures:
         typer.echo(f"cdk-review: fails on {line}", err=True)
     if failures:
         raise typer.Exit(FAILED)
 
 
-def _judge(
-    base: Path, head: Path, *, output: Path, policy: Policy, skew: float, lint: bool, pictures: bool
-) -> list[str]:
+def _judged(base: Path, head: Path, *, skew: float, lint: bool) -> Review:
     from cdk_review.assembly import read_assembly
     from cdk_review.findings import reported
-    from cdk_review.report import write_review
     from cdk_review.review import review as judge
 
     before, after = read_assembly(base), read_assembly(head)
@@ -91,9 +125,20 @@ def _judge(
     if lint:
         linted_before, linted_after = _linted(before, after)
         old, new = old | linted_before, new | linted_after
-    judged = judge(before, after, skew=skew, findings=(old, new))
-    if pictures:
-        judged = _drawn(judged, base, head, output)
+    return judge(before, after, skew=skew, findings=(old, new))
+
+
+def _with_replay(judged: Review, replayed: TrafficReplay) -> Review:
+    from cdk_review.flag import worst_first
+    from cdk_review.traffic_replay import replay_flags
+
+    flags = worst_first([*judged.flags, *replay_flags(replayed)])
+    return replace(judged, replay=replayed, flags=tuple(flags))
+
+
+def _reported(judged: Review, *, output: Path, policy: Policy) -> list[str]:
+    from cdk_review.report import write_review
+
     for path in write_review(judged, output):
         typer.echo(f"wrote {path}")
     for flag in judged.flags[:MOST_SHOWN]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cdk_review.changes import Change, StackChange
 from cdk_review.flag import SEVERITIES
@@ -15,6 +15,9 @@ from cdk_review.reference_text import shown
 from cdk_review.review import Review
 from cdk_review.settings_in_words import settings_in_words
 from cdk_review.state_diagram import mermaid
+
+if TYPE_CHECKING:
+    from cdk_review.traffic_replay import Figure, TrafficReplay
 
 # A page longer than this is refused by GitHub as a comment (65,536 characters).
 MOST_CHARACTERS = 60_000
@@ -59,6 +62,7 @@ def as_json(review: Review) -> dict[str, Any]:
             "month_after": round(review.cost.month_after, 2),
             "without_price": sorted({charge.what for charge in review.cost.after if charge.month is None}),
         },
+        "replay": None if review.replay is None else review.replay.as_json(),
         "settings": [line for stack in review.stacks for line in settings_in_words(stack)],
         "pictures": [asdict(pictures) for pictures in review.pictures],
         "left_out": list(review.left_out),
@@ -75,6 +79,7 @@ def markdown(review: Review) -> str:
         _flag_table(review),
         _settings(review),
         _cost(review),
+        _replay(review.replay),
         _pictures(review),
         *(_machine(change) for stack in review.stacks for change in stack.changes),
         *(_of_stack(stack) for stack in review.stacks),
@@ -206,6 +211,46 @@ def _cost(review: Review) -> str:
         return line
     title = "1 charge differs" if len(rows) == 1 else f"{len(rows)} charges differ"
     return line + _folded(title, "| resource | before | after |\n|---|---|---|\n" + "\n".join(rows))
+
+
+def _replay(replay: TrafficReplay | None) -> str:
+    if replay is None:
+        return ""
+    limit = "" if replay.limit_ms is None else f" beyond {replay.limit_ms:g} ms"
+    rows = [
+        (says, [getattr(side, name, None) for side in (replay.before, replay.after)], digits)
+        for says, name, digits in (
+            ("task-hours", "task_hours", 1),
+            ("highest tasks", "highest_tasks", 0),
+            (f"requests{limit}", "breached_requests", 0),
+            ("minutes with requests left over", "saturated_minutes", 0),
+            ("mean latency, ms", "mean_latency_ms", 0),
+            ("worst minute's latency, ms", "worst_latency_ms", 0),
+            ("dollars a month, on demand", "month_dollars", 2),
+        )
+    ]
+    table = "\n".join(
+        f"| {says} | {' | '.join(_figure(figure, digits) for figure in figures)} |"
+        for says, figures, digits in rows
+        if any(figures)
+    )
+    settings = "\n".join(
+        f"- {name}: {_cell(side.setting)}"
+        for name, side in (("before", replay.before), ("after", replay.after))
+        if side is not None
+    )
+    lines = [settings, f"- model: {_cell(replay.model)}", *(f"- left out: {_cell(line)}" for line in replay.left_out)]
+    return (
+        f"**Replay** of {_cell(replay.traffic)}, for {_cell(replay.service)}\n\n"
+        f"| | before | after |\n|---|---|---|\n{table}\n" + _folded("settings and model", "\n".join(lines))
+    )
+
+
+def _figure(figure: Figure | None, digits: int) -> str:
+    if figure is None:
+        return "–"
+    low, value, high = (f"{number:,.{digits}f}" for number in (figure.low, figure.value, figure.high))
+    return value if low == high else f"{value} ({low} to {high})"
 
 
 def _dollars(month: float | None) -> str:

@@ -23,6 +23,7 @@ from cdk_review.judges.state_machines import state_machine_flags
 
 if TYPE_CHECKING:
     from cdk_review.pictures import Pictures
+    from cdk_review.traffic_replay import TrafficReplay
 
 JUDGES = (
     resource_flags,
@@ -46,6 +47,7 @@ class Review:
         flags: what a reviewer has to look at, worst first.
         cost: what is billed whatever the traffic, before and after.
         pictures: of the dashboards that differ, where they were drawn.
+        replay: traffic on both sides, where some was given.
         left_out: a line for each thing that could not be drawn or replayed.
     """
 
@@ -53,6 +55,7 @@ class Review:
     flags: tuple[Flag, ...]
     cost: FixedCost
     pictures: tuple[Pictures, ...] = ()
+    replay: TrafficReplay | None = None
     left_out: tuple[str, ...] = ()
 
 

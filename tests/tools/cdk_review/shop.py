@@ -228,6 +228,8 @@ def shop() -> dict[str, Any]:
             "Properties": {
                 "MinCapacity": 2,
                 "MaxCapacity": 10,
+                "ServiceNamespace": "ecs",
+                "ScalableDimension": "ecs:service:DesiredCount",
                 "ResourceId": {"Fn::Join": ["/", ["service", "main", {"Fn::GetAtt": ["Service", "Name"]}]]},
                 "ScheduledActions": [
                     {

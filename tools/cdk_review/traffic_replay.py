@@ -1,0 +1,232 @@
+"""Replays traffic against the settings before and after a change, with the model of `fargate-capacity`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cdk_review.flag import Flag
+from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.question import Question, ask
+from fargate_capacity.plan.simulation import simulate
+from fargate_capacity.traffic.trace import Trace
+from fargate_capacity.traffic.traffic_file import read_traffic
+
+# How far the CPU time of a request may be from what is assumed or fitted, where no observation says it better.
+ASSUMED_ERROR = 0.2
+MONTH_HOURS = 730
+# Of the requests: what a change may add to those beyond the limit without a flag.
+FEW_BREACHED = 0.0005
+# What a change may add to the bill without a flag.
+DEARER = 1.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure, and its range over the model's error.
+
+    Args:
+        low: the least of all replays.
+        value: with the model as it is.
+        high: the most.
+    """
+
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What the traffic comes to on one side.
+
+    Args:
+        setting: in words.
+        task_hours: billed.
+        highest_tasks: at any time.
+        breached_requests: of minutes with a latency above the limit; None where no limit is given.
+        saturated_minutes: in which requests were left over.
+        mean_latency_ms: over all requests, each as slow as at the hottest task.
+        worst_latency_ms: of any minute.
+        month_dollars: on demand, of 730 such hours; None where the tasks have no price.
+    """
+
+    setting: str
+    task_hours: Figure
+    highest_tasks: Figure
+    breached_requests: Figure | None
+    saturated_minutes: Figure
+    mean_latency_ms: Figure
+    worst_latency_ms: Figure
+    month_dollars: Figure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficReplay:
+    """Both sides on the same traffic.
+
+    Args:
+        service: as `Stack/Path`.
+        stack: the service's.
+        traffic: in words.
+        model: in words, with its error.
+        requests: of the traffic.
+        limit_ms: beyond which a request counts as breached; None where none is given.
+        before: None where the service is new.
+        after: None where it is removed.
+        left_out: a line for each thing that the replay does not know of.
+    """
+
+    service: str
+    stack: str
+    traffic: str
+    model: str
+    requests: float
+    limit_ms: float | None
+    before: Side | None
+    after: Side | None
+    left_out: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For review.json."""
+        return asdict(self)
+
+
+def replay_both(
+    base: Path,
+    head: Path,
+    *,
+    trace: Path,
+    service: str | None = None,
+    assume: Sequence[str] = (),
+    observed: Path | None = None,
+    latency_limit_ms: float | None = None,
+) -> TrafficReplay:
+    """Replay traffic against a service of two cloud assemblies.
+
+    The model is that of the side before, where the service is there: what a request costs does not change with a
+    setting. Its range comes from three replays: with the CPU time of a request as it is, lower and higher.
+
+    Args:
+        base: the cloud assembly before.
+        head: the one after.
+        trace: traffic, in any form that `fargate-capacity` reads.
+        service: which, where there are several.
+        assume: `NAME=VALUE`, as `cpu_ms=40`.
+        observed: what CloudWatch saw, as `fargate-capacity fetch` writes it; the model is fitted on it.
+        latency_limit_ms: beyond which a request counts as breached.
+
+    Raises:
+        InputError: no such traffic, no service to replay on either side, or an assumption that is missing or wrong.
+    """
+    traffic = read_traffic(trace)
+    questions: list[Question | None] = []
+    faults: list[InputError] = []
+    for folder in (base, head):
+        try:
+            questions.append(
+                ask(folder, service=service, assume=assume, observed=observed, latency_limit_ms=latency_limit_ms)
+            )
+        except InputError as fault:
+            questions.append(None)
+            faults.append(fault)
+    first = next((question for question in questions if question is not None), None)
+    if first is None:
+        raise faults[-1]
+    error = _error(first)
+    sides = [None if question is None else _side(question, first, traffic, error) for question in questions]
+    lines = [f"on one side alone: {fault}" for fault in faults]
+    lines += [line for question in questions if question is not None for line in question.left_out()]
+    model = first.scenario.model
+    requests = next((side[1] for side in sides if side is not None), 0.0)
+    before, after = (None if side is None else side[0] for side in sides)
+    return TrafficReplay(
+        service=first.service.identity,
+        stack=first.service.stack_identity,
+        traffic=f"{traffic.name}, {traffic.minutes:,} minutes from {traffic.start:%Y-%m-%d %H:%M} UTC",
+        model=(
+            f"{1000 * model.cpu_seconds:.3g} ms of CPU a request, hottest task {model.skew:.3g} times the average; "
+            f"{first.error or 'not compared with observations'}; the range is that of a request which costs "
+            f"{100 * error:.0f} % less to {100 * error:.0f} % more"
+        ),
+        requests=requests,
+        limit_ms=latency_limit_ms,
+        before=before,
+        after=after,
+        left_out=tuple(dict.fromkeys(lines)),
+    )
+
+
+def _error(question: Question) -> float:
+    """By what share the CPU time of a request may be off."""
+    found = question.calibration
+    if found is None or not found.totals.mean_cpu_percent > 0:
+        return ASSUMED_ERROR
+    points = found.later.cpu_error_points if found.later is not None else found.cpu_error_points
+    share = points / found.totals.mean_cpu_percent
+    return share if 0 < share < 1 else ASSUMED_ERROR
+
+
+def _side(question: Question, first: Question, traffic: Trace, error: float) -> tuple[Side, float]:
+    declared = question.service
+    model = replace(
+        first.scenario.model,
+        vcpus=declared.vcpus,
+        health_check_seconds=declared.health_check_seconds,
+        drain_seconds=declared.drain_seconds,
+    )
+    runs = []
+    for factor in (1.0, 1 - error, 1 + error):
+        scaled = replace(model, cpu_seconds=model.cpu_seconds * factor)
+        simulation = simulate(replace(question.scenario, model=scaled), question.setting, traffic)
+        runs.append((simulation.totals, question.bill(simulation)))
+
+    def figure(values: list[float]) -> Figure:
+        return Figure(low=min(values), value=values[0], high=max(values))
+
+    hours = traffic.minutes / 60
+    bills = [bill.on_demand * MONTH_HOURS / hours for _, bill in runs if bill is not None]
+    totals = [total for total, _ in runs]
+    side = Side(
+        setting=question.described_setting(),
+        task_hours=figure([total.task_hours for total in totals]),
+        highest_tasks=figure([total.highest_tasks for total in totals]),
+        breached_requests=(
+            None if question.scenario.guardrail is None else figure([total.breached_requests for total in totals])
+        ),
+        saturated_minutes=figure([total.saturated_minutes for total in totals]),
+        mean_latency_ms=figure([1000 * total.mean_latency_s for total in totals]),
+        worst_latency_ms=figure([1000 * total.worst_latency_s for total in totals]),
+        month_dollars=figure(bills) if len(bills) == len(runs) else None,
+    )
+    return side, totals[0].requests
+
+
+def replay_flags(replayed: TrafficReplay) -> Iterator[Flag]:
+    """Flags of a replay: requests beyond the limit that were not, minutes with requests left over, a dearer bill."""
+    before, after = replayed.before, replayed.after
+    if before is None or after is None:
+        return
+    found: list[tuple[str, str]] = []
+    if before.breached_requests is not None and after.breached_requests is not None:
+        old, new = before.breached_requests.value, after.breached_requests.value
+        if new - old > FEW_BREACHED * replayed.requests:
+            found.append(("scaling", f"{new:,.0f} requests are beyond {replayed.limit_ms:g} ms instead of {old:,.0f}"))
+    if after.saturated_minutes.value > before.saturated_minutes.value:
+        minutes = (after.saturated_minutes.value, before.saturated_minutes.value)
+        found.append(("scaling", f"requests are left over in {minutes[0]:,.0f} minutes instead of {minutes[1]:,.0f}"))
+    if before.month_dollars is not None and after.month_dollars is not None:
+        old, new = before.month_dollars.value, after.month_dollars.value
+        if new > DEARER * old:
+            found.append(("cost", f"its tasks cost {new:,.0f} dollars a month instead of {old:,.0f}"))
+    for kind, says in found:
+        yield Flag(
+            kind=kind,
+            severity="high" if kind == "scaling" else "medium",
+            stack=replayed.stack,
+            logical_id=replayed.service,
+            sentence=f"On {replayed.traffic}, {says} (replayed)",
+            type="AWS::ECS::Service",
+        )
