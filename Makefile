@@ -59,7 +59,7 @@ deploy: setup ## Deploy to the AWS account of your credentials
 BASE ?= origin/main
 .PHONY: preview review docs
 review: setup ## Say what the working tree changes against BASE=origin/main, into build/review
-	cdk-review --git $(BASE) --output build/review $(ARGS)
+	cdk-review --git "$(BASE)" --output build/review $(ARGS)
 
 preview: synth ## Draw every dashboard of the cloud assembly into build/preview
 	fargate-capacity preview cdk.out --output build/preview $(ARGS)

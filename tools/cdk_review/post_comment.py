@@ -1,0 +1,379 @@
+"""Posts a review as one comment of its pull request, from a workflow that runs no code of the pull request.
+
+    python -m cdk_review.post_comment
+
+It runs on `workflow_run`, after the workflow that made the review. GitHub's event says which run that was and of which
+commit; the pull request is looked up by those, never by what the run left. The run's artifact is data: it is bounded,
+and only review.md and PNG files are read. It needs the standard library alone: nothing is installed beside the token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdk_review.comment_text import MARKER, comment_body
+from fargate_capacity.input_error import InputError
+
+MOST_ARCHIVE_BYTES = 60_000_000
+MOST_PAGE_BYTES = 400_000
+MOST_PICTURE_BYTES = 4_000_000
+MOST_PICTURES = 40
+MOST_PULL_REQUESTS = 30
+PNG = b"\x89PNG\r\n\x1a\n"
+PICTURE_NAME = re.compile(r"pictures/[A-Za-z0-9._-]{1,150}\.png")
+SHA = re.compile(r"[0-9a-f]{40}")
+AUTHOR = "github-actions[bot]"
+ATTEMPTS = 4
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The run that made a review, as GitHub's event says.
+
+    Args:
+        id: of the run.
+        sha: the commit that is the pull request's head.
+        owner: of the repository that the commit is in, a fork or this one.
+        head_repository: that repository.
+        branch: the pull request's.
+    """
+
+    id: int
+    sha: str
+    owner: str
+    head_repository: str
+    branch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a run left: the page, and its pictures by their paths."""
+
+    page: str
+    pictures: Mapping[str, bytes]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect leads to another host, to which the token must not go: it is followed by hand."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follows none."""
+
+
+class GitHub:
+    """The calls of GitHub's API that this needs, for one repository."""
+
+    def __init__(self, *, api: str, repository: str, token: str) -> None:
+        self._root = f"{api}/repos/{repository}"
+        self._headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {token}",
+            "User-Agent": "cdk-review",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """The answer's JSON."""
+        return self._call("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
+
+    def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
+        """Likewise, of a call that changes something."""
+        return self._call(method, path, json.dumps(content).encode())
+
+    def archive(self, artifact: int) -> bytes:
+        """The ZIP file of an artifact."""
+        try:
+            with self._open("GET", f"/actions/artifacts/{artifact}/zip") as answer:
+                return _bounded(answer)
+        except urllib.error.HTTPError as fault:
+            address = fault.headers.get("Location", "") if fault.code in (301, 302, 303, 307, 308) else ""
+            if not address.startswith(("https://", self._root.partition("/repos/")[0])):
+                raise InputError(f"GitHub: GET of the artifact: {fault.code} {fault.reason}") from None
+        try:
+            with self._opener.open(urllib.request.Request(address), timeout=TIMEOUT_SECONDS) as answer:
+                return _bounded(answer)
+        except (OSError, urllib.error.HTTPError) as fault:
+            raise InputError(f"GitHub: the artifact cannot be downloaded ({_reason(fault)})") from None
+
+    def _call(self, method: str, path: str, content: bytes | None = None) -> Any:
+        try:
+            with self._open(method, path, content) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as fault:
+            raise InputError(f"GitHub: {method} {path.partition('?')[0]}: {fault.code} {_said(fault)}") from None
+        except (OSError, ValueError) as fault:
+            raise InputError(f"GitHub: {method} {path.partition('?')[0]}: {_reason(fault)}") from None
+
+    def _open(self, method: str, path: str, content: bytes | None = None) -> Any:
+        request = urllib.request.Request(f"{self._root}{path}", data=content, method=method, headers=self._headers)
+        return self._opener.open(request, timeout=TIMEOUT_SECONDS)
+
+
+def _bounded(answer: Any) -> bytes:
+    read: bytes = answer.read(MOST_ARCHIVE_BYTES + 1)
+    if len(read) > MOST_ARCHIVE_BYTES:
+        raise InputError(f"artifact: more than {MOST_ARCHIVE_BYTES:,} bytes; nothing is posted")
+    return read
+
+
+def _said(fault: urllib.error.HTTPError) -> str:
+    try:
+        message = json.loads(fault.read(10_000)).get("message")
+    except (AttributeError, OSError, ValueError):
+        message = None
+    return " ".join(str(message or fault.reason).split())[:160]
+
+
+def _reason(fault: BaseException) -> str:
+    return " ".join(str(getattr(fault, "reason", fault)).split())[:160] or type(fault).__name__
+
+
+def run_of(event: Mapping[str, Any]) -> Run | None:
+    """The run that a `workflow_run` event is about; None where no pull request started it.
+
+    Raises:
+        InputError: another event.
+    """
+    run = event.get("workflow_run")
+    try:
+        if not isinstance(run, dict) or not SHA.fullmatch(run["head_sha"]):
+            raise KeyError
+        if run.get("event") != "pull_request":
+            return None
+        return Run(
+            id=int(run["id"]),
+            sha=run["head_sha"],
+            owner=run["head_repository"]["owner"]["login"],
+            head_repository=run["head_repository"]["full_name"],
+            branch=run["head_branch"],
+        )
+    except (KeyError, TypeError, ValueError):
+        raise InputError("event: no workflow_run with a commit; run this on `workflow_run`") from None
+
+
+def pull_requests_of(github: GitHub, run: Run) -> list[int]:
+    """The open pull requests whose head is still the run's commit; one that moved on gets a review of its own."""
+    # By the branch: a commit of a fork is not known in this repository (`/commits/…/pulls` has none).
+    found = github.get("/pulls", state="open", head=f"{run.owner}:{run.branch}", per_page=MOST_PULL_REQUESTS)
+    return [
+        int(pull["number"])
+        for pull in found
+        if pull["head"]["sha"] == run.sha and (pull["head"].get("repo") or {}).get("full_name") == run.head_repository
+    ]
+
+
+def artifact_of(github: GitHub, run: Run, name: str) -> Review | None:
+    """What the run left under a name; None where it left nothing.
+
+    Raises:
+        InputError: it is too large, or no ZIP file with a review.md.
+    """
+    listed = github.get(f"/actions/runs/{run.id}/artifacts", name=name, per_page=10)
+    found = [each for each in listed["artifacts"] if each["name"] == name and not each.get("expired")]
+    if not found:
+        return None
+    if found[0]["size_in_bytes"] > MOST_ARCHIVE_BYTES:
+        raise InputError(f"artifact: more than {MOST_ARCHIVE_BYTES:,} bytes; nothing is posted")
+    return read_review(github.archive(int(found[0]["id"])))
+
+
+def read_review(archive: bytes) -> Review:
+    """The page and the pictures of a ZIP file; whatever else is in it is not looked at."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            names = opened.namelist()
+            if "review.md" not in names:
+                raise InputError("artifact: no review.md in it; nothing is posted")
+            page = _member(opened, "review.md", MOST_PAGE_BYTES)
+            wanted = sorted({name for name in names if PICTURE_NAME.fullmatch(name) and ".." not in name})
+            pictures = {name: _member(opened, name, MOST_PICTURE_BYTES) for name in wanted[:MOST_PICTURES]}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as fault:
+        raise InputError(f"artifact: no ZIP file that can be read ({type(fault).__name__})") from None
+    return Review(
+        page=page.decode("utf-8", errors="replace"),
+        pictures={name: content for name, content in pictures.items() if content.startswith(PNG)},
+    )
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    # Not by the size that the archive declares: it is part of what strangers wrote.
+    with archive.open(name) as member:
+        content = member.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"artifact: {name} has more than {most:,} bytes; nothing is posted")
+    return content
+
+
+def keep_pictures(remote: str, branch: str, folder: str, pictures: Mapping[str, bytes], *, token: str) -> None:
+    """Write pictures into a folder of a branch that has nothing else, in place of those that were in it.
+
+    The branch is one commit without a parent, written anew each time, so that the repository does not grow with each
+    review. It keeps the pictures of the latest pull requests.
+
+    Raises:
+        InputError: it cannot be pushed.
+    """
+    with tempfile.TemporaryDirectory(prefix="cdk-review-pictures-") as name:
+        git = _Git(Path(name), token=token, remote=remote)
+        git("init", "--quiet", "--bare")
+        for attempt in range(ATTEMPTS):
+            before = _fetched(git, branch)
+            kept = _kept_entries(git, before, folder)
+            entries = kept + [
+                f"100644 blob {git('hash-object', '-w', '--stdin', given=content)}\t{folder}/{path.rpartition('/')[2]}"
+                for path, content in sorted(pictures.items())
+            ]
+            git("read-tree", "--empty")
+            git("update-index", "--index-info", given="\n".join([*entries, ""]).encode())
+            commit = git("commit-tree", git("write-tree"), "-m", "Pictures of the latest reviews")
+            lease = f"--force-with-lease=refs/heads/{branch}:{before or ''}"
+            try:
+                git("push", "--quiet", lease, remote, f"{commit}:refs/heads/{branch}")
+            except InputError:
+                # Another review may have written it in between.
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+
+def _fetched(git: _Git, branch: str) -> str | None:
+    listed = git("ls-remote", "--heads", git.remote, f"refs/heads/{branch}")
+    if not listed:
+        return None
+    git("fetch", "--quiet", "--depth=1", git.remote, f"+refs/heads/{branch}:refs/kept")
+    return git("rev-parse", "refs/kept")
+
+
+def _kept_entries(git: _Git, commit: str | None, folder: str) -> list[str]:
+    """The files of other pull requests: those of the highest numbers, and none of what is no picture of one."""
+    if commit is None:
+        return []
+    by_folder: dict[str, list[str]] = {}
+    for entry in git("ls-tree", "-r", commit).splitlines():
+        path = entry.partition("\t")[2]
+        if re.fullmatch(r"pull-\d+/[0-9a-f]{12}/[A-Za-z0-9._-]+\.png", path):
+            by_folder.setdefault(path.partition("/")[0], []).append(entry)
+    by_folder.pop(folder.partition("/")[0], None)
+    latest = sorted(by_folder, key=lambda name: int(name.removeprefix("pull-")))[-(MOST_PULL_REQUESTS - 1) :]
+    return [entry for name in latest for entry in by_folder[name]]
+
+
+class _Git:
+    """Git in a bare repository of its own, with the token where no other process sees it."""
+
+    def __init__(self, folder: Path, *, token: str, remote: str) -> None:
+        self.remote = remote
+        self._folder = folder
+        user = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folder),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{remote}.extraheader" if remote.startswith("http") else "core.quotePath",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {user}" if remote.startswith("http") else "true",
+            "GIT_AUTHOR_NAME": AUTHOR,
+            "GIT_AUTHOR_EMAIL": "41898282+github-actions[bot]@users.noreply.github.com",
+            "GIT_COMMITTER_NAME": AUTHOR,
+            "GIT_COMMITTER_EMAIL": "41898282+github-actions[bot]@users.noreply.github.com",
+        }
+
+    def __call__(self, *arguments: str, given: bytes | None = None) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=self._folder, env=self._environment, input=given, capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+            raise InputError(f"git {arguments[0]}: {lines[-1][:160]}; are `contents: write` and the branch allowed?")
+        return done.stdout.decode().strip()
+
+
+def post(github: GitHub, number: int, body: str, *, author: str) -> str:
+    """Update this command's comment of a pull request, or make it; returns its address."""
+    page = 1
+    while True:
+        comments = github.get(f"/issues/{number}/comments", per_page=100, page=page)
+        for comment in comments:
+            own = (comment.get("user") or {}).get("login") == author
+            if own and str(comment.get("body", "")).startswith(MARKER):
+                return str(github.send("PATCH", f"/issues/comments/{comment['id']}", {"body": body})["html_url"])
+        if len(comments) < 100:
+            return str(github.send("POST", f"/issues/{number}/comments", {"body": body})["html_url"])
+        page += 1
+
+
+def post_review(arguments: argparse.Namespace, environment: Mapping[str, str]) -> str:
+    """Does it all; returns what was done, in a line."""
+    missing = [name for name in ("GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_TOKEN") if not environment.get(name)]
+    if missing:
+        raise InputError(f"environment: no {', '.join(missing)}; run this in a workflow, with the token in its `env`")
+    repository, token = environment["GITHUB_REPOSITORY"], environment["GITHUB_TOKEN"]
+    server = environment.get("GITHUB_SERVER_URL", "https://github.com")
+    try:
+        event = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise InputError(f"event: cannot be read ({type(fault).__name__})") from None
+    run = run_of(event)
+    if run is None:
+        return "no pull request started that run: nothing to post"
+    api = environment.get("GITHUB_API_URL", "https://api.github.com")
+    github = GitHub(api=api, repository=repository, token=token)
+    numbers = pull_requests_of(github, run)
+    if not numbers:
+        return f"no open pull request has {run.sha[:12]} as its head: it is closed, or has moved on"
+    review = artifact_of(github, run, arguments.artifact)
+    if review is None:
+        return f"run {run.id} left no artifact {arguments.artifact}: nothing to post"
+    remote = f"{server}/{repository}.git"
+    footer = f"Of {run.sha[:12]}, by [this run]({server}/{repository}/actions/runs/{run.id})."
+    done = []
+    for number in numbers:
+        folder = f"pull-{number}/{run.sha[:12]}"
+        if review.pictures:
+            keep_pictures(remote, arguments.pictures_branch, folder, review.pictures, token=token)
+        root = f"{server}/{repository}/blob/{arguments.pictures_branch}/{folder}"
+        pictures = {path: f"{root}/{path.rpartition('/')[2]}?raw=true" for path in review.pictures}
+        body = comment_body(review.page, pictures=pictures, footer=footer)
+        done.append(f"commented: {post(github, number, body, author=arguments.author)}")
+    return "; ".join(done)
+
+
+def main() -> None:
+    """Runs the command; what fails is one line on standard error and exit status 1."""
+    parser = argparse.ArgumentParser(prog="cdk-review-comment", description=__doc__.partition("\n")[0])
+    parser.add_argument("--artifact", default="review", help="the name of the run's artifact")
+    parser.add_argument("--pictures-branch", default="review-pictures", help="the branch that keeps the pictures")
+    parser.add_argument("--author", default=AUTHOR, help="whose comment is updated: the login of the token")
+    arguments = parser.parse_args()
+    try:
+        print(post_review(arguments, os.environ))
+    except InputError as error:
+        print(f"cdk-review: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        print(f"cdk-review: GitHub: an answer of another shape ({type(error).__name__}: {error})", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
