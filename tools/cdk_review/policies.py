@@ -43,7 +43,7 @@ class Grant:
         """Whether all that `other` says is said by this one."""
         return (
             self.effect == other.effect
-            and (self.condition == other.condition or not self.condition)
+            and _condition_covers(self.condition, other.condition)
             and _matches(self.principal, other.principal)
             and _matches(self.action.lower(), other.action.lower())
             and _matches(self.resource, other.resource)
@@ -134,11 +134,41 @@ def _grants(document: Any) -> Iterator[Grant]:
                 for resource in _all_of(statement, "Resource") or ["*"]:
                     yield Grant(
                         effect=str(statement.get("Effect", "Allow")),
-                        principal=principal,
+                        principal=_of_aws(principal),
                         action=action,
-                        resource=resource,
-                        condition=_canonical(condition) if condition else "",
+                        resource=_of_aws(resource),
+                        condition=_of_aws(_canonical(condition)) if condition else "",
                     )
+
+
+def _of_aws(text: str) -> str:
+    """With the names of AWS's largest partition in place of references: a CDK app may write either."""
+    return text.replace("${AWS::Partition}", "aws").replace("${AWS::URLSuffix}", "amazonaws.com")
+
+
+def _condition_covers(wider: str, narrower: str) -> bool:
+    """Whether whatever meets the second condition meets the first one."""
+    if not wider or wider == narrower:
+        return True
+    try:
+        old, new = json.loads(wider), json.loads(narrower or "{}")
+    except ValueError:
+        return False
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return False
+    for operator, keys in old.items():
+        others = new.get(operator)
+        if not isinstance(keys, dict) or not isinstance(others, dict):
+            if keys != others:
+                return False
+            continue
+        # More values of one of these are more cases; of the others, as StringNotEquals, fewer.
+        positive = re.fullmatch(r"(String|Arn|Numeric|Date)(Equals|Like)(IgnoreCase)?|IpAddress|Bool", operator)
+        for key, values in keys.items():
+            found = others.get(key)
+            if found is None or (found != values and not (positive and set(found) <= set(values))):
+                return False
+    return True
 
 
 def _canonical(condition: Any) -> str:

@@ -20,6 +20,7 @@ from cdk_review.judges.properties import property_flags
 from cdk_review.judges.resources import resource_flags
 from cdk_review.judges.scaling import ASSUMED_SKEW, scaling_flags
 from cdk_review.judges.state_machines import state_machine_flags
+from cdk_review.judges.surroundings import surroundings_flags
 
 if TYPE_CHECKING:
     from cdk_review.pictures import Pictures
@@ -35,6 +36,7 @@ JUDGES = (
     call_argument_flags,
     dashboard_flags,
     content_flags,
+    surroundings_flags,
 )
 
 

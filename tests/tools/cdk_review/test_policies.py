@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from cdk_review.policies import Grant, grants_of
@@ -41,3 +43,29 @@ def test_policies_of_a_role_count_together_wherever_they_stand() -> None:
     }
 
     assert grants_of(inline)["Role", "identity"] == grants_of(attached)["Role", "identity"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "covers"),
+    [
+        ({}, {"StringEquals": {"a": "1"}}, True),
+        ({"StringEquals": {"a": "1"}}, {}, False),
+        ({"StringEquals": {"a": ["1", "2"]}}, {"StringEquals": {"a": "1"}}, True),
+        ({"StringEquals": {"a": "1"}}, {"StringEquals": {"a": ["1", "2"]}}, False),
+        ({"StringEquals": {"a": "1"}}, {"StringEquals": {"a": "1", "b": "2"}, "Bool": {"c": "true"}}, True),
+        ({"StringEquals": {"a": "1"}}, {"StringEquals": {"b": "1"}}, False),
+        # Fewer values that must not be are more cases.
+        ({"StringNotEquals": {"a": ["1", "2"]}}, {"StringNotEquals": {"a": "1"}}, False),
+        ({"ForAnyValue:StringEquals": {"a": ["1", "2"]}}, {"ForAnyValue:StringEquals": {"a": "1"}}, False),
+    ],
+)
+def test_a_condition_more_narrows(old: dict[str, Any], new: dict[str, Any], *, covers: bool) -> None:
+    sides = []
+    for condition in (old, new):
+        statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": condition}
+        document = {"Statement": [statement]}
+        policy = {"Type": "AWS::IAM::Policy", "Properties": {"Roles": ["role"], "PolicyDocument": document}}
+        (grant,) = grants_of({"Policy": policy})["role", "identity"]
+        sides.append(grant)
+
+    assert sides[0].covers(sides[1]) is covers

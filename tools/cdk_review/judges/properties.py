@@ -23,7 +23,8 @@ class Rule:
         type: of the resource.
         path: of the property, with dots.
         worse: `lower`, `higher`, `gone` (it becomes empty or false too), `off` (true becomes anything else),
-            `on` (anything else becomes true), `shorter` (fewer elements), or the values from the best to the worst.
+            `on` (anything else becomes true), `shorter` (fewer elements), `other` (any other value), or the values from
+            the best to the worst.
         kind: of the flag.
         severity: of the flag.
         says: what the property is, in words.
@@ -80,6 +81,7 @@ RULES = [
         ("ProvisionedThroughput.ReadCapacityUnits", "lower", "capacity", "medium", "read capacity units"),
         ("ProvisionedThroughput.WriteCapacityUnits", "lower", "capacity", "medium", "write capacity units"),
         ("StreamSpecification", "gone", "removed", "medium", "its stream"),
+        ("BillingMode", ("PAY_PER_REQUEST", "PROVISIONED"), "capacity", "medium", "its capacity", "PROVISIONED"),
     ),
     *_rules(
         "S3::Bucket",
@@ -198,6 +200,7 @@ RULES = [
     *_rules(
         "ElasticLoadBalancingV2::TargetGroup",
         ("HealthCheckEnabled", (True, None, False), "loosened", "high", "its health check"),
+        ("HealthCheckPath", "other", "loosened", "low", "the path of its health check"),
         ("UnhealthyThresholdCount", "higher", "loosened", "medium", "failed checks until a target is unhealthy"),
         ("HealthCheckIntervalSeconds", "higher", "loosened", "medium", "seconds between health checks", 30),
         ("Protocol", ("HTTPS", "HTTP"), "encryption", "medium", "its protocol"),
@@ -254,6 +257,7 @@ RULES = [
         "ECS::TaskDefinition",
         ("Cpu", "lower", "capacity", "medium", "CPU units of a task"),
         ("Memory", "lower", "capacity", "medium", "MiB of a task"),
+        ("TaskRoleArn", "other", "widened", "medium", "the role that its containers run as"),
         ("NetworkMode", ("awsvpc", "bridge", "host"), "public", "medium", "its network mode"),
     ),
     *_rules(
@@ -272,13 +276,37 @@ RULES = [
         ("TracingConfig.Mode", ("Active", "PassThrough", None), "logging", "low", "tracing"),
         ("VpcConfig", "gone", "public", "medium", "its place in the VPC"),
         ("KmsKeyArn", "gone", "encryption", "medium", "the key that encrypts its environment"),
+        ("Role", "other", "widened", "medium", "the role that it runs as"),
         ("CodeSigningConfigArn", "gone", "loosened", "high", "code signing"),
         ("LoggingConfig", "gone", "logging", "low", "its log settings"),
+    ),
+    *_rules(
+        "Lambda::Alias",
+        ("ProvisionedConcurrencyConfig", "gone", "capacity", "medium", "its provisioned concurrency"),
+        (
+            "ProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions",
+            "lower",
+            "capacity",
+            "medium",
+            "provisioned concurrency",
+        ),
+    ),
+    *_rules(
+        "SNS::Subscription",
+        ("FilterPolicy", "on", "silenced", "medium", "a filter, and is not sent what does not match"),
+        ("FilterPolicy", "other", "silenced", "low", "its filter"),
+        ("RedrivePolicy", "gone", "loosened", "medium", "its dead-letter queue"),
+    ),
+    *_rules(
+        "EC2::VPCEndpoint",
+        ("PolicyDocument", "gone", "widened", "medium", "the policy that limits what it is used for"),
     ),
     *_rules("Lambda::Url", ("AuthType", ("AWS_IAM", "NONE"), "public", "critical", "who may call its URL")),
     *_rules(
         "Lambda::EventSourceMapping",
         ("Enabled", (True, None, False), "silenced", "high", "that it reads its source"),
+        ("FilterCriteria", "on", "silenced", "medium", "a filter, and does not read what does not match"),
+        ("FilterCriteria", "other", "silenced", "low", "its filter"),
         ("DestinationConfig", "gone", "loosened", "high", "where failed records go"),
         ("FunctionResponseTypes", "shorter", "loosened", "medium", "the report of failed items of a batch"),
         ("BisectBatchOnFunctionError", "off", "loosened", "low", "that a failed batch is halved"),
@@ -294,6 +322,7 @@ RULES = [
     ),
     *_rules(
         "StepFunctions::StateMachine",
+        ("RoleArn", "other", "widened", "medium", "the role that it runs as"),
         ("LoggingConfiguration", "gone", "logging", "medium", "its log"),
         (
             "LoggingConfiguration.Level",
@@ -356,6 +385,30 @@ RULES = [
     *_rules(
         "CloudFront::Distribution",
         ("DistributionConfig.WebACLId", "gone", "public", "high", "its web ACL"),
+        (
+            "DistributionConfig.DefaultCacheBehavior.ViewerProtocolPolicy",
+            ("https-only", "redirect-to-https", "allow-all"),
+            "encryption",
+            "high",
+            "what it takes of HTTP",
+        ),
+        (
+            "DistributionConfig.ViewerCertificate.MinimumProtocolVersion",
+            (
+                "TLSv1.3_2025",
+                "TLSv1.2_2025",
+                "TLSv1.2_2021",
+                "TLSv1.2_2019",
+                "TLSv1.2_2018",
+                "TLSv1.1_2016",
+                "TLSv1_2016",
+                "TLSv1",
+                "SSLv3",
+            ),
+            "encryption",
+            "medium",
+            "the least TLS",
+        ),
         ("DistributionConfig.Logging", "gone", "logging", "medium", "its access log"),
     ),
     *_rules(
@@ -446,6 +499,10 @@ def _sentence(rule: Rule, change: Change) -> str | None:
         if first is None or second is None or first == second or (second < first) != (rule.worse == "lower"):
             return None
         return f"{subject}: {rule.says}: {shown(second)} instead of {shown(first)}"
+    if rule.worse == "other":
+        if not _is_set(old) or not _is_set(new):
+            return None
+        return f"{subject}: {rule.says} is {shown(after)}, was {shown(before)}"
     if rule.worse == "gone":
         return f"{subject} loses {rule.says}" if _is_set(old) and not _is_set(new) else None
     if rule.worse == "off":

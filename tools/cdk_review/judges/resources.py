@@ -117,6 +117,9 @@ def _of_resource(change: Change) -> Iterator[Flag]:
             ("critical" if certain else "high") if stateful else ("high" if certain else "medium"),
             f"{what(change)} {'is' if certain else 'may be'} replaced, as {names} changes{_fate(change)}",
         )
+    condition = change.after.get("Condition")
+    if condition is not None and change.before.get("Condition") is None:
+        yield flag(change, "removed", "medium", f"{what(change)} is made on the condition {condition} alone now")
     yield from _of_policies(change, stateful=stateful)
 
 

@@ -129,7 +129,7 @@ def _flags(change: Change, was: Machine, now: Machine) -> Iterator[Flag]:
     for name in sorted(was.states):
         after = now.states.get(renamed.get(name, name))
         if after is not None:
-            for severity, finding in _of_state(was.states[name], after):
+            for severity, finding in _of_state(was.states[name], after, renamed):
                 yield flag(change, "catch", severity, f"{subject}: {name} {finding}")
 
 
@@ -148,13 +148,16 @@ def _renamed(was: Machine, now: Machine) -> dict[str, str]:
     return found
 
 
-def _of_state(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _of_state(was: dict[str, Any], now: dict[str, Any], renamed: dict[str, str]) -> Iterator[tuple[str, str]]:
+    # States name each other within their own machine: without the path of a nested one.
+    others = {old.rpartition("/")[2]: new.rpartition("/")[2] for old, new in renamed.items()}
     old, new = _handled(was, "Catch"), _handled(now, "Catch")
     lost = sorted(error for error in old if error not in new and "States.ALL" not in new)
     if lost:
         yield "critical" if not new else "high", f"no longer catches {', '.join(lost)}"
     for error in sorted(old.keys() & new.keys()):
-        if old[error].get("Next") != new[error].get("Next"):
+        before_next = old[error].get("Next")
+        if others.get(str(before_next), before_next) != new[error].get("Next"):
             yield "high", f"goes to {new[error].get('Next')} on {error}, no longer to {old[error].get('Next')}"
     tried, retried = _handled(was, "Retry"), _handled(now, "Retry")
     given_up = sorted(error for error in tried if error not in retried and "States.ALL" not in retried)
