@@ -159,7 +159,8 @@ def _condition_covers(wider: str, narrower: str) -> bool:
     for operator, keys in old.items():
         others = new.get(operator)
         if not isinstance(keys, dict) or not isinstance(others, dict):
-            if keys != others:
+            # Of a permission to invoke: its `SourceArn` may have wildcards.
+            if not isinstance(keys, str) or not isinstance(others, str) or not _matches(keys, others):
                 return False
             continue
         # More values of one of these are more cases; of the others, as StringNotEquals, fewer.

@@ -104,6 +104,15 @@ def estate() -> dict[str, Any]:
             "Lambda::Alias",
             {"Name": "live", "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 5}},
         ),
+        "Invoke": (
+            "Lambda::Permission",
+            {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": ref("Function"),
+                "Principal": "events.amazonaws.com",
+                "SourceArn": "arn:aws:events:us-east-1:111111111111:rule/*",
+            },
+        ),
         "Plan": ("Backup::BackupPlan", {"BackupPlan": {"BackupPlanName": "daily"}}),
     }
     for name, (kind, properties) in others.items():
@@ -267,6 +276,7 @@ HARMLESS: dict[str, Mutation] = {
             "Properties": {"TopicArn": ref("Alerts"), "Protocol": "sqs", "Endpoint": arn("Failed")},
         }
     ),
+    "a permission is replaced": put("Invoke.SourceArn", "arn:aws:events:us-east-1:111111111111:rule/jobs"),
     "a role's description": put("Partner.Description", "reads what was sold"),
     "a parameter more": section(
         "Parameters", {"Webhook": {"Type": "String", "NoEcho": True}, "Size": {"Type": "Number", "Default": 1}}

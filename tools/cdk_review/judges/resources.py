@@ -49,7 +49,8 @@ STATEFUL = {
     "AWS::SecretsManager::Secret",
     "AWS::Timestream::Table",
 }
-# These go when a permission or a subscription is made narrower, or when the CDK writes the same in another way.
+# These go, or are replaced, when a permission is made narrower, or when the CDK writes the same in another way; what
+# they permit is judged by itself.
 GOES_QUIETLY = {
     "AWS::CDK::Metadata",
     "AWS::EC2::SecurityGroupEgress",
@@ -108,7 +109,7 @@ def _of_resource(change: Change) -> Iterator[Flag]:
             "critical" if stateful else "medium",
             f"{what(change)} moved to the logical id {change.moved_to}: CloudFormation makes a new one{_fate(change)}",
         )
-    elif change.replacement is not None and change.type not in RENEWED:
+    elif change.replacement is not None and change.type not in GOES_QUIETLY:
         certain = change.replacement.certain
         names = ", ".join(change.replacement.properties) or "its type"
         yield flag(
