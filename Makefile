@@ -207,7 +207,7 @@ sbom: setup .venv-supply-chain/.python ## Write a bill of materials of each imag
 	done
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-gate bench-synth bench-capacity bench-inference bench-api bench-permissions bench-text
+.PHONY: bench-gate bench-synth bench-capacity bench-inference bench-api bench-permissions bench-text bench-review
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
 
@@ -228,6 +228,9 @@ bench-text: setup ## Time what is done to a text before a model sees it, by clas
 
 bench-permissions: setup ## Compare evaluators of permissions with an independent judge
 	python benchmarks/bench_permissions.py $(ARGS)
+
+bench-review: setup ## Time a review of the reference system, beside the `cdk synth` of its sides
+	python benchmarks/bench_review.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
 .PHONY: wheel lock clean

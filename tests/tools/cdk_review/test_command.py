@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from cdk_review.assembly import read_assembly
+from cdk_review.policy import parse_policy
+from cdk_review.review import Review
+from cdk_review.review import review as judge
 from tests.tools.cdk_review.shop import shop, write_assembly
 
 
@@ -56,26 +60,41 @@ def test_an_unchanged_app_has_no_flag(base: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "review" / "review.json").read_text())["flags"] == []
 
 
-@pytest.mark.parametrize(
-    ("policy", "status"),
-    [
-        ("replacement", 0),
-        ("alarm-loosened", 2),
-        ("permission-widened", 0),
-        ("cost>10%", 0),
-        ("cost>0.1%", 2),
-        ("loosened", 2),
-        ("critical", 0),
-        ("medium,replacement", 2),
-    ],
-)
-def test_ends_by_the_policy(policy: str, status: int, base: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def loosened(tmp_path_factory: pytest.TempPathFactory) -> Review:
+    """An alarm that fires later, and a dashboard more."""
     template = changed(Slow={"Threshold": 5})
     template["Resources"]["More"] = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": "{}"}}
-    head = write_assembly(tmp_path / "head", {"shop": template})
+    folder = tmp_path_factory.mktemp("loosened")
+    sides = [write_assembly(folder / name, {"shop": side}) for name, side in (("a", shop()), ("b", template))]
+    return judge(*map(read_assembly, sides))
 
-    done = run(base, head, "--output", tmp_path / "review", "--fail-on", policy, "--no-pictures")
-    assert done.returncode == status
+
+@pytest.mark.parametrize(
+    ("policy", "fails"),
+    [
+        ("replacement", False),
+        ("alarm-loosened", True),
+        ("permission-widened", False),
+        ("cost>10%", False),
+        ("cost>0.1%", True),
+        ("loosened", True),
+        ("critical", False),
+        ("medium,replacement", True),
+    ],
+)
+def test_fails_by_the_policy(policy: str, loosened: Review, *, fails: bool) -> None:
+    failures = parse_policy(policy).failures(loosened.flags, cost_rise_percent=loosened.cost.rise_percent)
+
+    assert bool(failures) is fails
+
+
+def test_a_policy_that_fails_is_status_2(base: Path, tmp_path: Path) -> None:
+    head = write_assembly(tmp_path / "head", {"shop": changed(Slow={"Threshold": 5})})
+
+    done = run(base, head, "--output", tmp_path / "review", "--fail-on", "medium,replacement")
+
+    assert (done.returncode, done.stderr) == (2, "cdk-review: fails on loosened: 1 flag\n")
 
 
 def test_a_page_shows_names_of_strangers_as_text(base: Path, tmp_path: Path) -> None:
