@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -22,8 +22,9 @@ from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import Calibration
 from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics, period_minutes
 from fargate_capacity.observed.observations import read_observations
+from fargate_capacity.plan.added_breach import DEFAULT_TOLERANCE_PERCENT
 from fargate_capacity.plan.assumptions import ASSUMPTIONS
-from fargate_capacity.plan.candidates import Grid, candidates, read_numbers
+from fargate_capacity.plan.candidates import Grid, candidates, nothing_to_vary, read_numbers
 from fargate_capacity.plan.question import Question, ask
 from fargate_capacity.plan.recommendation import recommend
 from fargate_capacity.plan.simulation import Simulation, simulate
@@ -33,11 +34,22 @@ from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
 from fargate_capacity.replay.guardrail import GuardedMetric, Guardrail
 from fargate_capacity.replay.service_model import Queueing
-from fargate_capacity.report.figures import Figures, bands_table, figures_table, rejections_table, setting_as_json
+from fargate_capacity.report.figures import (
+    Figures,
+    bands_table,
+    figures_table,
+    folds_table,
+    frontier_table,
+    rejections_table,
+    setting_as_json,
+)
 from fargate_capacity.traffic.burstiness import with_burstiness
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns
 from fargate_capacity.traffic.traffic_file import read_traffic
+
+if TYPE_CHECKING:
+    from fargate_capacity.page import Picture
 
 Assembly = Annotated[Path, typer.Argument(metavar="CDK_OUT", help="The cloud assembly, as `cdk synth` writes it.")]
 TraceFile = Annotated[
@@ -218,6 +230,9 @@ def recommend_command(
     ] = False,
     objective: Annotated[Objective, typer.Option(help="Which bill is to be least.")] = Objective.ON_DEMAND,
     held_out: Annotated[float, typer.Option(help="Share of the trace, its end, to verify on.")] = 0.3,
+    tolerance_percent: Annotated[
+        float, typer.Option(help="Of all requests, so many more than now may be beyond the limit.")
+    ] = DEFAULT_TOLERANCE_PERCENT,
     jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
     service: Service = None,
     assume: Assume = None,
@@ -234,7 +249,11 @@ def recommend_command(
     time_zone: TimeZone = None,
     per_second: PerSecond = False,
 ) -> None:
-    """Find the cheapest setting that breaches no guardrail, and say why each other one is not it."""
+    """Find the cheapest setting that surely breaches little more than now, and say why each other one is not it.
+
+    The limit is judged by requests: how many are beyond it, and how long these wait. It is chosen on the first part of
+    the trace, as it would have been at earlier times; the rest confirms the choice, or it is what you have.
+    """
     given = _Given(
         service=service,
         assume=tuple(assume or ()),
@@ -265,7 +284,8 @@ def recommend_command(
         bill = question.bill(simulation)
         return simulation.totals.task_hours if bill is None else objective.of(bill)
 
-    blocks = jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 2)
+    # All candidates once, and the cheaper ones with more requests.
+    blocks = 2 * jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 1)
     with PatientProgress(f"replaying {len(tried)} candidates", total=blocks) as progress:
         found = recommend(
             question.scenario,
@@ -273,6 +293,7 @@ def recommend_command(
             traffic,
             cost=cost,
             held_out=held_out,
+            tolerance_percent=tolerance_percent,
             jobs=jobs,
             advance=progress.begin,
         )
@@ -286,11 +307,18 @@ def recommend_command(
         question,
         traffic,
         figures,
-        title="Searched on the first part of the trace, verified on the rest",
+        title="Searched on the first part of the trace, confirmed on the rest",
         against=(0, 0, 2, 2),
     )
     console = Console()
-    console.print(rejections_table(found.rejected, is_priced=question.price is not None))
+    is_priced = question.price is not None
+    console.print(rejections_table(found.rejected, is_priced=is_priced))
+    console.print(frontier_table(found.frontier, is_priced=is_priced))
+    if found.folds:
+        console.print(folds_table(found.folds))
+    unvaried = nothing_to_vary(question.setting, grid)
+    for line in unvaried:
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(f"recommended: {found.chosen.described()}", highlight=False, soft_wrap=True)
     console.print(found.why, highlight=False, soft_wrap=True)
     beyond = question.calibration.beyond(found.chosen.target) if question.calibration else None
@@ -302,19 +330,55 @@ def recommend_command(
         "keeps_current": found.keeps,
         "why": found.why,
         "allowed_breach_minutes": found.allowed_breach_minutes,
+        "tolerance": {
+            "percent_of_requests": found.tolerance.percent,
+            "seconds_per_request": found.tolerance.seconds_per_request,
+        },
+        "sureness": found.sureness,
+        "more_days": found.more_days,
+        "added_held_out": asdict(found.added_held_out),
+        "nothing_to_vary": unvaried,
+        "folds": [
+            {
+                "start": each.start.isoformat(),
+                "end": each.end.isoformat(),
+                "setting": setting_as_json(each.setting),
+                "keeps_current": each.keeps,
+                "saving": each.saving,
+                "added": asdict(each.added),
+            }
+            for each in found.folds
+        ],
+        "frontier": [
+            {
+                "setting": setting_as_json(each.simulation.setting),
+                "task_hours": each.simulation.totals.task_hours,
+                "cost_usd": each.cost if is_priced else None,
+                "breached_percent": each.breached_percent,
+                "is_on_frontier": each.is_on_frontier,
+            }
+            for each in found.frontier
+        ],
         "rejected": [
             {
                 "setting": setting_as_json(each.simulation.setting),
                 "task_hours": each.simulation.totals.task_hours,
-                "cost_usd": each.cost if question.price else None,
+                "cost_usd": each.cost if is_priced else None,
                 "why": each.why,
             }
             for each in found.rejected
         ],
     }
     _write(question, traffic, figures, output=output, command="recommend", more=more)
+    # Drawing takes most of a second to import.
+    from fargate_capacity.report.frontier_drawing import write_frontier
+
+    unit = f"$ {objective}" if is_priced else "task-hours"
+    path, picture = write_frontier(found, unit=unit, output=output)
+    typer.echo(f"wrote {path}")
     drawn = replace(question, setting=found.chosen)
-    _draw(drawn, traffic, question.figures(question.service.name, _simulated(drawn, traffic)), output=output)
+    figures_drawn = question.figures(question.service.name, _simulated(drawn, traffic))
+    _draw(drawn, traffic, figures_drawn, output=output, pictures=[picture])
 
 
 def tune_command(
@@ -767,6 +831,7 @@ def _draw(
     *,
     output: Path,
     changes: Sequence[tuple[datetime, str]] = (),
+    pictures: Sequence[Picture] = (),
 ) -> None:
     # Drawing takes most of a second to import.
     from fargate_capacity.report.monitor import Mark, Monitor, breaches, write_monitor
@@ -791,6 +856,7 @@ def _draw(
             *(Mark(time=time, label=label) for time, label in changes),
             *breaches(series, question.scenario.guardrail),
         ],
+        pictures=pictures,
     )
     with PatientProgress("drawing", total=1) as progress:
         for path in write_monitor(question.assembly, monitor, output=output, advance=progress.begin):

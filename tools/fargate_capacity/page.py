@@ -56,7 +56,15 @@ class DashboardSection:
     notes: Sequence[Sequence[str]]
 
 
-def write_page(sections: Sequence[DashboardSection], *, title: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Something that is drawn below the dashboards; its text is in the reader's fonts."""
+
+    title: str
+    canvas: Canvas
+
+
+def write_page(sections: Sequence[DashboardSection], *, title: str, pictures: Sequence[Picture] = ()) -> str:
     """The page."""
     style = _STYLE % {
         "light": " ".join(f"{name}: {color};" for color, name in _VARIABLES.items()),
@@ -66,7 +74,12 @@ def write_page(sections: Sequence[DashboardSection], *, title: str) -> str:
         f'<a href="#dashboard-{number}">{html.escape(section.dashboard.name)}</a>'
         for number, section in enumerate(sections)
     )
-    body = "\n".join(_section(section, number) for number, section in enumerate(sections))
+    body = "\n".join(
+        [
+            *(_section(section, number) for number, section in enumerate(sections)),
+            *(_picture(picture, number) for number, picture in enumerate(pictures)),
+        ]
+    )
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{html.escape(title)}</title>\n'
@@ -84,6 +97,13 @@ def _section(section: DashboardSection, number: int) -> str:
         f'<section id="dashboard-{number}">\n<h2>{html.escape(section.dashboard.name)}</h2>\n'
         f'<p class="about">{html.escape(section.subtitle)}</p>\n<div class="grid">\n'
         f"{widgets or '<p>this dashboard has no widgets</p>'}\n</div>\n</section>"
+    )
+
+
+def _picture(picture: Picture, number: int) -> str:
+    return (
+        f'<section id="picture-{number}">\n<h2>{html.escape(picture.title)}</h2>\n'
+        f'<div class="widget">{_inline(picture.canvas.svg(), f"p{number}")}</div>\n</section>'
     )
 
 

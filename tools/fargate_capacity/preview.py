@@ -20,7 +20,7 @@ from fargate_capacity.dashboard_drawing import described, draw_dashboard, place_
 from fargate_capacity.dashboards import Dashboard
 from fargate_capacity.fonts import drawing_settings
 from fargate_capacity.input_error import InputError
-from fargate_capacity.page import DashboardSection, write_page
+from fargate_capacity.page import DashboardSection, Picture, write_page
 from fargate_capacity.sample_series import SampleSeries, SampleService
 from fargate_capacity.time_window import TimeWindow, choose_window
 from fargate_capacity.widget_drawing import WidgetDrawing
@@ -52,6 +52,7 @@ def write_preview(
     advance: Callable[[str], None],
     view: timedelta | None = None,
     title: str = "Dashboards of the cloud assembly",
+    pictures: Sequence[Picture] = (),
 ) -> Preview:
     """Writes `index.html` and a PNG file a dashboard into a folder.
 
@@ -63,6 +64,7 @@ def write_preview(
         advance: is told of each dashboard before it is drawn.
         view: the length of time that is shown, on sample series. Default: each dashboard's own.
         title: of the page.
+        pictures: drawn below the dashboards. Default: none.
 
     Raises:
         InputError: the folder cannot be made, or no dashboard can be drawn.
@@ -91,7 +93,7 @@ def write_preview(
         if not sections:
             raise InputError(not_drawn[0])
         page = output / "index.html"
-        page.write_text(write_page(sections, title=title), encoding="utf-8")
+        page.write_text(write_page(sections, title=title, pictures=pictures), encoding="utf-8")
     return Preview(
         files=(page, *written),
         characters_without_font="".join(sorted(set(missing))),

@@ -17,7 +17,10 @@ _TARGETS = tuple(float(target) for target in range(30, 90, 5))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Values to try of each part of a setting. Default: targets of 30 to 85 %, and neighbours of what is declared."""
+    """Values to try of each part of a setting. Default: targets of 30 to 85 %, and neighbours of the declared spikes.
+
+    The minimum is the declared one unless others are given.
+    """
 
     targets: Sequence[float] = ()
     spike_thresholds: Sequence[float] = ()
@@ -43,8 +46,8 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
     if adding is not None:
         change = max(band.change for band in adding.bands)
         tasks = tasks or tuple(dict.fromkeys((change, 2 * change)))
-    minimum = declared.bounds.minimum
-    minimums = grid.minimums or tuple(dict.fromkeys((minimum, max(minimum // 2, 1))))
+    # Fewer tasks than declared are a choice about failures, not about load: never unless asked for.
+    minimums = grid.minimums or (declared.bounds.minimum,)
     axes: list[list[Callable[[Setting], Setting]]] = [
         [partial(Setting.with_target, target=value) for value in targets],
         [partial(Setting.with_spike_threshold, percent=value) for value in thresholds],
@@ -64,6 +67,56 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
     except ValueError as error:
         raise InputError(f"candidates: {error}") from None
     return list(dict.fromkeys(found))
+
+
+def nothing_to_vary(declared: Setting, grid: Grid) -> list[str]:
+    """One line for each part of a grid that the declared setting does not have, or has as it is given."""
+    tracked = "no policy tracks its CPU"
+    adds_tasks = any(each.adjustment is Adjustment.CHANGE_IN_CAPACITY for each in declared.spikes)
+    options: list[tuple[str, bool, str | None, list[Setting]]] = [
+        (
+            "--target",
+            bool(grid.targets),
+            tracked if declared.target is None else None,
+            [declared.with_target(each) for each in grid.targets],
+        ),
+        (
+            "--spike-threshold",
+            bool(grid.spike_thresholds),
+            None if declared.spikes else "no step policy only adds tasks",
+            [declared.with_spike_threshold(each) for each in grid.spike_thresholds],
+        ),
+        (
+            "--spike-tasks",
+            bool(grid.spike_tasks),
+            None if adds_tasks else "no step policy adds a number of tasks",
+            [declared.with_spike_tasks(each) for each in grid.spike_tasks],
+        ),
+        ("--minimum", bool(grid.minimums), None, [declared.with_minimum(each) for each in grid.minimums]),
+        (
+            "--scale-out-cooldown",
+            bool(grid.scale_out_cooldowns_s),
+            tracked if declared.target is None else None,
+            [declared.with_scale_out_cooldown(each) for each in grid.scale_out_cooldowns_s],
+        ),
+        (
+            "--scale-in-cooldown",
+            bool(grid.scale_in_cooldowns_s),
+            tracked if declared.target is None else None,
+            [declared.with_scale_in_cooldown(each) for each in grid.scale_in_cooldowns_s],
+        ),
+        (
+            "--high-resolution",
+            bool(grid.high_resolutions),
+            tracked if declared.target is None else None,
+            [declared.with_high_resolution(each) for each in grid.high_resolutions],
+        ),
+    ]
+    lines = []
+    for option, is_given, missing, settings in options:
+        if is_given and all(each == declared for each in settings):
+            lines.append(f"{option}: nothing to vary: {missing or 'this is what is declared'}")
+    return lines
 
 
 def read_numbers(option: str, text: str | None) -> list[float]:

@@ -1,19 +1,39 @@
-"""The cheapest setting that breaches no guardrail, and why each of the others is not it."""
+"""The cheapest setting that surely breaches little more than the current one, and why each of the others is not it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.added_breach import (
+    DEFAULT_TOLERANCE_PERCENT,
+    STRESS,
+    WANTED_SURENESS,
+    AddedBreach,
+    Days,
+    Tolerance,
+    added_breach,
+    days_to_be_sure,
+    described_sureness,
+    sureness,
+)
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
-from fargate_capacity.plan.sweep import sweep
+from fargate_capacity.plan.sweep import DAY_MINUTES, Course, sweep_by_day
 from fargate_capacity.traffic.trace import Trace
 
 # Less is within what the model cannot tell.
 _LEAST_SAVING = 0.01
-_LEAST_MINUTES = 2 * 1440
+_LEAST_MINUTES = 2 * DAY_MINUTES
+# One of each weekday.
+_LEAST_DAYS = 7
+# Shares of the searched part, after each of which the choice is made anew and followed until the next.
+_ORIGINS = (4 / 8, 5 / 8, 6 / 8, 7 / 8)
+
+Cost = Callable[[Simulation], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +43,54 @@ class Rejection:
     simulation: Simulation
     cost: float
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """What would have been recommended by the days before `start`, followed from then on.
+
+    Args:
+        start: of the fold.
+        end: of the fold.
+        setting: that would have been recommended.
+        keeps: whether it was the current one.
+        days: of the fold, with that setting.
+        current_days: with the current one.
+    """
+
+    start: datetime
+    end: datetime
+    setting: Setting
+    keeps: bool
+    days: Days
+    current_days: Days
+
+    @property
+    def added(self) -> AddedBreach:
+        """What was breached beyond the current setting."""
+        return added_breach(self.days, self.current_days)
+
+    @property
+    def saving(self) -> float:
+        """Of the current setting's task-hours, the share that was saved."""
+        return 1 - float(self.days.task_hours.sum() / self.current_days.task_hours.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierPoint:
+    """What a candidate costs and breaches on the searched part.
+
+    Args:
+        simulation: of it.
+        cost: of it.
+        breached_percent: requests beyond the limit, of all.
+        is_on_frontier: nothing else breaches as little and costs less.
+    """
+
+    simulation: Simulation
+    cost: float
+    breached_percent: float
+    is_on_frontier: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +104,13 @@ class Recommendation:
         current_first, chosen_first: on the part of the trace that was searched.
         current_held_out, chosen_held_out: on the part that was not.
         rejected: all other candidates, the cheapest first.
-        allowed_breach_minutes: on the searched part.
+        allowed_breach_minutes: those of the current setting on the searched part. What is judged are requests.
+        tolerance: what may be breached beyond the current setting.
+        sureness: that the chosen setting stays within it for four weeks. None: the current one is kept.
+        added_held_out: what the choice breached beyond the current setting on the part that was not searched.
+        folds: what earlier choices came to.
+        frontier: all candidates, the cheapest first.
+        more_days: of history that would do to recommend something cheaper. None: none is needed, or no length would do.
     """
 
     chosen: Setting
@@ -48,6 +122,75 @@ class Recommendation:
     chosen_held_out: Simulation
     rejected: tuple[Rejection, ...]
     allowed_breach_minutes: int
+    tolerance: Tolerance
+    sureness: float | None
+    added_held_out: AddedBreach
+    folds: tuple[Fold, ...]
+    frontier: tuple[FrontierPoint, ...]
+    more_days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """All candidates on the searched part, and those that cost less with more requests, too."""
+
+    courses: Sequence[Course]
+    stressed: dict[int, Course]
+    origins: Sequence[int]
+    cost: Cost
+    tolerance: Tolerance
+
+    @property
+    def days(self) -> int:
+        """Of the searched part."""
+        return len(self.courses[0].days)
+
+    def sure(self, indices: Sequence[int], days: int | None = None) -> dict[int, float]:
+        """How sure each of some candidates is to hold, by the first days alone or by all of them."""
+
+        def seen(course: Course) -> Days:
+            return course.days.between(0, days or self.days)
+
+        found = sureness(
+            [seen(self.courses[index]) for index in indices],
+            seen(self.courses[0]),
+            [seen(self.stressed[index]) for index in indices],
+            seen(self.stressed[0]),
+            self.tolerance,
+        )
+        return dict(zip(indices, found.tolist(), strict=True))
+
+    def cheaper(self) -> list[int]:
+        """The candidates that cost less than the current setting by more than the model can tell, cheapest first."""
+        return self._cheaper([course.simulation for course in self.courses])
+
+    def cheaper_before(self, origin: int) -> list[int]:
+        """The same by the days before an origin."""
+        return self._cheaper([course.before(origin) for course in self.courses])
+
+    def _cheaper(self, simulations: Sequence[Simulation]) -> list[int]:
+        costs = [self.cost(each) for each in simulations]
+        found = [index for index, each in enumerate(costs) if each <= costs[0] * (1 - _LEAST_SAVING)]
+        return sorted(found, key=lambda index: costs[index])
+
+    def folds(self, first: Trace) -> list[Fold]:
+        """The choice at each origin, and what it came to until the next."""
+        found = []
+        for origin, end in zip(self.origins, [*self.origins, self.days][1:], strict=True):
+            cheaper = self.cheaper_before(origin)
+            sure = self.sure(cheaper, origin)
+            choice = next((index for index in cheaper if sure[index] >= WANTED_SURENESS), 0)
+            found.append(
+                Fold(
+                    start=first.start + timedelta(days=origin),
+                    end=min(first.start + timedelta(days=end), first.end),
+                    setting=self.courses[choice].setting,
+                    keeps=choice == 0,
+                    days=self.courses[choice].days.between(origin, end),
+                    current_days=self.courses[0].days.between(origin, end),
+                )
+            )
+        return found
 
 
 def recommend(
@@ -55,21 +198,25 @@ def recommend(
     candidates: Sequence[Setting],
     trace: Trace,
     *,
-    cost: Callable[[Simulation], float],
+    cost: Cost,
     held_out: float = 0.3,
+    tolerance_percent: float = DEFAULT_TOLERANCE_PERCENT,
     jobs: int = 1,
     advance: Callable[[str], None] = lambda done: None,
 ) -> Recommendation:
-    """Searches the first part of the trace and verifies on the rest, by both readings of AWS's documentation.
+    """Chooses on the first part of the trace; the rest confirms the choice, or it is the current setting.
 
-    A candidate may breach in no more minutes than the current setting does: a plan is no worse than what is there.
+    A candidate is chosen where it is sure to breach no more than the tolerance beyond the current setting over four
+    weeks, in requests and in how long these wait, by both readings of AWS's documentation. The choices that the same
+    rule would have made earlier, each followed until the next, must have stayed within the tolerance, too.
 
     Args:
         scenario: the service and its guardrail.
         candidates: the current setting first.
         trace: the traffic.
         cost: what is to be least.
-        held_out: the share of the trace, its end, that the search does not see.
+        held_out: the share of the trace, its end, that the choice does not see.
+        tolerance_percent: of all requests, those more that may be beyond the limit.
         jobs: threads. Default: 1.
         advance: is told of each block that was replayed. Default: nobody is.
 
@@ -86,92 +233,266 @@ def recommend(
         )
     if not 0 < held_out < 1:
         raise InputError(f"--held-out: got {held_out:g}, allowed: a share between 0 and 1")
+    if not 0 <= tolerance_percent < 100:
+        raise InputError(f"--tolerance-percent: got {tolerance_percent:g}, allowed: 0 to below 100")
+    tolerance = Tolerance(percent=tolerance_percent, give_up_seconds=scenario.model.give_up_seconds)
     searched = int(trace.minutes * (1 - held_out))
     first, rest = trace.part(0, searched), trace.part(searched, trace.minutes - searched)
-    found = sweep(scenario, candidates, first, jobs=jobs, advance=advance)
-    current = found[0]
-    allowed = current.totals.breach_minutes
-    current_cost = cost(current)
-    current_rest = sweep(scenario, [current.setting], rest, jobs=1, advance=advance)[0]
-    parts = (("searched", first), ("held-out", rest))
-    other = scenario.by_other_reading
-    current_other = [sweep(other, [current.setting], part, jobs=1)[0] for _, part in parts]
+    days = -(-searched // DAY_MINUTES)
+    origins = sorted({int(days * share) for share in _ORIGINS if int(days * share) >= _LEAST_DAYS})
+    courses = sweep_by_day(scenario, candidates, first, origins=origins, jobs=jobs, advance=advance)
+    search = _Search(courses=courses, stressed={}, origins=origins, cost=cost, tolerance=tolerance)
+    cheaper = search.cheaper()
+    stressed = sorted({0, *cheaper}.union(*(search.cheaper_before(origin) for origin in origins)))
+    busier = first.times(STRESS)
+    swept = sweep_by_day(scenario, [candidates[index] for index in stressed], busier, jobs=jobs, advance=advance)
+    search.stressed.update(zip(stressed, swept, strict=True))
+    sure = search.sure(cheaper)
+    folds = search.folds(first)
 
-    rejected: list[Rejection] = []
-    chosen: tuple[Simulation, Simulation] | None = None
-    for one in sorted(found[1:], key=cost):
-        one_cost = cost(one)
-        why = ""
-        if one.totals.breach_minutes > allowed:
-            why = (
-                f"beyond the guardrail in {one.totals.breach_minutes:,} minutes, the current setting in {allowed:,}; "
-                f"worst {1000 * one.totals.worst_latency_s:,.0f} ms"
-            )
-        elif one_cost >= current_cost:
-            why = f"costs {one_cost / current_cost - 1:.0%} more than the current setting"
-        elif one_cost > current_cost * (1 - _LEAST_SAVING):
-            why = f"saves less than {_LEAST_SAVING:.0%}"
-        elif chosen is not None:
-            why = f"holds, but costs {one_cost / cost(chosen[0]) - 1:.1%} more than the recommended one"
-        else:
-            verified = sweep(scenario, [one.setting], rest, jobs=1)[0]
-            if verified.totals.breach_minutes > current_rest.totals.breach_minutes:
-                why = (
-                    f"held where it was searched, but not on the held-out part: beyond the guardrail in "
-                    f"{verified.totals.breach_minutes:,} minutes, the current setting in "
-                    f"{current_rest.totals.breach_minutes:,}"
-                )
-            elif cost(verified) >= cost(current_rest):
-                why = "cheaper where it was searched, but not on the held-out part"
-            else:
-                why = _why_not_by_the_other_reading(other, one.setting, parts, current_other, cost)
-                if not why:
-                    chosen = one, verified
-                    continue
-        rejected.append(Rejection(simulation=one, cost=one_cost, why=why))
-
-    if chosen is None:
-        return Recommendation(
-            chosen=current.setting,
-            keeps=True,
-            why=f"keep what you have: none of {len(candidates) - 1} candidates is cheaper and holds",
-            current_first=current,
-            chosen_first=current,
-            current_held_out=current_rest,
-            chosen_held_out=current_rest,
-            rejected=tuple(rejected),
-            allowed_breach_minutes=allowed,
+    reasons: dict[int, str] = {}
+    other: dict[int, Course] = {}
+    choice = 0
+    for index in [index for index in cheaper if sure[index] >= WANTED_SURENESS]:
+        reasons[index] = _why_not_by_the_other_reading(scenario, search, index, first, other)
+        if not reasons[index]:
+            choice = index
+            break
+    verdict = _Verdict(scenario, search, choice, first, rest, other, jobs)
+    refused, more_days = "", None
+    if searched < _LEAST_DAYS * DAY_MINUTES:
+        refused = (
+            f"{searched / DAY_MINUTES:.1f} days are too few to choose by, which takes {_LEAST_DAYS} besides the "
+            "held-out part"
         )
-    saving = 1 - cost(chosen[1]) / cost(current_rest)
+        more_days = math.ceil(_LEAST_DAYS / (1 - held_out) - trace.minutes / DAY_MINUTES)
+    elif choice:
+        refused = _why_not_by_the_folds(folds, tolerance) or verdict.why_not()
+        # What refused it is used up: only days that neither part has seen can judge the next choice.
+        more_days = math.ceil(rest.minutes / DAY_MINUTES) if refused else None
+    else:
+        more_days = _more_days(search, cheaper, held_out)
+    chosen = 0 if refused else choice
+
+    current = courses[0].simulation
+    rejected = [
+        Rejection(
+            simulation=course.simulation,
+            cost=cost(course.simulation),
+            why=_why_not(search, index, sure, reasons, choice=choice, refused=refused),
+        )
+        for index, course in enumerate(courses)
+        if index not in (0, chosen)
+    ]
+    if chosen:
+        saving = 1 - cost(verdict.chosen_rest.simulation) / cost(verdict.current_rest.simulation)
+        why = (
+            f"the cheapest of {len(candidates)} that holds; on the held-out part it saves {saving:.0%}. It is "
+            f"{described_sureness(verdict.sureness)} sure to stay within {tolerance.described()}, over four weeks"
+        )
+    else:
+        why = _why_keep(len(candidates) - 1, refused, more_days, is_any_cheaper=bool(cheaper))
     return Recommendation(
-        chosen=chosen[0].setting,
-        keeps=False,
-        why=f"the cheapest of {len(candidates)} that holds; on the held-out part it saves {saving:.0%}",
+        chosen=courses[chosen].setting,
+        keeps=not chosen,
+        why=why,
         current_first=current,
-        chosen_first=chosen[0],
-        current_held_out=current_rest,
-        chosen_held_out=chosen[1],
-        rejected=tuple(rejected),
-        allowed_breach_minutes=allowed,
+        chosen_first=courses[chosen].simulation,
+        current_held_out=verdict.current_rest.simulation,
+        chosen_held_out=(verdict.chosen_rest if chosen else verdict.current_rest).simulation,
+        rejected=tuple(sorted(rejected, key=lambda each: each.cost)),
+        allowed_breach_minutes=current.totals.breach_minutes,
+        tolerance=tolerance,
+        sureness=verdict.sureness if chosen else None,
+        added_held_out=added_breach(verdict.chosen_rest.days, verdict.current_rest.days),
+        folds=tuple(folds),
+        frontier=_frontier(search),
+        more_days=more_days,
     )
 
 
+class _Verdict:
+    """The choice on the part that did not choose it, and by all days together."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        search: _Search,
+        choice: int,
+        first: Trace,
+        rest: Trace,
+        other: dict[int, Course],
+        jobs: int,
+    ) -> None:
+        self._search = search
+        self._choice = choice
+        settings = [search.courses[index].setting for index in dict.fromkeys((0, choice))]
+        jobs = min(jobs, len(settings))
+
+        def replayed(which: Scenario, trace: Trace) -> tuple[Course, Course]:
+            found = sweep_by_day(which, settings, trace, jobs=jobs)
+            return found[0], found[-1]
+
+        self.current_rest, self.chosen_rest = replayed(scenario, rest)
+        self.sureness = 1.0
+        self._others: tuple[Course, Course] | None = None
+        if choice:
+            self._others = replayed(scenario.by_other_reading, rest)
+            stressed = replayed(scenario, rest.times(STRESS))
+            pairs = zip((0, choice), (self.current_rest, self.chosen_rest), stressed, strict=True)
+            joined = [
+                (search.courses[index].days.joined(seen.days), search.stressed[index].days.joined(busier.days))
+                for index, seen, busier in pairs
+            ]
+            (current, busier_current), (chosen, busier_chosen) = joined
+            self.sureness = float(sureness([chosen], current, [busier_chosen], busier_current, search.tolerance)[0])
+
+    def why_not(self) -> str:
+        """Why the choice is not recommended after all; nothing where it is."""
+        tolerance, cost = self._search.tolerance, self._search.cost
+        added = added_breach(self.chosen_rest.days, self.current_rest.days)
+        if not added.is_within(tolerance):
+            return f"held where it was searched, but not on the held-out part: {_described(added)}"
+        if cost(self.chosen_rest.simulation) >= cost(self.current_rest.simulation):
+            return "cheaper where it was searched, but not on the held-out part"
+        if self.sureness < WANTED_SURENESS:
+            return f"sure where it was searched, but with the held-out part {_unsure(self.sureness)}"
+        assert self._others is not None
+        before, after = self._others
+        added = added_breach(after.days, before.days)
+        if not added.is_within(tolerance):
+            return (
+                f"rests on one reading of AWS's documentation: by the other, on the held-out part, {_described(added)}"
+            )
+        if cost(after.simulation) >= cost(before.simulation):
+            return "rests on one reading of AWS's documentation: by the other it is no cheaper on the held-out part"
+        return ""
+
+
 def _why_not_by_the_other_reading(
-    scenario: Scenario,
-    setting: Setting,
-    parts: Sequence[tuple[str, Trace]],
-    current: Sequence[Simulation],
-    cost: Callable[[Simulation], float],
+    scenario: Scenario, search: _Search, index: int, first: Trace, replayed: dict[int, Course]
 ) -> str:
     """Why a setting holds by one reading of AWS's documentation alone; nothing where it holds by both."""
-    for (name, part), before in zip(parts, current, strict=True):
-        found = sweep(scenario, [setting], part, jobs=1)[0]
-        if found.totals.breach_minutes > before.totals.breach_minutes:
-            return (
-                f"rests on one reading of AWS's documentation: by the other it is beyond the guardrail in "
-                f"{found.totals.breach_minutes:,} minutes of the {name} part, the current setting in "
-                f"{before.totals.breach_minutes:,}"
-            )
-        if cost(found) >= cost(before):
-            return f"rests on one reading of AWS's documentation: by the other it is no cheaper on the {name} part"
+    missing = [each for each in (0, index) if each not in replayed]
+    found = sweep_by_day(scenario.by_other_reading, [search.courses[each].setting for each in missing], first)
+    replayed.update(zip(missing, found, strict=True))
+    before, after = replayed[0], replayed[index]
+    added = added_breach(after.days, before.days)
+    if not added.is_within(search.tolerance):
+        return f"rests on one reading of AWS's documentation: by the other, on the searched part, {_described(added)}"
+    sure = sureness(
+        [after.days], before.days, [search.stressed[index].days], search.stressed[0].days, search.tolerance
+    )[0]
+    if sure < WANTED_SURENESS:
+        return f"rests on one reading of AWS's documentation: by the other it is {_unsure(float(sure))}"
+    if search.cost(after.simulation) >= search.cost(before.simulation):
+        return "rests on one reading of AWS's documentation: by the other it is no cheaper on the searched part"
     return ""
+
+
+def _why_not_by_the_folds(folds: Sequence[Fold], tolerance: Tolerance) -> str:
+    """Why the rule is not to be trusted on this traffic: followed before, it breached too much."""
+    if not folds:
+        return ""
+    days, current = folds[0].days, folds[0].current_days
+    for fold in folds[1:]:
+        days, current = days.joined(fold.days), current.joined(fold.current_days)
+    together = added_breach(days, current)
+    if together.is_within(tolerance):
+        return ""
+    return f"what the same rule would have recommended earlier breached too much afterwards: {_described(together)}"
+
+
+def _why_not(
+    search: _Search, index: int, sure: dict[int, float], reasons: dict[int, str], *, choice: int, refused: str
+) -> str:
+    current, course = search.courses[0], search.courses[index]
+    one, before = course.simulation.totals, current.simulation.totals
+    cost, current_cost = search.cost(course.simulation), search.cost(current.simulation)
+    added = added_breach(course.days, current.days)
+    if added.percent > search.tolerance.percent:
+        return (
+            f"beyond the guardrail in {_percent(one.breached_requests, one.requests)} of the requests, the current "
+            f"setting in {_percent(before.breached_requests, before.requests)}; worst "
+            f"{1000 * one.worst_latency_s:,.0f} ms"
+        )
+    if not added.is_within(search.tolerance):
+        return (
+            f"requests beyond the guardrail wait longer: {1000 * added.seconds_per_request:,.0f} ms more beyond it as "
+            "a mean over all requests"
+        )
+    if cost >= current_cost:
+        return f"costs {cost / current_cost - 1:.0%} more than the current setting"
+    if index not in sure:
+        return f"saves less than {_LEAST_SAVING:.0%}"
+    if index == choice:
+        return refused
+    if sure[index] < WANTED_SURENESS:
+        return _unsure(sure[index])
+    if reasons.get(index):
+        return reasons[index]
+    difference = cost / search.cost(search.courses[choice].simulation) - 1
+    if refused:
+        return f"costs {difference:.1%} more than the first choice, which is not recommended; no second one is made"
+    return f"holds, but costs {difference:.1%} more than the recommended one"
+
+
+def _why_keep(others: int, refused: str, more_days: int | None, *, is_any_cheaper: bool) -> str:
+    if not others:
+        return "keep what you have: there is nothing to vary"
+    why = refused or f"none of {others} candidates is cheaper and holds"
+    if more_days is not None:
+        more = f"; {more_days} more days like these would do"
+    elif is_any_cheaper:
+        more = "; no more history like this would change that"
+    else:
+        more = ""
+    return f"keep what you have: {why}{more}"
+
+
+def _more_days(search: _Search, cheaper: Sequence[int], held_out: float) -> int | None:
+    """How many more days of history would do for any candidate that holds on those seen."""
+    current, busier = search.courses[0].days, search.stressed[0].days
+    found = []
+    for index in cheaper:
+        days = search.courses[index].days
+        if added_breach(days, current).is_within(search.tolerance):
+            more = days_to_be_sure(days, current, search.stressed[index].days, busier, search.tolerance)
+            if more is not None:
+                found.append(more)
+    # Of more history, its last part is held out, too.
+    return round(min(found) / (1 - held_out)) if found else None
+
+
+def _frontier(search: _Search) -> tuple[FrontierPoint, ...]:
+    points = []
+    for course in search.courses:
+        each = course.simulation
+        breached = 100 * each.totals.breached_requests / max(each.totals.requests, 1.0)
+        points.append((search.cost(each), breached, each))
+    found: list[FrontierPoint] = []
+    least = math.inf
+    for cost, breached, each in sorted(points, key=lambda point: point[:2]):
+        found.append(
+            FrontierPoint(simulation=each, cost=cost, breached_percent=breached, is_on_frontier=breached < least)
+        )
+        least = min(least, breached)
+    return tuple(found)
+
+
+def _described(added: AddedBreach) -> str:
+    return (
+        f"{added.percent:+.2f} % of the requests beyond the limit against the current setting, and "
+        f"{1000 * added.seconds_per_request:+,.0f} ms beyond it as a mean over all requests"
+    )
+
+
+def _unsure(sure: float) -> str:
+    return (
+        f"{described_sureness(sure)} sure to stay within the tolerance for four weeks, "
+        f"{described_sureness(WANTED_SURENESS)} wanted"
+    )
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / max(whole, 1.0):.2f} %"

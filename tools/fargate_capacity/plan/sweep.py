@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fargate_capacity.plan.added_breach import Days
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.replay.compiled import is_worth_compiling
+from fargate_capacity.replay.replay import Column, Replay, Totals
 from fargate_capacity.traffic.trace import Trace
 
-# Four weeks: what a call costs is spread over enough minutes.
-SWEEP_BLOCK_MINUTES = 40_320
+DAY_MINUTES = 1440
+# Four weeks: what a call costs is spread over enough minutes, and days are whole.
+SWEEP_BLOCK_MINUTES = 28 * DAY_MINUTES
 
 
 def sweep(
@@ -32,33 +39,91 @@ def sweep(
         jobs: threads; only the compiled loop runs without the interpreter's lock and gains by more than one.
         advance: is told of each block of each thread.
     """
-    is_compiled = is_worth_compiling(trace.minutes * len(settings))
-    shares = [settings[job :: max(jobs, 1)] for job in range(max(jobs, 1))]
-    with ThreadPoolExecutor(max_workers=len(shares)) as pool:
-        parts = list(pool.map(lambda share: _share(scenario, share, trace, is_compiled, advance), shares))
-    found: list[Simulation | None] = [None] * len(settings)
-    for job, part in enumerate(parts):
-        found[job :: len(shares)] = part
-    return [each for each in found if each is not None]
+    return [course.simulation for course in _swept(scenario, settings, trace, None, jobs, advance)]
 
 
-def _share(
+def sweep_by_day(
     scenario: Scenario,
     settings: Sequence[Setting],
     trace: Trace,
-    is_compiled: bool,
+    *,
+    origins: Sequence[int] = (),
+    jobs: int = 1,
+    advance: Callable[[str], None] = lambda done: None,
+) -> list[Course]:
+    """As `sweep`, with the sums of each day, and all that had come after each of `origins`, days from the start."""
+    return _swept(scenario, settings, trace, origins, jobs, advance)
+
+
+class Course:
+    """A setting's replay with its days.
+
+    Args:
+        setting: that is replayed.
+        replay: of it, which has not begun.
+        origins: numbers of days after which the totals are kept. None: nothing is kept by day.
+    """
+
+    def __init__(self, setting: Setting, replay: Replay, origins: Sequence[int] | None) -> None:
+        self.setting = setting
+        self._replay = replay
+        self._origins = origins
+        self._sums = [(0.0, 0.0, 0.0, 0.0)]
+        self._totals: dict[int, Totals] = {}
+
+    def feed(self, requests: Column, deploying: NDArray[np.int64]) -> None:
+        """Replays a block; where days are kept it begins with one."""
+        if self._origins is None:
+            self._replay.feed(requests, deploying=deploying)
+            return
+        for begin in range(0, len(requests), DAY_MINUTES):
+            self._replay.feed(requests[begin : begin + DAY_MINUTES], deploying=deploying[begin : begin + DAY_MINUTES])
+            self._sums.append(self._replay.sums)
+            if len(self._sums) - 1 in self._origins:
+                self._totals[len(self._sums) - 1] = self._replay.totals()
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """What all of it came to, once it is fed."""
+        return Simulation(setting=self.setting, totals=self._replay.totals())
+
+    def before(self, origin: int) -> Simulation:
+        """What it had come to after so many days, one of the origins."""
+        return Simulation(setting=self.setting, totals=self._totals[origin])
+
+    @cached_property
+    def days(self) -> Days:
+        """The sums of each day, once it is fed."""
+        requests, breached, seconds, task_hours = np.diff(np.array(self._sums), axis=0).T
+        return Days(requests=requests, breached_requests=breached, breach_seconds=seconds, task_hours=task_hours)
+
+
+def _swept(
+    scenario: Scenario,
+    settings: Sequence[Setting],
+    trace: Trace,
+    origins: Sequence[int] | None,
+    jobs: int,
     advance: Callable[[str], None],
-) -> list[Simulation]:
-    replays = [scenario.replay(setting, trace, is_compiled=is_compiled) for setting in settings]
+) -> list[Course]:
+    is_compiled = is_worth_compiling(trace.minutes * len(settings))
+    courses = [
+        Course(setting, scenario.replay(setting, trace, is_compiled=is_compiled), origins) for setting in settings
+    ]
+    shares = [courses[job :: max(jobs, 1)] for job in range(max(jobs, 1))]
+    with ThreadPoolExecutor(max_workers=len(shares)) as pool:
+        for _ in pool.map(lambda share: _feed(scenario, share, trace, advance), shares):
+            pass
+    return courses
+
+
+def _feed(scenario: Scenario, courses: Sequence[Course], trace: Trace, advance: Callable[[str], None]) -> None:
     moment = trace.start
     begin = 0
     for block in trace.blocks(SWEEP_BLOCK_MINUTES):
         advance(f"{moment:%Y-%m-%d}")
         deploying = scenario.deployments.flags(moment, len(block))
-        for replay in replays:
-            replay.feed(block, deploying=deploying)
+        for course in courses:
+            course.feed(block, deploying)
         begin += len(block)
         moment = trace.start + timedelta(minutes=begin)
-    return [
-        Simulation(setting=setting, totals=replay.totals()) for setting, replay in zip(settings, replays, strict=True)
-    ]

@@ -35,8 +35,12 @@ def is_numba_installed() -> bool:
 
 
 def is_worth_compiling(minutes: int) -> bool:
-    """Whether so many minutes of replay take longer interpreted than compiling does; about 3 s either way."""
-    return minutes > _MINUTES_IN_COMPILE_TIME and is_numba_installed()
+    """Whether so many minutes of replay take longer interpreted than compiling does; about 3 s either way.
+
+    Once it is compiled, it always is.
+    """
+    is_compiled = compiled_loop.cache_info().currsize > 0
+    return is_compiled or (minutes > _MINUTES_IN_COMPILE_TIME and is_numba_installed())
 
 
 @cache

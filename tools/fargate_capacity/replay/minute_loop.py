@@ -87,6 +87,7 @@ class LoopState:
     cpu: float = 0.0  # sum of the average over minutes with tasks and data
     cpu_minutes: int = 0
     breached_requests: float = 0.0
+    breach_seconds: float = 0.0  # beyond the limit, of all requests together
     breaches: int = 0
     low_confidence: int = 0
     saturated: int = 0
@@ -290,6 +291,10 @@ def replay_minutes(
             if latency > settings.latency_limit or (failed > 0.0 and is_limited):
                 state.breaches += 1
                 state.breached_requests += arrived
+                # Who gave up, or met no task, counts as one that waited to the end.
+                state.breach_seconds += failed * settings.longest_latency
+                if latency > settings.latency_limit:
+                    state.breach_seconds += (latency - settings.latency_limit) * (arrived - failed)
 
         desired = target.desired
         if records:

@@ -48,6 +48,8 @@ class Totals:
         mean_cpu_percent: of the average of all tasks, over minutes with data.
         breach_minutes: with latency above the guardrail's limit, or with failed requests.
         breached_requests: requests of those minutes.
+        breach_seconds: how severe that was: seconds beyond the limit, of all requests together. One that failed counts
+            as one that waited until it gave up.
         alarms: times that the guardrail fired.
         low_confidence_minutes: saturated, or beyond what the model was fitted on.
         saturated_minutes: in which requests were left over, or failed.
@@ -66,6 +68,7 @@ class Totals:
     mean_cpu_percent: float
     breach_minutes: int
     breached_requests: float
+    breach_seconds: float
     alarms: int
     low_confidence_minutes: int
     saturated_minutes: int
@@ -198,6 +201,17 @@ class Replay:
         return float(state.latency), float(state.requests) - float(state.failed)
 
     @property
+    def sums(self) -> tuple[float, float, float, float]:
+        """So far: requests, those beyond the guardrail, seconds of these beyond the limit, task-hours billed."""
+        state = self._state[0]
+        return (
+            float(state.requests),
+            float(state.breached_requests),
+            float(state.breach_seconds),
+            float(state.billed) / 60,
+        )
+
+    @property
     def task_hours(self) -> float:
         """Billed so far."""
         return float(self._state[0].billed) / 60
@@ -217,6 +231,7 @@ class Replay:
             mean_cpu_percent=float(state.cpu) / int(state.cpu_minutes) if state.cpu_minutes else math.nan,
             breach_minutes=int(state.breaches),
             breached_requests=float(state.breached_requests),
+            breach_seconds=float(state.breach_seconds),
             alarms=int(state.alarms),
             low_confidence_minutes=int(state.low_confidence),
             saturated_minutes=int(state.saturated),
@@ -224,7 +239,7 @@ class Replay:
             scale_outs=int(state.scale_outs),
             scale_ins=int(state.scale_ins),
             highest_tasks=int(state.highest_tasks),
-            hours=np.asarray(self._rings[-1]),
+            hours=np.array(self._rings[-1]),
         )
 
     def _run(self, requests: Column, deploying: NDArray[np.int64], recording: Recording, begin: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from fargate_capacity.observed.latency_bands import LatencyBand
-from fargate_capacity.plan.recommendation import Rejection
+from fargate_capacity.plan.recommendation import Fold, FrontierPoint, Rejection
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Simulation
 from fargate_capacity.pricing.bill import Bill
@@ -113,6 +113,36 @@ def bands_table(bands: Sequence[LatencyBand]) -> Table:
     return table
 
 
+def frontier_table(frontier: Sequence[FrontierPoint], *, is_priced: bool = True, most: int = 12) -> Table:
+    """The candidates than which nothing breaches as little and costs less; the JSON file has all."""
+    table = Table(title="Cost against breach on the searched part", title_justify="left")
+    for name in ("setting", "cost", "requests beyond the guardrail"):
+        table.add_column(name, justify="left" if name == "setting" else "right", overflow="fold")
+    for each in [point for point in frontier if point.is_on_frontier][:most]:
+        table.add_row(
+            each.simulation.setting.described(),
+            f"${each.cost:,.2f}" if is_priced else f"{each.cost:,.1f} h",
+            f"{each.breached_percent:.3f} %",
+        )
+    return table
+
+
+def folds_table(folds: Sequence[Fold]) -> Table:
+    """What earlier choices came to, each followed until the next."""
+    table = Table(title="The same choice made earlier, and followed until the next", title_justify="left")
+    for name in ("from", "setting", "task-hours", "requests beyond the guardrail", "wait beyond it"):
+        table.add_column(name, justify="left" if name in ("from", "setting") else "right", overflow="fold")
+    for fold in folds:
+        table.add_row(
+            f"{fold.start:%Y-%m-%d}",
+            "the current one" if fold.keeps else fold.setting.described(),
+            f"{-fold.saving:+.0%}",
+            f"{fold.added.percent:+.3f} %",
+            f"{1000 * fold.added.seconds_per_request:+,.0f} ms",
+        )
+    return table
+
+
 def rejections_table(rejected: Sequence[Rejection], *, is_priced: bool = True, most: int = 12) -> Table:
     """The cheapest of them, by task-hours where they have no price; the JSON file has all."""
     title = "Not recommended" + (f": the cheapest {most} of {len(rejected)}" if len(rejected) > most else "")
@@ -132,6 +162,8 @@ _RANGED = (
     "scale-outs",
     "scale-ins",
     "failed requests",
+    "requests beyond the guardrail",
+    "seconds beyond it / 1,000 requests",
     "minutes beyond the guardrail",
     "times the guardrail fired",
     "on demand",
@@ -148,6 +180,16 @@ _LINES: tuple[tuple[str, Any, str], ...] = (
     ("mean latency", lambda row: 1000 * row.simulation.totals.mean_latency_s, "{:,.0f} ms"),
     ("worst minute's latency", lambda row: 1000 * row.simulation.totals.worst_latency_s, "{:,.0f} ms"),
     ("failed requests", lambda row: row.simulation.totals.failed_requests, "{:,.0f}"),
+    (
+        "requests beyond the guardrail",
+        lambda row: 100 * row.simulation.totals.breached_requests / max(row.simulation.totals.requests, 1.0),
+        "{:.3f} %",
+    ),
+    (
+        "seconds beyond it / 1,000 requests",
+        lambda row: 1000 * row.simulation.totals.breach_seconds / max(row.simulation.totals.requests, 1.0),
+        "{:,.1f}",
+    ),
     ("minutes beyond the guardrail", lambda row: row.simulation.totals.breach_minutes, "{:,}"),
     ("times the guardrail fired", lambda row: row.simulation.totals.alarms, "{:,}"),
     ("low-confidence minutes", lambda row: row.simulation.totals.low_confidence_minutes, "{:,}"),

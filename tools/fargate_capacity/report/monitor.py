@@ -14,6 +14,7 @@ from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.csv_series import CsvSeries
 from fargate_capacity.dashboard_body import read_dashboard_body
 from fargate_capacity.dashboards import Dashboard
+from fargate_capacity.page import Picture
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import DrawnSeries
 from fargate_capacity.preview import write_preview
@@ -44,6 +45,7 @@ class Monitor:
         stack: the service's.
         summary: lines of text above the graphs: the figures, and how they were made.
         marks: vertical annotations; the first of them where there are too many to be read.
+        pictures: drawn below the graphs, on the page.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Monitor:
     summary: Sequence[str]
     guardrail: Guardrail | None = None
     marks: Sequence[Mark] = ()
+    pictures: Sequence[Picture] = ()
 
 
 def write_monitor(
@@ -66,7 +69,13 @@ def write_monitor(
     _write_csv(table, monitor.series)
     dashboard = Dashboard(name=monitor.name, template=template, body=read_dashboard_body(json.dumps(_body(monitor))))
     drawn = write_preview(
-        assembly, [dashboard], output=output, data=CsvSeries(table), advance=advance, title=monitor.title
+        assembly,
+        [dashboard],
+        output=output,
+        data=CsvSeries(table),
+        advance=advance,
+        title=monitor.title,
+        pictures=monitor.pictures,
     )
     return [*drawn.files, table]
 

@@ -101,6 +101,17 @@ class Trace:
             offset=(self.first + begin) * _WIDTH,
         )
 
+    def times(self, factor: float) -> Trace:
+        """So many times the requests, on a file of its own."""
+        return Trace.of(
+            (factor * block for block in self.blocks()),
+            name=self.name,
+            start=self.start,
+            gaps=self.gaps,
+            period_minutes=self.period_minutes,
+            notes=self.notes,
+        )
+
     def part(self, begin: int, minutes: int) -> Trace:
         """A part of it as a trace of its own, on the same file."""
         start = self.start + timedelta(minutes=begin)

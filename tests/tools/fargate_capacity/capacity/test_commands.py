@@ -114,6 +114,16 @@ def test_recommend_says_what_and_why_not(run, assembly, trace, tmp_path):
     assert "Not recommended" in done.stdout
     report = json.loads((tmp_path / "build" / "capacity" / "recommend.json").read_text())
     assert all(each["why"] for each in report["rejected"])
+    assert report["tolerance"] == {"percent_of_requests": 0.5, "seconds_per_request": pytest.approx(0.3)}
+    # Four days, of which the last part is held out, are nothing to choose by.
+    assert report["keeps_current"]
+    assert (report["sureness"], report["more_days"], report["folds"]) == (None, 6, [])
+    assert {each["is_on_frontier"] for each in report["frontier"]} == {True, False}
+    assert report["nothing_to_vary"] == ["--spike-threshold: nothing to vary: this is what is declared"]
+    assert report["nothing_to_vary"][0] in done.stdout
+    folder = tmp_path / "build" / "capacity"
+    assert (folder / "frontier.png").read_bytes().startswith(b"\x89PNG")
+    assert "<h2>Cost against breach on the searched part</h2>" in (folder / "index.html").read_text()
     assert report["recommended"]["policies"][0]["type"] == "TargetTracking"
 
 

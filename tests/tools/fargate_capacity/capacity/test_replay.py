@@ -370,3 +370,15 @@ def test_beside_target_tracking_a_hot_start_of_less_than_a_detection_stays_bound
     )
     assert replay.totals().highest_tasks == most
     assert series.desired[-1] < 7
+
+
+def test_severity_is_what_requests_wait_beyond_the_limit_and_those_that_fail_wait_to_the_end():
+    # At half of its CPU a request of one second takes two.
+    replay, series = replay_of([30, 45, 30], policies=(), desired=1, guardrail=Guardrail(latency_seconds=3))
+    assert series.latency.tolist() == pytest.approx([2, 4, 2])
+    totals = replay.totals()
+    assert (totals.breached_requests, totals.breach_seconds) == (45, pytest.approx(45))
+    bounds = CapacityBounds(minimum=0, maximum=20)
+    empty, _ = replay_of([10], policies=(), bounds=bounds, desired=0, guardrail=Guardrail(latency_seconds=3))
+    assert empty.totals().breach_seconds == pytest.approx(10 * MODEL.give_up_seconds)
+    assert empty.sums == (10, 10, pytest.approx(600), 0)
