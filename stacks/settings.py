@@ -111,6 +111,10 @@ class ReviewerSettings(_Section):
     A release is refused where reviewers changed more than `max_changed_percent` of the base data's labels, from
     `min_changed` on, or where more than `max_reviewer_percent` of reviewers' labels are one's, from `min_labels` on.
 
+    An alarm fires when, by what reviewers decided, less than `minimum_precision` percent of what is flagged are
+    violations, or less than `minimum_recall` percent of all violations are flagged; null for none. With
+    `release_when_worse` it starts a release too.
+
     Of those whom the provider knows, reviewers are who have `required_claim` of `required_claim_value`, are in the user
     pool's `required_group`, or are among `subjects`. `oauth_scope` is what the provider is asked for.
 
@@ -126,6 +130,9 @@ class ReviewerSettings(_Section):
     min_changed: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     max_reviewer_percent: Annotated[float, Field(ge=0, le=100)] = 60
     min_labels: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    minimum_precision: Annotated[float, Field(ge=1, le=100)] | None = None
+    minimum_recall: Annotated[float, Field(ge=1, le=100)] | None = None
+    release_when_worse: bool = False
     sign_in: Literal["none", "oidc", "cognito"]
     oidc_issuer: HttpsUrl | None = None
     oidc_authorization_endpoint: HttpsUrl | None = None
@@ -151,6 +158,10 @@ class ReviewerSettings(_Section):
         if (self.required_claim is None) != (self.required_claim_value is None):
             missing = "required_claim" if self.required_claim is None else "required_claim_value"
             raise ValueError(f"{missing}: got nothing, allowed: a value; required_claim and its value go together")
+        if self.release_when_worse and self.minimum_precision is None and self.minimum_recall is None:
+            raise ValueError(
+                "release_when_worse: got true, allowed: false without minimum_precision and minimum_recall; give one"
+            )
         ways = [name for name in ("required_claim", "required_group", "subjects") if getattr(self, name) is not None]
         if len(ways) > 1:
             raise ValueError(f"{ways[1]}: got a value beside {ways[0]}, allowed: one way to say who is a reviewer")

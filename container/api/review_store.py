@@ -6,7 +6,8 @@ Items (partition key `post`, sort key `entry`):
   opinion it is in a queue of its own. A decided one has `verdict`, and `label` where it makes training data.
 - a decision: the same key, `decision#000001` and so on. None is ever changed.
 - how many decisions a reviewer makes in a minute: see review_pace.
-- a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters.
+- a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters, see review_burden for those of time and
+  exposure, and with when the latest decision was made, `latest` in milliseconds since 1970.
 - counts for estimates: `received#2026-11-23`, see review_tally.
 - the posts stored on a day: `quota#2026-11-23`, see review_quota.
 - a post that was decided on after its request had been answered: `late#…` with the request's id, for some weeks.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 from dynamodb_client import dynamodb_client
+from review_burden import burden, is_severe
 from review_entry import ReviewEntry, Verdict, attributes, number_attribute
 from review_pace import ReviewPace
 from review_post import ReviewPost
@@ -349,7 +351,8 @@ class ReviewStore:
 
     def _decide(self, entry: ReviewEntry, *, reviewer: str, verdict: Verdict, reason: str) -> ReviewEntry:
         """Return the post as it stands afterwards, decided or not."""
-        decided = self._now()
+        now = self._clock()
+        decided = _iso(now)
         number = entry.decisions + 1
         item = self._client.get_item(TableName=self._table, Key=_key(entry.post), ConsistentRead=True).get("Item", {})
         second = item.get("second", {}).get("BOOL", False)
@@ -399,12 +402,33 @@ class ReviewStore:
             reviewer=reviewer,
             decided=decided,
             counted_on=decided[:10],
-            counts={verdict.value: 1},
+            counts={
+                verdict.value: 1,
+                **burden(
+                    entry,
+                    verdict,
+                    now=now,
+                    decided_before=self._decided_before(reviewer, decided[:10]),
+                    lease_seconds=self._lease_seconds,
+                ),
+            },
+            latest=round(1000 * now),
             tallied=_tallied(entry, verdict, pair=pair, by=1),
         )
 
+    def _decided_before(self, reviewer: str, date: str) -> float | None:
+        """Return when the reviewer made the latest decision of a day, in seconds since 1970; None without one."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=_day_key(reviewer, date),
+            ProjectionExpression="latest",
+            ConsistentRead=True,
+        )
+        latest = answer.get("Item", {}).get("latest")
+        return None if latest is None else int(latest["N"]) / 1000
+
     def _undo(self, entry: ReviewEntry, reviewer: str) -> ReviewEntry:
-        decided = self._now()
+        decided = _iso(self._clock())
         number = entry.decisions + 1
         values: dict[str, Any] = {
             ":number": {"N": str(number)},
@@ -456,7 +480,12 @@ class ReviewStore:
             reviewer=reviewer,
             decided=decided,
             counted_on=(entry.decided or decided)[:10],
-            counts={str(entry.verdict): -1, "undone": 1},
+            # The time was spent; of one post a reviewer is exposed once, however often it is decided on.
+            counts={
+                str(entry.verdict): -1,
+                "undone": 1,
+                **({"severe": -1} if is_severe(entry, entry.verdict) else {}),
+            },
             tallied=_tallied(entry, first, pair=pair, by=-1),
         )
 
@@ -474,10 +503,11 @@ class ReviewStore:
         counted_on: str,
         counts: dict[str, int],
         tallied: dict[str, int],
+        latest: int | None = None,
     ) -> ReviewEntry:
         """Change the post, append to its history and count, all or nothing. Return the post as it stands afterwards."""
-        counter = {"post": {"S": f"day#{counted_on}"}, "entry": {"S": f"reviewer#{reviewer}"}}
-        counting = [adding(self._table, counter, counts)]
+        setting = None if latest is None else {"latest": latest}
+        counting = [adding(self._table, _day_key(reviewer, counted_on), counts, setting=setting)]
         if tallied:
             counting.append(adding(self._table, tally_key(entry.received, f"reviewer#{reviewer}"), tallied))
         now = self._clock()
@@ -519,8 +549,13 @@ class ReviewStore:
                 raise
         return self.entry(entry.post)
 
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _day_key(reviewer: str, date: str) -> dict[str, Any]:
+    return {"post": {"S": f"day#{date}"}, "entry": {"S": f"reviewer#{reviewer}"}}
 
 
 def _waiting(shard: int) -> str:

@@ -40,16 +40,25 @@ def cell(*, flagged: bool, probability: float, weight: float, kind: str) -> str:
     return f"{'flagged' if flagged else 'sample'}:{(band + 0.5) / _BANDS:.3f}:{weight:.9g}:{kind}"
 
 
-def adding(table: str, key: Mapping[str, Any], counts: Mapping[str, int]) -> TransactWriteItemTypeDef:
-    """Return the part of a transaction that adds `counts` to an item, which is made where there is none."""
+def adding(
+    table: str, key: Mapping[str, Any], counts: Mapping[str, int], *, setting: Mapping[str, int] | None = None
+) -> TransactWriteItemTypeDef:
+    """Return the part of a transaction that adds `counts` to an item, which is made where there is none.
+
+    The numbers of `setting` take the place of what the item had by their names.
+    """
     names = [(f"#c{place}", f":c{place}", name, count) for place, (name, count) in enumerate(sorted(counts.items()))]
+    named = [(f"#s{place}", f":s{place}", name, number) for place, (name, number) in enumerate((setting or {}).items())]
+    update = "ADD " + ", ".join(f"{name} {value}" for name, value, _, _ in names)
+    if named:
+        update += " SET " + ", ".join(f"{name} = {value}" for name, value, _, _ in named)
     return {
         "Update": {
             "TableName": table,
             "Key": dict(key),
-            "UpdateExpression": "ADD " + ", ".join(f"{name} {value}" for name, value, _, _ in names),
-            "ExpressionAttributeNames": {name: attribute for name, _, attribute, _ in names},
-            "ExpressionAttributeValues": {value: {"N": str(count)} for _, value, _, count in names},
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": {name: attribute for name, _, attribute, _ in (*names, *named)},
+            "ExpressionAttributeValues": {value: {"N": str(number)} for _, value, _, number in (*names, *named)},
         }
     }
 

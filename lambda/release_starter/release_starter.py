@@ -1,4 +1,4 @@
-"""Starts a release once reviewers have given enough labels since the one that serves.
+"""Starts a release once reviewers have given enough labels since the one that serves, or an alarm says it got worse.
 
 Labels are counted by the reviewers' counters of each day (UTC), one query a day, whatever the table holds. They are
 what decisions say, of which an undone one of an earlier day may still be in: it is about when to start, and the release
@@ -6,6 +6,9 @@ itself counts exactly.
 
 A release that fails, or that the gate refuses, is not tried again until as many labels have come once more: its
 execution is named after how often enough labels have come, and a name is used once.
+
+An alarm needs one new label: the same posts would make the same model. Its execution is named after the alarm's event,
+so that an event that is delivered twice starts one.
 """
 
 import datetime
@@ -21,6 +24,7 @@ from boto3.dynamodb.types import TypeDeserializer
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
+ALARM_EVENT = "CloudWatch Alarm State Change"
 LABELS = ("violation", "fine")
 PLAIN = TypeDeserializer()
 
@@ -29,14 +33,14 @@ class NoRecordError(Exception):
     """The table of releases does not say what it should; the message says what is missing."""
 
 
-def handler(event: object, context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Returns how many labels are new, which execution was `started`, or null, and why."""
-    result = _look(boto3.client("dynamodb"), boto3.client("stepfunctions"))
+    result = _look(boto3.client("dynamodb"), boto3.client("stepfunctions"), event)
     LOGGER.info("%s", json.dumps(result))
     return result
 
 
-def _look(dynamodb: Any, machines: Any) -> dict[str, Any]:
+def _look(dynamodb: Any, machines: Any, event: dict[str, Any]) -> dict[str, Any]:
     lock = _entry(dynamodb, "lock")
     if lock is not None and _runs(machines, lock["holder"]):
         return _not_started(None, f"{lock['holder']} changes the endpoint: look again when it has ended")
@@ -45,19 +49,29 @@ def _look(dynamodb: Any, machines: Any) -> dict[str, Any]:
         return _not_started(None, "nothing serves yet: the first release is for a person to start")
     since, before = _counted(_record(dynamodb, current["release"]))
     new = sum(_labels(dynamodb, day) for day in _days(since)) - before
+    if event.get("detail-type") == ALARM_EVENT:
+        if new < 1:
+            return _not_started(new, "the model got worse, and there is no new label to train another on: review posts")
+        started_by = f"the alarm {event['detail']['alarmName']}"
+        return _started(machines, new, name=f"alarm-{event['id']}", started_by=started_by, reason=started_by)
     wanted = int(os.environ["NEW_LABELS"])
     if new < wanted:
         return _not_started(new, f"a release starts at {wanted}")
     name = f"labels-{since:%Y%m%dT%H%M%S}-{new // wanted}"
+    started = _started(machines, new, name=name, started_by=f"{new} new labels", reason=f"at least {wanted}")
+    if started["started"] is None:
+        started["reason"] += f": the next one starts {wanted} labels later"
+    return started
+
+
+def _started(machines: Any, new: int, *, name: str, started_by: str, reason: str) -> dict[str, Any]:
     try:
         answer = machines.start_execution(
-            stateMachineArn=os.environ["RELEASE_WORKFLOW"],
-            name=name,
-            input=json.dumps({"started_by": f"{new} new labels"}),
+            stateMachineArn=os.environ["RELEASE_WORKFLOW"], name=name, input=json.dumps({"started_by": started_by})
         )
     except machines.exceptions.ExecutionAlreadyExists:
-        return _not_started(new, f"{name} was started before: the next one starts {wanted} labels later")
-    return {"new_labels": new, "started": answer["executionArn"], "reason": f"at least {wanted}"}
+        return _not_started(new, f"{name} was started before")
+    return {"new_labels": new, "started": answer["executionArn"], "reason": reason}
 
 
 def _not_started(new: int | None, reason: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Measures the review table: what waits, since when, decisions a day, and what they say of the model.
+"""Measures the review table: what waits, since when, the work of a day, and what decisions say of the model.
 
 Reads counts, never a post: a query each for the days of the window, and for each part of the queue's index. The figures
 are metrics with the dimension `table`; what is not known yet is no data point.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-from review_estimates import VERDICTS, Estimate, ReviewEstimates, ReviewTally, cohens_kappa
+from review_estimates import VERDICTS, Estimate, ReviewEstimates, ReviewTally, burden, cohens_kappa
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
@@ -23,22 +23,35 @@ MOST_COUNTED = 100_000
 """Posts. Counting them reads about 13 MB, and what it costs must not grow with a queue that nobody works on."""
 
 
+ERROR = 0.001
+"""An alarm on the bounds is false on so many of the days on which the model is as good as the alarm's minimum."""
+
+LOOKED_AT_DAYS = 7
+
+
 def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
-    """Puts the metrics as of now, and returns those of now by name."""
+    """Puts the metrics as of now, and returns those of now by name; once a day, asked with `look`, the bounds."""
     table = ReviewTable(os.environ["TABLE_NAME"], shards=int(os.environ["SHARDS"]))
     now = datetime.datetime.now(datetime.UTC)
     today = now.date()
+    if "look" in event:
+        # Whole days. A look every five minutes would raise 288 times as many false alarms.
+        days = [today - datetime.timedelta(days=ago) for ago in range(1, LOOKED_AT_DAYS + 1)]
+        bounds = bounded(ReviewTally.of(count for day in days for count in table.counts(day)))
+        put(bounds, at=now, table=table.name)
+        LOGGER.info(json.dumps(bounds))
+        return bounds
     yesterday = today - datetime.timedelta(days=1)
     window = [today - datetime.timedelta(days=ago) for ago in range(int(os.environ["WINDOW_DAYS"]))]
     measures = {
         **table.queue(now),
-        "Decisions": float(table.decisions(today)),
+        **worked(table.work(today)),
         **estimated(ReviewTally.of(count for day in window for count in table.counts(day))),
     }
     put(measures, at=now, table=table.name)
     # What was decided after yesterday's last run counts too: the day's metric is its highest value.
     last_minute = datetime.datetime.combine(yesterday, datetime.time(23, 59), datetime.UTC)
-    put({"Decisions": float(table.decisions(yesterday))}, at=last_minute, table=table.name)
+    put(worked(table.work(yesterday)), at=last_minute, table=table.name)
     LOGGER.info(json.dumps(measures))
     return measures
 
@@ -69,11 +82,12 @@ class ReviewTable:
         seconds = (now - datetime.datetime.fromisoformat(min(oldest))).total_seconds() if oldest else 0.0
         return {"Waiting": float(min(waiting, MOST_COUNTED)), "OldestAge": max(0.0, seconds)}
 
-    def decisions(self, day: datetime.date) -> int:
-        """How many decisions of a day stand: those that were taken back are not in."""
-        return sum(
-            int(item.get(verdict, {"N": "0"})["N"]) for item in self._items(f"day#{day}") for verdict in VERDICTS
-        )
+    def work(self, day: datetime.date) -> list[dict[str, int]]:
+        """The counts of a day of each reviewer who decided on it, and of no one by name."""
+        return [
+            {name: int(value["N"]) for name, value in item.items() if "N" in value}
+            for item in self._items(f"day#{day}")
+        ]
 
     def counts(self, day: datetime.date) -> Iterator[dict[str, int]]:
         """The counts of posts that were received on a day, an item at a time."""
@@ -88,6 +102,12 @@ class ReviewTable:
         yield from client("dynamodb").get_paginator("query").paginate(TableName=self.name, **request)
 
 
+def worked(work: list[dict[str, int]]) -> dict[str, float]:
+    """How many decisions of a day stand, those that were taken back not counted, and how they are spread."""
+    decisions = sum(counts.get(verdict, 0) for counts in work for verdict in VERDICTS)
+    return {"Decisions": float(decisions), **burden(work)}
+
+
 def estimated(tally: ReviewTally) -> dict[str, float]:
     """Precision and recall of what was flagged, in percent with intervals of 95 %, and Cohen's kappa, where known."""
     measures: dict[str, float] = {}
@@ -99,6 +119,18 @@ def estimated(tally: ReviewTally) -> dict[str, float]:
     return measures if kappa is None else {**measures, "Agreement": kappa}
 
 
+def bounded(tally: ReviewTally) -> dict[str, float]:
+    """What precision and recall of what was flagged are at most, in percent, where known."""
+    if not tally.posts:
+        return {}
+    estimates = ReviewEstimates(tally.posts)
+    bounds = {
+        "PrecisionAtMost": estimates.flag_precision_at_most(ERROR),
+        "RecallAtMost": estimates.flag_recall_at_most(ERROR),
+    }
+    return {name: 100 * bound for name, bound in bounds.items() if bound is not None}
+
+
 def in_percent(name: str, estimate: Estimate | None) -> dict[str, float]:
     """An estimate as three metrics."""
     if estimate is None:
@@ -107,7 +139,9 @@ def in_percent(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 
 def put(measures: dict[str, float], *, at: datetime.datetime, table: str) -> None:
-    """Put data points; a metric's unit follows from its name."""
+    """Put data points, where there are any; a metric's unit follows from its name."""
+    if not measures:
+        return
     client("cloudwatch").put_metric_data(
         Namespace=os.environ["METRIC_NAMESPACE"],
         MetricData=[
@@ -125,8 +159,10 @@ def put(measures: dict[str, float], *, at: datetime.datetime, table: str) -> Non
 
 def unit(name: str) -> str:
     """The unit of a metric, as CloudWatch calls it."""
-    if name.startswith(("Precision", "Recall")):
+    if name.startswith(("Precision", "Recall", "SeverePercent")):
         return "Percent"
+    if name.startswith("DecisionSeconds"):
+        return "Seconds"
     return {"OldestAge": "Seconds", "Agreement": "None"}.get(name, "Count")
 
 

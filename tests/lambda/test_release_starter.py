@@ -28,6 +28,16 @@ class Starter:
         result: dict[str, Any] = self.module.handler({"source": "aws.events"}, None)
         return result
 
+    def fires(self, alarm: str, event: str) -> dict[str, Any]:
+        given = {
+            "id": event,
+            "detail-type": "CloudWatch Alarm State Change",
+            "source": "aws.cloudwatch",
+            "detail": {"alarmName": alarm, "state": {"value": "ALARM"}},
+        }
+        result: dict[str, Any] = self.module.handler(given, None)
+        return result
+
     def put(self, table: str, **attributes: Any) -> None:
         item = {name: TypeSerializer().serialize(value) for name, value in attributes.items()}
         self.aws.client("dynamodb").put_item(TableName=table, Item=item)
@@ -113,6 +123,35 @@ def test_enough_labels_since_the_release_that_serves_start_the_next_one_once(sta
     now = datetime.datetime.now(datetime.UTC).isoformat()
     starter.serves("moderation-b", {"reviews": {"as_of": now, "that_day": 17}})
     assert starter.look()["new_labels"] == 0
+
+
+def test_an_alarm_starts_a_release_once_where_there_is_a_new_label(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A workflow that no number of labels starts.
+    monkeypatch.delenv("NEW_LABELS")
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    assert starter.fires("Forum-RecallLow", first)["reason"].startswith("nothing serves yet")
+    starter.serves("moderation-a", {"reviews": {"as_of": AS_OF, "that_day": 30}})
+    starter.counts(YESTERDAY, "hana", violation=20, fine=10)
+    assert starter.fires("Forum-RecallLow", first) == {
+        "new_labels": 0,
+        "started": None,
+        "reason": "the model got worse, and there is no new label to train another on: review posts",
+    }
+    starter.counts(TODAY, "hana", fine=1)
+    started = starter.fires("Forum-RecallLow", first)
+    (execution,) = starter.executions()
+    assert (started["started"], started["reason"]) == (execution["executionArn"], "the alarm Forum-RecallLow")
+    assert json.loads(execution["input"]) == {"started_by": "the alarm Forum-RecallLow"}
+
+    # EventBridge delivers an event at least once; while the release runs another alarm starts none.
+    starter.put(starter.releases, endpoint="moderation", entry="lock", holder=started["started"])
+    assert "changes the endpoint" in starter.fires("Forum-PrecisionLow", second)["reason"]
+    starter.end(started["started"])
+    assert starter.fires("Forum-RecallLow", first)["started"] is None
+    assert starter.fires("Forum-PrecisionLow", second)["started"] is not None
+    assert len(starter.executions()) == 2
 
 
 def test_a_release_without_reviews_knows_no_label(starter: Starter) -> None:

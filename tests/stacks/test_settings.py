@@ -107,6 +107,14 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
             "reviewers.cognito_user_pool_arn: got nothing, allowed: a value, which sign_in=cognito needs",
         ),
         ({"reviewers.ttl_days": "0"}, "reviewers.ttl_days: got 0, allowed: a whole number from 1 to 3650 or null"),
+        (
+            {"reviewers.minimum_recall": "0.5"},
+            "reviewers.minimum_recall: got 0.5, allowed: a number from 1 to 100 or null",
+        ),
+        (
+            {"reviewers.release_when_worse": "true"},
+            "reviewers.release_when_worse: got true, allowed: false without minimum_precision and minimum_recall; give",
+        ),
         ({"reviewers.sign_in": "saml"}, 'reviewers.sign_in: got "saml", allowed: none, oidc, cognito'),
         ({"reviewers.oidc_issuer": "http://a"}, 'reviewers.oidc_issuer: got "http://a", allowed: text like ^https://'),
         (COGNITO, 'reviewers.sign_in: got "cognito", allowed: none without service.certificate_arn'),

@@ -1,4 +1,6 @@
-"""The alarm that says that posts for reviewers are left out."""
+"""The alarms that say that posts for reviewers are left out, or that the model got worse by what reviewers decided."""
+
+from typing import Protocol
 
 from aws_cdk import Names
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -6,17 +8,28 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.review import IReviewQueue
 
-from .._checks import check_kind
+from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
+from .._number_token import number_text
 from .._topic_publishers import alarm_action
 
-_AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+
+class StartsOnAlarm(Protocol):
+    """Starts a release when an alarm fires: `ModelReleaseWorkflow`."""
+
+    def start_on(self, alarm: cloudwatch.IAlarm) -> None:
+        """Has it do so."""
 
 
 class ReviewAlarms(Construct):
-    """Watches for a service that stores no more posts for reviewers, because the queue's `daily_quota` is used up.
+    """Watches for posts that reviewers do not get, and for a model that is worse than you allow, by what they decide.
 
-    The alarm is over five minutes after the last post that was left out, at the latest when the next day of UTC begins.
+    `quota_used_up`: the service stores no more posts, because the queue's `daily_quota` is used up. It is over five
+    minutes after the last post that was left out, at the latest when the next day of UTC begins.
+
+    `precision_low` and `recall_low`: what precision, or recall, of the last seven days is at most is below the minimum
+    that you give. They are judged once a day, at 00:10 UTC. Each is false on one day of 1,000 at most while the model
+    is exactly at its minimum, and less often while it is better. A day without judged posts changes nothing.
 
     Example:
         ```python
@@ -27,6 +40,8 @@ class ReviewAlarms(Construct):
             namespace="Moderation/Api",
             service_name="forum",
             alerts_topic=topic,
+            minimum_precision=70,
+            minimum_recall=50,
         )
         ```
 
@@ -35,10 +50,16 @@ class ReviewAlarms(Construct):
         namespace: where the service puts its own metrics in CloudWatch.
         service_name: the name that it puts them under.
         alerts_topic: is notified when the alarm fires and when it is over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: the alarm notifies nobody.
+            alarms publish: the app warns with the statement. Default: the alarms notify nobody.
+        minimum_precision: alarm when less than so many percent of what is flagged are violations. Default: no alarm.
+        minimum_recall: alarm when less than so many percent of all violations are flagged; the queue needs a
+            `sample_percent` above 0. Default: no alarm.
+        starts: a workflow that trains on the queue's decisions: it starts a release when `precision_low` or
+            `recall_low` fires (`ModelReleaseWorkflow.start_on`). Default: a person does.
 
     Raises:
-        InvalidArgumentError: something else than a review queue, a name that is no text, or a topic of another region.
+        InvalidArgumentError: something else than a review queue, a name that is no text, a topic of another region, a
+            share that there is not, or a workflow without a minimum or without decisions to train on.
     """
 
     def __init__(
@@ -50,29 +71,99 @@ class ReviewAlarms(Construct):
         namespace: str,
         service_name: str,
         alerts_topic: AnyTopic | None = None,
+        minimum_precision: float | None = None,
+        minimum_recall: float | None = None,
+        starts: StartsOnAlarm | None = None,
     ) -> None:
         super().__init__(scope, id)
         check_kind("reviews", reviews, IReviewQueue, "a ReviewQueue, made here or imported")
         check_kind("namespace", namespace, str, "the namespace of the service's metrics")
         check_kind("service_name", service_name, str, "the name of the service's metrics")
-        action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
-        self._quota_used_up = cloudwatch.Alarm(
-            self,
+        for name, percent in (("minimum_precision", minimum_precision), ("minimum_recall", minimum_recall)):
+            if percent is not None:
+                check_percent(name, percent, at_least=1)
+        if starts is not None:
+            check_interface("starts", starts, "start_on", "a ModelReleaseWorkflow")
+            if minimum_precision is None and minimum_recall is None:
+                raise refusal("starts", starts, "None without a minimum", "give minimum_precision or minimum_recall")
+        self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
+        self._name = Names.unique_resource_name(self, max_length=200, separator="-")
+        self._quota_used_up = self._alarm(
             "QuotaUsedUp",
-            alarm_name=f"{Names.unique_resource_name(self, max_length=200, separator='-')}-QuotaUsedUp",
-            alarm_description=f"{service_name}: the day's quota of posts for reviewers is used up; no more are stored",
-            metric=reviews.metric_over_quota(namespace=namespace, service_name=service_name),
+            f"{service_name}: the day's quota of posts for reviewers is used up; no more are stored",
+            reviews.metric_over_quota(namespace=namespace, service_name=service_name),
             threshold=1,
-            comparison_operator=_AT_LEAST,
-            evaluation_periods=1,
-            datapoints_to_alarm=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        if action is not None:
-            self._quota_used_up.add_alarm_action(action)
-            self._quota_used_up.add_ok_action(action)
+        self._precision_low = self._worse(
+            "PrecisionLow",
+            reviews.metric_precision_at_most(),
+            minimum_precision,
+            f"{service_name}: reviewers find fewer violations among what is flagged",
+        )
+        self._recall_low = self._worse(
+            "RecallLow",
+            reviews.metric_recall_at_most(),
+            minimum_recall,
+            f"{service_name}: the model flags fewer of the violations that reviewers find",
+        )
+        if starts is not None:
+            for alarm in (self._precision_low, self._recall_low):
+                if alarm is not None:
+                    starts.start_on(alarm)
 
     @property
     def quota_used_up(self) -> cloudwatch.Alarm:
         """Alarm on posts that were not stored, because the quota of the day was used up."""
         return self._quota_used_up
+
+    @property
+    def precision_low(self) -> cloudwatch.Alarm | None:
+        """Alarm on the share of violations among what is flagged; None without `minimum_precision`."""
+        return self._precision_low
+
+    @property
+    def recall_low(self) -> cloudwatch.Alarm | None:
+        """Alarm on the share of violations that are flagged; None without `minimum_recall`."""
+        return self._recall_low
+
+    def _worse(self, id: str, metric: cloudwatch.Metric, minimum: float | None, what: str) -> cloudwatch.Alarm | None:
+        if minimum is None:
+            return None
+        return self._alarm(
+            id,
+            f"{what} than the minimum of {number_text(minimum)} %, in the last seven days",
+            metric,
+            threshold=minimum,
+            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            # A day on which nothing was judged says nothing of the model.
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        )
+
+    def _alarm(
+        self,
+        id: str,
+        description: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float,
+        operator: cloudwatch.ComparisonOperator,
+        missing: cloudwatch.TreatMissingData,
+    ) -> cloudwatch.Alarm:
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self._name}-{id}",
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=operator,
+            evaluation_periods=1,
+            datapoints_to_alarm=1,
+            treat_missing_data=missing,
+        )
+        if self._action is not None:
+            alarm.add_alarm_action(self._action)
+            alarm.add_ok_action(self._action)
+        return alarm

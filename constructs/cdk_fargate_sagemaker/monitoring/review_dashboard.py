@@ -24,11 +24,15 @@ _USUAL_INTERVAL = Duration.days(28)
 
 
 class ReviewDashboard(Construct):
-    """Draws queue length, age of the oldest post, decisions, precision, recall, agreement, and what goes wrong.
+    """Draws queue length, age of the oldest post, decisions, reviewers' burden, precision, recall, agreement, faults.
+
+    The burden is decisions, seconds per decision and share of severe posts of one reviewer and day, as the median, the
+    90th percentile and the highest over all reviewers: no figure has a name.
 
     Precision and recall are of what was flagged, by the threshold that was in use, each with the two ends of its
     interval of 95 %. They and the agreement are of the posts that were received in the queue's `measured_window`; a
-    figure that is not known yet is no line.
+    figure that is not known yet is no line. Beside them is what each is at most by the last seven days, which
+    `ReviewAlarms` watches.
 
     Decisions are those of the day so far: the line rises through a day of UTC and starts again. What is a total of each
     period says so in its title: CloudWatch draws longer periods over a longer time.
@@ -77,14 +81,48 @@ class ReviewDashboard(Construct):
                 ],
                 [
                     _graph(
+                        "Reviewers of the day so far", [reviews.metric_reviewers()], _FROM_ZERO, width=6, period=_DAY
+                    ),
+                    _graph(
+                        "Decisions per reviewer and day",
+                        _spread(reviews.metric_reviewer_decisions()),
+                        _FROM_ZERO,
+                        width=6,
+                        period=_DAY,
+                    ),
+                    _graph(
+                        "Seconds per decision, by reviewer",
+                        _spread(reviews.metric_decision_seconds()),
+                        _FROM_ZERO,
+                        width=6,
+                        period=_HOUR,
+                    ),
+                    _graph(
+                        "Severe posts, % of a reviewer's decisions",
+                        _spread(reviews.metric_severe_percent()),
+                        _PERCENT_AXIS,
+                        width=6,
+                        period=_HOUR,
+                    ),
+                ],
+                [
+                    _graph(
                         "Precision of what is flagged, %",
-                        _with_interval("precision", reviews.metric_precision(), reviews.metric_precision_interval()),
+                        [
+                            *_with_interval(
+                                "precision", reviews.metric_precision(), reviews.metric_precision_interval()
+                            ),
+                            _at_most(reviews.metric_precision_at_most()),
+                        ],
                         _PERCENT_AXIS,
                         period=_HOUR,
                     ),
                     _graph(
                         "Violations that are flagged (recall), %",
-                        _with_interval("recall", reviews.metric_recall(), reviews.metric_recall_interval()),
+                        [
+                            *_with_interval("recall", reviews.metric_recall(), reviews.metric_recall_interval()),
+                            _at_most(reviews.metric_recall_at_most()),
+                        ],
                         _PERCENT_AXIS,
                         period=_HOUR,
                     ),
@@ -152,6 +190,19 @@ def _put_off(throttled: cloudwatch.IMetric) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(
         expression="throttled", using_metrics={"throttled": throttled}, period=_FIVE_MINUTES, label="put off"
     )
+
+
+def _spread(metrics: Sequence[cloudwatch.Metric]) -> list[cloudwatch.Metric]:
+    median, high, most = metrics
+    return [
+        most.with_(label="highest", color=cloudwatch.Color.RED),
+        high.with_(label="90th percentile", color=cloudwatch.Color.GREY),
+        median.with_(label="median", color=cloudwatch.Color.BLUE),
+    ]
+
+
+def _at_most(metric: cloudwatch.Metric) -> cloudwatch.Metric:
+    return metric.with_(label="at most, last 7 days (99.9 %)", color=cloudwatch.Color.RED)
 
 
 def _with_interval(

@@ -22,6 +22,7 @@ from ._task_secret import TaskSecret
 
 INDEX = "queue"
 MEASURED_EVERY = Duration.minutes(5)
+_DAY = Duration.days(1)
 _MOST_SHARDS = 64
 _LEASE = Duration.minutes(15)
 _MOST_DECISIONS_A_MINUTE = 6000
@@ -112,7 +113,30 @@ class IReviewQueue(Construct):
 
     def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How many decisions of a day of UTC stand, those taken back not counted (maximum over the day)."""
-        return self._measure_metric("Decisions", options, Duration.days(1))
+        return self._measure_metric("Decisions", options, _DAY)
+
+    def metric_reviewers(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """How many reviewers have a decision of a day of UTC that stands (maximum over the day)."""
+        return self._measure_metric("Reviewers", options, _DAY)
+
+    def metric_reviewer_decisions(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
+        """How many decisions of a day one reviewer made: the median, the 90th percentile and the most."""
+        return self._spread_metrics("ReviewerDecisions", options, _DAY)
+
+    def metric_decision_seconds(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
+        """How many seconds a decision of the day so far takes one reviewer: median, 90th percentile and most.
+
+        Of reviewers with at least 10 decisions; breaks of more than five minutes are not in.
+        """
+        return self._spread_metrics("DecisionSeconds", options)
+
+    def metric_severe_percent(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
+        """Of one reviewer's decisions of the day so far, those on severe posts: median, 90th percentile and most, in %.
+
+        Severe is what the reviewer judged a violation, and the model gave 0.9 or more or nothing. Of reviewers with at
+        least 10 decisions.
+        """
+        return self._spread_metrics("SeverePercent", options)
 
     def metric_precision(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Of what was flagged, the share of violations, percent, of the posts of the window."""
@@ -138,6 +162,20 @@ class IReviewQueue(Construct):
     def metric_agreement(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 where they agree as by chance."""
         return self._measure_metric("Agreement", options)
+
+    def metric_precision_at_most(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """What the precision of the last seven days is at most, percent, once a day (minimum over the day).
+
+        The precision is higher on no more than one day of 1,000, by chance.
+        """
+        return self._measure_metric("PrecisionAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
+
+    def metric_recall_at_most(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """What the recall of the last seven days is at most, percent, once a day (minimum over the day).
+
+        The recall is higher on no more than one day of 1,000, by chance.
+        """
+        return self._measure_metric("RecallAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
 
     def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How often the figures could not be measured (sum over five minutes).
@@ -205,6 +243,11 @@ class IReviewQueue(Construct):
             period=period,
         )
         return with_options(metric, options)
+
+    def _spread_metrics(
+        self, name: str, options: MetricOptions, period: Duration = MEASURED_EVERY
+    ) -> tuple[cloudwatch.Metric, ...]:
+        return tuple(self._measure_metric(f"{name}{part}", options, period) for part in ("Median", "P90", "Most"))
 
     def _service_metric(
         self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration

@@ -43,8 +43,9 @@ class ReviewQueue(IReviewQueue):
     decision is an item of its own beside the post, and none is ever changed.
 
     A function measures it every five minutes by counts that the service keeps, and reads no post for it: what waits
-    and since when, decisions a day, precision and recall of what was flagged, and how far reviewers agree. The index
-    `oldest` has what waits by when it was received.
+    and since when, decisions a day and how they are spread over reviewers, precision and recall of what was flagged,
+    and how far reviewers agree. Once a day it measures what precision and recall are at most, for `ReviewAlarms`. The
+    index `oldest` has what waits by when it was received.
 
     Which posts are of the sample, their places among the others and which ones two reviewers judge is drawn by
     `draw_secret`, so that nobody can write a post for a draw. Secrets Manager makes it; no template and no log has it.
@@ -323,6 +324,21 @@ class ReviewQueue(IReviewQueue):
             targets=[
                 targets.LambdaFunction(
                     packaged.function, dead_letter_queue=missed, retry_attempts=0, max_event_age=Duration.minutes(1)
+                )
+            ],
+        )
+        events.Rule(
+            self,
+            "DailyLook",
+            description=f"Measures by what alarms judge the model of {self.node.path}",
+            # Once a day: how often such an alarm is false is stated by the day.
+            schedule=events.Schedule.cron(minute="10", hour="0"),
+            targets=[
+                targets.LambdaFunction(
+                    packaged.function,
+                    event=events.RuleTargetInput.from_object({"look": "daily"}),
+                    dead_letter_queue=missed,
+                    max_event_age=Duration.hours(12),
                 )
             ],
         )

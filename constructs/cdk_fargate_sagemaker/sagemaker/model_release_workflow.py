@@ -10,13 +10,14 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from .._allow import allow
-from .._checks import refusal
+from .._checks import check_interface, refusal
 from .._draw_secret import draw_secret
 from .._interfaces import AnyKey, AnyTopic
 from .._key_use import allow_key, through_dynamodb, through_secrets_manager
@@ -45,7 +46,7 @@ from ._rollback_alarms import HasGuardrail, RollbackAlarms
 from ._scaling_permissions import allow_scaling
 from ._source_permissions import allow_source
 from ._source_states import REVIEWS_FOLDER
-from ._starts import new_objects, send_events, start_target
+from ._starts import new_objects, send_events, start_target, undelivered_queue
 from ._update_mark import allow_marking
 from ._workflow_machine import allow_waiting, workflow_logs, workflow_machine, workflow_role
 from .athena_unload import AthenaUnload
@@ -435,6 +436,8 @@ class ModelReleaseWorkflow(Construct):
         if start_on_new_data:
             send_events(data_bucket)
             self._start_by("new posts", "NewPosts", event_pattern=new_objects(data_bucket, data_prefix))
+        self._reviews = reviews
+        self._starter: lambda_.Function | None = None
         if start_on_new_labels is not None and reviews is not None:
             self._start_by_labels(reviews.table, start_on_new_labels)
 
@@ -527,6 +530,43 @@ class ModelReleaseWorkflow(Construct):
         """
         self._rollback_alarms.add(alarms)
 
+    def start_on(self, alarm: cloudwatch.IAlarm) -> None:
+        """Starts a release when `alarm` fires: one that says that the model got worse (`ReviewAlarms`).
+
+        There has to be a label since the release that serves: the same posts would make the same model. While a
+        workflow changes the endpoint none is started. Each time the alarm fires starts one release at most, and the
+        gate judges it as any other.
+
+        Args:
+            alarm: made by an app of this account and region. The rule that waits for it is made beside it.
+
+        Raises:
+            InvalidArgumentError: something else than an alarm, or a workflow without `reviews`.
+        """
+        check_interface("alarm", alarm, "alarm_arn", "an alarm", "import one with Alarm.from_alarm_arn(…)")
+        if self._reviews is None:
+            raise refusal("reviews", None, "a DynamoDbExport with start_on", "a release would train on the same posts")
+        rule = events.Rule(
+            alarm,
+            "StartsRelease",
+            description=f"Starts a release to {self._endpoint_name} when {alarm.node.path} fires",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                resources=[alarm.alarm_arn],
+                detail={"state": {"value": ["ALARM"]}},
+            ),
+            targets=[
+                targets.LambdaFunction(
+                    self._starter_function(self._reviews.table),
+                    # Of the alarm's stack: the policy of the workflow's own queue would name a rule of a later stack.
+                    dead_letter_queue=undelivered_queue(alarm, "Undelivered"),
+                    max_event_age=Duration.hours(1),
+                )
+            ],
+        )
+        rule.node.add_dependency(self._end)
+
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start a release.
 
@@ -584,7 +624,12 @@ class ModelReleaseWorkflow(Construct):
         )
         rule.node.add_dependency(self._end)
 
-    def _start_by_labels(self, reviews: dynamodb.ITable, new_labels: int) -> None:
+    def _starter_function(self, reviews: dynamodb.ITable) -> lambda_.Function:
+        if self._starter is None:
+            self._starter = self._made_starter(reviews)
+        return self._starter
+
+    def _made_starter(self, reviews: dynamodb.ITable) -> lambda_.Function:
         starter = PackagedFunction(
             self,
             "Starter",
@@ -595,7 +640,6 @@ class ModelReleaseWorkflow(Construct):
             dead_letter_queue=self._rollback.undelivered_events,
             environment={
                 "ENDPOINT_NAME": self._endpoint_name,
-                "NEW_LABELS": Tokenization.stringify_number(new_labels),
                 "RELEASES_TABLE": self._records.table.table_name,
                 "RELEASE_WORKFLOW": self._state_machine.state_machine_arn,
                 "REVIEW_TABLE": reviews.table_name,
@@ -626,6 +670,11 @@ class ModelReleaseWorkflow(Construct):
                 self._execution_arn(f"{self._endpoint_name}-{workflow}:*"),
                 wildcard_reason=_EXECUTIONS_OF_LATER,
             )
+        return starter.function
+
+    def _start_by_labels(self, reviews: dynamodb.ITable, new_labels: int) -> None:
+        starter = self._starter_function(reviews)
+        starter.add_environment("NEW_LABELS", Tokenization.stringify_number(new_labels))
         rule = events.Rule(
             self,
             "NewLabels",
@@ -633,7 +682,7 @@ class ModelReleaseWorkflow(Construct):
             schedule=events.Schedule.rate(Duration.hours(1)),
             targets=[
                 targets.LambdaFunction(
-                    starter.function,
+                    starter,
                     dead_letter_queue=self._rollback.undelivered_events,
                     max_event_age=Duration.hours(1),
                 )

@@ -1,7 +1,9 @@
 """What can be said of a model by what reviewers decided: pure functions of the standard library alone."""
 
 from .agreement import cohens_kappa
+from .burden import burden
 from .estimates import Estimate, ReviewEstimates, wilson_interval
+from .exact_bounds import lower_bound, upper_bound
 from .review_tally import ReviewTally
 from .reviewed_post import VERDICTS, ReviewedPost
 
@@ -11,6 +13,9 @@ __all__ = [
     "ReviewEstimates",
     "ReviewTally",
     "ReviewedPost",
+    "burden",
     "cohens_kappa",
+    "lower_bound",
+    "upper_bound",
     "wilson_interval",
 ]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from .agreement import cohens_kappa
+from .exact_bounds import lower_bound, upper_bound
 from .reviewed_post import ReviewedPost
 
 BAND = 0.05
@@ -178,6 +179,31 @@ class ReviewEstimates:
         high = found_high / (found_high + missed_low) if found_high + missed_low else 1.0
         judged = sum(one.judged for one in (*found, *missed))
         return Estimate(value=value, low=min(low, value), high=max(high, value), judged=judged)
+
+    def flag_precision_at_most(self, error: float) -> float | None:
+        """What the precision of what was flagged is at most: it is higher with a probability of `error` at most.
+
+        None where nothing that was flagged was judged. The bound is exact for a binomial share, of Kish's effective
+        number of posts: Korn and Graubard, Confidence intervals for proportions with small expected number of positive
+        counts estimated from survey data, Survey Methodology 24 (1998).
+        """
+        flagged = self._strata[0].above(0)
+        return None if flagged.share is None else upper_bound(flagged.share, flagged.effective, error)
+
+    def flag_recall_at_most(self, error: float) -> float | None:
+        """What the recall of the flag is at most, likewise; None as in `recall`.
+
+        Half of `error` is that there are more violations among what was flagged than the bound says, half that there
+        are fewer among the others (Bonferroni).
+        """
+        estimate = self.flag_recall()
+        if estimate is None:
+            return None
+        flagged, sample = (stratum.above(0) for stratum in self._strata)
+        found = flagged.posts * upper_bound(flagged.share or 0.0, flagged.effective, error / 2)
+        missed = sample.posts * lower_bound(sample.share or 0.0, sample.effective, error / 2)
+        # One that has nothing to find misses nothing.
+        return found / (found + missed) if found + missed else 1.0
 
     def agreement(self) -> tuple[float | None, int]:
         """Cohen's kappa of the posts that two reviewers judged, and how many they are."""

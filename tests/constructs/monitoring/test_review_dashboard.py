@@ -19,13 +19,21 @@ def measures(widget):
     return {row[1]: row[-1] for row in widget["properties"]["metrics"] if row[0] == "Reviews"}
 
 
+def spread_of(name):
+    return {f"{name}{part}" for part in ("Median", "P90", "Most")}
+
+
 def test_the_figures_are_on_one_screen(widgets):
     assert {title: set(measures(widget)) for title, widget in widgets.items()} == {
         "Posts that wait": {"Waiting"},
         "Age of the oldest, hours": {"OldestAge"},
         "Decisions of the day so far": {"Decisions"},
-        "Precision of what is flagged, %": {"Precision", "PrecisionLow", "PrecisionHigh"},
-        "Violations that are flagged (recall), %": {"Recall", "RecallLow", "RecallHigh"},
+        "Reviewers of the day so far": {"Reviewers"},
+        "Decisions per reviewer and day": spread_of("ReviewerDecisions"),
+        "Seconds per decision, by reviewer": spread_of("DecisionSeconds"),
+        "Severe posts, % of a reviewer's decisions": spread_of("SeverePercent"),
+        "Precision of what is flagged, %": {"Precision", "PrecisionLow", "PrecisionHigh", "PrecisionAtMost"},
+        "Violations that are flagged (recall), %": {"Recall", "RecallLow", "RecallHigh", "RecallAtMost"},
         "Agreement of two reviewers, Cohen's kappa": {"Agreement"},
         "Calls put off by the table, measurements that failed; total in each period": set(),
     }
@@ -40,13 +48,27 @@ def test_the_figures_are_on_one_screen(widgets):
 )
 def test_a_share_has_its_interval(widgets, title, name, label):
     labels = {metric: options["label"] for metric, options in measures(widgets[title]).items()}
-    assert labels == {name: label, f"{name}Low": "at least (95 %)", f"{name}High": "at most (95 %)"}
+    assert labels == {
+        name: label,
+        f"{name}Low": "at least (95 %)",
+        f"{name}High": "at most (95 %)",
+        f"{name}AtMost": "at most, last 7 days (99.9 %)",
+    }
     assert widgets[title]["properties"]["yAxis"]["left"]["max"] == 100
 
 
 def test_a_days_decisions_are_its_highest_count(widgets):
     (row,) = widgets["Decisions of the day so far"]["properties"]["metrics"]
     assert (widgets["Decisions of the day so far"]["properties"]["period"], row[-1]["stat"]) == (86400, "Maximum")
+
+
+def test_a_reviewers_burden_is_a_spread_without_a_name(widgets):
+    drawn = measures(widgets["Severe posts, % of a reviewer's decisions"])
+    assert {name: options["label"] for name, options in drawn.items()} == {
+        "SeverePercentMost": "highest",
+        "SeverePercentP90": "90th percentile",
+        "SeverePercentMedian": "median",
+    }
 
 
 def test_the_oldest_is_in_hours(widgets):

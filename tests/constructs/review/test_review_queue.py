@@ -241,6 +241,10 @@ def test_it_is_measured_every_five_minutes(stack):
     )
 
 
+def spread(name, metrics):
+    return {f"{name}{part}": metric for part, metric in zip(("Median", "P90", "Most"), metrics, strict=True)}
+
+
 def test_metrics_are_of_the_table_and_of_the_service(stack):
     reviews = ReviewQueue(stack, "Reviews")
     table = stack.resolve(reviews.table.table_name)
@@ -255,11 +259,21 @@ def test_metrics_are_of_the_table_and_of_the_service(stack):
         "RecallLow": reviews.metric_recall_interval()[0],
         "RecallHigh": reviews.metric_recall_interval()[1],
         "Agreement": reviews.metric_agreement(),
+        "Reviewers": reviews.metric_reviewers(),
+        **spread("ReviewerDecisions", reviews.metric_reviewer_decisions()),
+        **spread("DecisionSeconds", reviews.metric_decision_seconds()),
+        **spread("SeverePercent", reviews.metric_severe_percent()),
     }
+    of_days = {"Decisions", "Reviewers", *spread("ReviewerDecisions", reviews.metric_reviewer_decisions())}
     for name, metric in metrics.items():
         assert (metric.namespace, metric.metric_name, metric.statistic) == ("Reviews", name, "Maximum")
         assert stack.resolve(metric.dimensions) == {"table": table}
-        assert metric.period.to_minutes() == (1440 if name == "Decisions" else 5)
+        assert metric.period.to_minutes() == (1440 if name in of_days else 5)
+    for name, metric in (
+        ("PrecisionAtMost", reviews.metric_precision_at_most()),
+        ("RecallAtMost", reviews.metric_recall_at_most()),
+    ):
+        assert (metric.metric_name, metric.statistic, metric.period.to_minutes()) == (name, "Minimum", 1440)
     decisions = reviews.metric_decisions(namespace="Moderation/Api", service_name="a")
     assert (decisions.namespace, decisions.metric_name) == ("Moderation/Api", "ReviewDecisions")
     assert decisions.dimensions == {"service": "a"}

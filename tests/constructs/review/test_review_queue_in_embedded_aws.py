@@ -114,13 +114,14 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
     assert indexes == {"queue": ["queue", "priority"], "oldest": ["queue", "received"]}
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
 
-    def measured() -> dict[str, float]:
-        answer = embedded_aws.client("lambda").invoke(FunctionName=outputs["Function"], Payload=b"{}")
+    def measured(event: str = "{}") -> dict[str, float]:
+        answer = embedded_aws.client("lambda").invoke(FunctionName=outputs["Function"], Payload=event.encode())
         assert "FunctionError" not in answer, answer["Payload"].read()
         return drawn_on(embedded_aws, outputs["Dashboard"])
 
     # What is not known is no figure.
-    assert measured() == {"Waiting": 0, "OldestAge": 0, "Decisions": 0}
+    assert measured() == {"Waiting": 0, "OldestAge": 0, "Decisions": 0, "Reviewers": 0}
+    assert measured('{"look": "daily"}').keys().isdisjoint({"PrecisionAtMost", "RecallAtMost"})
 
     settings = {
         "table": outputs["Table"],
@@ -180,6 +181,21 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
     assert figures["Waiting"] == 1
     assert figures["OldestAge"] == pytest.approx(3 * 86_400, abs=600)
     assert figures["Decisions"] == 19
+    # Hana made 15 and Ken 4, too few for a share or a mean; nobody but Hana had severe posts: flagged 1 and 2, and 4 to
+    # 7, of more than 0.9.
+    burden = {name: value for name, value in figures.items() if name.startswith(("Reviewer", "Decision", "Severe"))}
+    assert burden.pop("DecisionSecondsMedian") == burden.pop("DecisionSecondsP90") == burden.pop("DecisionSecondsMost")
+    severe = pytest.approx(100 * 6 / 15)
+    assert burden == {
+        "Decisions": 19,
+        "Reviewers": 2,
+        "ReviewerDecisionsMedian": 4,
+        "ReviewerDecisionsP90": 15,
+        "ReviewerDecisionsMost": 15,
+        "SeverePercentMedian": severe,
+        "SeverePercentP90": severe,
+        "SeverePercentMost": severe,
+    }
     # By hand: of nine flagged that were judged seven are violations, one is not, and one is unsure, so of ten 8.75; of
     # six sampled, which stand for 200, one is.
     assert figures["Precision"] == pytest.approx(87.5)

@@ -8,6 +8,7 @@ from tests.constructs.minimal.fargate import vpc
 from tests.constructs.minimal.monitoring import (
     endpoint_alarms,
     fallback_alarms,
+    release_workflow,
     review_alarms,
     service_alarms,
     workflow_alarms,
@@ -182,6 +183,26 @@ WRONG = [
         "an-endpoints-name",
         lambda stack: endpoint_alarms(stack, endpoint="moderation"),
         "endpoint: got 'moderation', allowed: EndpointMetrics or InferenceEndpoint or ModelReleaseWorkflow; give ",
+    ),
+    WrongInput(
+        "half-a-percent-of-precision",
+        lambda stack: review_alarms(stack, minimum_precision=0.7),
+        "minimum_precision: got 0.7, allowed: a number, 1 to 100; give 70 for 70 %",
+    ),
+    WrongInput(
+        "more-recall-than-there-is",
+        lambda stack: review_alarms(stack, minimum_recall=101),
+        "minimum_recall: got 101, allowed: a number, 1 to 100",
+    ),
+    WrongInput(
+        "a-workflows-name-to-start",
+        lambda stack: review_alarms(stack, minimum_recall=50, starts="release"),
+        "starts: got 'release', allowed: a ModelReleaseWorkflow",
+    ),
+    WrongInput(
+        "a-workflow-that-nothing-starts",
+        lambda stack: review_alarms(stack, starts=release_workflow(stack)),
+        "starts: got a ModelReleaseWorkflow, allowed: None without a minimum; give minimum_precision or minimum_recall",
     ),
     WrongInput(
         "150-percent-of-errors",

@@ -280,6 +280,16 @@ WRONG = [
         "alarms: got an AlarmBase, allowed: EndpointAlarms, or a list of alarms; put one in a list",
     ),
     WrongInput(
+        "an-alarms-name-to-start-on",
+        lambda stack: release_workflow(stack).start_on("slow"),
+        "alarm: got 'slow', allowed: an alarm; import one with Alarm.from_alarm_arn(…)",
+    ),
+    WrongInput(
+        "an-alarm-to-start-on-without-reviews",
+        lambda stack: release_workflow(stack).start_on(_alarm(stack)),
+        "reviews: got none, allowed: a DynamoDbExport with start_on; a release would train on the same posts",
+    ),
+    WrongInput(
         "a-name-for-an-endpoints-arn",
         lambda stack: InferenceEndpoint.from_endpoint_arn(stack, "Endpoint", "reviews"),
         "endpoint_arn: got 'reviews', allowed: an endpoint's ARN",

@@ -1,6 +1,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
@@ -257,6 +258,51 @@ def test_what_stands_is_counted_by_stratum_and_band(review_store, review_post, v
     assert counted(embedded_aws, review_table) == once
     decide(store, undone, verdicts.VIOLATION, reviewer="ken")
     assert counted(embedded_aws, review_table) == once | {"pair:violation:violation": 1}
+
+
+def work_of(embedded_aws, table, day, reviewer="hana"):
+    key = {"post": {"S": f"day#{day}"}, "entry": {"S": f"reviewer#{reviewer}"}}
+    item = embedded_aws.client("dynamodb").get_item(TableName=table, Key=key)["Item"]
+    return {name: int(value["N"]) for name, value in item.items() if name not in ("post", "entry", "latest")}
+
+
+def test_time_and_exposure_are_counted_by_reviewer_and_day(
+    review_store, review_post, verdicts, embedded_aws, review_table
+):
+    clock = Clock()
+    store = review_store(clock=clock, lease_seconds=600)
+    for number, probability in enumerate([None, 0.95, 0.9, 0.89, 0.4]):
+        store.keep(review_post(f"post {number}", probability, model=None if probability is None else "moderation-7"))
+    unscored, *_ = store.take(reviewer="hana", count=5)
+    day = datetime.fromtimestamp(clock.seconds, UTC).date()
+
+    # From when the posts were given, then from the decision before, whatever becomes of the leases meanwhile.
+    clock.seconds += 20
+    decide(store, unscored, verdicts.VIOLATION)
+    clock.seconds += 4
+    first, *_ = store.take(reviewer="hana", count=4)
+    clock.seconds += 3.5
+    decide(store, first, verdicts.FINE)
+    expected = {"violation": 1, "fine": 1, "severe": 1, "milliseconds": 27_500, "timed": 2}
+    assert work_of(embedded_aws, review_table, day) == expected
+
+    # A break is nobody's time, neither before a decision nor while a post is on the screen.
+    clock.seconds += 300.5
+    second, mild, _ = store.take(reviewer="hana", count=3)
+    clock.seconds += 2
+    decided = decide(store, second, verdicts.VIOLATION)
+    clock.seconds += 301
+    decide(store, mild, verdicts.VIOLATION)
+    expected = {"violation": 3, "fine": 1, "severe": 2, "milliseconds": 29_500, "timed": 3}
+    assert work_of(embedded_aws, review_table, day) == expected
+
+    # One that is taken back and decided again took its time twice, and is one severe post.
+    again = store.undo(reviewer="hana", post=second.post, decision=decided.decisions)
+    assert work_of(embedded_aws, review_table, day)["severe"] == 1
+    clock.seconds += 5
+    decide(store, again, verdicts.VIOLATION)
+    expected |= {"undone": 1, "milliseconds": 34_500, "timed": 4}
+    assert work_of(embedded_aws, review_table, day) == expected
 
 
 def test_counts_whose_answer_was_lost_are_written_again_and_count_once(

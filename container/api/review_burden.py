@@ -1,0 +1,38 @@
+"""What a decision costs the reviewer who makes it: time, and the sight of a severe post.
+
+Counted beside the verdicts of a reviewer's day (`day#2026-11-23`, `reviewer#…`), in the transaction of the decision.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from review_entry import ReviewEntry, Verdict
+
+SEVERE_PROBABILITY: Final = 0.9
+BREAK_SECONDS: Final = 300
+
+
+def is_severe(entry: ReviewEntry, verdict: str | None) -> bool:
+    """Whether a reviewer who decided so has seen a severe post: a violation that the model was sure of.
+
+    A violation without a probability is severe too: exposure is rather said too high than too low.
+    """
+    return verdict == Verdict.VIOLATION and (entry.probability is None or entry.probability >= SEVERE_PROBABILITY)
+
+
+def burden(
+    entry: ReviewEntry, verdict: Verdict, *, now: float, decided_before: float | None, lease_seconds: int
+) -> dict[str, int]:
+    """Return the counts of a decision: `severe`, and `milliseconds` of one `timed`.
+
+    Time runs from the reviewer's decision before, `decided_before` in seconds since 1970, because a page takes several
+    posts at once and renews their leases. After a break of more than BREAK_SECONDS it runs from when the post was
+    given; a decision that then took longer is not timed: nobody knows what the time was for.
+    """
+    counts = {"severe": 1} if is_severe(entry, verdict) else {}
+    starts = [decided_before, None if entry.leased_until is None else entry.leased_until - lease_seconds]
+    for start in starts:
+        if start is not None and 0 <= now - start <= BREAK_SECONDS:
+            return {**counts, "milliseconds": round(1000 * (now - start)), "timed": 1}
+    return counts
