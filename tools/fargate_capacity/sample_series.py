@@ -232,10 +232,19 @@ class SampleSeries:
                 return 3600 * of_day * (2 + since_evening)
             case "Decisions":
                 return np.round(420 * of_day * worked)
+            case "Reviewers":
+                return np.round(6 * np.sqrt(worked))
             case "Agreement":
                 return 0.78 + 0.02 * drift
+            case "ReviewerDecisionsMedian":
+                return np.round(60 * of_day * worked)
+            case "ReviewerDecisionsP90" | "ReviewerDecisionsMost":
+                return np.round(130 * of_day * worked)
+        for name, level in (("DecisionSeconds", 6.0), ("SeverePercent", 24.0)):
+            if metric.name.startswith(name):
+                return level * (1 + 0.05 * drift) * (1 if metric.name.endswith("Median") else 1.6)
         share, below, above = (81.0, 2.8, 2.5) if metric.name.startswith("Precision") else (57.0, 10.0, 9.0)
-        ends = {"Low": -below, "High": above}
+        ends = {"Low": -below, "High": above, "AtMost": 3 * above}
         return share + drift + next((far for end, far in ends.items() if metric.name.endswith(end)), 0.0)
 
     @staticmethod

@@ -143,7 +143,14 @@ def test_the_figures_of_reviewers_are_such_as_they_could_be() -> None:
         assert (low >= 0).all()
         assert (low < value).all()
         assert (value < high).all()
-        assert (high <= 100).all()
+        assert (high <= reviewed(f"{name}AtMost")).all()
+        assert (reviewed(f"{name}AtMost") <= 100).all()
     assert (np.abs(reviewed("Agreement")) <= 1).all()
+    for name in ("ReviewerDecisions", "DecisionSeconds", "SeverePercent"):
+        median, high, most = (reviewed(f"{name}{part}") for part in ("Median", "P90", "Most"))
+        assert (median >= 0).all()
+        assert (median <= high).all()
+        assert (high <= most).all()
+    assert (reviewed("ReviewerDecisionsMost") <= reviewed("Decisions")).all()
     assert (reviewed("Waiting") >= 0).all()
     assert reviewed("Decisions")[0] == 0 < reviewed("Decisions")[-1]
