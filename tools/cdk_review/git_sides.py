@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -58,13 +59,18 @@ def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> It
     commit = _common_commit(root, reference)
     cache = Path(_git(root, "rev-parse", "--git-common-dir"))
     cache = (cache if cache.is_absolute() else root / cache) / "cdk-review"
-    with TemporaryDirectory(prefix="cdk-review-") as work:
-        head = _kept(cache, _key(root, _working_tree(root), within))
-        if head is None:
+    # Each synthesis keeps one core busy.
+    with TemporaryDirectory(prefix="cdk-review-") as work, ThreadPoolExecutor(max_workers=1) as beside:
+        made_of_head = Path(work) / "head"
+
+        def synthesised_head() -> Path:
+            _synthesise(folder, made_of_head, environment=dict(os.environ), what="the working tree")
+            return _keep(cache, _key(root, _working_tree(root), within), made_of_head)
+
+        kept_head = _kept(cache, _key(root, _working_tree(root), within))
+        if kept_head is None:
             say("synthesising the working tree")
-            made = Path(work) / "head"
-            _synthesise(folder, made, environment=dict(os.environ), what="the working tree")
-            head = _keep(cache, _key(root, _working_tree(root), within), made)
+        making = beside.submit(lambda: kept_head or synthesised_head())
         base = _kept(cache, _key(root, _git(root, "rev-parse", f"{commit}^{{tree}}"), within))
         if base is None:
             checkout = Path(work) / "checkout"
@@ -74,7 +80,7 @@ def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> It
                 made = Path(work) / "base"
                 _synthesise(checkout / within, made, environment=environment, what=f"{reference} ({commit[:10]})")
             base = _keep(cache, _key(root, _git(root, "rev-parse", f"{commit}^{{tree}}"), within), made)
-        yield Sides(base=base, head=head, base_commit=commit)
+        yield Sides(base=base, head=making.result(), base_commit=commit)
 
 
 def _root(folder: Path) -> Path:
@@ -137,8 +143,12 @@ def _keep(cache: Path, key: str, made: Path) -> Path:
         kept = Path(folder) / "assembly"
         shutil.copytree(made, kept, ignore=_assets)
         target = cache / key
-        if not target.exists():
+        try:
             kept.rename(target)
+        except OSError:
+            # The other side, or another review, has the same tree and kept it first.
+            if not target.exists():
+                raise
     for old in sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime)[:-20]:
         shutil.rmtree(old, ignore_errors=True)
     return target
