@@ -18,7 +18,9 @@ from typing import Any
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
+from release_resources import NotMadeAgainError, ReleaseResources
+from release_resources import UnknownEndpointError as UnknownEndpointError
+from rollback_decision import Decision, Found, RefusedError, current_release, decide
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
@@ -44,10 +46,6 @@ class ReleaseInProgressError(Exception):
 
 class InvalidRollbackError(Exception):
     """There is nothing to roll back to, or not to what was asked for; the message says what there is."""
-
-
-class UnknownEndpointError(Exception):
-    """The endpoint serves something to which no rollback could go back; the message says what and what to do."""
 
 
 class LockLostError(Exception):
@@ -161,26 +159,29 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
     Returns the `current` release, which the new one is compared with, or null. An endpoint that serves without a record
     is given one first, so that there is something to go back to: where its model's role and artefact are there. One
     that an earlier life of the stack left lacks them, serves until the release replaces it, and is notified of once.
+    A current release whose record is gone is given one again likewise, by its configuration where there is no endpoint.
     Raises ReleaseInProgressError and UnknownEndpointError.
     """
-    release, execution = event["release"], event["execution"]
+    release, execution, resources = event["release"], event["execution"], ReleaseResources(client)
     for attempt in range(ATTEMPTS):
         _pause(attempt)
         lock = table.entry(LOCK)
         records = table.releases()
         if _holder(lock) == execution:
             (own,) = (record for record in records if record["execution"] == execution)
-            return {"current": _served(records, own.get("previous"))}
+            return {"current": _served_if_recorded(records, own.get("previous"))}
         _refuse_in_progress(lock, execution)
-        current = table.current()
-        if current is None and (found := _found_serving()) is not None:
-            if (missing := _missing_of(found["model"])) is None:
-                table.write(
-                    table.put(found["entry"], found, "attribute_not_exists(entry)"),
-                    table.put(CURRENT, {"release": found["release"]}, "attribute_not_exists(entry)"),
-                )
+        pointer = table.current()
+        current = pointer if any(record["release"] == pointer for record in records) else None
+        if current is None and (found := _found(resources, pointer)) is not None:
+            if any(record["release"] == found["release"] and _has_served(record) for record in records):
+                _heal(table, records, None, found["release"], pointer)
                 continue
-            _notify_not_adopted(table, found, missing)
+            if (missing := resources.missing_of(found["model"])) is None:
+                _heal(table, records, found, found["release"], pointer)
+                continue
+            if resources.serves():
+                _notify_not_adopted(table, found, missing)
         now = _now()
         if table.write(
             _taken(table, lock, {"holder": execution, "since": now, "release": release}),
@@ -196,7 +197,7 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
                 },
                 "attribute_not_exists(entry)",
             ),
-            _current_is(table, current),
+            _current_is(table, pointer),
         ):
             _close_abandoned(table, records)
             return {"current": _served(records, current)}
@@ -236,6 +237,8 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "archive_sha256": event.get("archive_sha256"),
                     "model": release,
                     "endpoint_configuration": release,
+                    # What it takes to make both again, should somebody delete them.
+                    "definitions": ReleaseResources(client).definitions(release, release),
                 },
                 "outcome = :running",
                 running="running",
@@ -253,18 +256,26 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
     `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that goes on to tell, and keeps the
     endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, or null where a
     release had not begun or had already ended: then nothing has to be put back and nobody is given the endpoint.
-    `target` is the release that has to serve, `failure` what happened. Raises ReleaseInProgressError and
-    InvalidRollbackError.
+    `target` is the release that has to serve, `failure` what happened; of a rollback by hand `note` is what people have
+    to know of it and `offer` how to go on where it does not come about. Before the endpoint is touched, the current
+    release's record is made again where it is gone, and so are the target's model and configuration.
+    Raises ReleaseInProgressError, InvalidRollbackError, UnknownEndpointError and NotMadeAgainError.
     """
     execution, given = event["execution"], event["input"]
-    ended = None
+    ended = healed = None
     if "stopped" in given:
         ended = given["stopped"]["execution"]
         if _state(ended) == "RUNNING":
             raise InvalidRollbackError(f"{ended} still runs: stop it first")
+    resources = ReleaseResources(client)
     for attempt in range(ATTEMPTS):
         _pause(attempt)
         lock, records, current = table.entry(LOCK), table.releases(), table.current()
+        if "failed" in given or "stopped" in given:
+            of = given.get("failed") or given["stopped"]
+            if (lost := _lost(records, of["execution"], current)) is not None:
+                _heal(table, records, _record_again(resources, lost), lost, current, points=lost == current)
+                continue
         if "failed" in given:
             plan, holder = _failed_plan(given["failed"], records, current), given["failed"]["execution"]
         elif "stopped" in given:
@@ -272,10 +283,21 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
         else:
             # Before anything else: while a release runs, which one is current is about to change.
             _refuse_in_progress(lock, execution)
-            plan, holder = _plan_by_hand(given, records, current), execution
+            decision = _decided(resources, given, records, current)
+            if decision.heals is not None:
+                known = any(record["release"] == decision.heals for record in records)
+                found = None if known else _record_again(resources, decision.heals)
+                _heal(table, records, found, decision.heals, current)
+                healed = decision.note or healed
+                continue
+            plan, holder = _plan_by_hand(records, decision), execution
+            # What was mended before is not seen any more.
+            plan["note"] = healed or plan["note"]
         failed, target = plan["failed"], plan["target"]
-        if (plan["mode"] != "by_hand" and failed is None) or _holder(lock) == holder:
+        if plan["mode"] != "by_hand" and failed is None:
             return plan
+        if _holder(lock) == holder:
+            return _made_ready(resources, records, plan)
         if _holder(lock) != ended:
             _refuse_in_progress(lock, execution)
         if table.write(
@@ -296,7 +318,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                 else []
             ),
         ):
-            return plan
+            return _made_ready(resources, records, plan)
     raise _contended()
 
 
@@ -326,7 +348,7 @@ def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any
 
 
 def _failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
-    plan = {"mode": "failed", "failed": None, "target": _target(records, current), "failure": failed["failure"]}
+    plan = _plan("failed", _target(records, current), failed["failure"])
     record = next((record for record in records if record["execution"] == failed["execution"]), None)
     if record is None:
         return plan
@@ -341,7 +363,7 @@ def _stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], curren
         "error": stopped.get("error") or status,
         "cause": stopped.get("cause") or f"the execution ended as {status}",
     }
-    plan = {"mode": "stopped", "failed": None, "target": _target(records, current), "failure": failure}
+    plan = _plan("stopped", _target(records, current), failure)
     record = next((record for record in records if record["execution"] == stopped["execution"]), None)
     if record is not None and "failure" in record:
         # It was rolled back for this, and stopped before that was told.
@@ -354,38 +376,106 @@ def _stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], curren
     return plan | {"failed": own, "target": _target(records, record.get("previous"))}
 
 
-def _plan_by_hand(given: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
+def _decided(
+    resources: ReleaseResources, given: dict[str, Any], records: list[dict[str, Any]], pointer: str | None
+) -> Decision:
+    """What a person's rollback does. Raises InvalidRollbackError."""
     unknown = sorted(set(given) - {"release"})
     if unknown:
         raise InvalidRollbackError(f'the input has {", ".join(unknown)}: it is {{}} or {{"release": "<name>"}}')
-    possible = [
-        record["release"]
-        for record in records
-        if record["outcome"] in ("released", "rolled_back") and "cleaning" not in record
-    ]
-    names = f"there are {', '.join(possible) or 'none'}"
-    wanted = given.get("release")
-    if wanted is None:
-        wanted = _last_good_before(current, records)
-        if wanted is None:
-            raise InvalidRollbackError(f"no good release before {current or 'the first'} to go back to: {names}")
-    record = next((record for record in records if record["release"] == wanted), None)
-    if record is None:
-        raise InvalidRollbackError(f"release {wanted!r} is unknown: {names}")
-    if wanted not in possible:
-        what = "was cleaned up" if "cleaning" in record else f"never served, it is recorded as {record['outcome']}"
-        raise InvalidRollbackError(f"release {wanted} {what}: {names}")
-    return {"mode": "by_hand", "failed": None, "target": _target(records, wanted), "failure": None}
+    serves, parameter = resources.serves(), resources.parameter()
+    releases = [resources.of(record) for record in records]
+    current = current_release(serves=serves, pointer=pointer, parameter=parameter, releases=releases)
+    lost = current is not None and resources.may_be_release(current)
+    lost = lost and all(release.name != current for release in releases)
+    found = Found(
+        serves=serves,
+        pointer=pointer,
+        parameter=parameter,
+        releases=releases,
+        unrecorded=resources.unrecorded(current) if lost and current is not None else None,
+    )
+    try:
+        return decide(found, given.get("release"))
+    except RefusedError as refusal:
+        raise InvalidRollbackError(str(refusal)) from None
 
 
-def _last_good_before(current: str | None, records: list[dict[str, Any]]) -> str | None:
-    good = None
-    for record in records:
-        if record["release"] == current:
-            return good
-        if record["outcome"] == "released" and "cleaning" not in record:
-            good = str(record["release"])
-    return good
+def _plan_by_hand(records: list[dict[str, Any]], decision: Decision) -> dict[str, Any]:
+    plan = _plan("by_hand", _target(records, decision.target), None)
+    return plan | {"note": decision.note, "offer": decision.offer}
+
+
+def _plan(mode: str, target: dict[str, Any] | None, failure: dict[str, Any] | None) -> dict[str, Any]:
+    return {"mode": mode, "failed": None, "target": target, "failure": failure, "note": None, "offer": None}
+
+
+def _made_ready(resources: ReleaseResources, records: list[dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan, once what its target needs is there again. Raises NotMadeAgainError where a person asked for it."""
+    if plan["target"] is not None:
+        try:
+            made = resources.make_missing(_record_of(records, release=plan["target"]["release"]))
+        except NotMadeAgainError as fault:
+            if plan["mode"] == "by_hand":
+                raise
+            # An endpoint that still serves the target needs nothing; else the workflow reports what it lacks.
+            made = []
+            LOGGER.warning("%s", fault)
+        if made:
+            LOGGER.info("made again: %s", ", ".join(made))
+    return plan
+
+
+def _found(resources: ReleaseResources, pointer: str | None) -> dict[str, Any] | None:
+    """The record of what serves, or of what is said to be current where nothing serves; None if nothing is known."""
+    if (found := resources.found_serving()) is not None or pointer is None:
+        return found
+    return resources.record_of(pointer) if resources.unrecorded(pointer).configuration else None
+
+
+def _has_served(record: dict[str, Any]) -> bool:
+    return record["outcome"] in ("released", "rolled_back") and "cleaning" not in record
+
+
+def _lost(records: list[dict[str, Any]], execution: str, pointer: str | None) -> str | None:
+    """The release that an execution's rollback goes back to, if its record is gone."""
+    own = next((record for record in records if record["execution"] == execution), None)
+    needed = pointer if own is None or own["outcome"] != "running" else own.get("previous")
+    return None if needed is None or any(record["release"] == needed for record in records) else str(needed)
+
+
+def _record_again(resources: ReleaseResources, release: str) -> dict[str, Any]:
+    """A record for a release that lost its own. Raises InvalidRollbackError."""
+    if not resources.unrecorded(release).configuration and resources.serves() != release:
+        raise InvalidRollbackError(
+            f"the record of release {release} is gone, and so is its endpoint configuration: name another release, "
+            '{"release": "<name>"}, or release again'
+        )
+    return resources.record_of(release)
+
+
+def _heal(
+    table: ReleaseTable,
+    records: list[dict[str, Any]],
+    found: dict[str, Any] | None,
+    release: str,
+    pointer: str | None,
+    *,
+    points: bool = True,
+) -> None:
+    """Makes `release`, whose record is `found` again or was there, what the table calls current."""
+    changes = []
+    if found is not None:
+        # Without its configuration nothing says when it was made: it is the last.
+        made = _moment(found.pop("made", None) or datetime.datetime.now(datetime.UTC))
+        record = found | {"started": made, "ended": made}
+        changes.append(table.put(f"{RELEASE_PREFIX}{made}#{release}", record, "attribute_not_exists(entry)"))
+    if points and release != pointer:
+        is_seen = ("#release = :seen", {"seen": pointer}) if pointer else ("attribute_not_exists(entry)", {})
+        changes.append(table.put(CURRENT, {"release": release}, is_seen[0], **is_seen[1]))
+    if changes:
+        LOGGER.warning("release %s is recorded as the current one again, beside %d records", release, len(records))
+        table.write(*changes)
 
 
 def _outcomes(
@@ -400,7 +490,8 @@ def _outcomes(
         record = _record_of(records, **failed)
         changes.append(table.set(record["entry"], ended, "execution = :execution", execution=failed["execution"]))
     if mode == "by_hand" and target is not None and current != target["release"]:
-        if current is not None:
+        # Of a current release that nothing is known of any more there is nothing to mark.
+        if any(record["release"] == current for record in records):
             left = _record_of(records, release=current)
             changes.append(table.set(left["entry"], by | {"outcome": "rolled_back"}, "attribute_exists(entry)"))
         taken = _record_of(records, release=target["release"])
@@ -408,83 +499,6 @@ def _outcomes(
         again = {"outcome": "released", "rolled_back_by": None}
         changes.append(table.set(taken["entry"], again, "attribute_exists(entry)"))
     return changes
-
-
-def _found_serving() -> dict[str, Any] | None:
-    """The record of what the endpoint serves without one: it was released before there was a table."""
-    sagemaker = client("sagemaker")
-    name = os.environ["ENDPOINT_NAME"]
-    try:
-        endpoint = sagemaker.describe_endpoint(EndpointName=name)
-    except sagemaker.exceptions.ClientError as fault:
-        # SageMaker has no error of its own for an endpoint that is not there: its message alone tells.
-        if "Could not find" in fault.response["Error"].get("Message", ""):
-            return None
-        raise
-    if endpoint["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
-        return None
-    configuration = endpoint.get("EndpointConfigName", "")
-    unknown = UnknownEndpointError(
-        f"{name} serves the endpoint configuration {configuration or '(no name)'}, to which no rollback could go back: "
-        f"update the endpoint to a configuration of one model that is named {name}-…, or delete it"
-    )
-    if not configuration.startswith(f"{name}-"):
-        raise unknown
-    described = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
-    variant = described["ProductionVariants"][0]
-    if "ModelName" not in variant:
-        raise unknown
-    made = _moment(described["CreationTime"])
-    return {
-        "entry": f"{RELEASE_PREFIX}{made}#{configuration}",
-        "release": configuration,
-        "execution": "-",
-        "started": made,
-        "started_by": "found",
-        "ended": made,
-        "outcome": "released",
-        "model": variant["ModelName"],
-        "endpoint_configuration": configuration,
-    }
-
-
-def _missing_of(model: str) -> str | None:
-    """What a model that serves lacks, so that no release could score it and no rollback start it; None if nothing."""
-    try:
-        described = client("sagemaker").describe_model(ModelName=model)
-    except ClientError as fault:
-        if "Could not find" not in fault.response["Error"].get("Message", "") and not _is_denied(fault):
-            raise
-        return f"the model {model} is gone, or is not one of this endpoint's"
-    role = described.get("ExecutionRoleArn", "").rpartition("/")[2]
-    iam = client("iam")
-    try:
-        iam.get_role(RoleName=role)
-    except iam.exceptions.NoSuchEntityException:
-        return f"the role {role} of the model {model} is gone"
-    containers = [*described.get("Containers", []), described.get("PrimaryContainer") or {}]
-    for uri in filter(None, map(_artefact, containers)):
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        try:
-            # Lists, where a look at the object itself would take the right to read it.
-            there = client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount", 0)
-        except ClientError as fault:
-            if fault.response["Error"]["Code"] != "NoSuchBucket" and not _is_denied(fault):
-                raise
-            there = 0
-        if not there:
-            return f"the artefact {uri} of the model {model} is gone, or not in this workflow's bucket"
-    return None
-
-
-def _artefact(container: dict[str, Any]) -> str | None:
-    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-    uri: str | None = container.get("ModelDataUrl") or source.get("S3Uri")
-    return uri
-
-
-def _is_denied(fault: ClientError) -> bool:
-    return fault.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
 
 
 def _notify_not_adopted(table: ReleaseTable, found: dict[str, Any], missing: str) -> None:
@@ -592,6 +606,10 @@ def _served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any
         "sides",
     )
     return {key: record.get(key) for key in told}
+
+
+def _served_if_recorded(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
+    return _served(records, release if any(record["release"] == release for record in records) else None)
 
 
 def _target(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:

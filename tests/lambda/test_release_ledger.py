@@ -5,7 +5,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -121,6 +121,26 @@ class Ledger:
             return None
 
 
+def everything_there(module: ModuleType) -> type:
+    """An account in which nothing is missing: the endpoint serves the current release, each release has its resources.
+
+    What is missing is for the tests at the end, of the function as it is.
+    """
+
+    class EverythingThere(module.ReleaseResources):  # type: ignore[misc, name-defined]
+        def serves(self) -> str | None:
+            return module.ReleaseTable().current() or super().serves()
+
+        def of(self, record: dict[str, Any]) -> Any:
+            release = super().of(record)
+            return replace(release, artefact=True, model=True, configuration=True)
+
+        def make_missing(self, record: dict[str, Any]) -> list[str]:
+            return []
+
+    return EverythingThere
+
+
 @pytest.fixture
 def ledger(
     load_function: Callable[[str], ModuleType],
@@ -133,6 +153,7 @@ def ledger(
     monkeypatch.setenv("CURRENT_PARAMETER", f"/{releases_table}/current")
     module = load_function("release_ledger")
     monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(module, "ReleaseResources", everything_there(module))
     made = Ledger(module=module, aws=aws, machine=machine["stateMachineArn"], table=releases_table)
     yield made
     for execution in made.started:
@@ -427,6 +448,8 @@ def test_a_failed_release_gives_the_endpoint_back_to_the_one_before(ledger: Ledg
             "archive_sha256": "00ff",
         },
         "failure": FAILURE,
+        "note": None,
+        "offer": None,
     }
     assert ledger.entry("lock")["holder"] == execution
     ledger.finish_rollback(rollback, plan)
@@ -610,3 +633,175 @@ def test_fails_when_there_is_no_release_at_all(ledger: Ledger) -> None:
 def test_fails_when_the_operation_is_unknown(ledger: Ledger) -> None:
     with pytest.raises(ledger.module.UnknownOperationError, match="operation is 'begin': it is one of begin_release, "):
         ledger.call("begin")
+
+
+# ---- what was deleted ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Account:
+    """What releases of an endpoint are made of, as the function finds it. There is no endpoint."""
+
+    ledger: Ledger
+    bucket: str
+
+    def release(self, short: str) -> str:
+        """A good release, whose archive, model and configuration are there."""
+        name, key = f"{self.ledger.table}-{short}", f"models/{short}/model.tar.gz"
+        sagemaker = self.ledger.aws.client("sagemaker")
+        self.ledger.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=b"a model")
+        container = {"Image": "ledger:1", "ModelDataUrl": f"s3://{self.bucket}/{key}", "Environment": {"LENGTH": "512"}}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 2, "InstanceType": "ml.m5.large"}
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[variant | {"InitialVariantWeight": 0.5, "VolumeSizeInGB": 30}],
+            KmsKeyId="alias/volumes",
+        )
+        execution = self.ledger.execution()
+        self.ledger.begin(name, execution)
+        self.ledger.call(
+            "finish_release",
+            release=name,
+            execution=execution,
+            posts={},
+            model_data=container["ModelDataUrl"],
+            archive_sha256="00ff",
+        )
+        self.ledger.stop(execution)
+        return name
+
+    def described(self, name: str) -> dict[str, Any]:
+        """Model and configuration, without when they were made."""
+        sagemaker = self.ledger.aws.client("sagemaker")
+        found = sagemaker.describe_endpoint_config(EndpointConfigName=name) | sagemaker.describe_model(ModelName=name)
+        return {key: value for key, value in found.items() if key not in ("CreationTime", "ResponseMetadata")}
+
+    def delete(self, name: str, *what: str) -> None:
+        sagemaker, dynamodb = self.ledger.aws.client("sagemaker"), self.ledger.aws.client("dynamodb")
+        if "configuration" in what:
+            sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        if "model" in what:
+            sagemaker.delete_model(ModelName=name)
+        if "artefact" in what:
+            key = f"models/{name.rpartition('-')[2]}/model.tar.gz"
+            self.ledger.aws.client("s3").delete_object(Bucket=self.bucket, Key=key)
+        key = {"endpoint": {"S": self.ledger.table}, "entry": {"S": self.ledger.records()[name]["entry"]}}
+        if "definitions" in what:
+            dynamodb.update_item(TableName=self.ledger.table, Key=key, UpdateExpression="REMOVE definitions")
+        if "record" in what:
+            dynamodb.delete_item(TableName=self.ledger.table, Key=key)
+
+
+@pytest.fixture
+def account(ledger: Ledger, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Account:
+    monkeypatch.setattr(ledger.module, "ReleaseResources", ledger.module.ReleaseResources.__base__)
+    monkeypatch.setenv("ENDPOINT_NAME", ledger.table)
+    return Account(ledger=ledger, bucket=bucket)
+
+
+def test_without_an_endpoint_the_current_release_serves_again_and_nothing_is_marked(account: Account) -> None:
+    ledger = account.ledger
+    older, current = account.release("one"), account.release("two")
+    rollback = ledger.execution()
+    plan = ledger.rollback(rollback, {})
+    assert (plan["target"]["release"], plan["mode"]) == (current, "by_hand")
+    assert "the current release was restored and nothing is marked" in plan["note"]
+    assert plan["offer"] == f'the next good release is {older}: start again with {{"release": "{older}"}}'
+    ledger.finish_rollback(rollback, plan)
+    assert ledger.outcomes() == {older: "released", current: "released"}
+    assert ledger.parameter() == current
+
+    ledger.roll_back_by_hand({"release": older})
+    assert ledger.outcomes() == {older: "released", current: "rolled_back"}
+
+
+def test_what_is_gone_is_made_again_as_it_was(account: Account) -> None:
+    ledger, name = account.ledger, account.release("one")
+    before = account.described(name)
+    account.delete(name, "configuration", "model")
+    rollback = ledger.execution()
+    plan = ledger.rollback(rollback, {})
+    assert account.described(name) == before
+    assert "its model and endpoint configuration were gone and made again from the record" in plan["note"]
+    # The answer was lost: nothing is missing any more.
+    assert ledger.rollback(rollback, {})["target"] == plan["target"]
+
+
+def test_a_failed_release_goes_back_to_a_configuration_that_was_deleted_meanwhile(account: Account) -> None:
+    ledger, name = account.ledger, account.release("one")
+    before = account.described(name)
+    execution = ledger.execution()
+    ledger.begin("two", execution)
+    account.delete(name, "configuration")
+    plan = ledger.rollback(
+        ledger.execution(), {"failed": {"release": "two", "execution": execution, "failure": FAILURE}}
+    )
+    assert plan["target"]["release"] == name
+    assert account.described(name) == before
+
+
+@pytest.mark.parametrize(
+    ("gone", "why"),
+    [
+        (("configuration", "definitions"), "its endpoint configuration is gone, and its record does not say how"),
+        (("model", "definitions"), "its model is gone, and its record does not say how to make it again"),
+        (("model", "artefact"), "its artefact s3://"),
+        (("model", "record"), "its model is gone, and its record too"),
+        (("configuration", "record"), "is gone, and so is its endpoint configuration"),
+    ],
+)
+def test_fails_when_the_current_release_cannot_be_made_again_and_offers_another(
+    account: Account, gone: tuple[str, ...], why: str
+) -> None:
+    ledger = account.ledger
+    older, current = account.release("one"), account.release("two")
+    account.delete(current, *gone)
+    with pytest.raises(ledger.module.InvalidRollbackError) as refusal:
+        ledger.rollback(ledger.execution(), {})
+    assert why in str(refusal.value)
+    assert f'start again with {{"release": "{older}"}}' in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert ledger.entry("lock") is None
+    ledger.roll_back_by_hand({"release": older})
+    assert ledger.parameter() == ledger.entry("current")["release"] == older
+
+
+def test_a_current_release_without_its_record_is_recorded_again(account: Account) -> None:
+    ledger = account.ledger
+    older, current = account.release("one"), account.release("two")
+    account.delete(current, "record")
+    rollback = ledger.execution()
+    plan = ledger.rollback(rollback, {})
+    assert plan["target"]["release"] == current
+    assert f"the record of {current}, which was gone, was made again" in plan["note"]
+    ledger.finish_rollback(rollback, plan)
+    record = ledger.records()[current]
+    assert (record["outcome"], record["started_by"], record["model"]) == ("released", "found", current)
+    assert set(record["definitions"]) == {"endpoint_configuration", "model"}
+    assert list(ledger.outcomes().values()) == ["released", "released"]
+    assert older in ledger.outcomes()
+
+
+def test_a_record_that_is_gone_locks_no_release_out(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, current = account.ledger, account.release("one")
+    monkeypatch.setattr(ledger.module.ReleaseResources, "missing_of", lambda self, model: None)
+    account.delete(current, "record")
+    execution = ledger.execution()
+    assert ledger.begin("two", execution)["current"]["release"] == current
+    ledger.finish("two", execution)
+    assert ledger.parameter() == ledger.entry("current")["release"] == "two"
+
+    account.delete("two", "record")
+    # Nothing of it is left: the next is compared with none.
+    assert ledger.begin("three", ledger.execution()) == {"current": None}
+
+
+def test_fails_when_sagemaker_does_not_make_it_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, name = account.ledger, account.release("one")
+    account.delete(name, "configuration")
+    record = ledger.records()[name]
+    record["definitions"]["endpoint_configuration"]["ProductionVariants"][0]["ModelName"] = "of-nothing"
+    with pytest.raises(Exception, match=f"the endpoint configuration {name} is gone and was not made again") as fault:
+        ledger.module.ReleaseResources(ledger.module.client).make_missing(record)
+    assert type(fault.value).__name__ == "NotMadeAgainError"

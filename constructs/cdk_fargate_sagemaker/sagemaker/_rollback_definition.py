@@ -17,6 +17,11 @@ ROLLBACK_FAILED = "RollbackFailed"
 
 _BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack', 'Deleting']"
 _UPDATABLE = "['InService', 'OutOfService', 'UpdateRollbackFailed']"
+# Where it fails in one of these, another release may still come to serve.
+_OF_TARGET = (
+    "['Archive-Checking-Step', 'Endpoint-Creating-Step', "
+    "'Endpoint-Updating-Step', 'Endpoint-State', 'Endpoint-Missing']"
+)
 SERVING_AGAIN = (
     "($not($type({failed}) = 'object') ? 'nothing: the endpoint stays as it was' "
     ": $type({target}) = 'object' ? {target}.release & "
@@ -142,6 +147,9 @@ class _Rollback:
                 "failed": "{% $states.result.Payload.failed %}",
                 "target": "{% $states.result.Payload.target %}",
                 "happened": "{% $states.result.Payload.failure %}",
+                "note": "{% $states.result.Payload.note %}",
+                "offer": "{% $states.result.Payload.offer %}",
+                "reason": "{% null %}",
                 "polls": 0,
                 "updates": 0,
                 "deletions": 0,
@@ -161,6 +169,8 @@ class _Rollback:
                 # Of an endpoint whose creation goes on or failed, SageMaker need not say what it serves.
                 "left": "{% $type($left) = 'string' ? $left "
                 ": $exists($states.result.EndpointConfigName) ? $states.result.EndpointConfigName : null %}",
+                # Of an endpoint that failed and was deleted nobody else says why.
+                "reason": "{% $exists($states.result.FailureReason) ? $states.result.FailureReason : $reason %}",
                 "polls": "{% $polls + 1 %}",
             },
         )
@@ -207,7 +217,10 @@ class _Rollback:
             sfn.Condition.jsonata("{% true %}"),
             self._failure,
             assign=assigned_failure(
-                "Endpoint-Missing", "EndpointNotRolledBack", "'the endpoint was created again and is gone'"
+                "Endpoint-Missing",
+                "EndpointNotRolledBack",
+                "'the endpoint was created again' & ($type($reason) = 'string' "
+                "? ', failed and was deleted: ' & $reason : ' and is gone')",
             ),
         )
         return missing
@@ -370,7 +383,8 @@ class _Rollback:
                     "cause": (
                         "{% ($exists($states.context.Execution.Input.stopped) "
                         f"? {_STOPPED} & ' ended as ' & $states.context.Execution.Input.stopped.status "
-                        "& ' and could not be rolled back: ' : '') & $failure.cause %}"
+                        "& ' and could not be rolled back: ' : '') & $failure.cause "
+                        f"& ($type($offer) = 'string' and $failure.state in {_OF_TARGET} ? '; ' & $offer : '') %}}"
                     ),
                     "further": {},
                 }
@@ -415,7 +429,10 @@ class _Rollback:
                     execution="$states.context.Execution.Id",
                     left="($type($left) = 'string' ? $left : 'nothing')",
                     target="$target.release",
-                    note=f"($archive_checked = false ? '{UNCHECKED}' : null)",
+                    note=(
+                        f"($notes := [$note, $archive_checked = false ? '{UNCHECKED}' : null][$type($) = 'string']; "
+                        "$count($notes) > 0 ? $join($notes, '; ') : null)"
+                    ),
                 ),
             },
         )

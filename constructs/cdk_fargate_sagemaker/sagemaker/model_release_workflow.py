@@ -312,6 +312,7 @@ class ModelReleaseWorkflow(Construct):
             traffic_shifting=traffic_shifting,
             volume_key=self._encryption_key,
         )
+        self._records.allow_making_again(self._endpoint_role)
         self._rollback_alarms = RollbackAlarms(self._endpoint_role, traffic_shifting.rollback_alarms)
         self._training_role = self._job_role("TrainingRole", "TrainingJobs", training) if training else None
         self._processing_role = self._job_role("ProcessingRole", "ProcessingJobs", processing) if processing else None

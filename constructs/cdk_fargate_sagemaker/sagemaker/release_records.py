@@ -2,6 +2,7 @@
 
 from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
@@ -66,6 +67,7 @@ class ReleaseRecords(Construct):
         check_sequence("workflow_names", workflow_names, "a list of names", empty=False)
         check_key("encryption_key", encryption_key)
         stack = Stack.of(self)
+        self._endpoint_name = endpoint_name
         self._current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
         self._table = dynamodb.Table(
             self,
@@ -138,7 +140,7 @@ class ReleaseRecords(Construct):
         open_to_account(encryption_key, encryption_key.key_arn, self._ledger.role, ["kms:CreateGrant"], "*")
         allow(
             self._ledger.role,
-            ["ssm:DeleteParameter", "ssm:PutParameter"],
+            ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"],
             stack.format_arn(service="ssm", resource="parameter", resource_name=self._current_parameter_name[1:]),
         )
         for name in workflow_names:
@@ -182,6 +184,32 @@ class ReleaseRecords(Construct):
     def files(self) -> PackagedFunction:
         """The function that keeps and checks the archives of models."""
         return self._files
+
+    def allow_making_again(self, endpoint_role: iam.IRole) -> None:
+        """Lets the ledger make the model or the endpoint configuration of a release again, where somebody deleted it.
+
+        Args:
+            endpoint_role: what the models of releases act as.
+        """
+        role, releases = self._ledger.role, f"{self._endpoint_name}-*"
+        allow(
+            role,
+            ["sagemaker:CreateModel"],
+            self._sagemaker_arn("model", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(
+            role,
+            ["sagemaker:CreateEndpointConfig"],
+            self._sagemaker_arn("endpoint-config", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(
+            role,
+            ["iam:PassRole"],
+            endpoint_role.role_arn,
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        )
 
     def _allow_sagemaker(self, endpoint_name: str) -> None:
         role, releases = self._cleaner.role, f"{endpoint_name}-*"

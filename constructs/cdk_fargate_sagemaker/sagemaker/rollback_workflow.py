@@ -43,7 +43,8 @@ class RollbackWorkflow(Construct):
 
     It is the one place that does so, whoever asks. Its input:
 
-    - `{}`: a person, from the console. Back to the last good release before the current one.
+    - `{}`: a person, from the console. Back to the last good release before the current one; where no endpoint serves,
+      to the current one, of which nothing is marked then.
     - `{"release": "<name>"}`: a person. To that release, which has to have served once.
     - `{"failed": {"release", "execution", "failure"}}`: a release workflow that waits for it, and tells.
     - `{"stopped": {"execution", "status", "error", "cause"}}`: EventBridge, when an execution of the release workflow
@@ -53,6 +54,10 @@ class RollbackWorkflow(Construct):
     deleted; where there is a target it is then created again. Before an endpoint is updated or created, the archive of
     its target's model is compared with the SHA-256 in the record: one that was changed is refused. A release that was
     recorded before hashes were serves again, and the alert says that its archive was not checked.
+
+    Whatever else was deleted is looked at before anything moves. A model or an endpoint configuration that is gone is
+    made again from the release's record; the record of the current release from what serves. Where that cannot be, the
+    rollback ends in one line that says what is gone and which release can serve.
 
     `ModelReleaseWorkflow` makes one as its `rollback`.
 

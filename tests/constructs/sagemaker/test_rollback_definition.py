@@ -230,6 +230,56 @@ def test_an_endpoint_that_is_gone_is_made_again_for_a_target(
         assert decided(rollback["States"]["Archive-Checked"], assigned)[0] == "Endpoint-Creating-Step"
 
 
+def test_why_an_endpoint_failed_is_said_after_it_was_deleted(
+    rollback: Definition, decided: Callable[..., Any], evaluated: Callable[..., Any]
+) -> None:
+    describing, missing = rollback["States"]["Endpoint-Describing-Step"], rollback["States"]["Endpoint-Missing"]
+    variables: dict[str, Any] = COUNTS | {"reason": None, "target": TARGET, "creations": 1}
+    failed = {"EndpointStatus": "Failed", "FailureReason": "the model data at s3://data/ was not found"}
+    for described in (failed, {"EndpointStatus": "Deleting"}):
+        variables |= evaluated(describing["Assign"], variables, result=described)
+    variables["description_error"] = {"error": "SageMaker.SageMakerException", "cause": "Could not find endpoint"}
+    gone, assigned = decided(missing, variables)
+    assert gone == "Rollback-Failure"
+    assert assigned["failure"]["cause"] == (
+        "the endpoint was created again, failed and was deleted: the model data at s3://data/ was not found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"), [("Archive-Checking-Step", True), ("Endpoint-Missing", True), ("Record", False)]
+)
+def test_a_target_that_does_not_come_to_serve_offers_the_next_good_release(
+    rollback: Definition, decided: Callable[..., Any], state: str, offered: bool
+) -> None:
+    failure = {"state": state, "error": "ArchiveMissingError", "cause": "the archive is gone"}
+    offer = 'the next good release is m-a: start again with {"release": "m-a"}'
+    _, assigned = decided(
+        rollback["States"]["Rollback-Failure"],
+        {"failure": failure, "offer": offer},
+        input=None,
+        context=given({}),
+    )
+    assert assigned["alert"]["cause"] == "the archive is gone" + (f"; {offer}" if offered else "")
+
+
+@pytest.mark.parametrize(
+    ("note", "checked", "said"),
+    [
+        (None, True, "null"),
+        ("it was restored", True, '"it was restored"'),
+        (None, False, f'"{UNCHECKED}"'),
+        ("it was restored", False, f'"it was restored; {UNCHECKED}"'),
+    ],
+)
+def test_a_rollback_by_hand_says_what_was_special_of_it(
+    rollback: Definition, evaluated: Callable[..., Any], note: str | None, checked: bool, said: str
+) -> None:
+    variables = {"target": TARGET, "note": note, "archive_checked": checked, "left": "m-bad"}
+    message = evaluated(rollback["States"]["NotifySlackRollback"]["Arguments"]["Message"], variables, context=given({}))
+    assert f'"note":{said}' in message
+
+
 @pytest.mark.parametrize(
     ("target", "asked"),
     [

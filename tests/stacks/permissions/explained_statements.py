@@ -15,6 +15,7 @@ _EITHER = (
     "starts with this role has only the role's."
 )
 _LEFT_OVER = "For an endpoint that an earlier life of the stack left: tests/proofs/second_lives.py drives it (kept)."
+_DELETED = "For a model or configuration that somebody deleted: tests/proofs/restored.py drives it."
 _FAILED_LOOK = "For a look of the tuner that failed; tests/constructs/tuning drives it."
 
 EXPLAINED: dict[str, str] = {
@@ -29,8 +30,11 @@ EXPLAINED: dict[str, str] = {
     "model/ReleaseRecordsFilesRoleDefaultPolicy7BF8A2A1 s3:ListBucket": _OR_ABSENT,
     "model/ReleaseRecordsFilesRoleDefaultPolicy7BF8A2A1 s3:ListBucket #2": _OR_ABSENT,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 iam:GetRole": _LEFT_OVER,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 iam:PassRole": _DELETED,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 kms:Decrypt+1": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 s3:ListBucket": _LEFT_OVER,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sagemaker:CreateEndpointConfig": _DELETED,
+    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sagemaker:CreateModel": _DELETED,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sagemaker:DescribeEndpointConfig": _FAULTS,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sagemaker:DescribeModel": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sns:Publish": _LEFT_OVER,
