@@ -25,9 +25,9 @@ class ReleaseResources:
         self._endpoint = os.environ["ENDPOINT_NAME"]
 
     def serves(self) -> str | None:
-        """The endpoint configuration of the endpoint, empty where SageMaker names none; None where nothing serves."""
+        """The configuration of an endpoint that serves, empty where SageMaker names none; None where none serves."""
         endpoint = _unless_missing(lambda: self._sagemaker.describe_endpoint(EndpointName=self._endpoint))
-        if endpoint is None or endpoint["EndpointStatus"] in ("Deleting", "Failed"):
+        if endpoint is None or endpoint["EndpointStatus"] in ("Deleting", "Failed", "OutOfService"):
             return None
         return str(endpoint.get("EndpointConfigName", ""))
 

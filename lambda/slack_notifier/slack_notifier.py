@@ -419,7 +419,16 @@ def _endpoint(content: dict[str, Any], detail: dict[str, Any]) -> Alert:
     return Alert(
         title=f"endpoint {name}: {_text(detail, 'EndpointStatus')}",
         facts={"Configuration": _text(detail, "EndpointConfigName"), "At": _text(content, "time")},
-        reason=_text(detail, "FailureReason"),
+        reason="\n".join(
+            filter(
+                None,
+                [
+                    _text(detail, "FailureReason"),
+                    f"If nobody changes it on purpose: start {name}-rollback with {{}}. Where no endpoint serves, it "
+                    "restores the current release and marks nothing; an older one needs its name.",
+                ],
+            )
+        ),
         link=f"{console}/sagemaker/home?region={region}#/endpoints/{name}" if console else "",
         link_name="Open the endpoint",
     )

@@ -626,6 +626,12 @@ def test_an_endpoint_that_is_gone_is_told_by_its_name(notifier: ModuleType) -> N
     alert = notifier.read_alert(json.dumps(event))
     assert alert.title == "endpoint moderation: DELETING"
     assert alert.facts == {"Configuration": "moderation-7", "At": "2026-11-26T03:00:00Z"}
+    assert alert.reason == (
+        "If nobody changes it on purpose: start moderation-rollback with {}. Where no endpoint serves, it restores the "
+        "current release and marks nothing; an older one needs its name."
+    )
+    event["detail"] = {"EndpointName": "moderation", "EndpointStatus": "FAILED", "FailureReason": "no capacity"}
+    assert notifier.read_alert(json.dumps(event)).reason.startswith("no capacity\nIf nobody")
     assert alert.link == (
         "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/endpoints/moderation"
     )

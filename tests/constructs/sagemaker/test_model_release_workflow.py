@@ -73,9 +73,7 @@ def passed_roles(template: Template, by: str = "ReleaseRole") -> set[str]:
     return {resource["Fn::GetAtt"][0].rstrip("0123456789ABCDEF") for resource in as_list(statement["Resource"])}
 
 
-def test_workflow_and_ledger_pass_exactly_the_roles_of_jobs_and_endpoint(
-    template: Template, whole: Template
-) -> None:
+def test_workflow_and_ledger_pass_exactly_the_roles_of_jobs_and_endpoint(template: Template, whole: Template) -> None:
     jobs = {"ReleaseTrainingRole", "ReleaseSageMakerRole"}
     assert passed_roles(template) == jobs
     assert passed_roles(whole) == jobs | {"ReleaseProcessingRole"}

@@ -35,8 +35,10 @@ from cdk_fargate_sagemaker.sagemaker import (
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
 from tests.denied_calls import DeniedCalls
+from tests.docs.aws_commands import commands_of, run_command
 
 IMAGES = Path(__file__).parent / "images"
+NIGHT = Path(__file__).parents[3] / "docs" / "roll-back-at-3-am.md"
 # Every other post is a violation: those with an odd number.
 GOOD = [f"post {number}" for number in range(60)]
 LONG_ENOUGH_S = 240
@@ -502,6 +504,116 @@ def test_a_person_goes_back_and_forth(deployed: Deployed) -> None:
     (message,) = deployed.slack.about("lost")
     assert "release 'moderation-test-nonsense' is unknown: there are" in message["text"]
     assert deployed.serving() == after
+
+
+class Night:
+    """Somebody who does what docs/roll-back-at-3-am.md says, command by command, and looks what comes of each."""
+
+    def __init__(self, deployed: Deployed, *, older: str, current: str) -> None:
+        self.deployed, self.older, self.current = deployed, older, current
+        self.execution = ""
+        # An empty input goes back, or restores: each of the page's executions, and what serves after it.
+        self.serves_after = iter([older, current, current, current])
+
+    def run(self, command: str) -> str:
+        """Runs a command of the page with this system's names in place of its own; returns what was run."""
+        deployed = self.deployed
+        service, operation = command.split()[1:3]
+        getattr(self, f"before_{operation.replace('-', '_')}", lambda: None)()
+        for shown, ours in {
+            "moderation-prod-20261116T060000": self.current,
+            "moderation-prod": "moderation-test",
+            "RollbackWorkflowArn": deployed.outputs["Rollback"],
+            "EXECUTION": self.execution,
+            "CONFIGURATION": self.older if "update-endpoint" in command else self.current,
+            "RULE": self.rule(),
+        }.items():
+            command = command.replace(shown, ours)
+        answer = run_command(command, deployed.aws.client)
+        getattr(self, f"after_{operation.replace('-', '_')}")(answer)
+        return f"{service} {operation}"
+
+    def rule(self) -> str:
+        rules = self.deployed.aws.client("events").list_rules()["Rules"]
+        return str(next(rule["Name"] for rule in rules if "Stopped" in rule["Name"]))
+
+    def delete_endpoint(self) -> None:
+        sagemaker = self.deployed.aws.client("sagemaker")
+        sagemaker.delete_endpoint(EndpointName="moderation-test")
+        sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="moderation-test", WaiterConfig={"Delay": 1})
+
+    def after_start_execution(self, answer: dict[str, Any]) -> None:
+        self.execution = answer["executionArn"]
+        ended = self.deployed.ended(self.execution)
+        assert ended["status"] == "SUCCEEDED", ended.get("cause")
+        assert self.deployed.serving() == self.deployed.current() == next(self.serves_after)
+        assert self.deployed.scaled() == SCALED
+
+    def after_list_state_machines(self, answer: Any) -> None:
+        assert ["moderation-test-rollback", self.deployed.outputs["Rollback"]] in answer
+
+    def after_describe_execution(self, answer: Any) -> None:
+        assert answer[0] == "SUCCEEDED"
+        assert json.loads(answer[1])["target"]["release"] == self.current
+
+    def after_describe_endpoint(self, answer: Any) -> None:
+        assert answer == ["InService", self.current]
+        # Now somebody deletes it by mistake: the page's next section.
+        self.delete_endpoint()
+
+    def after_get_parameter(self, answer: Any) -> None:
+        assert answer == self.current
+
+    def before_create_endpoint(self) -> None:
+        # It was restored; where the workflow does not get through, it is still gone.
+        records = self.deployed.records()
+        # The older one was left by name before; the current one is not marked.
+        assert [records[name]["outcome"] for name in (self.older, self.current)] == ["rolled_back", "released"]
+        name = self.execution.rpartition(":")[2]
+        (message,) = self.deployed.slack.about(name)
+        assert f"went back to {self.current}" in message["text"]
+        assert "the current release was restored and nothing is marked; an older one needs its name" in str(message)
+        self.delete_endpoint()
+
+    def after_create_endpoint(self, answer: Any) -> None:
+        assert answer["EndpointArn"].endswith("/moderation-test")
+
+    def after_wait(self, answer: Any) -> None:
+        assert self.deployed.serving() == self.current
+
+    def before_stop_execution(self) -> None:
+        self.execution = self.deployed.begin("Rollback", "stopped-at-night", "{}")
+
+    def after_stop_execution(self, answer: Any) -> None:
+        assert self.deployed.ended(self.execution)["status"] == "ABORTED"
+
+    def after_list_endpoint_configs(self, answer: Any) -> None:
+        assert {self.older, self.current} & {name for name, _ in answer}
+
+    def after_update_endpoint(self, answer: Any) -> None:
+        self.deployed.wait_for(lambda: self.deployed.endpoint()["EndpointStatus"] == "InService")
+        assert self.deployed.serving() == self.older
+
+    def after_deregister_scalable_target(self, answer: Any) -> None:
+        assert self.deployed.scaled() == []
+
+    def after_list_rules(self, answer: Any) -> None:
+        assert self.rule() in {rule["Name"] for rule in answer["Rules"]}
+
+    def after_disable_rule(self, answer: Any) -> None:
+        events = self.deployed.aws.client("events")
+        assert events.describe_rule(Name=self.rule())["State"] == "DISABLED"
+        events.enable_rule(Name=self.rule())
+
+
+def test_the_page_for_the_night_does_what_it_says(deployed: Deployed) -> None:
+    older, current = deployed.release("before-night"), deployed.release("night")
+    night = Night(deployed, older=older, current=current)
+    ran = [night.run(command) for command in commands_of(NIGHT.read_text(encoding="utf-8"))]
+    assert len(ran) == 17
+    # The page ends with another release in service than the records say: a name puts that right.
+    assert deployed.roll_back("after-night", json.dumps({"release": current}))["status"] == "SUCCEEDED"
+    assert deployed.serving() == deployed.current() == current
 
 
 def test_a_release_that_a_person_stops_is_rolled_back_and_told_once(deployed: Deployed) -> None:
