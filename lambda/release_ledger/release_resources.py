@@ -7,6 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rollback_decision import Release
 
+NOT_SERVING = frozenset({"Creating", "Deleting", "Failed", "OutOfService"})
+
 
 class UnknownEndpointError(Exception):
     """The endpoint serves something to which no rollback could go back; the message says what and what to do."""
@@ -27,7 +29,7 @@ class ReleaseResources:
     def serves(self) -> str | None:
         """The configuration of an endpoint that serves, empty where SageMaker names none; None where none serves."""
         endpoint = _unless_missing(lambda: self._sagemaker.describe_endpoint(EndpointName=self._endpoint))
-        if endpoint is None or endpoint["EndpointStatus"] in ("Deleting", "Failed", "OutOfService"):
+        if endpoint is None or endpoint["EndpointStatus"] in NOT_SERVING:
             return None
         return str(endpoint.get("EndpointConfigName", ""))
 

@@ -805,3 +805,24 @@ def test_fails_when_sagemaker_does_not_make_it_again(account: Account, monkeypat
     with pytest.raises(Exception, match=f"the endpoint configuration {name} is gone and was not made again") as fault:
         ledger.module.ReleaseResources(ledger.module.client).make_missing(record)
     assert type(fault.value).__name__ == "NotMadeAgainError"
+
+
+@pytest.mark.parametrize(
+    ("status", "serves"),
+    [
+        ("InService", "m-7"),
+        ("Updating", "m-7"),
+        ("UpdateRollbackFailed", "m-7"),
+        ("Creating", None),
+        ("Deleting", None),
+        ("Failed", None),
+        ("OutOfService", None),
+    ],
+)
+def test_an_endpoint_in_a_wrong_state_serves_as_little_as_none(
+    account: Account, monkeypatch: pytest.MonkeyPatch, status: str, serves: str | None
+) -> None:
+    sagemaker = account.ledger.module.client("sagemaker")
+    description = {"EndpointStatus": status, "EndpointConfigName": "m-7"}
+    monkeypatch.setattr(sagemaker, "describe_endpoint", lambda EndpointName: description)
+    assert account.ledger.module.ReleaseResources(account.ledger.module.client).serves() == serves
