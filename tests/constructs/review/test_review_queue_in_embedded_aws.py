@@ -217,3 +217,14 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
         assert (figures[f"{name}Low"], figures[f"{name}High"]) == pytest.approx(
             (100 * estimate.low, 100 * estimate.high)
         )
+
+    # What alarms judge the model by is of the seven whole days before: half of what was flagged yesterday is fine.
+    today = datetime.now(UTC).date()
+    for ago, violations, fine in ((0, 9000, 0), (1, 500, 500), (8, 9000, 0)):
+        cell = {"stored": violations + fine, "violation": violations, "fine": fine}
+        counts = {f"flagged:0.975:1:{kind}": {"N": str(count)} for kind, count in cell.items()}
+        key = {"post": {"S": f"received#{today - timedelta(days=ago)}"}, "entry": {"S": "stored#15"}}
+        dynamodb.put_item(TableName=outputs["Table"], Item={**key, **counts})
+    bounds = measured('{"look": "daily"}')
+    assert 50 < bounds["PrecisionAtMost"] < 57
+    assert bounds["RecallAtMost"] <= 100
