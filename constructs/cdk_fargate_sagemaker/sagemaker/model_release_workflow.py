@@ -545,6 +545,8 @@ class ModelReleaseWorkflow(Construct):
             InvalidArgumentError: something else than an alarm, or a workflow without `reviews`.
         """
         check_interface("alarm", alarm, "alarm_arn", "an alarm", "import one with Alarm.from_alarm_arn(…)")
+        if not isinstance(alarm, Construct):
+            raise refusal("alarm", alarm, "an alarm in the tree of an app", "import it with Alarm.from_alarm_arn(…)")
         if self._reviews is None:
             raise refusal("reviews", None, "a DynamoDbExport with start_on", "a release would train on the same posts")
         rule = events.Rule(
