@@ -66,9 +66,7 @@ def main() -> None:
         output = BUILD / command
         arguments = (assembly, "--trace", str(traffic), *MODEL, *LIMIT, *options, "--output", str(output))
         run(str(Path(sys.executable).with_name("fargate-capacity")), command, *arguments)
-        if command == "recommend":
-            continue
-        (picture,) = output.glob("*.png")
+        (picture,) = output.glob("frontier.png" if command == "recommend" else "*.png")
         shutil.copy(picture, IMAGES / f"capacity-{command}.png")
         print(f"drew docs/images/capacity-{command}.png")
 

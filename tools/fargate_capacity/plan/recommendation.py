@@ -73,7 +73,8 @@ class Fold:
     @property
     def saving(self) -> float:
         """Of the current setting's task-hours, the share that was saved."""
-        return 1 - float(self.days.task_hours.sum() / self.current_days.task_hours.sum())
+        current = float(self.current_days.task_hours.sum())
+        return 1 - float(self.days.task_hours.sum()) / current if current else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,7 @@ class _Search:
 
     def _cheaper(self, simulations: Sequence[Simulation]) -> list[int]:
         costs = [self.cost(each) for each in simulations]
-        found = [index for index, each in enumerate(costs) if each <= costs[0] * (1 - _LEAST_SAVING)]
+        found = [index for index, each in enumerate(costs) if each < costs[0] * (1 - _LEAST_SAVING)]
         return sorted(found, key=lambda index: costs[index])
 
     def folds(self, first: Trace) -> list[Fold]:
@@ -421,6 +422,8 @@ def _why_not(
             f"requests beyond the guardrail wait longer: {1000 * added.seconds_per_request:,.0f} ms more beyond it as "
             "a mean over all requests"
         )
+    if not current_cost:
+        return "the current setting costs nothing"
     if cost >= current_cost:
         return f"costs {cost / current_cost - 1:.0%} more than the current setting"
     if index not in sure:

@@ -47,6 +47,13 @@ def test_as_many_requests_that_wait_longer_are_not_within_the_tolerance():
     assert sure(np.full(30, 4000), seconds_each=100) == 0
 
 
+def test_a_tolerance_of_nothing_is_kept_by_what_differs_in_a_sums_last_digit_alone():
+    nothing = Tolerance(percent=0, give_up_seconds=60)
+    assert AddedBreach(percent=1e-14, seconds_per_request=3e-16).is_within(nothing)
+    assert sure(np.full(20, 1e-7), tolerance=nothing) == 1
+    assert sure([1] + [0] * 19, tolerance=nothing) < 0.5
+
+
 def test_the_same_rare_bad_day_leaves_less_open_the_longer_the_history_is():
     few, more, many = (sure([100_000] + [0] * (n - 1)) for n in (10, 40, 400))
     assert few < more < many

@@ -114,6 +114,15 @@ def test_shows_what_earlier_choices_came_to_and_refuses_where_they_came_to_harm(
     assert not recommend(SCENARIO, tried, trace_of(requests), cost=hours, tolerance_percent=0.1).keeps
 
 
+def test_keeps_a_setting_of_no_task_that_nothing_can_be_cheaper_than(trace_of):
+    asleep = Setting(bounds=CapacityBounds(minimum=0, maximum=30), policies=(TargetTracking(target=40),))
+    tried = candidates(asleep, Grid(targets=[50], minimums=[0, 1]))
+    found = recommend(SCENARIO, tried, trace_of(np.zeros(11 * 1440)), cost=hours)
+    assert found.keeps
+    assert {each.why for each in found.rejected} == {"the current setting costs nothing"}
+    assert all(fold.saving == 0 for fold in found.folds)
+
+
 def test_the_frontier_has_what_nothing_undercuts_in_cost_and_breach(days, trace_of):
     tried = candidates(CURRENT, Grid(targets=[35, 50, 95], spike_thresholds=[80], spike_tasks=[3], minimums=[2]))
     frontier = recommend(SCENARIO, tried, trace_of(days(11)), cost=hours).frontier
