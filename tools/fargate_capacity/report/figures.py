@@ -136,7 +136,7 @@ def folds_table(folds: Sequence[Fold]) -> Table:
         table.add_row(
             f"{fold.start:%Y-%m-%d}",
             "the current one" if fold.keeps else fold.setting.described(),
-            f"{-fold.saving:+.0%}",
+            f"{0.0 - fold.saving:+.0%}",
             f"{fold.added.percent:+.3f} %",
             f"{1000 * fold.added.seconds_per_request:+,.0f} ms",
         )
