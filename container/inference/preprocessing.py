@@ -6,12 +6,15 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from bounded_text import nfkc, with_breaks
 from prediction_queue import Row
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 Inputs = dict[str, npt.NDArray[np.int64]]
 
@@ -56,6 +59,15 @@ def from_manifest(description: Mapping[str, object], folder: Path) -> Preprocess
     match description.get("kind"):
         case "code_points":
             return CodePoints(steps=steps)
+        case "fast_tokenizer":
+            controls = description.get("control_tokens")
+            if not isinstance(controls, list) or not all(isinstance(token, int) for token in controls):
+                raise UnknownPreprocessingError(
+                    f"manifest.json: got control_tokens {controls!r}; allowed is a list of token ids"
+                )
+            return TokenizerFile(
+                steps=steps, tokenizer=folder / str(description.get("tokenizer")), control_tokens=controls
+            )
         case "japanese_wordpiece":
             if description.get("dictionary") != "ipadic":
                 raise UnknownPreprocessingError(
@@ -64,7 +76,8 @@ def from_manifest(description: Mapping[str, object], folder: Path) -> Preprocess
             return JapaneseWordpiece(steps=steps, tokenizer=folder / str(description.get("tokenizer")))
         case kind:
             raise UnknownPreprocessingError(
-                f"manifest.json: got preprocessing kind {kind!r}; allowed are 'code_points' and 'japanese_wordpiece'"
+                f"manifest.json: got preprocessing kind {kind!r}; "
+                "allowed are 'code_points', 'fast_tokenizer' and 'japanese_wordpiece'"
             )
 
 
@@ -84,26 +97,51 @@ class CodePoints:
         return {"code_points": _padded(rows, with_value=0)}
 
 
-class JapaneseWordpiece:
+class _Tokens:
+    """A model's inputs where its rows are token ids."""
+
+    def __init__(self, padding: int) -> None:
+        self._padding = padding
+
+    def inputs(self, rows: Sequence[Row]) -> Inputs:
+        """Token ids, and an attention mask that leaves the padding out."""
+        return {
+            "input_ids": _padded(rows, with_value=self._padding),
+            "attention_mask": _padded([np.ones_like(row) for row in rows], with_value=0),
+        }
+
+
+class TokenizerFile(_Tokens):
+    """The model's own `tokenizer.json` does it all."""
+
+    def __init__(self, *, steps: Sequence[str], tokenizer: Path, control_tokens: Sequence[int]) -> None:
+        # Here, as a model of code points needs no tokenizer.
+        from fast_tokenizer import FastTokenizer
+
+        self._steps = steps
+        loaded, padding = _read_tokenizer(tokenizer)
+        super().__init__(padding)
+        self._tokenizer = FastTokenizer(loaded, control_tokens=control_tokens)
+
+    def rows(self, texts: Sequence[str]) -> list[Row]:
+        """The token ids of each text."""
+        normalised = [_normalise(text, self._steps) for text in texts]
+        return [np.array(tokens, dtype=np.int64) for tokens in self._tokenizer.token_ids(normalised)]
+
+
+class JapaneseWordpiece(_Tokens):
     """MeCab cuts a text into words, WordPiece cuts the words into the tokens that the model knows."""
 
     def __init__(self, *, steps: Sequence[str], tokenizer: Path) -> None:
         # Here, because a model of code points needs neither and a second of starting time counts.
         import ipadic
         from fugashi import GenericTagger
-        from tokenizers import Tokenizer
 
-        if not tokenizer.is_file():
-            raise UnknownPreprocessingError(f"{tokenizer.name}: not in the model folder")
         self._steps = steps
+        self._tokenizer, padding = _read_tokenizer(tokenizer)
+        super().__init__(padding)
         self._tagger = GenericTagger(f"{ipadic.MECAB_ARGS} -Owakati")
         self._tagging = threading.Lock()  # a MeCab tagger keeps the sentence it works on
-        try:
-            self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        except Exception as error:  # the library raises nothing narrower
-            raise UnknownPreprocessingError(f"{tokenizer.name}: {' '.join(str(error).split())}") from None
-        self._padding = int((self._tokenizer.padding or {}).get("pad_id", 0))
-        self._tokenizer.no_padding()
 
     def rows(self, texts: Sequence[str]) -> list[Row]:
         """The token ids of each text."""
@@ -112,12 +150,21 @@ class JapaneseWordpiece:
             words = [" ".join(self._tagger.parse(with_breaks(_normalise(text, self._steps))).split()) for text in texts]
         return [np.array(encoding.ids, dtype=np.int64) for encoding in self._tokenizer.encode_batch(words)]
 
-    def inputs(self, rows: Sequence[Row]) -> Inputs:
-        """Token ids, and an attention mask that leaves the padding out."""
-        return {
-            "input_ids": _padded(rows, with_value=self._padding),
-            "attention_mask": _padded([np.ones_like(row) for row in rows], with_value=0),
-        }
+
+def _read_tokenizer(path: Path) -> tuple[Tokenizer, int]:
+    """The tokenizer of a file, and the token that fills rows up; it does not do so itself."""
+    # Here, because a model of code points does without.
+    from tokenizers import Tokenizer
+
+    if not path.is_file():
+        raise UnknownPreprocessingError(f"{path.name}: not in the model folder")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise UnknownPreprocessingError(f"{path.name}: {' '.join(str(error).split())}") from None
+    padding = int((tokenizer.padding or {}).get("pad_id", 0))
+    tokenizer.no_padding()
+    return tokenizer, padding
 
 
 def _padded(rows: Sequence[Row], *, with_value: int) -> npt.NDArray[np.int64]:

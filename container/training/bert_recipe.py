@@ -1,4 +1,4 @@
-"""Recipe `bert`: fine-tunes a pretrained Japanese BERT, on a GPU where the machine has one."""
+"""Recipe `bert`: fine-tunes a pretrained encoder, such as a Japanese BERT, on a GPU where the machine has one."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ import numpy.typing as npt
 import torch
 import transformers
 from checkpoint import Checkpoint
-from exported_model import ExportedModel, Probabilities
+from exported_model import Encode, ExportedModel, Probabilities
 from fused_graph import fuse
 from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters
-from japanese_wordpiece import DICTIONARY, NORMALISATION, JapaneseWordpiece, build_tokenizer
 from mixed_precision import NAMES, training_number_type
 from posts import Post, fingerprint
 from precision import serve_int8_where_it_holds
+from pretrained_encoder import TOKENIZER_FILE, Encoder, load_encoder
 from pretrained_files import Pretrained
 from refusal import RefusalError
 from sklearn.metrics import average_precision_score
-from transformers import AutoConfig, BertForSequenceClassification, BertJapaneseTokenizer
-from transformers.models.auto.tokenization_auto import get_tokenizer_config
+from transformers import PreTrainedModel
 
-TOKENIZER_FILE = "tokenizer.json"
 ONNX_OPSET = 17
 WARM_UP_SHARE = 0.1
 """Of all steps: the learning rate rises to its full value there, and then falls to 0."""
@@ -51,8 +49,9 @@ def train(
 ) -> ExportedModel:
     """Fine-tunes on `posts`, keeps the epoch that ranks `validation` best, writes model.onnx and tokenizer.json.
 
-    model.onnx is int8 where that judges `validation` as fp32 does. A training that was interrupted goes on from
-    `checkpoints` and ends as it would have; None keeps none.
+    model.onnx is int8 where that judges `validation` as fp32 does, with attention in one operator where ONNX Runtime
+    fuses it; the manifest says both. A training that was interrupted goes on from `checkpoints` and ends as it would
+    have; None keeps none.
 
     Raises:
         RefusalError: `instance_type` has a GPU that cannot be used, the pretrained model is not there or not of a kind
@@ -61,9 +60,7 @@ def train(
     transformers.utils.logging.disable_progress_bar()
     device = _device(instance_type)
     _seed(hyperparameters.seed)
-    vocabulary, network = _load_pretrained(start, max_length=hyperparameters.max_length)
-    tokenizer = build_tokenizer(vocabulary, max_length=hyperparameters.max_length)
-    wordpiece = JapaneseWordpiece(tokenizer)
+    encoder = load_encoder(start, max_length=hyperparameters.max_length)
     number_type = training_number_type(
         hyperparameters.mixed_precision,
         cuda=device.type == "cuda",
@@ -77,31 +74,33 @@ def train(
     checkpoint = Checkpoint(
         checkpoints, of=f"{hyperparameters} {start} {fingerprint({'train': posts, 'validation': validation})}"
     )
-    _fine_tune(network.to(device), wordpiece, posts, validation, hyperparameters, device, number_type, checkpoint)
+    _fine_tune(encoder, posts, validation, hyperparameters, device, number_type, checkpoint)
+    return export(encoder, validation, hyperparameters, folder)
 
-    tokenizer.save(str(folder / TOKENIZER_FILE))
-    network.to("cpu").eval()
+
+def export(
+    encoder: Encoder, validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
+) -> ExportedModel:
+    """Writes model.onnx and tokenizer.json of a network as it is; `validation` checks them and chooses the precision.
+
+    Raises:
+        RefusalError: the export answers otherwise than the network.
+    """
+    encoder.tokenizer.save(str(folder / TOKENIZER_FILE))
+    network, encode = encoder.network.to("cpu").eval(), encoder.encode
     path = folder / "model.onnx"
     export_onnx(network, path)
-    fuse(
-        path,
-        layers=network.config.num_hidden_layers,
-        heads=network.config.num_attention_heads,
-        hidden_size=network.config.hidden_size,
-    )
+    layers = network.config.num_hidden_layers
+    fused = fuse(path, layers=layers, heads=network.config.num_attention_heads, hidden_size=network.config.hidden_size)
     exported = ExportedModel.load(
         path,
-        encode=wordpiece.encode,
-        preprocessing={
-            "kind": "japanese_wordpiece",
-            "normalisation": list(NORMALISATION),
-            "tokenizer": TOKENIZER_FILE,
-            "dictionary": DICTIONARY,
-            "max_length": hyperparameters.max_length,
-        },
+        encode=encode,
+        preprocessing=encoder.preprocessing,
+        network={"model_type": network.config.model_type, "layers": layers, "fused_attentions": fused},
     )
     texts = [post.text for post in validation[:_POSTS_TO_CHECK]]
-    exported.check_against(texts, _probabilities(network, wordpiece, texts, torch.device("cpu")))
+    texts.append(" ".join(texts))  # as long as any that will be served, once it is cut off
+    exported.check_against(texts, _probabilities(network, encode, texts, torch.device("cpu")))
     if hyperparameters.precision == "fp32":
         return exported.with_precision({"chosen": "fp32", "reason": "hyperparameter precision"})
     return serve_int8_where_it_holds(
@@ -116,14 +115,12 @@ def train(
 class _Probability(torch.nn.Module):  # type: ignore[misc]  # `linear` is developed where torch is not installed
     """What is exported: token ids in, the probability of a violation out."""
 
-    def __init__(self, network: BertForSequenceClassification) -> None:
+    def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        logits = self.network(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids)
-        ).logits
+        logits = self.network(input_ids=input_ids, attention_mask=attention_mask).logits
         return torch.softmax(logits, dim=-1)[:, 1]
 
 
@@ -154,56 +151,8 @@ def _seed(seed: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _load_pretrained(start: Pretrained, *, max_length: int) -> tuple[Mapping[str, int], BertForSequenceClassification]:
-    name, revision = start.name, start.revision
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
-        if config.model_type != "bert":
-            raise RefusalError(f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed is a bert")
-        if max_length > config.max_position_embeddings:
-            raise RefusalError(
-                f"hyperparameter max_length: got {max_length}; {name!r} allows {config.max_position_embeddings} at most"
-            )
-        _refuse_other_tokenizers(get_tokenizer_config(name, revision=revision), name)
-        # The published checkpoints name no dictionary, and the default is not the one they were trained with.
-        tokenizer = BertJapaneseTokenizer.from_pretrained(
-            name, revision=revision, mecab_kwargs={"mecab_dic": DICTIONARY}
-        )
-        network = BertForSequenceClassification.from_pretrained(
-            name,
-            revision=revision,
-            num_labels=2,
-            # The only one whose export ONNX Runtime can fuse.
-            attn_implementation="eager",
-        )
-    except OSError as error:
-        raise RefusalError(
-            f"hyperparameter pretrained_model: {name!r} cannot be loaded ({' '.join(str(error).split())[:300]}); "
-            "give the channel pretrained, a folder in the container, or a name on the Hugging Face hub"
-        ) from None
-    return tokenizer.vocab, network
-
-
-def _refuse_other_tokenizers(given: Mapping[str, Any], name: str) -> None:
-    """A model sees garbage when its words are cut otherwise than it was trained with."""
-    mecab = given.get("mecab_kwargs") or {}
-    for setting, value, allowed in (
-        ("word_tokenizer_type", given.get("word_tokenizer_type"), "mecab"),
-        ("subword_tokenizer_type", given.get("subword_tokenizer_type", "wordpiece"), "wordpiece"),
-        ("do_lower_case", given.get("do_lower_case", False), False),
-        ("mecab_dic", mecab.get("mecab_dic", DICTIONARY), DICTIONARY),
-        ("mecab_option", mecab.get("mecab_option"), None),
-    ):
-        if value != allowed:
-            raise RefusalError(
-                f"hyperparameter pretrained_model: the tokenizer of {name!r} has {setting} {value!r}; "
-                f"allowed is {allowed!r}"
-            )
-
-
 def _fine_tune(
-    network: BertForSequenceClassification,
-    wordpiece: JapaneseWordpiece,
+    encoder: Encoder,
     posts: Sequence[Post],
     validation: Sequence[Post],
     hyperparameters: Hyperparameters,
@@ -211,6 +160,7 @@ def _fine_tune(
     number_type: torch.dtype | None,
     checkpoint: Checkpoint,
 ) -> None:
+    network, encode = encoder.network.to(device), encoder.encode
     labels = torch.tensor([post.label for post in posts])
     # Both labels weigh the same in sum, as rare as violations may be.
     weights = len(posts) / (2 * torch.bincount(labels, minlength=2).float())
@@ -249,7 +199,7 @@ def _fine_tune(
     while not at["done"]:
         network.train()
         for batch in at["batches"][len(at["losses"]) :]:
-            inputs = _tensors(wordpiece.encode([posts[index].text for index in batch]), device)
+            inputs = _tensors(encode([posts[index].text for index in batch]), device)
             with torch.autocast(device.type, dtype=number_type, enabled=number_type is not None):
                 logits = network(**inputs).logits
             loss = loss_of(logits.float(), labels[batch].to(device))
@@ -264,7 +214,7 @@ def _fine_tune(
             if len(at["losses"]) % hyperparameters.checkpoint_steps == 0:
                 keep()
         epoch = at["epoch"]
-        precision = float(average_precision_score(truth, _probabilities(network, wordpiece, texts, device)))
+        precision = float(average_precision_score(truth, _probabilities(network, encode, texts, device)))
         print(
             f"epoch={epoch} loss={np.mean(at['losses']):.4f} validation_average_precision={precision:.4f}", flush=True
         )
@@ -302,19 +252,19 @@ def _tensors(inputs: Mapping[str, npt.NDArray[np.int64]], device: torch.device) 
 
 
 def _probabilities(
-    network: BertForSequenceClassification, wordpiece: JapaneseWordpiece, texts: Sequence[str], device: torch.device
+    network: PreTrainedModel, encode: Encode, texts: Sequence[str], device: torch.device
 ) -> Probabilities:
     """The trained network's own answer, before any export."""
     network.eval()
     found = []
     with torch.no_grad():
         for start in range(0, len(texts), _SCORING_BATCH):
-            inputs = _tensors(wordpiece.encode(texts[start : start + _SCORING_BATCH]), device)
+            inputs = _tensors(encode(texts[start : start + _SCORING_BATCH]), device)
             found.append(torch.softmax(network(**inputs).logits, dim=-1)[:, 1].cpu().numpy())
     return np.concatenate(found).astype(np.float64)
 
 
-def export_onnx(network: BertForSequenceClassification, path: Path) -> None:
+def export_onnx(network: PreTrainedModel, path: Path) -> None:
     example = torch.ones((2, 8), dtype=torch.int64)
     axes = {0: "batch", 1: "length"}
     with warnings.catch_warnings():

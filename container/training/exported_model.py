@@ -32,14 +32,23 @@ class ExportedModel:
         default_factory=lambda: {"chosen": "fp32", "reason": "the recipe has no other"}
     )
     """The manifest's part of that name: what the model calculates with, and why."""
+    network: Mapping[str, object] | None = None
+    """The manifest's part of that name, of an encoder: its type, and how many of its attention blocks are fused."""
 
     @classmethod
-    def load(cls, path: Path, *, encode: Encode, preprocessing: Mapping[str, object]) -> ExportedModel:
+    def load(
+        cls,
+        path: Path,
+        *,
+        encode: Encode,
+        preprocessing: Mapping[str, object],
+        network: Mapping[str, object] | None = None,
+    ) -> ExportedModel:
         # As the inference image loads it.
         session = onnxruntime.InferenceSession(
             path, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
         )
-        return cls(session=session, encode=encode, preprocessing=preprocessing)
+        return cls(session=session, encode=encode, preprocessing=preprocessing, network=network)
 
     def with_precision(self, precision: Mapping[str, object]) -> ExportedModel:
         return replace(self, precision=precision)

@@ -30,7 +30,7 @@ class Hyperparameters:
     batch_size: int = 16
     learning_rate: float = 2e-5
     max_length: int = 256
-    """Tokens of a post that the model sees, `[CLS]` and `[SEP]` included; the rest of a longer post is cut off."""
+    """Tokens of a post that the model sees, those around it (`[CLS]`, `[SEP]`) included; the rest is cut off."""
     precision: str = "auto"
     """`auto` exports int8 where it judges the validation posts as fp32 does; `fp32` is what a GPU serves fastest."""
     mixed_precision: str = "auto"

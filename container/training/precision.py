@@ -76,7 +76,7 @@ def serve_int8_where_it_holds(
     """
     quantised = path.with_name(_INT8_FILE)
     quantise(path, quantised, reduce_range=reduce_range)
-    int8 = ExportedModel.load(quantised, encode=fp32.encode, preprocessing=fp32.preprocessing)
+    int8 = ExportedModel.load(quantised, encode=fp32.encode, preprocessing=fp32.preprocessing, network=fp32.network)
     comparison = Comparison.of(labels, fp32=fp32.probabilities(texts), int8=int8.probabilities(texts))
     measured = {"reduce_range": reduce_range, **asdict(comparison)}
     if comparison.holds:

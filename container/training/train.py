@@ -95,6 +95,7 @@ def run(folders: SageMakerFolders) -> None:
             "recipe": hyperparameters.recipe,
             "preprocessing": model.preprocessing,
             "precision": model.precision,
+            **({"network": model.network} if model.network else {}),
             "threshold": threshold,
             "metrics": scores,
             "posts": {

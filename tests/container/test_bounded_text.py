@@ -24,7 +24,12 @@ def bounded() -> ModuleType:
 def test_whoever_reads_posts_has_the_same_file() -> None:
     extractor = CONTAINERS.parent / "lambda" / "training_data_extractor"
     folders = [CONTAINERS / name for name in ("api", "inference", "training")]
-    for name, holders in {"bounded_text.py": [*folders, extractor], "post_key.py": [folders[0], extractor]}.items():
+    shared = {
+        "bounded_text.py": [*folders, extractor],
+        "post_key.py": [folders[0], extractor],
+        "fast_tokenizer.py": folders[1:],
+    }
+    for name, holders in shared.items():
         assert len({hashlib.sha256((holder / name).read_bytes()).digest() for holder in holders}) == 1
 
 

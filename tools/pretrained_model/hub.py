@@ -23,7 +23,16 @@ _TIMEOUT_S = 60.0
 _PIECE_BYTES = 1 << 20
 _LARGEST_LISTING_BYTES = 1 << 24
 # What a training reads, where the model has it; of the weights the first that is there.
-_READ = ("config.json", "tokenizer_config.json", "vocab.txt", "tokenizer.json", "special_tokens_map.json")
+_READ = (
+    "config.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "tokenizer.json",
+    "special_tokens_map.json",
+    # Where a model of byte pairs has no tokenizer.json.
+    "vocab.json",
+    "merges.txt",
+)
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
