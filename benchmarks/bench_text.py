@@ -1,7 +1,7 @@
 """Shows that twice the text takes at most three times as long, by class of character, in all three programs.
 
 What is measured is what each does to a text before a model sees it: the API's key of a post, the endpoint's rows for
-both kinds of model, and training's token ids. The minimum of several runs, in time of the processor, as other programs
+each kind of model, and training's token ids. The minimum of several runs, in time of the processor, as other programs
 share the machine.
 """
 
@@ -51,10 +51,28 @@ if program == "api":
     from review_post import post_key
     ways = {"post_key": post_key}
 elif program == "inference":
-    from preprocessing import CodePoints, JapaneseWordpiece
+    from preprocessing import CodePoints, JapaneseWordpiece, TokenizerFile
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    def of_its_own(model, normalizer, pre_tokenizer):
+        tokenizer = Tokenizer(model)
+        tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
+        tokenizer.enable_truncation(256)
+        tokenizer.save(str(folder / "own.json"))
+        own = TokenizerFile(steps=[], tokenizer=folder / "own.json", control_tokens=[])
+        return lambda text: own.rows([text])
+
+    merges = [("a" * 2**power,) * 2 for power in range(8)]
+    letters = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *(left + right for left, right in merges)]
+    byte_pairs = models.BPE({letter: place for place, letter in enumerate(letters)}, merges)
+    pieces = models.Unigram([("<unk>", 0.0), *(("a" * length, -length) for length in range(1, 17))], unk_id=0)
     code_points = CodePoints(steps=["nfkc", "lower", "strip_nul", "collapse_whitespace"])
     wordpiece = JapaneseWordpiece(steps=["nfkc", "strip_nul"], tokenizer=folder / "tokenizer.json")
-    ways = {"code points": lambda text: code_points.rows([text]), "wordpiece": lambda text: wordpiece.rows([text])}
+    ways = {"code points": lambda text: code_points.rows([text]), "wordpiece": lambda text: wordpiece.rows([text]),
+            "byte pairs": of_its_own(byte_pairs, normalizers.NFC(), pre_tokenizers.ByteLevel()),
+            "pieces": of_its_own(pieces, normalizers.NFKC(), pre_tokenizers.Metaspace()),
+            "BERT's": of_its_own(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"),
+                                 normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer())}
 else:
     from japanese_wordpiece import JapaneseWordpiece, build_tokenizer
     from linear_recipe import encode_code_points

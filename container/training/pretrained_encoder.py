@@ -64,29 +64,31 @@ def load_encoder(start: Pretrained, *, max_length: int) -> Encoder:
         RefusalError: it is not there, not of a type in `TAKEN`, without a part of its weights, or its tokenizer is none
             that can be served.
     """
-    name = start.name
-    given = {"revision": start.revision, "trust_remote_code": False}  # or somebody is asked, and nobody is there
+    name, revision = start.name, start.revision
+    foreign = {"trust_remote_code": False}  # or somebody is asked, and nobody is there
     try:
-        config = AutoConfig.from_pretrained(name, **given)
+        config = AutoConfig.from_pretrained(name, revision=revision, **foreign)
         if config.model_type not in TAKEN:
             raise RefusalError(
                 f"hyperparameter pretrained_model: {name!r} is a {config.model_type}; allowed are {', '.join(TAKEN)}"
             )
         _refuse_too_long(config, name, max_length=max_length)
-        settings = get_tokenizer_config(name, **given)
+        settings = get_tokenizer_config(name, revision=revision)
         if _is_japanese(settings, config):
             parts = _japanese(settings, start, max_length=max_length)
         else:
-            parts = _fast(AutoTokenizer.from_pretrained(name, **given), config, name, max_length=max_length)
+            theirs = AutoTokenizer.from_pretrained(name, revision=revision, **foreign)
+            parts = _fast(theirs, config, name, max_length=max_length)
         network, found = AutoModelForSequenceClassification.from_pretrained(
             name,
+            revision=revision,
             num_labels=2,
             # The only one whose export ONNX Runtime can fuse.
             attn_implementation="eager",
             # A classifier of three labels makes way for one of two; what else does not fit is refused below.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **given,
+            **foreign,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise RefusalError(
