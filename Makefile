@@ -207,7 +207,7 @@ sbom: setup .venv-supply-chain/.python ## Write a bill of materials of each imag
 	done
 
 # ---- measure -----------------------------------------------------------------------------------------------------
-.PHONY: bench-gate bench-synth bench-capacity bench-inference bench-api bench-permissions bench-text bench-review
+.PHONY: bench-gate bench-synth bench-capacity bench-inference bench-api bench-permissions bench-text bench-review bench-recipes
 bench-synth: setup ## Time `cdk synth` against an empty app and against plain CDK
 	python benchmarks/bench_synth.py $(ARGS)
 
@@ -222,6 +222,9 @@ bench-api: setup ## Time what the ML API adds to the endpoint's own time
 
 bench-gate: setup ## Simulate how often the release gate refuses an equal model, and a worse one
 	python benchmarks/bench_gate.py $(ARGS)
+
+bench-recipes: setup bert-environment ## Fine-tune real weights on real posts: AUC, int8 against fp32, against linear, seconds
+	BERT_PYTHON="$(CURDIR)/.venv-bert/bin/python" python benchmarks/bench_recipes.py $(ARGS)
 
 bench-text: setup ## Time what is done to a text before a model sees it, by class of character
 	python benchmarks/bench_text.py
