@@ -14,13 +14,20 @@ _EITHER = (
     "SageMaker asks a job's grant of the caller or of the job's role, and the caller has it; a job that a person "
     "starts with this role has only the role's."
 )
+_OWN_POLICY = (
+    "The CDK's, for principals of the account that use the secret through Secrets Manager; the role that reads it is "
+    "allowed by its own policy."
+)
 _LEFT_OVER = "For an endpoint that an earlier life of the stack left: tests/proofs/second_lives.py drives it (kept)."
 _DELETED = "For a model or configuration that somebody deleted: tests/proofs/restored.py drives it."
 _FAILED_LOOK = "For a look of the tuner that failed; tests/constructs/tuning drives it."
 
 EXPLAINED: dict[str, str] = {
-    "alerts/AlertsKey9D05DB5E kms:CreateGrant+5 by AWS": "The CDK's, for principals of the account that use the secret "
-    "through Secrets Manager; the notifier's role is allowed by its own policy.",
+    "alerts/AlertsKey9D05DB5E kms:CreateGrant+5 by AWS": _OWN_POLICY,
+    "model/Key961B73FD kms:CreateGrant+5 by AWS": _OWN_POLICY,
+    "model/ReleaseExtractorRoleDefaultPolicy4A9A3735 kms:Decrypt": "Secrets Manager decrypts the secret of the draws "
+    "for the function; the embedded AWS makes no such call.",
+    "model/ReviewsKey4E77642B kms:CreateGrant+5 by AWS": _OWN_POLICY,
     "model/ReleaseCheckerRoleDefaultPolicyA52733E0 s3:ListBucket": _OR_ABSENT,
     "model/ReleaseEndGoesOn24319C57 lambda:InvokeFunction": "For an endpoint whose change outlasts the function's 15 "
     "minutes; tests/lambda/test_endpoint_remover.py has it.",
@@ -32,7 +39,6 @@ EXPLAINED: dict[str, str] = {
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 iam:GetRole": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 iam:PassRole": _DELETED,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 kms:Decrypt+1": _LEFT_OVER,
-    "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 s3:ListBucket": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 sns:Publish": _LEFT_OVER,
     "model/ReleaseRecordsLedgerRoleDefaultPolicy4E93B763 states:DescribeExecution": _FAULTS,
     "model/ReleaseSageMakerRoleDefaultPolicy3A1F590F kms:CreateGrant": _EITHER,
