@@ -581,6 +581,7 @@ class Rehearsal:
             self._api.stop()
         stacks = list(self.report.stacks)
         kept = kept_by_template(self._aws.client, stacks)
+        self._stop_schedules()
         log = self._run_destroy("--all")
         if standing := [stack for stack in stacks if stack in self._stacks()]:
             raise StepError(f"{', '.join(standing)}: not deleted", log=log)
@@ -593,6 +594,14 @@ class Rehearsal:
         found = len(self.report.left_behind)
         found_words = {0: "nothing is", 1: "1 resource is"}.get(found, f"{found} resources are")
         self._display.result(f"{len(stacks)} stacks; {found_words} left")
+
+    def _stop_schedules(self) -> None:
+        """A function that a rule starts while its stack goes would find its role gone, and miss each permission."""
+        events = self._aws.client("events")
+        for page in events.get_paginator("list_rules").paginate():
+            for rule in page["Rules"]:
+                if "ScheduleExpression" in rule:
+                    events.disable_rule(Name=rule["Name"])
 
     def _run_destroy(self, *which: str) -> Path:
         log = self._settings.work_folder / "destroy.log"
