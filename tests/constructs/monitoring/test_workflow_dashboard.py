@@ -42,7 +42,7 @@ def test_every_function_of_the_workflow_has_its_errors_drawn(stack, workflow, wi
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     drawn = rows(widgets_of()["Errors of the steps' functions, total in each period"])
     assert {row[1] for row in drawn} == {"Errors"}
-    assert {row[-1]["label"] for row in drawn} == {"Extractor", "Evaluator", "Checker", "Ledger", "Cleaner"}
+    assert {row[-1]["label"] for row in drawn} == {"Extractor", "Evaluator", "Checker", "Files", "Ledger", "Cleaner"}
 
 
 def test_the_logs_say_what_ended_and_what_failed(stack, workflow, widgets_of):

@@ -203,7 +203,10 @@ def test_bad_data_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
     posts.write_text("text,label\nこんにちは,maybe\n")
     process = rehearse("--data", str(posts))
     assert process.wait(30) == 2
-    assert _output(tmp_path).splitlines() == [f'{posts} line 2: label is "maybe"; give 0 or 1']
+    assert _output(tmp_path).splitlines() == [
+        f"{posts}, line 2: label is a text of 5 characters: it is 0 (fine) or 1 (a violation); or name the label of "
+        "violations with --positive"
+    ]
 
 
 @pytest.mark.parametrize("option", ["--context", "--change"])
