@@ -160,7 +160,8 @@ def trained(base: Path, sides: Mapping[str, Sequence[Post]], hyperparameters: Ma
     )
     if done.returncode:
         failure = base / "output" / "failure"
-        sys.exit(failure.read_text().strip() if failure.exists() else done.stderr)
+        why = failure.read_text() if failure.exists() else done.stderr
+        sys.exit(why.strip() or f"the training of recipe {hyperparameters['recipe']} ended with {done.returncode}")
     manifest = json.loads((base / "model" / "manifest.json").read_text())
     return {**manifest, "seconds": time.perf_counter() - start}
 
