@@ -89,23 +89,24 @@ def _is_root(container: dict[str, Any]) -> bool:
 
 
 def _secrets(change: Change) -> Iterator[Flag]:
-    before, after = dict(_plain_secrets(change.was)), dict(_plain_secrets(change.now))
-    for name in sorted(after.keys() - before.keys()):
+    for name in sorted(set(_plain_secrets(change.now)) - set(_plain_secrets(change.was))):
         yield flag(change, "secret", "critical", f"{what(change)}: {name} stands in the template in plain text")
 
 
-def _plain_secrets(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def _plain_secrets(value: Any) -> Iterator[str]:
+    """The names of what looks like a secret and is written out, at any depth."""
     if isinstance(value, list):
         for item in value:
-            yield from _plain_secrets(item, place)
+            yield from _plain_secrets(item)
     elif isinstance(value, dict):
         pair = {"Name", "Value"} <= value.keys() and isinstance(value["Name"], str)
         items = {value["Name"]: value["Value"]} if pair else value
         for name, item in items.items():
-            if isinstance(item, str) and _is_secret(str(name), item):
-                yield str(name), ""
-            elif not isinstance(item, str):
-                yield from _plain_secrets(item, str(name))
+            if isinstance(item, str):
+                if _is_secret(str(name), item):
+                    yield str(name)
+            else:
+                yield from _plain_secrets(item)
 
 
 def _is_secret(name: str, value: str) -> bool:
