@@ -92,7 +92,9 @@ def state_machine_faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Calls every token "token": its own name counts up, and differs between the processes that run the tests."""
+    """Names that are the same in each process that runs the tests: a token's own counts up, gzip writes the time."""
+    if isinstance(val, bytes) and not val.isascii():
+        return f"{len(val)}-bytes"
     text = isinstance(val, str) and "${Token[" in val
     number = isinstance(val, float) and 1e200 < abs(val) < float("inf")
     return "token" if text or number else None
