@@ -252,8 +252,8 @@ lock: setup .venv-supply-chain/.python ## Pin all packages again, with hashes (L
 	$(COMPILE) --python-version 3.11.0 --resolution lowest-direct pyproject.toml \
 	  --output-file tests/oldest-requirements.txt
 	$(COMPILE_IMAGE) --python-version 3.11.0 container/api/requirements.in --output-file container/api/requirements.txt
-	$(COMPILE_IMAGE) --python-version 3.11.0 tests/tools/cdk_rehearsal/moderation_app/api/requirements.in \
-	  --output-file tests/tools/cdk_rehearsal/moderation_app/api/requirements.txt
+	$(COMPILE_IMAGE) --python-version 3.11.0 tests/tools/moderation_rehearsal/moderation_app/api/requirements.in \
+	  --output-file tests/tools/moderation_rehearsal/moderation_app/api/requirements.txt
 	$(COMPILE_IMAGE) --python-version 3.11.0 container/inference/requirements-cpu.in \
 	  --output-file container/inference/requirements-cpu.txt
 	$(COMPILE_IMAGE) --python-version 3.12 container/inference/requirements-gpu.in \

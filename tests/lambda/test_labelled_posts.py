@@ -18,8 +18,8 @@ import boto3
 import labelled_posts
 import pytest
 
-from cdk_rehearsal import posts_file
 from cdk_rehearsal.step_failure import InvalidInputError
+from moderation_rehearsal import posts_file
 
 PROJECT = Path(__file__).parents[2]
 TRAINING = PROJECT / "container" / "training"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cdk_rehearsal.display import Display
-from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
-from cdk_rehearsal.sample_posts import generate_posts
 from cdk_rehearsal.step_failure import StepError
+from moderation_rehearsal.display import Display
+from moderation_rehearsal.rehearsal import Rehearsal, RehearsalSettings
+from moderation_rehearsal.sample_posts import generate_posts
 from tests.proofs.proof import PROJECT, Suite
 
 _BEGIN = ("start", "bootstrap")

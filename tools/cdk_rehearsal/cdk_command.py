@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.processes.process_registry import ProcessRegistry
+from cdk_rehearsal.processes.supervised_process import SupervisedProcess
 from cdk_rehearsal.step_failure import StepError
-from cdk_rehearsal.supervised_process import SupervisedProcess
 
 _POLL_SECONDS = 0.1
 

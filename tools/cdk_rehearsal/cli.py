@@ -15,7 +15,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Runs the command, once it is imported."""
     before = signal.signal(signal.SIGINT, _end)
-    from cdk_rehearsal.rehearse_command import main as rehearse
+    from moderation_rehearsal.rehearse_command import main as rehearse
 
     signal.signal(signal.SIGINT, before)
     rehearse()

@@ -21,9 +21,9 @@ from botocore.config import Config
 
 from cdk_rehearsal.emulator_settings import EmulatorSettings, Engine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE, Fault
-from cdk_rehearsal.minimal_environment import docker_client_environment, minimal_environment
-from cdk_rehearsal.process_registry import ProcessRegistry
-from cdk_rehearsal.supervised_process import SupervisedProcess
+from cdk_rehearsal.processes.minimal_environment import docker_client_environment, minimal_environment
+from cdk_rehearsal.processes.process_registry import ProcessRegistry
+from cdk_rehearsal.processes.supervised_process import SupervisedProcess
 
 _START_SECONDS = 60.0
 # By what the emulator itself may be found.

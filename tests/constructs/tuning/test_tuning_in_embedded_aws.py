@@ -23,14 +23,14 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.tuning import TargetTuner
-from cdk_rehearsal import target_tuning
-from cdk_rehearsal.deployed_service import DeployedService
-from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from cdk_rehearsal.report import Report, TuningReport
-from cdk_rehearsal.stack_outputs import StackOutputs
 from cdk_rehearsal.step_failure import StepError
-from cdk_rehearsal.target_tuning import TargetTuning
+from moderation_rehearsal import target_tuning
+from moderation_rehearsal.deployed_service import DeployedService
+from moderation_rehearsal.display import Display
+from moderation_rehearsal.report import Report, TuningReport
+from moderation_rehearsal.stack_outputs import StackOutputs
+from moderation_rehearsal.target_tuning import TargetTuning
 from tests.denied_calls import DeniedCalls
 
 DAY = timedelta(days=1)

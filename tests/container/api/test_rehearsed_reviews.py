@@ -5,9 +5,9 @@ import shutil
 import pytest
 import requests
 
-from cdk_rehearsal.local_sign_in import LocalSignIn
-from cdk_rehearsal.reviewers import review_by_api, review_by_page
 from cdk_rehearsal.step_failure import StepError
+from moderation_rehearsal.local_sign_in import LocalSignIn
+from moderation_rehearsal.reviewers import review_by_api, review_by_page
 
 CHROMIUM = shutil.which("chromium")
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH: apt-get install chromium")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from cdk_rehearsal.plug_in.alarm_evaluation import judge
+from cdk_rehearsal.plug_in.cloudwatch.alarm_evaluation import judge
 from tests.access import make_queue
 
 Alarm = dict[str, Any]

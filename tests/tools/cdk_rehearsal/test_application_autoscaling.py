@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from cdk_rehearsal.plug_in.application_autoscaling.step_adjustment import stepped_capacity
+from cdk_rehearsal.plug_in.applicationautoscaling.step_adjustment import stepped_capacity
 
 Eventually = Callable[..., Any]
 

@@ -16,9 +16,9 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.engines import ContainerRequest, DockerEngine
-from cdk_rehearsal.minimal_environment import minimal_environment
 from cdk_rehearsal.plug_in.sagemaker.inner_path import OutsideFolderError, inner_path, text_inside
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, download_prefix, upload_prefix
+from cdk_rehearsal.processes.minimal_environment import minimal_environment
 from tests.access import EVERYTHING, make_role
 
 HERE = Path(__file__).parent

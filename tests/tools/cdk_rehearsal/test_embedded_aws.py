@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws, EmbeddedAwsError
-from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.processes.process_registry import ProcessRegistry
 from tests.access import EVERYTHING, make_role
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

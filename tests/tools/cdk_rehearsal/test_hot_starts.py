@@ -17,8 +17,8 @@ from scaling_decisions import MISSING, CapacityBounds, Metric, ScalingEngine, St
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceVpc, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
-from cdk_rehearsal.plug_in.alarm_evaluation import judge
-from cdk_rehearsal.plug_in.application_autoscaling import service as embedded
+from cdk_rehearsal.plug_in.applicationautoscaling import service as embedded
+from cdk_rehearsal.plug_in.cloudwatch.alarm_evaluation import judge
 
 LEAST, MOST = 4, 40
 DELAY_MINUTES = 2

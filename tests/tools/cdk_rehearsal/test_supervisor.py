@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cdk_rehearsal.supervised_process import SupervisedProcess
+from cdk_rehearsal.processes.supervised_process import SupervisedProcess
 
 # A command whose grandchild has left the session and lost its parent, as daemons do.
 DAEMON = """

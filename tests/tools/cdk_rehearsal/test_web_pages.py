@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from cdk_rehearsal.local_sign_in import LocalSignIn
-from cdk_rehearsal.slack_receiver import SlackReceiver
+from moderation_rehearsal.local_sign_in import LocalSignIn
+from moderation_rehearsal.slack_receiver import SlackReceiver
 
 CHROMIUM = shutil.which("chromium")
 FUNCTIONS = "/2015-03-31/functions"

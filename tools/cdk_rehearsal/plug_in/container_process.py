@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from cdk_rehearsal.engines import ContainerCommand
-from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.processes.process_registry import ProcessRegistry
 
 
 class ContainerProcess:

@@ -13,41 +13,36 @@ from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
-from cdk_rehearsal.minimal_environment import minimal_environment
-from cdk_rehearsal.plug_in import (
-    alarm_notifications,
-    asynchronous_invocations,
-    athena_unload,
-    checked_requests,
-    cloudformation_sagemaker,
-    cloudformation_types,
-    container_definitions,
-    copied_checksums,
-    embedded_metrics,
-    function_errors,
-    image_repository,
-    metric_math_alarms,
-    outliving_resources,
-    raised_alarms,
-    resource_attributes,
-    secret_references,
-    sparse_answers,
-    stack_waits,
-    step_functions,
-    succeed_output,
-    table_exports,
-    topic_policies,
+from cdk_rehearsal.plug_in import checked_requests, sparse_answers
+from cdk_rehearsal.plug_in.applicationautoscaling import ApplicationAutoScaling, variant_capacity
+from cdk_rehearsal.plug_in.athena import unload
+from cdk_rehearsal.plug_in.cloudformation import (
+    describe_stacks,
+    resource_types,
+    retained_resources,
+    return_values,
+    sagemaker_resource_types,
 )
-from cdk_rehearsal.plug_in.alarm_evaluation import AlarmEvaluation
-from cdk_rehearsal.plug_in.application_autoscaling import ApplicationAutoScaling, variant_capacity
-from cdk_rehearsal.plug_in.faults import Faults
+from cdk_rehearsal.plug_in.cloudwatch import alarm_history, alarm_notifications, metric_math_alarms
+from cdk_rehearsal.plug_in.cloudwatch.alarm_evaluation import AlarmEvaluation
+from cdk_rehearsal.plug_in.dynamodb import export_to_s3
+from cdk_rehearsal.plug_in.ecr import describe_images
+from cdk_rehearsal.plug_in.ecs import container_definitions
+from cdk_rehearsal.plug_in.iam import Permissions, delivery_permissions, execution_role
+from cdk_rehearsal.plug_in.iam.emulated_world import EmulatedWorld
+from cdk_rehearsal.plug_in.iam.request_authorization import RequestDoor
+from cdk_rehearsal.plug_in.lambda_ import asynchronous_invocation, function_errors
+from cdk_rehearsal.plug_in.logs import embedded_metric_format
 from cdk_rehearsal.plug_in.loopback_door import LoopbackDoor
-from cdk_rehearsal.plug_in.permissions import Permissions, delivery_permissions, function_permissions
-from cdk_rehearsal.plug_in.permissions.emulated_world import EmulatedWorld
-from cdk_rehearsal.plug_in.permissions.request_door import RequestDoor
+from cdk_rehearsal.plug_in.s3 import copy_object_checksums
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
-from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.plug_in.secretsmanager import secret_return_values
+from cdk_rehearsal.plug_in.sns import default_topic_policy
+from cdk_rehearsal.plug_in.stepfunctions import service_integrations, succeed_state
+from cdk_rehearsal.plug_in.stepfunctions.injected_faults import Faults
+from cdk_rehearsal.processes.minimal_environment import minimal_environment
+from cdk_rehearsal.processes.process_registry import ProcessRegistry
 
 
 def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
@@ -83,33 +78,33 @@ def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
     app.SERVICE_HANDLERS["application-autoscaling"] = autoscaling.handle
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
     router.SERVICE_PATTERNS["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService."]}
-    step_functions.install(
+    service_integrations.install(
         sagemaker,
         Faults(orders=work_folder / FAULTS_FILE, happened=work_folder / HAPPENED_FILE, account=settings.account),
         permissions=permissions,
     )
-    cloudformation_types.install(autoscaling)
-    cloudformation_sagemaker.install(sagemaker)
-    secret_references.install()
-    outliving_resources.install(account=settings.account)
-    resource_attributes.install()
-    image_repository.install()
+    resource_types.install(autoscaling)
+    sagemaker_resource_types.install(sagemaker)
+    secret_return_values.install()
+    retained_resources.install(account=settings.account)
+    return_values.install()
+    describe_images.install()
     container_definitions.install()
-    copied_checksums.install()
-    embedded_metrics.install()
+    copy_object_checksums.install()
+    embedded_metric_format.install()
     function_errors.install()
-    asynchronous_invocations.install(permissions)
-    athena_unload.install()
+    asynchronous_invocation.install(permissions)
+    unload.install()
     metric_math_alarms.install()
-    stack_waits.install()
-    succeed_output.install()
-    table_exports.install()
-    topic_policies.install()
-    function_permissions.install(permissions)
+    describe_stacks.install()
+    succeed_state.install()
+    export_to_s3.install()
+    default_topic_policy.install()
+    execution_role.install(permissions)
     alarm_notifications.install()
     delivery_permissions.install(permissions)
     AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
-    raised_alarms.install()
+    alarm_history.install()
     # Elsewhere than on Linux, containers reach loopback by a name of Docker's.
     from_docker = settings.engine == "docker" and sys.platform != "linux"
     return LoopbackDoor(RequestDoor(app.app, permissions=permissions), from_docker=from_docker)

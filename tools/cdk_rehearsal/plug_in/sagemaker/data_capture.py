@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk_rehearsal.plug_in.permissions import ActingRole
+from cdk_rehearsal.plug_in.iam import ActingRole
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import split_s3_uri
 from cdk_rehearsal.plug_in.sagemaker.share import Share
 

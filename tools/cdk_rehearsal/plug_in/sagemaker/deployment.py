@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cdk_rehearsal.plug_in.own_clients import own_client
-from cdk_rehearsal.plug_in.raised_alarms import watched_alarms
+from cdk_rehearsal.plug_in.aws_clients import own_client
+from cdk_rehearsal.plug_in.cloudwatch.alarm_history import watched_alarms
 
 _LOOK_SECONDS = 0.1
 

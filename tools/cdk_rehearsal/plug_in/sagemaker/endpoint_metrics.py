@@ -7,7 +7,7 @@ import dataclasses
 import threading
 from typing import Any
 
-from cdk_rehearsal.plug_in.own_clients import own_client
+from cdk_rehearsal.plug_in.aws_clients import own_client
 
 _FLUSH_SECONDS = 1.0
 _MOST_VALUES = 150

@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_rehearsal.permissions.needs.acting import endpoint_role_needs
 from cdk_rehearsal.plug_in.aws_error import validation_error
-from cdk_rehearsal.plug_in.permissions import AccessDeniedError
+from cdk_rehearsal.plug_in.events.state_change_events import put_state_change
+from cdk_rehearsal.plug_in.iam import AccessDeniedError
 from cdk_rehearsal.plug_in.sagemaker.deployment import Deployment, DeploymentStoppedError
 from cdk_rehearsal.plug_in.sagemaker.endpoint_metrics import EndpointMetrics
 from cdk_rehearsal.plug_in.sagemaker.listing import listed
@@ -20,7 +21,6 @@ from cdk_rehearsal.plug_in.sagemaker.named_resources import NamedResources
 from cdk_rehearsal.plug_in.sagemaker.serving_fleet import FleetError, ServingFleet, Variant
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings, is_not_seen
 from cdk_rehearsal.plug_in.sagemaker.traffic import Traffic
-from cdk_rehearsal.plug_in.state_change_events import put_state_change
 
 _IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK"}

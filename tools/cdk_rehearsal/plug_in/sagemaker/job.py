@@ -13,12 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cdk_rehearsal.engines import ContainerCommand, ImageError
 from cdk_rehearsal.permissions.needs.acting import ActingNeed
 from cdk_rehearsal.plug_in.container_process import ContainerProcess
-from cdk_rehearsal.plug_in.log_shipping import LogShipping
-from cdk_rehearsal.plug_in.permissions import AccessDeniedError, ActingRole
+from cdk_rehearsal.plug_in.events.state_change_events import put_state_change
+from cdk_rehearsal.plug_in.iam import AccessDeniedError, ActingRole
+from cdk_rehearsal.plug_in.logs.log_delivery import LogShipping
 from cdk_rehearsal.plug_in.sagemaker.inner_path import OutsideFolderError, inner_path
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings, is_not_seen
-from cdk_rehearsal.plug_in.state_change_events import put_state_change
 
 ROOT = "/opt/ml/"
 _REASON_LENGTH = 1024

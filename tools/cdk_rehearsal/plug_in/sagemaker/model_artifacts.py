@@ -9,7 +9,7 @@ from typing import Literal
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
-from cdk_rehearsal.plug_in.permissions import ActingRole
+from cdk_rehearsal.plug_in.iam import ActingRole
 from cdk_rehearsal.plug_in.sagemaker.inner_path import OutsideFolderError, inner_path, is_inside
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cdk_rehearsal.engines import ContainerRequest, ImageError
-from cdk_rehearsal.free_port import free_port
 from cdk_rehearsal.plug_in.container_process import ContainerProcess
-from cdk_rehearsal.plug_in.log_shipping import LogShipping
-from cdk_rehearsal.plug_in.permissions import ActingRole
+from cdk_rehearsal.plug_in.iam import ActingRole
+from cdk_rehearsal.plug_in.logs.log_delivery import LogShipping
 from cdk_rehearsal.plug_in.sagemaker.model_artifacts import TransferError, unpack
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
+from cdk_rehearsal.processes.free_port import free_port
 
 INVOCATION_SECONDS = 60.0
 _LOOK_SECONDS = 0.2

@@ -8,8 +8,8 @@ from pathlib import Path
 from cdk_rehearsal.engines.container import ContainerEngine
 from cdk_rehearsal.permissions.needs.acting import ActingNeed
 from cdk_rehearsal.plug_in.aws_error import validation_error
-from cdk_rehearsal.plug_in.permissions import AccessDeniedError, ActingRole, Permissions
-from cdk_rehearsal.process_registry import ProcessRegistry
+from cdk_rehearsal.plug_in.iam import AccessDeniedError, ActingRole, Permissions
+from cdk_rehearsal.processes.process_registry import ProcessRegistry
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

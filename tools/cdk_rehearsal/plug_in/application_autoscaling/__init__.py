@@ -1,5 +1,0 @@
-"""Application Auto Scaling: its API, and the scaling itself when an alarm fires."""
-
-from cdk_rehearsal.plug_in.application_autoscaling.service import ApplicationAutoScaling
-
-__all__ = ["ApplicationAutoScaling"]

@@ -1,0 +1,183 @@
+"""What stays of a stack stands in the way of the next as it does on AWS, and what AWS does not delete is not deleted.
+
+ministack's CloudFormation empties a bucket as it deletes it and gives it no tags, deletes a protected table and load
+balancer, writes over a log group, a table, a secret or a state machine of the same name, and gives a second life of a
+stack the names of the first. AWS:
+
+- "You can only delete empty buckets. Deletion fails for buckets that have contents."
+  https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
+- "If the table has deletion protection enabled, it cannot be deleted."
+  https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html
+- "You can't delete a load balancer if deletion protection is enabled."
+  https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html
+- "AWS CloudFormation generates a unique physical ID to name that resource" for each stack.
+  https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+- A load balancer puts the object ELBAccessLogTestFile into the bucket as access logs are switched on.
+  https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import alb, cloudwatch_logs, dynamodb, secretsmanager, stepfunctions
+from ministack.services import cloudformation as stacks
+from ministack.services.cloudformation import provisioners
+
+from cdk_rehearsal.plug_in.aws_clients import own_client
+from cdk_rehearsal.plug_in.cloudformation.resource_types import Properties, calls_back
+
+_BUCKET = "AWS::S3::Bucket"
+_TABLE = "AWS::DynamoDB::Table"
+_LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+_Handler = Callable[..., Any]
+_Change = Callable[[_Handler], _Handler]
+
+
+def install(*, account: str) -> None:
+    _change(_BUCKET, "delete", lambda _: _delete_bucket)
+    _change(_BUCKET, "create", lambda create: _with_tags(create, new=1))
+    _change(_BUCKET, "update", lambda update: _with_tags(update, new=2))
+    _change(_TABLE, "delete", lambda delete: _unless_protected(delete, dynamodb))
+    _change(_LOAD_BALANCER, "delete", _unless_balancer_protected)
+    for step in ("create", "update"):
+        _change(_LOAD_BALANCER, step, lambda handler: _with_test_object(handler, account))
+    _change(_TABLE, "create", lambda create: _unless_there(create, "TableName", lambda: dynamodb._tables))
+    _change(
+        "AWS::Logs::LogGroup",
+        "create",
+        lambda create: _unless_there(create, "LogGroupName", lambda: cloudwatch_logs._log_groups),
+    )
+    _change(
+        "AWS::SecretsManager::Secret",
+        "create",
+        lambda create: _unless_there(create, "Name", lambda: secretsmanager._secrets),
+    )
+    _change(
+        "AWS::StepFunctions::StateMachine",
+        "create",
+        lambda create: _unless_there(
+            create, "StateMachineName", lambda: {machine["name"] for machine in stepfunctions._state_machines.values()}
+        ),
+    )
+    calls_back(_BUCKET, _LOAD_BALANCER)
+    _name_by_life()
+
+
+def _change(kind: str, step: str, change: _Change) -> None:
+    handlers = dict(provisioners._RESOURCE_HANDLERS[kind])
+    provisioners._RESOURCE_HANDLERS[kind] = {**handlers, step: change(handlers[step])}
+
+
+def _delete_bucket(physical_id: str, properties: Properties) -> None:
+    """By the API's own call, which refuses what holds an object, a version or a delete marker."""
+    s3 = own_client("s3")
+    try:
+        s3.delete_bucket(Bucket=physical_id)
+    except s3.exceptions.NoSuchBucket:
+        return
+    except s3.exceptions.ClientError as error:
+        raise ValueError(f"{error.response['Error']['Message']} ({error.response['Error']['Code']})") from error
+
+
+def _with_tags(handler: _Handler, *, new: int) -> _Handler:
+    """`new` is which of the handler's arguments are the properties that the bucket gets."""
+
+    def handled(*arguments: Any) -> Any:
+        made = handler(*arguments)
+        s3, tags = own_client("s3"), arguments[new].get("Tags")
+        if tags:
+            s3.put_bucket_tagging(Bucket=made[0], Tagging={"TagSet": tags})
+        else:
+            s3.delete_bucket_tagging(Bucket=made[0])
+        return made
+
+    return handled
+
+
+def _unless_protected(delete: _Handler, tables: Any) -> _Handler:
+    def delete_unprotected(physical_id: str, properties: Properties) -> None:
+        table = tables._tables.get(physical_id)
+        if table is not None and _is_true(table.get("DeletionProtectionEnabled")):
+            raise ValueError(
+                "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
+                "protection first."
+            )
+        delete(physical_id, properties)
+
+    return delete_unprotected
+
+
+def _unless_balancer_protected(delete: _Handler) -> _Handler:
+    def delete_unprotected(physical_id: str, properties: Properties) -> None:
+        if _is_true(_attributes(alb._lb_attrs.get(physical_id, [])).get("deletion_protection.enabled")):
+            raise ValueError(
+                f"Load balancer '{physical_id}' cannot be deleted because deletion protection is enabled "
+                "(OperationNotPermitted)"
+            )
+        delete(physical_id, properties)
+
+    return delete_unprotected
+
+
+def _with_test_object(handler: _Handler, account: str) -> _Handler:
+    def handled(*arguments: Any) -> Any:
+        made = handler(*arguments)
+        attributes = _attributes(alb._lb_attrs.get(made[0], []))
+        if _is_true(attributes.get("access_logs.s3.enabled")):
+            prefix = attributes.get("access_logs.s3.prefix") or ""
+            key = "/".join(part for part in (prefix, "AWSLogs", account, "ELBAccessLogTestFile") if part)
+            own_client("s3").put_object(Bucket=attributes["access_logs.s3.bucket"], Key=key, Body=b"")
+        return made
+
+    return handled
+
+
+def _unless_there(create: _Handler, name: str, known: Callable[[], Any]) -> _Handler:
+    def create_new(logical_id: str, properties: Properties, stack: str) -> Any:
+        given = properties.get(name)
+        if given is not None and given in known():
+            raise ValueError(f"{given} already exists (AlreadyExists)")
+        return create(logical_id, properties, stack)
+
+    return create_new
+
+
+def _name_by_life() -> None:
+    """Made-up names differ from life to life: ministack's follow from the names of stack and resource alone."""
+    ministacks = provisioners._physical_name
+
+    def named(stack_name: str, logical_id: str, **options: Any) -> Any:
+        seed = provisioners._NAME_SEED.get() if options.get("seeded", True) else ""
+        life = stacks._stacks.get(stack_name, {}).get("StackId", "")
+        token = provisioners._NAME_SEED.set(f"{seed}{life}")
+        try:
+            # An unseeded name too is of its life.
+            return ministacks(stack_name, logical_id, **{**options, "seeded": True})
+        finally:
+            provisioners._NAME_SEED.reset(token)
+
+    provisioners._physical_name = named
+    create = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["create"]
+
+    update = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["update"]
+
+    # What ministack makes up for a log group has nothing of its life in it.
+    def create_named(logical_id: str, properties: Properties, stack: str) -> Any:
+        return create(logical_id, {"LogGroupName": named(stack, logical_id, max_len=512), **properties}, stack)
+
+    def update_named(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Any:
+        made_up = {} if "LogGroupName" in old else {"LogGroupName": physical_id}
+        return update(physical_id, {**made_up, **old}, {**made_up, **new}, *rest)
+
+    _change("AWS::Logs::LogGroup", "create", lambda _: create_named)
+    _change("AWS::Logs::LogGroup", "update", lambda _: update_named)
+
+
+def _attributes(listed: list[dict[str, str]]) -> dict[str, str]:
+    return {entry["Key"]: entry["Value"] for entry in listed}
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"

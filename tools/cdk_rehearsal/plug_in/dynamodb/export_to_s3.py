@@ -1,0 +1,179 @@
+"""A DynamoDB table is exported to S3 as AWS does it.
+
+ministack accepts an export and says a second later that it is complete, but writes nothing; and its CloudFormation
+forgets that a table has point-in-time recovery, without which AWS refuses. Layout and manifests:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import gzip
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from ministack.core.concurrency import spawn_background
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
+
+from cdk_rehearsal.plug_in.aws_clients import own_client
+
+_KIND = "AWS::DynamoDB::Table"
+_SAME = ("TableArn", "S3Bucket", "S3Prefix", "ExportFormat")
+
+_Answer = Any
+
+
+def install() -> None:
+    dynamodb._export_table_to_point_in_time = _writing(dynamodb._export_table_to_point_in_time)
+    dynamodb._describe_export = _as_it_stands(dynamodb._describe_export)
+    handlers = provisioners._RESOURCE_HANDLERS[_KIND]
+    provisioners._RESOURCE_HANDLERS[_KIND] = {
+        **handlers,
+        "create": _with_recovery(handlers["create"], properties_at=1),
+        "update": _with_recovery(handlers["update"], properties_at=2),
+    }
+
+
+def _with_recovery(handler: Callable[..., Any], *, properties_at: int) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        name, attributes = handler(*arguments)
+        specification = arguments[properties_at].get("PointInTimeRecoverySpecification", {})
+        enabled = str(specification.get("PointInTimeRecoveryEnabled", False)).lower() == "true"
+        dynamodb._pitr_settings[name] = enabled
+        return name, attributes
+
+    return run
+
+
+def _writing(export: Callable[[dict[str, Any]], _Answer]) -> Callable[[dict[str, Any]], _Answer]:
+    """Starts an export of the items as they are now, on a thread of its own: it calls back into the emulator."""
+
+    def run(request: dict[str, Any]) -> _Answer:
+        name = dynamodb._table_name_from_arn(request.get("TableArn") or "")
+        if name in dynamodb._tables and not dynamodb._pitr_settings.get(name, False):
+            return error_response_json(
+                "PointInTimeRecoveryUnavailableException",
+                f"Point in time recovery is not enabled for table '{name}'",
+            )
+        known = set(dynamodb._exports)
+        answer = export(request)
+        if answer[0] != 200:
+            return answer
+        description = json.loads(answer[2])["ExportDescription"]
+        if any(description.get(key) != request.get(key, description.get(key)) for key in _SAME):
+            return error_response_json(
+                "ExportConflictException", "The client token belongs to an export with other parameters"
+            )
+        if description["ExportArn"] in known:
+            return answer
+        made = dynamodb._exports[description["ExportArn"]]
+        made["ExportTime"] = made["StartTime"]
+        with dynamodb._lock:
+            items = [
+                json.dumps({"Item": item}, ensure_ascii=False)
+                for sort_keys in dynamodb._tables[name]["items"].values()
+                for item in sort_keys.values()
+            ]
+        spawn_background(_complete, made, items, thread_name="dynamodb-export")
+        return json_response({"ExportDescription": made})
+
+    return run
+
+
+def _as_it_stands(describe: Callable[[dict[str, Any]], _Answer]) -> Callable[[dict[str, Any]], _Answer]:
+    """What is known of an export; only what wrote it says that it is complete."""
+
+    def run(request: dict[str, Any]) -> _Answer:
+        made = dynamodb._exports.get(request.get("ExportArn") or "")
+        return describe(request) if made is None else json_response({"ExportDescription": made})
+
+    return run
+
+
+def _complete(export: dict[str, Any], items: list[str]) -> None:
+    try:
+        manifest = _write(export, items)
+    except (BotoCoreError, ClientError) as fault:
+        export |= {"FailureCode": _failure_code(fault), "FailureMessage": str(fault), "EndTime": time.time()}
+        export["ExportStatus"] = "FAILED"
+        return
+    export |= {"ExportManifest": manifest, "ItemCount": len(items), "EndTime": time.time()}
+    export["BilledSizeBytes"] = sum(len(item.encode()) for item in items)
+    export["ExportStatus"] = "COMPLETED"
+
+
+def _write(export: dict[str, Any], items: list[str]) -> str:
+    """One data file for each of two partitions, of which one may be empty. Returns the summary's key."""
+    s3 = own_client("s3")
+    bucket = export["S3Bucket"]
+    id_ = export["ExportArn"].rpartition("/")[2]
+    folder = "/".join(filter(None, (export.get("S3Prefix", "").strip("/"), "AWSDynamoDB", id_)))
+
+    def put(name: str, body: bytes) -> str:
+        encryption = {}
+        if export.get("S3SseAlgorithm") == "KMS":
+            encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": export["S3SseKmsKeyId"]}
+        return str(s3.put_object(Bucket=bucket, Key=f"{folder}/{name}", Body=body, **encryption)["ETag"])
+
+    put("_started", b"")
+    files = []
+    for part in (items[::2], items[1::2]):
+        name = f"data/{uuid.uuid4().hex[:26]}.json.gz"
+        body = gzip.compress("".join(f"{item}\n" for item in part).encode())
+        tag = put(name, body)
+        files.append(
+            {
+                "itemCount": len(part),
+                "md5Checksum": _md5(body),
+                "etag": tag.strip('"'),
+                "dataFileS3Key": f"{folder}/{name}",
+            }
+        )
+    summary = {
+        "version": "2020-06-30",
+        "exportArn": export["ExportArn"],
+        "startTime": _moment(export["StartTime"]),
+        "endTime": _moment(time.time()),
+        "tableArn": export["TableArn"],
+        "tableId": export["TableId"],
+        "exportTime": _moment(export["ExportTime"]),
+        "s3Bucket": bucket,
+        "s3Prefix": export.get("S3Prefix"),
+        "s3SseAlgorithm": export.get("S3SseAlgorithm", "AES256"),
+        "s3SseKmsKeyId": export.get("S3SseKmsKeyId"),
+        "manifestFilesS3Key": f"{folder}/manifest-files.json",
+        "billedSizeBytes": sum(len(item.encode()) for item in items),
+        "itemCount": len(items),
+        "outputFormat": "DYNAMODB_JSON",
+        "exportType": export["ExportType"],
+    }
+    # The summary comes last: whoever finds it finds everything.
+    for name, text in (
+        ("manifest-files", "".join(f"{json.dumps(file)}\n" for file in files)),
+        ("manifest-summary", json.dumps(summary)),
+    ):
+        put(f"{name}.checksum", _md5(text.encode()).encode())
+        put(f"{name}.json", text.encode())
+    return f"{folder}/manifest-summary.json"
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _moment(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _failure_code(fault: BotoCoreError | ClientError) -> str:
+    code = fault.response["Error"]["Code"] if isinstance(fault, ClientError) else "UNKNOWN"
+    return {"NoSuchBucket": "S3NoSuchBucket", "AccessDenied": "S3AccessDenied"}.get(code, code)

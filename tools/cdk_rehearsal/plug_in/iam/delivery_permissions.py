@@ -1,0 +1,89 @@
+"""What services hand to one another, as themselves or in a role that they were given, is judged on the way.
+
+What may not be delivered is dropped, or goes to the dead-letter queue that was declared for it, as on AWS; nobody is
+answered, so that only the record says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.services import cloudwatch, eventbridge, sns
+
+from cdk_rehearsal.permissions.needs.acting import alarm_action_needs, rule_target_needs, topic_delivery_needs
+from cdk_rehearsal.plug_in.iam.permissions import Permissions
+
+_ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+
+
+def install(permissions: Permissions) -> None:
+    deliveries = Deliveries(permissions)
+    eventbridge._invoke_target = deliveries.of_rules(eventbridge._invoke_target)
+    cloudwatch._dispatch_alarm_actions = deliveries.of_alarms(cloudwatch._dispatch_alarm_actions)
+    sns._deliver_to_sqs = deliveries.to_queues(sns._deliver_to_sqs)
+
+
+def _redrive_queue(topic_arn: str, endpoint: str) -> str:
+    """The dead-letter queue of the topic's subscription of this endpoint; empty where it has none."""
+    topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": ()}
+    for subscription in topic["subscriptions"]:
+        if subscription["endpoint"] == endpoint:
+            redrive = json.loads(subscription.get("attributes", {}).get("RedrivePolicy") or "{}")
+            return str(redrive.get("deadLetterTargetArn", ""))
+    return ""
+
+
+class Deliveries:
+    """Judges each delivery before it is made."""
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    def topic_may(self, topic: str, *, protocol: str, endpoint: str) -> bool:
+        """Whether a topic may deliver to a function (`lambda`) or a queue (`sqs`)."""
+        subscription = {"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint}
+        asked = topic_delivery_needs(subscription, world=self._permissions.world)
+        return self._permissions.allows_acting(asked, operation="sns:deliver")
+
+    def of_rules(self, invoke: Callable[..., Any]) -> Callable[..., Any]:
+        def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *more: Any) -> None:
+            alone = {name: value for name, value in target.items() if name != "DeadLetterConfig"}
+            if self._rule_may(rule, alone):
+                invoke(target, event, rule, *more)
+                return
+            queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+            if queue and self._rule_may(rule, {"DeadLetterConfig": {"Arn": queue}}):
+                # EventBridge keeps the event as it came.
+                invoke({"Id": target["Id"], "Arn": queue}, event, rule, *more)
+
+        return invoke_target
+
+    def of_alarms(self, dispatch: Callable[..., Any]) -> Callable[..., Any]:
+        def dispatch_actions(alarm: Mapping[str, Any], old: str, new: str, reason: str) -> None:
+            name = _ACTIONS[new]
+            allowed = [action for action in alarm.get(name) or () if self._alarm_may(alarm, name, action)]
+            dispatch({**alarm, name: allowed}, old, new, reason)
+
+        return dispatch_actions
+
+    def to_queues(self, deliver: Callable[..., Any]) -> Callable[..., Any]:
+        def deliver_to_queue(endpoint: str, *message: Any, topic_arn: str = "", **more: Any) -> None:
+            if self.topic_may(topic_arn, protocol="sqs", endpoint=endpoint):
+                deliver(endpoint, *message, topic_arn=topic_arn, **more)
+                return
+            # "Client-side errors … are not retried": https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+            queue = _redrive_queue(topic_arn, endpoint)
+            if queue and self.topic_may(topic_arn, protocol="sqs", endpoint=queue):
+                deliver(queue, *message, topic_arn=topic_arn, **more)
+
+        return deliver_to_queue
+
+    def _rule_may(self, rule: Mapping[str, Any], target: Mapping[str, Any]) -> bool:
+        asked = rule_target_needs(rule["Arn"], target, world=self._permissions.world)
+        return self._permissions.allows_acting(asked, operation="events:deliver")
+
+    def _alarm_may(self, alarm: Mapping[str, Any], name: str, action: str) -> bool:
+        asked = alarm_action_needs({"AlarmArn": alarm["AlarmArn"], name: [action]}, world=self._permissions.world)
+        return self._permissions.allows_acting(asked, operation="cloudwatch:deliver")

@@ -1,0 +1,121 @@
+"""What the needs of a call depend on, as the emulator holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.services import athena, ecs, kms, lambda_svc, secretsmanager
+from ministack.services.cloudformation import _stacks
+from ministack.services.tagging import resource_tags
+
+from cdk_rehearsal.permissions.needs.world import DescribedKind, NamedKind
+from cdk_rehearsal.plug_in.aws_error import AwsError
+from cdk_rehearsal.plug_in.iam.deployed_resources import deployed_resources
+
+# Where a template names the key of what it encrypts.
+_KEY_PROPERTIES: dict[str, tuple[str | int, ...]] = {
+    "AWS::DynamoDB::Table": ("SSESpecification", "KMSMasterKeyId"),
+    "AWS::Lambda::Function": ("KmsKeyArn",),
+    "AWS::Logs::LogGroup": ("KmsKeyId",),
+    "AWS::S3::Bucket": (
+        "BucketEncryption",
+        "ServerSideEncryptionConfiguration",
+        0,
+        "ServerSideEncryptionByDefault",
+        "KMSMasterKeyID",
+    ),
+    "AWS::SNS::Topic": ("KmsMasterKeyId",),
+    "AWS::SQS::Queue": ("KmsMasterKeyId",),
+    "AWS::SecretsManager::Secret": ("KmsKeyId",),
+}
+_SAGEMAKER = {
+    "sagemaker:endpoint": ("DescribeEndpoint", "EndpointName"),
+    "sagemaker:endpoint-config": ("DescribeEndpointConfig", "EndpointConfigName"),
+    "sagemaker:model": ("DescribeModel", "ModelName"),
+}
+
+
+class EmulatedWorld:
+    """Reads the deployed templates: what a test makes by an API call of its own has no key here.
+
+    Args:
+        ask_sagemaker: calls an operation of SageMaker; raises AwsError.
+    """
+
+    partition = "aws"
+
+    def __init__(self, *, account: str, region: str, ask_sagemaker: Callable[[str, dict[str, Any]], Any]) -> None:
+        self.account = account
+        self.region = region
+        self._ask_sagemaker = ask_sagemaker
+
+    def key_of(self, resource_arn: str) -> str | None:
+        for kind, record in deployed_resources():
+            if kind in _KEY_PROPERTIES and resource_arn in _arns(record):
+                return self.arn_of("kms:key", str(_at(record["Properties"], _KEY_PROPERTIES[kind]) or ""))
+        return None
+
+    def arn_of(self, kind: NamedKind, name: str) -> str | None:
+        found: Mapping[str, Any] | None = None
+        match kind:
+            case "kms:key":
+                found = kms._resolve_key(name)
+                return found["Arn"] if found else None
+            case "secretsmanager:secret":
+                found = secretsmanager._secrets.get(name)
+                return found["ARN"] if found else None
+            case "cloudformation:stack":
+                found = _stacks.get(name)
+                return found["StackId"] if found else None
+            case _:
+                found = athena._executions.get(name)
+                group = found.get("WorkGroup", "primary") if found else "primary"
+                return f"arn:{self.partition}:athena:{self.region}:{self.account}:workgroup/{group}"
+
+    def described(self, kind: DescribedKind, name: str) -> Mapping[str, Any] | None:
+        short = name.rpartition("/")[2]
+        if kind in _SAGEMAKER:
+            operation, member = _SAGEMAKER[kind]
+            try:
+                return dict(self._ask_sagemaker(operation, {member: short}))
+            except AwsError:
+                return None
+        if kind == "ecs:task-definition":
+            answer = ecs._describe_task_definition({"taskDefinition": name})
+            definition: Mapping[str, Any] | None = json.loads(answer[2]).get("taskDefinition")
+            return definition
+        if kind == "lambda:function":
+            _, configuration, _ = lambda_svc._get_func_record_for_ref(name)
+            return configuration or None
+        if kind == "athena:work-group":
+            group: Mapping[str, Any] | None = athena._workgroups.get(short)
+            return group
+        for deployed, record in deployed_resources():
+            if deployed == "AWS::DynamoDB::Table" and short == record["PhysicalResourceId"]:
+                properties: Mapping[str, Any] = record["Properties"]
+                return properties
+        return None
+
+    def owner_of(self, resource_arn: str) -> str | None:
+        return None
+
+    def tags_of(self, resource_arn: str) -> Mapping[str, str]:
+        return resource_tags(resource_arn) or {}
+
+
+def _arns(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """A log group's ARN ends in `:*` where CloudFormation says it, and does not where IAM does."""
+    attributes = record.get("Attributes") or {}
+    names = (record["PhysicalResourceId"], attributes.get("Arn"), attributes.get("TopicArn"))
+    return tuple(str(name).removesuffix(":*") for name in names if name)
+
+
+def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

@@ -1,0 +1,56 @@
+"""What Lambda does in a function's role: it gives the program its credentials and writes its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from cdk_rehearsal.permissions.needs.acting import ActingNeed, lambda_role_needs
+from cdk_rehearsal.plug_in.iam.acting_role import ActingRole
+from cdk_rehearsal.plug_in.iam.permissions import Permissions
+
+
+def install(permissions: Permissions) -> None:
+    def credentials(configuration: Mapping[str, Any]) -> dict[str, str]:
+        """When an instance of the function starts: Lambda makes its network interfaces and decrypts its environment."""
+        asked = lambda_role_needs(configuration, world=permissions.world)
+        permissions.require_acting(filter(_at_start, asked), operation="lambda:start")
+        return dict(function_role(permissions, configuration).credentials)
+
+    lambda_runtime.execution_credentials = credentials
+    lambda_svc.execution_credentials = credentials
+    lambda_svc._emit_lambda_logs = _where_allowed(lambda_svc._emit_lambda_logs, permissions)
+
+
+def function_role(permissions: Permissions, configuration: Mapping[str, Any]) -> ActingRole:
+    """Raises AccessDeniedError where Lambda may not assume it."""
+    return permissions.assume(
+        configuration["Role"], service="lambda.amazonaws.com", session=configuration["FunctionName"]
+    )
+
+
+def _where_allowed(emit: Callable[..., None], permissions: Permissions) -> Callable[..., None]:
+    """A function whose role may not write its log runs without one, and is not traced where it may not send traces."""
+
+    def emit_where_allowed(function: Mapping[str, Any], *details: Any, **more: Any) -> None:
+        asked = lambda_role_needs(function.get("config") or function, world=permissions.world)
+        permissions.allows_acting(filter(_trace, asked), operation="lambda:trace")
+        if permissions.allows_acting(filter(_log, asked), operation="lambda:log"):
+            emit(function, *details, **more)
+
+    return emit_where_allowed
+
+
+def _at_start(asked: ActingNeed) -> bool:
+    return asked.need.action.startswith(("ec2:", "kms:"))
+
+
+def _log(asked: ActingNeed) -> bool:
+    return asked.need.action.startswith("logs:")
+
+
+def _trace(asked: ActingNeed) -> bool:
+    return asked.need.action.startswith("xray:")

@@ -1,0 +1,170 @@
+"""Each HTTP request of a role is judged before it is served."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack.core.iam_actions import access_denied_response
+from ministack.core.router import extract_access_key_id
+
+from cdk_rehearsal.permissions import Principal
+from cdk_rehearsal.permissions.api_request import ApiRequest, HttpRequest, UnknownOperation, read_request
+from cdk_rehearsal.permissions.needs import Need, absent_object_need, needs
+from cdk_rehearsal.plug_in.iam.embedded_pages import OwnPages, page_response
+from cdk_rehearsal.plug_in.iam.permissions import AccessDeniedError, Permissions
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
+
+# What ministack calls a service where it is not botocore's name.
+_SERVICES = {"cloudwatch": "monitoring", "stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
+_ONCE_QUERY = ("cloudwatch", "sqs")
+_OF_OBJECTS = ("GetObject", "HeadObject")
+
+
+class RequestDoor:
+    """An ASGI application around ministack's.
+
+    A request whose access key no role has been given is the deployer's, or the emulator's own: it goes through.
+    """
+
+    def __init__(self, app: _App, *, permissions: Permissions) -> None:
+        self._app = app
+        self._permissions = permissions
+        self._pages = OwnPages(permissions)
+
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/_embedded/"):
+            page = self._pages.answer(scope["path"], scope["query_string"].decode())
+            await _answer(send, page_response(page or (404, {})))
+            return
+        principal = self._principal(scope)
+        if principal is None:
+            await self._app(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            return
+        headers = _headers(scope)
+        request = HttpRequest(
+            method=scope["method"],
+            path=(scope.get("raw_path") or scope["path"].encode()).decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=body,
+        )
+        call = read_request(request)
+        denied = self._judge(principal, request, call)
+        if denied is not None:
+            await _answer(send, denied)
+        elif isinstance(call, ApiRequest) and call.service == "s3" and call.operation in _OF_OBJECTS:
+            await self._app(scope, _again(body, receive), self._hiding_absence(principal, request, call, send))
+        else:
+            await self._app(scope, _again(body, receive), send)
+
+    def _principal(self, scope: _Message) -> Principal | None:
+        if scope["type"] != "http":
+            return None
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        return self._permissions.sessions.principal(extract_access_key_id(_headers(scope), query))
+
+    def _hiding_absence(self, principal: Principal, request: HttpRequest, call: ApiRequest, send: _Send) -> _Send:
+        """Whoever may not list a bucket is not told that an object is not there, but that access is denied."""
+        hidden: list[tuple[int, dict[str, str], bytes]] = []
+
+        async def send_or_hide(message: _Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 404:
+                asked = (absent_object_need(call.parameters, world=self._permissions.world),)
+                if denied := self._denied(principal, request, call, asked):
+                    hidden.append(denied)
+                    await _answer(send, denied, with_body=request.method != "HEAD")
+            if not hidden:
+                await send(message)
+
+        return send_or_hide
+
+    def _judge(
+        self, principal: Principal, request: HttpRequest, call: ApiRequest | UnknownOperation
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        if not isinstance(call, ApiRequest):
+            # Nothing that AWS knows, so nothing that could be allowed.
+            body = json.dumps({"__type": "UnknownOperationException", "message": call.reason}).encode()
+            return 400, {"Content-Type": "application/x-amz-json-1.1"}, body
+        asked = needs(call.service, call.operation, call.parameters, world=self._permissions.world)
+        return self._denied(principal, request, call, asked)
+
+    def _denied(
+        self, principal: Principal, request: HttpRequest, call: ApiRequest, asked: tuple[Need, ...]
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        try:
+            self._permissions.require(principal, asked, operation=f"{call.service}:{call.operation}")
+        except AccessDeniedError as error:
+            status, headers, body = access_denied_response(
+                _SERVICES.get(call.service, call.service),
+                error.call.action,
+                principal.arn,
+                str(uuid.uuid4()),
+                message=str(error),
+                headers=dict(request.headers),
+                resource_arn=error.call.resource,
+                explicit_deny=error.verdict.explicit,
+            )
+            return _as_aws_answers(request, call.service, status, headers, body)
+        return None
+
+
+def _as_aws_answers(
+    request: HttpRequest, service: str, status: int, headers: dict[str, str], body: bytes
+) -> tuple[int, dict[str, str], bytes]:
+    """ministack answers with 403 throughout, and for CloudWatch by the code of other services."""
+    if service in _ONCE_QUERY:
+        # What once spoke the query protocol keeps its codes in JSON and CBOR:
+        # https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+        return status, {**headers, "x-amzn-query-error": "AccessDenied;Sender"}, body
+    if "x-amz-target" in request.headers:
+        # "AccessDeniedException … HTTP Status Code: 400":
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+        return 400, headers, body
+    return status, headers, body
+
+
+def _headers(scope: _Message) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _read(receive: _Receive) -> bytes | None:
+    """The whole body; None where the client has gone."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _again(body: bytes, receive: _Receive) -> _Receive:
+    given = False
+
+    async def receive_again() -> _Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+async def _answer(send: _Send, answer: tuple[int, dict[str, str], bytes], *, with_body: bool = True) -> None:
+    status, headers, body = answer
+    sent = [(name.encode(), value.encode()) for name, value in {**headers, "Content-Length": str(len(body))}.items()]
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body if with_body else b""})

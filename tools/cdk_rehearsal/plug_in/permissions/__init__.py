@@ -1,6 +1,0 @@
-"""What callers of this AWS may do is judged as AWS judges it."""
-
-from cdk_rehearsal.plug_in.permissions.acting_role import ActingRole
-from cdk_rehearsal.plug_in.permissions.permissions import AccessDeniedError, Permissions
-
-__all__ = ["AccessDeniedError", "ActingRole", "Permissions"]

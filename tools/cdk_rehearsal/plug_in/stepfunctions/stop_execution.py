@@ -1,0 +1,115 @@
+"""Executions that are ended from outside stay ended: nothing is retried, caught or recorded after it.
+
+ministack lets an aborted execution's task go on to its Retry and Catch, may record it as failed after all, and has no
+state machine's TimeoutSeconds.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import stepfunctions
+
+from cdk_rehearsal.plug_in.stepfunctions.running_task import running_task
+
+
+class ExecutionEndedError(SystemExit):
+    """Leaves the execution's thread. A SystemExit, for that alone passes ministack's handlers and ends in silence."""
+
+
+def install() -> None:
+    stepfunctions._add_event = _until_the_end(stepfunctions._add_event)
+    stepfunctions._fail_execution = _unless_ended(stepfunctions._fail_execution)
+    stepfunctions._run_execution = _within_its_time(stepfunctions._run_execution)
+    stepfunctions._invoke_resource = _while_running(stepfunctions._invoke_resource)
+    stepfunctions._invoke_resource_with_timeout = _telling_of_timeouts(stepfunctions._invoke_resource_with_timeout)
+
+
+def abort(execution: dict[str, Any], *, error: str = "", cause: str = "") -> None:
+    """As StopExecution does; an execution that has ended stays as it is."""
+    stepfunctions._stop_execution({"executionArn": execution["executionArn"], "error": error, "cause": cause})
+
+
+def time_out(execution: dict[str, Any]) -> None:
+    if execution["status"] != "RUNNING":
+        return
+    execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso(), error="States.Timeout")
+    stepfunctions._add_event(
+        execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
+    )
+    stepfunctions._emit_execution_status_event(execution)
+
+
+def _until_the_end(add_event: Callable[..., Any]) -> Callable[..., Any]:
+    def add(execution: Any, event_type: str, *details: Any) -> Any:
+        if execution["status"] == "RUNNING" or event_type.startswith("Execution"):
+            return add_event(execution, event_type, *details)
+        return None
+
+    return add
+
+
+def _unless_ended(fail_execution: Callable[..., Any]) -> Callable[..., Any]:
+    def fail(execution: Any, error: Any, cause: Any) -> None:
+        if execution["status"] == "RUNNING":
+            fail_execution(execution, error, cause)
+
+    return fail
+
+
+def _within_its_time(run_execution: Callable[[str], Any]) -> Callable[[str], Any]:
+    def run(execution_arn: str) -> None:
+        execution = stepfunctions._executions[execution_arn]
+        machine = stepfunctions._state_machines.get(execution["stateMachineArn"])
+        seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
+        if seconds is None:
+            run_execution(execution_arn)
+            return
+        # A timer's thread has not the account and region in which the execution is looked up.
+        timer = threading.Timer(float(seconds), contextvars.copy_context().run, (time_out, execution))
+        timer.daemon = True
+        timer.start()
+        try:
+            run_execution(execution_arn)
+        finally:
+            timer.cancel()
+
+    return run
+
+
+def _while_running(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    def invoke_while_running(resource: str, request: Any) -> Any:
+        task = running_task.get()
+        if task is not None and task.ended:
+            raise ExecutionEndedError
+        try:
+            return invoke(resource, request)
+        except stepfunctions._ExecutionError:
+            if task is None or not task.ended:
+                raise
+        raise ExecutionEndedError
+
+    return invoke_while_running
+
+
+def _telling_of_timeouts(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """ministack leaves a task that timed out running; what waits for a job or a child has to stop it, as AWS does."""
+
+    def invoke_with_timeout(resource: str, request: Any, timeout: Any) -> Any:
+        task = running_task.get()
+        if task is None:
+            return invoke(resource, request, timeout)
+        attempt = dataclasses.replace(task, timed_out=threading.Event())
+        token = running_task.set(attempt)
+        try:
+            return invoke(resource, request, timeout)
+        finally:
+            attempt.timed_out.set()
+            running_task.reset(token)
+
+    return invoke_with_timeout
