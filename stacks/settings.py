@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from cdk_fargate_sagemaker.fargate.task_count import check_above_target, check_task_count
 from cdk_fargate_sagemaker.fargate.task_size import check_task_size
-from cdk_fargate_sagemaker.sagemaker._instance_type import INSTANCE_TYPE
-from cdk_fargate_sagemaker.sagemaker._release_arguments import LEAST_KEPT
+from cdk_fargate_sagemaker.sagemaker.machines._instance_type import INSTANCE_TYPE
+from cdk_fargate_sagemaker.sagemaker.release._release_arguments import LEAST_KEPT
 from cdk_fargate_sagemaker.tuning.tuner_settings import check_ceiling
 
 EnvironmentName = Literal["dev", "prod"]

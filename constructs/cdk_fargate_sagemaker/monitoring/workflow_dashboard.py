@@ -10,7 +10,7 @@ from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 from .._checks import check_kind
 from .._console import console_url
-from ..sagemaker._endpoint_end import EndpointEnd
+from ..sagemaker.release._endpoint_end import EndpointEnd
 from ._board import board
 
 _SCREEN = 24

@@ -21,7 +21,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrafficShifting,
     VpcPlacement,
 )
-from cdk_fargate_sagemaker.sagemaker._endpoint_requests import (
+from cdk_fargate_sagemaker.sagemaker.configuration._endpoint_requests import (
     deployment_request,
     endpoint_config_request,
     model_network_request,

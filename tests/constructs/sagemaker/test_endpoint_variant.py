@@ -6,7 +6,7 @@ from aws_cdk import Duration, Token
 
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.sagemaker import EndpointScaling, EndpointVariant, ServerlessInference
-from cdk_fargate_sagemaker.sagemaker._machine_image import INFERENCE_AMIS
+from cdk_fargate_sagemaker.sagemaker.machines._machine_image import INFERENCE_AMIS
 
 SCALING = EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
 

@@ -26,7 +26,10 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrafficShifting,
     VpcPlacement,
 )
-from cdk_fargate_sagemaker.sagemaker._endpoint_requests import deployment_request, endpoint_config_settings
+from cdk_fargate_sagemaker.sagemaker.configuration._endpoint_requests import (
+    deployment_request,
+    endpoint_config_settings,
+)
 from stacks.nag_packs import check_with_cdk_nag
 from tests.constructs.read_only import public_attributes
 

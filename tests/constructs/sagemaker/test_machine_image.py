@@ -11,7 +11,7 @@ import pytest
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointVariant, TransformJob
-from cdk_fargate_sagemaker.sagemaker._machine_image import INFERENCE_AMIS, TRANSFORM_AMIS
+from cdk_fargate_sagemaker.sagemaker.machines._machine_image import INFERENCE_AMIS, TRANSFORM_AMIS
 from tests.constructs.minimal.images import inference_endpoint
 
 DOCKERFILE = Path(__file__).parents[3] / "container" / "inference" / "Dockerfile.gpu"

@@ -7,7 +7,7 @@ from aws_cdk import Duration, Token
 
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.sagemaker import TransformJob
-from cdk_fargate_sagemaker.sagemaker._machine_image import TRANSFORM_AMIS
+from cdk_fargate_sagemaker.sagemaker.machines._machine_image import TRANSFORM_AMIS
 
 
 def test_an_instance_type_is_named_as_sagemaker_names_it() -> None:

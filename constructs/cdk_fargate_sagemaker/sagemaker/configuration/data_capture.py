@@ -1,0 +1,58 @@
+"""Requests and answers that are kept."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Token
+from aws_cdk import aws_s3 as s3
+
+from ..._checks import check_kind, check_number, refusal
+from ..._interfaces import AnyKey, check_bucket, check_key
+
+# So that with the bucket's name and "s3://" the destination stays within SageMaker's 512 characters.
+_LONGEST_PREFIX = 440
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataCapture:
+    """Keeps `percent` of the requests and their answers as JSON lines below `prefix` in `bucket`.
+
+    SageMaker adds endpoint, variant and hour: `captures/<endpoint>/<variant>/2026/11/23/18/….jsonl`.
+
+    Args:
+        bucket: where they are kept. They hold what clients sent: who may read it, and how long it is kept, is for its
+            owner to say. Of another account its owner has to let this one: the app warns with the statement.
+        percent: of the requests, a whole number, 1 to 100.
+        prefix: ends with a slash and begins with none.
+        encryption_key: encrypts them. Of another account its owner has to let this one: the app warns with the
+            statement. Default: the bucket's key; without one, as the bucket encrypts.
+
+    Raises:
+        InvalidArgumentError: a value that SageMaker would refuse.
+
+    Example:
+        ```python
+        captured = EndpointConfiguration(data_capture=DataCapture(bucket=bucket, percent=5))
+        ```
+    """
+
+    bucket: s3.IBucket
+    percent: int = 10
+    prefix: str = "captures/"
+    encryption_key: AnyKey | None = None
+
+    def __post_init__(self) -> None:
+        check_bucket("bucket", self.bucket)
+        check_number("percent", self.percent, at_least=1, at_most=100, whole=True)
+        check_kind("prefix", self.prefix, str, "text")
+        if not Token.is_unresolved(self.prefix) and (
+            not self.prefix.endswith("/") or self.prefix.startswith("/") or len(self.prefix) > _LONGEST_PREFIX
+        ):
+            raise refusal(
+                "prefix",
+                self.prefix,
+                f"a prefix that ends with a slash and begins with none, at most {_LONGEST_PREFIX} characters",
+            )
+        if self.encryption_key is None:
+            object.__setattr__(self, "encryption_key", self.bucket.encryption_key)
+        else:
+            check_key("encryption_key", self.encryption_key)

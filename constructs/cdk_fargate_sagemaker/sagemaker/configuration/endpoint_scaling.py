@@ -1,0 +1,53 @@
+"""How the instances of a variant follow its load."""
+
+from dataclasses import dataclass, field
+
+from aws_cdk import Duration
+
+from ..._checks import check_duration, check_number, refusal
+from ..._number_token import is_token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointScaling:
+    """Keeps the requests that an instance answers in a minute near `invocations_per_instance`.
+
+    A release keeps the instances that scaling has brought. SageMaker keeps the counts of all variants of an endpoint or
+    of none: beside a variant that scales, another `count` of one that does not takes effect when its name changes.
+
+    Args:
+        min_instances: how many instances stay without load, at least 1.
+        max_instances: how many instances there are under any load, at least `min_instances`.
+        invocations_per_instance: requests per minute, above 0. A load test says how many an instance can answer; give
+            fewer, since it takes minutes to bring an instance into service.
+        scale_out_cooldown: how long the next scale-out waits after one, unless it asks for more. Default: 5 minutes.
+        scale_in_cooldown: how long the next scale-in waits. Default: 5 minutes.
+
+    Raises:
+        InvalidArgumentError: a value that Application Auto Scaling would refuse.
+
+    Example:
+        ```python
+        scaling = EndpointScaling(min_instances=2, max_instances=8, invocations_per_instance=600)
+        scaled = EndpointVariant(scaling=scaling)
+        ```
+    """
+
+    min_instances: int = 1
+    max_instances: int
+    invocations_per_instance: float
+    scale_out_cooldown: Duration = field(default_factory=lambda: Duration.minutes(5))
+    scale_in_cooldown: Duration = field(default_factory=lambda: Duration.minutes(5))
+
+    def __post_init__(self) -> None:
+        check_number("min_instances", self.min_instances, at_least=1, whole=True)
+        check_number("max_instances", self.max_instances, at_least=1, whole=True)
+        if (
+            not is_token(self.min_instances)
+            and not is_token(self.max_instances)
+            and self.max_instances < self.min_instances
+        ):
+            raise refusal("max_instances", self.max_instances, f"at least min_instances ({self.min_instances})")
+        check_number("invocations_per_instance", self.invocations_per_instance, above=0)
+        for name in ("scale_out_cooldown", "scale_in_cooldown"):
+            check_duration(name, getattr(self, name), at_least=Duration.seconds(0), whole="seconds")

@@ -1,0 +1,65 @@
+import jsii
+from aws_cdk import ArnFormat, Resource, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk.interfaces.aws_sagemaker import EndpointReference
+from constructs import Construct
+
+from ..._checks import check_kind, refusal
+
+
+@jsii.implements(sagemaker.IEndpoint)
+class ImportedEndpoint(Resource):
+    """Stands for an endpoint that another app made, or a person.
+
+    Args:
+        endpoint_arn: its ARN.
+        endpoint_name: its name. Default: as the ARN has it.
+
+    Raises:
+        InvalidArgumentError: an ARN that is no endpoint's.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, endpoint_arn: str, endpoint_name: str | None = None) -> None:
+        check_kind("endpoint_arn", endpoint_arn, str, "text")
+        if not Token.is_unresolved(endpoint_arn) and ":endpoint/" not in endpoint_arn:
+            raise refusal(
+                "endpoint_arn",
+                endpoint_arn,
+                "an endpoint's ARN, arn:<partition>:sagemaker:<region>:<account>:endpoint/<name>",
+            )
+        super().__init__(scope, id, environment_from_arn=endpoint_arn)
+        self._endpoint_arn = endpoint_arn
+        name = endpoint_name or Stack.of(self).split_arn(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
+        assert name is not None
+        self._endpoint_name = name
+
+    @property
+    def endpoint_arn(self) -> str:
+        """The endpoint's ARN."""
+        return self._endpoint_arn
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint's name."""
+        return self._endpoint_name
+
+    @property
+    def endpoint_ref(self) -> EndpointReference:
+        """The endpoint as the CDK's L1 constructs take it."""
+        return EndpointReference(endpoint_arn=self._endpoint_arn)
+
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` invoke this endpoint, and no other.
+
+        Args:
+            grantee: who is allowed.
+        """
+        return invoke_grant(grantee, self._endpoint_arn)
+
+
+def invoke_grant(grantee: iam.IGrantable, endpoint_arn: str) -> iam.Grant:
+    """Lets `grantee` invoke this endpoint, and no other."""
+    return iam.Grant.add_to_principal(
+        grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[endpoint_arn]
+    )

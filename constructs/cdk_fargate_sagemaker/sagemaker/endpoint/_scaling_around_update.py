@@ -1,0 +1,82 @@
+"""An endpoint's scaling, for an endpoint that CloudFormation updates."""
+
+from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from ..._allow import allow
+from ..._packaged_function import PackagedFunction
+from ..configuration._endpoint_requests import register_scalable_target_request, scaled_variants, scaling_policy_request
+from ..configuration.endpoint_configuration import EndpointConfiguration
+from ._scaling_permissions import allow_scaling
+
+
+class ScalingAroundUpdate(Construct):
+    """Registers the variants once the endpoint is in service, and lifts that before an update changes their instances.
+
+    `AWS::ApplicationAutoScaling::ScalableTarget` cannot: CloudFormation takes a resource away after it has updated what
+    that depends on, and SageMaker refuses the update of a registered variant (aws/aws-cdk#29626).
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: sagemaker.CfnEndpoint,
+        endpoint_name: str,
+        configuration: EndpointConfiguration,
+        log_encryption_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        packaged = PackagedFunction(
+            self,
+            "Function",
+            name="endpoint_scaling",
+            description=f"Lifts and registers the scaling of {endpoint_name} around an update",
+            timeout=Duration.minutes(1),
+            log_encryption_key=log_encryption_key,
+        )
+        allow_scaling(packaged.role, endpoint_name, configuration)
+        # The function looks at what the endpoint runs, and Application Auto Scaling looks at it as the function.
+        allow(
+            packaged.role,
+            ["sagemaker:DescribeEndpoint"],
+            Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name),
+        )
+        allow(
+            packaged.role,
+            ["sagemaker:DescribeEndpointConfig"],
+            Stack.of(self).format_arn(service="sagemaker", resource="endpoint-config", resource_name="*"),
+            wildcard_reason="CloudFormation names the configurations, each anew; they are only read.",
+        )
+        variants = [
+            {
+                "name": variant.name,
+                "instance_type": variant.instance_type,
+                "target": register_scalable_target_request(endpoint_name, variant, scaling),
+                "policy": scaling_policy_request(endpoint_name, variant, scaling),
+            }
+            for variant, scaling in scaled_variants(configuration)
+        ]
+
+        def step(name: str) -> CustomResource:
+            resource = CustomResource(
+                self,
+                name.capitalize(),
+                resource_type="Custom::EndpointScaling",
+                service_token=packaged.function.function_arn,
+                properties={
+                    "Step": name,
+                    "EndpointName": endpoint_name,
+                    "Variants": Stack.of(self).to_json_string(variants),
+                },
+                service_timeout=Duration.minutes(5),
+            )
+            # Its policy too, without which the function can do nothing.
+            resource.node.add_dependency(packaged)
+            return resource
+
+        endpoint.node.add_dependency(step("lift"))
+        step("register").node.add_dependency(endpoint)

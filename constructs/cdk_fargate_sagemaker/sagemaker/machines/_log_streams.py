@@ -1,0 +1,45 @@
+"""The logs and metrics that SageMaker writes in a role: of jobs and of endpoints."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+
+from ..._allow import allow
+
+
+def allow_logs(role: iam.Role, writers: str, streams: str) -> None:
+    """Lets `role` write `streams`, which may be a pattern, in SageMaker's log group of `writers`: `TrainingJobs`,
+    `Endpoints/<name>`.
+
+    CloudWatch Logs judges a log group by an ARN with something after its name, so that a policy names it with `:*`:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+    """
+    group = Stack.of(role).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=f"/aws/sagemaker/{writers}",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    allow(
+        role,
+        ["logs:CreateLogGroup", "logs:DescribeLogStreams"],
+        f"{group}:*",
+        wildcard_reason="CloudWatch Logs takes a log group's ARN in this form alone.",
+    )
+    allow(
+        role,
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        f"{group}:log-stream:{streams}",
+        wildcard_reason="SageMaker names a log stream after the instance, which is not known before it runs.",
+    )
+
+
+def allow_metrics(role: iam.Role) -> None:
+    """Lets `role` write metrics in SageMaker's namespaces."""
+    allow(
+        role,
+        ["cloudwatch:PutMetricData"],
+        "*",
+        conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
+        wildcard_reason="cloudwatch:PutMetricData, ecr:GetAuthorizationToken and the descriptions of networks take no "
+        "resource; metrics are limited to SageMaker's namespaces by a condition.",
+    )

@@ -1,0 +1,16 @@
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from ..._key_use import allow_key
+
+
+def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
+    """Allows what SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone.
+
+    Of a job it is enough that the caller or the job's role may do it; of an endpoint whoever calls has to:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html. Nobody needs it to delete an
+    endpoint, whose grants SageMaker retires:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
+    """
+    allow_key(role, key, ["kms:DescribeKey"])
+    allow_key(role, key, ["kms:CreateGrant"], conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})

@@ -1,0 +1,154 @@
+"""What becomes of an endpoint when the stack of the workflow that made it is deleted."""
+
+from collections.abc import Sequence
+
+from aws_cdk import ArnFormat, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ..._allow import allow
+from ..._inline_policy import acknowledge_inline_policy
+from ..._key_use import allow_key, through_dynamodb
+from ..._packaged_function import PackagedFunction
+from ..._topic_publishers import allow_publishing
+from ..configuration._endpoint_requests import scaled_variants
+from ..configuration.endpoint_configuration import EndpointConfiguration
+from ..endpoint._scaling_permissions import allow_scaling
+from ..workflow.release_records import ReleaseRecords
+
+_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+
+
+class EndpointEnd(Construct):
+    """Deletes the endpoint, its configurations and models as the stack is deleted, or notifies of what stays.
+
+    With RemovalPolicy.DESTROY they end with the stack, before anything that they need. With any other they stay, and
+    nothing that concerns them keeps the stack from being deleted. Executions that run are stopped either way.
+
+    What starts an execution has to depend on this (`rule.node.add_dependency(…)`), so that it has ended before.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        configuration: EndpointConfiguration,
+        records: ReleaseRecords,
+        workflows: Sequence[sfn.StateMachine],
+        endpoint_role: iam.Role,
+        alerts_topic: sns.ITopic,
+        encryption_key: kms.IKey,
+        removal_policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, id)
+        stack = Stack.of(self)
+        keep = removal_policy is not RemovalPolicy.DESTROY
+        scaled = [variant.name for variant, _ in scaled_variants(configuration)]
+        packaged = PackagedFunction(
+            self,
+            "Remover",
+            name="endpoint_remover",
+            description=f"Ends {endpoint_name} with its stack, or notifies of what stays",
+            timeout=Duration.minutes(15),
+            log_encryption_key=encryption_key,
+            environment={
+                "ENDPOINT_NAME": endpoint_name,
+                "RELEASES_TABLE": records.table.table_name,
+                "WORKFLOWS": stack.to_json_string([workflow.state_machine_arn for workflow in workflows]),
+                "CURRENT_PARAMETER": records.current_parameter_name,
+                "SCALED_VARIANTS": stack.to_json_string(scaled),
+                "ALERTS_TOPIC": alerts_topic.topic_arn,
+            },
+        )
+        role = packaged.role
+        allow(role, ["dynamodb:Query"], records.table.table_arn)
+        allow_key(role, encryption_key, ["kms:Decrypt", "kms:DescribeKey"], conditions=through_dynamodb(self))
+        self._allow_stopping(role, workflows)
+        endpoint, releases = self._sagemaker_arn("endpoint", endpoint_name), f"{endpoint_name}-*"
+        allow(role, ["sagemaker:DescribeEndpoint"], endpoint)
+        configurations = self._sagemaker_arn("endpoint-config", releases)
+        allow(role, ["sagemaker:DescribeEndpointConfig"], configurations, wildcard_reason=_NAMED_BY_EXECUTION)
+        if keep:
+            allow_publishing(role, alerts_topic)
+        else:
+            allow(role, ["sagemaker:DeleteEndpoint"], endpoint)
+            allow(role, ["sagemaker:DeleteEndpointConfig"], configurations, wildcard_reason=_NAMED_BY_EXECUTION)
+            for kind, action in {
+                "model": "DeleteModel",
+                "training-job": "StopTrainingJob",
+                "processing-job": "StopProcessingJob",
+                "transform-job": "StopTransformJob",
+            }.items():
+                allow(
+                    role,
+                    [f"sagemaker:{action}"],
+                    self._sagemaker_arn(kind, releases),
+                    wildcard_reason=_NAMED_BY_EXECUTION,
+                )
+            allow_scaling(role, endpoint_name, configuration)
+            parameter = records.current_parameter_name.removeprefix("/")
+            allow(
+                role,
+                ["ssm:DeleteParameter"],
+                stack.format_arn(service="ssm", resource="parameter", resource_name=parameter),
+            )
+            logs = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+            allow(
+                role,
+                ["logs:DeleteLogGroup"],
+                stack.format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name=f"{logs}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                wildcard_reason="The ARN of a log group ends so.",
+            )
+        resource = CustomResource(
+            self,
+            "Resource",
+            resource_type="Custom::EndpointEnd",
+            service_token=packaged.function.function_arn,
+            properties={"EndpointName": endpoint_name, "Keep": "true" if keep else "false"},
+            service_timeout=Duration.hours(1),
+        )
+        # Deleted before all of these.
+        resource.node.add_dependency(
+            packaged, self._goes_on(packaged), records, *workflows, endpoint_role, alerts_topic
+        )
+
+    def _allow_stopping(self, role: iam.Role, workflows: Sequence[sfn.StateMachine]) -> None:
+        allow(role, ["states:ListExecutions"], *(workflow.state_machine_arn for workflow in workflows))
+        for workflow in workflows:
+            allow(
+                role,
+                ["states:StopExecution"],
+                Stack.of(self).format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{workflow.state_machine_name}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                wildcard_reason="An execution's name is not known before it is started.",
+            )
+
+    def _goes_on(self, packaged: PackagedFunction) -> iam.Policy:
+        """Lets the function call itself, by a policy of its own: the function depends on those of its role."""
+        policy = iam.Policy(
+            self,
+            "GoesOn",
+            roles=[packaged.role],
+            statements=[
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[packaged.function.function_arn])
+            ],
+        )
+        acknowledge_inline_policy(policy)
+        return policy
+
+    def _sagemaker_arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

@@ -1,0 +1,440 @@
+import math
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ..configuration._endpoint_requests import retention_request
+from ..configuration.endpoint_configuration import EndpointConfiguration
+from ..workflow._alert_message import failure_alert, rollback_notice
+from ..workflow._archive_check import UNCHECKED, archive_checked
+from ..workflow._scaling_states import scaling_lifted, scaling_registered
+from ..workflow._task_states import ERROR_OUTPUT, LONGEST_CAUSE, TaskStates, assigned_failure
+from ..workflow._update_mark import update_marked
+
+ROLLBACK_FAILED = "RollbackFailed"
+
+_BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack', 'Deleting']"
+_UPDATABLE = "['InService', 'OutOfService', 'UpdateRollbackFailed']"
+# Where it fails in one of these, another release may still come to serve.
+_OF_TARGET = (
+    "['Archive-Checking-Step', 'Endpoint-Creating-Step', "
+    "'Endpoint-Updating-Step', 'Endpoint-State', 'Endpoint-Missing']"
+)
+SERVING_AGAIN = (
+    "($not($type({failed}) = 'object') ? 'nothing: the endpoint stays as it was' "
+    ": $type({target}) = 'object' ? {target}.release & "
+    f"({{checked}} = false ? '; {UNCHECKED}' : '') : 'nothing, as nothing had served before')"
+)
+"""JSONata that says what an endpoint was put back to, for people. A release may end before it has begun, or after it
+was recorded: then nothing is put back. `checked` is whether the archive that serves again was checked, or null where
+it had not to be started.
+"""
+
+_HAS_TARGET = "$type($target) = 'object'"
+_HAS_FAILED = "$type($failed) = 'object'"
+
+# The console offers {"Comment": "Insert your JSON here"} to whoever starts an execution: it means {}. An execution's
+# event comes as EventBridge has it, since its transformations escape no text.
+_INPUT = (
+    "$exists($states.input.stopped.executionArn) ? "
+    "{'stopped': $merge([{'execution': $states.input.stopped.executionArn, 'status': $states.input.stopped.status}, "
+    "$type($states.input.stopped.error) = 'string' ? {'error': $states.input.stopped.error} : {}, "
+    "$type($states.input.stopped.cause) = 'string' ? {'cause': $states.input.stopped.cause} : {}])} "
+    ": $type($states.input) = 'object' "
+    "? $merge([{}, $sift($states.input, function($value, $key) { $key != 'Comment' })]) "
+    ": {'something else': $states.input}"
+)
+
+
+_STOPPED = (
+    "($exists($states.context.Execution.Input.stopped.executionArn) "
+    "? $states.context.Execution.Input.stopped.executionArn : $states.context.Execution.Input.stopped.execution)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackPlan:
+    """Everything the rollback's states name."""
+
+    endpoint_name: str
+    release_workflow_name: str
+    alerts_topic_arn: str
+    ledger_arn: str
+    cleaner_arn: str
+    files_arn: str
+    configuration: EndpointConfiguration
+    poll_interval: Duration
+    settled_within: Duration
+
+
+def rollback_definition(scope: Construct, plan: RollbackPlan) -> sfn.IChainable:
+    """The states from `Begin` to `Rolled-Back`.
+
+    Variables: `mode` is who asks (`by_hand`, `failed`, `stopped`); `target` the release that has to serve, or null;
+    `failed` the release to discard, or null; `happened` why. `endpoint` is the last description, `starting` what the
+    endpoint gets its target by, `archive_checked` whether the target's archive was compared with its record, or null
+    where nothing had to be started; `polls`, `updates`, `deletions` and `creations` count what was done; `failure` says
+    what failed here, `left_behind` what the cleaner could not take.
+    """
+    return _Rollback(scope, plan).linked()
+
+
+class _Rollback:
+    def __init__(self, scope: Construct, plan: RollbackPlan) -> None:
+        self._scope = scope
+        self._plan = plan
+        self._tasks = TaskStates(scope)
+        self._rolled_back = sfn.Succeed.jsonata(
+            scope,
+            "Rolled-Back",
+            outputs={
+                "endpoint": plan.endpoint_name,
+                "mode": "{% $mode %}",
+                "failed": "{% $failed %}",
+                "target": "{% $target %}",
+                "archive_checked": "{% $archive_checked %}",
+            },
+        )
+        self._failed = sfn.Fail.jsonata(
+            scope,
+            "Failed",
+            error=ROLLBACK_FAILED,
+            cause="{% $failure.state & ': ' & $failure.error & ': ' & $failure.cause %}",
+        )
+        self._notify = self._notify_slack_failure()
+        self._failure = self._rollback_failure()
+        self._tasks.fail_to(self._failure)
+
+    def linked(self) -> sfn.IChainable:
+        begin = self._begin()
+        record = self._record()
+        record.next(self._who_tells())
+        settled = self._settled(record)
+        describing = self._describing()
+        wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(self._plan.poll_interval))
+        wait.next(describing)
+        marking = update_marked(self._tasks, self._plan.endpoint_name, wait)
+        checking = self._archive_checking(marking)
+
+        describing.add_catch(
+            self._missing(checking, settled),
+            errors=["States.TaskFailed"],
+            assign={"description_error": ERROR_OUTPUT, "polls": "{% $polls + 1 %}"},
+        )
+        self._tasks.catch("Endpoint-Describing-Step", describing)
+        describing.next(self._state(marking, checking, settled))
+
+        begun = sfn.Choice.jsonata(self._scope, "Begun")
+        # Nothing was begun, or all of it was done: what serves stays.
+        begun.when(sfn.Condition.jsonata(f"{{% $mode != 'by_hand' and $not({_HAS_FAILED}) %}}"), record)
+        begun.otherwise(describing)
+        begin.next(begun)
+        return begin
+
+    def _begin(self) -> sfn.CustomState:
+        return self._tasks.function(
+            "Begin",
+            self._plan.ledger_arn,
+            {
+                "operation": "begin_rollback",
+                "execution": "{% $states.context.Execution.Id %}",
+                "input": f"{{% {_INPUT} %}}",
+            },
+            assign={
+                "mode": "{% $states.result.Payload.mode %}",
+                "failed": "{% $states.result.Payload.failed %}",
+                "target": "{% $states.result.Payload.target %}",
+                "happened": "{% $states.result.Payload.failure %}",
+                "note": "{% $states.result.Payload.note %}",
+                "offer": "{% $states.result.Payload.offer %}",
+                "reason": "{% null %}",
+                "polls": 0,
+                "updates": 0,
+                "deletions": 0,
+                "creations": 0,
+                "archive_checked": "{% null %}",
+            },
+            repeatable=True,
+        )
+
+    def _describing(self) -> sfn.CustomState:
+        return self._tasks.uncaught(
+            "Endpoint-Describing-Step",
+            "aws-sdk:sagemaker:describeEndpoint",
+            {"EndpointName": self._plan.endpoint_name},
+            assign={
+                "endpoint": "{% $states.result %}",
+                # Of an endpoint whose creation goes on or failed, SageMaker need not say what it serves.
+                "left": "{% $type($left) = 'string' ? $left "
+                ": $exists($states.result.EndpointConfigName) ? $states.result.EndpointConfigName : null %}",
+                # Of an endpoint that failed and was deleted nobody else says why.
+                "reason": "{% $exists($states.result.FailureReason) ? $states.result.FailureReason : $reason %}",
+                "polls": "{% $polls + 1 %}",
+            },
+        )
+
+    def _archive_checking(self, waiting: sfn.IChainable) -> sfn.CustomState:
+        """The states that give the endpoint its target, whose archive has to be the one that was recorded."""
+        endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
+        creating = self._to_target("Endpoint-Creating-Step", "createEndpoint", "creations")
+        updating = self._to_target(
+            "Endpoint-Updating-Step", "updateEndpoint", "updates", retention_request(configuration)
+        )
+        creating.next(waiting)
+        updating.next(waiting)
+        checked = sfn.Choice.jsonata(self._scope, "Archive-Checked")
+        checked.when(sfn.Condition.jsonata("{% $starting = 'creation' %}"), creating)
+        checked.otherwise(scaling_lifted(self._tasks, endpoint_name, configuration, updating))
+        checking = archive_checked(
+            self._tasks,
+            self._plan.files_arn,
+            release="$target.release",
+            model_data="$target.model_data",
+            sha256="$target.archive_sha256",
+        )
+        checking.next(checked)
+        return checking
+
+    def _missing(self, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
+        """SageMaker has no error of its own for an endpoint that is not there: its message alone tells."""
+        missing = sfn.Choice.jsonata(self._scope, "Endpoint-Missing")
+        missing.when(
+            sfn.Condition.jsonata("{% $not($contains($description_error.cause, 'Could not find')) %}"),
+            self._failure,
+            assign={
+                "failure": {
+                    "state": "Endpoint-Describing-Step",
+                    "error": "{% $description_error.error %}",
+                    "cause": "{% $description_error.cause %}",
+                }
+            },
+        )
+        missing.when(sfn.Condition.jsonata(f"{{% $not({_HAS_TARGET}) %}}"), settled)
+        missing.when(sfn.Condition.jsonata("{% $creations = 0 %}"), checking, assign={"starting": "creation"})
+        missing.when(
+            sfn.Condition.jsonata("{% true %}"),
+            self._failure,
+            assign=assigned_failure(
+                "Endpoint-Missing",
+                "EndpointNotRolledBack",
+                "'the endpoint was created again' & ($type($reason) = 'string' "
+                "? ', failed and was deleted: ' & $reason : ' and is gone')",
+            ),
+        )
+        return missing
+
+    def _state(self, waiting: sfn.IChainable, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
+        endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
+        deleting = self._tasks.task(
+            "Endpoint-Deleting-Step",
+            "aws-sdk:sagemaker:deleteEndpoint",
+            {"EndpointName": endpoint_name},
+            assign={"deletions": "{% $deletions + 1 %}"},
+        )
+        deleting.next(waiting)
+        removed = scaling_lifted(self._tasks, endpoint_name, configuration, deleting, name="Scaling-Removing-Step")
+        registered = scaling_registered(self._tasks, endpoint_name, configuration, settled)
+        polls = math.ceil(self._plan.settled_within.to_seconds() / self._plan.poll_interval.to_seconds())
+        needed = (
+            f"({_HAS_TARGET} ? ', needed InService with ' & $target.endpoint_configuration : ', needed none') & "
+            "($exists($endpoint.FailureReason) ? ': ' & $endpoint.FailureReason : '')"
+        )
+
+        state = sfn.Choice.jsonata(self._scope, "Endpoint-State")
+        state.when(
+            sfn.Condition.jsonata(
+                f"{{% {_HAS_TARGET} and $endpoint.EndpointStatus = 'InService' "
+                "and $endpoint.EndpointConfigName = $target.endpoint_configuration %}"
+            ),
+            registered,
+        )
+        state.when(sfn.Condition.jsonata(f"{{% $endpoint.EndpointStatus in {_BUSY} and $polls < {polls} %}}"), waiting)
+        state.when(
+            sfn.Condition.jsonata(f"{{% $endpoint.EndpointStatus in {_BUSY} %}}"),
+            self._failure,
+            assign=assigned_failure(
+                "Endpoint-State",
+                "EndpointNotInTime",
+                "'the endpoint is still ' & $endpoint.EndpointStatus & "
+                f"' after {self._plan.settled_within.to_human_string()}' & {needed}",
+            ),
+        )
+        state.when(
+            sfn.Condition.jsonata(
+                f"{{% {_HAS_TARGET} and $endpoint.EndpointStatus in {_UPDATABLE} and $updates = 0 %}}"
+            ),
+            checking,
+            assign={"starting": "update"},
+        )
+        state.when(
+            # What an earlier life of the stack left serving is not this release's: it serves on.
+            sfn.Condition.jsonata(
+                f"{{% $not({_HAS_TARGET}) and {_HAS_FAILED} and $endpoint.EndpointStatus = 'InService' "
+                "and $endpoint.EndpointConfigName != $failed.release %}"
+            ),
+            settled,
+        )
+        state.when(
+            # Of an endpoint that Failed nothing but its deletion is allowed.
+            sfn.Condition.jsonata(
+                f"{{% ($not({_HAS_TARGET}) or $endpoint.EndpointStatus = 'Failed') and $deletions = 0 %}}"
+            ),
+            removed,
+        )
+        # A rule that always holds, not the default: only a rule can say what failed.
+        state.when(
+            sfn.Condition.jsonata("{% true %}"),
+            self._failure,
+            assign=assigned_failure(
+                "Endpoint-State",
+                "EndpointNotRolledBack",
+                "'the endpoint is ' & $endpoint.EndpointStatus & ' with the configuration ' & "
+                f"($exists($endpoint.EndpointConfigName) ? $endpoint.EndpointConfigName : 'of nothing') & {needed}",
+            ),
+        )
+        return state
+
+    def _to_target(
+        self, name: str, action: str, counter: str, further: dict[str, object] | None = None
+    ) -> sfn.CustomState:
+        # All at once, and without the alarms that take an update back: they may well be what brought us here.
+        return self._tasks.task(
+            name,
+            f"aws-sdk:sagemaker:{action}",
+            {
+                "EndpointName": self._plan.endpoint_name,
+                "EndpointConfigName": "{% $target.endpoint_configuration %}",
+                **(further or {}),
+            },
+            assign={counter: f"{{% ${counter} + 1 %}}"},
+        )
+
+    def _settled(self, record: sfn.CustomState) -> sfn.Choice:
+        discard = self._tasks.uncaught_function(
+            "Discard",
+            self._plan.cleaner_arn,
+            {"operation": "discard", "release": "{% $failed.release %}"},
+            repeatable=True,
+        )
+        # The endpoint is as it shall be: that is recorded before what was left behind is told.
+        discard.add_catch(record, errors=["States.ALL"], assign={"left_behind": {"state": "Discard", **ERROR_OUTPUT}})
+        discard.next(record)
+        settled = sfn.Choice.jsonata(self._scope, "Settled")
+        settled.when(sfn.Condition.jsonata(f"{{% {_HAS_FAILED} %}}"), discard)
+        settled.otherwise(record)
+        return settled
+
+    def _record(self) -> sfn.CustomState:
+        return self._tasks.function(
+            "Record",
+            self._plan.ledger_arn,
+            {
+                "operation": "finish_rollback",
+                "execution": "{% $states.context.Execution.Id %}",
+                "mode": "{% $mode %}",
+                "failed": "{% $failed %}",
+                "target": "{% $target %}",
+                "failure": "{% $happened %}",
+            },
+            repeatable=True,
+        )
+
+    def _who_tells(self) -> sfn.Choice:
+        who = sfn.Choice.jsonata(self._scope, "Who-Tells")
+        who.when(
+            sfn.Condition.jsonata("{% $exists($left_behind) %}"),
+            self._failure,
+            assign={"failure": "{% $left_behind %}"},
+        )
+        who.when(sfn.Condition.jsonata("{% $mode = 'by_hand' %}"), self._notify_slack_rollback())
+        serving_again = SERVING_AGAIN.format(failed="$failed", target="$target", checked="$archive_checked")
+        who.when(
+            sfn.Condition.jsonata("{% $mode = 'stopped' %}"),
+            self._notify,
+            assign={
+                "alert": {
+                    "workflow": self._plan.release_workflow_name,
+                    "execution": f"{{% {_STOPPED} %}}",
+                    "state": "{% $happened.state %}",
+                    "error": "{% $happened.error %}",
+                    "cause": f"{{% $substring($happened.cause, 0, {LONGEST_CAUSE}) %}}",
+                    "further": f"{{% {{'rolled_back_to': {serving_again}}} %}}",
+                }
+            },
+        )
+        who.otherwise(self._rolled_back)
+        return who
+
+    def _rollback_failure(self) -> sfn.Choice:
+        """A release that waits for its rollback tells its failure itself, together with its own."""
+        failure = sfn.Choice.jsonata(self._scope, "Rollback-Failure")
+        failure.when(sfn.Condition.jsonata("{% $exists($states.context.Execution.Input.failed) %}"), self._failed)
+        failure.when(
+            sfn.Condition.jsonata("{% true %}"),
+            self._notify,
+            assign={
+                "alert": {
+                    "workflow": "{% $states.context.StateMachine.Name %}",
+                    "execution": "{% $states.context.Execution.Id %}",
+                    "state": "{% $failure.state %}",
+                    "error": "{% $failure.error %}",
+                    "cause": (
+                        "{% ($exists($states.context.Execution.Input.stopped) "
+                        f"? {_STOPPED} & ' ended as ' & $states.context.Execution.Input.stopped.status "
+                        "& ' and could not be rolled back: ' : '') & $failure.cause "
+                        f"& ($type($offer) = 'string' and $failure.state in {_OF_TARGET} ? '; ' & $offer : '') %}}"
+                    ),
+                    "further": {},
+                }
+            },
+        )
+        return failure
+
+    def _notify_slack_failure(self) -> sfn.CustomState:
+        """Has no Catch: an alert that cannot be published fails the execution with that error, which the rule tells."""
+        notify = self._tasks.uncaught(
+            "NotifySlackFailure",
+            "sns:publish",
+            {
+                "TopicArn": self._plan.alerts_topic_arn,
+                "Message": failure_alert(
+                    self._scope,
+                    workflow="$alert.workflow",
+                    execution="$alert.execution",
+                    state="$alert.state",
+                    error="$alert.error",
+                    cause="$alert.cause",
+                    further="$alert.further",
+                ),
+            },
+        )
+        outcome = sfn.Choice.jsonata(self._scope, "Outcome")
+        outcome.when(sfn.Condition.jsonata("{% $exists($failure) %}"), self._failed)
+        outcome.otherwise(self._rolled_back)
+        notify.next(outcome)
+        return notify
+
+    def _notify_slack_rollback(self) -> sfn.CustomState:
+        """What a person did is told too, for everybody else; that it could not be told fails as an alert does."""
+        notify = self._tasks.uncaught(
+            "NotifySlackRollback",
+            "sns:publish",
+            {
+                "TopicArn": self._plan.alerts_topic_arn,
+                "Message": rollback_notice(
+                    self._scope,
+                    workflow="$states.context.StateMachine.Name",
+                    execution="$states.context.Execution.Id",
+                    left="($type($left) = 'string' ? $left : 'nothing')",
+                    target="$target.release",
+                    note=(
+                        f"($notes := [$note, $archive_checked = false ? '{UNCHECKED}' : null][$type($) = 'string']; "
+                        "$count($notes) > 0 ? $join($notes, '; ') : null)"
+                    ),
+                ),
+            },
+        )
+        notify.next(self._rolled_back)
+        return notify

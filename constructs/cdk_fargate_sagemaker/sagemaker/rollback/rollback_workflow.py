@@ -1,0 +1,295 @@
+"""The workflow that puts an endpoint back."""
+
+from typing import Unpack
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ..._allow import allow
+from ..._checks import check_duration, check_kind
+from ..._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from ..._metric_options import MetricOptions, given_options
+from ..._topic_publishers import allow_publishing, rule_target
+from ..configuration.endpoint_configuration import EndpointConfiguration
+from ..endpoint._endpoint_name import check_endpoint_name
+from ..endpoint._scaling_permissions import allow_scaling
+from ..workflow._endpoint_updates import allow_endpoint_updates
+from ..workflow._starts import start_target, undelivered_queue
+from ..workflow._update_mark import allow_marking
+from ..workflow._workflow_machine import workflow_logs, workflow_machine, workflow_role
+from ..workflow.release_records import ReleaseRecords
+from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
+
+POLL_INTERVAL = Duration.seconds(30)
+"""How often a workflow looks at its endpoint, where nothing else is given."""
+
+# Each look marks the endpoint as being changed, and `EndpointAlarms` looks five minutes back.
+_SHORTEST_POLL_INTERVAL = Duration.seconds(1)
+_LONGEST_POLL_INTERVAL = Duration.minutes(4)
+# The functions, of which the cleaner may wait for jobs three times 15 minutes, beyond the waiting for the endpoint.
+_REST = Duration.hours(1)
+
+
+class RollbackWorkflow(Construct):
+    """Puts an endpoint back to a release that was good, in one update, and takes away what a failed one left behind.
+
+    It is the one place that does so, whoever asks. Its input:
+
+    - `{}`: a person, from the console. Back to the last good release before the current one; where no endpoint serves,
+      to the current one, of which nothing is marked then.
+    - `{"release": "<name>"}`: a person. To that release, which has to have served once.
+    - `{"failed": {"release", "execution", "failure"}}`: a release workflow that waits for it, and tells.
+    - `{"stopped": {"execution", "status", "error", "cause"}}`: EventBridge, when an execution of the release workflow
+      was stopped, ran out of time, or failed with an error that is not its own. This workflow tells it then.
+
+    An endpoint that serves its target already is left alone. One that failed, or that has nothing good to serve, is
+    deleted; where there is a target it is then created again. Before an endpoint is updated or created, the archive of
+    its target's model is compared with the SHA-256 in the record: one that was changed is refused. A release that was
+    recorded before hashes were serves again, and the alert says that its archive was not checked.
+
+    Whatever else was deleted is looked at before anything moves. A model or an endpoint configuration that is gone is
+    made again from the release's record; the record of the current release from what serves. Where that cannot be, the
+    rollback ends in one line that says what is gone and which release can serve.
+
+    `ModelReleaseWorkflow` makes one as its `rollback`.
+
+    Args:
+        endpoint_name: the endpoint's name. The state machine's is `<endpoint_name>-rollback`.
+        release_workflow_name: the name of the release workflow, for the alert about an execution that was stopped.
+        records: says what was released, and what was good.
+        alerts_topic: is notified of what no release workflow notifies of.
+        configuration: what the endpoint runs: which variants scale.
+        encryption_key: encrypts the logs, and the volumes of the endpoint that it creates or updates.
+        poll_interval: how often the endpoint is asked whether it serves the target, 1 second to 4 minutes. Default:
+            30 seconds.
+        settled_within: when a rollback whose endpoint does not serve its target has failed. It has to be enough for an
+            update that is under way and one more. Default: 2 hours.
+        log_retention: how long the state machine's logs are kept.
+
+    Raises:
+        InvalidArgumentError: an argument that cannot be, a `poll_interval` at which the endpoint's alarm would notify
+            of an update, too, or a time that is known at deployment only.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        release_workflow_name: str,
+        records: ReleaseRecords,
+        alerts_topic: AnyTopic,
+        configuration: EndpointConfiguration,
+        encryption_key: AnyKey,
+        poll_interval: Duration | None = None,
+        settled_within: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+    ) -> None:
+        super().__init__(scope, id)
+        poll_interval = poll_interval or POLL_INTERVAL
+        settled_within = settled_within or Duration.hours(2)
+        _check(endpoint_name, records, alerts_topic, configuration, encryption_key, poll_interval, settled_within)
+        self._timeout = settled_within.plus(_REST)
+        self._role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
+        self._grant(endpoint_name, records, alerts_topic, configuration, encryption_key)
+        self._log_group = workflow_logs(self, encryption_key, log_retention)
+        definition = rollback_definition(
+            self,
+            RollbackPlan(
+                endpoint_name=endpoint_name,
+                release_workflow_name=release_workflow_name,
+                alerts_topic_arn=alerts_topic.topic_arn,
+                ledger_arn=records.ledger.function.function_arn,
+                cleaner_arn=records.cleaner.function.function_arn,
+                files_arn=records.files.function.function_arn,
+                configuration=configuration,
+                poll_interval=poll_interval,
+                settled_within=settled_within,
+            ),
+        )
+        self._state_machine = workflow_machine(
+            self,
+            name=f"{endpoint_name}-rollback",
+            comment=f"Puts {endpoint_name} back to a release that was good",
+            definition=definition,
+            role=self._role,
+            log_group=self._log_group,
+            timeout=self._timeout,
+        )
+        self._undelivered_events = undelivered_queue(self, "UndeliveredEvents")
+        self._unfinished_rule = events.Rule(
+            self,
+            "UnfinishedExecutions",
+            description=f"Rollbacks of {endpoint_name} that ended without telling it themselves",
+            # Of one that a release waits for, the release tells; when a release is stopped, Step Functions stops the
+            # rollback that it waits for too.
+            event_pattern=_ended(
+                self._state_machine,
+                [ROLLBACK_FAILED],
+                input=[{"anything-but": {"prefix": '{"failed"'}}],
+            ),
+            targets=[
+                rule_target(self, "UnfinishedExecutionsRole", alerts_topic, dead_letter_queue=self._undelivered_events)
+            ],
+        )
+
+    @property
+    def timeout(self) -> Duration:
+        """How long an execution takes at most."""
+        return self._timeout
+
+    @property
+    def role(self) -> iam.Role:
+        """What the state machine acts as."""
+        return self._role
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """The log group of the state machine."""
+        return self._log_group
+
+    @property
+    def state_machine(self) -> sfn.StateMachine:
+        """The state machine that rolls back."""
+        return self._state_machine
+
+    @property
+    def undelivered_events(self) -> sqs.Queue:
+        """The events that their target did not take, for two weeks."""
+        return self._undelivered_events
+
+    @property
+    def unfinished_rule(self) -> events.Rule:
+        """The rule that notifies of rollbacks that could not do so themselves."""
+        return self._unfinished_rule
+
+    def after_stopped(
+        self, scope: Construct, id: str, *, state_machine: sfn.IStateMachine, own_errors: list[str]
+    ) -> events.Rule:
+        """Rolls back each execution of the release workflow that was stopped, ran out of time, or failed with an error
+        other than `own_errors`.
+
+        Args:
+            scope: where the rule is made.
+            id: the rule's id there.
+            state_machine: the release workflow.
+            own_errors: the errors after which a release has put the endpoint back itself.
+        """
+        return events.Rule(
+            scope,
+            id,
+            description="Releases that ended without putting the endpoint back themselves",
+            event_pattern=_ended(state_machine, own_errors),
+            targets=[
+                start_target(
+                    self,
+                    "StarterRole",
+                    self._state_machine,
+                    # The whole event, since a text that is put into an input is not escaped.
+                    given=events.RuleTargetInput.from_object({"stopped": events.EventField.from_path("$.detail")}),
+                    undelivered=self._undelivered_events,
+                )
+            ],
+        )
+
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` start a rollback.
+
+        Args:
+            grantee: who is allowed.
+        """
+        return self._state_machine.grant_start_execution(grantee)
+
+    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Counts rollbacks that failed (sum over 5 minutes).
+
+        Args:
+            options: those of the CDK's metrics.
+        """
+        return self._state_machine.metric_failed(**given_options(options))
+
+    def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Counts rollbacks that ended as they should (sum over 5 minutes).
+
+        Args:
+            options: those of the CDK's metrics.
+        """
+        return self._state_machine.metric_succeeded(**given_options(options))
+
+    def _grant(
+        self,
+        endpoint_name: str,
+        records: ReleaseRecords,
+        alerts_topic: AnyTopic,
+        configuration: EndpointConfiguration,
+        volume_key: AnyKey,
+    ) -> None:
+        endpoint = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
+        for function in (records.ledger, records.cleaner, records.files):
+            allow(self._role, ["lambda:InvokeFunction"], function.function.function_arn)
+        allow_endpoint_updates(self._role, endpoint_name, volume_key=volume_key)
+        allow(self._role, ["sagemaker:DeleteEndpoint"], endpoint)
+        allow_scaling(self._role, endpoint_name, configuration)
+        allow_marking(self._role)
+        allow_publishing(self._role, alerts_topic)
+
+
+def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: list[object]) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.states"],
+        detail_type=["Step Functions Execution Status Change"],
+        detail={
+            "stateMachineArn": [state_machine.state_machine_arn],
+            "$or": [
+                {"status": ["TIMED_OUT", "ABORTED"]},
+                {"status": ["FAILED"], "error": [{"anything-but": own_errors}]},
+            ],
+            **further,
+        },
+    )
+
+
+def _check(
+    endpoint_name: str,
+    records: ReleaseRecords,
+    alerts_topic: sns.ITopic,
+    configuration: EndpointConfiguration,
+    encryption_key: kms.IKey,
+    poll_interval: Duration,
+    settled_within: Duration,
+) -> None:
+    check_endpoint_name(endpoint_name)
+    check_kind("records", records, ReleaseRecords)
+    check_topic("alerts_topic", alerts_topic)
+    check_kind("configuration", configuration, EndpointConfiguration)
+    check_key("encryption_key", encryption_key)
+    check_poll_interval(poll_interval)
+    # How often the endpoint is asked at most, and how long an execution may take, are computed from it.
+    check_duration("settled_within", settled_within, above_zero=True, whole="seconds", token=False)
+
+
+def check_poll_interval(poll_interval: Duration) -> None:
+    """Refuses a time between two looks that is known at deployment only, since how often the endpoint is asked at most
+    is computed from it, and one at which the endpoint's alarm would notify of an update.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_duration(
+        "poll_interval",
+        poll_interval,
+        at_least=_SHORTEST_POLL_INTERVAL,
+        at_most=_LONGEST_POLL_INTERVAL,
+        whole="seconds",
+        token=False,
+        remedy="each look keeps the endpoint's alarm quiet for five minutes",
+    )

@@ -1,0 +1,38 @@
+"""How much reviewers' decisions may change before a person looks at them."""
+
+from dataclasses import dataclass
+
+from ..._checks import check_number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewLimits:
+    """What a release takes of reviewers without asking: beyond it, the release is refused in one line.
+
+    Args:
+        max_changed_percent: of the base data's labels, how many reviewers may change, percent. Default: 10.
+        min_changed: so many changes are let through whatever their share, so that a small set can be mended.
+            Default: 20.
+        max_reviewer_percent: of the labels that reviewers gave, how many may be one reviewer's, percent: of all, and of
+            those that are new since the release that serves. 100 for a team of one. Default: 60.
+        min_labels: of fewer labels no share is asked, so that a small team can start. Default: 100.
+
+    Raises:
+        InvalidArgumentError: a number that is not in its range, or is known at deployment only.
+
+    Example:
+        ```python
+        limits = ReviewLimits(max_changed_percent=5, max_reviewer_percent=40)
+        ```
+    """
+
+    max_changed_percent: float = 10
+    min_changed: int = 20
+    max_reviewer_percent: float = 60
+    min_labels: int = 100
+
+    def __post_init__(self) -> None:
+        check_number("max_changed_percent", self.max_changed_percent, at_least=0, at_most=100, token=False)
+        check_number("min_changed", self.min_changed, at_least=0, whole=True, token=False)
+        check_number("max_reviewer_percent", self.max_reviewer_percent, at_least=0, at_most=100, token=False)
+        check_number("min_labels", self.min_labels, at_least=0, whole=True, token=False)

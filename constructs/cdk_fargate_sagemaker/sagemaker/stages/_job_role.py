@@ -1,0 +1,43 @@
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from ..._inline_policy import acknowledge_inline_policy
+from ..endpoint._endpoint_role import allow_network_interfaces
+from ..machines._log_streams import allow_logs, allow_metrics
+from ..machines._volume_key import allow_volumes
+from ..machines.vpc_placement import VpcPlacement
+
+
+def job_role(
+    scope: Construct,
+    id: str,
+    *,
+    endpoint_name: str,
+    jobs: str,
+    vpc: VpcPlacement | None,
+    volume_key: kms.IKey,
+) -> iam.Role:
+    """Makes a role that may do what any job of SageMaker's does.
+
+    `jobs` is its kind as the log group has it: `TrainingJobs`.
+
+    Its image, and what it reads and writes, are for the caller to grant.
+    """
+    stack = Stack.of(scope)
+    role = iam.Role(
+        scope,
+        id,
+        description=f"What the {jobs} of {endpoint_name} may do",
+        assumed_by=iam.ServicePrincipal(
+            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+        ),
+    )
+    acknowledge_inline_policy(role)
+    allow_logs(role, jobs, f"{endpoint_name}-*")
+    allow_metrics(role)
+    allow_volumes(role, volume_key)
+    if vpc is not None:
+        allow_network_interfaces(role, vpc)
+    return role

@@ -1,0 +1,89 @@
+from aws_cdk import Acknowledgment, Annotations, Duration, Stack, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ..._allow import allow
+from ..._checks import refusal
+from ..._inline_policy import acknowledge_inline_policy
+from ..._managed_queue_key import explain_managed_key
+from ..._readable_reference import readable_reference
+from ..._resource_policy import is_of_other_account
+
+
+def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
+    """Keeps for two weeks what rules could not deliver: what ended without a word is told by a rule alone."""
+    queue = sqs.Queue(
+        scope,
+        id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+    )
+    last_queue = "It is the last queue, behind rules; a person reads what it holds."
+    Validations.of(queue).acknowledge(
+        Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
+        Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
+    )
+    explain_managed_key(queue)
+    return queue
+
+
+def start_target(
+    scope: Construct,
+    id: str,
+    machine: sfn.IStateMachine,
+    *,
+    given: events.RuleTargetInput,
+    undelivered: sqs.IQueue,
+) -> targets.SfnStateMachine:
+    """Makes a rule's target that starts `machine`, as a role that may do nothing else."""
+    role = iam.Role(
+        scope,
+        id,
+        description="Lets a rule start a workflow",
+        assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+    )
+    acknowledge_inline_policy(role)
+    allow(role, ["states:StartExecution"], machine.state_machine_arn)
+    # Not after the day that EventBridge would go on trying for: a rollback of yesterday is no help.
+    return targets.SfnStateMachine(
+        machine, input=given, role=role, dead_letter_queue=undelivered, max_event_age=Duration.hours(1)
+    )
+
+
+def send_events(bucket: s3.IBucket) -> None:
+    """Has a bucket of this app send its events to EventBridge; of one of another app it warns that the owner has to.
+
+    Not by the bucket's own method, which makes a function that calls S3 for what the template can say.
+    """
+    resource = bucket.node.default_child
+    if isinstance(resource, s3.CfnBucket):
+        resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
+        return
+    if is_of_other_account(bucket, Stack.of(bucket).account):
+        raise refusal(
+            "start_on_new_data",
+            True,
+            f"False for a data_bucket of the account {bucket.env.account}",
+            "S3 sends events to the bus of its own account alone; give a schedule",
+        )
+    Annotations.of(bucket).add_warning_v2(
+        "cdk-fargate-sagemaker:bucket-events",
+        f"this app cannot change {readable_reference(Stack.of(bucket).resolve(bucket.bucket_name))}: have its owner "
+        "switch on its notifications to EventBridge, without which new posts start no release; then acknowledge this "
+        "warning on the imported bucket",
+    )
+
+
+def new_objects(bucket: s3.IBucket, prefix: str) -> events.EventPattern:
+    """Returns the event of an object that was put below `prefix`."""
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
+    )

@@ -1,0 +1,72 @@
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ..._allow import allow
+from ..._inline_policy import acknowledge_inline_policy
+from ..._lives import VENDED_STATES, name_of_this_life
+from ..._log_key import log_key
+
+
+def workflow_role(scope: Construct, description: str) -> iam.Role:
+    """A role for a state machine, with nothing in it yet."""
+    role = iam.Role(scope, "Role", description=description, assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+    acknowledge_inline_policy(role)
+    Validations.of(role).acknowledge(
+        Acknowledgment(
+            id="AwsSolutions-IAM5[Resource::*]",
+            reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
+        )
+    )
+    return role
+
+
+def workflow_logs(scope: Construct, key: kms.IKey, retention: logs.RetentionDays) -> logs.LogGroup:
+    """The log group of a state machine, encrypted with `key`."""
+    return logs.LogGroup(
+        scope,
+        "Logs",
+        log_group_name=name_of_this_life(scope, VENDED_STATES),
+        retention=retention,
+        encryption_key=log_key(scope, given=key, removal_policy=RemovalPolicy.DESTROY),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def workflow_machine(
+    scope: Construct,
+    *,
+    name: str,
+    comment: str,
+    definition: sfn.IChainable,
+    role: iam.IRole,
+    log_group: logs.ILogGroup,
+    timeout: Duration,
+) -> sfn.StateMachine:
+    """A state machine that is logged, traced, and ends after `timeout`."""
+    return sfn.StateMachine(
+        scope,
+        "StateMachine",
+        # An alert names it, so it has a name that a person knows; the endpoint's, which is in it, is as unique.
+        state_machine_name=name,
+        comment=comment,
+        definition_body=sfn.DefinitionBody.from_chainable(definition),
+        query_language=sfn.QueryLanguage.JSONATA,
+        role=role,
+        timeout=timeout,
+        tracing_enabled=True,
+        # Without the execution's data: it would not show a post, but costs as much as the rest.
+        logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+    )
+
+
+def allow_waiting(role: iam.Role, rule: str) -> None:
+    """Lets `role` wait as `.sync` does: by a rule that Step Functions keeps under this name in every account."""
+    allow(
+        role,
+        ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+        Stack.of(role).format_arn(service="events", resource="rule", resource_name=rule),
+    )

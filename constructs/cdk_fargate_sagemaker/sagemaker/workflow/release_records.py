@@ -1,0 +1,284 @@
+"""What is known of every release of an endpoint."""
+
+from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from ..._allow import allow
+from ..._checks import check_sequence
+from ..._interfaces import check_key
+from ..._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
+from ..._lives import is_kept, kept_from_the_start
+from ..._packaged_function import PackagedFunction
+from ..._resource_policy import open_to_account
+from ..._topic_publishers import allow_publishing
+from ..endpoint._endpoint_name import check_endpoint_name
+
+_READ = ["dynamodb:GetItem", "dynamodb:Query"]
+_WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+_MODELS_PREFIX = "models/*"
+_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+
+
+class ReleaseRecords(Construct):
+    """Keeps what is known of an endpoint's releases: a table, the name of the current one, and three functions.
+
+    The table (`endpoint`, `entry`) holds one record a release: who or what started it, the fingerprint of its data, its
+    metrics, model and configuration, the SHA-256 of the model's archive, and how it ended; beside them which release is
+    current and which execution changes the endpoint now. `ledger` alone writes them; `cleaner` removes what no release
+    needs; `files` keeps the archives of models, and checks them before an endpoint gets them.
+
+    The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is no
+    resource of the stack, since a deployment would put its own value back: the ledger makes, changes and removes it.
+
+    `ModelReleaseWorkflow` makes one as its `records`.
+
+    Args:
+        endpoint_name: the endpoint's name.
+        workflow_names: the state machines whose executions may change the endpoint: the ledger asks whether the one
+            that does still runs.
+        data_bucket: the bucket of runs and models, of which the cleaner deletes what no release needs.
+        alerts_topic: is told, once, of an endpoint that an earlier life of the stack left serving.
+        encryption_key: encrypts the table and the functions' logs.
+        removal_policy: what becomes of the table with the stack. A table that is kept is protected from deletion.
+
+    Raises:
+        InvalidArgumentError: an argument that cannot be.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        workflow_names: list[str],
+        data_bucket: s3.IBucket,
+        alerts_topic: sns.ITopic,
+        encryption_key: kms.IKey,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    ) -> None:
+        super().__init__(scope, id)
+        check_endpoint_name(endpoint_name)
+        check_sequence("workflow_names", workflow_names, "a list of names", empty=False)
+        check_key("encryption_key", encryption_key)
+        stack = Stack.of(self)
+        self._endpoint_name = endpoint_name
+        self._current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
+        self._table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="endpoint", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=encryption_key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=is_kept(removal_policy),
+            removal_policy=kept_from_the_start(removal_policy),
+        )
+        Validations.of(self._table).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-DynamoDBInBackupPlan",
+                reason="Point-in-time recovery takes it back to any second of 35 days; which plan backs up an account "
+                "is for its owner to say.",
+            )
+        )
+        self._ledger = PackagedFunction(
+            self,
+            "Ledger",
+            name="release_ledger",
+            description=f"Records the releases of {endpoint_name}",
+            timeout=Duration.minutes(1),
+            log_encryption_key=encryption_key,
+            environment={
+                "RELEASES_TABLE": self._table.table_name,
+                "CURRENT_PARAMETER": self._current_parameter_name,
+                "ENDPOINT_NAME": endpoint_name,
+                "ALERTS_TOPIC": alerts_topic.topic_arn,
+            },
+        )
+        self._cleaner = PackagedFunction(
+            self,
+            "Cleaner",
+            name="release_cleaner",
+            description=f"Removes what no release of {endpoint_name} needs",
+            # It waits for jobs that it has stopped.
+            timeout=Duration.minutes(15),
+            log_encryption_key=encryption_key,
+            environment={
+                "RELEASES_TABLE": self._table.table_name,
+                "ENDPOINT_NAME": endpoint_name,
+                "DATA_BUCKET": data_bucket.bucket_name,
+            },
+        )
+        self._files = PackagedFunction(
+            self,
+            "Files",
+            name="model_files",
+            description=f"Keeps and checks the archives of the models of {endpoint_name}",
+            # S3 copies an archive of some GiB in seconds; of more it copies parts at the same time.
+            timeout=Duration.minutes(15),
+            log_encryption_key=encryption_key,
+            environment={"DATA_BUCKET": data_bucket.bucket_name},
+        )
+        for function in (self._ledger, self._cleaner):
+            allow(function.role, [*_READ, *_WRITE], self._table.table_arn)
+            allow_key(
+                function.role,
+                encryption_key,
+                DYNAMODB_KEY_USE,
+                conditions=through_dynamodb(self),
+            )
+        # Whoever deploys makes the table, by a grant on its key.
+        open_to_account(encryption_key, encryption_key.key_arn, self._ledger.role, ["kms:CreateGrant"], "*")
+        allow(
+            self._ledger.role,
+            ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"],
+            stack.format_arn(service="ssm", resource="parameter", resource_name=self._current_parameter_name[1:]),
+        )
+        for name in workflow_names:
+            allow(
+                self._ledger.role,
+                ["states:DescribeExecution"],
+                stack.format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{name}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                wildcard_reason="An execution's name is not known before it is started.",
+            )
+        self._allow_sagemaker(endpoint_name)
+        self._allow_adopting(data_bucket, alerts_topic)
+        self._allow_cleaning(data_bucket)
+        self._allow_checking(data_bucket)
+
+    @property
+    def current_parameter_name(self) -> str:
+        """The name of the SSM parameter that holds the current release's name."""
+        return self._current_parameter_name
+
+    @property
+    def table(self) -> dynamodb.Table:
+        """The table of the releases."""
+        return self._table
+
+    @property
+    def ledger(self) -> PackagedFunction:
+        """The function that writes the table."""
+        return self._ledger
+
+    @property
+    def cleaner(self) -> PackagedFunction:
+        """The function that removes what no release needs."""
+        return self._cleaner
+
+    @property
+    def files(self) -> PackagedFunction:
+        """The function that keeps and checks the archives of models."""
+        return self._files
+
+    def allow_making_again(self, endpoint_role: iam.IRole) -> None:
+        """Lets the ledger make the model or the endpoint configuration of a release again, where somebody deleted it.
+
+        Args:
+            endpoint_role: what the models of releases act as.
+        """
+        role, releases = self._ledger.role, f"{self._endpoint_name}-*"
+        allow(
+            role,
+            ["sagemaker:CreateModel"],
+            self._sagemaker_arn("model", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(
+            role,
+            ["sagemaker:CreateEndpointConfig"],
+            self._sagemaker_arn("endpoint-config", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(
+            role,
+            ["iam:PassRole"],
+            endpoint_role.role_arn,
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        )
+
+    def _allow_sagemaker(self, endpoint_name: str) -> None:
+        role, releases = self._cleaner.role, f"{endpoint_name}-*"
+        for resource, actions in {
+            "model": ["sagemaker:DeleteModel"],
+            "endpoint-config": ["sagemaker:DeleteEndpointConfig", "sagemaker:DescribeEndpointConfig"],
+            "training-job": ["sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
+            "processing-job": ["sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"],
+            "transform-job": ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"],
+        }.items():
+            allow(role, actions, self._sagemaker_arn(resource, releases), wildcard_reason=_NAMED_BY_EXECUTION)
+        # The ledger records what an endpoint serves that is older than its records.
+        configurations = self._sagemaker_arn("endpoint-config", releases)
+        allow(
+            self._ledger.role,
+            ["sagemaker:DescribeEndpointConfig"],
+            configurations,
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        allow(
+            self._ledger.role,
+            ["sagemaker:DescribeModel"],
+            self._sagemaker_arn("model", releases),
+            wildcard_reason=_NAMED_BY_EXECUTION,
+        )
+        for reader in (role, self._ledger.role):
+            allow(reader, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
+
+    def _allow_adopting(self, data_bucket: s3.IBucket, alerts_topic: sns.ITopic) -> None:
+        """What serves without a record becomes the current release if its model's role and artefact are there."""
+        role = self._ledger.role
+        allow(
+            role,
+            ["iam:GetRole"],
+            Stack.of(self).format_arn(service="iam", region="", resource="role", resource_name="*"),
+            wildcard_reason="Which role a model has that somebody else made is not known; that it exists is all "
+            "that is asked.",
+        )
+        allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
+        allow_publishing(role, alerts_topic)
+
+    def _allow_cleaning(self, data_bucket: s3.IBucket) -> None:
+        role, folders = self._cleaner.role, ["models/*", "runs/*"]
+        allow(
+            role,
+            ["s3:ListBucketVersions"],
+            data_bucket.bucket_arn,
+            conditions={"StringLike": {"s3:prefix": folders}},
+        )
+        allow(
+            role,
+            ["s3:DeleteObjectVersion"],
+            *(data_bucket.arn_for_objects(folder) for folder in folders),
+            wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
+        )
+
+    def _allow_checking(self, data_bucket: s3.IBucket) -> None:
+        """What S3 says of a kept archive. Without the list it says that access is denied where one is gone."""
+        role = self._files.role
+        allow(
+            role,
+            ["s3:GetObject"],
+            data_bucket.arn_for_objects(_MODELS_PREFIX),
+            wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
+        )
+        allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
+        if data_bucket.encryption_key is not None:
+            # S3 reads the object to answer with its checksum.
+            allow_key(role, data_bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
+
+    def _sagemaker_arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)
