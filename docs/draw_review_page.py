@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Route, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGE = PROJECT / "container" / "api"
+PAGE = PROJECT / "container" / "api" / "web"
 IMAGES = PROJECT / "docs" / "images"
 ORIGIN = "http://review.localhost"
 FILES = {

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from api import WORKER_THREADS
 from api_settings import ApiSettings
-from json_log import LOGGING
-from task_end import KILL_MARGIN_SECONDS
+from observability.json_log import LOGGING
+from web.app import WORKER_THREADS
+from web.task_end import KILL_MARGIN_SECONDS
 
 _settings = ApiSettings.from_environment()
 
 bind = f"{_settings.host}:{_settings.port}"
-worker_class = "reading_worker.ReadingWorker"
+worker_class = "web.reading_worker.ReadingWorker"
 # A request mostly waits for the endpoint: threads for that, and a second process to answer while one is replaced.
 workers = 2
 threads = WORKER_THREADS

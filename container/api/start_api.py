@@ -17,7 +17,7 @@ def main() -> None:
         sys.exit(str(fault))
     os.chdir(Path(__file__).parent)
     # In this process's place, so that the container's SIGTERM reaches gunicorn.
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", "gunicorn_conf.py", "api:create_app()"])
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", "gunicorn_conf.py", "web.app:create_app()"])
 
 
 if __name__ == "__main__":

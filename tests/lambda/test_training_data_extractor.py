@@ -1,11 +1,10 @@
 import csv
 import gzip
 import hashlib
-import importlib.util
+import importlib
 import io
 import json
 import re
-import sys
 import unicodedata
 import uuid
 from collections.abc import Callable
@@ -413,15 +412,8 @@ def test_what_is_not_seen_moves_no_post_to_the_other_side(extractor: ModuleType)
 def test_a_text_has_the_key_under_which_reviewers_have_it(
     extractor: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = Path(__file__).parents[2] / "container" / "api" / "review_post.py"
-    specification = importlib.util.spec_from_file_location("review_post", path)
-    assert specification is not None
-    assert specification.loader is not None
-    review_post = importlib.util.module_from_spec(specification)
-    monkeypatch.syspath_prepend(path.parent)
-    # Its dataclasses look for their module there.
-    monkeypatch.setitem(sys.modules, "review_post", review_post)
-    specification.loader.exec_module(review_post)
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "container" / "api")
+    review_post = importlib.import_module("reviews.post")
     for text in [
         *["ＦＲＥＥ  money\0", " ｶﾞﾗｽ\n\u3000ß İ", "①\u00a0ﬀ", "投稿"],
         *["fr\u200bee money", "👨‍👩‍👧❤️", "a" + "\u0315" * 99 + "\u0300" * 99, "\u0300" * 31, "\u3164"],

@@ -132,8 +132,8 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
         "daily_quota": 100_000,
         "decisions_a_minute": 6000,
     }
-    store = api_module("review_store").ReviewStore(**settings)
-    verdict, post = api_module("review_entry").Verdict, api_module("review_post").ReviewPost
+    store = api_module("reviews.store").ReviewStore(**settings)
+    verdict, post = api_module("reviews.entry").Verdict, api_module("reviews.post").ReviewPost
     began = datetime.now(UTC)
 
     def keep(text: str, probability: float | None, *, flagged: bool, age: timedelta, second: bool = False) -> None:
@@ -172,7 +172,7 @@ def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp
     # What was decided after yesterday's last measurement; without a probability it says nothing of the flag.
     keep("flagged by policy", None, flagged=True, age=timedelta(days=2))
     yesterday = began - timedelta(days=1)
-    earlier = api_module("review_store").ReviewStore(**settings, clock=yesterday.timestamp)
+    earlier = api_module("reviews.store").ReviewStore(**settings, clock=yesterday.timestamp)
     (entry,) = earlier.take(reviewer="mei", count=1)
     earlier.decide(reviewer="mei", post=entry.post, lease=entry.lease, verdict=verdict("fine"), reason="")
 

@@ -277,7 +277,7 @@ def start_api(api_programs: Any, tmp_path: Path) -> Iterator[Callable[..., Api]]
 
 @pytest.fixture(scope="session")
 def api_module() -> Callable[[str], ModuleType]:
-    """Import a module of the API: `api_module("review_store")`."""
+    """Import a module of the API: `api_module("reviews.store")`."""
     if str(API_FOLDER) not in sys.path:
         sys.path.append(str(API_FOLDER))
     return importlib.import_module
@@ -318,7 +318,7 @@ def review_store(api_module, embedded_aws, review_table, monkeypatch: pytest.Mon
             "decisions_a_minute": 6000,
             **options,
         }
-        return api_module("review_store").ReviewStore(table=review_table, region="us-east-1", **chosen)
+        return api_module("reviews.store").ReviewStore(table=review_table, region="us-east-1", **chosen)
 
     return make
 
@@ -337,7 +337,7 @@ def review_post(api_module) -> Callable[..., Any]:
             "second": False,
             **options,
         }
-        return api_module("review_post").ReviewPost(text=text, probability=probability, **chosen)
+        return api_module("reviews.post").ReviewPost(text=text, probability=probability, **chosen)
 
     return make
 

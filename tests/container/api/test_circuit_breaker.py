@@ -1,15 +1,11 @@
-import importlib.util
 import json
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 import requests
-
-API = Path(__file__).resolve().parents[3] / "container" / "api"
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -87,11 +83,8 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def circuit_breaker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("circuit_breaker", API / "circuit_breaker.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def circuit_breaker(api_module) -> ModuleType:
+    return api_module("endpoint.circuit_breaker")
 
 
 @pytest.fixture

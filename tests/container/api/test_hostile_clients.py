@@ -427,7 +427,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withdrawn(api_module, balancer, slow_keys):
-    keys_module = api_module("balancer_keys")
+    keys_module = api_module("identity.balancer_keys")
     clock = Clock()
     keys = keys_module.BalancerKeys(keys_url=slow_keys.url, clock=clock)
     key = keys.key(balancer.key_id)
@@ -454,7 +454,7 @@ def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withd
 
 
 def test_keys_that_cannot_be_fetched_fail_fast(api_module):
-    keys_module = api_module("balancer_keys")
+    keys_module = api_module("identity.balancer_keys")
     clock = Clock()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         keys = keys_module.BalancerKeys(keys_url=f"http://127.0.0.1:{silent.getsockname()[1]}", clock=clock)

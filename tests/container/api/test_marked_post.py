@@ -120,7 +120,7 @@ def test_nothing_of_a_post_is_said(start_reviews, runtime, embedded_aws, review_
 
 
 def test_a_traceback_has_the_frames_and_no_message(api_module):
-    formatter = api_module("json_log").JsonFormatter()
+    formatter = api_module("observability.json_log").JsonFormatter()
     try:
         try:
             int(POST)

@@ -172,7 +172,9 @@ def test_few_fallbacks_are_no_alarm_and_many_answers_end_one(start_api, runtime,
 
 def test_posts_that_were_lost_are_noticed(api_module, watch):
     assert watch.state("LostPosts") != "ALARM"
-    watch.log([api_module("embedded_metrics").count_line("LostPosts", 3, service=watch.service_name)], minutes=1)
+    watch.log(
+        [api_module("observability.embedded_metrics").count_line("LostPosts", 3, service=watch.service_name)], minutes=1
+    )
     until(lambda: watch.notified("LostPosts", "ALARM"))
 
 

@@ -37,7 +37,7 @@ def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
     assert made == len(labels)
     assert counted == list(range(1, 14))
     for text, label in labels.items():
-        (decision,) = store.history(api_module("review_post").post_key(text))
+        (decision,) = store.history(api_module("reviews.post").post_key(text))
         assert (decision["verdict"], decision["reviewer"]) == ("violation" if label else "fine", "hana")
 
 

@@ -210,14 +210,14 @@ def test_a_text_that_is_sent_often_is_written_seldom(api_module, review_store, r
     monkeypatch.setattr(store, "keep", lambda post, client: written.append(post.text) or keep(post, client))
     stored: list[None] = []
     lost: list[int] = []
-    outbox = api_module("review_outbox").review_outbox(
+    outbox = api_module("reviews.outbox").review_outbox(
         store=store, region="us-east-1", queue_url=None, stored=lambda: stored.append(None), lost=lost.append
     )
-    unscored = api_module("unscored_post").UnscoredPost
+    unscored = api_module("unscored.post").UnscoredPost
     for text in ["spam", "Spam", "other", *["ＳＰＡＭ"] * 50]:
         post = review_post(text)
         otherwise = unscored(request_id="a", place=0, received=post.received, reason="review", text=text)
-        letter = api_module("review_outbox").ReviewLetter(post=post, otherwise=otherwise)
+        letter = api_module("reviews.outbox").ReviewLetter(post=post, otherwise=otherwise)
         outbox.put([letter], until=time.monotonic() + 60)
         outbox.drain(until=time.monotonic() + 60)
     assert lost == []

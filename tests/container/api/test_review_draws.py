@@ -16,7 +16,7 @@ SECRETS = [f"the secret of deployment number {number:04}" for number in range(20
 @pytest.fixture
 def rule(api_module: Callable[[str], ModuleType]) -> Callable[..., Any]:
     """What a deployment stores: `rule(secret)`, or as the draws were when a text's hash alone made them."""
-    review_post, review_draws = api_module("review_post"), api_module("review_draws")
+    review_post, review_draws = api_module("reviews.post"), api_module("reviews.draws")
 
     def make(secret: str | None, **options: float) -> Any:
         draws = HashAlone() if secret is None else review_draws.ReviewDraws(secret)
@@ -77,7 +77,7 @@ def test_chosen_posts_do_not_avoid_a_second_reviewer(rule):
 
 
 def test_draws_are_even_independent_and_the_same_in_every_task(api_module):
-    draws, key = api_module("review_draws").ReviewDraws, api_module("review_post").post_key
+    draws, key = api_module("reviews.draws").ReviewDraws, api_module("reviews.post").post_key
     keys = [key(f"post {number}") for number in range(3000)]
     ours, again, others = draws(SECRETS[0]), draws(SECRETS[0]), draws(SECRETS[1])
     drawn = {purpose: [ours.number(one, purpose) for one in keys] for purpose in PURPOSES}

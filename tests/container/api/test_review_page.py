@@ -67,7 +67,7 @@ def verdicts(store: Any, post: str) -> list[str]:
 
 
 def key_of(api_module, text: str) -> str:
-    return api_module("review_post").post_key(text)
+    return api_module("reviews.post").post_key(text)
 
 
 def test_a_reviewer_decides_by_keyboard_alone(open_page, review_store, review_post, api_module):

@@ -13,12 +13,12 @@ import pytest
     ],
 )
 def test_posts_that_look_alike_are_one(api_module, like):
-    key = api_module("review_post").post_key
+    key = api_module("reviews.post").post_key
     assert key(like) == key("free money")
 
 
 def test_a_run_of_marks_beyond_what_is_kept_makes_no_new_post(api_module):
-    key = api_module("review_post").post_key
+    key = api_module("reviews.post").post_key
     assert len({key("a" + "\u0300" * count) for count in range(30, 500)}) == 1
     assert key("か") != key("が")
 

@@ -76,7 +76,7 @@ def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_pla
 ):
     store = review_store(daily_quota=2, clock=clock)
     assert [store.keep(review_post(text)) for text in "aaa"] == [True, False, False]
-    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
     with monkeypatch.context() as patch:
         patch.setattr(client, "put_item", lambda **_: (_ for _ in ()).throw(throttled))
@@ -88,7 +88,7 @@ def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_pla
 
 def test_a_post_whose_answer_was_lost_has_its_place(review_store, review_post, api_module, monkeypatch, clock):
     store = review_store(daily_quota=2, clock=clock)
-    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     lost = ReadTimeoutError(endpoint_url="http://localhost")
     with monkeypatch.context() as patch:
         patch.setattr(client, "put_item", lambda **_: (_ for _ in ()).throw(lost))
@@ -101,7 +101,7 @@ def test_a_used_up_quota_is_asked_again_after_a_while_and_not_for_each_post(
     review_store, review_post, api_module, embedded_aws, review_table, clock
 ):
     store = review_store(daily_quota=1, clock=clock)
-    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     calls: list[str] = []
     client.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
     assert store.keep(review_post("a"), client)
@@ -112,7 +112,7 @@ def test_a_used_up_quota_is_asked_again_after_a_while_and_not_for_each_post(
     key = {"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}}
     embedded_aws.client("dynamodb").delete_item(TableName=review_table, Key=key)
     assert store.keep(review_post("c"), client) is None
-    clock.seconds += api_module("review_quota").ASKED_AGAIN_SECONDS
+    clock.seconds += api_module("reviews.quota").ASKED_AGAIN_SECONDS
     assert store.keep(review_post("c"), client)
 
 
@@ -121,7 +121,7 @@ def test_a_block_is_taken_at_once_and_never_more_than_there_is(
 ):
     day = time.strftime("%Y-%m-%d", time.gmtime(clock.seconds))
     store = review_store(daily_quota=100_000, clock=clock)
-    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     calls: list[str] = []
     client.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
     for number in range(20):

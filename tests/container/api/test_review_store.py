@@ -18,12 +18,12 @@ class Clock:
 
 @pytest.fixture
 def verdicts(api_module):
-    return api_module("review_entry").Verdict
+    return api_module("reviews.entry").Verdict
 
 
 @pytest.fixture
 def conflict(api_module):
-    return api_module("review_store").ReviewConflictError
+    return api_module("reviews.store").ReviewConflictError
 
 
 def texts(entries) -> list[str]:
@@ -211,7 +211,7 @@ def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(review_s
 def test_posts_that_wait_for_somebody_else_cost_a_reviewer_one_query(
     review_store, review_post, verdicts, api_module, monkeypatch
 ):
-    monkeypatch.setattr(api_module("review_store"), "MOST_TAKEN", 1)
+    monkeypatch.setattr(api_module("reviews.store"), "MOST_TAKEN", 1)
     store = review_store()
     for number in range(9):
         store.keep(review_post(f"post {number}", 0.9, second=True))
@@ -308,8 +308,8 @@ def test_time_and_exposure_are_counted_by_reviewer_and_day(
 def test_counts_whose_answer_was_lost_are_written_again_and_count_once(
     review_store, review_post, api_module, embedded_aws, review_table
 ):
-    client = api_module("dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
-    tally = api_module("review_tally").StoredTally(review_table)
+    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    tally = api_module("reviews.tally").StoredTally(review_table)
     tally.add(review_post("first"))
 
     def lose(**_: object) -> None:
@@ -343,7 +343,7 @@ def test_what_nobody_decided_on_expires_and_what_is_decided_on_stays(
 
 
 def test_a_post_that_is_not_there_is_said_to_be_unknown(review_store, api_module, verdicts):
-    with pytest.raises(api_module("review_store").UnknownPostError):
+    with pytest.raises(api_module("reviews.store").UnknownPostError):
         review_store().decide(reviewer="hana", post="0" * 64, lease="a", verdict=verdicts.FINE, reason="")
 
 

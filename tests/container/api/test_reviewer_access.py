@@ -70,7 +70,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def group(api_module, pool) -> Any:
-    access = api_module("reviewer_access")
+    access = api_module("identity.reviewer_access")
     return access.PoolGroup(group="moderators", issuer=pool.issuer, client_id=pool.client)
 
 
@@ -89,13 +89,13 @@ def group(api_module, pool) -> Any:
     ],
 )
 def test_a_claim_admits_by_its_whole_value(api_module, claims: dict[str, Any], admitted: bool) -> None:
-    access = api_module("reviewer_access").RequiredClaim("groups", "moderators")
+    access = api_module("identity.reviewer_access").RequiredClaim("groups", "moderators")
     assert access.admits("hana", claims, None) is admitted
 
 
 @pytest.mark.parametrize(("value", "admitted"), [(True, True), ("true", True), (False, False), (1, False)])
 def test_a_flag_is_a_claim(api_module, value: Any, admitted: bool) -> None:
-    access = api_module("reviewer_access").RequiredClaim("reviewer", "true")
+    access = api_module("identity.reviewer_access").RequiredClaim("reviewer", "true")
     assert access.admits("hana", {"reviewer": value}, None) is admitted
 
 
@@ -138,7 +138,7 @@ def unsigned(pool: Pool) -> str:
 def test_a_token_that_is_not_the_pools_for_this_person_admits_nobody(
     api_module, group: Any, pool: Pool, token: Callable[[Pool], str | None], message: str
 ) -> None:
-    with pytest.raises(api_module("reviewer_access").BadTokenError, match=f"sign in again: {message}"):
+    with pytest.raises(api_module("identity.reviewer_access").BadTokenError, match=f"sign in again: {message}"):
         group.admits("hana", {}, token(pool))
 
 

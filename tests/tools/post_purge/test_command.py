@@ -94,7 +94,7 @@ def test_the_posts_of_a_time_are_deleted_counts_follow_and_it_is_written_down(st
 
 
 def test_what_a_reviewer_holds_decided_on_or_took_back_is_left(store, purge, texts, items, api_module):
-    fine = api_module("review_entry").Verdict.FINE
+    fine = api_module("reviews.entry").Verdict.FINE
     taken = {entry.text: entry for entry in store.take(reviewer="hana", count=15)}
 
     def decide(text: str) -> None:
@@ -123,7 +123,7 @@ def test_what_a_reviewer_holds_decided_on_or_took_back_is_left(store, purge, tex
 
 
 def test_decided_posts_go_with_their_history_only_when_that_is_said(store, purge, texts, items, counted, api_module):
-    violation = api_module("review_entry").Verdict.VIOLATION
+    violation = api_module("reviews.entry").Verdict.VIOLATION
     (taken,) = [entry for entry in store.take(reviewer="hana", count=15) if entry.text == "flood 5"]
     store.decide(reviewer="hana", post=taken.post, lease=taken.lease, verdict=violation, reason="spam")
     at_five = ["--since", "2026-11-23T05:00Z", "--until", "2026-11-23T05:00:00.001Z"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from review_api import LONGEST_REASON
-from review_entry import Verdict
-from review_store import MOST_TAKEN
+from reviews.entry import Verdict
+from reviews.store import MOST_TAKEN
+from web.review_api import LONGEST_REASON
 
 Document = dict[str, object]
 

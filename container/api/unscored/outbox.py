@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from aws.sqs_client import SQS_FAULTS, sqs_client
 from outbox import Outbox, Receiver
-from sqs_client import SQS_FAULTS, sqs_client
-from unscored_post import UnscoredPost
+from unscored.post import UnscoredPost
 
 
 def unscored_outbox(*, queue_url: str, region: str, lost: Callable[[int], None]) -> Outbox[UnscoredPost]:

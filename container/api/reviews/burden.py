@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from review_entry import ReviewEntry, Verdict
+from reviews.entry import ReviewEntry, Verdict
 
 SEVERE_PROBABILITY: Final = 0.9
 BREAK_SECONDS: Final = 300

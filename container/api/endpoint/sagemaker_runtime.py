@@ -21,8 +21,9 @@ import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import get_cert_path
-from invocation import Invocation
-from task_credentials import TaskCredentials
+
+from aws.task_credentials import TaskCredentials
+from endpoint.invocation import Invocation
 
 LONGEST_ANSWER_BYTES: Final = 4096
 MOST_OPENING: Final = 32

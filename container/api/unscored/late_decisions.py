@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from review_store import ReviewStore
-from unscored_post import UnscoredPost
+from reviews.store import ReviewStore
+from unscored.post import UnscoredPost
 
 MOST_REMEMBERED: Final = 10_000
 

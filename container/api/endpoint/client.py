@@ -14,9 +14,10 @@ from itertools import count
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
-from circuit_breaker import CircuitBreaker
-from invocation import Invocation, InvocationWatch
-from sagemaker_runtime import LONGEST_ANSWER_BYTES, RuntimeAnswer, SageMakerRuntime, TooManyOpeningError
+
+from endpoint.circuit_breaker import CircuitBreaker
+from endpoint.invocation import Invocation, InvocationWatch
+from endpoint.sagemaker_runtime import LONGEST_ANSWER_BYTES, RuntimeAnswer, SageMakerRuntime, TooManyOpeningError
 
 MOST_ATTEMPTS: Final = 3
 FIRST_PAUSE_SECONDS: Final = 0.05

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from bounded_text import with_short_runs
 from post_key import post_key
-from review_draws import ReviewDraws
+
+from reviews.draws import ReviewDraws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,30 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from api_settings import ApiSettings, FallbackPolicy
-from circuit_breaker import BreakerState, CircuitBreaker
-from docs_page import DOCS_POLICY, docs_page
-from dynamodb_client import DYNAMODB_FAULTS
-from embedded_metrics import Decisions, count_line, metric_line
-from endpoint_client import EndpointClient, NoProbabilityError, Reason, Score
 from flask import Flask, Response, g, request
-from late_decisions import LateDecisions
-from late_scoring import AT_ONCE, LateScoring, NotSettledError
-from moderation_request import LARGEST_BODY_BYTES, asked_of
-from openapi import openapi_document
-from outbox import Outbox, OutboxFullError
-from reading_worker import seconds_in_queue, seconds_reading
-from review_api import review_blueprint
-from review_draws import ReviewDraws
-from review_outbox import ReviewLetter, review_outbox
-from review_post import ReviewRule
-from review_store import ReviewStore
-from review_tally import write_every_minute, write_or_log
-from reviewer_access import Everybody, ListedSubjects, PoolGroup, RequiredClaim, ReviewerAccess
-from reviewer_identity import ReviewerIdentity, region_keys_url
-from task_end import TASK_END
-from unscored_outbox import unscored_outbox
-from unscored_post import STORING_ALONE, UnscoredPost
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -44,6 +21,30 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
     RequestTimeout,
 )
+
+from api_settings import ApiSettings, FallbackPolicy
+from aws.dynamodb_client import DYNAMODB_FAULTS
+from endpoint.circuit_breaker import BreakerState, CircuitBreaker
+from endpoint.client import EndpointClient, NoProbabilityError, Reason, Score
+from identity.reviewer_access import Everybody, ListedSubjects, PoolGroup, RequiredClaim, ReviewerAccess
+from identity.reviewer_identity import ReviewerIdentity, region_keys_url
+from observability.embedded_metrics import Decisions, count_line, metric_line
+from outbox import Outbox, OutboxFullError
+from reviews.draws import ReviewDraws
+from reviews.outbox import ReviewLetter, review_outbox
+from reviews.post import ReviewRule
+from reviews.store import ReviewStore
+from reviews.tally import write_every_minute, write_or_log
+from unscored.late_decisions import LateDecisions
+from unscored.late_scoring import AT_ONCE, LateScoring, NotSettledError
+from unscored.outbox import unscored_outbox
+from unscored.post import STORING_ALONE, UnscoredPost
+from web.docs_page import DOCS_POLICY, docs_page
+from web.moderation_request import LARGEST_BODY_BYTES, asked_of
+from web.openapi import openapi_document
+from web.reading_worker import seconds_in_queue, seconds_reading
+from web.review_api import review_blueprint
+from web.task_end import TASK_END
 
 WORKER_THREADS: Final = 16
 """Requests that one worker process answers at once."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from api_settings import FallbackPolicy
 from bounded_text import LONGEST_TEXT
-from circuit_breaker import BreakerState
-from endpoint_client import Reason
-from moderation_request import LARGEST_BODY_BYTES, MOST_TEXTS
-from review_openapi import REVIEW_SCHEMAS, review_paths
+
+from api_settings import FallbackPolicy
+from endpoint.circuit_breaker import BreakerState
+from endpoint.client import Reason
+from web.moderation_request import LARGEST_BODY_BYTES, MOST_TEXTS
+from web.review_openapi import REVIEW_SCHEMAS, review_paths
 
 Document = dict[str, object]
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
-from task_credentials import CREDENTIAL_FAULTS
+
+from aws.task_credentials import CREDENTIAL_FAULTS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -6,9 +6,10 @@ import json
 from typing import Final
 
 from bounded_text import LONGEST_TEXT, counted
-from request_body import body_of
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Request
+
+from web.request_body import body_of
 
 MOST_TEXTS: Final = 32
 """Posts of one request: an endpoint of two cores scores as many within the default deadline."""

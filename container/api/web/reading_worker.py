@@ -25,13 +25,14 @@ from selectors import EVENT_READ
 from types import FrameType
 from typing import Any, Final
 
-from api_settings import ApiSettings
 from gunicorn.http import get_parser
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
-from moderation_request import LARGEST_BODY_BYTES
-from request_intake import MalformedRequestError, RequestIntake
-from task_end import TASK_END
+
+from api_settings import ApiSettings
+from web.moderation_request import LARGEST_BODY_BYTES
+from web.request_intake import MalformedRequestError, RequestIntake
+from web.task_end import TASK_END
 
 MIN_READING_SECONDS: Final = 1.0
 """However short the deadline: a packet that is lost is sent again only after some tenths of a second."""

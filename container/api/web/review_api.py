@@ -12,17 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from balancer_keys import NoKeyError, TooManyKeysError
-from docs_page import DOCS_POLICY, docs_page
-from dynamodb_client import DYNAMODB_FAULTS
-from embedded_metrics import count_line
 from flask import Blueprint, Response, g, request
-from request_body import body_of
-from review_entry import Verdict
-from review_pace import TooFastError
-from review_store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
-from reviewer_access import TOKEN_HEADER, NotAllowedError
-from reviewer_identity import HEADER, NotAReviewerError, Reviewer, ReviewerIdentity
 from werkzeug.exceptions import (
     BadRequest,
     Forbidden,
@@ -31,6 +21,17 @@ from werkzeug.exceptions import (
     Unauthorized,
     UnsupportedMediaType,
 )
+
+from aws.dynamodb_client import DYNAMODB_FAULTS
+from identity.balancer_keys import NoKeyError, TooManyKeysError
+from identity.reviewer_access import TOKEN_HEADER, NotAllowedError
+from identity.reviewer_identity import HEADER, NotAReviewerError, Reviewer, ReviewerIdentity
+from observability.embedded_metrics import count_line
+from reviews.entry import Verdict
+from reviews.pace import TooFastError
+from reviews.store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
+from web.docs_page import DOCS_POLICY, docs_page
+from web.request_body import body_of
 
 LONGEST_REASON: Final = 500
 """Characters."""

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dynamodb_client import DYNAMODB_FAULTS, dynamodb_client
+from aws.dynamodb_client import DYNAMODB_FAULTS, dynamodb_client
+from aws.sqs_client import SQS_FAULTS
 from outbox import Outbox, Receiver
-from review_post import ReviewPost
-from review_store import ReviewStore
-from sqs_client import SQS_FAULTS
-from unscored_outbox import queue_sender
-from unscored_post import UnscoredPost
+from reviews.post import ReviewPost
+from reviews.store import ReviewStore
+from unscored.outbox import queue_sender
+from unscored.post import UnscoredPost
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import jwt
-from balancer_keys import BalancerKeys, UnknownKeyError
-from reviewer_access import BadTokenError, NotAllowedError, ReviewerAccess
+
+from identity.balancer_keys import BalancerKeys, UnknownKeyError
+from identity.reviewer_access import BadTokenError, NotAllowedError, ReviewerAccess
 
 HEADER: Final = "x-amzn-oidc-data"
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")

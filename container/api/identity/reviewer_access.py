@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import jwt
-from balancer_keys import BalancerKeys, UnknownKeyError, content_of
+
+from identity.balancer_keys import BalancerKeys, UnknownKeyError, content_of
 
 TOKEN_HEADER: Final = "x-amzn-oidc-accesstoken"  # noqa: S105 (a header's name)
 _LARGEST_KEYS_BYTES: Final = 65_536

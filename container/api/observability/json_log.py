@@ -42,7 +42,7 @@ def _traceback(error: BaseException) -> str:
 LOGGING: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "json_log.JsonFormatter"}},
+    "formatters": {"json": {"()": "observability.json_log.JsonFormatter"}},
     "handlers": {
         "standard_output": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
     },

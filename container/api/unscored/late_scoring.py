@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from circuit_breaker import BreakerState, CircuitBreaker
-from endpoint_client import EndpointClient, NoProbabilityError, Score
-from sqs_client import SQS_FAULTS, sqs_client
-from unscored_post import UnscoredPost
+from aws.sqs_client import SQS_FAULTS, sqs_client
+from endpoint.circuit_breaker import BreakerState, CircuitBreaker
+from endpoint.client import EndpointClient, NoProbabilityError, Score
+from unscored.post import UnscoredPost
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -26,13 +26,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
-from dynamodb_client import dynamodb_client
-from review_burden import burden, is_severe
-from review_entry import ReviewEntry, Verdict, attributes, number_attribute
-from review_pace import ReviewPace
-from review_post import ReviewPost
-from review_quota import ReviewQuota
-from review_tally import StoredTally, adding, cell, tally_key
+
+from aws.dynamodb_client import dynamodb_client
+from reviews.burden import burden, is_severe
+from reviews.entry import ReviewEntry, Verdict, attributes, number_attribute
+from reviews.pace import ReviewPace
+from reviews.post import ReviewPost
+from reviews.quota import ReviewQuota
+from reviews.tally import StoredTally, adding, cell, tally_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,8 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamodb_client import DYNAMODB_FAULTS
-from review_post import ReviewPost
+from aws.dynamodb_client import DYNAMODB_FAULTS
+from reviews.post import ReviewPost
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

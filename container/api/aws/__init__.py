@@ -1,0 +1,1 @@
+"""AWS's services as this program calls them: clients, and the credentials that requests are signed with."""

@@ -1,0 +1,1 @@
+"""Who a reviewer is, by what the load balancer signs."""

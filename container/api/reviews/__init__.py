@@ -1,0 +1,1 @@
+"""The table of posts for reviewers, and which posts it gets."""
