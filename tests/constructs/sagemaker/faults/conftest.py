@@ -539,13 +539,22 @@ def grouped(cases: Iterable[Case]) -> list[list[Case]]:
 class Damage:
     """Replaces an object by `content`, or deletes it, once `after` holds; `mend` puts it back as it was.
 
-    Without a key nothing happens. What a failed release has made is gone by then, and stays so.
+    Without a key nothing happens. What a failed release has made is gone by then, and stays so. A state that `holding`
+    names is throttled until the object is damaged: it is the one that must not be over before.
     """
 
     def __init__(
-        self, lane: Lane, key: str = "", *, content: bytes | None = None, after: Callable[[], bool] | None = None
+        self,
+        lane: Lane,
+        key: str = "",
+        *,
+        content: bytes | None = None,
+        after: Callable[[], bool] | None = None,
+        holding: str = "",
     ) -> None:
-        self._s3, self._bucket = lane.client("s3"), lane.outputs["bucket"]
+        self._aws, self._s3, self._bucket = lane.aws, lane.client("s3"), lane.outputs["bucket"]
+        machine = f"{lane.name}-release"
+        self._holds = [Fault(state=holding, kind="throttling", machine=machine, times=None)] if holding else []
         self._key, self._content, self._after = key, content, after
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._wait)
@@ -557,10 +566,13 @@ class Damage:
             self._kept = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"].read()
             self._do()
         elif self._key:
+            for hold in self._holds:
+                self._aws.inject(hold)
             self._thread.start()
 
     def mend(self) -> None:
         self._over.set()
+        self._aws.withdraw(*self._holds)
         if self._thread.ident is not None:
             self._thread.join()
         if self._kept is not None:
@@ -578,6 +590,7 @@ class Damage:
             self._s3.delete_object(Bucket=self._bucket, Key=self._key)
         else:
             self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=self._content)
+        self._aws.withdraw(*self._holds)
 
 
 @dataclass
@@ -646,7 +659,8 @@ class Run:
             return Damage(lane, f"runs/{self.name}/trained/{release}/output/model.tar.gz", after=lane.trained(release))
         changed = b"another model" if case.fault == "archive changed" else None
         if case.machine == "release":
-            return Damage(lane, kept, content=changed, after=lane.modelled(release))
+            modelled = lane.modelled(release)
+            return Damage(lane, kept, content=changed, after=modelled, holding="EndpointConfig-Step")
         return Damage(lane, kept, content=changed)
 
     def _fault(self, case: Case) -> Fault:
