@@ -1,0 +1,27 @@
+"""Which minimum a service needs, before its load comes: pure functions of the standard library alone."""
+
+from .floor_decision import Accuracy, Action, Decision, Seen, accuracy_of, decided
+from .floor_forecast import FloorForecast, hourly_floors
+from .floor_plan import HORIZON, FloorChange, FloorPlan
+from .floor_settings import LONGEST_LEAD_MINUTES, FloorSettings, LookBack
+from .load_history import SLOT, LoadHistory, slot_of
+
+__all__ = [
+    "HORIZON",
+    "LONGEST_LEAD_MINUTES",
+    "SLOT",
+    "Accuracy",
+    "Action",
+    "Decision",
+    "FloorChange",
+    "FloorForecast",
+    "FloorPlan",
+    "FloorSettings",
+    "LoadHistory",
+    "LookBack",
+    "Seen",
+    "accuracy_of",
+    "decided",
+    "hourly_floors",
+    "slot_of",
+]

@@ -1,0 +1,188 @@
+"""Whether a new plan is written, the old one is kept, or somebody else has the bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from .floor_forecast import FloorForecast
+from .floor_plan import FloorPlan
+from .floor_settings import FloorSettings
+from .load_history import SLOT, SLOTS_PER_HOUR, LoadHistory, slot_of
+
+# A forecast that is off by so much was no help, or kept tasks for nobody.
+MISS_RATIO = 1.5
+# Further off than that is no wrong forecast: something happened, and the days before say nothing about it.
+ANOMALY_RATIO = 3.0
+# Less is rounding.
+_LEAST_TASKS = 1.0
+# Of the latest day, the share that has to be known.
+_LEAST_KNOWN = 0.75
+_LATE = timedelta(minutes=5)
+
+
+class Action(StrEnum):
+    """What is made of the plan that is there."""
+
+    PLAN = "plan"
+    HOLD = "hold"
+    # Somebody else's bounds: the floor's scheduled actions are taken away, and nothing is written any more.
+    YIELD = "yield"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is there at a moment.
+
+    Args:
+        now: the moment.
+        live_minimum: of the scalable target. None: it is not registered.
+        live_maximum: of it.
+        plan: that was written last. None: none ever was.
+        has_yielded: whether somebody else's bounds were found before.
+        is_deploying: the service, or the stack that declares its bounds.
+    """
+
+    now: datetime
+    live_minimum: int | None
+    live_maximum: int | None
+    plan: FloorPlan | None = None
+    has_yielded: bool = False
+    is_deploying: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """The hour before, in tasks: what it needed, and what was forecast. None: not known."""
+
+    needed: float | None
+    forecast: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """Needed / forecast; None where one is not known. 1 where they differ by less than a task."""
+        if self.needed is None or self.forecast is None:
+            return None
+        if abs(self.needed - self.forecast) <= _LEAST_TASKS:
+            return 1.0
+        return max(self.needed, _LEAST_TASKS) / max(self.forecast, _LEAST_TASKS)
+
+    @property
+    def is_miss(self) -> bool:
+        """Whether the forecast was no help."""
+        return _is_beyond(self.ratio, MISS_RATIO)
+
+    @property
+    def is_anomaly(self) -> bool:
+        """Whether former days say nothing about this one."""
+        return _is_beyond(self.ratio, ANOMALY_RATIO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is decided.
+
+    Args:
+        action: what is made of the plan that is there.
+        at: when.
+        why: in a sentence.
+        plan: that is to be written. None: none is.
+        floor: that is to hold now; None where somebody else has the bounds.
+        accuracy: of the hour before.
+    """
+
+    action: Action
+    at: datetime
+    why: str
+    plan: FloorPlan | None
+    floor: int | None
+    accuracy: Accuracy
+
+
+def decided(settings: FloorSettings, history: LoadHistory, seen: Seen) -> Decision:
+    """The decision, by all that is known at `seen.now`."""
+    forecast = FloorForecast(settings, history, seen.now)
+    accuracy = accuracy_of(settings, history, seen.now)
+
+    def made(action: Action, why: str, plan: FloorPlan | None = None) -> Decision:
+        held = plan or seen.plan
+        floor = None if action is Action.YIELD else (held.tasks(seen.now) if held else None)
+        return Decision(
+            action=action,
+            at=seen.now,
+            why=why,
+            plan=plan,
+            floor=settings.minimum if floor is None and action is not Action.YIELD else floor,
+            accuracy=accuracy,
+        )
+
+    if seen.live_minimum is None or seen.live_maximum is None:
+        return made(Action.YIELD, "the service is no scalable target any more")
+    if seen.is_deploying:
+        # The bounds of a deployment that is under way are nobody's yet.
+        if seen.has_yielded:
+            return made(Action.YIELD, "a deployment is under way, and before it somebody had changed the bounds")
+        return made(Action.HOLD, "a deployment is under way")
+    other = _whose(settings, seen)
+    if other:
+        return made(Action.YIELD, other)
+    known = _known_share(history, seen.now)
+    if known < _LEAST_KNOWN:
+        return made(Action.HOLD, f"of the last 24 hours {known:.0%} have data, {_LEAST_KNOWN:.0%} wanted")
+    if accuracy.is_anomaly and seen.plan is not None:
+        return made(
+            Action.HOLD,
+            f"the last hour needed {accuracy.needed:.1f} tasks, not the {accuracy.forecast:.1f} of former days: "
+            "something happened that they say nothing about",
+        )
+    plan = FloorPlan.of(forecast, seen.now)
+    if plan.highest <= settings.minimum:
+        span = seen.now - history.start
+        if span < settings.look_back.history:
+            return made(Action.PLAN, f"{span.days} days of history are too few, the declared minimum holds", plan)
+        return made(Action.PLAN, "former days needed no more than the declared minimum", plan)
+    return made(
+        Action.PLAN,
+        f"at least {plan.tasks(seen.now)} tasks now, up to {plan.highest} within 48 hours, as former days needed",
+        plan,
+    )
+
+
+def accuracy_of(settings: FloorSettings, history: LoadHistory, now: datetime) -> Accuracy:
+    """The latest whole hour that is known: the tasks it needed, and those that were forecast a day before."""
+    end = min(slot_of(now), history.end)
+    slots = [end - (each + 1) * SLOT for each in range(SLOTS_PER_HOUR)]
+    earlier = FloorForecast(settings, history, slots[-1] - timedelta(hours=1))
+    needed = [load for slot in slots if (load := history.steady_load(slot)) == load]
+    forecast = [each for slot in slots if (each := earlier.load(slot)) is not None]
+    if now - end > timedelta(hours=1):
+        needed = []
+    return Accuracy(
+        needed=sum(needed) / len(needed) / settings.utilization if needed else None,
+        forecast=sum(forecast) / len(forecast) / settings.utilization if forecast else None,
+    )
+
+
+def _whose(settings: FloorSettings, seen: Seen) -> str:
+    """Who else set the bounds, in a sentence; nothing where they are declared or the floor's."""
+    if seen.live_maximum != settings.maximum:
+        return f"somebody set the maximum to {seen.live_maximum}, {settings.maximum} is declared"
+    # A deployment puts the declared minimum back, which the floor may undo.
+    ours: set[int | None] = {settings.minimum}
+    if seen.plan is not None and not seen.has_yielded:
+        # A scheduled action may be a little late.
+        ours |= {seen.plan.tasks(seen.now), seen.plan.tasks(seen.now - _LATE)}
+    if seen.live_minimum in ours:
+        return ""
+    return f"somebody set the minimum to {seen.live_minimum}, {settings.minimum} is declared"
+
+
+def _known_share(history: LoadHistory, now: datetime) -> float:
+    slots = 24 * SLOTS_PER_HOUR
+    last = slot_of(now)
+    return sum((load := history.load(last - (each + 1) * SLOT)) == load for each in range(slots)) / slots
+
+
+def _is_beyond(ratio: float | None, limit: float) -> bool:
+    return ratio is not None and not 1 / limit <= ratio <= limit

@@ -1,0 +1,125 @@
+"""The floor of each quarter of an hour: the tasks that the same time of former days would have needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from statistics import fmean, median
+from zoneinfo import ZoneInfo
+
+from .floor_settings import FloorSettings
+from .load_history import SLOT, LoadHistory, slot_of
+
+# A day that is so many times busier or idler than the others at that time was an incident, and nothing to repeat.
+UNLIKE_THE_OTHERS = 3.0
+_HOLIDAYS_LOOKED_AT = 4
+_LEAST_HOLIDAYS = 2
+_SUNDAYS_LOOKED_AT = 4
+_SUNDAY = 6
+# 3.0000000001 tasks are three.
+_ROUNDING = 1e-9
+
+
+class FloorForecast:
+    """What is forecast at one moment, by what is known then.
+
+    Args:
+        settings: of the floor.
+        history: of the load; nothing of it that is later than `now` is looked at, so that a backtest may hand in all.
+        now: the moment.
+    """
+
+    def __init__(self, settings: FloorSettings, history: LoadHistory, now: datetime) -> None:
+        self._settings = settings
+        self._history = history
+        # The neighbour after a quarter of an hour has to be over, too.
+        self._known_until = now.astimezone(UTC) - 2 * SLOT
+        self._zone = ZoneInfo(settings.time_zone)
+        self._is_utc = settings.time_zone == "UTC"
+
+    def load(self, moment: datetime) -> float | None:
+        """The forecast for the quarter of an hour in which `moment` lies; None where too few former days are known."""
+        moment = slot_of(moment)
+        look_back = self._settings.look_back
+        if self._settings.holidays and self._day(moment) in self._settings.holidays:
+            return self._holiday_load(moment)
+        found: list[float] = []
+        for back in range(1, look_back.furthest + 1):
+            former = self._earlier(moment, back * look_back.step_days)
+            if self._settings.holidays and self._day(former) in self._settings.holidays:
+                continue
+            self._take(former, found)
+            if len(found) == look_back.wanted:
+                break
+        return _typical(found) if len(found) >= look_back.least else None
+
+    def tasks(self, moment: datetime) -> int:
+        """The floor in the quarter of an hour in which `moment` lies: enough for it, and for what the lead covers.
+
+        Never below the declared minimum nor above the maximum.
+        """
+        settings = self._settings
+        first = slot_of(moment)
+        ahead = range(settings.lead_minutes // int(SLOT.total_seconds() // 60) + 1)
+        highest = max((self.load(first + each * SLOT) or 0.0 for each in ahead), default=0.0)
+        tasks = math.ceil(highest / settings.utilization - _ROUNDING)
+        return min(max(tasks, settings.minimum), settings.maximum)
+
+    def _holiday_load(self, moment: datetime) -> float | None:
+        local = moment.astimezone(self._zone)
+        found: list[float] = []
+        for day in sorted((each for each in self._settings.holidays if each < local.date()), reverse=True):
+            self._take(self._earlier(moment, (local.date() - day).days), found)
+            if len(found) == _HOLIDAYS_LOOKED_AT:
+                break
+        if len(found) >= _LEAST_HOLIDAYS:
+            return _typical(found)
+        found = []
+        to_sunday = (local.weekday() - _SUNDAY) % 7 or 7
+        for week in range(2 * _SUNDAYS_LOOKED_AT):
+            former = self._earlier(moment, to_sunday + 7 * week)
+            if self._day(former) not in self._settings.holidays:
+                self._take(former, found)
+            if len(found) == _SUNDAYS_LOOKED_AT:
+                break
+        return _typical(found) if found else None
+
+    def _take(self, former: datetime, found: list[float]) -> None:
+        if former <= self._known_until:
+            load = self._history.steady_load(former)
+            if load == load:
+                found.append(load)
+
+    def _earlier(self, moment: datetime, days: int) -> datetime:
+        """The same time of the clock, so many days before, in UTC."""
+        if self._is_utc:
+            return moment - timedelta(days=days)
+        local = moment.astimezone(self._zone)
+        return slot_of((local.replace(tzinfo=None) - timedelta(days=days)).replace(tzinfo=self._zone))
+
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(self._zone).date()
+
+
+def _typical(loads: list[float]) -> float:
+    """The mean of those that are like the others."""
+    middle = median(loads)
+    alike = [each for each in loads if middle <= UNLIKE_THE_OTHERS * each and each <= UNLIKE_THE_OTHERS * middle]
+    return fmean(alike or loads)
+
+
+def hourly_floors(
+    settings: FloorSettings, history: LoadHistory, begin: datetime, end: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """The floors of a function that forecasts at every full hour from `begin` until `end`: each of its slots, in order.
+
+    A backtest with rolling origin: each hour's floors come from what was known at its beginning.
+    """
+    moment = slot_of(begin)
+    forecast = FloorForecast(settings, history, moment)
+    while moment < end:
+        if moment.minute == 0:
+            forecast = FloorForecast(settings, history, moment)
+        yield moment, forecast.tasks(moment)
+        moment += SLOT

@@ -1,0 +1,131 @@
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from floor_decisions import SLOT, Action, Decision, FloorSettings, LoadHistory, Seen, decided
+
+MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = MONDAY + timedelta(days=8, hours=7)
+SETTINGS = FloorSettings(minimum=2, maximum=20, utilization=50, lead_minutes=30)
+
+
+def load(moment: datetime) -> float:
+    return 400.0 if 8 <= moment.hour < 18 else 50.0
+
+
+def history(*, until: datetime = NOW, times: float = 1.0, known_until: datetime | None = None) -> LoadHistory:
+    """A week of office hours; the last two hours `times` as busy, nothing known after `known_until`."""
+    moments = [MONDAY + each * SLOT for each in range((until - MONDAY) // SLOT)]
+    loads = [load(each) * (times if each >= until - timedelta(hours=2) else 1) for each in moments]
+    if known_until:
+        loads = [each if moment < known_until else math.nan for moment, each in zip(moments, loads, strict=True)]
+    return LoadHistory(start=MONDAY, loads=loads)
+
+
+def seen(**changed: object) -> Seen:
+    return Seen(**{"now": NOW, "live_minimum": 2, "live_maximum": 20} | changed)  # type: ignore[arg-type]
+
+
+def planned(now: datetime = NOW) -> Decision:
+    return decided(SETTINGS, history(until=now), seen(now=now))
+
+
+def test_the_first_look_plans_the_coming_two_days():
+    decision = planned()
+    assert decision.action is Action.PLAN
+    assert decision.plan is not None
+    assert (decision.floor, decision.plan.tasks(NOW + timedelta(minutes=30)), decision.plan.highest) == (2, 8, 8)
+    assert "up to 8 within 48 hours" in decision.why
+
+
+def test_a_deployment_that_puts_the_declared_minimum_back_does_not_keep_the_floor_down():
+    noon = NOW + timedelta(hours=5)
+    decision = decided(SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=2))
+    assert (decision.action, decision.floor) == (Action.PLAN, 8)
+
+
+def test_our_own_minimum_is_nobody_elses():
+    noon = NOW + timedelta(hours=5)
+    decision = decided(SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=8))
+    assert decision.action is Action.PLAN
+    # The action of a moment ago is perhaps not carried out yet.
+    at_eight = NOW + timedelta(minutes=31)
+    late = decided(SETTINGS, history(until=NOW + timedelta(minutes=30)), seen(now=at_eight, plan=planned().plan))
+    assert late.action is Action.PLAN
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"live_minimum": 5}, "somebody set the minimum to 5, 2 is declared"),
+        ({"live_maximum": 40}, "somebody set the maximum to 40, 20 is declared"),
+        ({"live_minimum": None}, "no scalable target any more"),
+    ],
+)
+def test_it_yields_where_somebody_else_set_the_bounds(changed: dict[str, object], words: str):
+    decision = decided(SETTINGS, history(), seen(**{"plan": planned().plan} | changed))
+    assert (decision.action, decision.plan, decision.floor) == (Action.YIELD, None, None)
+    assert words in decision.why
+
+
+def test_it_goes_on_once_the_declared_bounds_are_back():
+    decision = decided(SETTINGS, history(), seen(has_yielded=True, plan=planned().plan))
+    assert decision.action is Action.PLAN
+
+
+def test_after_yielding_a_minimum_that_happens_to_be_planned_is_still_somebody_elses():
+    noon = NOW + timedelta(hours=5)
+    decision = decided(
+        SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=8, has_yielded=True)
+    )
+    assert decision.action is Action.YIELD
+
+
+def test_it_holds_during_a_deployment_and_leaves_the_bounds_alone():
+    decision = decided(SETTINGS, history(), seen(is_deploying=True, live_minimum=7, plan=planned().plan))
+    assert (decision.action, decision.plan) == (Action.HOLD, None)
+    assert decision.floor == 2
+    yielded = decided(SETTINGS, history(), seen(is_deploying=True, has_yielded=True))
+    assert yielded.action is Action.YIELD
+
+
+def test_it_holds_without_data():
+    decision = decided(SETTINGS, history(known_until=NOW - timedelta(hours=7)), seen(plan=planned().plan))
+    assert (decision.action, decision.plan) == (Action.HOLD, None)
+    assert "of the last 24 hours" in decision.why
+    assert decided(SETTINGS, history(known_until=NOW - timedelta(hours=2)), seen()).action is Action.PLAN
+
+
+@pytest.mark.parametrize("times", [5.0, 0.1])
+def test_it_holds_at_an_anomaly(times: float):
+    noon = NOW + timedelta(hours=5)
+    decision = decided(SETTINGS, history(until=noon, times=times), seen(now=noon, plan=planned().plan))
+    assert decision.action is Action.HOLD
+    assert "not the 8.0 of former days" in decision.why
+    assert decision.floor == 8
+    assert decision.accuracy.is_anomaly
+    # Without a plan there is nothing to keep.
+    assert decided(SETTINGS, history(until=noon, times=times), seen(now=noon)).action is Action.PLAN
+
+
+@pytest.mark.parametrize(("times", "is_miss"), [(1.0, False), (1.3, False), (1.8, True), (0.5, True)])
+def test_a_forecast_that_is_off_by_half_is_a_miss(times: float, is_miss: bool):
+    noon = NOW + timedelta(hours=5)
+    accuracy = decided(SETTINGS, history(until=noon, times=times), seen(now=noon)).accuracy
+    assert accuracy.is_miss is is_miss
+    assert not accuracy.is_anomaly
+    assert accuracy.ratio == pytest.approx(times, rel=0.01)
+
+
+def test_a_difference_of_less_than_a_task_is_no_miss():
+    accuracy = decided(SETTINGS, history(times=0.2), seen()).accuracy
+    assert (accuracy.ratio, accuracy.is_miss) == (1.0, False)
+
+
+def test_too_little_history_leaves_the_declared_minimum():
+    early = MONDAY + timedelta(days=2)
+    decision = decided(SETTINGS, history(until=early), seen(now=early))
+    assert decision.action is Action.PLAN
+    assert decision.plan is not None
+    assert {each.tasks for each in decision.plan.changes} == {2}
+    assert "2 days of history are too few" in decision.why
