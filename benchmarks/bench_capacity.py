@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,8 @@ from rich.table import Table
 from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking, TunerSettings
 
 from fargate_capacity.plan.candidates import Grid, candidates
+from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.plan.floor_choice import choose, look_backs
 from fargate_capacity.plan.foresight import least_task_hours
 from fargate_capacity.plan.recommendation import recommend
 from fargate_capacity.plan.setting import Setting
@@ -63,6 +67,19 @@ MEAN_REQUESTS = 10_800.0
 CEILING = 69
 
 
+# Of a trace: floors are chosen on it.
+SEARCHED = 0.6
+BALANCER = "nab_elb_request_count_8c0756.csv"
+REACTIVE = Grid(
+    targets=[30, 40, 50, 60, 65, 70, *(half / 2 for half in range(146, 160, 2)), 82, 85],
+    spike_thresholds=[80, 95, 98],
+    spike_tasks=[3, 6, 10],
+    minimums=[2],
+    scale_in_cooldowns_s=[60, 300],
+    high_resolutions=[False, True],
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """A file of traffic."""
@@ -80,7 +97,7 @@ TRAFFIC = (
     ),
     Traffic(
         "a load balancer's RequestCount, 14 days by five minutes, rescaled to the same mean",
-        "nab_elb_request_count_8c0756.csv",
+        BALANCER,
         CsvColumns(timestamp="timestamp", requests="value", zone=UTC),
     ),
 )
@@ -92,10 +109,7 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
     if not path.exists():
         console.print(f"[bold yellow]SKIPPED[/]: {traffic.name}: no {path}", soft_wrap=True)
         return None
-    trace = read_trace(path, columns=traffic.columns)
-    busy = np.concatenate(list(trace.blocks()))
-    factor = MEAN_REQUESTS / float(np.nanmean(busy))
-    trace = Trace.of([busy * factor], name=trace.name, start=trace.start, gaps=trace.gaps)
+    trace = rescaled(read_trace(path, columns=traffic.columns))
     scenario = Scenario(model=MODEL, guardrail=LIMIT)
     # The tuner's own defaults, besides a ceiling for this service's ratio of the hottest task to the average.
     settings = TunerSettings(ceiling=CEILING)
@@ -178,6 +192,100 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
             for (name, _), each in zip(rows, simulations, strict=True)
         ],
     }
+
+
+def floors(console: Console, folder: Path, cases: Path, *, jobs: int) -> list[dict[str, object]]:
+    """Safe, best reactive, a floor beside it, and perfect foresight, on the part of each trace that chose nothing."""
+    table = Table(
+        title=f"Forecast floors, on the last {1 - SEARCHED:.0%} of each trace; chosen on the first {SEARCHED:.0%}",
+        title_justify="left",
+    )
+    for name in ("traffic", "setting", "task-hours", "of best reactive", "breached requests"):
+        table.add_column(name, justify="left" if name in ("traffic", "setting") else "right", overflow="fold")
+    rows: list[dict[str, object]] = []
+    reached: list[tuple[str, float, float]] = []
+    with tempfile.TemporaryDirectory() as made:
+        for name, path, columns in floor_traffic(console, folder, cases, Path(made)):
+            trace = rescaled(read_trace(path, columns=columns))
+            scenario = Scenario(model=MODEL, guardrail=LIMIT)
+            days = SEARCHED * trace.minutes / 1440
+            quick = UNTUNED.with_high_resolution(True).with_spike_threshold(95).with_scale_in_cooldown(60)
+            tried = [
+                quick.with_target(target).with_floor(
+                    Floor(utilization=utilization, look_back=look_back, lead_minutes=lead)
+                )
+                for target in (70, 75, 79, 85)
+                for utilization in range(45, 90, 5)
+                for look_back in look_backs(days)
+                for lead in (15, 30)
+            ]
+            with PatientProgress(f"{name}: floors", total=1) as progress:
+                progress.begin(name)
+                found = choose(scenario, candidates(UNTUNED, REACTIVE), tried, trace, searched=SEARCHED, jobs=jobs)
+            cut = int(trace.minutes * SEARCHED)
+            foresight = least_task_hours(
+                MODEL, LIMIT, trace.part(cut, trace.minutes - cut), minimum=UNTUNED.bounds.minimum
+            )
+            best = found.best_rest.totals
+            for label, totals in (
+                ("30 %, +3 at 80 %: safe", found.safe_rest.totals),
+                (f"best reactive: {short(found.best)}", best),
+                (f"floor + reactive: {found.why}", found.chosen_rest.totals),
+            ):
+                table.add_row(
+                    name,
+                    label,
+                    f"{totals.task_hours:,.0f}",
+                    f"{totals.task_hours / best.task_hours:.2f}",
+                    f"{totals.breached_requests:,.0f}",
+                )
+                rows.append(
+                    {
+                        "traffic": name,
+                        "setting": label,
+                        "task_hours": totals.task_hours,
+                        "breached_requests": totals.breached_requests,
+                    }
+                )
+            table.add_row(name, "perfect foresight", f"{foresight:,.0f}", f"{foresight / best.task_hours:.2f}", "0")
+            rows.append(
+                {"traffic": name, "setting": "perfect foresight", "task_hours": foresight, "breached_requests": 0.0}
+            )
+            chosen = found.chosen_rest.totals
+            is_worse = chosen.task_hours > best.task_hours and chosen.breached_requests > best.breached_requests
+            reached.append((f"{name}: worse in both figures than best reactive", float(is_worse), 0))
+            if path.name == BALANCER:
+                reached += [
+                    (f"{name}: task-hours of best reactive's", chosen.task_hours / best.task_hours, 0.60),
+                    (f"{name}: breached requests", chosen.breached_requests, best.breached_requests),
+                ]
+    console.print(table)
+    for what, value, most in reached:
+        verdict(console, what, value, most)
+    return rows
+
+
+def floor_traffic(console: Console, folder: Path, cases: Path, made: Path) -> Iterator[tuple[str, Path, CsvColumns]]:
+    """Real traffic, and made-up traffic with a known truth, where they are there."""
+    for traffic in TRAFFIC:
+        if (folder / traffic.file).exists():
+            yield traffic.name.partition(",")[0], folder / traffic.file, traffic.columns
+        else:
+            console.print(f"[bold yellow]SKIPPED[/]: {traffic.name}: no {folder / traffic.file}", soft_wrap=True)
+    if not cases.exists():
+        console.print(f"[bold yellow]SKIPPED[/]: made-up traffic: no {cases}", soft_wrap=True)
+        return
+    for kind in ("sharp", "daytime", "weekly", "surges"):
+        path = made / f"{kind}.csv"
+        subprocess.run([sys.executable, str(cases), kind, str(path)], check=True)
+        yield kind, path, CsvColumns(timestamp="timestamp", requests="requests", zone=UTC)
+
+
+def rescaled(trace: Trace) -> Trace:
+    """As much traffic as the World Cup has on average."""
+    requests = np.concatenate(list(trace.blocks()))
+    factor = MEAN_REQUESTS / float(np.nanmean(requests))
+    return Trace.of([requests * factor], name=trace.name, start=trace.start, gaps=trace.gaps)
 
 
 def step_cooldowns(console: Console, scenario: Scenario, trace: Trace) -> list[dict[str, float]]:
@@ -332,6 +440,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15, help="timed runs of the year")
     parser.add_argument("--jobs", type=int, default=2, help="threads of a sweep")
     parser.add_argument("--output", type=Path, default=PROJECT / "build" / "bench-capacity.json")
+    parser.add_argument("--only", choices=["speed", "stories", "floors"], help="leave the others out")
+    parser.add_argument(
+        "--cases",
+        type=Path,
+        default=PROJECT.parent / "shared" / "cases" / "make_traffic.py",
+        help="the program that makes traffic up",
+    )
     parser.add_argument("--replay-years", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.replay_years:
@@ -339,12 +454,14 @@ def main() -> None:
         return
     console = Console(width=150)
     console.print(f"load of this machine before it began: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-    report = {
+    report: dict[str, object] = {}
+    if given.only in (None, "speed"):
         # First, so that compiling is timed too.
-        "speed": speed(console, runs=given.runs, jobs=given.jobs),
-        "memory": memory(console),
-        "stories": [story(traffic, given.data, console, jobs=given.jobs) for traffic in TRAFFIC],
-    }
+        report |= {"speed": speed(console, runs=given.runs, jobs=given.jobs), "memory": memory(console)}
+    if given.only in (None, "stories"):
+        report["stories"] = [story(traffic, given.data, console, jobs=given.jobs) for traffic in TRAFFIC]
+    if given.only in (None, "floors"):
+        report["floors"] = floors(console, given.data, given.cases, jobs=given.jobs)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     console.print(f"wrote {given.output}")

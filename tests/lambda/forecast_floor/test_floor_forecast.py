@@ -145,7 +145,7 @@ def test_nothing_later_than_the_moment_is_looked_at(hours: int):
     moments = [now + each * SLOT for each in range(0, 192, 3)]
     found = [
         [FloorForecast(settings(), known, now).tasks(moment) for moment in moments]
-        for known in (loads(math.nan), loads(2000.0))
+        for known in (loads(math.nan), loads(900.0))
     ]
     assert found[0] == found[1]
     assert max(found[0]) == 8

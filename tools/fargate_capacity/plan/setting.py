@@ -18,6 +18,8 @@ from scaling_decisions import (
 )
 from scaling_decisions.target_tracking import HIGH_PERIODS, HIGH_RESOLUTION_HIGH_PERIODS
 
+from fargate_capacity.plan.floor_backtest import Floor
+
 _CPU_AVERAGES = (Metric.CPU_AVERAGE, Metric.CPU_AVERAGE_HIGH_RESOLUTION)
 
 # At one minute of one hour, on all days or on weekdays that are named.
@@ -26,10 +28,11 @@ _DAILY = re.compile(r"cron\((\d+) (\d+) (?:\?|\*) \* ([A-Z0-9,?*-]+) \*\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Bounds and policies of a scalable target."""
+    """Bounds and policies of a scalable target, and the forecast floor beside them where there is one."""
 
     bounds: CapacityBounds
     policies: tuple[Policy, ...]
+    floor: Floor | None = None
 
     @property
     def target(self) -> float | None:
@@ -83,6 +86,10 @@ class Setting:
         """With another minimum."""
         return replace(self, bounds=CapacityBounds(minimum=minimum, maximum=self.bounds.maximum))
 
+    def with_floor(self, floor: Floor | None) -> Setting:
+        """With another forecast floor, or without any."""
+        return replace(self, floor=floor)
+
     def without_spikes(self) -> Setting:
         """Without the policies that add tasks at a spike."""
         return replace(self, policies=tuple(policy for policy in self.policies if not _is_spike(policy)))
@@ -107,6 +114,8 @@ class Setting:
             else:
                 changes = "/".join(_described_change(policy, band.change) for band in policy.bands)
                 yield f"{changes} at {policy.threshold:g} % (cooldown {policy.cooldown_s} s)"
+        if self.floor is not None:
+            yield self.floor.described()
 
 
 def _tracks_cpu(policy: Policy) -> TypeGuard[TargetTracking]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from scaling_decisions import CapacityBounds, CountReading, ScheduledAction
 
+from fargate_capacity.plan.floor_backtest import FloorBacktest
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.guardrail import Guardrail
@@ -61,6 +62,7 @@ class Scenario:
         is_compiled: bool,
         stops_at_guardrail: bool = False,
         desired: int | None = None,
+        floors: FloorBacktest | None = None,
     ) -> Replay:
         """A replay of `setting` that has not begun.
 
@@ -70,8 +72,14 @@ class Scenario:
             is_compiled: whether the compiled loop replays it.
             stops_at_guardrail: whether the replay ends once the guardrail fires.
             desired: tasks at the start. Default: enough for the first minutes.
+            floors: of this model and trace, for whoever replays several settings. Default: worked out here.
         """
-        changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)
+        changes: Sequence[BoundsChange]
+        if setting.floor is None:
+            changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)
+        else:
+            # Whoever writes the minimum last has it: nothing tries both.
+            changes = (floors or FloorBacktest(self.model, trace)).changes(setting.floor, setting.bounds)
         first = trace.block(0, 15)
         return Replay(
             model=self.model,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fargate_capacity.plan.added_breach import Days
+from fargate_capacity.plan.floor_backtest import FloorBacktest
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.replay.compiled import is_worth_compiling
@@ -107,8 +108,10 @@ def _swept(
     advance: Callable[[str], None],
 ) -> list[Course]:
     is_compiled = is_worth_compiling(trace.minutes * len(settings))
+    floors = FloorBacktest(scenario.model, trace)
     courses = [
-        Course(setting, scenario.replay(setting, trace, is_compiled=is_compiled), origins) for setting in settings
+        Course(setting, scenario.replay(setting, trace, is_compiled=is_compiled, floors=floors), origins)
+        for setting in settings
     ]
     shares = [courses[job :: max(jobs, 1)] for job in range(max(jobs, 1))]
     with ThreadPoolExecutor(max_workers=len(shares)) as pool:

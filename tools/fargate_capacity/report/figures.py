@@ -58,7 +58,12 @@ def setting_as_json(setting: Setting) -> dict[str, Any]:
             # JSON has no infinity.
             band.update({side: None for side in ("lower", "upper") if abs(band[side]) == float("inf")})
         policies.append({"type": type(policy).__name__, **fields})
-    return {"minimum": setting.bounds.minimum, "maximum": setting.bounds.maximum, "policies": policies}
+    return {
+        "minimum": setting.bounds.minimum,
+        "maximum": setting.bounds.maximum,
+        "policies": policies,
+        "floor": None if setting.floor is None else setting.floor.as_json(),
+    }
 
 
 def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int] | None = None) -> Table:

@@ -6,7 +6,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -102,14 +102,22 @@ class Trace:
         )
 
     def times(self, factor: float) -> Trace:
-        """So many times the requests, on a file of its own."""
-        return Trace.of(
-            (factor * block for block in self.blocks()),
+        """So many times the requests, and as many times those before it, on a file of its own."""
+        whole = self.with_past()
+        more = Trace.of(
+            (factor * block for block in whole.blocks()),
             name=self.name,
-            start=self.start,
+            start=whole.start,
             gaps=self.gaps,
             period_minutes=self.period_minutes,
             notes=self.notes,
+        )
+        return more.part(self.first, self.minutes)
+
+    def with_past(self) -> Trace:
+        """It and all that came before it in the trace that it is a part of. The gaps are its own."""
+        return replace(
+            self, start=self.start - timedelta(minutes=self.first), minutes=self.first + self.minutes, first=0
         )
 
     def part(self, begin: int, minutes: int) -> Trace:

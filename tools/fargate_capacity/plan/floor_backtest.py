@@ -1,0 +1,137 @@
+"""What a forecast floor would have been over a trace: the function's own code, hour by hour, on what it knew then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from floor_decisions import SLOT, FloorSettings, LoadHistory, LookBack, hourly_floors, slot_of
+from scaling_decisions import CapacityBounds
+
+from fargate_capacity.replay.replay import BoundsChange, Column
+from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.traffic.trace import Trace
+
+_SLOT_MINUTES = int(SLOT.total_seconds()) // 60
+# CloudWatch keeps five minutes for 63 days; the function takes the highest five of each quarter of an hour.
+_PERIOD_MINUTES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A forecast floor beside the policies.
+
+    Args:
+        utilization: the average CPU, percent, at which its tasks would carry what is forecast.
+        look_back: which former days a day is taken to be like.
+        lead_minutes: so long before the load it is there.
+        time_zone: of the days.
+        holidays: days that are like no other.
+    """
+
+    utilization: float
+    look_back: LookBack = LookBack.DAYS
+    lead_minutes: int = 30
+    time_zone: str = "UTC"
+    holidays: frozenset[date] = field(default_factory=frozenset)
+
+    def settings(self, bounds: CapacityBounds) -> FloorSettings:
+        """As the function has them."""
+        return FloorSettings(
+            minimum=bounds.minimum,
+            maximum=bounds.maximum,
+            utilization=self.utilization,
+            look_back=self.look_back,
+            lead_minutes=self.lead_minutes,
+            time_zone=self.time_zone,
+            holidays=self.holidays,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For whoever reads it later."""
+        return {
+            "utilization": self.utilization,
+            "look_back": str(self.look_back),
+            "lead_minutes": self.lead_minutes,
+            "time_zone": self.time_zone,
+            "holidays": sorted(day.isoformat() for day in self.holidays),
+        }
+
+    def described(self) -> str:
+        """In a few words."""
+        which = {
+            LookBack.DAYS: "the same time of the last 7 days",
+            LookBack.WEEKS: "the same time and weekday of the last 4 weeks",
+        }[self.look_back]
+        return f"a floor for {self.utilization:g} % by {which}, {self.lead_minutes} minutes ahead"
+
+
+class FloorBacktest:
+    """The floors of a trace. Each is worked out once, however many policies it is tried beside.
+
+    Args:
+        model: of the service, which makes load of requests.
+        trace: the traffic. What came before it, where it is a part of a longer one, is history from its first minute.
+    """
+
+    def __init__(self, model: ServiceModel, trace: Trace) -> None:
+        self._model = model
+        self._trace = trace
+        self._requests: Column | None = None
+        self._found: dict[tuple[Floor, CapacityBounds], list[BoundsChange]] = {}
+
+    def changes(self, floor: Floor, bounds: CapacityBounds) -> Sequence[BoundsChange]:
+        """The minutes at which the floor changes the minimum."""
+        key = (floor, bounds)
+        if key not in self._found:
+            self._found[key] = self._worked_out(floor, bounds)
+        return self._found[key]
+
+    def _worked_out(self, floor: Floor, bounds: CapacityBounds) -> list[BoundsChange]:
+        whole = self._trace.with_past()
+        if self._requests is None:
+            self._requests = _quarterly(whole)
+        load = self._requests * self._load_of_a_request(floor)
+        history = LoadHistory(start=_first_slot(whole), loads=load.tolist())
+        start = self._trace.start
+        changes: list[BoundsChange] = []
+        last = bounds.minimum
+        for moment, tasks in hourly_floors(floor.settings(bounds), history, start, self._trace.end):
+            if tasks != last:
+                minute = max(round((moment - start).total_seconds() / 60), 0)
+                changes.append(
+                    BoundsChange(minute=minute, bounds=CapacityBounds(minimum=tasks, maximum=bounds.maximum))
+                )
+                last = tasks
+        return changes
+
+    def _load_of_a_request(self, floor: Floor) -> float:
+        """Percent of a task's CPU by one request a minute, as CloudWatch would show it with as many tasks as the floor.
+
+        What tasks idle is part of their CPU.
+        """
+        model = self._model
+        busy = 100 * model.cpu_seconds / 60 / model.vcpus
+        idle = min(model.idle_percent, 0.9 * floor.utilization)
+        return busy * floor.utilization / (floor.utilization - idle)
+
+
+def _first_slot(trace: Trace) -> datetime:
+    first = slot_of(trace.start)
+    return first if first == trace.start else first + SLOT
+
+
+def _quarterly(trace: Trace) -> Column:
+    """Requests a minute in the highest five minutes of each full quarter of an hour; NaN without data."""
+    late = round((_first_slot(trace) - trace.start) / timedelta(minutes=1))
+    requests = trace.block(late, trace.minutes)
+    slots = len(requests) // _SLOT_MINUTES
+    fives = requests[: slots * _SLOT_MINUTES].reshape(slots, -1, _PERIOD_MINUTES)
+    known = ~np.isnan(fives)
+    counts = known.sum(axis=2)
+    means = np.where(counts > 0, np.where(known, fives, 0.0).sum(axis=2) / np.maximum(counts, 1), -np.inf)
+    highest = means.max(axis=1)
+    return np.where(np.isinf(highest), np.nan, highest)

@@ -1,0 +1,140 @@
+"""Whether a forecast floor beside reactive scaling is worth it on a trace: chosen on its first part, shown on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from floor_decisions import LookBack
+
+from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.simulation import Scenario, Simulation
+from fargate_capacity.plan.sweep import DAY_MINUTES, Course, sweep, sweep_by_day
+from fargate_capacity.traffic.trace import Trace
+
+# Of the best reactive setting's task-hours. Less is not worth a further function in a service's way.
+LEAST_SAVING = 0.02
+# Parts of the first part of a trace, in each of which a floor has to save: one lucky week is no reason.
+_PARTS = 3
+# Weekdays repeat: what is looked back on, and as much again to judge by.
+_LEAST_DAYS_FOR_WEEKS = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorChoice:
+    """What a choice came to, on the part of the trace that did not make it.
+
+    Args:
+        best: the cheapest reactive setting that breached no more requests than the safe one, on the first part.
+        chosen: the cheapest setting with a floor that breached no more requests than `best` and saved enough; `best`
+            where there is none.
+        why: in a sentence.
+        safe_rest, best_rest, chosen_rest: on the held-out part.
+    """
+
+    best: Setting
+    chosen: Setting
+    why: str
+    safe_rest: Simulation
+    best_rest: Simulation
+    chosen_rest: Simulation
+
+    @property
+    def helps(self) -> bool:
+        """Whether a floor was chosen."""
+        return self.chosen.floor is not None
+
+
+def look_backs(days: float) -> list[LookBack]:
+    """Those that so many days of history are enough to judge."""
+    return [LookBack.DAYS, LookBack.WEEKS] if days >= _LEAST_DAYS_FOR_WEEKS else [LookBack.DAYS]
+
+
+def warm_up_days(settings: Sequence[Setting]) -> int:
+    """Days at the beginning of a trace that judge nothing: no floor can be forecast yet."""
+    return max((each.floor.look_back.history.days for each in settings if each.floor), default=0)
+
+
+def choose(
+    scenario: Scenario,
+    reactive: Sequence[Setting],
+    with_floors: Sequence[Setting],
+    trace: Trace,
+    *,
+    searched: float,
+    jobs: int = 1,
+) -> FloorChoice:
+    """Chooses on the first part alone.
+
+    Args:
+        scenario: the service and its guardrail.
+        reactive: settings without a floor, the safe one first.
+        with_floors: settings with one.
+        trace: the traffic.
+        searched: the share of it that is chosen on.
+        jobs: threads. Default: 1.
+    """
+    cut = int(trace.minutes * searched)
+    warm = DAY_MINUTES * warm_up_days(with_floors)
+    first, rest = trace.part(warm, cut - warm), trace.part(cut, trace.minutes - cut)
+    courses = sweep_by_day(scenario, reactive, first, jobs=jobs)
+    best = _cheapest(courses, like=courses[0])
+    found = sweep_by_day(scenario, [best.setting.with_floor(each) for each in _floors(with_floors)], first, jobs=jobs)
+    found += sweep_by_day(scenario, with_floors, first, jobs=jobs)
+    saving = [each for each in found if _saves(each, best)]
+    choice = _cheapest([best, *saving], like=best)
+    safe_rest, best_rest, chosen_rest = sweep(scenario, [reactive[0], best.setting, choice.setting], rest)
+    return FloorChoice(
+        best=best.setting,
+        chosen=choice.setting,
+        why=_why(choice, best, found),
+        safe_rest=safe_rest,
+        best_rest=best_rest,
+        chosen_rest=chosen_rest,
+    )
+
+
+def _floors(settings: Sequence[Setting]) -> list[Floor]:
+    return list(dict.fromkeys(each.floor for each in settings if each.floor))
+
+
+def _cheapest(courses: Sequence[Course], *, like: Course) -> Course:
+    holding = [each for each in courses if _breached(each) <= _breached(like) * (1 + 1e-9)]
+    return min(holding, key=_task_hours)
+
+
+def _saves(course: Course, best: Course) -> bool:
+    """Whether it saves enough in all, and something in each part."""
+    if _task_hours(course) > (1 - LEAST_SAVING) * _task_hours(best):
+        return False
+    days = len(best.days)
+    ends = [days * part // _PARTS for part in range(_PARTS + 1)]
+    return all(
+        course.days.between(begin, end).task_hours.sum() <= best.days.between(begin, end).task_hours.sum()
+        for begin, end in zip(ends, ends[1:], strict=False)
+    )
+
+
+def _why(choice: Course, best: Course, found: Sequence[Course]) -> str:
+    if choice is not best:
+        return (
+            f"with {choice.setting.floor.described()} it takes "  # type: ignore[union-attr]
+            f"{1 - _task_hours(choice) / _task_hours(best):.0%} fewer task-hours than reactive scaling alone, and "
+            "breaches no more requests"
+        )
+    holding = [each for each in found if _breached(each) <= _breached(best) * (1 + 1e-9)]
+    if not holding:
+        return "a floor does not help: with each, more requests are beyond the limit than by reactive scaling alone"
+    least = min(map(_task_hours, holding)) / _task_hours(best)
+    if least > 1 - LEAST_SAVING:
+        return f"a floor does not help: the cheapest that holds takes {least:.2f} of reactive scaling's task-hours"
+    return "a floor does not help: none that holds saves task-hours in each third of the time"
+
+
+def _breached(course: Course) -> float:
+    return course.simulation.totals.breached_requests
+
+
+def _task_hours(course: Course) -> float:
+    return course.simulation.totals.task_hours
