@@ -29,6 +29,7 @@ class Stack:
         as_written: the template as it was synthesised.
         protected: whether it has termination protection.
         region: literal, or None where only the deployment knows.
+        account: likewise.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Stack:
     as_written: dict[str, Any]
     protected: bool = False
     region: str | None = None
+    account: str | None = None
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """The resources by their logical ids."""
@@ -73,23 +75,35 @@ def _stacks_of(folder: Path) -> Iterator[Stack]:
             yield from _stacks_of(_within(folder, properties["directoryName"]))
         elif artifact.get("type") == "aws:cloudformation:stack":
             path = str(artifact.get("displayName") or name).partition(" (")[0]
-            region = str(artifact.get("environment", "")).rpartition("/")[2]
+            account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
             yield from _with_nested(
                 folder,
                 str(properties.get("templateFile", "")),
                 path=path,
                 protected=properties.get("terminationProtection") is True,
                 region=None if region in ("", "unknown-region") else region,
+                account=account if re.fullmatch(r"\d{12}", account) else None,
             )
 
 
-def _with_nested(folder: Path, file: str, *, path: str, protected: bool, region: str | None) -> Iterator[Stack]:
+def _with_nested(
+    folder: Path, file: str, *, path: str, protected: bool, region: str | None, account: str | None
+) -> Iterator[Stack]:
     written = _object(_within(folder, file))
-    yield Stack(path=path, template=comparable(written), as_written=written, protected=protected, region=region)
+    yield Stack(
+        path=path,
+        template=comparable(written),
+        as_written=written,
+        protected=protected,
+        region=region,
+        account=account,
+    )
     for logical_id, resource in _mapping(written.get("Resources")).items():
         nested = _mapping(_mapping(resource).get("Metadata")).get("aws:asset:path")
         if _mapping(resource).get("Type") == "AWS::CloudFormation::Stack" and isinstance(nested, str):
-            yield from _with_nested(folder, nested, path=f"{path}/{logical_id}", protected=False, region=region)
+            yield from _with_nested(
+                folder, nested, path=f"{path}/{logical_id}", protected=False, region=region, account=account
+            )
 
 
 def comparable(template: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ KINDS = {
     "retention": "data are kept for a shorter time, or no longer kept when a resource is deleted",
     "encryption": "data are no longer encrypted, or by a weaker means",
     "public": "something can be reached from the internet, or by everybody",
+    "permission": "a role, or a service, is denied what the template has it do",
     "widened": "a permission or a rule of a network is wider",
     "loosened": "an alarm, a guardrail or a protection is looser",
     "silenced": "an alarm or a rule notifies and does nothing any more",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from cdk_review.permission_check.known_names import KINDS
 from cdk_review.reference_text import as_list, text_of
 
 # What attaches a document to something else: the property that names that, the property that holds the document.
@@ -19,6 +20,7 @@ ATTACHED = {
     "AWS::SecretsManager::ResourcePolicy": ("SecretId", "ResourcePolicy"),
 }
 EVERYBODY = "everybody"
+_REFERRED = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +72,22 @@ class Grant:
 def grants_of(resources: dict[str, dict[str, Any]]) -> dict[tuple[str, str], set[Grant]]:
     """All grants by whose they are: the logical id, and `identity`, or the place of a resource's own policy."""
     found: dict[tuple[str, str], set[Grant]] = {}
+    attached_by_role = {_name(arn) for arn in _attached(resources)} & resources.keys()
     for logical_id, resource in resources.items():
         properties, kind = resource.get("Properties", {}), str(resource.get("Type"))
         for owner, place, document in _documents(logical_id, kind, properties):
-            found.setdefault((owner, place), set()).update(_grants(document))
+            # What a role attaches is the role's.
+            if owner != logical_id or kind != "AWS::IAM::ManagedPolicy" or logical_id not in attached_by_role:
+                found.setdefault((owner, place), set()).update(_grants(document, resources))
         if kind == "AWS::Lambda::Permission":
             owner = _name(properties.get("FunctionName"))
             found.setdefault((owner, "permission"), set()).add(_of_permission(properties))
         for arn in as_list(properties.get("ManagedPolicyArns")) if kind.startswith("AWS::IAM::") else []:
+            managed = resources.get(_name(arn), {})
+            if managed.get("Type") == "AWS::IAM::ManagedPolicy":
+                document = managed.get("Properties", {}).get("PolicyDocument")
+                found.setdefault((logical_id, "identity"), set()).update(_grants(document, resources))
+                continue
             grant = Grant(
                 effect="Allow",
                 principal="",
@@ -87,6 +97,12 @@ def grants_of(resources: dict[str, dict[str, Any]]) -> dict[tuple[str, str], set
             )
             found.setdefault((logical_id, "identity"), set()).add(grant)
     return found
+
+
+def _attached(resources: dict[str, dict[str, Any]]) -> Iterator[Any]:
+    for resource in resources.values():
+        if str(resource.get("Type")).startswith("AWS::IAM::"):
+            yield from as_list(resource.get("Properties", {}).get("ManagedPolicyArns"))
 
 
 def _documents(logical_id: str, kind: str, properties: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -124,7 +140,7 @@ def _policies_within(value: Any) -> Iterator[dict[str, Any]]:
             yield from _policies_within(item)
 
 
-def _grants(document: Any) -> Iterator[Grant]:
+def _grants(document: Any, resources: dict[str, dict[str, Any]]) -> Iterator[Grant]:
     for statement in as_list(document.get("Statement")) if isinstance(document, dict) else []:
         if not isinstance(statement, dict):
             continue
@@ -136,7 +152,7 @@ def _grants(document: Any) -> Iterator[Grant]:
                         effect=str(statement.get("Effect", "Allow")),
                         principal=_of_aws(principal),
                         action=action,
-                        resource=_of_aws(resource),
+                        resource=_by_attribute(_of_aws(resource), resources),
                         condition=_of_aws(_canonical(condition)) if condition else "",
                     )
 
@@ -144,6 +160,21 @@ def _grants(document: Any) -> Iterator[Grant]:
 def _of_aws(text: str) -> str:
     """With the names of AWS's largest partition in place of references: a CDK app may write either."""
     return text.replace("${AWS::Partition}", "aws").replace("${AWS::URLSuffix}", "amazonaws.com")
+
+
+def _by_attribute(text: str, resources: dict[str, dict[str, Any]]) -> str:
+    """An ARN that is written out around a resource's name, as the resource's attribute: both are the same."""
+    if not text.startswith("arn:aws:"):
+        return text
+    for name in _REFERRED.findall(text):
+        kind = KINDS.get(str(resources.get(name, {}).get("Type")))
+        if kind is None or kind.ref != "name":
+            continue
+        region = "${AWS::Region}" if "region" in kind.where else ""
+        account = "${AWS::AccountId}" if "account" in kind.where else ""
+        written = f"arn:aws:{kind.service}:{region}:{account}:{kind.path.format(f'${{{name}}}')}"
+        text = text.replace(written, f"${{{name}.Arn}}")
+    return text
 
 
 def _condition_covers(wider: str, narrower: str) -> bool:

@@ -21,6 +21,7 @@ from cdk_review.judges.resources import resource_flags
 from cdk_review.judges.scaling import ASSUMED_SKEW, scaling_flags
 from cdk_review.judges.state_machines import state_machine_flags
 from cdk_review.judges.surroundings import surroundings_flags
+from cdk_review.permission_check.check import permission_flags
 
 if TYPE_CHECKING:
     from cdk_review.pictures import Pictures
@@ -85,4 +86,5 @@ def review(
     cost = fixed_cost(stacks)
     flags += cost_flags(cost)
     flags += finding_flags(*findings, stacks)
+    flags += permission_flags(stacks)
     return Review(stacks=stacks, flags=tuple(worst_first(flags)), cost=cost)
