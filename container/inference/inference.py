@@ -10,6 +10,7 @@ from pathlib import Path
 import onnxruntime
 from batch_size import measured_batch_size
 from device import Device
+from known_trigrams import KnownTrigrams
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 from prediction_queue import AbandonedError, PredictionQueue, Row
 from preprocessing import Preprocessing, UnknownPreprocessingError, from_manifest
@@ -52,8 +53,10 @@ class Model:
         preprocessing: Preprocessing,
         batch_size: int | None,
         most_waiting: int,
+        known_trigrams: KnownTrigrams | None = None,
     ) -> None:
         self._session = session
+        self._known_trigrams = known_trigrams
         self._preprocessing = preprocessing
         if batch_size is None:
             (row,) = preprocessing.rows([_TYPICAL_POST])
@@ -106,6 +109,7 @@ class Model:
                 preprocessing=preprocessing,
                 batch_size=batch_size,
                 most_waiting=most_waiting,
+                known_trigrams=KnownTrigrams.load(folder),
             )
             model.probabilities(["。"])
         except UnknownPreprocessingError as error:
@@ -136,6 +140,11 @@ class Model:
         if not all(math.isfinite(probability) for probability in probabilities):
             raise ModelUnusableError("model.onnx: answered something that is no number")
         return probabilities
+
+    def unseen_percents(self, texts: Sequence[str]) -> list[int]:
+        """How much of each text the training posts had nothing of, 0 to 100; empty where the model does not know."""
+        known = self._known_trigrams
+        return [] if known is None else [known.unseen_percent(text) for text in texts]
 
     def _predict(self, rows: Sequence[Row]) -> list[float]:
         return list(map(float, self._session.run(["probability"], self._preprocessing.inputs(rows))[0]))

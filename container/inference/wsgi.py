@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from device import Device
-from flask import Flask, Request, Response, jsonify, request
+from flask import Flask, Request, Response, g, jsonify, request
 from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError
 from invocation_body import InvalidInvocationError, Invocation, InvocationLines
 from prediction_queue import AbandonedError, OverloadedError
@@ -39,6 +39,7 @@ JSON, JSON_LINES = "application/json", "application/jsonlines"
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _PATIENCE = re.compile(r"(?:^|[,;\s])patience-ms=([0-9]{1,9})(?:$|[,;\s])")
+_WITH_UNSEEN = re.compile(r"(?:^|[,;\s])with=unseen(?:$|[,;\s])")
 
 log = logging.getLogger("gunicorn.error")
 
@@ -145,6 +146,8 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
             return _error(HTTPStatus.REQUEST_TIMEOUT, "the time was up before the posts could be predicted")
         # Strings, as the published contract has it; six digits still rank what is nearly certain.
         predictions = [f"{probability:.6f}" for probability in probabilities]
+        if isinstance(given, Invocation) and _WITH_UNSEEN.search(request.headers.get(CUSTOM_ATTRIBUTES, "")):
+            g.unseen = model.unseen_percents(given.texts)
         return _answer(given, predictions, content_type=accepted), HTTPStatus.OK
 
     @app.errorhandler(HTTPException)
@@ -155,8 +158,12 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.after_request
     def name_model(response: Response) -> Response:
-        if model_name:
-            response.headers[CUSTOM_ATTRIBUTES] = f"model={model_name}"
+        attributes = [f"model={model_name}"] if model_name else []
+        if unseen := g.get("unseen"):
+            # In the order of the texts, for whoever counts what is served.
+            attributes.append(f"unseen={'/'.join(map(str, unseen))}")
+        if attributes:
+            response.headers[CUSTOM_ATTRIBUTES] = ",".join(attributes)
         return response
 
     return app

@@ -17,6 +17,7 @@ from exported_model import ExportedModel
 from golden_posts import write_golden_posts, write_held_out_scores
 from gpu_instance import has_gpu
 from hyperparameters import Hyperparameters, read_hyperparameters
+from known_trigrams import KnownTrigrams
 from model_folder import MANIFEST, filled_at_once
 from posts import Post, fingerprint, read_channel
 from pretrained_files import CHANNEL, Pretrained, pretrained
@@ -24,6 +25,7 @@ from refusal import RefusalError
 from sagemaker_folders import SageMakerFolders
 from sklearn.model_selection import train_test_split
 from unprivileged import become_unprivileged
+from validation_profile import write_validation_profile
 
 MANIFEST_VERSION = 1
 FEWEST_TRAINING_POSTS_A_LABEL = 10
@@ -86,7 +88,10 @@ def run(folders: SageMakerFolders) -> None:
         print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
         model = _train(fitted, validation, hyperparameters, folder, folders, start)
         # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
-        threshold = best_threshold([post.label for post in validation], model.probabilities(_texts(validation)))
+        of_validation = model.probabilities(_texts(validation))
+        threshold = best_threshold([post.label for post in validation], of_validation)
+        known = KnownTrigrams.of(_texts(fitted))
+        known.save(folder)
         test = channels["test"]
         probabilities = model.probabilities(_texts(test))
         scores = metrics([post.label for post in test], probabilities, threshold=threshold)
@@ -114,6 +119,7 @@ def run(folders: SageMakerFolders) -> None:
             (output / "evaluation.json").write_text(content, encoding="utf-8")
             write_golden_posts(output, test, probabilities)
             write_held_out_scores(output, probabilities)
+            write_validation_profile(output, validation, of_validation, known)
     print(f"threshold={threshold:.4f}", flush=True)
     for name, value in scores.items():
         print(f"{name}={value:.4f}", flush=True)

@@ -28,6 +28,8 @@ def test_whoever_reads_posts_has_the_same_file() -> None:
         "bounded_text.py": [*folders, extractor],
         "post_key.py": [folders[0], extractor],
         "fast_tokenizer.py": folders[1:],
+        "known_trigrams.py": folders[1:],
+        "post_bins.py": [folders[0], folders[2]],
     }
     for name, holders in shared.items():
         assert len({hashlib.sha256((holder / name).read_bytes()).digest() for holder in holders}) == 1

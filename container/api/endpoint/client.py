@@ -57,10 +57,14 @@ class NoProbabilityError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The probability of a violation, 0 to 1, and the model that gave it, where the endpoint says."""
+    """The probability of a violation, 0 to 1, and the model that gave it, where the endpoint says.
+
+    `unseen_percent`: how much of the text the model's training posts had nothing of, where the endpoint says.
+    """
 
     probability: float
     model: str | None
+    unseen_percent: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -122,7 +126,13 @@ class EndpointClient:
         finally:
             invocation.finished = True
             outcome()
-        return [Score(probability=probability, model=answer.model) for probability in probabilities]
+        shares: Sequence[int | None] = (
+            answer.unseen_percents if len(answer.unseen_percents) == posts else [None] * posts
+        )
+        return [
+            Score(probability=probability, model=answer.model, unseen_percent=share)
+            for probability, share in zip(probabilities, shares, strict=True)
+        ]
 
     def _invoke_with_retries(self, body: bytes, invocation: Invocation, until: float) -> RuntimeAnswer:
         for attempt in count(1):

@@ -30,16 +30,22 @@ MOST_OPENING: Final = 32
 """Connections that may be under way at once; each holds a thread for as long as a name server keeps it waiting."""
 _ERROR_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MODEL_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])model=([^,;\s]+)")
+_UNSEEN_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])unseen=([0-9]{1,3}(?:/[0-9]{1,3}){0,63})(?:$|[,;\s])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeAnswer:
-    """What the runtime answered. `model` is the one that the endpoint names in its custom attributes, where it does."""
+    """What the runtime answered.
+
+    `model` is the one that the endpoint names in its custom attributes, where it does; `unseen_percents` is how much of
+    each text its training posts had nothing of, empty where it does not say.
+    """
 
     status: int
     body: bytes
     model: str | None
     error_type: str
+    unseen_percents: tuple[int, ...] = ()
 
     @property
     def error_code(self) -> str:
@@ -130,12 +136,14 @@ class SageMakerRuntime:
                 self._idle.append(connection)
             else:
                 connection.close()
-        model = _MODEL_ATTRIBUTE.search(response.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""))
+        attributes = response.headers.get("X-Amzn-SageMaker-Custom-Attributes", "")
+        model, unseen = _MODEL_ATTRIBUTE.search(attributes), _UNSEEN_ATTRIBUTE.search(attributes)
         return RuntimeAnswer(
             status=response.status,
             body=content,
             model=model[1] if model else None,
             error_type=response.headers.get("X-Amzn-ErrorType", ""),
+            unseen_percents=_percents(unseen[1]) if unseen else (),
         )
 
     def _open(self, invocation: Invocation) -> socket.socket:
@@ -177,10 +185,18 @@ class SageMakerRuntime:
             headers={
                 "Content-Type": "application/json",
                 "Accept": "application/json",
-                # The model's server then leaves a post alone for which nobody waits any more.
-                "X-Amzn-SageMaker-Custom-Attributes": f"patience-ms={int(invocation.seconds_left() * 1000)}",
+                # The model's server then leaves a post alone for which nobody waits any more, and says how much of it
+                # is new to the model.
+                "X-Amzn-SageMaker-Custom-Attributes": (
+                    f"patience-ms={int(invocation.seconds_left() * 1000)},with=unseen"
+                ),
             },
         )
         SigV4Auth(self._credentials.frozen(invocation.seconds_left()), "sagemaker", self._region).add_auth(request)
         headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         return f"{self._request_line}{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _percents(listed: str) -> tuple[int, ...]:
+    percents = tuple(map(int, listed.split("/")))
+    return percents if max(percents) <= 100 else ()

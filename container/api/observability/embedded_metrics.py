@@ -13,7 +13,7 @@ from typing import Final
 NAMESPACE: Final = "Moderation/Api"
 # What SageMaker allows as a model's name. Anything else that an endpoint calls its model makes no dimension: each value
 # of one is a metric of its own, and is paid for.
-_MODEL_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+MODEL_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def metric_line(decisions: Decisions, *, service: str, milliseconds: float, brea
     }
     dimensions = {"service": service}
     sets = [["service"]]
-    if decisions.model is not None and _MODEL_NAME.fullmatch(decisions.model):
+    if decisions.model is not None and MODEL_NAME.fullmatch(decisions.model):
         dimensions["model"] = decisions.model
         sets.append(["service", "model"])
     directive = {

@@ -9,6 +9,7 @@ Items (partition key `post`, sort key `entry`):
 - a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters, see review_burden for those of time and
   exposure, and with when the latest decision was made, `latest` in milliseconds since 1970.
 - counts for estimates: `received#2026-11-23`, see review_tally.
+- counts of what was served: `served#2026-11-23`, see served_tally.
 - the posts stored on a day: `quota#2026-11-23`, see review_quota.
 - a post that was decided on after its request had been answered: `late#…` with the request's id, for some weeks.
 """
@@ -33,6 +34,7 @@ from reviews.entry import ReviewEntry, Verdict, attributes, number_attribute
 from reviews.pace import ReviewPace
 from reviews.post import ReviewPost
 from reviews.quota import ReviewQuota
+from reviews.served_tally import ServedTally
 from reviews.tally import StoredTally, adding, cell, tally_key
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ class ReviewStore:
         self._over_quota = over_quota
         self._pace = ReviewPace(table, most=decisions_a_minute)
         self._tally = StoredTally(table)
+        self.served = ServedTally(table, clock=clock)
         self._lock = threading.Lock()
         self._made: DynamoDBClient | None = None
 
@@ -165,8 +168,9 @@ class ReviewStore:
         return True
 
     def write_tally(self) -> None:
-        """Write how many posts were stored since the last time; raise DYNAMODB_FAULTS."""
+        """Write how many posts were stored, and how many served, since the last time; raise DYNAMODB_FAULTS."""
         self._tally.write(self._client)
+        self.served.write(self._client)
 
     def waiting(self, *, reviewer: str, count: int) -> list[ReviewEntry]:
         """Return up to `count` posts that `reviewer` could take, the most probable first."""

@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from aws.dynamodb_client import DYNAMODB_FAULTS
@@ -25,7 +25,7 @@ PERIOD_SECONDS: Final = 60.0
 STORED: Final = "stored"
 _BANDS: Final = 20
 # Of processes that write at the same moment few meet in one item, where one of two transactions would fail.
-_SLOTS: Final = 16
+SLOTS: Final = 16
 _log = logging.getLogger("api")
 
 
@@ -63,24 +63,20 @@ def adding(
     }
 
 
-class StoredTally:
-    """How many posts this process has stored, written together once in a while: a write a post would be a hot key."""
+class CountsToWrite:
+    """Counts of this process by items of the table, written together: a write a post would be a hot key."""
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._entry = f"stored#{secrets.randbelow(_SLOTS):02}"
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._counts: dict[tuple[str, str, int | None], Counter[str]] = defaultdict(Counter)
         self._transaction: dict[str, Any] | None = None
 
-    def add(self, post: ReviewPost) -> None:
-        """Count a post; without a probability none, which says nothing of a threshold."""
-        if post.probability is None:
-            return
-        name = cell(flagged=post.flagged, probability=post.probability, weight=post.weight, kind=STORED)
+    def add(self, post: str, entry: str, names: Iterable[str], *, expires: int | None = None) -> None:
+        """Add one to each of `names` of an item, by its key; `expires`, in seconds since 1970, is when it may go."""
         with self._lock:
-            self._counts[post.received[:10]][name] += 1
+            self._counts[(post, entry, expires)].update(names)
 
     def write(self, client: DynamoDBClient) -> None:
         """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time.
@@ -96,11 +92,36 @@ class StoredTally:
                 self._transaction = {
                     "ClientRequestToken": secrets.token_hex(16),
                     "TransactItems": [
-                        adding(self._table, tally_key(day, self._entry), counted) for day, counted in counts.items()
+                        adding(
+                            self._table,
+                            {"post": {"S": post}, "entry": {"S": entry}},
+                            counted,
+                            setting=None if expires is None else {"expires": expires},
+                        )
+                        for (post, entry, expires), counted in counts.items()
                     ],
                 }
             client.transact_write_items(**self._transaction)
             self._transaction = None
+
+
+class StoredTally:
+    """How many posts this process has stored, written together once in a while."""
+
+    def __init__(self, table: str) -> None:
+        self._entry = f"stored#{secrets.randbelow(SLOTS):02}"
+        self._counts = CountsToWrite(table)
+
+    def add(self, post: ReviewPost) -> None:
+        """Count a post; without a probability none, which says nothing of a threshold."""
+        if post.probability is None:
+            return
+        name = cell(flagged=post.flagged, probability=post.probability, weight=post.weight, kind=STORED)
+        self._counts.add(tally_key(post.received, self._entry)["post"]["S"], self._entry, [name])
+
+    def write(self, client: DynamoDBClient) -> None:
+        """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time."""
+        self._counts.write(client)
 
 
 def write_every_minute(write: Callable[[], None]) -> None:

@@ -192,6 +192,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     def moderate() -> Response:
         asked = asked_of(request)
         until = g.started + patience_seconds
+        scores: list[Score] = []
         try:
             if isinstance(asked, str):
                 scores = [endpoint.score(asked, until=until)]
@@ -235,6 +236,10 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
             except OutboxFullError:
                 g.fields["stored"] = False
                 return _refuse_for_now(len(moderations), "posts that wait to be stored fill the memory")
+        if store is not None:
+            # What was answered by policy has no score; it is counted when it gets one.
+            for text, score in zip(_texts(asked), scores, strict=False):
+                _count_served(store, text, score)
         return _answer_moderations(asked, moderations)
 
     return app
@@ -336,6 +341,10 @@ def _count(name: str, service: str, count: int) -> None:
     _log.info("metrics", extra={"fields": count_line(name, count, service=service)})
 
 
+def _count_served(store: ReviewStore, text: str, score: Score) -> None:
+    store.served.add(text, probability=score.probability, model=score.model, unseen_percent=score.unseen_percent)
+
+
 def _hand_over(outboxes: list[Outbox[Any]], store: ReviewStore | None, stop_timeout_seconds: int) -> None:
     """Give up what is in memory, before the process ends."""
     TASK_END.begin()
@@ -371,6 +380,8 @@ def _decide_late(
                 _count("ReviewStored", settings.service_name, 1)
         if post.reason == STORING_ALONE or not decisions.is_first(post):
             return
+        if store is not None:
+            _count_served(store, post.text, score)
     except DYNAMODB_FAULTS as fault:
         _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
         raise NotSettledError from fault

@@ -45,10 +45,15 @@ class Server:
         return self.session.get(f"{self.url}/ping", timeout=10)
 
     def invoke(
-        self, body: object, content_type: str = "application/json", *, accept: str | None = None
+        self,
+        body: object,
+        content_type: str = "application/json",
+        *,
+        accept: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": content_type, "Accept": accept}
+        headers = {"Content-Type": content_type, "Accept": accept, **(headers or {})}
         return self.session.post(f"{self.url}/invocations", data=data, headers=headers, timeout=60)
 
     def answer_of_ping(self, status: int, *, seconds: float = 60, or_loading: bool = False) -> requests.Response:

@@ -27,6 +27,23 @@ def test_answers_one_text_with_one_probability_as_a_string(server: Any) -> None:
 
 
 @pytest.mark.image
+def test_says_how_much_of_each_text_is_new_to_the_model_where_it_is_asked(server: Any) -> None:
+    asked = {"X-Amzn-SageMaker-Custom-Attributes": "patience-ms=60000,with=unseen"}
+    body = json.dumps({"texts": [QUESTION, "Buy cheap watches, free shipping", VIOLATION]}).encode()
+    response = server.invoke(body, headers=asked)
+    model, _, unseen = response.headers["X-Amzn-SageMaker-Custom-Attributes"].partition(",unseen=")
+    assert model == "model=moderation-1"
+    question, foreign, violation = map(int, unseen.split("/"))
+    assert question < 40
+    assert foreign == 100
+    assert violation < 40
+    assert server.invoke({"text": "Buy"}, headers=asked).headers["X-Amzn-SageMaker-Custom-Attributes"].endswith("=100")
+    # Not of lines, of which there may be any number.
+    lines = server.invoke(b'{"text": "Buy"}', "application/jsonlines", headers=asked)
+    assert lines.headers["X-Amzn-SageMaker-Custom-Attributes"] == "model=moderation-1"
+
+
+@pytest.mark.image
 def test_answers_a_list_in_its_order(server: Any) -> None:
     texts = [QUESTION, VIOLATION, "あ", VIOLATION * 50]
     alone = [float(server.invoke({"text": text}).json()["predictions"]) for text in texts]

@@ -49,7 +49,12 @@ def test_trains_exports_and_serves_the_same_tokens(
     done = train(job, hyperparameters, python=BERT_PYTHON)
     assert done.returncode == 0, done.stderr
     manifest = json.loads((job / "model" / "manifest.json").read_text())
-    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json", "tokenizer.json"}
+    assert {path.name for path in (job / "model").iterdir()} == {
+        "model.onnx",
+        "manifest.json",
+        "known_trigrams.bin",
+        "tokenizer.json",
+    }
     assert manifest["preprocessing"]["kind"] == "japanese_wordpiece"
     assert manifest["preprocessing"]["dictionary"] == "ipadic"
     assert manifest["metrics"]["auc"] > 0.6

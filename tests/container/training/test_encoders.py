@@ -283,7 +283,12 @@ def test_trains_a_roberta_to_its_longest_post(
     done = train(job, given, python=BERT_PYTHON)
     assert done.returncode == 0, done.stderr
     manifest = json.loads((job / "model" / "manifest.json").read_text())
-    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json", "tokenizer.json"}
+    assert {path.name for path in (job / "model").iterdir()} == {
+        "model.onnx",
+        "manifest.json",
+        "known_trigrams.bin",
+        "tokenizer.json",
+    }
     assert manifest["network"] == {"model_type": "roberta", "layers": LAYERS, "fused_attentions": LAYERS}
     assert manifest["preprocessing"]["max_length"] == 78
     assert "new_weights=none" in done.stdout

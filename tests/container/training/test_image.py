@@ -22,7 +22,12 @@ def test_trains_a_bert_with_the_packages_of_the_image(
         path.chmod(0o755)  # the job's user is not the one that made it
     done = train(job, {**hyperparameters, "pretrained_model": "/opt/ml/pretrained"})
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json", "tokenizer.json"}
+    assert {path.name for path in (job / "model").iterdir()} == {
+        "model.onnx",
+        "manifest.json",
+        "known_trigrams.bin",
+        "tokenizer.json",
+    }
     assert json.loads((job / "model" / "manifest.json").read_text())["recipe"] == "bert"
     # Nothing of it is root's: train.py becomes a user of its own before it trains.
     assert 0 not in {path.stat().st_uid for path in (job / "model").iterdir()}

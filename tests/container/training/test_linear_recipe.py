@@ -18,7 +18,7 @@ Train = Callable[..., subprocess.CompletedProcess[str]]
 def test_trains_and_writes_the_model_and_its_manifest(job: Path, train: Train) -> None:
     done = train(job, {"recipe": "linear", "seed": "7"})
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json"}
+    assert {path.name for path in (job / "model").iterdir()} == {"model.onnx", "manifest.json", "known_trigrams.bin"}
     manifest = json.loads((job / "model" / "manifest.json").read_text())
     assert manifest["manifest_version"] == 1
     assert manifest["recipe"] == "linear"
@@ -33,6 +33,19 @@ def test_trains_and_writes_the_model_and_its_manifest(job: Path, train: Train) -
     assert json.loads((job / "output" / "data" / "evaluation.json").read_text()) == manifest
     assert not (job / "output" / "failure").exists()
     assert f"auc={manifest['metrics']['auc']:.4f}\n" in done.stdout
+    # Of the validation posts, a fifth of those to train with: how many are in which bin, by label.
+    profile = json.loads((job / "output" / "data" / "validation_profile.json").read_text())
+    sizes = {kind: {label: len(bins) for label, bins in counts.items()} for kind, counts in profile.items()}
+    assert sizes == {
+        kind: dict.fromkeys(("fine", "violation"), bins)
+        for kind, bins in (("score", 29), ("length", 41), ("unseen", 51))
+    }
+    posts = {kind: {label: sum(bins) for label, bins in counts.items()} for kind, counts in profile.items()}
+    assert posts["score"] == posts["length"] == posts["unseen"]
+    assert sum(posts["score"].values()) == 40
+    assert 5 < posts["score"]["violation"] < 15
+    totals = {label: sum(n * count for n, count in enumerate(bins)) for label, bins in profile["score"].items()}
+    assert totals["fine"] / posts["score"]["fine"] < totals["violation"] / posts["score"]["violation"]
 
 
 def test_an_ngram_has_its_feature_at_its_place_in_the_pool(job: Path, train: Train) -> None:

@@ -1,0 +1,63 @@
+"""Counts of the posts that a model served on a day, by bins of score, length and vocabulary: what drift is told from.
+
+Items of the review table: partition key `served#2026-11-23`, the day of UTC; sort key `<model>#03`. Attributes
+`score:07`, `length:15`, `unseen:02`: how many posts were in that bin. Nothing of a post is in them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from post_bins import length_bin, score_bin, unseen_bin
+
+from observability.embedded_metrics import MODEL_NAME
+from reviews.tally import SLOTS, CountsToWrite
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEPT_SECONDS: Final = 35 * 86_400
+MOST_MODELS: Final = 8
+"""Of a process: a release, those before it, and no more items than that, whatever an endpoint calls its model."""
+
+
+class ServedTally:
+    """How many scored posts this process has served, written together once in a while."""
+
+    def __init__(self, table: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._counts = CountsToWrite(table)
+        self._slot = f"{secrets.randbelow(SLOTS):02}"
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._models: set[str] = set()
+
+    def add(self, text: str, *, probability: float, model: str | None, unseen_percent: int | None) -> None:
+        """Count a post under the model that scored it; where none is named it cannot be compared with any."""
+        if model is None or not self._knows(model):
+            return
+        now = self._clock()
+        bins = [("score", score_bin(probability)), ("length", length_bin(text))]
+        if unseen_percent is not None:
+            bins.append(("unseen", unseen_bin(unseen_percent)))
+        self._counts.add(
+            f"served#{datetime.fromtimestamp(now, UTC).date()}",
+            f"{model}#{self._slot}",
+            [f"{kind}:{place:02}" for kind, place in bins],
+            # A day's own, or each write would move it.
+            expires=(int(now) // 86_400) * 86_400 + KEPT_SECONDS,
+        )
+
+    def write(self, client: DynamoDBClient) -> None:
+        """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time."""
+        self._counts.write(client)
+
+    def _knows(self, model: str) -> bool:
+        with self._lock:
+            if model not in self._models and len(self._models) < MOST_MODELS and MODEL_NAME.fullmatch(model):
+                self._models.add(model)
+            return model in self._models
