@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from aws_cdk import SymlinkFollowMode
 from aws_cdk import aws_lambda as lambda_
 
 _PACKAGED = Path(__file__).parent / "_lambda"
@@ -7,6 +8,11 @@ _REPOSITORY = Path(__file__).parents[2] / "lambda"
 
 
 def function_code(name: str) -> lambda_.Code:
-    """The code of the function `name`: the wheel carries it; in the repository it is in `lambda/`."""
+    """The code of the function `name`: the wheel carries it; in the repository it is in `lambda/`.
+
+    There a package that constructs and tools use too is a link to its one source; the asset has a copy.
+    """
     root = _PACKAGED if _PACKAGED.is_dir() else _REPOSITORY
-    return lambda_.Code.from_asset(str(root / name), exclude=["__pycache__", "*.pyc"])
+    return lambda_.Code.from_asset(
+        str(root / name), exclude=["__pycache__", "*.pyc"], follow_symlinks=SymlinkFollowMode.ALWAYS
+    )
