@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking, TunerSettings
 
 from fargate_capacity.plan.candidates import Grid, candidates
 from fargate_capacity.plan.floor_backtest import Floor
@@ -35,6 +34,14 @@ from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import (
+    CapacityBounds,
+    Metric,
+    StepBand,
+    StepScaling,
+    TargetTracking,
+    TunerSettings,
+)
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns, read_trace
 

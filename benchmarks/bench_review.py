@@ -25,7 +25,7 @@ from rich.table import Table
 
 PROJECT = Path(__file__).parents[1]
 MOST_SECONDS = {"git diff to report, without pictures": 30.0, "two assemblies, without pictures": 5.0}
-SOURCES = ("constructs", "tools", "lambda/target_tuner", "lambda/review_measures", "lambda/training_data_extractor")
+SOURCES = ("constructs", "tools", "lambda/training_data_extractor")
 CHANGE = ('"spike_threshold_percent": 80', '"spike_threshold_percent": 85')
 
 

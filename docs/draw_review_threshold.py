@@ -3,10 +3,9 @@
 import random
 from pathlib import Path
 
-from review_estimates import ReviewedPost, ReviewEstimates
-
 from review_threshold.curve import draw_curve
 from review_threshold.proposal import for_precision
+from review_threshold.review_estimates import ReviewedPost, ReviewEstimates
 
 IMAGE = Path(__file__).parent / "images" / "review-threshold.png"
 THRESHOLD = 0.5

@@ -16,8 +16,6 @@ class WheelContents(BuildHookInterface[Any]):
         if version == "standard":
             functions = Path(self.root).parent / "lambda"
             for package in (
-                "target_tuner/scaling_decisions",
-                "review_measures/review_estimates",
                 "training_data_extractor/bounded_text.py",
                 "training_data_extractor/labelled_posts.py",
                 "training_data_extractor/post_key.py",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 from tests.proofs import independent_replay as judge
 from tests.proofs.proof import Case, Suite
 

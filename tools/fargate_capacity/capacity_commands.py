@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.console import Console
 from rich.table import Table
-from scaling_decisions import Action, ObservationPeriod, TunerSettings
 
 from fargate_capacity.declared.declared_tuner import DeclaredTuner, declared_tuner
 from fargate_capacity.input_error import InputError
@@ -43,6 +42,7 @@ from fargate_capacity.report.figures import (
     rejections_table,
     setting_as_json,
 )
+from fargate_capacity.scaling_decisions import Action, ObservationPeriod, TunerSettings
 from fargate_capacity.traffic.burstiness import with_burstiness
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from review_estimates import Estimate, ReviewEstimates
 
 from review_threshold.input_error import InputError
 from review_threshold.proposal import NoThresholdError, for_load, for_precision, proposal
+from review_threshold.review_estimates import Estimate, ReviewEstimates
 from review_threshold.reviewed_posts import read_export
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

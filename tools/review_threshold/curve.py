@@ -7,7 +7,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from review_estimates import Estimate, ReviewEstimates
+
+from review_threshold.review_estimates import Estimate, ReviewEstimates
 
 _PRECISION, _RECALL, _LOAD, _INK, _QUIET = "#3a5f8a", "#a8322b", "#6b6f76", "#23262b", "#5e636b"
 MOST_POINTS = 120

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from review_estimates import Estimate, ReviewEstimates
+from review_threshold.review_estimates import Estimate, ReviewEstimates
 
 FEWEST_JUDGED = 20
 """A precision of fewer posts proposes nothing."""

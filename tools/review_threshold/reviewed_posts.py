@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from labelled_posts import GZIP, InvalidPostsError, json_objects, text_lines
-from review_estimates import ReviewedPost
 
 from review_threshold.input_error import InputError
+from review_threshold.review_estimates import ReviewedPost
 
 _SUMMARY = "manifest-summary.json"
 

@@ -18,6 +18,7 @@ from .._key_use import DYNAMODB_KEY_USE
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._resource_policy import open_to_account
+from ..review_estimates.burden import SPREAD
 from ._task_secret import TaskSecret
 
 INDEX = "queue"
@@ -247,7 +248,7 @@ class IReviewQueue(Construct):
     def _spread_metrics(
         self, name: str, options: MetricOptions, period: Duration = MEASURED_EVERY
     ) -> tuple[cloudwatch.Metric, ...]:
-        return tuple(self._measure_metric(f"{name}{part}", options, period) for part in ("Median", "P90", "Most"))
+        return tuple(self._measure_metric(f"{name}{part}", options, period) for part in SPREAD)
 
     def _service_metric(
         self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration

@@ -1,13 +1,14 @@
 """What can be said of a model by what reviewers decided: pure functions of the standard library alone."""
 
 from .agreement import cohens_kappa
-from .burden import burden
+from .burden import SPREAD, burden
 from .estimates import Estimate, ReviewEstimates, wilson_interval
 from .exact_bounds import lower_bound, upper_bound
 from .review_tally import ReviewTally
 from .reviewed_post import VERDICTS, ReviewedPost
 
 __all__ = [
+    "SPREAD",
     "VERDICTS",
     "Estimate",
     "ReviewEstimates",

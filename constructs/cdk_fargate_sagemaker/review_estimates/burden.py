@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from .reviewed_post import VERDICTS
 
+SPREAD = {"Median": 50, "P90": 90, "Most": 100}
+"""The parts of a figure's spread over reviewers, by what its name ends in: percentiles."""
+
 FEWEST_DECISIONS = 10
 """A share or a mean of fewer decisions says little of anybody: such reviewers are not in the spread of either."""
 
@@ -40,8 +43,7 @@ def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     ordered = sorted(values)
-    percents = {"Median": 50, "P90": 90, "Most": 100}
-    return {f"{name}{part}": _percentile(ordered, percent) for part, percent in percents.items()}
+    return {f"{name}{part}": _percentile(ordered, percent) for part, percent in SPREAD.items()}
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:

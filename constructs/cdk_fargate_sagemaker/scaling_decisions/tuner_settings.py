@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+LARGEST_STEP = 10
+"""Points."""
+
 
 class ObservationPeriod(StrEnum):
     """How long a target is watched before the next step, and which earlier hours its latency is compared with."""
@@ -54,11 +57,11 @@ class TunerSettings:
     """
 
     ceiling: float
-    step: float = 1.0
+    step: float = 1
     observation: ObservationPeriod = ObservationPeriod.TWO_DAYS
     incident: timedelta = timedelta(hours=1)
     cool_off: timedelta = timedelta(days=7)
-    final_margin: float = 2.0
+    final_margin: float = 2
     attempts: int = 2
     max_latency_ratio: float | None = 1.25
     spike_threshold: float | None = None
@@ -68,8 +71,8 @@ class TunerSettings:
     def __post_init__(self) -> None:
         if not 0 < self.ceiling <= 100:
             raise ValueError(f"ceiling: got {self.ceiling}, allowed: above 0, at most 100 percent")
-        if not 0 < self.step <= 10:
-            raise ValueError(f"step: got {self.step}, allowed: above 0, at most 10 points")
+        if not 0 < self.step <= LARGEST_STEP:
+            raise ValueError(f"step: got {self.step}, allowed: above 0, at most {LARGEST_STEP} points")
         if not timedelta() <= self.incident <= self.cool_off:
             raise ValueError(f"incident: got {self.incident}, allowed: 0 to the cool-off ({self.cool_off})")
         if not 0 <= self.final_margin < math.inf:

@@ -52,14 +52,15 @@ from .._topic_publishers import allow_publishing
 from ..errors import InvalidArgumentError
 from ._tuner_definition import tuner_definition
 from .observation import Observation
-from .tuner_settings import STATED_SKEW, check_ceiling, check_settings
+from .tuner_settings import DEFAULTS, STATED_SKEW, check_ceiling, check_settings
 
 _CPU_AVERAGE = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
 _CPU_MAXIMUM = (f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}", "Maximum")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 _LOOK_EVERY = Duration.hours(1)
-_COOL_OFF = Duration.days(7)
+_OBSERVATION = Observation(DEFAULTS.observation)
+_COOL_OFF = Duration.seconds(DEFAULTS.cool_off.total_seconds())
 _TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -152,13 +153,13 @@ class TargetTuner(Construct):
         scalable_target: IScalableTargetRef | None = None,
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         dashboard: ServiceDashboard | cloudwatch.Dashboard | None = None,
-        ceiling_percent: float = 65,
-        step_percent: float = 1,
-        observation: Observation = Observation.TWO_DAYS,
+        ceiling_percent: float = DEFAULTS.ceiling,
+        step_percent: float = DEFAULTS.step,
+        observation: Observation = _OBSERVATION,
         cool_off: Duration = _COOL_OFF,
-        final_margin_percent: float = 2,
-        attempts: int = 2,
-        max_latency_ratio: float | None = 1.25,
+        final_margin_percent: float = DEFAULTS.final_margin,
+        attempts: int = DEFAULTS.attempts,
+        max_latency_ratio: float | None = DEFAULTS.max_latency_ratio,
         skew: float = STATED_SKEW,
         price: FargatePrice | None = None,
         dry_run: bool = False,

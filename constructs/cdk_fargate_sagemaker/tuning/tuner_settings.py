@@ -7,16 +7,19 @@ from aws_cdk import Duration
 
 from .._checks import check_duration, check_number, check_one_of, check_percent, plain, refusal
 from .._number_token import is_token
+from ..scaling_decisions import TunerSettings
+from ..scaling_decisions.hottest_task import MARGIN, highest_target
+from ..scaling_decisions.tuner_settings import LARGEST_STEP
 from .observation import Observation
 
 STATED_SKEW = 1.15
 """How many times as busy the hottest task is as the average, where nobody states it: what random routing comes to."""
 
-# What the tuner itself keeps below the target at which the hottest task reaches the threshold.
-MARGIN = 0.95
+DEFAULTS = TunerSettings(ceiling=65)
+"""What the tuner does where nobody sets it, as the deployed function and the replay have it."""
 
-_SHORTEST_COOL_OFF = Duration.hours(1)
-_LARGEST_STEP = 10
+# An alarm within it takes back what was put back before: the cool-off begins with it.
+_SHORTEST_COOL_OFF = Duration.seconds(DEFAULTS.incident.total_seconds())
 
 
 def check_settings(
@@ -37,7 +40,7 @@ def check_settings(
     """
     check_percent("ceiling_percent", ceiling_percent, at_least=1, token=False)
     check_number("skew", skew, at_least=1, below=100, token=False)
-    check_number("step_percent", step_percent, above=0, at_most=_LARGEST_STEP, token=False)
+    check_number("step_percent", step_percent, above=0, at_most=LARGEST_STEP, token=False)
     check_one_of("observation", observation, list(Observation), "choose one of Observation")
     check_duration("cool_off", cool_off, at_least=_SHORTEST_COOL_OFF, whole="seconds", token=False)
     check_number("final_margin_percent", final_margin_percent, at_least=0, below=100, token=False)
@@ -66,7 +69,7 @@ def check_ceiling(
         allowed = f"at least the target that is declared, {target:g} %"
         raise refusal(name, plain(f"{ceiling:g}"), allowed, "raise it or lower target_percent")
     known = [threshold for threshold in spike_thresholds if not is_token(threshold)]
-    highest = MARGIN * min(known, default=math.inf) / skew
+    highest = highest_target(min(known, default=math.inf), skew)
     if ceiling > highest:
         allowed = (
             f"at most {math.floor(10 * highest) / 10:g} %, {MARGIN:.0%} of the {min(known):g} % from where the hottest "

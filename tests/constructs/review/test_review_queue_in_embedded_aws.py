@@ -14,11 +14,11 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import RemovalPolicy
-from review_estimates import ReviewEstimates
 
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from review_threshold.review_estimates import ReviewEstimates
 from review_threshold.reviewed_posts import parse
 
 API = Path(__file__).parents[3] / "container" / "api"

@@ -1,23 +1,17 @@
-"""The estimates' package is of the standard library alone; estimates themselves are tested with review-threshold."""
-
-import ast
-import sys
-from pathlib import Path
+"""Bounds, burden and tallies; estimates themselves are tested with review-threshold."""
 
 import numpy as np
 import pytest
-import review_estimates
-from review_estimates import ReviewedPost, ReviewEstimates, ReviewTally, burden, lower_bound, upper_bound
 from scipy.stats import beta
 
-
-def test_they_need_the_standard_library_alone():
-    for path in Path(review_estimates.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
-            assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names, path.name
+from cdk_fargate_sagemaker.review_estimates import (
+    ReviewedPost,
+    ReviewEstimates,
+    ReviewTally,
+    burden,
+    lower_bound,
+    upper_bound,
+)
 
 
 def test_counts_become_posts_that_are_alike():

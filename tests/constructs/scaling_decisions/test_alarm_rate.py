@@ -1,5 +1,6 @@
 import pytest
-from scaling_decisions.alarm_rate import Exposure, added, is_known_below, is_more_often
+
+from cdk_fargate_sagemaker.scaling_decisions.alarm_rate import Exposure, added, is_known_below, is_more_often
 
 DAY = 86_400.0
 

@@ -1,7 +1,8 @@
 """Single behaviours, by hand."""
 
 import pytest
-from scaling_decisions import (
+
+from cdk_fargate_sagemaker.scaling_decisions import (
     MISSING,
     Adjustment,
     CapacityBounds,

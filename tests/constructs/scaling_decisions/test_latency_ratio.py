@@ -1,7 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scaling_decisions import latency_ratio
+
+from cdk_fargate_sagemaker.scaling_decisions import latency_ratio
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CHANGED = datetime(2026, 11, 9, tzinfo=UTC)

@@ -5,7 +5,8 @@ import math
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scaling_decisions import (
+
+from cdk_fargate_sagemaker.scaling_decisions import (
     MISSING,
     Adjustment,
     CapacityBounds,

@@ -1,7 +1,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from scaling_decisions import ScheduledAction
+
+from cdk_fargate_sagemaker.scaling_decisions import ScheduledAction
 
 START, END = datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
 

@@ -2,7 +2,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scaling_decisions import ServiceHour, cost_change, hottest_ratio, saved_task_hours
+
+from cdk_fargate_sagemaker.scaling_decisions import ServiceHour, cost_change, hottest_ratio, saved_task_hours
 
 STEP = datetime(2026, 11, 16, tzinfo=UTC)
 HOUR = timedelta(hours=1)

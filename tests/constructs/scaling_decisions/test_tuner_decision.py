@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scaling_decisions import (
+
+from cdk_fargate_sagemaker.scaling_decisions import (
     Action,
     Cause,
     CostChange,

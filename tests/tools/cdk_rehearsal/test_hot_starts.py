@@ -13,12 +13,12 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scaling_decisions import MISSING, CapacityBounds, Metric, ScalingEngine, StepBand, StepScaling
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceVpc, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
 from cdk_rehearsal.plug_in.applicationautoscaling import service as embedded
 from cdk_rehearsal.plug_in.cloudwatch.alarm_evaluation import judge
+from fargate_capacity.scaling_decisions import MISSING, CapacityBounds, Metric, ScalingEngine, StepBand, StepScaling
 
 LEAST, MOST = 4, 40
 DELAY_MINUTES = 2

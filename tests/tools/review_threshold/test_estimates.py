@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from review_estimates import VERDICTS, ReviewedPost, ReviewEstimates, cohens_kappa, wilson_interval
 
 from review_threshold.proposal import NoThresholdError, for_load, for_precision
+from review_threshold.review_estimates import VERDICTS, ReviewedPost, ReviewEstimates, cohens_kappa, wilson_interval
 
 
 def post(probability: float, verdict: str | None = "violation", *, weight: float = 1, **options) -> ReviewedPost:

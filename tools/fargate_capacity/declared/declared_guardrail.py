@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scaling_decisions import Comparison, MissingData
-
 from fargate_capacity.replay.guardrail import GuardedMetric, GuardrailAlarm
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import Comparison, MissingData
 from fargate_capacity.template import Resource, Template
 
 _METRIC_ALARM = "AWS::CloudWatch::Alarm"

@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from scaling_decisions import ObservationPeriod, TunerSettings
-
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.declared_guardrail import DeclaredGuardrail, declared_guardrail
 from fargate_capacity.input_error import InputError
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import ObservationPeriod, TunerSettings
 
 _HANDLER = "target_tuner.handler"
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from scaling_decisions import (
+from fargate_capacity.cloud_assembly import CloudAssembly
+from fargate_capacity.declared.service_identity import FoundService, choose_service
+from fargate_capacity.declared.understood_properties import not_understood
+from fargate_capacity.input_error import InputError
+from fargate_capacity.intrinsic_functions import IntrinsicFunctions
+from fargate_capacity.pricing.fargate_prices import FREE_STORAGE_GIB
+from fargate_capacity.replay.service_model import DRAIN_S, HEALTH_CHECK_INTERVAL_S
+from fargate_capacity.scaling_decisions import (
     Adjustment,
     CapacityBounds,
     Comparison,
@@ -19,15 +26,7 @@ from scaling_decisions import (
     StepScaling,
     TargetTracking,
 )
-from scaling_decisions.target_tracking import HIGH_RESOLUTION_HIGH_PERIODS
-
-from fargate_capacity.cloud_assembly import CloudAssembly
-from fargate_capacity.declared.service_identity import FoundService, choose_service
-from fargate_capacity.declared.understood_properties import not_understood
-from fargate_capacity.input_error import InputError
-from fargate_capacity.intrinsic_functions import IntrinsicFunctions
-from fargate_capacity.pricing.fargate_prices import FREE_STORAGE_GIB
-from fargate_capacity.replay.service_model import DRAIN_S, HEALTH_CHECK_INTERVAL_S
+from fargate_capacity.scaling_decisions.target_tracking import HIGH_RESOLUTION_HIGH_PERIODS
 from fargate_capacity.template import Resource, Template, mapping
 
 T = TypeVar("T")

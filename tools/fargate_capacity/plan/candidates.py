@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from scaling_decisions import Adjustment
-
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.setting import Setting
+from fargate_capacity.scaling_decisions import Adjustment
 
 _TARGETS = tuple(float(target) for target in range(30, 90, 5))
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from floor_decisions import SLOT, FloorSettings, LoadHistory, LookBack, hourly_floors, slot_of
-from scaling_decisions import CapacityBounds
 
 from fargate_capacity.replay.replay import BoundsChange, Column
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds
 from fargate_capacity.traffic.trace import Trace
 
 _SLOT_MINUTES = int(SLOT.total_seconds()) // 60

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
-from scaling_decisions import (
+from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.scaling_decisions import (
     Adjustment,
     CapacityBounds,
     Metric,
@@ -16,9 +17,7 @@ from scaling_decisions import (
     StepScaling,
     TargetTracking,
 )
-from scaling_decisions.target_tracking import HIGH_PERIODS, HIGH_RESOLUTION_HIGH_PERIODS
-
-from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.scaling_decisions.target_tracking import HIGH_PERIODS, HIGH_RESOLUTION_HIGH_PERIODS
 
 _CPU_AVERAGES = (Metric.CPU_AVERAGE, Metric.CPU_AVERAGE_HIGH_RESOLUTION)
 

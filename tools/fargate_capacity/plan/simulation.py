@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from scaling_decisions import CapacityBounds, CountReading, ScheduledAction
 
 from fargate_capacity.plan.floor_backtest import FloorBacktest
 from fargate_capacity.plan.setting import Setting
@@ -17,6 +16,7 @@ from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.replay import BoundsChange, Column, Replay, Series, Totals
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, CountReading, ScheduledAction
 from fargate_capacity.traffic.deployments import Deployments
 from fargate_capacity.traffic.trace import Trace
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from scaling_decisions import (
+
+from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.simulation import Buckets, Scenario, Simulation
+from fargate_capacity.replay.compiled import is_worth_compiling
+from fargate_capacity.replay.replay import Replay, Series
+from fargate_capacity.scaling_decisions import (
     Decision,
     GuardrailStatus,
     HourlyLatency,
@@ -26,12 +32,6 @@ from scaling_decisions import (
     latency_ratio,
     saved_task_hours,
 )
-
-from fargate_capacity.input_error import InputError
-from fargate_capacity.plan.setting import Setting
-from fargate_capacity.plan.simulation import Buckets, Scenario, Simulation
-from fargate_capacity.replay.compiled import is_worth_compiling
-from fargate_capacity.replay.replay import Replay, Series
 from fargate_capacity.traffic.trace import Trace
 
 # How often the tuner looks where no alarm calls it.

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from scaling_decisions import alarm_window, capacity_decision, step_scaling, target_tracking
-
 from fargate_capacity.replay import latency, minute_loop
+from fargate_capacity.scaling_decisions import alarm_window, capacity_decision, step_scaling, target_tracking
 
 Loop = Callable[..., int]
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 
-from scaling_decisions import Comparison, MissingData
-from scaling_decisions.alarm_window import MOST_PERIODS
+from fargate_capacity.scaling_decisions import Comparison, MissingData
+from fargate_capacity.scaling_decisions.alarm_window import MOST_PERIODS
 
 
 class GuardedMetric(IntEnum):

@@ -11,14 +11,13 @@ from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from scaling_decisions.alarm_window import is_in_alarm, observed
-from scaling_decisions.capacity_decision import decided_capacity
-from scaling_decisions.metrics import MISSING
-from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow
-
 from fargate_capacity.replay.guardrail import AlarmRow, GuardedMetric
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION
+from fargate_capacity.scaling_decisions.alarm_window import is_in_alarm, observed
+from fargate_capacity.scaling_decisions.capacity_decision import decided_capacity
+from fargate_capacity.scaling_decisions.metrics import MISSING
+from fargate_capacity.scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow
 
 # A task that is a second behind is busy for that much of a minute.
 _PERCENT_A_SECOND = 100.0 / 60.0

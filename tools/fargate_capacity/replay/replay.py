@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scaling_decisions import CapacityBounds, CountReading, Metric, Policy
-from scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow, rows_of
 
 from fargate_capacity.replay import compiled, minute_loop
 from fargate_capacity.replay.guardrail import AlarmRow, Guardrail
 from fargate_capacity.replay.minute_loop import IN_DELAY, LoopSettings, LoopState, Recording, Schedule
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, CountReading, Metric, Policy
+from fargate_capacity.scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow, rows_of
 
 T = TypeVar("T")
 Column = NDArray[np.float64]

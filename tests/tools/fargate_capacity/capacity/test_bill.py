@@ -3,13 +3,13 @@ import json
 
 import numpy as np
 import pytest
-from scaling_decisions import CapacityBounds
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.pricing.bill import bill_of
 from fargate_capacity.pricing.fargate_prices import TABLE, find_price
 from fargate_capacity.replay.replay import BoundsChange, Replay
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds
 
 
 @pytest.fixture

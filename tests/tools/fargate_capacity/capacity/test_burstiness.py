@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from scaling_decisions import CapacityBounds
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, simulate
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds
 from fargate_capacity.traffic.burstiness import with_burstiness
 from fargate_capacity.traffic.trace import Trace
 

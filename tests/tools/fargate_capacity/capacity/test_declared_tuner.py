@@ -9,7 +9,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
-from scaling_decisions import Comparison, MissingData, ObservationPeriod, TargetTracking, TunerSettings
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
@@ -20,6 +19,7 @@ from fargate_capacity.declared.scaled_service import find_service
 from fargate_capacity.input_error import InputError
 from fargate_capacity.replay.guardrail import GuardedMetric, GuardrailAlarm
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import Comparison, MissingData, ObservationPeriod, TargetTracking, TunerSettings
 
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.01, elsewhere_seconds=0.02)
 

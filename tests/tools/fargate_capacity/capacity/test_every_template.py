@@ -9,7 +9,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
-from scaling_decisions import Adjustment, CapacityBounds, StepScaling
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.tuning import TargetTuner
@@ -22,6 +21,7 @@ from fargate_capacity.plan.question import ask
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import bounds_changes, simulate
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import Adjustment, CapacityBounds, StepScaling
 
 STAGE = {
     "Parameters": {"Stage": {"Type": "String", "Default": "dev"}, "Size": {"Type": "String"}},

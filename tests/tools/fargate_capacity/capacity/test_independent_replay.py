@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 from tests.proofs import independent_replay as judge
 
 # Values that no load of whole requests comes to: two ways of adding up differ in the last binary digit.

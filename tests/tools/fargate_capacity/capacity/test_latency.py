@@ -6,11 +6,11 @@ from itertools import count
 
 import numpy as np
 import pytest
-from scaling_decisions import CapacityBounds
 
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.replay.service_model import P95_RATIO, Queueing, ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds
 
 
 def erlang_c(servers, load):

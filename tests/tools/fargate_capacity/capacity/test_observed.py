@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scaling_decisions import CapacityBounds, TargetTracking
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.scaled_service import find_service
@@ -20,6 +19,7 @@ from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, TargetTracking
 
 TRUTH = ServiceModel(
     vcpus=1,

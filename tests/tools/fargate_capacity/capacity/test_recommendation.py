@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.candidates import Grid, candidates, nothing_to_vary, read_numbers
@@ -13,6 +12,7 @@ from fargate_capacity.plan.simulation import Scenario, simulate
 from fargate_capacity.plan.sweep import sweep
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
 
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30, metric_delay_seconds=60)
 SCENARIO = Scenario(model=MODEL, guardrail=Guardrail(latency_seconds=0.5))

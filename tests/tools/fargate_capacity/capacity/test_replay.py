@@ -5,12 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scaling_decisions import CapacityBounds, CountReading, Metric, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import GuardedMetric, Guardrail, GuardrailAlarm
 from fargate_capacity.replay.replay import BoundsChange, Replay
 from fargate_capacity.replay.service_model import Queueing, ServiceModel
+from fargate_capacity.scaling_decisions import (
+    CapacityBounds,
+    CountReading,
+    Metric,
+    StepBand,
+    StepScaling,
+    TargetTracking,
+)
 
 # One request a second of one second of CPU fills a task: requests a minute / 60 = busy tasks. 30 s to start.
 MODEL = ServiceModel(

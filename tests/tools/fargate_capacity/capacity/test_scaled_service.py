@@ -1,9 +1,17 @@
 import pytest
-from scaling_decisions import CapacityBounds, Comparison, Metric, MissingData, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.scaled_service import find_service
 from fargate_capacity.input_error import InputError
+from fargate_capacity.scaling_decisions import (
+    CapacityBounds,
+    Comparison,
+    Metric,
+    MissingData,
+    StepBand,
+    StepScaling,
+    TargetTracking,
+)
 
 
 @pytest.fixture

@@ -3,7 +3,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from scaling_decisions import (
+
+from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.setting import Setting
+from fargate_capacity.plan.simulation import Scenario, simulate
+from fargate_capacity.plan.tuning import tune
+from fargate_capacity.replay.guardrail import Guardrail
+from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import (
     Action,
     CapacityBounds,
     Metric,
@@ -12,13 +19,6 @@ from scaling_decisions import (
     TargetTracking,
     TunerSettings,
 )
-
-from fargate_capacity.input_error import InputError
-from fargate_capacity.plan.setting import Setting
-from fargate_capacity.plan.simulation import Scenario, simulate
-from fargate_capacity.plan.tuning import tune
-from fargate_capacity.replay.guardrail import Guardrail
-from fargate_capacity.replay.service_model import ServiceModel
 
 SCENARIO = Scenario(
     model=ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30),
