@@ -15,6 +15,7 @@ PROJECT = Path(__file__).parents[2]
 LIBRARY = PROJECT / "constructs" / "cdk_fargate_sagemaker"
 COPIES = {
     "scaling_decisions": ("lambda/target_tuner", "tools/fargate_capacity"),
+    "floor_decisions": ("lambda/forecast_floor", "tools/fargate_capacity"),
     "review_estimates": ("lambda/review_measures", "tools/review_threshold"),
 }
 

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from floor_decisions import SLOT, FloorSettings, LoadHistory, LookBack, hourly_floors, slot_of
 
+from fargate_capacity.floor_decisions import SLOT, FloorSettings, LoadHistory, LookBack, hourly_floors, slot_of
 from fargate_capacity.replay.replay import BoundsChange, Column
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import CapacityBounds

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from floor_decisions import LookBack
-
+from fargate_capacity.floor_decisions import LookBack
 from fargate_capacity.plan.floor_backtest import Floor
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation

@@ -2,7 +2,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from floor_decisions import SLOT, Action, Decision, FloorSettings, LoadHistory, Seen, decided
+
+from cdk_fargate_sagemaker.floor_decisions import SLOT, Action, Decision, FloorSettings, LoadHistory, Seen, decided
 
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
 NOW = MONDAY + timedelta(days=8, hours=7)

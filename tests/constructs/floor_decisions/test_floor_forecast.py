@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from floor_decisions import (
+
+from cdk_fargate_sagemaker.floor_decisions import (
     SLOT,
     FloorForecast,
     FloorPlan,
