@@ -20,6 +20,8 @@ REST_SECONDS: Final = 2.0
 """For so long a receiver is left alone after a fault, where another one takes its posts meanwhile."""
 LONGEST_PAUSE_SECONDS: Final = 2.0
 LONGEST_PAUSE_CLOSING_SECONDS: Final = 0.1
+HELD_SECONDS: Final = 2.0
+"""What a receiver has held for so long, while the process is about to end, the last receiver is offered as well."""
 _MOST_LISTED: Final = 500
 _log = logging.getLogger("api")
 Post = TypeVar("Post")
@@ -37,7 +39,7 @@ class Receiver(Generic[Post]):
     open: returns what takes one post; called until it does not raise one of `faults`, as it may wait for credentials.
     faults: what it raises where it does not take the post, which is then offered again.
     after_seconds: it is offered what has been waiting for so long; everything, where the receivers before it are at
-        fault or the process is about to end.
+        fault or the process is about to end. The last one must not mind a post that another one takes later.
     """
 
     name: str
@@ -50,7 +52,8 @@ class _Letter(Generic[Post]):
     def __init__(self, post: Post, characters: int) -> None:
         self.post = post
         self.characters = characters
-        self.put_at = time.monotonic()
+        self.put_at = self.held_at = time.monotonic()
+        self.held_by: object = None
         self.sent = threading.Event()
 
 
@@ -159,17 +162,19 @@ class Outbox(Generic[Post]):
                 fields = {"fault": type(fault).__name__}
                 _log.warning(f"the {line.receiver.name} took no post", extra={"fields": fields})
                 with self._lock:
-                    self._sending.discard(letter)
-                    self._waiting.appendleft(letter)
+                    if letter.held_by is line and not letter.sent.is_set():
+                        self._sending.discard(letter)
+                        self._waiting.appendleft(letter)
                     self._rest(line)
                 self._pause(random.uniform(pause / 2, pause))  # nosec B311  # a pause
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause = 0.05
-            letter.sent.set()
             with self._lock:
-                self._sending.discard(letter)
-                self._characters -= letter.characters
+                if not letter.sent.is_set():
+                    letter.sent.set()
+                    self._sending.discard(letter)
+                    self._characters -= letter.characters
                 if not self._characters:
                     self._emptied.notify_all()
 
@@ -180,11 +185,24 @@ class Outbox(Generic[Post]):
                 free_at = line.rests_until
                 if self._waiting and not (self._closing.is_set() or any(other.rests_until > now for other in before)):
                     free_at = max(free_at, self._waiting[0].put_at + line.receiver.after_seconds)
-                if self._waiting and free_at <= now:
-                    letter = self._waiting.popleft()
+                letter = self._waiting.popleft() if self._waiting and free_at <= now else self._held(line, now)
+                if letter is not None:
+                    letter.held_by, letter.held_at = line, now
                     self._sending.add(letter)
                     return letter
-                line.changed.wait(free_at - now if self._waiting else None)
+                line.changed.wait(self._wait_seconds(line, free_at - now))
+
+    def _held(self, line: _Line[Post], now: float) -> _Letter[Post] | None:
+        """Return what another receiver holds for too long, where this is the last one and the process is about to end."""
+        if not (line.is_last and self._closing.is_set()):
+            return None
+        others = (letter for letter in self._sending if letter.held_by is not line)
+        return next((letter for letter in others if now - letter.held_at >= HELD_SECONDS), None)
+
+    def _wait_seconds(self, line: _Line[Post], seconds: float) -> float | None:
+        if line.is_last and self._closing.is_set() and self._sending:
+            return min(seconds, HELD_SECONDS / 4) if self._waiting else HELD_SECONDS / 4
+        return seconds if self._waiting else None
 
     def _rest(self, line: _Line[Post]) -> None:
         """Leave it alone for a while, where another receiver is there for what it does not take."""

@@ -21,6 +21,8 @@ LARGEST_BLOCK: Final = 100
 """What a process that ends may leave unused."""
 ASKED_AGAIN_SECONDS: Final = 60.0
 """After the quota was found used up: a person may have given the day a new one."""
+WAIT_SECONDS: Final = 0.5
+"""A thread waits no longer than this for the block that another one asks for: the table may be slow to answer that."""
 _BLOCKS: Final = 10_000
 _KEPT_SECONDS: Final = 35 * 86_400
 
@@ -34,27 +36,41 @@ class ReviewQuota:
         self._clock = clock
         self._block = min(LARGEST_BLOCK, max(1, daily // _BLOCKS))
         self._lock = threading.Lock()
+        self._answered = threading.Condition(self._lock)
+        self._asking = 0
         self._day = ""
         self._places = 0
         self._rests_until = 0.0
 
     def take(self, client: DynamoDBClient) -> str | None:
         """Take a place for a post; return its day, None where that has none left. Raises DYNAMODB_FAULTS."""
-        now = self._clock()
-        # One process asks for one block at a time: the next thread finds it.
         with self._lock:
+            now = self._clock()
             day = datetime.fromtimestamp(now, UTC).date().isoformat()
             if day != self._day:
                 self._day, self._places, self._rests_until = day, 0, 0.0
-            if self._places == 0:
-                if now < self._rests_until:
-                    return None
-                if not self._took_block(client):
+            # One thread asks for a block and the others find it; where that takes long, each asks for one of its own.
+            self._answered.wait_for(
+                lambda: self._places or not self._asking or now < self._rests_until, timeout=WAIT_SECONDS
+            )
+            if self._places:
+                self._places -= 1
+                return self._day
+            if now < self._rests_until:
+                return None
+            self._asking += 1
+        took = None
+        try:
+            took = self._took_block(day, client)
+        finally:
+            with self._lock:
+                self._asking -= 1
+                self._answered.notify_all()
+                if took and day == self._day:
+                    self._places += self._block - 1
+                elif took is False:
                     self._rests_until = now + ASKED_AGAIN_SECONDS
-                    return None
-                self._places = self._block
-            self._places -= 1
-            return day
+        return day if took else None
 
     def give_back(self, day: str) -> None:
         """Free the place, taken on `day`, of a post that was not stored."""
@@ -62,7 +78,7 @@ class ReviewQuota:
             if day == self._day:
                 self._places += 1
 
-    def _took_block(self, client: DynamoDBClient) -> bool:
+    def _took_block(self, day: str, client: DynamoDBClient) -> bool:
         values: dict[str, Any] = {
             ":block": {"N": str(self._block)},
             ":most": {"N": str(self._daily - self._block)},
@@ -71,7 +87,7 @@ class ReviewQuota:
         try:
             client.update_item(
                 TableName=self._table,
-                Key={"post": {"S": f"quota#{self._day}"}, "entry": {"S": "stored"}},
+                Key={"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}},
                 UpdateExpression="ADD #places :block SET #expires = :expires",
                 ConditionExpression="attribute_not_exists(#places) OR #places <= :most",
                 ExpressionAttributeNames={"#places": "places", "#expires": "expires"},

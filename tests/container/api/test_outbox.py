@@ -126,7 +126,8 @@ def test_hands_over_at_once_while_the_table_is_at_fault(make_outbox, table, queu
     until(lambda: sorted(queue.taken) == ["a", "b", "c"])
 
 
-def test_hands_everything_over_when_the_process_ends(make_outbox, table, queue, lost):
+def test_hands_everything_over_when_the_process_ends(make_outbox, table, queue, lost, api_module, monkeypatch):
+    monkeypatch.setattr(api_module("outbox"), "HELD_SECONDS", 600)
     table.opens.clear()
     outbox = make_outbox(after_seconds=3600)
     outbox.put([f"{number}" for number in range(30)], until=time.monotonic())
@@ -137,6 +138,19 @@ def test_hands_everything_over_when_the_process_ends(make_outbox, table, queue, 
     outbox.drain(until=later())
     assert sorted(table.taken + queue.taken, key=int) == [f"{number}" for number in range(30)]
     assert lost == []
+
+
+def test_hands_over_what_a_receiver_holds_for_too_long_when_the_process_ends(make_outbox, table, queue, lost):
+    table.opens.clear()
+    outbox = make_outbox(after_seconds=3600)
+    outbox.put(["a", "b"], until=time.monotonic())
+    until(lambda: len(table.begun) == 2)
+    outbox.drain(until=later())
+    assert sorted(queue.taken) == ["a", "b"]
+    assert lost == []
+    table.opens.set()
+    until(lambda: sorted(table.taken) == ["a", "b"])
+    assert outbox.put(["c"], until=later())
 
 
 def test_says_which_posts_were_lost(make_outbox, table, queue, lost, caplog):

@@ -1,6 +1,7 @@
 """What a client that floods the service with distinct flagged texts makes it write: a quota of posts a day."""
 
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -128,6 +129,21 @@ def test_a_block_is_taken_at_once_and_never_more_than_there_is(
         assert store.keep(review_post(f"post {number}"), client)
     assert calls.count("UpdateItem") == 2
     assert quota_item(day)["places"]["N"] == "20"
+
+
+def test_one_whose_block_never_comes_holds_nobody_up(review_store, review_post, api_module, monkeypatch, clock):
+    store = review_store(daily_quota=20, clock=clock)
+    client = api_module("aws.dynamodb_client").dynamodb_client
+    hanging = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    healthy = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    asked, goes_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(hanging, "update_item", lambda **_: (asked.set(), goes_on.wait()))
+    waiting = threading.Thread(target=store.keep, args=(review_post("a"), hanging))
+    waiting.start()
+    assert asked.wait(20)
+    assert [store.keep(review_post(text), healthy) for text in "bc"] == [True, True]
+    goes_on.set()
+    waiting.join()
 
 
 def test_beyond_the_quota_the_answer_is_the_same_and_a_metric_counts(start_reviews, runtime, stored):
