@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cdk_review.template_macros import expanded, looked_up
 from fargate_capacity.input_error import InputError
 
 OLDEST_SCHEMA = 1
@@ -69,7 +70,8 @@ def _stacks_of(folder: Path) -> Iterator[Stack]:
             f"{folder / 'manifest.json'}: schema version {version or 'missing'}; allowed: {OLDEST_SCHEMA}.0.0 and "
             "later; synthesise it with a CDK of version 2"
         )
-    for name, artifact in sorted(_mapping(manifest.get("artifacts")).items()):
+    for name, declared in sorted(_mapping(manifest.get("artifacts")).items()):
+        artifact = _mapping(declared)
         properties = _mapping(artifact.get("properties"))
         if artifact.get("type") == "cdk:cloud-assembly" and isinstance(properties.get("directoryName"), str):
             yield from _stacks_of(_within(folder, properties["directoryName"]))
@@ -112,7 +114,11 @@ def comparable(template: dict[str, Any]) -> dict[str, Any]:
     for section in ("Resources", "Conditions", "Parameters", "Rules"):
         if isinstance(copy.get(section), dict):
             copy[section] = {name: value for name, value in copy[section].items() if name not in OWN_TO_THE_CDK}
-    resources = {name: value for name, value in _mapping(copy.get("Resources")).items() if isinstance(value, dict)}
+    copy["Resources"] = expanded(_mapping(copy.get("Resources")))
+    mappings = _mapping(copy.get("Mappings"))
+    if mappings:
+        copy["Resources"] = looked_up(copy["Resources"], mappings)
+    resources = {name: value for name, value in copy["Resources"].items() if isinstance(value, dict)}
     copy["Resources"] = resources
     for resource in resources.values():
         if "Metadata" in resource:

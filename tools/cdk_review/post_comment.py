@@ -195,16 +195,21 @@ def artifact_of(github: GitHub, run: Run, name: str) -> Review | None:
     return read_review(github.archive(int(found[0]["id"])))
 
 
-def read_review(archive: bytes) -> Review:
-    """The page and the pictures of a ZIP file; whatever else is in it is not looked at."""
+def read_review(archive: bytes, *, folder: str = "") -> Review:
+    """The page and the pictures of a ZIP file; whatever else is in it is not looked at.
+
+    Args:
+        archive: the ZIP file.
+        folder: within it, with a slash at its end.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            names = opened.namelist()
+            names = {name.removeprefix(folder) for name in opened.namelist() if name.startswith(folder)}
             if "review.md" not in names:
                 raise InputError("artifact: no review.md in it; nothing is posted")
-            page = _member(opened, "review.md", MOST_PAGE_BYTES)
+            page = _member(opened, f"{folder}review.md", MOST_PAGE_BYTES)
             wanted = sorted({name for name in names if PICTURE_NAME.fullmatch(name) and ".." not in name})
-            pictures = {name: _member(opened, name, MOST_PICTURE_BYTES) for name in wanted[:MOST_PICTURES]}
+            pictures = {name: _member(opened, f"{folder}{name}", MOST_PICTURE_BYTES) for name in wanted[:MOST_PICTURES]}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as fault:
         raise InputError(f"artifact: no ZIP file that can be read ({type(fault).__name__})") from None
     return Review(

@@ -372,11 +372,3 @@ def test_the_workflow_with_a_token_runs_no_code_of_the_pull_request() -> None:
     assert comment[True]["workflow_run"]["workflows"] == [review["name"]]
     assert list(review[True]) == ["pull_request"]
     assert "secrets." not in (PROJECT / ".github" / "workflows" / "review.yml").read_text()
-
-
-def test_the_template_for_gitlab_is_a_pipeline() -> None:
-    pipeline = yaml.safe_load((PROJECT / "examples" / "pipelines" / "gitlab-review.yml").read_text())
-
-    (job,) = pipeline.values()
-    assert job["artifacts"]["paths"] == ["review/"]
-    assert any("cdk-review --git" in line and "--output review" in line for line in job["script"])

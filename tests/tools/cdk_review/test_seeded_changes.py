@@ -44,7 +44,7 @@ def drop(path: str) -> Mutation:
     return mutate
 
 
-def attribute(resource: str, name: str, value: str) -> Mutation:
+def attribute(resource: str, name: str, value: Any) -> Mutation:
     return lambda template: template["Resources"][resource].update({name: value})
 
 

@@ -39,6 +39,12 @@ def content_flags(stack: StackChange) -> Iterator[Flag]:
             yield from _variants(change)
         elif change.type == "AWS::ElasticLoadBalancingV2::LoadBalancer":
             yield from _attributes(change, "LoadBalancerAttributes")
+        elif change.type == "AWS::ElasticLoadBalancingV2::TargetGroup":
+            yield from _draining(change)
+        elif change.type == "AWS::ElasticLoadBalancingV2::Listener":
+            yield from _forwarding(change)
+        elif change.type == "AWS::CodePipeline::Pipeline":
+            yield from _approvals(change)
 
 
 def _named(value: Any, *names: str) -> dict[str, dict[str, Any]]:
@@ -73,6 +79,14 @@ def _containers(change: Change) -> Iterator[Flag]:
         ):
             if value_at(old, path) and not value_at(new, path):
                 yield flag(change, kind, severity, f"{subject}: the container {name} {says}")
+        moving = [text_of(side.get("Image", "")).rpartition("/")[2].partition("@") for side in (old, new)]
+        if _is_moving(moving[1]) and not _is_moving(moving[0]):
+            yield flag(
+                change,
+                "loosened",
+                "medium",
+                f"{subject}: the image of {name} has a tag that moves: {shown(new['Image'])}",
+            )
         if _is_root(new) and not _is_root(old):
             yield flag(change, "widened", "high", f"{subject}: the container {name} runs as root")
         added = sorted(
@@ -81,6 +95,12 @@ def _containers(change: Change) -> Iterator[Flag]:
         )
         if added:
             yield flag(change, "widened", "high", f"{subject}: the container {name} gains {', '.join(added)}")
+
+
+def _is_moving(image: tuple[str, str, str]) -> bool:
+    """Whether an image of a public name may be another one tomorrow; one that only the deployment knows may not."""
+    name, pinned, _ = image
+    return not pinned and "${" not in name and name.partition(":")[2] in ("", "latest")
 
 
 def _is_root(container: dict[str, Any]) -> bool:
@@ -129,6 +149,11 @@ def _web_rules(change: Change) -> Iterator[Flag]:
         before, after = (_action(rule) for rule in (old, new))
         if before != after and after in ("Count", "Allow") and before not in ("Count", "Allow"):
             yield flag(change, "loosened", "high", f"{subject}: the rule {name} only counts: {after}, was {before}")
+        counted = sorted(_counted_rules(new) - _counted_rules(old))
+        if counted:
+            yield flag(
+                change, "loosened", "medium", f"{subject}: {', '.join(counted[:4])} of the rule {name} only counts"
+            )
         limits = [number_of(value_at(rule, "Statement.RateBasedStatement.Limit")) for rule in (old, new)]
         if limits[0] is not None and (limits[1] is None or limits[1] > limits[0]):
             yield flag(
@@ -137,6 +162,19 @@ def _web_rules(change: Change) -> Iterator[Flag]:
                 "medium",
                 f"{subject}: the rule {name} lets {shown(limits[1])} requests through instead of {shown(limits[0])}",
             )
+
+
+def _counted_rules(rule: dict[str, Any]) -> set[str]:
+    """The rules of a managed group that let requests through."""
+    group = value_at(rule, "Statement.ManagedRuleGroupStatement")
+    overrides = as_list(group.get("RuleActionOverrides")) if isinstance(group, dict) else []
+    found = {
+        text_of(each.get("Name"))
+        for each in overrides
+        if isinstance(each, dict) and {"Count", "Allow"} & (each.get("ActionToUse") or {}).keys()
+    }
+    excluded = as_list(group.get("ExcludedRules")) if isinstance(group, dict) else []
+    return found | {text_of(each.get("Name")) for each in excluded if isinstance(each, dict)}
 
 
 def _action(rule: dict[str, Any]) -> str:
@@ -252,3 +290,38 @@ def _attributes(change: Change, key: str) -> Iterator[Flag]:
             yield flag(change, kind, severity, f"{what(change)} loses {says}")
         elif not says and was.get(name, "false") != "true" and now.get(name) == "true":
             yield flag(change, kind, severity, f"{what(change)} lets requests through where its firewall fails")
+
+
+def _draining(change: Change) -> Iterator[Flag]:
+    name = "deregistration_delay.timeout_seconds"
+    was, now = (
+        number_of(_named(side.get("TargetGroupAttributes"), "Key").get(name, {}).get("Value", 300))
+        for side in (change.was, change.now)
+    )
+    if was and now == 0:
+        yield flag(change, "loosened", "medium", f"{what(change)} cuts off requests of targets that leave")
+
+
+def _forwarding(change: Change) -> Iterator[Flag]:
+    def forwards(side: dict[str, Any]) -> bool:
+        actions = [item for item in as_list(side.get("DefaultActions")) if isinstance(item, dict)]
+        return any(item.get("Type") == "forward" for item in actions)
+
+    if forwards(change.was) and not forwards(change.now):
+        yield flag(change, "removed", "high", f"{what(change)} forwards nothing any more that no rule of it takes")
+
+
+def _approvals(change: Change) -> Iterator[Flag]:
+    def approvals(side: dict[str, Any]) -> set[str]:
+        return {
+            f"{stage.get('Name')}/{action.get('Name')}"
+            for stage in as_list(side.get("Stages"))
+            for action in as_list(stage.get("Actions"))
+            if value_at(action, "ActionTypeId.Category") == "Approval"
+        }
+
+    lost = sorted(approvals(change.was) - approvals(change.now))
+    if lost:
+        yield flag(
+            change, "loosened", "high", f"{what(change)} asks nobody to approve any more ({', '.join(lost[:3])})"
+        )

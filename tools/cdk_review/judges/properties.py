@@ -5,60 +5,21 @@ The table says the direction. A value that only the deployment knows is compared
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from cdk_review.changes import Change, StackChange
+from cdk_review.changes import StackChange
 from cdk_review.flag import Flag
 from cdk_review.judges.flagged import flag, what
-from cdk_review.reference_text import number_of, shown, text_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A property and the direction in which it gets worse.
-
-    Args:
-        type: of the resource.
-        path: of the property, with dots.
-        worse: `lower`, `higher`, `gone` (it becomes empty or false too), `off` (true becomes anything else),
-            `on` (anything else becomes true), `shorter` (fewer elements), `other` (any other value), or the values from
-            the best to the worst.
-        kind: of the flag.
-        severity: of the flag.
-        says: what the property is, in words.
-        default: what AWS takes where it is absent.
-    """
-
-    type: str
-    path: str
-    worse: str | tuple[Any, ...]
-    kind: str
-    severity: str
-    says: str
-    default: Any = None
-
-
-def _rules(resource_type: str, *rows: tuple[Any, ...]) -> list[Rule]:
-    return [
-        Rule(
-            type=f"AWS::{resource_type}",
-            path=path,
-            worse=worse,
-            kind=kind,
-            severity=severity,
-            says=says,
-            default=further[0] if further else None,
-        )
-        for path, worse, kind, severity, says, *further in rows
-    ]
-
+from cdk_review.judges.further_rules import FURTHER_RULES
+from cdk_review.judges.rule import Rule, rules_of
+from cdk_review.reference_text import as_list, number_of, shown, text_of
 
 _BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 RULES = [
-    *_rules(
+    *rules_of(
         "DynamoDB::Table",
         ("SSESpecification.SSEEnabled", "off", "encryption", "high", "encryption with a KMS key"),
         ("SSESpecification.KMSMasterKeyId", "gone", "encryption", "medium", "the key that encrypts it"),
@@ -83,7 +44,7 @@ RULES = [
         ("StreamSpecification", "gone", "removed", "medium", "its stream"),
         ("BillingMode", ("PAY_PER_REQUEST", "PROVISIONED"), "capacity", "medium", "its capacity", "PROVISIONED"),
     ),
-    *_rules(
+    *rules_of(
         "S3::Bucket",
         ("BucketEncryption", "gone", "encryption", "high", "encryption by a setting of the bucket"),
         ("PublicAccessBlockConfiguration", "gone", "public", "critical", "the block of public access"),
@@ -110,13 +71,13 @@ RULES = [
         ("LoggingConfiguration", "gone", "logging", "medium", "its access log"),
         ("WebsiteConfiguration", "on", "public", "high", "serving as a web site"),
     ),
-    *_rules(
+    *rules_of(
         "Logs::LogGroup",
         ("RetentionInDays", "lower", "retention", "medium", "days that logs are kept"),
         ("RetentionInDays", "gone", "retention", "medium", "a limit to how long logs are kept and billed"),
         ("KmsKeyId", "gone", "encryption", "high", "the key that encrypts it"),
     ),
-    *_rules(
+    *rules_of(
         "SQS::Queue",
         ("MessageRetentionPeriod", "lower", "retention", "high", "seconds that messages are kept", 345_600),
         ("RedrivePolicy", "gone", "loosened", "high", "its dead-letter queue"),
@@ -124,25 +85,25 @@ RULES = [
         ("KmsMasterKeyId", "gone", "encryption", "high", "the key that encrypts it"),
         ("SqsManagedSseEnabled", (True, None, False), "encryption", "high", "encryption"),
     ),
-    *_rules("SNS::Topic", ("KmsMasterKeyId", "gone", "encryption", "high", "the key that encrypts it")),
-    *_rules(
+    *rules_of("SNS::Topic", ("KmsMasterKeyId", "gone", "encryption", "high", "the key that encrypts it")),
+    *rules_of(
         "KMS::Key",
         ("EnableKeyRotation", "off", "encryption", "medium", "rotation of the key"),
         ("Enabled", (True, None, False), "encryption", "critical", "that the key is enabled"),
         ("PendingWindowInDays", "lower", "retention", "medium", "days before it is deleted", 30),
     ),
-    *_rules(
+    *rules_of(
         "Kinesis::Stream",
         ("StreamEncryption", "gone", "encryption", "high", "encryption"),
         ("RetentionPeriodHours", "lower", "retention", "high", "hours that records are kept", 24),
     ),
-    *_rules(
+    *rules_of(
         "EFS::FileSystem",
         ("Encrypted", "off", "encryption", "high", "encryption"),
         ("BackupPolicy.Status", ("ENABLED", None, "DISABLED"), "retention", "high", "backups"),
     ),
-    *_rules("EC2::Volume", ("Encrypted", "off", "encryption", "high", "encryption")),
-    *_rules(
+    *rules_of("EC2::Volume", ("Encrypted", "off", "encryption", "high", "encryption")),
+    *rules_of(
         "ECR::Repository",
         ("ImageScanningConfiguration.ScanOnPush", "off", "loosened", "medium", "the scan of images on push"),
         (
@@ -157,7 +118,7 @@ RULES = [
     *(
         rule
         for database in ("RDS::DBInstance", "RDS::DBCluster", "DocDB::DBCluster", "Neptune::DBCluster")
-        for rule in _rules(
+        for rule in rules_of(
             database,
             ("StorageEncrypted", "off", "encryption", "critical", "encryption of its storage"),
             ("BackupRetentionPeriod", "lower", "retention", "high", "days that backups are kept", 1),
@@ -169,35 +130,35 @@ RULES = [
             ("AllocatedStorage", "lower", "capacity", "medium", "storage"),
         )
     ),
-    *_rules(
+    *rules_of(
         "ElastiCache::ReplicationGroup",
         ("AtRestEncryptionEnabled", "off", "encryption", "high", "encryption at rest"),
         ("TransitEncryptionEnabled", "off", "encryption", "high", "encryption in transit"),
         ("AutomaticFailoverEnabled", "off", "capacity", "high", "automatic failover"),
         ("SnapshotRetentionLimit", "lower", "retention", "high", "days that snapshots are kept", 0),
     ),
-    *_rules(
+    *rules_of(
         "OpenSearchService::Domain",
         ("EncryptionAtRestOptions.Enabled", "off", "encryption", "high", "encryption at rest"),
         ("NodeToNodeEncryptionOptions.Enabled", "off", "encryption", "high", "encryption between nodes"),
         ("DomainEndpointOptions.EnforceHTTPS", "off", "encryption", "high", "that only HTTPS is served"),
     ),
-    *_rules(
+    *rules_of(
         "Redshift::Cluster",
         ("Encrypted", "off", "encryption", "high", "encryption"),
         ("PubliclyAccessible", "on", "public", "critical", "an address in the internet"),
     ),
-    *_rules(
+    *rules_of(
         "ElasticLoadBalancingV2::LoadBalancer",
         ("Scheme", ("internal", "internet-facing"), "public", "critical", "its scheme", "internet-facing"),
     ),
-    *_rules(
+    *rules_of(
         "ElasticLoadBalancingV2::Listener",
         ("Protocol", ("HTTPS", "HTTP"), "encryption", "critical", "its protocol"),
         ("Protocol", ("TLS", "TCP"), "encryption", "critical", "its protocol"),
         ("SslPolicy", "gone", "encryption", "medium", "its TLS policy"),
     ),
-    *_rules(
+    *rules_of(
         "ElasticLoadBalancingV2::TargetGroup",
         ("HealthCheckEnabled", (True, None, False), "loosened", "high", "its health check"),
         ("HealthCheckPath", "other", "loosened", "low", "the path of its health check"),
@@ -205,7 +166,7 @@ RULES = [
         ("HealthCheckIntervalSeconds", "higher", "loosened", "medium", "seconds between health checks", 30),
         ("Protocol", ("HTTPS", "HTTP"), "encryption", "medium", "its protocol"),
     ),
-    *_rules(
+    *rules_of(
         "ECS::Service",
         ("DesiredCount", "lower", "capacity", "high", "desired tasks"),
         (
@@ -252,22 +213,22 @@ RULES = [
         ("AvailabilityZoneRebalancing", ("ENABLED", None, "DISABLED"), "capacity", "low", "rebalancing between zones"),
         ("LoadBalancers", "shorter", "removed", "high", "its load balancers"),
     ),
-    *_rules("ECS::Cluster", ("ClusterSettings", "shorter", "logging", "low", "its settings (Container Insights)")),
-    *_rules(
+    *rules_of("ECS::Cluster", ("ClusterSettings", "shorter", "logging", "low", "its settings (Container Insights)")),
+    *rules_of(
         "ECS::TaskDefinition",
         ("Cpu", "lower", "capacity", "medium", "CPU units of a task"),
         ("Memory", "lower", "capacity", "medium", "MiB of a task"),
         ("TaskRoleArn", "other", "widened", "medium", "the role that its containers run as"),
         ("NetworkMode", ("awsvpc", "bridge", "host"), "public", "medium", "its network mode"),
     ),
-    *_rules(
+    *rules_of(
         "AutoScaling::AutoScalingGroup",
         ("MinSize", "lower", "capacity", "high", "least instances"),
         ("MaxSize", "lower", "capacity", "medium", "most instances"),
         ("DesiredCapacity", "lower", "capacity", "medium", "desired instances"),
         ("NotificationConfigurations", "shorter", "silenced", "medium", "its notifications"),
     ),
-    *_rules(
+    *rules_of(
         "Lambda::Function",
         ("MemorySize", "lower", "capacity", "medium", "MiB of memory", 128),
         ("Timeout", "lower", "capacity", "medium", "seconds until it is stopped", 3),
@@ -280,7 +241,7 @@ RULES = [
         ("CodeSigningConfigArn", "gone", "loosened", "high", "code signing"),
         ("LoggingConfig", "gone", "logging", "low", "its log settings"),
     ),
-    *_rules(
+    *rules_of(
         "Lambda::Alias",
         ("ProvisionedConcurrencyConfig", "gone", "capacity", "medium", "its provisioned concurrency"),
         (
@@ -291,18 +252,18 @@ RULES = [
             "provisioned concurrency",
         ),
     ),
-    *_rules(
+    *rules_of(
         "SNS::Subscription",
         ("FilterPolicy", "on", "silenced", "medium", "a filter, and is not sent what does not match"),
         ("FilterPolicy", "other", "silenced", "low", "its filter"),
         ("RedrivePolicy", "gone", "loosened", "medium", "its dead-letter queue"),
     ),
-    *_rules(
+    *rules_of(
         "EC2::VPCEndpoint",
         ("PolicyDocument", "gone", "widened", "medium", "the policy that limits what it is used for"),
     ),
-    *_rules("Lambda::Url", ("AuthType", ("AWS_IAM", "NONE"), "public", "critical", "who may call its URL")),
-    *_rules(
+    *rules_of("Lambda::Url", ("AuthType", ("AWS_IAM", "NONE"), "public", "critical", "who may call its URL")),
+    *rules_of(
         "Lambda::EventSourceMapping",
         ("Enabled", (True, None, False), "silenced", "high", "that it reads its source"),
         ("FilterCriteria", "on", "silenced", "medium", "a filter, and does not read what does not match"),
@@ -311,16 +272,16 @@ RULES = [
         ("FunctionResponseTypes", "shorter", "loosened", "medium", "the report of failed items of a batch"),
         ("BisectBatchOnFunctionError", "off", "loosened", "low", "that a failed batch is halved"),
     ),
-    *_rules(
+    *rules_of(
         "Events::Rule",
         ("State", ("ENABLED", "DISABLED"), "silenced", "high", "its state", "ENABLED"),
     ),
-    *_rules(
+    *rules_of(
         "Scheduler::Schedule",
         ("State", ("ENABLED", "DISABLED"), "silenced", "high", "its state", "ENABLED"),
         ("Target.DeadLetterConfig", "gone", "loosened", "medium", "its dead-letter queue"),
     ),
-    *_rules(
+    *rules_of(
         "StepFunctions::StateMachine",
         ("RoleArn", "other", "widened", "medium", "the role that it runs as"),
         ("LoggingConfiguration", "gone", "logging", "medium", "its log"),
@@ -334,13 +295,13 @@ RULES = [
         ("TracingConfiguration.Enabled", "off", "logging", "low", "tracing"),
         ("EncryptionConfiguration", "gone", "encryption", "medium", "the key that encrypts it"),
     ),
-    *_rules(
+    *rules_of(
         "SageMaker::EndpointConfig",
         ("KmsKeyId", "gone", "encryption", "high", "the key that encrypts its volumes"),
         ("EnableNetworkIsolation", "off", "public", "high", "network isolation"),
         ("DataCaptureConfig.EnableCapture", "off", "logging", "medium", "data capture"),
     ),
-    *_rules(
+    *rules_of(
         "SageMaker::Endpoint",
         ("DeploymentConfig.AutoRollbackConfiguration", "gone", "loosened", "high", "its automatic rollback"),
         (
@@ -352,17 +313,17 @@ RULES = [
         ),
         ("DeploymentConfig", "gone", "loosened", "high", "its gradual deployment"),
     ),
-    *_rules(
+    *rules_of(
         "SageMaker::Model",
         ("EnableNetworkIsolation", "off", "public", "high", "network isolation"),
         ("VpcConfig", "gone", "public", "medium", "its place in the VPC"),
     ),
-    *_rules(
+    *rules_of(
         "SageMaker::NotebookInstance",
         ("DirectInternetAccess", ("Disabled", "Enabled"), "public", "high", "access to the internet", "Enabled"),
         ("RootAccess", ("Disabled", "Enabled"), "widened", "medium", "root access", "Enabled"),
     ),
-    *_rules(
+    *rules_of(
         "Cognito::UserPool",
         ("MfaConfiguration", ("ON", "OPTIONAL", "OFF"), "loosened", "high", "multi-factor sign-in", "OFF"),
         (
@@ -375,14 +336,14 @@ RULES = [
         ("DeletionProtection", ("ACTIVE", "INACTIVE"), "retention", "high", "deletion protection", "INACTIVE"),
         ("Policies.PasswordPolicy.MinimumLength", "lower", "loosened", "medium", "characters of a password", 8),
     ),
-    *_rules(
+    *rules_of(
         "CloudTrail::Trail",
         ("IsLogging", "off", "logging", "critical", "that it logs"),
         ("EnableLogFileValidation", "off", "logging", "high", "the validation of log files"),
         ("IsMultiRegionTrail", "off", "logging", "high", "that it covers all regions"),
         ("KMSKeyId", "gone", "encryption", "high", "the key that encrypts it"),
     ),
-    *_rules(
+    *rules_of(
         "CloudFront::Distribution",
         ("DistributionConfig.WebACLId", "gone", "public", "high", "its web ACL"),
         (
@@ -411,40 +372,40 @@ RULES = [
         ),
         ("DistributionConfig.Logging", "gone", "logging", "medium", "its access log"),
     ),
-    *_rules(
+    *rules_of(
         "ApiGateway::Method",
         ("AuthorizationType", ("AWS_IAM", "NONE"), "public", "critical", "who may call it"),
         ("AuthorizationType", ("COGNITO_USER_POOLS", "NONE"), "public", "critical", "who may call it"),
         ("AuthorizationType", ("CUSTOM", "NONE"), "public", "critical", "who may call it"),
         ("ApiKeyRequired", "off", "public", "medium", "that a key is needed"),
     ),
-    *_rules(
+    *rules_of(
         "ApiGatewayV2::Route",
         ("AuthorizationType", ("AWS_IAM", "NONE"), "public", "critical", "who may call it"),
         ("AuthorizationType", ("JWT", "NONE"), "public", "critical", "who may call it"),
         ("AuthorizationType", ("CUSTOM", "NONE"), "public", "critical", "who may call it"),
     ),
-    *_rules(
+    *rules_of(
         "ApiGateway::Stage",
         ("AccessLogSetting", "gone", "logging", "medium", "its access log"),
         ("TracingEnabled", "off", "logging", "low", "tracing"),
     ),
-    *_rules("EC2::Subnet", ("MapPublicIpOnLaunch", "on", "public", "high", "public addresses")),
-    *_rules(
+    *rules_of("EC2::Subnet", ("MapPublicIpOnLaunch", "on", "public", "high", "public addresses")),
+    *rules_of(
         "EC2::Instance",
         ("Monitoring", "off", "logging", "low", "detailed monitoring"),
         ("DisableApiTermination", "off", "retention", "medium", "termination protection"),
     ),
-    *_rules(
+    *rules_of(
         "SecretsManager::RotationSchedule",
         ("RotationRules.AutomaticallyAfterDays", "higher", "loosened", "medium", "days between rotations"),
     ),
-    *_rules(
+    *rules_of(
         "WAFv2::WebACL",
         ("DefaultAction.Allow", "on", "public", "high", "that what no rule matches is allowed"),
         ("VisibilityConfig.CloudWatchMetricsEnabled", "off", "logging", "low", "metrics"),
     ),
-    *_rules(
+    *rules_of(
         "ApplicationAutoScaling::ScalableTarget",
         ("MinCapacity", "lower", "capacity", "high", "the minimum"),
         ("MaxCapacity", "lower", "scaling", "medium", "the maximum"),
@@ -454,8 +415,10 @@ RULES = [
     ),
 ]
 
+_INSTANCE = re.compile(r"(?P<family>[a-z]+)\d+[a-z-]*\.(?P<size>\w+)")
+_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
 _BY_TYPE: dict[str, list[Rule]] = {}
-for _rule in RULES:
+for _rule in (*RULES, *FURTHER_RULES):
     _BY_TYPE.setdefault(_rule.type, []).append(_rule)
 
 
@@ -466,39 +429,78 @@ def property_flags(stack: StackChange) -> Iterator[Flag]:
             continue
         said: set[str] = set()
         for rule in _BY_TYPE.get(change.type, []):
-            sentence = _sentence(rule, change)
             # A whole block that goes is one finding, not one a property.
-            if sentence is not None and not any(rule.path.startswith(f"{path}.") or rule.path == path for path in said):
-                said.add(rule.path)
-                yield flag(change, rule.kind, rule.severity, sentence)
+            if any(rule.path.startswith(f"{path}.") or rule.path == path for path in said):
+                continue
+            for of_what, old, new in _places(change.was, change.now, rule.path):
+                sentence = _sentence(rule, f"{what(change)}{of_what}", old, new)
+                if sentence is not None:
+                    said.add(rule.path)
+                    yield flag(change, rule.kind, rule.severity, sentence)
 
 
 def value_at(properties: dict[str, Any], path: str) -> Any:
-    """What stands at a dotted path, or None."""
+    """What stands at a dotted path, or None; a dot within a name is written `\\.`."""
     value: Any = properties
-    for name in path.split("."):
+    for name in path.split(".") if "\\" not in path else _parts(path):
         if not isinstance(value, dict):
             return None
         value = value.get(name)
     return value
 
 
-def _sentence(rule: Rule, change: Change) -> str | None:
-    old, new = value_at(change.was, rule.path), value_at(change.now, rule.path)
+def _parts(path: str) -> list[str]:
+    return [name.replace("\\.", ".") for name in re.split(r"(?<!\\)\.", path)]
+
+
+_NAMES = ("Name", "Id", "Key", "RuleName", "DeviceName", "Region", "ResourcePath")
+
+
+def _places(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """What stands at a path before and after; of a list each element that is on both sides, with its name."""
+    first, brackets, rest = path.partition("[]")
+    old, new = value_at(was, first), value_at(now, first)
+    if not brackets:
+        yield "", old, new
+        return
+    others = {_named(item, number): item for number, item in enumerate(as_list(new))}
+    for number, item in enumerate(as_list(old)):
+        name = _named(item, number)
+        if name not in others:
+            continue
+        if not rest:
+            yield "", item, others[name]
+            continue
+        for of_what, before, after in _places(item, others[name], rest.removeprefix(".")):
+            yield f", {name}{of_what}" if not name.isdigit() else of_what, before, after
+
+
+def _named(item: Any, number: int) -> str:
+    names = [text_of(item[name]) for name in _NAMES if name in item] if isinstance(item, dict) else []
+    return names[0] if names else str(number)
+
+
+def _sentence(rule: Rule, subject: str, old: Any, new: Any) -> str | None:
     if old == new:
         return None
+    if rule.worse == "gains":
+        more = [item for item in as_list(new) if item in rule.default and item not in as_list(old)]
+        return f"{subject}: {rule.says} gains {', '.join(map(shown, more))}" if more else None
+    if rule.worse == "smaller":
+        return f"{subject}: {rule.says} is {new}, was {old}" if _rank_of_size(old, new) else None
     before, after = (rule.default if value is None else value for value in (old, new))
-    subject = what(change)
+    if rule.worse == "zero":
+        return f"{subject}: {rule.says} is 0" if number_of(after) == 0 and number_of(before) != 0 else None
     if isinstance(rule.worse, tuple):
         ranks = [_rank(value, rule.worse) for value in (before, after)]
         if None in ranks or ranks[0] == ranks[1] or _at(ranks, 0) > _at(ranks, 1):
             return None
         return f"{subject}: {rule.says} is {shown(after)}, was {shown(before)}"
     if rule.worse in ("lower", "higher"):
-        first, second = number_of(before), number_of(after)
-        if first is None or second is None or first == second or (second < first) != (rule.worse == "lower"):
-            return None
-        return f"{subject}: {rule.says}: {shown(second)} instead of {shown(first)}"
+        for first, second, case in _numbers(before, after):
+            if first != second and (second < first) == (rule.worse == "lower"):
+                return f"{subject}: {rule.says}: {shown(second)} instead of {shown(first)}{case}"
+        return None
     if rule.worse == "other":
         if not _is_set(old) or not _is_set(new):
             return None
@@ -514,6 +516,39 @@ def _sentence(rule: Rule, change: Change) -> str | None:
     if isinstance(old, list) and old and not new:
         lost = old
     return f"{subject} loses {len(lost)} of {len(old)} of {rule.says}" if lost and len(new or []) < len(old) else None
+
+
+def _numbers(before: Any, after: Any) -> Iterator[tuple[float, float, str]]:
+    """Both numbers; of what depends on a condition, those of each case."""
+    old, new = _cases(before), _cases(after)
+    if old.keys() == new.keys():
+        pairs = [(old[case], new[case]) for case in old]
+    else:
+        pairs = [(first, second) for first in old.values() for second in new.values()]
+    for first, second in ((number_of(one), number_of(other)) for one, other in pairs):
+        if first is not None and second is not None:
+            yield first, second, " in one case" if len(pairs) > 1 else ""
+
+
+def _cases(value: Any) -> dict[str, Any]:
+    branches = value.get("Fn::If") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(branches, list) or len(branches) != 3:
+        return {"": value}
+    return {f"{branches[0]} {met}": branch for met, branch in zip((True, False), branches[1:], strict=True)}
+
+
+def _rank_of_size(old: Any, new: Any) -> bool:
+    """Whether an instance type is smaller than another of its family, of whatever generation."""
+    parts = [_INSTANCE.search(text_of(value)) for value in (old, new)]
+    if parts[0] is None or parts[1] is None or parts[0]["family"] != parts[1]["family"]:
+        return False
+    sizes = [_size(part["size"]) for part in parts if part is not None]
+    return sizes[1] < sizes[0]
+
+
+def _size(name: str) -> float:
+    found = re.fullmatch(r"(\d*)xlarge", name)
+    return 8.0 * int(found[1] or 1) if found else _SIZES.get(name, 0.0)
 
 
 def _rank(value: Any, order: tuple[Any, ...]) -> int | None:

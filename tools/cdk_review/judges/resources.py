@@ -60,6 +60,9 @@ GOES_QUIETLY = {
     "AWS::Lambda::Permission",
     *RENEWED,
 }
+# Of what "may be replaced" stands in CloudFormation's specification, and is only ever changed in place:
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/AdjustingTheMaintenanceWindow.html
+CHANGED_IN_PLACE = {"AWS::RDS::DBInstance": {"PreferredMaintenanceWindow"}}
 
 
 def is_stateful(resource_type: str) -> bool:
@@ -109,7 +112,14 @@ def _of_resource(change: Change) -> Iterator[Flag]:
             "critical" if stateful else "medium",
             f"{what(change)} moved to the logical id {change.moved_to}: CloudFormation makes a new one{_fate(change)}",
         )
-    elif change.replacement is not None and change.type not in GOES_QUIETLY:
+    elif (
+        change.replacement is not None
+        and change.type not in GOES_QUIETLY
+        and not (
+            change.replacement.properties
+            and set(change.replacement.properties) <= CHANGED_IN_PLACE.get(change.type, set())
+        )
+    ):
         certain = change.replacement.certain
         names = ", ".join(change.replacement.properties) or "its type"
         yield flag(

@@ -45,6 +45,7 @@ def surroundings_flags(stack: StackChange) -> Iterator[Flag]:
             yield from _client(change)
     yield from _exports(stack)
     yield from _parameters(stack)
+    yield from _conditions(stack)
 
 
 def _sign_in(change: Change, name: str) -> Iterator[Flag]:
@@ -209,6 +210,25 @@ def _parameters(stack: StackChange) -> Iterator[Flag]:
                 stack=stack.path,
                 logical_id=name,
                 sentence=f"The parameter {name} is shown in plain text: it loses NoEcho",
+            )
+
+
+def _conditions(stack: StackChange) -> Iterator[Flag]:
+    """A condition that says something else may take away what is made on it."""
+    if stack.stack_before is None or stack.stack_after is None:
+        return
+    was, now = (side.template.get("Conditions") or {} for side in (stack.stack_before, stack.stack_after))
+    for name in sorted(was.keys() & now.keys()):
+        kept = stack.before.keys() & stack.after.keys()
+        made = sorted(each for each in kept if stack.after[each].get("Condition") == name)
+        if was[name] != now[name] and made:
+            shown_ones = f"{', '.join(made[:4])}{' and others' if len(made) > 4 else ''}"
+            yield Flag(
+                kind="removed",
+                severity="medium",
+                stack=stack.path,
+                logical_id=name,
+                sentence=f"The condition {name} is another: where it is no longer met, {shown_ones} is removed",
             )
 
 

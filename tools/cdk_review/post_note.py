@@ -1,0 +1,201 @@
+"""Posts reviews as one note of their merge requests, from a pipeline of GitLab that runs no code of a merge request.
+
+    python -m cdk_review.post_note
+
+It runs on a schedule, on the protected default branch, where alone the protected token is. It looks at the open merge
+requests, takes what the review job of each one's own commit left, as data, and writes or updates one note. It needs the
+standard library alone: nothing is installed beside the token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cdk_review.comment_text import MARKER, comment_body
+from cdk_review.post_comment import MOST_ARCHIVE_BYTES, SHA, TIMEOUT_SECONDS, Review, read_review
+from fargate_capacity.input_error import InputError
+
+NEEDED = ("CI_API_V4_URL", "CI_PROJECT_ID", "CDK_REVIEW_TOKEN")
+MOST_MERGE_REQUESTS = 50
+MOST_PAGES = 20
+# GitLab carries out a line such as `/merge` of a note with the rights of whoever wrote it.
+_QUICK_ACTION = re.compile(r"(?m)^([ \t>]*)/(?=[A-Za-z])")
+_INVISIBLE = "\u200b"
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect leads to a store of objects, to which the token must not go."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follows none."""
+
+
+class GitLab:
+    """The calls of GitLab's API that this needs."""
+
+    def __init__(self, *, api: str, token: str) -> None:
+        self._api = api.rstrip("/")
+        self._headers = {"PRIVATE-TOKEN": token, "User-Agent": "cdk-review"}
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """The answer's JSON."""
+        return self._json("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
+
+    def pages(self, path: str, **query: str | int) -> Iterator[Any]:
+        """All items of a list."""
+        for page in range(1, MOST_PAGES + 1):
+            items = self.get(path, per_page=100, page=page, **query)
+            yield from items
+            if len(items) < 100:
+                return
+
+    def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
+        """Likewise, of a call that changes something."""
+        return self._json(method, path, json.dumps(content).encode(), "application/json")
+
+    def upload(self, project: str, name: str, content: bytes) -> str:
+        """Where a file is that the project now has, as Markdown in the project says it."""
+        boundary = uuid.uuid4().hex
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        body = f"{head}Content-Type: image/png\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        answer = self._json("POST", f"/projects/{project}/uploads", body, f"multipart/form-data; boundary={boundary}")
+        return str(answer["url"])
+
+    def archive(self, project: str, job: int) -> bytes:
+        """The ZIP file that a job left."""
+        path = f"/projects/{project}/jobs/{job}/artifacts"
+        try:
+            try:
+                answer = self._open("GET", path)
+            except urllib.error.HTTPError as fault:
+                address = fault.headers.get("Location", "") if fault.code in (301, 302, 303, 307, 308) else ""
+                if not address.startswith(("https://", self._api.partition("/api/")[0])):
+                    raise
+                answer = self._opener.open(urllib.request.Request(address), timeout=TIMEOUT_SECONDS)
+            with answer:
+                read: bytes = answer.read(MOST_ARCHIVE_BYTES + 1)
+        except OSError as fault:
+            raise InputError(f"GitLab: GET {path}: {_said(fault)}") from None
+        if len(read) > MOST_ARCHIVE_BYTES:
+            raise InputError(f"artifact: more than {MOST_ARCHIVE_BYTES:,} bytes; nothing is posted")
+        return read
+
+    def _json(self, method: str, path: str, content: bytes | None = None, kind: str = "") -> Any:
+        try:
+            with self._open(method, path, content, kind) as answer:
+                return json.load(answer)
+        except (OSError, ValueError) as fault:
+            raise InputError(f"GitLab: {method} {path.partition('?')[0]}: {_said(fault)}") from None
+
+    def _open(self, method: str, path: str, content: bytes | None = None, kind: str = "") -> Any:
+        headers = self._headers | ({"Content-Type": kind} if kind else {})
+        request = urllib.request.Request(f"{self._api}{path}", data=content, method=method, headers=headers)
+        return self._opener.open(request, timeout=TIMEOUT_SECONDS)
+
+
+def _said(fault: BaseException) -> str:
+    code = f"{fault.code} " if isinstance(fault, urllib.error.HTTPError) else ""
+    return code + " ".join(str(getattr(fault, "reason", fault)).split())[:160]
+
+
+def review_of(gitlab: GitLab, project: str, number: int, sha: str, job_name: str) -> tuple[Review, str] | None:
+    """What the review job of a merge request's own commit left, and the job's address; None where there is nothing."""
+    for pipeline in gitlab.get(f"/projects/{project}/merge_requests/{number}/pipelines", per_page=20):
+        if pipeline["sha"] != sha:
+            continue
+        # A fork's pipeline is in the fork.
+        place = str(pipeline.get("project_id", project))
+        for job in gitlab.pages(f"/projects/{place}/pipelines/{pipeline['id']}/jobs"):
+            if job["name"] == job_name and job.get("artifacts_file"):
+                return read_review(gitlab.archive(place, int(job["id"])), folder="review/"), str(job["web_url"])
+    return None
+
+
+def note_body(review: Review, *, pictures: Mapping[str, str], footer: str) -> str:
+    """The text of the note: what a stranger wrote notifies nobody and carries nothing out."""
+    page = _QUICK_ACTION.sub(rf"\1{_INVISIBLE}/", review.page)
+    return comment_body(page, pictures=pictures, footer=footer)
+
+
+def post_notes(arguments: argparse.Namespace, environment: Mapping[str, str]) -> list[str]:
+    """Does it all; returns what was done, in lines."""
+    missing = [name for name in NEEDED if not environment.get(name)]
+    if missing:
+        raise InputError(f"environment: no {', '.join(missing)}; run this on a schedule of a protected branch")
+    project = environment["CI_PROJECT_ID"]
+    gitlab = GitLab(api=environment["CI_API_V4_URL"], token=environment["CDK_REVIEW_TOKEN"])
+    author = gitlab.get("/user")["id"]
+    found = gitlab.get(
+        f"/projects/{project}/merge_requests", state="opened", order_by="updated_at", per_page=MOST_MERGE_REQUESTS
+    )
+    done = []
+    for merge_request in found:
+        number, sha = int(merge_request["iid"]), str(merge_request.get("sha"))
+        if not SHA.fullmatch(sha):
+            continue
+        try:
+            said = _posted(gitlab, project, number, sha, author=author, job_name=arguments.job)
+        except InputError as fault:
+            # One merge request's artifact, which a stranger made, must not keep the others from their notes.
+            said = f"nothing posted: {fault}"
+        if said:
+            done.append(f"!{number}: {said}")
+    return done or ["nothing to post"]
+
+
+def _posted(gitlab: GitLab, project: str, number: int, sha: str, *, author: int, job_name: str) -> str | None:
+    notes = f"/projects/{project}/merge_requests/{number}/notes"
+    own = next(
+        (
+            note
+            for note in gitlab.pages(notes)
+            if (note.get("author") or {}).get("id") == author and str(note.get("body", "")).startswith(MARKER)
+        ),
+        None,
+    )
+    mark = f"Of {sha[:12]}, by "
+    if own is not None and mark in str(own["body"]).rpartition("\n")[2]:
+        return None
+    found = review_of(gitlab, project, number, sha, job_name)
+    if found is None:
+        return None
+    review, address = found
+    pictures = {
+        path: gitlab.upload(project, path.rpartition("/")[2], content) for path, content in review.pictures.items()
+    }
+    body = note_body(review, pictures=pictures, footer=f"{mark}[this job]({address}).")
+    if own is not None:
+        gitlab.send("PUT", f"{notes}/{own['id']}", {"body": body})
+        return "updated its note"
+    gitlab.send("POST", notes, {"body": body})
+    return "made a note"
+
+
+def main() -> None:
+    """Runs the command; what fails is one line on standard error and exit status 1."""
+    parser = argparse.ArgumentParser(prog="cdk-review-note", description=__doc__.partition("\n")[0])
+    parser.add_argument("--job", default="review", help="the name of the job that makes the review")
+    arguments = parser.parse_args()
+    try:
+        print("\n".join(post_notes(arguments, os.environ)))
+    except InputError as error:
+        print(f"cdk-review: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        print(f"cdk-review: GitLab: an answer of another shape ({type(error).__name__}: {error})", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
