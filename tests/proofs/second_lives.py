@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cdk_rehearsal.display import Display
+from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 from cdk_rehearsal.step_failure import StepError
-from moderation_rehearsal.display import Display
-from moderation_rehearsal.rehearsal import Rehearsal, RehearsalSettings
-from moderation_rehearsal.sample_posts import generate_posts
+from moderation_rehearsal.story import ModerationStory
 from tests.proofs.proof import PROJECT, Suite
 
 _BEGIN = ("start", "bootstrap")
@@ -28,6 +28,14 @@ class ProofError(Exception):
     """What was to be proved is not so."""
 
 
+class Account(Rehearsal):
+    """An account into which the reference system is deployed as often as it takes."""
+
+    def __init__(self, settings: RehearsalSettings, display: Display) -> None:
+        self.moderation = ModerationStory(posts=_POSTS, held_out=40, releases="first")
+        super().__init__(settings, display, self.moderation)
+
+
 def destroyed(folder: Path) -> str:
     """With removal_policy destroy nothing of the first life is in the second one's way, or left."""
     with _account(folder) as account:
@@ -35,7 +43,7 @@ def destroyed(folder: Path) -> str:
         first = _require_nothing_left(account)
         account.walk("synthesise", *_LIVE, "destroy")
         second = _require_nothing_left(account)
-    return f"two lives, {account.report.posts_sent} posts moderated in each; left: {first}, {second}"
+    return f"two lives, {account.moderation.report.posts_sent} posts moderated in each; left: {first}, {second}"
 
 
 def kept(folder: Path) -> str:
@@ -44,7 +52,7 @@ def kept(folder: Path) -> str:
         account.walk(*_BEGIN, *_LIVE, "destroy")
         told = _messages_with(account, "stays, and is billed")
         if not any("dollars an hour" in message for message in told):
-            raise ProofError(f"no alert says what the endpoint costs: {account.slack.messages}")
+            raise ProofError(f"no alert says what the endpoint costs: {account.moderation.slack.messages}")
         if account.aws.client("sagemaker").describe_endpoint(EndpointName="moderation-dev")["EndpointStatus"] != (
             "InService"
         ):
@@ -54,8 +62,8 @@ def kept(folder: Path) -> str:
         left_over = _messages_with(account, "what serves is left over")
         if len(left_over) != 1:
             raise ProofError(f"{len(left_over)} alerts say that the endpoint is left over, needed 1")
-        if account.report.execution_status != "SUCCEEDED":
-            raise ProofError(f"the release ended {account.report.execution_status}")
+        if account.moderation.report.execution_status != "SUCCEEDED":
+            raise ProofError(f"the release ended {account.moderation.report.execution_status}")
         account.walk("destroy")
         unexplained = [f"{left.kind} {left.name}" for left in account.report.left_behind if left.why is None]
         # The endpoint and what it runs are kept on purpose; the alert above says so.
@@ -73,7 +81,7 @@ def failed_first(folder: Path) -> str:
         _fail_first_deployment(account)
         account.walk("synthesise", *_LIVE, "destroy")
         left = _require_nothing_left(account)
-    return f"failed, deployed again, {account.report.posts_sent} posts moderated; left: {left}"
+    return f"failed, deployed again, {account.moderation.report.posts_sent} posts moderated; left: {left}"
 
 
 def failed_first_only(folder: Path) -> str:
@@ -92,14 +100,14 @@ def service_only(folder: Path) -> str:
         account.destroy_stacks("moderation-dev-service")
         account.walk("synthesise", *_LIVE, "destroy")
         left = _require_nothing_left(account)
-    return f"the service came back, {account.report.posts_sent} posts moderated; left: {left}"
+    return f"the service came back, {account.moderation.report.posts_sent} posts moderated; left: {left}"
 
 
 def during_release(folder: Path) -> str:
     """A release that runs, and has made an endpoint, keeps nothing from ending."""
     with _account(folder) as account:
         account.walk(*_BEGIN, *_LIVE)
-        states, workflow = account.aws.client("stepfunctions"), account.outputs.release_workflow_arn
+        states, workflow = account.aws.client("stepfunctions"), account.moderation.outputs.release_workflow_arn
         run = states.start_execution(stateMachineArn=workflow, name="runs-on", input="{}")["executionArn"]
         deadline = time.monotonic() + 60
         while not any(
@@ -111,8 +119,10 @@ def during_release(folder: Path) -> str:
             time.sleep(0.1)
         account.walk("destroy")
         left = _require_nothing_left(account)
-        if "aborted" in " ".join(account.slack.messages).lower():
-            raise ProofError(f"an alert tells of the release that the deletion stopped: {account.slack.messages}")
+        if "aborted" in " ".join(account.moderation.slack.messages).lower():
+            raise ProofError(
+                f"an alert tells of the release that the deletion stopped: {account.moderation.slack.messages}"
+            )
     return f"the stacks ended during a release; left: {left}"
 
 
@@ -133,19 +143,12 @@ SECOND_LIVES = Suite(
 
 
 @contextlib.contextmanager
-def _account(folder: Path, *context: str) -> Iterator[Rehearsal]:
+def _account(folder: Path, *context: str) -> Iterator[Account]:
     """A fresh account, with the reference system's dev environment to be deployed into it."""
     with (folder / "output.txt").open("w", encoding="utf-8") as output:
-        rehearsal = Rehearsal(
+        rehearsal = Account(
             RehearsalSettings(
-                app_folder=PROJECT,
-                environment="dev",
-                engine="process",
-                work_folder=folder,
-                posts=generate_posts(_POSTS),
-                context=context,
-                releases="first",
-                held_out=40,
+                app_folder=PROJECT, environment="dev", engine="process", work_folder=folder, context=context
             ),
             Display(Console(file=output, highlight=False)),
         )
@@ -155,7 +158,7 @@ def _account(folder: Path, *context: str) -> Iterator[Rehearsal]:
             rehearsal.stop()
 
 
-def _fail_first_deployment(account: Rehearsal) -> None:
+def _fail_first_deployment(account: Account) -> None:
     account.walk(*_BEGIN)
     states = account.aws.client("stepfunctions")
     role = "arn:aws:iam::123456789012:role/somebody-elses"
@@ -172,17 +175,17 @@ def _fail_first_deployment(account: Rehearsal) -> None:
     states.delete_state_machine(stateMachineArn=taken)
 
 
-def _messages_with(account: Rehearsal, words: str) -> list[str]:
+def _messages_with(account: Account, words: str) -> list[str]:
     """Alerts arrive a moment after what they tell."""
     deadline = time.monotonic() + 20
-    while not (found := [message for message in account.slack.messages if words in message]):
+    while not (found := [message for message in account.moderation.slack.messages if words in message]):
         if time.monotonic() > deadline:
             return []
         time.sleep(0.1)
     return found
 
 
-def _require_nothing_left(account: Rehearsal) -> str:
+def _require_nothing_left(account: Account) -> str:
     unexplained = [f"{left.kind} {left.name}" for left in account.report.left_behind if left.why is None]
     if unexplained:
         raise ProofError(f"left and not explained: {', '.join(unexplained)}")

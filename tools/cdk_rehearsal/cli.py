@@ -14,10 +14,11 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Runs the command, once it is imported."""
-    before = signal.signal(signal.SIGINT, _end)
-    from moderation_rehearsal.rehearse_command import main as rehearse
+    signal.signal(signal.SIGINT, _end)
+    from cdk_rehearsal.rehearse_command import main as rehearse
 
-    signal.signal(signal.SIGINT, before)
+    # Not what was there before: a shell that starts a command in the background has its SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rehearse()
 
 

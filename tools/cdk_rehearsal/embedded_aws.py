@@ -108,7 +108,7 @@ class EmbeddedAws:
         """What a program needs in its environment to talk to this AWS and to no other."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": self._access_key,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
@@ -118,6 +118,11 @@ class EmbeddedAws:
             "NO_PROXY": "localhost,127.0.0.1,.localhost",
             "no_proxy": "localhost,127.0.0.1,.localhost",
         }
+
+    @property
+    def _access_key(self) -> str:
+        """One for each account: the CDK's CLI remembers, beyond its end, which account a key is of."""
+        return "test" if self.account == EmulatorSettings().account else self.account
 
     @property
     def child_environment(self) -> dict[str, str]:
@@ -155,6 +160,18 @@ class EmbeddedAws:
         was allowed and why, and of a denied one the statement that is missing."""
         calls: list[dict[str, Any]] = self._page("/_embedded/judged-calls")
         return calls
+
+    def resource_types(self) -> frozenset[str]:
+        """The CloudFormation types of which this AWS makes resources, beside `Custom::` ones."""
+        types: list[str] = self._page("/_embedded/resource-types")
+        return frozenset(types)
+
+    def move(self, *, account: str, region: str) -> None:
+        """Is of another account and region from the next start on."""
+        if self._process is not None:
+            raise EmbeddedAwsError("the embedded AWS is started already; stop it first")
+        self._settings = dataclasses.replace(self._settings, account=account, region=region)
+        self._session = None
 
     def deployed_resources(self) -> dict[str, dict[str, dict[str, Any]]]:
         """By stack and logical id: the resource's `ref`, which is its physical id, and its `attributes`."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self
+
+from cdk_rehearsal import cloud_assembly
 
 Clients = Callable[[str], Any]
 
@@ -18,6 +21,8 @@ _KEPT_PRICES = {
     "AWS::SQS::Queue": "nothing while nobody uses it",
 }
 """us-east-1, November 2026, from the services' pages on prices."""
+# What is nothing by itself, but a part of what it belongs to.
+_PART = re.compile(r"Custom::|AWS::CloudFormation::|.*(Policy|Permission|Attachment|Association)$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,31 +45,40 @@ class Inventory:
     def take(cls, clients: Clients) -> Self:
         return cls(frozenset((kind, name) for kind, names in _LISTS.items() for name in names(clients)))
 
-    def left_since(self, before: Inventory, *, kept: frozenset[str]) -> list[LeftBehind]:
-        """What is here and was not before. `kept` are the physical ids of resources that their template retains."""
-        return [_explained(kind, name, kept) for kind, name in sorted(self.resources - before.resources)]
+    def left_since(self, before: Inventory, *, kept: Mapping[str, str]) -> list[LeftBehind]:
+        """What is here and was not before. `kept` are the types of resources that their template retains, by physical
+        id: of a type that no list is asked for, they are all that is known.
+        """
+        found = self.resources - before.resources
+        unlisted = {(kind, name) for name, kind in kept.items() if kind not in _LISTS and not _PART.match(kind)}
+        return [_explained(kind, name, kept) for kind, name in sorted(found | unlisted)]
 
 
-def kept_by_template(clients: Clients, stacks: Iterable[str]) -> frozenset[str]:
-    """The physical ids of what the stacks' templates keep when they are deleted."""
-    return frozenset(_kept(clients("cloudformation"), stacks))
+def kept_by_template(clients: Clients, assembly: Path, *, stacks: Collection[str]) -> dict[str, str]:
+    """By physical id the type of what the templates of these deployed stacks keep when these are deleted."""
+    cloudformation = clients("cloudformation")
+    found = {stack: path for stack, path in cloud_assembly.templates(assembly).items() if stack in stacks}
+    return dict(each for stack, path in found.items() for each in _kept(cloudformation, stack, path))
 
 
-def _kept(cloudformation: Any, stacks: Iterable[str]) -> Iterator[str]:
-    for stack in stacks:
-        body = cloudformation.get_template(StackName=stack)["TemplateBody"]
-        template = json.loads(body) if isinstance(body, str) else body
-        made = {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-            for resource in page["StackResourceSummaries"]
-        }
-        for logical_id, resource in template["Resources"].items():
-            if resource.get("DeletionPolicy", "Delete") != "Delete" and logical_id in made:
-                yield made[logical_id]
+def _kept(cloudformation: Any, stack: str, path: Path) -> Iterator[tuple[str, str]]:
+    made = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for resource in page["StackResourceSummaries"]
+        if "PhysicalResourceId" in resource
+    }
+    for logical_id, resource in cloud_assembly.read_template(path).get("Resources", {}).items():
+        if logical_id not in made:
+            continue  # its condition does not hold
+        nested = cloud_assembly.nested_template(path, resource)
+        if nested is not None:
+            yield from _kept(cloudformation, made[logical_id], nested)
+        elif resource.get("DeletionPolicy", "Delete") != "Delete":
+            yield made[logical_id], resource["Type"]
 
 
-def _explained(kind: str, name: str, kept: frozenset[str]) -> LeftBehind:
+def _explained(kind: str, name: str, kept: Mapping[str, str]) -> LeftBehind:
     if name in kept:
         price = _KEPT_PRICES.get(kind)
         return LeftBehind(kind=kind, name=name, why="its template keeps it (DeletionPolicy)", price=price)

@@ -12,11 +12,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.step_failure import StepError
 from moderation_rehearsal.archive_swap import ArchiveCopy, ArchiveSwap
-from moderation_rehearsal.display import Display
 from moderation_rehearsal.load import Load
-from moderation_rehearsal.report import Report, WorkflowReport
+from moderation_rehearsal.report import ModerationReport, WorkflowReport
 from moderation_rehearsal.sample_posts import Post
 from moderation_rehearsal.slack_receiver import SlackReceiver
 from moderation_rehearsal.stack_outputs import StackOutputs
@@ -54,7 +54,7 @@ class LaterReleases:
     clients: Callable[[str], Any]
     outputs: StackOutputs
     display: Display
-    report: Report
+    report: ModerationReport
     slack: SlackReceiver
     api_port: int
     posts: Sequence[Post]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 from moderation_rehearsal.cpu_spike import find_spike_alarm
@@ -13,29 +13,23 @@ from moderation_rehearsal.deployed_service import DeployedService
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedState:
-    """`resources` maps "stack/logical id (type)" to the properties, `dashboards` a name to its body.
+    """`dashboards` maps a name to its body.
 
     `thresholds` are the service's: the spike alarm's and the tracked targets, in percent.
     """
 
     desired_tasks: int
-    resources: dict[str, Any] = dataclasses.field(repr=False)
     dashboards: dict[str, Any] = dataclasses.field(repr=False)
     thresholds: frozenset[float]
 
     @classmethod
-    def observe(cls, clients: Any, service: DeployedService, *, stacks: Iterable[str]) -> Self:
+    def observe(cls, clients: Any, service: DeployedService) -> Self:
         """Raises StepError where the service has no spike scaling."""
         return cls(
             desired_tasks=service.desired_count(),
-            resources=dict(_resources(clients("cloudformation"), stacks)),
             dashboards=dict(_dashboards(clients("cloudwatch"))),
             thresholds=frozenset({find_spike_alarm(clients, service).threshold, *_tracked(clients, service)}),
         )
-
-    def changed_resources(self, before: Self) -> list[str]:
-        every = {**before.resources, **self.resources}
-        return [name for name in every if before.resources.get(name) != self.resources.get(name)]
 
     def changed_dashboards(self, before: Self) -> list[str]:
         """Each changed value as "dashboard: place in the body: before → after"."""
@@ -50,16 +44,6 @@ class DeployedState:
         """New thresholds that no dashboard has as a horizontal line, though there are dashboards."""
         drawn = {float(line["value"]) for line in _horizontal_lines(self.dashboards)}
         return sorted(self.thresholds - before.thresholds - drawn) if self.dashboards else []
-
-
-def _resources(cloudformation: Any, stacks: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    for stack in stacks:
-        template = cloudformation.get_template(StackName=stack)["TemplateBody"]
-        # botocore reads JSON templates; where it could not, the text is what came.
-        parsed = json.loads(template) if isinstance(template, str) else template
-        for logical_id, resource in parsed["Resources"].items():
-            if resource["Type"] != "AWS::CDK::Metadata":
-                yield f"{stack}/{logical_id} ({resource['Type']})", resource.get("Properties")
 
 
 def _dashboards(cloudwatch: Any) -> Iterator[tuple[str, Any]]:

@@ -1,23 +1,13 @@
-"""What a rehearsal found, as build/rehearsal/report.json holds it."""
+"""What the rehearsal of the reference system found, as build/rehearsal/report.json holds it."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
-from cdk_rehearsal.left_behind import LeftBehind
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class StateRun:
-    """One visit of one state. `seconds` is None while it runs."""
-
-    name: str
-    seconds: float | None = None
-    error: str | None = None
+from cdk_rehearsal.report import Report
+from cdk_rehearsal.state_run import StateRun
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +104,9 @@ class TuningReport:
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class Report:
-    """Filled while the rehearsal goes on: a failed one holds all that was found before."""
+class ModerationReport(Report):
+    """What the story found, beside what every rehearsal reports."""
 
-    engine: str
-    environment: str
-    passed: bool = False
-    failed_step: str | None = None
-    errors: list[str] = dataclasses.field(default_factory=list)
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-    seconds_in_all: float = 0.0
-    peak_memory_mib: float | None = None
-    stacks: dict[str, str] = dataclasses.field(default_factory=dict)
     posts_uploaded: int = 0
     execution_arn: str | None = None
     execution_status: str | None = None
@@ -146,31 +127,114 @@ class Report:
     tuning: TuningReport | None = None
     desired_tasks_before: int | None = None
     desired_tasks_after: int | None = None
-    changed_settings: list[str] = dataclasses.field(default_factory=list)
-    changed_resources: list[str] = dataclasses.field(default_factory=list)
     changed_dashboards: list[str] = dataclasses.field(default_factory=list)
     desired_tasks_after_redeploy: int | None = None
-    judged_calls: int = 0
-    judged_permissions: int = 0
-    denied_permissions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    destroyed_stacks: list[str] = dataclasses.field(default_factory=list)
-    left_behind: list[LeftBehind] = dataclasses.field(default_factory=list)
     alerts_received: int = 0
     alerts: list[str] = dataclasses.field(default_factory=list)
 
     def received(self, alerts: list[str]) -> None:
         self.alerts_received, self.alerts = len(alerts), list(alerts)
 
-    def judged(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        """Of each permission asked for: who, what, how often, whether allowed, and of a denied one what is missing."""
-        shown = ("caller", "operation", "action", "resource", "reason", "missing", "times")
-        self.judged_calls = sum(call["times"] for call in calls)
-        self.judged_permissions = len(calls)
-        self.denied_permissions = [{name: call[name] for name in shown} for call in calls if not call["allowed"]]
+    def rows(self) -> dict[str, str]:
+        return closing_rows(self)
 
-    def write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+def closing_rows(report: ModerationReport) -> dict[str, str]:
+    """What the closing table shows, in the order in which it was found."""
+    return {
+        "engine": report.engine,
+        "stacks deployed": _count(len(report.stacks)),
+        "posts uploaded": _count(report.posts_uploaded),
+        "release workflow": _states(report),
+        "endpoint": f"{report.endpoint_name} {report.endpoint_status}" if report.endpoint_status else "–",
+        "posts sent": _count(report.posts_sent),
+        "posts flagged": f"{report.posts_flagged}" if report.posts_sent else "–",
+        "agreement with labels": _percent(report.agreement_with_labels),
+        "latency p50 / p99": _latency(report),
+        "reviewed posts": _reviewed(report.review),
+        "held-out AUC before → after": _held_out(report.review),
+        "first model's mistakes": _mistakes(report.review),
+        "second release under load": _under_load(report.second_release),
+        "release that the gate refuses": _failed(report.refused_release),
+        "release that is put back": _failed(report.put_back_release),
+        "rollback by hand": _under_load(report.rollback),
+        "tuned target": _tuning(report),
+        "desired tasks before → after": _tasks(report),
+        "changed and deployed again": _redeploy(report),
+        "permissions asked for": report.permissions_words(),
+        "destroyed": report.destroyed_words(),
+        "alerts received": f"{report.alerts_received}",
+        "peak memory": f"{report.peak_memory_mib:.0f} MiB" if report.peak_memory_mib else "–",
+        "seconds": f"{report.seconds_in_all:.1f}",
+    }
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "–"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def _states(report: ModerationReport) -> str:
+    return f"{report.execution_status}, {len(report.execution_states)} states" if report.execution_status else "–"
+
+
+def _reviewed(review: ReviewReport | None) -> str:
+    if review is None:
+        return "–"
+    new = "" if review.new_labels is None else f", {review.new_labels} new labels in the second release"
+    return f"{review.decisions} decisions by {review.by}{new}"
+
+
+def _held_out(review: ReviewReport | None) -> str:
+    if review is None or review.held_out_auc_before is None or review.held_out_auc_after is None:
+        return "–"
+    return f"{review.held_out_auc_before:.4f} → {review.held_out_auc_after:.4f}"
+
+
+def _mistakes(review: ReviewReport | None) -> str:
+    if review is None or review.mistakes_before is None or review.mistakes_after is None:
+        return "–"
+    before, after = review.mistakes_before, review.mistakes_after
+    if not before.posts:
+        return "none among the reviewed posts"
+    return f"{after.right} of {before.posts} right now, mean error {before.mean_error:.2f} → {after.mean_error:.2f}"
+
+
+def _under_load(run: WorkflowReport | None) -> str:
+    if run is None or run.load is None:
+        return "–"
+    return f"{run.status}, {run.load.requests:,} requests, {run.load.failed} failed, {len(run.load.models)} models"
+
+
+def _failed(run: WorkflowReport | None) -> str:
+    if run is None or run.load is None:
+        return "–"
+    return f"{run.failed_state}, {run.load.requests:,} requests, {run.load.failed} failed, {len(run.alerts)} alert"
+
+
+def _latency(report: ModerationReport) -> str:
+    if report.latency_p50_ms is None or report.latency_p99_ms is None:
+        return "–"
+    return f"{report.latency_p50_ms:.1f} / {report.latency_p99_ms:.1f} ms"
+
+
+def _tuning(report: ModerationReport) -> str:
+    return f"{' → '.join(f'{target:g}' for target in report.tuning.targets)} %" if report.tuning else "–"
+
+
+def _tasks(report: ModerationReport) -> str:
+    if report.desired_tasks_before is None:
+        return "–"
+    after = "?" if report.desired_tasks_after is None else str(report.desired_tasks_after)
+    return f"{report.desired_tasks_before} → {after}"
+
+
+def _redeploy(report: ModerationReport) -> str:
+    if not report.changed_settings:
+        return "skipped"
+    if report.desired_tasks_after_redeploy is None:
+        return "–"
+    return f"{len(report.changed_resources)} resources, desired tasks {report.desired_tasks_after_redeploy}"

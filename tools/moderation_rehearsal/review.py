@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.step_failure import StepError
-from moderation_rehearsal.display import Display
 from moderation_rehearsal.local_sign_in import LocalSignIn
 from moderation_rehearsal.moderation_client import Moderation, moderate
 from moderation_rehearsal.report import MistakesReport, ReviewReport

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Self
 
 from cdk_rehearsal.step_failure import StepError
@@ -33,9 +32,8 @@ class StackOutputs:
     tuned_target_parameter_name: str | None = None
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Reads the file of `cdk deploy --outputs-file`. Raises StepError naming each output that is missing."""
-        stacks: dict[str, dict[str, str]] = json.loads(path.read_text())
+    def of(cls, stacks: Mapping[str, Mapping[str, str]]) -> Self:
+        """By stack and name, as `cdk deploy --outputs-file` has them. Raises StepError naming each that is missing."""
         found = {name: value for outputs in stacks.values() for name, value in outputs.items()}
         wanted = {
             field.name: "".join(part.title() for part in field.name.split("_")) for field in dataclasses.fields(cls)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.step_failure import StepError
 from moderation_rehearsal.deployed_service import DeployedService
-from moderation_rehearsal.display import Display
-from moderation_rehearsal.report import Report, TuningReport
+from moderation_rehearsal.report import ModerationReport, TuningReport
 from moderation_rehearsal.stack_outputs import StackOutputs
 
 _STEPS = 2
@@ -54,7 +54,7 @@ class TargetTuning:
     outputs: StackOutputs
     service: DeployedService
     display: Display
-    report: Report
+    report: ModerationReport
     told: Callable[[], Sequence[str]]
     alive: Callable[[], bool]
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cdk_rehearsal.state_run import StateRun
 from cdk_rehearsal.step_failure import StepError
-from moderation_rehearsal.report import StateRun
 
 _POLL_SECONDS = 0.2
 _PAGE = 50

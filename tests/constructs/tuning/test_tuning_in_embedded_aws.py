@@ -23,12 +23,12 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.tuning import TargetTuner
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.step_failure import StepError
 from moderation_rehearsal import target_tuning
 from moderation_rehearsal.deployed_service import DeployedService
-from moderation_rehearsal.display import Display
-from moderation_rehearsal.report import Report, TuningReport
+from moderation_rehearsal.report import ModerationReport, TuningReport
 from moderation_rehearsal.stack_outputs import StackOutputs
 from moderation_rehearsal.target_tuning import TargetTuning
 from tests.denied_calls import DeniedCalls
@@ -347,7 +347,7 @@ def tuning(deployed: Deployed) -> TargetTuning:
         outputs=outputs,
         service=DeployedService(clients, cluster=outputs.cluster_name, service=outputs.service_name),
         display=Display(Console(file=io.StringIO())),
-        report=Report(engine="process", environment="dev"),
+        report=ModerationReport(engine="process", environment="dev"),
         told=told,
         alive=lambda: deployed.aws.running,
     )

@@ -60,7 +60,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls
 
         command.run(["bootstrap", "aws://123456789012/us-east-1"], cwd=folder, log=folder / "bootstrap.log")
         cdk("deploy", "--all", "--require-approval=never", f"--outputs-file={folder / 'outputs.json'}")
-        yield Deployed(aws, cdk, folder, StackOutputs.read(folder / "outputs.json"))
+        yield Deployed(aws, cdk, folder, StackOutputs.of(json.loads((folder / "outputs.json").read_text())))
         assert denied_calls.unexpected(aws) == []
 
 

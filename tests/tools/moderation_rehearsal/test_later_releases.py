@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.step_failure import StepError
-from moderation_rehearsal.display import Display
 from moderation_rehearsal.later_releases import LaterReleases
-from moderation_rehearsal.report import Report
+from moderation_rehearsal.report import ModerationReport
 from moderation_rehearsal.sample_posts import Post
 from moderation_rehearsal.slack_receiver import SlackReceiver
 from moderation_rehearsal.stack_outputs import StackOutputs
@@ -60,7 +60,7 @@ def later(
                 rollback_workflow_arn=machine,
             ),
             display=Display(Console(file=io.StringIO())),
-            report=Report(engine="process", environment="dev"),
+            report=ModerationReport(engine="process", environment="dev"),
             slack=slack,
             api_port=api.server.server_port,
             posts=POSTS,

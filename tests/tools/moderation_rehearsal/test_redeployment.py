@@ -11,19 +11,16 @@ def _dashboard(*horizontal: Any) -> dict[str, Any]:
     return {"widgets": [{"type": "metric", "properties": {"annotations": {"horizontal": list(horizontal)}}}]}
 
 
-def _state(threshold: float, dashboards: dict[str, Any], **resources: Any) -> DeployedState:
-    return DeployedState(
-        desired_tasks=2, resources=resources, dashboards=dashboards, thresholds=frozenset({60.0, threshold})
-    )
+def _state(threshold: float, dashboards: dict[str, Any]) -> DeployedState:
+    return DeployedState(desired_tasks=2, dashboards=dashboards, thresholds=frozenset({60.0, threshold}))
 
 
 def test_each_changed_value_is_told_by_its_place() -> None:
-    before = _state(80, {"api": _dashboard({"value": 80})}, alarm={"Threshold": 80}, kept={"a": 1}, gone={})
-    after = _state(85, {"api": _dashboard({"value": 85})}, alarm={"Threshold": 85}, kept={"a": 1}, new={})
+    before = _state(80, {"api": _dashboard({"value": 80})})
+    after = _state(85, {"api": _dashboard({"value": 85})})
     place = "widgets.0.properties.annotations.horizontal.0.value"
     assert after.changed_dashboards(before) == [f"api: {place}: 80 → 85"]
-    assert sorted(after.changed_resources(before)) == ["alarm", "gone", "new"]
-    assert after.changed_resources(after) == after.changed_dashboards(after) == []
+    assert after.changed_dashboards(after) == []
 
 
 def test_a_list_of_another_length_is_one_change() -> None:

@@ -20,6 +20,11 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
+def _ignore_interrupts() -> None:
+    """As a shell does for what it starts in the background: the command has to set its own handler."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.fixture
 def rehearse(moderation_app: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
@@ -36,6 +41,7 @@ def rehearse(moderation_app: Path, tmp_path: Path) -> Iterator[Callable[..., sub
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=_ignore_interrupts,
             )
         started.append(process)
         return process
@@ -228,14 +234,16 @@ sys.meta_path.insert(0, Interrupting())
 from cdk_rehearsal.cli import main
 main()
 """
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, preexec_fn=_ignore_interrupts
+    )
     assert (ran.returncode, ran.stderr, ran.stdout) == (130, "interrupted\n", "")
 
 
 def test_a_full_work_folder_is_one_line(moderation_app: Path, tmp_path: Path) -> None:
     program = """
 import errno, sys
-from moderation_rehearsal import rehearsal
+from cdk_rehearsal import rehearsal
 def run(self):
     raise OSError(errno.ENOSPC, "No space left on device")
 rehearsal.Rehearsal.run = run

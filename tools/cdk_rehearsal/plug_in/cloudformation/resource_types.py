@@ -48,6 +48,11 @@ def install(autoscaling: ApplicationAutoScaling) -> None:
     stacks._runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
 
 
+def resource_types() -> list[str]:
+    """Those of which a resource can be made here: ministack's and the plug-in's."""
+    return sorted(provisioners._RESOURCE_HANDLERS)
+
+
 def register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
     """Without an `update` of its own a changed resource is put anew, as those are whose API is a put."""
 

@@ -1,4 +1,4 @@
-"""What the emulator says of its permissions to whoever started it, over the same port as AWS's services."""
+"""What the emulator answers to whoever started it, over the same port as AWS's services."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from ministack.services import ecs
 
 from cdk_rehearsal.permissions.needs.acting import ecs_execution_role_needs, ecs_task_actor
+from cdk_rehearsal.plug_in.cloudformation.resource_types import resource_types
 from cdk_rehearsal.plug_in.iam.acting_role import ActingRole
 from cdk_rehearsal.plug_in.iam.deployed_permissions import judge_deployed
 from cdk_rehearsal.plug_in.iam.deployed_resources import made_of
@@ -16,13 +17,15 @@ from cdk_rehearsal.plug_in.iam.permissions import AccessDeniedError, Permissions
 
 JUDGED_CALLS = "/_embedded/judged-calls"
 DEPLOYED_RESOURCES = "/_embedded/deployed-resources"
+RESOURCE_TYPES = "/_embedded/resource-types"
 TASK_CREDENTIALS = "/_embedded/task-credentials"
 
 Page = tuple[int, Any]
 
 
-class OwnPages:
+class EmbeddedPages:
     """`JUDGED_CALLS`: every judged call. `DEPLOYED_RESOURCES`: what became of each logical id of each stack.
+    `RESOURCE_TYPES`: the CloudFormation types that are made here.
     `TASK_CREDENTIALS?definition=ARN`: what ECS does before it starts a task's containers; it judges the execution role,
     and answers the task role's credentials as environment variables.
     """
@@ -37,6 +40,8 @@ class OwnPages:
             return 200, self._permissions.record.as_json()
         if path == DEPLOYED_RESOURCES:
             return 200, made_of()
+        if path == RESOURCE_TYPES:
+            return 200, resource_types()
         if path == TASK_CREDENTIALS:
             return self._task_credentials(parse_qs(query)["definition"][0])
         return None

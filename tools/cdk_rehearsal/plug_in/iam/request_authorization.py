@@ -14,7 +14,7 @@ from ministack.core.router import extract_access_key_id
 from cdk_rehearsal.permissions import Principal
 from cdk_rehearsal.permissions.api_request import ApiRequest, HttpRequest, UnknownOperation, read_request
 from cdk_rehearsal.permissions.needs import Need, absent_object_need, needs
-from cdk_rehearsal.plug_in.iam.embedded_pages import OwnPages, page_response
+from cdk_rehearsal.plug_in.iam.embedded_pages import EmbeddedPages, page_response
 from cdk_rehearsal.plug_in.iam.permissions import AccessDeniedError, Permissions
 
 _Message = MutableMapping[str, Any]
@@ -37,7 +37,7 @@ class RequestDoor:
     def __init__(self, app: _App, *, permissions: Permissions) -> None:
         self._app = app
         self._permissions = permissions
-        self._pages = OwnPages(permissions)
+        self._pages = EmbeddedPages(permissions)
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/_embedded/"):

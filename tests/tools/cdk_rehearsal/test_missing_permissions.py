@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 from cdk_rehearsal.step_failure import StepError
-from moderation_rehearsal.display import Display
-from moderation_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 
 CALL: dict[str, Any] = {
     "caller": "arn:aws:iam::123456789012:role/release",
@@ -40,9 +40,7 @@ def rehearsal(tmp_path: Path, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(EmbeddedAws, "running", property(lambda aws: True))
     monkeypatch.setattr(EmbeddedAws, "judged_calls", lambda aws: [CALL])
     monkeypatch.setattr(EmbeddedAws, "deployed_resources", lambda aws: {})
-    settings = RehearsalSettings(
-        app_folder=tmp_path, environment="dev", engine="process", work_folder=tmp_path, posts=[]
-    )
+    settings = RehearsalSettings(app_folder=tmp_path, engine="process", work_folder=tmp_path)
     return Rehearsal(settings, Display(Console(file=said, width=1000)))
 
 
@@ -67,6 +65,6 @@ def test_nothing_missing_is_said_in_one_line(
     rehearsal: Rehearsal, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(EmbeddedAws, "judged_calls", lambda aws: [{**CALL, "allowed": True}])
-    with rehearsal._display.step("permissions"):
+    with rehearsal.display.step("permissions"):
         rehearsal._check_permissions()
     assert "3 calls asked for 1 permissions, and none was missing" in said.getvalue()

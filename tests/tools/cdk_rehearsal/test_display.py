@@ -2,8 +2,9 @@ import io
 
 from rich.console import Console
 
-from moderation_rehearsal.display import Display
-from moderation_rehearsal.report import Report, StateRun, TuningReport
+from cdk_rehearsal.display import Display
+from cdk_rehearsal.state_run import StateRun
+from moderation_rehearsal.report import ModerationReport, TuningReport
 
 
 def test_a_loops_rounds_are_counted_and_errors_are_shown() -> None:
@@ -34,6 +35,6 @@ def test_another_steps_states_are_shown_anew() -> None:
 
 def test_the_closing_table_shows_where_the_target_went() -> None:
     output = io.StringIO()
-    report = Report(engine="process", environment="dev", tuning=TuningReport(targets=[60, 61.5, 60]))
+    report = ModerationReport(engine="process", environment="dev", tuning=TuningReport(targets=[60, 61.5, 60]))
     Display(Console(file=output, width=120)).table(report)
     assert "60 → 61.5 → 60 %" in output.getvalue()
