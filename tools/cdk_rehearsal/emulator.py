@@ -96,9 +96,12 @@ def main() -> None:
     # Nothing is worth a slow goodbye: state is in memory, and the supervisor ends the processes that were started.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
 
-    from cdk_rehearsal.plug_in import install
+    from cdk_rehearsal.plug_in import MinistackChangedError, install
 
-    application = install(settings, work_folder=work_folder)
+    try:
+        application = install(settings, work_folder=work_folder)
+    except MinistackChangedError as error:
+        sys.exit(str(error))
     asyncio.run(_serve(application, listener, work_folder))
 
 

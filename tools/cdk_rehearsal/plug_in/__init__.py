@@ -1,5 +1,9 @@
-"""What ministack lacks: it is put in at ministack's private places, each of which a smoke test pins."""
+"""What ministack lacks, by AWS service: each folder is named as the CDK's module of the service.
+
+It is put in at ministack's private places, which `ministack_adapter` alone knows.
+"""
 
 from cdk_rehearsal.plug_in.install import install
+from cdk_rehearsal.plug_in.ministack_adapter import MinistackChangedError
 
-__all__ = ["install"]
+__all__ = ["MinistackChangedError", "install"]

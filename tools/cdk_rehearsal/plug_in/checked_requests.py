@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from botocore.model import Shape
-from ministack import app
 
 from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.json_service import Answer, check_request, json_answer, service_model
+from cdk_rehearsal.plug_in.ministack_adapter import app
 
 _Serve = Callable[..., Awaitable[Answer]]
 
@@ -30,7 +30,7 @@ _SERVICES = {
 def install() -> None:
     """Before whatever else answers in a service's place."""
     for name, model in _SERVICES.items():
-        app.SERVICE_HANDLERS[name] = _checked(app.SERVICE_HANDLERS[name], model)
+        app.service_handlers[name] = _checked(app.service_handlers[name], model)
 
 
 def _checked(serve: _Serve, model: str) -> _Serve:

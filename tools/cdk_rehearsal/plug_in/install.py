@@ -6,9 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-from ministack import app
-from ministack.core import router
-
 from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
@@ -34,6 +31,7 @@ from cdk_rehearsal.plug_in.iam.request_authorization import RequestDoor
 from cdk_rehearsal.plug_in.lambda_ import asynchronous_invocation, function_errors
 from cdk_rehearsal.plug_in.logs import embedded_metric_format
 from cdk_rehearsal.plug_in.loopback_door import LoopbackDoor
+from cdk_rehearsal.plug_in.ministack_adapter import app, require_ministack, router
 from cdk_rehearsal.plug_in.s3 import copy_object_checksums
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
@@ -50,6 +48,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
 
     Returns the application to serve.
     """
+    require_ministack()
     checked_requests.install()
     if settings.sparse_answers:
         sparse_answers.install()
@@ -74,10 +73,10 @@ def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
         ),
         is_registered=lambda endpoint, variant: autoscaling.has_target(variant_capacity.resource_id(endpoint, variant)),
     )
-    app.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle
-    app.SERVICE_HANDLERS["application-autoscaling"] = autoscaling.handle
-    router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
-    router.SERVICE_PATTERNS["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService."]}
+    app.service_handlers["sagemaker"] = sagemaker.handle
+    app.service_handlers["application-autoscaling"] = autoscaling.handle
+    router.service_patterns["sagemaker"] = {"target_prefixes": ["SageMaker."]}
+    router.service_patterns["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService."]}
     service_integrations.install(
         sagemaker,
         Faults(orders=work_folder / FAULTS_FILE, happened=work_folder / HAPPENED_FILE, account=settings.account),

@@ -9,9 +9,9 @@ from typing import Any
 
 import botocore.session
 from botocore.model import ServiceModel, Shape
-from ministack.core.concurrency import run_reentrant
 
 from cdk_rehearsal.plug_in.aws_error import AwsError, validation_error
+from cdk_rehearsal.plug_in.ministack_adapter import concurrency
 from cdk_rehearsal.request_validation import UnreadableRequestError, request_faults
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
@@ -46,7 +46,7 @@ class JsonService:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             request = json.loads(body or b"{}")
-            answer: dict[str, Any] = await run_reentrant(self.call, action, request)
+            answer: dict[str, Any] = await concurrency.run_reentrant(self.call, action, request)
         except AwsError as error:
             return json_answer(error.status, {"__type": error.code, "message": error.message})
         except json.JSONDecodeError:

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
-from ministack import app
 
 from cdk_rehearsal.plug_in.json_service import Answer, JsonService, service_model
+from cdk_rehearsal.plug_in.ministack_adapter import app
 
 _Serve = Callable[..., Awaitable[Answer]]
 
@@ -84,7 +84,7 @@ def _is_left_out(member: str, answer: Mapping[str, Any]) -> bool:
 def install() -> None:
     """Before any service is made: what one answers goes through here."""
     JsonService.call = _sparse_call(JsonService.call)  # type: ignore[method-assign]
-    app.SERVICE_HANDLERS["states"] = _sparse_executions(app.SERVICE_HANDLERS["states"])
+    app.service_handlers["states"] = _sparse_executions(app.service_handlers["states"])
 
 
 def _sparse_call(call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

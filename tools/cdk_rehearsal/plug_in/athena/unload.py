@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ministack.services import athena, stepfunctions
 
 from cdk_rehearsal.plug_in.aws_clients import own_client
+from cdk_rehearsal.plug_in.ministack_adapter import athena, stepfunctions
 from cdk_rehearsal.plug_in.stepfunctions.running_task import running_task
 
 _POLL_SECONDS = 0.05
@@ -30,9 +30,9 @@ _ONLY = {"format": "JSON", "compression": "GZIP"}
 
 
 def install() -> None:
-    athena._run_duckdb = _unloading(athena._run_duckdb)
-    athena._mock_query_results = _refusing(athena._mock_query_results)
-    stepfunctions._SERVICE_DISPATCH["arn:aws:states:::athena:startQueryExecution"] = _start_query_execution
+    athena.run_duckdb = _unloading(athena.run_duckdb)
+    athena.mock_query_results = _refusing(athena.mock_query_results)
+    stepfunctions.optimized_integrations["arn:aws:states:::athena:startQueryExecution"] = _start_query_execution
 
 
 def _unloading(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,14 +74,14 @@ def _start_query_execution(resource: str, request: dict[str, Any]) -> dict[str, 
         named: dict[str, Any] = {"QueryExecutionId": client.start_query_execution(**request)["QueryExecutionId"]}
     except ClientError as error:
         refused = error.response["Error"]
-        raise stepfunctions._ExecutionError(f"Athena.{refused['Code']}", refused["Message"]) from error
+        raise stepfunctions.ExecutionError(f"Athena.{refused['Code']}", refused["Message"]) from error
     if not resource.endswith(".sync"):
         return named
     while True:
         execution: dict[str, Any] = client.get_query_execution(**named)["QueryExecution"]
         state = execution["Status"]["State"]
         if state in ("FAILED", "CANCELLED"):
-            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(execution, default=str))
+            raise stepfunctions.ExecutionError("States.TaskFailed", json.dumps(execution, default=str))
         if state == "SUCCEEDED":
             return {"QueryExecution": json.loads(json.dumps(execution, default=str))}
         if task is not None and task.given_up:

@@ -11,9 +11,8 @@ import time
 import urllib.parse
 from typing import Any
 
-from ministack import app
-
 from cdk_rehearsal.plug_in.json_service import Answer
+from cdk_rehearsal.plug_in.ministack_adapter import app
 
 _WORKING = re.compile(rb"<StackStatus>(?!REVIEW)\w+_IN_PROGRESS<")
 _HOLD_SECONDS = 4.0
@@ -21,7 +20,7 @@ _LOOK_SECONDS = 0.05
 
 
 def install() -> None:
-    ministacks = app.SERVICE_HANDLERS["cloudformation"]
+    ministacks = app.service_handlers["cloudformation"]
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Answer:
         answer: Answer = await ministacks(method, path, headers, body, query)
@@ -33,4 +32,4 @@ def install() -> None:
                 answer = await ministacks(method, path, headers, body, query)
         return answer
 
-    app.SERVICE_HANDLERS["cloudformation"] = handle
+    app.service_handlers["cloudformation"] = handle

@@ -8,12 +8,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from ministack.services.cloudformation import provisioners, stacks
 
 from cdk_rehearsal.plug_in.applicationautoscaling import ApplicationAutoScaling
 from cdk_rehearsal.plug_in.aws_clients import own_client
 from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.json_service import service_model
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources, cloudformation_stacks
 
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
@@ -44,13 +44,13 @@ def install(autoscaling: ApplicationAutoScaling) -> None:
     register("AWS::CloudWatch::CompositeAlarm", _put_composite_alarm, _delete_alarm)
     register("AWS::WAFv2::WebACLAssociation", _associate_web_acl, _disassociate_web_acl)
     register("AWS::WAFv2::LoggingConfiguration", _log_web_acl, _keep_logs)
-    ministacks = stacks._runs_on_worker_thread
-    stacks._runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
+    ministacks = cloudformation_stacks.runs_on_worker_thread
+    cloudformation_stacks.runs_on_worker_thread = lambda kind: kind in _ours or bool(ministacks(kind))
 
 
 def resource_types() -> list[str]:
     """Those of which a resource can be made here: ministack's and the plug-in's."""
-    return sorted(provisioners._RESOURCE_HANDLERS)
+    return sorted(cloudformation_resources.handlers)
 
 
 def register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
@@ -63,7 +63,7 @@ def register(kind: str, create: Create, delete: Delete, *, update: Update | None
         return made
 
     _ours.add(kind)
-    provisioners._RESOURCE_HANDLERS.setdefault(
+    cloudformation_resources.handlers.setdefault(
         kind, {"create": _in_words(create), "update": _in_words(update or put_anew), "delete": _in_words(delete)}
     )
 

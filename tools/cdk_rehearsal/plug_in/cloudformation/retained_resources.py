@@ -21,12 +21,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import alb, cloudwatch_logs, dynamodb, secretsmanager, stepfunctions
-from ministack.services import cloudformation as stacks
-from ministack.services.cloudformation import provisioners
-
 from cdk_rehearsal.plug_in.aws_clients import own_client
 from cdk_rehearsal.plug_in.cloudformation.resource_types import Properties, calls_back
+from cdk_rehearsal.plug_in.ministack_adapter import (
+    cloudformation,
+    cloudformation_resources,
+    dynamodb,
+    elasticloadbalancingv2,
+    logs,
+    secretsmanager,
+    stepfunctions,
+)
 
 _BUCKET = "AWS::S3::Bucket"
 _TABLE = "AWS::DynamoDB::Table"
@@ -43,22 +48,22 @@ def install(*, account: str) -> None:
     _change(_LOAD_BALANCER, "delete", _unless_balancer_protected)
     for step in ("create", "update"):
         _change(_LOAD_BALANCER, step, lambda handler: _with_test_object(handler, account))
-    _change(_TABLE, "create", lambda create: _unless_there(create, "TableName", lambda: dynamodb._tables))
+    _change(_TABLE, "create", lambda create: _unless_there(create, "TableName", lambda: dynamodb.tables))
     _change(
         "AWS::Logs::LogGroup",
         "create",
-        lambda create: _unless_there(create, "LogGroupName", lambda: cloudwatch_logs._log_groups),
+        lambda create: _unless_there(create, "LogGroupName", lambda: logs.log_groups),
     )
     _change(
         "AWS::SecretsManager::Secret",
         "create",
-        lambda create: _unless_there(create, "Name", lambda: secretsmanager._secrets),
+        lambda create: _unless_there(create, "Name", lambda: secretsmanager.secrets),
     )
     _change(
         "AWS::StepFunctions::StateMachine",
         "create",
         lambda create: _unless_there(
-            create, "StateMachineName", lambda: {machine["name"] for machine in stepfunctions._state_machines.values()}
+            create, "StateMachineName", lambda: {machine["name"] for machine in stepfunctions.state_machines.values()}
         ),
     )
     calls_back(_BUCKET, _LOAD_BALANCER)
@@ -66,8 +71,8 @@ def install(*, account: str) -> None:
 
 
 def _change(kind: str, step: str, change: _Change) -> None:
-    handlers = dict(provisioners._RESOURCE_HANDLERS[kind])
-    provisioners._RESOURCE_HANDLERS[kind] = {**handlers, step: change(handlers[step])}
+    handlers = dict(cloudformation_resources.handlers[kind])
+    cloudformation_resources.handlers[kind] = {**handlers, step: change(handlers[step])}
 
 
 def _delete_bucket(physical_id: str, properties: Properties) -> None:
@@ -98,7 +103,7 @@ def _with_tags(handler: _Handler, *, new: int) -> _Handler:
 
 def _unless_protected(delete: _Handler, tables: Any) -> _Handler:
     def delete_unprotected(physical_id: str, properties: Properties) -> None:
-        table = tables._tables.get(physical_id)
+        table = tables.tables.get(physical_id)
         if table is not None and _is_true(table.get("DeletionProtectionEnabled")):
             raise ValueError(
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
@@ -111,7 +116,8 @@ def _unless_protected(delete: _Handler, tables: Any) -> _Handler:
 
 def _unless_balancer_protected(delete: _Handler) -> _Handler:
     def delete_unprotected(physical_id: str, properties: Properties) -> None:
-        if _is_true(_attributes(alb._lb_attrs.get(physical_id, [])).get("deletion_protection.enabled")):
+        attributes = _attributes(elasticloadbalancingv2.load_balancer_attributes.get(physical_id, []))
+        if _is_true(attributes.get("deletion_protection.enabled")):
             raise ValueError(
                 f"Load balancer '{physical_id}' cannot be deleted because deletion protection is enabled "
                 "(OperationNotPermitted)"
@@ -124,7 +130,7 @@ def _unless_balancer_protected(delete: _Handler) -> _Handler:
 def _with_test_object(handler: _Handler, account: str) -> _Handler:
     def handled(*arguments: Any) -> Any:
         made = handler(*arguments)
-        attributes = _attributes(alb._lb_attrs.get(made[0], []))
+        attributes = _attributes(elasticloadbalancingv2.load_balancer_attributes.get(made[0], []))
         if _is_true(attributes.get("access_logs.s3.enabled")):
             prefix = attributes.get("access_logs.s3.prefix") or ""
             key = "/".join(part for part in (prefix, "AWSLogs", account, "ELBAccessLogTestFile") if part)
@@ -146,22 +152,22 @@ def _unless_there(create: _Handler, name: str, known: Callable[[], Any]) -> _Han
 
 def _name_by_life() -> None:
     """Made-up names differ from life to life: ministack's follow from the names of stack and resource alone."""
-    ministacks = provisioners._physical_name
+    ministacks = cloudformation_resources.physical_name
 
     def named(stack_name: str, logical_id: str, **options: Any) -> Any:
-        seed = provisioners._NAME_SEED.get() if options.get("seeded", True) else ""
-        life = stacks._stacks.get(stack_name, {}).get("StackId", "")
-        token = provisioners._NAME_SEED.set(f"{seed}{life}")
+        seed = cloudformation_resources.name_seed.get() if options.get("seeded", True) else ""
+        life = cloudformation.stacks.get(stack_name, {}).get("StackId", "")
+        token = cloudformation_resources.name_seed.set(f"{seed}{life}")
         try:
             # An unseeded name too is of its life.
             return ministacks(stack_name, logical_id, **{**options, "seeded": True})
         finally:
-            provisioners._NAME_SEED.reset(token)
+            cloudformation_resources.name_seed.reset(token)
 
-    provisioners._physical_name = named
-    create = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["create"]
+    cloudformation_resources.physical_name = named
+    create = cloudformation_resources.handlers["AWS::Logs::LogGroup"]["create"]
 
-    update = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["update"]
+    update = cloudformation_resources.handlers["AWS::Logs::LogGroup"]["update"]
 
     # What ministack makes up for a log group has nothing of its life in it.
     def create_named(logical_id: str, properties: Properties, stack: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation import provisioners
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources
 
 _Attributes = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -16,7 +16,7 @@ def install() -> None:
 
 def _complete(kind: str, attributes: _Attributes) -> None:
     """`attributes` makes what is missing from the resource's properties; what ministack knows better stays."""
-    ministacks = provisioners._RESOURCE_HANDLERS[kind]
+    ministacks = cloudformation_resources.handlers[kind]
     create, update = ministacks["create"], ministacks.get("update")
 
     def create_in_full(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
@@ -31,7 +31,7 @@ def _complete(kind: str, attributes: _Attributes) -> None:
     completed = {**ministacks, "create": create_in_full}
     if update is not None:
         completed["update"] = update_in_full
-    provisioners._RESOURCE_HANDLERS[kind] = completed
+    cloudformation_resources.handlers[kind] = completed
 
 
 def _vpc(properties: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.concurrency import spawn_background
-from ministack.services import cloudwatch
+from cdk_rehearsal.plug_in.ministack_adapter import cloudwatch, concurrency
 
 _SETTINGS = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 _JUDGE_SECONDS = 2.0
@@ -37,7 +36,7 @@ class ActionSuppression:
         self._held: dict[str, tuple[dict[str, Any], str, str]] = {}
 
     def install(self) -> None:
-        cloudwatch._put_composite_alarm = _keeping_the_suppressor(cloudwatch._put_composite_alarm)
+        cloudwatch.put_composite_alarm = _keeping_the_suppressor(cloudwatch.put_composite_alarm)
 
     def changed(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
         """Takes the actions now, or once nothing suppresses them any more: those of the state that it is in then."""
@@ -48,9 +47,9 @@ class ActionSuppression:
                 self._held[alarm["AlarmArn"]] = (alarm, old, reason)
                 self._changes[alarm["AlarmArn"]] += 1
             self._act_after(alarm, "ActionsSuppressorWaitPeriod")
-        suppressed = [other for other in list(cloudwatch._composite_alarms.values()) if _is_suppressor(alarm, other)]
+        suppressed = [other for other in list(cloudwatch.composite_alarms.values()) if _is_suppressor(alarm, other)]
         if suppressed and new == "ALARM":
-            spawn_background(_judge_until_over, alarm, thread_name="suppressor")
+            concurrency.spawn_background(_judge_until_over, alarm, thread_name="suppressor")
         for other in suppressed if old == "ALARM" else ():
             self._act_after(other, "ActionsSuppressorExtensionPeriod")
 
@@ -59,7 +58,7 @@ class ActionSuppression:
             if alarm["AlarmArn"] in self._held:
                 seconds = float(alarm.get(period) or 0) * self._wait_scale
                 change = self._changes[alarm["AlarmArn"]]
-                spawn_background(self._act_later, alarm, change, seconds, thread_name="alarm-action")
+                concurrency.spawn_background(self._act_later, alarm, change, seconds, thread_name="alarm-action")
 
     def _act_later(self, alarm: dict[str, Any], change: int, seconds: float) -> None:
         time.sleep(seconds)
@@ -74,10 +73,10 @@ class ActionSuppression:
 
 def _judge_until_over(alarm: dict[str, Any]) -> None:
     """An alarm is judged when data come: of one that is over because none come any more nobody would know."""
-    while alarm["StateValue"] == "ALARM" and cloudwatch._alarms.get(alarm["AlarmName"]) is alarm:
+    while alarm["StateValue"] == "ALARM" and cloudwatch.alarms.get(alarm["AlarmName"]) is alarm:
         time.sleep(_JUDGE_SECONDS)
         if alarm["StateValue"] == "ALARM":  # otherwise it is over already: somebody has set it
-            cloudwatch._evaluate_alarm(alarm)
+            cloudwatch.evaluate_alarm(alarm)
 
 
 def _is_suppressor(alarm: dict[str, Any], of: dict[str, Any]) -> bool:
@@ -85,7 +84,7 @@ def _is_suppressor(alarm: dict[str, Any], of: dict[str, Any]) -> bool:
 
 
 def _suppressed(alarm: dict[str, Any]) -> bool:
-    known = [*list(cloudwatch._alarms.values()), *list(cloudwatch._composite_alarms.values())]
+    known = [*list(cloudwatch.alarms.values()), *list(cloudwatch.composite_alarms.values())]
     return any(other["StateValue"] == "ALARM" and _is_suppressor(other, alarm) for other in known)
 
 
@@ -93,10 +92,10 @@ def _keeping_the_suppressor(put: Callable[..., Any]) -> Callable[..., Any]:
     def put_composite_alarm(params: Any, body: Any, *protocol: Any, **more: Any) -> Any:
         answer = put(params, body, *protocol, **more)
         given = body or {}
-        name = given.get("AlarmName") or cloudwatch._p(params, "AlarmName")
-        alarm = cloudwatch._composite_alarms.get(name)
+        name = given.get("AlarmName") or cloudwatch.request_parameter(params, "AlarmName")
+        alarm = cloudwatch.composite_alarms.get(name)
         if alarm is not None:
-            settings = {key: given.get(key) or cloudwatch._p(params, key) for key in _SETTINGS}
+            settings = {key: given.get(key) or cloudwatch.request_parameter(params, key) for key in _SETTINGS}
             alarm.update({key: value for key, value in settings.items() if value})
         return answer
 

@@ -13,12 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.concurrency import spawn_background
-from ministack.services import cloudwatch
-
 from cdk_rehearsal.plug_in.cloudwatch import metric_math_alarms
 from cdk_rehearsal.plug_in.cloudwatch.actions_suppressor import ActionSuppression
 from cdk_rehearsal.plug_in.events.state_change_events import put_alarm_state_change
+from cdk_rehearsal.plug_in.ministack_adapter import cloudwatch, concurrency
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -41,15 +39,15 @@ class AlarmEvaluation:
     def __init__(self, act: AlarmAction, *, wait_scale: float) -> None:
         self._act = act
         self._suppression = ActionSuppression(self._take_actions, wait_scale=wait_scale)
-        self._ministacks = cloudwatch._evaluate_alarm
-        self._dispatch = cloudwatch._dispatch_alarm_actions
+        self._ministacks = cloudwatch.evaluate_alarm
+        self._dispatch = cloudwatch.dispatch_alarm_actions
         self._acted: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        cloudwatch._evaluate_alarm = self._evaluate
-        cloudwatch._dispatch_alarm_actions = self._state_changed
-        cloudwatch._evict_old_metrics = _at_most_once_a_minute(cloudwatch._evict_old_metrics)
+        cloudwatch.evaluate_alarm = self._evaluate
+        cloudwatch.dispatch_alarm_actions = self._state_changed
+        cloudwatch.evict_old_metrics = _at_most_once_a_minute(cloudwatch.evict_old_metrics)
         self._suppression.install()
 
     def _evaluate(self, alarm: dict[str, Any]) -> None:
@@ -73,9 +71,9 @@ class AlarmEvaluation:
             if state == "ALARM":
                 self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=True)
             return
-        cloudwatch._record_history(alarm["AlarmName"], old, state, reason)
-        cloudwatch._dispatch_alarm_actions(alarm, old, state, reason)
-        cloudwatch._evaluate_parent_alarms(alarm)
+        cloudwatch.record_history(alarm["AlarmName"], old, state, reason)
+        cloudwatch.dispatch_alarm_actions(alarm, old, state, reason)
+        cloudwatch.evaluate_parent_alarms(alarm)
 
     def _state_changed(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
         self._suppression.changed(alarm, old, new, reason)
@@ -87,7 +85,7 @@ class AlarmEvaluation:
             self._run_actions(alarm, alarm.get("AlarmActions") or [], repeated=False)
 
     def _run_actions(self, alarm: dict[str, Any], actions: list[str], *, repeated: bool) -> None:
-        ours = [action for action in actions if not cloudwatch._is_sns_action_arn(action)]
+        ours = [action for action in actions if not cloudwatch.is_sns_action_arn(action)]
         if not ours:
             return
         with self._lock:
@@ -99,7 +97,7 @@ class AlarmEvaluation:
         known = [value for value in of_one if value is not None]
         value = known[-1] if known else float(alarm.get("Threshold", 0))  # a state set by hand has no data
         for action in ours:
-            spawn_background(self._act, action, dict(alarm), value, thread_name="alarm-action")
+            concurrency.spawn_background(self._act, action, dict(alarm), value, thread_name="alarm-action")
 
 
 def _at_most_once_a_minute(evict: Callable[[], None]) -> Callable[[], None]:
@@ -127,8 +125,8 @@ def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
     newest = int(now // period)
     since = (newest - count) * period
     by_period: dict[int, list[dict[str, Any]]] = {}
-    key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(wanted))
-    for point in cloudwatch._metrics.get(key) or ():
+    key = (alarm["Namespace"], alarm["MetricName"], cloudwatch.dimensions_key(wanted))
+    for point in cloudwatch.metrics.get(key) or ():
         if point["Timestamp"] >= since:
             by_period.setdefault(int(point["Timestamp"] // period), []).append(point)
     if newest not in by_period:
@@ -136,8 +134,8 @@ def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
     values: list[float | None] = []
     for index in range(newest - count + 1, newest + 1):
         points = by_period.get(index, [])
-        statistics = cloudwatch._calc_stats(points)
-        value = cloudwatch._stat_value(statistics, statistic, points) if statistics else None
+        statistics = cloudwatch.calculate_statistics(points)
+        value = cloudwatch.statistic_value(statistics, statistic, points) if statistics else None
         values.append(None if value is None else float(value))
     return values
 
@@ -147,13 +145,13 @@ def statistics_of(measured: dict[str, Any], since: int, until: int) -> dict[int,
     metric, period = measured["Metric"], int(measured["Period"])
     dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions") or []}
     by_period: dict[int, list[dict[str, Any]]] = {}
-    key = (metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions))
-    for point in cloudwatch._metrics.get(key) or ():
+    key = (metric["Namespace"], metric["MetricName"], cloudwatch.dimensions_key(dimensions))
+    for point in cloudwatch.metrics.get(key) or ():
         if since <= point["Timestamp"] < until:
             by_period.setdefault(int(point["Timestamp"] // period) * period, []).append(point)
     found = {}
     for start, points in by_period.items():
-        value = cloudwatch._stat_value(cloudwatch._calc_stats(points), measured["Stat"], points)
+        value = cloudwatch.statistic_value(cloudwatch.calculate_statistics(points), measured["Stat"], points)
         if value is not None:
             found[start] = float(value)
     return found

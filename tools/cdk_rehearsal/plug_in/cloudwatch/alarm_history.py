@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ministack.services import cloudwatch
+from cdk_rehearsal.plug_in.ministack_adapter import cloudwatch
 
 _watches: list[tuple[frozenset[str], set[str]]] = []
 _lock = threading.Lock()
 
 
 def install() -> None:
-    cloudwatch._record_history = _noticing(cloudwatch._record_history)
+    cloudwatch.record_history = _noticing(cloudwatch.record_history)
 
 
 @contextlib.contextmanager

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, sns
+from cdk_rehearsal.plug_in.ministack_adapter import cloudwatch, responses, sns
 
 _ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 _OF_A_METRIC = (
@@ -34,26 +33,26 @@ _OF_A_METRIC = (
 
 
 def install() -> None:
-    cloudwatch._dispatch_alarm_actions = _publish
+    cloudwatch.dispatch_alarm_actions = _publish
 
 
 def _publish(alarm: Mapping[str, Any], old: str, new: str, reason: str) -> None:
     if not alarm.get("ActionsEnabled", True):
         return
-    subject = f'{new}: "{alarm["AlarmName"]}" in {get_region()}'[:100]
-    for topic in filter(cloudwatch._is_sns_action_arn, alarm.get(_ACTIONS[new]) or ()):
-        sns._fanout(topic, str(uuid.uuid4()), json.dumps(_message(alarm, old, new, reason)), subject)
+    subject = f'{new}: "{alarm["AlarmName"]}" in {responses.get_region()}'[:100]
+    for topic in filter(cloudwatch.is_sns_action_arn, alarm.get(_ACTIONS[new]) or ()):
+        sns.fan_out(topic, str(uuid.uuid4()), json.dumps(_message(alarm, old, new, reason)), subject)
 
 
 def _message(alarm: Mapping[str, Any], old: str, new: str, reason: str) -> dict[str, Any]:
     message = {
         "AlarmName": alarm["AlarmName"],
         "AlarmDescription": alarm.get("AlarmDescription"),
-        "AWSAccountId": get_account_id(),
+        "AWSAccountId": responses.get_account_id(),
         "NewStateValue": new,
         "NewStateReason": reason,
         "StateChangeTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000",
-        "Region": get_region(),
+        "Region": responses.get_region(),
         "AlarmArn": alarm["AlarmArn"],
         "OldStateValue": old,
         **{name: list(alarm.get(name) or ()) for name in _ACTIONS.values()},

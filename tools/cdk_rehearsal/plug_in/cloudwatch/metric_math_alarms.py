@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from ministack.services.cloudformation import provisioners
 
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources
 from fargate_capacity.metric_math import Inputs, MetricMathError, evaluate, parse
 
 _REASON = "Unchecked: there was no data yet"
@@ -20,7 +20,7 @@ Statistic = Callable[[dict[str, Any], int, int], dict[int, float]]
 
 
 def install() -> None:
-    ministacks = provisioners._cw_metric_alarm_record
+    ministacks = cloudformation_resources.metric_alarm_record
 
     def record(name: str, properties: dict[str, Any]) -> dict[str, Any]:
         metrics = properties.get("Metrics")
@@ -32,7 +32,7 @@ def install() -> None:
         alarm = ministacks(name, {**of_one_metric, "MetricName": "-", "Namespace": "-"})
         return {**alarm, "MetricName": None, "Namespace": None, "Metrics": metrics, "StateReason": _REASON}
 
-    provisioners._cw_metric_alarm_record = record
+    cloudformation_resources.metric_alarm_record = record
 
 
 def values_of(alarm: Mapping[str, Any], statistic: Statistic, *, now: float) -> list[float | None] | None:

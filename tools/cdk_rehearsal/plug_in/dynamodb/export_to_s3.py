@@ -18,12 +18,9 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from ministack.core.concurrency import spawn_background
-from ministack.core.responses import error_response_json, json_response
-from ministack.services import dynamodb
-from ministack.services.cloudformation import provisioners
 
 from cdk_rehearsal.plug_in.aws_clients import own_client
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources, concurrency, dynamodb, responses
 
 _KIND = "AWS::DynamoDB::Table"
 _SAME = ("TableArn", "S3Bucket", "S3Prefix", "ExportFormat")
@@ -32,10 +29,10 @@ _Answer = Any
 
 
 def install() -> None:
-    dynamodb._export_table_to_point_in_time = _writing(dynamodb._export_table_to_point_in_time)
-    dynamodb._describe_export = _as_it_stands(dynamodb._describe_export)
-    handlers = provisioners._RESOURCE_HANDLERS[_KIND]
-    provisioners._RESOURCE_HANDLERS[_KIND] = {
+    dynamodb.export_table_to_point_in_time = _writing(dynamodb.export_table_to_point_in_time)
+    dynamodb.describe_export = _as_it_stands(dynamodb.describe_export)
+    handlers = cloudformation_resources.handlers[_KIND]
+    cloudformation_resources.handlers[_KIND] = {
         **handlers,
         "create": _with_recovery(handlers["create"], properties_at=1),
         "update": _with_recovery(handlers["update"], properties_at=2),
@@ -47,7 +44,7 @@ def _with_recovery(handler: Callable[..., Any], *, properties_at: int) -> Callab
         name, attributes = handler(*arguments)
         specification = arguments[properties_at].get("PointInTimeRecoverySpecification", {})
         enabled = str(specification.get("PointInTimeRecoveryEnabled", False)).lower() == "true"
-        dynamodb._pitr_settings[name] = enabled
+        dynamodb.point_in_time_recovery[name] = enabled
         return name, attributes
 
     return run
@@ -57,33 +54,33 @@ def _writing(export: Callable[[dict[str, Any]], _Answer]) -> Callable[[dict[str,
     """Starts an export of the items as they are now, on a thread of its own: it calls back into the emulator."""
 
     def run(request: dict[str, Any]) -> _Answer:
-        name = dynamodb._table_name_from_arn(request.get("TableArn") or "")
-        if name in dynamodb._tables and not dynamodb._pitr_settings.get(name, False):
-            return error_response_json(
+        name = dynamodb.table_name_from_arn(request.get("TableArn") or "")
+        if name in dynamodb.tables and not dynamodb.point_in_time_recovery.get(name, False):
+            return responses.error_response_json(
                 "PointInTimeRecoveryUnavailableException",
                 f"Point in time recovery is not enabled for table '{name}'",
             )
-        known = set(dynamodb._exports)
+        known = set(dynamodb.exports)
         answer = export(request)
         if answer[0] != 200:
             return answer
         description = json.loads(answer[2])["ExportDescription"]
         if any(description.get(key) != request.get(key, description.get(key)) for key in _SAME):
-            return error_response_json(
+            return responses.error_response_json(
                 "ExportConflictException", "The client token belongs to an export with other parameters"
             )
         if description["ExportArn"] in known:
             return answer
-        made = dynamodb._exports[description["ExportArn"]]
+        made = dynamodb.exports[description["ExportArn"]]
         made["ExportTime"] = made["StartTime"]
-        with dynamodb._lock:
+        with dynamodb.lock:
             items = [
                 json.dumps({"Item": item}, ensure_ascii=False)
-                for sort_keys in dynamodb._tables[name]["items"].values()
+                for sort_keys in dynamodb.tables[name]["items"].values()
                 for item in sort_keys.values()
             ]
-        spawn_background(_complete, made, items, thread_name="dynamodb-export")
-        return json_response({"ExportDescription": made})
+        concurrency.spawn_background(_complete, made, items, thread_name="dynamodb-export")
+        return responses.json_response({"ExportDescription": made})
 
     return run
 
@@ -92,8 +89,8 @@ def _as_it_stands(describe: Callable[[dict[str, Any]], _Answer]) -> Callable[[di
     """What is known of an export; only what wrote it says that it is complete."""
 
     def run(request: dict[str, Any]) -> _Answer:
-        made = dynamodb._exports.get(request.get("ExportArn") or "")
-        return describe(request) if made is None else json_response({"ExportDescription": made})
+        made = dynamodb.exports.get(request.get("ExportArn") or "")
+        return describe(request) if made is None else responses.json_response({"ExportDescription": made})
 
     return run
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ministack import app
-
 from cdk_rehearsal.plug_in.json_service import Answer, json_answer
+from cdk_rehearsal.plug_in.ministack_adapter import app
 
 
 def install() -> None:
-    ministacks = app.SERVICE_HANDLERS["ecr"]
+    ministacks = app.service_handlers["ecr"]
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Answer:
         answer: Answer = await ministacks(method, path, headers, body, query)
@@ -22,4 +21,4 @@ def install() -> None:
                 return json_answer(400, {"__type": "ImageNotFoundException", "message": message})
         return answer
 
-    app.SERVICE_HANDLERS["ecr"] = handle
+    app.service_handlers["ecr"] = handle

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from ministack.services.cloudformation import provisioners
 
 from cdk_rehearsal.plug_in.json_service import service_model
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources
 
 
 def install() -> None:
-    provisioners._normalize_container_defs = container_definitions
+    cloudformation_resources.normalize_container_definitions = container_definitions
 
 
 def container_definitions(template: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,9 +7,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from ministack.services import eventbridge
-
 from cdk_rehearsal.plug_in.epoch_milliseconds import in_milliseconds
+from cdk_rehearsal.plug_in.ministack_adapter import events
 
 # One thread, so that events come in order; not the caller's, whose locks an event's target may want.
 _teller = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="state-changes")
@@ -34,4 +33,4 @@ def put_alarm_state_change(alarm: dict[str, Any], old: str, new: str, reason: st
 
 def _put(source: str, detail_type: str, detail: Any, *, resource: str) -> None:
     entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": [resource]}
-    _teller.submit(eventbridge._put_events, {"Entries": [entry]}, allow_aws_source=True)
+    _teller.submit(events.put_events, {"Entries": [entry]}, allow_aws_source=True)

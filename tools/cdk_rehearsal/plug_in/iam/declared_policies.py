@@ -7,15 +7,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import ecr, eventbridge, iam, kms, lambda_svc, s3, secretsmanager, sns, sqs
-
 from cdk_rehearsal.permissions import Grant, PolicyDocument
+from cdk_rehearsal.plug_in.ministack_adapter import ecr, events, iam, kms, lambda_, s3, secretsmanager, sns, sqs
 
 # A resource's own policy by the service in its ARN; each answers the document and the owner's account, or None.
 _RESOURCE_POLICIES: dict[str, Callable[[str], tuple[Any, str] | None]] = {
     "ecr": ecr.repository_policy_for_arn,
     "kms": kms.key_policy_for_arn,
-    "lambda": lambda_svc.function_policy_for_arn,
+    "lambda": lambda_.function_policy_for_arn,
     "s3": s3.bucket_policy_for_arn,
     "secretsmanager": secretsmanager.secret_policy_for_arn,
     "sns": sns.topic_policy_for_arn,
@@ -25,7 +24,7 @@ _RESOURCE_POLICIES: dict[str, Callable[[str], tuple[Any, str] | None]] = {
 
 def role_of(arn: str) -> Mapping[str, Any] | None:
     """ministack's record of a role, or None where nobody made it."""
-    role: Mapping[str, Any] | None = iam._roles.get(arn.rpartition("/")[2])
+    role: Mapping[str, Any] | None = iam.roles.get(arn.rpartition("/")[2])
     return role
 
 
@@ -47,7 +46,7 @@ def boundary(role: Mapping[str, Any]) -> PolicyDocument | None:
 def resource_policy(resource: str) -> PolicyDocument | None:
     service = resource.split(":", 3)[2] if resource.startswith("arn:") else ""
     if service == "events":
-        return _document(eventbridge._event_bus_policies.get(resource.rpartition("/")[2]))
+        return _document(events.event_bus_policies.get(resource.rpartition("/")[2]))
     found = _RESOURCE_POLICIES[service](resource) if service in _RESOURCE_POLICIES else None
     return _document(found[0]) if found else None
 
@@ -62,13 +61,13 @@ def grants(resource: str) -> tuple[Grant, ...]:
             encryption_context_equals=(grant.get("Constraints") or {}).get("EncryptionContextEquals"),
             encryption_context_subset=(grant.get("Constraints") or {}).get("EncryptionContextSubset"),
         )
-        for grant in list(kms._grants.values())
+        for grant in list(kms.grants.values())
         if grant["KeyId"] == resource
     )
 
 
 def _managed(arn: str) -> PolicyDocument | None:
-    policy = iam._lookup_policy(arn) or {}
+    policy = iam.lookup_policy(arn) or {}
     version = policy.get("Versions", {}).get(policy.get("DefaultVersionId", "v1"), {})
     return _document(version.get("Document"))
 

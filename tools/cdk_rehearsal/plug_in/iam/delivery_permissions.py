@@ -10,24 +10,23 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import cloudwatch, eventbridge, sns
-
 from cdk_rehearsal.permissions.needs.acting import alarm_action_needs, rule_target_needs, topic_delivery_needs
 from cdk_rehearsal.plug_in.iam.permissions import Permissions
+from cdk_rehearsal.plug_in.ministack_adapter import cloudwatch, events, sns
 
 _ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 
 
 def install(permissions: Permissions) -> None:
     deliveries = Deliveries(permissions)
-    eventbridge._invoke_target = deliveries.of_rules(eventbridge._invoke_target)
-    cloudwatch._dispatch_alarm_actions = deliveries.of_alarms(cloudwatch._dispatch_alarm_actions)
-    sns._deliver_to_sqs = deliveries.to_queues(sns._deliver_to_sqs)
+    events.invoke_target = deliveries.of_rules(events.invoke_target)
+    cloudwatch.dispatch_alarm_actions = deliveries.of_alarms(cloudwatch.dispatch_alarm_actions)
+    sns.deliver_to_sqs = deliveries.to_queues(sns.deliver_to_sqs)
 
 
 def _redrive_queue(topic_arn: str, endpoint: str) -> str:
     """The dead-letter queue of the topic's subscription of this endpoint; empty where it has none."""
-    topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": ()}
+    topic = sns.topic_by_arn(topic_arn) or {"subscriptions": ()}
     for subscription in topic["subscriptions"]:
         if subscription["endpoint"] == endpoint:
             redrive = json.loads(subscription.get("attributes", {}).get("RedrivePolicy") or "{}")

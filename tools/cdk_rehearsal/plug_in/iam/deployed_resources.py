@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ministack.services.cloudformation import _stacks
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation
 
 
 def deployed_resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The type and ministack's record of every resource: `PhysicalResourceId`, `Properties`, resolved, `Attributes`."""
-    for stack in list(_stacks.values()):
+    for stack in list(cloudformation.stacks.values()):
         for record in list(stack.get("_resources", {}).values()):
             if "Properties" in record:
                 yield record["ResourceType"], record
@@ -24,5 +24,5 @@ def made_of() -> dict[str, dict[str, dict[str, Any]]]:
             logical_id: {"ref": record["PhysicalResourceId"], "attributes": record.get("Attributes") or {}}
             for logical_id, record in stack.get("_resources", {}).items()
         }
-        for name, stack in _stacks.items()
+        for name, stack in cloudformation.stacks.items()
     }

@@ -6,14 +6,13 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from ministack.services import ecs
-
 from cdk_rehearsal.permissions.needs.acting import ecs_execution_role_needs, ecs_task_actor
 from cdk_rehearsal.plug_in.cloudformation.resource_types import resource_types
 from cdk_rehearsal.plug_in.iam.acting_role import ActingRole
 from cdk_rehearsal.plug_in.iam.deployed_permissions import judge_deployed
 from cdk_rehearsal.plug_in.iam.deployed_resources import made_of
 from cdk_rehearsal.plug_in.iam.permissions import AccessDeniedError, Permissions
+from cdk_rehearsal.plug_in.ministack_adapter import ecs
 
 JUDGED_CALLS = "/_embedded/judged-calls"
 DEPLOYED_RESOURCES = "/_embedded/deployed-resources"
@@ -47,7 +46,7 @@ class EmbeddedPages:
         return None
 
     def _task_credentials(self, definition: str) -> Page:
-        described = ecs._describe_task_definition({"taskDefinition": definition})
+        described = ecs.describe_task_definition({"taskDefinition": definition})
         task: dict[str, Any] = json.loads(described[2])["taskDefinition"]
         try:
             if "executionRoleArn" in task:

@@ -6,13 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import athena, ecs, kms, lambda_svc, secretsmanager
-from ministack.services.cloudformation import _stacks
-from ministack.services.tagging import resource_tags
-
 from cdk_rehearsal.permissions.needs.world import DescribedKind, NamedKind
 from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.iam.deployed_resources import deployed_resources
+from cdk_rehearsal.plug_in.ministack_adapter import athena, cloudformation, ecs, kms, lambda_, secretsmanager, tagging
 
 # Where a template names the key of what it encrypts.
 _KEY_PROPERTIES: dict[str, tuple[str | int, ...]] = {
@@ -61,16 +58,16 @@ class EmulatedWorld:
         found: Mapping[str, Any] | None = None
         match kind:
             case "kms:key":
-                found = kms._resolve_key(name)
+                found = kms.resolve_key(name)
                 return found["Arn"] if found else None
             case "secretsmanager:secret":
-                found = secretsmanager._secrets.get(name)
+                found = secretsmanager.secrets.get(name)
                 return found["ARN"] if found else None
             case "cloudformation:stack":
-                found = _stacks.get(name)
+                found = cloudformation.stacks.get(name)
                 return found["StackId"] if found else None
             case _:
-                found = athena._executions.get(name)
+                found = athena.executions.get(name)
                 group = found.get("WorkGroup", "primary") if found else "primary"
                 return f"arn:{self.partition}:athena:{self.region}:{self.account}:workgroup/{group}"
 
@@ -83,14 +80,14 @@ class EmulatedWorld:
             except AwsError:
                 return None
         if kind == "ecs:task-definition":
-            answer = ecs._describe_task_definition({"taskDefinition": name})
+            answer = ecs.describe_task_definition({"taskDefinition": name})
             definition: Mapping[str, Any] | None = json.loads(answer[2]).get("taskDefinition")
             return definition
         if kind == "lambda:function":
-            _, configuration, _ = lambda_svc._get_func_record_for_ref(name)
+            _, configuration, _ = lambda_.function_record(name)
             return configuration or None
         if kind == "athena:work-group":
-            group: Mapping[str, Any] | None = athena._workgroups.get(short)
+            group: Mapping[str, Any] | None = athena.workgroups.get(short)
             return group
         for deployed, record in deployed_resources():
             if deployed == "AWS::DynamoDB::Table" and short == record["PhysicalResourceId"]:
@@ -102,7 +99,7 @@ class EmulatedWorld:
         return None
 
     def tags_of(self, resource_arn: str) -> Mapping[str, str]:
-        return resource_tags(resource_arn) or {}
+        return tagging.resource_tags(resource_arn) or {}
 
 
 def _arns(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
-
 from cdk_rehearsal.permissions.needs.acting import ActingNeed, lambda_role_needs
 from cdk_rehearsal.plug_in.iam.acting_role import ActingRole
 from cdk_rehearsal.plug_in.iam.permissions import Permissions
+from cdk_rehearsal.plug_in.ministack_adapter import lambda_, lambda_runtime
 
 
 def install(permissions: Permissions) -> None:
@@ -21,8 +19,8 @@ def install(permissions: Permissions) -> None:
         return dict(function_role(permissions, configuration).credentials)
 
     lambda_runtime.execution_credentials = credentials
-    lambda_svc.execution_credentials = credentials
-    lambda_svc._emit_lambda_logs = _where_allowed(lambda_svc._emit_lambda_logs, permissions)
+    lambda_.execution_credentials = credentials
+    lambda_.emit_logs = _where_allowed(lambda_.emit_logs, permissions)
 
 
 def function_role(permissions: Permissions, configuration: Mapping[str, Any]) -> ActingRole:

@@ -8,14 +8,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from ministack.core.iam_actions import access_denied_response
-from ministack.core.router import extract_access_key_id
-
 from cdk_rehearsal.permissions import Principal
 from cdk_rehearsal.permissions.api_request import ApiRequest, HttpRequest, UnknownOperation, read_request
 from cdk_rehearsal.permissions.needs import Need, absent_object_need, needs
 from cdk_rehearsal.plug_in.iam.embedded_pages import EmbeddedPages, page_response
 from cdk_rehearsal.plug_in.iam.permissions import AccessDeniedError, Permissions
+from cdk_rehearsal.plug_in.ministack_adapter import iam_actions, router
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -72,7 +70,7 @@ class RequestDoor:
         if scope["type"] != "http":
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        return self._permissions.sessions.principal(extract_access_key_id(_headers(scope), query))
+        return self._permissions.sessions.principal(router.extract_access_key_id(_headers(scope), query))
 
     def _hiding_absence(self, principal: Principal, request: HttpRequest, call: ApiRequest, send: _Send) -> _Send:
         """Whoever may not list a bucket is not told that an object is not there, but that access is denied."""
@@ -105,7 +103,7 @@ class RequestDoor:
         try:
             self._permissions.require(principal, asked, operation=f"{call.service}:{call.operation}")
         except AccessDeniedError as error:
-            status, headers, body = access_denied_response(
+            status, headers, body = iam_actions.access_denied_response(
                 _SERVICES.get(call.service, call.service),
                 error.call.action,
                 principal.arn,

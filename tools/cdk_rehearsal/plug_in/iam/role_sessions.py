@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 
-from ministack.services import sts
-
 from cdk_rehearsal.permissions import Principal
+from cdk_rehearsal.plug_in.ministack_adapter import sts
 
 
 class RoleSessions:

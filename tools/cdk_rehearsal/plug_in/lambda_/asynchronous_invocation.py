@@ -13,14 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ministack.services import lambda_svc, sns
-from ministack.services.cloudformation import provisioners
 
 from cdk_rehearsal.permissions.needs.acting import lambda_role_needs
 from cdk_rehearsal.plug_in.aws_clients import own_client
 from cdk_rehearsal.plug_in.iam import AccessDeniedError, Permissions
 from cdk_rehearsal.plug_in.iam.delivery_permissions import Deliveries
 from cdk_rehearsal.plug_in.iam.execution_role import function_role
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources, lambda_, sns
 
 _KIND = "AWS::Lambda::Function"
 _FUNCTION_FAILED = "200"  # Lambda answered; that the function failed is said in the answer
@@ -28,10 +27,10 @@ _MESSAGE_LENGTH = 1024
 
 
 def install(permissions: Permissions) -> None:
-    sns._deliver_to_lambda = _delivering(Deliveries(permissions))
-    lambda_svc._route_async_failure = _keeping_the_event(lambda_svc._route_async_failure, permissions)
-    handlers = provisioners._RESOURCE_HANDLERS[_KIND]
-    provisioners._RESOURCE_HANDLERS[_KIND] = {
+    sns.deliver_to_lambda = _delivering(Deliveries(permissions))
+    lambda_.route_asynchronous_failure = _keeping_the_event(lambda_.route_asynchronous_failure, permissions)
+    handlers = cloudformation_resources.handlers[_KIND]
+    cloudformation_resources.handlers[_KIND] = {
         **handlers,
         "create": _with_queue(handlers["create"], properties_at=1),
         "update": _with_queue(handlers["update"], properties_at=2),
@@ -42,7 +41,7 @@ def _with_queue(handler: Callable[..., Any], *, properties_at: int) -> Callable[
     def run(*arguments: Any) -> Any:
         name, attributes = handler(*arguments)
         # Empty where the template has none, as Lambda's own API takes one back.
-        configuration = lambda_svc._functions[name]["config"]
+        configuration = lambda_.functions[name]["config"]
         configuration["DeadLetterConfig"] = arguments[properties_at].get("DeadLetterConfig", {})
         return name, attributes
 
@@ -55,7 +54,7 @@ def _delivering(deliveries: Deliveries) -> Callable[..., None]:
     def deliver(
         endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, _id: str, _message: str, _attributes: Any
     ) -> None:
-        function, configuration, _ = lambda_svc._get_func_record_for_ref(endpoint)
+        function, configuration, _ = lambda_.function_record(endpoint)
         # Of a function that is gone nobody is asked.
         there = bool(function and configuration)
         if not there or not deliveries.topic_may(topic_arn, protocol="lambda", endpoint=endpoint):
@@ -67,9 +66,7 @@ def _delivering(deliveries: Deliveries) -> Callable[..., None]:
             "EventSource": "aws:sns",
             "Sns": json.loads(envelope),
         }
-        lambda_svc.invoke_async_with_retry(
-            lambda_svc._execution_record_for_config(function, configuration), {"Records": [record]}
-        )
+        lambda_.invoke_async_with_retry(lambda_.execution_record(function, configuration), {"Records": [record]})
 
     return deliver
 
@@ -89,7 +86,7 @@ def _keeping_the_event(route: Callable[..., None], permissions: Permissions) -> 
     """
 
     def keep(target_arn: str, function_name: str, event: dict[str, Any], result: dict[str, Any]) -> None:
-        configuration = lambda_svc._functions[function_name]["config"]
+        configuration = lambda_.functions[function_name]["config"]
         if target_arn != configuration.get("DeadLetterConfig", {}).get("TargetArn"):
             if _may_send(permissions, configuration, target_arn):
                 route(target_arn, function_name, event, result)

@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import lambda_svc
+from cdk_rehearsal.plug_in.ministack_adapter import lambda_
 
 _UNNAMED = "Runtime.HandlerError"
 
 
 def install() -> None:
-    lambda_svc._execute_function_with_config_scope = _naming_errors(lambda_svc._execute_function_with_config_scope)
+    lambda_.execute_function = _naming_errors(lambda_.execute_function)
 
 
 def _naming_errors(execute: Callable[..., Any]) -> Callable[..., Any]:

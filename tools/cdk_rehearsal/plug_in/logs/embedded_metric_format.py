@@ -9,25 +9,25 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ministack.services import cloudwatch, cloudwatch_logs
+from cdk_rehearsal.plug_in.ministack_adapter import cloudwatch, logs
 
 Point = tuple[str, str, dict[str, str], float, str, float]
 """Namespace, name, dimensions, seconds since 1970, unit, value."""
 
 
 def install() -> None:
-    ministacks = cloudwatch_logs._append_log_events
+    ministacks = logs.append_log_events
 
     def append(stream: Any, events: Any) -> Any:
         answer = ministacks(stream, events)
         points = [point for event in events for point in points_of(event["message"])]
         for namespace, name, dimensions, seconds, unit, value in points:
-            cloudwatch._store_datum(namespace, name, dimensions, seconds, unit, value, None, None, None)
+            cloudwatch.store_datum(namespace, name, dimensions, seconds, unit, value, None, None, None)
         if points:
-            cloudwatch._evaluate_all_alarms()
+            cloudwatch.evaluate_all_alarms()
         return answer
 
-    cloudwatch_logs._append_log_events = append
+    logs.append_log_events = append
 
 
 def points_of(message: str) -> Iterator[Point]:

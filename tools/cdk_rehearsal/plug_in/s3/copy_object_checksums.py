@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import s3
+from cdk_rehearsal.plug_in.ministack_adapter import s3
 
 _ASKED = "x-amz-checksum-algorithm"
 _ASKED_OF_A_PUT = "x-amz-sdk-checksum-algorithm"
 
 
 def install() -> None:
-    s3._copy_object = _with_checksum(s3._copy_object)
-    s3._upload_part_copy = _with_checksum_of_a_part(s3._upload_part_copy)
+    s3.copy_object = _with_checksum(s3.copy_object)
+    s3.upload_part_copy = _with_checksum_of_a_part(s3.upload_part_copy)
 
 
 def _with_checksum(copy_object: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,12 +32,12 @@ def _with_checksum(copy_object: Callable[..., Any]) -> Callable[..., Any]:
 def _with_checksum_of_a_part(upload_part_copy: Callable[..., Any]) -> Callable[..., Any]:
     def copy(bucket: str, key: str, query: dict[str, Any], headers: dict[str, str]) -> Any:
         answer = upload_part_copy(bucket, key, query, headers)
-        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"), {})
+        upload = s3.multipart_uploads.get(s3.query_parameter(query, "uploadId"), {})
         algorithm = upload.get("checksum_algorithm")
         if answer[0] != 200 or not algorithm:
             return answer
-        part = upload["parts"][int(s3._qp(query, "partNumber", "1"))]
-        checksum = s3._compute_s3_checksum(algorithm, part["body"])
+        part = upload["parts"][int(s3.query_parameter(query, "partNumber", "1"))]
+        checksum = s3.compute_checksum(algorithm, part["body"])
         part["checksums"] = {algorithm: checksum}
         status, told, body = answer
         name = f"Checksum{algorithm}"

@@ -10,13 +10,13 @@ import secrets
 import string
 from typing import Any
 
-from ministack.services.cloudformation import provisioners
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources
 
 _KIND = "AWS::SecretsManager::Secret"
 
 
 def install() -> None:
-    ministacks = dict(provisioners._RESOURCE_HANDLERS[_KIND])
+    ministacks = dict(cloudformation_resources.handlers[_KIND])
     create, update, delete = ministacks["create"], ministacks["update"], ministacks["delete"]
 
     def create_with_arn(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
@@ -31,7 +31,7 @@ def install() -> None:
     def delete_with_arn(physical_id: str, properties: dict[str, Any]) -> None:
         delete(_name(physical_id), properties)
 
-    provisioners._RESOURCE_HANDLERS[_KIND] = {
+    cloudformation_resources.handlers[_KIND] = {
         **ministacks,
         "create": create_with_arn,
         "update": update_with_arn,

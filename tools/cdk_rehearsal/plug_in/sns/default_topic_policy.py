@@ -9,16 +9,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import sns
-from ministack.services.cloudformation import provisioners
+from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources, sns
 
 _KIND = "AWS::SNS::Topic"
 _OF_SNS = "__default_policy_ID"
 
 
 def install() -> None:
-    handlers = provisioners._RESOURCE_HANDLERS[_KIND]
-    provisioners._RESOURCE_HANDLERS[_KIND] = {
+    handlers = cloudformation_resources.handlers[_KIND]
+    cloudformation_resources.handlers[_KIND] = {
         **handlers,
         "create": _for_its_account(handlers["create"]),
         "update": _for_its_account(handlers["update"]),
@@ -28,7 +27,7 @@ def install() -> None:
 def _for_its_account(handler: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any) -> Any:
         arn, resource_attributes = handler(*arguments)
-        attributes = sns._topics[arn]["attributes"]
+        attributes = sns.topics[arn]["attributes"]
         policy = json.loads(attributes["Policy"] or "{}")
         if policy.get("Id") == _OF_SNS:
             for statement in policy["Statement"]:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ministack.services import stepfunctions
-
 from cdk_rehearsal.fault import Fault, When
+from cdk_rehearsal.plug_in.ministack_adapter import stepfunctions
 from cdk_rehearsal.plug_in.stepfunctions import stop_execution
 from cdk_rehearsal.plug_in.stepfunctions.running_task import running_task
 from cdk_rehearsal.plug_in.stepfunctions.task_errors import task_error
@@ -35,8 +34,8 @@ class Faults:
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        stepfunctions._add_event = self._at_each_state(stepfunctions._add_event)
-        stepfunctions._invoke_resource = self._at_each_attempt(stepfunctions._invoke_resource)
+        stepfunctions.add_event = self._at_each_state(stepfunctions.add_event)
+        stepfunctions.invoke_resource = self._at_each_attempt(stepfunctions.invoke_resource)
 
     def _at_each_state(self, add_event: Callable[..., Any]) -> Callable[..., Any]:
         def add(execution: Any, event_type: str, *details: Any) -> None:
@@ -64,7 +63,7 @@ class Faults:
             if fault.kind in _ENDINGS:
                 _end(task.execution, fault)
                 raise stop_execution.ExecutionEndedError
-            raise stepfunctions._ExecutionError(*task_error(fault.kind, resource, account=self._account))
+            raise stepfunctions.ExecutionError(*task_error(fault.kind, resource, account=self._account))
 
         return invoke_with_faults
 

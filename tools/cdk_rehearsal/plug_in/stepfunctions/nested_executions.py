@@ -10,8 +10,7 @@ import json
 import time
 from typing import Any
 
-from ministack.services import stepfunctions
-
+from cdk_rehearsal.plug_in.ministack_adapter import stepfunctions
 from cdk_rehearsal.plug_in.stepfunctions import stop_execution
 from cdk_rehearsal.plug_in.stepfunctions.running_task import running_task
 
@@ -19,26 +18,26 @@ _POLL_SECONDS = 0.05
 
 
 def install() -> None:
-    stepfunctions._invoke_nested_start_execution = _with_the_integrations_names(
-        stepfunctions._invoke_nested_start_execution
+    stepfunctions.invoke_nested_start_execution = _with_the_integrations_names(
+        stepfunctions.invoke_nested_start_execution
     )
-    stepfunctions._invoke_nested_start_execution_sync = _run
+    stepfunctions.invoke_nested_start_execution_sync = _run
 
 
 def _with_the_integrations_names(start: Any) -> Any:
     def start_execution(resource: str, request: dict[str, Any]) -> Any:
         try:
             return start(resource, request)
-        except stepfunctions._ExecutionError as error:
+        except stepfunctions.ExecutionError as error:
             name = error.error if "." in error.error else f"StepFunctions.{error.error}Exception"
-            raise stepfunctions._ExecutionError(name, error.cause) from error
+            raise stepfunctions.ExecutionError(name, error.cause) from error
 
     return start_execution
 
 
 def _run(resource: str, request: dict[str, Any]) -> dict[str, Any]:
-    started = stepfunctions._invoke_nested_start_execution(resource, request)
-    child = stepfunctions._executions[started["ExecutionArn"]]
+    started = stepfunctions.invoke_nested_start_execution(resource, request)
+    child = stepfunctions.executions[started["ExecutionArn"]]
     task = running_task.get()
     while child["status"] == "RUNNING":
         if task is not None and task.given_up:
@@ -46,7 +45,7 @@ def _run(resource: str, request: dict[str, Any]) -> dict[str, Any]:
         time.sleep(_POLL_SECONDS)
     described = _described(child, parsed=resource.endswith(".sync:2"))
     if child["status"] != "SUCCEEDED":
-        raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))
+        raise stepfunctions.ExecutionError("States.TaskFailed", json.dumps(described))
     return described
 
 
@@ -61,10 +60,10 @@ def _described(child: dict[str, Any], *, parsed: bool) -> dict[str, Any]:
         "Input": document(child["input"]),
         "InputDetails": {"Included": True},
         "Name": child["name"],
-        "StartDate": stepfunctions._iso_to_epoch_ms(child["startDate"]),
+        "StartDate": stepfunctions.epoch_milliseconds(child["startDate"]),
         "StateMachineArn": child["stateMachineArn"],
         "Status": child["status"],
-        "StopDate": stepfunctions._iso_to_epoch_ms(child["stopDate"]),
+        "StopDate": stepfunctions.epoch_milliseconds(child["stopDate"]),
     }
     if child["status"] == "SUCCEEDED":
         return {**described, "Output": document(child["output"]), "OutputDetails": {"Included": True}}

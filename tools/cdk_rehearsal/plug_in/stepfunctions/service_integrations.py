@@ -9,12 +9,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import stepfunctions
-
 from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.epoch_milliseconds import in_milliseconds
 from cdk_rehearsal.plug_in.iam import Permissions, state_machine_role
 from cdk_rehearsal.plug_in.json_service import service_model
+from cdk_rehearsal.plug_in.ministack_adapter import stepfunctions
 from cdk_rehearsal.plug_in.sagemaker import SageMaker
 from cdk_rehearsal.plug_in.stepfunctions import nested_executions, stop_execution
 from cdk_rehearsal.plug_in.stepfunctions.injected_faults import Faults, machine_name
@@ -42,17 +41,17 @@ _SDK_ERRORS = {
 
 
 def install(sagemaker: SageMaker, faults: Faults, *, permissions: Permissions) -> None:
-    stepfunctions._SERVICE_DISPATCH[_PREFIX] = lambda resource, request: _optimized(sagemaker, resource, request)
-    stepfunctions._AWS_SDK_SERVICE_MAP["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
-    stepfunctions._AWS_SDK_ERROR_PREFIX["sagemaker"] = "SageMaker"
-    stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES["sagemaker"] = _SDK_ERRORS
-    stepfunctions._AWS_SDK_SERVICE_MAP["applicationautoscaling"] = {
+    stepfunctions.optimized_integrations[_PREFIX] = lambda resource, request: _optimized(sagemaker, resource, request)
+    stepfunctions.aws_sdk_services["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
+    stepfunctions.aws_sdk_error_prefixes["sagemaker"] = "SageMaker"
+    stepfunctions.aws_sdk_error_codes["sagemaker"] = _SDK_ERRORS
+    stepfunctions.aws_sdk_services["applicationautoscaling"] = {
         "target_prefix": "AnyScaleFrontendService",
         "protocol": "json",
         "service_key": "application-autoscaling",
     }
-    stepfunctions._AWS_SDK_ERROR_PREFIX["applicationautoscaling"] = "ApplicationAutoScaling"
-    stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES["sfn"] = {
+    stepfunctions.aws_sdk_error_prefixes["applicationautoscaling"] = "ApplicationAutoScaling"
+    stepfunctions.aws_sdk_error_codes["sfn"] = {
         shape: f"{shape}Exception"
         for shape in service_model("stepfunctions").shape_names
         if not shape.endswith("Exception")
@@ -61,7 +60,7 @@ def install(sagemaker: SageMaker, faults: Faults, *, permissions: Permissions) -
     state_machine_role.install(permissions)  # within faults: what fails before it is called asks for nothing
     faults.install()
     stop_execution.install()  # last, for what has ended has no faults any more
-    stepfunctions._execute_task = _knowing_the_execution(stepfunctions._execute_task)
+    stepfunctions.execute_task = _knowing_the_execution(stepfunctions.execute_task)
 
 
 def _knowing_the_execution(execute_task: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +83,7 @@ def _knowing_the_execution(execute_task: Callable[..., Any]) -> Callable[..., An
 def _optimized(sagemaker: SageMaker, resource: str, request: dict[str, Any]) -> dict[str, Any]:
     operation, _, pattern = resource.removeprefix(_PREFIX).partition(".")
     if operation not in _OPERATIONS or pattern not in ("", "sync") or (pattern and operation not in _JOBS):
-        raise stepfunctions._ExecutionError("States.Runtime", f"the embedded AWS has no integration {resource}")
+        raise stepfunctions.ExecutionError("States.Runtime", f"the embedded AWS has no integration {resource}")
     answer = _call(sagemaker, operation[0].upper() + operation[1:], request)
     return _wait_for_job(sagemaker, _JOBS[operation], request) if pattern else answer
 
@@ -99,7 +98,7 @@ def _wait_for_job(sagemaker: SageMaker, kind: str, request: dict[str, Any]) -> d
         if status == "Completed":
             return job
         if status in ("Failed", "Stopped"):
-            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(job))
+            raise stepfunctions.ExecutionError("States.TaskFailed", json.dumps(job))
         if status == "InProgress" and task is not None and task.given_up:
             _call(sagemaker, f"Stop{kind}", named)
         time.sleep(_POLL_SECONDS)
@@ -115,5 +114,5 @@ def _call(sagemaker: SageMaker, action: str, request: dict[str, Any]) -> dict[st
             f"{error.message} (Service: AmazonSageMaker; Status Code: {error.status}; Error Code: {error.code}; "
             f"Request ID: {uuid.uuid4()}; Proxy: null)"
         )
-        raise stepfunctions._ExecutionError(f"SageMaker.{name}", cause) from error
+        raise stepfunctions.ExecutionError(f"SageMaker.{name}", cause) from error
     return in_milliseconds(answer, service="sagemaker", operation=action)

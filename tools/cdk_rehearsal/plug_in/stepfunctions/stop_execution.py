@@ -13,8 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import stepfunctions
-
+from cdk_rehearsal.plug_in.ministack_adapter import stepfunctions
 from cdk_rehearsal.plug_in.stepfunctions.running_task import running_task
 
 
@@ -23,26 +22,26 @@ class ExecutionEndedError(SystemExit):
 
 
 def install() -> None:
-    stepfunctions._add_event = _until_the_end(stepfunctions._add_event)
-    stepfunctions._fail_execution = _unless_ended(stepfunctions._fail_execution)
-    stepfunctions._run_execution = _within_its_time(stepfunctions._run_execution)
-    stepfunctions._invoke_resource = _while_running(stepfunctions._invoke_resource)
-    stepfunctions._invoke_resource_with_timeout = _telling_of_timeouts(stepfunctions._invoke_resource_with_timeout)
+    stepfunctions.add_event = _until_the_end(stepfunctions.add_event)
+    stepfunctions.fail_execution = _unless_ended(stepfunctions.fail_execution)
+    stepfunctions.run_execution = _within_its_time(stepfunctions.run_execution)
+    stepfunctions.invoke_resource = _while_running(stepfunctions.invoke_resource)
+    stepfunctions.invoke_resource_with_timeout = _telling_of_timeouts(stepfunctions.invoke_resource_with_timeout)
 
 
 def abort(execution: dict[str, Any], *, error: str = "", cause: str = "") -> None:
     """As StopExecution does; an execution that has ended stays as it is."""
-    stepfunctions._stop_execution({"executionArn": execution["executionArn"], "error": error, "cause": cause})
+    stepfunctions.stop_execution({"executionArn": execution["executionArn"], "error": error, "cause": cause})
 
 
 def time_out(execution: dict[str, Any]) -> None:
     if execution["status"] != "RUNNING":
         return
     execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso(), error="States.Timeout")
-    stepfunctions._add_event(
+    stepfunctions.add_event(
         execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
     )
-    stepfunctions._emit_execution_status_event(execution)
+    stepfunctions.emit_execution_status_event(execution)
 
 
 def _until_the_end(add_event: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,8 +63,8 @@ def _unless_ended(fail_execution: Callable[..., Any]) -> Callable[..., Any]:
 
 def _within_its_time(run_execution: Callable[[str], Any]) -> Callable[[str], Any]:
     def run(execution_arn: str) -> None:
-        execution = stepfunctions._executions[execution_arn]
-        machine = stepfunctions._state_machines.get(execution["stateMachineArn"])
+        execution = stepfunctions.executions[execution_arn]
+        machine = stepfunctions.state_machines.get(execution["stateMachineArn"])
         seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
         if seconds is None:
             run_execution(execution_arn)
@@ -89,7 +88,7 @@ def _while_running(invoke: Callable[..., Any]) -> Callable[..., Any]:
             raise ExecutionEndedError
         try:
             return invoke(resource, request)
-        except stepfunctions._ExecutionError:
+        except stepfunctions.ExecutionError:
             if task is None or not task.ended:
                 raise
         raise ExecutionEndedError

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import uuid
 
-from ministack.services import stepfunctions
-
 from cdk_rehearsal.fault import Kind
+from cdk_rehearsal.plug_in.ministack_adapter import stepfunctions
 
 _CALLER = "arn:aws:sts::{account}:assumed-role/workflow/execution"
 
@@ -95,7 +94,7 @@ def denied_task_error(resource: str, message: str) -> tuple[str, str]:
 
 
 def _sdk_error(kind: Kind, service: str, operation: str, *, account: str) -> tuple[str, str]:
-    prefix = stepfunctions._AWS_SDK_ERROR_PREFIX.get(service, service.capitalize())
+    prefix = stepfunctions.aws_sdk_error_prefixes.get(service, service.capitalize())
     name = _SDK_MODELED.get(service, {}).get(kind, f"{prefix}Exception")
     _, status, words = _words(kind, service, operation, account=account)
     return f"{prefix}.{name}", f"{words} (Service: {prefix}, Status Code: {status}, Request ID: {uuid.uuid4()})"

@@ -1,8 +1,10 @@
 """The private places of ministack that the plug-in holds on to: a new version that moves one fails here, by name."""
 
+import ast
 import asyncio
 import inspect
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -25,13 +27,64 @@ from ministack.services import (
 )
 from ministack.services.cloudformation import provisioners, stacks
 
+from cdk_rehearsal.plug_in import ministack_adapter as adapter
+from cdk_rehearsal.plug_in.ministack_adapter import (
+    PARTS,
+    WRITTEN_FOR,
+    MinistackChangedError,
+    Part,
+    require_ministack,
+)
+
 
 def _parameters(function: object) -> list[str]:
     return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
 
 
 def test_the_version_is_the_pinned_one() -> None:
-    assert version("ministack") == "1.5.33"
+    assert version("ministack") == WRITTEN_FOR == "1.5.33"
+
+
+def test_every_name_that_the_plug_in_knows_is_there() -> None:
+    assert {name for part in PARTS for name in part.missing()} == set()
+    assert sum(len(list(part)) for part in PARTS) > 80
+
+
+def test_fails_when_a_name_is_gone_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_ministack()
+    monkeypatch.delattr(cloudwatch, "_dims_key")
+    message = r"^ministack \S+ has no ministack.services.cloudwatch._dims_key: the embedded AWS is written for 1.5.33; "
+    with pytest.raises(MinistackChangedError, match=message):
+        require_ministack()
+
+
+def test_a_name_is_read_and_replaced_where_ministack_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part("services.cloudwatch", record_history="_record_history")
+    ministacks = cloudwatch._record_history
+    monkeypatch.setattr(cloudwatch, "_record_history", ministacks)  # put back at the end
+    assert part.record_history is ministacks
+    part.record_history = print
+    assert cloudwatch._record_history is print
+    with pytest.raises(AttributeError, match=r"the plug-in declares no alarms of ministack\.services\.cloudwatch"):
+        _ = part.alarms
+
+
+def test_nothing_else_knows_ministack() -> None:
+    tools = Path(adapter.__file__).parents[2]
+    known = {
+        path.relative_to(tools).as_posix()
+        for path in tools.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(name.partition(".")[0] == "ministack" for name in _imported(node))
+    }
+    assert known == set()
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""] if not node.level else []
+    return [alias.name for alias in node.names]
 
 
 def test_services_are_added_by_name() -> None:
