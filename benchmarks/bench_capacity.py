@@ -78,7 +78,7 @@ CEILING = 69
 SEARCHED = 0.6
 BALANCER = "nab_elb_request_count_8c0756.csv"
 REACTIVE = Grid(
-    targets=[30, 40, 50, 60, 65, 70, *(half / 2 for half in range(146, 160, 2)), 82, 85],
+    targets=[30, 40, 50, 60, 65, 70, 73, 75, 77, 79, 82, 85],
     spike_thresholds=[80, 95, 98],
     spike_tasks=[3, 6, 10],
     minimums=[2],
@@ -221,8 +221,8 @@ def floors(console: Console, folder: Path, cases: Path, *, jobs: int) -> list[di
                 quick.with_target(target).with_floor(
                     Floor(utilization=utilization, look_back=look_back, lead_minutes=lead)
                 )
-                for target in (70, 75, 79, 85)
-                for utilization in range(45, 90, 5)
+                for target in (75, 79, 85)
+                for utilization in range(45, 90, 10)
                 for look_back in look_backs(days)
                 for lead in (15, 30)
             ]

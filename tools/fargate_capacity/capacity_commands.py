@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
+from floor_decisions import LookBack
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +25,7 @@ from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.added_breach import DEFAULT_TOLERANCE_PERCENT
 from fargate_capacity.plan.assumptions import ASSUMPTIONS
 from fargate_capacity.plan.candidates import Grid, candidates, nothing_to_vary, read_numbers
+from fargate_capacity.plan.floor_options import FloorOptions, described_floors
 from fargate_capacity.plan.question import Question, ask
 from fargate_capacity.plan.recommendation import recommend
 from fargate_capacity.plan.simulation import Simulation, simulate
@@ -99,6 +101,25 @@ TimestampColumn = Annotated[str, typer.Option(help="Column of the times.")]
 RequestsColumn = Annotated[str, typer.Option(help="Column of the requests; in JSON the series' id or label.")]
 TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, as UTC or Asia/Tokyo.")]
 
+FloorCpu = Annotated[
+    str | None,
+    typer.Option(
+        "--floor",
+        help="Forecast floors beside the policies, too: the average CPU, percent, for which the minimum is raised "
+        "before the load comes, 70 or 50:80:10.",
+    ),
+]
+FloorLead = Annotated[str | None, typer.Option(help="Minutes ahead that a floor is there. Default: 30.")]
+FloorLookBack = Annotated[
+    LookBack | None,
+    typer.Option(
+        help="By the same time of the last 7 days, or of that weekday of the last 4 weeks. Default: both where the "
+        "searched part has four weeks."
+    ),
+]
+FloorTimeZone = Annotated[str, typer.Option(help="Of a floor's days: 8:00 stays 8:00 when clocks change.")]
+Holidays = Annotated[Path | None, typer.Option(help="A file with a day a line, 2026-12-25, that is like no other.")]
+
 _OUT = Path("build/capacity")
 _MOST_CHANGES = 15
 _WITHOUT_COLUMN = {
@@ -152,6 +173,11 @@ def simulate_command(
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
     per_second: PerSecond = False,
+    floor: FloorCpu = None,
+    floor_lead: FloorLead = None,
+    floor_look_back: FloorLookBack = None,
+    floor_time_zone: FloorTimeZone = "UTC",
+    holidays: Holidays = None,
 ) -> None:
     """Say what the declared policies would have done to tasks, latency and bill on this traffic."""
     given = _Given(
@@ -166,10 +192,17 @@ def simulate_command(
     )
     question = given.question(assembly)
     traffic = _read_traffic(question, trace, period, timestamp_column, requests_column, time_zone, per_second)
-    figures = _replayed(question, traffic, question.service.name)
-    _tell(question, traffic, [figures], title="What the declared policies would have done")
-    _write(question, traffic, [figures], output=output, command="simulate")
-    _draw(question, traffic, figures, output=output)
+    options = FloorOptions(
+        utilizations=floor, leads=floor_lead, look_back=floor_look_back, time_zone=floor_time_zone, holidays=holidays
+    )
+    beside = options.only(question, traffic)
+    figures = [_replayed(question, traffic, question.service.name)]
+    if beside is not None:
+        question = replace(question, setting=question.setting.with_floor(beside))
+        figures.append(_replayed(question, traffic, "with the floor"))
+    _tell(question, traffic, figures, title="What the declared policies would have done")
+    _write(question, traffic, figures, output=output, command="simulate")
+    _draw(question, traffic, figures[-1], output=output)
 
 
 def compare_command(
@@ -248,6 +281,11 @@ def recommend_command(
     requests_column: RequestsColumn = "requests",
     time_zone: TimeZone = None,
     per_second: PerSecond = False,
+    floor: FloorCpu = None,
+    floor_lead: FloorLead = None,
+    floor_look_back: FloorLookBack = None,
+    floor_time_zone: FloorTimeZone = "UTC",
+    holidays: Holidays = None,
 ) -> None:
     """Find the cheapest setting that surely breaches little more than now, and say why each other one is not it.
 
@@ -266,6 +304,9 @@ def recommend_command(
     )
     question = given.question(assembly)
     traffic = _read_traffic(question, trace, period, timestamp_column, requests_column, time_zone, per_second)
+    floors = FloorOptions(
+        utilizations=floor, leads=floor_lead, look_back=floor_look_back, time_zone=floor_time_zone, holidays=holidays
+    ).floors(question, traffic, searched=1 - held_out)
     grid = Grid(
         targets=read_numbers("--target", target),
         spike_thresholds=read_numbers("--spike-threshold", spike_threshold),
@@ -274,6 +315,7 @@ def recommend_command(
         scale_out_cooldowns_s=[int(each) for each in read_numbers("--scale-out-cooldown", scale_out_cooldown)],
         scale_in_cooldowns_s=[int(each) for each in read_numbers("--scale-in-cooldown", scale_in_cooldown)],
         high_resolutions=[False, True] if high_resolution else [],
+        floors=floors,
     )
     tried = candidates(question.setting, grid)
     if question.price is None and objective is not Objective.ON_DEMAND:
@@ -321,6 +363,8 @@ def recommend_command(
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"recommended: {found.chosen.described()}", highlight=False, soft_wrap=True)
     console.print(found.why, highlight=False, soft_wrap=True)
+    for line in (*described_floors(floors), *([found.floor] if found.floor else [])):
+        console.print(line, highlight=False, soft_wrap=True)
     beyond = question.calibration.beyond(found.chosen.target) if question.calibration else None
     if beyond:
         console.print(f"warning: {beyond}", highlight=False, soft_wrap=True)
@@ -329,6 +373,7 @@ def recommend_command(
         "recommended": setting_as_json(found.chosen),
         "keeps_current": found.keeps,
         "why": found.why,
+        "floor": found.floor,
         "allowed_breach_minutes": found.allowed_breach_minutes,
         "tolerance": {
             "percent_of_requests": found.tolerance.percent,

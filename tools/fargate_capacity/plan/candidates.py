@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.floor_backtest import Floor
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.scaling_decisions import Adjustment
 
@@ -18,7 +19,7 @@ _TARGETS = tuple(float(target) for target in range(30, 90, 5))
 class Grid:
     """Values to try of each part of a setting. Default: targets of 30 to 85 %, and neighbours of the declared spikes.
 
-    The minimum is the declared one unless others are given.
+    The minimum is the declared one unless others are given; forecast floors are tried where some are given.
     """
 
     targets: Sequence[float] = ()
@@ -28,6 +29,7 @@ class Grid:
     scale_out_cooldowns_s: Sequence[int] = ()
     scale_in_cooldowns_s: Sequence[int] = ()
     high_resolutions: Sequence[bool] = ()
+    floors: Sequence[Floor] = ()
 
 
 def candidates(declared: Setting, grid: Grid) -> list[Setting]:
@@ -55,6 +57,11 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
         [partial(Setting.with_scale_out_cooldown, seconds=value) for value in grid.scale_out_cooldowns_s],
         [partial(Setting.with_scale_in_cooldown, seconds=value) for value in grid.scale_in_cooldowns_s],
         [partial(Setting.with_high_resolution, is_high=value) for value in grid.high_resolutions],
+        # Each setting without a floor, too: whether one helps is the question.
+        [
+            partial(Setting.with_floor, floor=value)
+            for value in (dict.fromkeys((None, declared.floor, *grid.floors)) if grid.floors else ())
+        ],
     ]
     found = [declared]
     try:

@@ -1,7 +1,8 @@
-"""Whether a forecast floor beside reactive scaling is worth it on a trace: chosen on its first part, shown on the rest."""
+"""Whether a forecast floor beside reactive scaling is worth it: chosen on a trace's first part, shown on the rest."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,13 @@ from fargate_capacity.floor_decisions import LookBack
 from fargate_capacity.plan.floor_backtest import Floor
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
-from fargate_capacity.plan.sweep import DAY_MINUTES, Course, sweep, sweep_by_day
-from fargate_capacity.traffic.trace import Trace
+from fargate_capacity.plan.sweep import Course, sweep, sweep_by_day
+from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
 # Of the best reactive setting's task-hours. Less is not worth a further function in a service's way.
 LEAST_SAVING = 0.02
+# Or it spares so many of the breached requests for no more task-hours.
+_LEAST_SPARED = 0.5
 # Parts of the first part of a trace, in each of which a floor has to save: one lucky week is no reason.
 _PARTS = 3
 # Weekdays repeat: what is looked back on, and as much again to judge by.
@@ -26,8 +29,8 @@ class FloorChoice:
 
     Args:
         best: the cheapest reactive setting that breached no more requests than the safe one, on the first part.
-        chosen: the cheapest setting with a floor that breached no more requests than `best` and saved enough; `best`
-            where there is none.
+        chosen: the cheapest setting with a floor that breached no more requests than `best` and saved enough of its
+            task-hours, or breached far fewer for no more of them; `best` where there is none.
         why: in a sentence.
         safe_rest, best_rest, chosen_rest: on the held-out part.
     """
@@ -77,7 +80,9 @@ def choose(
     cut = int(trace.minutes * searched)
     warm = DAY_MINUTES * warm_up_days(with_floors)
     first, rest = trace.part(warm, cut - warm), trace.part(cut, trace.minutes - cut)
-    courses = sweep_by_day(scenario, reactive, first, jobs=jobs)
+    # What a higher target saves by itself is none of the floor's.
+    alone = list(dict.fromkeys([*reactive, *(each.with_floor(None) for each in with_floors)]))
+    courses = sweep_by_day(scenario, alone, first, jobs=jobs)
     best = _cheapest(courses, like=courses[0])
     found = sweep_by_day(scenario, [best.setting.with_floor(each) for each in _floors(with_floors)], first, jobs=jobs)
     found += sweep_by_day(scenario, with_floors, first, jobs=jobs)
@@ -104,14 +109,16 @@ def _cheapest(courses: Sequence[Course], *, like: Course) -> Course:
 
 
 def _saves(course: Course, best: Course) -> bool:
-    """Whether it saves enough in all, and something in each part."""
-    if _task_hours(course) > (1 - LEAST_SAVING) * _task_hours(best):
+    """Whether it saves enough in all, and costs more in no part."""
+    is_cheaper = _task_hours(course) <= (1 - LEAST_SAVING) * _task_hours(best)
+    spares = _breached(best) > 0 and _breached(course) <= (1 - _LEAST_SPARED) * _breached(best)
+    if not is_cheaper and not (spares and _task_hours(course) <= _task_hours(best)):
         return False
     days = len(best.days)
     ends = [days * part // _PARTS for part in range(_PARTS + 1)]
     return all(
         course.days.between(begin, end).task_hours.sum() <= best.days.between(begin, end).task_hours.sum()
-        for begin, end in zip(ends, ends[1:], strict=False)
+        for begin, end in itertools.pairwise(ends)
     )
 
 
@@ -120,7 +127,7 @@ def _why(choice: Course, best: Course, found: Sequence[Course]) -> str:
         return (
             f"with {choice.setting.floor.described()} it takes "  # type: ignore[union-attr]
             f"{1 - _task_hours(choice) / _task_hours(best):.0%} fewer task-hours than reactive scaling alone, and "
-            "breaches no more requests"
+            f"{_breached(choice):,.0f} requests are beyond the limit instead of {_breached(best):,.0f}"
         )
     holding = [each for each in found if _breached(each) <= _breached(best) * (1 + 1e-9)]
     if not holding:

@@ -20,10 +20,11 @@ from fargate_capacity.plan.added_breach import (
     described_sureness,
     sureness,
 )
+from fargate_capacity.plan.floor_choice import LEAST_SAVING, warm_up_days
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
-from fargate_capacity.plan.sweep import DAY_MINUTES, Course, sweep_by_day
-from fargate_capacity.traffic.trace import Trace
+from fargate_capacity.plan.sweep import Course, sweep_by_day
+from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
 # Less is within what the model cannot tell.
 _LEAST_SAVING = 0.01
@@ -112,6 +113,7 @@ class Recommendation:
         folds: what earlier choices came to.
         frontier: all candidates, the cheapest first.
         more_days: of history that would do to recommend something cheaper. None: none is needed, or no length would do.
+        floor: whether a forecast floor helps, in a sentence. None: none was tried.
     """
 
     chosen: Setting
@@ -129,6 +131,7 @@ class Recommendation:
     folds: tuple[Fold, ...]
     frontier: tuple[FrontierPoint, ...]
     more_days: int | None
+    floor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +175,12 @@ class _Search:
     def _cheaper(self, simulations: Sequence[Simulation]) -> list[int]:
         costs = [self.cost(each) for each in simulations]
         found = [index for index, each in enumerate(costs) if each < costs[0] * (1 - _LEAST_SAVING)]
-        return sorted(found, key=lambda index: costs[index])
+
+        def weighed(index: int) -> float:
+            # A floor is one more function in the service's way: it has to save enough against none.
+            return costs[index] / (1 - LEAST_SAVING) if simulations[index].setting.floor else costs[index]
+
+        return sorted(found, key=weighed)
 
     def folds(self, first: Trace) -> list[Fold]:
         """The choice at each origin, and what it came to until the next."""
@@ -237,8 +245,11 @@ def recommend(
     if not 0 <= tolerance_percent < 100:
         raise InputError(f"--tolerance-percent: got {tolerance_percent:g}, allowed: 0 to below 100")
     tolerance = Tolerance(percent=tolerance_percent, give_up_seconds=scenario.model.give_up_seconds)
-    searched = int(trace.minutes * (1 - held_out))
-    first, rest = trace.part(0, searched), trace.part(searched, trace.minutes - searched)
+    cut = int(trace.minutes * (1 - held_out))
+    # Until there can be a floor, nothing is judged: no candidate by days that another had to do without.
+    warm_up = warm_up_days(candidates)
+    searched = max(cut - warm_up * DAY_MINUTES, DAY_MINUTES)
+    first, rest = trace.part(cut - searched, searched), trace.part(cut, trace.minutes - cut)
     days = -(-searched // DAY_MINUTES)
     origins = sorted({int(days * share) for share in _ORIGINS if int(days * share) >= _LEAST_DAYS})
     courses = sweep_by_day(scenario, candidates, first, origins=origins, jobs=jobs, advance=advance)
@@ -264,9 +275,9 @@ def recommend(
     if searched < _LEAST_DAYS * DAY_MINUTES:
         refused = (
             f"{searched / DAY_MINUTES:.1f} days are too few to choose by, which takes {_LEAST_DAYS} besides the "
-            "held-out part"
+            f"held-out part{f' and the first {warm_up}, by which a floor is forecast' if warm_up else ''}"
         )
-        more_days = math.ceil(_LEAST_DAYS / (1 - held_out) - trace.minutes / DAY_MINUTES)
+        more_days = math.ceil((_LEAST_DAYS + warm_up) / (1 - held_out) - trace.minutes / DAY_MINUTES)
     elif choice:
         refused = _why_not_by_the_folds(folds, tolerance) or verdict.why_not()
         # What refused it is used up: only days that neither part has seen can judge the next choice.
@@ -309,6 +320,7 @@ def recommend(
         folds=tuple(folds),
         frontier=_frontier(search),
         more_days=more_days,
+        floor=_floor_verdict(search, sure, reasons, chosen=chosen, refused=refused),
     )
 
 
@@ -481,6 +493,34 @@ def _frontier(search: _Search) -> tuple[FrontierPoint, ...]:
         )
         least = min(least, breached)
     return tuple(found)
+
+
+def _floor_verdict(
+    search: _Search, sure: dict[int, float], reasons: dict[int, str], *, chosen: int, refused: str
+) -> str | None:
+    """Whether a floor helps, against the cheapest setting without one that holds."""
+    settings = [course.setting for course in search.courses]
+    costs = [search.cost(course.simulation) for course in search.courses]
+    if not any(each.floor for each in settings):
+        return None
+    holding = [
+        index for index in range(len(settings)) if sure.get(index, 0.0) >= WANTED_SURENESS and not reasons.get(index)
+    ]
+    without = min([0, *(each for each in holding if not settings[each].floor)], key=lambda index: costs[index])
+    if settings[chosen].floor:
+        # What was not looked at, once the cheaper one held, is a bound at least.
+        saving = 1 - costs[chosen] / costs[without] if costs[without] else 0.0
+        return f"a forecast floor helps: it costs {saving:.0%} less than the cheapest without one that holds"
+    if refused:
+        return "a forecast floor is not recommended either: see above why nothing is"
+    with_floor = [each for each in holding if settings[each].floor]
+    if not with_floor:
+        return "a forecast floor does not help: with none of them the setting is cheaper than now and holds"
+    least = min(costs[each] for each in with_floor) / costs[chosen] if costs[chosen] else 1.0
+    return (
+        f"a forecast floor does not help: the cheapest with one that holds costs {least:.2f} of what is recommended, "
+        f"at most {1 - LEAST_SAVING:.2f} wanted"
+    )
 
 
 def _described(added: AddedBreach) -> str:

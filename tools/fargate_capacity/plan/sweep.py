@@ -16,9 +16,8 @@ from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.replay import Column, Replay, Totals
-from fargate_capacity.traffic.trace import Trace
+from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
-DAY_MINUTES = 1440
 # Four weeks: what a call costs is spread over enough minutes, and days are whole.
 SWEEP_BLOCK_MINUTES = 28 * DAY_MINUTES
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 # A week of minutes: long enough that a block's overhead does not show, 80 KB.
 BLOCK_MINUTES = 10_080
+DAY_MINUTES = 1440
 _WIDTH = 8
 
 

@@ -127,6 +127,32 @@ def test_recommend_says_what_and_why_not(run, assembly, trace, tmp_path):
     assert report["recommended"]["policies"][0]["type"] == "TargetTracking"
 
 
+def test_simulate_shows_a_floor_beside_what_is_declared(run, assembly, trace, tmp_path):
+    done = run("simulate", assembly, "--trace", trace, "--floor", "25", "--floor-lead", "15", *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert "a floor for 25 % by the same time of the last 7 days, 15 minutes ahead" in done.stdout
+    report = json.loads((tmp_path / "build" / "capacity" / "simulate.json").read_text())
+    without, beside = report["results"]
+    assert without["setting"]["floor"] is None
+    assert beside["setting"]["floor"]["utilization"] == 25
+    assert beside["totals"]["task_hours"] != without["totals"]["task_hours"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--floor", "60,70"), "got 60,70, allowed: one number; `recommend` tries several"),
+        (("--floor", "120"), "--floor: utilization: got 120.0"),
+        (("--floor", "60", "--floor-lead", "20"), "lead_minutes: got 20"),
+        (("--floor", "60", "--floor-time-zone", "Mars"), "time_zone: got 'Mars'"),
+    ],
+)
+def test_fails_when_a_floor_is_impossible(run, assembly, trace, options, words):
+    done = run("simulate", assembly, "--trace", trace, *options, *OPTIONS)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
 def test_tune_tells_each_step(run, assembly, trace, tmp_path):
     done = run("tune", assembly, "--trace", trace, "--ceiling", "60", *OPTIONS)
     assert done.returncode == 0, done.stderr
