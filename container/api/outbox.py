@@ -193,7 +193,7 @@ class Outbox(Generic[Post]):
                 line.changed.wait(self._wait_seconds(line, free_at - now))
 
     def _held(self, line: _Line[Post], now: float) -> _Letter[Post] | None:
-        """Return what another receiver holds for too long, where this is the last one and the process is about to end."""
+        """Return what another receiver holds for too long, where this is the last one and the process ends."""
         if not (line.is_last and self._closing.is_set()):
             return None
         others = (letter for letter in self._sending if letter.held_by is not line)
