@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from floor_decisions import LookBack
 from rich.console import Console
 from rich.table import Table
 
 from fargate_capacity.declared.declared_tuner import DeclaredTuner, declared_tuner
+from fargate_capacity.floor_decisions import LookBack
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import Calibration
 from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics, period_minutes

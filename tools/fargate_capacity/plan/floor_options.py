@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from floor_decisions import LookBack
-
+from fargate_capacity.floor_decisions import LookBack
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.candidates import read_numbers
 from fargate_capacity.plan.floor_backtest import Floor

@@ -2,9 +2,9 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from floor_decisions import FloorForecast, LoadHistory, LookBack
 from scaling_decisions import CapacityBounds, StepBand, StepScaling, TargetTracking
 
+from fargate_capacity.floor_decisions import FloorForecast, LoadHistory, LookBack
 from fargate_capacity.input_error import InputError
 from fargate_capacity.plan.candidates import Grid, candidates
 from fargate_capacity.plan.floor_backtest import Floor, FloorBacktest
