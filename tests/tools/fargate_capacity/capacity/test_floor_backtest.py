@@ -2,7 +2,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from scaling_decisions import CapacityBounds, StepBand, StepScaling, TargetTracking
 
 from fargate_capacity.floor_decisions import FloorForecast, LoadHistory, LookBack
 from fargate_capacity.input_error import InputError
@@ -15,6 +14,7 @@ from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Scenario, simulate
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import CapacityBounds, StepBand, StepScaling, TargetTracking
 
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30)
 SCENARIO = Scenario(model=MODEL, guardrail=Guardrail(latency_seconds=0.5))
