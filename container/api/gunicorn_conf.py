@@ -4,7 +4,7 @@ from pathlib import Path
 
 from api_settings import ApiSettings
 from observability.json_log import LOGGING
-from web.app import WORKER_THREADS
+from web.service import WORKER_THREADS
 from web.task_end import KILL_MARGIN_SECONDS
 
 _settings = ApiSettings.from_environment()

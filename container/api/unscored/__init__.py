@@ -1,1 +1,1 @@
-"""The queue of posts that were not scored in time, and what scores them later."""
+"""The queue of posts that wait to be scored, or to be stored for reviewers."""

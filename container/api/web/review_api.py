@@ -30,6 +30,7 @@ from observability.embedded_metrics import count_line
 from reviews.entry import Verdict
 from reviews.pace import TooFastError
 from reviews.store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
+from web.answers import json_answer, refusal_for_now
 from web.docs_page import DOCS_POLICY, docs_page
 from web.request_body import body_of
 
@@ -91,28 +92,28 @@ def review_blueprint(
 
     @routes.errorhandler(NoKeyError)
     def no_key(fault: NoKeyError) -> Response:
-        return _refuse_for_now("the load balancer's key cannot be fetched: try again")
+        return refusal_for_now("the load balancer's key cannot be fetched: try again")
 
     @routes.errorhandler(TooManyKeysError)
     def too_many_keys(fault: TooManyKeysError) -> Response:
         # Whoever sends headers with keys that nobody knows is not a fault of this service.
-        return _refuse_for_now("too many unknown keys are being looked up: try again", 429)
+        return refusal_for_now("too many unknown keys are being looked up: try again", 429)
 
     @routes.errorhandler(_NoTableError)
     def no_table(fault: _NoTableError) -> Response:
-        return _refuse_for_now("the review table does not answer: try again")
+        return refusal_for_now("the review table does not answer: try again")
 
     @routes.errorhandler(TooFastError)
     def too_fast(fault: TooFastError) -> Response:
-        return _refuse_for_now(str(fault), 429, seconds=fault.seconds)
+        return refusal_for_now(str(fault), 429, seconds=fault.seconds)
 
     @routes.errorhandler(ReviewConflictError)
     def conflict(fault: ReviewConflictError) -> Response:
-        return _answer({"error": str(fault)}, 409)
+        return json_answer({"error": str(fault)}, 409)
 
     @routes.errorhandler(UnknownPostError)
     def unknown(fault: UnknownPostError) -> Response:
-        return _answer({"error": "there is no such post"}, 404)
+        return json_answer({"error": "there is no such post"}, 404)
 
     @routes.after_request
     def guard(response: Response) -> Response:
@@ -140,7 +141,7 @@ def review_blueprint(
     @routes.get("/review/openapi.json")
     def openapi() -> Response:
         reviewer()
-        return _answer(document)
+        return json_answer(document)
 
     @routes.get("/v1/reviews")
     def waiting() -> Response:
@@ -148,7 +149,7 @@ def review_blueprint(
         count = _count(request.args.get("count", str(USUALLY_TAKEN)))
         with _asking_the_table():
             posts = store.waiting(reviewer=me.subject, count=count)
-        return _answer({"posts": [entry.shown(lease=False) for entry in posts]})
+        return json_answer({"posts": [entry.shown(lease=False) for entry in posts]})
 
     @routes.post("/v1/reviews/take")
     def take() -> Response:
@@ -156,7 +157,7 @@ def review_blueprint(
         count = _count(str(body.get("count", USUALLY_TAKEN)))
         with _asking_the_table():
             taken = store.take(reviewer=me.subject, count=count)
-        return _answer({"posts": [entry.shown(lease=True) for entry in taken]})
+        return json_answer({"posts": [entry.shown(lease=True) for entry in taken]})
 
     @routes.post("/v1/reviews/<post>/decide")
     def decide(post: str) -> Response:
@@ -174,7 +175,7 @@ def review_blueprint(
                 reviewer=me.subject, post=_key(post), lease=body["lease"], verdict=verdict, reason=reason
             )
         _log.info("metrics", extra={"fields": count_line("ReviewDecisions", 1, service=service)})
-        return _answer({"post": entry.post, "verdict": entry.verdict, "decision": entry.decisions})
+        return json_answer({"post": entry.post, "verdict": entry.verdict, "decision": entry.decisions})
 
     @routes.post("/v1/reviews/<post>/undo")
     def undo(post: str) -> Response:
@@ -183,7 +184,7 @@ def review_blueprint(
             raise BadRequest("decision must be the number of your decision")
         with _asking_the_table():
             entry = store.undo(reviewer=me.subject, post=_key(post), decision=body["decision"])
-        return _answer(entry.shown(lease=True))
+        return json_answer(entry.shown(lease=True))
 
     @routes.get("/v1/reviews/statistics")
     def statistics() -> Response:
@@ -192,7 +193,7 @@ def review_blueprint(
         with _asking_the_table():
             day = store.day(reviewer=me.subject, date=date)
             count = store.waiting_count()
-        return _answer(
+        return json_answer(
             {
                 "date": date,
                 "reviewer": me.name,
@@ -261,13 +262,3 @@ def _is_whole(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _answer(content: dict[str, object], status: int = 200) -> Response:
-    return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
-
-
-def _refuse_for_now(error: str, status: int = 503, *, seconds: int = 1) -> Response:
-    response = _answer({"error": error}, status)
-    response.headers["Retry-After"] = str(seconds)
-    return response

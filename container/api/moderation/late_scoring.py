@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from aws.sqs_client import SQS_FAULTS, sqs_client
 from endpoint.circuit_breaker import BreakerState, CircuitBreaker
-from endpoint.client import EndpointClient, NoProbabilityError, Score
+from endpoint.client import NoProbabilityError, Score
+from moderation.decision import Decision, Moderator
+from moderation.late_decisions import NotSettledError
 from unscored.post import UnscoredPost
 
 if TYPE_CHECKING:
@@ -27,15 +29,11 @@ LONGEST_HIDING_SECONDS: Final = 900
 _log = logging.getLogger("api")
 
 
-class NotSettledError(Exception):
-    """What is to be done about a score could not be done; the post must come back."""
-
-
 class LateScoring:
-    """Receives unscored posts, scores each, hands score and post to `decide`, and deletes the message only then.
+    """Receives unscored posts, decides on each, hands post and decision to `record`, and deletes the message only then.
 
     Scores AT_ONCE posts at once, and leaves the queue alone while the breaker is open. A post that still cannot be
-    scored, or of which `decide` raises NotSettledError, comes back after 2 seconds, then 4, 8 and so on up to 15
+    scored, or of which `record` raises NotSettledError, comes back after 2 seconds, then 4, 8 and so on up to 15
     minutes, until the queue's own redrive policy gives it to its dead-letter queue.
     """
 
@@ -44,17 +42,17 @@ class LateScoring:
         *,
         queue_url: str,
         region: str,
-        endpoint: EndpointClient,
+        moderator: Moderator,
         breaker: CircuitBreaker,
         patience_seconds: float,
-        decide: Callable[[UnscoredPost, Score], None],
+        record: Callable[[UnscoredPost, Decision], None],
     ) -> None:
         self._queue_url = queue_url
         self._region = region
-        self._endpoint = endpoint
+        self._moderator = moderator
         self._breaker = breaker
         self._patience_seconds = patience_seconds
-        self._decide = decide
+        self._record = record
         self._stopping = threading.Event()
         self._received: queue.SimpleQueue[MessageTypeDef] = queue.SimpleQueue()
         self._free = threading.Semaphore(AT_ONCE)
@@ -132,10 +130,10 @@ class LateScoring:
             return
         try:
             if post.probability is None:
-                score = self._endpoint.score(post.text, until=time.monotonic() + self._patience_seconds)
+                (decision,) = self._moderator.decide(post.text, time.monotonic() + self._patience_seconds)
             else:
-                score = Score(probability=post.probability, model=post.model)
-            self._decide(post, score)
+                decision = self._moderator.by_score(Score(probability=post.probability, model=post.model))
+            self._record(post, decision)
         except NoProbabilityError as fault:
             fields = {"request_id": post.request_id, "place": post.place, "reason": fault.reason, "fault": fault.fault}
             _log.info("still unscored", extra={"fields": fields})

@@ -1,0 +1,72 @@
+"""What every request has, whatever it asks for: an id, headers of its answer, a line in the log, its metrics."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import Final
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import NotFound
+
+from endpoint.circuit_breaker import BreakerState, CircuitBreaker
+from observability.embedded_metrics import metric_line
+from web.reading_worker import seconds_in_queue, seconds_reading
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
+_HSTS: Final = "max-age=31536000"
+"""A year. Without subdomains, which may be another team's."""
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+_log = logging.getLogger("api")
+
+
+def log_requests(app: Flask, *, service: str, breaker: CircuitBreaker) -> None:
+    """Give each request of `app` its `g`: `request_id`, `started`, `reading`; a route sets `fields` and `decisions`."""
+
+    @app.before_request
+    def start() -> None:
+        g.queued = seconds_in_queue()
+        g.reading = seconds_reading()
+        g.arrived = time.monotonic() - g.queued
+        # Reading counts against the deadline.
+        g.started = g.arrived - g.reading
+        g.fields = {}
+        g.decisions = None
+        given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        # A rule of paths before this service reads what came: `/%72eview` and `//review` must not be `/review` here.
+        if not _PATH.fullmatch(request.environ.get("RAW_URI", request.path).partition("?")[0]):
+            raise NotFound
+
+    @app.after_request
+    def log(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        # The load balancer says how the client speaks to it, and replaces what the client says of that itself.
+        if request.headers.get("X-Forwarded-Proto") == "https":
+            response.headers["Strict-Transport-Security"] = _HSTS
+        # Without the reading: how slowly a client sends says nothing of this service.
+        milliseconds = (time.monotonic() - g.arrived) * 1000
+        fields = {
+            "request_id": g.request_id,
+            "method": request.method if request.url_rule else None,
+            # The rule and not the path: a path can hold anything, a post too.
+            "path": request.url_rule.rule if request.url_rule else None,
+            "status": response.status_code,
+            "ms": round(milliseconds, 1),
+            "queue_ms": round(g.queued * 1000, 1),
+            "read_ms": round(g.reading * 1000, 1),
+            **g.fields,
+        }
+        _log.info("request", extra={"fields": fields})
+        if g.decisions is not None:
+            line = metric_line(
+                g.decisions,
+                service=service,
+                milliseconds=milliseconds,
+                breaker_closed=breaker.state is BreakerState.CLOSED,
+            )
+            _log.info("metrics", extra={"fields": line})
+        return response
