@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from aws.dynamodb_client import DYNAMODB_FAULTS
+from aws.clients import AWS_FAULTS
 from endpoint.circuit_breaker import BreakerState, CircuitBreaker
 from moderation.decision import Decision, Moderator
 from moderation.review_intake import ReviewIntake
@@ -58,7 +58,7 @@ class LateDecisions:
                 return
             if self._reviews is not None:
                 self._reviews.count_served(post.text, decision)
-        except DYNAMODB_FAULTS as fault:
+        except AWS_FAULTS as fault:
             _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
             raise NotSettledError from fault
         fields = {

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from aws.sqs_client import SQS_FAULTS, sqs_client
+from aws.clients import AWS_FAULTS, sqs_client
 from endpoint.circuit_breaker import BreakerState, CircuitBreaker
 from endpoint.client import NoProbabilityError, Score
 from moderation.decision import Decision, Moderator
@@ -76,7 +76,7 @@ class LateScoring:
                         name = f"late-scoring, {number}"
                         threading.Thread(target=self._settle_all, args=(client,), daemon=True, name=name).start()
                 self._receive(client)
-            except SQS_FAULTS as fault:
+            except AWS_FAULTS as fault:
                 _log.warning("the queue does not answer", extra={"fields": {"fault": type(fault).__name__}})
                 self._stopping.wait(PAUSE_SECONDS)
 
@@ -113,7 +113,7 @@ class LateScoring:
                     self._hide(client, message, seconds=0)
                 else:
                     self._settle(client, message)
-            except SQS_FAULTS as fault:
+            except AWS_FAULTS as fault:
                 # It comes back by itself; a post may be scored twice.
                 _log.warning("the queue does not answer", extra={"fields": {"fault": type(fault).__name__}})
             finally:

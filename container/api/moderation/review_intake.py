@@ -36,7 +36,7 @@ class ReviewIntake:
         return self._outbox.put(letters, until=until) if letters else None
 
     def keep(self, post: UnscoredPost, decision: Decision, *, flagged: bool) -> None:
-        """Store a post of the queue, where reviewers get it; raise DYNAMODB_FAULTS. `flagged`: as reviewers see it."""
+        """Store a post of the queue, where reviewers get it; raise AWS_FAULTS. `flagged`: as reviewers see it."""
         chosen = self._chosen(post.text, decision, flagged=flagged, received=post.received)
         if chosen is not None and self._store.keep(chosen):
             self._stored()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
-from boto3.dynamodb.types import TypeDeserializer
-
-_DESERIALIZER = TypeDeserializer()
+from aws.attribute_values import python_values
 
 
 class Verdict(StrEnum):
@@ -62,7 +59,7 @@ class ReviewEntry:
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         """Read an item of the table, as DynamoDB's API gives it."""
-        values = attributes(item)
+        values = python_values(item)
 
         def number(name: str) -> float | None:
             return None if values.get(name) is None else float(values[name])
@@ -101,13 +98,3 @@ class ReviewEntry:
             "decisions": self.decisions,
         }
         return told | ({"lease": self.lease, "leased_until": self.leased_until} if lease else {})
-
-
-def attributes(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item's attributes as Python has them; numbers are Decimal."""
-    return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
-
-
-def number_attribute(value: float) -> dict[str, str]:
-    """Return a number as DynamoDB takes it: no digit more than it has."""
-    return {"N": str(Decimal(repr(value)).normalize())}

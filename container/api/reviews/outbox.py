@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aws.dynamodb_client import DYNAMODB_FAULTS, dynamodb_client
-from aws.sqs_client import SQS_FAULTS
+from aws.clients import AWS_FAULTS, dynamodb_client
 from outbox import Outbox, Receiver
 from reviews.post import ReviewPost
 from reviews.store import ReviewStore
@@ -49,7 +48,7 @@ def review_outbox(
         Receiver(
             name="review table",
             open=lambda: _Storing(store=store, region=region, stored=stored).take,
-            faults=DYNAMODB_FAULTS,
+            faults=AWS_FAULTS,
         )
     ]
     if queue_url:
@@ -57,7 +56,7 @@ def review_outbox(
             Receiver(
                 name="queue",
                 open=lambda: _otherwise(queue_sender(queue_url=queue_url, region=region)),
-                faults=SQS_FAULTS,
+                faults=AWS_FAULTS,
                 after_seconds=HAND_OVER_SECONDS,
             )
         )
@@ -84,7 +83,7 @@ class _Storing:
         self._remembered: dict[str, float] = {}
 
     def take(self, letter: ReviewLetter) -> None:
-        """Store the post; raise DYNAMODB_FAULTS where the table does not take it."""
+        """Store the post; raise AWS_FAULTS where the table does not take it."""
         key, now = letter.post.key, time.monotonic()
         with self._lock:
             if self._remembered.get(key, 0.0) > now:

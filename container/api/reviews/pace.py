@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from aws.attribute_values import attribute_values
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
@@ -36,15 +38,13 @@ class ReviewPace:
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": {"post": {"S": f"pace#{reviewer}"}, "entry": {"S": minute}},
+                "Key": attribute_values({"post": f"pace#{reviewer}", "entry": minute}),
                 "UpdateExpression": "ADD #made :one SET #expires = :expires",
                 "ConditionExpression": "attribute_not_exists(#made) OR #made < :most",
                 "ExpressionAttributeNames": {"#made": "made", "#expires": "expires"},
-                "ExpressionAttributeValues": {
-                    ":one": {"N": "1"},
-                    ":most": {"N": str(self._most)},
-                    ":expires": {"N": str(int(now) + _KEPT_SECONDS)},
-                },
+                "ExpressionAttributeValues": attribute_values(
+                    {":one": 1, ":most": self._most, ":expires": int(now) + _KEPT_SECONDS}
+                ),
             }
         }
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
+
+from aws.attribute_values import attribute_values
+from reviews.table import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,7 +46,7 @@ class ReviewQuota:
         self._rests_until = 0.0
 
     def take(self, client: DynamoDBClient) -> str | None:
-        """Take a place for a post; return its day, None where that has none left. Raises DYNAMODB_FAULTS."""
+        """Take a place for a post; return its day, None where that has none left. Raises AWS_FAULTS."""
         with self._lock:
             now = self._clock()
             day = datetime.fromtimestamp(now, UTC).date().isoformat()
@@ -79,22 +82,22 @@ class ReviewQuota:
                 self._places += 1
 
     def _took_block(self, day: str, client: DynamoDBClient) -> bool:
-        values: dict[str, Any] = {
-            ":block": {"N": str(self._block)},
-            ":most": {"N": str(self._daily - self._block)},
-            ":expires": {"N": str(int(self._clock()) + _KEPT_SECONDS)},
+        values = {
+            ":block": self._block,
+            ":most": self._daily - self._block,
+            ":expires": int(self._clock()) + _KEPT_SECONDS,
         }
         try:
             client.update_item(
                 TableName=self._table,
-                Key={"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}},
+                Key=attribute_values({"post": f"quota#{day}", "entry": "stored"}),
                 UpdateExpression="ADD #places :block SET #expires = :expires",
                 ConditionExpression="attribute_not_exists(#places) OR #places <= :most",
                 ExpressionAttributeNames={"#places": "places", "#expires": "expires"},
-                ExpressionAttributeValues=values,
+                ExpressionAttributeValues=attribute_values(values),
             )
         except ClientError as fault:
-            if fault.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if error_code(fault) != "ConditionalCheckFailedException":
                 raise
             return False
         return True

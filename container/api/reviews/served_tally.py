@@ -53,7 +53,7 @@ class ServedTally:
         )
 
     def write(self, client: DynamoDBClient) -> None:
-        """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time."""
+        """Write what was counted since; raise AWS_FAULTS, and have it still for the next time."""
         self._counts.write(client)
 
     def _knows(self, model: str) -> bool:

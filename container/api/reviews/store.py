@@ -1,56 +1,46 @@
-"""The table of posts that reviewers judge, with every decision ever made.
-
-Items (partition key `post`, sort key `entry`):
-- a post: the SHA-256 of its normalised text, `post`. While it waits for a reviewer it has `queue` beside `priority`,
-  and is in the index by these: the most probable one that waits is the first of one query. While it waits for a second
-  opinion it is in a queue of its own. A decided one has `verdict`, and `label` where it makes training data.
-- a decision: the same key, `decision#000001` and so on. None is ever changed.
-- how many decisions a reviewer makes in a minute: see review_pace.
-- a day's work of a reviewer: `day#2026-11-23`, `reviewer#…`, with counters, see review_burden for those of time and
-  exposure, and with when the latest decision was made, `latest` in milliseconds since 1970.
-- counts for estimates: `received#2026-11-23`, see review_tally.
-- counts of what was served: `served#2026-11-23`, see served_tally.
-- the posts stored on a day: `quota#2026-11-23`, see review_quota.
-- a post that was decided on after its request had been answered: `late#…` with the request's id, for some weeks.
-"""
+"""Stores posts for reviewers, and what reviewers do with them."""
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from aws.dynamodb_client import dynamodb_client
-from reviews.burden import burden, is_severe
-from reviews.entry import ReviewEntry, Verdict, attributes, number_attribute
+from aws.attribute_values import attribute_values, python_values
+from aws.clients import dynamodb_client
+from reviews.changes import Change, Lease, decision_change, iso_time, undo_change
+from reviews.entry import ReviewEntry, Verdict
 from reviews.pace import ReviewPace
 from reviews.post import ReviewPost
+from reviews.queue import ReviewQueue
 from reviews.quota import ReviewQuota
 from reviews.served_tally import ServedTally
-from reviews.tally import StoredTally, adding, cell, tally_key
+from reviews.table import (
+    FREE_OR_MINE,
+    NOT_MINE_BEFORE,
+    POST_ENTRY,
+    attribute_names,
+    day_key,
+    error_code,
+    item_key,
+    shard_of,
+    waiting_queue,
+)
+from reviews.tally import StoredTally
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INDEX: Final = "queue"
-POST_ENTRY: Final = "post"
-MOST_TAKEN: Final = 50
-MOST_COUNTED: Final = 1000
 LATE_MARK_SECONDS: Final = 28 * 86_400
 """As long as a post can be on the queue and on its dead-letter queue, 14 days on each."""
 _ATTEMPTS: Final = 5
-_NAME: Final = re.compile(r"#(\w+)")
 _COUNTED_VERDICTS: Final = (*(verdict.value for verdict in Verdict), "undone")
-_FREE: Final = "(attribute_not_exists(#lease_until) OR #lease_until < :now"
-_NOT_MINE_BEFORE: Final = "(attribute_not_exists(#first_reviewer) OR #first_reviewer <> :me)"
 
 
 class ReviewConflictError(Exception):
@@ -72,7 +62,7 @@ class DayStatistics:
 class ReviewStore:
     """Reads and writes the table, from any number of threads and services at once.
 
-    Raises DYNAMODB_FAULTS where the table does not answer, ReviewConflictError where another reviewer was faster, and
+    Raises AWS_FAULTS where the table does not answer, ReviewConflictError where another reviewer was faster, and
     TooFastError where one decides more often than `decisions_a_minute`.
     """
 
@@ -95,6 +85,7 @@ class ReviewStore:
         self._lease_seconds = lease_seconds
         self._ttl_days = ttl_days
         self._clock = clock
+        self._queue = ReviewQueue(table, shards=shards)
         self._quota = ReviewQuota(table=table, daily=daily_quota, clock=clock)
         self._over_quota = over_quota
         self._pace = ReviewPace(table, most=decisions_a_minute)
@@ -121,29 +112,33 @@ class ReviewStore:
             self._over_quota()
             return None
         key = post.key
-        item: dict[str, Any] = {
-            "post": {"S": key},
-            "entry": {"S": POST_ENTRY},
-            "text": {"S": post.text},
-            "received": {"S": post.received},
-            "flagged": {"BOOL": post.flagged},
-            "weight": number_attribute(post.weight),
-            "priority": number_attribute(post.priority),
-            "queue": {"S": _waiting(self._shard_of(key))},
-            "decisions": {"N": "0"},
-            "second": {"BOOL": post.second},
-            **self._expiry(),
+        item: dict[str, object] = {
+            "post": key,
+            "entry": POST_ENTRY,
+            "text": post.text,
+            "received": post.received,
+            "flagged": post.flagged,
+            "weight": post.weight,
+            "priority": post.priority,
+            "queue": waiting_queue(shard_of(key, self._shards)),
+            "decisions": 0,
+            "second": post.second,
+            "expires": self._expiry(),
+            "probability": post.probability,
+            "model": post.model,
         }
-        if post.probability is not None:
-            item["probability"] = number_attribute(post.probability)
-        if post.model is not None:
-            item["model"] = {"S": post.model}
+        # The index and DynamoDB's time to live leave out what has no such attribute.
+        known = {name: value for name, value in item.items() if value is not None}
         try:
-            client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(post)")
+            client.put_item(
+                TableName=self._table,
+                Item=attribute_values(known),
+                ConditionExpression="attribute_not_exists(post)",
+            )
         except ClientError as fault:
             # Answered, and not stored. Where no answer came it may have been: then the place counts.
             self._quota.give_back(place)
-            if _code(fault) != "ConditionalCheckFailedException":
+            if error_code(fault) != "ConditionalCheckFailedException":
                 raise
             return False
         self._tally.add(post)
@@ -154,27 +149,29 @@ class ReviewStore:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item={
-                    "post": {"S": f"late#{request_id}"},
-                    "entry": {"S": f"{received}#{place}"},
-                    "expires": {"N": str(int(self._clock()) + LATE_MARK_SECONDS)},
-                },
+                Item=attribute_values(
+                    {
+                        "post": f"late#{request_id}",
+                        "entry": f"{received}#{place}",
+                        "expires": int(self._clock()) + LATE_MARK_SECONDS,
+                    }
+                ),
                 ConditionExpression="attribute_not_exists(post)",
             )
         except ClientError as fault:
-            if _code(fault) != "ConditionalCheckFailedException":
+            if error_code(fault) != "ConditionalCheckFailedException":
                 raise
             return False
         return True
 
     def write_tally(self) -> None:
-        """Write how many posts were stored, and how many served, since the last time; raise DYNAMODB_FAULTS."""
+        """Write how many posts were stored, and how many served, since the last time; raise AWS_FAULTS."""
         self._tally.write(self._client)
         self.served.write(self._client)
 
     def waiting(self, *, reviewer: str, count: int) -> list[ReviewEntry]:
         """Return up to `count` posts that `reviewer` could take, the most probable first."""
-        keys = [row["post"]["S"] for row in islice(self._free_rows(reviewer), count)]
+        keys = list(islice(self._free(reviewer), count))
         return [entry for entry in self._entries(keys) if entry.waiting]
 
     def take(self, *, reviewer: str, count: int) -> list[ReviewEntry]:
@@ -183,8 +180,8 @@ class ReviewStore:
         Nobody else gets them meanwhile. Those that `reviewer` has already are among them, with a new lease.
         """
         taken: list[ReviewEntry] = []
-        for row in self._free_rows(reviewer):
-            entry = self._lease(row["post"]["S"], reviewer)
+        for key in self._free(reviewer):
+            entry = self._lease(key, reviewer)
             if entry is not None:
                 taken.append(entry)
             if len(taken) == count:
@@ -222,7 +219,7 @@ class ReviewStore:
 
     def entry(self, post: str) -> ReviewEntry:
         """Return a post as it stands; UnknownPostError where there is none."""
-        found = self._client.get_item(TableName=self._table, Key=_key(post), ConsistentRead=True).get("Item")
+        found = self._client.get_item(TableName=self._table, Key=item_key(post), ConsistentRead=True).get("Item")
         if found is None:
             raise UnknownPostError
         return ReviewEntry.from_item(found)
@@ -232,10 +229,10 @@ class ReviewStore:
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="post = :post AND begins_with(entry, :decision)",
-            ExpressionAttributeValues={":post": {"S": post}, ":decision": {"S": "decision#"}},
+            ExpressionAttributeValues=attribute_values({":post": post, ":decision": "decision#"}),
             ConsistentRead=True,
         )
-        return [attributes(item) for item in answer["Items"]]
+        return [python_values(item) for item in answer["Items"]]
 
     def day(self, *, reviewer: str, date: str) -> DayStatistics:
         """Return the statistics of a day of UTC, `2026-11-23`."""
@@ -243,11 +240,11 @@ class ReviewStore:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="post = :day",
-            ExpressionAttributeValues={":day": {"S": f"day#{date}"}},
+            ExpressionAttributeValues=attribute_values({":day": f"day#{date}"}),
         )
         for page in pages:
             for item in page["Items"]:
-                values = attributes(item)
+                values = python_values(item)
                 for name in _COUNTED_VERDICTS:
                     number = int(values.get(name, 0))
                     everybody[name] += number
@@ -256,66 +253,18 @@ class ReviewStore:
         return DayStatistics(everybody=everybody, mine=mine)
 
     def waiting_count(self) -> int:
-        """Return how many posts nobody has judged, MOST_COUNTED at most: what counting costs is bounded too."""
-        counted = 0
-        for shard in range(self._shards):
-            counted += self._client.query(
-                TableName=self._table,
-                IndexName=INDEX,
-                KeyConditionExpression="queue = :queue",
-                ExpressionAttributeValues={":queue": {"S": _waiting(shard)}},
-                Select="COUNT",
-                Limit=MOST_COUNTED,
-            )["Count"]
-        return min(counted, MOST_COUNTED)
+        """Return how many posts nobody has judged, MOST_COUNTED at most."""
+        return self._queue.count(self._client)
 
-    def _shard_of(self, key: str) -> int:
-        return int(key[:8], 16) % self._shards
+    def _free(self, reviewer: str) -> Iterator[str]:
+        return self._queue.free(self._client, reviewer=reviewer, now=self._clock())
 
-    def _expiry(self) -> dict[str, Any]:
-        if self._ttl_days is None:
-            return {}
-        return {"expires": {"N": str(int(self._clock()) + self._ttl_days * 86_400)}}
-
-    def _free_rows(self, reviewer: str) -> Iterator[dict[str, Any]]:
-        """Rows of the index, the highest priority first, without those that other reviewers hold.
-
-        One query each shard. What others hold is at the head, and as many as there are reviewers at work: the filter
-        passes over it within the first page. Of those that wait for a second opinion one page is read: where it is
-        all this reviewer's own, somebody else has to take them first.
-        """
-        shards = range(self._shards)
-        return _merged(
-            [self._queue_rows(_waiting(shard), reviewer) for shard in shards]
-            + [self._queue_rows(_second(shard), reviewer, one_page=True) for shard in shards]
-        )
-
-    def _queue_rows(self, queue: str, reviewer: str, *, one_page: bool = False) -> Iterator[dict[str, Any]]:
-        names = f"{_FREE} OR #leased_by = :me) AND {_NOT_MINE_BEFORE}"
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": INDEX,
-            "KeyConditionExpression": "#queue = :queue",
-            "FilterExpression": names,
-            "ExpressionAttributeNames": _names("#queue", names),
-            "ExpressionAttributeValues": {
-                ":queue": {"S": queue},
-                ":now": {"N": str(int(self._clock()))},
-                ":me": {"S": reviewer},
-            },
-            "ScanIndexForward": False,
-            "Limit": 4 * MOST_TAKEN,
-        }
-        while True:
-            answer = self._client.query(**request)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer or one_page:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    def _expiry(self) -> int | None:
+        return None if self._ttl_days is None else int(self._clock()) + self._ttl_days * 86_400
 
     def _entries(self, keys: list[str]) -> list[ReviewEntry]:
         found: dict[str, ReviewEntry] = {}
-        asked: Any = {self._table: {"Keys": [_key(key) for key in keys]}} if keys else {}
+        asked: Any = {self._table: {"Keys": [item_key(key) for key in keys]}} if keys else {}
         while asked:
             answer = self._client.batch_get_item(RequestItems=asked)
             for item in answer.get("Responses", {}).get(self._table, []):
@@ -325,107 +274,53 @@ class ReviewStore:
         return [found[key] for key in keys if key in found]
 
     def _lease(self, post: str, reviewer: str) -> ReviewEntry | None:
+        lease = self._new_lease()
         update = "SET #lease = :lease, #lease_until = :until, #leased_by = :me"
-        condition = f"attribute_exists(#queue) AND {_FREE} OR #leased_by = :me) AND {_NOT_MINE_BEFORE}"
+        condition = f"attribute_exists(#queue) AND {FREE_OR_MINE} AND {NOT_MINE_BEFORE}"
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_key(post),
+                Key=item_key(post),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_names(update, condition),
-                ExpressionAttributeValues={
-                    ":now": {"N": str(int(self._clock()))},
-                    ":me": {"S": reviewer},
-                    **self._new_lease(),
-                },
+                ExpressionAttributeNames=attribute_names(update, condition),
+                ExpressionAttributeValues=attribute_values(
+                    {":now": int(self._clock()), ":me": reviewer, ":lease": lease.token, ":until": lease.until}
+                ),
                 ReturnValues="ALL_NEW",
             )
         except ClientError as fault:
             # The index follows the table by a moment: another reviewer has it, or has decided already.
-            if _code(fault) != "ConditionalCheckFailedException":
+            if error_code(fault) != "ConditionalCheckFailedException":
                 raise
             return None
         return ReviewEntry.from_item(answer["Attributes"])
 
-    def _new_lease(self) -> dict[str, Any]:
-        return {
-            ":lease": {"S": secrets.token_hex(8)},
-            ":until": {"N": str(int(self._clock()) + self._lease_seconds)},
-        }
+    def _new_lease(self) -> Lease:
+        return Lease(token=secrets.token_hex(8), until=int(self._clock()) + self._lease_seconds)
 
     def _decide(self, entry: ReviewEntry, *, reviewer: str, verdict: Verdict, reason: str) -> ReviewEntry:
         """Return the post as it stands afterwards, decided or not."""
         now = self._clock()
-        decided = _iso(now)
-        number = entry.decisions + 1
-        item = self._client.get_item(TableName=self._table, Key=_key(entry.post), ConsistentRead=True).get("Item", {})
-        second = item.get("second", {}).get("BOOL", False)
-        assignments = [
-            "#decisions = :number",
-            "#verdict = :verdict",
-            "#reason = :reason",
-            "#decided = :decided",
-            "#decided_by = :me",
-            "#decided_lease = :lease",
-        ]
-        removals = ["#lease", "#lease_until", "#leased_by", "#expires"]
-        values: dict[str, Any] = {
-            ":number": {"N": str(number)},
-            ":before": {"N": str(entry.decisions)},
-            ":verdict": {"S": verdict},
-            ":reason": {"S": reason},
-            ":decided": {"S": decided},
-            ":me": {"S": reviewer},
-            ":lease": {"S": entry.lease},
-        }
-        if verdict.label is None:
-            removals.append("#label")
-        else:
-            assignments.append("#label = :label")
-            values[":label"] = {"N": str(verdict.label)}
-        if second and entry.first_reviewer is None:
-            # It waits on, for somebody else.
-            assignments += ["#first_reviewer = :me", "#first_verdict = :verdict", "#queue = :second"]
-            values[":second"] = {"S": _second(self._shard_of(entry.post))}
-        else:
-            removals.append("#queue")
-        pair = f"pair:{entry.first_verdict}:{verdict}" if entry.first_verdict else None
-        decision = {
-            "verdict": {"S": verdict},
-            "reason": {"S": reason},
-            "probability": item.get("probability", {"NULL": True}),
-            "model": item.get("model", {"NULL": True}),
-        }
-        return self._write(
+        item = self._client.get_item(TableName=self._table, Key=item_key(entry.post), ConsistentRead=True)
+        change = decision_change(
             entry,
-            update=f"SET {', '.join(assignments)} REMOVE {', '.join(removals)}",
-            condition="#lease = :lease AND #leased_by = :me AND #decisions = :before",
-            values=values,
-            decision=decision,
-            number=number,
+            python_values(item.get("Item", {})),
             reviewer=reviewer,
-            decided=decided,
-            counted_on=decided[:10],
-            counts={
-                verdict.value: 1,
-                **burden(
-                    entry,
-                    verdict,
-                    now=now,
-                    decided_before=self._decided_before(reviewer, decided[:10]),
-                    lease_seconds=self._lease_seconds,
-                ),
-            },
-            latest=round(1000 * now),
-            tallied=_tallied(entry, verdict, pair=pair, by=1),
+            verdict=verdict,
+            reason=reason,
+            now=now,
+            shard=shard_of(entry.post, self._shards),
+            decided_before=self._decided_before(reviewer, iso_time(now)[:10]),
+            lease_seconds=self._lease_seconds,
         )
+        return self._make(change, entry)
 
     def _decided_before(self, reviewer: str, date: str) -> float | None:
         """Return when the reviewer made the latest decision of a day, in seconds since 1970; None without one."""
         answer = self._client.get_item(
             TableName=self._table,
-            Key=_day_key(reviewer, date),
+            Key=day_key(reviewer, date),
             ProjectionExpression="latest",
             ConsistentRead=True,
         )
@@ -433,167 +328,30 @@ class ReviewStore:
         return None if latest is None else int(latest["N"]) / 1000
 
     def _undo(self, entry: ReviewEntry, reviewer: str) -> ReviewEntry:
-        decided = _iso(self._clock())
-        number = entry.decisions + 1
-        values: dict[str, Any] = {
-            ":number": {"N": str(number)},
-            ":before": {"N": str(entry.decisions)},
-            ":me": {"S": reviewer},
-            ":now": {"N": str(int(self._clock()))},
-            **self._new_lease(),
-        }
-        assignments = [
-            "#decisions = :number",
-            "#queue = :queue",
-            "#lease = :lease",
-            "#lease_until = :until",
-            "#leased_by = :me",
-        ]
-        removals = ["#decided_lease", "#reason"]
-        shard, first, pair = self._shard_of(entry.post), entry.first_verdict, None
-        if first is not None and entry.first_reviewer not in (None, reviewer):
-            # What the first reviewer said stands again, and since now: a label that a release may not have seen.
-            assignments += ["#verdict = :first", "#decided_by = :first_reviewer", "#decided = :decided"]
-            values |= {
-                ":first": {"S": first},
-                ":first_reviewer": {"S": entry.first_reviewer},
-                ":queue": {"S": _second(shard)},
-                ":decided": {"S": decided},
-            }
-            label = Verdict(first).label
-            pair = f"pair:{first}:{entry.verdict}"
-        else:
-            first = None
-            removals += ["#verdict", "#decided", "#decided_by", "#first_verdict", "#first_reviewer"]
-            values[":queue"] = {"S": _waiting(shard)}
-            label = None
-            if expiry := self._expiry():
-                assignments.append("#expires = :expires")
-                values[":expires"] = expiry["expires"]
-        if label is None:
-            removals.append("#label")
-        else:
-            assignments.append("#label = :label")
-            values[":label"] = {"N": str(label)}
-        return self._write(
+        change = undo_change(
             entry,
-            update=f"SET {', '.join(assignments)} REMOVE {', '.join(removals)}",
-            condition=f"#decided_by = :me AND #decisions = :before AND {_FREE})",
-            values=values,
-            decision={"verdict": {"S": "undone"}, "of": {"N": str(entry.decisions)}},
-            number=number,
             reviewer=reviewer,
-            decided=decided,
-            counted_on=(entry.decided or decided)[:10],
-            # The time was spent; of one post a reviewer is exposed once, however often it is decided on.
-            counts={
-                str(entry.verdict): -1,
-                "undone": 1,
-                **({"severe": -1} if is_severe(entry, entry.verdict) else {}),
-            },
-            tallied=_tallied(entry, first, pair=pair, by=-1),
+            now=self._clock(),
+            shard=shard_of(entry.post, self._shards),
+            lease=self._new_lease(),
+            expires=self._expiry(),
         )
+        return self._make(change, entry)
 
-    def _write(
-        self,
-        entry: ReviewEntry,
-        *,
-        update: str,
-        condition: str,
-        values: dict[str, Any],
-        decision: dict[str, Any],
-        number: int,
-        reviewer: str,
-        decided: str,
-        counted_on: str,
-        counts: dict[str, int],
-        tallied: dict[str, int],
-        latest: int | None = None,
-    ) -> ReviewEntry:
-        """Change the post, append to its history and count, all or nothing. Return the post as it stands afterwards."""
-        setting = None if latest is None else {"latest": latest}
-        counting = [adding(self._table, _day_key(reviewer, counted_on), counts, setting=setting)]
-        if tallied:
-            counting.append(adding(self._table, tally_key(entry.received, f"reviewer#{reviewer}"), tallied))
+    def _make(self, change: Change, entry: ReviewEntry) -> ReviewEntry:
+        """Make a change, if nobody was faster. Return the post as it stands afterwards."""
         now = self._clock()
         try:
             self._client.transact_write_items(
-                TransactItems=[
-                    {
-                        "Update": {
-                            "TableName": self._table,
-                            "Key": _key(entry.post),
-                            "UpdateExpression": update,
-                            "ConditionExpression": condition,
-                            "ExpressionAttributeNames": _names(update, condition),
-                            "ExpressionAttributeValues": values,
-                        }
-                    },
-                    {
-                        "Put": {
-                            "TableName": self._table,
-                            "Item": {
-                                "post": {"S": entry.post},
-                                "entry": {"S": f"decision#{number:06}"},
-                                "reviewer": {"S": reviewer},
-                                "decided": {"S": decided},
-                                **decision,
-                            },
-                            "ConditionExpression": "attribute_not_exists(post)",
-                        }
-                    },
-                    *counting,
-                    self._pace.counting(reviewer, now),
-                ]
+                TransactItems=[*change.transaction(self._table, entry), self._pace.counting(change.reviewer, now)]
             )
         except ClientError as fault:
             if _failed_at_last_alone(fault):
                 raise self._pace.too_fast(now) from fault
             # How it stands tells whether it was another's or this very request, whose first answer was lost.
-            if _code(fault) != "TransactionCanceledException" or not _was_changed(fault):
+            if error_code(fault) != "TransactionCanceledException" or not _was_changed(fault):
                 raise
         return self.entry(entry.post)
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def _day_key(reviewer: str, date: str) -> dict[str, Any]:
-    return {"post": {"S": f"day#{date}"}, "entry": {"S": f"reviewer#{reviewer}"}}
-
-
-def _waiting(shard: int) -> str:
-    return f"waiting#{shard}"
-
-
-def _second(shard: int) -> str:
-    return f"second#{shard}"
-
-
-def _tallied(entry: ReviewEntry, standing: str | None, *, pair: str | None, by: int) -> dict[str, int]:
-    """Return what the counts change by where `standing` is the verdict from now on, and a pair of two comes or goes."""
-    changes: dict[str, int] = {pair: by} if pair else {}
-    if entry.probability is not None and standing != entry.verdict:
-        for verdict, change in ((entry.verdict, -1), (standing, 1)):
-            if verdict is not None:
-                name = cell(
-                    flagged=entry.flagged, probability=entry.probability, weight=entry.weight, kind=str(verdict)
-                )
-                changes[name] = change
-    return changes
-
-
-def _key(post: str) -> dict[str, Any]:
-    return {"post": {"S": post}, "entry": {"S": POST_ENTRY}}
-
-
-def _names(*expressions: str) -> dict[str, str]:
-    return {f"#{name}": name for expression in expressions for name in _NAME.findall(expression)}
-
-
-def _code(fault: ClientError) -> str:
-    return str(fault.response["Error"]["Code"])
 
 
 def _was_changed(fault: ClientError) -> bool:
@@ -613,16 +371,3 @@ def _whose(entry: ReviewEntry, reviewer: str) -> str:
     if entry.leased_by not in (None, reviewer):
         return "another reviewer has it now: your time ran out"
     return "your time for it ran out: take it again"
-
-
-def _merged(shards: list[Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-    heads = [(rows, row) for rows in shards if (row := next(rows, None)) is not None]
-    while heads:
-        place = max(range(len(heads)), key=lambda number: float(heads[number][1]["priority"]["N"]))
-        rows, row = heads[place]
-        yield row
-        following = next(rows, None)
-        if following is None:
-            del heads[place]
-        else:
-            heads[place] = (rows, following)

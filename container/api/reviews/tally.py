@@ -14,7 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from aws.dynamodb_client import DYNAMODB_FAULTS
+from aws.attribute_values import attribute_values
+from aws.clients import AWS_FAULTS
 from reviews.post import ReviewPost
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _log = logging.getLogger("api")
 
 def tally_key(received: str, entry: str) -> dict[str, Any]:
     """Return the key of the counts of a day, `received` being a post's own time in ISO 8601."""
-    return {"post": {"S": f"received#{received[:10]}"}, "entry": {"S": entry}}
+    return attribute_values({"post": f"received#{received[:10]}", "entry": entry})
 
 
 def cell(*, flagged: bool, probability: float, weight: float, kind: str) -> str:
@@ -58,7 +59,7 @@ def adding(
             "Key": dict(key),
             "UpdateExpression": update,
             "ExpressionAttributeNames": {name: attribute for name, _, attribute, _ in (*names, *named)},
-            "ExpressionAttributeValues": {value: {"N": str(number)} for _, value, _, number in (*names, *named)},
+            "ExpressionAttributeValues": attribute_values({value: number for _, value, _, number in (*names, *named)}),
         }
     }
 
@@ -79,7 +80,7 @@ class CountsToWrite:
             self._counts[(post, entry, expires)].update(names)
 
     def write(self, client: DynamoDBClient) -> None:
-        """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time.
+        """Write what was counted since; raise AWS_FAULTS, and have it still for the next time.
 
         One whose answer was lost is sent again with the same token, with which DynamoDB counts it once.
         """
@@ -94,7 +95,7 @@ class CountsToWrite:
                     "TransactItems": [
                         adding(
                             self._table,
-                            {"post": {"S": post}, "entry": {"S": entry}},
+                            attribute_values({"post": post, "entry": entry}),
                             counted,
                             setting=None if expires is None else {"expires": expires},
                         )
@@ -120,7 +121,7 @@ class StoredTally:
         self._counts.add(tally_key(post.received, self._entry)["post"]["S"], self._entry, [name])
 
     def write(self, client: DynamoDBClient) -> None:
-        """Write what was counted since; raise DYNAMODB_FAULTS, and have it still for the next time."""
+        """Write what was counted since; raise AWS_FAULTS, and have it still for the next time."""
         self._counts.write(client)
 
 
@@ -140,5 +141,5 @@ def write_or_log(write: Callable[[], None]) -> None:
     """Call `write`; a table that does not take it is a line of the log."""
     try:
         write()
-    except DYNAMODB_FAULTS as fault:
+    except AWS_FAULTS as fault:
         _log.warning("the review table took no counts", extra={"fields": {"fault": type(fault).__name__}})

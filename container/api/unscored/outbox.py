@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aws.sqs_client import SQS_FAULTS, sqs_client
+from aws.clients import AWS_FAULTS, sqs_client
 from outbox import Outbox, Receiver
 from unscored.post import UnscoredPost
 
@@ -12,7 +12,7 @@ from unscored.post import UnscoredPost
 def unscored_outbox(*, queue_url: str, region: str, lost: Callable[[int], None]) -> Outbox[UnscoredPost]:
     """Return an outbox to the queue; `lost` is called with how many posts it did not take before the process ended."""
     return Outbox(
-        Receiver(name="queue", open=lambda: queue_sender(queue_url=queue_url, region=region), faults=SQS_FAULTS),
+        Receiver(name="queue", open=lambda: queue_sender(queue_url=queue_url, region=region), faults=AWS_FAULTS),
         characters=lambda post: len(post.text),
         request_id=lambda post: post.request_id,
         lost=lost,
@@ -20,7 +20,7 @@ def unscored_outbox(*, queue_url: str, region: str, lost: Callable[[int], None])
 
 
 def queue_sender(*, queue_url: str, region: str) -> Callable[[UnscoredPost], None]:
-    """Return what sends a post to the queue, once; it raises SQS_FAULTS. It may wait for credentials."""
+    """Return what sends a post to the queue, once; it raises AWS_FAULTS. It may wait for credentials."""
     client = sqs_client(region=region, read_timeout_seconds=2)
 
     def send(post: UnscoredPost) -> None:

@@ -22,14 +22,15 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from aws.dynamodb_client import DYNAMODB_FAULTS
+from aws.clients import AWS_FAULTS
 from identity.balancer_keys import NoKeyError, TooManyKeysError
 from identity.reviewer_access import TOKEN_HEADER, NotAllowedError
 from identity.reviewer_identity import HEADER, NotAReviewerError, Reviewer, ReviewerIdentity
 from observability.embedded_metrics import count_line
 from reviews.entry import Verdict
 from reviews.pace import TooFastError
-from reviews.store import MOST_COUNTED, MOST_TAKEN, ReviewConflictError, ReviewStore, UnknownPostError
+from reviews.queue import MOST_COUNTED, MOST_TAKEN
+from reviews.store import ReviewConflictError, ReviewStore, UnknownPostError
 from web.answers import json_answer, refusal_for_now
 from web.docs_page import DOCS_POLICY, docs_page
 from web.request_body import body_of
@@ -58,7 +59,7 @@ def _asking_the_table() -> Iterator[None]:
     """Around calls of the store alone: its faults are of kinds, as ValueError, that a client can cause elsewhere."""
     try:
         yield
-    except DYNAMODB_FAULTS as fault:
+    except AWS_FAULTS as fault:
         _log.warning("the review table does not answer", extra={"fields": {"fault": type(fault).__name__}})
         raise _NoTableError from fault
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reviews.entry import Verdict
-from reviews.store import MOST_TAKEN
+from reviews.queue import MOST_TAKEN
 from web.review_api import LONGEST_REASON
 
 Document = dict[str, object]

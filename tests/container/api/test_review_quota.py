@@ -77,7 +77,7 @@ def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_pla
 ):
     store = review_store(daily_quota=2, clock=clock)
     assert [store.keep(review_post(text)) for text in "aaa"] == [True, False, False]
-    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
     with monkeypatch.context() as patch:
         patch.setattr(client, "put_item", lambda **_: (_ for _ in ()).throw(throttled))
@@ -89,7 +89,7 @@ def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_pla
 
 def test_a_post_whose_answer_was_lost_has_its_place(review_store, review_post, api_module, monkeypatch, clock):
     store = review_store(daily_quota=2, clock=clock)
-    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     lost = ReadTimeoutError(endpoint_url="http://localhost")
     with monkeypatch.context() as patch:
         patch.setattr(client, "put_item", lambda **_: (_ for _ in ()).throw(lost))
@@ -102,7 +102,7 @@ def test_a_used_up_quota_is_asked_again_after_a_while_and_not_for_each_post(
     review_store, review_post, api_module, embedded_aws, review_table, clock
 ):
     store = review_store(daily_quota=1, clock=clock)
-    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     calls: list[str] = []
     client.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
     assert store.keep(review_post("a"), client)
@@ -122,7 +122,7 @@ def test_a_block_is_taken_at_once_and_never_more_than_there_is(
 ):
     day = time.strftime("%Y-%m-%d", time.gmtime(clock.seconds))
     store = review_store(daily_quota=100_000, clock=clock)
-    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     calls: list[str] = []
     client.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
     for number in range(20):
@@ -133,7 +133,7 @@ def test_a_block_is_taken_at_once_and_never_more_than_there_is(
 
 def test_one_whose_block_never_comes_holds_nobody_up(review_store, review_post, api_module, monkeypatch, clock):
     store = review_store(daily_quota=20, clock=clock)
-    client = api_module("aws.dynamodb_client").dynamodb_client
+    client = api_module("aws.clients").dynamodb_client
     hanging = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     healthy = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     asked, goes_on = threading.Event(), threading.Event()

@@ -77,6 +77,14 @@ def test_a_post_without_probability_is_first(review_store, review_post):
     assert second.text == "scored"
 
 
+def test_a_probability_below_what_dynamodb_has_an_exponent_for_is_stored_as_zero(review_store, review_post):
+    store = review_store()
+    for text, probability in [("least", 1e-300), ("little", 1.5e-120)]:
+        assert store.keep(review_post(text, probability))
+    waiting = {entry.text: entry.probability for entry in store.waiting(reviewer="hana", count=10)}
+    assert waiting == {"least": 0, "little": 1.5e-120}
+
+
 def test_what_one_reviewer_has_taken_another_does_not_get_until_the_lease_runs_out(review_store, review_post):
     clock = Clock()
     store = review_store(clock=clock, lease_seconds=600)
@@ -211,7 +219,7 @@ def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(review_s
 def test_posts_that_wait_for_somebody_else_cost_a_reviewer_one_query(
     review_store, review_post, verdicts, api_module, monkeypatch
 ):
-    monkeypatch.setattr(api_module("reviews.store"), "MOST_TAKEN", 1)
+    monkeypatch.setattr(api_module("reviews.queue"), "MOST_TAKEN", 1)
     store = review_store()
     for number in range(9):
         store.keep(review_post(f"post {number}", 0.9, second=True))
@@ -308,7 +316,7 @@ def test_time_and_exposure_are_counted_by_reviewer_and_day(
 def test_counts_whose_answer_was_lost_are_written_again_and_count_once(
     review_store, review_post, api_module, embedded_aws, review_table
 ):
-    client = api_module("aws.dynamodb_client").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     tally = api_module("reviews.tally").StoredTally(review_table)
     tally.add(review_post("first"))
 
