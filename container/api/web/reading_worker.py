@@ -90,6 +90,37 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.continued = False
 
 
+class _WholeAnswer:
+    """A connection for one answer, whose head is sent together with the body's first bytes.
+
+    gunicorn sends them one after the other, and each costs a system call and wakes whoever reads the answer.
+    """
+
+    def __init__(self, conn: _Connection) -> None:
+        self.sock = self
+        self.client = conn.client
+        self.server = conn.server
+        self._under = conn.sock
+        self._head: bytes | None = None
+        self._head_came = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._under, name)
+
+    def sendall(self, data: bytes) -> None:
+        if self._head_came:
+            head, self._head = self._head or b"", None
+            self._under.sendall(head + data)
+        else:
+            self._head, self._head_came = data, True
+
+    def flush(self) -> None:
+        """Send a head that no body followed."""
+        if self._head is not None:
+            self._under.sendall(self._head)
+            self._head = None
+
+
 class ReadingWorker(ThreadWorker):  # type: ignore[misc]
     """Reads requests in its loop, and has threads answer them. `/health` has a thread of its own."""
 
@@ -164,6 +195,13 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         kept = super().handle(conn)
         return bool(kept) and not conn.intake.cut_off
 
+    def handle_request(self, req: Any, conn: Any) -> object:
+        """Have the app answer a request."""
+        answer = _WholeAnswer(conn)
+        kept = super().handle_request(req, answer)
+        answer.flush()
+        return kept
+
     def finish_request(self, conn: Any, fs: Future[object]) -> None:
         """Wait for the connection's next request, or close it."""
         self._buffered -= conn.buffered
@@ -179,6 +217,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         conn.sock.setblocking(False)
         left_over, conn.left_over = conn.left_over, b""
         self._begin(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
         self._take(conn, left_over)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
@@ -228,7 +267,6 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         conn.began = time.monotonic()
         conn.timeout = conn.began + self._reading_seconds
         self.pending_conns.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
 
     def _on_readable(self, conn: _Connection, _: socket.socket) -> None:
         try:
@@ -245,7 +283,9 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
                 self._close(self._forget(conn))
         else:
             if not conn.intake.received:
-                self._forget(conn)
+                # The poller knows it already, and what to call.
+                with suppress(ValueError):
+                    self.keepalived_conns.remove(conn)
                 self._begin(conn)
             self._take(conn, data)
 

@@ -60,13 +60,20 @@ def log_requests(app: Flask, *, service: str, breaker: CircuitBreaker) -> None:
             "read_ms": round(g.reading * 1000, 1),
             **g.fields,
         }
-        _log.info("request", extra={"fields": fields})
-        if g.decisions is not None:
-            line = metric_line(
-                g.decisions,
-                service=service,
-                milliseconds=milliseconds,
-                breaker_closed=breaker.state is BreakerState.CLOSED,
-            )
-            _log.info("metrics", extra={"fields": line})
+        decisions = g.decisions
+        breaker_closed = breaker.state is BreakerState.CLOSED
+
+        def write() -> None:
+            _log.info("request", extra={"fields": fields})
+            if decisions is not None:
+                line = metric_line(
+                    decisions,
+                    service=service,
+                    milliseconds=milliseconds,
+                    breaker_closed=breaker_closed,
+                )
+                _log.info("metrics", extra={"fields": line})
+
+        # When the answer is on its way: nobody waits for the log.
+        response.call_on_close(write)
         return response

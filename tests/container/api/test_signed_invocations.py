@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import botocore.auth
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
 
 
 def signature(secret: str, headers: dict[str, str], body: bytes) -> str:
@@ -43,6 +47,35 @@ def test_what_is_sent_is_what_is_signed(api, runtime):
     )
     sent = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     assert abs(datetime.now(UTC) - sent) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+@pytest.mark.parametrize("path", ["/endpoints/moderation/invocations", "/base//a b/../~c/endpoints/m-1/invocations"])
+@pytest.mark.parametrize("host", ["runtime.sagemaker.us-east-1.amazonaws.com", "localhost:4566"])
+def test_signs_as_botocore_does(api_module, monkeypatch, host, path, token):
+    moment = [1_795_737_599.9]
+    signer = api_module("endpoint.signature").InvocationSigner(
+        host=host, path=path, region="eu-west-1", clock=lambda: moment[0]
+    )
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: datetime.fromtimestamp(moment[0], UTC))
+    body, attributes = '{"text": "署名"}'.encode(), "patience-ms=795"
+    # The second key again after another, and each on the next day.
+    for secret in ["first", "second", "first", "second"]:
+        moment[0] += 1
+        credentials = ReadOnlyCredentials("AKIDEXAMPLE", secret, token)
+        request = AWSRequest(
+            method="POST",
+            url=f"http://{host}{path}",
+            data=body,
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "X-Amzn-SageMaker-Custom-Attributes": attributes,
+            },
+        )
+        SigV4Auth(credentials, "sagemaker", "eu-west-1").add_auth(request)
+        signed = signer.headers(body, attributes=attributes, credentials=credentials)
+        assert signed == "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
 
 
 class TaskRole(ThreadingHTTPServer):
