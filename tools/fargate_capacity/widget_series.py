@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fargate_capacity import metric_math, metric_queries
+from fargate_capacity import metric_expression, metric_math, metric_queries
 from fargate_capacity.alarms import Alarms
 from fargate_capacity.annotations import Annotations, Axis, HorizontalLine
 from fargate_capacity.compact_number import compact_number
@@ -164,7 +164,7 @@ class _Resolver:
             period_s = self._period_s(line, frozenset())
             try:
                 value = self._value(line, period_s, frozenset())
-            except metric_math.MetricMathError as error:
+            except metric_expression.MetricMathError as error:
                 text = line.source.text if isinstance(line.source, Expression) else ""
                 self._notes.append(f"{label}: the expression {text} cannot be drawn: {error}")
                 continue
@@ -213,8 +213,8 @@ class _Resolver:
         if metric_queries.is_metrics_insights(text):
             return _QUERY_PERIOD_S
         try:
-            calls = metric_math.queries(metric_math.parse(text))
-        except metric_math.MetricMathError:
+            calls = metric_expression.queries(metric_expression.parse(text))
+        except metric_expression.MetricMathError:
             return None
         return max((_query_of(call).period_s or _QUERY_PERIOD_S for call in calls), default=None)
 
@@ -223,7 +223,9 @@ class _Resolver:
         if not self._source.is_sample:
             values = self._measured(query.found[0], line.label, period_s) if line.label else None
             if values is None:
-                raise metric_math.MetricMathError("what a query finds has no column, allowed: one of the line's label")
+                raise metric_expression.MetricMathError(
+                    "what a query finds has no column, allowed: one of the line's label"
+                )
             return values
         self._notes.append(query.note)
         series = []
@@ -252,11 +254,11 @@ class _Resolver:
 
     def _parts(self, expression: Expression) -> list[Line]:
         try:
-            node = metric_math.parse(expression.text)
-        except metric_math.MetricMathError:
+            node = metric_expression.parse(expression.text)
+        except metric_expression.MetricMathError:
             return []
-        named = [self._by_id[name] for name in metric_math.references(node) if name in self._by_id]
-        return named + (self._metrics() if metric_math.uses_all_metrics(node) else [])
+        named = [self._by_id[name] for name in metric_expression.references(node) if name in self._by_id]
+        return named + (self._metrics() if metric_expression.uses_all_metrics(node) else [])
 
     def _metrics(self) -> list[Line]:
         return [line for line in self._lines if line.id and isinstance(line.source, Metric)]
@@ -269,15 +271,15 @@ class _Resolver:
                 self._notes.append(note)
             return values
         if line.id and line.id in above:
-            raise metric_math.MetricMathError(f"{line.id} is made of itself")
+            raise metric_expression.MetricMathError(f"{line.id} is made of itself")
         if metric_queries.is_metrics_insights(line.source.text):
             return self._queried(line, metric_queries.metrics_insights(line.source.text), period_s)
-        node = metric_math.parse(line.source.text)
+        node = metric_expression.parse(line.source.text)
         series: dict[str, Values] = {}
         several: dict[str, list[Values]] = {}
-        names = metric_math.references(node) & self._by_id.keys()
+        names = metric_expression.references(node) & self._by_id.keys()
         parts = [self._by_id[name] for name in sorted(names)]
-        for part in (*parts, *(self._metrics() if metric_math.uses_all_metrics(node) else ())):
+        for part in (*parts, *(self._metrics() if metric_expression.uses_all_metrics(node) else ())):
             value = self._value(part, period_s, above | {line.id or ""})
             if value is None:
                 return None
@@ -292,16 +294,16 @@ class _Resolver:
             several=several,
             metrics=[line.id for line in self._metrics() if line.id],
             query=lambda function, arguments: self._queried(
-                line, _query_of(metric_math.Call(function, arguments)), period_s
+                line, _query_of(metric_expression.Call(function, arguments)), period_s
             ),
         )
         return metric_math.evaluate(node, inputs)
 
 
-def _query_of(call: metric_math.Call) -> metric_queries.MetricQuery:
+def _query_of(call: metric_expression.Call) -> metric_queries.MetricQuery:
     """What a call that finds metrics would find."""
-    texts = [each.value for each in call.arguments if isinstance(each, metric_math.Text)]
-    numbers = [int(each.value) for each in call.arguments if isinstance(each, metric_math.Number)]
+    texts = [each.value for each in call.arguments if isinstance(each, metric_expression.Text)]
+    numbers = [int(each.value) for each in call.arguments if isinstance(each, metric_expression.Number)]
     if call.function == "SEARCH":
         stat = texts[1] if len(texts) > 1 else None
         return metric_queries.search(texts[0] if texts else "", stat, next(iter(numbers), None) or None)
@@ -351,8 +353,8 @@ def _queried_name(text: str) -> str | None:
     if metric_queries.is_metrics_insights(text):
         return metric_queries.metrics_insights(text).found[0].name
     try:
-        calls = metric_math.queries(metric_math.parse(text))
-    except metric_math.MetricMathError:
+        calls = metric_expression.queries(metric_expression.parse(text))
+    except metric_expression.MetricMathError:
         return None
     return _query_of(calls[0]).found[0].name if calls else None
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fargate_capacity.metric_math import Inputs, MetricMathError, Value, evaluate, parse, references, uses_all_metrics
+from fargate_capacity.metric_expression import MetricMathError, parse, references, uses_all_metrics
+from fargate_capacity.metric_math import Inputs, Value, evaluate
 
 _NAN = math.nan
 _TIMES = np.array([1767225600, 1767225660, 1767225720, 1767225780], dtype=np.int64)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources
-from fargate_capacity.metric_math import Inputs, MetricMathError, evaluate, parse
+from fargate_capacity.metric_expression import MetricMathError, parse
+from fargate_capacity.metric_math import Inputs, evaluate
 
 _REASON = "Unchecked: there was no data yet"
 # What a period's figures are, by the time of its beginning.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
 from cdk_rehearsal.permissions.needs.acting.rules import ACTING_RULES
 from cdk_rehearsal.permissions.needs.arns import account_of, arn, bucket_arn, s3_location
-from cdk_rehearsal.permissions.needs.extra_needs import object_key_use
+from cdk_rehearsal.permissions.needs.extra_need_finders import object_key_use
 from cdk_rehearsal.permissions.needs.key_use import key_use
 from cdk_rehearsal.permissions.needs.need import Need
 from cdk_rehearsal.permissions.needs.world import World
