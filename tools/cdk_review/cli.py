@@ -116,16 +116,24 @@ def review(
 
 
 def _judged(base: Path, head: Path, *, skew: float, lint: bool) -> Review:
+    from concurrent.futures import ThreadPoolExecutor
+
     from cdk_review.assembly import read_assembly
-    from cdk_review.findings import reported
+    from cdk_review.findings import finding_flags, reported
+    from cdk_review.flag import worst_first
     from cdk_review.review import review as judge
 
     before, after = read_assembly(base), read_assembly(head)
     old, new = reported(base), reported(head)
-    if lint:
-        linted_before, linted_after = _linted(before, after)
+    # cfn-lint takes longer than all judges: it runs beside them.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        linting = beside.submit(_linted, before, after) if lint else None
+        judged = judge(before, after, skew=skew)
+    if linting is not None:
+        linted_before, linted_after = linting.result()
         old, new = old | linted_before, new | linted_after
-    return judge(before, after, skew=skew, findings=(old, new))
+    found = finding_flags(old, new, judged.stacks)
+    return replace(judged, flags=tuple(worst_first([*judged.flags, *found])))
 
 
 def _with_replay(judged: Review, replayed: TrafficReplay) -> Review:

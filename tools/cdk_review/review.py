@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from cdk_review.assembly import Stack
 from cdk_review.changes import StackChange, compare
-from cdk_review.findings import Finding, finding_flags
 from cdk_review.fixed_cost import FixedCost, cost_flags, fixed_cost
 from cdk_review.flag import Flag, worst_first
 from cdk_review.judges.access import access_flags
@@ -67,7 +66,6 @@ def review(
     head: dict[str, Stack],
     *,
     skew: float = ASSUMED_SKEW,
-    findings: tuple[set[Finding], set[Finding]] = (set(), set()),
 ) -> Review:
     """Compare two assemblies and judge the difference.
 
@@ -75,7 +73,6 @@ def review(
         base: the stacks before the change, by their paths.
         head: the stacks after it.
         skew: the hottest task's CPU by the average of all tasks.
-        findings: what checks found in the templates before and after.
 
     Raises:
         InputError: Node, or the npm package that knows what a change replaces, is absent.
@@ -85,6 +82,5 @@ def review(
     flags += [found for stack in stacks for found in scaling_flags(stack, skew=skew)]
     cost = fixed_cost(stacks)
     flags += cost_flags(cost)
-    flags += finding_flags(*findings, stacks)
     flags += permission_flags(stacks)
     return Review(stacks=stacks, flags=tuple(worst_first(flags)), cost=cost)

@@ -41,9 +41,9 @@ def test_reads_the_csv_reports_of_older_releases_of_cdk_nag(assembly: Path) -> N
 def test_only_what_is_new_is_a_flag(assembly: Path) -> None:
     old = Finding(rule="E1", where="Files", says="wrong")
     new = Finding(rule="E1", where="Jobs", says="wrong\nin two lines")
-    stacks = read_assembly(assembly)
+    stacks = review(read_assembly(assembly), read_assembly(assembly)).stacks
 
-    found = review(stacks, stacks, findings=({old}, {old, new})).flags
+    found = list(finding_flags({old}, {old, new}, stacks))
 
     assert [(flag.kind, flag.logical_id, flag.sentence) for flag in found] == [
         ("finding", "Jobs", "E1 is new at Jobs: wrong in two lines")
