@@ -28,7 +28,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 API = Path(__file__).parents[1] / "container" / "api"
-LARGEST_OVERHEAD_MS = 3.0
+LARGEST_OVERHEAD_MS = 2.0
 POST = "夜泣きがつらくて眠れません。みなさんはどうしていましたか？"  # as long as the median post
 ENDPOINT_PATH = "/endpoints/moderation/invocations"
 WARM_UP_REQUESTS = 40
