@@ -293,7 +293,7 @@ def review_table_properties() -> dict[str, Any]:
 
 
 @pytest.fixture
-def review_table(embedded_aws, review_table_properties) -> str:
+def review_table(embedded_aws: Any, review_table_properties: dict[str, Any]) -> str:
     """The name of a new, empty table."""
     name = f"reviews-{uuid.uuid4().hex}"
     declared = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
@@ -304,7 +304,9 @@ def review_table(embedded_aws, review_table_properties) -> str:
 
 
 @pytest.fixture
-def review_store(api_module, embedded_aws, review_table, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def review_store(
+    api_module: Callable[[str], ModuleType], embedded_aws: Any, review_table: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """A store of its own connection to the test's table: `review_store(shards=2, clock=…)`."""
     for name, value in embedded_aws.environment.items():
         monkeypatch.setenv(name, value)
@@ -324,7 +326,7 @@ def review_store(api_module, embedded_aws, review_table, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def review_post(api_module) -> Callable[..., Any]:
+def review_post(api_module: Callable[[str], ModuleType]) -> Callable[..., Any]:
     """A post as the API stores it: `review_post("text", 0.9)`."""
 
     def make(text: str, probability: float | None = 0.9, **options: Any) -> Any:
@@ -402,7 +404,9 @@ def balancer() -> Iterator[Balancer]:
 
 
 @pytest.fixture
-def start_reviews(start_api, embedded_aws, review_table, balancer) -> Callable[..., Api]:
+def start_reviews(
+    start_api: Callable[..., Api], embedded_aws: Any, review_table: str, balancer: Balancer
+) -> Callable[..., Api]:
     """Start an API that stores posts in the test's table and has the page for reviewers."""
 
     def start(runtime_url: str, **settings: str) -> Api:

@@ -1,28 +1,24 @@
 import json
 import socket
-import time
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 import requests
 
-
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+from tests.container.api.conftest import Api, Runtime
+from tests.container.api.moments import Clock, until
 
 
-def breaker_of(api) -> str:
+def breaker_of(api: Api) -> str:
     health = requests.get(f"{api.url}/health", timeout=5)
     assert health.status_code == 200
     assert health.json()["status"] == "up"
     return health.json()["breaker"]
 
 
-def test_an_endpoint_that_fails_is_left_alone(start_api, runtime):
+def test_an_endpoint_that_fails_is_left_alone(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, BREAKER_FAILURES="3", BREAKER_OPEN_MS="600000")
     runtime.answers("2")
     reasons = [api.moderate().json()["fallback"] for _ in range(30)]
@@ -33,7 +29,7 @@ def test_an_endpoint_that_fails_is_left_alone(start_api, runtime):
     until(lambda: breaker_of(api) == "open")
 
 
-def test_an_endpoint_that_answers_again_is_asked_again(start_api, runtime):
+def test_an_endpoint_that_answers_again_is_asked_again(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, BREAKER_FAILURES="1", BREAKER_OPEN_MS="300")
     runtime.answers("2")
     assert {api.moderate().json()["probability"] for _ in range(6)} == {None}
@@ -43,7 +39,9 @@ def test_an_endpoint_that_answers_again_is_asked_again(start_api, runtime):
 
 
 @pytest.mark.parametrize(("original_status", "is_left_alone"), [(400, False), (500, True)])
-def test_a_post_that_the_model_refuses_opens_nothing(start_api, runtime, original_status, is_left_alone):
+def test_a_post_that_the_model_refuses_opens_nothing(
+    start_api: Callable[..., Api], runtime: Runtime, original_status: int, is_left_alone: bool
+) -> None:
     api = start_api(runtime.url, BREAKER_FAILURES="2", BREAKER_OPEN_MS="600000")
     runtime.answers_body(
         b'{"OriginalStatusCode": %d}' % original_status,
@@ -54,7 +52,7 @@ def test_a_post_that_the_model_refuses_opens_nothing(start_api, runtime, origina
     assert ("breaker_open" in reasons) is is_left_alone
 
 
-def test_time_in_the_queue_counts(start_api, runtime):
+def test_time_in_the_queue_counts(start_api: Callable[..., Api], runtime: Runtime) -> None:
     """More requests at once than threads: those for which none was free in time are answered by policy, unasked."""
     api = start_api(runtime.url, DEADLINE_MS="800", BREAKER_FAILURES="1000")
     runtime.answers("0.93", after_seconds=0.6)
@@ -74,26 +72,18 @@ def test_time_in_the_queue_counts(start_api, runtime):
     assert len(runtime.invocations) <= 160 - len(unasked)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture(scope="module")
-def circuit_breaker(api_module) -> ModuleType:
+def circuit_breaker(api_module: Callable[[str], ModuleType]) -> ModuleType:
     return api_module("endpoint.circuit_breaker")
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture
-def breaker(circuit_breaker, clock):
+def breaker(circuit_breaker: ModuleType, clock: Clock) -> Any:
     """A breaker that has just opened, for 5 seconds, after 2 failures."""
     breaker = circuit_breaker.CircuitBreaker(failures=2, open_seconds=5, clock=clock)
     for _ in range(2):
@@ -103,7 +93,7 @@ def breaker(circuit_breaker, clock):
     return breaker
 
 
-def test_failures_count_only_in_a_row(circuit_breaker, clock):
+def test_failures_count_only_in_a_row(circuit_breaker: ModuleType, clock: Clock) -> None:
     breaker = circuit_breaker.CircuitBreaker(failures=2, open_seconds=5, clock=clock)
     for _ in range(5):
         breaker.failed()
@@ -111,14 +101,14 @@ def test_failures_count_only_in_a_row(circuit_breaker, clock):
     assert breaker.state == "closed"
 
 
-def test_nothing_is_admitted_while_it_is_open(breaker, clock):
-    clock.now += 4.9
+def test_nothing_is_admitted_while_it_is_open(breaker: Any, clock: Clock) -> None:
+    clock.seconds += 4.9
     assert not breaker.would_admit()
     assert not breaker.admit()
 
 
-def test_one_question_at_a_time_finds_out(breaker, clock):
-    clock.now += 5
+def test_one_question_at_a_time_finds_out(breaker: Any, clock: Clock) -> None:
+    clock.seconds += 5
     assert breaker.would_admit()
     assert breaker.admit()
     assert breaker.state == "half_open"
@@ -129,25 +119,25 @@ def test_one_question_at_a_time_finds_out(breaker, clock):
     assert breaker.admit()
 
 
-def test_a_question_that_fails_keeps_it_open_as_long_again(breaker, clock):
-    clock.now += 5
+def test_a_question_that_fails_keeps_it_open_as_long_again(breaker: Any, clock: Clock) -> None:
+    clock.seconds += 5
     breaker.admit()
     breaker.failed()
-    clock.now += 4.9
+    clock.seconds += 4.9
     assert not breaker.admit()
-    clock.now += 0.1
+    clock.seconds += 0.1
     assert breaker.admit()
 
 
-def test_after_a_question_that_told_nothing_the_next_finds_out(breaker, clock):
-    clock.now += 5
+def test_after_a_question_that_told_nothing_the_next_finds_out(breaker: Any, clock: Clock) -> None:
+    clock.seconds += 5
     breaker.admit()
     breaker.told_nothing()
     assert breaker.admit()
 
 
-def test_a_late_failure_does_not_keep_it_open_for_longer(breaker, clock):
-    clock.now += 4
+def test_a_late_failure_does_not_keep_it_open_for_longer(breaker: Any, clock: Clock) -> None:
+    clock.seconds += 4
     breaker.failed()
-    clock.now += 1
+    clock.seconds += 1
     assert breaker.admit()

@@ -1,17 +1,21 @@
 import socket
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.container.api.conftest import Api, Runtime
 
 DEADLINE_SECONDS = 0.8
 # What the client and a busy machine need besides; less than any endpoint of these tests takes.
 GRACE_SECONDS = 0.8
 
 
-def fallback_within_deadline(api) -> str:
+def fallback_within_deadline(api: Api) -> str:
     started = time.monotonic()
     response = api.moderate()
     seconds = time.monotonic() - started
@@ -26,7 +30,7 @@ def fallback_within_deadline(api) -> str:
     return reason
 
 
-def recovers(api, runtime) -> None:
+def recovers(api: Api, runtime: Runtime) -> None:
     runtime.answers("0.93")
     assert api.moderate().json() == {"flag": 1, "probability": 0.93, "model": "moderation-7"}
 
@@ -54,7 +58,7 @@ def recovers(api, runtime) -> None:
         b'{"predictions": "0.93"' + b" " * 5000 + b"}",
     ],
 )
-def test_nonsense_answers(api, runtime, body):
+def test_nonsense_answers(api: Api, runtime: Runtime, body: bytes) -> None:
     runtime.answers_body(body)
     assert fallback_within_deadline(api) == "unusable_answer"
     recovers(api, runtime)
@@ -73,14 +77,14 @@ def test_nonsense_answers(api, runtime, body):
         ("302 Found", "Moved", "refused"),
     ],
 )
-def test_errors_of_the_runtime(api, runtime, status, code, reason):
+def test_errors_of_the_runtime(api: Api, runtime: Runtime, status: str, code: str, reason: str) -> None:
     runtime.answers_body(b'{"message": "no"}', status=status, headers=[f"X-Amzn-ErrorType: {code}"])
     # A retry whose back-off ends after the deadline is never sent, and then the deadline is the reason.
     assert fallback_within_deadline(api) in (reason, "deadline")
     recovers(api, runtime)
 
 
-def test_errors_without_a_body_or_a_code(api, runtime):
+def test_errors_without_a_body_or_a_code(api: Api, runtime: Runtime) -> None:
     runtime.answers_body(b"", status="403 Forbidden")
     assert fallback_within_deadline(api) == "refused"
     runtime.answers_body(b"<html>nonsense", status="418 Teapot")
@@ -90,7 +94,7 @@ def test_errors_without_a_body_or_a_code(api, runtime):
     recovers(api, runtime)
 
 
-def test_a_fault_that_passes_is_retried(start_api, runtime):
+def test_a_fault_that_passes_is_retried(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, DEADLINE_MS="5000")
     failing = runtime.reply
 
@@ -104,33 +108,33 @@ def test_a_fault_that_passes_is_retried(start_api, runtime):
     assert len(runtime.invocations) == 2
 
 
-def test_a_slow_endpoint(api, runtime):
+def test_a_slow_endpoint(api: Api, runtime: Runtime) -> None:
     runtime.answers("0.93", after_seconds=2)
     assert fallback_within_deadline(api) == "deadline"
     recovers(api, runtime)
 
 
-def test_a_slow_endpoint_is_not_asked_again_after_the_deadline(api, runtime):
+def test_a_slow_endpoint_is_not_asked_again_after_the_deadline(api: Api, runtime: Runtime) -> None:
     runtime.answers("0.93", after_seconds=2)
     assert fallback_within_deadline(api) == "deadline"
     time.sleep(1.2)
     assert len(runtime.invocations) == 1
 
 
-def test_an_answer_that_trickles(api, runtime):
+def test_an_answer_that_trickles(api: Api, runtime: Runtime) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n"
     runtime.trickles(head, b'{"predictions": "0.93"}', every_seconds=0.2)
     assert fallback_within_deadline(api) == "deadline"
     recovers(api, runtime)
 
 
-def test_headers_that_trickle(api, runtime):
+def test_headers_that_trickle(api: Api, runtime: Runtime) -> None:
     runtime.trickles(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a" * 20, every_seconds=0.2)
     assert fallback_within_deadline(api) == "deadline"
     recovers(api, runtime)
 
 
-def test_the_connection_breaks(api, runtime):
+def test_the_connection_breaks(api: Api, runtime: Runtime) -> None:
     runtime.answers_bytes(b"", close=True)
     assert fallback_within_deadline(api) in ("unreachable", "deadline")
     runtime.answers_bytes(b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"predictions"', close=True)
@@ -149,12 +153,12 @@ def test_the_connection_breaks(api, runtime):
         st.binary(max_size=60).map(lambda rest: b"HTTP/1.1 400 Bad\r\nX-Amzn-ErrorType: " + rest + b"\r\n\r\n" + rest),
     )
 )
-def test_garbage_on_the_wire(api, runtime, answer):
+def test_garbage_on_the_wire(api: Api, runtime: Runtime, answer: Any) -> None:
     runtime.answers_bytes(answer, close=True)
     fallback_within_deadline(api)
 
 
-def test_nobody_listens(start_api):
+def test_nobody_listens(start_api: Callable[..., Api]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         api = start_api(f"http://127.0.0.1:{unused.getsockname()[1]}", DEADLINE_MS="800")
@@ -162,7 +166,7 @@ def test_nobody_listens(start_api):
         assert api.is_up()
 
 
-def test_nobody_accepts(start_api):
+def test_nobody_accepts(start_api: Callable[..., Api]) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         fillers = [socket.socket() for _ in range(3)]
         for filler in fillers:
@@ -174,7 +178,7 @@ def test_nobody_accepts(start_api):
             filler.close()
 
 
-def test_a_stuck_endpoint_holds_up_nobody(api, runtime):
+def test_a_stuck_endpoint_holds_up_nobody(api: Api, runtime: Runtime) -> None:
     """More requests than threads, each left hanging: every one is answered, and health all along."""
     runtime.trickles(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a" * 20, every_seconds=0.2)
     reasons: list[str] = []
@@ -189,7 +193,7 @@ def test_a_stuck_endpoint_holds_up_nobody(api, runtime):
     recovers(api, runtime)
 
 
-def test_answers_that_trickle_are_given_up(api, runtime):
+def test_answers_that_trickle_are_given_up(api: Api, runtime: Runtime) -> None:
     """Left alone they would come for 20 seconds each, and more of them than the API has threads."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
     runtime.trickles(head, b" " * 100, every_seconds=0.2)
@@ -208,7 +212,7 @@ def test_answers_that_trickle_are_given_up(api, runtime):
 
 
 @pytest.mark.parametrize(("policy", "flag"), [("flag", 1), ("pass", 0)])
-def test_policies_that_answer(start_api, runtime, policy, flag):
+def test_policies_that_answer(start_api: Callable[..., Api], runtime: Runtime, policy: str, flag: int) -> None:
     api = start_api(runtime.url, FALLBACK_POLICY=policy)
     runtime.answers("2")
     response = api.moderate()
@@ -216,7 +220,7 @@ def test_policies_that_answer(start_api, runtime, policy, flag):
     assert response.json() == {"flag": flag, "probability": None, "model": None, "fallback": "unusable_answer"}
 
 
-def test_policy_that_refuses(start_api, runtime):
+def test_policy_that_refuses(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, FALLBACK_POLICY="error", DEADLINE_MS="300")
     runtime.answers("0.93", after_seconds=2)
     started = time.monotonic()

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
 from typing import Any
 
 import pytest
 import requests
+
+from tests.container.api.conftest import Api, Balancer, Runtime
+from tests.container.api.moments import Clock, until
 
 OIDC = "x-amzn-oidc-data"
 HEAD = b"POST /v1/moderations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
@@ -94,7 +98,9 @@ def assert_serves(api: Any, times: int = 5) -> None:
     ],
     ids=["body", "chunks", "head"],
 )
-def test_slow_senders_hold_no_thread_and_are_cut_off_at_the_deadline(start_api, runtime, head):
+def test_slow_senders_hold_no_thread_and_are_cut_off_at_the_deadline(
+    start_api: Callable[..., Api], runtime: Runtime, head: Any
+) -> None:
     api = start_api(runtime.url, DEADLINE_MS="2000")
     started = time.monotonic()
     with trickling(api, THREADS + 8, head, b"a", every_seconds=0.2) as clients:
@@ -112,7 +118,9 @@ def test_slow_senders_hold_no_thread_and_are_cut_off_at_the_deadline(start_api, 
     assert_serves(api, times=1)
 
 
-def test_reading_counts_against_the_deadline_and_is_no_fallback(start_api, runtime):
+def test_reading_counts_against_the_deadline_and_is_no_fallback(
+    start_api: Callable[..., Api], runtime: Runtime
+) -> None:
     api = start_api(runtime.url, DEADLINE_MS="2000")
     runtime.answers("0.93", after_seconds=1.2)
     body = b'{"text": "a"}'
@@ -132,7 +140,9 @@ def test_reading_counts_against_the_deadline_and_is_no_fallback(start_api, runti
     assert sum(line["Fallbacks"] for line in metrics) == 0
 
 
-def test_health_answers_while_every_thread_waits_for_the_endpoint(start_api, runtime):
+def test_health_answers_while_every_thread_waits_for_the_endpoint(
+    start_api: Callable[..., Api], runtime: Runtime
+) -> None:
     api = start_api(runtime.url, DEADLINE_MS="8000")
     runtime.answers("0.93", after_seconds=6)
     waiting = [threading.Thread(target=api.moderate) for _ in range(THREADS + 8)]
@@ -147,7 +157,7 @@ def test_health_answers_while_every_thread_waits_for_the_endpoint(start_api, run
         thread.join()
 
 
-def test_idle_connections_hold_nothing(start_api, runtime):
+def test_idle_connections_hold_nothing(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url)
     with ExitStack() as stack:
         # More than gunicorn takes by itself, for both workers.
@@ -156,7 +166,7 @@ def test_idle_connections_hold_nothing(start_api, runtime):
         assert_serves(api)
 
 
-def test_who_does_not_read_the_answers_holds_no_thread(start_api, runtime):
+def test_who_does_not_read_the_answers_holds_no_thread(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url)
     many = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 2000
     with ExitStack() as stack:
@@ -177,7 +187,7 @@ def test_who_does_not_read_the_answers_holds_no_thread(start_api, runtime):
         assert (answer.status_code, seconds < SLOW_SECONDS) == (200, True)
 
 
-def test_who_does_not_close_is_waited_for_by_nobody(start_api, runtime):
+def test_who_does_not_close_is_waited_for_by_nobody(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url)
     request = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     with ExitStack() as stack:
@@ -189,7 +199,7 @@ def test_who_does_not_close_is_waited_for_by_nobody(start_api, runtime):
         assert time.monotonic() - started < 4 * SLOW_SECONDS
 
 
-def test_a_request_that_came_with_the_one_before_is_answered(api, runtime):
+def test_a_request_that_came_with_the_one_before_is_answered(api: Api, runtime: Runtime) -> None:
     body = b'{"text": "a"}'
     one = HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
     chunked = (
@@ -202,7 +212,7 @@ def test_a_request_that_came_with_the_one_before_is_answered(api, runtime):
     assert answers.count(b"0.93") == 3
 
 
-def test_a_client_that_asks_whether_to_go_on_is_told(api, runtime):
+def test_a_client_that_asks_whether_to_go_on_is_told(api: Api, runtime: Runtime) -> None:
     body = b'{"text": "a"}'
     with connected(api) as client:
         client.sendall(HEAD + f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
@@ -246,13 +256,15 @@ MALFORMED = "the body's chunks are malformed"
         (HEAD + b"A: " + b"b" * 40_000, 431, "the headers are too large: at most 32768 bytes are allowed"),
     ],
 )
-def test_what_is_no_request_is_the_clients_mistake(api, request_bytes, status, error):
+def test_what_is_no_request_is_the_clients_mistake(api: Api, request_bytes: Any, status: int, error: Any) -> None:
     # No more than the client's half of the connection: what is refused early is refused before everything is read.
     assert raw(api, request_bytes) == (status, {"error": error})
     assert "Traceback" not in api.log_text_at_rest()
 
 
-def test_no_request_is_a_fault_of_the_service(start_reviews, runtime, balancer):
+def test_no_request_is_a_fault_of_the_service(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     """Headers and paths at random: whatever a client sends, 5xx are the service's own."""
     api = start_reviews(runtime.url)
     signed = balancer.header().encode()
@@ -292,7 +304,9 @@ def test_no_request_is_a_fault_of_the_service(start_reviews, runtime, balancer):
 @pytest.mark.parametrize(
     "origin", ["http://[", "http://]", "https://elsewhere.example", "null", "", "http://[::1", "//"]
 )
-def test_a_wrong_origin_is_forbidden(start_reviews, runtime, balancer, origin):
+def test_a_wrong_origin_is_forbidden(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer, origin: str
+) -> None:
     api = start_reviews(runtime.url)
     headers = {OIDC: balancer.header(), "Content-Type": "application/json", "Origin": origin}
     answer = requests.post(f"{api.url}/v1/reviews/take", data="{}", headers=headers, timeout=20)
@@ -320,7 +334,9 @@ def test_a_wrong_origin_is_forbidden(start_reviews, runtime, balancer, origin):
         "*",
     ],
 )
-def test_a_route_has_one_path(start_reviews, runtime, balancer, path):
+def test_a_route_has_one_path(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer, path: str
+) -> None:
     api = start_reviews(runtime.url)
     signed = f"{OIDC}: {balancer.header()}\r\n"
     with connected(api) as client:
@@ -366,13 +382,15 @@ class SlowKeys:
 
 
 @pytest.fixture
-def slow_keys(balancer) -> Iterator[SlowKeys]:
+def slow_keys(balancer: Balancer) -> Iterator[SlowKeys]:
     keys = SlowKeys(balancer)
     yield keys
     keys.close()
 
 
-def test_headers_with_keys_at_random_hold_nobody_up(start_reviews, runtime, balancer, slow_keys):
+def test_headers_with_keys_at_random_hold_nobody_up(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer, slow_keys: SlowKeys
+) -> None:
     api = start_reviews(runtime.url, REVIEW_KEYS_URL=slow_keys.url)
     known = {OIDC: balancer.header()}
 
@@ -411,22 +429,9 @@ def test_headers_with_keys_at_random_hold_nobody_up(start_reviews, runtime, bala
     assert slow_keys.most_at_once <= 2 * 2
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
-
-
-def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withdrawn(api_module, balancer, slow_keys):
+def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withdrawn(
+    api_module: Callable[[str], ModuleType], balancer: Balancer, slow_keys: SlowKeys
+) -> None:
     keys_module = api_module("identity.balancer_keys")
     clock = Clock()
     keys = keys_module.BalancerKeys(keys_url=slow_keys.url, clock=clock)
@@ -434,7 +439,7 @@ def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withd
     for _ in range(3):
         assert keys.key(balancer.key_id) == key
     assert len(slow_keys.asked) == 1
-    clock.now += keys_module.FRESH_SECONDS
+    clock.seconds += keys_module.FRESH_SECONDS
     slow_keys.after_seconds = 0.3
     started = time.monotonic()
     assert keys.key(balancer.key_id) == key
@@ -442,7 +447,7 @@ def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withd
     until(lambda: len(slow_keys.asked) == 2 and not keys._fetching)
     assert keys.key(balancer.key_id) == key
     assert len(slow_keys.asked) == 2
-    clock.now += keys_module.FRESH_SECONDS
+    clock.seconds += keys_module.FRESH_SECONDS
     withdrawn, balancer.key_id = balancer.key_id, "another"
     try:
         assert keys.key(withdrawn) == key
@@ -453,7 +458,7 @@ def test_a_key_is_asked_for_again_in_the_background_and_dropped_when_it_is_withd
         balancer.key_id = withdrawn
 
 
-def test_keys_that_cannot_be_fetched_fail_fast(api_module):
+def test_keys_that_cannot_be_fetched_fail_fast(api_module: Callable[[str], ModuleType]) -> None:
     keys_module = api_module("identity.balancer_keys")
     clock = Clock()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -467,12 +472,12 @@ def test_keys_that_cannot_be_fetched_fail_fast(api_module):
             with pytest.raises(keys_module.TooManyKeysError):
                 keys.key("a")
         assert time.monotonic() - started < 0.5
-        clock.now += keys_module.REST_SECONDS
+        clock.seconds += keys_module.REST_SECONDS
         with pytest.raises(keys_module.NoKeyError):
             keys.key("a")
 
 
-def test_a_reset_connection_costs_nothing(start_api, runtime):
+def test_a_reset_connection_costs_nothing(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url)
     for _ in range(300):
         client = connected(api)
@@ -486,7 +491,7 @@ def test_a_reset_connection_costs_nothing(start_api, runtime):
 MARKS = "a" + "\u0315" * 4999 + "\u0300" * 4999
 
 
-def test_limits_hold_for_the_text_that_the_model_gets(api, runtime):
+def test_limits_hold_for_the_text_that_the_model_gets(api: Api, runtime: Runtime) -> None:
     answer = api.moderate("\u3316" * 2000)
     assert (answer.status_code, answer.json()) == (
         400,
@@ -495,7 +500,9 @@ def test_limits_hold_for_the_text_that_the_model_gets(api, runtime):
     assert runtime.invocations == []
 
 
-def test_runs_of_marks_take_nothing_from_the_posts_of_others(start_reviews, runtime, stored_texts):
+def test_runs_of_marks_take_nothing_from_the_posts_of_others(
+    start_reviews: Callable[..., Api], runtime: Runtime, stored_texts: Callable[[], list[str]]
+) -> None:
     api = start_reviews(runtime.url, DEADLINE_MS="5000")
     runtime.reply = answers_as_many_as_asked(runtime)
     attack = json.dumps({"texts": [f"{number}{MARKS[:9990]}" for number in range(32)]}).encode()
@@ -532,7 +539,7 @@ def answers_as_many_as_asked(runtime: Any) -> Callable[[socket.socket], bool]:
 
 
 @pytest.fixture
-def stored_texts(embedded_aws, review_table) -> Callable[[], list[str]]:
+def stored_texts(embedded_aws: Any, review_table: str) -> Callable[[], list[str]]:
     def read() -> list[str]:
         items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
         return [item["text"]["S"] for item in items if "text" in item]
@@ -540,7 +547,7 @@ def stored_texts(embedded_aws, review_table) -> Callable[[], list[str]]:
     return read
 
 
-def test_what_a_client_no_longer_waits_for_is_not_asked(start_api, runtime):
+def test_what_a_client_no_longer_waits_for_is_not_asked(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, DEADLINE_MS="60000", BREAKER_FAILURES="1000")
     runtime.answers("0.93", after_seconds=1)
     body = b'{"text": "a"}'

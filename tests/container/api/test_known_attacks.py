@@ -21,6 +21,8 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.container.api.conftest import Balancer
+
 from .conftest import Api
 
 OIDC = "x-amzn-oidc-data"
@@ -128,7 +130,7 @@ def answered(api: Any, method: str, path: str, headers: list[tuple[str, str]], b
 
 
 @pytest.mark.parametrize("attack", IDENTITY)
-def test_nobody_else_is_a_reviewer(reviewed, balancer, attack):
+def test_nobody_else_is_a_reviewer(reviewed: Any, balancer: Balancer, attack: Any) -> None:
     headers = IDENTITY[attack](balancer)
     for path in ("/review", "/review/docs", "/v1/reviews", "/v1/reviews/statistics", f"/v1/reviews?{OIDC}=hana"):
         status, body = answered(reviewed, "GET", path, headers)
@@ -160,14 +162,16 @@ OTHER_PAGES = {
 
 
 @pytest.mark.parametrize("attack", OTHER_PAGES)
-def test_another_page_writes_nothing(reviewed, balancer, attack):
+def test_another_page_writes_nothing(reviewed: Any, balancer: Balancer, attack: Any) -> None:
     given = [(name, value.format(url=reviewed.url, port=reviewed.port)) for name, value in OTHER_PAGES[attack]]
     status, _ = answered(reviewed, "POST", "/v1/reviews/take", [(OIDC, balancer.header()), *given], b'{"count": 1}')
     assert status in (403, 415)
 
 
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-Method-Override", "_method"])
-def test_what_reads_does_not_write_and_other_pages_are_not_let_in(reviewed, balancer, header):
+def test_what_reads_does_not_write_and_other_pages_are_not_let_in(
+    reviewed: Any, balancer: Balancer, header: str
+) -> None:
     signed = [(OIDC, balancer.header()), ("Origin", reviewed.url), ("Content-Type", "application/json")]
     for method in ("GET", "HEAD", "PUT"):
         status, _ = answered(reviewed, method, "/v1/reviews/take?_method=POST", [*signed, (header, "POST")])
@@ -210,7 +214,7 @@ TWO_IN_ONE = {
 
 
 @pytest.mark.parametrize("attack", TWO_IN_ONE)
-def test_no_request_is_two(reviewed, attack):
+def test_no_request_is_two(reviewed: Any, attack: Any) -> None:
     with socket.create_connection(("127.0.0.1", reviewed.port), timeout=20) as client:
         client.sendall(TWO_IN_ONE[attack])
         client.shutdown(socket.SHUT_WR)
@@ -245,7 +249,7 @@ SCRIPTS: dict[str, tuple[str, str, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("attack", SCRIPTS)
-def test_nothing_that_is_sent_comes_back_as_a_script(reviewed, balancer, attack):
+def test_nothing_that_is_sent_comes_back_as_a_script(reviewed: Any, balancer: Balancer, attack: Any) -> None:
     method, path, headers, body = SCRIPTS[attack]
     own = {OIDC: balancer.header("mallory", email=SCRIPT), "Origin": reviewed.url, "Content-Type": "application/json"}
     answer = requests.request(method, f"{reviewed.url}{path}", headers=own | headers, data=body, timeout=20)
@@ -282,7 +286,7 @@ LOGGED: dict[str, tuple[str, str, list[tuple[bytes, bytes]], str]] = {
 
 
 @pytest.mark.parametrize("attack", LOGGED)
-def test_nobody_writes_lines_of_the_log(reviewed, balancer, attack):
+def test_nobody_writes_lines_of_the_log(reviewed: Any, balancer: Balancer, attack: Any) -> None:
     method, path, headers, body = LOGGED[attack]
     before = len(reviewed.log_text_at_rest())
     own = [(OIDC.encode(), balancer.header().encode()), (b"Origin", reviewed.url.encode())]

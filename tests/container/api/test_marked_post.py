@@ -3,11 +3,15 @@
 import json
 import logging
 import sys
-import time
 import uuid
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import requests
+
+from tests.container.api.conftest import Api, Balancer, Runtime
+from tests.container.api.moments import until
 
 MARK = "zqx-marked-7f3a"
 POST = f"電話は{MARK}です。返して"
@@ -53,14 +57,9 @@ def is_marked(said: str) -> bool:
     return any(part in said for part in (MARK, MARK[:6], "電話", "返して", "\\u96fb\\u8a71"))
 
 
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 40
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-
-
-def test_nothing_of_a_post_is_said(start_reviews, runtime, embedded_aws, review_table, balancer):
+def test_nothing_of_a_post_is_said(
+    start_reviews: Callable[..., Api], runtime: Runtime, embedded_aws: Any, review_table: str, balancer: Balancer
+) -> None:
     sqs = embedded_aws.client("sqs")
     queue_url = sqs.create_queue(QueueName=f"marked-{uuid.uuid4().hex}")["QueueUrl"]
     api = start_reviews(
@@ -119,7 +118,7 @@ def test_nothing_of_a_post_is_said(start_reviews, runtime, embedded_aws, review_
     assert not [answer.text for answer in answers if is_marked(answer.text)]
 
 
-def test_a_traceback_has_the_frames_and_no_message(api_module):
+def test_a_traceback_has_the_frames_and_no_message(api_module: Callable[[str], ModuleType]) -> None:
     formatter = api_module("observability.json_log").JsonFormatter()
     try:
         try:

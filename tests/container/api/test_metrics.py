@@ -1,17 +1,20 @@
 import json
+from collections.abc import Callable
 
 import pytest
 import requests
 
+from tests.container.api.conftest import Api, Runtime
+
 SECRET = "この文は計測に出ない"
 
 
-def metric_lines(api) -> list[dict[str, object]]:
+def metric_lines(api: Api) -> list[dict[str, object]]:
     lines = [json.loads(line) for line in api.log_text_at_rest().splitlines()]
     return [line for line in lines if "_aws" in line]
 
 
-def latest(api) -> dict[str, object]:
+def latest(api: Api) -> dict[str, object]:
     """The latest data points, as CloudWatch Logs would take them out of the line."""
     line = metric_lines(api)[-1]
     assert set(line["_aws"]) == {"Timestamp", "CloudWatchMetrics"}
@@ -32,7 +35,7 @@ def latest(api) -> dict[str, object]:
     return {name: line[name] for name in units if name != "Latency"} | {"dimensions": dimensions}
 
 
-def test_a_decision_is_a_data_point_by_service_and_model(api, runtime):
+def test_a_decision_is_a_data_point_by_service_and_model(api: Api, runtime: Runtime) -> None:
     api.moderate(SECRET)
     assert latest(api) == {
         "Decisions": 1,
@@ -44,7 +47,7 @@ def test_a_decision_is_a_data_point_by_service_and_model(api, runtime):
     assert SECRET not in json.dumps(metric_lines(api), ensure_ascii=False)
 
 
-def test_posts_of_one_request_are_counted_one_by_one(api, runtime):
+def test_posts_of_one_request_are_counted_one_by_one(api: Api, runtime: Runtime) -> None:
     runtime.answers(["0.1", "0.7", "0.8"])
     requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "c"]}, timeout=20)
     assert latest(api).items() >= {"Decisions": 3, "Flags": 2, "Fallbacks": 0}.items()
@@ -55,20 +58,20 @@ def test_posts_of_one_request_are_counted_one_by_one(api, runtime):
 
 
 @pytest.mark.parametrize("model", ["a" * 64, "夜", "a_b"])
-def test_what_cannot_be_a_model_makes_no_dimension(api, runtime, model):
+def test_what_cannot_be_a_model_makes_no_dimension(api: Api, runtime: Runtime, model: str) -> None:
     runtime.answers("0.1", model=model)
     api.moderate()
     assert latest(api)["dimensions"] == [{"service": "moderation-api"}]
 
 
-def test_what_is_refused_is_no_data_point(api):
+def test_what_is_refused_is_no_data_point(api: Api) -> None:
     before = len(metric_lines(api))
     api.moderate("")
     requests.get(f"{api.url}/health", timeout=5)
     assert len(metric_lines(api)) == before
 
 
-def test_an_open_breaker_and_a_refusal_by_policy_show(start_api, runtime):
+def test_an_open_breaker_and_a_refusal_by_policy_show(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(
         runtime.url, FALLBACK_POLICY="error", BREAKER_FAILURES="1", BREAKER_OPEN_MS="60000", SERVICE_NAME="posts"
     )

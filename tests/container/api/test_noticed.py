@@ -9,6 +9,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import aws_cdk as cdk
@@ -19,15 +20,10 @@ from aws_cdk.assertions import Template
 from cdk_fargate_sagemaker.fargate import RetryQueue
 from cdk_fargate_sagemaker.monitoring import FallbackAlarms
 from tests.access import allow, make_queue, make_role
+from tests.container.api.conftest import Api, Runtime
+from tests.container.api.moments import until
 
 GROUP = "/noticed/api"
-
-
-def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + 40
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
 
 
 class Watch:
@@ -113,7 +109,7 @@ class Watch:
 
 
 @pytest.fixture
-def watch(embedded_aws) -> Watch:
+def watch(embedded_aws: Any) -> Watch:
     return Watch(embedded_aws)
 
 
@@ -135,8 +131,8 @@ def nowhere() -> str:
 
 @pytest.mark.parametrize("wrong", ["endpoint gone", "wrong name", "permission lost", "region down"])
 def test_an_api_without_its_endpoint_is_noticed_by_the_share_of_fallbacks(
-    start_api, embedded_aws, denied_calls, watch, wrong
-):
+    start_api: Callable[..., Api], embedded_aws: Any, denied_calls: Any, watch: Watch, wrong: str
+) -> None:
     settings = {"ENDPOINT_NAME": "moderation-noticed" if wrong == "endpoint gone" else "moderatoin"}
     url = embedded_aws.endpoint_url
     if wrong == "permission lost":
@@ -158,7 +154,9 @@ def test_an_api_without_its_endpoint_is_noticed_by_the_share_of_fallbacks(
     assert watch.state("BreakerOpen") == "ALARM"
 
 
-def test_few_fallbacks_are_no_alarm_and_many_answers_end_one(start_api, runtime, watch):
+def test_few_fallbacks_are_no_alarm_and_many_answers_end_one(
+    start_api: Callable[..., Api], runtime: Runtime, watch: Watch
+) -> None:
     api = start_api(runtime.url, SERVICE_NAME=watch.service_name)
     good = answered(api, 4)
     watch.log(good * 5, minutes=5)
@@ -170,7 +168,7 @@ def test_few_fallbacks_are_no_alarm_and_many_answers_end_one(start_api, runtime,
     until(lambda: watch.notified("Fallbacks", "OK"))
 
 
-def test_posts_that_were_lost_are_noticed(api_module, watch):
+def test_posts_that_were_lost_are_noticed(api_module: Callable[[str], ModuleType], watch: Watch) -> None:
     assert watch.state("LostPosts") != "ALARM"
     watch.log(
         [api_module("observability.embedded_metrics").count_line("LostPosts", 3, service=watch.service_name)], minutes=1
@@ -178,7 +176,7 @@ def test_posts_that_were_lost_are_noticed(api_module, watch):
     until(lambda: watch.notified("LostPosts", "ALARM"))
 
 
-def test_a_queue_of_which_nothing_is_finished_is_noticed(embedded_aws, watch):
+def test_a_queue_of_which_nothing_is_finished_is_noticed(embedded_aws: Any, watch: Watch) -> None:
     watch.measure_queue(minutes=31)
     until(lambda: watch.state("Stuck") == "OK")
     embedded_aws.client("sqs").send_message(QueueUrl=watch.queue_url, MessageBody="unfinished")

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,11 +8,12 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.container.api.conftest import Api, Runtime
 from tests.container.api.openapi_answers import assert_is_documented, assert_says_nothing_that_is_not_judged, validator
 
 
 @pytest.fixture(scope="module")
-def document(api) -> dict[str, Any]:
+def document(api: Api) -> dict[str, Any]:
     response = requests.get(f"{api.url}/openapi.json", timeout=5)
     assert response.headers["Content-Type"] == "application/json"
     return response.json()
@@ -34,7 +36,9 @@ bodies = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.one_of(bodies, bodies, bodies, texts))
-def test_takes_what_the_document_describes_and_nothing_else(api, runtime, document, body):
+def test_takes_what_the_document_describes_and_nothing_else(
+    api: Api, runtime: Runtime, document: dict[str, Any], body: Any
+) -> None:
     listed = body.get("texts") if isinstance(body, dict) else None
     runtime.answers(["0.9"] * len(listed) if isinstance(listed, list) else "0.9")
     sent = {"data": json.dumps(body), "headers": {"Content-Type": "application/json"}}
@@ -45,7 +49,7 @@ def test_takes_what_the_document_describes_and_nothing_else(api, runtime, docume
 
 
 @pytest.mark.image
-def test_its_examples_are_answered_as_it_says(api, runtime, document):
+def test_its_examples_are_answered_as_it_says(api: Api, runtime: Runtime, document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/moderations"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     runtime.answers(["0.1", "0.9"])
@@ -56,7 +60,7 @@ def test_its_examples_are_answered_as_it_says(api, runtime, document):
     assert answer.json()["flag"] == 1
 
 
-def test_faults_and_fallbacks_are_documented(api, runtime, document):
+def test_faults_and_fallbacks_are_documented(api: Api, runtime: Runtime, document: dict[str, Any]) -> None:
     def check(**options: object) -> int:
         response = requests.post(f"{api.url}/v1/moderations", timeout=20, **options)
         assert_is_documented(response, "/v1/moderations", "post", document)
@@ -70,7 +74,9 @@ def test_faults_and_fallbacks_are_documented(api, runtime, document):
     assert check(json={"texts": ["a", "b"]}) == 200
 
 
-def test_a_refusal_by_policy_is_documented(start_api, runtime, document):
+def test_a_refusal_by_policy_is_documented(
+    start_api: Callable[..., Api], runtime: Runtime, document: dict[str, Any]
+) -> None:
     api = start_api(runtime.url, FALLBACK_POLICY="error")
     runtime.answers("2")
     response = api.moderate()
@@ -78,12 +84,12 @@ def test_a_refusal_by_policy_is_documented(start_api, runtime, document):
     assert_is_documented(response, "/v1/moderations", "post", document)
 
 
-def test_every_get_path_is_documented(api, document):
+def test_every_get_path_is_documented(api: Api, document: dict[str, Any]) -> None:
     assert_is_documented(requests.get(f"{api.url}/health", timeout=5), "/health", "get", document)
 
 
 @pytest.mark.image
-def test_the_page_needs_no_network(api, document):
+def test_the_page_needs_no_network(api: Api, document: dict[str, Any]) -> None:
     response = requests.get(f"{api.url}/docs", timeout=5)
     assert response.headers["Content-Type"].startswith("text/html")
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
@@ -95,10 +101,10 @@ def test_the_page_needs_no_network(api, document):
     assert all(f"<h3>{name}</h3>" in response.text for name in document["components"]["schemas"])
 
 
-def test_the_document_holds_only_references_that_lead_somewhere(document):
+def test_the_document_holds_only_references_that_lead_somewhere(document: dict[str, Any]) -> None:
     names = re.findall(r"#/components/schemas/(\w+)", json.dumps(document))
     assert set(names) <= set(document["components"]["schemas"])
 
 
-def test_says_nothing_that_is_not_judged(document):
+def test_says_nothing_that_is_not_judged(document: dict[str, Any]) -> None:
     assert_says_nothing_that_is_not_judged(document)

@@ -4,9 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.container.api.moments import until
 
 
 class FaultError(Exception):
@@ -47,7 +50,9 @@ def lost() -> list[int]:
 
 
 @pytest.fixture
-def make_outbox(api_module, table, queue, lost) -> Callable[..., Any]:
+def make_outbox(
+    api_module: Callable[[str], ModuleType], table: Taking, queue: Taking, lost: list[int]
+) -> Callable[..., Any]:
     """An outbox to `table`, and to `queue` for what waits `after_seconds`."""
     module = api_module("outbox")
 
@@ -66,18 +71,13 @@ def make_outbox(api_module, table, queue, lost) -> Callable[..., Any]:
     return make
 
 
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 def later() -> float:
     return time.monotonic() + 60
 
 
-def test_tells_what_was_taken_and_does_not_wait_out_a_long_deadline(make_outbox, table):
+def test_tells_what_was_taken_and_does_not_wait_out_a_long_deadline(
+    make_outbox: Callable[..., Any], table: Taking
+) -> None:
     outbox = make_outbox()
     until(lambda: outbox.put(["first"], until=later()))
     table.opens.clear()
@@ -88,7 +88,12 @@ def test_tells_what_was_taken_and_does_not_wait_out_a_long_deadline(make_outbox,
     until(lambda: table.taken == ["first", "second"])
 
 
-def test_waits_for_nothing_while_there_is_a_backlog(make_outbox, table, api_module, monkeypatch):
+def test_waits_for_nothing_while_there_is_a_backlog(
+    make_outbox: Callable[..., Any],
+    table: Taking,
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Long enough that one wait is more than the whole test may take.
     monkeypatch.setattr(api_module("outbox"), "WAIT_SECONDS", 0.5)
     table.opens.clear()
@@ -103,7 +108,9 @@ def test_waits_for_nothing_while_there_is_a_backlog(make_outbox, table, api_modu
     until(lambda: len(table.taken) == 60)
 
 
-def test_hands_over_what_has_waited_as_long_as_it_may(make_outbox, table, queue):
+def test_hands_over_what_has_waited_as_long_as_it_may(
+    make_outbox: Callable[..., Any], table: Taking, queue: Taking
+) -> None:
     table.opens.clear()
     outbox = make_outbox(after_seconds=0.3)
     posts = [f"{number}" for number in range(12)]
@@ -117,7 +124,9 @@ def test_hands_over_what_has_waited_as_long_as_it_may(make_outbox, table, queue)
     until(lambda: sorted(table.taken + queue.taken) == sorted(posts))
 
 
-def test_hands_over_at_once_while_the_table_is_at_fault(make_outbox, table, queue):
+def test_hands_over_at_once_while_the_table_is_at_fault(
+    make_outbox: Callable[..., Any], table: Taking, queue: Taking
+) -> None:
     table.at_fault = True
     outbox = make_outbox(after_seconds=3600)
     outbox.put(["a", "b"], until=later())
@@ -126,7 +135,14 @@ def test_hands_over_at_once_while_the_table_is_at_fault(make_outbox, table, queu
     until(lambda: sorted(queue.taken) == ["a", "b", "c"])
 
 
-def test_hands_everything_over_when_the_process_ends(make_outbox, table, queue, lost, api_module, monkeypatch):
+def test_hands_everything_over_when_the_process_ends(
+    make_outbox: Callable[..., Any],
+    table: Taking,
+    queue: Taking,
+    lost: list[int],
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(api_module("outbox"), "HELD_SECONDS", 600)
     table.opens.clear()
     outbox = make_outbox(after_seconds=3600)
@@ -140,7 +156,9 @@ def test_hands_everything_over_when_the_process_ends(make_outbox, table, queue, 
     assert lost == []
 
 
-def test_hands_over_what_a_receiver_holds_for_too_long_when_the_process_ends(make_outbox, table, queue, lost):
+def test_hands_over_what_a_receiver_holds_for_too_long_when_the_process_ends(
+    make_outbox: Callable[..., Any], table: Taking, queue: Taking, lost: list[int]
+) -> None:
     table.opens.clear()
     outbox = make_outbox(after_seconds=3600)
     outbox.put(["a", "b"], until=time.monotonic())
@@ -153,7 +171,9 @@ def test_hands_over_what_a_receiver_holds_for_too_long_when_the_process_ends(mak
     assert outbox.put(["c"], until=later())
 
 
-def test_says_which_posts_were_lost(make_outbox, table, queue, lost, caplog):
+def test_says_which_posts_were_lost(
+    make_outbox: Callable[..., Any], table: Taking, queue: Taking, lost: list[int], caplog: Any
+) -> None:
     table.opens.clear()
     queue.at_fault = True
     outbox = make_outbox(after_seconds=0)
@@ -170,7 +190,9 @@ def test_says_which_posts_were_lost(make_outbox, table, queue, lost, caplog):
     table.opens.set()
 
 
-def test_is_drained_when_what_was_under_way_has_been_taken(make_outbox, table, lost):
+def test_is_drained_when_what_was_under_way_has_been_taken(
+    make_outbox: Callable[..., Any], table: Taking, lost: list[int]
+) -> None:
     table.opens.clear()
     outbox = make_outbox()
     outbox.put(["a"], until=time.monotonic())
@@ -180,7 +202,9 @@ def test_is_drained_when_what_was_under_way_has_been_taken(make_outbox, table, l
     assert lost == []
 
 
-def test_takes_no_more_than_memory_may_hold(make_outbox, table, api_module):
+def test_takes_no_more_than_memory_may_hold(
+    make_outbox: Callable[..., Any], table: Taking, api_module: Callable[[str], ModuleType]
+) -> None:
     table.opens.clear()
     outbox = make_outbox()
     most = api_module("outbox").MOST_CHARACTERS

@@ -5,10 +5,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+
+from tests.container.api.conftest import Api, Runtime
 
 API = Path(__file__).resolve().parents[3] / "container" / "api"
 
@@ -102,7 +106,7 @@ API = Path(__file__).resolve().parents[3] / "container" / "api"
         ({"PORT": "http"}, "PORT is 'http': allowed is a whole number from 1 to 65535"),
     ],
 )
-def test_stops_in_one_line_when_a_setting_is_wrong(settings, message):
+def test_stops_in_one_line_when_a_setting_is_wrong(settings: dict[str, Any], message: str) -> None:
     done = subprocess.run(
         [sys.executable, API / "start_api.py"],
         env={"ENDPOINT_NAME": "moderation", "AWS_REGION": "us-east-1", **settings},
@@ -116,7 +120,7 @@ def test_stops_in_one_line_when_a_setting_is_wrong(settings, message):
 
 
 @pytest.mark.image
-def test_sigterm_finishes_what_is_in_flight(start_api, runtime):
+def test_sigterm_finishes_what_is_in_flight(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, DEADLINE_MS="5000")
     runtime.answers("0.93", after_seconds=1)
     answers: list[requests.Response] = []
@@ -129,7 +133,9 @@ def test_sigterm_finishes_what_is_in_flight(start_api, runtime):
     assert api.process.wait(10) == 0
 
 
-def test_who_connects_to_a_service_that_ends_is_answered_or_refused(start_api, runtime):
+def test_who_connects_to_a_service_that_ends_is_answered_or_refused(
+    start_api: Callable[..., Api], runtime: Runtime
+) -> None:
     api = start_api(runtime.url, DEADLINE_MS="5000")
     runtime.answers("0.93", after_seconds=2)
     client = threading.Thread(target=api.moderate)
@@ -155,7 +161,7 @@ def test_who_connects_to_a_service_that_ends_is_answered_or_refused(start_api, r
     assert "refused" in outcomes
 
 
-def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api, runtime):
+def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url, DEADLINE_MS="300")
     runtime.trickles(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a" * 200, every_seconds=0.1)
     assert api.moderate().json()["fallback"] == "deadline"
@@ -166,7 +172,7 @@ def test_sigterm_does_not_wait_for_an_endpoint_that_never_ends(start_api, runtim
 
 
 @pytest.mark.image
-def test_a_killed_worker_is_replaced(start_api, runtime):
+def test_a_killed_worker_is_replaced(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url)
 
     def workers() -> list[str]:
@@ -189,7 +195,7 @@ def test_a_killed_worker_is_replaced(start_api, runtime):
 
 
 @pytest.mark.image
-def test_the_log_is_json_from_the_first_line(start_api, runtime):
+def test_the_log_is_json_from_the_first_line(start_api: Callable[..., Api], runtime: Runtime) -> None:
     api = start_api(runtime.url)
     api.stop()
     assert api.log_text().splitlines()

@@ -1,6 +1,9 @@
 """The rehearsal's reviewers, before the real service: the one with a browser and the one without."""
 
 import shutil
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
 import pytest
 import requests
@@ -8,13 +11,14 @@ import requests
 from cdk_rehearsal.step_failure import StepError
 from moderation_rehearsal.local_sign_in import LocalSignIn
 from moderation_rehearsal.reviewers import review_by_api, review_by_page
+from tests.container.api.conftest import Api, Runtime
 
 CHROMIUM = shutil.which("chromium")
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH: apt-get install chromium")
 
 
 @pytest.fixture
-def sign_in():
+def sign_in() -> Iterator[Any]:
     sign_in = LocalSignIn()
     yield sign_in
     sign_in.stop()
@@ -22,8 +26,14 @@ def sign_in():
 
 @pytest.mark.parametrize("way", [pytest.param("page", marks=with_browser), "calls"])
 def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
-    start_reviews, shared_runtime, review_store, review_post, api_module, sign_in, way
-):
+    start_reviews: Callable[..., Api],
+    shared_runtime: Runtime,
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    sign_in: Any,
+    way: Any,
+) -> None:
     store = review_store()
     labels = {f"投稿 {number}\n<b>": number % 2 for number in range(13)}
     for number, text in enumerate(labels):
@@ -41,7 +51,9 @@ def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
         assert (decision["verdict"], decision["reviewer"]) == ("violation" if label else "fine", "hana")
 
 
-def test_fails_where_the_service_believes_another_balancer(start_reviews, shared_runtime, sign_in):
+def test_fails_where_the_service_believes_another_balancer(
+    start_reviews: Callable[..., Api], shared_runtime: Runtime, sign_in: Any
+) -> None:
     api = start_reviews(shared_runtime.url)
     with pytest.raises(StepError, match=r"the review API answered 401: .*not of this service's load balancer"):
         review_by_api(api.port, sign_in, lambda text: 0, lambda done: None, reviewer="hana", most=99)

@@ -6,24 +6,20 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.container.api.conftest import Api, Balancer, Runtime
+from tests.container.api.moments import until
 from tests.container.api.openapi_answers import assert_is_documented, assert_says_nothing_that_is_not_judged
 
 OIDC = "x-amzn-oidc-data"
-
-
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
 
 
 class Reviewer:
@@ -51,7 +47,7 @@ class Reviewer:
 
 
 @pytest.fixture
-def stored(embedded_aws, review_table) -> Callable[[], list[dict[str, Any]]]:
+def stored(embedded_aws: Any, review_table: str) -> Callable[[], list[dict[str, Any]]]:
     """The posts that are in the table."""
 
     def read() -> list[dict[str, Any]]:
@@ -61,7 +57,9 @@ def stored(embedded_aws, review_table) -> Callable[[], list[dict[str, Any]]]:
     return read
 
 
-def test_a_reviewer_decides_no_faster_than_allowed_by_all_tasks_together(start_reviews, runtime, balancer):
+def test_a_reviewer_decides_no_faster_than_allowed_by_all_tasks_together(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     limits = {"REVIEW_DECISIONS_A_MINUTE": "5", "THRESHOLD": "0.5", "DEADLINE_MS": "20000"}
     apis = [start_reviews(runtime.url, **limits) for _ in range(2)]
     runtime.answers("0.9")
@@ -88,7 +86,9 @@ def test_a_reviewer_decides_no_faster_than_allowed_by_all_tasks_together(start_r
     assert hana.get("/v1/reviews/statistics").json()["mine"]["violation"] == 5
 
 
-def test_what_is_flagged_is_stored_and_reviewed(start_reviews, runtime, balancer, stored):
+def test_what_is_flagged_is_stored_and_reviewed(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer, stored: Callable[[], list[dict[str, Any]]]
+) -> None:
     api = start_reviews(runtime.url, THRESHOLD="0.6", REVIEW_SAMPLE_PERCENT="0", DEADLINE_MS="20000")
     for text, probability in [("quiet", "0.2"), ("bad", "0.7"), ("worse", "0.9"), ("BAD", "0.7")]:
         runtime.answers(probability)
@@ -118,7 +118,9 @@ def test_what_is_flagged_is_stored_and_reviewed(start_reviews, runtime, balancer
     assert (statistics["waiting"], statistics["waiting_more"], statistics["reviewer"]) == (1, False, "ken@example.com")
 
 
-def test_a_stated_part_of_what_is_not_flagged_is_stored_with_its_weight(start_reviews, runtime, stored):
+def test_a_stated_part_of_what_is_not_flagged_is_stored_with_its_weight(
+    start_reviews: Callable[..., Api], runtime: Runtime, stored: Callable[[], list[dict[str, Any]]]
+) -> None:
     api = start_reviews(runtime.url, THRESHOLD="0.6", REVIEW_SAMPLE_PERCENT="25", DEADLINE_MS="20000")
     posts = 160
     for start in range(0, posts, 32):
@@ -134,7 +136,9 @@ def test_a_stated_part_of_what_is_not_flagged_is_stored_with_its_weight(start_re
     assert all(0.6 <= float(item["priority"]["N"]) < 1 for item in sample)
 
 
-def test_a_post_flagged_without_probability_is_stored(start_reviews, runtime, stored):
+def test_a_post_flagged_without_probability_is_stored(
+    start_reviews: Callable[..., Api], runtime: Runtime, stored: Callable[[], list[dict[str, Any]]]
+) -> None:
     api = start_reviews(runtime.url, DEADLINE_MS="20000")
     runtime.answers("high")
     assert api.moderate("post").json()["fallback"] == "unusable_answer"
@@ -199,13 +203,19 @@ class Throttled:
 
 
 @pytest.fixture
-def throttled(embedded_aws):
+def throttled(embedded_aws: Any) -> Iterator[Any]:
     table = Throttled(int(embedded_aws.endpoint_url.rpartition(":")[2]))
     yield table
     table.close()
 
 
-def test_a_text_that_is_sent_often_is_written_seldom(api_module, review_store, review_post, embedded_aws, monkeypatch):
+def test_a_text_that_is_sent_often_is_written_seldom(
+    api_module: Callable[[str], ModuleType],
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    embedded_aws: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = review_store()
     written: list[str] = []
     keep = store.keep
@@ -229,8 +239,14 @@ def test_a_text_that_is_sent_often_is_written_seldom(api_module, review_store, r
 
 @pytest.mark.parametrize("queue", [True, False])
 def test_no_post_is_lost_while_the_table_throttles(
-    start_reviews, runtime, balancer, embedded_aws, throttled, stored, queue
-):
+    start_reviews: Callable[..., Api],
+    runtime: Runtime,
+    balancer: Balancer,
+    embedded_aws: Any,
+    throttled: Any,
+    stored: Callable[[], list[dict[str, Any]]],
+    queue: bool,
+) -> None:
     settings = {"AWS_ENDPOINT_URL_DYNAMODB": throttled.url, "AWS_ENDPOINT_URL_SQS": embedded_aws.endpoint_url}
     if queue:
         name = f"unscored-{uuid.uuid4().hex}"
@@ -261,8 +277,13 @@ def test_no_post_is_lost_while_the_table_throttles(
 
 
 def test_a_decision_that_the_table_throttles_is_made_once_when_it_is_sent_again(
-    start_reviews, runtime, balancer, throttled, review_store, review_post
-):
+    start_reviews: Callable[..., Api],
+    runtime: Runtime,
+    balancer: Balancer,
+    throttled: Any,
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+) -> None:
     store = review_store()
     for number in range(3):
         store.keep(review_post(f"post {number}"))
@@ -281,8 +302,14 @@ def test_a_decision_that_the_table_throttles_is_made_once_when_it_is_sent_again(
 
 
 def test_a_service_that_ends_hands_over_what_it_has_and_the_next_goes_on(
-    start_reviews, runtime, balancer, embedded_aws, review_table, throttled, stored
-):
+    start_reviews: Callable[..., Api],
+    runtime: Runtime,
+    balancer: Balancer,
+    embedded_aws: Any,
+    review_table: str,
+    throttled: Any,
+    stored: Callable[[], list[dict[str, Any]]],
+) -> None:
     api = start_reviews(runtime.url, DEADLINE_MS="300", AWS_ENDPOINT_URL_DYNAMODB=throttled.url)
     runtime.answers("0.9")
     for number in range(6):
@@ -305,7 +332,9 @@ def test_a_service_that_ends_hands_over_what_it_has_and_the_next_goes_on(
     assert len(hana.take()) == 5
 
 
-def test_the_page_and_its_calls_refuse_whoever_is_not_authenticated(start_reviews, runtime, balancer):
+def test_the_page_and_its_calls_refuse_whoever_is_not_authenticated(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url)
     other = ec.generate_private_key(ec.SECP256R1())
     good = balancer.header()
@@ -344,7 +373,9 @@ def test_the_page_and_its_calls_refuse_whoever_is_not_authenticated(start_review
     assert not any("secret" in path for path in balancer.asked)
 
 
-def test_writes_come_from_the_services_own_page(start_reviews, runtime, balancer):
+def test_writes_come_from_the_services_own_page(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url)
     headers = {OIDC: balancer.header(), "Content-Type": "application/json"}
 
@@ -360,7 +391,9 @@ def test_writes_come_from_the_services_own_page(start_reviews, runtime, balancer
     assert status(Origin=api.url, **{"Content-Type": "text/plain"}) == 415
 
 
-def test_answers_in_one_line_whatever_is_wrong(start_reviews, runtime, balancer):
+def test_answers_in_one_line_whatever_is_wrong(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url)
     hana = Reviewer(api, balancer)
     nowhere = f"/v1/reviews/{'0' * 64}"
@@ -383,7 +416,9 @@ def test_answers_in_one_line_whatever_is_wrong(start_reviews, runtime, balancer)
         assert hana.get(f"/v1/reviews?count={count}").status_code == 400
 
 
-def test_every_answer_is_as_the_document_says(start_reviews, runtime, balancer):
+def test_every_answer_is_as_the_document_says(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url, DEADLINE_MS="20000")
     hana = Reviewer(api, balancer)
     document = hana.get("/review/openapi.json").json()
@@ -405,7 +440,9 @@ def test_every_answer_is_as_the_document_says(start_reviews, runtime, balancer):
     assert "<h2>POST /v1/reviews/{post}/decide</h2>" in hana.get("/review/docs").text
 
 
-def test_strangers_are_described_nothing_of_the_reviewers_calls(start_reviews, runtime, balancer):
+def test_strangers_are_described_nothing_of_the_reviewers_calls(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url)
     for path in ["/docs", "/openapi.json"]:
         for headers in [{}, {OIDC: balancer.header()}]:
@@ -417,7 +454,9 @@ def test_strangers_are_described_nothing_of_the_reviewers_calls(start_reviews, r
         assert requests.get(f"{api.url}{path}", timeout=5).status_code == 401
 
 
-def test_what_is_not_to_be_guessed_framed_or_sent_in_the_clear_says_so(start_reviews, runtime, balancer):
+def test_what_is_not_to_be_guessed_framed_or_sent_in_the_clear_says_so(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url)
     hana = Reviewer(api, balancer)
     over_https = {"X-Forwarded-Proto": "https"}
@@ -437,7 +476,9 @@ def test_what_is_not_to_be_guessed_framed_or_sent_in_the_clear_says_so(start_rev
     assert malformed.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_without_a_signer_posts_are_stored_and_nothing_is_open(start_reviews, runtime, balancer, stored):
+def test_without_a_signer_posts_are_stored_and_nothing_is_open(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer, stored: Callable[[], list[dict[str, Any]]]
+) -> None:
     api = start_reviews(runtime.url, REVIEW_SIGNER="", DEADLINE_MS="20000")
     assert api.moderate("post").json()["flag"] == 1
     until(lambda: len(stored()) == 1)
@@ -446,7 +487,9 @@ def test_without_a_signer_posts_are_stored_and_nothing_is_open(start_reviews, ru
     assert "/v1/reviews" not in requests.get(f"{api.url}/openapi.json", timeout=5).json()["paths"]
 
 
-def test_what_is_stored_and_decided_are_metrics(start_reviews, runtime, balancer):
+def test_what_is_stored_and_decided_are_metrics(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url, DEADLINE_MS="20000", SERVICE_NAME="reviewed")
     api.moderate("post")
     hana = Reviewer(api, balancer)

@@ -41,7 +41,7 @@ def stored(rule: Any, texts: Any, *, flagged: bool = False, probability: float =
             yield post
 
 
-def test_no_chosen_post_stands_before_those_that_are_flagged(rule):
+def test_no_chosen_post_stands_before_those_that_are_flagged(rule: Callable[..., Any]) -> None:
     # 64 harmless posts, each of the sample and before every post of a probability up to 0.97, if the hash alone drew.
     before_all = (post for post in stored(rule(None), (f"good morning {n}" for n in count())) if post.priority > 0.97)
     chosen = [post.text for post in islice(before_all, 64)]
@@ -54,7 +54,7 @@ def test_no_chosen_post_stands_before_those_that_are_flagged(rule):
     assert 1 < fmean(len(list(stored(rule(secret), chosen))) for secret in SECRETS) < 6
 
 
-def test_twenty_chosen_violations_do_not_move_recall(rule):
+def test_twenty_chosen_violations_do_not_move_recall(rule: Callable[..., Any]) -> None:
     found, honest = 80, {"sample_percent": 1.0}
     chosen = [post.text for post in islice(stored(rule(None, **honest), (f"spam {n}" for n in count())), 20)]
 
@@ -69,14 +69,14 @@ def test_twenty_chosen_violations_do_not_move_recall(rule):
     assert sorted(recall(secret) for secret in SECRETS)[20] > 0.3
 
 
-def test_chosen_posts_do_not_avoid_a_second_reviewer(rule):
+def test_chosen_posts_do_not_avoid_a_second_reviewer(rule: Callable[..., Any]) -> None:
     alone = (post for post in stored(rule(None, second_percent=50), (f"buy {n}" for n in count()), flagged=True))
     chosen = [post.text for post in islice((post for post in alone if not post.second), 200)]
     for secret in SECRETS[:20]:
         assert 60 < sum(post.second for post in stored(rule(secret, second_percent=50), chosen, flagged=True)) < 140
 
 
-def test_draws_are_even_independent_and_the_same_in_every_task(api_module):
+def test_draws_are_even_independent_and_the_same_in_every_task(api_module: Callable[[str], ModuleType]) -> None:
     draws, key = api_module("reviews.draws").ReviewDraws, api_module("reviews.post").post_key
     keys = [key(f"post {number}") for number in range(3000)]
     ours, again, others = draws(SECRETS[0]), draws(SECRETS[0]), draws(SECRETS[1])
@@ -90,7 +90,7 @@ def test_draws_are_even_independent_and_the_same_in_every_task(api_module):
     assert abs(correlation(drawn["sample"], drawn["second"])) < 0.06
 
 
-def test_the_secret_is_not_shown(api_module):
+def test_the_secret_is_not_shown(api_module: Callable[[str], ModuleType]) -> None:
     settings = api_module("api_settings").ApiSettings(
         endpoint_name="e", region="us-east-1", review_table="posts", review_draw_secret=SECRETS[0]
     )

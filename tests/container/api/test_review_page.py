@@ -3,10 +3,13 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.container.api.conftest import Api, Balancer, Runtime
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH: apt-get install chromium")
@@ -22,12 +25,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def api(start_reviews, shared_runtime) -> Any:
+def api(start_reviews: Callable[..., Api], shared_runtime: Runtime) -> Any:
     return start_reviews(shared_runtime.url)
 
 
 @pytest.fixture
-def open_page(browser, api, balancer) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, api: Any, balancer: Balancer) -> Iterator[Callable[..., Page]]:
     """Open the page as a reviewer: `open_page("ken", locale="ja-JP", color_scheme="dark")`."""
     contexts = []
     faults: list[str] = []
@@ -66,11 +69,16 @@ def verdicts(store: Any, post: str) -> list[str]:
     return [entry["verdict"] for entry in store.history(post)]
 
 
-def key_of(api_module, text: str) -> str:
+def key_of(api_module: Callable[[str], ModuleType], text: str) -> str:
     return api_module("reviews.post").post_key(text)
 
 
-def test_a_reviewer_decides_by_keyboard_alone(open_page, review_store, review_post, api_module):
+def test_a_reviewer_decides_by_keyboard_alone(
+    open_page: Callable[..., Page],
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+) -> None:
     store = review_store()
     fill(store, review_post, ("first", 0.93), ("second", 0.8), ("third", 0.7))
     page = open_page()
@@ -98,7 +106,9 @@ def test_a_reviewer_decides_by_keyboard_alone(open_page, review_store, review_po
     expect(page.locator("#day-numbers")).to_have_text("3 by you · 3 by all · 0 waiting")
 
 
-def test_the_tab_key_reaches_everything_and_shows_where_it_is(open_page, review_store, review_post):
+def test_the_tab_key_reaches_everything_and_shows_where_it_is(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     fill(review_store(), review_post, ("first", 0.9), ("second", 0.8))
     page = open_page()
     expect(page.locator("#text")).to_have_text("first")
@@ -121,7 +131,9 @@ def test_the_tab_key_reaches_everything_and_shows_where_it_is(open_page, review_
     expect(page.locator("#text")).to_have_text("second")
 
 
-def test_keys_can_be_turned_off(open_page, review_store, review_post):
+def test_keys_can_be_turned_off(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     fill(review_store(), review_post, ("first", 0.9), ("second", 0.8))
     page = open_page()
     expect(page.locator("#text")).to_have_text("first")
@@ -136,7 +148,12 @@ def test_keys_can_be_turned_off(open_page, review_store, review_post):
     expect(page.locator("#text")).to_have_text("second")
 
 
-def test_a_double_click_decides_one_post(open_page, review_store, review_post, api_module):
+def test_a_double_click_decides_one_post(
+    open_page: Callable[..., Page],
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+) -> None:
     store = review_store()
     fill(store, review_post, ("first", 0.9), ("second", 0.8), ("third", 0.7))
     page = open_page()
@@ -151,7 +168,12 @@ def test_a_double_click_decides_one_post(open_page, review_store, review_post, a
     assert verdicts(store, key_of(api_module, "second")) == []
 
 
-def test_an_answer_that_is_lost_is_asked_for_again_and_decides_once(open_page, review_store, review_post, api_module):
+def test_an_answer_that_is_lost_is_asked_for_again_and_decides_once(
+    open_page: Callable[..., Page],
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+) -> None:
     store = review_store()
     fill(store, review_post, ("first", 0.9), ("second", 0.8))
     page = open_page()
@@ -185,7 +207,9 @@ HOSTILE = [
 ]
 
 
-def test_a_posts_text_is_text(open_page, review_store, review_post):
+def test_a_posts_text_is_text(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     fill(review_store(), review_post, *[(text, 0.9 - place / 10) for place, text in enumerate(HOSTILE)])
     page = open_page()
     for text in HOSTILE:
@@ -198,7 +222,9 @@ def test_a_posts_text_is_text(open_page, review_store, review_post):
     assert page.locator("body").is_visible()
 
 
-def test_the_page_may_load_and_do_nothing_but_its_own(open_page, review_store, review_post, api):
+def test_the_page_may_load_and_do_nothing_but_its_own(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any], api: Any
+) -> None:
     fill(review_store(), review_post, ("first", 0.9))
     page = open_page()
     expect(page.locator("#text")).to_have_text("first")
@@ -214,8 +240,11 @@ def test_the_page_may_load_and_do_nothing_but_its_own(open_page, review_store, r
 
 
 def test_two_reviewers_never_see_the_same_post_and_are_told_when_time_ran_out(
-    open_page, review_store, review_post, api_module
-):
+    open_page: Callable[..., Page],
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+) -> None:
     store = review_store()
     fill(store, review_post, *[(f"post {number}", 0.9 - number / 100) for number in range(12)])
     hana = open_page("hana")
@@ -234,7 +263,9 @@ def test_two_reviewers_never_see_the_same_post_and_are_told_when_time_ran_out(
     assert verdicts(store, key_of(api_module, "post 0")) == []
 
 
-def test_japanese_for_japanese_browsers_and_for_whoever_chooses_it(open_page, review_store, review_post):
+def test_japanese_for_japanese_browsers_and_for_whoever_chooses_it(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     fill(review_store(), review_post, ("夜泣きがつらいです。", 0.93))
     page = open_page(locale="ja-JP")
     expect(heading(page)).to_have_text("違反の可能性 93% · 1件中1件目")
@@ -246,7 +277,9 @@ def test_japanese_for_japanese_browsers_and_for_whoever_chooses_it(open_page, re
     expect(heading(page)).to_have_text("93% likely a violation · 1 of 1")
 
 
-def test_a_screen_reader_is_told_what_everything_is(open_page, review_store, review_post):
+def test_a_screen_reader_is_told_what_everything_is(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     fill(review_store(), review_post, ("first", 0.9), ("second", None))
     page = open_page()
     expect(page.locator("#text")).to_have_text("second")
@@ -312,7 +345,9 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read(open_page, review_store, review_post, scheme):
+def test_every_text_can_be_read(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any], scheme: str
+) -> None:
     fill(review_store(), review_post, ("first", 0.9), ("second", 0.8))
     page = open_page(color_scheme=scheme)
     expect(page.locator("#text")).to_have_text("first")
@@ -325,7 +360,9 @@ def test_every_text_can_be_read(open_page, review_store, review_post, scheme):
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
-def test_a_narrow_screen_needs_no_scrolling_sideways(open_page, review_store, review_post, locale):
+def test_a_narrow_screen_needs_no_scrolling_sideways(
+    open_page: Callable[..., Page], review_store: Callable[..., Any], review_post: Callable[..., Any], locale: str
+) -> None:
     fill(review_store(), review_post, ("a" * 400, 0.9), ("夜泣きがつらいです。" * 20, 0.8))
     page = open_page(locale=locale, viewport={"width": 360, "height": 740}, has_touch=True)
     expect(page.locator("#list li")).to_have_count(2)
@@ -340,8 +377,14 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(open_page, review_store, re
 
 
 def test_the_service_may_restart_under_an_open_page(
-    open_page, review_store, review_post, api, api_module, start_reviews, shared_runtime
-):
+    open_page: Callable[..., Page],
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api: Any,
+    api_module: Callable[[str], ModuleType],
+    start_reviews: Callable[..., Api],
+    shared_runtime: Runtime,
+) -> None:
     store = review_store()
     fill(store, review_post, ("first", 0.9), ("second", 0.8))
     page = open_page()

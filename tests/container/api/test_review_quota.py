@@ -3,34 +3,29 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import pytest
 import requests
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from tests.container.api.conftest import Api, Runtime
+from tests.container.api.moments import Clock
+
 DAY = 86_400
 MIDNIGHT = 20_780 * DAY
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.seconds = MIDNIGHT + 3600.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(MIDNIGHT + 3600.0)
 
 
 @pytest.fixture
-def stored(embedded_aws, review_table):
+def stored(embedded_aws: Any, review_table: str) -> Any:
     """The texts that are in the table."""
 
     def read() -> list[str]:
@@ -41,7 +36,7 @@ def stored(embedded_aws, review_table):
 
 
 @pytest.fixture
-def quota_item(embedded_aws, review_table):
+def quota_item(embedded_aws: Any, review_table: str) -> Any:
     def read(day: str) -> dict[str, Any]:
         key = {"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}}
         return embedded_aws.client("dynamodb").get_item(TableName=review_table, Key=key, ConsistentRead=True)["Item"]
@@ -49,7 +44,9 @@ def quota_item(embedded_aws, review_table):
     return read
 
 
-def test_stores_of_many_processes_share_the_quota_of_a_day(review_store, review_post, stored, clock):
+def test_stores_of_many_processes_share_the_quota_of_a_day(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], stored: Any, clock: Clock
+) -> None:
     refused: list[None] = []
     stores = [review_store(daily_quota=25, clock=clock, over_quota=lambda: refused.append(None)) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
@@ -58,7 +55,9 @@ def test_stores_of_many_processes_share_the_quota_of_a_day(review_store, review_
     assert kept.count(None) == len(refused) == 15
 
 
-def test_the_next_day_of_utc_has_a_quota_of_its_own(review_store, review_post, stored, quota_item, clock):
+def test_the_next_day_of_utc_has_a_quota_of_its_own(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], stored: Any, quota_item: Any, clock: Clock
+) -> None:
     store = review_store(daily_quota=2, clock=clock)
     assert [store.keep(review_post(text)) for text in "abc"] == [True, True, None]
     clock.seconds = MIDNIGHT + DAY - 0.5
@@ -73,8 +72,12 @@ def test_the_next_day_of_utc_has_a_quota_of_its_own(review_store, review_post, s
 
 
 def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_place(
-    review_store, review_post, api_module, monkeypatch, clock
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+) -> None:
     store = review_store(daily_quota=2, clock=clock)
     assert [store.keep(review_post(text)) for text in "aaa"] == [True, False, False]
     client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
@@ -87,7 +90,13 @@ def test_a_post_that_is_there_already_and_one_that_the_table_refused_cost_no_pla
     assert [store.keep(review_post(text)) for text in "bc"] == [True, None]
 
 
-def test_a_post_whose_answer_was_lost_has_its_place(review_store, review_post, api_module, monkeypatch, clock):
+def test_a_post_whose_answer_was_lost_has_its_place(
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+) -> None:
     store = review_store(daily_quota=2, clock=clock)
     client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     lost = ReadTimeoutError(endpoint_url="http://localhost")
@@ -99,8 +108,13 @@ def test_a_post_whose_answer_was_lost_has_its_place(review_store, review_post, a
 
 
 def test_a_used_up_quota_is_asked_again_after_a_while_and_not_for_each_post(
-    review_store, review_post, api_module, embedded_aws, review_table, clock
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    embedded_aws: Any,
+    review_table: str,
+    clock: Clock,
+) -> None:
     store = review_store(daily_quota=1, clock=clock)
     client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     calls: list[str] = []
@@ -118,8 +132,12 @@ def test_a_used_up_quota_is_asked_again_after_a_while_and_not_for_each_post(
 
 
 def test_a_block_is_taken_at_once_and_never_more_than_there_is(
-    review_store, review_post, api_module, quota_item, clock
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    quota_item: Any,
+    clock: Clock,
+) -> None:
     day = time.strftime("%Y-%m-%d", time.gmtime(clock.seconds))
     store = review_store(daily_quota=100_000, clock=clock)
     client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
@@ -131,7 +149,13 @@ def test_a_block_is_taken_at_once_and_never_more_than_there_is(
     assert quota_item(day)["places"]["N"] == "20"
 
 
-def test_one_whose_block_never_comes_holds_nobody_up(review_store, review_post, api_module, monkeypatch, clock):
+def test_one_whose_block_never_comes_holds_nobody_up(
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+) -> None:
     store = review_store(daily_quota=20, clock=clock)
     client = api_module("aws.clients").dynamodb_client
     hanging = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
@@ -146,7 +170,9 @@ def test_one_whose_block_never_comes_holds_nobody_up(review_store, review_post, 
     waiting.join()
 
 
-def test_beyond_the_quota_the_answer_is_the_same_and_a_metric_counts(start_reviews, runtime, stored):
+def test_beyond_the_quota_the_answer_is_the_same_and_a_metric_counts(
+    start_reviews: Callable[..., Api], runtime: Runtime, stored: Any
+) -> None:
     api = start_reviews(runtime.url, REVIEW_DAILY_QUOTA="3", SERVICE_NAME="reviewed", DEADLINE_MS="20000")
 
     def counted(name: str) -> int:

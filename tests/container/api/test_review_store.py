@@ -1,46 +1,43 @@
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_795_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.container.api.moments import Clock
 
 
 @pytest.fixture
-def verdicts(api_module):
+def verdicts(api_module: Callable[[str], ModuleType]) -> Any:
     return api_module("reviews.entry").Verdict
 
 
 @pytest.fixture
-def conflict(api_module):
+def conflict(api_module: Callable[[str], ModuleType]) -> Any:
     return api_module("reviews.store").ReviewConflictError
 
 
-def texts(entries) -> list[str]:
+def texts(entries: Any) -> list[str]:
     return [entry.text for entry in entries]
 
 
-def decide(store, entry, verdict, reviewer="hana", reason=""):
+def decide(store: Any, entry: Any, verdict: Any, reviewer: Any = "hana", reason: Any = "") -> Any:
     return store.decide(reviewer=reviewer, post=entry.post, lease=entry.lease, verdict=verdict, reason=reason)
 
 
-def items(embedded_aws, table):
+def items(embedded_aws: Any, table: Any) -> Any:
     """All that is in the table, but for the count of the quota."""
     found = embedded_aws.client("dynamodb").scan(TableName=table)["Items"]
     return [item for item in found if not item["post"]["S"].startswith("quota#")]
 
 
-def test_a_post_is_stored_once_however_it_is_written(review_store, review_post, embedded_aws, review_table):
+def test_a_post_is_stored_once_however_it_is_written(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], embedded_aws: Any, review_table: str
+) -> None:
     store = review_store()
     assert store.keep(review_post("ＦＲＥＥ  money", 0.9))
     assert not store.keep(review_post(" free\nmoney\0", 0.4))
@@ -48,7 +45,9 @@ def test_a_post_is_stored_once_however_it_is_written(review_store, review_post, 
     assert sorted(item["text"]["S"] for item in items(embedded_aws, review_table)) == ["free moneys", "ＦＲＥＥ  money"]
 
 
-def test_a_post_that_was_decided_on_does_not_come_back(review_store, review_post, verdicts):
+def test_a_post_that_was_decided_on_does_not_come_back(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any
+) -> None:
     store = review_store()
     store.keep(review_post("a"))
     (taken,) = store.take(reviewer="hana", count=1)
@@ -58,7 +57,9 @@ def test_a_post_that_was_decided_on_does_not_come_back(review_store, review_post
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_the_most_probable_come_first_from_all_shards(review_store, review_post, shards):
+def test_the_most_probable_come_first_from_all_shards(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], shards: int
+) -> None:
     store = review_store(shards=shards)
     for number in range(20):
         store.keep(review_post(f"post {number}", round((number * 7 % 20) / 20, 2)))
@@ -68,7 +69,7 @@ def test_the_most_probable_come_first_from_all_shards(review_store, review_post,
     assert store.waiting_count() == 20
 
 
-def test_a_post_without_probability_is_first(review_store, review_post):
+def test_a_post_without_probability_is_first(review_store: Callable[..., Any], review_post: Callable[..., Any]) -> None:
     store = review_store()
     store.keep(review_post("scored", 0.99))
     store.keep(review_post("unscored", None, model=None))
@@ -77,7 +78,9 @@ def test_a_post_without_probability_is_first(review_store, review_post):
     assert second.text == "scored"
 
 
-def test_a_probability_below_what_dynamodb_has_an_exponent_for_is_stored_as_zero(review_store, review_post):
+def test_a_probability_below_what_dynamodb_has_an_exponent_for_is_stored_as_zero(
+    review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     store = review_store()
     for text, probability in [("least", 1e-300), ("little", 1.5e-120)]:
         assert store.keep(review_post(text, probability))
@@ -85,7 +88,9 @@ def test_a_probability_below_what_dynamodb_has_an_exponent_for_is_stored_as_zero
     assert waiting == {"least": 0, "little": 1.5e-120}
 
 
-def test_what_one_reviewer_has_taken_another_does_not_get_until_the_lease_runs_out(review_store, review_post):
+def test_what_one_reviewer_has_taken_another_does_not_get_until_the_lease_runs_out(
+    review_store: Callable[..., Any], review_post: Callable[..., Any]
+) -> None:
     clock = Clock()
     store = review_store(clock=clock, lease_seconds=600)
     for number in range(3):
@@ -97,7 +102,9 @@ def test_what_one_reviewer_has_taken_another_does_not_get_until_the_lease_runs_o
     assert texts(store.take(reviewer="ken", count=3)) == ["post 0", "post 1", "post 2"]
 
 
-def test_a_reviewer_who_comes_back_finds_what_was_taken(review_store, review_post, verdicts, conflict):
+def test_a_reviewer_who_comes_back_finds_what_was_taken(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any, conflict: Any
+) -> None:
     store = review_store()
     store.keep(review_post("post"))
     (before,) = store.take(reviewer="hana", count=1)
@@ -109,7 +116,15 @@ def test_a_reviewer_who_comes_back_finds_what_was_taken(review_store, review_pos
 
 
 @pytest.mark.parametrize(("name", "label"), [("violation", 1), ("fine", 0), ("unsure", None)])
-def test_a_decision_is_a_label_or_none(review_store, review_post, verdicts, embedded_aws, review_table, name, label):
+def test_a_decision_is_a_label_or_none(
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    verdicts: Any,
+    embedded_aws: Any,
+    review_table: str,
+    name: str,
+    label: int | None,
+) -> None:
     store = review_store()
     store.keep(review_post("post"))
     (taken,) = store.take(reviewer="hana", count=1)
@@ -122,7 +137,9 @@ def test_a_decision_is_a_label_or_none(review_store, review_post, verdicts, embe
     assert store.waiting_count() == 0
 
 
-def test_asked_twice_a_decision_is_made_once(review_store, review_post, verdicts, conflict):
+def test_asked_twice_a_decision_is_made_once(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any, conflict: Any
+) -> None:
     store = review_store()
     store.keep(review_post("post"))
     (taken,) = store.take(reviewer="hana", count=1)
@@ -135,7 +152,9 @@ def test_asked_twice_a_decision_is_made_once(review_store, review_post, verdicts
     assert day.everybody == {"violation": 1, "fine": 0, "unsure": 0, "undone": 0}
 
 
-def test_a_lease_that_another_reviewer_took_over_decides_nothing(review_store, review_post, verdicts, conflict):
+def test_a_lease_that_another_reviewer_took_over_decides_nothing(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any, conflict: Any
+) -> None:
     clock = Clock()
     store = review_store(clock=clock)
     store.keep(review_post("post"))
@@ -150,7 +169,9 @@ def test_a_lease_that_another_reviewer_took_over_decides_nothing(review_store, r
     assert [entry["reviewer"] for entry in store.history(taken.post)] == ["ken"]
 
 
-def test_a_lease_that_ran_out_still_decides_while_nobody_else_took_it(review_store, review_post, verdicts):
+def test_a_lease_that_ran_out_still_decides_while_nobody_else_took_it(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any
+) -> None:
     clock = Clock()
     store = review_store(clock=clock)
     store.keep(review_post("post"))
@@ -159,7 +180,9 @@ def test_a_lease_that_ran_out_still_decides_while_nobody_else_took_it(review_sto
     assert decide(store, taken, verdicts.FINE).verdict == "fine"
 
 
-def test_undoing_gives_the_post_back_and_leaves_a_trace(review_store, review_post, verdicts, conflict):
+def test_undoing_gives_the_post_back_and_leaves_a_trace(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any, conflict: Any
+) -> None:
     store = review_store()
     store.keep(review_post("post"))
     (taken,) = store.take(reviewer="hana", count=1)
@@ -181,7 +204,13 @@ def test_undoing_gives_the_post_back_and_leaves_a_trace(review_store, review_pos
     assert set(day.mine.values()) == {0}
 
 
-def test_a_second_opinion_is_another_reviewers(review_store, review_post, verdicts, embedded_aws, review_table):
+def test_a_second_opinion_is_another_reviewers(
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    verdicts: Any,
+    embedded_aws: Any,
+    review_table: str,
+) -> None:
     store = review_store()
     store.keep(review_post("post", second=True))
     (taken,) = store.take(reviewer="hana", count=1)
@@ -202,7 +231,9 @@ def test_a_second_opinion_is_another_reviewers(review_store, review_post, verdic
     assert (post["label"], post["decided"]["S"] >= taken.received) == ({"N": "1"}, True)
 
 
-def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(review_store, review_post, verdicts, conflict):
+def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any, conflict: Any
+) -> None:
     clock = Clock()
     store = review_store(clock=clock)
     store.keep(review_post("post", second=True))
@@ -217,8 +248,12 @@ def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(review_s
 
 
 def test_posts_that_wait_for_somebody_else_cost_a_reviewer_one_query(
-    review_store, review_post, verdicts, api_module, monkeypatch
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    verdicts: Any,
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(api_module("reviews.queue"), "MOST_TAKEN", 1)
     store = review_store()
     for number in range(9):
@@ -234,7 +269,7 @@ def test_posts_that_wait_for_somebody_else_cost_a_reviewer_one_query(
     assert len(store.take(reviewer="ken", count=4)) == 4
 
 
-def counted(embedded_aws, table) -> dict[str, int]:
+def counted(embedded_aws: Any, table: Any) -> dict[str, int]:
     """The counts of all days, those of nothing left out."""
     sums: Counter[str] = Counter()
     for item in items(embedded_aws, table):
@@ -243,7 +278,13 @@ def counted(embedded_aws, table) -> dict[str, int]:
     return {name: count for name, count in sums.items() if count}
 
 
-def test_what_stands_is_counted_by_stratum_and_band(review_store, review_post, verdicts, embedded_aws, review_table):
+def test_what_stands_is_counted_by_stratum_and_band(
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    verdicts: Any,
+    embedded_aws: Any,
+    review_table: str,
+) -> None:
     store = review_store()
     store.keep(review_post("flagged", 1.0, second=True))
     store.keep(review_post("sample", 0.04, flagged=False, weight=100 / 3, priority=0.9))
@@ -268,15 +309,19 @@ def test_what_stands_is_counted_by_stratum_and_band(review_store, review_post, v
     assert counted(embedded_aws, review_table) == once | {"pair:violation:violation": 1}
 
 
-def work_of(embedded_aws, table, day, reviewer="hana"):
+def work_of(embedded_aws: Any, table: Any, day: Any, reviewer: Any = "hana") -> Any:
     key = {"post": {"S": f"day#{day}"}, "entry": {"S": f"reviewer#{reviewer}"}}
     item = embedded_aws.client("dynamodb").get_item(TableName=table, Key=key)["Item"]
     return {name: int(value["N"]) for name, value in item.items() if name not in ("post", "entry", "latest")}
 
 
 def test_time_and_exposure_are_counted_by_reviewer_and_day(
-    review_store, review_post, verdicts, embedded_aws, review_table
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    verdicts: Any,
+    embedded_aws: Any,
+    review_table: str,
+) -> None:
     clock = Clock()
     store = review_store(clock=clock, lease_seconds=600)
     for number, probability in enumerate([None, 0.95, 0.9, 0.89, 0.4]):
@@ -314,8 +359,12 @@ def test_time_and_exposure_are_counted_by_reviewer_and_day(
 
 
 def test_counts_whose_answer_was_lost_are_written_again_and_count_once(
-    review_store, review_post, api_module, embedded_aws, review_table
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    embedded_aws: Any,
+    review_table: str,
+) -> None:
     client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     tally = api_module("reviews.tally").StoredTally(review_table)
     tally.add(review_post("first"))
@@ -335,8 +384,12 @@ def test_counts_whose_answer_was_lost_are_written_again_and_count_once(
 
 
 def test_what_nobody_decided_on_expires_and_what_is_decided_on_stays(
-    review_store, review_post, verdicts, embedded_aws, review_table
-):
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    verdicts: Any,
+    embedded_aws: Any,
+    review_table: str,
+) -> None:
     clock = Clock()
     store = review_store(clock=clock, ttl_days=30)
     store.keep(review_post("post"))
@@ -350,12 +403,16 @@ def test_what_nobody_decided_on_expires_and_what_is_decided_on_stays(
     assert any("expires" in item for item in items(embedded_aws, review_table))
 
 
-def test_a_post_that_is_not_there_is_said_to_be_unknown(review_store, api_module, verdicts):
+def test_a_post_that_is_not_there_is_said_to_be_unknown(
+    review_store: Callable[..., Any], api_module: Callable[[str], ModuleType], verdicts: Any
+) -> None:
     with pytest.raises(api_module("reviews.store").UnknownPostError):
         review_store().decide(reviewer="hana", post="0" * 64, lease="a", verdict=verdicts.FINE, reason="")
 
 
-def test_two_reviewers_at_once_never_get_the_same_post(review_store, review_post, verdicts, conflict):
+def test_two_reviewers_at_once_never_get_the_same_post(
+    review_store: Callable[..., Any], review_post: Callable[..., Any], verdicts: Any, conflict: Any
+) -> None:
     posts, reviewers = 240, ("hana", "ken", "mei")
     filling = review_store()
     with ThreadPoolExecutor(8) as pool:

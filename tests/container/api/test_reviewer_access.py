@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
 from typing import Any
 
 import jwt
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.container.api.conftest import Api, Balancer, Runtime
 
 NOT_ALLOWED = "you are signed in, and not among this service's reviewers: ask whoever runs it"
 
@@ -69,7 +72,7 @@ def pool() -> Iterator[Pool]:
 
 
 @pytest.fixture
-def group(api_module, pool) -> Any:
+def group(api_module: Callable[[str], ModuleType], pool: Pool) -> Any:
     access = api_module("identity.reviewer_access")
     return access.PoolGroup(group="moderators", issuer=pool.issuer, client_id=pool.client)
 
@@ -88,13 +91,15 @@ def group(api_module, pool) -> Any:
         ({}, False),
     ],
 )
-def test_a_claim_admits_by_its_whole_value(api_module, claims: dict[str, Any], admitted: bool) -> None:
+def test_a_claim_admits_by_its_whole_value(
+    api_module: Callable[[str], ModuleType], claims: dict[str, Any], admitted: bool
+) -> None:
     access = api_module("identity.reviewer_access").RequiredClaim("groups", "moderators")
     assert access.admits("hana", claims, None) is admitted
 
 
 @pytest.mark.parametrize(("value", "admitted"), [(True, True), ("true", True), (False, False), (1, False)])
-def test_a_flag_is_a_claim(api_module, value: Any, admitted: bool) -> None:
+def test_a_flag_is_a_claim(api_module: Callable[[str], ModuleType], value: Any, admitted: bool) -> None:
     access = api_module("identity.reviewer_access").RequiredClaim("reviewer", "true")
     assert access.admits("hana", {"reviewer": value}, None) is admitted
 
@@ -136,7 +141,7 @@ def unsigned(pool: Pool) -> str:
     ],
 )
 def test_a_token_that_is_not_the_pools_for_this_person_admits_nobody(
-    api_module, group: Any, pool: Pool, token: Callable[[Pool], str | None], message: str
+    api_module: Callable[[str], ModuleType], group: Any, pool: Pool, token: Callable[[Pool], str | None], message: str
 ) -> None:
     with pytest.raises(api_module("identity.reviewer_access").BadTokenError, match=f"sign in again: {message}"):
         group.admits("hana", {}, token(pool))
@@ -149,7 +154,9 @@ def ask(api: Any, path: str, headers: dict[str, str], body: object = None) -> tu
     return answer.status_code, answer.json() if answer.headers["Content-Type"] == "application/json" else answer.text
 
 
-def test_who_is_not_listed_reads_and_decides_nothing(start_reviews, runtime, balancer):
+def test_who_is_not_listed_reads_and_decides_nothing(
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer
+) -> None:
     api = start_reviews(runtime.url, REVIEW_SUBJECTS="hana ken")
     stranger = {"x-amzn-oidc-data": balancer.header("stranger")}
     for path, body in (
@@ -166,8 +173,8 @@ def test_who_is_not_listed_reads_and_decides_nothing(start_reviews, runtime, bal
 
 
 def test_a_group_of_the_pool_reviews_by_the_token_that_the_load_balancer_passes_on(
-    start_reviews, runtime, balancer, pool
-):
+    start_reviews: Callable[..., Api], runtime: Runtime, balancer: Balancer, pool: Pool
+) -> None:
     api = start_reviews(runtime.url, REVIEW_GROUP="moderators", REVIEW_POOL=pool.issuer, REVIEW_POOL_CLIENT=pool.client)
     signed = {"x-amzn-oidc-data": balancer.header("hana")}
 

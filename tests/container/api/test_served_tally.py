@@ -1,24 +1,23 @@
 """What is served is counted by day, model and bin, and nothing of a post is in the counts."""
 
 import math
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.container.api.conftest import Api, Runtime
+from tests.container.api.moments import Clock
+
 DAY = "2026-11-18"
 NOON = 1_795_003_200.0
 
 
-class Clock:
-    seconds = NOON
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def served(embedded_aws, table) -> dict[tuple[str, str], dict[str, int]]:
+def served(embedded_aws: Any, table: Any) -> dict[tuple[str, str], dict[str, int]]:
     """The counts of each day and model, those of several processes together; of each item's expiry too."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for item in embedded_aws.client("dynamodb").scan(TableName=table)["Items"]:
@@ -33,8 +32,10 @@ def served(embedded_aws, table) -> dict[tuple[str, str], dict[str, int]]:
     return found
 
 
-def test_posts_are_counted_by_the_model_that_scored_them(review_store, embedded_aws, review_table):
-    clock = Clock()
+def test_posts_are_counted_by_the_model_that_scored_them(
+    review_store: Callable[..., Any], embedded_aws: Any, review_table: str
+) -> None:
+    clock = Clock(NOON)
     store = review_store(clock=clock)
     store.served.add("短い", probability=0.5, model="release-1", unseen_percent=0)
     store.served.add("長い" * 500, probability=0.999999, model="release-1", unseen_percent=100)
@@ -54,8 +55,10 @@ def test_posts_are_counted_by_the_model_that_scored_them(review_store, embedded_
     assert served(embedded_aws, review_table)[("2026-11-19", "release-2")]["expires"] == expires + 86_400
 
 
-def test_what_is_written_is_bounded_whatever_an_endpoint_calls_its_model(review_store, embedded_aws, review_table):
-    store = review_store(clock=Clock())
+def test_what_is_written_is_bounded_whatever_an_endpoint_calls_its_model(
+    review_store: Callable[..., Any], embedded_aws: Any, review_table: str
+) -> None:
+    store = review_store(clock=Clock(NOON))
     for model in ("a#b", "夜", "a" * 64, *(f"release-{number}" for number in range(50))):
         store.served.add("post", probability=0.5, model=model, unseen_percent=None)
     store.write_tally()
@@ -63,8 +66,8 @@ def test_what_is_written_is_bounded_whatever_an_endpoint_calls_its_model(review_
 
 
 def test_the_api_counts_what_it_answers_and_what_the_endpoint_says_of_its_vocabulary(
-    start_reviews, shared_runtime, embedded_aws, review_table
-):
+    start_reviews: Callable[..., Api], shared_runtime: Runtime, embedded_aws: Any, review_table: str
+) -> None:
     said = "X-Amzn-SageMaker-Custom-Attributes: model=release-1,unseen=0/12/7"
     shared_runtime.answers_body(b'{"predictions": ["0.1", "0.1", "0.9"]}', headers=[said])
     api = start_reviews(shared_runtime.url)
@@ -87,12 +90,12 @@ def test_the_api_counts_what_it_answers_and_what_the_endpoint_says_of_its_vocabu
 
 
 @pytest.fixture(scope="module")
-def bins(api_module):
+def bins(api_module: Callable[[str], ModuleType]) -> Any:
     return api_module("post_bins")
 
 
 @given(data=st.data())
-def test_every_score_text_and_share_has_a_bin_and_bins_are_in_order(bins, data):
+def test_every_score_text_and_share_has_a_bin_and_bins_are_in_order(bins: Any, data: Any) -> None:
     lower, higher = sorted(data.draw(st.lists(st.floats(0, 1), min_size=2, max_size=2)))
     assert 0 <= bins.score_bin(lower) <= bins.score_bin(higher) < bins.BINS["score"]
     assert 0 <= bins.length_bin(data.draw(st.text())) < bins.BINS["length"]
@@ -102,7 +105,7 @@ def test_every_score_text_and_share_has_a_bin_and_bins_are_in_order(bins, data):
     assert 0 <= bins.unseen_bin(less) <= bins.unseen_bin(more) < bins.BINS["unseen"]
 
 
-def test_equal_scores_are_in_one_bin_however_they_were_rounded(bins):
+def test_equal_scores_are_in_one_bin_however_they_were_rounded(bins: Any) -> None:
     """A model that answers 0.5 to most posts must not seem to drift by its last digit."""
     for probability in (0.5, 0.25, 0.1, 0.75, 0.9):
         around = {bins.score_bin(probability + difference) for difference in (-1e-9, 0, 1e-9)}

@@ -3,15 +3,19 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
 
 import botocore.auth
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+
+from tests.container.api.conftest import Api, Runtime
 
 
 def signature(secret: str, headers: dict[str, str], body: bytes) -> str:
@@ -37,7 +41,7 @@ def signature(secret: str, headers: dict[str, str], body: bytes) -> str:
     return key.hex()
 
 
-def test_what_is_sent_is_what_is_signed(api, runtime):
+def test_what_is_sent_is_what_is_signed(api: Api, runtime: Runtime) -> None:
     api.moderate("署名")
     headers = runtime.headers
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=test/")
@@ -52,7 +56,9 @@ def test_what_is_sent_is_what_is_signed(api, runtime):
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
 @pytest.mark.parametrize("path", ["/endpoints/moderation/invocations", "/base//a b/../~c/endpoints/m-1/invocations"])
 @pytest.mark.parametrize("host", ["runtime.sagemaker.us-east-1.amazonaws.com", "localhost:4566"])
-def test_signs_as_botocore_does(api_module, monkeypatch, host, path, token):
+def test_signs_as_botocore_does(
+    api_module: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, host: str, path: str, token: str | None
+) -> None:
     moment = [1_795_737_599.9]
     signer = api_module("endpoint.signature").InvocationSigner(
         host=host, path=path, region="eu-west-1", clock=lambda: moment[0]
@@ -129,7 +135,9 @@ def with_role(task_role: TaskRole) -> dict[str, str]:
     }
 
 
-def test_signs_with_the_credentials_of_the_task(start_api, runtime, task_role):
+def test_signs_with_the_credentials_of_the_task(
+    start_api: Callable[..., Api], runtime: Runtime, task_role: TaskRole
+) -> None:
     api = start_api(runtime.url, **with_role(task_role))
     assert api.moderate().json()["probability"] == 0.93
     assert "Credential=ROLEKEY/" in runtime.headers["authorization"]
@@ -137,7 +145,9 @@ def test_signs_with_the_credentials_of_the_task(start_api, runtime, task_role):
     assert runtime.headers["authorization"].endswith(signature("rolesecret", runtime.headers, runtime.body))
 
 
-def test_answers_in_time_while_credentials_are_not_to_be_had(start_api, runtime, task_role):
+def test_answers_in_time_while_credentials_are_not_to_be_had(
+    start_api: Callable[..., Api], runtime: Runtime, task_role: TaskRole
+) -> None:
     task_role.hangs = True
     api = start_api(runtime.url, DEADLINE_MS="500", **with_role(task_role))
     started = time.monotonic()
@@ -146,7 +156,9 @@ def test_answers_in_time_while_credentials_are_not_to_be_had(start_api, runtime,
     assert runtime.invocations == []
 
 
-def test_credentials_that_have_ended_are_asked_for_again(start_api, runtime, task_role):
+def test_credentials_that_have_ended_are_asked_for_again(
+    start_api: Callable[..., Api], runtime: Runtime, task_role: TaskRole
+) -> None:
     task_role.lasts = timedelta(hours=-1)
     api = start_api(runtime.url, DEADLINE_MS="300", BREAKER_FAILURES="1000", **with_role(task_role))
     assert api.moderate().json()["probability"] is None
@@ -156,7 +168,7 @@ def test_credentials_that_have_ended_are_asked_for_again(start_api, runtime, tas
         assert time.monotonic() < give_up
 
 
-def test_a_connection_that_the_endpoint_closed_is_replaced(api, runtime):
+def test_a_connection_that_the_endpoint_closed_is_replaced(api: Api, runtime: Runtime) -> None:
     body = b'{"predictions": "0.93"}'
     runtime.answers_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body), close=True)
     for _ in range(6):
@@ -164,7 +176,9 @@ def test_a_connection_that_the_endpoint_closed_is_replaced(api, runtime):
 
 
 @pytest.mark.image
-def test_speaks_tls_over_connections_that_are_kept(start_api, tls_runtime):
+def test_speaks_tls_over_connections_that_are_kept(
+    start_api: Callable[..., Api], tls_runtime: tuple[Runtime, Path]
+) -> None:
     runtime, certificate = tls_runtime
     api = start_api(runtime.url, AWS_CA_BUNDLE=str(certificate), BREAKER_FAILURES="1000")
     for _ in range(20):
@@ -182,7 +196,9 @@ def test_speaks_tls_over_connections_that_are_kept(start_api, tls_runtime):
     assert api.moderate().json()["probability"] == 0.5
 
 
-def test_refuses_a_certificate_that_it_does_not_trust(start_api, tls_runtime):
+def test_refuses_a_certificate_that_it_does_not_trust(
+    start_api: Callable[..., Api], tls_runtime: tuple[Runtime, Path]
+) -> None:
     runtime, _ = tls_runtime
     api = start_api(runtime.url)
     assert api.moderate().json()["fallback"] in ("unreachable", "deadline")

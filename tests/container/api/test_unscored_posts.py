@@ -6,42 +6,39 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import requests
 
+from tests.container.api.conftest import Api, Runtime
+from tests.container.api.moments import until
+
 GRACE_SECONDS = 0.8
 
 
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 40
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module")
-def sqs(embedded_aws):
+def sqs(embedded_aws: Any) -> Any:
     return embedded_aws.client("sqs")
 
 
 @pytest.fixture
-def queue_url(sqs) -> str:
+def queue_url(sqs: Any) -> str:
     return sqs.create_queue(QueueName=f"unscored-{uuid.uuid4().hex}")["QueueUrl"]
 
 
-def messages_left(sqs, queue_url: str) -> int:
+def messages_left(sqs: Any, queue_url: str) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
     return sum(int(attributes[name]) for name in names)
 
 
-def log_lines(api, message: str) -> list[dict[str, object]]:
+def log_lines(api: Api, message: str) -> list[dict[str, object]]:
     lines = [json.loads(line) for line in api.log_text().splitlines()]
     return [line for line in lines if line["message"] == message]
 
 
-def request_line(api, response: requests.Response) -> dict[str, object]:
+def request_line(api: Api, response: requests.Response) -> dict[str, object]:
     lines = api.log_lines(response.headers["X-Request-Id"])
     return next(line for line in lines if line["message"] == "request")
 
@@ -56,7 +53,9 @@ FAULTS = {
 }
 
 
-def test_no_post_is_lost_whatever_ails_the_endpoint(start_api, runtime, embedded_aws, sqs, queue_url):
+def test_no_post_is_lost_whatever_ails_the_endpoint(
+    start_api: Callable[..., Api], runtime: Runtime, embedded_aws: Any, sqs: Any, queue_url: str
+) -> None:
     api = start_api(
         runtime.url,
         DEADLINE_MS="800",
@@ -89,7 +88,9 @@ def test_no_post_is_lost_whatever_ails_the_endpoint(start_api, runtime, embedded
     assert "down" not in api.log_text()
 
 
-def test_a_message_that_is_no_post_is_left_on_the_queue(start_api, runtime, embedded_aws, sqs, queue_url):
+def test_a_message_that_is_no_post_is_left_on_the_queue(
+    start_api: Callable[..., Api], runtime: Runtime, embedded_aws: Any, sqs: Any, queue_url: str
+) -> None:
     api = start_api(runtime.url, AWS_ENDPOINT_URL_SQS=embedded_aws.endpoint_url, UNSCORED_QUEUE_URL=queue_url)
     sqs.send_message(QueueUrl=queue_url, MessageBody="secret")
     sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps({"version": 1, "text": "secret"}))
@@ -116,7 +117,9 @@ def forward(listener: socket.socket, port: int) -> None:
             threading.Thread(target=pump, args=(server, client), daemon=True).start()
 
 
-def test_a_queue_that_is_away_gets_its_posts_before_the_service_ends(start_api, runtime, embedded_aws, sqs, queue_url):
+def test_a_queue_that_is_away_gets_its_posts_before_the_service_ends(
+    start_api: Callable[..., Api], runtime: Runtime, embedded_aws: Any, sqs: Any, queue_url: str
+) -> None:
     way = socket.socket()
     way.bind(("127.0.0.1", 0))
     api = start_api(
@@ -150,7 +153,7 @@ def test_a_queue_that_is_away_gets_its_posts_before_the_service_ends(start_api, 
     way.close()
 
 
-def test_the_client_keeps_its_posts_when_nothing_else_can(start_api, runtime):
+def test_the_client_keeps_its_posts_when_nothing_else_can(start_api: Callable[..., Api], runtime: Runtime) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -172,7 +175,9 @@ def waiting_post(number: int, received: str = "2026-11-23T09:00:00.000+00:00") -
     return json.dumps({"version": 1, **fields, "text": f"text {number}"})
 
 
-def test_several_posts_are_scored_at_once_while_the_endpoint_answers(start_api, runtime, embedded_aws, sqs, queue_url):
+def test_several_posts_are_scored_at_once_while_the_endpoint_answers(
+    start_api: Callable[..., Api], runtime: Runtime, embedded_aws: Any, sqs: Any, queue_url: str
+) -> None:
     for number in range(60):
         sqs.send_message(QueueUrl=queue_url, MessageBody=waiting_post(number))
     together: list[int] = []
@@ -207,8 +212,8 @@ def test_several_posts_are_scored_at_once_while_the_endpoint_answers(start_api, 
 
 
 def test_a_post_is_counted_once_however_often_the_queue_hands_it_over(
-    start_reviews, runtime, embedded_aws, sqs, queue_url, review_table
-):
+    start_reviews: Callable[..., Api], runtime: Runtime, embedded_aws: Any, sqs: Any, queue_url: str, review_table: str
+) -> None:
     runtime.answers("0.2")
     settings = {"AWS_ENDPOINT_URL_SQS": embedded_aws.endpoint_url, "UNSCORED_QUEUE_URL": queue_url}
     apis = [start_reviews(runtime.url, FALLBACK_POLICY="pass", **settings) for _ in range(2)]
@@ -223,7 +228,9 @@ def test_a_post_is_counted_once_however_often_the_queue_hands_it_over(
     assert sum(line["LateDecisions"] for line in counted) == 2
 
 
-def test_a_clock_that_is_ahead_makes_no_negative_latency(start_api, runtime, embedded_aws, sqs, queue_url):
+def test_a_clock_that_is_ahead_makes_no_negative_latency(
+    start_api: Callable[..., Api], runtime: Runtime, embedded_aws: Any, sqs: Any, queue_url: str
+) -> None:
     sqs.send_message(QueueUrl=queue_url, MessageBody=waiting_post(0, received="2200-01-01T00:00:00.000+00:00"))
     api = start_api(runtime.url, AWS_ENDPOINT_URL_SQS=embedded_aws.endpoint_url, UNSCORED_QUEUE_URL=queue_url)
     until(lambda: any("LateLatency" in line for line in log_lines(api, "metrics")))
@@ -231,7 +238,7 @@ def test_a_clock_that_is_ahead_makes_no_negative_latency(start_api, runtime, emb
     assert line["LateLatency"] == 0
 
 
-def test_what_nothing_took_until_the_end_is_counted_and_named(start_api, runtime):
+def test_what_nothing_took_until_the_end_is_counted_and_named(start_api: Callable[..., Api], runtime: Runtime) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
