@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.container.api.conftest import Api, Runtime
@@ -94,6 +94,7 @@ def bins(api_module: Callable[[str], ModuleType]) -> Any:
     return api_module("post_bins")
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_every_score_text_and_share_has_a_bin_and_bins_are_in_order(bins: Any, data: Any) -> None:
     lower, higher = sorted(data.draw(st.lists(st.floats(0, 1), min_size=2, max_size=2)))
