@@ -120,6 +120,14 @@ TORCH_FOR_CPUS = <(sed -n '/^torch==/,/--hash/p' container/training/requirements
 .PHONY: bert-environment
 bert-environment: .venv-bert/.python ## Install what the tests of the bert recipe need, into .venv-bert
 
+.venv-tensorflow/.python: benchmarks/tensorflow-requirements.txt
+	@echo "installing TensorFlow into .venv-tensorflow (a minute, 1.4 GB)"
+	$(PYTHON) -m venv --clear .venv-tensorflow
+	@# Where it cannot be installed, the benchmark says what stands in for it.
+	.venv-tensorflow/bin/pip install --quiet --require-hashes --requirement benchmarks/tensorflow-requirements.txt || \
+	  { rm -rf .venv-tensorflow; mkdir .venv-tensorflow; echo "TensorFlow cannot be installed: PyTorch stands in for it" >&2; }
+	@touch $@
+
 .venv-checkov/.python: tests/checkov-requirements.txt
 	@echo "installing checkov into .venv-checkov (half a minute)"
 	$(PYTHON) -m venv --clear .venv-checkov
@@ -214,7 +222,8 @@ bench-synth: setup ## Time `cdk synth` against an empty app and against plain CD
 bench-capacity: setup ## Replay real traffic against policies, and time a year of minutes
 	python benchmarks/bench_capacity.py $(ARGS)
 
-bench-inference: setup bert-environment ## Time the inference image against the original's way
+bench-inference: setup bert-environment .venv-tensorflow/.python ## Time the inference image against the original's way
+	TENSORFLOW_PYTHON="$(or $(TENSORFLOW_PYTHON),$(wildcard $(CURDIR)/.venv-tensorflow/bin/python))" \
 	BERT_PYTHON="$(CURDIR)/.venv-bert/bin/python" python benchmarks/bench_inference.py $(ARGS)
 
 bench-api: setup ## Time what the ML API adds to the endpoint's own time
@@ -249,6 +258,8 @@ lock: setup .venv-supply-chain/.python ## Pin all packages again, with hashes (L
 	$(COMPILE) --python-version 3.11.0 requirements.in --output-file requirements.txt
 	$(COMPILE) --python-version 3.11.0 requirements-supply-chain.in --output-file requirements-supply-chain.txt
 	$(COMPILE) --python-version 3.11.0 tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
+	$(COMPILE) --python-version 3.11.0 benchmarks/tensorflow-requirements.in \
+	  --output-file benchmarks/tensorflow-requirements.txt
 	$(COMPILE) --python-version 3.11.0 --resolution lowest-direct pyproject.toml \
 	  --output-file tests/oldest-requirements.txt
 	$(COMPILE_IMAGE) --python-version 3.11.0 container/api/requirements.in --output-file container/api/requirements.txt
@@ -266,4 +277,4 @@ lock: setup .venv-supply-chain/.python ## Pin all packages again, with hashes (L
 	npm install --package-lock-only --silent
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-bert .venv-checkov .venv-oldest .venv-gpu-image .venv-supply-chain node_modules cdk.out build dist
+	rm -rf .venv .venv-bert .venv-checkov .venv-oldest .venv-gpu-image .venv-supply-chain .venv-tensorflow node_modules cdk.out build dist

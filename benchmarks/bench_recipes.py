@@ -101,17 +101,26 @@ def minilm(folder: Path) -> Path:
     return model
 
 
-def tweets(folder: Path) -> list[Post]:
+def rated(folder: Path, kinds: Sequence[str]) -> list[tuple[str, float]]:
+    """Each text of so many files, and the mean of its ratings."""
+    found = []
     with tarfile.open(fetched(VADER, folder)) as archive:
         inner = archive.extractfile("vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz")
         assert inner
         with tarfile.open(fileobj=io.BytesIO(inner.read())) as data:
-            file = data.extractfile("hutto_ICWSM_2014/tweets_GroundTruth.txt")
-            assert file
-            content = file.read().decode("utf-8", errors="replace")
-    rows = csv.reader(io.StringIO(content), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rated = [(text, float(rating)) for _, rating, text in rows]
-    return [{"text": text, "label": int(rating < 0)} for text, rating in rated if abs(rating) >= LEAST_RATING]
+            for kind in kinds:
+                file = data.extractfile(f"hutto_ICWSM_2014/{kind}_GroundTruth.txt")
+                assert file
+                content = file.read().decode("utf-8", errors="replace")
+                rows = csv.reader(io.StringIO(content), delimiter="\t", quoting=csv.QUOTE_NONE)
+                found += [(text, float(rating)) for _, rating, text in rows if text.strip()]
+    return found
+
+
+def tweets(folder: Path, kinds: Sequence[str] = ("tweets",)) -> list[Post]:
+    return [
+        {"text": text, "label": int(rating < 0)} for text, rating in rated(folder, kinds) if abs(rating) >= LEAST_RATING
+    ]
 
 
 def own_posts(path: Path) -> list[Post]:
@@ -140,7 +149,9 @@ def divided(posts: Sequence[Post], *, seed: int, most: int | None) -> dict[str, 
     return sides
 
 
-def trained(base: Path, sides: Mapping[str, Sequence[Post]], hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+def trained(
+    base: Path, sides: Mapping[str, Sequence[Mapping[str, Any]]], hyperparameters: Mapping[str, str]
+) -> dict[str, Any]:
     """Runs the training image's program, and returns its manifest with `seconds`."""
     for channel, posts in sides.items():
         path = base / "input" / "data" / channel / "posts.jsonl"

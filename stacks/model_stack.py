@@ -31,6 +31,7 @@ from stacks.settings import Settings
 
 _CONTAINERS = Path(__file__).parents[1] / "container"
 _POSTS_PREFIX = "posts/"
+_UNLABELLED_PREFIX = "unlabelled/"
 _LINEAR_PERCENT = 25
 # SageMaker transforms on few of the types with GPUs that endpoints run on.
 _TRANSFORM_WITH_GPU = "ml.g5.xlarge"
@@ -124,7 +125,7 @@ class ModelStack(cdk.Stack):
             train=TrainingJob(
                 instance_type=settings.model.training_instance_type,
                 hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},
-                channels=[_pretrained(data)] if settings.model.recipe == "bert" else [],
+                channels=_channels(data, settings),
             ),
             gate=EvaluationGate(min_auc=settings.model.minimum_auc, max_auc_drop=settings.model.maximum_auc_drop),
             # The image for GPUs stops where there is none.
@@ -156,6 +157,21 @@ class ModelStack(cdk.Stack):
         cdk.CfnOutput(self, "RollbackWorkflowArn", value=self.workflow.rollback.state_machine.state_machine_arn)
         cdk.CfnOutput(self, "ReviewTableName", value=self.reviews.table.table_name)
         cdk.CfnOutput(self, "ReleasesTableName", value=self.workflow.records.table.table_name)
+
+
+def _channels(data: s3.IBucket, settings: Settings) -> list[InputChannel]:
+    """What is trained with beside the labelled posts."""
+    channels = [] if settings.model.recipe == "linear" else [_pretrained(data)]
+    if settings.model.unlabelled_posts:
+        channels.append(
+            InputChannel(
+                name="unlabelled",
+                prefix=_UNLABELLED_PREFIX,
+                remedy=f"upload posts without labels below s3://{data.bucket_name}/{_UNLABELLED_PREFIX}, or set "
+                "model.unlabelled_posts to false",
+            )
+        )
+    return channels
 
 
 def _pretrained(data: s3.IBucket) -> InputChannel:

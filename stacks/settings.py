@@ -183,10 +183,12 @@ class ModelSettings(_Section):
 
     `traffic_shifting` is how requests go over to a new model; `release_schedule` is EventBridge's `cron(…)` or
     `rate(…)` in UTC, or null for none; `start_on_new_labels` is how many labels that reviewers gave since the last
-    good release start the next one, or null where none do.
+    good release start the next one, or null where none do. With `unlabelled_posts` the recipe `student` learns from the
+    posts below `unlabelled/` of the data bucket too.
     """
 
-    recipe: Literal["linear", "bert"]
+    recipe: Literal["linear", "bert", "student"]
+    unlabelled_posts: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     training_instance_type: InstanceType
     endpoint_instance_type: InstanceType
@@ -201,6 +203,10 @@ class ModelSettings(_Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        if self.unlabelled_posts and self.recipe != "student":
+            raise ValueError(
+                f"unlabelled_posts: got true, allowed: false with recipe={self.recipe}; student alone learns from them"
+            )
         if self.traffic_shifting != "all_at_once" and self.endpoint_instances < 2:
             raise ValueError(
                 f"traffic_shifting: got {json.dumps(self.traffic_shifting)}, "

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 from batch_size import measured_batch_size
 from device import Device
+from first_stage import FirstStage
 from known_trigrams import KnownTrigrams
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 from prediction_queue import AbandonedError, PredictionQueue, Row
@@ -54,7 +56,9 @@ class Model:
         batch_size: int | None,
         most_waiting: int,
         known_trigrams: KnownTrigrams | None = None,
+        first_stage: FirstStage | None = None,
     ) -> None:
+        self._first_stage = first_stage
         self._session = session
         self._known_trigrams = known_trigrams
         self._preprocessing = preprocessing
@@ -97,7 +101,9 @@ class Model:
         # On a CPU the fused operator takes three times what its parts take.
         disabled = ["SkipLayerNormFusion"] if device == "cpu" else None
         try:
-            preprocessing = from_manifest(_read_manifest(folder), folder)
+            manifest = _read_manifest(folder)
+            preprocessing = from_manifest(manifest["preprocessing"], folder)
+            first_stage = _first_stage(manifest, folder)
             session = onnxruntime.InferenceSession(
                 folder / "model.onnx", options, providers=providers, disabled_optimizers=disabled
             )
@@ -110,13 +116,24 @@ class Model:
                 batch_size=batch_size,
                 most_waiting=most_waiting,
                 known_trigrams=KnownTrigrams.load(folder),
+                first_stage=first_stage,
             )
-            model.probabilities(["。"])
+            model.try_out()
         except UnknownPreprocessingError as error:
             raise ModelUnusableError(str(error)) from None
         except _ONNXRUNTIME_ERRORS as error:
             raise ModelUnusableError(f"model.onnx: {' '.join(str(error).split())}") from None
         return model
+
+    def try_out(self) -> None:
+        """Has each stage answer once.
+
+        Raises:
+            ModelUnusableError: the model answered something that is no probability.
+        """
+        if self._first_stage:
+            self._first_stage.try_out("。")
+        _refuse_no_numbers(self._predict(self._preprocessing.rows(["。"])))
 
     def probabilities(self, texts: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> list[float]:
         """The probability, 0 to 1, that each text is a violation.
@@ -131,15 +148,21 @@ class Model:
             OverloadedError: too many requests wait.
         """
         with self._queue.place():
+            probabilities: list[float | None] = []
             rows: list[Row] = []
             for start in range(0, len(texts), _POSTS_TO_ENCODE):
                 if not wanted():
                     raise AbandonedError
-                rows.extend(self._preprocessing.rows(texts[start : start + _POSTS_TO_ENCODE]))
-            probabilities = self._queue.run(rows, wanted)
-        if not all(math.isfinite(probability) for probability in probabilities):
-            raise ModelUnusableError("model.onnx: answered something that is no number")
-        return probabilities
+                some = texts[start : start + _POSTS_TO_ENCODE]
+                answers = self._first_stage.answers(some) if self._first_stage else [None] * len(some)
+                probabilities += answers
+                rest = [text for text, answer in zip(some, answers, strict=True) if answer is None]
+                if rest:
+                    rows.extend(self._preprocessing.rows(rest))
+            following = iter(self._queue.run(rows, wanted))
+            found = [next(following) if answer is None else answer for answer in probabilities]
+        _refuse_no_numbers(found)
+        return found
 
     def unseen_percents(self, texts: Sequence[str]) -> list[int]:
         """How much of each text the training posts had nothing of, 0 to 100; empty where the model does not know."""
@@ -150,8 +173,26 @@ class Model:
         return list(map(float, self._session.run(["probability"], self._preprocessing.inputs(rows))[0]))
 
 
-def _read_manifest(folder: Path) -> dict[str, object]:
-    """The manifest's `preprocessing`."""
+def _refuse_no_numbers(probabilities: Sequence[float]) -> None:
+    if not all(math.isfinite(probability) for probability in probabilities):
+        raise ModelUnusableError("model.onnx: answered something that is no number")
+
+
+def _first_stage(manifest: Mapping[str, Any], folder: Path) -> FirstStage | None:
+    """The model that answers what it is sure of; None where the network answers everything."""
+    cascade = manifest.get("cascade")
+    if not isinstance(cascade, dict) or "first_stage" not in cascade:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        return FirstStage.load(cascade, folder, options)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelUnusableError(f"manifest.json: cascade: {type(error).__name__}: {error}") from None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest, which has `preprocessing`."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -164,4 +205,4 @@ def _read_manifest(folder: Path) -> dict[str, object]:
     preprocessing = manifest.get("preprocessing")
     if not isinstance(preprocessing, dict):
         raise ModelUnusableError(f"manifest.json: got preprocessing {preprocessing!r}; allowed is an object")
-    return preprocessing
+    return dict(manifest)

@@ -57,6 +57,22 @@ def train(
         RefusalError: `instance_type` has a GPU that cannot be used, the pretrained model is not there or not of a kind
             this recipe knows, or the export answers otherwise than the trained model.
     """
+    encoder, _ = fine_tuned(
+        posts, validation, hyperparameters, start=start, checkpoints=checkpoints, instance_type=instance_type
+    )
+    return export(encoder, validation, hyperparameters, folder)
+
+
+def fine_tuned(
+    posts: Sequence[Post],
+    validation: Sequence[Post],
+    hyperparameters: Hyperparameters,
+    *,
+    start: Pretrained,
+    checkpoints: Path | None,
+    instance_type: str | None,
+) -> tuple[Encoder, torch.device]:
+    """The network of the epoch that ranks `validation` best, and where it was trained; see `train`."""
     transformers.utils.logging.disable_progress_bar()
     device = _device(instance_type)
     _seed(hyperparameters.seed)
@@ -75,7 +91,7 @@ def train(
         checkpoints, of=f"{hyperparameters} {start} {fingerprint({'train': posts, 'validation': validation})}"
     )
     _fine_tune(encoder, posts, validation, hyperparameters, device, number_type, checkpoint)
-    return export(encoder, validation, hyperparameters, folder)
+    return encoder, device
 
 
 def export(
@@ -100,7 +116,7 @@ def export(
     )
     texts = [post.text for post in validation[:_POSTS_TO_CHECK]]
     texts.append(" ".join(texts))  # as long as any that will be served, once it is cut off
-    exported.check_against(texts, _probabilities(network, encode, texts, torch.device("cpu")))
+    exported.check_against(texts, network_probabilities(network, encode, texts, torch.device("cpu")))
     if hyperparameters.precision == "fp32":
         return exported.with_precision({"chosen": "fp32", "reason": "hyperparameter precision"})
     return serve_int8_where_it_holds(
@@ -179,7 +195,7 @@ def _fine_tune(
     # Where the training stands: besides the parts' own states, all that a checkpoint has to hold.
     at: dict[str, Any] = {
         "epoch": 1,
-        "batches": _batches(len(posts), hyperparameters.batch_size),
+        "batches": batches(len(posts), hyperparameters.batch_size),
         "losses": [],
         "best": -1.0,
         "best_weights": {},
@@ -199,7 +215,7 @@ def _fine_tune(
     while not at["done"]:
         network.train()
         for batch in at["batches"][len(at["losses"]) :]:
-            inputs = _tensors(encode([posts[index].text for index in batch]), device)
+            inputs = tensors(encode([posts[index].text for index in batch]), device)
             with torch.autocast(device.type, dtype=number_type, enabled=number_type is not None):
                 logits = network(**inputs).logits
             loss = loss_of(logits.float(), labels[batch].to(device))
@@ -214,7 +230,7 @@ def _fine_tune(
             if len(at["losses"]) % hyperparameters.checkpoint_steps == 0:
                 keep()
         epoch = at["epoch"]
-        precision = float(average_precision_score(truth, _probabilities(network, encode, texts, device)))
+        precision = float(average_precision_score(truth, network_probabilities(network, encode, texts, device)))
         print(
             f"epoch={epoch} loss={np.mean(at['losses']):.4f} validation_average_precision={precision:.4f}", flush=True
         )
@@ -226,12 +242,12 @@ def _fine_tune(
             print(f"stopped: epoch {epoch} ranks the validation posts no better than epoch {epoch - 1}", flush=True)
             at["done"] = True
         if not at["done"]:
-            at |= {"epoch": epoch + 1, "batches": _batches(len(posts), hyperparameters.batch_size), "losses": []}
+            at |= {"epoch": epoch + 1, "batches": batches(len(posts), hyperparameters.batch_size), "losses": []}
         keep()
     network.load_state_dict(at["best_weights"])
 
 
-def _batches(count: int, batch_size: int) -> list[list[int]]:
+def batches(count: int, batch_size: int) -> list[list[int]]:
     order = torch.randperm(count).tolist()
     return [order[start : start + batch_size] for start in range(0, count, batch_size)]
 
@@ -247,11 +263,11 @@ def _set_chance(state: Sequence[torch.Tensor]) -> None:
         torch.cuda.set_rng_state_all(state[1:])
 
 
-def _tensors(inputs: Mapping[str, npt.NDArray[np.int64]], device: torch.device) -> dict[str, torch.Tensor]:
+def tensors(inputs: Mapping[str, npt.NDArray[np.int64]], device: torch.device) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(rows).to(device) for name, rows in inputs.items()}
 
 
-def _probabilities(
+def network_probabilities(
     network: PreTrainedModel, encode: Encode, texts: Sequence[str], device: torch.device
 ) -> Probabilities:
     """The trained network's own answer, before any export."""
@@ -259,7 +275,7 @@ def _probabilities(
     found = []
     with torch.no_grad():
         for start in range(0, len(texts), _SCORING_BATCH):
-            inputs = _tensors(encode(texts[start : start + _SCORING_BATCH]), device)
+            inputs = tensors(encode(texts[start : start + _SCORING_BATCH]), device)
             found.append(torch.softmax(network(**inputs).logits, dim=-1)[:, 1].cpu().numpy())
     return np.concatenate(found).astype(np.float64)
 

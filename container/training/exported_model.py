@@ -34,6 +34,12 @@ class ExportedModel:
     """The manifest's part of that name: what the model calculates with, and why."""
     network: Mapping[str, object] | None = None
     """The manifest's part of that name, of an encoder: its type, and how many of its attention blocks are fused."""
+    student: Mapping[str, object] | None = None
+    """The manifest's part of that name: whether a student serves or its teacher, and why."""
+    cascade: Mapping[str, object] | None = None
+    """The manifest's part of that name: whether a linear model answers first, and why."""
+    threshold: float | None = None
+    """From which probability on it flags a post; None: by what it says of the validation posts."""
 
     @classmethod
     def load(

@@ -11,12 +11,14 @@ from typing import Any
 
 from refusal import RefusalError
 
-RECIPES = ("linear", "bert")
+RECIPES = ("linear", "bert", "student")
+SMALLEST_STUDENT_WIDTH, USUAL_STUDENT_WIDTH, LARGEST_STUDENT_WIDTH = 256, 320, 384
+STUDENT_HEAD_WIDTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
-    """The checked hyperparameters of one job; those of `bert` are ignored by `linear`."""
+    """The checked hyperparameters of one job; those of the others are ignored by `linear`."""
 
     recipe: str = "linear"
     seed: int = 0
@@ -39,6 +41,15 @@ class Hyperparameters:
     """Batches between two checkpoints, where the job keeps any; there is one after each epoch in any case."""
     reduce_range: bool = True
     """Of int8 weights, to 7 bits: CPUs without VNNI add up 8 bits wrongly, and no job knows which will serve."""
+    cascade: str = "auto"
+    """`auto` lets a linear model answer what it is sure of, where the two judge as the network does, in less time."""
+    student_layers: int = 4
+    student_width: int | None = None
+    """Of its hidden states. None: its teacher's where that has at most `LARGEST_STUDENT_WIDTH`, else
+    `USUAL_STUDENT_WIDTH`."""
+    student_epochs: int = 20
+    """At most; it stops after the third epoch in a row that is no nearer to the teacher on the validation posts."""
+    student_learning_rate: float = 2e-4
 
 
 def _choice(*allowed: str) -> tuple[Callable[[str], str], str]:
@@ -77,6 +88,15 @@ def _integer(low: int, high: int) -> tuple[Callable[[str], int], str]:
     return parse, f"a whole number from {low} to {high}"
 
 
+def _multiple(of: int, low: int, high: int) -> tuple[Callable[[str], int], str]:
+    def parse(value: str) -> int:
+        if not low <= int(value) <= high or int(value) % of:
+            raise ValueError
+        return int(value)
+
+    return parse, f"a multiple of {of} from {low} to {high}"
+
+
 def _number(above: float, high: float) -> tuple[Callable[[str], float], str]:
     def parse(value: str) -> float:
         if not above < float(value) <= high:
@@ -105,7 +125,15 @@ _BERT: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "mixed_precision": _choice("auto", "bf16", "off"),
     "checkpoint_steps": _integer(1, 1_000_000),
     "reduce_range": _flag(),
+    "cascade": _choice("auto", "off"),
 }
+_STUDENT: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "student_layers": _integer(4, 6),
+    "student_width": _multiple(STUDENT_HEAD_WIDTH, SMALLEST_STUDENT_WIDTH, LARGEST_STUDENT_WIDTH),
+    "student_epochs": _integer(1, 1000),
+    "student_learning_rate": _number(0, 1),
+}
+_OF_RECIPE = {"linear": _COMMON, "bert": {**_COMMON, **_BERT}, "student": {**_COMMON, **_BERT, **_STUDENT}}
 
 
 def read_hyperparameters(path: Path) -> Hyperparameters:
@@ -132,7 +160,7 @@ def parse_hyperparameters(given: Mapping[str, object]) -> Hyperparameters:
         RefusalError: see `read_hyperparameters`.
     """
     recipe = given.get("recipe", Hyperparameters().recipe)
-    allowed = {**_COMMON, **_BERT} if recipe == "bert" else dict(_COMMON)
+    allowed = _OF_RECIPE.get(str(recipe), _COMMON)
     checked: dict[str, Any] = {}
     for name, value in given.items():
         if name not in allowed:

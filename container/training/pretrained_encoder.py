@@ -132,7 +132,11 @@ def _japanese(settings: Mapping[str, Any], start: Pretrained, *, max_length: int
     theirs = BertJapaneseTokenizer.from_pretrained(
         start.name, revision=start.revision, mecab_kwargs={"mecab_dic": DICTIONARY}
     )
-    tokenizer = build_tokenizer(theirs.vocab, max_length=max_length)
+    return japanese_parts(build_tokenizer(theirs.vocab, max_length=max_length), max_length=max_length)
+
+
+def japanese_parts(tokenizer: Tokenizer, *, max_length: int) -> dict[str, Any]:
+    """An encoder's parts but the network, by a tokenizer of words that MeCab has cut."""
     return {
         "tokenizer": tokenizer,
         "encode": JapaneseWordpiece(tokenizer).encode,
@@ -179,7 +183,22 @@ def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) 
     tokenizer = Tokenizer.from_str(theirs.backend_tokenizer.to_str())
     tokenizer.enable_truncation(max_length, direction=theirs.truncation_side)
     tokenizer.enable_padding(pad_id=theirs.pad_token_id, pad_token=theirs.pad_token)
-    control_tokens = sorted(set(theirs.all_special_ids) - {theirs.unk_token_id})
+    return fast_parts(
+        tokenizer,
+        control_tokens=sorted(set(theirs.all_special_ids) - {theirs.unk_token_id}),
+        max_length=max_length,
+    )
+
+
+def padding_of(tokenizer: Tokenizer) -> int:
+    """The token with which a tokenizer fills rows up."""
+    filled: Mapping[str, Any] = tokenizer.padding or {}
+    return int(filled["pad_id"])
+
+
+def fast_parts(tokenizer: Tokenizer, *, control_tokens: Sequence[int], max_length: int) -> dict[str, Any]:
+    """An encoder's parts but the network, by a tokenizer that says how it fills rows up."""
+    padding = padding_of(tokenizer)
     # Another copy, since the saved one says what fills rows up.
     reading = Tokenizer.from_str(tokenizer.to_str())
     reading.no_padding()
@@ -189,7 +208,7 @@ def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) 
         rows = cut.token_ids(texts)
         shape = len(rows), max(map(len, rows))
         inputs = {
-            "input_ids": np.full(shape, theirs.pad_token_id, dtype=np.int64),
+            "input_ids": np.full(shape, padding, dtype=np.int64),
             "attention_mask": np.zeros(shape, dtype=np.int64),
         }
         for number, row in enumerate(rows):
@@ -204,7 +223,7 @@ def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) 
             "kind": "fast_tokenizer",
             "normalisation": [],  # the tokenizer does its own
             "tokenizer": TOKENIZER_FILE,
-            "control_tokens": control_tokens,
+            "control_tokens": list(control_tokens),
             "max_length": max_length,
         },
     }

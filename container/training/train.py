@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from cascade import CascadeModel, with_first_stage
 from evaluation import best_threshold, metrics
 from exported_model import ExportedModel
 from golden_posts import write_golden_posts, write_held_out_scores
@@ -23,7 +24,10 @@ from posts import Post, fingerprint, read_channel
 from pretrained_files import CHANNEL, Pretrained, pretrained
 from refusal import RefusalError
 from sagemaker_folders import SageMakerFolders
+from serving_memory import serving_memory
 from sklearn.model_selection import train_test_split
+from unlabelled_posts import CHANNEL as UNLABELLED
+from unlabelled_posts import read_unlabelled
 from unprivileged import become_unprivileged
 from validation_profile import write_validation_profile
 
@@ -69,7 +73,13 @@ def run(folders: SageMakerFolders) -> None:
     in_both = {post.text for post in channels["train"]} & {post.text for post in channels["test"]}
     if in_both:
         print(f"warning: {len(in_both)} texts are in both train and test; the metrics flatter the model", flush=True)
-    start = pretrained(folders.channel(CHANNEL), hyperparameters) if hyperparameters.recipe == "bert" else None
+    start = pretrained(folders.channel(CHANNEL), hyperparameters) if hyperparameters.recipe != "linear" else None
+    unlabelled: list[str] = []
+    if hyperparameters.recipe == "student":
+        # What is judged by must not be learnt from, with or without its label.
+        known = {post.text for posts in channels.values() for post in posts}
+        unlabelled = read_unlabelled(folders.channel(UNLABELLED), known=known)
+        print(f"unlabelled_posts={len(unlabelled)}", flush=True)
     # After reading: nothing says that another user may read the channels' files. Those that are read later are handed
     # over, as what is written is.
     checkpoints = folders.checkpoints
@@ -86,21 +96,25 @@ def run(folders: SageMakerFolders) -> None:
     )
     with filled_at_once(folders.model) as folder:
         print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
-        model = _train(fitted, validation, hyperparameters, folder, folders, start)
+        model = _train(fitted, unlabelled, validation, hyperparameters, folder, folders, start)
         # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
         of_validation = model.probabilities(_texts(validation))
-        threshold = best_threshold([post.label for post in validation], of_validation)
+        threshold = model.threshold
+        if threshold is None:
+            threshold = best_threshold([post.label for post in validation], of_validation)
         known = KnownTrigrams.of(_texts(fitted))
         known.save(folder)
         test = channels["test"]
         probabilities = model.probabilities(_texts(test))
         scores = metrics([post.label for post in test], probabilities, threshold=threshold)
-        manifest = {
+        manifest: dict[str, object] = {
             "manifest_version": MANIFEST_VERSION,
             "recipe": hyperparameters.recipe,
             "preprocessing": model.preprocessing,
             "precision": model.precision,
             **({"network": model.network} if model.network else {}),
+            **({"student": model.student} if model.student else {}),
+            **({"cascade": model.cascade} if model.cascade else {}),
             "threshold": threshold,
             "metrics": scores,
             "posts": {
@@ -112,6 +126,10 @@ def run(folders: SageMakerFolders) -> None:
             "data_fingerprint": fingerprint(channels),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        if serving := serving_memory(folder):
+            manifest["serving"] = serving
+            print(f"serving_mib={serving['mib']}", flush=True)
         content = json.dumps(manifest, indent=2) + "\n"
         (folder / MANIFEST).write_text(content, encoding="utf-8")
         folders.output_data.mkdir(parents=True, exist_ok=True)
@@ -128,17 +146,32 @@ def run(folders: SageMakerFolders) -> None:
 
 def _train(
     fitted: Sequence[Post],
+    unlabelled: Sequence[str],
     validation: Sequence[Post],
     hyperparameters: Hyperparameters,
     folder: Path,
     folders: SageMakerFolders,
     start: Pretrained | None,
-) -> ExportedModel:
+) -> ExportedModel | CascadeModel:
+    # torch and transformers take seconds to import, and `linear` runs where they are not installed.
+    if start is not None and hyperparameters.recipe == "student":
+        import student_recipe
+
+        learnt = student_recipe.train(
+            fitted,
+            unlabelled,
+            validation,
+            hyperparameters,
+            folder,
+            start=start,
+            checkpoints=folders.checkpoints,
+            instance_type=folders.instance_type,
+        )
+        return with_first_stage(learnt, fitted, validation, hyperparameters, folder)
     if start is not None:
-        # torch and transformers take seconds to import, and `linear` runs where they are not installed.
         import bert_recipe
 
-        return bert_recipe.train(
+        learnt = bert_recipe.train(
             fitted,
             validation,
             hyperparameters,
@@ -147,6 +180,7 @@ def _train(
             checkpoints=folders.checkpoints,
             instance_type=folders.instance_type,
         )
+        return with_first_stage(learnt, fitted, validation, hyperparameters, folder)
     import linear_recipe
 
     if has_gpu(folders.instance_type):

@@ -33,10 +33,16 @@ SCORES = "held_out_scores.jsonl"
 """What training writes beside its evaluation: a prediction a line, in the order of the posts to test with."""
 LONGEST_SCORE_BYTES = 200
 LARGEST_DIFFERENCE = 1e-6
+USABLE_SHARE = 0.9
+"""Of a machine's memory: the rest is the system's and SageMaker's."""
 
 
 class InvalidEvaluationError(Exception):
     """The training job left no evaluation that can be judged."""
+
+
+class TooLittleMemoryError(Exception):
+    """The model takes more memory to serve than a machine that is to serve it has."""
 
 
 class InvalidScoresError(Exception):
@@ -48,6 +54,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     `current_metrics` in it are the current model's: `current_scores` is the S3 URI of its predictions, one a line, in
     the order of the posts in the folder at `test_uri`. They are null where `current_scores` is.
+
+    `machines` are those that are to serve it: `name`, `mib` of memory and how many `workers`, each with its own model.
+    Where training measured what serving takes (`serving` in the evaluation), a machine that it does not fit is refused.
 
     `comparison` says how sure that is: `auc` and `auc_drop`, by how much the new AUC is below the current one, each
     with `value`, `low` and `high`, which it is above and below with `confidence` each; and of how many `posts` and
@@ -65,6 +74,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         ) from None
     with contextlib.closing(answer["Body"]) as body:
         evaluation, new_scores = read_output(body, where)
+    refuse_too_little_memory(evaluation.get("serving"), event.get("machines", []))
     scores_uri, current_scores = event.get("current_scores"), None
     evaluation |= {"current_metrics": None, "comparison": {}}
     if scores_uri is not None or new_scores is not None:
@@ -80,6 +90,21 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         *(json.dumps(evaluation[of]) for of in ("metrics", "current_metrics", "comparison")),
     )
     return evaluation
+
+
+def refuse_too_little_memory(serving: Any, machines: list[dict[str, Any]]) -> None:
+    """`serving`: `mib` of all processes with one worker, of which `worker_mib` are a worker's; else none is refused."""
+    if not isinstance(serving, dict) or not all(type(serving.get(of)) is int for of in ("mib", "worker_mib")):
+        return
+    for machine in machines:
+        needed = serving["mib"] + (machine["workers"] - 1) * serving["worker_mib"]
+        usable = int(USABLE_SHARE * machine["mib"])
+        if needed > usable:
+            raise TooLittleMemoryError(
+                f"the model takes {needed} MiB to serve with {machine['workers']} workers, and {machine['name']} has "
+                f"{machine['mib']}, of which {usable} are for it: take a machine with more memory, fewer workers "
+                "(MODEL_SERVER_WORKERS), or a smaller model (recipe student)"
+            )
 
 
 def held_out_labels(s3: Any, test_uri: str) -> list[int]:
@@ -256,6 +281,6 @@ def _checked(content: bytes, where: str) -> dict[str, Any]:
             raise InvalidEvaluationError(f"metrics.{name} in {where} is {kind}: it is a finite number")
     return {"metrics": metrics} | {
         name: evaluation[name]
-        for name in ("recipe", "threshold", "posts", "data_fingerprint", "created")
+        for name in ("recipe", "threshold", "posts", "data_fingerprint", "created", "serving")
         if name in evaluation
     }

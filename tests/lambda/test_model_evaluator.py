@@ -57,6 +57,40 @@ def test_returns_what_the_job_measured(evaluate: Callable[[bytes], dict[str, Any
     assert result["current_metrics"] is None
 
 
+@pytest.mark.parametrize(
+    ("mib", "workers", "fits"), [(3600, 1, True), (3700, 1, False), (1900, 2, True), (1900, 3, False)]
+)
+def test_refuses_a_machine_that_the_model_does_not_fit(
+    evaluator: ModuleType, aws: Any, bucket: str, mib: int, workers: int, fits: bool
+) -> None:
+    measured = {**EVALUATION, "serving": {"mib": mib, "worker_mib": mib - 140}}
+    output = archive(evaluation__json=json.dumps(measured).encode())
+    aws.client("s3").put_object(Bucket=bucket, Key="models/job/output/output.tar.gz", Body=output)
+    event = {
+        "model_data": f"s3://{bucket}/models/job/output/model.tar.gz",
+        "machines": [
+            {"name": "ml.m5.large", "mib": 8192, "workers": workers},
+            {"name": "ml.c6i.large", "mib": 4096, "workers": workers},
+        ],
+    }
+    if fits:
+        assert evaluator.handler(event, None)["serving"] == measured["serving"]
+        return
+    with pytest.raises(evaluator.TooLittleMemoryError) as refused:
+        evaluator.handler(event, None)
+    needed = mib + (workers - 1) * (mib - 140)
+    assert str(refused.value).startswith(
+        f"the model takes {needed} MiB to serve with {workers} workers, and ml.c6i.large has 4096, "
+        "of which 3686 are for it"
+    )
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("serving", [None, {}, {"mib": "9999", "worker_mib": 1}, [9999]])
+def test_refuses_no_machine_where_nothing_was_measured(evaluator: ModuleType, serving: object) -> None:
+    evaluator.refuse_too_little_memory(serving, [{"name": "ml.t2.medium", "mib": 1, "workers": 1}])
+
+
 def test_takes_a_member_named_from_the_folder(evaluate: Callable[[bytes], dict[str, Any]]) -> None:
     result = evaluate(archive(**{"._in_evaluation__json": json.dumps(EVALUATION).encode()}))
     assert result["metrics"]["auc"] == 0.93

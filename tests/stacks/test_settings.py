@@ -134,7 +134,11 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
             "reviewers.max_changed_percent: got 101, allowed: a number from 0 to 100",
         ),
         ({"model.minimum_auc": "2"}, "model.minimum_auc: got 2, allowed: a number from 0 to 1"),
-        ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert'),
+        ({"model.recipe": "svm"}, 'model.recipe: got "svm", allowed: linear, bert, student'),
+        (
+            {"model.unlabelled_posts": "true"},
+            "model.unlabelled_posts: got true, allowed: false with recipe=linear; student alone learns from them",
+        ),
         ({"network.nat_gateways": "3"}, "network.nat_gateways: got 3, allowed: at most one an availability zone (2)"),
         ({"network.nat_gateways": "0"}, "network.nat_gateways: got 0, allowed: at least 1 without vpc_endpoints"),
         (

@@ -91,7 +91,7 @@ def test_trains_exports_and_serves_the_same_tokens(
         found = InferenceSession(job / "model" / "model.onnx").run(["probability"], together)[0]
         assert np.allclose(found, alone, atol=0.02 if holds else 1e-5)
     finally:
-        for name in ("inference", "batch_size", "device", "prediction_queue", "preprocessing"):
+        for name in ("inference", "batch_size", "device", "first_stage", "prediction_queue", "preprocessing"):
             sys.modules.pop(name, None)
 
 

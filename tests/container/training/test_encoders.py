@@ -61,6 +61,7 @@ from hyperparameters import Hyperparameters
 from posts import Post
 from pretrained_encoder import TAKEN, load_encoder
 from pretrained_files import Pretrained
+from student_recipe import student_of
 
 transformers.utils.logging.set_verbosity_error()
 # Without the last 100, which are of characters that no vocabulary has.
@@ -150,6 +151,18 @@ for kind in TAKEN:
     manifest = {"manifest_version": 1, "preprocessing": exported.preprocessing, "precision": exported.precision,
         "network": exported.network, "probabilities": exported.probabilities(texts[:40]).tolist()}
     (folder / kind / "model" / "manifest.json").write_text(json.dumps(manifest))
+
+    # A student reads fewer tokens: those of some of the texts alone.
+    some = texts[:200]
+    student, _ = student_of(encoder, some, layers=4, width=256)
+    size = student.network.config.vocab_size
+    names = [student.tokenizer.id_to_token(number) for number in range(size)]
+    whole = [encoder.tokenizer.token_to_id(name) for name in names]
+    ids = lambda of, text: of.encode([text])["input_ids"][0].tolist()
+    same = [[whole[number] for number in ids(student, text)] == ids(encoder, text) for text in some]
+    others = max(int(student.encode([text])["input_ids"].max()) for text in texts)
+    (folder / kind / "student.json").write_text(json.dumps({"same": same, "of": len(whole), "largest": others,
+        "tokens": encoder.network.config.vocab_size}))
 """
 
 
@@ -263,6 +276,14 @@ def test_fuses_and_quantises_where_the_architecture_allows(
     served = serving("inference").Model.load(model, threads=1, batch_size=1)
     # One after the other, as each has a scale of int8 numbers of its own.
     assert np.allclose([served.probabilities([text])[0] for text in TEXTS[:40]], manifest["probabilities"], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FUSED)
+def test_a_student_reads_as_its_teacher_with_fewer_tokens(encoders: Path, kind: str) -> None:
+    found = json.loads((encoders / kind / "student.json").read_text())
+    assert found["same"] == [True] * 200
+    assert found["of"] < found["tokens"]
+    assert found["largest"] < found["of"]
 
 
 def test_takes_no_type_that_is_not_compared(encoders: Path) -> None:

@@ -10,7 +10,7 @@ Load = Callable[[str], ModuleType]
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"recipe": "forest"}, "hyperparameter recipe: got 'forest'; allowed is linear or bert"),
+        ({"recipe": "forest"}, "hyperparameter recipe: got 'forest'; allowed is linear or bert or student"),
         ({"sede": "1"}, "hyperparameter 'sede': unknown to recipe 'linear'; allowed are recipe, seed"),
         ({"epochs": "2"}, "hyperparameter 'epochs': unknown to recipe 'linear'"),
         ({"seed": "one"}, "hyperparameter seed: got 'one'; allowed is a whole number from 0 to 4294967295"),
@@ -32,6 +32,20 @@ Load = Callable[[str], ModuleType]
             {"recipe": "bert", "checkpoint_steps": "0"},
             "hyperparameter checkpoint_steps: got '0'; allowed is a whole number from 1 to 1000000",
         ),
+        ({"recipe": "bert", "student_layers": "4"}, "hyperparameter 'student_layers': unknown to recipe 'bert'"),
+        (
+            {"recipe": "student", "student_layers": "7"},
+            "hyperparameter student_layers: got '7'; allowed is a whole number from 4 to 6",
+        ),
+        (
+            {"recipe": "student", "student_width": "312"},
+            "hyperparameter student_width: got '312'; allowed is a multiple of 32 from 256 to 384",
+        ),
+        (
+            {"recipe": "student", "student_epochs": "1.5"},
+            "hyperparameter student_epochs: got '1.5'; allowed is a whole number from 1 to 1000",
+        ),
+        ({"recipe": "student", "student_learning_rate": "0"}, "got '0'; allowed is a number above 0, at most 1"),
         ({"recipe": "bert", "reduce_range": "1"}, "hyperparameter reduce_range: got '1'; allowed is true or false"),
     ],
 )
