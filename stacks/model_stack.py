@@ -7,7 +7,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard, WorkflowAlarms, WorkflowDashboard
+from cdk_fargate_sagemaker.monitoring import (
+    EndpointAlarms,
+    EndpointDashboard,
+    ModelDrift,
+    WorkflowAlarms,
+    WorkflowDashboard,
+)
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
@@ -141,12 +147,26 @@ class ModelStack(cdk.Stack):
             removal_policy=removal,
         )
         WorkflowAlarms(self, "ReleaseAlarms", workflow=self.workflow, alerts_topic=alerts)
+        drift = ModelDrift(
+            self,
+            "Drift",
+            reviews=self.reviews,
+            workflow=self.workflow,
+            alerts_topic=alerts,
+            maximum_score_drift=settings.model.maximum_score_drift,
+            maximum_length_drift=settings.model.maximum_length_drift,
+            maximum_vocabulary_drift=settings.model.maximum_vocabulary_drift,
+            violation_percent=settings.model.violation_percent,
+            starts=self.workflow if settings.model.release_when_drifted else None,
+            metric_namespace="Moderation/Drift",
+        )
         EndpointDashboard(
             self,
             "EndpointMonitor",
             endpoint=endpoint,
             alarms=endpoint_alarms,
             workflow=self.workflow,
+            drift=drift,
             dashboard_name=f"{endpoint_name}-endpoint",
         )
         WorkflowDashboard(self, "ReleaseMonitor", workflow=self.workflow, dashboard_name=f"{endpoint_name}-releases")

@@ -185,6 +185,11 @@ class ModelSettings(_Section):
     `rate(…)` in UTC, or null for none; `start_on_new_labels` is how many labels that reviewers gave since the last
     good release start the next one, or null where none do. With `unlabelled_posts` the recipe `student` learns from the
     posts below `unlabelled/` of the data bucket too.
+
+    An alarm fires when the scores, the lengths or the vocabulary of what is served differ from those of the posts that
+    the release was validated on by more than `maximum_score_drift`, `maximum_length_drift` or
+    `maximum_vocabulary_drift` percent; null for none. `violation_percent` of the served posts are violations, where the
+    labelled ones have another share. With `release_when_drifted` such an alarm starts a release too.
     """
 
     recipe: Literal["linear", "bert", "student"]
@@ -200,6 +205,11 @@ class ModelSettings(_Section):
     release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None = None
     start_on_new_posts: bool
     start_on_new_labels: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    maximum_score_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
+    maximum_length_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
+    maximum_vocabulary_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
+    violation_percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    release_when_drifted: bool = False
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -212,6 +222,12 @@ class ModelSettings(_Section):
                 f"traffic_shifting: got {json.dumps(self.traffic_shifting)}, "
                 f"allowed: all_at_once at endpoint_instances={self.endpoint_instances}; others shift from one instance "
                 "to the next"
+            )
+        maxima = (self.maximum_score_drift, self.maximum_length_drift, self.maximum_vocabulary_drift)
+        if self.release_when_drifted and all(maximum is None for maximum in maxima):
+            raise ValueError(
+                "release_when_drifted: got true, allowed: false without maximum_score_drift, maximum_length_drift and "
+                "maximum_vocabulary_drift; give one"
             )
         return self
 

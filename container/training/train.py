@@ -102,8 +102,8 @@ def run(folders: SageMakerFolders) -> None:
         threshold = model.threshold
         if threshold is None:
             threshold = best_threshold([post.label for post in validation], of_validation)
-        known = KnownTrigrams.of(_texts(fitted))
-        known.save(folder)
+        trigrams = KnownTrigrams.of(_texts(fitted))
+        trigrams.save(folder)
         test = channels["test"]
         probabilities = model.probabilities(_texts(test))
         scores = metrics([post.label for post in test], probabilities, threshold=threshold)
@@ -137,7 +137,7 @@ def run(folders: SageMakerFolders) -> None:
             (output / "evaluation.json").write_text(content, encoding="utf-8")
             write_golden_posts(output, test, probabilities)
             write_held_out_scores(output, probabilities)
-            write_validation_profile(output, validation, of_validation, known)
+            write_validation_profile(output, validation, of_validation, trigrams)
     print(f"threshold={threshold:.4f}", flush=True)
     for name, value in scores.items():
         print(f"{name}={value:.4f}", flush=True)

@@ -32,6 +32,10 @@ POSTS = "posts.jsonl"
 SCORES = "held_out_scores.jsonl"
 """What training writes beside its evaluation: a prediction a line, in the order of the posts to test with."""
 LONGEST_SCORE_BYTES = 200
+PROFILE = "validation_profile.json"
+"""What training writes beside its evaluation: how many validation posts are in which bin of what, by label."""
+LARGEST_PROFILE_BYTES = 1 << 15
+MOST_BINS = 100
 LARGEST_DIFFERENCE = 1e-6
 USABLE_SHARE = 0.9
 """Of a machine's memory: the rest is the system's and SageMaker's."""
@@ -62,6 +66,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     with `value`, `low` and `high`, which it is above and below with `confidence` each; and of how many `posts` and
     `violations`. It is empty where training wrote no `held_out_scores.jsonl` for just these posts, without `auc_drop`
     where there is no current model.
+
+    `validation` is what training wrote of its validation posts, for whoever compares what is served with them; empty
+    where it wrote nothing.
     """
     bucket, key = output_location(event["model_data"])
     s3 = boto3.client("s3")
@@ -73,10 +80,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             f"{where} is not there: the training program writes {EVALUATION} to output/data/"
         ) from None
     with contextlib.closing(answer["Body"]) as body:
-        evaluation, new_scores = read_output(body, where)
+        evaluation, new_scores, profile = read_output(body, where)
     refuse_too_little_memory(evaluation.get("serving"), event.get("machines", []))
     scores_uri, current_scores = event.get("current_scores"), None
-    evaluation |= {"current_metrics": None, "comparison": {}}
+    evaluation |= {"current_metrics": None, "comparison": {}, "validation": profile}
     if scores_uri is not None or new_scores is not None:
         labels = held_out_labels(s3, event["test_uri"])
         if scores_uri is not None:
@@ -232,20 +239,27 @@ def output_location(model_data: str) -> tuple[str, str]:
     return bucket, posixpath.join(folder, OUTPUT_ARCHIVE)
 
 
-def read_output(stream: Any, where: str) -> tuple[dict[str, Any], list[float] | None]:
-    """The evaluation and the predictions in a gzipped tar, which is read as a stream. Predictions may be missing."""
+def read_output(stream: Any, where: str) -> tuple[dict[str, Any], list[float] | None, dict[str, Any]]:
+    """The evaluation, the predictions and the profile of the validation posts in a gzipped tar, read as a stream.
+
+    Predictions may be missing, and a profile, which then is empty.
+    """
     evaluation: dict[str, Any] | None = None
     scores: list[float] | None = None
+    profile: dict[str, Any] = {}
     try:
         with tarfile.open(fileobj=stream, mode="r|gz") as archive:
             for member in archive:
                 name = posixpath.normpath(member.name)
-                if name not in (EVALUATION, SCORES) or not member.isfile():
+                if name not in (EVALUATION, SCORES, PROFILE) or not member.isfile():
                     continue
                 content = archive.extractfile(member)
                 assert content is not None, "a file has content"
                 if name == SCORES:
                     scores = list(_scores(content, f"{SCORES} in {where}"))
+                    continue
+                if name == PROFILE:
+                    profile = _profile(content.read(LARGEST_PROFILE_BYTES + 1), f"{PROFILE} in {where}")
                     continue
                 if member.size > LARGEST_EVALUATION_BYTES:
                     raise InvalidEvaluationError(
@@ -256,7 +270,33 @@ def read_output(stream: Any, where: str) -> tuple[dict[str, Any], list[float] | 
         raise InvalidEvaluationError(f"{where} is no gzipped tar, or not whole") from None
     if evaluation is None:
         raise InvalidEvaluationError(f"{where} holds no {EVALUATION}: the training program writes it to output/data/")
-    return evaluation, scores
+    return evaluation, scores, profile
+
+
+def _profile(content: bytes, where: str) -> dict[str, Any]:
+    try:
+        profile = json.loads(content) if len(content) <= LARGEST_PROFILE_BYTES else None
+    except (ValueError, RecursionError):
+        profile = None
+    if not isinstance(profile, dict) or not all(_is_counted(counts) for counts in profile.values()):
+        raise InvalidEvaluationError(
+            f"{where} is no profile: it is an object of counts by label, "
+            f'{{"score": {{"fine": [0, 7, …], "violation": […]}}, …}}, each of {MOST_BINS} bins at most'
+        )
+    return profile
+
+
+def _is_counted(counts: object) -> bool:
+    return (
+        isinstance(counts, dict)
+        and counts.keys() == {"fine", "violation"}
+        and all(
+            isinstance(bins, list)
+            and len(bins) <= MOST_BINS
+            and all(type(count) is int and 0 <= count < 1 << 53 for count in bins)
+            for bins in counts.values()
+        )
+    )
 
 
 def _scores(lines: Any, where: str) -> Iterator[float]:

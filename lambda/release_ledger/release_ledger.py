@@ -233,6 +233,8 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "metrics": event.get("metrics"),
                     "current_metrics": event.get("current_metrics"),
                     "comparison": event.get("comparison"),
+                    # With what is served later is compared.
+                    "validation": event.get("validation") or None,
                     "model_data": event.get("model_data"),
                     "archive_sha256": event.get("archive_sha256"),
                     "model": release,

@@ -161,6 +161,7 @@ def _release(machine: Machine) -> Variables:
         "metrics": _METRICS,
         "current_metrics": _METRICS,
         "comparison": _COMPARISON,
+        "validation": {"score": {"fine": [7, 0], "violation": [0, 2]}},
         "current_scores": f"{folder}/current/posts.jsonl.out",
         "endpoint": {},
         "polls": 99,

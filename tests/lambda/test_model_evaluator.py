@@ -150,10 +150,13 @@ def test_fails_when_the_model_lies_elsewhere(evaluator: ModuleType, uri: str) ->
 def compare(evaluator: ModuleType, aws: Any, bucket: str) -> Callable[..., dict[str, Any]]:
     """Runs the function with labelled posts, with what the current model said of them and perhaps what the new one."""
 
-    def run(posts: str, scores: str, *, new: str | None = None, auc: float = 0.93) -> dict[str, Any]:
+    def run(
+        posts: str, scores: str, *, new: str | None = None, auc: float = 0.93, profile: bytes | None = None
+    ) -> dict[str, Any]:
         s3 = aws.client("s3")
         evaluation = EVALUATION | {"metrics": {"auc": auc, "recall": 1}}
         members = {"evaluation__json": json.dumps(evaluation).encode()}
+        members |= {} if profile is None else {"validation_profile__json": profile}
         output = archive(**members, **({} if new is None else {"held_out_scores__jsonl": new.encode()}))
         s3.put_object(Bucket=bucket, Key="models/job/output/output.tar.gz", Body=output)
         s3.put_object(Bucket=bucket, Key="runs/r/test/posts.jsonl", Body=posts.encode())
@@ -198,6 +201,40 @@ def test_says_how_sure_the_comparison_is(compare: Callable[..., dict[str, Any]])
     assert drop["value"] == 0.0625
     assert drop["high"] - drop["value"] == pytest.approx(drop["value"] - drop["low"])
     assert drop["value"] - drop["low"] == pytest.approx(2.353 * math.sqrt(2 / 256), rel=5e-3)
+
+
+def test_hands_on_what_the_validation_posts_were_like(compare: Callable[..., dict[str, Any]]) -> None:
+    profile = {"score": {"fine": [7, 0], "violation": [0, 2]}, "length": {"fine": [], "violation": [1]}}
+    given = (posts_of(1, 0), scores_of("0.9", "0.1"))
+    assert compare(*given, profile=json.dumps(profile).encode())["validation"] == profile
+    # An image of a team's own may write none.
+    assert compare(*given)["validation"] == {}
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"\xff",
+        b"[]",
+        b"[" * 30_000,
+        b'{"score": []}',
+        b'{"score": {"fine": [1]}}',
+        b'{"score": {"fine": [1], "violation": ["a post"]}}',
+        b'{"score": {"fine": [true], "violation": [1]}}',
+        b'{"score": {"fine": [-1], "violation": [1]}}',
+        b'{"score": {"fine": [1.5], "violation": [1]}}',
+        json.dumps({"score": {"fine": [1] * 101, "violation": []}}).encode(),
+        b" " * 40_000 + b"{}",
+    ],
+)
+def test_fails_when_the_profile_is_none(
+    compare: Callable[..., dict[str, Any]], evaluator: ModuleType, profile: bytes
+) -> None:
+    with pytest.raises(
+        evaluator.InvalidEvaluationError, match=r"validation_profile\.json in s3://.* is no profile: "
+    ) as fault:
+        compare(posts_of(1, 0), scores_of("0.9", "0.1"), profile=profile)
+    assert "a post" not in str(fault.value)
 
 
 @pytest.mark.parametrize("new", [None, scores_of("0.9"), scores_of("0.1", "0.9")], ids=["none", "fewer", "order"])

@@ -82,6 +82,7 @@ class Ledger:
             metrics={"auc": auc},
             current_metrics=None,
             comparison={"confidence": 0.95, "violations": 33, "auc": {"low": 0.5625}},
+            validation={"score": {"fine": [7, 0], "violation": [0, 2]}},
             model_data=f"s3://bucket/models/{release}/output/model.tar.gz",
             archive_sha256="00ff",
         )
@@ -174,6 +175,7 @@ def test_a_release_is_recorded_and_becomes_the_current_one(ledger: Ledger) -> No
     assert (record["model"], record["endpoint_configuration"]) == ("one", "one")
     assert record["metrics"] == {"auc": 0.875}
     assert record["comparison"] == {"confidence": 0.95, "violations": 33, "auc": {"low": 0.5625}}
+    assert record["validation"] == {"score": {"fine": [7, 0], "violation": [0, 2]}}
     assert record["archive_sha256"] == "00ff"
     assert record["data_fingerprint"] == "sha256:00"
     assert record["posts"]["train"]["posts"] == 80

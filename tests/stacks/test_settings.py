@@ -115,6 +115,19 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
             {"reviewers.release_when_worse": "true"},
             "reviewers.release_when_worse: got true, allowed: false without minimum_precision and minimum_recall; give",
         ),
+        (
+            {"model.maximum_score_drift": "0.2"},
+            "model.maximum_score_drift: got 0.2, allowed: a number from 1 to 100 or null",
+        ),
+        (
+            {
+                "model.maximum_score_drift": "null",
+                "model.maximum_length_drift": "null",
+                "model.maximum_vocabulary_drift": "null",
+                "model.release_when_drifted": "true",
+            },
+            "release_when_drifted: got true, allowed: false without maximum_score_drift, maximum_length_drift and ",
+        ),
         ({"reviewers.sign_in": "saml"}, 'reviewers.sign_in: got "saml", allowed: none, oidc, cognito'),
         ({"reviewers.oidc_issuer": "http://a"}, 'reviewers.oidc_issuer: got "http://a", allowed: text like ^https://'),
         (COGNITO, 'reviewers.sign_in: got "cognito", allowed: none without service.certificate_arn'),

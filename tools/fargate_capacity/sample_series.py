@@ -22,6 +22,7 @@ _ENDS = ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "Execu
 _SHARES = (0.85, 0.09, 0.03, 0.03)
 _PEAK_REQUESTS = 6000.0
 _WARM_UP_MINUTES = 180
+_DRIFTS = ("ScoreDrift", "LengthDrift", "VocabularyDrift")
 _PERCENTILE = re.compile(r"(?:p|tm|wm|tc|ts)\(?(\d+(?:\.\d+)?)")
 
 
@@ -163,6 +164,8 @@ class SampleSeries:
         kind = kind_of(metric)
         if metric.namespace.rpartition("/")[2] == "Reviews":
             return self._reviews(metric)
+        if metric.name.startswith(_DRIFTS):
+            return self._drift(metric)
         if metric.namespace == "AWS/States" and metric.name in ("ExecutionTime", *_ENDS, "ExecutionsStarted"):
             return self._executions(metric)
         if metric.name == "InvocationModelErrors":
@@ -246,6 +249,14 @@ class SampleSeries:
         share, below, above = (81.0, 2.8, 2.5) if metric.name.startswith("Precision") else (57.0, 10.0, 9.0)
         ends = {"Low": -below, "High": above, "AtMost": 3 * above}
         return share + drift + next((far for end, far in ends.items() if metric.name.endswith(end)), 0.0)
+
+    def _drift(self, metric: Metric) -> Series:
+        """What is served, slowly moving about what a release was validated on; the bounds of some hundred posts."""
+        name = next(drift for drift in _DRIFTS if metric.name.startswith(drift))
+        days = self._minutes / 86400
+        moved = self._noise(f"{name} {metric.dimensions}").normal(9, 1.5, 40)
+        far = {"Low": -7.0, "High": 7.0, "AtLeast": -11.0}.get(metric.name.removeprefix(name), 0.0)
+        return np.maximum(0.0, np.interp(days, days[0] + np.arange(40), moved) + far)
 
     @staticmethod
     def _spread(stat: str, average: Series, maximum: Series, tasks: Series) -> Series:

@@ -5,6 +5,7 @@ from .endpoint_alarms import EndpointAlarms
 from .endpoint_dashboard import EndpointDashboard
 from .fallback_alarms import FallbackAlarms
 from .fargate_price import FargatePrice
+from .model_drift import ModelDrift
 from .review_alarms import ReviewAlarms
 from .review_dashboard import ReviewDashboard
 from .service_alarms import ServiceAlarms
@@ -20,6 +21,7 @@ __all__ = [
     "EndpointDashboard",
     "FallbackAlarms",
     "FargatePrice",
+    "ModelDrift",
     "ReviewAlarms",
     "ReviewDashboard",
     "ServiceAlarms",

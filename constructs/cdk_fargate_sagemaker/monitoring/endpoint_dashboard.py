@@ -23,12 +23,16 @@ from ._board import board
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
 from .endpoint_alarms import MICROSECONDS_A_MILLISECOND, PERCENT, EndpointAlarms
+from .model_drift import ModelDrift
 
 _SCREEN = 24
 _HEIGHT = 7
 _MINUTE = Duration.minutes(1)
+_DAY = Duration.days(1)
+_FOUR_WEEKS_BACK = "-P28D"
 _USUAL_INTERVAL = Duration.days(1)
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
+_PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, show_units=False)
 _RELEASE_AXIS = cloudwatch.YAxisProps(min=0, max=1, show_units=False)
 _GPU_FAMILIES = re.compile(r"ml\.[gp]\d")
 
@@ -54,6 +58,8 @@ class EndpointDashboard(Construct):
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
         workflow: what releases to it. Default: nothing is drawn of releases but what the change log has.
+        drift: draws how far what is served is from what the release was validated on, with intervals, what it is at
+            least, and the alarms' maxima, over four weeks. Default: none, and no such graphs.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
         dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id. Default:
@@ -74,6 +80,7 @@ class EndpointDashboard(Construct):
         endpoint: EndpointMetrics | InferenceEndpoint | ModelReleaseWorkflow,
         alarms: EndpointAlarms | None = None,
         workflow: ModelReleaseWorkflow | None = None,
+        drift: ModelDrift | None = None,
         change_log: ChangeLog | Path | str | None = None,
         dashboard: cloudwatch.Dashboard | None = None,
         dashboard_name: str | None = None,
@@ -92,6 +99,8 @@ class EndpointDashboard(Construct):
             check_kind("alarms", alarms, EndpointAlarms)
         if workflow is not None:
             check_kind("workflow", workflow, ModelReleaseWorkflow)
+        if drift is not None:
+            check_kind("drift", drift, ModelDrift)
         self._changes = vertical_annotations(change_log)
         self._releases = _release_spikes(workflow) if workflow else []
         self._dashboard = board(
@@ -101,6 +110,7 @@ class EndpointDashboard(Construct):
                 self._latency(metrics, alarms),
                 self._errors(metrics, alarms),
                 self._load(metrics),
+                *([self._drift(drift)] if drift else []),
             ],
             dashboard=dashboard,
             dashboard_name=dashboard_name,
@@ -177,6 +187,51 @@ class EndpointDashboard(Construct):
         drawn = {title: lines for title, lines in graphs.items() if lines}
         return [
             self._graph(title, lines, releases=False, width=_SCREEN // len(drawn)) for title, lines in drawn.items()
+        ]
+
+    def _drift(self, drift: ModelDrift) -> list[cloudwatch.IWidget]:
+        graphs = (
+            (
+                "Drift of scores, %",
+                drift.metric_score_drift(),
+                drift.metric_score_drift_interval(),
+                drift.metric_score_drift_at_least(),
+                drift.score_drift,
+            ),
+            (
+                "Drift of lengths, %",
+                drift.metric_length_drift(),
+                drift.metric_length_drift_interval(),
+                drift.metric_length_drift_at_least(),
+                drift.length_drift,
+            ),
+            (
+                "Drift of vocabulary, %",
+                drift.metric_vocabulary_drift(),
+                drift.metric_vocabulary_drift_interval(),
+                drift.metric_vocabulary_drift_at_least(),
+                drift.vocabulary_drift,
+            ),
+        )
+        return [
+            cloudwatch.GraphWidget(
+                title=title,
+                left=[
+                    high.with_(label="at most (95 %)", color=cloudwatch.Color.GREY),
+                    metric.with_(label="drift", color=cloudwatch.Color.BLUE),
+                    low.with_(label="at least (95 %)", color=cloudwatch.Color.GREY),
+                    at_least.with_(label="at least (99.9 %)", color=cloudwatch.Color.RED),
+                ],
+                left_annotations=_alarm_lines([alarm] if alarm else (), "alarm", 1),
+                left_y_axis=_PERCENT_AXIS,
+                vertical_annotations=self._changes,
+                period=_DAY,
+                # A point a day makes no line in the interval of the others.
+                start=_FOUR_WEEKS_BACK,
+                width=_SCREEN // len(graphs),
+                height=_HEIGHT,
+            )
+            for title, metric, (low, high), at_least, alarm in graphs
         ]
 
     def _graph(

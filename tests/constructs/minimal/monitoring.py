@@ -5,7 +5,14 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
-from cdk_fargate_sagemaker.monitoring import EndpointAlarms, FallbackAlarms, ReviewAlarms, ServiceAlarms, WorkflowAlarms
+from cdk_fargate_sagemaker.monitoring import (
+    EndpointAlarms,
+    FallbackAlarms,
+    ModelDrift,
+    ReviewAlarms,
+    ServiceAlarms,
+    WorkflowAlarms,
+)
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow
 from tests.constructs.minimal.fargate import scaled_fargate_service
 from tests.constructs.minimal.review import imported_review_queue
@@ -47,6 +54,12 @@ def review_alarms(stack: cdk.Stack, **given: Any) -> ReviewAlarms:
     return ReviewAlarms(stack, "Alarms", reviews=reviews, **chosen)
 
 
+def model_drift(stack: cdk.Stack, **given: Any) -> ModelDrift:
+    reviews = given.pop("reviews", None) or imported_review_queue(stack)
+    workflow = given.pop("workflow", None) or release_workflow(stack)
+    return ModelDrift(stack, "Drift", reviews=reviews, workflow=workflow, **given)
+
+
 def fallback_alarms(stack: cdk.Stack, **given: Any) -> FallbackAlarms:
     return FallbackAlarms(stack, "Alarms", **{"namespace": "Forum", "service_name": "forum", **given})
 
@@ -57,6 +70,7 @@ MINIMAL = {
     "FallbackAlarms.metric_fallback_percent": lambda stack, **given: fallback_alarms(stack).metric_fallback_percent(
         **given
     ),
+    "ModelDrift": model_drift,
     "ReviewAlarms": review_alarms,
     "ServiceAlarms": service_alarms,
     "WorkflowAlarms": workflow_alarms,

@@ -4,10 +4,13 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
+from cdk_fargate_sagemaker.monitoring import EndpointDashboard
+from cdk_fargate_sagemaker.sagemaker import EndpointMetrics
 from tests.constructs.minimal.fargate import vpc
 from tests.constructs.minimal.monitoring import (
     endpoint_alarms,
     fallback_alarms,
+    model_drift,
     release_workflow,
     review_alarms,
     service_alarms,
@@ -17,6 +20,11 @@ from tests.constructs.minimal.notifications import slack_notifier
 from tests.constructs.wrong_inputs import WrongInput
 
 _TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
+
+
+class _StartsNothing:
+    def start_on(self, alarm: object) -> None:
+        raise NotImplementedError
 
 
 def _in_another_region(stack: cdk.Stack) -> object:
@@ -203,6 +211,65 @@ WRONG = [
         "a-workflow-that-nothing-starts",
         lambda stack: review_alarms(stack, starts=release_workflow(stack)),
         "starts: got a ModelReleaseWorkflow, allowed: None without a minimum; give minimum_precision or minimum_recall",
+    ),
+    WrongInput(
+        "a-table-to-compare-with",
+        lambda stack: model_drift(stack, reviews="reviews"),
+        "reviews: got 'reviews', allowed: a ReviewQueue, made here or imported",
+    ),
+    WrongInput(
+        "the-name-of-an-endpoint-that-drifts",
+        lambda stack: model_drift(stack, workflow="moderation"),
+        "workflow: got 'moderation', allowed: a ModelReleaseWorkflow",
+    ),
+    WrongInput(
+        "a-fifth-of-drift",
+        lambda stack: model_drift(stack, maximum_score_drift=0.2),
+        "maximum_score_drift: got 0.2, allowed: a number, 1 to 100; give 20 for 20 %",
+    ),
+    WrongInput(
+        "more-drift-than-there-is",
+        lambda stack: model_drift(stack, maximum_length_drift=101),
+        "maximum_length_drift: got 101, allowed: a number, 1 to 100",
+    ),
+    WrongInput(
+        "a-word-for-a-drift",
+        lambda stack: model_drift(stack, maximum_vocabulary_drift="much"),
+        "maximum_vocabulary_drift: got 'much', allowed: a number, 1 to 100",
+    ),
+    WrongInput(
+        "fewer-violations-than-none",
+        lambda stack: model_drift(stack, violation_percent=-1),
+        "violation_percent: got -1, allowed: a number, 0 to 100",
+    ),
+    WrongInput(
+        "a-workflows-name-to-start-by-drift",
+        lambda stack: model_drift(stack, starts="release"),
+        "starts: got 'release', allowed: a ModelReleaseWorkflow",
+    ),
+    WrongInput(
+        "a-workflow-that-no-drift-starts",
+        lambda stack: model_drift(
+            stack,
+            maximum_score_drift=None,
+            maximum_length_drift=None,
+            maximum_vocabulary_drift=None,
+            starts=_StartsNothing(),
+        ),
+        "starts: got a _StartsNothing, allowed: None without a maximum; give one of maximum_score_drift, "
+        "maximum_length_drift, maximum_vocabulary_drift",
+    ),
+    WrongInput(
+        "a-namespace-of-awss",
+        lambda stack: model_drift(stack, metric_namespace="AWS/Drift"),
+        "metric_namespace: got 'AWS/Drift', allowed: 1 to 255 letters, digits and . - _ / #, and no AWS/ in front",
+    ),
+    WrongInput(
+        "alarms-for-the-drift-of-a-dashboard",
+        lambda stack: EndpointDashboard(
+            stack, "Monitor", endpoint=EndpointMetrics(endpoint_name="moderation"), drift="drift"
+        ),
+        "drift: got 'drift', allowed: a ModelDrift",
     ),
     WrongInput(
         "150-percent-of-errors",

@@ -9,6 +9,10 @@ _ADMINISTRATORS = "Lets the account's administrators manage the key; only servic
 _MEASURES = (
     "The measures run every hour, which no rehearsal waits for: tests/constructs/review runs the function as its role."
 )
+_DRIFT = (
+    "The drift is measured once a day, which no rehearsal waits for: tests/constructs/monitoring/test_model_drift.py "
+    "runs the function as its role."
+)
 _OR_ABSENT = "Tells an object that is not there from one that may not be read, which the function reports differently."
 _EITHER = (
     "SageMaker asks a job's grant of the caller or of the job's role, and the caller has it; a job that a person "
@@ -24,6 +28,10 @@ _FAILED_LOOK = "For a look of the tuner that failed; tests/constructs/tuning dri
 
 EXPLAINED: dict[str, str] = {
     "alerts/AlertsKey9D05DB5E kms:CreateGrant+5 by AWS": _OWN_POLICY,
+    "model/DriftMeasuresRoleDefaultPolicy8FB985E7 cloudwatch:PutMetricData": _DRIFT,
+    "model/DriftMeasuresRoleDefaultPolicy8FB985E7 dynamodb:GetItem+1": _DRIFT,
+    "model/DriftMeasuresRoleDefaultPolicy8FB985E7 dynamodb:Query": _DRIFT,
+    "model/DriftMeasuresRoleDefaultPolicy8FB985E7 kms:Decrypt": _DRIFT,
     "model/Key961B73FD kms:CreateGrant+5 by AWS": _OWN_POLICY,
     "model/ReleaseExtractorRoleDefaultPolicy4A9A3735 kms:Decrypt": "Secrets Manager decrypts the secret of the draws "
     "for the function; the embedded AWS makes no such call.",

@@ -154,3 +154,15 @@ def test_the_figures_of_reviewers_are_such_as_they_could_be() -> None:
     assert (reviewed("ReviewerDecisionsMost") <= reviewed("Decisions")).all()
     assert (reviewed("Waiting") >= 0).all()
     assert reviewed("Decisions")[0] == 0 < reviewed("Decisions")[-1]
+
+
+def test_drift_is_within_its_bounds() -> None:
+    def drift(name: str) -> np.ndarray:
+        return _values(name, "Maximum", namespace="Moderation/Drift", period_s=86_400)
+
+    for name in ("ScoreDrift", "LengthDrift", "VocabularyDrift"):
+        assert (drift(f"{name}AtLeast") >= 0).all()
+        assert (drift(f"{name}AtLeast") <= drift(f"{name}Low")).all()
+        assert (drift(f"{name}Low") < drift(name)).all()
+        assert (drift(name) < drift(f"{name}High")).all()
+        assert (drift(f"{name}High") <= 100).all()

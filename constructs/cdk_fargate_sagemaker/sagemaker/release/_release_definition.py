@@ -160,6 +160,7 @@ class _Release:
             "current_metrics": "{% null %}",
             "current_scores": "{% null %}",
             "comparison": {},
+            "validation": {},
         }
         if self._plan.extract is None:
             assign["posts"] = "{% $exists($states.input.posts) ? $states.input.posts : {} %}"
@@ -431,6 +432,9 @@ class _Release:
                 "comparison": (
                     "{% $exists($states.result.Payload.comparison) ? $states.result.Payload.comparison : {} %}"
                 ),
+                "validation": (
+                    "{% $exists($states.result.Payload.validation) ? $states.result.Payload.validation : {} %}"
+                ),
             },
         )
 
@@ -659,6 +663,7 @@ class _Release:
                 "metrics": "{% $metrics %}",
                 "current_metrics": "{% $current_metrics %}",
                 "comparison": "{% $comparison %}",
+                "validation": "{% $validation %}",
                 "model_data": "{% $model_data %}",
                 "archive_sha256": "{% $archive_sha256 %}",
             },

@@ -21,7 +21,8 @@ class FunctionStep:
     - `evaluate`: given `model_data`, `test_uri` (the held-out posts) and `current_scores` (a URI, or null); returns
       `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`, and perhaps with how sure that is:
       `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …},
-      "auc_drop": {…}}}`.
+      "auc_drop": {…}}}`; and with `validation`, counts of the validation posts in bins, by which `ModelDrift` compares
+      what is served: `{"score": {"fine": [0, 7, …], "violation": […]}, "length": {…}, "unseen": {…}}`.
     - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; what it returns
       is not looked at.
 

@@ -1,0 +1,311 @@
+"""What says that a model is asked about other posts than those that it was validated on."""
+
+import re
+from typing import Unpack
+
+from aws_cdk import Acknowledgment, Duration, Names, Token, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_fargate_sagemaker.review import IReviewQueue
+from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+
+from .._allow import allow
+from .._checks import check_interface, check_kind, check_percent, refusal
+from .._interfaces import AnyTopic
+from .._key_use import allow_key, through_dynamodb
+from .._managed_queue_key import explain_managed_key
+from .._metric_options import MetricOptions, with_options
+from .._number_token import number_text
+from .._packaged_function import PackagedFunction
+from .._topic_publishers import alarm_action
+from .review_alarms import StartsOnAlarm
+
+_DAY = Duration.days(1)
+_MEASURED_EVERY = Duration.minutes(5)
+_MAXIMUM = 20
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+_NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
+_SCORE, _LENGTH, _VOCABULARY = "ScoreDrift", "LengthDrift", "VocabularyDrift"
+
+
+class ModelDrift(Construct):
+    """Compares what the current release serves with the posts that it was validated on, and says when they differ.
+
+    Once a day, at 00:20 UTC, a function compares three distributions: of scores, of the texts' lengths, and of how much
+    of each text the training posts had nothing of (its vocabulary). The drift is the largest difference of the shares
+    at or below any value, in percent: 0 where both are the same, 100 where nothing is alike. It is of the latest whole
+    days that have 1,000 posts together, 7 at most, and has an interval of 95 %.
+
+    An alarm fires when the drift is **at least** more than its maximum. Each is false on one day of 1,000 at most while
+    the drift is exactly at its maximum, whatever the distributions and however few posts there are, and less often
+    while it is lower. A day of which nothing is known changes nothing.
+
+    Nobody has to review anything: it takes the table of the queue, in which the service counts what it serves, and the
+    record of the release. A release is compared with its own validation posts and with what it served itself. The
+    function reads counts and never a post.
+
+    Example:
+        ```python
+        drift = ModelDrift(self, "Drift", reviews=reviews, workflow=workflow, alerts_topic=topic, violation_percent=3)
+        EndpointDashboard(self, "Monitor", endpoint=workflow, drift=drift)
+        ```
+
+    Args:
+        reviews: the review queue in which the service counts what it serves, made here or imported.
+        workflow: what releases the model; its training writes `validation_profile.json`, as the reference system's
+            does, and it has a gate.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
+            alarms publish: the app warns with the statement. Default: the alarms notify nobody.
+        maximum_score_drift: 1 to 100 percent that the drift of the scores may be; None for no alarm. Default: 20.
+        maximum_length_drift: 1 to 100 percent that the drift of the lengths may be; None for no alarm. Default: 20.
+        maximum_vocabulary_drift: 1 to 100 percent that the drift of the vocabulary may be; None for no alarm.
+            Default: 20.
+        violation_percent: 0 to 100 percent of the served posts that are violations, where the labelled posts have more
+            or fewer among them: these are then weighted by it. Default: as many as among the labelled posts.
+        starts: a workflow that starts a release when one of the alarms fires (`ModelReleaseWorkflow.start_on`).
+            Default: a person does.
+        metric_namespace: the namespace in CloudWatch of what is measured. Default: `ModelDrift`.
+
+    Raises:
+        InvalidArgumentError: an argument that is not of its kind, a share that there is not, or a workflow to start
+            without a maximum or without decisions to train on.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        reviews: IReviewQueue,
+        workflow: ModelReleaseWorkflow,
+        alerts_topic: AnyTopic | None = None,
+        maximum_score_drift: float | None = _MAXIMUM,
+        maximum_length_drift: float | None = _MAXIMUM,
+        maximum_vocabulary_drift: float | None = _MAXIMUM,
+        violation_percent: float | None = None,
+        starts: StartsOnAlarm | None = None,
+        metric_namespace: str = "ModelDrift",
+    ) -> None:
+        super().__init__(scope, id)
+        check_kind("reviews", reviews, IReviewQueue, "a ReviewQueue, made here or imported")
+        check_kind("workflow", workflow, ModelReleaseWorkflow)
+        maxima = {
+            "maximum_score_drift": maximum_score_drift,
+            "maximum_length_drift": maximum_length_drift,
+            "maximum_vocabulary_drift": maximum_vocabulary_drift,
+        }
+        for name, percent in maxima.items():
+            if percent is not None:
+                check_percent(name, percent, at_least=1)
+        if violation_percent is not None:
+            check_percent("violation_percent", violation_percent, at_least=0)
+        if starts is not None:
+            check_interface("starts", starts, "start_on", "a ModelReleaseWorkflow")
+            if all(percent is None for percent in maxima.values()):
+                raise refusal("starts", starts, "None without a maximum", f"give one of {', '.join(maxima)}")
+        allowed = "1 to 255 letters, digits and . - _ / #, and no AWS/ in front"
+        check_kind("metric_namespace", metric_namespace, str, allowed)
+        if not Token.is_unresolved(metric_namespace) and not _NAMESPACE_FORM.fullmatch(metric_namespace):
+            raise refusal("metric_namespace", metric_namespace, allowed)
+        self._namespace = metric_namespace
+        self._endpoint_name = workflow.endpoint_name
+        self._function = self._measure(reviews, workflow, violation_percent)
+        self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
+        self._name = Names.unique_resource_name(self, max_length=200, separator="-")
+        self._score_drift = self._alarm(
+            _SCORE, maximum_score_drift, "the scores of what is served differ from those of the validation posts"
+        )
+        self._length_drift = self._alarm(
+            _LENGTH, maximum_length_drift, "the texts that are served are longer or shorter than the validation posts"
+        )
+        self._vocabulary_drift = self._alarm(
+            _VOCABULARY,
+            maximum_vocabulary_drift,
+            "the texts that are served have another share of what the model was not trained on than the validation "
+            "posts",
+        )
+        if starts is not None:
+            for alarm in (self._score_drift, self._length_drift, self._vocabulary_drift):
+                if alarm is not None:
+                    starts.start_on(alarm)
+
+    @property
+    def score_drift(self) -> cloudwatch.Alarm | None:
+        """Alarm on the drift of the scores; None without `maximum_score_drift`."""
+        return self._score_drift
+
+    @property
+    def length_drift(self) -> cloudwatch.Alarm | None:
+        """Alarm on the drift of the texts' lengths; None without `maximum_length_drift`."""
+        return self._length_drift
+
+    @property
+    def vocabulary_drift(self) -> cloudwatch.Alarm | None:
+        """Alarm on the drift of the texts' vocabulary; None without `maximum_vocabulary_drift`."""
+        return self._vocabulary_drift
+
+    @property
+    def measuring_function(self) -> lambda_.Function:
+        """What puts the metrics, once a day."""
+        return self._function
+
+    @property
+    def metric_namespace(self) -> str:
+        """The namespace in CloudWatch of what is measured."""
+        return self._namespace
+
+    def metric_score_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """By how much the scores differ from those of the validation posts, percent (maximum over the day)."""
+        return self._metric(_SCORE, options)
+
+    def metric_score_drift_interval(
+        self, **options: Unpack[MetricOptions]
+    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the drift of the scores is with 95 %, percent."""
+        return self._interval(_SCORE, options)
+
+    def metric_score_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """What the drift of the scores is at least, percent; it is lower on no more than one day of 1,000."""
+        return self._metric(f"{_SCORE}AtLeast", options)
+
+    def metric_length_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """By how much the texts' lengths differ from those of the validation posts, percent (maximum over the day)."""
+        return self._metric(_LENGTH, options)
+
+    def metric_length_drift_interval(
+        self, **options: Unpack[MetricOptions]
+    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the drift of the lengths is with 95 %, percent."""
+        return self._interval(_LENGTH, options)
+
+    def metric_length_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """What the drift of the lengths is at least, percent; it is lower on no more than one day of 1,000."""
+        return self._metric(f"{_LENGTH}AtLeast", options)
+
+    def metric_vocabulary_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """By how much the texts' vocabulary differs from that of the validation posts, percent (maximum over the day).
+
+        A text's vocabulary is the share of its trigrams of characters that the training posts did not have.
+        """
+        return self._metric(_VOCABULARY, options)
+
+    def metric_vocabulary_drift_interval(
+        self, **options: Unpack[MetricOptions]
+    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the drift of the vocabulary is with 95 %, percent."""
+        return self._interval(_VOCABULARY, options)
+
+    def metric_vocabulary_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """What the drift of the vocabulary is at least, percent; it is lower on no more than one day of 1,000."""
+        return self._metric(f"{_VOCABULARY}AtLeast", options)
+
+    def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """How often the drift could not be measured (sum over five minutes)."""
+        return with_options(self._function.metric_errors(period=_MEASURED_EVERY, label="failed"), options)
+
+    def _metric(self, name: str, options: MetricOptions) -> cloudwatch.Metric:
+        metric = cloudwatch.Metric(
+            namespace=self._namespace,
+            metric_name=name,
+            dimensions_map={"endpoint": self._endpoint_name},
+            statistic=cloudwatch.Stats.MAXIMUM,
+            period=_DAY,
+        )
+        return with_options(metric, options)
+
+    def _interval(self, name: str, options: MetricOptions) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        return self._metric(f"{name}Low", options), self._metric(f"{name}High", options)
+
+    def _alarm(self, id: str, maximum: float | None, what: str) -> cloudwatch.Alarm | None:
+        if maximum is None:
+            return None
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self._name}-{id}",
+            alarm_description=f"{self._endpoint_name}: {what}, by more than the maximum of {number_text(maximum)} %",
+            metric=self._metric(f"{id}AtLeast", {}),
+            threshold=maximum,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            datapoints_to_alarm=1,
+            # A day on which nothing was served, or without anything to compare with, says nothing of the model.
+            treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
+        )
+        if self._action is not None:
+            alarm.add_alarm_action(self._action)
+            alarm.add_ok_action(self._action)
+        return alarm
+
+    def _measure(
+        self, reviews: IReviewQueue, workflow: ModelReleaseWorkflow, violation_percent: float | None
+    ) -> lambda_.Function:
+        releases = workflow.records.table
+        missed = sqs.Queue(
+            self,
+            "Missed",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        Validations.of(missed).acknowledge(
+            Acknowledgment(
+                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
+            )
+        )
+        explain_managed_key(missed)
+        packaged = PackagedFunction(
+            self,
+            "Measures",
+            name="drift_measures",
+            description=f"Measures the drift of {workflow.endpoint_name}",
+            timeout=Duration.minutes(2),
+            environment={
+                "TABLE_NAME": reviews.table.table_name,
+                "RELEASES_TABLE": releases.table_name,
+                "ENDPOINT_NAME": workflow.endpoint_name,
+                "METRIC_NAMESPACE": self._namespace,
+                **({} if violation_percent is None else {"VIOLATION_PERCENT": number_text(violation_percent)}),
+            },
+            dead_letter_queue=missed,
+            log_encryption_key=releases.encryption_key,
+        )
+        allow(
+            packaged.role,
+            ["dynamodb:Query"],
+            reviews.table.table_arn,
+            # Counts of what was served: never what somebody wrote, and of no reviewer.
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["served#*"]}},
+        )
+        allow(
+            packaged.role,
+            ["dynamodb:GetItem", "dynamodb:Query"],
+            releases.table_arn,
+            conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [workflow.endpoint_name]}},
+        )
+        keys = {key.node.path: key for key in (reviews.encryption_key, releases.encryption_key) if key is not None}
+        for key in keys.values():
+            allow_key(packaged.role, key, ["kms:Decrypt"], conditions=through_dynamodb(self))
+        allow(
+            packaged.role,
+            ["cloudwatch:PutMetricData"],
+            "*",
+            conditions={"StringEquals": {"cloudwatch:namespace": self._namespace}},
+            wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
+        )
+        events.Rule(
+            self,
+            "Daily",
+            description=f"Measures the drift of {workflow.endpoint_name}",
+            # How often an alarm is false is stated by the day. Late enough for the counts of the day before.
+            schedule=events.Schedule.cron(minute="20", hour="0"),
+            targets=[
+                targets.LambdaFunction(packaged.function, dead_letter_queue=missed, max_event_age=Duration.hours(12))
+            ],
+        )
+        return packaged.function
