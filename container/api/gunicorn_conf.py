@@ -1,11 +1,16 @@
 """How gunicorn runs the ML API."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
+from held_posts import HELD_POSTS
 
 from api_settings import ApiSettings
+from observability.embedded_metrics import count_line
 from observability.json_log import LOGGING
 from web.service import WORKER_THREADS
 from web.task_end import KILL_MARGIN_SECONDS
@@ -34,3 +39,22 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
 logger_class = _Logger
 logconfig_dict = LOGGING
+
+
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Have the worker count what it holds where this process reads it."""
+    worker.held_posts_place = HELD_POSTS.take_place()
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Count there, in the worker."""
+    HELD_POSTS.use(worker.held_posts_place)
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Say what a worker held that was killed: one that ends by itself has handed it over, or said what it lost."""
+    lost = HELD_POSTS.give_up(getattr(worker, "held_posts_place", None))
+    if lost:
+        log = logging.getLogger("api")
+        log.error("posts were lost with a worker that was killed", extra={"fields": {"posts": lost, "pid": worker.pid}})
+        log.info("metrics", extra={"fields": count_line("LostPosts", lost, service=_settings.service_name)})

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from held_posts import HELD_POSTS
+
 MOST_CHARACTERS: Final = 2_000_000
 """Characters of posts kept in memory; several times as many bytes."""
 WAIT_SECONDS: Final = 0.1
@@ -113,6 +115,7 @@ class Outbox(Generic[Post]):
                 until = now
             self._characters += characters
             self._waiting.extend(letters)
+            HELD_POSTS.add(len(letters))
             for line in self._lines:
                 line.changed.notify(len(letters))
         until = min(until, now + WAIT_SECONDS)
@@ -135,6 +138,8 @@ class Outbox(Generic[Post]):
             _log.error("posts were lost", extra={"fields": {"posts": len(some), "request_ids": request_ids}})
         if lost:
             self._lost(len(lost))
+            # Said here: nobody else need say it.
+            HELD_POSTS.add(-len(lost))
 
     def _start(self, line: _Line[Post], before: Sequence[_Line[Post]]) -> None:
         receiver = line.receiver
@@ -175,6 +180,7 @@ class Outbox(Generic[Post]):
                     letter.sent.set()
                     self._sending.discard(letter)
                     self._characters -= letter.characters
+                    HELD_POSTS.add(-1)
                 if not self._characters:
                     self._emptied.notify_all()
 

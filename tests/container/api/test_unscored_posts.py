@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import socket
 import threading
@@ -6,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -260,3 +262,44 @@ def test_what_nothing_took_until_the_end_is_counted_and_named(start_api: Callabl
     assert sum(line["LostPosts"] for line in counted) == 5
     assert {line["service"] for line in counted} == {"shop"}
     assert "kept 0" not in api.log_text()
+
+
+def test_what_a_killed_worker_held_is_counted_by_who_started_it(start_api, runtime):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        api = start_api(
+            runtime.url,
+            SERVICE_NAME="shop",
+            STOP_TIMEOUT_SECONDS="4",
+            AWS_ENDPOINT_URL_SQS=away,
+            UNSCORED_QUEUE_URL=f"{away}/1/posts",
+        )
+        runtime.answers("high")
+        for number in range(6):
+            assert api.moderate(f"kept {number}").status_code == 200
+        for worker in children(api.pid):
+            os.kill(worker, signal.SIGKILL)
+        until(
+            lambda: sum(line["posts"] for line in log_lines(api, "posts were lost with a worker that was killed")) == 6
+        )
+        counted = [line for line in log_lines(api, "metrics") if "LostPosts" in line]
+        assert sum(line["LostPosts"] for line in counted) == 6
+        assert {line["service"] for line in counted} == {"shop"}
+        # The workers that took their place begin anew; what they lose they say themselves, and nobody says it again.
+        until(api.is_up)
+        assert api.moderate("kept 7").status_code == 200
+        api.process.send_signal(signal.SIGTERM)
+        api.process.wait(30)
+    counted = [line for line in log_lines(api, "metrics") if "LostPosts" in line]
+    assert sum(line["LostPosts"] for line in counted) == 7
+    assert [line["posts"] for line in log_lines(api, "posts were lost")] == [1]
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(folder.name))
+    return found
