@@ -27,9 +27,10 @@ ANSWERS = {
     "until its end": b"HTTP/1.1 200 OK\r\n\r\n" + BODY,
     "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + BODY + b"\r\n0\r\n\r\n",
     "chunked with a length": (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + BODY + b"\r\n0\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 34\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + BODY + b"\r\n0\r\n\r\n"
     ),
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\nContent-Length: 5\r\n\r\n" + BODY,
+    "two other lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 23\r\n\r\n" + BODY,
     "no number": b"HTTP/1.1 200 OK\r\nContent-Length: a\r\n\r\n" + BODY,
     "folded": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 23\r\n\r\n" + BODY,
     "line feeds": b"HTTP/1.1 200 OK\nContent-Length: 23\n\n" + BODY,

@@ -59,14 +59,14 @@ def test_what_is_sent_is_what_is_signed(api: Api, runtime: Runtime) -> None:
 def test_signs_as_botocore_does(
     api_module: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, host: str, path: str, token: str | None
 ) -> None:
-    moment = [1_795_737_599.9]
+    moment = [1_795_737_598.9]
     signer = api_module("endpoint.signature").InvocationSigner(
         host=host, path=path, region="eu-west-1", clock=lambda: moment[0]
     )
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: datetime.fromtimestamp(moment[0], UTC))
     body, attributes = '{"text": "署名"}'.encode(), "patience-ms=795"
-    # The second key again after another, and each on the next day.
-    for secret in ["first", "second", "first", "second"]:
+    # The first one on the day before, too.
+    for secret in ["first", "first", "second", "second", "first"]:
         moment[0] += 1
         credentials = ReadOnlyCredentials("AKIDEXAMPLE", secret, token)
         request = AWSRequest(
