@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fargate_capacity.auto_period import VIEWS
-from fargate_capacity.capacity_commands import register
+from fargate_capacity.commands.register import register
 from fargate_capacity.input_error import InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

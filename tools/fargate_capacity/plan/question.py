@@ -15,6 +15,7 @@ from fargate_capacity.observed.calibration import Calibration, calibrate
 from fargate_capacity.observed.fit import fit
 from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
+from fargate_capacity.plan.figures import Figures
 from fargate_capacity.plan.setting import Setting, described_schedule
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.pricing.bill import Bill, bill_of
@@ -28,7 +29,6 @@ from fargate_capacity.pricing.fargate_prices import (
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
-from fargate_capacity.report.figures import Figures
 from fargate_capacity.traffic.deployments import Deployments, read_deployments
 
 

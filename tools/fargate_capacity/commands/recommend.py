@@ -1,0 +1,192 @@
+"""`fargate-capacity recommend`: the cheapest setting that surely breaches little more than now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fargate_capacity.commands.options import (
+    Assembly,
+    FloorGroup,
+    TraceFile,
+    TrafficOptions,
+)
+from fargate_capacity.commands.shown import draw, show, simulated, write
+from fargate_capacity.input_error import InputError
+from fargate_capacity.plan.added_breach import DEFAULT_TOLERANCE_PERCENT
+from fargate_capacity.plan.candidates import Grid, candidates, nothing_to_vary, read_numbers
+from fargate_capacity.plan.figures import setting_as_json
+from fargate_capacity.plan.floor_options import described_floors
+from fargate_capacity.plan.recommendation import recommend
+from fargate_capacity.plan.simulation import Simulation
+from fargate_capacity.plan.sweep import SWEEP_BLOCK_MINUTES
+from fargate_capacity.pricing.bill import Bill
+from fargate_capacity.progress import PatientProgress
+from fargate_capacity.report.tables import folds_table, frontier_table, rejections_table
+
+
+class Objective(StrEnum):
+    """Which bill is to be least."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    SAVINGS_PLAN = "savings-plan"
+
+    def of(self, bill: Bill) -> float:
+        """That bill."""
+        if self is Objective.SPOT:
+            return bill.with_spot
+        return bill.with_savings_plan if self is Objective.SAVINGS_PLAN else bill.on_demand
+
+
+def recommend_command(
+    assembly: Assembly,
+    trace: TraceFile,
+    *,
+    target: Annotated[str | None, typer.Option(help="Targets to try, percent: 40,50 or 40:80:5.")] = None,
+    spike_threshold: Annotated[str | None, typer.Option(help="Spike thresholds to try, percent.")] = None,
+    spike_tasks: Annotated[str | None, typer.Option(help="Tasks that a spike adds, to try.")] = None,
+    minimum: Annotated[str | None, typer.Option(help="Minimums to try.")] = None,
+    scale_out_cooldown: Annotated[str | None, typer.Option(help="Scale-out cooldowns to try, seconds.")] = None,
+    scale_in_cooldown: Annotated[str | None, typer.Option(help="Scale-in cooldowns to try, seconds.")] = None,
+    high_resolution: Annotated[
+        bool, typer.Option("--high-resolution", help="Try each with the CPU of every 20 seconds, too.")
+    ] = False,
+    objective: Annotated[Objective, typer.Option(help="Which bill is to be least.")] = Objective.ON_DEMAND,
+    held_out: Annotated[float, typer.Option(help="Share of the trace, its end, to verify on.")] = 0.3,
+    tolerance_percent: Annotated[
+        float, typer.Option(help="Of all requests, so many more than now may be beyond the limit.")
+    ] = DEFAULT_TOLERANCE_PERCENT,
+    jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
+    given: TrafficOptions,
+    floors: FloorGroup,
+) -> None:
+    """Find the cheapest setting that surely breaches little more than now, and say why each other one is not it.
+
+    The limit is judged by requests: how many are beyond it, and how long these wait. It is chosen on the first part of
+    the trace, as it would have been at earlier times; the rest confirms the choice, or it is what you have.
+    """
+    question = given.question(assembly)
+    traffic = given.traffic(question, trace)
+    tried_floors = floors.options().floors(question, traffic, searched=1 - held_out)
+    grid = Grid(
+        targets=read_numbers("--target", target),
+        spike_thresholds=read_numbers("--spike-threshold", spike_threshold),
+        spike_tasks=[int(each) for each in read_numbers("--spike-tasks", spike_tasks)],
+        minimums=[int(each) for each in read_numbers("--minimum", minimum)],
+        scale_out_cooldowns_s=[int(each) for each in read_numbers("--scale-out-cooldown", scale_out_cooldown)],
+        scale_in_cooldowns_s=[int(each) for each in read_numbers("--scale-in-cooldown", scale_in_cooldown)],
+        high_resolutions=[False, True] if high_resolution else [],
+        floors=tried_floors,
+    )
+    tried = candidates(question.setting, grid)
+    if question.price is None and objective is not Objective.ON_DEMAND:
+        raise InputError(f"--objective: got {objective}, allowed: on-demand; no price: {question.unpriced}")
+
+    def cost(simulation: Simulation) -> float:
+        # Where tasks have no price, the fewest task-hours cost least.
+        bill = question.bill(simulation)
+        return simulation.totals.task_hours if bill is None else objective.of(bill)
+
+    # All candidates once, and the cheaper ones with more requests.
+    blocks = 2 * jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 1)
+    with PatientProgress(f"replaying {len(tried)} candidates", total=blocks) as progress:
+        found = recommend(
+            question.scenario,
+            tried,
+            traffic,
+            cost=cost,
+            held_out=held_out,
+            tolerance_percent=tolerance_percent,
+            jobs=jobs,
+            advance=progress.begin,
+        )
+    figures = [
+        question.figures("current", found.current_first),
+        question.figures("recommended", found.chosen_first),
+        question.figures("current, held out", found.current_held_out),
+        question.figures("recommended, held out", found.chosen_held_out),
+    ]
+    show(
+        question,
+        traffic,
+        figures,
+        title="Searched on the first part of the trace, confirmed on the rest",
+        against=(0, 0, 2, 2),
+    )
+    console = Console()
+    is_priced = question.price is not None
+    console.print(rejections_table(found.rejected, is_priced=is_priced))
+    console.print(frontier_table(found.frontier, is_priced=is_priced))
+    if found.folds:
+        console.print(folds_table(found.folds))
+    unvaried = nothing_to_vary(question.setting, grid)
+    for line in unvaried:
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"recommended: {found.chosen.described()}", highlight=False, soft_wrap=True)
+    console.print(found.why, highlight=False, soft_wrap=True)
+    for line in (*described_floors(tried_floors), *([found.floor] if found.floor else [])):
+        console.print(line, highlight=False, soft_wrap=True)
+    beyond = question.calibration.beyond(found.chosen.target) if question.calibration else None
+    if beyond:
+        console.print(f"warning: {beyond}", highlight=False, soft_wrap=True)
+    more = {
+        "warnings": [beyond] if beyond else [],
+        "recommended": setting_as_json(found.chosen),
+        "keeps_current": found.keeps,
+        "why": found.why,
+        "floor": found.floor,
+        "allowed_breach_minutes": found.allowed_breach_minutes,
+        "tolerance": {
+            "percent_of_requests": found.tolerance.percent,
+            "seconds_per_request": found.tolerance.seconds_per_request,
+        },
+        "sureness": found.sureness,
+        "more_days": found.more_days,
+        "added_held_out": asdict(found.added_held_out),
+        "nothing_to_vary": unvaried,
+        "folds": [
+            {
+                "start": each.start.isoformat(),
+                "end": each.end.isoformat(),
+                "setting": setting_as_json(each.setting),
+                "keeps_current": each.keeps,
+                "saving": each.saving,
+                "added": asdict(each.added),
+            }
+            for each in found.folds
+        ],
+        "frontier": [
+            {
+                "setting": setting_as_json(each.simulation.setting),
+                "task_hours": each.simulation.totals.task_hours,
+                "cost_usd": each.cost if is_priced else None,
+                "breached_percent": each.breached_percent,
+                "is_on_frontier": each.is_on_frontier,
+            }
+            for each in found.frontier
+        ],
+        "rejected": [
+            {
+                "setting": setting_as_json(each.simulation.setting),
+                "task_hours": each.simulation.totals.task_hours,
+                "cost_usd": each.cost if is_priced else None,
+                "why": each.why,
+            }
+            for each in found.rejected
+        ],
+    }
+    write(question, traffic, figures, output=given.output, command="recommend", more=more)
+    # Drawing takes most of a second to import.
+    from fargate_capacity.report.frontier_drawing import write_frontier
+
+    unit = f"$ {objective}" if is_priced else "task-hours"
+    path, picture = write_frontier(found, unit=unit, output=given.output)
+    typer.echo(f"wrote {path}")
+    drawn = replace(question, setting=found.chosen)
+    figures_drawn = question.figures(question.service.name, simulated(drawn, traffic))
+    draw(drawn, traffic, figures_drawn, output=given.output, pictures=[picture])
