@@ -756,6 +756,8 @@ def test_preprocessed_posts_are_trained_on_and_the_extracted_ones_are_judged(
     assert (posts["train"]["posts"], posts["test"]["texts_uri"]) == (80, "s3://data/runs/x/texts/")
     assert posts["fingerprint"] == "sha256:1"
     assert whole["Evaluate"]["Arguments"]["Payload"]["test_uri"] == "{% $held_out %}"
+    machines = whole["Evaluate"]["Arguments"]["Payload"]["machines"]
+    assert machines == [{"name": "ml.m5.large", "mib": 8192, "workers": 1}]
     assert whole["Check"]["Arguments"]["Payload"]["posts"] == "{% $held_out & 'posts.jsonl' %}"
 
 

@@ -14,6 +14,7 @@ from ..configuration._endpoint_requests import (
     model_network_request,
     retention_request,
 )
+from ..configuration._serving_machines import serving_machines
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.traffic_shifting import TrafficShifting
 from ..endpoint._endpoint_name import LONGEST_NAME
@@ -422,6 +423,7 @@ class _Release:
                 "model_data": "{% $model_data %}",
                 "test_uri": "{% $held_out %}",
                 "current_scores": "{% $current_scores %}",
+                "machines": serving_machines(self._plan.configuration, self._plan.inference_environment),
             },
             assign={
                 "metrics": "{% $states.result.Payload.metrics %}",

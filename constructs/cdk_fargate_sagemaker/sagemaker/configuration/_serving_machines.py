@@ -1,0 +1,41 @@
+"""The machines that are to serve a model, for whoever knows how much memory that takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..machines._instance_memory import InstanceSize, instance_size
+from .endpoint_configuration import EndpointConfiguration
+
+# As container/inference has it: more threads hardly speed up one prediction, more workers hold a model each.
+_MOST_THREADS_A_PREDICTION = 8
+_MOST_WORKERS = 8
+_SERVERLESS_VCPUS = 2
+
+
+def serving_machines(configuration: EndpointConfiguration, environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """`name`, memory in `mib` and `workers` of each machine that the released model gets.
+
+    A type whose memory is not known here is left out: nothing is known of it.
+    """
+    machines = []
+    for variant in configuration.all_variants:
+        if variant.model_name is not None:
+            continue
+        if variant.serverless is not None:
+            name = f"serverless capacity of {variant.serverless.memory_mib} MiB"
+            size: InstanceSize | None = InstanceSize(_SERVERLESS_VCPUS, variant.serverless.memory_mib)
+        else:
+            name = variant.instance_type or ""
+            size = instance_size(name)
+        if size is not None:
+            machines.append({"name": name, "mib": size.mib, "workers": _workers(size.vcpus, environment)})
+    return machines
+
+
+def _workers(vcpus: int, environment: Mapping[str, str]) -> int:
+    given = environment.get("MODEL_SERVER_WORKERS", "")
+    if given.isascii() and given.isdigit():
+        return max(1, int(given))
+    if environment.get("SERVE_FOR") == "throughput":
+        return min(vcpus, _MOST_WORKERS)
+    return min(-(-vcpus // _MOST_THREADS_A_PREDICTION), _MOST_WORKERS)
