@@ -10,14 +10,15 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from device import Device
-from flask import Flask, Request, Response, g, jsonify, request
+from flask import Flask, Response, g, jsonify, request
+from hot_path import FAILED, Answered, HotPath
 from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError
 from invocation_body import InvalidInvocationError, Invocation, InvocationLines
 from prediction_queue import AbandonedError, OverloadedError
@@ -38,6 +39,7 @@ RETRY_AFTER_SECONDS = "1"
 JSON, JSON_LINES = "application/json", "application/jsonlines"
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+_CUSTOM_ATTRIBUTES_OF_WSGI = "HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"
 _PATIENCE = re.compile(r"(?:^|[,;\s])patience-ms=([0-9]{1,9})(?:$|[,;\s])")
 _WITH_UNSEEN = re.compile(r"(?:^|[,;\s])with=unseen(?:$|[,;\s])")
 
@@ -129,11 +131,13 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
         if accepted is None:
             return _error(HTTPStatus.NOT_ACCEPTABLE, f"accept: allowed are {JSON} and {JSON_LINES}")
         try:
-            wanted = _is_waited_for(request)
+            wanted = _is_waited_for(request.environ)
             given = (InvocationLines if request.mimetype == JSON_LINES else Invocation).parse(request.get_data())
         except InvalidInvocationError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
         try:
+            if failed := request.environ.get(FAILED):
+                raise failed
             model = slot.wait()
             if model is None:
                 return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
@@ -144,8 +148,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
             return response, status
         except AbandonedError:
             return _error(HTTPStatus.REQUEST_TIMEOUT, "the time was up before the posts could be predicted")
-        # Strings, as the published contract has it; six digits still rank what is nearly certain.
-        predictions = [f"{probability:.6f}" for probability in probabilities]
+        predictions = _written(probabilities)
         if isinstance(given, Invocation) and _WITH_UNSEEN.search(request.headers.get(CUSTOM_ATTRIBUTES, "")):
             g.unseen = model.unseen_percents(given.texts)
         return _answer(given, predictions, content_type=accepted), HTTPStatus.OK
@@ -158,15 +161,34 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.after_request
     def name_model(response: Response) -> Response:
-        attributes = [f"model={model_name}"] if model_name else []
-        if unseen := g.get("unseen"):
-            # In the order of the texts, for whoever counts what is served.
-            attributes.append(f"unseen={'/'.join(map(str, unseen))}")
-        if attributes:
-            response.headers[CUSTOM_ATTRIBUTES] = ",".join(attributes)
+        response.headers.extend(_custom_attributes(model_name, g.get("unseen")))
         return response
 
+    def answer(environ: dict[str, Any], given: Invocation) -> Answered | None:
+        model = slot.model
+        if model is None:
+            return None
+        probabilities = model.probabilities(given.texts, _is_waited_for(environ))
+        unseen = None
+        if _WITH_UNSEEN.search(environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, "")):
+            unseen = model.unseen_percents(given.texts)
+        return Answered(_written(probabilities), _custom_attributes(model_name, unseen))
+
+    app.wsgi_app = HotPath(app.wsgi_app, answer, largest_body=LARGEST_BODY)  # type: ignore[method-assign]
     return app
+
+
+def _written(probabilities: Sequence[float]) -> list[str]:
+    """Strings, as the published contract has it; six digits still rank what is nearly certain."""
+    return [f"{probability:.6f}" for probability in probabilities]
+
+
+def _custom_attributes(model_name: str | None, unseen: Sequence[int] | None) -> list[tuple[str, str]]:
+    attributes = [f"model={model_name}"] if model_name else []
+    if unseen:
+        # In the order of the texts, for whoever counts what is served.
+        attributes.append(f"unseen={'/'.join(map(str, unseen))}")
+    return [(CUSTOM_ATTRIBUTES, ",".join(attributes))] if attributes else []
 
 
 _EXPLANATIONS: dict[int | None, str] = {
@@ -190,10 +212,10 @@ def _answer(given: Invocation | InvocationLines, predictions: Sequence[str], *, 
     return Response("".join(f"{json.dumps(answer)}\n" for answer in answers), content_type=JSON_LINES)
 
 
-def _is_waited_for(given: Request) -> Callable[[], bool]:
+def _is_waited_for(environ: Mapping[str, Any]) -> Callable[[], bool]:
     """Whether somebody waits for the answer: the client has not left, nor is the time up that it says it has."""
-    client: socket.socket | None = given.environ.get("gunicorn.socket")
-    patience = _PATIENCE.search(given.headers.get(CUSTOM_ATTRIBUTES, ""))
+    client: socket.socket | None = environ.get("gunicorn.socket")
+    patience = _PATIENCE.search(environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, ""))
     until = time.monotonic() + (int(patience[1]) / 1000 if patience else math.inf)
 
     def wanted() -> bool:

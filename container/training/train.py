@@ -77,8 +77,8 @@ def run(folders: SageMakerFolders) -> None:
     unlabelled: list[str] = []
     if hyperparameters.recipe == "student":
         # What is judged by must not be learnt from, with or without its label.
-        known = {post.text for posts in channels.values() for post in posts}
-        unlabelled = read_unlabelled(folders.channel(UNLABELLED), known=known)
+        labelled = {post.text for posts in channels.values() for post in posts}
+        unlabelled = read_unlabelled(folders.channel(UNLABELLED), known=labelled)
         print(f"unlabelled_posts={len(unlabelled)}", flush=True)
     # After reading: nothing says that another user may read the channels' files. Those that are read later are handed
     # over, as what is written is.
