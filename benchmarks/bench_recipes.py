@@ -6,6 +6,10 @@ folder. The posts are tweets with the mean of twenty people's ratings, from the 
 neither side is left out. Both are fetched by their hash when this runs, into `--folder`, and never committed; `--data`
 names posts of your own. Every recipe fits on the same posts and is judged on the same others.
 
+With `--student` a student learns from the encoder too, by the same posts and by the snippets of the same archive that
+nobody labels here (reviews, editorials), and a linear model is tried in front of each: what serves, why, and how far
+each is from its own teacher, with intervals.
+
 Run it with `make bench-recipes`. It needs `BERT_PYTHON`, an interpreter with the packages of container/training.
 """
 
@@ -123,6 +127,44 @@ def tweets(folder: Path, kinds: Sequence[str] = ("tweets",)) -> list[Post]:
     ]
 
 
+def unlabelled_posts(folder: Path, given: Path | None) -> list[Post]:
+    if given is not None:
+        return [{"text": post["text"]} for post in own_posts(given)]
+    texts = rated(folder, ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets"))
+    return [{"text": text} for text, _ in texts]
+
+
+def print_student(
+    folder: Path,
+    sides: Mapping[str, Sequence[Post]],
+    unlabelled: Sequence[Post],
+    of_encoder: Mapping[str, str],
+    epochs: int,
+) -> None:
+    """Trains a student, and the same encoder alone, each with a linear model in front where that holds and pays."""
+    channels = {**sides, "unlabelled": unlabelled}
+    student = {**of_encoder, "recipe": "student", "student_epochs": str(epochs)}
+    table = Table("recipe", "serves", "AUC, test", "lower than the teacher's by (95 %)", "flags agree (95 %)", "why")
+    for recipe, given, settings in (
+        ("bert", sides, {**of_encoder, "recipe": "bert"}),
+        ("student", channels, student),
+    ):
+        manifest = trained(folder / f"{recipe}-and-cascade", given, settings)
+        auc = f"{manifest['metrics']['auc']:.4f}"
+        for part in ("student", "cascade"):
+            if said := manifest.get(part):
+                drop, agreement = said.get("auc_drop"), said.get("agreement")
+                table.add_row(
+                    f"{recipe}, {part}",
+                    said["serves"] + (f" ({said['share']:.0%} by the first stage)" if "share" in said else ""),
+                    auc,
+                    f"{drop['value']:.4f} ({drop['low']:.4f} to {drop['high']:.4f})" if drop else "-",
+                    f"{agreement['value']:.2%} (from {agreement['low']:.2%})" if agreement else "-",
+                    said["reason"],
+                )
+    Console(width=160).print(table)
+
+
 def own_posts(path: Path) -> list[Post]:
     """As a channel holds them: the reader of labelled data takes the file, or says in one line why not."""
     sys.path.insert(0, str(TRAINING))
@@ -188,6 +230,11 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--max-length", type=int, default=128, help="tokens of a post")
     parser.add_argument("--posts", type=int, help="take so many alone, drawn by the seed; all by default")
+    parser.add_argument(
+        "--student", action="store_true", help="train a student as well; it takes several times as long"
+    )
+    parser.add_argument("--student-epochs", type=int, default=10, help="at most")
+    parser.add_argument("--unlabelled", type=Path, help="a file of posts without labels for the student")
     parser.add_argument("--folder", type=Path, default=PROJECT / "build" / "bench-recipes", help="kept between runs")
     given = parser.parse_args()
     if not os.environ.get("BERT_PYTHON"):
@@ -200,17 +247,23 @@ def main() -> None:
     for side, of_side in sides.items():
         print(f"{side}: {len(of_side)} posts, {sum(post['label'] for post in of_side)} violations")
 
+    of_encoder = {
+        "seed": str(given.seed),
+        "pretrained_model": str(pretrained),
+        "epochs": str(given.epochs),
+        "learning_rate": str(given.learning_rate),
+        "max_length": str(given.max_length),
+    }
+    if given.student:
+        print_student(folder, sides, unlabelled_posts(folder, given.unlabelled), of_encoder, given.student_epochs)
     linear = trained(folder / "linear", sides, {"recipe": "linear", "seed": str(given.seed)})
     encoder = trained(
         folder / "encoder",
         sides,
         {
+            **of_encoder,
             "recipe": "bert",
-            "seed": str(given.seed),
-            "pretrained_model": str(pretrained),
-            "epochs": str(given.epochs),
-            "learning_rate": str(given.learning_rate),
-            "max_length": str(given.max_length),
+            "cascade": "off",
             "precision": "fp32",  # int8 is judged here, on the posts of the test
         },
     )
