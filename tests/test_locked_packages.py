@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 PROJECT = Path(__file__).parents[1]
 _PIN = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", flags=re.MULTILINE)
@@ -40,6 +41,9 @@ def test_the_locked_files_are_found() -> None:
     assert {"requirements.txt", "container/training/requirements-cpu.txt"} <= {name(path) for path in LOCKED}
 
 
+RELEASE = ".github/workflows/release.yml"
+
+
 @pytest.mark.parametrize("path", LOCKED, ids=name)
 def test_each_package_of_a_locked_file_has_a_hash(path: Path) -> None:
     blocks = re.split(r"^(?=\w)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
@@ -65,9 +69,28 @@ def installs() -> Iterator[tuple[str, str]]:
 def test_pip_installs_by_hash_or_from_this_folder() -> None:
     found = list(installs())
     assert len(found) >= 10
-    unhashed = [(where, command) for where, command in found if "--require-hashes" not in command.split()]
+    unhashed = [
+        (where, command)
+        for where, command in found
+        if "--require-hashes" not in command.split() and not (where == RELEASE and "dist/" in command)
+    ]
     # The project's own packages, from their folders and without dependencies.
     assert [where for where, command in unhashed if "--no-deps" not in command or "--editable ." not in command] == []
+
+
+def test_a_release_tries_its_wheels_beside_the_newest_in_a_job_that_holds_nothing() -> None:
+    """As a team installs them, and thus without hashes: what is installed there must not reach what is released."""
+    jobs = yaml.safe_load((PROJECT / RELEASE).read_text(encoding="utf-8"))["jobs"]
+    trying = {
+        name
+        for name, job in jobs.items()
+        for step in job["steps"]
+        if re.search(r"pip install .*dist/", step.get("run", ""))
+    }
+    assert trying == {"test"}
+    test = jobs["test"]
+    assert not {"permissions", "environment", "secrets"} & test.keys()
+    assert all("upload-artifact" not in step.get("uses", "") and "secrets." not in str(step) for step in test["steps"])
 
 
 def test_the_training_images_files_differ_by_their_torch_alone() -> None:
