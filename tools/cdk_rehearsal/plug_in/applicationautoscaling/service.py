@@ -7,9 +7,11 @@ import math
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from cdk_rehearsal.plug_in.applicationautoscaling import ecs_capacity, variant_capacity
+from cdk_rehearsal.plug_in.applicationautoscaling.due_actions import due_actions
 from cdk_rehearsal.plug_in.applicationautoscaling.step_adjustment import stepped_capacity
 from cdk_rehearsal.plug_in.applicationautoscaling.target_tracking_alarms import delete_alarms, put_alarms
 from cdk_rehearsal.plug_in.aws_error import AwsError, validation_error
@@ -105,6 +107,7 @@ class ApplicationAutoScaling:
         return {}
 
     def describe_scalable_targets(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._carry_out_due_actions()
         with self._lock:
             return {
                 "ScalableTargets": [
@@ -188,8 +191,26 @@ class ApplicationAutoScaling:
     def describe_scheduled_actions(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             return {
-                "ScheduledActions": [action for (key, _), action in self._scheduled.items() if _selected(key, request)]
+                "ScheduledActions": [
+                    {name: value for name, value in action.items() if name != "CarriedOut"}
+                    for (key, _), action in self._scheduled.items()
+                    if _selected(key, request)
+                ]
             }
+
+    def _carry_out_due_actions(self) -> None:
+        """Nobody watches the clock: what is due is done when somebody looks. An action with `at` acts once."""
+        with self._lock:
+            due = due_actions(
+                (action for action in self._scheduled.values() if not action.get("CarriedOut")), datetime.now(UTC)
+            )
+            for action in due:
+                action["CarriedOut"] = True
+        for action in due:
+            bounds = action.get("ScalableTargetAction", {})
+            self.register_scalable_target(
+                {name: action[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")} | bounds
+            )
 
     # Acting
 
