@@ -19,7 +19,8 @@ ANOMALY_RATIO = 3.0
 _LEAST_TASKS = 1.0
 # Of the latest day, the share that has to be known.
 _LEAST_KNOWN = 0.75
-_LATE = timedelta(minutes=5)
+# A new minimum is there a little later than it is decided.
+_LATE = timedelta(minutes=15)
 
 
 class Action(StrEnum):
@@ -40,6 +41,7 @@ class Seen:
         live_minimum: of the scalable target. None: it is not registered.
         live_maximum: of it.
         plan: that was written last. None: none ever was.
+        former_plan: the one before it, whose minimum holds until the new one's is there.
         has_yielded: whether somebody else's bounds were found before.
         is_deploying: the service, or the stack that declares its bounds.
     """
@@ -48,6 +50,7 @@ class Seen:
     live_minimum: int | None
     live_maximum: int | None
     plan: FloorPlan | None = None
+    former_plan: FloorPlan | None = None
     has_yielded: bool = False
     is_deploying: bool = False
 
@@ -170,9 +173,9 @@ def _whose(settings: FloorSettings, seen: Seen) -> str:
         return f"somebody set the maximum to {seen.live_maximum}, {settings.maximum} is declared"
     # A deployment puts the declared minimum back, which the floor may undo.
     ours: set[int | None] = {settings.minimum}
-    if seen.plan is not None and not seen.has_yielded:
-        # A scheduled action may be a little late.
-        ours |= {seen.plan.tasks(seen.now), seen.plan.tasks(seen.now - _LATE)}
+    for plan in () if seen.has_yielded else (seen.plan, seen.former_plan):
+        if plan is not None:
+            ours |= {plan.tasks(seen.now), plan.tasks(seen.now - _LATE)}
     if seen.live_minimum in ours:
         return ""
     return f"somebody set the minimum to {seen.live_minimum}, {settings.minimum} is declared"

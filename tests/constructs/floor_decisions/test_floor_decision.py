@@ -49,6 +49,10 @@ def test_our_own_minimum_is_nobody_elses():
     noon = NOW + timedelta(hours=5)
     decision = decided(SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=8))
     assert decision.action is Action.PLAN
+    # That of the plan before holds until the new one's is there.
+    busier = decided(SETTINGS, history(until=noon, times=1.3), seen(now=noon)).plan
+    former = {"plan": busier, "former_plan": planned().plan, "live_minimum": 8}
+    assert decided(SETTINGS, history(until=noon), seen(now=noon, **former)).action is Action.PLAN
     # The action of a moment ago is perhaps not carried out yet.
     at_eight = NOW + timedelta(minutes=31)
     late = decided(SETTINGS, history(until=NOW + timedelta(minutes=30)), seen(now=at_eight, plan=planned().plan))

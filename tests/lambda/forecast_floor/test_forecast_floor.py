@@ -1,0 +1,216 @@
+"""The function in the embedded AWS, whose clock is the real one: the morning of these services is now."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import botocore.awsrequest
+import pytest
+
+from .conftest import MORNING, KeptService, Killed, at
+
+EARLIER = MORNING - timedelta(hours=2)
+RAISED = MORNING - timedelta(minutes=30)
+NOON = MORNING + timedelta(hours=6)
+DAY = timedelta(days=1)
+
+
+def test_the_floor_rises_before_the_morning(kept: KeptService):
+    kept.report_load()
+    decision = kept.look(EARLIER)
+    assert (decision["action"], decision["floor"], decision["highest"]) == ("plan", 2, 8)
+    assert kept.actions[at(RAISED)] == 8
+    assert kept.actions[at(NOON)] == 2
+    assert kept.minimum == 8
+    # The hour after it finds its own minimum, and nothing to change but what is over.
+    later = kept.look(MORNING)
+    assert (later["action"], later["floor"]) == ("plan", 8)
+    assert kept.minimum == 8
+    assert at(RAISED) not in kept.actions
+    assert kept.look(MORNING)["changed_actions"] == 0
+
+
+def test_a_deployment_loses_the_raised_floor_for_ten_minutes(kept: KeptService):
+    kept.report_load()
+    kept.look(EARLIER)
+    assert kept.minimum == 8
+    kept.set_bounds(2, 20)
+    decision = kept.look(MORNING + timedelta(minutes=3))
+    assert decision["action"] == "plan"
+    assert kept.actions[at(MORNING + timedelta(minutes=13))] == 8
+
+
+def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kept: KeptService):
+    kept.report_load()
+    kept.look(EARLIER)
+    assert kept.minimum == 8
+    assert [each["Subject"] for each in kept.told()] == [f"{kept.name}: floor of the coming 48 hours up to 8 tasks"]
+    kept.set_bounds(5, 20)
+    assert kept.look(MORNING)["action"] == "yield"
+    assert (kept.actions, kept.minimum) == ({}, 5)
+    assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
+    (told,) = kept.told()
+    assert told["Subject"] == f"{kept.name}: the floor yields, somebody else has the bounds"
+    assert "somebody set the minimum to 5, 2 is declared" in told["Message"]
+    kept.set_bounds(2, 20)
+    assert kept.look(MORNING + timedelta(hours=2))["action"] == "plan"
+    assert kept.actions[at(NOON)] == 2
+    assert len(kept.told()) == 1
+    assert [action for action, _ in kept.records] == ["plan", "yield", "yield", "plan"]
+
+
+def test_another_maximum_is_somebody_elses_too(kept: KeptService):
+    kept.report_load()
+    kept.set_bounds(2, 40)
+    assert kept.look(EARLIER)["action"] == "yield"
+    assert kept.actions == {}
+
+
+def test_a_person_stops_and_resumes_it(kept: KeptService):
+    kept.report_load()
+    kept.look(EARLIER)
+    assert kept.minimum == 8
+    assert kept.look(MORNING, stop=True)["why"] == "somebody stopped the floor"
+    assert (kept.actions, kept.minimum) == ({}, 2)
+    assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
+    assert kept.look(MORNING + timedelta(hours=2), resume=True)["action"] == "plan"
+    assert kept.actions
+
+
+def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService):
+    kept.configure(dry_run=True)
+    kept.report_load()
+    kept.look(EARLIER)
+    assert (kept.actions, kept.minimum) == ({}, 2)
+    assert kept.records == [("plan", "at least 2 tasks now, up to 8 within 48 hours, as former days needed")]
+    (told,) = kept.told()
+    assert "dry run, floor of the coming 48 hours up to 8 tasks" in told["Subject"]
+    assert f"{RAISED:%a %H:%M} at least 8" in told["Message"]
+
+
+def test_without_data_it_keeps_what_is_written(kept: KeptService):
+    kept.report_load()
+    kept.look(EARLIER)
+    before = kept.actions
+    assert kept.minimum == 8
+    # In the afternoon nothing has been reported since the morning; the floor was over by then.
+    kept.set_bounds(2, 20)
+    decision = kept.look(MORNING + timedelta(hours=7))
+    assert (decision["action"], decision["changed_actions"]) == ("hold", 0)
+    assert "have data, 75% wanted" in decision["why"]
+    assert kept.actions == before
+
+
+def test_without_any_history_the_declared_minimum_holds(kept: KeptService):
+    kept.report_load(days=2)
+    assert "too few, the declared minimum holds" in kept.look(MORNING)["why"] or kept.actions == {}
+    assert (kept.actions, kept.minimum) == ({}, 2)
+
+
+def test_it_holds_while_its_stack_is_deployed(kept: KeptService, monkeypatch: pytest.MonkeyPatch):
+    kept.report_load()
+    kept.function.CLIENTS.stacks.meta.events.register(
+        "after-call.*.DescribeStacks",
+        lambda parsed, **_: parsed["Stacks"][0].update(StackStatus="UPDATE_IN_PROGRESS"),
+    )
+    assert kept.look(EARLIER)["why"] == "a deployment is under way"
+    assert kept.actions == {}
+
+
+def test_what_it_sees_is_put_as_metrics(kept: KeptService):
+    kept.report_load()
+    kept.look(EARLIER)
+    found = kept.client("cloudwatch").list_metrics(
+        Namespace="ForecastFloor", Dimensions=[{"Name": "ServiceName", "Value": kept.name}]
+    )["Metrics"]
+    assert {each["MetricName"] for each in found} == {"Floor", "Needed", "Forecast", "Missed"}
+
+
+def test_killed_anywhere_the_next_look_writes_what_is_missing(kept: KeptService):
+    kept.report_load()
+    kept.look(MORNING)
+    whole, calls = kept.actions, kept.calls
+    assert calls > 12
+    for number in range(3, calls, 3):
+        kept.look(MORNING, stop=True)
+        kept.set_bounds(2, 20)
+        kept.kill_before_call(number)
+        with pytest.raises(Killed):
+            kept.look(MORNING, resume=True)
+        kept.kill_before_call(None)
+        kept.look(MORNING, resume=True)
+        assert kept.actions == whole, number
+
+
+def test_a_throttled_call_is_made_again(kept: KeptService):
+    kept.report_load()
+    refused = []
+
+    def throttled(request: Any, **_: Any) -> botocore.awsrequest.AWSResponse | None:
+        if len(refused) == 2:
+            return None
+        refused.append(request.url)
+        body = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
+
+        class Raw:
+            def stream(self, **_: Any) -> Any:
+                yield body
+
+        return botocore.awsrequest.AWSResponse(request.url, 400, {}, Raw())
+
+    kept.function.CLIENTS.scaling.meta.events.register(
+        "before-send.application-autoscaling.PutScheduledAction", throttled
+    )
+    kept.look(EARLIER)
+    assert len(refused) == 2
+    assert kept.actions[at(RAISED)] == 8
+
+
+@pytest.mark.parametrize(("by_hand", "left"), [(None, 2), (6, 6)], ids=["ours", "somebody-elses"])
+def test_it_is_gone_with_its_stack(kept: KeptService, http_server: Any, answer: Any, by_hand: int | None, left: int):
+    kept.report_load()
+    kept.look(EARLIER)
+    assert kept.minimum == 8
+    if by_hand:
+        kept.set_bounds(by_hand, 20)
+    http_server.answers = [answer(200)]
+    request = {
+        "ResponseURL": http_server.url,
+        "StackId": kept.stack,
+        "RequestId": "1",
+        "LogicalResourceId": "End",
+        "PhysicalResourceId": "End",
+    }
+    kept.function.handler({**request, "RequestType": "Create"}, None)
+    assert kept.actions
+    kept.function.handler({**request, "RequestType": "Delete"}, None)
+    assert (kept.actions, kept.minimum) == ({}, left)
+    assert [json.loads(body)["Status"] for _, body in http_server.requests] == ["SUCCESS", "SUCCESS"]
+
+
+def test_the_tuner_and_the_floor_leave_each_others_alone(kept: KeptService):
+    """The one changes a policy's target, the other the minimum by scheduled actions."""
+    scaling = kept.client("application-autoscaling")
+    policy = {
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 61.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        },
+    }
+    scaling.put_scaling_policy(**kept.resource, **policy)
+    kept.report_load()
+    kept.look(EARLIER)
+    assert kept.minimum == 8
+    policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] = 62.0  # type: ignore[index]
+    scaling.put_scaling_policy(**kept.resource, **policy)
+    assert kept.minimum == 8
+    assert kept.look(MORNING)["action"] == "plan"
+    (found,) = scaling.describe_scaling_policies(**kept.resource)["ScalingPolicies"]
+    assert found["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 62
+
+
+def test_the_time_of_the_event_is_the_time_of_the_decision(kept: KeptService):
+    kept.report_load()
+    assert datetime.fromisoformat(kept.look(EARLIER)["at"]) == EARLIER
