@@ -18,7 +18,7 @@ SERVERLESS_GB_SECOND = 0.00002
 SERVERLESS_GB = {"BERT-base": 2, "student": 1}
 SERVERLESS_SLOWER = 2
 """One vCPU or so where an instance has two cores."""
-CPU_MS = {"BERT-base": 45.0, "student": 4.0}
+CPU_MS = {"BERT-base": 45.0, "student": 6.0}
 REVIEWER_HOUR, REVIEWED_AN_HOUR = 20.0, 200
 API_POST = 0.0005
 
