@@ -8,7 +8,7 @@ from fargate_capacity import theme
 from fargate_capacity.canvas import Box, Canvas, points, wrapped
 from fargate_capacity.fonts import drawing_settings
 from fargate_capacity.page import Picture
-from fargate_capacity.plan.recommendation import FrontierPoint, Recommendation
+from fargate_capacity.plan.recommended import FrontierPoint, Recommendation
 
 TITLE = "Cost against breach on the searched part"
 _WIDTH, _HEIGHT = 1_112.0, 440.0

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from fargate_capacity.observed.latency_bands import LatencyBand
 from fargate_capacity.plan.figures import Figures
-from fargate_capacity.plan.recommendation import Fold, FrontierPoint, Rejection
+from fargate_capacity.plan.recommended import Fold, FrontierPoint, Rejection
 
 
 def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int] | None = None) -> Table:
