@@ -220,7 +220,7 @@ WRONG = [
     WrongInput(
         "the-name-of-an-endpoint-that-drifts",
         lambda stack: model_drift(stack, workflow="moderation"),
-        "workflow: got 'moderation', allowed: a ModelReleaseWorkflow",
+        "workflow: got 'moderation', allowed: ModelReleaseWorkflow",
     ),
     WrongInput(
         "a-fifth-of-drift",
@@ -256,7 +256,7 @@ WRONG = [
             maximum_vocabulary_drift=None,
             starts=_StartsNothing(),
         ),
-        "starts: got a _StartsNothing, allowed: None without a maximum; give one of maximum_score_drift, "
+        "starts: got a StartsNothing, allowed: None without a maximum; give one of maximum_score_drift, "
         "maximum_length_drift, maximum_vocabulary_drift",
     ),
     WrongInput(
@@ -269,7 +269,7 @@ WRONG = [
         lambda stack: EndpointDashboard(
             stack, "Monitor", endpoint=EndpointMetrics(endpoint_name="moderation"), drift="drift"
         ),
-        "drift: got 'drift', allowed: a ModelDrift",
+        "drift: got 'drift', allowed: ModelDrift",
     ),
     WrongInput(
         "150-percent-of-errors",
