@@ -175,12 +175,27 @@ class ServiceDashboard(Construct):
         """The dashboard, to which further widgets can be added."""
         return self._dashboard
 
+    def draw_floor(self, floor: cloudwatch.IMetric) -> None:
+        """Adds the minimum that a `ForecastFloor` keeps to the running tasks, as a line."""
+        self._tasks.add_left_metric(
+            cloudwatch.MathExpression(
+                expression="FILL(floor, REPEAT)",
+                using_metrics={"floor": floor},
+                label="floor",
+                color=cloudwatch.Color.GREY,
+                period=_MINUTE,
+            )
+        )
+
     def _glance(self, metrics: ServiceMetrics) -> list[list[cloudwatch.IWidget]]:
+        self._tasks = self._graph(
+            "Running tasks", [metrics.average_running_tasks()], self._bound_levels, height=_GLANCE_HEIGHT
+        )
         graphs = [
             self._graph(
                 "CPU maximum, %", [metrics.cpu_maximum()], self._spike_levels, axis=_PERCENT_AXIS, height=_GLANCE_HEIGHT
             ),
-            self._graph("Running tasks", [metrics.average_running_tasks()], self._bound_levels, height=_GLANCE_HEIGHT),
+            self._tasks,
             self._graph(
                 "CPU average, %",
                 [metrics.cpu_average()],
@@ -257,7 +272,7 @@ class ServiceDashboard(Construct):
         height: int = _HEIGHT,
         period: Duration = _MINUTE,
         start: str | None = None,
-    ) -> cloudwatch.IWidget:
+    ) -> cloudwatch.GraphWidget:
         """A graph with the lines that are known now, or with those that are asked for when the template is made."""
         is_single = len(metrics) == 1
         left = [metrics[0].with_(label=title)] if is_single else metrics

@@ -3,7 +3,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from cdk_fargate_sagemaker.tuning import TargetTuner
+from cdk_fargate_sagemaker.tuning import ForecastFloor, TargetTuner
 from tests.constructs.minimal.fargate import scaled_fargate_service
 from tests.constructs.minimal.monitoring import topic
 
@@ -20,4 +20,9 @@ def target_tuner(stack: cdk.Stack, **given: Any) -> TargetTuner:
     return TargetTuner(stack, "Tuner", service=service, **given)
 
 
-MINIMAL = {"TargetTuner": target_tuner}
+def forecast_floor(stack: cdk.Stack, **given: Any) -> ForecastFloor:
+    service = given.pop("service", None) or scaled_fargate_service(stack)
+    return ForecastFloor(stack, "Floor", service=service, **{"alerts_topic": topic(stack), **given})
+
+
+MINIMAL = {"ForecastFloor": forecast_floor, "TargetTuner": target_tuner}

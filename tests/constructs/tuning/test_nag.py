@@ -8,13 +8,15 @@ from aws_cdk import aws_s3 as s3
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.tuning import TargetTuner
+from cdk_fargate_sagemaker.tuning import ForecastFloor, TargetTuner
 from stacks.nag_packs import check_with_cdk_nag
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("env", [None, cdk.Environment(account="123456789012", region="ap-northeast-1")])
-def test_the_tuner_has_no_finding(tmp_path: Path, network, image, env: cdk.Environment | None, dry_run: bool) -> None:
+def test_the_tuner_and_the_floor_have_no_finding(
+    tmp_path: Path, network, image, env: cdk.Environment | None, dry_run: bool
+) -> None:
     app = cdk.App(outdir=str(tmp_path))
     check_with_cdk_nag(app)
     alerts = AlertsTopic(cdk.Stack(app, "Alerts", env=env), "Alerts")
@@ -30,6 +32,7 @@ def test_the_tuner_has_no_finding(tmp_path: Path, network, image, env: cdk.Envir
         dashboard=ServiceDashboard(stack, "Monitor", service=service, alarms=alarms),
         dry_run=dry_run,
     )
+    floor = ForecastFloor(stack, "Floor", service=service, alerts_topic=alerts, dry_run=dry_run)
     # Its findings show that the rules ran.
     s3.Bucket(stack, "Careless")
     with pytest.raises(RuntimeError, match="ValidationFailed"):
@@ -44,7 +47,8 @@ def test_the_tuner_has_no_finding(tmp_path: Path, network, image, env: cdk.Envir
     assert {path for path in found if not path.startswith("Web/Service/")} == {"Web/Careless/Resource"}
     acknowledged = [
         entry.data
-        for construct in tuner.node.find_all()
+        for one in (tuner, floor)
+        for construct in one.node.find_all()
         for entry in construct.node.metadata
         if entry.type == cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
     ]

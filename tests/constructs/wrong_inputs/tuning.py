@@ -3,7 +3,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
 from tests.constructs.minimal.fargate import scaled_fargate_service
-from tests.constructs.minimal.tuning import alarm, target_tuner
+from tests.constructs.minimal.tuning import alarm, forecast_floor, target_tuner
 from tests.constructs.wrong_inputs import WrongInput
 
 _ALARM = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:slow"
@@ -90,5 +90,55 @@ WRONG = [
         "a-table-for-a-dashboard",
         lambda stack: target_tuner(stack, dashboard=dynamodb.Table.from_table_name(stack, "Posts", "posts")),
         "dashboard: got a TableBase, allowed: a ServiceDashboard or a dashboard of CloudWatch",
+    ),
+    WrongInput(
+        "no-topic-for-the-floor",
+        lambda stack: forecast_floor(stack, alerts_topic=None),
+        "alerts_topic: got none, allowed: an sns.ITopic",
+    ),
+    WrongInput(
+        "a-share-for-the-utilization",
+        lambda stack: forecast_floor(stack, utilization_percent=0.6),
+        "utilization_percent: got 0.6, allowed: a number, 1 to 100; give 60 for 60 %",
+    ),
+    WrongInput(
+        "an-unknown-look-back",
+        lambda stack: forecast_floor(stack, look_back="months"),
+        "look_back: got 'months', allowed: days, weeks; choose one of LookBack",
+    ),
+    WrongInput(
+        "a-lead-of-20-minutes",
+        lambda stack: forecast_floor(stack, lead_minutes=20),
+        "lead_minutes: got 20, allowed: 0 to 120, a multiple of 15",
+    ),
+    WrongInput(
+        "a-lead-of-half-a-day",
+        lambda stack: forecast_floor(stack, lead_minutes=720),
+        "lead_minutes: got 720, allowed: a whole number, 0 to 120",
+    ),
+    WrongInput(
+        "a-city-for-a-zone",
+        lambda stack: forecast_floor(stack, time_zone="Berlin"),
+        "time_zone: got 'Berlin', allowed: a name of the IANA database, as Asia/Tokyo",
+    ),
+    WrongInput(
+        "a-day-in-words",
+        lambda stack: forecast_floor(stack, holidays=["Christmas"]),
+        "holidays: got 'Christmas', allowed: days, as 2026-12-25",
+    ),
+    WrongInput(
+        "one-day-for-a-list",
+        lambda stack: forecast_floor(stack, holidays="2026-12-25"),
+        "holidays: got '2026-12-25', allowed: days, as 2026-12-25; put it in a list",
+    ),
+    WrongInput(
+        "a-table-for-the-floors-dashboard",
+        lambda stack: forecast_floor(stack, dashboard=dynamodb.Table.from_table_name(stack, "Posts", "posts")),
+        "dashboard: got a TableBase, allowed: ServiceDashboard",
+    ),
+    WrongInput(
+        "text-for-the-dry-run",
+        lambda stack: forecast_floor(stack, dry_run="yes"),
+        "dry_run: got 'yes', allowed: True or False",
     ),
 ]

@@ -1,0 +1,454 @@
+"""The minimum of a service's tasks, raised before its load comes: by what the same time of former days needed."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Unpack
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from aws_cdk import Acknowledgment, CustomResource, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
+from constructs import Construct
+
+from cdk_fargate_sagemaker.fargate import AnyService
+from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
+from cdk_fargate_sagemaker.fargate.task_count import check_task_count
+from cdk_fargate_sagemaker.floor_decisions import LONGEST_LEAD_MINUTES, LookBack
+from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+
+from .._allow import allow
+from .._checkov_skips import skip_checkov
+from .._checks import check_kind, check_number, check_one_of, check_percent, check_sequence, plain, refusal
+from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from .._lives import is_kept, kept_from_the_start
+from .._managed_queue_key import explain_managed_key
+from .._metric_options import MetricOptions, with_options
+from .._number_token import number_text
+from .._packaged_function import PackagedFunction
+from .._topic_publishers import alarm_action, allow_publishing
+
+_NAMESPACE = "ForecastFloor"
+_LOOK_EVERY = Duration.hours(1)
+_DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+_CLAIMED_BY = "cdk-fargate-sagemaker:floor-by"
+_DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}")
+# A forecast that is off in half of six hours is no accident.
+_MISSES, _WATCHED_HOURS = 3, 6
+
+
+class ForecastFloor(Construct):
+    """Raises a service's minimum of tasks before its load comes, and lowers it after; reactive scaling stays as it is.
+
+    Every hour a function forecasts the coming 48 hours by the CPU of all tasks together at the same time of former
+    days, as CloudWatch has it, and writes the minimum as scheduled actions of Application Auto Scaling: never below the
+    declared minimum, never above the maximum. With the peak expected, the target of reactive scaling can be higher.
+    Whether it helps, `fargate-capacity recommend --floor` replays with the very same code.
+
+    It holds, and leaves what is written, while the service or the stack is deployed, while data are missing, and where
+    the last hour was so unlike former days that these say nothing about it. A deployment that puts the declared minimum
+    back loses a raised floor for ten minutes where it is of this stack, for an hour at most elsewhere. Where somebody
+    else changes the minimum or the maximum it takes its actions away, reports that, and goes on once the declared
+    bounds are back. Invoke the function with `{"stop": true}` or `{"resume": true}` to stop it or to go on. It ends
+    with the stack: no action stays, and the declared minimum is back.
+
+    Every decision is recorded in `table` with its figures, the floor is a line on the dashboard's tasks, the plan is
+    reported to the topic once a day, and an alarm notifies it where forecasts miss in three of six hours.
+
+    It gets along with a `TargetTuner`: the one changes a policy's target, the other the minimum. Begin with the floor:
+    hours in which it holds the tasks tell the tuner nothing.
+
+    Example:
+        ```python
+        ForecastFloor(
+            self,
+            "Floor",
+            service=web,
+            alerts_topic=topic,
+            utilization_percent=70,
+            look_back=LookBack.WEEKS,
+            time_zone="Europe/Berlin",
+            holidays=["2026-12-25", "2026-12-26"],
+            dry_run=True,
+        )
+        ```
+
+    Args:
+        service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
+            service, an imported one too.
+        alerts_topic: is notified of the day's plan, of bounds that somebody else changed, and by the alarms.
+        utilization_percent: the average CPU at which the floor's tasks would carry the forecast load, 1 to 100; at or
+            below the tracked target. As the other settings it has to be known at synthesis. Default: 60.
+        look_back: which former days a day is taken to be like. Default: the seven days before.
+        lead_minutes: so long before the load the floor is there, 0 to 120, a multiple of 15. Default: 30.
+        time_zone: of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change. Default: UTC.
+        holidays: days, `2026-12-25`, that are forecast by former holidays of the list, or by Sundays where there are
+            fewer than two, and that no other day is forecast by. Default: none.
+        min_tasks: the declared minimum, at least 1. Default: that of the scalable target; required for one of another
+            app.
+        max_tasks: the declared maximum. Default: that of the scalable target; required for one of another app.
+        scalable_target: the service's task count. Default: what `service.auto_scale_task_count(…)` made. Default for an
+            imported service: the bounds are `min_tasks` and `max_tasks`.
+        dashboard: whose graph of running tasks gets the floor as a line. Default: none does.
+        dry_run: decides, records and reports what it would do, and changes nothing. Default: on, so that some days are
+            read before it acts.
+        log_encryption_key: encrypts the logs. Default: a key of their own, rotated every year.
+        removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
+
+    Raises:
+        InvalidArgumentError: a service of another region, bounds that are not known, a scalable target whose minimum
+            changes by a schedule already or that has a floor, or a setting out of its range.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: AnyService,
+        alerts_topic: AnyTopic,
+        utilization_percent: float = 60,
+        look_back: LookBack = LookBack.DAYS,
+        lead_minutes: int = 30,
+        time_zone: str = "UTC",
+        holidays: Sequence[str] = (),
+        min_tasks: int | None = None,
+        max_tasks: int | None = None,
+        scalable_target: IScalableTargetRef | None = None,
+        dashboard: ServiceDashboard | None = None,
+        dry_run: bool = True,
+        log_encryption_key: AnyKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    ) -> None:
+        super().__init__(scope, id)
+        check_topic("alerts_topic", alerts_topic)
+        days = _checked(utilization_percent, look_back, lead_minutes, time_zone, holidays)
+        check_kind("dry_run", dry_run, bool, "True or False")
+        if dashboard is not None:
+            check_kind("dashboard", dashboard, ServiceDashboard)
+        if log_encryption_key is not None:
+            check_key("log_encryption_key", log_encryption_key)
+        parts = ServiceParts.of(self, service, scalable_target=scalable_target)
+        check_task_count(min_tasks, max_tasks)
+        least, most = _bounds(parts, min_tasks, max_tasks)
+        if parts.scalable_target is not None:
+            _claim(parts.scalable_target, self)
+        self._dry_run = dry_run
+        self._metrics = parts.metrics
+        self._table = self._make_table(removal_policy)
+        self._undelivered = self._make_queue()
+        self._packaged = PackagedFunction(
+            self,
+            "Keeper",
+            name="forecast_floor",
+            description=f"Keeps the floor of {self.node.path}",
+            timeout=Duration.minutes(5),
+            # Weeks of quarters of an hour, and the processor that comes with it.
+            memory_mib=512,
+            environment={
+                "CLUSTER_NAME": self._metrics.cluster_name,
+                "SERVICE_NAME": self._metrics.service_name,
+                "MIN_TASKS": number_text(least),
+                "MAX_TASKS": number_text(most),
+                "TABLE_NAME": self._table.table_name,
+                "STACK_ARN": Stack.of(self).stack_id,
+                "ALERTS_TOPIC_ARN": alerts_topic.topic_arn,
+                "METRIC_NAMESPACE": _NAMESPACE,
+                "SETTINGS": json.dumps(
+                    {
+                        "utilization": utilization_percent,
+                        "look_back": str(look_back),
+                        "lead_minutes": lead_minutes,
+                        "time_zone": time_zone,
+                        "holidays": days,
+                        "dry_run": dry_run,
+                    }
+                ),
+            },
+            dead_letter_queue=self._undelivered,
+            log_encryption_key=log_encryption_key,
+        )
+        self._grant_function(alerts_topic)
+        self._look_by_events(self._end_with_the_stack())
+        self._missed, self._failed = self._make_alarms(alerts_topic)
+        if dashboard is not None:
+            dashboard.draw_floor(self.metric_floor())
+
+    @property
+    def function(self) -> lambda_.Function:
+        """The function; invoke it with `{"stop": true}` or `{"resume": true}` to stop the floor or to go on."""
+        return self._packaged.function
+
+    @property
+    def table(self) -> dynamodb.Table:
+        """The floor's plan, and every decision with the figures that led to it, for 400 days."""
+        return self._table
+
+    @property
+    def forecast_missed(self) -> cloudwatch.Alarm:
+        """Alarm on forecasts that were off by half in three of six hours."""
+        return self._missed
+
+    @property
+    def failed(self) -> cloudwatch.Alarm:
+        """Alarm on looks that failed, twice in three hours."""
+        return self._failed
+
+    def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets `grantee` invoke the function, with `{"stop": true}` or `{"resume": true}`."""
+        return self._packaged.function.grant_invoke(grantee)
+
+    def metric_floor(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """The minimum that the floor keeps, tasks (maximum over an hour); in a dry run what it would keep."""
+        return self._metric("Floor", cloudwatch.Stats.MAXIMUM, options)
+
+    def metric_missed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Hours that needed half as many tasks again as were forecast, or two thirds of them (sum over an hour)."""
+        return self._metric("Missed", cloudwatch.Stats.SUM, options)
+
+    def _metric(self, name: str, statistic: str, options: MetricOptions) -> cloudwatch.Metric:
+        metric = cloudwatch.Metric(
+            namespace=_NAMESPACE,
+            metric_name=name,
+            dimensions_map={
+                "ClusterName": self._metrics.cluster_name,
+                "ServiceName": self._metrics.service_name,
+            },
+            statistic=statistic,
+            period=_LOOK_EVERY,
+        )
+        return with_options(metric, options)
+
+    def _make_table(self, removal_policy: RemovalPolicy) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            "Record",
+            partition_key=dynamodb.Attribute(name="floor", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expires_at",
+            deletion_protection=is_kept(removal_policy),
+            removal_policy=kept_from_the_start(removal_policy),
+        )
+        Validations.of(table).acknowledge(
+            Acknowledgment(
+                id="NIST.800.53.R5-DynamoDBInBackupPlan",
+                reason="It can be restored to any second of the last 35 days, and the plan is made anew every hour.",
+            )
+        )
+        skip_checkov(
+            table,
+            {
+                "CKV_AWS_119": "It holds numbers of tasks, nothing about a person; DynamoDB encrypts it with its own "
+                "key. With a customer key, KMS refusing the function would keep the floor from rising.",
+            },
+        )
+        return table
+
+    def _make_queue(self) -> sqs.Queue:
+        undelivered = sqs.Queue(
+            self,
+            "Undelivered",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        Validations.of(undelivered).acknowledge(
+            Acknowledgment(
+                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
+            )
+        )
+        explain_managed_key(undelivered)
+        return undelivered
+
+    def _grant_function(self, alerts_topic: sns.ITopic) -> None:
+        stack, role = Stack.of(self), self._packaged.role
+        allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], self._table.table_arn)
+        allow(
+            role,
+            [
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScheduledActions",
+                "cloudwatch:GetMetricData",
+            ],
+            "*",
+            wildcard_reason="Reading scalable targets, scheduled actions and metrics takes no resource; X-Ray neither.",
+        )
+        allow(
+            role,
+            ["cloudwatch:PutMetricData"],
+            "*",
+            conditions={"StringEquals": {"cloudwatch:namespace": _NAMESPACE}},
+            wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
+        )
+        allow(
+            role,
+            ["ecs:DescribeServices"],
+            stack.format_arn(
+                service="ecs",
+                resource="service",
+                resource_name=f"{self._metrics.cluster_name}/{self._metrics.service_name}",
+            ),
+        )
+        allow(role, ["cloudformation:DescribeStacks"], stack.stack_id)
+        allow_publishing(role, alerts_topic)
+        if self._dry_run:
+            return
+        allow(
+            role,
+            [
+                "application-autoscaling:DeleteScheduledAction",
+                "application-autoscaling:PutScheduledAction",
+                "application-autoscaling:RegisterScalableTarget",
+            ],
+            stack.format_arn(service="application-autoscaling", resource="scalable-target", resource_name="*"),
+            conditions={
+                "StringEquals": {
+                    "application-autoscaling:service-namespace": "ecs",
+                    "application-autoscaling:scalable-dimension": "ecs:service:DesiredCount",
+                }
+            },
+            wildcard_reason="AWS gives a scalable target's ARN an id that no template knows; a condition keeps it to "
+            "the task counts of ECS services.",
+        )
+
+    def _look_by_events(self, ended: CustomResource) -> None:
+        # The next look comes before a late one would be worth anything: its actions have to lie ahead.
+        target = targets.LambdaFunction(
+            self._packaged.function,
+            dead_letter_queue=self._undelivered,
+            retry_attempts=2,
+            max_event_age=Duration.minutes(5),
+        )
+        hourly = events.Rule(
+            self,
+            "EveryHour",
+            description="The floor of the coming 48 hours",
+            schedule=events.Schedule.cron(minute="2"),
+            targets=[target],
+        )
+        deployed = events.Rule(
+            self,
+            "Deployed",
+            description="The floor rises again after a deployment",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudformation"],
+                detail_type=["CloudFormation Stack Status Change"],
+                detail={"stack-id": [Stack.of(self).stack_id], "status-details": {"status": list(_DEPLOYED)}},
+            ),
+            targets=[target],
+        )
+        # Deleted before it: nothing writes again what the end took away.
+        for rule in (hourly, deployed):
+            rule.node.add_dependency(ended)
+
+    def _end_with_the_stack(self) -> CustomResource:
+        ended = CustomResource(
+            self,
+            "End",
+            service_token=self._packaged.function.function_arn,
+            resource_type="Custom::ForecastFloorEnd",
+            service_timeout=Duration.minutes(10),
+        )
+        # Deleted before all of these.
+        ended.node.add_dependency(self._packaged, self._table)
+        return ended
+
+    def _make_alarms(self, alerts_topic: sns.ITopic) -> tuple[cloudwatch.Alarm, cloudwatch.Alarm]:
+        action = alarm_action(self, alerts_topic)
+        missed = self.metric_missed().create_alarm(
+            self,
+            "ForecastMissed",
+            alarm_description=f"{self.node.path}: the load is not what former days had; see its table, or stop it",
+            threshold=1,
+            evaluation_periods=_WATCHED_HOURS,
+            datapoints_to_alarm=_MISSES,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        failed = self._packaged.function.metric_errors(period=_LOOK_EVERY, statistic=cloudwatch.Stats.SUM).create_alarm(
+            self,
+            "Failed",
+            alarm_description=f"{self.node.path}: the floor could not be forecast or written; see the function's logs",
+            threshold=1,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        for alarm in (missed, failed):
+            alarm.add_alarm_action(action)
+            alarm.add_ok_action(action)
+        return missed, failed
+
+
+def _checked(
+    utilization_percent: float, look_back: LookBack, lead_minutes: int, time_zone: str, holidays: Sequence[str]
+) -> list[str]:
+    """Refuses settings out of their range, and gives the holidays in order."""
+    check_percent("utilization_percent", utilization_percent, at_least=1, token=False)
+    check_one_of("look_back", look_back, list(LookBack), "choose one of LookBack")
+    check_number("lead_minutes", lead_minutes, at_least=0, at_most=LONGEST_LEAD_MINUTES, whole=True, token=False)
+    if lead_minutes % 15:
+        raise refusal("lead_minutes", lead_minutes, f"0 to {LONGEST_LEAD_MINUTES}, a multiple of 15")
+    allowed = "a name of the IANA database, as Asia/Tokyo"
+    check_kind("time_zone", time_zone, str, allowed)
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise refusal("time_zone", time_zone, allowed) from None
+    days = check_sequence("holidays", holidays, "days, as 2026-12-25")
+    for day in days:
+        text = str(day) if isinstance(day, date) else day
+        if not isinstance(text, str) or not _is_day(text):
+            raise refusal("holidays", day, "days, as 2026-12-25")
+    return sorted({str(day) for day in days})
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return bool(_DAY_FORM.fullmatch(text))
+
+
+def _bounds(parts: ServiceParts, min_tasks: int | None, max_tasks: int | None) -> tuple[float, float]:
+    """The declared ones, of the scalable target where they are not given."""
+    declared = parts.scaling
+    if any(schedule.min_tasks is not None for schedule in declared.schedules):
+        raise refusal(
+            "service",
+            plain("one whose minimum changes by a schedule already"),
+            "one with a fixed minimum",
+            "take the schedule away, or leave the floor out: of two the later one wins",
+        )
+    found = []
+    for name, given, own in (
+        ("min_tasks", min_tasks, declared.min_tasks),
+        ("max_tasks", max_tasks, declared.max_tasks),
+    ):
+        bound = own if given is None else given
+        if bound is None:
+            raise refusal(name, None, "the declared one", "pass it, or the scalable_target of this app")
+        found.append(bound)
+    return found[0], found[1]
+
+
+def _claim(scalable_target: IScalableTargetRef, floor: ForecastFloor) -> None:
+    """Notes who keeps the floor: two would each take the other's minimum for somebody else's."""
+    other = next((entry.data for entry in scalable_target.node.metadata if entry.type == _CLAIMED_BY), None)
+    if other is not None:
+        raise refusal("service", plain(f"one whose floor {other} keeps"), "one floor for a service")
+    scalable_target.node.add_metadata(_CLAIMED_BY, floor.node.path)
