@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), PROJECT / "tools" / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 EXAMPLE = re.compile(r"<!-- example: (?P<file>\S+) -->\n(?:```python\n(?P<code>.*?)```\n)?", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#]+)")
 
@@ -28,6 +28,13 @@ def test_every_example_is_in_the_docs() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     shown = {Path(example["file"]).name for example in EXAMPLE.finditer(text)}
     assert shown == {path.name for path in (PROJECT / "examples").glob("*.py")}
+
+
+def test_contributing_names_files_that_are_there() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:constructs|docs|examples|tests|tools)/[^` ]+)`", text)
+    assert named
+    assert [path for path in named if not (PROJECT / path).exists()] == []
 
 
 READS = re.compile(r'(?:environment, |\.get\(|environment\[)"([A-Z_]+)"')
