@@ -66,7 +66,7 @@ preview: synth ## Draw every dashboard of the cloud assembly into build/preview
 
 # The change whose review the docs show.
 REVIEWED_CHANGE = --context service.spike_threshold_percent=85 --context service.target_percent=65 --context service.min_tasks=1
-docs: synth ## Bring examples, workflows' pictures, costs and quotas into the docs; build the API reference into build/docs
+docs: synth ## Bring examples, workflows' pictures, costs and quotas into the docs; build the site of pages and API reference into build/docs
 	python docs/include_examples.py
 	python docs/draw_workflows.py cdk.out
 	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
@@ -74,7 +74,7 @@ docs: synth ## Bring examples, workflows' pictures, costs and quotas into the do
 	python docs/account_needs.py cdk.out build/prod --page docs/before-you-deploy.md
 	cdk synth --quiet $(REVIEWED_CHANGE) --output build/changed
 	python docs/show_review.py cdk.out build/changed --page docs/review-a-change.md
-	python docs/build_reference.py build/docs
+	python docs/build_site.py build/docs
 
 # ---- checks ------------------------------------------------------------------------------------------------------
 .PHONY: test prove images test-containers lint types format
