@@ -48,7 +48,7 @@ def tune_command(
 ) -> None:
     """Replay the target tuner over the traffic: every step, every revert, and what it came to.
 
-    Settings that are not given are those of the stack's tuner; where it has none, the tuner's own. Its guardrail are
+    Settings that are not given are those of the service's tuner; where it has none, the tuner's own. Its guardrail are
     the alarms that the stack gives it; without a tuner, a minute beyond the limit.
     """
     question = given.question(assembly)
@@ -63,7 +63,12 @@ def tune_command(
             "attempts": attempts,
             "max_latency_ratio": latency_ratio,
         }
-        declared = declared_tuner(question.assembly, question.service.stack_identity, question.scenario.model)
+        declared = declared_tuner(
+            question.assembly,
+            question.service.stack_identity,
+            question.scenario.model,
+            service=question.service.name,
+        )
         settings = replace(
             declared.settings if declared else TunerSettings(ceiling=_CEILING),
             **{name: value for name, value in given_settings.items() if value is not None},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.declared_guardrail import DeclaredGuardrail, declared_guardrail
@@ -23,8 +24,8 @@ class DeclaredTuner:
     guardrail: DeclaredGuardrail
 
 
-def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel) -> DeclaredTuner | None:
-    """The one tuner in a stack, which goes by its identity; None where there is none, or several.
+def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel, *, service: str) -> DeclaredTuner | None:
+    """The tuner of a service, named as `ScaledService` names it, in a stack; None where there is none.
 
     Raises:
         InputError: its settings are those of another version.
@@ -35,6 +36,7 @@ def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel) -> 
         if template.identity == stack
         for resource in template.of_type("AWS::Lambda::Function")
         if resource.properties.get("Handler") == _HANDLER
+        and _tuned(resource.properties.get("Environment", {}).get("Variables", {}).get("SERVICE_NAME")) == service
     ]
     if len(functions) != 1:
         return None
@@ -57,3 +59,11 @@ def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel) -> 
             "version; synthesise the app again"
         ) from None
     return DeclaredTuner(settings=settings, guardrail=declared_guardrail(template, variables.get("GUARDRAILS"), model))
+
+
+def _tuned(name: Any) -> Any:
+    """Return the logical id of the service whose name it is; the name where it is literal."""
+    if isinstance(name, dict):
+        attribute = name.get("Fn::GetAtt")
+        return attribute[0] if isinstance(attribute, list) and attribute else name.get("Ref")
+    return name

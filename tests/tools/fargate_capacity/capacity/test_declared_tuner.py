@@ -24,6 +24,12 @@ from fargate_capacity.scaling_decisions import Comparison, MissingData, Observat
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.01, elsewhere_seconds=0.02)
 
 
+def tuner_of(folder, wanted=None):
+    assembly = CloudAssembly(folder)
+    service = find_service(assembly, wanted)
+    return declared_tuner(assembly, service.stack_identity, MODEL, service=service.name)
+
+
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory):
     folder = tmp_path_factory.mktemp("assembly")
@@ -62,7 +68,7 @@ def test_a_tuned_target_is_the_one_that_tuning_begins_with(assembly):
 
 
 def test_reads_the_tuners_settings(assembly):
-    assert declared_tuner(CloudAssembly(assembly), "Shop", MODEL).settings == TunerSettings(
+    assert tuner_of(assembly).settings == TunerSettings(
         ceiling=70,
         observation=ObservationPeriod.SEVEN_DAYS,
         cool_off=timedelta(days=3),
@@ -82,7 +88,7 @@ def test_reads_the_alarms_that_are_deployed_and_names_the_others(tmp_path):
     )
     TargetTuner(stack, "Tuner", service=service, guardrail_alarms=[alarms.degraded], alerts_topic=topic)
     app.synth()
-    guardrail = declared_tuner(CloudAssembly(tmp_path), "Shop", MODEL).guardrail
+    guardrail = tuner_of(tmp_path).guardrail
     common = {"datapoints": 3, "periods": 5, "missing_data": MissingData.NOT_BREACHING}
     assert guardrail.alarms == (
         # p95 of the time at the task is 3.4 times its mean, and 20 ms are waited elsewhere.
@@ -102,13 +108,41 @@ def test_reads_the_alarms_that_are_deployed_and_names_the_others(tmp_path):
 
 
 def test_names_an_alarm_of_which_the_templates_say_nothing(assembly):
-    guardrail = declared_tuner(CloudAssembly(assembly), "Shop", MODEL).guardrail
+    guardrail = tuner_of(assembly).guardrail
     assert guardrail.alarms == ()
     assert "it watches Slow, which a replay does not know" in guardrail.left_out[0]
 
 
 def test_finds_none_in_another_stack(assembly):
-    assert declared_tuner(CloudAssembly(assembly), "Elsewhere", MODEL) is None
+    assert (
+        declared_tuner(CloudAssembly(assembly), "Elsewhere", MODEL, service=find_service(CloudAssembly(assembly)).name)
+        is None
+    )
+
+
+def test_each_service_of_a_stack_has_its_own_tuner(tmp_path):
+    app = cdk.App(outdir=str(tmp_path))
+    stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="us-east-1"))
+    vpc, topic = ec2.Vpc(stack, "Vpc"), sns.Topic(stack, "Alerts")
+    image = ecs.ContainerImage.from_registry("nginx")
+    alarm = cloudwatch.Metric(namespace="Test", metric_name="Slow").create_alarm(
+        stack, "Slow", threshold=1, evaluation_periods=1
+    )
+    for name, ceiling in (("Web", 70), ("Mail", 66), ("Cart", None)):
+        service = ScaledFargateService(stack, name, vpc=vpc, image=image, target_percent=55)
+        if ceiling:
+            TargetTuner(
+                stack,
+                f"{name}Tuner",
+                service=service,
+                guardrail_alarms=[alarm],
+                alerts_topic=topic,
+                ceiling_percent=ceiling,
+            )
+    app.synth()
+    assert tuner_of(tmp_path, "Shop/Web/Service").settings.ceiling == 70
+    assert tuner_of(tmp_path, "Shop/Mail/Service").settings.ceiling == 66
+    assert tuner_of(tmp_path, "Shop/Cart/Service") is None
 
 
 def test_fails_when_the_settings_are_of_another_version(assembly, tmp_path):
@@ -118,4 +152,4 @@ def test_fails_when_the_settings_are_of_another_version(assembly, tmp_path):
             resource["Properties"]["Environment"]["Variables"]["SETTINGS"] = "{}"
     (tmp_path / "Shop.template.json").write_text(json.dumps(body))
     with pytest.raises(InputError, match="got settings that cannot be read"):
-        declared_tuner(CloudAssembly(tmp_path), "Shop", MODEL)
+        tuner_of(tmp_path)

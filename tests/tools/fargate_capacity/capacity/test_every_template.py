@@ -373,7 +373,8 @@ def test_fails_when_a_name_means_several_services(many):
 def test_a_tuned_target_in_a_nested_stack_is_the_one_that_tuning_begins_with(many):
     service = find_service(many, "Prod/Shop/Inner/Tuned")
     assert [policy.target for policy in service.policies if hasattr(policy, "target")] == [58]
-    tuner = declared_tuner(many, service.stack_identity, ServiceModel(vcpus=1, cpu_seconds=0.01))
+    model = ServiceModel(vcpus=1, cpu_seconds=0.01)
+    tuner = declared_tuner(many, service.stack_identity, model, service=service.name)
     assert tuner is not None
 
 
