@@ -71,7 +71,7 @@ class CompleteService(cdk.Stack):
                 min_tasks=min_tasks,
             )
 
-        # The alarms tell the topic, and stop a deployment that sets them off.
+        # The alarms notify the topic, and stop a deployment that makes them fire.
         alerts = AlertsTopic(self, "Alerts")
         alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
         ServiceDashboard(

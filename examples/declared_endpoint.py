@@ -50,7 +50,7 @@ class ReviewEndpoint(cdk.Stack):
             alerts_topic=AlertsTopic(self, "Alerts"),
             model_latency=cdk.Duration.millis(250),
         )
-        # In the ten minutes after a release any of them takes it back.
+        # In the ten minutes after a release any of them rolls it back.
         endpoint.roll_back_on(alarms)
         EndpointDashboard(
             self,

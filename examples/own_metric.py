@@ -77,14 +77,14 @@ class AnsweredQuestions(cdk.Stack):
         # For pyright no action of the CDK is an IAlarmAction: their parameters have other names.
         too_few.add_alarm_action(cloudwatch_actions.SnsAction(alerts))  # pyright: ignore[reportArgumentType]
 
-        # It guards a release of the model: an update that makes it fire is taken back.
+        # It guards a release of the model: an update that makes it fire is rolled back.
         workflow.roll_back_on([too_few])
         # It stands on the monitor, with its threshold.
         alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
         monitor = ServiceDashboard(
             self, "Monitor", service=shop, alarms=alarms, team_metrics=[too_few], requests_per_task_goal=900
         )
-        # It guards the tuner: a step of the target that makes it fire is taken back.
+        # It guards the tuner: a step of the target that makes it fire is reverted.
         TargetTuner(
             self,
             "Tuner",

@@ -19,7 +19,7 @@ class ReviewedPosts(cdk.Stack):
         reviews = ReviewQueue(
             self,
             "Reviews",
-            # Two of a hundred posts that nobody flagged are reviewed too: they tell what is missed.
+            # Two of a hundred posts that nobody flagged are reviewed too: they show what is missed.
             sample_percent=2,
             second_percent=10,
             lease=cdk.Duration.minutes(5),

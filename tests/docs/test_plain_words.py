@@ -14,9 +14,12 @@ PAGES = [*sorted(PROJECT.glob("*.md")), PROJECT / "tools" / "README.md", *sorted
 _NO_PROSE = re.compile(r"```.*?```|`[^`\n]*`|<!--.*?-->|\]\([^)]*\)", re.DOTALL)
 
 BETTER = {
-    r"is told|are told|not told|was told|were told|been told": "is notified, is reported",
-    r"nobody is told|tells (?:you|nobody|everybody)": "notifies, reports",
-    r"the alarm that tells": "the alarm that notifies",
+    r"tells?|told": "notify, report, say",
+    r"mend|mends|mended": "correct, fix",
+    r"anew": "again",
+    r"(?:is|are|was|were) taken back|takes? (?:it|an update|a step) back": "is rolled back, is reverted",
+    r"is no (?:point|figure|picture)": "no data point is published; does not represent",
+    r"the house": "the repository",
 }
 
 
