@@ -13,7 +13,13 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceVpc, SpikeScaling, WebAcl
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.sagemaker import EvaluationGate, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import (
+    EvaluationGate,
+    ModelEvaluation,
+    ModelImage,
+    ModelReleaseWorkflow,
+    TrainingJob,
+)
 from cdk_fargate_sagemaker.tuning import TargetTuner
 
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
@@ -42,7 +48,6 @@ class AnsweredQuestions(cdk.Stack):
             self,
             "Release",
             endpoint_name="questions",
-            training_image=ModelImage.from_ecr_repository(trainer, "2.1.0"),
             inference_image=ModelImage.from_ecr_repository(server, "2.1.0"),
             data_bucket=s3.Bucket.from_bucket_attributes(
                 self,
@@ -51,7 +56,8 @@ class AnsweredQuestions(cdk.Stack):
                 encryption_key=kms.Key.from_key_arn(self, "QuestionsKey", KEY),
             ),
             alerts_topic=alerts,
-            gate=EvaluationGate(min_auc=0.85),
+            train=TrainingJob(image=ModelImage.from_ecr_repository(trainer, "2.1.0")),
+            evaluate=ModelEvaluation(gate=EvaluationGate(at_least={"auc": 0.85}, may_worsen={"auc": 0.01})),
         )
 
         # The service puts 100 for a question that was answered and 0 for one that was not: their mean is the share. One

@@ -12,6 +12,8 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointConfiguration,
     EndpointVariant,
     EvaluationGate,
+    LabelledData,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
     TrafficShifting,
@@ -38,20 +40,22 @@ class ReviewModel(cdk.Stack):
             self,
             "Release",
             endpoint_name="reviews",
-            training_image=ModelImage.from_ecr_repository(trainer, "2.1.0"),
             inference_image=ModelImage.from_ecr_repository(server, "2.1.0"),
             data_bucket=reviews,
-            data_prefix="labelled/",
+            source=LabelledData("labelled/"),
             alerts_topic=AlertsTopic(self, "Alerts"),
             schedule=events.Schedule.cron(week_day="MON", hour="6", minute="0"),
             # Spare machines cost less and may be taken away: the training goes on from its checkpoints.
             train=TrainingJob(
+                image=ModelImage.from_ecr_repository(trainer, "2.1.0"),
                 instance_type="ml.g5.xlarge",
                 hyperparameters={"epochs": 3, "learning_rate": 3e-5},
                 spot_max_wait=cdk.Duration.hours(8),
             ),
             # Good by itself, and not worse than the model that serves.
-            gate=EvaluationGate(min_auc=0.85, min_recall=0.7, max_auc_drop=0.005),
+            evaluate=ModelEvaluation(
+                gate=EvaluationGate(at_least={"auc": 0.85, "recall": 0.7}, may_worsen={"auc": 0.005})
+            ),
             configuration=EndpointConfiguration(variants=[EndpointVariant(instance_type="ml.c6i.large", count=3)]),
             # One instance of three first; five minutes later the others.
             traffic_shifting=TrafficShifting.canary(instances=1),

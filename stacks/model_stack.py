@@ -17,14 +17,16 @@ from cdk_fargate_sagemaker.monitoring import (
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
-    DynamoDbExport,
     EndpointConfiguration,
     EndpointMetrics,
     EndpointVariant,
     EvaluationGate,
     InputChannel,
+    LabelledData,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
+    ReviewDecisions,
     ReviewLimits,
     TrafficShifting,
     TrainingJob,
@@ -113,29 +115,40 @@ class ModelStack(cdk.Stack):
             self,
             "Release",
             endpoint_name=endpoint_name,
-            training_image=ModelImage.from_asset(_CONTAINERS / "training"),
             inference_image=ModelImage.from_asset(
                 _CONTAINERS / "inference", file="Dockerfile.gpu" if variant.has_gpu else "Dockerfile.cpu"
             ),
             data_bucket=data,
-            data_prefix=_POSTS_PREFIX,
-            reviews=DynamoDbExport(table=self.reviews.table),
-            review_limits=ReviewLimits(
-                max_changed_percent=settings.reviewers.max_changed_percent,
-                min_changed=settings.reviewers.min_changed,
-                max_reviewer_percent=settings.reviewers.max_reviewer_percent,
-                min_labels=settings.reviewers.min_labels,
-            ),
             alerts_topic=alerts,
             encryption_key=key,
+            source=LabelledData(
+                _POSTS_PREFIX,
+                reviews=ReviewDecisions(
+                    table=self.reviews.table,
+                    limits=ReviewLimits(
+                        max_changed_percent=settings.reviewers.max_changed_percent,
+                        min_changed=settings.reviewers.min_changed,
+                        max_reviewer_percent=settings.reviewers.max_reviewer_percent,
+                        min_labels=settings.reviewers.min_labels,
+                    ),
+                ),
+            ),
             train=TrainingJob(
+                image=ModelImage.from_asset(_CONTAINERS / "training"),
                 instance_type=settings.model.training_instance_type,
                 hyperparameters={"recipe": settings.model.recipe, "seed": settings.model.seed},
                 channels=_channels(data, settings),
             ),
-            gate=EvaluationGate(min_auc=settings.model.minimum_auc, max_auc_drop=settings.model.maximum_auc_drop),
-            # The image for GPUs stops where there is none.
-            score_current=TransformJob(instance_type=_TRANSFORM_WITH_GPU) if variant.has_gpu else None,
+            evaluate=ModelEvaluation(
+                # The image for GPUs stops where there is none.
+                score_current=TransformJob(instance_type=_TRANSFORM_WITH_GPU) if variant.has_gpu else TransformJob(),
+                gate=EvaluationGate(
+                    at_least={"auc": settings.model.minimum_auc},
+                    may_worsen={}
+                    if settings.model.maximum_auc_drop is None
+                    else {"auc": settings.model.maximum_auc_drop},
+                ),
+            ),
             configuration=configuration,
             traffic_shifting=_traffic_shifting(settings, endpoint_alarms),
             keep_releases=settings.model.keep_releases,

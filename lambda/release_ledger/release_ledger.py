@@ -13,22 +13,18 @@ import logging
 import os
 import random
 import time
-from decimal import Decimal
 from typing import Any
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from release_resources import NotMadeAgainError, ReleaseResources
 from release_resources import UnknownEndpointError as UnknownEndpointError
+from release_table import CURRENT, LOCK, NOT_ADOPTED, RELEASE_PREFIX, ReleaseTable, current_is, moment, taken
 from rollback_decision import Decision, Found, RefusedError, current_release, decide
+from rollback_plans import LockLostError, failed_plan, plan_by_hand, record_of, served, stopped_plan
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
-LOCK = "lock"
-CURRENT = "current"
-NOT_ADOPTED = "not-adopted"
-RELEASE_PREFIX = "release#"
 
 # What ends an execution of the release workflow after it has put the endpoint back, or before it has touched it.
 SETTLED_ERRORS = frozenset({"ReleaseFailed", "ReleaseInProgressError"})
@@ -48,10 +44,6 @@ class InvalidRollbackError(Exception):
     """There is nothing to roll back to, or not to what was asked for; the message says what there is."""
 
 
-class LockLostError(Exception):
-    """The endpoint was given to another execution meanwhile; nothing was recorded."""
-
-
 class UnknownOperationError(Exception):
     """The function was asked for something that it does not do."""
 
@@ -67,7 +59,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     operation = event.get("operation")
     if operation not in operations:
         raise UnknownOperationError(f"operation is {operation!r}: it is one of {', '.join(operations)}")
-    result = operations[operation](ReleaseTable(), event)
+    result = operations[operation](ReleaseTable(client), event)
     LOGGER.info("%s: %s", operation, json.dumps(result))
     return result
 
@@ -76,81 +68,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def client(service: Any) -> Any:
     """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
     return boto3.client(service)
-
-
-class ReleaseTable:
-    """One endpoint's entries in the releases' table."""
-
-    def __init__(self) -> None:
-        self._name = os.environ["RELEASES_TABLE"]
-        self._endpoint = os.environ["ENDPOINT_NAME"]
-        self._client = client("dynamodb")
-
-    def entry(self, name: str) -> dict[str, Any] | None:
-        answer = self._client.get_item(TableName=self._name, Key=self._key(name), ConsistentRead=True)
-        return _plain(answer["Item"]) if "Item" in answer else None
-
-    def releases(self) -> list[dict[str, Any]]:
-        """Every release's record, oldest first."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._name,
-            ConsistentRead=True,
-            KeyConditionExpression="endpoint = :endpoint AND begins_with(entry, :prefix)",
-            ExpressionAttributeValues={":endpoint": {"S": self._endpoint}, ":prefix": {"S": RELEASE_PREFIX}},
-        )
-        return [_plain(item) for page in pages for item in page["Items"]]
-
-    def current(self) -> str | None:
-        """The name of the release that serves."""
-        entry = self.entry(CURRENT)
-        return None if entry is None else str(entry["release"])
-
-    def write(self, *changes: Any) -> bool:
-        """All of the changes or none of them; False where a condition does not hold or another writes at the time."""
-        try:
-            self._client.transact_write_items(TransactItems=changes)
-        except self._client.exceptions.TransactionCanceledException as fault:
-            reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
-            if not reasons <= {"None", None, "ConditionalCheckFailed", "TransactionConflict"}:
-                raise
-            return False
-        except self._client.exceptions.TransactionInProgressException:
-            return False
-        return True
-
-    def put(self, name: str, attributes: dict[str, Any], condition: str = "", **values: object) -> dict[str, Any]:
-        item = self._key(name) | _typed({key: value for key, value in attributes.items() if value is not None})
-        return {"Put": {"TableName": self._name, "Item": item} | _conditional(condition, values)}
-
-    def set(self, name: str, attributes: dict[str, Any], condition: str, **values: object) -> dict[str, Any]:
-        """Sets attributes of an entry and removes those given as None."""
-        kept = {key: value for key, value in attributes.items() if value is not None}
-        removed = [key for key, value in attributes.items() if value is None]
-        update = "SET " + ", ".join(f"#{key} = :set_{key}" for key in kept)
-        if removed:
-            update += " REMOVE " + ", ".join(f"#{key}" for key in removed)
-        return {
-            "Update": {
-                "TableName": self._name,
-                "Key": self._key(name),
-                "UpdateExpression": update,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {f"#{key}": key for key in attributes},
-                "ExpressionAttributeValues": _typed(
-                    {f":set_{key}": value for key, value in kept.items()}
-                    | {f":{key}": value for key, value in values.items()}
-                ),
-            }
-        }
-
-    def delete(self, name: str, condition: str = "", **values: object) -> dict[str, Any]:
-        return {"Delete": {"TableName": self._name, "Key": self._key(name)} | _conditional(condition, values)}
-
-    def check(self, name: str, condition: str, **values: object) -> dict[str, Any]:
-        return {"ConditionCheck": {"TableName": self._name, "Key": self._key(name)} | _conditional(condition, values)}
-
-    def _key(self, name: str) -> dict[str, Any]:
-        return {"endpoint": {"S": self._endpoint}, "entry": {"S": name}}
 
 
 def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +101,7 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
                 _notify_not_adopted(table, found, missing)
         now = _now()
         if table.write(
-            _taken(table, lock, {"holder": execution, "since": now, "release": release}),
+            taken(table, lock, {"holder": execution, "since": now, "release": release}),
             table.put(
                 f"{RELEASE_PREFIX}{now}#{release}",
                 {
@@ -197,10 +114,10 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
                 },
                 "attribute_not_exists(entry)",
             ),
-            _current_is(table, pointer),
+            current_is(table, pointer),
         ):
             _close_abandoned(table, records)
-            return {"current": _served(records, current)}
+            return {"current": served(records, current)}
     raise _contended()
 
 
@@ -211,7 +128,7 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
     labels = posts.get("reviews") or {}
     for attempt in range(ATTEMPTS):
         _pause(attempt)
-        record = _record_of(table.releases(), release=release, execution=execution)
+        record = record_of(table.releases(), release=release, execution=execution)
         if record["outcome"] == "released" and table.current() == release:
             _tell_parameter(release)
             return {"release": release}
@@ -269,7 +186,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
         ended = given["stopped"]["execution"]
         if _state(ended) == "RUNNING":
             raise InvalidRollbackError(f"{ended} still runs: stop it first")
-    resources = ReleaseResources(client)
+    resources = ReleaseResources(client, event.get("tags"))
     for attempt in range(ATTEMPTS):
         _pause(attempt)
         lock, records, current = table.entry(LOCK), table.releases(), table.current()
@@ -279,9 +196,9 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                 _heal(table, records, _record_again(resources, lost), lost, current, points=lost == current)
                 continue
         if "failed" in given:
-            plan, holder = _failed_plan(given["failed"], records, current), given["failed"]["execution"]
+            plan, holder = failed_plan(given["failed"], records, current), given["failed"]["execution"]
         elif "stopped" in given:
-            plan, holder = _stopped_plan(given["stopped"], records, current), execution
+            plan, holder = stopped_plan(given["stopped"], records, current), execution
         else:
             # Before anything else: while a release runs, which one is current is about to change.
             _refuse_in_progress(lock, execution)
@@ -292,7 +209,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                 _heal(table, records, found, decision.heals, current)
                 healed = decision.note or healed
                 continue
-            plan, holder = _plan_by_hand(records, decision), execution
+            plan, holder = plan_by_hand(records, decision), execution
             # What was mended before is not seen any more.
             plan["note"] = healed or plan["note"]
         failed, target = plan["failed"], plan["target"]
@@ -303,7 +220,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
         if _holder(lock) != ended:
             _refuse_in_progress(lock, execution)
         if table.write(
-            _taken(
+            taken(
                 table,
                 lock,
                 {
@@ -312,10 +229,10 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "rolls_back" if holder == execution else "release": failed and failed["release"],
                 },
             ),
-            _current_is(table, current),
+            current_is(table, current),
             # Against a clean-up at the same time, which takes only what no lock protects.
             *(
-                [table.check(_record_of(records, release=target["release"])["entry"], "attribute_not_exists(cleaning)")]
+                [table.check(record_of(records, release=target["release"])["entry"], "attribute_not_exists(cleaning)")]
                 if target
                 else []
             ),
@@ -335,7 +252,7 @@ def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any
         _pause(attempt)
         records, current = table.releases(), table.current()
         if _holder(table.entry(LOCK)) != holder:
-            left = None if failed is None else _record_of(records, **failed)
+            left = None if failed is None else record_of(records, **failed)
             if current == to and (left is None or left.get("rolled_back_by") == execution):
                 return {"release": to}
             raise LockLostError(f"rollback {execution} does not hold the endpoint any more")
@@ -347,35 +264,6 @@ def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any
         ):
             return {"release": to}
     raise _contended()
-
-
-def _failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
-    plan = _plan("failed", _target(records, current), failed["failure"])
-    record = next((record for record in records if record["execution"] == failed["execution"]), None)
-    if record is None:
-        return plan
-    own = {"release": record["release"], "execution": record["execution"]}
-    return plan | {"failed": own, "target": _target(records, record.get("previous"))}
-
-
-def _stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
-    status = stopped["status"]
-    failure = {
-        "state": status,
-        "error": stopped.get("error") or status,
-        "cause": stopped.get("cause") or f"the execution ended as {status}",
-    }
-    plan = _plan("stopped", _target(records, current), failure)
-    record = next((record for record in records if record["execution"] == stopped["execution"]), None)
-    if record is not None and "failure" in record:
-        # It was rolled back for this, and stopped before that was told.
-        first = record["failure"]
-        cause = f"{first['cause']}; then {failure['state']}: {failure['error']}: {failure['cause']}"
-        return plan | {"failure": first | {"cause": cause}}
-    if record is None or record["outcome"] != "running":
-        return plan
-    own = {"release": record["release"], "execution": record["execution"]}
-    return plan | {"failed": own, "target": _target(records, record.get("previous"))}
 
 
 def _decided(
@@ -403,20 +291,11 @@ def _decided(
         raise InvalidRollbackError(str(refusal)) from None
 
 
-def _plan_by_hand(records: list[dict[str, Any]], decision: Decision) -> dict[str, Any]:
-    plan = _plan("by_hand", _target(records, decision.target), None)
-    return plan | {"note": decision.note, "offer": decision.offer}
-
-
-def _plan(mode: str, target: dict[str, Any] | None, failure: dict[str, Any] | None) -> dict[str, Any]:
-    return {"mode": mode, "failed": None, "target": target, "failure": failure, "note": None, "offer": None}
-
-
 def _made_ready(resources: ReleaseResources, records: list[dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
     """The plan, once what its target needs is there again. Raises NotMadeAgainError where a person asked for it."""
     if plan["target"] is not None:
         try:
-            made = resources.make_missing(_record_of(records, release=plan["target"]["release"]))
+            made = resources.make_missing(record_of(records, release=plan["target"]["release"]))
         except NotMadeAgainError as fault:
             if plan["mode"] == "by_hand":
                 raise
@@ -469,7 +348,7 @@ def _heal(
     changes = []
     if found is not None:
         # Without its configuration nothing says when it was made: it is the last.
-        made = _moment(found.pop("made", None) or datetime.datetime.now(datetime.UTC))
+        made = moment(found.pop("made", None) or datetime.datetime.now(datetime.UTC))
         record = found | {"started": made, "ended": made}
         changes.append(table.put(f"{RELEASE_PREFIX}{made}#{release}", record, "attribute_not_exists(entry)"))
     if points and release != pointer:
@@ -489,14 +368,14 @@ def _outcomes(
     changes = []
     if failed is not None:
         ended = by | {"outcome": mode, "ended": _now(), "failure": event.get("failure")}
-        record = _record_of(records, **failed)
+        record = record_of(records, **failed)
         changes.append(table.set(record["entry"], ended, "execution = :execution", execution=failed["execution"]))
     if mode == "by_hand" and target is not None and current != target["release"]:
         # Of a current release that nothing is known of any more there is nothing to mark.
         if any(record["release"] == current for record in records):
-            left = _record_of(records, release=current)
+            left = record_of(records, release=current)
             changes.append(table.set(left["entry"], by | {"outcome": "rolled_back"}, "attribute_exists(entry)"))
-        taken = _record_of(records, release=target["release"])
+        taken = record_of(records, release=target["release"])
         # A release that a person named serves again: the next rollback may come back to it.
         again = {"outcome": "released", "rolled_back_by": None}
         changes.append(table.set(taken["entry"], again, "attribute_exists(entry)"))
@@ -593,97 +472,16 @@ def _tell_parameter(release: str | None) -> None:
         return
 
 
-def _served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
-    if release is None:
-        return None
-    record = _record_of(records, release=release)
-    told = (
-        "release",
-        "endpoint_configuration",
-        "model",
-        "model_data",
-        "archive_sha256",
-        "metrics",
-        "labels_as_of",
-        "sides",
-    )
-    return {key: record.get(key) for key in told}
-
-
 def _served_if_recorded(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
-    return _served(records, release if any(record["release"] == release for record in records) else None)
-
-
-def _target(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
-    """What a rollback has to know of a release; `archive_sha256` is null where it was recorded before hashes were."""
-    served = _served(records, release)
-    told = ("release", "endpoint_configuration", "model", "model_data", "archive_sha256")
-    return None if served is None else {key: served[key] for key in told}
-
-
-def _record_of(records: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    for record in records[::-1]:
-        if all(record.get(name) == value for name, value in wanted.items()):
-            return record
-    raise LockLostError(f"the table holds no record with {json.dumps(wanted)}")
+    return served(records, release if any(record["release"] == release for record in records) else None)
 
 
 def _holder(lock: dict[str, Any] | None) -> str | None:
     return None if lock is None else str(lock["holder"])
 
 
-def _taken(table: ReleaseTable, seen: dict[str, Any] | None, lock: dict[str, Any]) -> dict[str, Any]:
-    """Takes the endpoint from whoever was seen to hold it, and from nobody else."""
-    if seen is None:
-        return table.put(LOCK, lock, "attribute_not_exists(entry)")
-    return table.put(LOCK, lock, "holder = :seen", seen=seen["holder"])
-
-
-def _current_is(table: ReleaseTable, release: str | None) -> dict[str, Any]:
-    if release is None:
-        return table.check(CURRENT, "attribute_not_exists(entry)")
-    return table.check(CURRENT, "#release = :release", release=release)
-
-
-def _conditional(condition: str, values: dict[str, object]) -> dict[str, Any]:
-    """A condition on attributes; `#release` stands for the attribute whose name DynamoDB reserves."""
-    if not condition:
-        return {}
-    return (
-        {"ConditionExpression": condition}
-        | ({"ExpressionAttributeNames": {"#release": "release"}} if "#release" in condition else {})
-        | ({"ExpressionAttributeValues": _typed({f":{key}": value for key, value in values.items()})} if values else {})
-    )
-
-
-def _typed(attributes: dict[str, Any]) -> dict[str, Any]:
-    # DynamoDB's numbers are decimal: a float is taken as the digits that JSON shows of it.
-    exact: dict[str, Any] = json.loads(json.dumps(attributes), parse_float=Decimal)
-    serializer = TypeSerializer()
-    return {key: serializer.serialize(value) for key, value in exact.items()}
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    deserializer = TypeDeserializer()
-    return {key: _number(deserializer.deserialize(value)) for key, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _number(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_number(item) for item in value]
-    return value
-
-
 def _now() -> str:
-    return _moment(datetime.datetime.now(datetime.UTC))
-
-
-def _moment(when: datetime.datetime) -> str:
-    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment(datetime.datetime.now(datetime.UTC))
 
 
 def _pause(attempt: int) -> None:

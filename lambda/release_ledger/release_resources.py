@@ -21,8 +21,10 @@ class NotMadeAgainError(Exception):
 class ReleaseResources:
     """One endpoint and what its releases are made of."""
 
-    def __init__(self, client: Callable[[str], Any]) -> None:
+    def __init__(self, client: Callable[[str], Any], tags: list[dict[str, str]] | None = None) -> None:
         self._client = client
+        # What is made again has the app's tags, as what a release makes.
+        self._tags = {"Tags": tags} if tags else {}
         self._sagemaker = client("sagemaker")
         self._endpoint = os.environ["ENDPOINT_NAME"]
 
@@ -116,14 +118,14 @@ class ReleaseResources:
         model, configuration = record.get("model"), record.get("endpoint_configuration")
         made = []
         if "model" in definitions and model and self._model(model, denied={}) is None:
-            self._make("model", model, lambda: self._sagemaker.create_model(**definitions["model"]))
+            self._make("model", model, lambda: self._sagemaker.create_model(**definitions["model"], **self._tags))
             made.append(f"model {model}")
         if "endpoint_configuration" in definitions and configuration and self._configuration(configuration) is None:
             wanted = definitions["endpoint_configuration"]
             self._make(
                 "endpoint configuration",
                 configuration,
-                lambda: self._sagemaker.create_endpoint_config(**wanted),
+                lambda: self._sagemaker.create_endpoint_config(**wanted, **self._tags),
             )
             made.append(f"endpoint configuration {configuration}")
         return made

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 from cdk_fargate_sagemaker import fargate, monitoring, notifications, review, sagemaker, tuning
 
@@ -14,3 +15,9 @@ def public_classes() -> Iterator[tuple[str, type]]:
         for name in area.__all__:
             if inspect.isclass(getattr(area, name)):
                 yield name, getattr(area, name)
+
+
+def own_attributes(kind: type) -> dict[str, Any]:
+    """What a class of the library has by itself, and by bases of the library, not by the CDK's."""
+    of_library = [base for base in kind.__mro__ if base.__module__.startswith("cdk_fargate_sagemaker")]
+    return {name: value for base in reversed(of_library) for name, value in vars(base).items()}

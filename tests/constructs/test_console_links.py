@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.monitoring import WorkflowDashboard
-from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow, TrainingJob
 
 
 def template(region: str | None) -> Template:
@@ -20,7 +20,7 @@ def template(region: str | None) -> Template:
         stack,
         "Release",
         endpoint_name="moderation",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(stack, "Posts", "posts"),
         alerts_topic=sns.Topic(stack, "Topic"),

@@ -74,7 +74,7 @@ def _workflow(scope: Construct, given: _Given) -> sagemaker.ModelReleaseWorkflow
         scope,
         "Release",
         endpoint_name="spam-filter",
-        training_image=given["model_image"],
+        train=sagemaker.TrainingJob(image=given["model_image"]),
         inference_image=given["model_image"],
         data_bucket=given["bucket"],
         alerts_topic=given["topic"],

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.constructs.public_classes import public_classes
+from tests.constructs.public_classes import own_attributes, public_classes
 
 # The forms that a reader would take for a command; "Makes an alarm", "The alarms" and "Requests a minute" are not.
 _COMMAND = re.compile(
@@ -25,7 +25,7 @@ def _functions() -> Iterator[tuple[str, Callable[..., Any], str]]:
     """Each public method, and each `__init__`, with the docstring that describes it."""
     for name, kind in public_classes():
         yield name, kind.__init__, inspect.getdoc(kind) or ""
-        for method, value in vars(kind).items():
+        for method, value in own_attributes(kind).items():
             function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
             if not method.startswith("_") and inspect.isfunction(function):
                 yield f"{name}.{method}", function, inspect.getdoc(function) or ""

@@ -15,6 +15,7 @@ from cdk_fargate_sagemaker import fargate, monitoring, notifications, review, sa
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from tests.constructs.known_at_deployment import DURATION_KINDS, KINDS, damage, number_props, tokens
 from tests.constructs.minimal import minimal_constructs
+from tests.constructs.public_classes import own_attributes
 
 AREAS = {
     module.__name__.rsplit(".", 1)[1]: module
@@ -32,7 +33,7 @@ def _cases() -> list[Any]:
                 continue
             methods = [
                 (f"{name}.{method}", getattr(value, method))
-                for method in vars(value)
+                for method in own_attributes(value)
                 if not method.startswith("_") and callable(getattr(value, method))
             ]
             for key, function in [(name, value.__init__), *methods]:

@@ -25,6 +25,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     InferenceEndpoint,
     ModelImage,
     ModelReleaseWorkflow,
+    TrainingJob,
 )
 
 LOOKS = {"label": "mine", "color": "#123456"}
@@ -44,7 +45,7 @@ def _constructs() -> Iterator[Any]:
         "Release",
         endpoint_name="reviews",
         inference_image=image,
-        training_image=image,
+        train=TrainingJob(image=image),
         data_bucket=bucket,
         alerts_topic=topic,
     )

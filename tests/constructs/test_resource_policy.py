@@ -29,6 +29,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     InferenceEndpoint,
     ModelImage,
     ModelReleaseWorkflow,
+    TrainingJob,
 )
 from tests.constructs.policies import ACCOUNT, REGION, missing_statements
 
@@ -61,7 +62,7 @@ def release(stack: cdk.Stack, *, bucket: s3.IBucket, key: kms.IKey | None = None
         stack,
         "Release",
         endpoint_name="moderation",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=bucket,
         alerts_topic=AlertsTopic(stack, "Alerts"),
@@ -316,7 +317,7 @@ def test_an_exported_tables_key_of_another_account_has_to_let_this_one() -> None
         table_name="posts",
         encryption_key=kms.Key.from_key_arn(stack, "Key", key_arn(OTHER_ACCOUNT)),
     )
-    release(stack, bucket=posts(stack, ACCOUNT), extract=DynamoDbExport(table=table))
+    release(stack, bucket=posts(stack, ACCOUNT), source=DynamoDbExport(table=table))
     ((path, (warning,)),) = missing_statements(stack).items()
     assert path == "/Stack/Key"
     assert statement_of(warning)["Action"] == ["kms:Decrypt", "kms:DescribeKey"]

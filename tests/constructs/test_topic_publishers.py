@@ -16,7 +16,13 @@ from aws_cdk.assertions import Match, Template
 from cdk_fargate_sagemaker.fargate import RetryQueue
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms, ReviewAlarms, ServiceAlarms, WorkflowAlarms
 from cdk_fargate_sagemaker.review import ReviewQueue
-from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointMetrics, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointMetrics,
+    ModelImage,
+    ModelReleaseWorkflow,
+    TrainingJob,
+)
 from tests.constructs.policies import (
     ACCOUNT,
     REGION,
@@ -44,7 +50,7 @@ def workflow(scope: cdk.Stack, topic: sns.ITopic) -> ModelReleaseWorkflow:
         scope,
         "Release",
         endpoint_name="moderation",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(scope, "Posts", "posts"),
         alerts_topic=topic,

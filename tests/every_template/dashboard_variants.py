@@ -29,6 +29,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ModelImage,
     ModelReleaseWorkflow,
     ServerlessInference,
+    TrainingJob,
 )
 
 _PRICE = FargatePrice(vcpu_hour=0.04, gib_hour=0.005)
@@ -86,7 +87,7 @@ def _models(stack: cdk.Stack) -> None:
         stack,
         "Release",
         endpoint_name="reviews",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(stack, "Data", "posts-and-models"),
         alerts_topic=sns.Topic(stack, "Topic"),

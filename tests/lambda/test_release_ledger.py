@@ -106,13 +106,13 @@ class Ledger:
         self.stop(execution)
 
     def records(self) -> dict[str, dict[str, Any]]:
-        return {record["release"]: record for record in self.module.ReleaseTable().releases()}
+        return {record["release"]: record for record in self.module.ReleaseTable(self.module.client).releases()}
 
     def outcomes(self) -> dict[str, str]:
         return {name: record["outcome"] for name, record in self.records().items()}
 
     def entry(self, name: str) -> Any:
-        return self.module.ReleaseTable().entry(name)
+        return self.module.ReleaseTable(self.module.client).entry(name)
 
     def parameter(self) -> str | None:
         ssm = self.aws.client("ssm")
@@ -130,7 +130,7 @@ def everything_there(module: ModuleType) -> type:
 
     class EverythingThere(module.ReleaseResources):  # type: ignore[misc, name-defined]
         def serves(self) -> str | None:
-            return module.ReleaseTable().current() or super().serves()
+            return module.ReleaseTable(module.client).current() or super().serves()
 
         def of(self, record: dict[str, Any]) -> Any:
             release = super().of(record)

@@ -11,7 +11,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from .._checkov_skips import skip_checkov
-from .._checks import check_duration, check_kind, check_number, known_milliseconds, plain, refusal
+from .._checks import check_duration, check_interface, check_kind, check_number, known_milliseconds, plain, refusal
 from .._construct_tree import once
 
 _HTTP = elbv2.ApplicationProtocol.HTTP
@@ -246,3 +246,21 @@ def blue_green_rule(
             ]
         ),
     )
+
+
+def check_certificate(certificate: certificatemanager.ICertificate | None, internet_facing: bool) -> None:
+    """Refuses what is no certificate, and a load balancer that faces the internet without one.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if certificate is not None:
+        remedy = "import it with Certificate.from_certificate_arn" if isinstance(certificate, str) else None
+        check_interface("certificate", certificate, "certificate_arn", "an ICertificate of ACM", remedy)
+    elif internet_facing:
+        raise refusal(
+            "certificate",
+            plain("none with internet_facing=True"),
+            "an ACM certificate",
+            "pass one, or leave the load balancer internal",
+        )

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Unpack
 
 import jsii
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, TimeZone, Validations
-from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -15,22 +14,22 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
-from constructs import Construct, IValidation
+from constructs import Construct
 
-from .._checkov_skips import skip_checkov
-from .._checks import check_duration, check_interface, check_kind, check_number, check_one_of, plain, refusal
+from .._checks import check_duration, check_kind, plain, refusal
 from .._interfaces import AnyKey
 from .._log_key import log_key
 from .._metric_options import MetricOptions
-from .._number_token import is_token
 from .._resource_policy import open_to_account
 from . import cpu_metric
 from ._access_logs import check_access_logs_bucket, log_access
-from ._entrance import TargetSettings, blue_green_rule, listen, load_balancer, target_group
+from ._entrance import TargetSettings, check_certificate, listen, load_balancer, target_group
 from ._log_checks import check_log_settings
-from ._network_checks import check_clients, check_destinations, check_subnets, check_vpc
+from ._network_checks import check_clients, check_destinations, check_subnets
+from ._service_cluster import alternate_target, service_cluster, service_network, task_subnets
+from ._service_policies import SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN, ServicePolicies, check_cooldowns
 from ._task import CONTAINER_NAME, acknowledge_exec, check_container, task_definition
-from ._way_to_aws import private_subnets, wait_for_way_to_aws
+from ._way_to_aws import wait_for_way_to_aws
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling, publish_scaling
 from .spot_capacity import SpotCapacity
@@ -38,8 +37,6 @@ from .task_count import check_target_percent, check_task_count
 from .task_size import check_task_size
 
 _DEFAULT_TMPFS_MIB: Mapping[str, int] = {"/tmp": 64}
-_SCALE_IN_COOLDOWN = Duration.minutes(5)
-_SCALE_OUT_COOLDOWN = Duration.minutes(1)
 _HEALTH_CHECK_INTERVAL = Duration.seconds(10)
 _HEALTH_CHECK_GRACE_PERIOD = Duration.minutes(1)
 _DEREGISTRATION_DELAY = Duration.seconds(30)
@@ -48,13 +45,10 @@ _BAKE_TIME = Duration.minutes(10)
 _HIGH_RESOLUTION = Duration.seconds(20)
 _LOW_RESOLUTION = Duration.minutes(1)
 _LONGEST_BAKE_TIME = Duration.days(1)
-_CPU_POLICY = "CpuAverage"
-# https://docs.aws.amazon.com/autoscaling/application/APIReference/API_CustomizedMetricSpecification.html
-_TRACKED_STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount", "Sum")
 
 
 @jsii.implements(iam.IGrantable, ec2.IConnectable)
-class ScaledFargateService(Construct):
+class ScaledFargateService(ServicePolicies):
     """A web service on Fargate behind an ALB. Target tracking keeps its average CPU near `target_percent`.
 
     Tasks run in private subnets, as a user other than root, on a read-only root file system. The number of tasks is
@@ -176,8 +170,8 @@ class ScaledFargateService(Construct):
         target_percent: float = 50,
         high_resolution: bool = False,
         scale_in: bool = True,
-        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
-        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
+        scale_in_cooldown: Duration = SCALE_IN_COOLDOWN,
+        scale_out_cooldown: Duration = SCALE_OUT_COOLDOWN,
         health_check_path: str = "/",
         health_check_interval: Duration = _HEALTH_CHECK_INTERVAL,
         health_check_timeout: Duration | None = None,
@@ -207,7 +201,7 @@ class ScaledFargateService(Construct):
         check_task_size(cpu=cpu, memory_mib=memory_mib)
         check_task_count(min_tasks, max_tasks)
         check_target_percent(target_percent)
-        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_cooldowns(scale_in_cooldown, scale_out_cooldown)
         check_container(
             image=image,
             port=container_port,
@@ -233,7 +227,7 @@ class ScaledFargateService(Construct):
             algorithm=load_balancing_algorithm,
             slow_start=slow_start,
         )
-        _check_certificate(certificate, internet_facing)
+        check_certificate(certificate, internet_facing)
         check_subnets("vpc_subnets", vpc_subnets)
         clients = check_clients(clients)
         destinations = check_destinations(destinations)
@@ -241,10 +235,11 @@ class ScaledFargateService(Construct):
         check_log_settings(
             log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
         )
-        network = _network(vpc, cluster)
+        network = service_network(vpc, cluster)
 
         key = log_key(self, given=log_encryption_key, removal_policy=removal_policy)
-        self._cluster = self._the_cluster(
+        self._cluster = service_cluster(
+            self,
             network,
             cluster,
             insights=container_insights,
@@ -295,7 +290,7 @@ class ScaledFargateService(Construct):
         )
         for destination in destinations or ():
             self._service_security_group.add_egress_rule(destination, ec2.Port.tcp(443), "HTTPS")
-        subnets = vpc_subnets or _private_subnets(network)
+        subnets = vpc_subnets or task_subnets(network)
         self._service = ecs.FargateService(
             self,
             "Service",
@@ -330,7 +325,9 @@ class ScaledFargateService(Construct):
             self._service.load_balancer_target(
                 container_name=CONTAINER_NAME,
                 container_port=container_port,
-                alternate_target=self._alternate_target(self._alternate_target_group)
+                alternate_target=alternate_target(
+                    self, listener=self._listener, blue=self._target_group, green=self._alternate_target_group
+                )
                 if self._alternate_target_group
                 else None,
             )
@@ -353,8 +350,6 @@ class ScaledFargateService(Construct):
             container_insights=cluster is None and container_insights is not ecs.ContainerInsights.DISABLED,
         )
         self._scalable_target = self._service.auto_scale_task_count(min_capacity=min_tasks, max_capacity=max_tasks)
-        self._policies = {_CPU_POLICY}
-        self._schedules: set[str] = set()
         self._track_cpu(target_percent, high_resolution, scale_in, scale_in_cooldown, scale_out_cooldown)
         publish_scaling(self, self._scalable_target)
 
@@ -470,245 +465,6 @@ class ScaledFargateService(Construct):
         """
         return self._metrics.request_count(**options)
 
-    def track_memory(
-        self,
-        *,
-        target_percent: float,
-        scale_in: bool = True,
-        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
-        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
-    ) -> None:
-        """Keeps the average memory of the tasks near a target too. Of several targets the one that asks for most wins.
-
-        Args:
-            target_percent: memory of all tasks, percent of what they reserve, above 0, at most 100.
-            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
-            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
-
-        Raises:
-            InvalidArgumentError: a target outside 1 to 100, or a second call.
-        """
-        check_target_percent(target_percent)
-        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
-        self._claim("track_memory", "MemoryAverage", plain("a second call"), "one call")
-        self._scalable_target.scale_on_memory_utilization(
-            "MemoryAverage",
-            target_utilization_percent=target_percent,
-            disable_scale_in=not scale_in,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-        )
-
-    def track_requests(
-        self,
-        *,
-        requests_per_task: float,
-        scale_in: bool = True,
-        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
-        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
-    ) -> None:
-        """Keeps the requests that a task gets in a minute near a target too.
-
-        Args:
-            requests_per_task: requests a minute and task, above 0.
-            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
-            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
-
-        Raises:
-            InvalidArgumentError: a target that is not above 0, a second call, or blue/green deployments, which change
-                the target group.
-        """
-        check_number("requests_per_task", requests_per_task, above=0)
-        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
-        if self._alternate_target_group:
-            raise refusal(
-                "track_requests",
-                plain("a service with BLUE_GREEN deployments"),
-                "ROLLING",
-                "AWS counts the requests of one target group, and the two take turns",
-            )
-        self._claim("track_requests", "RequestsPerTask", plain("a second call"), "one call")
-        self._scalable_target.scale_on_request_count(
-            "RequestsPerTask",
-            requests_per_target=requests_per_task,
-            target_group=self._target_group,
-            disable_scale_in=not scale_in,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-        )
-
-    def track_metric(
-        self,
-        id: str,
-        *,
-        metric: cloudwatch.Metric,
-        target_value: float,
-        scale_in: bool = True,
-        scale_in_cooldown: Duration = _SCALE_IN_COOLDOWN,
-        scale_out_cooldown: Duration = _SCALE_OUT_COOLDOWN,
-    ) -> None:
-        """Keeps any metric near a target too; it has to fall as tasks are added.
-
-        Args:
-            id: the policy's construct id, unique in this service.
-            metric: what is kept near the target.
-            target_value: the target in the metric's unit, above 0.
-            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
-            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
-
-        Raises:
-            InvalidArgumentError: a target that is not above 0, a math expression, a statistic that target tracking does
-                not know, or an id twice.
-        """
-        check_kind(
-            "metric",
-            metric,
-            cloudwatch.Metric,
-            "a cloudwatch.Metric",
-            "target tracking follows no expression; publish its result as a metric",
-        )
-        check_number("target_value", target_value, above=0)
-        _check_cooldowns(scale_in_cooldown, scale_out_cooldown)
-        check_one_of("metric.statistic", metric.statistic, _TRACKED_STATISTICS, "target tracking knows no other")
-        self._claim("id", id, id, "one that no other policy of the service has")
-        self._scalable_target.scale_to_track_custom_metric(
-            id,
-            metric=metric,
-            target_value=target_value,
-            disable_scale_in=not scale_in,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-        )
-
-    def schedule_tasks(
-        self,
-        id: str,
-        *,
-        schedule: applicationautoscaling.Schedule,
-        time_zone: TimeZone,
-        min_tasks: int | None = None,
-        max_tasks: int | None = None,
-    ) -> None:
-        """Sets new bounds at the times of a schedule; they hold until the next one. The tasks follow at once.
-
-        Args:
-            id: the scheduled action's name, unique in this service.
-            schedule: when, as `Schedule.cron(hour="8", minute="30")`.
-            time_zone: the zone that the schedule is in.
-            min_tasks: the new lower bound. Default: unchanged.
-            max_tasks: the new upper bound. Default: unchanged.
-
-        Raises:
-            InvalidArgumentError: neither bound, bounds that contradict each other, or an id twice.
-
-        Synthesis fails when a bound contradicts every other bound that holds at some time.
-        """
-        if min_tasks is None and max_tasks is None:
-            raise refusal("min_tasks and max_tasks", plain("neither"), "one or both", "pass what changes")
-        check_task_count(min_tasks, max_tasks)
-        check_kind("schedule", schedule, applicationautoscaling.Schedule, "an aws_applicationautoscaling.Schedule")
-        remedy = f"give cdk.TimeZone.of({time_zone!r})" if isinstance(time_zone, str) else None
-        check_kind("time_zone", time_zone, TimeZone, "a cdk.TimeZone", remedy)
-        if id in self._schedules:
-            raise refusal("id", id, "one that no other schedule of the service has", "rename it")
-        if not self._schedules:
-            self.node.add_validation(_SchedulesAgree(self._scalable_target))
-        self._schedules.add(id)
-        self._scalable_target.scale_on_schedule(
-            id, schedule=schedule, time_zone=time_zone, min_capacity=min_tasks, max_capacity=max_tasks
-        )
-
-    def _claim(self, name: str, policy_id: str, given: str, allowed: str) -> None:
-        if policy_id in self._policies:
-            raise refusal(name, given, allowed, "make one policy of the two")
-        self._policies.add(policy_id)
-
-    def _the_cluster(
-        self,
-        vpc: ec2.IVpc,
-        cluster: ecs.ICluster | None,
-        *,
-        insights: ecs.ContainerInsights,
-        exec_key: AnyKey | None,
-        exec_retention: logs.RetentionDays,
-        removal_policy: RemovalPolicy,
-        has_spot: bool,
-    ) -> ecs.ICluster:
-        check_kind("container_insights", insights, ecs.ContainerInsights, remedy="give ecs.ContainerInsights.ENABLED")
-        if cluster is not None:
-            if insights is not ecs.ContainerInsights.DISABLED:
-                raise refusal(
-                    "container_insights",
-                    plain(f"{insights.name} with a cluster"),
-                    "with vpc only",
-                    "set it on the cluster that you pass",
-                )
-            if exec_key and cluster.execute_command_configuration is None:
-                raise refusal(
-                    "enable_execute_command",
-                    plain("a cluster that does not log commands"),
-                    "one with execute_command_configuration",
-                    "set it on the cluster that you pass",
-                )
-            return cluster
-        exec_logs = (
-            logs.LogGroup(
-                self, "ExecLogs", retention=exec_retention, encryption_key=exec_key, removal_policy=removal_policy
-            )
-            if exec_key
-            else None
-        )
-        own = ecs.Cluster(
-            self,
-            "Cluster",
-            vpc=vpc,
-            container_insights_v2=insights,
-            enable_fargate_capacity_providers=has_spot,
-            execute_command_configuration=ecs.ExecuteCommandConfiguration(
-                kms_key=exec_key,
-                logging=ecs.ExecuteCommandLogging.OVERRIDE,
-                log_configuration=ecs.ExecuteCommandLogConfiguration(
-                    cloud_watch_log_group=exec_logs, cloud_watch_encryption_enabled=True
-                ),
-            )
-            if exec_logs
-            else None,
-        )
-        if insights is ecs.ContainerInsights.DISABLED:
-            free = (
-                "CPU, requests and running tasks come from metrics that are free; Container Insights bills each metric "
-                "of each task and is an option of this construct."
-            )
-            Validations.of(own).acknowledge(Acknowledgment(id="AwsSolutions-ECS4", reason=free))
-            skip_checkov(own, {"CKV_AWS_65": free})
-        return own
-
-    def _alternate_target(self, green: elbv2.ApplicationTargetGroup) -> ecs.AlternateTarget:
-        rule = blue_green_rule(self, self._listener, self._target_group, green)
-        policy = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
-        role = iam.Role(
-            self,
-            "BlueGreenRole",
-            assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
-        )
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]",
-                reason="What ECS does to the load balancer at a deployment is ECS's to say; this policy is what it "
-                "asks for, and follows it.",
-            )
-        )
-        return ecs.AlternateTarget(
-            "AlternateTarget",
-            role=role,
-            alternate_target_group=green,
-            production_listener=ecs.ListenerRuleConfiguration.application_listener_rule(rule),
-        )
-
     def _publish_cpu_every_20_seconds(self) -> None:
         # The L2 has no property for it yet.
         service = self._service.node.find_child("Service")
@@ -720,67 +476,6 @@ class ScaledFargateService(Construct):
                 )
             ]
         )
-
-    def _track_cpu(
-        self,
-        target_percent: float,
-        high_resolution: bool,
-        scale_in: bool,
-        scale_in_cooldown: Duration,
-        scale_out_cooldown: Duration,
-    ) -> None:
-        self._scalable_target.scale_on_cpu_utilization(
-            _CPU_POLICY,
-            target_utilization_percent=target_percent,
-            disable_scale_in=not scale_in,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-        )
-        if not high_resolution:
-            return
-        # The CDK's enumeration lacks this metric; the policy keeps its place in the tree, and so its name.
-        policy = self._scalable_target.node.find_child("Target").node.find_child(_CPU_POLICY).node.default_child
-        assert isinstance(policy, applicationautoscaling.CfnScalingPolicy)
-        policy.target_tracking_scaling_policy_configuration = (
-            applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
-                target_value=target_percent,
-                predefined_metric_specification=(
-                    applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty(
-                        predefined_metric_type=cpu_metric.TRACKED_EVERY_20_SECONDS
-                    )
-                ),
-                disable_scale_in=not scale_in,
-                scale_in_cooldown=scale_in_cooldown.to_seconds(),
-                scale_out_cooldown=scale_out_cooldown.to_seconds(),
-            )
-        )
-
-
-def _network(vpc: ec2.IVpc | None, cluster: ecs.ICluster | None) -> ec2.IVpc:
-    if vpc is not None and cluster is None:
-        check_vpc(vpc)
-        return vpc
-    if cluster is not None and vpc is None:
-        check_interface("cluster", cluster, "execute_command_configuration", "an ecs.ICluster")
-        return cluster.vpc
-    raise refusal(
-        "vpc and cluster",
-        plain("neither" if vpc is None else "both"),
-        "exactly one",
-        "pass vpc for a cluster of its own, or the cluster, which brings its VPC",
-    )
-
-
-def _private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
-    subnets = private_subnets(vpc)
-    if subnets is None:
-        raise refusal(
-            "vpc",
-            plain("one with public subnets only"),
-            "one with private or isolated subnets for the tasks",
-            "add some",
-        )
-    return subnets
 
 
 def _is_blue_green(strategy: ecs.DeploymentStrategy, bake_time: Duration | None) -> bool:
@@ -794,47 +489,3 @@ def _is_blue_green(strategy: ecs.DeploymentStrategy, bake_time: Duration | None)
         if not is_blue_green:
             raise refusal("bake_time", bake_time, "with BLUE_GREEN only", "leave it out, rolling knows none")
     return is_blue_green
-
-
-def _check_certificate(certificate: certificatemanager.ICertificate | None, internet_facing: bool) -> None:
-    if certificate is not None:
-        remedy = "import it with Certificate.from_certificate_arn" if isinstance(certificate, str) else None
-        check_interface("certificate", certificate, "certificate_arn", "an ICertificate of ACM", remedy)
-    elif internet_facing:
-        raise refusal(
-            "certificate",
-            plain("none with internet_facing=True"),
-            "an ACM certificate",
-            "pass one, or leave the load balancer internal",
-        )
-
-
-def _check_cooldowns(scale_in_cooldown: Duration, scale_out_cooldown: Duration) -> None:
-    check_duration("scale_in_cooldown", scale_in_cooldown, whole="seconds")
-    check_duration("scale_out_cooldown", scale_out_cooldown, whole="seconds")
-
-
-@jsii.implements(IValidation)
-class _SchedulesAgree:
-    """Checked at synthesis, because a bound may be moved by a schedule that is declared later."""
-
-    def __init__(self, scalable_target: ecs.ScalableTaskCount) -> None:
-        self._scalable_target = scalable_target
-
-    def validate(self) -> list[str]:
-        scaling = ServiceScaling.of(self._scalable_target)
-        least, most = scaling.least_bounds, scaling.most_bounds
-        if any(map(is_token, (*least, *most))):
-            return []
-        found = [
-            f"schedule_tasks: got min_tasks={schedule.min_tasks:g}, allowed: at most {max(most):g}, the largest "
-            "max_tasks; give max_tasks too"
-            for schedule in scaling.schedules
-            if schedule.min_tasks is not None and schedule.min_tasks > max(most)
-        ]
-        return found + [
-            f"schedule_tasks: got max_tasks={schedule.max_tasks:g}, allowed: at least {min(least):g}, the smallest "
-            "min_tasks; give min_tasks too"
-            for schedule in scaling.schedules
-            if schedule.max_tasks is not None and schedule.max_tasks < min(least)
-        ]

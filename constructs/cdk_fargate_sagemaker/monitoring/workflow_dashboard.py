@@ -164,17 +164,22 @@ def _function_errors(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
         if isinstance(child, lambda_.Function)
         and not any(isinstance(scope, EndpointEnd) for scope in child.node.scopes)
     ]
+    # Stages are bound from the last to the first; they run, and are read, from the first to the last.
+    labels = [function.node.scope.node.id if function.node.scope else None for function in functions]
+    ordered = sorted(zip(functions, labels, strict=True), key=lambda entry: _place(entry[1]))
     return cloudwatch.GraphWidget(
         title="Errors of the steps' functions, total in each period",
-        left=[
-            function.metric_errors(period=_HOUR, label=function.node.scope.node.id if function.node.scope else None)
-            for function in functions
-        ],
+        left=[function.metric_errors(period=_HOUR, label=label) for function, label in ordered],
         left_y_axis=_FROM_ZERO,
         period=_HOUR,
         width=_SCREEN // 2,
         height=_HEIGHT,
     )
+
+
+def _place(label: str | None) -> int:
+    stages = ("Extractor", "Evaluator", "Checker")
+    return stages.index(label) if label in stages else -1 if label in ("Ledger", "Cleaner", "Files") else len(stages)
 
 
 def _table(title: str, workflow: ModelReleaseWorkflow, query: tuple[str, ...]) -> cloudwatch.LogQueryWidget:

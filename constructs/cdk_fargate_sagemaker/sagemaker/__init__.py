@@ -13,11 +13,18 @@ from .release.model_release_workflow import ModelReleaseWorkflow
 from .rollback.rollback_workflow import RollbackWorkflow
 from .sources.athena_unload import AthenaUnload
 from .sources.dynamodb_export import DynamoDbExport
+from .sources.labelled_data import LabelledData
+from .sources.review_decisions import ReviewDecisions
 from .sources.review_limits import ReviewLimits
+from .stages.data_channel import DataChannel
+from .stages.endpoint_check import EndpointCheck
 from .stages.evaluation_gate import EvaluationGate
 from .stages.function_step import FunctionStep
 from .stages.input_channel import InputChannel
+from .stages.model_evaluation import ModelEvaluation
 from .stages.processing_job import ProcessingJob
+from .stages.release_binding import ReleaseBinding
+from .stages.release_stage import ReleaseStage
 from .stages.training_job import TrainingJob
 from .stages.transform_job import TransformJob
 from .workflow.release_records import ReleaseRecords
@@ -25,7 +32,9 @@ from .workflow.release_records import ReleaseRecords
 __all__ = [
     "AthenaUnload",
     "DataCapture",
+    "DataChannel",
     "DynamoDbExport",
+    "EndpointCheck",
     "EndpointConfiguration",
     "EndpointMetrics",
     "EndpointScaling",
@@ -34,10 +43,15 @@ __all__ = [
     "FunctionStep",
     "InferenceEndpoint",
     "InputChannel",
+    "LabelledData",
+    "ModelEvaluation",
     "ModelImage",
     "ModelReleaseWorkflow",
     "ProcessingJob",
+    "ReleaseBinding",
     "ReleaseRecords",
+    "ReleaseStage",
+    "ReviewDecisions",
     "ReviewLimits",
     "RollbackWorkflow",
     "ServerlessInference",

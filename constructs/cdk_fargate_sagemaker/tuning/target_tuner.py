@@ -3,16 +3,14 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
-import jsii
 from aws_cdk import (
     Acknowledgment,
     ArnFormat,
     CustomResource,
     Duration,
     Fn,
-    IStableStringProducer,
     Lazy,
     RemovalPolicy,
     Stack,
@@ -31,16 +29,16 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
-from constructs import Construct, IValidation
+from constructs import Construct
 
-from cdk_fargate_sagemaker.fargate import AnyService, ServiceScaling, cpu_metric
+from cdk_fargate_sagemaker.fargate import AnyService
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceDashboard
 from cdk_fargate_sagemaker.monitoring._task_hour import task_hour
 
 from .._allow import allow
 from .._checkov_skips import skip_checkov
-from .._checks import check_interface, check_kind, check_sequence, plain, refusal
+from .._checks import check_kind, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._lives import VENDED_STATES, is_kept, kept_from_the_start, name_of_this_life
@@ -49,19 +47,24 @@ from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._topic_publishers import allow_publishing
-from ..errors import InvalidArgumentError
+from ._tuned_policy import (
+    CeilingInBetween,
+    SpikeThresholds,
+    checked_alarms,
+    checked_board,
+    claim,
+    cpu_policy,
+    full_name,
+)
 from ._tuner_definition import tuner_definition
 from .observation import Observation
-from .tuner_settings import DEFAULTS, STATED_SKEW, check_ceiling, check_settings
+from .tuner_settings import DEFAULTS, STATED_SKEW, check_settings
 
-_CPU_AVERAGE = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
-_CPU_MAXIMUM = (f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}", "Maximum")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 _LOOK_EVERY = Duration.hours(1)
 _OBSERVATION = Observation(DEFAULTS.observation)
 _COOL_OFF = Duration.seconds(DEFAULTS.cool_off.total_seconds())
-_TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
@@ -167,7 +170,7 @@ class TargetTuner(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
-        guardrail_alarms = _alarms(guardrail_alarms)
+        guardrail_alarms = checked_alarms(guardrail_alarms)
         check_settings(
             ceiling_percent=ceiling_percent,
             step_percent=step_percent,
@@ -181,7 +184,7 @@ class TargetTuner(Construct):
         if price is not None:
             check_kind("price", price, FargatePrice, "a FargatePrice")
         check_topic("alerts_topic", alerts_topic)
-        board = _board(dashboard)
+        board = checked_board(dashboard)
         if log_encryption_key is not None:
             check_key("log_encryption_key", log_encryption_key)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target, load_balancer=load_balancer)
@@ -189,7 +192,7 @@ class TargetTuner(Construct):
         scalable_target = parts.required_scalable_target()
         if max_latency_ratio is not None:
             parts.say_what_is_not_known(self, load_balancer="latency is left to the guardrail alarms")
-        policy, initial = _cpu_policy(scalable_target)
+        policy, initial = cpu_policy(scalable_target)
         stack = Stack.of(self)
         if Stack.of(policy) is not stack:
             raise refusal(
@@ -198,7 +201,7 @@ class TargetTuner(Construct):
                 f"one of the tuner's own, {stack.stack_name}",
                 "make the tuner where the service is made",
             )
-        _claim(policy, self)
+        claim(policy, self)
         self._dry_run = dry_run
         self._metrics = metrics
         # Below a root of its own, because no name may begin with aws or ssm, as a stack's may.
@@ -239,10 +242,10 @@ class TargetTuner(Construct):
             "STACK_ARN": stack.stack_id,
             "ALERTS_TOPIC_ARN": alerts_topic.topic_arn,
             "GUARDRAILS": stack.to_json_string([alarm.alarm_name for alarm in guardrail_alarms]),
-            "LOAD_BALANCER": _full_name(load_balancer) if load_balancer else None,
+            "LOAD_BALANCER": full_name(load_balancer) if load_balancer else None,
             "DASHBOARD_NAME": board.dashboard_name if board else None,
             # A spike scaling may be declared after the tuner.
-            "SPIKE_THRESHOLDS": Lazy.string(_SpikeThresholds(stack, scalable_target)),
+            "SPIKE_THRESHOLDS": Lazy.string(SpikeThresholds(stack, scalable_target)),
             "SETTINGS": json.dumps(
                 {
                     "ceiling": ceiling_percent,
@@ -275,7 +278,7 @@ class TargetTuner(Construct):
         self._hold_target(policy, initial)
         self._state_machine = self._make_state_machine(alerts_topic, key, service_name=scalable_target.node.path)
         self._start_by_events(guardrail_alarms)
-        self.node.add_validation(_CeilingInBetween(ceiling_percent, initial, skew, scalable_target))
+        self.node.add_validation(CeilingInBetween(ceiling_percent, initial, skew, scalable_target))
 
     @property
     def state_machine(self) -> sfn.StateMachine:
@@ -484,97 +487,3 @@ class TargetTuner(Construct):
             ),
             targets=[target],
         )
-
-
-def _cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscaling.CfnScalingPolicy, float]:
-    """The one policy that tracks the average CPU, and the target that it is declared with."""
-    stack = Stack.of(scalable_target)
-    found: list[tuple[applicationautoscaling.CfnScalingPolicy, float]] = []
-    for construct in scalable_target.node.find_all():
-        if not isinstance(construct, applicationautoscaling.CfnScalingPolicy):
-            continue
-        declared: dict[str, Any] = stack.resolve(construct.target_tracking_scaling_policy_configuration) or {}
-        metric = declared.get("predefinedMetricSpecification", {}).get("predefinedMetricType")
-        if metric not in _CPU_AVERAGE:
-            continue
-        target = declared["targetValue"]
-        if not isinstance(target, int | float):
-            given = plain(f"a tracked target on {construct.node.path} that is a token, known at deployment only")
-            raise refusal("service", given, "a number known at synthesis", "tuning begins there")
-        found.append((construct, float(target)))
-    if len(found) != 1:
-        given = plain(f"{len(found)} policies that track the average CPU on {scalable_target.node.path}")
-        raise refusal("service", given, "exactly one", "it is the one that is tuned")
-    return found[0]
-
-
-def _claim(policy: applicationautoscaling.CfnScalingPolicy, tuner: TargetTuner) -> None:
-    """Notes who tunes the policy: two would each take the other's steps for somebody else's."""
-    other = next((entry.data for entry in policy.node.metadata if entry.type == _TUNED_BY), None)
-    if other is not None:
-        raise refusal("service", plain(f"one that {other} tunes"), "one tuner for a service", "remove one of the two")
-    policy.node.add_metadata(_TUNED_BY, tuner.node.path)
-
-
-def _full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:
-    """The dimension by which its metrics go: the ARN's part after `loadbalancer/`."""
-    arn = load_balancer.load_balancer_arn
-    return Fn.select(1, Fn.split("loadbalancer/", arn))
-
-
-def _alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Sequence[cloudwatch.IAlarm]:
-    allowed = "alarms, at least one; ServiceAlarms.degraded is meant for it"
-    listed = check_sequence("guardrail_alarms", alarms, allowed, empty=False)
-    for alarm in listed:
-        remedy = "pass its degraded" if hasattr(alarm, "degraded") else None
-        remedy = "import it with cloudwatch.Alarm.from_alarm_arn" if isinstance(alarm, str) else remedy
-        check_interface("guardrail_alarms", alarm, "alarm_arn", allowed, remedy)
-    return listed
-
-
-def _board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> cloudwatch.Dashboard | None:
-    board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
-    if board is not None:
-        check_interface("dashboard", board, "dashboard_arn", "a ServiceDashboard or a dashboard of CloudWatch")
-    return board
-
-
-def _spike_thresholds(scalable_target: IScalableTargetRef) -> list[float]:
-    """From which maximum CPU on tasks are added."""
-    spikes = ServiceScaling.of(scalable_target).spikes
-    return [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
-
-
-@jsii.implements(IStableStringProducer)
-class _SpikeThresholds:
-    def __init__(self, stack: Stack, scalable_target: IScalableTargetRef) -> None:
-        self._stack = stack
-        self._scalable_target = scalable_target
-
-    def produce(self) -> str:
-        return self._stack.to_json_string(_spike_thresholds(self._scalable_target))
-
-
-@jsii.implements(IValidation)
-class _CeilingInBetween:
-    """Checked at synthesis, because a spike scaling may be declared after the tuner."""
-
-    def __init__(self, ceiling: float, initial: float, skew: float, scalable_target: IScalableTargetRef) -> None:
-        self._ceiling = ceiling
-        self._initial = initial
-        self._skew = skew
-        self._scalable_target = scalable_target
-
-    def validate(self) -> list[str]:
-        thresholds = _spike_thresholds(self._scalable_target)
-        try:
-            check_ceiling(
-                "ceiling_percent",
-                self._ceiling,
-                target=self._initial,
-                spike_thresholds=thresholds,
-                skew=self._skew,
-            )
-        except InvalidArgumentError as error:
-            return [str(error)]
-        return []

@@ -15,7 +15,7 @@ from cdk_fargate_sagemaker.monitoring import (
     WorkflowDashboard,
 )
 from cdk_fargate_sagemaker.review import ReviewQueue
-from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow, TrainingJob
 from tests.constructs.minimal.fargate import scaled_fargate_service
 
 
@@ -25,7 +25,7 @@ def workflow(stack: cdk.Stack) -> ModelReleaseWorkflow:
         stack,
         "Release",
         endpoint_name="reviews",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(stack, "Data", "posts-and-models"),
         alerts_topic=sns.Topic(stack, "Topic"),

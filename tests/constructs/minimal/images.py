@@ -10,8 +10,10 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointConfiguration,
     EndpointVariant,
     InferenceEndpoint,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
+    TrainingJob,
     TransformJob,
 )
 
@@ -43,11 +45,11 @@ def transform_job(stack: cdk.Stack, **given: Any) -> ModelReleaseWorkflow:
         stack,
         "Release",
         endpoint_name="moderation",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(stack, "Data", "data"),
         alerts_topic=AlertsTopic(stack, "Alerts"),
-        score_current=TransformJob(**given),
+        evaluate=ModelEvaluation(score_current=TransformJob(**given)),
     )
 
 

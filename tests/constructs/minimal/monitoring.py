@@ -13,7 +13,7 @@ from cdk_fargate_sagemaker.monitoring import (
     ServiceAlarms,
     WorkflowAlarms,
 )
-from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelImage, ModelReleaseWorkflow, TrainingJob
 from tests.constructs.minimal.fargate import scaled_fargate_service
 from tests.constructs.minimal.review import imported_review_queue
 
@@ -28,7 +28,7 @@ def release_workflow(stack: cdk.Stack) -> ModelReleaseWorkflow:
         stack,
         "Release",
         endpoint_name="moderation",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(stack, "Data", "posts-and-models"),
         alerts_topic=topic(stack),

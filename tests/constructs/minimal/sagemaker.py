@@ -7,6 +7,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
 
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
@@ -17,10 +18,15 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointVariant,
     EvaluationGate,
     InferenceEndpoint,
+    LabelledData,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
+    ReleaseBinding,
     ReleaseRecords,
+    ReleaseStage,
+    ReviewDecisions,
     ReviewLimits,
     RollbackWorkflow,
     ServerlessInference,
@@ -46,13 +52,13 @@ def release_workflow(stack: cdk.Stack, **given: Any) -> ModelReleaseWorkflow:
     used = image(stack)
     least: dict[str, Any] = {
         "endpoint_name": "reviews",
-        "training_image": used,
+        "train": TrainingJob(image=used),
         "inference_image": used,
         "data_bucket": bucket(stack),
         "alerts_topic": sns.Topic(stack, "Alerts"),
     }
     if "start_on_new_labels" in given:
-        least["reviews"] = DynamoDbExport(table=table(stack))
+        least["source"] = LabelledData(reviews=ReviewDecisions(table=table(stack)))
     return ModelReleaseWorkflow(stack, "Release", **(least | given))
 
 
@@ -112,7 +118,7 @@ def _variant(**given: Any) -> dict[str, Any]:
 
 def athena_unload(stack: cdk.Stack, **given: Any) -> None:
     unload = AthenaUnload(query="SELECT 1", database="posts", tables=["posts"], bucket=bucket(stack), **given)
-    release_workflow(stack, extract=unload)
+    release_workflow(stack, source=unload)
 
 
 def data_capture(stack: cdk.Stack, **given: Any) -> None:
@@ -134,14 +140,39 @@ def serverless_inference(stack: cdk.Stack, **given: Any) -> None:
     inference_endpoint(stack, **_variant(serverless=ServerlessInference(**given)))
 
 
+class OwnStage(ReleaseStage):
+    """Does one thing with the workflow, and goes on."""
+
+    slots = ("preprocess",)
+
+    def __init__(self, use: Callable[[ReleaseBinding], Any]) -> None:
+        self._use = use
+
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        state = self._use(release)
+        if isinstance(state, sfn.CustomState):
+            return state.next(then)
+        return then
+
+
+def own_stage(stack: cdk.Stack, use: Callable[[ReleaseBinding], Any]) -> ModelReleaseWorkflow:
+    return release_workflow(stack, preprocess=OwnStage(use))
+
+
+def evaluation_gate(stack: cdk.Stack, **given: Any) -> None:
+    # A mapping of a path, as tests give where any mapping fits, is one of a metric here.
+    bounds = {name: {"rmse": next(iter(mapping.values()))} for name, mapping in given.items()}
+    release_workflow(stack, evaluate=ModelEvaluation(gate=EvaluationGate(**({"at_most": {"rmse": 3}} | bounds))))
+
+
 MINIMAL = {
     "AthenaUnload": athena_unload,
     "DataCapture": data_capture,
     "DynamoDbExport": lambda stack, **given: release_workflow(
-        stack, extract=DynamoDbExport(table=table(stack), **given)
+        stack, source=DynamoDbExport(table=table(stack), **given)
     ),
     "EndpointScaling": endpoint_scaling,
-    "EvaluationGate": lambda stack, **given: release_workflow(stack, gate=EvaluationGate(**given)),
+    "EvaluationGate": evaluation_gate,
     "InferenceEndpoint.metric_model_latency": lambda stack, **given: inference_endpoint(stack).metric_model_latency(
         **given
     ),
@@ -150,10 +181,26 @@ MINIMAL = {
     ).metric_overhead_latency(**given),
     "ModelReleaseWorkflow": release_workflow,
     "ReviewLimits": lambda stack, **given: release_workflow(
-        stack, reviews=DynamoDbExport(table=table(stack)), review_limits=ReviewLimits(**given)
+        stack, source=LabelledData(reviews=ReviewDecisions(table=table(stack), limits=ReviewLimits(**given)))
     ),
     "ProcessingJob": lambda stack, **given: release_workflow(
         stack, preprocess=ProcessingJob(image=image(cdk.Stack(stack.node.root, "Elsewhere")), **given)
+    ),
+    "ReleaseBinding.job": lambda stack, **given: own_stage(
+        stack,
+        lambda release: release.job(
+            "Training",
+            {},
+            role=release.endpoint_role,
+            **({"longest": cdk.Duration.hours(1), "within": cdk.Duration.hours(1), "assign": {}} | given),
+        ),
+    ),
+    "ReleaseBinding.lasts": lambda stack, **given: own_stage(stack, lambda release: release.lasts(**given)),
+    "ReleaseBinding.task": lambda stack, **given: own_stage(
+        stack, lambda release: release.task("Own", "glue:startJobRun.sync", {"JobName": "own"}, allowed=[], **given)
+    ),
+    "ReviewDecisions": lambda stack, **given: release_workflow(
+        stack, source=LabelledData(reviews=ReviewDecisions(table=table(stack), **given))
     ),
     "RollbackWorkflow": rollback_workflow,
     "ServerlessInference": serverless_inference,
@@ -162,5 +209,7 @@ MINIMAL = {
     "TrafficShifting.all_at_once": _shifting(TrafficShifting.all_at_once),
     "TrafficShifting.canary": _shifting(TrafficShifting.canary, always={}),
     "TrafficShifting.linear": _shifting(TrafficShifting.linear, always={}),
-    "TrainingJob": lambda stack, **given: release_workflow(stack, train=TrainingJob(**given)),
+    "TrainingJob": lambda stack, **given: release_workflow(
+        stack, train=TrainingJob(image=image(cdk.Stack(stack.node.root, "Elsewhere")), **given)
+    ),
 }

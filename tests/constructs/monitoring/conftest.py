@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow, TrainingJob
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def workflow(stack, topic, model_image, models):
         stack,
         "Release",
         endpoint_name="moderation",
-        training_image=model_image,
+        train=TrainingJob(image=model_image),
         inference_image=model_image,
         data_bucket=models,
         alerts_topic=topic,

@@ -26,7 +26,7 @@ from boto3.dynamodb.types import TypeSerializer
 from cdk_fargate_sagemaker.monitoring import EndpointDashboard, ModelDrift
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import ReviewQueue
-from cdk_fargate_sagemaker.sagemaker import DynamoDbExport, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 
 CONTAINER = Path(__file__).parents[3] / "container"
@@ -39,11 +39,11 @@ def release(stack: cdk.Stack, reviews: ReviewQueue) -> ModelReleaseWorkflow:
         stack,
         "Release",
         endpoint_name="forum",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket(stack, "Data", removal_policy=RemovalPolicy.DESTROY),
         alerts_topic=AlertsTopic(stack, "Alerts"),
-        reviews=DynamoDbExport(table=reviews.table),
+        source=LabelledData(reviews=ReviewDecisions(table=reviews.table)),
         removal_policy=RemovalPolicy.DESTROY,
     )
 

@@ -8,7 +8,7 @@ from aws_cdk.assertions import Match, Template
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.monitoring import ReviewAlarms
 from cdk_fargate_sagemaker.review import ReviewQueue
-from cdk_fargate_sagemaker.sagemaker import DynamoDbExport, ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
 
 
 def test_a_post_that_was_left_out_is_an_alarm_and_no_data_is_none(stack, topic):
@@ -87,11 +87,11 @@ def release(stack, reviews, **given):
         stack,
         "Release",
         endpoint_name="forum",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket(stack, "Data"),
         alerts_topic=sns.Topic(stack, "Alerts"),
-        reviews=reviews,
+        source=LabelledData(reviews=reviews),
         **given,
     )
 
@@ -101,7 +101,7 @@ def test_an_alarm_starts_a_release_of_an_earlier_stack(given):
     app = cdk.App()
     models, services = cdk.Stack(app, "Models"), cdk.Stack(app, "Services")
     reviews = ReviewQueue(models, "Reviews")
-    workflow = release(models, DynamoDbExport(table=reviews.table), **given)
+    workflow = release(models, ReviewDecisions(table=reviews.table), **given)
     ReviewAlarms(
         services,
         "Alarms",
@@ -138,7 +138,9 @@ def test_an_alarm_starts_a_release_of_an_earlier_stack(given):
 
 def test_refuses_to_start_what_has_nothing_new_to_train_on(stack):
     reviews = ReviewQueue(stack, "Reviews")
-    with pytest.raises(InvalidArgumentError, match=r"^reviews: got none, allowed: a DynamoDbExport with start_on; "):
+    with pytest.raises(
+        InvalidArgumentError, match=r"^reviews: got none, allowed: ReviewDecisions of the source with start_on; "
+    ):
         ReviewAlarms(
             stack,
             "Alarms",

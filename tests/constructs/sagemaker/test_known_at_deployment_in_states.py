@@ -16,8 +16,10 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointScaling,
     EndpointVariant,
     EvaluationGate,
+    ModelEvaluation,
     ModelReleaseWorkflow,
     ProcessingJob,
+    ReviewDecisions,
     TrafficShifting,
     TrainingJob,
 )
@@ -35,21 +37,26 @@ def machines() -> dict[str, Any]:
     elsewhere = cdk.Stack(stack.node.root, "Elsewhere")
     release_workflow(
         stack,
-        extract=DynamoDbExport(table=cdk.aws_dynamodb.Table.from_table_name(stack, "Posts", "posts")),
+        source=DynamoDbExport(
+            table=cdk.aws_dynamodb.Table.from_table_name(stack, "Posts", "posts"),
+            reviews=ReviewDecisions(table=cdk.aws_dynamodb.Table.from_table_name(stack, "Reviews", "reviews")),
+        ),
         preprocess=ProcessingJob(image=image(elsewhere), volume_gib=number),
-        train=TrainingJob(volume_gib=number, keep_alive=seconds, hyperparameters={"seed": number}),
-        gate=EvaluationGate(
-            min_auc=number,
-            min_average_precision=number,
-            min_precision=number,
-            min_recall=number,
-            min_f1=number,
-            max_auc_drop=number,
-            max_average_precision_drop=number,
+        train=TrainingJob(
+            image=image(cdk.Stack(stack.node.root, "Training")),
+            volume_gib=number,
+            keep_alive=seconds,
+            hyperparameters={"seed": number},
+        ),
+        evaluate=ModelEvaluation(
+            gate=EvaluationGate(
+                at_least=dict.fromkeys(("auc", "average_precision", "precision", "recall", "f1"), number),
+                at_most={"rmse": number},
+                may_worsen={"auc": number, "rmse": number},
+            )
         ),
         keep_releases=number,
         start_on_new_labels=number,
-        reviews=DynamoDbExport(table=cdk.aws_dynamodb.Table.from_table_name(stack, "Reviews", "reviews")),
         configuration=EndpointConfiguration(
             variants=[
                 EndpointVariant(
@@ -140,13 +147,13 @@ def test_expressions_stay_valid(machines: dict[str, Any]) -> None:
 def test_the_gate_compares_with_the_number(machines: dict[str, Any], decided: Callable[..., tuple[str, Any]]) -> None:
     gate = machines["reviews-release"]["States"]["Evaluation-Gate"]
     names = ("auc", "average_precision", "precision", "recall", "f1")
-    reached = dict.fromkeys(names, VALUE)
+    reached = dict.fromkeys((*names, "rmse"), VALUE)
     assert decided(gate, {"metrics": reached, "current": None, "current_metrics": None})[0] == gate["Default"]
     for name in names:
         missed = {"metrics": reached | {name: VALUE - 1}, "current": None, "current_metrics": None}
         state, assigned = decided(gate, missed)
         assert state == "Roll-Back"
-        assert assigned["failure"]["cause"] == f"{name} is {VALUE - 1}, needed at least {VALUE}: min_{name} of the gate"
+        assert assigned["failure"]["cause"] == f"{name} is {VALUE - 1}, needed at least {VALUE}: at_least of the gate"
 
 
 def test_fails_when_nobody_could_say_how_long_an_update_waits() -> None:

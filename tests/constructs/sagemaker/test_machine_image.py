@@ -10,7 +10,12 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointVariant, TransformJob
+from cdk_fargate_sagemaker.sagemaker import (
+    EndpointConfiguration,
+    EndpointVariant,
+    ModelEvaluation,
+    TransformJob,
+)
 from cdk_fargate_sagemaker.sagemaker.machines._machine_image import INFERENCE_AMIS, TRANSFORM_AMIS
 from tests.constructs.minimal.images import inference_endpoint
 
@@ -78,7 +83,7 @@ def test_it_reaches_the_calls_of_the_workflow(
         configuration=EndpointConfiguration(
             variants=[EndpointVariant(instance_type="ml.g6.xlarge", inference_ami=ami)]
         ),
-        score_current=TransformJob(instance_type="ml.g5.xlarge"),
+        evaluate=ModelEvaluation(score_current=TransformJob(instance_type="ml.g5.xlarge")),
     )
     states = definition_of(Template.from_stack(cdk.Stack.of(workflow)))["States"]
     (variant,) = states["EndpointConfig-Step"]["Arguments"]["ProductionVariants"]
@@ -110,7 +115,7 @@ def test_warns_when_one_image_has_to_run_on_both(
 ) -> None:
     workflow = make_workflow(
         configuration=EndpointConfiguration(variants=[EndpointVariant(instance_type=serves)]),
-        score_current=TransformJob(instance_type=scores),
+        evaluate=ModelEvaluation(score_current=TransformJob(instance_type=scores)),
     )
     found = Annotations.from_stack(cdk.Stack.of(workflow)).find_warning(
         "*", Match.string_like_regexp("score_current runs the inference image on .*few images run on both")

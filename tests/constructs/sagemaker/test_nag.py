@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow
+from cdk_fargate_sagemaker.sagemaker import ModelImage, ModelReleaseWorkflow, TrainingJob
 from stacks.nag_packs import check_with_cdk_nag
 
 
@@ -32,7 +32,6 @@ def test_the_workflow_has_no_finding(
         model,
         "Release",
         endpoint_name="moderation-dev",
-        training_image=image,
         inference_image=image,
         data_bucket=s3.Bucket(
             model,
@@ -42,7 +41,7 @@ def test_the_workflow_has_no_finding(
             encryption_key=kms.Key(model, "DataKey", enable_key_rotation=True) if own_key else None,
         ),
         alerts_topic=AlertsTopic(alerts, "Alerts"),
-        **(everything(model) if whole else {}),
+        **({"train": TrainingJob(image=image)} | (everything(model) if whole else {})),
     )
     # Its findings show that the rules ran.
     s3.Bucket(model, "Careless")

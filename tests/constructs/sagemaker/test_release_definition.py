@@ -15,9 +15,12 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointVariant,
     EvaluationGate,
     FunctionStep,
+    LabelledData,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
+    ReviewDecisions,
     TrainingJob,
 )
 
@@ -368,12 +371,14 @@ def test_who_started_it_is_a_text(definition: Definition, decided: Callable[...,
 
 
 def test_the_gate_asks_for_each_minimum(states_of: StatesOf, decided: Callable[..., Any]) -> None:
-    gate = states_of(gate=EvaluationGate(min_auc=0.9, min_recall=0.5))["Evaluation-Gate"]
+    gate = states_of(evaluate=ModelEvaluation(gate=EvaluationGate(at_least={"auc": 0.9, "recall": 0.5})))[
+        "Evaluation-Gate"
+    ]
     first: dict[str, Any] = {"current": None, "current_metrics": None}
     assert decided(gate, first | {"metrics": {"auc": 0.9, "recall": 0.5}}) == ("Archive-Copying-Step", {})
     for metrics, cause in (
-        ({"auc": 0.89, "recall": 0.5}, "auc is 0.89, needed at least 0.9: min_auc of the gate"),
-        ({"auc": 0.95}, "recall is missing, needed at least 0.5: min_recall of the gate"),
+        ({"auc": 0.89, "recall": 0.5}, "auc is 0.89, needed at least 0.9: at_least of the gate"),
+        ({"auc": 0.95}, "recall is missing, needed at least 0.5: at_least of the gate"),
     ):
         following, assigned = decided(gate, first | {"metrics": metrics})
         assert following == "Roll-Back"
@@ -394,13 +399,13 @@ def compared(auc: tuple[float, float, float], drop: tuple[float, float, float] |
         ((0.93, 0.9, 0.95), None),
         (
             (0.7, 0.62, 0.77),
-            "auc is 0.7 (at most 0.77 with 95 % confidence, on 33 held-out violations), needed at least 0.8: min_auc "
+            "auc is 0.7 (at most 0.77 with 95 % confidence, on 33 held-out violations), needed at least 0.8: at_least "
             "of the gate; about 1617 held-out violations measure it to 0.01",
         ),
         (
             (0.7, 0.45, 0.85),
             "auc is 0.7 (at least 0.45 with 95 % confidence, on 33 held-out violations), which chance reaches too: "
-            "min_auc of the gate asks for 0.8; about 52 held-out violations would show the difference: add labelled "
+            "at_least of the gate asks for 0.8; about 52 held-out violations would show the difference: add labelled "
             "posts",
         ),
     ],
@@ -417,7 +422,7 @@ def test_the_gate_refuses_what_cannot_reach_the_minimum(
 
 
 def test_a_gate_without_a_minimum_takes_what_chance_reaches(states_of: StatesOf, decided: Callable[..., Any]) -> None:
-    gate = states_of(gate=EvaluationGate(min_auc=0))["Evaluation-Gate"]
+    gate = states_of(evaluate=ModelEvaluation(gate=EvaluationGate(at_least={"auc": 0})))["Evaluation-Gate"]
     found = {"metrics": {"auc": 0.6}, "comparison": compared((0.6, 0.0, 1.0))}
     assert decided(gate, {"current": None, "current_metrics": None, **found})[0] == "Archive-Copying-Step"
 
@@ -445,7 +450,7 @@ def test_the_gate_refuses_a_fall_that_is_not_chance(
     if refused:
         assert assigned["failure"]["cause"] == (
             "auc is 0.85, with 0.9 of the current model moderation-dev-before on the same posts: it may fall by at "
-            "most 0.01, max_auc_drop of the gate, and has fallen by at least 0.02 with 95 % confidence; on about 297 "
+            "most 0.01, may_worsen of the gate, and has fallen by at least 0.02 with 95 % confidence; on about 297 "
             "held-out violations, not 33, a fall of 0.01 shows"
         )
 
@@ -473,7 +478,7 @@ def test_the_gate_compares_with_the_current_model(
 
 
 def test_a_gate_that_compares_nothing_scores_nothing(states_of: StatesOf) -> None:
-    states = states_of(gate=EvaluationGate(max_auc_drop=None))
+    states = states_of(evaluate=ModelEvaluation(gate=EvaluationGate(at_least={"auc": 0.8})))
     assert "Score-Current-Step" not in states
     assert states["Train"]["Next"] == "Evaluate"
 
@@ -567,8 +572,8 @@ def test_training_on_spare_machines_keeps_checkpoints(whole: dict[str, Any], eva
     assert job["VpcConfig"] == {"SecurityGroupIds": ["sg-22222222"], "Subnets": ["subnet-aaaaaaaa"]}
 
 
-def test_a_machine_is_kept_warm(states_of: StatesOf) -> None:
-    states = states_of(train=TrainingJob(keep_alive=cdk.Duration.minutes(30)))
+def test_a_machine_is_kept_warm(states_of: StatesOf, image: ModelImage) -> None:
+    states = states_of(train=TrainingJob(image=image, keep_alive=cdk.Duration.minutes(30)))
     assert states["Train"]["Arguments"]["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 1800
 
 
@@ -617,8 +622,8 @@ def test_what_is_served_is_the_copy_that_was_hashed(definition: Definition, eval
     }
 
 
-def test_a_training_that_fetches_a_checkpoint_is_not_isolated(states_of: StatesOf) -> None:
-    states = states_of(train=TrainingJob(network_isolation=False))
+def test_a_training_that_fetches_a_checkpoint_is_not_isolated(states_of: StatesOf, image: ModelImage) -> None:
+    states = states_of(train=TrainingJob(image=image, network_isolation=False))
     assert states["Train"]["Arguments"]["EnableNetworkIsolation"] is False
     assert states["Model-Creating-Step"]["Arguments"]["EnableNetworkIsolation"] is True
 
@@ -629,9 +634,10 @@ def test_the_model_knows_its_name_and_is_isolated(definition: Definition) -> Non
     assert model["EnableNetworkIsolation"] is True
 
 
-def test_the_settings_reach_the_jobs(states_of: StatesOf) -> None:
+def test_the_settings_reach_the_jobs(states_of: StatesOf, image: ModelImage) -> None:
     states = states_of(
         train=TrainingJob(
+            image=image,
             instance_type="g4dn.xlarge",
             volume_gib=50,
             max_runtime=cdk.Duration.hours(1),
@@ -777,7 +783,7 @@ def test_a_dynamodb_table_is_exported_and_waited_for(
     states_of: StatesOf, decided: Callable[..., Any], evaluated: Callable[..., Any]
 ) -> None:
     table = dynamodb.Table.from_table_name(cdk.Stack(), "Posts", "posts")
-    states = states_of(extract=DynamoDbExport(table=table, max_runtime=cdk.Duration.minutes(3)))
+    states = states_of(source=DynamoDbExport(table=table, max_runtime=cdk.Duration.minutes(3)))
     context = {"Execution": {"Name": "x"}}
     export = evaluated(states["Export-Starting-Step"]["Arguments"], context=context)
     assert (export["S3Prefix"], export["ClientToken"]) == ("runs/x/export", "x")
@@ -841,17 +847,23 @@ def test_reviews_are_exported_after_the_posts_and_merged_by_the_extraction(
     done = {"export": exported | {"ExportStatus": "COMPLETED"}, "export_polls": 3}
     assert decided(whole["Reviews-Exported"], done)[0] == "Extract"
     table = dynamodb.Table.from_table_name(cdk.Stack(), "Reviews", "reviews")
-    assert states_of(reviews=DynamoDbExport(table=table))["Begin"]["Next"] == "Reviews-Export-Starting-Step"
+    assert (
+        states_of(source=LabelledData(reviews=ReviewDecisions(table=table)))["Begin"]["Next"]
+        == "Reviews-Export-Starting-Step"
+    )
 
 
 @pytest.mark.parametrize(
-    ("step", "state"), [("extract", "Extract"), ("preprocess", "Preprocess"), ("evaluate", "Evaluate"),
+    ("step", "state"), [("source", "Extract"), ("preprocess", "Preprocess"), ("evaluate", "Evaluate"),
                         ("check", "Check")]
 )  # fmt: skip
 def test_a_step_can_be_a_function_of_the_teams_own(states_of: StatesOf, step: str, state: str) -> None:
-    own = states_of(**{step: FunctionStep(function=function())})
+    def states_with(stage: FunctionStep) -> dict[str, Any]:
+        return states_of(**{step: ModelEvaluation(measure=stage) if step == "evaluate" else stage})
+
+    own = states_with(FunctionStep(function=function()))
     assert own[state]["Arguments"]["FunctionName"].endswith(":function:custom")
-    given = states_of(**{step: FunctionStep(function=function(), payload={"release": "{% $release %}", "depth": 3})})
+    given = states_with(FunctionStep(function=function(), payload={"release": "{% $release %}", "depth": 3}))
     assert given[state]["Arguments"]["Payload"] == {"release": "{% $release %}", "depth": 3}
     assert given[state]["Assign"] if step != "check" else True
 
@@ -867,7 +879,7 @@ def test_a_processing_job_runs_as_its_own_role(states_of: StatesOf, image: Model
 
 
 def test_a_release_of_posts_that_the_input_gives(states_of: StatesOf, decided: Callable[..., Any]) -> None:
-    states = states_of(extract=None)
+    states = states_of(source=None)
     assert states["Begin"]["Next"] == "Train"
     context = {"Execution": {"Name": "x"}}
     posts = {"train": {"uri": "s3://data/train/"}, "test": {"uri": "s3://data/test/"}}
@@ -885,7 +897,7 @@ def test_a_release_of_posts_that_the_input_gives(states_of: StatesOf, decided: C
 
 
 def test_a_release_of_a_model_that_the_input_gives(states_of: StatesOf, decided: Callable[..., Any]) -> None:
-    states = states_of(extract=None, train=None, training_image=None, evaluate=None, check=None)
+    states = states_of(source=None, train=None, evaluate=None, check=None)
     assert states["Begin"]["Next"] == "Archive-Copying-Step"
     assert states["In-Service"]["Choices"][0]["Next"] == "Record"
     context = {"Execution": {"Name": "x"}}

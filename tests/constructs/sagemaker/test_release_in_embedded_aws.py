@@ -27,10 +27,13 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointScaling,
     EndpointVariant,
     EvaluationGate,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
+    ReviewDecisions,
     TrafficShifting,
+    TrainingJob,
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
@@ -195,11 +198,11 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         stack,
         "Workflow",
         endpoint_name="moderation-test",
-        training_image=ModelImage.from_asset(IMAGES / "training"),
+        train=TrainingJob(image=ModelImage.from_asset(IMAGES / "training")),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
         alerts_topic=alerts,
-        gate=EvaluationGate(min_auc=0.8),
+        evaluate=ModelEvaluation(gate=EvaluationGate(at_least={"auc": 0.8}, may_worsen={"auc": 0.01})),
         preprocess=ProcessingJob(image=ModelImage.from_asset(IMAGES / "processing"), arguments=["folded"]),
         traffic_shifting=TrafficShifting.all_at_once(bake=cdk.Duration.seconds(0)),
         configuration=EndpointConfiguration(
@@ -213,7 +216,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         stack,
         "Started",
         endpoint_name="moderation-started",
-        training_image=ModelImage.from_asset(IMAGES / "training"),
+        train=TrainingJob(image=ModelImage.from_asset(IMAGES / "training")),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=arrivals,
         alerts_topic=AlertsTopic(stack, "Unheard"),
@@ -224,11 +227,11 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         stack,
         "Queried",
         endpoint_name="moderation-queried",
-        training_image=ModelImage.from_asset(IMAGES / "training"),
+        train=TrainingJob(image=ModelImage.from_asset(IMAGES / "training")),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
         alerts_topic=alerts,
-        extract=AthenaUnload(
+        source=AthenaUnload(
             query="SELECT text, label FROM reviewed WHERE decided",
             database="moderation",
             tables=["reviewed"],
@@ -252,12 +255,11 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         stack,
         "Exported",
         endpoint_name="moderation-exported",
-        training_image=ModelImage.from_asset(IMAGES / "training"),
+        train=TrainingJob(image=ModelImage.from_asset(IMAGES / "training")),
         inference_image=ModelImage.from_asset(IMAGES / "inference"),
         data_bucket=bucket,
         alerts_topic=alerts,
-        extract=DynamoDbExport(table=posts),
-        reviews=DynamoDbExport(table=reviews.table),
+        source=DynamoDbExport(table=posts, reviews=ReviewDecisions(table=reviews.table)),
         start_on_new_labels=2,
     )
     for name, value in {

@@ -1,32 +1,42 @@
+from collections.abc import Callable
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk import Duration, Token
+from aws_cdk.assertions import Template
 
-from cdk_fargate_sagemaker.sagemaker import TrainingJob
+from cdk_fargate_sagemaker.sagemaker import DataChannel, InputChannel, ModelImage, TrainingJob
+
+Training = Callable[..., TrainingJob]
 
 
-def test_hyperparameters_become_strings() -> None:
-    assert TrainingJob(hyperparameters={"seed": 1, "learning_rate": 2e-05, "recipe": "bert"}).hyperparameters == {
+@pytest.fixture
+def training(image: ModelImage) -> Training:
+    return lambda **given: TrainingJob(image=image, **given)
+
+
+def test_hyperparameters_become_strings(training: Training) -> None:
+    assert training(hyperparameters={"seed": 1, "learning_rate": 2e-05, "recipe": "bert"}).hyperparameters == {
         "seed": "1",
         "learning_rate": "2e-05",
         "recipe": "bert",
     }
 
 
-def test_hyperparameters_cannot_be_changed_afterwards() -> None:
+def test_hyperparameters_cannot_be_changed_afterwards(training: Training) -> None:
     given = {"seed": "1"}
-    job = TrainingJob(hyperparameters=given)
+    job = training(hyperparameters=given)
     given["seed"] = "2"
     assert job.hyperparameters == {"seed": "1"}
     with pytest.raises(TypeError):
         job.hyperparameters["seed"] = "2"  # type: ignore[index]
 
 
-def test_values_that_come_at_deployment_are_not_judged() -> None:
+def test_values_that_come_at_deployment_are_not_judged(training: Training) -> None:
     parameter = Token.as_number({"Ref": "Seconds"})
     later = Duration.seconds(parameter)
-    job = TrainingJob(volume_gib=parameter, keep_alive=later)
+    job = training(volume_gib=parameter, keep_alive=later)
     assert (job.volume_gib, job.keep_alive) == (parameter, later)
 
 
@@ -68,32 +78,67 @@ def test_values_that_come_at_deployment_are_not_judged() -> None:
         ),
     ],
 )
-def test_fails_when_sagemaker_would_refuse(given: dict[str, Any], message: str) -> None:
+def test_fails_when_sagemaker_would_refuse(training: Training, given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        TrainingJob(**given)
+        training(**given)
 
 
-def test_spare_machines_bring_checkpoints_unless_told_otherwise() -> None:
+def test_spare_machines_bring_checkpoints_unless_told_otherwise(training: Training) -> None:
     wait = Duration.hours(6)
-    assert TrainingJob().checkpoints is False
-    assert TrainingJob(spot_max_wait=wait).checkpoints is True
-    assert TrainingJob(spot_max_wait=wait, checkpoints=False).checkpoints is False
-    assert TrainingJob(checkpoints=True).checkpoints is True
+    assert training().checkpoints is False
+    assert training(spot_max_wait=wait).checkpoints is True
+    assert training(spot_max_wait=wait, checkpoints=False).checkpoints is False
+    assert training(checkpoints=True).checkpoints is True
 
 
-def test_a_job_may_take_as_long_as_it_waits_and_runs() -> None:
-    assert TrainingJob().longest.to_seconds() == 4 * 3600
-    assert TrainingJob(spot_max_wait=Duration.hours(6)).longest.to_seconds() == 6 * 3600
+def test_a_job_may_take_as_long_as_it_waits_and_runs(training: Training) -> None:
+    assert training().longest.to_seconds() == 4 * 3600
+    assert training(spot_max_wait=Duration.hours(6)).longest.to_seconds() == 6 * 3600
 
 
 @pytest.mark.parametrize("name", ["max_runtime", "spot_max_wait"])
-def test_fails_when_the_time_of_the_whole_workflow_could_not_be_known(name: str) -> None:
+def test_fails_when_the_time_of_the_whole_workflow_could_not_be_known(training: Training, name: str) -> None:
     later = Duration.seconds(Token.as_number({"Ref": "Seconds"}))
     with pytest.raises(ValueError, match=f"{name}: got a token, known at deployment only, allowed: a Duration"):
-        TrainingJob(**{name: later})  # type: ignore[arg-type]
+        training(**{name: later})
 
 
-@pytest.mark.parametrize("value", [True, None, {"b": 1}, [1, 2], float("nan"), float("inf")])
-def test_fails_when_a_hyperparameter_is_neither_text_nor_number(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"hyperparameters\['balanced'\]: got .*, allowed: text or a number"):
-        TrainingJob(hyperparameters={"balanced": value})
+def test_what_is_no_text_reaches_the_program_as_json(training: Training) -> None:
+    given = {"eta": 0.1, "balanced": True, "weights": None, "eval_metric": ["auc", "logloss"], "tree": {"depth": 6}}
+    assert training(hyperparameters=given | {"objective": "reg:squarederror"}).hyperparameters == {
+        "eta": "0.1",
+        "balanced": "true",
+        "weights": "null",
+        "eval_metric": '["auc", "logloss"]',
+        "tree": '{"depth": 6}',
+        "objective": "reg:squarederror",
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"auc"}, b"auc", [float("nan")]])
+def test_fails_when_json_has_no_form_of_a_hyperparameter(training: Training, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"hyperparameters\['balanced'\]: got .*, allowed: text, or what JSON has a"):
+        training(hyperparameters={"balanced": value})
+
+
+def test_the_sides_come_by_the_programs_names_with_their_content_types(
+    training: Training, make_workflow: Callable[..., Any], definition_of: Callable[..., Any]
+) -> None:
+    job = training(
+        data_channels={
+            "train": DataChannel(side="train", content_type="text/csv"),
+            "validation": DataChannel(side="test", content_type="text/csv"),
+        },
+        channels=[InputChannel(name="start", prefix="start/", remedy="upload it", content_type="application/x-ubj")],
+    )
+    states = definition_of(Template.from_stack(cdk.Stack.of(make_workflow(train=job))))["States"]
+    found = [
+        (channel["ChannelName"], channel["ContentType"], channel["DataSource"]["S3DataSource"]["S3Uri"])
+        for channel in states["Train"]["Arguments"]["InputDataConfig"]
+    ]
+    assert found == [
+        ("train", "text/csv", "{% $posts.train.uri %}"),
+        ("validation", "text/csv", "{% $posts.test.uri %}"),
+        ("start", "application/x-ubj", found[2][2]),
+    ]
+    assert found[2][2].endswith("/start/")

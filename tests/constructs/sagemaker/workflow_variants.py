@@ -21,9 +21,12 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointVariant,
     EvaluationGate,
     InputChannel,
+    LabelledData,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
+    ReviewDecisions,
     TrafficShifting,
     TrainingJob,
     VpcPlacement,
@@ -36,7 +39,7 @@ def make_release_workflow(stack: cdk.Stack, image: ModelImage, **given: Any) -> 
     """A workflow in `stack`, with what `given` leaves out."""
     defaults: dict[str, Any] = {
         "endpoint_name": "moderation-dev",
-        "training_image": image,
+        "train": TrainingJob(image=image),
         "inference_image": image,
         "data_bucket": s3.Bucket(stack, "Data"),
         "alerts_topic": AlertsTopic(stack, "Alerts"),
@@ -49,13 +52,15 @@ def with_nothing(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
 
 
 def without_most(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
-    return dict.fromkeys(("extract", "train", "training_image", "evaluate", "check"))
+    return dict.fromkeys(("source", "train", "evaluate", "check"))
 
 
 def from_dynamodb(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
     return {
-        "extract": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Posts", "posts")),
-        "reviews": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Reviews", "reviews")),
+        "source": DynamoDbExport(
+            table=dynamodb.Table.from_table_name(stack, "Posts", "posts"),
+            reviews=ReviewDecisions(table=dynamodb.Table.from_table_name(stack, "Reviews", "reviews")),
+        ),
     }
 
 
@@ -73,32 +78,37 @@ def with_everything(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
     data = s3.Bucket.from_bucket_name(stack, "Warehouse", "warehouse")
     alarm = cloudwatch.Alarm.from_alarm_arn(stack, "Alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:latency")
     return {
-        "extract": AthenaUnload(
+        "source": AthenaUnload(
             query="SELECT text, label FROM posts WHERE source = 'reviews \"2026\"'",
             database="moderation",
             tables=["posts"],
             bucket=data,
             prefix="posts/",
-        ),
-        "reviews": DynamoDbExport(
-            table=dynamodb.Table.from_table_attributes(
-                stack,
-                "Reviewed",
-                table_name="reviewed",
-                encryption_key=kms.Key.from_key_arn(
-                    stack, "ReviewedKey", "arn:aws:kms:us-east-1:123456789012:key/reviewed"
+            reviews=ReviewDecisions(
+                table=dynamodb.Table.from_table_attributes(
+                    stack,
+                    "Reviewed",
+                    table_name="reviewed",
+                    encryption_key=kms.Key.from_key_arn(
+                        stack, "ReviewedKey", "arn:aws:kms:us-east-1:123456789012:key/reviewed"
+                    ),
                 ),
+                max_runtime=cdk.Duration.minutes(3),
             ),
-            max_runtime=cdk.Duration.minutes(3),
         ),
         "start_on_new_labels": 500,
         "preprocess": ProcessingJob(image=image, arguments=["--strip"], vpc=placement),
         "train": TrainingJob(
+            image=image,
             spot_max_wait=cdk.Duration.hours(6),
             vpc=placement,
             channels=[InputChannel(name="pretrained", prefix="pretrained/1/", remedy="upload it")],
         ),
-        "gate": EvaluationGate(min_recall=0.5, max_average_precision_drop=0.02),
+        "evaluate": ModelEvaluation(
+            gate=EvaluationGate(
+                at_least={"auc": 0.8, "recall": 0.5}, may_worsen={"auc": 0.01, "average_precision": 0.02}
+            )
+        ),
         "configuration": EndpointConfiguration(
             variants=[
                 EndpointVariant(scaling=EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600))
@@ -116,9 +126,11 @@ def with_longest_names(stack: cdk.Stack, image: ModelImage) -> dict[str, Any]:
     scaling = EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
     return {
         "endpoint_name": "e" * 40,
-        "reviews": DynamoDbExport(table=dynamodb.Table.from_table_name(stack, "Reviews", "r" * 255)),
+        "source": LabelledData(
+            reviews=ReviewDecisions(table=dynamodb.Table.from_table_name(stack, "Reviews", "r" * 255))
+        ),
         "preprocess": ProcessingJob(image=image),
-        "train": TrainingJob(checkpoints=True),
+        "train": TrainingJob(image=image, checkpoints=True),
         "configuration": EndpointConfiguration(
             variants=[EndpointVariant(name=f"{letter}{'v' * 62}", count=2, scaling=scaling) for letter in ("a", "b")],
         ),

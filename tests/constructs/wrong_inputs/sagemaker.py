@@ -1,6 +1,7 @@
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -12,7 +13,9 @@ from cdk_fargate_sagemaker.monitoring import EndpointAlarms
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
     DataCapture,
+    DataChannel,
     DynamoDbExport,
+    EndpointCheck,
     EndpointConfiguration,
     EndpointMetrics,
     EndpointScaling,
@@ -21,8 +24,11 @@ from cdk_fargate_sagemaker.sagemaker import (
     FunctionStep,
     InferenceEndpoint,
     InputChannel,
+    LabelledData,
+    ModelEvaluation,
     ProcessingJob,
     ReleaseRecords,
+    ReviewDecisions,
     ReviewLimits,
     ServerlessInference,
     ShadowVariant,
@@ -40,6 +46,12 @@ from tests.constructs.minimal.sagemaker import (
     table,
 )
 from tests.constructs.wrong_inputs import WrongInput
+
+
+@jsii.implements(cdk.IStableNumberProducer)
+class Late:
+    def produce(self) -> float:
+        return 4177
 
 
 def _alarm(stack: cdk.Stack) -> cloudwatch.IAlarm:
@@ -73,7 +85,7 @@ def _channel(stack: cdk.Stack, **given: Any) -> InputChannel:
 
 
 def _training(stack: cdk.Stack, **given: Any) -> TrainingJob:
-    return TrainingJob(**given)
+    return TrainingJob(**({"image": image(stack)} | given))
 
 
 def _group(stack: cdk.Stack) -> ec2.ISecurityGroup:
@@ -104,10 +116,8 @@ WRONG = [
     ),
     WrongInput(
         "a-repository-for-a-model-image",
-        lambda stack: release_workflow(
-            stack, training_image=ecr.Repository.from_repository_name(stack, "Training", "training")
-        ),
-        "training_image: got a RepositoryBase, allowed: ModelImage; make one",
+        lambda stack: TrainingJob(image=ecr.Repository.from_repository_name(stack, "Training", "training")),
+        "image: got a RepositoryBase, allowed: ModelImage; make one",
     ),
     WrongInput(
         "text-for-a-schedule",
@@ -117,22 +127,24 @@ WRONG = [
     WrongInput(
         "a-function-for-a-function-step",
         lambda stack: release_workflow(stack, check=_function(stack)),
-        "check: got a FunctionBase, allowed: FunctionStep, 'default' or None; give check=FunctionStep(function=…)",
+        "check: got a FunctionBase, allowed: EndpointCheck, FunctionStep, a ReleaseStage of your own for this place, "
+        "or None; give check=FunctionStep(function=…)",
     ),
     WrongInput(
         "a-table-for-an-export",
-        lambda stack: release_workflow(stack, extract=table(stack)),
-        "extract: got a TableBase, allowed: AthenaUnload, DynamoDbExport, FunctionStep, 'default' or None; give",
+        lambda stack: release_workflow(stack, source=table(stack)),
+        "source: got a TableBase, allowed: LabelledData, AthenaUnload, DynamoDbExport, FunctionStep, a ReleaseStage of "
+        "your own for this place, or None; give source=DynamoDbExport(table=…)",
     ),
     WrongInput(
         "a-word-for-a-step",
         lambda stack: release_workflow(stack, train="yes"),
-        "train: got 'yes', allowed: TrainingJob, 'default' or None",
+        "train: got 'yes', allowed: TrainingJob, a ReleaseStage of your own for this place, or None",
     ),
     WrongInput(
         "an-image-for-a-processing-job",
         lambda stack: release_workflow(stack, preprocess=image(cdk.Stack(stack.node.root, "Other"))),
-        "preprocess: got a RepositoryImage, allowed: ProcessingJob, FunctionStep or None; give preprocess=P",
+        "preprocess: got a RepositoryImage, allowed: ProcessingJob, FunctionStep, a ReleaseStage of your own for this",
     ),
     WrongInput(
         "a-variant-for-a-configuration",
@@ -141,18 +153,18 @@ WRONG = [
     ),
     WrongInput(
         "a-number-for-a-gate",
-        lambda stack: release_workflow(stack, gate=0.85),
-        "gate: got 0.85, allowed: EvaluationGate",
+        lambda stack: ModelEvaluation(gate=0.85),
+        "gate: got 0.85, allowed: an EvaluationGate or None",
     ),
     WrongInput(
-        "limits-for-no-reviews",
-        lambda stack: release_workflow(stack, review_limits=ReviewLimits()),
-        "reviews: got none, allowed: a DynamoDbExport with review_limits; there are no decisions to limit",
+        "a-table-for-reviews",
+        lambda stack: LabelledData(reviews=table(stack)),
+        "reviews: got a TableBase, allowed: ReviewDecisions or None; give reviews=ReviewDecisions(table=…)",
     ),
     WrongInput(
         "a-share-for-limits",
-        lambda stack: release_workflow(stack, review_limits=10),
-        "review_limits: got 10, allowed: ReviewLimits",
+        lambda stack: ReviewDecisions(table=table(stack), limits=10),
+        "limits: got 10, allowed: ReviewLimits",
     ),
     WrongInput(
         "more-than-all-labels",
@@ -176,8 +188,8 @@ WRONG = [
     ),
     WrongInput(
         "posts-beside-the-sides",
-        lambda stack: release_workflow(stack, data_prefix="sides/"),
-        "data_prefix: got 'sides/', allowed: a prefix that ends with a slash and begins with none, not below runs/, ",
+        lambda stack: LabelledData("sides/"),
+        "prefix: got 'sides/', allowed: a prefix that ends with a slash and begins with none, not below runs/, ",
     ),
     WrongInput(
         "a-key-s-arn-for-a-key",
@@ -196,8 +208,8 @@ WRONG = [
     ),
     WrongInput(
         "labels-without-reviews",
-        lambda stack: release_workflow(stack, start_on_new_labels=100, reviews=None),
-        "reviews: got none, allowed: a DynamoDbExport with start_on_new_labels",
+        lambda stack: release_workflow(stack, start_on_new_labels=100, source=LabelledData()),
+        "start_on_new_labels: got 100, allowed: none without reviews of the source; there are no labels to count; give",
     ),
     WrongInput(
         "seconds-for-a-poll-interval",
@@ -216,8 +228,8 @@ WRONG = [
     ),
     WrongInput(
         "a-prefix-without-a-slash",
-        lambda stack: release_workflow(stack, data_prefix="posts"),
-        "data_prefix: got 'posts', allowed: a prefix that ends with a slash",
+        lambda stack: LabelledData("posts"),
+        "prefix: got 'posts', allowed: a prefix that ends with a slash",
     ),
     WrongInput(
         "days-for-log-retention",
@@ -287,7 +299,7 @@ WRONG = [
     WrongInput(
         "an-alarm-to-start-on-without-reviews",
         lambda stack: release_workflow(stack).start_on(_alarm(stack)),
-        "reviews: got none, allowed: a DynamoDbExport with start_on; a release would train on the same posts",
+        "reviews: got none, allowed: ReviewDecisions of the source with start_on; a release would train on the",
     ),
     WrongInput(
         "a-name-for-an-endpoints-arn",
@@ -350,7 +362,7 @@ WRONG = [
     ),
     WrongInput(
         "a-vpc-for-a-placement",
-        lambda stack: TrainingJob(vpc=vpc(stack)),
+        lambda stack: _training(stack, vpc=vpc(stack)),
         "vpc: got an IVpc, allowed: VpcPlacement; give VpcPlacement(vpc=…, security_groups=[…])",
     ),
     WrongInput(
@@ -390,69 +402,167 @@ WRONG = [
     ),
     WrongInput(
         "percent-for-auc",
-        lambda stack: EvaluationGate(min_auc=85),
-        "min_auc: got 85, allowed: a number, 0 to 1; give 0.85 for 85 %",
+        lambda stack: EvaluationGate(at_least={"auc": 85}),
+        "at_least['auc']: got 85, allowed: a number, 0 to 1; give 0.85 for 85 %",
     ),
     # Jobs and sources
     WrongInput(
-        "true-as-a-hyperparameter",
-        lambda stack: TrainingJob(hyperparameters={"balanced": True}),
-        "hyperparameters['balanced']: got True, allowed: text or a number; give the text that the program reads",
+        "a-set-as-a-hyperparameter",
+        lambda stack: _training(stack, hyperparameters={"metrics": {"auc"}}),
+        "hyperparameters['metrics']: got a set, allowed: text, or what JSON has a form of: no NaN, no other object",
     ),
     WrongInput(
-        "none-as-a-hyperparameter",
-        lambda stack: TrainingJob(hyperparameters={"seed": None}),
-        "hyperparameters['seed']: got none, allowed: text or a number",
+        "no-number-as-a-hyperparameter",
+        lambda stack: _training(stack, hyperparameters={"eta": float("nan")}),
+        "hyperparameters['eta']: got nan, allowed: text, or what JSON has a form of",
     ),
     WrongInput(
-        "an-object-as-a-hyperparameter",
-        lambda stack: TrainingJob(hyperparameters={"optimizer": {"b": 1}}),
-        "hyperparameters['optimizer']: got a dict, allowed: text or a number",
+        "a-late-number-in-a-list-of-hyperparameters",
+        lambda stack: _training(stack, hyperparameters={"layers": [cdk.Lazy.number(Late())]}),
+        "hyperparameters['layers']: got a list, allowed: numbers that are known at synthesis; put it beside",
+    ),
+    WrongInput(
+        "a-prefix-for-a-side",
+        lambda stack: _training(stack, data_channels={"train": "posts/train/"}),
+        "data_channels['train']: got 'posts/train/', allowed: DataChannel; give DataChannel(side=…)",
+    ),
+    WrongInput(
+        "a-side-that-is-not-there",
+        lambda stack: DataChannel(side="validation"),
+        "side: got 'validation', allowed: train, test",
+    ),
+    WrongInput(
+        "an-empty-content-type",
+        lambda stack: DataChannel(side="test", content_type=""),
+        "content_type: got 0 characters, allowed: 1 to 256, as text/csv",
+    ),
+    WrongInput(
+        "no-data-channel",
+        lambda stack: _training(stack, data_channels={}),
+        "data_channels: got no channel, allowed: at least one; leave it out for train and test",
+    ),
+    WrongInput(
+        "a-gate-for-an-evaluation",
+        lambda stack: release_workflow(stack, evaluate=EvaluationGate(at_least={"auc": 0.8})),
+        "evaluate: got an EvaluationGate, allowed: ModelEvaluation, a ReleaseStage of your own for this place, or "
+        "None; give evaluate=ModelEvaluation(gate=…)",
+    ),
+    WrongInput(
+        "a-function-step-for-an-evaluation",
+        lambda stack: release_workflow(stack, evaluate=FunctionStep(function=_function(stack))),
+        "evaluate: got a FunctionStep, allowed: ModelEvaluation, a ReleaseStage of your own for this place, or None; "
+        "give evaluate=ModelEvaluation(measure=…)",
+    ),
+    WrongInput(
+        "a-source-in-the-wrong-place",
+        lambda stack: release_workflow(stack, train=LabelledData()),
+        "train: got a LabelledData, allowed: TrainingJob, a ReleaseStage of your own for this place, or None",
+    ),
+    WrongInput(
+        "an-image-for-training",
+        lambda stack: release_workflow(stack, train=image(cdk.Stack(stack.node.root, "Other"))),
+        "train: got a RepositoryImage, allowed: TrainingJob, a ReleaseStage of your own for this place, or None; give "
+        "train=TrainingJob(image=…)",
+    ),
+    WrongInput(
+        "two-states-of-one-name",
+        lambda stack: release_workflow(stack, check=[EndpointCheck(), FunctionStep(function=_function(stack))]),
+        "name: got 'Check', allowed: a name that no other state of the workflow has; give one stage a name=…",
+    ),
+    WrongInput(
+        "two-processing-jobs",
+        lambda stack: release_workflow(stack, preprocess=[_processing(cdk.Stack(stack.node.root, "Own"))] * 2),
+        "preprocess: got 2 ProcessingJobs, allowed: one, and other stages; its job has the release's name",
+    ),
+    WrongInput(
+        "none-among-stages",
+        lambda stack: release_workflow(stack, check=[None]),
+        "check: got none within a list, allowed: a list of stages; leave it out of the list",
+    ),
+    WrongInput(
+        "a-name-with-a-space",
+        lambda stack: FunctionStep(function=_function(stack), name="Smoke test"),
+        "name: got 'Smoke test', allowed: 1 to 80 letters, digits, hyphens and underscores",
+    ),
+    WrongInput(
+        "a-gate-that-asks-nothing",
+        lambda stack: EvaluationGate(),
+        "at_least: got no metric, allowed: a metric in at_least, at_most or may_worsen; give gate=None for no",
+    ),
+    WrongInput(
+        "a-number-for-metrics",
+        lambda stack: EvaluationGate(at_least=0.8),
+        'at_least: got 0.8, allowed: a mapping of metrics to numbers; give at_least={"auc": …}',
+    ),
+    WrongInput(
+        "a-metric-without-a-direction",
+        lambda stack: EvaluationGate(may_worsen={"rmse": 0.1}),
+        "may_worsen['rmse']: got a metric in no bound, allowed: a metric in one of at_least and at_most; the bound",
+    ),
+    WrongInput(
+        "a-metric-in-both-directions",
+        lambda stack: EvaluationGate(at_least={"bias": -1}, at_most={"bias": 1}, may_worsen={"bias": 0.1}),
+        "may_worsen['bias']: got a metric in both bounds, allowed: a metric in one of at_least and at_most",
+    ),
+    WrongInput(
+        "a-metric-that-is-no-name",
+        lambda stack: EvaluationGate(at_most={"rmse'": 3}),
+        'at_most: got "rmse\'", allowed: names of metrics: 1 to 64 letters, digits, spaces',
+    ),
+    WrongInput(
+        "a-comparison-with-nobody",
+        lambda stack: ModelEvaluation(score_current=None),
+        "score_current: got none, allowed: a TransformJob where the gate compares; leave may_worsen out of the gate",
+    ),
+    WrongInput(
+        "a-training-that-scores",
+        lambda stack: ModelEvaluation(score_current=_training(stack)),
+        "score_current: got a TrainingJob, allowed: TransformJob, a ReleaseStage of your own for this place, or None",
     ),
     WrongInput(
         "an-instance-type-of-ec2",
-        lambda stack: TrainingJob(instance_type=ec2.InstanceType("m5.large")),
+        lambda stack: _training(stack, instance_type=ec2.InstanceType("m5.large")),
         "instance_type: got an InstanceType, allowed: a SageMaker instance type such as 'ml.m5.large'",
     ),
     WrongInput(
         "a-family-for-an-instance-type",
-        lambda stack: TrainingJob(instance_type="ml.m5"),
+        lambda stack: _training(stack, instance_type="ml.m5"),
         "instance_type: got 'ml.m5', allowed: a SageMaker instance type",
     ),
     WrongInput(
         "hours-for-a-runtime",
-        lambda stack: TrainingJob(max_runtime=4),
+        lambda stack: _training(stack, max_runtime=4),
         "max_runtime: got 4, allowed: a Duration of whole seconds, 1 minute to 28 days",
     ),
     WrongInput(
         "text-for-isolation",
-        lambda stack: TrainingJob(network_isolation="false"),
+        lambda stack: _training(stack, network_isolation="false"),
         "network_isolation: got 'false', allowed: True or False",
     ),
     WrongInput(
         "one-channel-for-a-list",
-        lambda stack: TrainingJob(channels=_channel(stack)),
+        lambda stack: _training(stack, channels=_channel(stack)),
         "channels: got an InputChannel, allowed: a list of InputChannel; put it in a list",
     ),
     WrongInput(
         "a-uri-for-a-channel",
-        lambda stack: TrainingJob(channels=["s3://models/bert/"]),
+        lambda stack: _training(stack, channels=["s3://models/bert/"]),
         "channels: got 's3://models/bert/', allowed: a list of InputChannel",
     ),
     WrongInput(
         "two-channels-of-one-name",
-        lambda stack: TrainingJob(channels=[_channel(stack), _channel(stack, prefix="other/")]),
+        lambda stack: _training(stack, channels=[_channel(stack), _channel(stack, prefix="other/")]),
         "channels: got 'pretrained', allowed: channels of different names; give one of them another name",
     ),
     WrongInput(
         "more-channels-than-sagemaker-takes",
-        lambda stack: TrainingJob(channels=[_channel(stack, name=f"c{number}") for number in range(19)]),
+        lambda stack: _training(stack, channels=[_channel(stack, name=f"c{number}") for number in range(19)]),
         "channels: got 19 channels, allowed: at most 18",
     ),
     WrongInput(
         "a-channel-of-the-posts",
-        lambda stack: _channel(stack, name="train"),
-        "name: got 'train', allowed: 1 to 64 letters, digits, dots, hyphens and underscores, other than train and test",
+        lambda stack: _training(stack, channels=[_channel(stack, name="train")]),
+        "channels: got 'train', allowed: channels of different names; give one of them another name",
     ),
     WrongInput(
         "a-channels-prefix-without-a-slash",

@@ -20,6 +20,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointVariant,
     ModelImage,
     ModelReleaseWorkflow,
+    TrainingJob,
 )
 
 PURPLE = (0x94, 0x67, 0xBD)
@@ -42,7 +43,7 @@ def drawn(
         stack,
         "Release",
         endpoint_name="moderation",
-        training_image=image,
+        train=TrainingJob(image=image),
         inference_image=image,
         data_bucket=s3.Bucket.from_bucket_name(stack, "Data", "posts-and-models"),
         alerts_topic=sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:123456789012:alerts"),

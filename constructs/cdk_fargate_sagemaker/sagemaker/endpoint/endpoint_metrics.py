@@ -16,7 +16,7 @@ from ..._metric_options import (
 )
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.endpoint_variant import EndpointVariant
-from ..workflow._update_mark import update_mark
+from ._update_mark import update_mark
 
 _MINUTE = Duration.minutes(1)
 _REQUESTS, _INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"

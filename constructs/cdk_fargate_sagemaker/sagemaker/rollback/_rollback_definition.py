@@ -2,16 +2,18 @@ import math
 from dataclasses import dataclass
 
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ..._interfaces import AnyFunction
 from ..configuration._endpoint_requests import retention_request
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..workflow._alert_message import failure_alert, rollback_notice
-from ..workflow._archive_check import UNCHECKED, archive_checked
-from ..workflow._scaling_states import scaling_lifted, scaling_registered
+from ..workflow._endpoint_states import UNCHECKED, EndpointStates
 from ..workflow._task_states import ERROR_OUTPUT, LONGEST_CAUSE, TaskStates, assigned_failure
-from ..workflow._update_mark import update_marked
 
 ROLLBACK_FAILED = "RollbackFailed"
 
@@ -60,16 +62,17 @@ class RollbackPlan:
 
     endpoint_name: str
     release_workflow_name: str
-    alerts_topic_arn: str
-    ledger_arn: str
-    cleaner_arn: str
-    files_arn: str
+    alerts_topic: sns.ITopic
+    ledger: AnyFunction
+    cleaner: AnyFunction
+    files: AnyFunction
+    volume_key: kms.IKey
     configuration: EndpointConfiguration
     poll_interval: Duration
     settled_within: Duration
 
 
-def rollback_definition(scope: Construct, plan: RollbackPlan) -> sfn.IChainable:
+def rollback_definition(scope: Construct, role: iam.Role, plan: RollbackPlan) -> sfn.IChainable:
     """The states from `Begin` to `Rolled-Back`.
 
     Variables: `mode` is who asks (`by_hand`, `failed`, `stopped`); `target` the release that has to serve, or null;
@@ -78,14 +81,21 @@ def rollback_definition(scope: Construct, plan: RollbackPlan) -> sfn.IChainable:
     where nothing had to be started; `polls`, `updates`, `deletions` and `creations` count what was done; `failure` says
     what failed here, `left_behind` what the cleaner could not take.
     """
-    return _Rollback(scope, plan).linked()
+    return _Rollback(scope, role, plan).linked()
 
 
 class _Rollback:
-    def __init__(self, scope: Construct, plan: RollbackPlan) -> None:
+    def __init__(self, scope: Construct, role: iam.Role, plan: RollbackPlan) -> None:
         self._scope = scope
         self._plan = plan
-        self._tasks = TaskStates(scope)
+        self._tasks = TaskStates(scope, role)
+        self._endpoint = EndpointStates(
+            self._tasks,
+            endpoint_name=plan.endpoint_name,
+            configuration=plan.configuration,
+            volume_key=plan.volume_key,
+            files=plan.files,
+        )
         self._rolled_back = sfn.Succeed.jsonata(
             scope,
             "Rolled-Back",
@@ -115,7 +125,7 @@ class _Rollback:
         describing = self._describing()
         wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(self._plan.poll_interval))
         wait.next(describing)
-        marking = update_marked(self._tasks, self._plan.endpoint_name, wait)
+        marking = self._endpoint.marked(wait)
         checking = self._archive_checking(marking)
 
         describing.add_catch(
@@ -126,7 +136,7 @@ class _Rollback:
         self._tasks.catch("Endpoint-Describing-Step", describing)
         describing.next(self._state(marking, checking, settled))
 
-        begun = sfn.Choice.jsonata(self._scope, "Begun")
+        begun = self._tasks.choice("Begun")
         # Nothing was begun, or all of it was done: what serves stays.
         begun.when(sfn.Condition.jsonata(f"{{% $mode != 'by_hand' and $not({_HAS_FAILED}) %}}"), record)
         begun.otherwise(describing)
@@ -136,11 +146,13 @@ class _Rollback:
     def _begin(self) -> sfn.CustomState:
         return self._tasks.function(
             "Begin",
-            self._plan.ledger_arn,
+            self._plan.ledger,
             {
                 "operation": "begin_rollback",
                 "execution": "{% $states.context.Execution.Id %}",
                 "input": f"{{% {_INPUT} %}}",
+                # For what the ledger makes again.
+                "tags": self._tasks.tags,
             },
             assign={
                 "mode": "{% $states.result.Payload.mode %}",
@@ -160,11 +172,9 @@ class _Rollback:
         )
 
     def _describing(self) -> sfn.CustomState:
-        return self._tasks.uncaught(
+        return self._endpoint.described(
             "Endpoint-Describing-Step",
-            "aws-sdk:sagemaker:describeEndpoint",
-            {"EndpointName": self._plan.endpoint_name},
-            assign={
+            {
                 "endpoint": "{% $states.result %}",
                 # Of an endpoint whose creation goes on or failed, SageMaker need not say what it serves.
                 "left": "{% $type($left) = 'string' ? $left "
@@ -177,19 +187,18 @@ class _Rollback:
 
     def _archive_checking(self, waiting: sfn.IChainable) -> sfn.CustomState:
         """The states that give the endpoint its target, whose archive has to be the one that was recorded."""
-        endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
-        creating = self._to_target("Endpoint-Creating-Step", "createEndpoint", "creations")
-        updating = self._to_target(
-            "Endpoint-Updating-Step", "updateEndpoint", "updates", retention_request(configuration)
+        # All at once, and without the alarms that take an update back: they may well be what brought us here.
+        target = "{% $target.endpoint_configuration %}"
+        creating = self._endpoint.created(target, assign={"creations": "{% $creations + 1 %}"})
+        updating = self._endpoint.updated(
+            target, further=retention_request(self._plan.configuration), assign={"updates": "{% $updates + 1 %}"}
         )
         creating.next(waiting)
         updating.next(waiting)
-        checked = sfn.Choice.jsonata(self._scope, "Archive-Checked")
+        checked = self._tasks.choice("Archive-Checked")
         checked.when(sfn.Condition.jsonata("{% $starting = 'creation' %}"), creating)
-        checked.otherwise(scaling_lifted(self._tasks, endpoint_name, configuration, updating))
-        checking = archive_checked(
-            self._tasks,
-            self._plan.files_arn,
+        checked.otherwise(self._endpoint.scaling_lifted(updating))
+        checking = self._endpoint.archive_checked(
             release="$target.release",
             model_data="$target.model_data",
             sha256="$target.archive_sha256",
@@ -199,7 +208,7 @@ class _Rollback:
 
     def _missing(self, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
         """SageMaker has no error of its own for an endpoint that is not there: its message alone tells."""
-        missing = sfn.Choice.jsonata(self._scope, "Endpoint-Missing")
+        missing = self._tasks.choice("Endpoint-Missing")
         missing.when(
             sfn.Condition.jsonata("{% $not($contains($description_error.cause, 'Could not find')) %}"),
             self._failure,
@@ -226,23 +235,17 @@ class _Rollback:
         return missing
 
     def _state(self, waiting: sfn.IChainable, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
-        endpoint_name, configuration = self._plan.endpoint_name, self._plan.configuration
-        deleting = self._tasks.task(
-            "Endpoint-Deleting-Step",
-            "aws-sdk:sagemaker:deleteEndpoint",
-            {"EndpointName": endpoint_name},
-            assign={"deletions": "{% $deletions + 1 %}"},
-        )
+        deleting = self._endpoint.deleted({"deletions": "{% $deletions + 1 %}"})
         deleting.next(waiting)
-        removed = scaling_lifted(self._tasks, endpoint_name, configuration, deleting, name="Scaling-Removing-Step")
-        registered = scaling_registered(self._tasks, endpoint_name, configuration, settled)
+        removed = self._endpoint.scaling_lifted(deleting, name="Scaling-Removing-Step")
+        registered = self._endpoint.scaling_registered(settled)
         polls = math.ceil(self._plan.settled_within.to_seconds() / self._plan.poll_interval.to_seconds())
         needed = (
             f"({_HAS_TARGET} ? ', needed InService with ' & $target.endpoint_configuration : ', needed none') & "
             "($exists($endpoint.FailureReason) ? ': ' & $endpoint.FailureReason : '')"
         )
 
-        state = sfn.Choice.jsonata(self._scope, "Endpoint-State")
+        state = self._tasks.choice("Endpoint-State")
         state.when(
             sfn.Condition.jsonata(
                 f"{{% {_HAS_TARGET} and $endpoint.EndpointStatus = 'InService' "
@@ -296,32 +299,17 @@ class _Rollback:
         )
         return state
 
-    def _to_target(
-        self, name: str, action: str, counter: str, further: dict[str, object] | None = None
-    ) -> sfn.CustomState:
-        # All at once, and without the alarms that take an update back: they may well be what brought us here.
-        return self._tasks.task(
-            name,
-            f"aws-sdk:sagemaker:{action}",
-            {
-                "EndpointName": self._plan.endpoint_name,
-                "EndpointConfigName": "{% $target.endpoint_configuration %}",
-                **(further or {}),
-            },
-            assign={counter: f"{{% ${counter} + 1 %}}"},
-        )
-
     def _settled(self, record: sfn.CustomState) -> sfn.Choice:
         discard = self._tasks.uncaught_function(
             "Discard",
-            self._plan.cleaner_arn,
+            self._plan.cleaner,
             {"operation": "discard", "release": "{% $failed.release %}"},
             repeatable=True,
         )
         # The endpoint is as it shall be: that is recorded before what was left behind is told.
         discard.add_catch(record, errors=["States.ALL"], assign={"left_behind": {"state": "Discard", **ERROR_OUTPUT}})
         discard.next(record)
-        settled = sfn.Choice.jsonata(self._scope, "Settled")
+        settled = self._tasks.choice("Settled")
         settled.when(sfn.Condition.jsonata(f"{{% {_HAS_FAILED} %}}"), discard)
         settled.otherwise(record)
         return settled
@@ -329,7 +317,7 @@ class _Rollback:
     def _record(self) -> sfn.CustomState:
         return self._tasks.function(
             "Record",
-            self._plan.ledger_arn,
+            self._plan.ledger,
             {
                 "operation": "finish_rollback",
                 "execution": "{% $states.context.Execution.Id %}",
@@ -342,7 +330,7 @@ class _Rollback:
         )
 
     def _who_tells(self) -> sfn.Choice:
-        who = sfn.Choice.jsonata(self._scope, "Who-Tells")
+        who = self._tasks.choice("Who-Tells")
         who.when(
             sfn.Condition.jsonata("{% $exists($left_behind) %}"),
             self._failure,
@@ -369,7 +357,7 @@ class _Rollback:
 
     def _rollback_failure(self) -> sfn.Choice:
         """A release that waits for its rollback tells its failure itself, together with its own."""
-        failure = sfn.Choice.jsonata(self._scope, "Rollback-Failure")
+        failure = self._tasks.choice("Rollback-Failure")
         failure.when(sfn.Condition.jsonata("{% $exists($states.context.Execution.Input.failed) %}"), self._failed)
         failure.when(
             sfn.Condition.jsonata("{% true %}"),
@@ -394,23 +382,20 @@ class _Rollback:
 
     def _notify_slack_failure(self) -> sfn.CustomState:
         """Has no Catch: an alert that cannot be published fails the execution with that error, which the rule tells."""
-        notify = self._tasks.uncaught(
+        notify = self._tasks.publish(
             "NotifySlackFailure",
-            "sns:publish",
-            {
-                "TopicArn": self._plan.alerts_topic_arn,
-                "Message": failure_alert(
-                    self._scope,
-                    workflow="$alert.workflow",
-                    execution="$alert.execution",
-                    state="$alert.state",
-                    error="$alert.error",
-                    cause="$alert.cause",
-                    further="$alert.further",
-                ),
-            },
+            self._plan.alerts_topic,
+            failure_alert(
+                self._scope,
+                workflow="$alert.workflow",
+                execution="$alert.execution",
+                state="$alert.state",
+                error="$alert.error",
+                cause="$alert.cause",
+                further="$alert.further",
+            ),
         )
-        outcome = sfn.Choice.jsonata(self._scope, "Outcome")
+        outcome = self._tasks.choice("Outcome")
         outcome.when(sfn.Condition.jsonata("{% $exists($failure) %}"), self._failed)
         outcome.otherwise(self._rolled_back)
         notify.next(outcome)
@@ -418,23 +403,20 @@ class _Rollback:
 
     def _notify_slack_rollback(self) -> sfn.CustomState:
         """What a person did is told too, for everybody else; that it could not be told fails as an alert does."""
-        notify = self._tasks.uncaught(
+        notify = self._tasks.publish(
             "NotifySlackRollback",
-            "sns:publish",
-            {
-                "TopicArn": self._plan.alerts_topic_arn,
-                "Message": rollback_notice(
-                    self._scope,
-                    workflow="$states.context.StateMachine.Name",
-                    execution="$states.context.Execution.Id",
-                    left="($type($left) = 'string' ? $left : 'nothing')",
-                    target="$target.release",
-                    note=(
-                        f"($notes := [$note, $archive_checked = false ? '{UNCHECKED}' : null][$type($) = 'string']; "
-                        "$count($notes) > 0 ? $join($notes, '; ') : null)"
-                    ),
+            self._plan.alerts_topic,
+            rollback_notice(
+                self._scope,
+                workflow="$states.context.StateMachine.Name",
+                execution="$states.context.Execution.Id",
+                left="($type($left) = 'string' ? $left : 'nothing')",
+                target="$target.release",
+                note=(
+                    f"($notes := [$note, $archive_checked = false ? '{UNCHECKED}' : null][$type($) = 'string']; "
+                    "$count($notes) > 0 ? $join($notes, '; ') : null)"
                 ),
-            },
+            ),
         )
         notify.next(self._rolled_back)
         return notify

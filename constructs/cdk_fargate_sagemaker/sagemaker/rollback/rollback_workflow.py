@@ -2,7 +2,7 @@
 
 from typing import Unpack
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -13,17 +13,13 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ..._allow import allow
 from ..._checks import check_duration, check_kind
 from ..._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from ..._metric_options import MetricOptions, given_options
-from ..._topic_publishers import allow_publishing, rule_target
+from ..._topic_publishers import rule_target
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..endpoint._endpoint_name import check_endpoint_name
-from ..endpoint._scaling_permissions import allow_scaling
-from ..workflow._endpoint_updates import allow_endpoint_updates
 from ..workflow._starts import start_target, undelivered_queue
-from ..workflow._update_mark import allow_marking
 from ..workflow._workflow_machine import workflow_logs, workflow_machine, workflow_role
 from ..workflow.release_records import ReleaseRecords
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
@@ -100,17 +96,18 @@ class RollbackWorkflow(Construct):
         _check(endpoint_name, records, alerts_topic, configuration, encryption_key, poll_interval, settled_within)
         self._timeout = settled_within.plus(_REST)
         self._role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
-        self._grant(endpoint_name, records, alerts_topic, configuration, encryption_key)
         self._log_group = workflow_logs(self, encryption_key, log_retention)
         definition = rollback_definition(
             self,
+            self._role,
             RollbackPlan(
                 endpoint_name=endpoint_name,
                 release_workflow_name=release_workflow_name,
-                alerts_topic_arn=alerts_topic.topic_arn,
-                ledger_arn=records.ledger.function.function_arn,
-                cleaner_arn=records.cleaner.function.function_arn,
-                files_arn=records.files.function.function_arn,
+                alerts_topic=alerts_topic,
+                ledger=records.ledger.function,
+                cleaner=records.cleaner.function,
+                files=records.files.function,
+                volume_key=encryption_key,
                 configuration=configuration,
                 poll_interval=poll_interval,
                 settled_within=settled_within,
@@ -224,23 +221,6 @@ class RollbackWorkflow(Construct):
             options: those of the CDK's metrics.
         """
         return self._state_machine.metric_succeeded(**given_options(options))
-
-    def _grant(
-        self,
-        endpoint_name: str,
-        records: ReleaseRecords,
-        alerts_topic: AnyTopic,
-        configuration: EndpointConfiguration,
-        volume_key: AnyKey,
-    ) -> None:
-        endpoint = Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
-        for function in (records.ledger, records.cleaner, records.files):
-            allow(self._role, ["lambda:InvokeFunction"], function.function.function_arn)
-        allow_endpoint_updates(self._role, endpoint_name, volume_key=volume_key)
-        allow(self._role, ["sagemaker:DeleteEndpoint"], endpoint)
-        allow_scaling(self._role, endpoint_name, configuration)
-        allow_marking(self._role)
-        allow_publishing(self._role, alerts_topic)
 
 
 def _ended(state_machine: sfn.IStateMachine, own_errors: list[str], **further: list[object]) -> events.EventPattern:

@@ -1,39 +1,57 @@
 """Posts that a DynamoDB table holds."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_stepfunctions as sfn
 
-from ..._checks import check_interface
 from ..machines._job_limits import check_max_runtime
+from ..stages.release_binding import ReleaseBinding
+from ..stages.release_stage import ReleaseStage
+from ._extraction import extracted
+from ._table_export import check_exported_table, table_exported
+from .review_decisions import ReviewDecisions, check_reviews
+
+_FOLDER = "export/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DynamoDbExport:
+class DynamoDbExport(ReleaseStage):
     """Takes all items of `table`, by an export to S3, as they are when a release begins.
 
-    As `extract`, each item is a post with `text` (a string) and `label` (a number, 0 or 1, or a boolean); as `reviews`
-    they are those of a `ReviewQueue`'s table. The table needs point-in-time recovery; an export takes nothing from its
-    capacity.
+    Each item is a post with `text` (a string) and `label` (a number, 0 or 1, or a boolean). The table needs
+    point-in-time recovery; an export takes nothing from its capacity.
 
     Args:
-        table: where the posts, or the reviewers' decisions, are.
+        table: where the posts are.
         max_runtime: when an export that goes on has failed the release, at least 1 minute. Default: 6 hours.
+        reviews: reviewers' decisions that are merged with the posts. Default: none.
 
     Raises:
-        InvalidArgumentError: no table, or a time that is too short or known at deployment only.
+        InvalidArgumentError: no table, a time that is too short or known at deployment only, or reviews of another
+            kind.
 
     Example:
         ```python
-        decisions = DynamoDbExport(table=reviews.table, max_runtime=cdk.Duration.hours(2))
+        posts = DynamoDbExport(table=table, max_runtime=cdk.Duration.hours(2))
         ```
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("source",)
+
     table: dynamodb.ITable
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(6))
+    reviews: ReviewDecisions | None = None
 
     def __post_init__(self) -> None:
-        remedy = "give its table" if hasattr(self.table, "table") else "import a table with Table.from_table_name(…)"
-        check_interface("table", self.table, "table_arn", "an ITable", remedy)
+        check_exported_table(self.table)
         check_max_runtime(self.max_runtime)
+        check_reviews(self.reviews)
+
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Exports the table, then extracts both sides out of its items."""
+        payload = {"posts_prefix": f"{{% {release.run_prefix} & '{_FOLDER}' %}}", "format": "dynamodb_export"}
+        extract = extracted(release, then, posts="runs/*", payload=payload, reviews=self.reviews)
+        return table_exported(release, extract, table=self.table, folder=_FOLDER, max_runtime=self.max_runtime)

@@ -1,73 +1,205 @@
 """What a model must reach to serve."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from ..._checks import check_number
+from aws_cdk import Tokenization
+from aws_cdk import aws_stepfunctions as sfn
+
+from ..._checks import check_kind, check_number, plain, refusal
+from ..._number_token import is_token
+from .release_binding import ReleaseBinding
+
+_METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@/ -]{0,63}")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEYWORDS = {"and", "or", "in", "true", "false", "null", "function"}
+# Shares by their definition, of which more is better: a bound is from 0 to 1, and a direction need not be said.
+_SHARES = ("accuracy", "auc", "average_precision", "f1", "precision", "recall")
+
+_CURRENT = "$type($current) = 'object'"
+_CONFIDENCE = "$string($round(100 * $comparison.confidence))"
+_SURE = f"' with ' & {_CONFIDENCE} & ' % confidence, on ' & $string($comparison.violations) & ' held-out violations)'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationGate:
-    """Says what a new model must reach on the held-out posts before it may serve; each is a number from 0 to 1.
+    """Says what a new model must reach on the held-out data before it may serve: any metric, in either direction.
 
-    A minimum is what a metric must reach. A drop is by how much it may be below what the current model reaches on the
-    same posts: 0 asks for as much at least, 0.01 forgives what chance makes of some thousand posts. The first model has
-    nothing to be compared with and passes.
+    What may worsen is compared with what the current model reaches on the same data: 0 asks for as much at least, 0.01
+    forgives what chance makes of some thousand posts. The first model has nothing to be compared with and passes.
 
     Where the evaluation says how sure it is, as the default one does of the AUC, a model is refused for what is certain
-    at 95 %: an AUC whose interval lies below the minimum, or reaches down to chance; a drop beyond what is allowed that
+    at 95 %: an AUC whose interval lies below the bound, or reaches down to chance; a loss beyond what is allowed that
     is no chance either.
 
     A metric that is asked for and missing, of the new model or of the current one, does not pass.
 
     Args:
-        min_auc: area under the ROC curve.
-        min_average_precision: average precision. Default: not asked for.
-        min_precision: precision at the model's threshold. Default: not asked for.
-        min_recall: recall at the model's threshold. Default: not asked for.
-        min_f1: F1 at the model's threshold. Default: not asked for.
-        max_auc_drop: by how much the area under the ROC curve may fall. None compares nothing.
-        max_average_precision_drop: by how much the average precision may fall. Default: not compared.
+        at_least: what metrics must reach, by their names in the evaluation: `{"auc": 0.85, "recall": 0.7}`. Accuracy,
+            AUC, average precision, F1, precision and recall are numbers from 0 to 1.
+        at_most: what metrics must not exceed: `{"rmse": 3}`.
+        may_worsen: by how much metrics may be worse than the current model's: `{"auc": 0.01, "rmse": 0.1}`. Worse is
+            less of a metric in `at_least`, and more of one in `at_most`; of the six above it is less.
 
     Raises:
-        InvalidArgumentError: what is no number from 0 to 1.
+        InvalidArgumentError: nothing to ask for, a name that cannot be, a number out of range, or a metric that may
+            worsen in nobody knows which direction.
 
     Example:
         ```python
-        gate = EvaluationGate(min_auc=0.85, min_recall=0.7, max_auc_drop=0.005)
+        gate = EvaluationGate(at_least={"auc": 0.8}, at_most={"rmse": 3}, may_worsen={"auc": 0.01})
         ```
     """
 
-    min_auc: float = 0.8
-    min_average_precision: float | None = None
-    min_precision: float | None = None
-    min_recall: float | None = None
-    min_f1: float | None = None
-    max_auc_drop: float | None = 0.01
-    max_average_precision_drop: float | None = None
+    at_least: Mapping[str, float] = field(default_factory=dict)
+    at_most: Mapping[str, float] = field(default_factory=dict)
+    may_worsen: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if (given := getattr(self, field.name)) is not None:
-                percent = isinstance(given, int | float) and 2 <= given <= 100
-                check_number(
-                    field.name,
-                    given,
-                    at_least=0,
-                    at_most=1,
-                    remedy=f"give {given / 100:g} for {given:g} %" if percent else None,
+        for name in ("at_least", "at_most", "may_worsen"):
+            bounds = getattr(self, name)
+            check_kind(name, bounds, Mapping, "a mapping of metrics to numbers", f'give {name}={{"auc": …}}')
+            for metric, bound in bounds.items():
+                _check_bound(name, metric, bound)
+            object.__setattr__(self, name, MappingProxyType(dict(bounds)))
+        if not (self.at_least or self.at_most or self.may_worsen):
+            raise refusal(
+                "at_least",
+                plain("no metric"),
+                "a metric in at_least, at_most or may_worsen",
+                "give gate=None for no gate",
+            )
+        for metric in self.may_worsen:
+            if (metric in self.at_least) == (metric in self.at_most) and (
+                metric in self.at_least or metric not in _SHARES
+            ):
+                raise refusal(
+                    f"may_worsen[{metric!r}]",
+                    plain("a metric in both bounds" if metric in self.at_least else "a metric in no bound"),
+                    "a metric in one of at_least and at_most",
+                    "the bound says whether more is worse or less",
                 )
 
-    def minima(self) -> Iterator[tuple[str, float]]:
-        """Yields each metric that has to reach something, by its name in the evaluation, with what."""
-        for field in fields(self):
-            minimum = getattr(self, field.name)
-            if field.name.startswith("min_") and minimum is not None:
-                yield field.name.removeprefix("min_"), minimum
+    def judge(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Makes the state that refuses a model, and `then` after it.
 
-    def max_drops(self) -> Iterator[tuple[str, float]]:
-        """Yields each metric that is compared with the current model's, with by how much it may fall."""
-        for field in fields(self):
-            drop = getattr(self, field.name)
-            if field.name.startswith("max_") and drop is not None:
-                yield field.name.removeprefix("max_").removesuffix("_drop"), drop
+        Args:
+            release: the workflow of the evaluation.
+            then: what comes next for a model that passes.
+        """
+        gate = release.choice("Evaluation-Gate")
+        for metric, bound in self.at_least.items():
+            _refuse_below(release, gate, metric, bound)
+        for metric, bound in self.at_most.items():
+            _refuse_above(release, gate, metric, bound)
+        for metric, margin in self.may_worsen.items():
+            _refuse_worse(release, gate, metric, margin, less_is_worse=metric not in self.at_most)
+        gate.otherwise(then)
+        return gate
+
+
+def _refuse_below(release: ReleaseBinding, gate: sfn.Choice, metric: str, bound: float) -> None:
+    got, needed = f"$metrics.{_field(metric)}", _written(bound)
+    # What it may be in truth, where the evaluation says so.
+    low, high = _interval(metric)
+    sure = f"$exists({got}) and $exists({high})"
+    # A metric that is missing compares as undefined, which is neither true nor false.
+    release.refuse_when(
+        gate,
+        f"(({sure} ? {high} : {got}) >= {needed}) ? false : true",
+        error="GateRefused",
+        cause=f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & "
+        f"({sure} ? ' (at most ' & $string($round({high}, 4)) & {_SURE} : '') & "
+        f"', needed at least {needed}: at_least of the gate' & "
+        f"({sure} ? '; about ' & {_violations_for(f'{high} - {got}', '0.01')} & "
+        "' held-out violations measure it to 0.01' : '')",
+    )
+    if metric not in _SHARES:
+        return
+    release.refuse_when(
+        gate,
+        f"{sure} and {low} < $min([0.5, {needed}])",
+        error="GateRefused",
+        cause=f"'{metric} is ' & $string({got}) & ' (at least ' & $string($round({low}, 4)) & {_SURE} & "
+        f"', which chance reaches too: at_least of the gate asks for {needed}; about ' & "
+        f"{_violations_for(f'{got} - {low}', f'$max([0.01, {got} - 0.5])')} & "
+        "' held-out violations would show the difference: add labelled posts'",
+    )
+
+
+def _refuse_above(release: ReleaseBinding, gate: sfn.Choice, metric: str, bound: float) -> None:
+    got, needed = f"$metrics.{_field(metric)}", _written(bound)
+    low, _ = _interval(metric)
+    sure = f"$exists({got}) and $exists({low})"
+    release.refuse_when(
+        gate,
+        f"(({sure} ? {low} : {got}) <= {needed}) ? false : true",
+        error="GateRefused",
+        cause=f"'{metric} is ' & ($exists({got}) ? $string({got}) : 'missing') & "
+        f"({sure} ? ' (at least ' & $string($round({low}, 4)) & ' with ' & {_CONFIDENCE} & ' % confidence)' : '') & "
+        f"', needed at most {needed}: at_most of the gate'",
+    )
+
+
+def _refuse_worse(
+    release: ReleaseBinding, gate: sfn.Choice, metric: str, margin: float, *, less_is_worse: bool
+) -> None:
+    new, current, allowed = f"$metrics.{_field(metric)}", f"$current_metrics.{_field(metric)}", _written(margin)
+    loss = f"{current} - {new}" if less_is_worse else f"{new} - {current}"
+    fall, fallen = ("fall", "fallen") if less_is_worse else ("rise", "risen")
+    # More than the margin, and more than chance makes of two equal models, where the evaluation says what.
+    found = f"$comparison.{_field(f'{metric}_drop' if less_is_worse else f'{metric}_rise')}"
+    by_chance = f"$exists({found}.low) and {found}.low <= 0"
+    release.refuse_when(
+        gate,
+        # Rounded, so that a drop of exactly the margin passes whatever binary makes of it.
+        f"{_CURRENT} and ($round({loss}, 9) <= {allowed} ? false : $not({by_chance}))",
+        error="GateRefused",
+        cause=f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & ', with ' & "
+        f"($exists({current}) ? $string({current}) : 'nothing known') & ' of the current model ' & "
+        f"$current.release & ' on the same posts: it may {fall} by at most {allowed}, may_worsen of the gate' & "
+        f"($exists({found}.low) ? ', and has {fallen} by at least ' & "
+        f"$string($round({found}.low, 4)) & ' with ' & {_CONFIDENCE} & ' % confidence; on about ' & "
+        f"{_violations_for(f'{found}.value - {found}.low', f'$max([0.001, {allowed}])')} & "
+        f"' held-out violations, not ' & $string($comparison.violations) & "
+        f"', a {fall} of ' & $string($max([0.001, {allowed}])) & ' shows' : '')",
+    )
+
+
+def _check_bound(name: str, metric: object, bound: object) -> None:
+    if not isinstance(metric, str) or not _METRIC.fullmatch(metric):
+        raise refusal(name, metric, "names of metrics: 1 to 64 letters, digits, spaces and _ . : @ / -")
+    percent = isinstance(bound, int | float) and not is_token(bound) and 2 <= bound <= 100
+    if name == "may_worsen":
+        check_number(f"{name}[{metric!r}]", bound, at_least=0, at_most=1 if metric in _SHARES else None)
+        return
+    share = metric in _SHARES
+    check_number(
+        f"{name}[{metric!r}]",
+        bound,
+        at_least=0 if share else None,
+        at_most=1 if share else None,
+        remedy=f"give {bound / 100:g} for {bound:g} %" if share and percent else None,  # type: ignore[operator]
+    )
+
+
+def _interval(metric: str) -> tuple[str, str]:
+    found = f"$comparison.{_field(metric)}"
+    return f"{found}.low", f"{found}.high"
+
+
+def _field(name: str) -> str:
+    """A field's name as JSONata has it."""
+    return name if _IDENTIFIER.fullmatch(name) and name not in _KEYWORDS else f"`{name}`"
+
+
+def _violations_for(half: str, wanted: str) -> str:
+    """Write how many held-out violations an interval of half the width `wanted` takes, where there is one of `half`."""
+    return f"$string($ceil($round($comparison.violations * $power(({half}) / {wanted}, 2), 6)))"
+
+
+def _written(number: float) -> str:
+    """Writes a number as JSONata has it; of a token, text that the deployment makes of its value."""
+    return Tokenization.stringify_number(number) if is_token(number) else str(number)

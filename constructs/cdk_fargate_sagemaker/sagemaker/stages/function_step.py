@@ -1,28 +1,39 @@
 """A step of the release workflow that is a function of the team's own."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
-from ..._checks import check_interface, check_kind
+from aws_cdk import aws_stepfunctions as sfn
+
+from ..._checks import check_interface, check_kind, refusal
 from ..._interfaces import AnyFunction
+from ..configuration._serving_machines import serving_machines
+from .release_binding import ReleaseBinding
+from .release_stage import ReleaseStage, moved_posts
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+_RESULT = "$states.result.Payload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionStep:
-    """Takes the place of a step of the release workflow; what the function raises ends the release.
+class FunctionStep(ReleaseStage):
+    """A stage of a release that is a function of the team's own; what the function raises ends the release.
 
-    What it is given and what it returns, by the step that it replaces; the URI of a folder ends in a slash:
+    What it is given and what it returns, by where it stands; the URI of a folder ends in a slash:
 
-    - `extract`: given `bucket`, `posts_prefix` and `run_prefix` (`runs/<execution>/`); returns
+    - `source`: given `bucket` and `run_prefix` (`runs/<execution>/`); returns
       `{"train": {"uri"}, "test": {"uri", "texts_uri"}}`. Whatever else it returns is recorded with the release.
     - `preprocess`: given `posts` (what extraction returned), `bucket` and `run_prefix`; returns
       `{"train": {"uri"}, "test": {"uri"}}`.
-    - `evaluate`: given `model_data`, `test_uri` (the held-out posts) and `current_scores` (a URI, or null); returns
+    - `ModelEvaluation(measure=…)`: given `model_data`, `test_uri` (the held-out posts), `current_scores` (a URI, or
+      null) and `machines` (`name`, `mib` and `workers` of each that is to serve); returns
       `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`, and perhaps with how sure that is:
       `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …},
-      "auc_drop": {…}}}`; and with `validation`, counts of the validation posts in bins, by which `ModelDrift` compares
-      what is served: `{"score": {"fine": [0, 7, …], "violation": […]}, "length": {…}, "unseen": {…}}`.
+      "auc_drop": {…}}}`; of a metric that shall be small, `rmse_rise`. With `validation`, counts of the validation
+      posts in bins, `ModelDrift` compares what is served: `{"score": {"fine": [0, 7, …], "violation": […]}, …}`.
     - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; what it returns
       is not looked at.
 
@@ -33,9 +44,11 @@ class FunctionStep:
         function: invoked synchronously. It needs permissions of its own for what it reads and writes.
         payload: what it is given instead. A text of the form `{% … %}` is JSONata over the workflow's variables:
             `$release`, `$posts`, `$held_out`, `$model_data`, `$metrics`, `$current`. Default: what is listed above.
+        name: the state's, where several functions follow each other: 1 to 80 letters, digits, hyphens and underscores.
+            Default: that of the place: `Extract`, `Preprocess`, `Evaluate`, `Check`.
 
     Raises:
-        InvalidArgumentError: no function, or a payload that is no mapping.
+        InvalidArgumentError: no function, a payload that is no mapping, or a name that cannot be.
 
     Example:
         ```python
@@ -46,8 +59,11 @@ class FunctionStep:
         ```
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("source", "preprocess", "check")
+
     function: AnyFunction
     payload: Mapping[str, object] | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         check_interface(
@@ -56,3 +72,56 @@ class FunctionStep:
         if self.payload is not None:
             check_kind("payload", self.payload, Mapping, "a mapping")
             object.__setattr__(self, "payload", MappingProxyType(dict(self.payload)))
+        if self.name is not None:
+            check_kind("name", self.name, str, "text")
+            if not _NAME.fullmatch(self.name):
+                raise refusal("name", self.name, "1 to 80 letters, digits, hyphens and underscores")
+
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Invokes the function with what its place says, and keeps what it returns."""
+        given, assigned = _contract(release)
+        step = release.function(
+            self.name or release.state_name,
+            self.function,
+            dict(self.payload) if self.payload is not None else given,
+            assign=assigned,
+        )
+        step.next(then)
+        return step
+
+
+def _contract(release: ReleaseBinding) -> tuple[dict[str, object], dict[str, object] | None]:
+    """What a function is given by default where it stands, and what of its answer is kept."""
+    run: dict[str, object] = {
+        "bucket": release.data_bucket.bucket_name,
+        "run_prefix": f"{{% {release.run_prefix} %}}",
+    }
+    match release.slot:
+        case "source":
+            return run, {"posts": f"{{% {_RESULT} %}}", "held_out": f"{{% {_RESULT}.test.uri %}}"}
+        case "preprocess":
+            moved = moved_posts(train=f"{_RESULT}.train.uri", test=f"{_RESULT}.test.uri")
+            return {"posts": "{% $posts %}", **run}, {"posts": moved}
+        case "evaluate":
+            return {
+                "model_data": "{% $model_data %}",
+                "test_uri": "{% $held_out %}",
+                "current_scores": "{% $current_scores %}",
+                "machines": serving_machines(release.configuration, release.inference_environment),
+            }, {
+                "metrics": f"{{% {_RESULT}.metrics %}}",
+                "current_metrics": f"{{% {_or_else('current_metrics', 'null')} %}}",
+                "comparison": f"{{% {_or_else('comparison', '{}')} %}}",
+                "validation": f"{{% {_or_else('validation', '{}')} %}}",
+            }
+        case _:
+            return {
+                "endpoint_name": release.endpoint_name,
+                "model": "{% $release %}",
+                "posts": "{% $held_out & 'posts.jsonl' %}",
+                "model_data": "{% $model_data %}",
+            }, None
+
+
+def _or_else(field: str, otherwise: str) -> str:
+    return f"$exists({_RESULT}.{field}) ? {_RESULT}.{field} : {otherwise}"

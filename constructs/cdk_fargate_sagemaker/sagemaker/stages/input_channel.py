@@ -2,14 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Token
 
 from ..._checks import check_kind, plain, refusal
+from .data_channel import check_content_type
 
-# CreateTrainingJob's pattern; these two are the posts'.
+# CreateTrainingJob's pattern
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_OF_POSTS = ("train", "test")
 _LONGEST_REMEDY = 1000
 
 
@@ -21,21 +22,23 @@ class InputChannel:
     and ends in one line where there are none.
 
     Args:
-        name: of the channel: 1 to 64 letters, digits, dots, hyphens and underscores, not `train` or `test`.
+        name: of the channel: 1 to 64 letters, digits, dots, hyphens and underscores.
         prefix: below what in the workflow's `data_bucket` the objects are. It ends with a slash, begins with none and
             is not below `runs/` or `models/`. The training role may read it and nobody of the workflow writes it.
         remedy: what to do where nothing is there: the end of the line that the release fails with, at most 1,000
             characters, as "run `make pretrained`".
+        content_type: what the program is told that the files are: `text/csv`. Default: nothing.
 
     Raises:
-        InvalidArgumentError: a name or prefix that cannot be, or no remedy.
+        InvalidArgumentError: a name, prefix or content type that cannot be, or no remedy.
 
     Example:
         ```python
         training = TrainingJob(
+            image=model_image,
             channels=[
                 InputChannel(name="pretrained", prefix="pretrained/3f2a/", remedy="upload the model of commit 3f2a")
-            ]
+            ],
         )
         ```
     """
@@ -43,16 +46,11 @@ class InputChannel:
     name: str
     prefix: str
     remedy: str
+    content_type: str | None = None
 
     def __post_init__(self) -> None:
-        check_kind("name", self.name, str, "text")
-        if not _NAME.fullmatch(self.name) or self.name in _OF_POSTS:
-            raise refusal(
-                "name",
-                self.name,
-                "1 to 64 letters, digits, dots, hyphens and underscores, other than train and test",
-                "the posts have those two",
-            )
+        check_channel_name("name", self.name)
+        check_content_type(self.content_type)
         check_kind("prefix", self.prefix, str, "text")
         if not Token.is_unresolved(self.prefix) and (
             not self.prefix.endswith("/") or self.prefix.startswith(("/", "runs/", "models/"))
@@ -71,3 +69,14 @@ class InputChannel:
                 f"one line of 1 to {_LONGEST_REMEDY} characters",
                 "say what to do where nothing is there",
             )
+
+
+def check_channel_name(argument: str, name: Any) -> None:
+    """Refuses what CreateTrainingJob takes for no channel's name.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_kind(argument, name, str, "text")
+    if not _NAME.fullmatch(name):
+        raise refusal(argument, name, "1 to 64 letters, digits, dots, hyphens and underscores")

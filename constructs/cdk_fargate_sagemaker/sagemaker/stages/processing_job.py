@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar
 
 from aws_cdk import Duration, Token
+from aws_cdk import aws_stepfunctions as sfn
 
 from ..._checks import check_kind, check_sequence, plain, refusal
 from ..machines._environment import check_environment
@@ -13,9 +15,16 @@ from ..machines._interfaces import check_model_image, check_placement
 from ..machines._job_limits import check_max_runtime, check_volume
 from ..machines.model_image import ModelImage
 from ..machines.vpc_placement import VpcPlacement
+from ._data_access import allow_bucket_key, allow_reading, allow_writing
+from ._job_requests import Request, output_key, volume_key, vpc_config
+from .release_binding import AROUND_A_JOB, ReleaseBinding
+from .release_stage import ReleaseStage, moved_posts
 
-INPUT_FOLDER = "/opt/ml/processing/input"
-OUTPUT_FOLDER = "/opt/ml/processing/output"
+_INPUT_FOLDER = "/opt/ml/processing/input"
+_OUTPUT_FOLDER = "/opt/ml/processing/output"
+
+PROCESSING_ROLE = "ProcessingRole"
+_SIDES = ("train", "test")
 
 # CreateProcessingJob's limits
 _MOST_WORDS = 100
@@ -25,7 +34,7 @@ _LONGEST_RUN = Duration.days(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessingJob:
+class ProcessingJob(ReleaseStage):
     """Runs a program over the extracted posts before training.
 
     It finds them in `/opt/ml/processing/input/train/posts.jsonl` and `…/test/posts.jsonl`, lines of `{"text",
@@ -60,6 +69,8 @@ class ProcessingJob:
         ```
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("preprocess",)
+
     image: ModelImage
     instance_type: str = "ml.m5.xlarge"
     volume_gib: int = 30
@@ -85,6 +96,81 @@ class ProcessingJob:
         check_kind("network_isolation", self.network_isolation, bool, "True or False")
         if self.vpc is not None:
             check_placement(self.vpc)
+
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Runs the program over both sides of the posts, which from then on are where it left them."""
+        role = release.job_role(PROCESSING_ROLE, "ProcessingJobs", vpc=self.vpc)
+        allow_reading(role, release.data_bucket, "runs/*")
+        allow_writing(role, release.data_bucket, "runs/*/preprocessed/*")
+        allow_bucket_key(role, release.data_bucket, "kms:Encrypt")
+        outputs = {side: release.run_uri(f"preprocessed/{side}/") for side in _SIDES}
+        preprocess = release.job(
+            "Processing",
+            self._request(
+                release,
+                image_uri=self.image.bind(release.scope, "ProcessingImage", puller=role),
+                role_arn=role.role_arn,
+                outputs=outputs,
+            ),
+            role=role,
+            longest=self.max_runtime,
+            within=self.max_runtime.plus(AROUND_A_JOB),
+            assign={"posts": moved_posts(**outputs)},
+        )
+        preprocess.next(then)
+        return preprocess
+
+    def _request(
+        self, release: ReleaseBinding, *, image_uri: str, role_arn: str, outputs: Mapping[str, str]
+    ) -> Request:
+        program: Request = {"ImageUri": image_uri}
+        if self.entry_point is not None:
+            program["ContainerEntrypoint"] = list(self.entry_point)
+        if self.arguments:
+            program["ContainerArguments"] = list(self.arguments)
+        return {
+            "ProcessingJobName": "{% $release %}",
+            "RoleArn": role_arn,
+            "AppSpecification": program,
+            "Environment": dict(self.environment),
+            "ProcessingInputs": [
+                {
+                    "InputName": side,
+                    "S3Input": {
+                        "S3Uri": f"{{% $posts.{side}.uri %}}",
+                        "LocalPath": f"{_INPUT_FOLDER}/{side}",
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                        "S3DataDistributionType": "FullyReplicated",
+                    },
+                }
+                for side in _SIDES
+            ],
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": side,
+                        "S3Output": {
+                            "S3Uri": f"{{% {uri} %}}",
+                            "LocalPath": f"{_OUTPUT_FOLDER}/{side}",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                    for side, uri in outputs.items()
+                ],
+                **output_key(release.output_key_id),
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceCount": 1,
+                    "InstanceType": self.instance_type,
+                    "VolumeSizeInGB": self.volume_gib,
+                    **volume_key(self.instance_type, release.encryption_key.key_arn),
+                }
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": self.max_runtime.to_seconds()},
+            "NetworkConfig": {"EnableNetworkIsolation": self.network_isolation, **vpc_config(self.vpc)},
+        }
 
 
 def _checked_words(name: str, words: Sequence[str], *, least: int) -> tuple[str, ...]:

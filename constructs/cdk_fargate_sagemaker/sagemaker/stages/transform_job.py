@@ -1,17 +1,26 @@
 """How the current model is asked about the held-out posts."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, Duration, Token
+from aws_cdk import aws_stepfunctions as sfn
 
 from ..._checks import refusal
 from ..machines._instance_type import is_burstable, normalised_instance_type
 from ..machines._job_limits import check_max_runtime
+from ..machines._log_streams import allow_logs
 from ..machines._machine_image import has_gpu, transform_ami
+from ._job_requests import Request, output_key, volume_key
+from .release_binding import ReleaseBinding
+from .release_stage import ReleaseStage
+
+_TEXTS = "runs/*/texts/*"
+_SCORES = "runs/*/current/*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransformJob:
+class TransformJob(ReleaseStage):
     """Asks the current model about the posts that the new one is judged on, one by one, on a machine of its own.
 
     Args:
@@ -32,6 +41,8 @@ class TransformJob:
         ```
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("score_current",)
+
     instance_type: str = "ml.m5.large"
     max_runtime: Duration = field(default_factory=lambda: Duration.hours(2))
     transform_ami: str | None = None
@@ -49,3 +60,68 @@ class TransformJob:
         # How long the workflow may take is computed from it.
         check_max_runtime(self.max_runtime)
         object.__setattr__(self, "transform_ami", transform_ami(self.transform_ami, instance_type))
+
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Asks the model that serves, where there is one; `current_scores` is where its answers are."""
+        self._warn_of_two_devices(release)
+        # A transform job acts as the role of the model that it asks.
+        release.let_endpoint_read(_TEXTS)
+        release.let_endpoint_write(_SCORES)
+        allow_logs(release.endpoint_role, "TransformJobs", f"{release.endpoint_name}-*")
+        folder = release.run_uri("current/")
+        scoring = release.job(
+            "Transform",
+            self._request(release, output=f"{{% {folder} %}}"),
+            role=release.endpoint_role,
+            longest=self.max_runtime,
+            within=self.max_runtime,
+            assign={"current_scores": f"{{% {release.run_uri('current/posts.jsonl.out')} %}}"},
+        )
+        scoring.next(then)
+        has_current = release.choice("Has-Current")
+        has_current.when(
+            sfn.Condition.jsonata("{% $type($current) = 'object' and $exists($posts.test.texts_uri) %}"), scoring
+        )
+        has_current.otherwise(then)
+        return has_current
+
+    def _request(self, release: ReleaseBinding, *, output: str) -> Request:
+        """Asks a model about each line of the objects below the texts' URI."""
+        return {
+            "TransformJobName": "{% $release %}",
+            "ModelName": "{% $current.model %}",
+            "BatchStrategy": "SingleRecord",
+            "TransformInput": {
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "{% $posts.test.texts_uri %}"}},
+                "ContentType": "application/json",
+                "SplitType": "Line",
+            },
+            "TransformOutput": {
+                "S3OutputPath": output,
+                "Accept": "application/json",
+                "AssembleWith": "Line",
+                **output_key(release.output_key_id),
+            },
+            "TransformResources": {
+                "InstanceType": self.instance_type,
+                "InstanceCount": 1,
+                **volume_key(self.instance_type, release.encryption_key.key_arn),
+                **({} if self.transform_ami is None else {"TransformAmiVersion": self.transform_ami}),
+            },
+        }
+
+    def _warn_of_two_devices(self, release: ReleaseBinding) -> None:
+        """Warns where one image has to serve on GPUs and be asked without one, or the other way round."""
+        if Token.is_unresolved(self.instance_type):
+            return
+        for variant in release.configuration.all_variants:
+            instance_type = variant.instance_type
+            if instance_type is None or Token.is_unresolved(instance_type) or variant.has_gpu == self.has_gpu:
+                continue
+            Annotations.of(release.scope).add_warning_v2(
+                "cdk-fargate-sagemaker:two-devices",
+                f"score_current runs the inference image on {self.instance_type}, and variant {variant.name} on "
+                f"{instance_type}: one of them has a GPU, the other has none, and few images run on both; give "
+                "score_current=TransformJob(instance_type=…) a type of the same kind",
+            )
+            return

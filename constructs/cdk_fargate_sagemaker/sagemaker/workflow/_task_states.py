@@ -1,8 +1,20 @@
-from collections.abc import Mapping
+"""The tasks of a state machine, each declared together with what its call is allowed."""
 
-from aws_cdk import Duration, Stack
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Duration, IResolvable, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from ..._allow import allow
+from ..._checks import refusal
+from ..._interfaces import AnyFunction
+from ..._topic_publishers import allow_publishing
+from ._workflow_machine import allow_waiting, machine_tags
 
 # What passes by itself, by the service in the state's resource. SageMaker, SNS and others do not model their throttling
 # for Step Functions: it comes under the service's general exception, together with what does not pass by itself, which
@@ -79,19 +91,54 @@ ERROR_OUTPUT = {"error": "{% $states.errorOutput.Error %}", "cause": f"{{% {_CAU
 """An `Assign` of a `Catch`: what failed, as text."""
 
 
-class TaskStates:
-    """Makes the tasks of a state machine. Each is retried, with back-off and jitter, on what passes by itself.
+NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
-    What does not pass is caught: `failure` (`state`, `error`, `cause`) is assigned, and `failed` comes next.
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A permission that a call needs: `actions` on exactly `resources`, where `conditions` hold.
+
+    A resource with a wildcard needs `wildcard_reason`, which cdk-nag reads as the acknowledgement of that one finding.
     """
 
-    def __init__(self, scope: Construct) -> None:
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Mapping[str, Any] | None = None
+    wildcard_reason: str | None = None
+
+
+class TaskStates:
+    """Makes the tasks of a state machine, and gives its role what they call.
+
+    Each is retried, with back-off and jitter, on what passes by itself. What does not pass is caught: `failure`
+    (`state`, `error`, `cause`) is assigned, and `failed` comes next.
+    """
+
+    def __init__(self, scope: Construct, role: iam.Role) -> None:
         self._scope = scope
+        self._role = role
         self._failed: sfn.IChainable | None = None
+        self._names: set[str] = set()
+
+    @property
+    def tags(self) -> IResolvable:
+        """The tags of the app, for what SageMaker makes; nothing where it has none."""
+        return machine_tags(self._scope)
+
+    @property
+    def role(self) -> iam.Role:
+        """What the state machine acts as."""
+        return self._role
 
     def fail_to(self, failed: sfn.IChainable) -> None:
         """Says what comes after a failure of each task that is made from now on."""
         self._failed = failed
+
+    @property
+    def failed(self) -> sfn.IChainable:
+        """What comes after a failure."""
+        assert self._failed is not None, "a failure has nowhere to go: call fail_to first"
+        return self._failed
 
     def task(
         self,
@@ -99,44 +146,50 @@ class TaskStates:
         resource: str,
         arguments: Mapping[str, object],
         *,
+        allowed: Sequence[Allowed],
         assign: Mapping[str, object] | None = None,
         within: Duration | None = None,
     ) -> sfn.CustomState:
         """Makes a task that calls `resource` (`sagemaker:createTrainingJob.sync`) and fails after `within`."""
-        task = self.uncaught(name, resource, arguments, assign=assign, within=within)
+        task = self.uncaught(name, resource, arguments, allowed=allowed, assign=assign, within=within)
         self.catch(name, task)
         return task
 
     def function(
         self,
         name: str,
-        function_arn: str,
+        function: AnyFunction,
         payload: Mapping[str, object],
         *,
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
         """Makes a task that invokes a function. One that is `repeatable` is invoked again where it did not answer."""
-        task = self.uncaught_function(name, function_arn, payload, assign=assign, repeatable=repeatable)
+        task = self.uncaught_function(name, function, payload, assign=assign, repeatable=repeatable)
         self.catch(name, task)
         return task
 
     def catch(self, name: str, task: sfn.CustomState) -> None:
         """Catches whatever `task`, the state `name`, fails with, after what was caught before."""
-        assert self._failed is not None, f"{name} has nowhere to go when it fails: call fail_to first"
-        task.add_catch(self._failed, errors=["States.ALL"], assign={"failure": {"state": name, **ERROR_OUTPUT}})
+        task.add_catch(self.failed, errors=["States.ALL"], assign={"failure": {"state": name, **ERROR_OUTPUT}})
 
     def uncaught_function(
         self,
         name: str,
-        function_arn: str,
+        function: AnyFunction,
         payload: Mapping[str, object],
         *,
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
         """Does as `function`, its failures left to the caller."""
-        task = self.uncaught(name, "lambda:invoke", {"FunctionName": function_arn, "Payload": payload}, assign=assign)
+        task = self.uncaught(
+            name,
+            "lambda:invoke",
+            {"FunctionName": function.function_arn, "Payload": payload},
+            allowed=[Allowed(["lambda:InvokeFunction"], [function.function_arn])],
+            assign=assign,
+        )
         if repeatable:
             _retry(task, _UNANSWERED, attempts=2)
         return task
@@ -147,10 +200,20 @@ class TaskStates:
         resource: str,
         arguments: Mapping[str, object],
         *,
+        allowed: Sequence[Allowed],
         assign: Mapping[str, object] | None = None,
         within: Duration | None = None,
     ) -> sfn.CustomState:
         """Does as `task`, its failures left to the caller."""
+        self.claim(name)
+        for permission in allowed:
+            allow(
+                self._role,
+                permission.actions,
+                *permission.resources,
+                conditions=permission.conditions,
+                wildcard_reason=permission.wildcard_reason,
+            )
         state: dict[str, object] = {
             "Type": "Task",
             "Resource": f"arn:{Stack.of(self._scope).partition}:states:::{resource}",
@@ -162,8 +225,78 @@ class TaskStates:
             state["TimeoutSeconds"] = within.to_seconds()
         task = sfn.CustomState(self._scope, name, state_json=state)
         service = resource.removeprefix("aws-sdk:").partition(":")[0]
-        _retry(task, _TRANSIENT_ERRORS[service], attempts=4)
+        # What another service calls its throttling is not known here: a stage of a team's own adds its retries.
+        if service in _TRANSIENT_ERRORS:
+            _retry(task, _TRANSIENT_ERRORS[service], attempts=4)
         return task
+
+    def job(
+        self,
+        name: str,
+        kind: str,
+        request: Mapping[str, object],
+        *,
+        endpoint_name: str,
+        passed_role: iam.IRole,
+        within: Duration,
+        assign: Mapping[str, object] | None = None,
+    ) -> sfn.CustomState:
+        """Makes a task that runs a job of SageMaker's (`Training`, `Processing`, `Transform`) and waits for its end.
+
+        The job is named after the execution and acts as `passed_role`.
+        """
+        jobs = self.sagemaker_arn(f"{kind.lower()}-job", f"{endpoint_name}-*")
+        actions = [
+            "sagemaker:AddTags",
+            f"sagemaker:Create{kind}Job",
+            f"sagemaker:Describe{kind}Job",
+            "sagemaker:ListTags",
+            f"sagemaker:Stop{kind}Job",
+        ]
+        task = self.task(
+            name,
+            f"sagemaker:create{kind}Job.sync",
+            {**request, "Tags": self.tags},
+            allowed=[Allowed(actions, [jobs], wildcard_reason=NAMED_BY_EXECUTION), passing(passed_role)],
+            assign=assign,
+            within=within,
+        )
+        allow_waiting(self._role, f"StepFunctionsGetEventsForSageMaker{kind}JobsRule")
+        return task
+
+    def publish(self, name: str, topic: sns.ITopic, message: object) -> sfn.CustomState:
+        """Makes a task that publishes `message`, its failures left to the caller."""
+        task = self.uncaught(name, "sns:publish", {"TopicArn": topic.topic_arn, "Message": message}, allowed=[])
+        allow_publishing(self._role, topic)
+        return task
+
+    def choice(self, name: str) -> sfn.Choice:
+        """Makes a choice by JSONata."""
+        self.claim(name)
+        return sfn.Choice.jsonata(self._scope, name)
+
+    def claim(self, name: str) -> None:
+        """Refuses a state of a name that another one has.
+
+        Raises:
+            InvalidArgumentError: see above.
+        """
+        if name in self._names:
+            raise refusal("name", name, "a name that no other state of the workflow has", "give one stage a name=…")
+        self._names.add(name)
+
+    def sagemaker_arn(self, resource: str, name: str) -> str:
+        """Returns the ARN of something of SageMaker's in the workflow's account and region."""
+        return Stack.of(self._scope).format_arn(service="sagemaker", resource=resource, resource_name=name)
+
+
+def passing(role: iam.IRole) -> Allowed:
+    """What passes `role` to SageMaker."""
+    return Allowed(
+        ["iam:PassRole"],
+        [role.role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    )
 
 
 def assigned_failure(state: str, error: str, cause: str) -> dict[str, object]:

@@ -1,4 +1,7 @@
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from typing import Any
+
+import jsii
+from aws_cdk import Acknowledgment, Duration, IResolvable, IStableAnyProducer, Lazy, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -9,6 +12,8 @@ from ..._allow import allow
 from ..._inline_policy import acknowledge_inline_policy
 from ..._lives import VENDED_STATES, name_of_this_life
 from ..._log_key import log_key
+
+_MACHINE = "StateMachine"
 
 
 def workflow_role(scope: Construct, description: str) -> iam.Role:
@@ -49,7 +54,7 @@ def workflow_machine(
     """A state machine that is logged, traced, and ends after `timeout`."""
     return sfn.StateMachine(
         scope,
-        "StateMachine",
+        _MACHINE,
         # An alert names it, so it has a name that a person knows; the endpoint's, which is in it, is as unique.
         state_machine_name=name,
         comment=comment,
@@ -61,6 +66,27 @@ def workflow_machine(
         # Without the execution's data: it would not show a post, but costs as much as the rest.
         logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
     )
+
+
+def machine_tags(scope: Construct) -> IResolvable:
+    """The tags that the app gives the state machine of `scope`, as SageMaker's requests have them; nothing without.
+
+    Read at synthesis: `Tags.of(app).add(…)` is an aspect, which comes after all constructs were made. What a state
+    machine makes at run time is no resource of the stack, and gets no tag by itself.
+    """
+    return Lazy.any(_Tags(scope))
+
+
+@jsii.implements(IStableAnyProducer)
+class _Tags:
+    def __init__(self, scope: Construct) -> None:
+        self._scope = scope
+
+    def produce(self) -> Any:
+        machine = self._scope.node.find_child(_MACHINE).node.default_child
+        assert isinstance(machine, sfn.CfnStateMachine)
+        values = machine.tags.tag_values()
+        return [{"Key": key, "Value": value} for key, value in values.items()] or None
 
 
 def allow_waiting(role: iam.Role, rule: str) -> None:

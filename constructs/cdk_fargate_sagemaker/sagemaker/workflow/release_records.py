@@ -194,13 +194,13 @@ class ReleaseRecords(Construct):
         role, releases = self._ledger.role, f"{self._endpoint_name}-*"
         allow(
             role,
-            ["sagemaker:CreateModel"],
+            ["sagemaker:CreateModel", "sagemaker:AddTags"],
             self._sagemaker_arn("model", releases),
             wildcard_reason=_NAMED_BY_EXECUTION,
         )
         allow(
             role,
-            ["sagemaker:CreateEndpointConfig"],
+            ["sagemaker:CreateEndpointConfig", "sagemaker:AddTags"],
             self._sagemaker_arn("endpoint-config", releases),
             wildcard_reason=_NAMED_BY_EXECUTION,
         )

@@ -20,6 +20,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from botocore.exceptions import ClientError
@@ -29,25 +30,28 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
     AthenaUnload,
-    DynamoDbExport,
     EndpointConfiguration,
     EndpointMetrics,
     EndpointScaling,
     EndpointVariant,
     InputChannel,
+    ModelEvaluation,
     ModelImage,
     ModelReleaseWorkflow,
     ProcessingJob,
+    ReviewDecisions,
     TrafficShifting,
     TrainingJob,
     TransformJob,
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
+from examples.data_quality_check import DataQuality
 from tests.denied_calls import DeniedCalls
 
 PROGRAM = Path(__file__).parent / "program"
-PAGE = Path(__file__).parents[4] / "docs" / "release-faults.md"
+PROJECT = Path(__file__).parents[4]
+PAGE = PROJECT / "docs" / "release-faults.md"
 # So slow may the machine be; nothing waits for it where it is not.
 DEADLINE_S = 120.0
 WAIT_SCALE = 0.002
@@ -292,6 +296,11 @@ class Lane:
             return bool(job["TrainingJobStatus"] == "Completed")
 
         return complete
+
+    def written(self, key: str) -> Callable[[], bool]:
+        """Asks whether an object is there."""
+        store, bucket = self.client("s3"), self.outputs["bucket"]
+        return lambda: "Contents" in store.list_objects_v2(Bucket=bucket, Prefix=key)
 
     def modelled(self, release: str) -> Callable[[], bool]:
         """Asks whether a release's model was made, as it is after its archive was copied."""
@@ -651,6 +660,11 @@ class Run:
 
     def _damage(self, case: Case, release: str) -> Damage:
         lane, kept = self.lane, f"models/{release}/output/model.tar.gz"
+        if case.state == "Data-Quality" and case.fault in ("check disagrees", "file missing"):
+            posts = f"runs/{self.name}/train/posts.jsonl"
+            alike = b"".join(b'{"text": "bad post %d", "label": 1}\n' % number for number in range(20))
+            content = alike if case.fault == "check disagrees" else None
+            return Damage(lane, posts, content=content, after=lane.written(posts), holding="Data-Quality")
         if case.fault not in ("archive changed", "file missing"):
             return Damage(lane)
         if case.state == "Inputs-Finding-Step":
@@ -774,7 +788,16 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
     SlackNotifier(stack, "Slack", topic=alerts, webhook_secret=webhook)
     bucket = s3.Bucket(stack, "Data", enforce_ssl=True)
     image = ModelImage.from_asset(PROGRAM)
-    reviews = DynamoDbExport(table=ReviewQueue(stack, "Reviews").table)
+    reviews = ReviewDecisions(table=ReviewQueue(stack, "Reviews").table)
+    quality = lambda_.Function(
+        stack,
+        "Quality",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_asset(str(PROJECT / "examples" / "data_quality")),
+        timeout=cdk.Duration.minutes(1),
+    )
+    bucket.grant_read(quality, "runs/*/train/*")
     outputs = {"bucket": bucket.bucket_name, "secret": webhook.secret_arn, "topic": alerts.topic_arn}
     for name in names:
         folder, key = str(orders / name), name.replace("-", "")
@@ -792,25 +815,28 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
             stack,
             name.title(),
             endpoint_name=name,
-            training_image=image,
             inference_image=image,
             data_bucket=bucket,
             alerts_topic=alerts,
-            extract=AthenaUnload(
+            source=AthenaUnload(
                 query="SELECT text, label FROM posts",
                 database="faults",
                 tables=["posts"],
                 bucket=bucket,
                 prefix="posts/",
+                reviews=reviews,
             ),
-            reviews=reviews,
-            preprocess=ProcessingJob(image=image, max_runtime=cdk.Duration.minutes(1), environment={"ORDERS": folder}),
+            preprocess=[
+                DataQuality(function=quality, least_rows=8, least_percent_of_a_label=20),
+                ProcessingJob(image=image, max_runtime=cdk.Duration.minutes(1), environment={"ORDERS": folder}),
+            ],
             train=TrainingJob(
+                image=image,
                 max_runtime=cdk.Duration.minutes(1),
                 hyperparameters={"orders": folder},
                 channels=[InputChannel(name="pretrained", prefix=f"pretrained/{name}/", remedy="upload it")],
             ),
-            score_current=TransformJob(max_runtime=cdk.Duration.minutes(1)),
+            evaluate=ModelEvaluation(score_current=TransformJob(max_runtime=cdk.Duration.minutes(1))),
             configuration=configuration,
             traffic_shifting=TrafficShifting.all_at_once(
                 bake=cdk.Duration.seconds(0), rollback_alarms=alarms.guardrail_alarms

@@ -9,6 +9,7 @@ UNTOUCHED = (
     "Reviews-Export-Starting-Step",
     "Reviews-Export-Describing-Step",
     "Extract",
+    "Data-Quality",
     "Preprocess",
     "Train",
     "Score-Current-Step",
@@ -39,6 +40,7 @@ FUNCTIONS = (
     "Begin",
     "Inputs-Finding-Step",
     "Extract",
+    "Data-Quality",
     "Evaluate",
     "Archive-Copying-Step",
     "Archive-Checking-Step",
@@ -49,6 +51,7 @@ FUNCTIONS = (
 # What happens to a file that a state needs.
 FILES = (
     ("Inputs-Finding-Step", "file missing"),
+    ("Data-Quality", "file missing"),
     ("Archive-Copying-Step", "file missing"),
     ("Archive-Checking-Step", "archive changed"),
 )
@@ -121,6 +124,8 @@ def release_cases(states: tuple[str, ...]) -> list[dict[str, Any]]:
         *(case(state, "job fails", orders={what: "fail"}) for state, what in JOBS.items() if state in states),
         *(case(state, "job never ends", orders={what: "hang"}) for state, what in JOBS.items() if state in states),
         *(case(state, fault) for state, fault in FILES if state in states),
+        # What a stage of a team's own refuses, it refuses in the name of its choice.
+        *(case(state, "check disagrees", told="Data-Quality-Gate") for state in states if state == "Data-Quality"),
         *(
             case(state, fault, orders={"serve": order}, told=told)
             for state, fault, order, told in SERVING

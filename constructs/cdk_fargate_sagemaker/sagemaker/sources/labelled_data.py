@@ -1,0 +1,59 @@
+"""Labelled posts that lie in the data's bucket."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from aws_cdk import Token
+from aws_cdk import aws_stepfunctions as sfn
+
+from ..._checks import check_kind, refusal
+from ..stages.release_binding import ReleaseBinding
+from ..stages.release_stage import ReleaseStage
+from ._extraction import extracted
+from .review_decisions import ReviewDecisions, check_reviews
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledData(ReleaseStage):
+    """Takes the labelled posts below a prefix of the workflow's `data_bucket`, as they are when a release begins.
+
+    They are objects `*.csv` with a header, or `*.jsonl`, with `text` and `label` (0 or 1). Some are held out to test
+    with. Which ones is drawn by a secret and written down below `sides/`: a post stays where it is for good.
+
+    Args:
+        prefix: below what in the bucket. It ends with a slash and is not below `runs/`, `models/` or `sides/`.
+        reviews: reviewers' decisions that are merged with the posts. Default: none.
+
+    Raises:
+        InvalidArgumentError: a prefix that cannot be, or reviews of another kind.
+
+    Example:
+        ```python
+        posts = LabelledData("labelled/")
+        ```
+    """
+
+    slots: ClassVar[tuple[str, ...]] = ("source",)
+
+    prefix: str = "posts/"
+    _: KW_ONLY
+    reviews: ReviewDecisions | None = None
+
+    def __post_init__(self) -> None:
+        check_reviews(self.reviews)
+        check_kind("prefix", self.prefix, str, "text")
+        if Token.is_unresolved(self.prefix):
+            return
+        if not self.prefix.endswith("/") or self.prefix.startswith(("/", "runs/", "models/", "sides/")):
+            raise refusal(
+                "prefix",
+                self.prefix,
+                "a prefix that ends with a slash and begins with none, not below runs/, models/ or sides/",
+                "the workflow writes there",
+            )
+
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Extracts both sides out of the posts."""
+        return extracted(
+            release, then, posts=f"{self.prefix}*", payload={"posts_prefix": self.prefix}, reviews=self.reviews
+        )

@@ -1,0 +1,34 @@
+"""What roles of a release may do with the objects of the data's bucket."""
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+
+from ..._allow import allow
+from ..._key_use import allow_key
+
+OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+
+
+def allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Lets `role` read the objects of these patterns, and see that one is not there."""
+    objects = [bucket.arn_for_objects(prefix) for prefix in prefixes]
+    allow(role, ["s3:GetObject"], *objects, wildcard_reason=OBJECTS_OF_LATER)
+    # Without it S3 says that access is denied where an object is not there.
+    allow_listing(role, bucket, *prefixes)
+
+
+def allow_writing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Lets `role` write objects of these patterns."""
+    objects = [bucket.arn_for_objects(prefix) for prefix in prefixes]
+    allow(role, ["s3:PutObject"], *objects, wildcard_reason=OBJECTS_OF_LATER)
+
+
+def allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Lets `role` list the objects of these patterns."""
+    allow(role, ["s3:ListBucket"], bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": list(prefixes)}})
+
+
+def allow_bucket_key(role: iam.Role, bucket: s3.IBucket, *further: str) -> None:
+    """Lets `role` use the bucket's key, where it has one, to read and write, and for the actions `further`."""
+    if bucket.encryption_key is not None:
+        allow_key(role, bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey", *further])

@@ -1,0 +1,109 @@
+"""What every stage of a release is."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from aws_cdk import aws_stepfunctions as sfn
+
+from ..._checks import refusal
+from .release_binding import SLOTS, ReleaseBinding
+
+
+class ReleaseStage(ABC):
+    """One stage of a release: it brings its states, and whatever they need, to the workflow that it binds to.
+
+    The stages of the library are of this class, and a team derives its own from it. A stage goes where its `slots` say:
+    `source`, `preprocess`, `train`, `evaluate`, `score_current`, `check`, the arguments of `ModelReleaseWorkflow` and
+    `ModelEvaluation`. What a slot has to leave behind for those after it are variables of the state machine:
+
+    - `source`: `posts`, `{"train": {"uri"}, "test": {"uri", "texts_uri"}}`, and `held_out`, the URI of the posts to
+      test with as they were extracted. The URI of a folder ends in a slash.
+    - `preprocess`: `posts`, where it moved them; a stage that only looks at them leaves them.
+    - `train`: `model_data`, the URI of a `model.tar.gz` below `runs/*/trained/`.
+    - `score_current`: `current_scores`, the URI of what the current model said of each post.
+    - `evaluate`: `metrics`, `current_metrics` and `comparison`, and it refuses what shall not serve.
+    - `check`: nothing.
+
+    Beside these, `release` (the name of what the execution makes), `current` (the record of the release that serves, or
+    null) and `started_by` are there from the beginning.
+
+    Example:
+        ```python
+        class EnoughRows(ReleaseStage):
+            slots = ("preprocess",)
+
+            def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+                enough = release.choice("Enough-Rows")
+                release.refuse_when(
+                    enough, "$posts.train.posts < 500", error="TooFewRows", cause="'too few rows'"
+                )
+                enough.otherwise(then)
+                return enough
+        ```
+    """
+
+    __slots__ = ()
+
+    slots: ClassVar[tuple[str, ...]] = SLOTS
+    """Where the stage may stand."""
+
+    @abstractmethod
+    def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
+        """Makes the stage's states in the workflow `release`, the last of which goes on to `then`.
+
+        It is called once, when the workflow is made, and from the last stage to the first.
+
+        Args:
+            release: makes states, and gives the workflow's role what they call.
+            then: the first state of what comes next.
+
+        Returns:
+            The stage's first state.
+        """
+
+
+_OF_THE_LIBRARY = {
+    "source": "LabelledData, AthenaUnload, DynamoDbExport, FunctionStep",
+    "preprocess": "ProcessingJob, FunctionStep",
+    "train": "TrainingJob",
+    "evaluate": "ModelEvaluation",
+    "score_current": "TransformJob",
+    "check": "EndpointCheck, FunctionStep",
+}
+# What somebody has at hand whose place is within a stage, by what it is known by.
+_WITHIN = {
+    ("source", "table_arn"): "DynamoDbExport(table=…)",
+    ("source", "bucket_arn"): "LabelledData('posts/'), which are in data_bucket",
+    ("preprocess", "bind"): "ProcessingJob(image=…)",
+    ("train", "bind"): "TrainingJob(image=…)",
+    ("evaluate", "judge"): "ModelEvaluation(gate=…)",
+    ("evaluate", "payload"): "ModelEvaluation(measure=…)",
+}
+
+
+def check_stage(slot: str, stage: Any) -> None:
+    """Refuses what is no stage for `slot`, unless it is None.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if stage is None or (isinstance(stage, ReleaseStage) and slot in stage.slots):
+        return
+    function_fits = "FunctionStep" in _OF_THE_LIBRARY[slot] and hasattr(stage, "function_arn")
+    remedy = "FunctionStep(function=…)" if function_fits else None
+    if remedy is None and (not isinstance(stage, ReleaseStage) or hasattr(stage, "payload")):
+        remedy = next((way for (of, known), way in _WITHIN.items() if of == slot and hasattr(stage, known)), None)
+    raise refusal(
+        slot,
+        stage,
+        f"{_OF_THE_LIBRARY[slot]}, a ReleaseStage of your own for this place, or None",
+        f"give {slot}={remedy}" if remedy else None,
+    )
+
+
+def moved_posts(*, train: str, test: str) -> str:
+    """Returns what `posts` becomes where preprocessing leaves them at these URIs, which are JSONata."""
+    return (
+        f"{{% $merge([$posts, {{'train': $merge([$posts.train, {{'uri': {train}}}]), "
+        f"'test': $merge([$posts.test, {{'uri': {test}}}])}}]) %}}"
+    )

@@ -1,0 +1,131 @@
+"""The policy that a tuner moves: which one it is, who tunes it, and between what its target may be."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jsii
+from aws_cdk import Fn, IStableStringProducer, Stack
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
+from constructs import Construct, IValidation
+
+from cdk_fargate_sagemaker.fargate import ServiceScaling, cpu_metric
+from cdk_fargate_sagemaker.monitoring import ServiceDashboard
+
+from .._checks import check_interface, check_sequence, plain, refusal
+from ..errors import InvalidArgumentError
+from .tuner_settings import check_ceiling
+
+_CPU_AVERAGE = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
+_CPU_MAXIMUM = (f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}", "Maximum")
+_TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
+
+
+def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscaling.CfnScalingPolicy, float]:
+    """The one policy that tracks the average CPU, and the target that it is declared with."""
+    stack = Stack.of(scalable_target)
+    found: list[tuple[applicationautoscaling.CfnScalingPolicy, float]] = []
+    for construct in scalable_target.node.find_all():
+        if not isinstance(construct, applicationautoscaling.CfnScalingPolicy):
+            continue
+        declared: dict[str, Any] = stack.resolve(construct.target_tracking_scaling_policy_configuration) or {}
+        metric = declared.get("predefinedMetricSpecification", {}).get("predefinedMetricType")
+        if metric not in _CPU_AVERAGE:
+            continue
+        target = declared["targetValue"]
+        if not isinstance(target, int | float):
+            given = plain(f"a tracked target on {construct.node.path} that is a token, known at deployment only")
+            raise refusal("service", given, "a number known at synthesis", "tuning begins there")
+        found.append((construct, float(target)))
+    if len(found) != 1:
+        given = plain(f"{len(found)} policies that track the average CPU on {scalable_target.node.path}")
+        raise refusal("service", given, "exactly one", "it is the one that is tuned")
+    return found[0]
+
+
+def claim(policy: applicationautoscaling.CfnScalingPolicy, tuner: Construct) -> None:
+    """Notes who tunes the policy: two would each take the other's steps for somebody else's."""
+    other = next((entry.data for entry in policy.node.metadata if entry.type == _TUNED_BY), None)
+    if other is not None:
+        raise refusal("service", plain(f"one that {other} tunes"), "one tuner for a service", "remove one of the two")
+    policy.node.add_metadata(_TUNED_BY, tuner.node.path)
+
+
+def full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:
+    """The dimension by which its metrics go: the ARN's part after `loadbalancer/`."""
+    arn = load_balancer.load_balancer_arn
+    return Fn.select(1, Fn.split("loadbalancer/", arn))
+
+
+def checked_alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Sequence[cloudwatch.IAlarm]:
+    """Returns the alarms that stop the tuner.
+
+    Raises:
+        InvalidArgumentError: none, or something else.
+    """
+    allowed = "alarms, at least one; ServiceAlarms.degraded is meant for it"
+    listed = check_sequence("guardrail_alarms", alarms, allowed, empty=False)
+    for alarm in listed:
+        remedy = "pass its degraded" if hasattr(alarm, "degraded") else None
+        remedy = "import it with cloudwatch.Alarm.from_alarm_arn" if isinstance(alarm, str) else remedy
+        check_interface("guardrail_alarms", alarm, "alarm_arn", allowed, remedy)
+    return listed
+
+
+def checked_board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> cloudwatch.Dashboard | None:
+    """Returns the dashboard on which steps are drawn, if there is one.
+
+    Raises:
+        InvalidArgumentError: something else.
+    """
+    board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
+    if board is not None:
+        check_interface("dashboard", board, "dashboard_arn", "a ServiceDashboard or a dashboard of CloudWatch")
+    return board
+
+
+def spike_thresholds(scalable_target: IScalableTargetRef) -> list[float]:
+    """From which maximum CPU on tasks are added."""
+    spikes = ServiceScaling.of(scalable_target).spikes
+    return [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
+
+
+@jsii.implements(IStableStringProducer)
+class SpikeThresholds:
+    """The thresholds as text, read at synthesis."""
+
+    def __init__(self, stack: Stack, scalable_target: IScalableTargetRef) -> None:
+        self._stack = stack
+        self._scalable_target = scalable_target
+
+    def produce(self) -> str:
+        """Writes them as JSON."""
+        return self._stack.to_json_string(spike_thresholds(self._scalable_target))
+
+
+@jsii.implements(IValidation)
+class CeilingInBetween:
+    """Checked at synthesis, because a spike scaling may be declared after the tuner."""
+
+    def __init__(self, ceiling: float, initial: float, skew: float, scalable_target: IScalableTargetRef) -> None:
+        self._ceiling = ceiling
+        self._initial = initial
+        self._skew = skew
+        self._scalable_target = scalable_target
+
+    def validate(self) -> list[str]:
+        """Says in one line that the ceiling is not between the two."""
+        thresholds = spike_thresholds(self._scalable_target)
+        try:
+            check_ceiling(
+                "ceiling_percent",
+                self._ceiling,
+                target=self._initial,
+                spike_thresholds=thresholds,
+                skew=self._skew,
+            )
+        except InvalidArgumentError as error:
+            return [str(error)]
+        return []
