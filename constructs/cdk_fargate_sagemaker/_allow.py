@@ -1,9 +1,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
+from ._acknowledgment import Acknowledgment, acknowledge
 from ._checks import refusal
 from ._readable_reference import readable_reference
 
@@ -30,6 +31,4 @@ def allow(
             continue
         if wildcard_reason is None:
             raise refusal("resources", name, "none with a wildcard", "name the resource, or give wildcard_reason")
-        Validations.of(role).acknowledge(
-            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{name}]", reason=wildcard_reason)
-        )
+        acknowledge(role, Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{name}]", reason=wildcard_reason))

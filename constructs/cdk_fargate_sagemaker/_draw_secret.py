@@ -1,7 +1,9 @@
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
+
+from ._acknowledgment import Acknowledgment, acknowledge
 
 # 62 kinds of characters: 381 bits, where HMAC-SHA256 uses 256.
 _CHARACTERS = 64
@@ -25,7 +27,8 @@ def draw_secret(
         removal_policy=removal_policy,
     )
     kept = "A new value draws anew what is not drawn yet; it is changed by hand where somebody may know the old one."
-    Validations.of(secret).acknowledge(
+    acknowledge(
+        secret,
         Acknowledgment(id="AwsSolutions-SMG4", reason=kept),
         Acknowledgment(id="NIST.800.53.R5-SecretsManagerRotationEnabled", reason=kept),
     )

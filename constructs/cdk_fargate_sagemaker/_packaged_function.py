@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
+from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -8,6 +8,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ._acknowledgment import Acknowledgment, acknowledge
 from ._checkov_skips import skip_checkov
 from ._function_code import function_code
 from ._inline_policy import acknowledge_inline_policy
@@ -72,10 +73,11 @@ class PackagedFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE,
         )
         acknowledge_inline_policy(self._role)
-        Validations.of(self._role).acknowledge(
+        acknowledge(
+            self._role,
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]", reason="The actions that X-Ray's traces take know no resources."
-            )
+            ),
         )
         not_reserved = (
             "It runs for an alert, a release or by a schedule, one at a time; a reservation would take from the "
@@ -83,7 +85,8 @@ class PackagedFunction(Construct):
         )
         outside = "It calls public services over TLS and nothing within a VPC."
         tested_version = "The functions are tested on Python 3.13, which Lambda supports until 2029."
-        Validations.of(self._function).acknowledge(
+        acknowledge(
+            self._function,
             Acknowledgment(id="AwsSolutions-L1", reason=tested_version),
             Acknowledgment(id="Serverless-LambdaLatestVersion", reason=tested_version),
             Acknowledgment(id="NIST.800.53.R5-LambdaConcurrency", reason=not_reserved),
@@ -97,7 +100,8 @@ class PackagedFunction(Construct):
             )
         if dead_letter_queue is None:
             answered = "It is invoked by somebody who waits for its answer; such invocations never reach a queue."
-            Validations.of(self._function).acknowledge(
+            acknowledge(
+                self._function,
                 Acknowledgment(id="NIST.800.53.R5-LambdaDLQ", reason=answered),
                 Acknowledgment(id="Serverless-LambdaDLQ", reason=answered),
             )

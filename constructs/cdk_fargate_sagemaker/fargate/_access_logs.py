@@ -3,13 +3,14 @@
 from functools import cache
 from typing import Any
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IDependable
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checkov_skips import skip_checkov
 from .._checks import plain, refusal
 from .._construct_tree import stack_of
@@ -101,7 +102,8 @@ def _bucket(scope: Construct, removal_policy: RemovalPolicy, log_encryption_key:
     if removal_policy is RemovalPolicy.DESTROY:
         BucketEmptier(bucket, "Emptier", bucket=bucket, log_encryption_key=log_encryption_key)
     unending = "It holds access logs; logging their delivery would never end."
-    Validations.of(bucket).acknowledge(
+    acknowledge(
+        bucket,
         Acknowledgment(id="AwsSolutions-S1", reason=unending),
         Acknowledgment(id="NIST.800.53.R5-S3BucketLoggingEnabled", reason=unending),
         Acknowledgment(

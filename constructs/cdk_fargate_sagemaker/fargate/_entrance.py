@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from aws_cdk import Acknowledgment, Duration, Token, Validations
+from aws_cdk import Duration, Token
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checkov_skips import skip_checkov
 from .._checks import check_duration, check_interface, check_kind, check_number, known_milliseconds, plain, refusal
 from .._construct_tree import once
+from ._tls_policy import use_tls_policy
 
 _HTTP = elbv2.ApplicationProtocol.HTTP
 _Algorithm = elbv2.TargetGroupLoadBalancingAlgorithmType
@@ -173,7 +175,7 @@ def acknowledge_open_group(group: ec2.SecurityGroup, *, is_public: bool) -> None
         else "Open to the addresses of its own VPC alone, which the check cannot read before deployment."
     )
     rules = ("AwsSolutions-EC23", "NIST.800.53.R5-EC2RestrictedCommonPorts", "NIST.800.53.R5-EC2RestrictedSSH")
-    Validations.of(group).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
+    acknowledge(group, *(Acknowledgment(id=rule, reason=reason) for rule in rules))
     if is_public:
         skip_checkov(group, {"CKV_AWS_260": f"{reason} Port 80 only redirects to it."})
 
@@ -213,17 +215,18 @@ def listen(
         return balancer.add_listener("HttpListener", protocol=_HTTP, open=False, default_action=action)
     redirect = elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)
     http = balancer.add_listener("HttpListener", protocol=_HTTP, open=False, default_action=redirect)
-    Validations.of(http).acknowledge(
-        Acknowledgment(id="NIST.800.53.R5-ELBv2ACMCertificateRequired", reason="It only redirects to HTTPS.")
+    acknowledge(
+        http, Acknowledgment(id="NIST.800.53.R5-ELBv2ACMCertificateRequired", reason="It only redirects to HTTPS.")
     )
-    return balancer.add_listener(
+    https = balancer.add_listener(
         "HttpsListener",
         protocol=elbv2.ApplicationProtocol.HTTPS,
         open=False,
         certificates=[certificate],
-        ssl_policy=elbv2.SslPolicy.TLS13_12_RES_PQ,
         default_action=action,
     )
+    use_tls_policy(https)
+    return https
 
 
 def blue_green_rule(

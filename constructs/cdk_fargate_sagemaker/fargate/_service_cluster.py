@@ -1,6 +1,6 @@
 """The cluster of a service, and what its deployments use."""
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checkov_skips import skip_checkov
 from .._checks import check_interface, check_kind, plain, refusal
 from .._interfaces import AnyKey
@@ -77,7 +78,7 @@ def service_cluster(
             "CPU, requests and running tasks come from metrics that are free; Container Insights bills each metric "
             "of each task and is an option of this construct."
         )
-        Validations.of(own).acknowledge(Acknowledgment(id="AwsSolutions-ECS4", reason=free))
+        acknowledge(own, Acknowledgment(id="AwsSolutions-ECS4", reason=free))
         skip_checkov(own, {"CKV_AWS_65": free})
     return own
 
@@ -98,12 +99,13 @@ def alternate_target(
         assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
         managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
     )
-    Validations.of(role).acknowledge(
+    acknowledge(
+        role,
         Acknowledgment(
             id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]",
             reason="What ECS does to the load balancer at a deployment is ECS's to say; this policy is what it "
             "asks for, and follows it.",
-        )
+        ),
     )
     return ecs.AlternateTarget(
         "AlternateTarget",

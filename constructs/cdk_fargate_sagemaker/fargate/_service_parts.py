@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from aws_cdk import Annotations, Reference, Token, Tokenization
+from aws_cdk import Annotations, Token
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -14,6 +14,8 @@ from constructs import Construct, Dependable, IConstruct
 from .._checks import check_interface, plain, refusal
 from .._construct_tree import stack_of
 from ._network_checks import check_application_load_balancer
+from ._scalable_target_reference import scalable_target_reference
+from ._service_target_groups import referred, service_target_groups
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling
@@ -173,7 +175,7 @@ def identity(arn: str, *kinds: type[Construct]) -> str | None:
     """
     if not Token.is_unresolved(arn):
         return arn
-    target = _referred(arn)
+    target = referred(arn)
     return target.node.path if isinstance(target, kinds) else None
 
 
@@ -245,7 +247,7 @@ def _task_count(service: ecs.IService) -> IScalableTargetRef | None:
 def _check_scalable_target(
     given: IScalableTargetRef, service: ecs.IService, task_count: IScalableTargetRef | None
 ) -> None:
-    reference = getattr(given, "scalable_target_ref", None)
+    reference = scalable_target_reference(given)
     if reference is None:
         raise refusal("scalable_target", given, "the task count of the service", _USE_THE_TASK_COUNT)
     namespace, dimension = reference.service_namespace, reference.scalable_dimension
@@ -280,7 +282,8 @@ def _owner(scalable_target: IScalableTargetRef) -> ecs.BaseService | None:
 def _resource_id(scalable_target: IScalableTargetRef) -> str | None:
     """The `service/<cluster>/<service>` of a scalable target; None where it is known at deployment only."""
     # The id of an imported one, or that of CloudFormation: <resource id>|<dimension>|<namespace>.
-    resource_id: str | None = scalable_target.scalable_target_ref.resource_id
+    reference = scalable_target_reference(scalable_target)
+    resource_id = None if reference is None else reference.resource_id
     resource = scalable_target.node.default_child
     if isinstance(resource, applicationautoscaling.CfnScalableTarget):
         resource_id = resource.resource_id
@@ -296,16 +299,13 @@ def _resource_id_of_service(service: ecs.IService) -> str | None:
 def _attached(service: ecs.IService) -> Iterator[_Attached]:
     if not isinstance(service, ecs.BaseService):
         return
-    for load_balancer in service.load_balancers:
-        group = _group(load_balancer.target_group_arn)
-        if group is None:
-            continue
-        turns = getattr(load_balancer.advanced_configuration, "alternate_target_group_arn", None)
-        yield _Attached(target_group=group, alternate=_group(turns), load_balancer=_load_balancer(group))
+    for resource, alternate in service_target_groups(service):
+        group = _group(resource)
+        if group is not None:
+            yield _Attached(target_group=group, alternate=_group(alternate), load_balancer=_load_balancer(group))
 
 
-def _group(arn: str | None) -> elbv2.ApplicationTargetGroup | None:
-    resource = _referred(arn)
+def _group(resource: IConstruct | None) -> elbv2.ApplicationTargetGroup | None:
     # The L1 is the L2's child.
     group = resource.node.scope if isinstance(resource, elbv2.CfnTargetGroup) else None
     return group if isinstance(group, elbv2.ApplicationTargetGroup) else None
@@ -321,19 +321,11 @@ def _load_balancer(
         listener: IConstruct | None = root
         if isinstance(root, elbv2.ApplicationListenerRule):
             rule = root.node.default_child
-            resource = _referred(rule.listener_arn) if isinstance(rule, elbv2.CfnListenerRule) else None
+            resource = referred(rule.listener_arn) if isinstance(rule, elbv2.CfnListenerRule) else None
             listener = resource.node.scope if isinstance(resource, elbv2.CfnListener) else None
         if isinstance(listener, elbv2.ApplicationListener):
             return listener.load_balancer
     return None
-
-
-def _referred(value: str | None) -> IConstruct | None:
-    """The construct whose attribute a token stands for."""
-    if value is None or not Token.is_unresolved(value):
-        return None
-    token = Tokenization.reverse_string(value).first_token
-    return token.target if isinstance(token, Reference) else None
 
 
 def _check_load_balancer(given: elbv2.IApplicationLoadBalancer | None, attached: tuple[_Attached, ...]) -> None:

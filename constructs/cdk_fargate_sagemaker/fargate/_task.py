@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from aws_cdk import Acknowledgment, Duration, Stack, Token, Validations
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_kind, check_number, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._number_token import is_token
@@ -160,12 +161,13 @@ def task_definition(
             definition.add_volume(name=name)
             container.add_mount_points(ecs.MountPoint(source_volume=name, container_path=path, read_only=False))
     if environment:
-        Validations.of(definition).acknowledge(
+        acknowledge(
+            definition,
             Acknowledgment(
                 id="AwsSolutions-ECS2",
                 reason="The environment holds settings that anybody may read; secrets have a property of their own, "
                 "and come from Secrets Manager or the parameter store.",
-            )
+            ),
         )
     acknowledge_inline_policy(definition.task_role)
     acknowledge_inline_policy(
@@ -200,4 +202,4 @@ def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluste
                 reason="ECS Exec was asked for; it writes to streams of this one log group, which it names itself.",
             )
         )
-    Validations.of(definition.task_role).acknowledge(*acknowledgments)
+    acknowledge(definition.task_role, *acknowledgments)

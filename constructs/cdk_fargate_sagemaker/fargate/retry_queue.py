@@ -2,12 +2,13 @@
 
 from typing import Unpack
 
-from aws_cdk import Acknowledgment, Duration, Names, RemovalPolicy, Validations
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_number
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._managed_queue_key import explain_managed_key
@@ -90,10 +91,11 @@ class RetryQueue(Construct):
             retention_period=_LONGEST_RETENTION,
             removal_policy=removal_policy,
         )
-        Validations.of(self._dead_letters).acknowledge(
+        acknowledge(
+            self._dead_letters,
             Acknowledgment(
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            )
+            ),
         )
         self._queue = sqs.Queue(
             self,

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_number, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey
@@ -97,20 +98,22 @@ class ServiceVpc(ec2.Vpc):
         )
         if flow_log.iam_role:
             acknowledge_inline_policy(flow_log.iam_role)
-        Validations.of(self).acknowledge(
+        acknowledge(
+            self,
             Acknowledgment(
                 id="NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
                 reason="CloudFormation cannot empty a default security group without a function that runs in the "
                 "account; nothing is put into it.",
-            )
+            ),
         )
         for subnet in self.public_subnets:
-            Validations.of(subnet).acknowledge(
+            acknowledge(
+                subnet,
                 Acknowledgment(
                     id="NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW",
                     reason="NAT gateways and load balancers that face the internet need it; tasks have subnets of "
                     "their own without such a route.",
-                )
+                ),
             )
 
     @property

@@ -17,6 +17,7 @@ from .._construct_tree import path_of, stack_of
 from .._number_token import is_token
 from ..errors import InvalidArgumentError
 from . import cpu_metric
+from ._scalable_target_reference import target_to_scale
 from ._service_parts import AnyService, ServiceParts
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
@@ -108,7 +109,7 @@ class SpikeScaling(Construct):
         self._policy = applicationautoscaling.StepScalingAction(
             self,
             "Policy",
-            scaling_target=scalable_target,
+            scaling_target=target_to_scale(scalable_target),
             adjustment_type=applicationautoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
             metric_aggregation_type=applicationautoscaling.MetricAggregationType.MAXIMUM,
             cooldown=cooldown,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Acknowledgment, Duration, Names, Validations
+from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_kind, check_percent
 from .._interfaces import AnyTopic
 from .._topic_publishers import alarm_action
@@ -205,11 +206,12 @@ class EndpointAlarms(Construct):
 
     def _notify(self, topic: sns.ITopic) -> None:
         for alarm in (*self.guardrail_alarms, self._updating):
-            Validations.of(alarm).acknowledge(
+            acknowledge(
+                alarm,
                 Acknowledgment(
                     id="NIST.800.53.R5-CloudWatchAlarmAction",
                     reason="The composite alarm that is made of it acts: it tells the topic.",
-                )
+                ),
             )
         action = alarm_action(self, topic)
         self._degraded.add_alarm_action(action)

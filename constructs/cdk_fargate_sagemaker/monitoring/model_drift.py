@@ -3,7 +3,7 @@
 import re
 from typing import Unpack
 
-from aws_cdk import Acknowledgment, Duration, Names, Token, Validations
+from aws_cdk import Duration, Names, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -14,6 +14,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.review import IReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
@@ -253,10 +254,11 @@ class ModelDrift(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        Validations.of(missed).acknowledge(
+        acknowledge(
+            missed,
             Acknowledgment(
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            )
+            ),
         )
         explain_managed_key(missed)
         packaged = PackagedFunction(

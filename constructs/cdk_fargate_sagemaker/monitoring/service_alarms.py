@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Acknowledgment, Annotations, Duration, Names, Stack, Validations
+from aws_cdk import Annotations, Duration, Names, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
@@ -12,6 +12,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceScaling
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_number, check_percent, plain, refusal
 from .._interfaces import AnyTopic
 from .._number_token import is_token, number_text
@@ -343,11 +344,12 @@ class ServiceAlarms(Construct):
                 },
             ),
         )
-        Validations.of(rule).acknowledge(
+        acknowledge(
+            rule,
             Acknowledgment(
                 id="Serverless-EventBusDLQ",
                 reason="The alarm counts what the rule matches, whether or not the event itself reaches the topic.",
-            )
+            ),
         )
         if self._topic is not None:
             rule.add_target(rule_target(self, "TaskFailureEventsRole", self._topic))

@@ -2,13 +2,14 @@
 
 from typing import Unpack
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._interfaces import AnyKey, AnySecret, AnyTopic, check_key, check_secret, check_topic
 from .._managed_queue_key import explain_managed_key
@@ -71,10 +72,11 @@ class SlackNotifier(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        Validations.of(self._dead_letter_queue).acknowledge(
+        acknowledge(
+            self._dead_letter_queue,
             Acknowledgment(
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            )
+            ),
         )
         explain_managed_key(self._dead_letter_queue)
         packaged = PackagedFunction(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Token, Validations
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -13,6 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checks import check_duration, check_kind, refusal
 from .._draw_secret import draw_secret
@@ -137,11 +138,12 @@ class ReviewQueue(IReviewQueue):
             deletion_protection=is_kept(removal_policy),
             removal_policy=kept_from_the_start(removal_policy),
         )
-        Validations.of(self._table).acknowledge(
+        acknowledge(
+            self._table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
                 reason="Point-in-time recovery reaches back 35 days; a backup plan is the account's to make.",
-            )
+            ),
         )
         # Small rows: a write of one costs a unit, and one page of a query passes over thousands.
         self._table.add_global_secondary_index(
@@ -276,10 +278,11 @@ class ReviewQueue(IReviewQueue):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        Validations.of(missed).acknowledge(
+        acknowledge(
+            missed,
             Acknowledgment(
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            )
+            ),
         )
         explain_managed_key(missed)
         packaged = PackagedFunction(

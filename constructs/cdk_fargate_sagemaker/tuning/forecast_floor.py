@@ -7,7 +7,7 @@ from datetime import date
 from typing import Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aws_cdk import Acknowledgment, CustomResource, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -25,6 +25,7 @@ from cdk_fargate_sagemaker.fargate.task_count import check_task_count
 from cdk_fargate_sagemaker.floor_decisions import LONGEST_LEAD_MINUTES, LookBack
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
 from .._checks import check_kind, check_number, check_one_of, check_percent, check_sequence, plain, refusal
@@ -241,11 +242,12 @@ class ForecastFloor(Construct):
             deletion_protection=is_kept(removal_policy),
             removal_policy=kept_from_the_start(removal_policy),
         )
-        Validations.of(table).acknowledge(
+        acknowledge(
+            table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
                 reason="It can be restored to any second of the last 35 days, and the plan is made anew every hour.",
-            )
+            ),
         )
         skip_checkov(
             table,
@@ -264,10 +266,11 @@ class ForecastFloor(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        Validations.of(undelivered).acknowledge(
+        acknowledge(
+            undelivered,
             Acknowledgment(
                 id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            )
+            ),
         )
         explain_managed_key(undelivered)
         return undelivered

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from aws_cdk import (
-    Acknowledgment,
     ArnFormat,
     CustomResource,
     Duration,
@@ -14,7 +13,6 @@ from aws_cdk import (
     Lazy,
     RemovalPolicy,
     Stack,
-    Validations,
 )
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -36,6 +34,7 @@ from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import FargatePrice, ServiceDashboard
 from cdk_fargate_sagemaker.monitoring._task_hour import task_hour
 
+from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
 from .._checks import check_kind, plain, refusal
@@ -219,11 +218,12 @@ class TargetTuner(Construct):
             deletion_protection=is_kept(removal_policy),
             removal_policy=kept_from_the_start(removal_policy),
         )
-        Validations.of(self._table).acknowledge(
+        acknowledge(
+            self._table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
                 reason="It can be restored to any second of the last 35 days, and the live target is in the policy.",
-            )
+            ),
         )
         skip_checkov(
             self._table,
@@ -399,11 +399,12 @@ class TargetTuner(Construct):
         allow(role, ["lambda:InvokeFunction"], self._packaged.function.function_arn)
         allow_publishing(role, alerts_topic)
         acknowledge_inline_policy(role)
-        Validations.of(role).acknowledge(
+        acknowledge(
+            role,
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
                 reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
-            )
+            ),
         )
         definition = tuner_definition(
             self,
@@ -444,7 +445,8 @@ class TargetTuner(Construct):
             retention_period=Duration.days(14),
         )
         last_queue = "It is the last queue, behind the rules; a person reads what it holds."
-        Validations.of(undelivered).acknowledge(
+        acknowledge(
+            undelivered,
             Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
             Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
         )

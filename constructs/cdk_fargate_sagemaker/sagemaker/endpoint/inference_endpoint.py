@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import jsii
-from aws_cdk import Acknowledgment, Names, RemovalPolicy, Resource, Stack, Token, Validations
+from aws_cdk import Names, RemovalPolicy, Resource, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,6 +13,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.interfaces.aws_sagemaker import EndpointReference
 from constructs import Construct
 
+from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import check_kind, refusal
 from ..._interfaces import AnyKey, check_bucket, check_key
@@ -175,12 +176,13 @@ class InferenceEndpoint(Resource):
             ),
         )
         if self._cfn_endpoint_config.kms_key_id is None:
-            Validations.of(self._cfn_endpoint_config).acknowledge(
+            acknowledge(
+                self._cfn_endpoint_config,
                 Acknowledgment(
                     id="NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
                     reason="SageMaker refuses a key where instances bring disks of their own, which their hardware "
                     "encrypts, and where there are none.",
-                )
+                ),
             )
         self._cfn_endpoint = sagemaker.CfnEndpoint(
             self,

@@ -1,4 +1,4 @@
-from aws_cdk import Acknowledgment, Annotations, Duration, Stack, Validations
+from aws_cdk import Annotations, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -7,6 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import refusal
 from ..._inline_policy import acknowledge_inline_policy
@@ -25,7 +26,8 @@ def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
         retention_period=Duration.days(14),
     )
     last_queue = "It is the last queue, behind rules; a person reads what it holds."
-    Validations.of(queue).acknowledge(
+    acknowledge(
+        queue,
         Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
         Acknowledgment(id="Serverless-SQSRedrivePolicy", reason=last_queue),
     )

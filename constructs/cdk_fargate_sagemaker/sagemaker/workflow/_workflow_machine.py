@@ -1,13 +1,14 @@
 from typing import Any
 
 import jsii
-from aws_cdk import Acknowledgment, Duration, IResolvable, IStableAnyProducer, Lazy, RemovalPolicy, Stack, Validations
+from aws_cdk import Duration, IResolvable, IStableAnyProducer, Lazy, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._inline_policy import acknowledge_inline_policy
 from ..._lives import VENDED_STATES, name_of_this_life
@@ -20,11 +21,12 @@ def workflow_role(scope: Construct, description: str) -> iam.Role:
     """A role for a state machine, with nothing in it yet."""
     role = iam.Role(scope, "Role", description=description, assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
     acknowledge_inline_policy(role)
-    Validations.of(role).acknowledge(
+    acknowledge(
+        role,
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
             reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
-        )
+        ),
     )
     return role
 

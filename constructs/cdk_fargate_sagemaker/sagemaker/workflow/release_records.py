@@ -1,6 +1,6 @@
 """What is known of every release of an endpoint."""
 
-from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import check_sequence
 from ..._interfaces import check_key
@@ -83,12 +84,13 @@ class ReleaseRecords(Construct):
             deletion_protection=is_kept(removal_policy),
             removal_policy=kept_from_the_start(removal_policy),
         )
-        Validations.of(self._table).acknowledge(
+        acknowledge(
+            self._table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
                 reason="Point-in-time recovery takes it back to any second of 35 days; which plan backs up an account "
                 "is for its owner to say.",
-            )
+            ),
         )
         self._ledger = PackagedFunction(
             self,

@@ -1,0 +1,86 @@
+"""Acknowledgements of cdk-nag's findings, in the form that the installed releases of the CDK and of cdk-nag read."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import aws_cdk
+import jsii
+from aws_cdk import AspectPriority, Aspects, CfnResource, IAspect
+from constructs import IConstruct
+
+# What `Validations.ACKNOWLEDGED_RULES_METADATA_KEY` is where the CDK has it, and what cdk-nag 3 reads.
+_METADATA_KEY = "aws:cdk:acknowledged-rules"
+_FINDING = re.compile(r"(?P<rule>[^\[]+)(?:\[(?P<finding>.*)\])?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Acknowledgment:
+    """Why a finding of cdk-nag is right as it is.
+
+    Args:
+        id: the finding as cdk-nag 3 names it, e.g. `AwsSolutions-IAM5[Resource::*]`.
+        reason: why, for whoever reads the acknowledgement.
+    """
+
+    id: str
+    reason: str
+
+
+def acknowledge(scope: IConstruct, *acknowledgments: Acknowledgment) -> None:
+    """Acknowledges findings of cdk-nag at `scope` and below it; changes no property and no logical id.
+
+    cdk-nag 3 reads the construct's metadata. cdk-nag 2 reads the metadata of each resource in the template, which are
+    written only where cdk-nag 2 is installed.
+    """
+    for acknowledgment in acknowledgments:
+        _record(scope, acknowledgment)
+    if _installed_cdk_nag() == 2:
+        # Before cdk-nag's own aspect comes to the resource.
+        Aspects.of(scope).add(_Suppressions(acknowledgments), priority=AspectPriority.MUTATING)
+
+
+def _record(scope: IConstruct, acknowledgment: Acknowledgment) -> None:
+    validations: Any = getattr(aws_cdk, "Validations", None)
+    if validations is not None:
+        try:
+            validations.of(scope).acknowledge(
+                aws_cdk.Acknowledgment(id=acknowledgment.id, reason=acknowledgment.reason)
+            )
+            return
+        except RuntimeError:
+            # The CDK's first releases with Validations take no id with `::` in it, as that of a resource has.
+            pass
+    scope.node.add_metadata(_METADATA_KEY, {acknowledgment.id: acknowledgment.reason})
+
+
+@cache
+def _installed_cdk_nag() -> int | None:
+    """The major version of the cdk-nag that is installed beside this library."""
+    try:
+        return int(version("cdk-nag").partition(".")[0])
+    except PackageNotFoundError:
+        return None
+
+
+@jsii.implements(IAspect)
+class _Suppressions:
+    """Writes acknowledgements into the metadata of resources, as `NagSuppressions` of cdk-nag 2 does."""
+
+    def __init__(self, acknowledgments: tuple[Acknowledgment, ...]) -> None:
+        self._rules = [_suppression(acknowledgment) for acknowledgment in acknowledgments]
+
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, CfnResource):
+            present = (node.get_metadata("cdk_nag") or {}).get("rules_to_suppress", [])
+            rules = [*present, *(rule for rule in self._rules if rule not in present)]
+            node.add_metadata("cdk_nag", {"rules_to_suppress": rules})
+
+
+def _suppression(acknowledgment: Acknowledgment) -> dict[str, Any]:
+    parts = _FINDING.fullmatch(acknowledgment.id)
+    assert parts is not None
+    suppression: dict[str, Any] = {"id": parts["rule"], "reason": acknowledgment.reason}
+    return suppression | ({"applies_to": [parts["finding"]]} if parts["finding"] else {})
