@@ -169,7 +169,7 @@ class ServiceParts:
 
 
 def identity(arn: str, *kinds: type[Construct]) -> str | None:
-    """What tells one resource from another.
+    """What distinguishes one resource from another.
 
     The ARN, or the path of the construct that it is an attribute of; None where it is known at deployment only.
     """

@@ -137,7 +137,7 @@ class RetryQueue(Construct):
 
     @property
     def dead_letter_queue(self) -> sqs.Queue:
-        """What nobody could finish; send it back with SQS's redrive once the cause is mended."""
+        """Messages that nobody could finish; redrive them in SQS once the cause is fixed."""
         return self._dead_letters
 
     @property

@@ -120,7 +120,7 @@ class ServiceMetrics:
     def running_tasks(self, **options: Unpack[MetricOptions]) -> AnyMetric:
         """Number of running tasks, for an alarm; over another period than a minute `average_running_tasks`.
 
-        Every task reports its CPU once in each interval of the resolution, so that the number of reports tells the
+        Every task reports its CPU once in each interval of the resolution, so that the number of reports is the
         number of tasks, free of charge. Where Container Insights is on its `RunningTaskCount` is taken.
         """
         if self._container_insights:

@@ -11,7 +11,7 @@ from .floor_forecast import FloorForecast
 from .load_history import SLOT, SLOTS_PER_HOUR, slot_of
 
 HORIZON = timedelta(hours=48)
-# So many hours go by quarters of an hour; later ones, which are planned anew before they come, by the hour. A scalable
+# So many hours go by quarters of an hour; later ones, which are planned again before they come, by the hour. A scalable
 # target takes 200 scheduled actions.
 # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-limits.html
 _BY_QUARTERS = timedelta(hours=24)

@@ -67,7 +67,7 @@ def _deployment_controller(service: ecs.BaseService) -> str | None:
 
 
 def _check_watched(service: ecs.BaseService, names: Sequence[str]) -> None:
-    # The CDK drops alarms that come after those given to the constructor, and tells nobody (aws/aws-cdk#36308). What it
+    # The CDK drops alarms that come after those given to the constructor, without a word (aws/aws-cdk#36308). What it
     # kept is protected: there is no other way to see it before deployment.
     deployment_alarms = service._deployment_alarms
     watched = deployment_alarms.alarm_names if deployment_alarms else []

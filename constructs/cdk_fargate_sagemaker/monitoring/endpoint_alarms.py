@@ -193,12 +193,12 @@ class EndpointAlarms(Construct):
             alarm_description=(
                 f"{self._metrics.endpoint_name}: an alarm of the endpoint fires, and no workflow is about to tell why"
             ),
-            # By the rule, so that what begins and ends during an update is told neither as ALARM nor as OK.
+            # In the rule, so that an alarm that begins and ends during an update notifies neither ALARM nor OK.
             alarm_rule=cloudwatch.AlarmRule.all_of(
                 cloudwatch.AlarmRule.any_of(*_in_alarm(self.guardrail_alarms)),
                 cloudwatch.AlarmRule.not_(*_in_alarm([self._updating])),
             ),
-            # What was told before an update is not told to be over because one begins.
+            # An alarm from before an update must not be reported as over because the update begins.
             actions_suppressor=self._updating,
             actions_suppressor_wait_period=_MINUTE,
             actions_suppressor_extension_period=_MINUTE,

@@ -70,7 +70,7 @@ class ServiceAlarms(Construct):
         response_time_percentile: 1 to 100. Default: 95.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
         cpu_maximum_percent: alarm when the hottest task is at or above it for `cpu_saturated_for`, which spike scaling
-            has not been able to mend; 1 to 100. Default: 95 %.
+            has not been able to prevent; 1 to 100. Default: 95 %.
         cpu_saturated_for: whole minutes, up to a day. A deployment whose tasks are hot while they start is no
             saturation: take the minutes that a task is hot, and four, for the tasks that start after the first and for
             minutes that begin and end between. Default: 10 minutes, for tasks that are hot for up to six.
@@ -326,7 +326,7 @@ class ServiceAlarms(Construct):
             alarm.add_ok_action(self._action)
 
     def _failing_tasks(self, metrics: ServiceMetrics) -> cloudwatch.Metric:
-        # ECS has no metric for it that is free; it tells EventBridge, which counts what a rule matches.
+        # ECS has no free metric for it; it sends events, and EventBridge counts those that match a rule.
         rule = events.Rule(
             self,
             "TaskFailureEvents",

@@ -113,7 +113,7 @@ class IReviewQueue(Construct):
         return self._measure_metric("OldestAge", options)
 
     def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many decisions of a day of UTC stand, those taken back not counted (maximum over the day)."""
+        """The decisions of a day (UTC), without undone ones (maximum over the day)."""
         return self._measure_metric("Decisions", options, _DAY)
 
     def metric_reviewers(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:

@@ -34,7 +34,7 @@ def burden(days: Sequence[Mapping[str, int]]) -> dict[str, float]:
                 if day.get("timed", 0) >= FEWEST_DECISIONS and "milliseconds" in day
             ],
         ),
-        # One that was counted before severe posts were, and then taken back, counts below zero.
+        # One that was counted before severe posts were, and then undone, counts below zero.
         **_spread("SeverePercent", [100 * min(made, max(0, day.get("severe", 0))) / made for day, made in enough]),
     }
 

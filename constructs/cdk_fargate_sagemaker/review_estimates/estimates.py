@@ -136,7 +136,7 @@ class ReviewEstimates:
         self.has_sample = any(not post.flagged for post in posts)
 
     def thresholds(self) -> list[float]:
-        """The thresholds that tell the posts apart: their probabilities, rising."""
+        """The thresholds that separate the posts: their probabilities, rising."""
         return sorted({post.probability for post in self._posts})
 
     def load(self, threshold: float) -> float:

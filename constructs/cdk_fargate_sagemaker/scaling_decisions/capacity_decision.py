@@ -40,7 +40,7 @@ def decided_capacity(
     scale-out counts net of what was added; a scale-in cooldown blocks scale-ins and ends with any scale-out;
     deployments suspend scale-in.
     https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
-    Modelled: a scale-out cooldown, too, blocks scale-ins, and starts anew with a larger scale-out. A datapoint times
+    Modelled: a scale-out cooldown, too, blocks scale-ins, and starts again with a larger scale-out. A datapoint times
     the tasks of its own minute is the load itself, whatever was added since; where it is read as times the tasks of
     now, what the cooldown's scale-out added is taken off again.
 

@@ -56,8 +56,8 @@ class Seen:
         alarming_since: when the latest guardrail alarm went into ALARM.
         is_deploying: a deployment is under way.
         is_missing_data: some of the watched hours have no data.
-        latency_ratio: latency since the last change against the same hours before; None where it cannot be told.
-        hottest_ratio: the hottest task's CPU / the average; None where it cannot be told.
+        latency_ratio: latency since the last change against the same hours before; None if unknown.
+        hottest_ratio: the hottest task's CPU / the average; None if unknown.
         step_cost: task-hours a request since the last change against the same hours before; None where it cannot be
             told, and `total_cost` against those before the first step.
         saved: task-hours since the last change less than before the first step.
@@ -285,7 +285,7 @@ def begun(state: TunerState, decision: Decision) -> TunerState:
 
 
 def rehearsed(state: TunerState, decision: Decision) -> TunerState:
-    """What to store in a dry run, where no change is made: what would have been changed is watched anew."""
+    """What to store in a dry run, where no change is made: the change that would have been made is observed again."""
     state = _noted(state, decision)
     if decision.action is Action.STOP:
         return replace(state, phase=Phase.STOPPED)
@@ -315,14 +315,14 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
     if pending.is_revert:
         failed, failures = state.failed, state.failures
         if state.before is not None or pending.origin > state.live + SAME:
-            # Only a target that was just raised to has failed; one that was taken back to was good before.
+            # Only a target that was just raised to has failed; one that was reverted to was good before.
             is_same_failure = failed is not None and pending.origin >= failed - SAME
             failed, failures = (failed, failures + 1) if is_same_failure else (pending.origin, 1)
         if pending.cause is Cause.COST:
             # Its interval says that this is no chance. Where all steps together cost, none is made again.
             is_back = pending.target <= state.initial + SAME
             failed, failures = state.initial if is_back else pending.origin, settings.attempts
-        # An alarm that comes below as well is taken back too, but nothing has to cool off for it.
+        # An alarm that also fires at lower targets reverts the step too, without a cool-off.
         is_chance = pending.cause is Cause.ALARM and _is_as_often_below(moved.exposures, pending.origin)
         return replace(
             moved,

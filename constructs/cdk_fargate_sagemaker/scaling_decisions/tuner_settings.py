@@ -49,7 +49,7 @@ class TunerSettings:
         patience: for so long after a step the tuner waits for enough hours to compare; then latency is left to the
             guardrail alarms.
         longest_hold: a tuner that has had to wait for so long says so.
-        max_latency_ratio: latency against the same hours before; more is a slow drift, and the step is taken back.
+        max_latency_ratio: latency against the same hours before; more is a slow drift, and the step is reverted.
             None: latency is left to the guardrail alarms.
 
     Raises:

@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a target was taken back."""
+    """Why a target was reverted."""
 
     ALARM = "alarm"
     LATENCY = "latency"

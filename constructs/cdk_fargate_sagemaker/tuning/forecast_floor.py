@@ -65,7 +65,7 @@ class ForecastFloor(Construct):
     reported to the topic once a day, and an alarm notifies it where forecasts miss in three of six hours.
 
     It gets along with a `TargetTuner`: the one changes a policy's target, the other the minimum. Begin with the floor:
-    hours in which it holds the tasks tell the tuner nothing.
+    hours in which it holds the tasks are no evidence for the tuner.
 
     Example:
         ```python

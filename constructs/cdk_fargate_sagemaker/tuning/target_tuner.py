@@ -68,13 +68,13 @@ _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 class TargetTuner(Construct):
-    """Walks the CPU target of a service upward, a point every two days, and back the minute a guardrail alarm fires.
+    """Raises a service's CPU target by a point every two days, and reverts it within a minute of a guardrail alarm.
 
-    A target that is higher by a point needs fewer tasks; how high it can be without anybody noticing, only the
-    service's own traffic tells. A step is made once the target before it held for the whole observation: no guardrail
-    alarm, no slow drift of latency, no more task-hours a request than in the same hours before, with 95 % certainty.
-    The target stays where the hottest task, as it is observed, does not set spike scaling off in normal operation. A
-    guardrail alarm takes a step back within a minute; only one on the hottest task's CPU does not while the service is
+    A higher target needs fewer tasks; how high it can be before users notice depends on the service's own traffic. The
+    tuner makes a step once the current target has held for the whole observation: no guardrail alarm, no slow drift of
+    latency, and no more task-hours per request than in the same hours before, with 95 % confidence. The target stays
+    so low that the observed hottest task does not trigger spike scaling in normal operation. A guardrail alarm reverts
+    a step within a minute; only one on the hottest task's CPU does not while the service is
     being deployed, because tasks may be hot while they start. A target at which alarms came more often than below it is
     given up, and tuning settles below it; so is one that costs more.
 
@@ -128,7 +128,7 @@ class TargetTuner(Construct):
         skew: the hottest task's CPU / the average, at least 1, by which the ceiling is checked at synthesis; the
             deployed tuner observes it. Default: 1.15.
         price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and what tuning
-            saved is told in task-hours alone.
+            saved is reported in task-hours only.
         dry_run: decides, records and reports what it would do, and changes nothing. Default: off.
         log_encryption_key: encrypts the logs. The owner of an imported one has to let CloudWatch Logs use it: the app
             warns with the statement. Default: keys of their own, rotated every year.

@@ -1,4 +1,4 @@
-"""What an endpoint runs: everything of it that a release makes anew."""
+"""What an endpoint runs: the parts that each release creates again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -107,14 +107,14 @@ class ModelReleaseWorkflow(Construct):
         inference_environment: variables of the serving container, which gets `MODEL_NAME` too. Default: none.
         encryption_key: encrypts the volumes of jobs and endpoint, the records, the logs and the secret by which posts
             to test with are drawn. Default: a key is made.
-        poll_interval: how often the endpoint is asked whether it serves the new model, 1 second to 4 minutes. Each time
-            it is marked as being changed, which keeps its alarms quiet for five minutes. Default: 30 seconds.
-        in_service_within: when a release whose endpoint does not serve it has failed. Default: 45 minutes and what
+        poll_interval: how often the workflow checks whether the endpoint serves the new model, 1 second to 4 minutes.
+            Each check writes a heartbeat, which silences the endpoint's alarms for five minutes. Default: 30 seconds.
+        in_service_within: time limit for the endpoint to serve the new release; after it the release fails. Default: 45 minutes and what
             `traffic_shifting` waits.
         log_retention: how long the logs of both state machines are kept.
         removal_policy: what becomes of endpoint, configurations, models, records, secret and key with the stack. With
-            DESTROY they end with it. With any other they stay, and `alerts_topic` is told what stays and what it costs.
-            Default: they stay.
+            DESTROY they end with it. With any other they stay, and `alerts_topic` gets an alert with what stays
+            and its cost. Default: they stay.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, parts that exclude each other, a time that is known at

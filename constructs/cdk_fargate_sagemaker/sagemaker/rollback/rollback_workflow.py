@@ -42,9 +42,9 @@ class RollbackWorkflow(Construct):
     - `{}`: a person, from the console. Back to the last good release before the current one; where no endpoint serves,
       to the current one, of which nothing is marked then.
     - `{"release": "<name>"}`: a person. To that release, which has to have served once.
-    - `{"failed": {"release", "execution", "failure"}}`: a release workflow that waits for it, and tells.
+    - `{"failed": {"release", "execution", "failure"}}`: a release workflow that waits for it, and reports.
     - `{"stopped": {"execution", "status", "error", "cause"}}`: EventBridge, when an execution of the release workflow
-      was stopped, ran out of time, or failed with an error that is not its own. This workflow tells it then.
+      was stopped, ran out of time, or failed with an error that is not its own. This workflow then reports it.
 
     An endpoint that serves its target already is left alone. One that failed, or that has nothing good to serve, is
     deleted; where there is a target it is then created again. Before an endpoint is updated or created, the archive of
@@ -127,7 +127,7 @@ class RollbackWorkflow(Construct):
             self,
             "UnfinishedExecutions",
             description=f"Rollbacks of {endpoint_name} that ended without telling it themselves",
-            # Of one that a release waits for, the release tells; when a release is stopped, Step Functions stops the
+            # A release that waits for the rollback reports it; when a release is stopped, Step Functions stops the
             # rollback that it waits for too.
             event_pattern=_ended(
                 self._state_machine,

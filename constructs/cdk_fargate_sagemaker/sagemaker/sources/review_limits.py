@@ -11,7 +11,7 @@ class ReviewLimits:
 
     Args:
         max_changed_percent: of the base data's labels, how many reviewers may change, percent. Default: 10.
-        min_changed: so many changes are let through whatever their share, so that a small set can be mended.
+        min_changed: so many changes are accepted whatever their share, so that a small set can be corrected.
             Default: 20.
         max_reviewer_percent: of the labels that reviewers gave, how many may be one reviewer's, percent: of all, and of
             those that are new since the release that serves. 100 for a team of one. Default: 60.

@@ -19,7 +19,7 @@ def failure_alert(
 
 
 def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: str, target: str, note: str) -> str:
-    """Writes the message that tells of a rollback by hand, as JSONata over expressions; `note` may be null."""
+    """Writes the message about a rollback by hand, as JSONata over expressions; `note` may be null."""
     return (
         f"{{% $string({{'kind': 'rollback', 'workflow': {workflow}, 'execution': {execution}, "
         f"'from': {left}, 'to': {target}, 'note': {note}, 'console': {_console(scope, execution)}}}) %}}"

@@ -17,7 +17,7 @@ from ..._resource_policy import is_of_other_account
 
 
 def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
-    """Keeps for two weeks what rules could not deliver: what ended without a word is told by a rule alone."""
+    """Keeps undelivered events for two weeks: only its rule reports an execution that ended without an alert."""
     queue = sqs.Queue(
         scope,
         id,

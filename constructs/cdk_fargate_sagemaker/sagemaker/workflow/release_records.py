@@ -43,7 +43,7 @@ class ReleaseRecords(Construct):
         workflow_names: the state machines whose executions may change the endpoint: the ledger asks whether the one
             that does still runs.
         data_bucket: the bucket of runs and models, of which the cleaner deletes what no release needs.
-        alerts_topic: is told, once, of an endpoint that an earlier life of the stack left serving.
+        alerts_topic: gets one alert about an endpoint that an earlier stack left in service.
         encryption_key: encrypts the table and the functions' logs.
         removal_policy: what becomes of the table with the stack. A table that is kept is protected from deletion.
 
