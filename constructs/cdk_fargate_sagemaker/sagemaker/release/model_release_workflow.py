@@ -109,8 +109,8 @@ class ModelReleaseWorkflow(Construct):
             to test with are drawn. Default: a key is made.
         poll_interval: how often the workflow checks whether the endpoint serves the new model, 1 second to 4 minutes.
             Each check writes a heartbeat, which silences the endpoint's alarms for five minutes. Default: 30 seconds.
-        in_service_within: time limit for the endpoint to serve the new release; after it the release fails. Default: 45 minutes and what
-            `traffic_shifting` waits.
+        in_service_within: time limit for the endpoint to serve the new release; after it the release fails. Default: 45
+            minutes and what `traffic_shifting` waits.
         log_retention: how long the logs of both state machines are kept.
         removal_policy: what becomes of endpoint, configurations, models, records, secret and key with the stack. With
             DESTROY they end with it. With any other they stay, and `alerts_topic` gets an alert with what stays
