@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
+from fargate_capacity.declared.declared_floor import declared_floors
 from fargate_capacity.declared.scaled_service import ScaledService, find_service
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import Calibration, calibrate
@@ -70,6 +71,8 @@ class Question:
     def left_out(self) -> list[str]:
         """One line for each thing that the plan does not know of."""
         lines = list(self.service.unmodelled)
+        if self.setting.floor is None:
+            lines += declared_floors(self.assembly, self.service.stack_identity, service=self.service.name)
         extra = self.service.storage_gib - FREE_STORAGE_GIB
         if self.price is not None and extra > 0 and self.price.storage_gb_hour is None:
             lines.append(
