@@ -44,7 +44,7 @@ IMAGES = Path(__file__).parent / "images"
 NIGHT = Path(__file__).parents[3] / "docs" / "roll-back-at-3-am.md"
 # Every other post is a violation: those with an odd number.
 GOOD = [f"post {number}" for number in range(60)]
-SIDES = "drawn once for every run of these tests"
+SIDES = "every post of these tests has its side"
 LONG_ENOUGH_S = 240
 SCALED = [("endpoint/moderation-test/variant/primary", 3)]
 
