@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Prices:
         self.aws.client("s3").put_object(Bucket=self.outputs["bucket"], Key="houses/houses.csv", Body=text.encode())
         machines = self.aws.client("stepfunctions")
         arn = machines.start_execution(stateMachineArn=self.outputs["workflow"], name=name)["executionArn"]
-        self.aws.wait_for_execution(arn) if hasattr(self.aws, "wait_for_execution") else _wait(machines, arn)
+        _wait(machines, arn)
         found: dict[str, Any] = machines.describe_execution(executionArn=arn)
         return found
 
@@ -61,8 +62,6 @@ class Prices:
 
 
 def _wait(machines: Any, arn: str) -> None:
-    import time
-
     deadline = time.monotonic() + 400
     while machines.describe_execution(executionArn=arn)["status"] == "RUNNING":
         assert time.monotonic() < deadline, f"{arn} goes on"
