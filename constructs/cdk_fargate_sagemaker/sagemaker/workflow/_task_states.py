@@ -119,11 +119,13 @@ class TaskStates:
         self._role = role
         self._failed: sfn.IChainable | None = None
         self._names: set[str] = set()
+        # One token for all requests: each is a call to the JavaScript side.
+        self._tags = machine_tags(scope)
 
     @property
     def tags(self) -> IResolvable:
         """The tags of the app, for what SageMaker makes; nothing where it has none."""
-        return machine_tags(self._scope)
+        return self._tags
 
     @property
     def role(self) -> iam.Role:
