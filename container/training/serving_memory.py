@@ -16,7 +16,7 @@ SERVERS_MIB = 140
 """nginx, serve.py, gunicorn's master, and what Flask and gunicorn take in the worker beside the model: measured with
 `make bench-inference`, the peak of all processes less that of the bare session."""
 _STATUS = Path("/proc/self/status")
-_LONGEST_TEXT = "夜泣きで悩んでいます。" * 900
+_LONG_POST = "夜泣きで悩んでいます。" * 900
 """About as long as a post may be, which is what takes most."""
 
 
@@ -77,7 +77,7 @@ def _run(model: Path, preprocessing: dict[str, Any], folder: Path) -> None:
     session = onnxruntime.InferenceSession(
         model, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
     )
-    session.run(["probability"], _encode(preprocessing, folder)(_LONGEST_TEXT))
+    session.run(["probability"], _encode(preprocessing, folder)(_LONG_POST))
     _KEPT.append(session)
 
 

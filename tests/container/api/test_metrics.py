@@ -5,6 +5,7 @@ import pytest
 import requests
 
 from tests.container.api.conftest import Api, Runtime
+from tests.container.api.moments import until
 
 SECRET = "この文は計測に出ない"
 
@@ -14,8 +15,11 @@ def metric_lines(api: Api) -> list[dict[str, object]]:
     return [line for line in lines if "_aws" in line]
 
 
-def latest(api: Api) -> dict[str, object]:
-    """The latest data points, as CloudWatch Logs would take them out of the line."""
+def latest(api: Api, ask: Callable[[], object]) -> dict[str, object]:
+    """The data points of what is asked, as CloudWatch Logs takes them out of the line that follows the answer."""
+    before = len(metric_lines(api))
+    ask()
+    until(lambda: len(metric_lines(api)) > before)
     line = metric_lines(api)[-1]
     assert set(line["_aws"]) == {"Timestamp", "CloudWatchMetrics"}
     assert isinstance(line["_aws"]["Timestamp"], int)
@@ -36,8 +40,7 @@ def latest(api: Api) -> dict[str, object]:
 
 
 def test_a_decision_is_a_data_point_by_service_and_model(api: Api, runtime: Runtime) -> None:
-    api.moderate(SECRET)
-    assert latest(api) == {
+    assert latest(api, lambda: api.moderate(SECRET)) == {
         "Decisions": 1,
         "Flags": 1,
         "Fallbacks": 0,
@@ -48,20 +51,21 @@ def test_a_decision_is_a_data_point_by_service_and_model(api: Api, runtime: Runt
 
 
 def test_posts_of_one_request_are_counted_one_by_one(api: Api, runtime: Runtime) -> None:
+    def ask() -> None:
+        requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "c"]}, timeout=20)
+
     runtime.answers(["0.1", "0.7", "0.8"])
-    requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "c"]}, timeout=20)
-    assert latest(api).items() >= {"Decisions": 3, "Flags": 2, "Fallbacks": 0}.items()
+    assert latest(api, ask).items() >= {"Decisions": 3, "Flags": 2, "Fallbacks": 0}.items()
     runtime.answers(None)
-    requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "c"]}, timeout=20)
-    assert latest(api).items() >= {"Decisions": 3, "Flags": 3, "Fallbacks": 3}.items()
-    assert latest(api)["dimensions"] == [{"service": "moderation-api"}]
+    refused = latest(api, ask)
+    assert refused.items() >= {"Decisions": 3, "Flags": 3, "Fallbacks": 3}.items()
+    assert refused["dimensions"] == [{"service": "moderation-api"}]
 
 
 @pytest.mark.parametrize("model", ["a" * 64, "夜", "a_b"])
 def test_what_cannot_be_a_model_makes_no_dimension(api: Api, runtime: Runtime, model: str) -> None:
     runtime.answers("0.1", model=model)
-    api.moderate()
-    assert latest(api)["dimensions"] == [{"service": "moderation-api"}]
+    assert latest(api, api.moderate)["dimensions"] == [{"service": "moderation-api"}]
 
 
 def test_what_is_refused_is_no_data_point(api: Api) -> None:
@@ -76,11 +80,12 @@ def test_an_open_breaker_and_a_refusal_by_policy_show(start_api: Callable[..., A
         runtime.url, FALLBACK_POLICY="error", BREAKER_FAILURES="1", BREAKER_OPEN_MS="60000", SERVICE_NAME="posts"
     )
     runtime.answers("2")
-    assert api.moderate().status_code == 503
-    assert latest(api) == {
+    answers: list[requests.Response] = []
+    assert latest(api, lambda: answers.append(api.moderate())) == {
         "Decisions": 0,
         "Flags": 0,
         "Fallbacks": 1,
         "BreakerOpen": 1,
         "dimensions": [{"service": "posts"}],
     }
+    assert [answer.status_code for answer in answers] == [503]
