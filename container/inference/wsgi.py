@@ -121,6 +121,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
     @app.post("/invocations")
     def invocations() -> tuple[Response, int]:
         if request.mimetype not in (JSON, JSON_LINES):
+            _discard_body()
             return _error(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 f"content type: got {request.mimetype[:100]!a}; allowed are {JSON} and {JSON_LINES}",
@@ -129,6 +130,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
         offered = sorted((JSON, JSON_LINES), key=lambda offer: offer != request.mimetype)
         accepted = request.accept_mimetypes.best_match(offered) if request.accept_mimetypes else offered[0]
         if accepted is None:
+            _discard_body()
             return _error(HTTPStatus.NOT_ACCEPTABLE, f"accept: allowed are {JSON} and {JSON_LINES}")
         try:
             wanted = _is_waited_for(request.environ)
@@ -155,8 +157,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
-        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            _discard_body()
+        _discard_body()
         return _error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, _EXPLANATIONS.get(error.code, error.name.lower()))
 
     @app.after_request
@@ -232,7 +233,7 @@ def _is_waited_for(environ: Mapping[str, Any]) -> Callable[[], bool]:
 
 
 def _discard_body() -> None:
-    """Reads what is left of a body that is too large, so that its sender gets to read the answer.
+    """Reads what is left of a body that is refused, so that its sender gets to read the answer.
 
     A connection closed over unread bytes is reset, and the answer on its way is lost. nginx does this by itself.
     """
