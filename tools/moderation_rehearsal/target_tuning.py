@@ -84,8 +84,8 @@ class TargetTuning:
         self.display.note(f"{report.guardrail} fired: {report.targets[-2]:g} → {report.targets[-1]:g} %")
         walked = " → ".join(f"{target:g}" for target in report.targets)
         self.display.result(
-            f"target {walked} %, taken back {report.seconds_to_revert:.1f} s after the alarm; "
-            f"{len(report.decisions)} changes recorded, drawn and told"
+            f"target {walked} %, reverted {report.seconds_to_revert:.1f} s after the alarm; "
+            f"{len(report.decisions)} changes recorded, drawn and notified"
         )
 
     def require_kept(self) -> None:
