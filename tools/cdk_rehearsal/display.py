@@ -41,7 +41,7 @@ class Display:
             except BaseException:
                 self.console.print(f"[red]✗[/] {name} [dim]{self._seconds()}[/]")
                 raise
-        self.console.print(f"[green]✓[/] {name:<10} [dim]{self._seconds():>7}[/]  {self._detail}", soft_wrap=True)
+        self.console.print(f"[green]✓[/] {name:<11} [dim]{self._seconds():>6}[/]  {self._detail}", soft_wrap=True)
 
     def progress(self, text: str) -> None:
         """What the running step is at."""
