@@ -24,6 +24,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 from cdk_fargate_sagemaker.sagemaker.configuration._endpoint_requests import (
     deployment_request,
     endpoint_config_request,
+    longest_waits,
     model_network_request,
     register_scalable_target_request,
     scalable_target,
@@ -202,6 +203,28 @@ def test_linear() -> None:
         "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": 2},
         "WaitIntervalInSeconds": 300,
     }
+
+
+@pytest.mark.parametrize(
+    ("shifting", "variant", "minutes"),
+    [
+        (TrafficShifting.all_at_once(), EndpointVariant(), 10),
+        (TrafficShifting.canary(instances=1), EndpointVariant(count=8), 15),
+        (TrafficShifting.linear(percent=25), EndpointVariant(count=8), 25),
+        (TrafficShifting.linear(instances=1), EndpointVariant(count=8), 45),
+        (TrafficShifting.linear(instances=3), EndpointVariant(count=8), 20),
+        # However far it has scaled out; SageMaker refuses steps of less than a tenth.
+        (TrafficShifting.linear(instances=1), EndpointVariant(scaling=SCALING), 35),
+        (TrafficShifting.linear(instances=2), EndpointVariant(count=cdk.Token.as_number({"Ref": "Count"})), 55),
+        (TrafficShifting.linear(instances=cdk.Token.as_number({"Ref": "Step"})), EndpointVariant(count=8), 55),
+    ],
+)
+def test_steps_that_count_instances_are_waited_for_each(
+    shifting: TrafficShifting, variant: EndpointVariant, minutes: int
+) -> None:
+    waits = longest_waits(shifting, EndpointConfiguration(variants=[EndpointVariant(name="small", count=2), variant]))
+    assert waits is not None
+    assert waits.to_minutes() == minutes
 
 
 def test_alarms_take_an_update_back(stack: cdk.Stack) -> None:

@@ -14,10 +14,13 @@ from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.sagemaker import (
     DynamoDbExport,
+    EndpointConfiguration,
+    EndpointVariant,
     LabelledData,
     ModelImage,
     ModelReleaseWorkflow,
     ReviewDecisions,
+    TrafficShifting,
     TrainingJob,
 )
 from tests.constructs.read_only import public_attributes
@@ -391,6 +394,19 @@ def test_it_has_time_for_what_each_part_may_take(definition: dict[str, Any]) -> 
     # Training and its hour, the transform job and its hour, the endpoint, the rollback, and the rest.
     assert definition["TimeoutSeconds"] == (4 + 1 + 2 + 1 + 2) * 3600 + in_service + rollback
     assert definition["States"]["Roll-Back"]["TimeoutSeconds"] == rollback - 5 * 60
+
+
+def test_it_has_time_for_each_step_of_instances(
+    make_workflow: Callable[..., ModelReleaseWorkflow], definition_of: Callable[..., dict[str, Any]]
+) -> None:
+    workflow = make_workflow(
+        configuration=EndpointConfiguration(variants=[EndpointVariant(count=8)]),
+        traffic_shifting=TrafficShifting.linear(instances=1, wait=cdk.Duration.minutes(30)),
+    )
+    states = definition_of(Template.from_stack(cdk.Stack.of(workflow)), "-release")["States"]
+    # 45 minutes for the instances, seven waits between eight steps, ten minutes for the old ones; two looks a minute.
+    polls = (45 + 7 * 30 + 10) * 2
+    assert any(f"$polls >= {polls}" in choice["Condition"] for choice in states["In-Service"]["Choices"])
 
 
 def ended(machine: str, own_errors: list[str], **further: object) -> dict[str, Any]:

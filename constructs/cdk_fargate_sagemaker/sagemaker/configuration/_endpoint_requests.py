@@ -1,6 +1,9 @@
 """An endpoint's settings in the words of the API: what the release workflow sends and what a template declares."""
 
+import math
 from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration
 
 from ..._checks import plain, refusal
 from ..._number_token import is_token
@@ -15,6 +18,8 @@ Request = dict[str, object]
 
 SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _POLICY_NAME = "invocations"
+# SageMaker takes no linear step of less than a tenth of the instances.
+_MOST_LINEAR_STEPS = 10
 
 
 def endpoint_config_request(
@@ -150,6 +155,26 @@ def check_steps(shifting: TrafficShifting, configuration: EndpointConfiguration)
                 f"{least} to {count // 2} of the {count} of variant {variant.name}",
                 "give another count, or percent",
             )
+
+
+def longest_waits(shifting: TrafficShifting, configuration: EndpointConfiguration) -> Duration | None:
+    """Returns the time that a deployment waits at most: between its steps, and for `bake` after the last.
+
+    Of linear steps that count instances there are as many as the variants need, however far they have scaled out. None
+    where a time is known at deployment only.
+    """
+    waits = shifting.waits
+    if waits is None or shifting.kind != "LINEAR" or shifting.instances is None:
+        return waits
+    steps = max(_most_steps(shifting.instances, variant) for variant in configuration.variants)
+    return Duration.seconds((steps - 1) * shifting.wait.to_seconds() + shifting.bake.to_seconds())
+
+
+def _most_steps(instances: int, variant: EndpointVariant) -> int:
+    most = variant.scaling.max_instances if variant.scaling is not None else variant.count
+    if most is None or is_token(most) or is_token(instances):
+        return _MOST_LINEAR_STEPS
+    return min(math.ceil(most / instances), _MOST_LINEAR_STEPS)
 
 
 def scaled_variants(configuration: EndpointConfiguration) -> Sequence[tuple[EndpointVariant, EndpointScaling]]:

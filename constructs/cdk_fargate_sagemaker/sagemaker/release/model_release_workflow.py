@@ -16,6 +16,7 @@ from constructs import Construct
 from ..._checks import refusal
 from ..._interfaces import AnyKey, AnyTopic
 from ..._metric_options import MetricOptions, given_options
+from ..configuration._endpoint_requests import longest_waits
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.traffic_shifting import TrafficShifting
 from ..endpoint._endpoint_name import claim_endpoint_name
@@ -110,7 +111,7 @@ class ModelReleaseWorkflow(Construct):
         poll_interval: how often the workflow checks whether the endpoint serves the new model, 1 second to 4 minutes.
             Each check writes a heartbeat, which silences the endpoint's alarms for five minutes. Default: 30 seconds.
         in_service_within: time limit for the endpoint to serve the new release; after it the release fails. Default: 45
-            minutes and what `traffic_shifting` waits.
+            minutes and what `traffic_shifting` waits at most.
         log_retention: how long the logs of both state machines are kept.
         removal_policy: what becomes of endpoint, configurations, models, records, secret and key with the stack. With
             DESTROY they end with it. With any other they stay, and `alerts_topic` gets an alert with what stays
@@ -199,7 +200,7 @@ class ModelReleaseWorkflow(Construct):
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         poll_interval = poll_interval or POLL_INTERVAL
-        in_service_within = in_service_within or _in_service_within(traffic_shifting)
+        in_service_within = in_service_within or _in_service_within(traffic_shifting, configuration)
 
         self._endpoint_name = endpoint_name
         self._endpoint_arn = Stack.of(self).format_arn(
@@ -481,8 +482,8 @@ class ModelReleaseWorkflow(Construct):
         return self._state_machine.metric_succeeded(**given_options(options))
 
 
-def _in_service_within(traffic_shifting: TrafficShifting) -> Duration:
-    waits = traffic_shifting.waits
+def _in_service_within(traffic_shifting: TrafficShifting, configuration: EndpointConfiguration) -> Duration:
+    waits = longest_waits(traffic_shifting, configuration)
     if waits is None:
         raise refusal(
             "in_service_within",
