@@ -4,8 +4,8 @@ from aws_cdk import aws_iam as iam
 
 from ..._allow import allow
 from ..._resource_policy import open_to_account
-from ..stages._data_access import OBJECTS_OF_LATER
 from ..stages.release_binding import ReleaseBinding
+from ..workflow._later_names import OBJECTS_OF_LATER
 
 # What the workflow's roles do with the data's bucket, where it is of another account.
 _OF_OBJECTS = [

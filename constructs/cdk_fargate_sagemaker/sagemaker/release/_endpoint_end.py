@@ -17,9 +17,8 @@ from ..._topic_publishers import allow_publishing
 from ..configuration._endpoint_requests import scaled_variants
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..endpoint._scaling_permissions import allow_scaling
+from ..workflow._later_names import EXECUTIONS_OF_LATER, NAMED_BY_EXECUTION, execution_arn, sagemaker_arn
 from ..workflow.release_records import ReleaseRecords
-
-_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
 
 class EndpointEnd(Construct):
@@ -69,15 +68,15 @@ class EndpointEnd(Construct):
         allow(role, ["dynamodb:Query"], records.table.table_arn)
         allow_key(role, encryption_key, ["kms:Decrypt", "kms:DescribeKey"], conditions=through_dynamodb(self))
         self._allow_stopping(role, workflows)
-        endpoint, releases = self._sagemaker_arn("endpoint", endpoint_name), f"{endpoint_name}-*"
+        endpoint, releases = sagemaker_arn(self, "endpoint", endpoint_name), f"{endpoint_name}-*"
         allow(role, ["sagemaker:DescribeEndpoint"], endpoint)
-        configurations = self._sagemaker_arn("endpoint-config", releases)
-        allow(role, ["sagemaker:DescribeEndpointConfig"], configurations, wildcard_reason=_NAMED_BY_EXECUTION)
+        configurations = sagemaker_arn(self, "endpoint-config", releases)
+        allow(role, ["sagemaker:DescribeEndpointConfig"], configurations, wildcard_reason=NAMED_BY_EXECUTION)
         if keep:
             allow_publishing(role, alerts_topic)
         else:
             allow(role, ["sagemaker:DeleteEndpoint"], endpoint)
-            allow(role, ["sagemaker:DeleteEndpointConfig"], configurations, wildcard_reason=_NAMED_BY_EXECUTION)
+            allow(role, ["sagemaker:DeleteEndpointConfig"], configurations, wildcard_reason=NAMED_BY_EXECUTION)
             for kind, action in {
                 "model": "DeleteModel",
                 "training-job": "StopTrainingJob",
@@ -87,8 +86,8 @@ class EndpointEnd(Construct):
                 allow(
                     role,
                     [f"sagemaker:{action}"],
-                    self._sagemaker_arn(kind, releases),
-                    wildcard_reason=_NAMED_BY_EXECUTION,
+                    sagemaker_arn(self, kind, releases),
+                    wildcard_reason=NAMED_BY_EXECUTION,
                 )
             allow_scaling(role, endpoint_name, configuration)
             parameter = records.current_parameter_name.removeprefix("/")
@@ -128,13 +127,8 @@ class EndpointEnd(Construct):
             allow(
                 role,
                 ["states:StopExecution"],
-                Stack.of(self).format_arn(
-                    service="states",
-                    resource="execution",
-                    resource_name=f"{workflow.state_machine_name}:*",
-                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                ),
-                wildcard_reason="An execution's name is not known before it is started.",
+                execution_arn(self, f"{workflow.state_machine_name}:*"),
+                wildcard_reason=EXECUTIONS_OF_LATER,
             )
 
     def _goes_on(self, packaged: PackagedFunction) -> iam.Policy:
@@ -149,6 +143,3 @@ class EndpointEnd(Construct):
         )
         acknowledge_inline_policy(policy)
         return policy
-
-    def _sagemaker_arn(self, resource: str, name: str) -> str:
-        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -14,6 +14,7 @@ from ..rollback.rollback_workflow import RollbackWorkflow
 from ..stages.release_binding import ReleaseBinding
 from ..stages.release_stage import ReleaseStage
 from ..workflow._alert_message import failure_alert
+from ..workflow._later_names import EXECUTIONS_OF_LATER, execution_arn
 from ..workflow._task_states import ERROR_OUTPUT, Allowed, TaskStates, assigned_failure
 from ..workflow._workflow_machine import allow_waiting
 from ..workflow.release_records import ReleaseRecords
@@ -329,16 +330,3 @@ class ReleaseDefinition:
                 further="{'rolled_back_to': $rolled_back_to, 'rollback_failure': $rollback_failure}",
             ),
         )
-
-
-EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
-
-
-def execution_arn(scope: Construct, execution: str) -> str:
-    """Returns the ARN of an execution of Step Functions, `<state machine>:<name>`, of the account and region."""
-    return Stack.of(scope).format_arn(
-        service="states",
-        resource="execution",
-        resource_name=execution,
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )

@@ -18,10 +18,10 @@ from ..._key_use import through_dynamodb
 from ..._packaged_function import PackagedFunction
 from ..._resource_policy import open_to_account
 from ..sources.review_decisions import ReviewDecisions
+from ..workflow._later_names import EXECUTIONS_OF_LATER, execution_arn
 from ..workflow._starts import new_objects, send_events, start_target, undelivered_queue
 from ..workflow.release_records import ReleaseRecords
 from ._endpoint_end import EndpointEnd
-from ._release_definition import EXECUTIONS_OF_LATER, execution_arn
 
 
 class ReleaseStarts:

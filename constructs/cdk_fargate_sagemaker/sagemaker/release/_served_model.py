@@ -20,14 +20,8 @@ from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.traffic_shifting import TrafficShifting
 from ..endpoint._rollback_alarms import RollbackAlarms
 from ..workflow._endpoint_states import EndpointStates
-from ..workflow._task_states import (
-    ERROR_OUTPUT,
-    NAMED_BY_EXECUTION,
-    Allowed,
-    TaskStates,
-    assigned_failure,
-    passing,
-)
+from ..workflow._later_names import NAMED_BY_EXECUTION
+from ..workflow._task_states import ERROR_OUTPUT, Allowed, TaskStates, assigned_failure, passing
 from ..workflow.release_records import ReleaseRecords
 
 

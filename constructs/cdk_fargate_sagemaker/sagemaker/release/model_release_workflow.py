@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -33,6 +33,7 @@ from ..stages.processing_job import PROCESSING_ROLE
 from ..stages.release_binding import ReleaseBinding
 from ..stages.release_stage import ReleaseStage
 from ..stages.training_job import TRAINING_ROLE
+from ..workflow._later_names import sagemaker_arn
 from ..workflow._task_states import TaskStates
 from ..workflow._workflow_machine import workflow_logs, workflow_machine, workflow_role
 from ..workflow.release_records import ReleaseRecords
@@ -203,9 +204,7 @@ class ModelReleaseWorkflow(Construct):
         in_service_within = in_service_within or _in_service_within(traffic_shifting, configuration)
 
         self._endpoint_name = endpoint_name
-        self._endpoint_arn = Stack.of(self).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=endpoint_name
-        )
+        self._endpoint_arn = sagemaker_arn(self, "endpoint", endpoint_name)
         self._configuration = configuration
         self._metrics = EndpointMetrics(endpoint_name=endpoint_name, configuration=configuration)
         self._data_bucket = data_bucket

@@ -10,9 +10,10 @@ from ..._allow import allow
 from ..._draw_secret import draw_secret
 from ..._key_use import allow_key, through_secrets_manager
 from ..._packaged_function import PackagedFunction
-from ..stages._data_access import OBJECTS_OF_LATER, allow_bucket_key, allow_listing
+from ..stages._data_access import allow_bucket_key, allow_listing
 from ..stages.function_step import FunctionStep
 from ..stages.release_binding import ReleaseBinding
+from ..workflow._later_names import OBJECTS_OF_LATER
 from .review_decisions import REVIEWS_FOLDER, ReviewDecisions
 
 _SIDES = "sides/*"

@@ -9,8 +9,9 @@ from aws_cdk import aws_stepfunctions as sfn
 from ..._allow import allow
 from ..._checks import check_interface
 from ..._key_use import allow_key, through_dynamodb
-from ..stages._data_access import OBJECTS_OF_LATER, allow_bucket_key
+from ..stages._data_access import allow_bucket_key
 from ..stages.release_binding import AROUND_A_JOB, ReleaseBinding
+from ..workflow._later_names import OBJECTS_OF_LATER
 
 _POLL = Duration.minutes(1)
 

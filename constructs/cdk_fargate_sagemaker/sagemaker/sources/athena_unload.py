@@ -15,9 +15,10 @@ from ..._interfaces import check_bucket
 from ..._key_use import allow_key
 from ..._resource_policy import open_to_account
 from ..machines._job_limits import check_max_runtime
-from ..stages._data_access import OBJECTS_OF_LATER, allow_bucket_key
+from ..stages._data_access import allow_bucket_key
 from ..stages.release_binding import AROUND_A_JOB, ReleaseBinding
 from ..stages.release_stage import ReleaseStage
+from ..workflow._later_names import OBJECTS_OF_LATER
 from ._extraction import extracted
 from .review_decisions import ReviewDecisions, check_reviews
 

@@ -5,8 +5,7 @@ from aws_cdk import aws_s3 as s3
 
 from ..._allow import allow
 from ..._key_use import allow_key
-
-OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+from ..workflow._later_names import OBJECTS_OF_LATER
 
 
 def allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:

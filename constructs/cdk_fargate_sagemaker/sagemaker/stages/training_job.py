@@ -17,7 +17,8 @@ from ..machines._interfaces import check_model_image, check_placement
 from ..machines._job_limits import check_max_runtime, check_volume
 from ..machines.model_image import ModelImage
 from ..machines.vpc_placement import VpcPlacement
-from ._data_access import OBJECTS_OF_LATER, allow_bucket_key, allow_reading, allow_writing
+from ..workflow._later_names import OBJECTS_OF_LATER
+from ._data_access import allow_bucket_key, allow_reading, allow_writing
 from ._job_requests import Request, output_key, volume_key, vpc_config
 from .data_channel import SIDES, DataChannel
 from .input_channel import InputChannel, check_channel_name

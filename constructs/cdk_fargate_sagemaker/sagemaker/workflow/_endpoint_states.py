@@ -17,7 +17,8 @@ from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..endpoint._scaling_permissions import allow_scaling
 from ..endpoint._update_mark import MARKS_METRIC, MARKS_NAMESPACE
 from ..machines._volume_key import allow_volumes
-from ._task_states import NAMED_BY_EXECUTION, Allowed, TaskStates
+from ._later_names import NAMED_BY_EXECUTION
+from ._task_states import Allowed, TaskStates
 
 UNCHECKED = "its archive was not checked, as the release was recorded before hashes were"
 """What an alert says of a release that serves again without a hash to compare its archive with."""

@@ -14,6 +14,7 @@ from ..._allow import allow
 from ..._checks import refusal
 from ..._interfaces import AnyFunction
 from ..._topic_publishers import allow_publishing
+from ._later_names import NAMED_BY_EXECUTION, sagemaker_arn
 from ._workflow_machine import allow_waiting, machine_tags
 
 # What passes by itself, by the service in the state's resource. SageMaker, SNS and others do not model their throttling
@@ -89,9 +90,6 @@ _CAUSE = (
 
 ERROR_OUTPUT = {"error": "{% $states.errorOutput.Error %}", "cause": f"{{% {_CAUSE} %}}"}
 """An `Assign` of a `Catch`: what failed, as text."""
-
-
-NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +287,7 @@ class TaskStates:
 
     def sagemaker_arn(self, resource: str, name: str) -> str:
         """Returns the ARN of something of SageMaker's in the workflow's account and region."""
-        return Stack.of(self._scope).format_arn(service="sagemaker", resource=resource, resource_name=name)
+        return sagemaker_arn(self._scope, resource, name)
 
 
 def passing(role: iam.IRole) -> Allowed:

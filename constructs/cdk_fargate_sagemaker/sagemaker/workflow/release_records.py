@@ -1,6 +1,6 @@
 """What is known of every release of an endpoint."""
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -18,11 +18,11 @@ from ..._packaged_function import PackagedFunction
 from ..._resource_policy import open_to_account
 from ..._topic_publishers import allow_publishing
 from ..endpoint._endpoint_name import check_endpoint_name
+from ._later_names import EXECUTIONS_OF_LATER, NAMED_BY_EXECUTION, OBJECTS_OF_LATER, execution_arn, sagemaker_arn
 
 _READ = ["dynamodb:GetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
 _MODELS_PREFIX = "models/*"
-_NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
 
 
 class ReleaseRecords(Construct):
@@ -149,13 +149,8 @@ class ReleaseRecords(Construct):
             allow(
                 self._ledger.role,
                 ["states:DescribeExecution"],
-                stack.format_arn(
-                    service="states",
-                    resource="execution",
-                    resource_name=f"{name}:*",
-                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                ),
-                wildcard_reason="An execution's name is not known before it is started.",
+                execution_arn(self, f"{name}:*"),
+                wildcard_reason=EXECUTIONS_OF_LATER,
             )
         self._allow_sagemaker(endpoint_name)
         self._allow_adopting(data_bucket, alerts_topic)
@@ -197,14 +192,14 @@ class ReleaseRecords(Construct):
         allow(
             role,
             ["sagemaker:CreateModel", "sagemaker:AddTags"],
-            self._sagemaker_arn("model", releases),
-            wildcard_reason=_NAMED_BY_EXECUTION,
+            sagemaker_arn(self, "model", releases),
+            wildcard_reason=NAMED_BY_EXECUTION,
         )
         allow(
             role,
             ["sagemaker:CreateEndpointConfig", "sagemaker:AddTags"],
-            self._sagemaker_arn("endpoint-config", releases),
-            wildcard_reason=_NAMED_BY_EXECUTION,
+            sagemaker_arn(self, "endpoint-config", releases),
+            wildcard_reason=NAMED_BY_EXECUTION,
         )
         allow(
             role,
@@ -222,23 +217,23 @@ class ReleaseRecords(Construct):
             "processing-job": ["sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"],
             "transform-job": ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"],
         }.items():
-            allow(role, actions, self._sagemaker_arn(resource, releases), wildcard_reason=_NAMED_BY_EXECUTION)
+            allow(role, actions, sagemaker_arn(self, resource, releases), wildcard_reason=NAMED_BY_EXECUTION)
         # The ledger records what an endpoint serves that is older than its records.
-        configurations = self._sagemaker_arn("endpoint-config", releases)
+        configurations = sagemaker_arn(self, "endpoint-config", releases)
         allow(
             self._ledger.role,
             ["sagemaker:DescribeEndpointConfig"],
             configurations,
-            wildcard_reason=_NAMED_BY_EXECUTION,
+            wildcard_reason=NAMED_BY_EXECUTION,
         )
         allow(
             self._ledger.role,
             ["sagemaker:DescribeModel"],
-            self._sagemaker_arn("model", releases),
-            wildcard_reason=_NAMED_BY_EXECUTION,
+            sagemaker_arn(self, "model", releases),
+            wildcard_reason=NAMED_BY_EXECUTION,
         )
         for reader in (role, self._ledger.role):
-            allow(reader, ["sagemaker:DescribeEndpoint"], self._sagemaker_arn("endpoint", endpoint_name))
+            allow(reader, ["sagemaker:DescribeEndpoint"], sagemaker_arn(self, "endpoint", endpoint_name))
 
     def _allow_adopting(self, data_bucket: s3.IBucket, alerts_topic: sns.ITopic) -> None:
         """What serves without a record becomes the current release if its model's role and artefact are there."""
@@ -265,7 +260,7 @@ class ReleaseRecords(Construct):
             role,
             ["s3:DeleteObjectVersion"],
             *(data_bucket.arn_for_objects(folder) for folder in folders),
-            wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
+            wildcard_reason=OBJECTS_OF_LATER,
         )
 
     def _allow_checking(self, data_bucket: s3.IBucket) -> None:
@@ -275,12 +270,9 @@ class ReleaseRecords(Construct):
             role,
             ["s3:GetObject"],
             data_bucket.arn_for_objects(_MODELS_PREFIX),
-            wildcard_reason="The objects below this prefix are made by the workflow's later executions.",
+            wildcard_reason=OBJECTS_OF_LATER,
         )
         allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
         if data_bucket.encryption_key is not None:
             # S3 reads the object to answer with its checksum.
             allow_key(role, data_bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
-
-    def _sagemaker_arn(self, resource: str, name: str) -> str:
-        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)

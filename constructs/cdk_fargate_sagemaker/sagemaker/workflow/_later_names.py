@@ -1,0 +1,23 @@
+"""The ARNs of what executions make, and why policies name it by a wildcard."""
+
+from aws_cdk import ArnFormat, Stack
+from constructs import Construct
+
+NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
+OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
+
+
+def sagemaker_arn(scope: Construct, resource: str, name: str) -> str:
+    """Returns the ARN of something of SageMaker's in the account and region of `scope`."""
+    return Stack.of(scope).format_arn(service="sagemaker", resource=resource, resource_name=name)
+
+
+def execution_arn(scope: Construct, execution: str) -> str:
+    """Returns the ARN of an execution of Step Functions, `<state machine>:<name>`, of the account and region."""
+    return Stack.of(scope).format_arn(
+        service="states",
+        resource="execution",
+        resource_name=execution,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
