@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from ..._checks import plain, refusal
 from ..._number_token import is_token
 from ..machines._instance_type import has_local_disks
+from ..machines.vpc_placement import vpc_config
 from .data_capture import DataCapture
 from .endpoint_configuration import EndpointConfiguration
 from .endpoint_scaling import EndpointScaling
@@ -66,13 +67,7 @@ def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name
 
 def model_network_request(configuration: EndpointConfiguration) -> Request:
     """Returns what of the network belongs to `createModel`: isolation, and the place in a VPC."""
-    request: Request = {"EnableNetworkIsolation": configuration.network_isolation}
-    if (vpc := configuration.vpc) is not None:
-        request["VpcConfig"] = {
-            "SecurityGroupIds": [group.security_group_id for group in vpc.security_groups],
-            "Subnets": list(vpc.subnet_ids),
-        }
-    return request
+    return {"EnableNetworkIsolation": configuration.network_isolation, **vpc_config(configuration.vpc)}
 
 
 def deployment_request(shifting: TrafficShifting, configuration: EndpointConfiguration) -> Request:

@@ -73,3 +73,15 @@ class VpcPlacement:
             subnet_type=wanted.subnet_type,
         )
         return tuple(found.subnet_ids)
+
+
+def vpc_config(placement: VpcPlacement | None) -> dict[str, object]:
+    """Where a job's machine or a model's containers are; nothing in SageMaker's own network."""
+    if placement is None:
+        return {}
+    return {
+        "VpcConfig": {
+            "SecurityGroupIds": [group.security_group_id for group in placement.security_groups],
+            "Subnets": list(placement.subnet_ids),
+        }
+    }

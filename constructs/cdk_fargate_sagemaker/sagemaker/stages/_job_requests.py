@@ -1,7 +1,6 @@
 """What the requests of SageMaker's jobs share."""
 
 from ..machines._instance_type import has_local_disks
-from ..machines.vpc_placement import VpcPlacement
 
 Request = dict[str, object]
 
@@ -14,15 +13,3 @@ def volume_key(instance_type: str, key_id: str) -> Request:
 def output_key(key_id: str | None) -> Request:
     """Without it SageMaker takes the account's own key for S3, whatever the bucket's is."""
     return {} if key_id is None else {"KmsKeyId": key_id}
-
-
-def vpc_config(placement: VpcPlacement | None) -> Request:
-    """Where a job's machine is; nothing in SageMaker's own network."""
-    if placement is None:
-        return {}
-    return {
-        "VpcConfig": {
-            "SecurityGroupIds": [group.security_group_id for group in placement.security_groups],
-            "Subnets": list(placement.subnet_ids),
-        }
-    }

@@ -14,9 +14,9 @@ from ..machines._instance_type import normalised_instance_type
 from ..machines._interfaces import check_model_image, check_placement
 from ..machines._job_limits import check_max_runtime, check_volume
 from ..machines.model_image import ModelImage
-from ..machines.vpc_placement import VpcPlacement
+from ..machines.vpc_placement import VpcPlacement, vpc_config
 from ._data_access import allow_bucket_key, allow_reading, allow_writing
-from ._job_requests import Request, output_key, volume_key, vpc_config
+from ._job_requests import Request, output_key, volume_key
 from .release_binding import AROUND_A_JOB, ReleaseBinding
 from .release_stage import ReleaseStage, moved_posts
 

@@ -16,10 +16,10 @@ from ..machines._instance_type import normalised_instance_type
 from ..machines._interfaces import check_model_image, check_placement
 from ..machines._job_limits import check_max_runtime, check_volume
 from ..machines.model_image import ModelImage
-from ..machines.vpc_placement import VpcPlacement
+from ..machines.vpc_placement import VpcPlacement, vpc_config
 from ..workflow._later_names import OBJECTS_OF_LATER
 from ._data_access import allow_bucket_key, allow_reading, allow_writing
-from ._job_requests import Request, output_key, volume_key, vpc_config
+from ._job_requests import Request, output_key, volume_key
 from .data_channel import SIDES, DataChannel
 from .input_channel import InputChannel, check_channel_name
 from .release_binding import AROUND_A_JOB, ReleaseBinding
