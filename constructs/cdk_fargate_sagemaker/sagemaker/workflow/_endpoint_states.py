@@ -67,25 +67,23 @@ class EndpointStates:
             assign=assign,
         )
 
-    def created(
-        self, configuration_name: str, *, further: Mapping[str, object] | None = None, assign: Mapping[str, object]
-    ) -> sfn.CustomState:
+    def created(self, configuration_name: str, *, assign: Mapping[str, object]) -> sfn.CustomState:
         """Makes the state that creates the endpoint with this configuration."""
         return self._to(
             "Endpoint-Creating-Step",
             "CreateEndpoint",
             configuration_name,
-            {**(further or {}), "Tags": self._tasks.tags},
+            {"Tags": self._tasks.tags},
             assign,
             # SageMaker asks for it where a request has tags.
             Allowed(["sagemaker:AddTags"], [self._arn]),
         )
 
     def updated(
-        self, configuration_name: str, *, further: Mapping[str, object] | None = None, assign: Mapping[str, object]
+        self, configuration_name: str, *, further: Mapping[str, object], assign: Mapping[str, object]
     ) -> sfn.CustomState:
         """Makes the state that updates the endpoint to this configuration."""
-        return self._to("Endpoint-Updating-Step", "UpdateEndpoint", configuration_name, further or {}, assign)
+        return self._to("Endpoint-Updating-Step", "UpdateEndpoint", configuration_name, further, assign)
 
     def deleted(self, assign: Mapping[str, object]) -> sfn.CustomState:
         """Makes the state that deletes the endpoint."""
