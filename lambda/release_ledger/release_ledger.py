@@ -193,7 +193,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
         if "failed" in given or "stopped" in given:
             of = given.get("failed") or given["stopped"]
             if (lost := _lost(records, of["execution"], current)) is not None:
-                _heal(table, records, _record_again(resources, lost), lost, current, points=lost == current)
+                _heal(table, records, _record_again(resources, lost), lost, current, points=False)
                 continue
         if "failed" in given:
             plan, holder = failed_plan(given["failed"], records, current), given["failed"]["execution"]
@@ -375,10 +375,10 @@ def _outcomes(
         if any(record["release"] == current for record in records):
             left = record_of(records, release=current)
             changes.append(table.set(left["entry"], by | {"outcome": "rolled_back"}, "attribute_exists(entry)"))
-        taken = record_of(records, release=target["release"])
+        named = record_of(records, release=target["release"])
         # A release that a person named serves again: the next rollback may come back to it.
         again = {"outcome": "released", "rolled_back_by": None}
-        changes.append(table.set(taken["entry"], again, "attribute_exists(entry)"))
+        changes.append(table.set(named["entry"], again, "attribute_exists(entry)"))
     return changes
 
 

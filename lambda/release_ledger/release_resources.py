@@ -98,10 +98,9 @@ class ReleaseResources:
 
     def definitions(self, configuration: str, model: str) -> dict[str, Any]:
         """The requests that make the configuration and the model again, as far as both are there."""
-        described = {"endpoint_configuration": self._configuration(configuration), "model": self._model(model)}
         requests = {
-            "endpoint_configuration": ("CreateEndpointConfig", described["endpoint_configuration"]),
-            "model": ("CreateModel", described["model"]),
+            "endpoint_configuration": ("CreateEndpointConfig", self._configuration(configuration)),
+            "model": ("CreateModel", self._model(model)),
         }
         return {
             what: self._request(operation, description)

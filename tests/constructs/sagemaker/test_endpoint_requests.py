@@ -5,7 +5,6 @@ from typing import Any
 import aws_cdk as cdk
 import botocore.session
 import pytest
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -225,12 +224,6 @@ def test_steps_that_count_instances_are_waited_for_each(
     waits = longest_waits(shifting, EndpointConfiguration(variants=[EndpointVariant(name="small", count=2), variant]))
     assert waits is not None
     assert waits.to_minutes() == minutes
-
-
-def test_alarms_take_an_update_back(stack: cdk.Stack) -> None:
-    alarms = [cloudwatch.Alarm.from_alarm_name(stack, name, name) for name in ("slow", "failing")]
-    rollback = updated(TrafficShifting.all_at_once(rollback_alarms=alarms))["AutoRollbackConfiguration"]
-    assert rollback == {"Alarms": [{"AlarmName": "slow"}, {"AlarmName": "failing"}]}
 
 
 @pytest.mark.parametrize(

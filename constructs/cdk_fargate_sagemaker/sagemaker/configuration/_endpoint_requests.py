@@ -71,7 +71,7 @@ def model_network_request(configuration: EndpointConfiguration) -> Request:
 
 
 def deployment_request(shifting: TrafficShifting, configuration: EndpointConfiguration) -> Request:
-    """Returns the `DeploymentConfig` of `updateEndpoint`.
+    """Returns the `DeploymentConfig` of `updateEndpoint`, but for the alarms: those are `RollbackAlarms`'.
 
     Raises:
         InvalidArgumentError: a step that a variant's count of instances does not allow.
@@ -90,12 +90,7 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
     }
     if shifting.max_duration is not None:
         policy["MaximumExecutionTimeoutInSeconds"] = shifting.max_duration.to_seconds()
-    request: Request = {"BlueGreenUpdatePolicy": policy}
-    if shifting.rollback_alarms:
-        request["AutoRollbackConfiguration"] = {
-            "Alarms": [{"AlarmName": alarm.alarm_name} for alarm in shifting.rollback_alarms]
-        }
-    return request
+    return {"BlueGreenUpdatePolicy": policy}
 
 
 def retention_request(configuration: EndpointConfiguration) -> Request:
