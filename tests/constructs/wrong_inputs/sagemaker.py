@@ -567,12 +567,17 @@ WRONG = [
     WrongInput(
         "a-channels-prefix-without-a-slash",
         lambda stack: _channel(stack, prefix="pretrained"),
-        "prefix: got 'pretrained', allowed: a prefix that ends with a slash and begins with none, not below runs/ or",
+        "prefix: got 'pretrained', allowed: a prefix that ends with a slash and begins with none, not below runs/, ",
     ),
     WrongInput(
         "a-channel-where-the-workflow-writes",
         lambda stack: _channel(stack, prefix="models/bert/"),
         "prefix: got 'models/bert/', allowed: a prefix that ends with a slash",
+    ),
+    WrongInput(
+        "a-channel-beside-the-sides",
+        lambda stack: _channel(stack, prefix="sides/"),
+        "prefix: got 'sides/', allowed: a prefix that ends with a slash",
     ),
     WrongInput(
         "a-channel-without-a-remedy",

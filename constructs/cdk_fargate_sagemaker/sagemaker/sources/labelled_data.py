@@ -3,10 +3,9 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from aws_cdk import Token
 from aws_cdk import aws_stepfunctions as sfn
 
-from ..._checks import check_kind, refusal
+from ..stages._data_access import check_prefix
 from ..stages.release_binding import ReleaseBinding
 from ..stages.release_stage import ReleaseStage
 from ._extraction import extracted
@@ -41,16 +40,7 @@ class LabelledData(ReleaseStage):
 
     def __post_init__(self) -> None:
         check_reviews(self.reviews)
-        check_kind("prefix", self.prefix, str, "text")
-        if Token.is_unresolved(self.prefix):
-            return
-        if not self.prefix.endswith("/") or self.prefix.startswith(("/", "runs/", "models/", "sides/")):
-            raise refusal(
-                "prefix",
-                self.prefix,
-                "a prefix that ends with a slash and begins with none, not below runs/, models/ or sides/",
-                "the workflow writes there",
-            )
+        check_prefix(self.prefix)
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
         """Extracts both sides out of the posts."""

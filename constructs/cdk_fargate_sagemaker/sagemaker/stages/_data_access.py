@@ -1,11 +1,33 @@
 """What roles of a release may do with the objects of the data's bucket."""
 
+from typing import Any
+
+from aws_cdk import Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from ..._allow import allow
+from ..._checks import check_kind, refusal
 from ..._key_use import allow_key
 from ..workflow._later_names import OBJECTS_OF_LATER
+
+
+def check_prefix(prefix: Any) -> None:
+    """Refuses a prefix of a person's own objects at which the workflow writes, or that is none.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_kind("prefix", prefix, str, "text")
+    if Token.is_unresolved(prefix):
+        return
+    if not prefix.endswith("/") or prefix.startswith(("/", "runs/", "models/", "sides/")):
+        raise refusal(
+            "prefix",
+            prefix,
+            "a prefix that ends with a slash and begins with none, not below runs/, models/ or sides/",
+            "the workflow writes there",
+        )
 
 
 def allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:

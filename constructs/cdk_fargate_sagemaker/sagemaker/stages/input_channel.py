@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Token
-
 from ..._checks import check_kind, plain, refusal
+from ._data_access import check_prefix
 from .data_channel import check_content_type
 
 # CreateTrainingJob's pattern
@@ -24,7 +23,8 @@ class InputChannel:
     Args:
         name: of the channel: 1 to 64 letters, digits, dots, hyphens and underscores.
         prefix: below what in the workflow's `data_bucket` the objects are. It ends with a slash, begins with none and
-            is not below `runs/` or `models/`. The training role may read it and nobody of the workflow writes it.
+            is not below `runs/`, `models/` or `sides/`. The training role may read it and nobody of the workflow writes
+            it.
         remedy: what to do where nothing is there: the end of the line that the release fails with, at most 1,000
             characters, as "run `make pretrained`".
         content_type: what the program is told that the files are: `text/csv`. Default: nothing.
@@ -51,16 +51,7 @@ class InputChannel:
     def __post_init__(self) -> None:
         check_channel_name("name", self.name)
         check_content_type(self.content_type)
-        check_kind("prefix", self.prefix, str, "text")
-        if not Token.is_unresolved(self.prefix) and (
-            not self.prefix.endswith("/") or self.prefix.startswith(("/", "runs/", "models/"))
-        ):
-            raise refusal(
-                "prefix",
-                self.prefix,
-                "a prefix that ends with a slash and begins with none, not below runs/ or models/",
-                "the workflow writes there",
-            )
+        check_prefix(self.prefix)
         check_kind("remedy", self.remedy, str, "text")
         if not self.remedy.strip() or "\n" in self.remedy or len(self.remedy) > _LONGEST_REMEDY:
             raise refusal(
