@@ -314,6 +314,58 @@ BAD: dict[str, tuple[str, str, Any, Any, str]] = {
         [{"Region": "us-east-1"}],
         "removed",
     ),
+    "a cluster's address by default": (
+        "EKS::Cluster",
+        "ResourcesVpcConfig",
+        {"SubnetIds": ["subnet-1"], "EndpointPublicAccess": False},
+        {"SubnetIds": ["subnet-1"]},
+        "public",
+    ),
+    "a cluster's callers by default": (
+        "EKS::Cluster",
+        "ResourcesVpcConfig",
+        {"SubnetIds": ["subnet-1"], "PublicAccessCidrs": ["203.0.113.0/24"]},
+        {"SubnetIds": ["subnet-1"]},
+        "public",
+    ),
+    "a job runs each hour": (
+        "Events::Rule",
+        "ScheduleExpression",
+        "cron(0/5 * * * ? *)",
+        "cron(0 * * * ? *)",
+        "silenced",
+    ),
+    "a job runs each day": (
+        "Scheduler::Schedule",
+        "ScheduleExpression",
+        "rate(1 hour)",
+        "cron(0 3 * * ? *)",
+        "silenced",
+    ),
+    "a job runs twice a year": (
+        "Events::Rule",
+        "ScheduleExpression",
+        "cron(0 3 1 * ? *)",
+        "cron(0 3 1 JAN,JUL ? *)",
+        "silenced",
+    ),
+    "a bucket without a KMS key": (
+        "S3::Bucket",
+        "BucketEncryption.ServerSideEncryptionConfiguration[].ServerSideEncryptionByDefault",
+        {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "key"},
+        {"SSEAlgorithm": "AES256"},
+        "encryption",
+    ),
+    "a task in the host's network": ("ECS::TaskDefinition", "NetworkMode", None, "host", "public"),
+    "a warehouse's snapshots": ("Redshift::Cluster", "AutomatedSnapshotRetentionPeriod", 14, 1, "retention"),
+    "a serverless cache's snapshots": ("ElastiCache::ServerlessCache", "SnapshotRetentionLimit", 7, 0, "retention"),
+    "few requests are captured": (
+        "SageMaker::EndpointConfig",
+        "DataCaptureConfig",
+        {"EnableCapture": True, "InitialSamplingPercentage": 100},
+        {"EnableCapture": True, "InitialSamplingPercentage": 1},
+        "logging",
+    ),
     "a log of queries": (
         "Route53::HostedZone",
         "QueryLoggingConfig",
@@ -426,6 +478,19 @@ HARMLESS: dict[str, tuple[str, str, Any, Any]] = {
         {"Fn::If": ["IsProduction", 2, 2]},
         2,
     ),
+    "a cluster's address is written out": (
+        "EKS::Cluster",
+        "ResourcesVpcConfig",
+        {"SubnetIds": ["subnet-1"]},
+        {"SubnetIds": ["subnet-1"], "EndpointPublicAccess": True, "PublicAccessCidrs": ["0.0.0.0/0"]},
+    ),
+    "a rate in other words": ("Events::Rule", "ScheduleExpression", "rate(1 day)", "cron(0 5 * * ? *)"),
+    "days of the week by their numbers": (
+        "Events::Rule",
+        "ScheduleExpression",
+        "cron(0 5 ? * MON-FRI *)",
+        "cron(0 5 ? * 2-6 *)",
+    ),
     "one more region": (
         "DynamoDB::GlobalTable",
         "Replicas",
@@ -456,6 +521,12 @@ def flags_by_case(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Fl
     base, head = (write_assembly(folder / name, side) for name, side in zip(("base", "head"), sides, strict=True))
     found = review(read_assembly(base), read_assembly(head))
     return {case: [flag for flag in found.flags if flag.stack == name] for case, name in names.items()}
+
+
+def test_a_function_that_never_runs_is_critical(flags_by_case: dict[str, list[Flag]]) -> None:
+    cases = ("a function that never runs", "a function's first limit")
+
+    assert [flag.severity for case in cases for flag in flags_by_case[case]] == ["critical", "critical"]
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -180,10 +180,6 @@ FURTHER_RULES = [
         ),
         ("LogConfig", "gone", "logging", "medium", "its log"),
     ),
-    *rules_of(
-        "Lambda::Function",
-        ("ReservedConcurrentExecutions", "zero", "capacity", "critical", "reserved concurrency, and it never runs,"),
-    ),
     *rules_of("Lambda::Url", ("Cors.AllowOrigins", "gains", "widened", "medium", "pages that may call", ("*",))),
     *rules_of(
         "Lambda::EventInvokeConfig",
@@ -224,6 +220,10 @@ FURTHER_RULES = [
         ("MultiAZEnabled", "off", "capacity", "high", "nodes in several zones"),
     ),
     *rules_of(
+        "ElastiCache::ServerlessCache",
+        ("SnapshotRetentionLimit", "lower", "retention", "high", "days that snapshots are kept", 0),
+    ),
+    *rules_of(
         "OpenSearchService::Domain",
         ("ClusterConfig.InstanceCount", "lower", "capacity", "high", "nodes"),
         ("ClusterConfig.ZoneAwarenessEnabled", "off", "capacity", "high", "nodes in several zones"),
@@ -252,11 +252,13 @@ FURTHER_RULES = [
         ),
     ),
     *rules_of("Kinesis::Stream", ("ShardCount", "lower", "capacity", "medium", "shards")),
-    *rules_of("Redshift::Cluster", ("NumberOfNodes", "lower", "capacity", "high", "nodes")),
+    *rules_of(
+        "Redshift::Cluster",
+        ("NumberOfNodes", "lower", "capacity", "high", "nodes"),
+        ("AutomatedSnapshotRetentionPeriod", "lower", "retention", "high", "days that snapshots are kept", 1),
+    ),
     *rules_of(
         "EKS::Cluster",
-        ("ResourcesVpcConfig.EndpointPublicAccess", "on", "public", "high", "an address in the internet"),
-        ("ResourcesVpcConfig.PublicAccessCidrs", "gains", "public", "critical", "who reaches its address", ANYWHERE),
         ("ResourcesVpcConfig.EndpointPrivateAccess", "off", "public", "medium", "an address in the VPC"),
         ("EncryptionConfig", "gone", "encryption", "high", "the key that encrypts secrets"),
         ("Logging.ClusterLogging.EnabledTypes", "shorter", "logging", "medium", "its logs"),

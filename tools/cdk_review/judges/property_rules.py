@@ -35,6 +35,13 @@ RULES = [
     *rules_of(
         "S3::Bucket",
         ("BucketEncryption", "gone", "encryption", "high", "encryption by a setting of the bucket"),
+        (
+            "BucketEncryption.ServerSideEncryptionConfiguration[].ServerSideEncryptionByDefault.SSEAlgorithm",
+            ("aws:kms:dsse", "aws:kms", "AES256"),
+            "encryption",
+            "medium",
+            "by what it encrypts",
+        ),
         ("PublicAccessBlockConfiguration", "gone", "public", "critical", "the block of public access"),
         *(
             (
@@ -207,7 +214,7 @@ RULES = [
         ("Cpu", "lower", "capacity", "medium", "CPU units of a task"),
         ("Memory", "lower", "capacity", "medium", "MiB of a task"),
         ("TaskRoleArn", "other", "widened", "medium", "the role that its containers run as"),
-        ("NetworkMode", ("awsvpc", "bridge", "host"), "public", "medium", "its network mode"),
+        ("NetworkMode", ("awsvpc", "bridge", "host"), "public", "medium", "its network mode", "bridge"),
     ),
     *rules_of(
         "AutoScaling::AutoScalingGroup",
@@ -220,6 +227,7 @@ RULES = [
         "Lambda::Function",
         ("MemorySize", "lower", "capacity", "medium", "MiB of memory", 128),
         ("Timeout", "lower", "capacity", "medium", "seconds until it is stopped", 3),
+        ("ReservedConcurrentExecutions", "zero", "capacity", "critical", "reserved concurrency, and it never runs,"),
         ("ReservedConcurrentExecutions", "lower", "capacity", "medium", "reserved concurrency"),
         ("DeadLetterConfig", "gone", "loosened", "high", "its dead-letter queue"),
         ("TracingConfig.Mode", ("Active", "PassThrough", None), "logging", "low", "tracing"),
@@ -288,6 +296,7 @@ RULES = [
         ("KmsKeyId", "gone", "encryption", "high", "the key that encrypts its volumes"),
         ("EnableNetworkIsolation", "off", "public", "high", "network isolation"),
         ("DataCaptureConfig.EnableCapture", "off", "logging", "medium", "data capture"),
+        ("DataCaptureConfig.InitialSamplingPercentage", "lower", "logging", "low", "per cent of requests captured"),
     ),
     *rules_of(
         "SageMaker::Endpoint",

@@ -18,6 +18,14 @@ LISTENERS = {
 SIGN_IN = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
 SCHEDULES = {"AWS::Events::Rule", "AWS::Scheduler::Schedule"}
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+WEEK_MINUTES = 7 * 1440
+# Of cron expressions, by the last number that stands for one.
+NAMED = {
+    7: ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
+    12: ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
+}
+# Of whoever may reach a cluster's API where a template does not say it.
+ANYWHERE = {"0.0.0.0/0", "::/0"}
 # Sign-in in which the password itself, or nobody's, is sent.
 WEAK_FLOWS = ("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
 ADDRESS_LISTS = ("CallbackURLs", "LogoutURLs")
@@ -43,6 +51,8 @@ def surroundings_flags(stack: StackChange) -> Iterator[Flag]:
             yield from _route(change)
         elif change.type == "AWS::Cognito::UserPoolClient":
             yield from _client(change)
+        elif change.type == "AWS::EKS::Cluster":
+            yield from _cluster(change)
     yield from _exports(stack)
     yield from _parameters(stack)
     yield from _conditions(stack)
@@ -73,38 +83,65 @@ def _schedule(change: Change) -> Iterator[Flag]:
     old, new = (text_of(side.get("ScheduleExpression", "")) for side in (change.was, change.now))
     if not old or old == new:
         return
-    rates = [_rate(text) for text in (old, new)]
-    rarer = rates[0] is not None and rates[1] is not None and rates[1] > rates[0]
-    if not new or rarer or _days(new) < _days(old):
+    before, after = (_runs_a_week(text) for text in (old, new))
+    # Half a per cent: months and days of a month are counted by their mean length.
+    if not new or (before is not None and after is not None and after < 0.995 * before):
         sentence = f"{what(change)} runs less often: {shown(new or None)}, was {shown(old)}"
         yield flag(change, "silenced", "medium", sentence)
 
 
-def _rate(expression: str) -> float | None:
-    """Minutes between two runs of `rate(5 minutes)`."""
-    found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression.strip())
-    return None if found is None else int(found[1]) * MINUTES[found[2]]
-
-
-def _days(expression: str) -> float:
-    """On how many of a week's days an expression may run; 7 where it cannot be said."""
-    found = re.fullmatch(r"cron\((.+)\)", expression.strip())
-    fields = found[1].split() if found else []
+def _runs_a_week(expression: str) -> float | None:
+    """How often `rate(5 minutes)` or a cron expression runs in a week; None where it cannot be said."""
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression.strip())
+    if rate is not None:
+        return WEEK_MINUTES / (max(int(rate[1]), 1) * MINUTES[rate[2]])
+    cron = re.fullmatch(r"cron\((.+)\)", expression.strip())
+    fields = cron[1].split() if cron else []
     if len(fields) != 6:
-        return 7.0
-    _, _, day, month, weekday, _ = fields
-    days = 7.0
+        return None
+    minute, hour, day, month, weekday, _ = fields
+    counts = [_values(minute, 0, 59), _values(hour, 0, 23), _days_a_week(day, weekday), _values(month, 1, 12)]
+    minutes, hours, days, months = counts
+    if minutes is None or hours is None or days is None or months is None:
+        return None
+    return minutes * hours * days * months / 12
+
+
+def _days_a_week(day: str, weekday: str) -> float | None:
     if weekday not in ("*", "?"):
-        days = 1.0 if "#" in weekday or "L" in weekday else float(sum(map(_span, weekday.split(","))))
-    elif day not in ("*", "?"):
-        days = 7 * len(day.split(",")) / 31
-    return days if month == "*" else days * len(month.split(",")) / 12
+        return 1.0 if "#" in weekday or "L" in weekday else _values(weekday, 1, 7)
+    if day in ("*", "?"):
+        return 7.0
+    number = 1.0 if set(day) & set("LW") else _values(day, 1, 31)
+    return None if number is None else 7 * number / 30.4
 
 
-def _span(part: str) -> int:
-    names = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-    ends = [names.index(end) if end in names else int(end) - 1 if end.isdigit() else 0 for end in part.split("-")]
-    return (ends[-1] - ends[0]) % 7 + 1
+def _values(field: str, least: int, most: int) -> float | None:
+    """How many values a field of a cron expression has; None of one in other words."""
+    found = 0
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        if span == "*":
+            ends = [least, most]
+        else:
+            numbers = [_number(end, most) for end in ((first, last) if dash else (first,))]
+            if None in numbers:
+                return None
+            ends = [number for number in numbers if number is not None]
+            # A step counts from its first value to the end.
+            ends = [ends[0], most] if step and not dash else [ends[0], ends[-1]]
+        if step and not (step.isdigit() and int(step)):
+            return None
+        found += (ends[1] - ends[0]) % (most - least + 1) // int(step or 1) + 1
+    return float(found)
+
+
+def _number(text: str, most: int) -> int | None:
+    names = NAMED.get(most, ())
+    if text.upper() in names:
+        return names.index(text.upper()) + 1
+    return int(text) if text.isdigit() else None
 
 
 def _healthy_codes(change: Change) -> Iterator[Flag]:
@@ -170,6 +207,28 @@ def _client(change: Change) -> Iterator[Flag]:
     ]
     if weak:
         yield flag(change, "loosened", "high", f"{what(change)} lets people sign in by {', '.join(weak)}")
+
+
+def _cluster(change: Change) -> Iterator[Flag]:
+    """By default a cluster's API has an address in the internet, which all may call."""
+
+    def callers(side: dict[str, Any]) -> set[str]:
+        config = side.get("ResourcesVpcConfig")
+        config = config if isinstance(config, dict) else {}
+        if text_of(config.get("EndpointPublicAccess", True)).lower() == "false":
+            return set()
+        return set(map(text_of, as_list(config.get("PublicAccessCidrs")))) or {"0.0.0.0/0"}
+
+    was, now = callers(change.was), callers(change.now)
+    anywhere = bool((now - was) & ANYWHERE)
+    if anywhere or (now and not was):
+        listed = "the internet" if anywhere else ", ".join(map(shown, sorted(now)[:4]))
+        yield flag(
+            change,
+            "public",
+            "critical" if anywhere else "high",
+            f"{what(change)}: its API can be reached from {listed}",
+        )
 
 
 def _exports(stack: StackChange) -> Iterator[Flag]:
