@@ -130,8 +130,30 @@ def _of_metric(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, 
             yield "medium", f"watches {shown(now[name])}, was {shown(was[name])}"
     if _plain(was.get("Dimensions")) != _plain(now.get("Dimensions")):
         yield "medium", f"watches {_dimensions(now)}, was {_dimensions(was)}"
+    yield from _of_parts(was, now)
     if _expressions(was) != _expressions(now):
         yield "medium", f"reckons {_expressions(now) or 'one metric'}, was {_expressions(was) or 'one metric'}"
+
+
+def _of_parts(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Of an alarm on an expression, the metrics that it is made of."""
+    old, new = _parts(was), _parts(now)
+    for name in sorted(old.keys() & new.keys()):
+        for severity, finding in _of_metric(old[name], new[name]):
+            yield severity, f"{finding} (as {name})"
+
+
+def _parts(alarm: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The metrics by the names that expressions have for them, each in the words of an alarm on one metric."""
+    found = {}
+    for part in as_list(alarm.get("Metrics")):
+        stat = part.get("MetricStat") if isinstance(part, dict) else None
+        if isinstance(stat, dict):
+            metric = stat.get("Metric")
+            own = metric if isinstance(metric, dict) else {}
+            compared = {"Statistic": stat.get("Stat"), "ComparisonOperator": alarm.get("ComparisonOperator")}
+            found[text_of(part.get("Id"))] = own | compared
+    return found
 
 
 def _of_rule(was: str, now: str) -> tuple[str, str]:

@@ -76,6 +76,19 @@ def _of_policy(change: Change) -> Iterator[Flag]:
         yield flag(
             change, "scaling", "high", f"{subject} {step_in_words(change.now)}, where it {step_in_words(change.was)}"
         )
+    old_kind, new_kind = (_adjustment(side) for side in (change.was, change.now))
+    if old_kind != new_kind:
+        yield flag(
+            change, "scaling", "high", f"{subject} {step_in_words(change.now)}, where it {step_in_words(change.was)}"
+        )
+    old_from, new_from = (_begins(side) for side in (change.was, change.now))
+    if old_from is not None and new_from is not None and new_from > old_from:
+        yield flag(
+            change,
+            "scaling",
+            "high",
+            f"{subject} does nothing until the metric is {new_from:g} beyond the threshold, was {old_from:g}",
+        )
     yield from _longer(change, f"{STEPS}.Cooldown", "cooldown", "high", default=300)
 
 
@@ -83,6 +96,23 @@ def _largest(properties: dict[str, Any]) -> float | None:
     steps = as_list(value_at(properties.get(STEPS, properties), "StepAdjustments"))
     sizes = [number_of(step.get("ScalingAdjustment")) for step in steps if isinstance(step, dict)]
     return max((size for size in sizes if size is not None), key=abs, default=None)
+
+
+def _adjustment(properties: dict[str, Any]) -> str:
+    return text_of(value_at(properties.get(STEPS, properties), "AdjustmentType"))
+
+
+def _begins(properties: dict[str, Any]) -> float | None:
+    """How far beyond its alarm's threshold the first step of a policy begins; None where it has no steps."""
+    steps = [
+        step
+        for step in as_list(value_at(properties.get(STEPS, properties), "StepAdjustments"))
+        if isinstance(step, dict)
+    ]
+    # A policy that scales in has its steps below the threshold: their nearer end is the upper one.
+    inward = any((number_of(step.get("ScalingAdjustment")) or 0) < 0 for step in steps)
+    bound = "MetricIntervalUpperBound" if inward else "MetricIntervalLowerBound"
+    return min((abs(number_of(step.get(bound)) or 0) for step in steps), default=None)
 
 
 def _of_tracking(change: Change, was: dict[str, Any], now: dict[str, Any]) -> Iterator[Flag]:
@@ -99,8 +129,8 @@ def _of_tracking(change: Change, was: dict[str, Any], now: dict[str, Any]) -> It
         yield flag(change, "scaling", "medium", f"{subject} never scales in any more: tasks stay and are billed")
     name = next(name for name in TRACKING if name in change.now)
     yield from _longer(change, f"{name}.ScaleOutCooldown", "cooldown after scaling out", "medium", default=300)
-    old_in, new_in = (number_of(side.get("ScaleInCooldown")) or 0 for side in (was, now))
-    if "ScaleInCooldown" in was and new_in < old_in / 2:
+    old_in, new_in = (number_of(side.get("ScaleInCooldown", 300)) for side in (was, now))
+    if old_in is not None and new_in is not None and new_in < old_in / 2:
         yield flag(
             change, "scaling", "low", f"{subject}: scales in after {new_in:g} s instead of {old_in:g}: it may cycle"
         )

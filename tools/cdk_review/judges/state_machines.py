@@ -13,6 +13,8 @@ from cdk_review.reference_text import as_list, json_of, number_of, shown, text_o
 
 TYPE = "AWS::StepFunctions::StateMachine"
 LIMITS = ("TimeoutSeconds", "HeartbeatSeconds")
+# How much of a distributed Map may fail before it does; nothing, where it is not said.
+TOLERATED = ("ToleratedFailurePercentage", "ToleratedFailureCount")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,9 +176,15 @@ def _of_state(was: dict[str, Any], now: dict[str, Any], renamed: dict[str, str])
                 "medium",
                 f"has no {limit} any more" if after is None else f"has {limit} {after:g} instead of {before:g}",
             )
-    if was.get("Type") == "Task" and now.get("Type") in ("Pass", "Succeed"):
-        yield "high", f"does nothing any more: it was a Task, and is a {now['Type']}"
+    for limit in TOLERATED:
+        before, after = (number_of(side.get(limit, 0)) for side in (was, now))
+        if before is not None and after is not None and after > before:
+            yield "high", f"goes on though items fail: {limit} {after:g} instead of {before:g}"
     before_type, after_type = was.get("Type"), now.get("Type")
+    if before_type == "Task" and after_type in ("Pass", "Succeed"):
+        yield "high", f"does nothing any more: it was a Task, and is a {after_type}"
+    if before_type == "Fail" and (after_type == "Succeed" or (after_type == "Pass" and now.get("End") is True)):
+        yield "high", f"no longer fails the execution: it was a Fail, and is a {after_type}"
     if before_type == "Choice" and after_type == "Choice":
         fewer = len(as_list(was.get("Choices"))) - len(as_list(now.get("Choices")))
         if fewer > 0:
