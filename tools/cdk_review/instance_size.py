@@ -8,7 +8,10 @@ from dataclasses import dataclass
 # Of an instance with accelerators the name says it: a GPU, an Inferentia or a Trainium.
 ACCELERATED = re.compile(r"^(p|g|inf|trn|dl|vt)\d")
 NAME = re.compile(r"^(?:(?:ml|db|cache)\.)?(?P<family>[a-z]+[0-9][a-z0-9-]*)\.(?P<size>[a-z0-9]+)(?:\.\w+)?$")
-VCPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
+VCPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2}
+MULTIPLE = re.compile(r"(\d*)xlarge")
+# From the smallest: those below `large` have as many virtual CPUs, and less of each.
+BELOW_XLARGE = ("nano", "micro", "small", "medium", "large")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,27 @@ def size_of(name: str) -> InstanceSize:
     if match is None:
         return InstanceSize(vcpus=None, accelerated=False)
     size = match["size"]
-    multiple = re.fullmatch(r"(\d+)xlarge", size)
-    vcpus = 4.0 * int(multiple[1]) if multiple else VCPUS.get(size)
+    multiple = MULTIPLE.fullmatch(size)
+    vcpus = 4.0 * int(multiple[1] or 1) if multiple else VCPUS.get(size)
     return InstanceSize(vcpus=vcpus, accelerated=bool(ACCELERATED.match(match["family"])))
+
+
+def is_smaller(name: str, other: str) -> bool:
+    """Whether an instance type is smaller than another of its family, of whatever generation."""
+    one, two = NAME.match(name), NAME.match(other)
+    if one is None or two is None or _line(one["family"]) != _line(two["family"]):
+        return False
+    first, second = _rank(one["size"]), _rank(two["size"])
+    return first is not None and second is not None and first < second
+
+
+def _line(family: str) -> str:
+    """`m` of `m6gd`."""
+    return family[: next(place for place, sign in enumerate(family) if sign.isdigit())]
+
+
+def _rank(size: str) -> int | None:
+    multiple = MULTIPLE.fullmatch(size)
+    if multiple:
+        return len(BELOW_XLARGE) + int(multiple[1] or 1)
+    return BELOW_XLARGE.index(size) if size in BELOW_XLARGE else None

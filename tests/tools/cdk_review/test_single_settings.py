@@ -27,6 +27,27 @@ VOLUME = {"Name": "files", "EFSVolumeConfiguration": {"FilesystemId": "fs-1"}}
 MANAGED = {"Name": "common", "OverrideAction": {"None": {}}, "Priority": 1}
 GROUP = {"VendorName": "AWS", "Name": "AWSManagedRulesCommonRuleSet"}
 CONTAINER = {"Name": "web", "Image": "shop/web:1"}
+VARIANT = {"VariantName": "first", "InitialInstanceCount": 2}
+EXPIRY = {"Status": "Enabled", "ExpirationInDays": 365}
+EACH = {
+    "Type": "Map",
+    "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}},
+    "End": True,
+}
+SERVE = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sagemaker:createEndpointConfig", "End": True}
+STEPS = "StepScalingPolicyConfiguration"
+STEP = {"MetricIntervalLowerBound": 0, "ScalingAdjustment": 3}
+TRACKING = "TargetTrackingScalingPolicyConfiguration"
+
+
+def errors(**stat: Any) -> list[dict[str, Any]]:
+    """What an alarm on an expression is made of."""
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": stat.pop("MetricName", "HTTPCode_Target_5XX_Count")}
+    return [
+        {"Id": "share", "Expression": "100 * errors"},
+        {"Id": "errors", "ReturnData": False, "MetricStat": {"Metric": metric, "Stat": "p99", "Period": 60} | stat},
+    ]
+
 
 # The type; where the setting is; before; after, or None where it is gone; the kind of the flag.
 BAD: dict[str, tuple[str, str, Any, Any, str]] = {
@@ -366,6 +387,77 @@ BAD: dict[str, tuple[str, str, Any, Any, str]] = {
         {"EnableCapture": True, "InitialSamplingPercentage": 1},
         "logging",
     ),
+    "an expression's statistic": ("CloudWatch::Alarm", "Metrics", errors(), errors(Stat="Average"), "loosened"),
+    "an expression's metric": (
+        "CloudWatch::Alarm",
+        "Metrics",
+        errors(),
+        errors(MetricName="HTTPCode_Target_2XX_Count"),
+        "loosened",
+    ),
+    "a Map goes on": (
+        "StepFunctions::StateMachine",
+        "Definition",
+        {"StartAt": "Each", "States": {"Each": EACH}},
+        {"StartAt": "Each", "States": {"Each": EACH | {"ToleratedFailurePercentage": 50}}},
+        "catch",
+    ),
+    "a failure is a success": (
+        "StepFunctions::StateMachine",
+        "Definition",
+        {"StartAt": "End", "States": {"End": {"Type": "Fail"}}},
+        {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}},
+        "catch",
+    ),
+    "a step begins later": (
+        "ApplicationAutoScaling::ScalingPolicy",
+        STEPS,
+        {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]},
+        {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP | {"MetricIntervalLowerBound": 10}]},
+        "scaling",
+    ),
+    "a step sets the tasks": (
+        "ApplicationAutoScaling::ScalingPolicy",
+        STEPS,
+        {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]},
+        {"AdjustmentType": "ExactCapacity", "StepAdjustments": [STEP]},
+        "scaling",
+    ),
+    "tasks leave at once": (
+        "ApplicationAutoScaling::ScalingPolicy",
+        TRACKING,
+        {"TargetValue": 60},
+        {"TargetValue": 60, "ScaleInCooldown": 10},
+        "scaling",
+    ),
+    "a smaller instance of an endpoint": (
+        "SageMaker::EndpointConfig",
+        "ProductionVariants",
+        [VARIANT | {"InstanceType": "ml.m5.2xlarge"}],
+        [VARIANT | {"InstanceType": "ml.m6g.large"}],
+        "capacity",
+    ),
+    "a smaller instance of a workflow's endpoint": (
+        "StepFunctions::StateMachine",
+        "Definition.States.Serve",
+        SERVE | {"Arguments": {"ProductionVariants": [VARIANT | {"InstanceType": "ml.m5.2xlarge"}]}},
+        SERVE | {"Arguments": {"ProductionVariants": [VARIANT | {"InstanceType": "ml.m5.large"}]}},
+        "capacity",
+    ),
+    "objects end in a whole bucket": (
+        "S3::Bucket",
+        "LifecycleConfiguration.Rules[]",
+        EXPIRY | {"Id": "old", "Prefix": "logs/"},
+        EXPIRY | {"Id": "old"},
+        "retention",
+    ),
+    "a token in plain text": (
+        "Lambda::Function",
+        "Environment.Variables",
+        {"COLOUR": "blue"},
+        {"API_TOKEN": "not-in-a-template"},
+        "secret",
+    ),
     "a log of queries": (
         "Route53::HostedZone",
         "QueryLoggingConfig",
@@ -490,6 +582,24 @@ HARMLESS: dict[str, tuple[str, str, Any, Any]] = {
         "ScheduleExpression",
         "cron(0 5 ? * MON-FRI *)",
         "cron(0 5 ? * 2-6 *)",
+    ),
+    "a cooldown is written out": (
+        "ApplicationAutoScaling::ScalingPolicy",
+        TRACKING,
+        {"TargetValue": 60, "ScaleInCooldown": 300},
+        {"TargetValue": 60},
+    ),
+    "a life cycle's rule is renamed": (
+        "S3::Bucket",
+        "LifecycleConfiguration.Rules[]",
+        EXPIRY | {"Id": "old"},
+        EXPIRY | {"Id": "expired"},
+    ),
+    "what is about tokens": (
+        "Lambda::Function",
+        "Environment.Variables",
+        {"COLOUR": "blue"},
+        {"TOKENIZER": "bert-base", "TOKEN_BUCKET": "tokens-of-the-shop"},
     ),
     "one more region": (
         "DynamoDB::GlobalTable",

@@ -7,6 +7,7 @@ from typing import Any
 
 from cdk_review.changes import Change, StackChange
 from cdk_review.flag import Flag
+from cdk_review.instance_size import is_smaller
 from cdk_review.judges.flagged import flag, what
 from cdk_review.judges.state_machines import TYPE, machine_of
 from cdk_review.reference_text import number_of, text_of
@@ -78,6 +79,10 @@ def _compared(change: Change, state: str, old: Any, new: Any) -> Iterator[Flag]:
             first, second = number_of(before), number_of(after)
             if first is not None and second is not None and second < first:
                 yield flag(change, "capacity", "high", f"{subject}: {second:g} {COUNTS[name]} instead of {first:g}")
+        elif name == "InstanceType":
+            if is_smaller(text_of(after), text_of(before)):
+                sentence = f"{subject} runs on {text_of(after)} instead of {text_of(before)}"
+                yield flag(change, "capacity", "medium", sentence)
         elif name == "MaxRuntimeInSeconds":
             first, second = number_of(before), number_of(after)
             if first is not None and second is not None and second > 2 * first:

@@ -8,13 +8,19 @@ from typing import Any
 
 from cdk_review.changes import Change, StackChange
 from cdk_review.flag import Flag
+from cdk_review.instance_size import is_smaller
 from cdk_review.judges.flagged import flag, what
 from cdk_review.judges.properties import value_at
 from cdk_review.reference_text import as_list, number_of, shown, text_of
 
-SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|api_?key|access_?key|private_?key|token|credential)")
+SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|api_?key|access_?key|private_?key|token(?!i[sz])|credential)")
 # What a name with one of those words often holds instead: where to find the secret.
-NOT_A_SECRET = re.compile(r"(?i)(arn|name|id|url|ttl|seconds|days|parameter|path|length|file|header|type)$")
+NOT_A_SECRET = re.compile(
+    r"(?i)(arn|name|id|url|ttl|seconds|days|parameter|path|length|file|header|type"
+    r"|algorithm|bucket|endpoint|host|issuer|prefix|queue|region|role|table|topic)$"
+)
+# What says which objects a rule of a life cycle is about.
+LIFE_CYCLE_SCOPE = ("ObjectSizeGreaterThan", "ObjectSizeLessThan", "Prefix", "TagFilters")
 
 
 def content_flags(stack: StackChange) -> Iterator[Flag]:
@@ -221,30 +227,34 @@ def _fewer(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _life_cycle(change: Change) -> Iterator[Flag]:
-    def days(side: dict[str, Any]) -> dict[str, float]:
+    def days(side: dict[str, Any]) -> dict[tuple[str, str], tuple[float, str]]:
+        """By what a rule is about and which objects it ends: after how many days, and the rule's name."""
         rules = _named(value_at(side, "LifecycleConfiguration.Rules"), "Id", "Prefix")
-        found = {}
+        found: dict[tuple[str, str], tuple[float, str]] = {}
         for name, rule in rules.items():
             if rule.get("Status", "Enabled") != "Enabled":
                 continue
+            about = text_of({key: rule[key] for key in LIFE_CYCLE_SCOPE if rule.get(key)})
             for key in ("ExpirationInDays", "NoncurrentVersionExpirationInDays"):
                 number = number_of(rule.get(key))
                 if number is None and key.startswith("Noncurrent"):
                     number = number_of(value_at(rule, "NoncurrentVersionExpiration.NoncurrentDays"))
                 if number is not None:
-                    found[f"{name} {key}"] = number
+                    # Of several rules for the same objects the earliest ends them.
+                    found[about, key] = min((number, name), found.get((about, key), (number, name)))
         return found
 
     was, now = days(change.was), days(change.now)
-    for name, number in sorted(now.items()):
-        old = was.get(name)
-        if (old is None and name.endswith(" ExpirationInDays")) or (old is not None and number < old):
+    for (about, key), (number, name) in sorted(now.items()):
+        old, _ = was.get((about, key), (None, ""))
+        current = key == "ExpirationInDays"
+        if (old is None and current) or (old is not None and number < old):
             before = "for ever" if old is None else f"for {old:g} days"
             yield flag(
                 change,
                 "retention",
-                "high" if name.endswith(" ExpirationInDays") else "medium",
-                f"{what(change)} keeps objects for {number:g} days, before {before} (rule {name.partition(' ')[0]})",
+                "high" if current else "medium",
+                f"{what(change)} keeps objects for {number:g} days, before {before} (rule {name})",
             )
 
 
@@ -268,6 +278,10 @@ def _expiry(change: Change) -> Iterator[Flag]:
 def _variants(change: Change) -> Iterator[Flag]:
     was, now = (_named(side.get("ProductionVariants"), "VariantName") for side in (change.was, change.now))
     for name in sorted(was.keys() & now.keys()):
+        instances = [text_of(side[name].get("InstanceType", "")) for side in (was, now)]
+        if is_smaller(instances[1], instances[0]):
+            sentence = f"{what(change)}: {name} runs on {instances[1]} instead of {instances[0]}"
+            yield flag(change, "capacity", "medium", sentence)
         old, new = (number_of(side[name].get("InitialInstanceCount")) for side in (was, now))
         if old is not None and new is not None and new < old:
             yield flag(change, "capacity", "high", f"{what(change)}: {name} has {new:g} instances instead of {old:g}")

@@ -11,14 +11,13 @@ from typing import Any
 
 from cdk_review.changes import StackChange
 from cdk_review.flag import Flag
+from cdk_review.instance_size import is_smaller
 from cdk_review.judges.flagged import flag, what
 from cdk_review.judges.further_rules import FURTHER_RULES
 from cdk_review.judges.property_rules import RULES
 from cdk_review.judges.rule import Rule
 from cdk_review.reference_text import as_list, number_of, shown, text_of
 
-_INSTANCE = re.compile(r"(?P<family>[a-z]+)\d+[a-z-]*\.(?P<size>\w+)")
-_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
 _BY_TYPE: dict[str, list[Rule]] = {}
 for _rule in (*RULES, *FURTHER_RULES):
     _BY_TYPE.setdefault(_rule.type, []).append(_rule)
@@ -89,7 +88,7 @@ def _sentence(rule: Rule, subject: str, old: Any, new: Any) -> str | None:
         more = [item for item in as_list(new) if item in rule.default and item not in as_list(old)]
         return f"{subject}: {rule.says} gains {', '.join(map(shown, more))}" if more else None
     if rule.worse == "smaller":
-        return f"{subject}: {rule.says} is {new}, was {old}" if _rank_of_size(old, new) else None
+        return f"{subject}: {rule.says} is {new}, was {old}" if is_smaller(text_of(new), text_of(old)) else None
     before, after = (rule.default if value is None else value for value in (old, new))
     if rule.worse == "zero":
         return f"{subject}: {rule.says} is 0" if number_of(after) == 0 and number_of(before) != 0 else None
@@ -137,20 +136,6 @@ def _cases(value: Any) -> dict[str, Any]:
     if not isinstance(branches, list) or len(branches) != 3:
         return {"": value}
     return {f"{branches[0]} {met}": branch for met, branch in zip((True, False), branches[1:], strict=True)}
-
-
-def _rank_of_size(old: Any, new: Any) -> bool:
-    """Whether an instance type is smaller than another of its family, of whatever generation."""
-    parts = [_INSTANCE.search(text_of(value)) for value in (old, new)]
-    if parts[0] is None or parts[1] is None or parts[0]["family"] != parts[1]["family"]:
-        return False
-    sizes = [_size(part["size"]) for part in parts if part is not None]
-    return sizes[1] < sizes[0]
-
-
-def _size(name: str) -> float:
-    found = re.fullmatch(r"(\d*)xlarge", name)
-    return 8.0 * int(found[1] or 1) if found else _SIZES.get(name, 0.0)
 
 
 def _rank(value: Any, order: tuple[Any, ...]) -> int | None:
