@@ -61,17 +61,21 @@ def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> It
     cache = (cache if cache.is_absolute() else root / cache) / "cdk-review"
     # Each synthesis keeps one core busy.
     with TemporaryDirectory(prefix="cdk-review-") as work, ThreadPoolExecutor(max_workers=1) as beside:
-        made_of_head = Path(work) / "head"
+        key_of_head = _key(root, _working_tree(root), within)
+        key_of_base = _key(root, _git(root, "rev-parse", f"{commit}^{{tree}}"), within)
 
         def synthesised_head() -> Path:
-            _synthesise(folder, made_of_head, environment=dict(os.environ), what="the working tree")
-            return _keep(cache, _key(root, _working_tree(root), within), made_of_head)
+            made = Path(work) / "head"
+            _synthesise(folder, made, environment=dict(os.environ), what="the working tree")
+            # Of files that were edited meanwhile nobody knows which were read: that is kept for nobody.
+            edited = _key(root, _working_tree(root), within) != key_of_head
+            return made if edited else _keep(cache, key_of_head, made)
 
-        kept_head = _kept(cache, _key(root, _working_tree(root), within))
+        kept_head = _kept(cache, key_of_head)
         if kept_head is None:
             say("synthesising the working tree")
         making = beside.submit(lambda: kept_head or synthesised_head())
-        base = _kept(cache, _key(root, _git(root, "rev-parse", f"{commit}^{{tree}}"), within))
+        base = _kept(cache, key_of_base)
         if base is None:
             checkout = Path(work) / "checkout"
             with _checked_out(root, commit, checkout):
@@ -79,7 +83,7 @@ def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> It
                 say(f"synthesising {reference} ({commit[:10]})")
                 made = Path(work) / "base"
                 _synthesise(checkout / within, made, environment=environment, what=f"{reference} ({commit[:10]})")
-            base = _keep(cache, _key(root, _git(root, "rev-parse", f"{commit}^{{tree}}"), within), made)
+            base = _keep(cache, key_of_base, made)
         yield Sides(base=base, head=making.result(), base_commit=commit)
 
 

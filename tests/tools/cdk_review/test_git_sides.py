@@ -101,6 +101,18 @@ def test_a_second_review_synthesises_nothing_that_the_first_one_did(repository: 
     assert sorted((tmp_path / "calls").read_text().split()) == ["1", "2", "3"]
 
 
+def test_a_synthesis_of_files_that_were_edited_meanwhile_is_not_kept(repository: Path) -> None:
+    count = repository / "source" / "library" / "count.py"
+    count.write_text("MINIMUM = 1\n")
+    (repository / "app.py").write_text(f"{APP}\nPath({str(count)!r}).write_text('MINIMUM = 5\\n')\n")
+    found = []
+    for _ in range(2):
+        with git_sides("main", folder=repository, say=lambda _: None) as sides:
+            found.append(minimum(sides.head))
+
+    assert found == [1, 5]
+
+
 def test_leaves_the_repository_as_it_was(repository: Path) -> None:
     def state() -> list[str]:
         commands = (["status", "--porcelain"], ["worktree", "list"], ["stash", "list"], ["diff", "--cached"])
