@@ -248,7 +248,7 @@ def _stack_change(
         before=before,
         after=after,
         changes=tuple(changes),
-        content=tuple(sorted(_of_other_content(base, head, pair.moved) - changed)),
+        content=tuple(sorted(_of_other_content(base, head) - changed)),
         stack_before=base,
         stack_after=head,
         moved=pair.moved,
@@ -261,12 +261,12 @@ def _without_metadata(resource: dict[str, Any] | None) -> dict[str, Any] | None:
     return {name: value for name, value in resource.items() if name != "Metadata"}
 
 
-def _of_other_content(base: Stack | None, head: Stack | None, moved: dict[str, str]) -> set[str]:
+def _of_other_content(base: Stack | None, head: Stack | None) -> set[str]:
     if base is None or head is None:
         return set()
     old, new = base.as_written.get("Resources", {}), head.as_written.get("Resources", {})
     return {
-        moved.get(name, name)
+        name
         for name in head.resources()
         if isinstance(old.get(name), dict)
         and isinstance(new.get(name), dict)

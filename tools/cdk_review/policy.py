@@ -31,14 +31,14 @@ class Policy:
     severities: frozenset[str] = frozenset()
     cost_percent: float | None = None
 
-    def failures(self, flags: Iterable[Flag], *, cost_rise_percent: float | None) -> list[str]:
+    def failures(self, flags: Iterable[Flag], *, cost_rise_percent: float) -> list[str]:
         """One line for each reason to fail; none where the change may be merged."""
         counted: dict[str, int] = {}
         for flag in flags:
             if flag.kind in self.kinds or flag.severity in self.severities:
                 counted[flag.kind] = counted.get(flag.kind, 0) + 1
         lines = [f"{kind}: {number} flag{'s' if number > 1 else ''}" for kind, number in counted.items()]
-        if self.cost_percent is not None and cost_rise_percent is not None and cost_rise_percent > self.cost_percent:
+        if self.cost_percent is not None and cost_rise_percent > self.cost_percent:
             lines.append(f"cost: rises by {cost_rise_percent:.1f} %, allowed are {self.cost_percent:g} %")
         return lines
 

@@ -99,10 +99,7 @@ def _handlers(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _id(name: str) -> str:
     written = re.sub(r"\W", "_", name)
-    # Mermaid reads these as its own words.
-    return (
-        f"{written}_" if written in ("begin", "class", "click", "end", "graph", "style", "subgraph", FRAME) else written
-    )
+    return f"{written}_" if written in RESERVED else written
 
 
 def _label(name: str) -> str:
