@@ -11,36 +11,26 @@ from __future__ import annotations
 
 import argparse
 import base64
-import io
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cdk_review.artifact import MOST_ARCHIVE_BYTES, Review, read_review
 from cdk_review.comment_text import MARKER, comment_body
+from cdk_review.json_api import JsonApi
 from fargate_capacity.input_error import InputError
 
-MOST_ARCHIVE_BYTES = 60_000_000
-MOST_PAGE_BYTES = 400_000
-MOST_PICTURE_BYTES = 4_000_000
-MOST_PICTURES = 40
 MOST_PULL_REQUESTS = 30
-PNG = b"\x89PNG\r\n\x1a\n"
-PICTURE_NAME = re.compile(r"pictures/[A-Za-z0-9._-]{1,150}\.png")
 SHA = re.compile(r"[0-9a-f]{40}")
 AUTHOR = "github-actions[bot]"
 ATTEMPTS = 4
-TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,90 +50,6 @@ class Run:
     owner: str
     head_repository: str
     branch: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """What a run left: the page, and its pictures by their paths."""
-
-    page: str
-    pictures: Mapping[str, bytes]
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect leads to another host, to which the token must not go: it is followed by hand."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follows none."""
-
-
-class GitHub:
-    """The calls of GitHub's API that this needs, for one repository."""
-
-    def __init__(self, *, api: str, repository: str, token: str) -> None:
-        self._root = f"{api}/repos/{repository}"
-        self._headers = {
-            "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {token}",
-            "User-Agent": "cdk-review",
-            "X-GitHub-Api-Version": "2022-11-28",
-        }
-        self._opener = urllib.request.build_opener(_NoRedirect)
-
-    def get(self, path: str, **query: str | int) -> Any:
-        """The answer's JSON."""
-        return self._call("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
-
-    def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
-        """Likewise, of a call that changes something."""
-        return self._call(method, path, json.dumps(content).encode())
-
-    def archive(self, artifact: int) -> bytes:
-        """The ZIP file of an artifact."""
-        try:
-            with self._open("GET", f"/actions/artifacts/{artifact}/zip") as answer:
-                return _bounded(answer)
-        except urllib.error.HTTPError as fault:
-            address = fault.headers.get("Location", "") if fault.code in (301, 302, 303, 307, 308) else ""
-            if not address.startswith(("https://", self._root.partition("/repos/")[0])):
-                raise InputError(f"GitHub: GET of the artifact: {fault.code} {fault.reason}") from None
-        try:
-            with self._opener.open(urllib.request.Request(address), timeout=TIMEOUT_SECONDS) as answer:
-                return _bounded(answer)
-        except (OSError, urllib.error.HTTPError) as fault:
-            raise InputError(f"GitHub: the artifact cannot be downloaded ({_reason(fault)})") from None
-
-    def _call(self, method: str, path: str, content: bytes | None = None) -> Any:
-        try:
-            with self._open(method, path, content) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as fault:
-            raise InputError(f"GitHub: {method} {path.partition('?')[0]}: {fault.code} {_said(fault)}") from None
-        except (OSError, ValueError) as fault:
-            raise InputError(f"GitHub: {method} {path.partition('?')[0]}: {_reason(fault)}") from None
-
-    def _open(self, method: str, path: str, content: bytes | None = None) -> Any:
-        request = urllib.request.Request(f"{self._root}{path}", data=content, method=method, headers=self._headers)
-        return self._opener.open(request, timeout=TIMEOUT_SECONDS)
-
-
-def _bounded(answer: Any) -> bytes:
-    read: bytes = answer.read(MOST_ARCHIVE_BYTES + 1)
-    if len(read) > MOST_ARCHIVE_BYTES:
-        raise InputError(f"artifact: more than {MOST_ARCHIVE_BYTES:,} bytes; nothing is posted")
-    return read
-
-
-def _said(fault: urllib.error.HTTPError) -> str:
-    try:
-        message = json.loads(fault.read(10_000)).get("message")
-    except (AttributeError, OSError, ValueError):
-        message = None
-    return " ".join(str(message or fault.reason).split())[:160]
-
-
-def _reason(fault: BaseException) -> str:
-    return " ".join(str(getattr(fault, "reason", fault)).split())[:160] or type(fault).__name__
 
 
 def run_of(event: Mapping[str, Any]) -> Run | None:
@@ -169,7 +75,7 @@ def run_of(event: Mapping[str, Any]) -> Run | None:
         raise InputError("event: no workflow_run with a commit; run this on `workflow_run`") from None
 
 
-def pull_requests_of(github: GitHub, run: Run) -> list[int]:
+def pull_requests_of(github: JsonApi, run: Run) -> list[int]:
     """The open pull requests whose head is still the run's commit; one that moved on gets a review of its own."""
     # By the branch: a commit of a fork is not known in this repository (`/commits/…/pulls` has none).
     found = github.get("/pulls", state="open", head=f"{run.owner}:{run.branch}", per_page=MOST_PULL_REQUESTS)
@@ -180,7 +86,7 @@ def pull_requests_of(github: GitHub, run: Run) -> list[int]:
     ]
 
 
-def artifact_of(github: GitHub, run: Run, name: str) -> Review | None:
+def artifact_of(github: JsonApi, run: Run, name: str) -> Review | None:
     """What the run left under a name; None where it left nothing.
 
     Raises:
@@ -192,39 +98,7 @@ def artifact_of(github: GitHub, run: Run, name: str) -> Review | None:
         return None
     if found[0]["size_in_bytes"] > MOST_ARCHIVE_BYTES:
         raise InputError(f"artifact: more than {MOST_ARCHIVE_BYTES:,} bytes; nothing is posted")
-    return read_review(github.archive(int(found[0]["id"])))
-
-
-def read_review(archive: bytes, *, folder: str = "") -> Review:
-    """The page and the pictures of a ZIP file; whatever else is in it is not looked at.
-
-    Args:
-        archive: the ZIP file.
-        folder: within it, with a slash at its end.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            names = {name.removeprefix(folder) for name in opened.namelist() if name.startswith(folder)}
-            if "review.md" not in names:
-                raise InputError("artifact: no review.md in it; nothing is posted")
-            page = _member(opened, f"{folder}review.md", MOST_PAGE_BYTES)
-            wanted = sorted({name for name in names if PICTURE_NAME.fullmatch(name) and ".." not in name})
-            pictures = {name: _member(opened, f"{folder}{name}", MOST_PICTURE_BYTES) for name in wanted[:MOST_PICTURES]}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as fault:
-        raise InputError(f"artifact: no ZIP file that can be read ({type(fault).__name__})") from None
-    return Review(
-        page=page.decode("utf-8", errors="replace"),
-        pictures={name: content for name, content in pictures.items() if content.startswith(PNG)},
-    )
-
-
-def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    # Not by the size that the archive declares: it is part of what strangers wrote.
-    with archive.open(name) as member:
-        content = member.read(most + 1)
-    if len(content) > most:
-        raise InputError(f"artifact: {name} has more than {most:,} bytes; nothing is posted")
-    return content
+    return read_review(github.archive(f"/actions/artifacts/{int(found[0]['id'])}/zip"))
 
 
 def keep_pictures(remote: str, branch: str, folder: str, pictures: Mapping[str, bytes], *, token: str) -> None:
@@ -313,7 +187,7 @@ class _Git:
         return done.stdout.decode().strip()
 
 
-def post(github: GitHub, number: int, body: str, *, author: str) -> str:
+def post(github: JsonApi, number: int, body: str, *, author: str) -> str:
     """Update this command's comment of a pull request, or make it; returns its address."""
     page = 1
     while True:
@@ -342,7 +216,12 @@ def post_review(arguments: argparse.Namespace, environment: Mapping[str, str]) -
     if run is None:
         return "no pull request started that run: nothing to post"
     api = environment.get("GITHUB_API_URL", "https://api.github.com")
-    github = GitHub(api=api, repository=repository, token=token)
+    headers = {
+        "Accept": "application/vnd.github+json",
+        "Authorization": f"Bearer {token}",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+    github = JsonApi(name="GitHub", root=f"{api}/repos/{repository}", headers=headers)
     numbers = pull_requests_of(github, run)
     if not numbers:
         return f"no open pull request has {run.sha[:12]} as its head: it is closed, or has moved on"

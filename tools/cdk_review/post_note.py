@@ -10,19 +10,17 @@ standard library alone: nothing is installed beside the token.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cdk_review.artifact import Review, read_review
 from cdk_review.comment_text import MARKER, comment_body
-from cdk_review.post_comment import MOST_ARCHIVE_BYTES, SHA, TIMEOUT_SECONDS, Review, read_review
+from cdk_review.json_api import JsonApi
+from cdk_review.post_comment import SHA
 from fargate_capacity.input_error import InputError
 
 NEEDED = ("CI_API_V4_URL", "CI_PROJECT_ID", "CDK_REVIEW_TOKEN")
@@ -33,24 +31,11 @@ _QUICK_ACTION = re.compile(r"(?m)^([ \t>]*)/(?=[A-Za-z])")
 _INVISIBLE = "\u200b"
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect leads to a store of objects, to which the token must not go."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follows none."""
-
-
-class GitLab:
+class GitLab(JsonApi):
     """The calls of GitLab's API that this needs."""
 
     def __init__(self, *, api: str, token: str) -> None:
-        self._api = api.rstrip("/")
-        self._headers = {"PRIVATE-TOKEN": token, "User-Agent": "cdk-review"}
-        self._opener = urllib.request.build_opener(_NoRedirect)
-
-    def get(self, path: str, **query: str | int) -> Any:
-        """The answer's JSON."""
-        return self._json("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
+        super().__init__(name="GitLab", root=api, headers={"PRIVATE-TOKEN": token})
 
     def pages(self, path: str, **query: str | int) -> Iterator[Any]:
         """All items of a list."""
@@ -60,53 +45,13 @@ class GitLab:
             if len(items) < 100:
                 return
 
-    def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
-        """Likewise, of a call that changes something."""
-        return self._json(method, path, json.dumps(content).encode(), "application/json")
-
     def upload(self, project: str, name: str, content: bytes) -> str:
         """Where a file is that the project now has, as Markdown in the project says it."""
         boundary = uuid.uuid4().hex
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         body = f"{head}Content-Type: image/png\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
-        answer = self._json("POST", f"/projects/{project}/uploads", body, f"multipart/form-data; boundary={boundary}")
-        return str(answer["url"])
-
-    def archive(self, project: str, job: int) -> bytes:
-        """The ZIP file that a job left."""
-        path = f"/projects/{project}/jobs/{job}/artifacts"
-        try:
-            try:
-                answer = self._open("GET", path)
-            except urllib.error.HTTPError as fault:
-                address = fault.headers.get("Location", "") if fault.code in (301, 302, 303, 307, 308) else ""
-                if not address.startswith(("https://", self._api.partition("/api/")[0])):
-                    raise
-                answer = self._opener.open(urllib.request.Request(address), timeout=TIMEOUT_SECONDS)
-            with answer:
-                read: bytes = answer.read(MOST_ARCHIVE_BYTES + 1)
-        except OSError as fault:
-            raise InputError(f"GitLab: GET {path}: {_said(fault)}") from None
-        if len(read) > MOST_ARCHIVE_BYTES:
-            raise InputError(f"artifact: more than {MOST_ARCHIVE_BYTES:,} bytes; nothing is posted")
-        return read
-
-    def _json(self, method: str, path: str, content: bytes | None = None, kind: str = "") -> Any:
-        try:
-            with self._open(method, path, content, kind) as answer:
-                return json.load(answer)
-        except (OSError, ValueError) as fault:
-            raise InputError(f"GitLab: {method} {path.partition('?')[0]}: {_said(fault)}") from None
-
-    def _open(self, method: str, path: str, content: bytes | None = None, kind: str = "") -> Any:
-        headers = self._headers | ({"Content-Type": kind} if kind else {})
-        request = urllib.request.Request(f"{self._api}{path}", data=content, method=method, headers=headers)
-        return self._opener.open(request, timeout=TIMEOUT_SECONDS)
-
-
-def _said(fault: BaseException) -> str:
-    code = f"{fault.code} " if isinstance(fault, urllib.error.HTTPError) else ""
-    return code + " ".join(str(getattr(fault, "reason", fault)).split())[:160]
+        kind = f"multipart/form-data; boundary={boundary}"
+        return str(self.call("POST", f"/projects/{project}/uploads", body, kind=kind)["url"])
 
 
 def review_of(gitlab: GitLab, project: str, number: int, sha: str, job_name: str) -> tuple[Review, str] | None:
@@ -118,7 +63,8 @@ def review_of(gitlab: GitLab, project: str, number: int, sha: str, job_name: str
         place = str(pipeline.get("project_id", project))
         for job in gitlab.pages(f"/projects/{place}/pipelines/{pipeline['id']}/jobs"):
             if job["name"] == job_name and job.get("artifacts_file"):
-                return read_review(gitlab.archive(place, int(job["id"])), folder="review/"), str(job["web_url"])
+                left = gitlab.archive(f"/projects/{place}/jobs/{int(job['id'])}/artifacts")
+                return read_review(left, folder="review/"), str(job["web_url"])
     return None
 
 

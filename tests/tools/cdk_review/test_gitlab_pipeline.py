@@ -7,21 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 import yaml
 
+from cdk_review.artifact import PNG, read_review
 from cdk_review.comment_text import MARKER
-from cdk_review.post_comment import PNG, read_review
 from cdk_review.post_note import note_body
-from tests.tools.cdk_review.test_recipes import PAGE, PICTURE, PROJECT, SHA, archive
+from tests.tools.cdk_review.api_server import STORE, archive, served
+from tests.tools.cdk_review.test_recipes import PAGE, PICTURE, PROJECT, SHA
 
 PIPELINE = PROJECT / "examples" / "pipelines" / "gitlab-review.yml"
 TOKEN = "token-of-the-project"
@@ -75,39 +73,8 @@ class Api:
 @pytest.fixture
 def api() -> Iterator[Api]:
     state = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            url = urlparse(self.path)
-            state.calls.append((self.command, url.path, self.headers.get("PRIVATE-TOKEN")))
-            if url.path == "/api/v4/projects/9/jobs/31/artifacts":
-                self.send_response(302)
-                self.send_header("Location", f"{state.address}/store/artifacts.zip")
-                self.end_headers()
-                return
-            if url.path == "/store/artifacts.zip":
-                status, body = 200, archive(state.files)
-            else:
-                status, answered = state.answer(self.command, url.path, parse_qs(url.query), content)
-                body = json.dumps(answered).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PUT = handle_any
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(state, token="PRIVATE-TOKEN", artifact="/api/v4/projects/9/jobs/31/artifacts"):
+        yield state
 
 
 def git(*arguments: str, folder: Path) -> str:
@@ -230,7 +197,7 @@ def test_the_token_goes_to_the_api_alone(api: Api, tools: Path, tmp_path: Path) 
     noted(api, tools, tmp_path)
 
     assert {token for _, path, token in api.calls if path.startswith("/api/")} == {TOKEN}
-    assert [token for _, path, token in api.calls if path.startswith("/store/")] == [None]
+    assert [token for _, path, token in api.calls if path == STORE] == [None]
 
 
 def test_updates_its_own_note_once_for_a_commit(api: Api, tools: Path, tmp_path: Path) -> None:

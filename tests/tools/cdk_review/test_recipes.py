@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import threading
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 import yaml
 
+from cdk_review.artifact import MOST_PAGE_BYTES, PNG, read_review
 from cdk_review.comment_text import MARKER, MOST_CHARACTERS, comment_body, harmless
-from cdk_review.post_comment import MOST_PAGE_BYTES, PNG, Run, keep_pictures, read_review, run_of
+from cdk_review.post_comment import Run, keep_pictures, run_of
 from fargate_capacity.input_error import InputError
 from tests.test_github_workflows import faults
+from tests.tools.cdk_review.api_server import STORE, archive, served
 
 PROJECT = Path(__file__).parents[3]
 SHA = "a" * 40
 PAGE = "## Review: 1 high\n\n| kind |\n|---|\n| replaced |\n\n![board before](pictures/board-1d-before.png)\n"
 PICTURE = PNG + b"board"
-
-
-def archive(files: Mapping[str, bytes]) -> bytes:
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as opened:
-        for name, content in files.items():
-            opened.writestr(name, content)
-    return written.getvalue()
 
 
 @dataclass
@@ -51,10 +40,11 @@ class Api:
     refuses: bool = False
     calls: list[tuple[str, str, str | None]] = field(default_factory=list)
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], content: Any) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, query: dict[str, list[str]], content: bytes) -> tuple[int, Any]:
         root = "/repos/shop/shop"
         if self.refuses and method != "GET":
             return 403, {"message": "Resource not accessible by integration"}
+        body = json.loads(content)["body"] if content else ""
         match method, path.removeprefix(root):
             case "GET", "/pulls":
                 head = {"sha": self.head, "repo": {"full_name": "stranger/shop"}}
@@ -66,11 +56,15 @@ class Api:
                 first = 100 * (int(query["page"][0]) - 1)
                 return 200, self.comments[first : first + 100]
             case "POST", "/issues/7/comments":
-                self.comments.append({"id": 90, "user": {"login": "github-actions[bot]"}, "body": content["body"]})
+                self.comments.append(
+                    {"id": 90, "user": {"login": "github-actions[bot]"}, "body": json.loads(content)["body"]}
+                )
                 return 201, {"html_url": "https://example.com/new"}
             case "PATCH", patched if patched.startswith("/issues/comments/"):
                 number = int(patched.rpartition("/")[2])
-                next(comment for comment in self.comments if comment["id"] == number)["body"] = content["body"]
+                next(comment for comment in self.comments if comment["id"] == number)["body"] = json.loads(content)[
+                    "body"
+                ]
                 return 200, {"html_url": "https://example.com/updated"}
         return 404, {"message": "Not Found"}
 
@@ -78,40 +72,8 @@ class Api:
 @pytest.fixture
 def api() -> Iterator[Api]:
     state = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            content = json.loads(self.rfile.read(length)) if length else None
-            url = urlparse(self.path)
-            state.calls.append((self.command, url.path, self.headers.get("Authorization")))
-            if url.path.endswith("/artifacts/3/zip"):
-                self.send_response(302)
-                self.send_header("Location", f"{state.address}/elsewhere/archive.zip")
-                self.end_headers()
-                return
-            if url.path == "/elsewhere/archive.zip":
-                status, body = 200, archive(state.files)
-            else:
-                status, answered = state.answer(self.command, url.path, parse_qs(url.query), content)
-                body = json.dumps(answered).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PATCH = handle_any
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(state, token="Authorization", artifact="/repos/shop/shop/actions/artifacts/3/zip"):
+        yield state
 
 
 @pytest.fixture
@@ -196,7 +158,7 @@ def test_the_token_goes_to_the_api_alone(api: Api, repository: Path, tmp_path: P
     posted(api, tmp_path)
 
     assert {token for _, path, token in api.calls if path.startswith("/repos/")} == {"Bearer token-of-this-run"}
-    assert [token for _, path, token in api.calls if path.startswith("/elsewhere/")] == [None]
+    assert [token for _, path, token in api.calls if path == STORE] == [None]
 
 
 def test_updates_its_own_comment_and_no_other(api: Api, repository: Path, tmp_path: Path) -> None:
