@@ -8,18 +8,16 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_fargate_sagemaker.review import IReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
-from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
 from .._key_use import allow_key, through_dynamodb
-from .._managed_queue_key import explain_managed_key
+from .._last_queue import last_queue
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -247,20 +245,7 @@ class ModelDrift(Construct):
         self, reviews: IReviewQueue, workflow: ModelReleaseWorkflow, violation_percent: float | None
     ) -> lambda_.Function:
         releases = workflow.records.table
-        missed = sqs.Queue(
-            self,
-            "Missed",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        acknowledge(
-            missed,
-            Acknowledgment(
-                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            ),
-        )
-        explain_managed_key(missed)
+        missed = last_queue(self, "Missed")
         packaged = PackagedFunction(
             self,
             "Measures",

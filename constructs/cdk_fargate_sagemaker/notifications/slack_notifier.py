@@ -9,10 +9,9 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._interfaces import AnyKey, AnySecret, AnyTopic, check_key, check_secret, check_topic
-from .._managed_queue_key import explain_managed_key
+from .._last_queue import last_queue
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
@@ -65,20 +64,7 @@ class SlackNotifier(Construct):
         check_secret("webhook_secret", webhook_secret)
         if log_encryption_key is not None:
             check_key("log_encryption_key", log_encryption_key)
-        self._dead_letter_queue = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        acknowledge(
-            self._dead_letter_queue,
-            Acknowledgment(
-                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            ),
-        )
-        explain_managed_key(self._dead_letter_queue)
+        self._dead_letter_queue = last_queue(self, "DeadLetters")
         packaged = PackagedFunction(
             self,
             "Notifier",

@@ -10,7 +10,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from .._acknowledgment import Acknowledgment, acknowledge
@@ -19,8 +18,8 @@ from .._checks import check_duration, check_kind, refusal
 from .._draw_secret import draw_secret
 from .._interfaces import AnyFunction, AnyKey, AnySecret, check_function, check_key, check_secret
 from .._key_use import allow_key
+from .._last_queue import last_queue
 from .._lives import is_kept, kept_from_the_start
-from .._managed_queue_key import explain_managed_key
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
 from .._resource_policy import open_to_account
@@ -271,20 +270,7 @@ class ReviewQueue(IReviewQueue):
         return self._measures
 
     def _measure(self, shards: int, *, window: Duration) -> lambda_.Function:
-        missed = sqs.Queue(
-            self,
-            "Missed",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        acknowledge(
-            missed,
-            Acknowledgment(
-                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            ),
-        )
-        explain_managed_key(missed)
+        missed = last_queue(self, "Missed")
         packaged = PackagedFunction(
             self,
             "Measures",

@@ -15,7 +15,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sqs as sqs
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
@@ -30,8 +29,8 @@ from .._allow import allow
 from .._checkov_skips import skip_checkov
 from .._checks import check_kind, check_number, check_one_of, check_percent, check_sequence, plain, refusal
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from .._last_queue import last_queue
 from .._lives import is_kept, kept_from_the_start
-from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -145,7 +144,7 @@ class ForecastFloor(Construct):
         self._dry_run = dry_run
         self._metrics = parts.metrics
         self._table = self._make_table(removal_policy)
-        self._undelivered = self._make_queue()
+        self._undelivered = last_queue(self, "Undelivered")
         self._packaged = PackagedFunction(
             self,
             "Keeper",
@@ -257,23 +256,6 @@ class ForecastFloor(Construct):
             },
         )
         return table
-
-    def _make_queue(self) -> sqs.Queue:
-        undelivered = sqs.Queue(
-            self,
-            "Undelivered",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        acknowledge(
-            undelivered,
-            Acknowledgment(
-                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
-            ),
-        )
-        explain_managed_key(undelivered)
-        return undelivered
 
     def _grant_function(self, alerts_topic: sns.ITopic) -> None:
         stack, role = Stack.of(self), self._packaged.role

@@ -1,0 +1,23 @@
+from aws_cdk import Duration
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from ._acknowledgment import Acknowledgment, acknowledge
+from ._managed_queue_key import explain_managed_key
+
+
+def last_queue(scope: Construct, id: str) -> sqs.Queue:
+    """A queue for what could not be delivered: a person has two weeks to read what it holds."""
+    queue = sqs.Queue(
+        scope,
+        id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+    )
+    acknowledge(
+        queue,
+        Acknowledgment(id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."),
+    )
+    explain_managed_key(queue)
+    return queue
