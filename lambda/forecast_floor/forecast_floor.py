@@ -47,13 +47,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     decision = _decision(surroundings, state, bounds, now)
     changed = 0
     if not surroundings.is_dry_run:
-        # Remembered before anything is written: whoever is cut off knows its own minimums again.
-        table.save(state.after(decision))
         if decision.action is Action.YIELD:
+            # Its plan is forgotten last: whoever is cut off puts the declared minimum back at the next look.
             changed = floor.remove() if bounds else 0
             if state.is_stopped and bounds and state.is_ours(bounds[0]):
                 floor.restore(surroundings.settings.minimum)
         elif decision.plan is not None and bounds:
+            # Remembered before it is written: whoever is cut off knows its own minimums again.
+            table.save(state.after(decision))
             changed = floor.write(decision.plan, now, bounds[0])
     figures = _figures(decision, bounds, changed)
     table.record(decision, figures, is_dry_run=surroundings.is_dry_run)

@@ -77,6 +77,23 @@ def test_a_person_stops_and_resumes_it(kept: KeptService):
     assert kept.actions
 
 
+def test_a_stop_that_was_cut_off_is_made_again(kept: KeptService):
+    kept.report_load()
+    kept.look(EARLIER)
+    assert kept.minimum == 8
+    events = kept.function.CLIENTS.scaling.meta.events
+
+    def killed(**_: Any) -> None:
+        raise Killed
+
+    events.register("before-call.application-autoscaling.DeleteScheduledAction", killed)
+    with pytest.raises(Killed):
+        kept.look(MORNING, stop=True)
+    events.unregister("before-call.application-autoscaling.DeleteScheduledAction", killed)
+    kept.look(MORNING, stop=True)
+    assert (kept.actions, kept.minimum) == ({}, 2)
+
+
 def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService):
     kept.configure(dry_run=True)
     kept.report_load()
