@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.declared_guardrail import DeclaredGuardrail, declared_guardrail
+from fargate_capacity.declared.service_functions import service_functions
 from fargate_capacity.input_error import InputError
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import ObservationPeriod, TunerSettings
@@ -30,18 +30,10 @@ def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel, *, 
     Raises:
         InputError: its settings are those of another version.
     """
-    functions = [
-        (template, resource)
-        for template in assembly.templates
-        if template.identity == stack
-        for resource in template.of_type("AWS::Lambda::Function")
-        if resource.properties.get("Handler") == _HANDLER
-        and _tuned(resource.properties.get("Environment", {}).get("Variables", {}).get("SERVICE_NAME")) == service
-    ]
+    functions = list(service_functions(assembly, stack, handler=_HANDLER, service=service))
     if len(functions) != 1:
         return None
-    template, function = functions[0]
-    variables = function.properties.get("Environment", {}).get("Variables", {})
+    template, function, variables = functions[0]
     try:
         given = json.loads(variables["SETTINGS"])
         settings = TunerSettings(
@@ -59,11 +51,3 @@ def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel, *, 
             "version; synthesise the app again"
         ) from None
     return DeclaredTuner(settings=settings, guardrail=declared_guardrail(template, variables.get("GUARDRAILS"), model))
-
-
-def _tuned(name: Any) -> Any:
-    """Return the logical id of the service whose name it is; the name where it is literal."""
-    if isinstance(name, dict):
-        attribute = name.get("Fn::GetAtt")
-        return attribute[0] if isinstance(attribute, list) and attribute else name.get("Ref")
-    return name
