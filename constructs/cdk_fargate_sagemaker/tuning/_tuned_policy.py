@@ -18,8 +18,6 @@ from .._checks import check_interface, check_sequence, plain, refusal
 from ..errors import InvalidArgumentError
 from .tuner_settings import check_ceiling
 
-_CPU_AVERAGE = (cpu_metric.TRACKED, cpu_metric.TRACKED_EVERY_20_SECONDS)
-_CPU_MAXIMUM = (f"{cpu_metric.NAMESPACE}/{cpu_metric.NAME}", "Maximum")
 _TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
 
 
@@ -32,7 +30,7 @@ def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscal
             continue
         declared: dict[str, Any] = stack.resolve(construct.target_tracking_scaling_policy_configuration) or {}
         metric = declared.get("predefinedMetricSpecification", {}).get("predefinedMetricType")
-        if metric not in _CPU_AVERAGE:
+        if metric not in cpu_metric.TRACKED_NAMES:
             continue
         target = declared["targetValue"]
         if not isinstance(target, int | float):
@@ -89,7 +87,7 @@ def checked_board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> 
 def spike_thresholds(scalable_target: IScalableTargetRef) -> list[float]:
     """From which maximum CPU on tasks are added."""
     spikes = ServiceScaling.of(scalable_target).spikes
-    return [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == _CPU_MAXIMUM]
+    return [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == cpu_metric.MAXIMUM]
 
 
 @jsii.implements(IStableStringProducer)
