@@ -35,6 +35,7 @@ from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
 from .._topic_publishers import alarm_action, allow_publishing
+from ._cpu_reports import cpu_reports
 
 _NAMESPACE = "ForecastFloor"
 _LOOK_EVERY = Duration.hours(1)
@@ -162,6 +163,7 @@ class ForecastFloor(Construct):
                 "STACK_ARN": Stack.of(self).stack_id,
                 "ALERTS_TOPIC_ARN": alerts_topic.topic_arn,
                 "METRIC_NAMESPACE": _NAMESPACE,
+                **cpu_reports(self._metrics),
                 "SETTINGS": json.dumps(
                     {
                         "utilization": utilization_percent,

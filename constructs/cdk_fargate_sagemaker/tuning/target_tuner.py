@@ -46,6 +46,7 @@ from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
 from .._topic_publishers import allow_publishing
+from ._cpu_reports import cpu_reports
 from ._tuned_policy import (
     CeilingInBetween,
     SpikeThresholds,
@@ -236,6 +237,7 @@ class TargetTuner(Construct):
         given_environment: dict[str, str | None] = {
             "CLUSTER_NAME": metrics.cluster_name,
             "SERVICE_NAME": metrics.service_name,
+            **cpu_reports(metrics),
             "POLICY_NAME": policy.policy_name,
             "PARAMETER_NAME": self._parameter_name,
             "TABLE_NAME": self._table.table_name,

@@ -21,8 +21,8 @@ _HOURS_KEPT = timedelta(days=454)
 def observed_load(clients: Clients, surroundings: Surroundings, now: datetime) -> LoadHistory:
     """As far back as the settings look: the highest five minutes of each quarter of an hour.
 
-    Every task reports its CPU each minute, so that a period's sum / its minutes is the CPU of all tasks together,
-    whatever their number was. Holidays of a year ago are known by the hour alone.
+    Every task reports its CPU each minute, or three times in it, so that a period's sum / the reports of one task is
+    the CPU of all tasks together, whatever their number was. Holidays of a year ago are known by the hour alone.
     """
     settings = surroundings.settings
     look_back = settings.look_back
@@ -64,9 +64,9 @@ def _loads(
     pages = clients.metrics.get_paginator("get_metric_data").paginate(
         MetricDataQueries=[query], StartTime=since, EndTime=until
     )
-    minutes = period / timedelta(minutes=1)
+    reports = surroundings.cpu_reports * (period / timedelta(minutes=1))
     return {
-        at.astimezone(UTC): total / minutes
+        at.astimezone(UTC): total / reports
         for page in pages
         for result in page["MetricDataResults"]
         for at, total in zip(result["Timestamps"], result["Values"], strict=True)

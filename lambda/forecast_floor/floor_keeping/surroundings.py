@@ -28,6 +28,7 @@ class Surroundings:
         topic: ARN of the topic that is notified.
         stack: ARN of the stack that declares the floor.
         namespace: of the metrics.
+        cpu_reports: how often a task reports its CPU in a minute.
         is_dry_run: decides, records and reports, and changes nothing.
     """
 
@@ -38,6 +39,7 @@ class Surroundings:
     topic: str
     stack: str
     namespace: str
+    cpu_reports: int = 1
     is_dry_run: bool = False
 
     @classmethod
@@ -64,6 +66,7 @@ class Surroundings:
             topic=environment["ALERTS_TOPIC_ARN"],
             stack=environment["STACK_ARN"],
             namespace=environment["METRIC_NAMESPACE"],
+            cpu_reports=int(environment.get("CPU_REPORTS_A_MINUTE", "1")),
             is_dry_run=given["dry_run"],
         )
 

@@ -225,6 +225,8 @@ def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, unti
             _query(statistic.lower(), "AWS/ApplicationELB", "TargetResponseTime", statistic, balancer)
             for statistic in ("Sum", "SampleCount")
         ]
+    # Reports of one task in an hour.
+    of_a_task = 60 * surroundings.cpu_reports
     for since, end in spans:
         reports, busy, *responses = _values(clients, queries, *whole_hours(since, end))
         if responses:
@@ -232,9 +234,11 @@ def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, unti
             latencies |= {hour: (sums[hour], count) for hour, count in counts.items() if hour in sums}
             work = counts
         else:
-            # Percent of a task, a minute each.
-            work = {hour: percent / 100 / 60 for hour, percent in busy.items()}
-        costs |= {hour: ServiceHour(task_hours=count / 60, work=work.get(hour, 0.0)) for hour, count in reports.items()}
+            # Percent of a task, of each report.
+            work = {hour: percent / 100 / of_a_task for hour, percent in busy.items()}
+        costs |= {
+            hour: ServiceHour(task_hours=count / of_a_task, work=work.get(hour, 0.0)) for hour, count in reports.items()
+        }
     return _Hours(latencies=latencies, costs=costs)
 
 

@@ -29,6 +29,7 @@ class Surroundings:
         stack: ARN of the stack that declares the policy.
         topic: ARN of the topic that is told.
         guardrails: names of the alarms that take a step back.
+        cpu_reports: how often a task reports its CPU in a minute.
         load_balancer: the `LoadBalancer` dimension of its metrics. Default: none, and latency is not compared.
         task_hour_price: what a task costs, in `currency`. Default: savings are told in task-hours alone.
         dashboard: where changes are drawn. Default: nowhere.
@@ -44,6 +45,7 @@ class Surroundings:
     stack: str
     topic: str
     guardrails: tuple[str, ...]
+    cpu_reports: int = 1
     load_balancer: str | None = None
     task_hour_price: float | None = None
     currency: str | None = None
@@ -78,6 +80,7 @@ class Surroundings:
             stack=environment["STACK_ARN"],
             topic=environment["ALERTS_TOPIC_ARN"],
             guardrails=tuple(json.loads(environment["GUARDRAILS"])),
+            cpu_reports=int(environment.get("CPU_REPORTS_A_MINUTE", "1")),
             load_balancer=environment.get("LOAD_BALANCER"),
             task_hour_price=given["task_hour_price"],
             currency=given["currency"],

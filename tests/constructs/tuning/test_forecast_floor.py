@@ -7,6 +7,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
+from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.tuning import ForecastFloor, LookBack, TargetTuner
 
@@ -65,6 +66,12 @@ def test_it_is_told_what_is_declared(stack, service, topic):
         "holidays": ["2026-12-25", "2027-01-01"],
         "dry_run": True,
     }
+
+
+def test_it_is_told_that_tasks_report_every_20_seconds(stack, vpc, image, topic):
+    fast = ScaledFargateService(stack, "Fast", vpc=vpc, image=image, high_resolution=True)
+    ForecastFloor(stack, "Floor", service=fast, alerts_topic=topic)
+    assert environment(Template.from_stack(stack))["CPU_REPORTS_A_MINUTE"] == "3"
 
 
 def test_a_dry_run_may_change_nothing(stack, service, topic):

@@ -89,10 +89,15 @@ def test_the_rest_of_the_policy_is_as_it_was(stack, service, make):
 def test_tunes_the_high_resolution_policy_too(stack, vpc, image, alarm, topic):
     service = ScaledFargateService(stack, "Web", vpc=vpc, image=image, high_resolution=True, target_percent=40)
     TargetTuner(stack, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
-    policy = policy_of(Template.from_stack(stack))
+    template = Template.from_stack(stack)
+    policy = policy_of(template)
     assert "resolve:ssm" in json.dumps(policy["TargetValue"])
     metric = policy["PredefinedMetricSpecification"]["PredefinedMetricType"]
     assert metric == "ECSServiceAverageCPUUtilizationHighResolution"
+    # Each task reports three times a minute, and is one task.
+    template.has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": {"CPU_REPORTS_A_MINUTE": "3"}}}
+    )
 
 
 def test_tunes_a_service_of_the_cdks_patterns(stack, vpc, image, alarm, topic):

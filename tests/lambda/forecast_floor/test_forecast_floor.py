@@ -30,6 +30,12 @@ def test_the_floor_rises_before_the_morning(kept: KeptService):
     assert kept.look(MORNING)["changed_actions"] == 0
 
 
+def test_three_reports_a_minute_are_one_task(kept: KeptService):
+    kept.monkeypatch.setenv("CPU_REPORTS_A_MINUTE", "3")
+    kept.report_load()
+    assert kept.look(EARLIER)["highest"] == 3
+
+
 def test_a_deployment_loses_the_raised_floor_for_ten_minutes(kept: KeptService):
     kept.report_load()
     kept.look(EARLIER)

@@ -62,6 +62,19 @@ def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned, be
     assert "Saved so far: -0.8 task-hours, -$0.04" in tuned.told()[0]["Message"]
 
 
+def test_three_reports_a_minute_are_one_task(tuned, began):
+    tuned.monkeypatch.setenv("CPU_REPORTS_A_MINUTE", "3")
+    tuned.report_metrics(began - 4 * DAY, began + 2 * DAY)
+    for _ in range(6):
+        tuned.report_cpu(began + 2 * DAY, began + 5 * DAY)
+    tuned.report_latency(began + 2 * DAY, began + 5 * DAY)
+    tuned.run(began)
+    tuned.run(began + 2 * DAY)
+    tuned.told()
+    tuned.run(began + 4 * DAY)
+    assert "Saved so far: -1.3 task-hours, -$0.07" in tuned.told()[0]["Message"]
+
+
 def test_reports_once_that_it_has_had_to_wait(watched, began):
     watched.client("cloudwatch").delete_alarms(AlarmNames=[watched.name])
     found = [watched.run(began + day * DAY)["action"] for day in (2, 4, 5, 6)]
