@@ -64,7 +64,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         CLIENTS.topics.publish(
             TopicArn=surroundings.topic,
             Subject=subject(decision, surroundings),
-            Message=message(decision, surroundings),
+            Message=message(state, decision, surroundings),
         )
         after = reported(after, decision, surroundings)
     table.save(after)

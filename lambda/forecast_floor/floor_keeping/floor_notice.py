@@ -37,7 +37,7 @@ def subject(decision: Decision, surroundings: Surroundings) -> str:
     """One line: what happened."""
     dry = "dry run, " if surroundings.is_dry_run else ""
     if decision.action is Action.YIELD:
-        text = "the floor yields, somebody else has the bounds"
+        text = f"{dry}the floor yields, somebody else has the bounds"
     elif decision.plan is not None:
         text = f"{dry}floor of the coming 48 hours up to {decision.plan.highest} tasks"
     else:
@@ -45,8 +45,8 @@ def subject(decision: Decision, surroundings: Surroundings) -> str:
     return f"{surroundings.service}: {text}".encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
 
 
-def message(decision: Decision, surroundings: Surroundings) -> str:
-    """Why, and the plan of the coming day."""
+def message(state: FloorState, decision: Decision, surroundings: Surroundings) -> str:
+    """Why, and the plan of the coming day, or what becomes of the floor."""
     zone = ZoneInfo(surroundings.settings.time_zone)
     until = decision.at + timedelta(days=1)
     changes = [each for each in decision.plan.changes if each.at < until] if decision.plan else []
@@ -56,11 +56,12 @@ def message(decision: Decision, surroundings: Surroundings) -> str:
         f"At {decision.at.astimezone(zone):%Y-%m-%d %H:%M} {settings.time_zone}, service {surroundings.service} of "
         f"{surroundings.cluster}, declared {settings.minimum} to {settings.maximum} tasks.",
         *(f"{each.at.astimezone(zone):%a %H:%M} at least {each.tasks}" for each in changes),
-        "Its scheduled actions are taken away. It goes on once the declared bounds are back."
-        if decision.action is Action.YIELD
-        else "",
     ]
-    return "\n".join(line for line in lines if line)
+    if decision.action is Action.YIELD:
+        taken = "" if surroundings.is_dry_run else "Its scheduled actions are taken away. "
+        until_when = "somebody resumes it" if state.is_stopped else "the declared bounds are back"
+        lines.append(f"{taken}It goes on once {until_when}.")
+    return "\n".join(lines)
 
 
 def _day(decision: Decision, surroundings: Surroundings) -> str:

@@ -58,6 +58,7 @@ def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kep
     (told,) = kept.told()
     assert told["Subject"] == f"{kept.name}: the floor yields, somebody else has the bounds"
     assert "somebody set the minimum to 5, 2 is declared" in told["Message"]
+    assert told["Message"].endswith("It goes on once the declared bounds are back.")
     kept.set_bounds(2, 20)
     assert kept.look(MORNING + timedelta(hours=2))["action"] == "plan"
     assert kept.actions[at(NOON)] == 2
@@ -76,8 +77,12 @@ def test_a_person_stops_and_resumes_it(kept: KeptService):
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
+    kept.told()
     assert kept.look(MORNING, stop=True)["why"] == "somebody stopped the floor"
     assert (kept.actions, kept.minimum) == ({}, 2)
+    assert kept.told()[0]["Message"].endswith(
+        "Its scheduled actions are taken away. It goes on once somebody resumes it."
+    )
     assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
     assert kept.look(MORNING + timedelta(hours=2), resume=True)["action"] == "plan"
     assert kept.actions
@@ -109,6 +114,11 @@ def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService):
     (told,) = kept.told()
     assert "dry run, floor of the coming 48 hours up to 8 tasks" in told["Subject"]
     assert f"{RAISED:%a %H:%M} at least 8" in told["Message"]
+    kept.set_bounds(5, 20)
+    kept.look(MORNING)
+    (told,) = kept.told()
+    assert told["Subject"].startswith(f"{kept.name}: dry run, the floor yields")
+    assert "taken away" not in told["Message"]
 
 
 def test_without_data_it_keeps_what_is_written(kept: KeptService):
