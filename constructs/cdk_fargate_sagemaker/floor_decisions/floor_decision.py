@@ -153,7 +153,7 @@ def decided(settings: FloorSettings, history: LoadHistory, seen: Seen) -> Decisi
 
 
 def accuracy_of(settings: FloorSettings, history: LoadHistory, now: datetime) -> Accuracy:
-    """The latest whole hour that is known: the tasks it needed, and those that were forecast a day before."""
+    """The latest hour that is known: the tasks it needed, and those that were forecast an hour before it began."""
     end = min(slot_of(now), history.end)
     slots = [end - (each + 1) * SLOT for each in range(SLOTS_PER_HOUR)]
     earlier = FloorForecast(settings, history, slots[-1] - timedelta(hours=1))

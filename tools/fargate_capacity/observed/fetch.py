@@ -141,7 +141,7 @@ def _queries(observed: ObservedService, period: int) -> Iterator[MetricDataQuery
         ("requests", "AWS/ApplicationELB", "RequestCount", balancer, "Sum"),
         ("cpu_average", "AWS/ECS", "CPUUtilization", service, "Average"),
         ("cpu_maximum", "AWS/ECS", "CPUUtilization", service, "Maximum"),
-        # Each task reports once a minute.
+        # Each task reports once a minute, unless its service publishes the CPU every 20 seconds.
         ("tasks", "AWS/ECS", "CPUUtilization", service, "SampleCount"),
         ("latency_ms", "AWS/ApplicationELB", "TargetResponseTime", balancer, "Average"),
     ):
