@@ -69,9 +69,10 @@ class ReviewQuota:
             with self._lock:
                 self._asking -= 1
                 self._answered.notify_all()
+                # Where another thread has begun the next day meanwhile, the answer says nothing of that.
                 if took and day == self._day:
                     self._places += self._block - 1
-                elif took is False:
+                elif took is False and day == self._day:
                     self._rests_until = now + ASKED_AGAIN_SECONDS
         return day if took else None
 

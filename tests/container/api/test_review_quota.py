@@ -170,6 +170,29 @@ def test_one_whose_block_never_comes_holds_nobody_up(
     waiting.join()
 
 
+def test_a_refusal_that_comes_after_midnight_is_of_the_day_before(
+    review_store: Callable[..., Any],
+    review_post: Callable[..., Any],
+    api_module: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+) -> None:
+    clock.seconds = MIDNIGHT + DAY - 0.5
+    store = review_store(daily_quota=2, clock=clock)
+    client = api_module("aws.clients").dynamodb_client(region="us-east-1", attempts=1, read_timeout_seconds=5)
+    assert [store.keep(review_post(text)) for text in "ab"] == [True, True]
+    take = client.update_item
+
+    def take_late(**request: Any) -> Any:
+        clock.seconds = MIDNIGHT + DAY
+        assert store.keep(review_post("c"))
+        return take(**request)
+
+    monkeypatch.setattr(client, "update_item", take_late)
+    assert store.keep(review_post("d"), client) is None
+    assert store.keep(review_post("d"))
+
+
 def test_beyond_the_quota_the_answer_is_the_same_and_a_metric_counts(
     start_reviews: Callable[..., Api], runtime: Runtime, stored: Any
 ) -> None:
