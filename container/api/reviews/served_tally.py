@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS: Final = 35 * 86_400
 MOST_MODELS: Final = 8
-"""Of a process: a release, those before it, and no more items than that, whatever an endpoint calls its model."""
+"""Of a process and day: a release, those before it, and no more items than that, whatever an endpoint calls its model.
+"""
 
 
 class ServedTally:
@@ -34,18 +35,20 @@ class ServedTally:
         self._slot = f"{secrets.randbelow(SLOTS):02}"
         self._clock = clock
         self._lock = threading.Lock()
+        self._day = ""
         self._models: set[str] = set()
 
     def add(self, text: str, *, probability: float, model: str | None, unseen_percent: int | None) -> None:
         """Count a post under the model that scored it; where none is named it cannot be compared with any."""
-        if model is None or not self._knows(model):
-            return
         now = self._clock()
+        day = datetime.fromtimestamp(now, UTC).date().isoformat()
+        if model is None or not self._knows(model, day):
+            return
         bins = [("score", score_bin(probability)), ("length", length_bin(text))]
         if unseen_percent is not None:
             bins.append(("unseen", unseen_bin(unseen_percent)))
         self._counts.add(
-            f"served#{datetime.fromtimestamp(now, UTC).date()}",
+            f"served#{day}",
             f"{model}#{self._slot}",
             [f"{kind}:{place:02}" for kind, place in bins],
             # A day's own, or each write would move it.
@@ -56,8 +59,11 @@ class ServedTally:
         """Write what was counted since; raise AWS_FAULTS, and have it still for the next time."""
         self._counts.write(client)
 
-    def _knows(self, model: str) -> bool:
+    def _knows(self, model: str, day: str) -> bool:
         with self._lock:
+            if day != self._day:
+                # A process may outlive many releases: those of other days leave room for the next.
+                self._day, self._models = day, set()
             if model not in self._models and len(self._models) < MOST_MODELS and MODEL_NAME.fullmatch(model):
                 self._models.add(model)
             return model in self._models

@@ -58,11 +58,17 @@ def test_posts_are_counted_by_the_model_that_scored_them(
 def test_what_is_written_is_bounded_whatever_an_endpoint_calls_its_model(
     review_store: Callable[..., Any], embedded_aws: Any, review_table: str
 ) -> None:
-    store = review_store(clock=Clock(NOON))
+    clock = Clock(NOON)
+    store = review_store(clock=clock)
     for model in ("a#b", "夜", "a" * 64, *(f"release-{number}" for number in range(50))):
         store.served.add("post", probability=0.5, model=model, unseen_percent=None)
     store.write_tally()
     assert {model for _, model in served(embedded_aws, review_table)} == {f"release-{number}" for number in range(8)}
+    # A process that outlives many releases goes on counting.
+    clock.seconds += 86_400
+    store.served.add("post", probability=0.5, model="release-49", unseen_percent=None)
+    store.write_tally()
+    assert ("2026-11-19", "release-49") in served(embedded_aws, review_table)
 
 
 def test_the_api_counts_what_it_answers_and_what_the_endpoint_says_of_its_vocabulary(
