@@ -1,7 +1,7 @@
 """Signs invocations of one endpoint: AWS's signature version 4.
 
-botocore's signer takes any request, and about a third of the app's processor time for it. Invocations of one
-endpoint differ in their body and a header alone, and the key that they are signed with changes once a day.
+botocore's signer takes any request, and more than ten times the processor time for it. Invocations of one endpoint
+differ in their body and a header alone, and the key that they are signed with changes once a day.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
