@@ -140,9 +140,9 @@ def read_posts(
     if format_ is None:
         raise InvalidPostsError(f"{where}: the name ends in none of {', '.join(SUFFIXES)}")
     lines = text_lines(stream, where, gzipped=name.lower().endswith(GZIP), encoding=layout.encoding)
-    read = _read_json_lines if format_ == "jsonl" else _read_csv if format_ == "csv" else _read_tsv
+    read = _read_json_lines(lines, where, layout) if format_ == "jsonl" else _read_table(lines, where, format_, layout)
     empty = True
-    for post in read(lines, where, layout):
+    for post in read:
         empty = False
         yield post
     if empty and not may_be_empty:
@@ -202,6 +202,51 @@ def json_objects(lines: Iterator[str], where: str, wanted: Sequence[str]) -> Ite
             if sum(key == name for key, _ in outermost) > 1:
                 raise InvalidPostsError(f"{at}: the key {_shown_name(name)} is there twice", fault="columns")
         yield number, at, content
+
+
+def table_cells(
+    lines: Iterator[str], where: str, format_: str, wanted: Sequence[str], *, has_header: bool = True
+) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield line, place for an error and the cells of the columns `wanted` of each row of CSV or TSV that is not blank.
+
+    Without a header `wanted` are numbers from 1.
+
+    Raises InvalidPostsError where a column is missing or there twice, and for a row of another width.
+    """
+    if format_ == "csv":
+        # For the whole process. A longer text is refused as a text, with the limit that counts.
+        csv.field_size_limit(LONGEST_LINE)
+        rows = _rows(csv.reader(lines, strict=True), where)
+        remedy = "quote a text that holds a comma or a line end"
+    else:
+        # text/tab-separated-values knows no quotes: a quotation mark is a part of the text.
+        cut = ((number, line.rstrip(_ENDS_OF_LINES).split("\t")) for number, line in enumerate(lines, start=1))
+        rows = ((number, [] if row == [""] else row) for number, row in cut)
+        remedy = "a TSV has no quotes: take tabs and line ends out of texts, or give CSV"
+    width: int | None = None
+    if has_header:
+        header = next(((number, [name.strip() for name in row]) for number, row in rows if row), None)
+        if header is None:
+            raise InvalidPostsError(f"{where}: there is no post in it")
+        number, names = header
+        places = _places(names, wanted, f"{where}, line {number}")
+        width = len(names)
+    else:
+        places = [int(column) - 1 for column in wanted]
+    for number, row in rows:
+        if not row:
+            continue
+        at = f"{where}, line {number}"
+        width = width or len(row)
+        if len(row) != width or max(places) >= width:
+            first = "the header has" if has_header else "the first line has"
+            raise InvalidPostsError(
+                f"{at}: {len(row)} columns, {first} {width}: {remedy}"
+                if len(row) != width
+                else f"{at}: {len(row)} columns: there is no column {max(places) + 1}",
+                fault="columns",
+            )
+        yield number, at, [row[place] for place in places]
 
 
 def checked_text(text: object, at: str) -> str:
@@ -266,11 +311,10 @@ def shown_names(names: Sequence[str], what: str = "column") -> str:
 # ---- formats -------------------------------------------------------------------------------------------------------
 
 
-def _read_csv(lines: Iterator[str], where: str, layout: FileLayout) -> Iterator[LabelledPost]:
-    # For the whole process. A longer text is refused as a text, with the limit that counts.
-    csv.field_size_limit(LONGEST_LINE)
-    rows = csv.reader(lines, strict=True)
-    return _posts_of(_rows(rows, where), where, layout, "quote a text that holds a comma or a line end")
+def _read_table(lines: Iterator[str], where: str, format_: str, layout: FileLayout) -> Iterator[LabelledPost]:
+    wanted = (layout.text_column, layout.label_column)
+    for number, at, (text, label) in table_cells(lines, where, format_, wanted, has_header=layout.has_header):
+        yield LabelledPost(number, checked_text(text, at), _label(label, at, layout))
 
 
 def _rows(rows: Any, where: str) -> Iterator[tuple[int, list[str]]]:
@@ -291,43 +335,6 @@ def _rows(rows: Any, where: str) -> Iterator[tuple[int, list[str]]]:
                 what = 'a quotation mark (") stands inside a quoted field: write it twice'
             raise InvalidPostsError(f"{where}, line {at}: {what}: quote fields as RFC 4180 has it") from None
         yield at, row
-
-
-def _read_tsv(lines: Iterator[str], where: str, layout: FileLayout) -> Iterator[LabelledPost]:
-    # text/tab-separated-values knows no quotes: a quotation mark is a part of the text.
-    rows = ((number, line.rstrip(_ENDS_OF_LINES).split("\t")) for number, line in enumerate(lines, start=1))
-    split = ((number, [] if row == [""] else row) for number, row in rows)
-    return _posts_of(split, where, layout, "a TSV has no quotes: take tabs and line ends out of texts, or give CSV")
-
-
-def _posts_of(
-    rows: Iterator[tuple[int, list[str]]], where: str, layout: FileLayout, remedy: str
-) -> Iterator[LabelledPost]:
-    wanted = (layout.text_column, layout.label_column)
-    if layout.has_header:
-        header = next(((number, [name.strip() for name in row]) for number, row in rows if row), None)
-        if header is None:
-            raise InvalidPostsError(f"{where}: there is no post in it")
-        number, names = header
-        text_at, label_at = _places(names, wanted, f"{where}, line {number}")
-        width: int | None = len(names)
-    else:
-        text_at, label_at = (int(column) - 1 for column in wanted)
-        width = None
-    for number, row in rows:
-        if not row:
-            continue
-        at = f"{where}, line {number}"
-        width = width or len(row)
-        if len(row) != width or max(text_at, label_at) >= width:
-            first = "the header has" if layout.has_header else "the first line has"
-            raise InvalidPostsError(
-                f"{at}: {len(row)} columns, {first} {width}: {remedy}"
-                if len(row) != width
-                else f"{at}: {len(row)} columns: there is no column {max(text_at, label_at) + 1}",
-                fault="columns",
-            )
-        yield LabelledPost(number, checked_text(row[text_at], at), _label(row[label_at], at, layout))
 
 
 def _places(names: list[str], wanted: Sequence[str], at: str) -> list[int]:

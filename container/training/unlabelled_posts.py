@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from labelled_posts import GZIP, LONGEST_LINE, SUFFIXES, InvalidPostsError, checked_text, format_of, json_objects
-from labelled_posts import text_lines as lines_of
+from labelled_posts import (
+    GZIP,
+    SUFFIXES,
+    InvalidPostsError,
+    checked_text,
+    format_of,
+    json_objects,
+    table_cells,
+    text_lines,
+)
 from refusal import RefusalError
 
 CHANNEL = "unlabelled"
@@ -40,32 +47,11 @@ def read_unlabelled(channel: Path, *, known: set[str]) -> list[str]:
 
 def _texts(path: Path, name: str) -> Iterator[str]:
     with path.open("rb") as file:
-        lines = lines_of(file, name, gzipped=path.name.lower().endswith(GZIP))
-        format_ = format_of(path.name)
+        lines = text_lines(file, name, gzipped=path.name.lower().endswith(GZIP))
+        format_ = str(format_of(path.name))
         if format_ == "jsonl":
             for _, at, content in json_objects(lines, name, ("text",)):
                 yield checked_text(content.get("text"), at)
-            return
-        csv.field_size_limit(LONGEST_LINE)
-        # text/tab-separated-values knows no quotes: a quotation mark is a part of the text.
-        rows = (
-            csv.reader(lines, strict=True)
-            if format_ == "csv"
-            else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-        )
-        try:
-            header = [column.strip() for column in next(rows, [])]
-            if header.count("text") != 1:
-                raise InvalidPostsError(
-                    f"{name}, line 1: {header.count('text')} columns named text; the first line names the columns"
-                )
-            place = header.index("text")
-            for row in rows:
-                if not row:
-                    continue
-                where = f"{name}, line {rows.line_num}"
-                if len(row) != len(header):
-                    raise InvalidPostsError(f"{where}: {len(row)} columns, the header has {len(header)}")
-                yield checked_text(row[place], where)
-        except csv.Error:
-            raise InvalidPostsError(f"{name}, line {rows.line_num}: quote fields as RFC 4180 has it") from None
+        else:
+            for _, at, (text,) in table_cells(lines, name, format_, ("text",)):
+                yield checked_text(text, at)
