@@ -30,7 +30,7 @@ def serving_memory(folder: Path) -> dict[str, int] | None:
     asked = subprocess.run(
         [sys.executable, __file__, str(folder)],
         env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
-        capture_output=True,
+        stdout=subprocess.PIPE,  # what goes wrong is for the job's log
         text=True,
         check=True,
     )
