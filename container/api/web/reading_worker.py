@@ -76,7 +76,6 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.initialized = True
-        self.began = 0.0
         self.whole_at = 0.0
         self.buffered = 0
         self.lingering = False
@@ -88,6 +87,7 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.intake = RequestIntake(largest_body=LARGEST_BODY_BYTES)
         self.left_over = left_over
         self.continued = False
+        self.began = 0.0  # while nothing has come of it
 
 
 class _WholeAnswer:
@@ -282,7 +282,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
             if conn.lingered > MOST_LINGERING_BYTES:
                 self._close(self._forget(conn))
         else:
-            if not conn.intake.received:
+            if not conn.began:
                 # The poller knows it already, and what to call.
                 with suppress(ValueError):
                     self.keepalived_conns.remove(conn)

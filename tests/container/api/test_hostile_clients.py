@@ -212,6 +212,19 @@ def test_a_request_that_came_with_the_one_before_is_answered(api: Api, runtime: 
     assert answers.count(b"0.93") == 3
 
 
+def test_empty_lines_are_no_request_and_prolong_none(api: Api, runtime: Runtime) -> None:
+    health = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+    with connected(api) as client, trickling(api, 1, b"\r\n", b"\r\n", every_seconds=0.2) as (endless,):
+        for part in (b"\r\n", b"\r\n", health):
+            client.sendall(part)
+            time.sleep(0.05)  # so that it comes by itself
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        # As long as a request may take, and more: who has begun one has sent it since.
+        assert everything(endless).startswith(b"HTTP/1.1 408 ")
+        client.sendall(health)
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_client_that_asks_whether_to_go_on_is_told(api: Api, runtime: Runtime) -> None:
     body = b'{"text": "a"}'
     with connected(api) as client:
