@@ -18,7 +18,8 @@ def prune(tokenizer: Tokenizer, used: Collection[int]) -> tuple[Tokenizer, list[
     content = json.loads(tokenizer.to_str())
     model = content["model"]
     numbers = _numbers(model)
-    everything = sorted({*numbers.values(), *_control_numbers(content)})
+    # Those that no token has among them: a tokenizer that stays whole keeps its numbers.
+    everything = list(range(max(*numbers.values(), *_control_numbers(content)) + 1))
     finds = {"WordPiece": _word_pieces, "BPE": _byte_pairs, "Unigram": _unigrams}.get(model.get("type", ""))
     if finds is None or model.get("byte_fallback") or (model["type"] == "BPE" and not _plain_pairs(model)):
         return tokenizer, everything

@@ -66,8 +66,10 @@ def test_cuts_other_posts_into_smaller_pieces(load: Load, kind: str) -> None:
         assert (unknown in after.ids) is (whole.token_to_id("[UNK]") in before.ids), text
 
 
-def test_leaves_a_tokenizer_of_another_kind_whole(load: Load) -> None:
-    whole = Tokenizer(models.WordLevel({"a": 0, "b": 1, "[UNK]": 2}, unk_token="[UNK]"))
+@pytest.mark.parametrize("unknown", [2, 5])
+def test_leaves_a_tokenizer_of_another_kind_whole(load: Load, unknown: int) -> None:
+    whole = Tokenizer(models.WordLevel({"a": 0, "b": 1, "[UNK]": unknown}, unk_token="[UNK]"))
     pruned, former = load("pruned_vocabulary").prune(whole, {0})
-    assert former == [0, 1, 2]
+    # A row for each number, even where no token has it.
+    assert former == list(range(unknown + 1))
     assert pruned.to_str() == whole.to_str()
