@@ -56,15 +56,11 @@ class Api:
                 first = 100 * (int(query["page"][0]) - 1)
                 return 200, self.comments[first : first + 100]
             case "POST", "/issues/7/comments":
-                self.comments.append(
-                    {"id": 90, "user": {"login": "github-actions[bot]"}, "body": json.loads(content)["body"]}
-                )
+                self.comments.append({"id": 90, "user": {"login": "github-actions[bot]"}, "body": body})
                 return 201, {"html_url": "https://example.com/new"}
             case "PATCH", patched if patched.startswith("/issues/comments/"):
                 number = int(patched.rpartition("/")[2])
-                next(comment for comment in self.comments if comment["id"] == number)["body"] = json.loads(content)[
-                    "body"
-                ]
+                next(comment for comment in self.comments if comment["id"] == number)["body"] = body
                 return 200, {"html_url": "https://example.com/updated"}
         return 404, {"message": "Not Found"}
 
