@@ -169,6 +169,7 @@ class ModelStack(cdk.Stack):
             maximum_score_drift=settings.model.maximum_score_drift,
             maximum_length_drift=settings.model.maximum_length_drift,
             maximum_vocabulary_drift=settings.model.maximum_vocabulary_drift,
+            maximum_first_stage_drift=settings.model.first_stage_drift_of_recipe,
             violation_percent=settings.model.violation_percent,
             starts=self.workflow if settings.model.release_when_drifted else None,
             metric_namespace="Moderation/Drift",

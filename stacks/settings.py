@@ -188,8 +188,10 @@ class ModelSettings(_Section):
 
     An alarm fires when the scores, the lengths or the vocabulary of what is served differ from those of the posts that
     the release was validated on by more than `maximum_score_drift`, `maximum_length_drift` or
-    `maximum_vocabulary_drift` percent; null for none. `violation_percent` of the served posts are violations, where the
-    labelled ones have another share. With `release_when_drifted` such an alarm starts a release too.
+    `maximum_vocabulary_drift` percent; null for none. With recipe `bert` or `student`, `maximum_first_stage_drift` is
+    the same for the share of posts that a cascade's first stage answers. `violation_percent` of the served posts are
+    violations, where the labelled ones have another share. With `release_when_drifted` such an alarm starts a release
+    too.
     """
 
     recipe: Literal["linear", "bert", "student"]
@@ -208,6 +210,7 @@ class ModelSettings(_Section):
     maximum_score_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
     maximum_length_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
     maximum_vocabulary_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
+    maximum_first_stage_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
     violation_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     release_when_drifted: bool = False
 
@@ -223,13 +226,23 @@ class ModelSettings(_Section):
                 f"allowed: all_at_once at endpoint_instances={self.endpoint_instances}; others shift from one instance "
                 "to the next"
             )
-        maxima = (self.maximum_score_drift, self.maximum_length_drift, self.maximum_vocabulary_drift)
+        maxima = (
+            self.maximum_score_drift,
+            self.maximum_length_drift,
+            self.maximum_vocabulary_drift,
+            self.first_stage_drift_of_recipe,
+        )
         if self.release_when_drifted and all(maximum is None for maximum in maxima):
             raise ValueError(
-                "release_when_drifted: got true, allowed: false without maximum_score_drift, maximum_length_drift and "
-                "maximum_vocabulary_drift; give one"
+                "release_when_drifted: got true, allowed: false without maximum_score_drift, maximum_length_drift, "
+                "maximum_vocabulary_drift, or maximum_first_stage_drift with a recipe other than linear; give one"
             )
         return self
+
+    @property
+    def first_stage_drift_of_recipe(self) -> float | None:
+        """`maximum_first_stage_drift`, and None with a recipe that never has a first stage."""
+        return None if self.recipe == "linear" else self.maximum_first_stage_drift
 
 
 class Settings(_Section):

@@ -37,9 +37,9 @@ def main(folder: Path, posts: Path) -> None:
             model = ExportedModel.load(
                 path, encode=lambda batch: preprocessing.inputs(preprocessing.rows(batch)), preprocessing={}
             )
-            model.probabilities(texts[:WARM_UP])
+            model.predict(texts[:WARM_UP])
             start = time.perf_counter()
-            both[name] = model.probabilities(texts)
+            both[name] = model.predict(texts).probabilities
             found[name] = {
                 "seconds": time.perf_counter() - start,
                 "auc": float(roc_auc_score(labels, both[name])),

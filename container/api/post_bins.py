@@ -1,4 +1,5 @@
-"""Bins of a post's score, length and unseen share, in which a release's validation set and what it serves are counted.
+"""Bins of a post's score, length, unseen share and stage: a release's validation posts and served posts are counted in
+them.
 
 The same file in the images of the API and of training: what is compared is counted alike. Each kind's bins are in
 order, so that a share at or below each bin can be compared.
@@ -12,7 +13,7 @@ from typing import Final
 
 from bounded_text import LONGEST_TEXT, nfkc
 
-BINS: Final = {"score": 29, "length": 41, "unseen": 51}
+BINS: Final = {"score": 29, "length": 41, "unseen": 51, "stage": 2}
 """How many bins each kind has."""
 _MIDDLE: Final = BINS["score"] // 2
 _WHITE_SPACE: Final = re.compile(r"\s+")
@@ -40,3 +41,8 @@ def length_bin(text: str) -> int:
 def unseen_bin(percent: int) -> int:
     """Return the bin of a share, 0 to 100 percent."""
     return percent // 2
+
+
+def stage_bin(by_first_stage: bool) -> int:
+    """Return the bin of who answered: 0 the network, 1 the first stage."""
+    return int(by_first_stage)

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnxruntime
 from batch_size import measured_batch_size
@@ -45,6 +45,14 @@ class ModelUnusableError(Exception):
     """The model folder holds no model that this image can serve; the message is one line."""
 
 
+class Predictions(NamedTuple):
+    """The probability, 0 to 1, that each text is a violation, and who answered."""
+
+    probabilities: list[float]
+    by_first_stage: list[bool]
+    """Whether the first stage answered each text; empty where the model has none."""
+
+
 class Model:
     """One ONNX Runtime session and the preprocessing that belongs to it. Safe to call from several threads."""
 
@@ -64,10 +72,10 @@ class Model:
         self._preprocessing = preprocessing
         if batch_size is None:
             (row,) = preprocessing.rows([_TYPICAL_POST])
-            self._predict([row])  # the first run allocates
-            batch_size = measured_batch_size(lambda size: self._predict([row] * size))
+            self._run([row])  # the first run allocates
+            batch_size = measured_batch_size(lambda size: self._run([row] * size))
         self.batch_size = batch_size
-        self._queue = PredictionQueue(self._predict, batch_size=batch_size, most_waiting=most_waiting)
+        self._queue = PredictionQueue(self._run, batch_size=batch_size, most_waiting=most_waiting)
 
     @classmethod
     def load(
@@ -133,10 +141,10 @@ class Model:
         """
         if self._first_stage:
             self._first_stage.try_out("。")
-        _refuse_no_numbers(self._predict(self._preprocessing.rows(["。"])))
+        _refuse_no_numbers(self._run(self._preprocessing.rows(["。"])))
 
-    def probabilities(self, texts: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> list[float]:
-        """The probability, 0 to 1, that each text is a violation.
+    def predict(self, texts: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> Predictions:
+        """Predicts each text, in their order.
 
         Args:
             texts: any number of them.
@@ -148,28 +156,28 @@ class Model:
             OverloadedError: too many requests wait.
         """
         with self._queue.place():
-            probabilities: list[float | None] = []
+            answered: list[float | None] = []
             rows: list[Row] = []
             for start in range(0, len(texts), _POSTS_TO_ENCODE):
                 if not wanted():
                     raise AbandonedError
                 some = texts[start : start + _POSTS_TO_ENCODE]
                 answers = self._first_stage.answers(some) if self._first_stage else [None] * len(some)
-                probabilities += answers
+                answered += answers
                 rest = [text for text, answer in zip(some, answers, strict=True) if answer is None]
                 if rest:
                     rows.extend(self._preprocessing.rows(rest))
             following = iter(self._queue.run(rows, wanted))
-            found = [next(following) if answer is None else answer for answer in probabilities]
+            found = [next(following) if answer is None else answer for answer in answered]
         _refuse_no_numbers(found)
-        return found
+        return Predictions(found, [answer is not None for answer in answered] if self._first_stage else [])
 
     def unseen_percents(self, texts: Sequence[str]) -> list[int]:
         """How much of each text the training posts had nothing of, 0 to 100; empty where the model does not know."""
         known = self._known_trigrams
         return [] if known is None else [known.unseen_percent(text) for text in texts]
 
-    def _predict(self, rows: Sequence[Row]) -> list[float]:
+    def _run(self, rows: Sequence[Row]) -> list[float]:
         return list(map(float, self._session.run(["probability"], self._preprocessing.inputs(rows))[0]))
 
 

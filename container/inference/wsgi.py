@@ -19,7 +19,7 @@ from typing import Any
 from device import Device
 from flask import Flask, Response, g, jsonify, request
 from hot_path import FAILED, Answered, HotPath
-from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError
+from inference import DEFAULT_QUEUE_LENGTH, Model, ModelUnusableError, Predictions
 from invocation_body import InvalidInvocationError, Invocation, InvocationLines
 from prediction_queue import AbandonedError, OverloadedError
 from werkzeug.exceptions import HTTPException
@@ -42,6 +42,7 @@ CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _CUSTOM_ATTRIBUTES_OF_WSGI = "HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"
 _PATIENCE = re.compile(r"(?:^|[,;\s])patience-ms=([0-9]{1,9})(?:$|[,;\s])")
 _WITH_UNSEEN = re.compile(r"(?:^|[,;\s])with=unseen(?:$|[,;\s])")
+_WITH_FIRST_STAGE = re.compile(r"(?:^|[,;\s])with=first-stage(?:$|[,;\s])")
 
 log = logging.getLogger("gunicorn.error")
 
@@ -143,17 +144,16 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
             model = slot.wait()
             if model is None:
                 return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
-            probabilities = model.probabilities(given.texts, wanted)
+            predictions = model.predict(given.texts, wanted)
         except OverloadedError:
             response, status = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait; try again")
             response.headers["Retry-After"] = RETRY_AFTER_SECONDS
             return response, status
         except AbandonedError:
             return _error(HTTPStatus.REQUEST_TIMEOUT, "the time was up before the posts could be predicted")
-        predictions = _written(probabilities)
-        if isinstance(given, Invocation) and _WITH_UNSEEN.search(request.headers.get(CUSTOM_ATTRIBUTES, "")):
-            g.unseen = model.unseen_percents(given.texts)
-        return _answer(given, predictions, content_type=accepted), HTTPStatus.OK
+        if isinstance(given, Invocation):
+            g.told = _told(model, given.texts, predictions, asked=request.headers.get(CUSTOM_ATTRIBUTES, ""))
+        return _answer(given, _written(predictions.probabilities), content_type=accepted), HTTPStatus.OK
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
@@ -162,18 +162,16 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.after_request
     def name_model(response: Response) -> Response:
-        response.headers.extend(_custom_attributes(model_name, g.get("unseen")))
+        response.headers.extend(_custom_attributes(model_name, g.get("told", ())))
         return response
 
     def answer(environ: dict[str, Any], given: Invocation) -> Answered | None:
         model = slot.model
         if model is None:
             return None
-        probabilities = model.probabilities(given.texts, _is_waited_for(environ))
-        unseen = None
-        if _WITH_UNSEEN.search(environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, "")):
-            unseen = model.unseen_percents(given.texts)
-        return Answered(_written(probabilities), _custom_attributes(model_name, unseen))
+        predictions = model.predict(given.texts, _is_waited_for(environ))
+        told = _told(model, given.texts, predictions, asked=environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, ""))
+        return Answered(_written(predictions.probabilities), _custom_attributes(model_name, told))
 
     app.wsgi_app = HotPath(app.wsgi_app, answer, largest_body=LARGEST_BODY)  # type: ignore[method-assign]
     return app
@@ -184,11 +182,18 @@ def _written(probabilities: Sequence[float]) -> list[str]:
     return [f"{probability:.6f}" for probability in probabilities]
 
 
-def _custom_attributes(model_name: str | None, unseen: Sequence[int] | None) -> list[tuple[str, str]]:
-    attributes = [f"model={model_name}"] if model_name else []
-    if unseen:
-        # In the order of the texts, for whoever counts what is served.
-        attributes.append(f"unseen={'/'.join(map(str, unseen))}")
+def _told(model: Model, texts: Sequence[str], predictions: Predictions, *, asked: str) -> list[str]:
+    """What a client `asked` for in its custom attributes, each in the order of the texts: it counts what is served."""
+    told = []
+    if _WITH_UNSEEN.search(asked) and (unseen := model.unseen_percents(texts)):
+        told.append(f"unseen={'/'.join(map(str, unseen))}")
+    if _WITH_FIRST_STAGE.search(asked) and predictions.by_first_stage:
+        told.append(f"first-stage={'/'.join(str(int(answered)) for answered in predictions.by_first_stage)}")
+    return told
+
+
+def _custom_attributes(model_name: str | None, told: Sequence[str]) -> list[tuple[str, str]]:
+    attributes = [*([f"model={model_name}"] if model_name else []), *told]
     return [(CUSTOM_ATTRIBUTES, ",".join(attributes))] if attributes else []
 
 

@@ -94,6 +94,10 @@ class CascadeModel:
             found[unsure] = self.second.probabilities([texts[index] for index in unsure])
         return found
 
+    def by_first_stage(self, texts: Sequence[str]) -> list[bool]:
+        """Whether the first stage answers each text."""
+        return [bool(sure) for sure in self.stage.sure(self.first.probabilities(texts))]
+
 
 def with_first_stage(
     second: ExportedModel,

@@ -137,7 +137,8 @@ def run(folders: SageMakerFolders) -> None:
             (output / "evaluation.json").write_text(content, encoding="utf-8")
             write_golden_posts(output, test, probabilities)
             write_held_out_scores(output, probabilities)
-            write_validation_profile(output, validation, of_validation, trigrams)
+            by_first_stage = model.by_first_stage(_texts(validation)) if isinstance(model, CascadeModel) else []
+            write_validation_profile(output, validation, of_validation, trigrams, by_first_stage)
     print(f"threshold={threshold:.4f}", flush=True)
     for name, value in scores.items():
         print(f"{name}={value:.4f}", flush=True)

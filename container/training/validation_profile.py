@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exported_model import Probabilities
 from known_trigrams import KnownTrigrams
-from post_bins import BINS, length_bin, score_bin, unseen_bin
+from post_bins import BINS, length_bin, score_bin, stage_bin, unseen_bin
 from posts import Post
 
 FILE = "validation_profile.json"
@@ -16,7 +16,7 @@ _LABELS = ("fine", "violation")
 
 
 def validation_profile(
-    posts: Sequence[Post], probabilities: Probabilities, known: KnownTrigrams
+    posts: Sequence[Post], probabilities: Probabilities, known: KnownTrigrams, by_first_stage: Sequence[bool] = ()
 ) -> dict[str, dict[str, list[int]]]:
     """Returns how many posts there are in each bin of each kind, by label: `{"score": {"fine": […], …}, …}`.
 
@@ -26,8 +26,12 @@ def validation_profile(
         posts: that the model was not fitted to.
         probabilities: what it says of them.
         known: the trigrams of the posts that it was fitted to.
+        by_first_stage: whether the first stage answers each post; empty where the model has none, and no kind `stage`.
     """
-    counts = {kind: {label: [0] * bins for label in _LABELS} for kind, bins in BINS.items()}
+    kinds = [kind for kind in BINS if kind != "stage" or by_first_stage]
+    counts = {kind: {label: [0] * BINS[kind] for label in _LABELS} for kind in kinds}
+    for post, answered in zip(posts, by_first_stage, strict=bool(by_first_stage)):
+        counts["stage"]["violation" if post.label else "fine"][stage_bin(answered)] += 1
     for post, probability in zip(posts, probabilities, strict=True):
         label = "violation" if post.label else "fine"
         counts["score"][label][score_bin(float(probability))] += 1
@@ -37,7 +41,12 @@ def validation_profile(
 
 
 def write_validation_profile(
-    folder: Path, posts: Sequence[Post], probabilities: Probabilities, known: KnownTrigrams
+    folder: Path,
+    posts: Sequence[Post],
+    probabilities: Probabilities,
+    known: KnownTrigrams,
+    by_first_stage: Sequence[bool] = (),
 ) -> None:
     """Writes `validation_profile.json`, which holds counts and nothing of a post."""
-    (folder / FILE).write_text(json.dumps(validation_profile(posts, probabilities, known)) + "\n", encoding="utf-8")
+    profile = validation_profile(posts, probabilities, known, by_first_stage)
+    (folder / FILE).write_text(json.dumps(profile) + "\n", encoding="utf-8")

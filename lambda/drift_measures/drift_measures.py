@@ -22,7 +22,12 @@ from distribution_drift import Drift, drift
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
-MEASURED = {"score": "ScoreDrift", "length": "LengthDrift", "unseen": "VocabularyDrift"}
+MEASURED = {
+    "score": "ScoreDrift",
+    "length": "LengthDrift",
+    "unseen": "VocabularyDrift",
+    "stage": "FirstStageDrift",
+}
 ENOUGH_POSTS = 1000
 MOST_DAYS = 7
 """Whole days are taken, the latest first, until there are ENOUGH_POSTS, and no more than so many. How many are taken
@@ -104,7 +109,7 @@ def drifts(
         for kind, of_kind in sums.items():
             if of_kind.total() < ENOUGH_POSTS:
                 of_kind.update(counts[kind])
-        if all(of_kind.total() >= ENOUGH_POSTS for of_kind in sums.values()):
+        if all(sums[kind].total() >= ENOUGH_POSTS for kind in sums if kind in validated):
             break
     found = {}
     for kind, of_kind in sums.items():

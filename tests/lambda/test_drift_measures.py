@@ -130,7 +130,7 @@ def function(load_function: Any) -> ModuleType:
 
 
 def day(**kinds: dict[int, int]) -> dict[str, Any]:
-    return {kind: Counter(kinds.get(kind, {})) for kind in ("score", "length", "unseen")}
+    return {kind: Counter(kinds.get(kind, {})) for kind in ("score", "length", "unseen", "stage")}
 
 
 def test_whole_days_are_taken_until_there_are_enough_posts(function: ModuleType) -> None:

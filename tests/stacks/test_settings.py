@@ -126,7 +126,7 @@ def test_the_cdks_own_context_is_not_taken_for_settings() -> None:
                 "model.maximum_vocabulary_drift": "null",
                 "model.release_when_drifted": "true",
             },
-            "release_when_drifted: got true, allowed: false without maximum_score_drift, maximum_length_drift and ",
+            "release_when_drifted: got true, allowed: false without maximum_score_drift, maximum_length_drift, ",
         ),
         ({"reviewers.sign_in": "saml"}, 'reviewers.sign_in: got "saml", allowed: none, oidc, cognito'),
         ({"reviewers.oidc_issuer": "http://a"}, 'reviewers.oidc_issuer: got "http://a", allowed: text like ^https://'),

@@ -22,7 +22,7 @@ _ENDS = ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "Execu
 _SHARES = (0.85, 0.09, 0.03, 0.03)
 _PEAK_REQUESTS = 6000.0
 _WARM_UP_MINUTES = 180
-_DRIFTS = ("ScoreDrift", "LengthDrift", "VocabularyDrift")
+_DRIFTS = ("ScoreDrift", "LengthDrift", "VocabularyDrift", "FirstStageDrift")
 _PERCENTILE = re.compile(r"(?:p|tm|wm|tc|ts)\(?(\d+(?:\.\d+)?)")
 
 

@@ -190,7 +190,7 @@ class EndpointDashboard(Construct):
         ]
 
     def _drift(self, drift: ModelDrift) -> list[cloudwatch.IWidget]:
-        graphs = (
+        graphs = [
             (
                 "Drift of scores, %",
                 drift.metric_score_drift(),
@@ -212,7 +212,18 @@ class EndpointDashboard(Construct):
                 drift.metric_vocabulary_drift_at_least(),
                 drift.vocabulary_drift,
             ),
-        )
+        ]
+        # Without the alarm: a model that has no first stage, of which there is nothing to draw.
+        if drift.first_stage_drift is not None:
+            graphs.append(
+                (
+                    "Drift of the first stage's share, %",
+                    drift.metric_first_stage_drift(),
+                    drift.metric_first_stage_drift_interval(),
+                    drift.metric_first_stage_drift_at_least(),
+                    drift.first_stage_drift,
+                )
+            )
         return [
             cloudwatch.GraphWidget(
                 title=title,

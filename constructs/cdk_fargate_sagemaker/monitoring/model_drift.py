@@ -30,13 +30,15 @@ _MAXIMUM = 20
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
 _SCORE, _LENGTH, _VOCABULARY = "ScoreDrift", "LengthDrift", "VocabularyDrift"
+_FIRST_STAGE = "FirstStageDrift"
 
 
 class ModelDrift(Construct):
     """Compares what the current release serves with the posts that it was validated on, and says when they differ.
 
     Once a day, at 00:20 UTC, a function compares three distributions: of scores, of the texts' lengths, and of how much
-    of each text the training posts had nothing of (its vocabulary). The drift is the largest difference of the shares
+    of each text the training posts had nothing of (its vocabulary). Of a cascade it also compares the share of posts
+    that the first stage answers. The drift is the largest difference of the shares
     at or below any value, in percent: 0 where both are the same, 100 where nothing is alike. It is of the latest whole
     days that have 1,000 posts together, 7 at most, and has an interval of 95 %.
 
@@ -64,6 +66,9 @@ class ModelDrift(Construct):
         maximum_length_drift: 1 to 100 percent that the drift of the lengths may be; None for no alarm. Default: 20.
         maximum_vocabulary_drift: 1 to 100 percent that the drift of the vocabulary may be; None for no alarm.
             Default: 20.
+        maximum_first_stage_drift: 1 to 100 percentage points that the share of posts that a cascade's first stage
+            answers may differ from its share of the validation posts; None for no alarm, as for a model that never has
+            a first stage. Default: 20; the alarm has no data while the model has no first stage.
         violation_percent: 0 to 100 percent of the served posts that are violations, where the labelled posts have more
             or fewer among them: these are then weighted by it. Default: as many as among the labelled posts.
         starts: a workflow that starts a release when one of the alarms fires (`ModelReleaseWorkflow.start_on`).
@@ -86,6 +91,7 @@ class ModelDrift(Construct):
         maximum_score_drift: float | None = _MAXIMUM,
         maximum_length_drift: float | None = _MAXIMUM,
         maximum_vocabulary_drift: float | None = _MAXIMUM,
+        maximum_first_stage_drift: float | None = _MAXIMUM,
         violation_percent: float | None = None,
         starts: StartsOnAlarm | None = None,
         metric_namespace: str = "ModelDrift",
@@ -97,6 +103,7 @@ class ModelDrift(Construct):
             "maximum_score_drift": maximum_score_drift,
             "maximum_length_drift": maximum_length_drift,
             "maximum_vocabulary_drift": maximum_vocabulary_drift,
+            "maximum_first_stage_drift": maximum_first_stage_drift,
         }
         for name, percent in maxima.items():
             if percent is not None:
@@ -128,8 +135,13 @@ class ModelDrift(Construct):
             "the texts that are served have another share of what the model was not trained on than the validation "
             "posts",
         )
+        self._first_stage_drift = self._alarm(
+            _FIRST_STAGE,
+            maximum_first_stage_drift,
+            "the cascade's first stage answers another share of the posts that are served than of the validation posts",
+        )
         if starts is not None:
-            for alarm in (self._score_drift, self._length_drift, self._vocabulary_drift):
+            for alarm in (self._score_drift, self._length_drift, self._vocabulary_drift, self._first_stage_drift):
                 if alarm is not None:
                     starts.start_on(alarm)
 
@@ -147,6 +159,11 @@ class ModelDrift(Construct):
     def vocabulary_drift(self) -> cloudwatch.Alarm | None:
         """Alarm on the drift of the texts' vocabulary; None without `maximum_vocabulary_drift`."""
         return self._vocabulary_drift
+
+    @property
+    def first_stage_drift(self) -> cloudwatch.Alarm | None:
+        """Alarm on the drift of the first stage's share; None without `maximum_first_stage_drift`."""
+        return self._first_stage_drift
 
     @property
     def measuring_function(self) -> lambda_.Function:
@@ -202,6 +219,22 @@ class ModelDrift(Construct):
     def metric_vocabulary_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """What the drift of the vocabulary is at least, percent; it is lower on no more than one day of 1,000."""
         return self._metric(f"{_VOCABULARY}AtLeast", options)
+
+    def metric_first_stage_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """By how much the share that a cascade's first stage answers differs from that of the validation posts, percent
+        (maximum over the day). No data while the model has no first stage.
+        """
+        return self._metric(_FIRST_STAGE, options)
+
+    def metric_first_stage_drift_interval(
+        self, **options: Unpack[MetricOptions]
+    ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """From where to where the drift of the first stage's share is with 95 %, percent."""
+        return self._interval(_FIRST_STAGE, options)
+
+    def metric_first_stage_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """What the drift of the first stage's share is at least, percent; lower on no more than one day of 1,000."""
+        return self._metric(f"{_FIRST_STAGE}AtLeast", options)
 
     def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """How often the drift could not be measured (sum over five minutes)."""

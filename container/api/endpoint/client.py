@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPException, IncompleteRead
 from itertools import count
-from typing import Final
+from typing import Final, TypeVar
 
 from botocore.exceptions import BotoCoreError
 
@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BREAKER_OPEN = "breaker_open"
 
 
+_Said = TypeVar("_Said")
 _PASSING_REASONS: Final = frozenset({Reason.THROTTLED, Reason.ENDPOINT_ERROR, Reason.UNREACHABLE})
 
 
@@ -60,11 +61,13 @@ class Score:
     """The probability of a violation, 0 to 1, and the model that gave it, where the endpoint says.
 
     `unseen_percent`: how much of the text the model's training posts had nothing of, where the endpoint says.
+    `by_first_stage`: whether the first stage of a cascade answered, where the endpoint has one and says so.
     """
 
     probability: float
     model: str | None
     unseen_percent: int | None = None
+    by_first_stage: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -126,12 +129,11 @@ class EndpointClient:
         finally:
             invocation.finished = True
             outcome()
-        shares: Sequence[int | None] = (
-            answer.unseen_percents if len(answer.unseen_percents) == posts else [None] * posts
-        )
+        shares = _of_each(answer.unseen_percents, posts)
+        stages = _of_each(answer.by_first_stage, posts)
         return [
-            Score(probability=probability, model=answer.model, unseen_percent=share)
-            for probability, share in zip(probabilities, shares, strict=True)
+            Score(probability=probability, model=answer.model, unseen_percent=share, by_first_stage=stage)
+            for probability, share, stage in zip(probabilities, shares, stages, strict=True)
         ]
 
     def _invoke_with_retries(self, body: bytes, invocation: Invocation, until: float) -> RuntimeAnswer:
@@ -206,3 +208,8 @@ def _probability(prediction: object) -> float:
     if not (math.isfinite(probability) and 0 <= probability <= 1):
         raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "a prediction is not from 0 to 1")
     return probability
+
+
+def _of_each(said: Sequence[_Said], posts: int) -> Sequence[_Said | None]:
+    """What an endpoint says of each post, and nothing of any where it says it of another number of posts."""
+    return said if len(said) == posts else [None] * posts

@@ -30,6 +30,7 @@ MOST_OPENING: Final = 32
 _ERROR_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MODEL_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])model=([^,;\s]+)")
 _UNSEEN_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])unseen=([0-9]{1,3}(?:/[0-9]{1,3}){0,63})(?:$|[,;\s])")
+_FIRST_STAGE_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])first-stage=([01](?:/[01]){0,63})(?:$|[,;\s])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class RuntimeAnswer:
     """What the runtime answered.
 
     `model` is the one that the endpoint names in its custom attributes, where it does; `unseen_percents` is how much of
-    each text its training posts had nothing of, empty where it does not say.
+    each text its training posts had nothing of, `by_first_stage` whether a cascade's first stage answered it; each is
+    empty where the endpoint does not say.
     """
 
     status: int
@@ -45,6 +47,7 @@ class RuntimeAnswer:
     model: str | None
     error_type: str
     unseen_percents: tuple[int, ...] = ()
+    by_first_stage: tuple[bool, ...] = ()
 
     @property
     def error_code(self) -> str:
@@ -133,12 +136,14 @@ class SageMakerRuntime:
                 connection.close()
         attributes = answer.headers.get("x-amzn-sagemaker-custom-attributes", "")
         model, unseen = _MODEL_ATTRIBUTE.search(attributes), _UNSEEN_ATTRIBUTE.search(attributes)
+        first_stage = _FIRST_STAGE_ATTRIBUTE.search(attributes)
         return RuntimeAnswer(
             status=answer.status,
             body=answer.body,
             model=model[1] if model else None,
             error_type=answer.headers.get("x-amzn-errortype", ""),
             unseen_percents=_percents(unseen[1]) if unseen else (),
+            by_first_stage=tuple(answered == "1" for answered in first_stage[1].split("/")) if first_stage else (),
         )
 
     def _open(self, invocation: Invocation) -> socket.socket:
@@ -174,8 +179,8 @@ class SageMakerRuntime:
 
     def _signed_message(self, body: bytes, invocation: Invocation) -> bytes:
         # The model's server then leaves a post alone for which nobody waits any more, and says how much of it is new to
-        # the model.
-        attributes = f"patience-ms={int(invocation.seconds_left() * 1000)},with=unseen"
+        # the model and which stage answered.
+        attributes = f"patience-ms={int(invocation.seconds_left() * 1000)},with=unseen,with=first-stage"
         credentials = self._credentials.frozen(invocation.seconds_left())
         headers = self._signer.headers(body, attributes=attributes, credentials=credentials)
         return f"{self._request_line}{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body

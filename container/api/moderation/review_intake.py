@@ -46,7 +46,11 @@ class ReviewIntake:
         if decision.score is not None:
             score = decision.score
             self._store.served.add(
-                text, probability=score.probability, model=score.model, unseen_percent=score.unseen_percent
+                text,
+                probability=score.probability,
+                model=score.model,
+                unseen_percent=score.unseen_percent,
+                by_first_stage=score.by_first_stage,
             )
 
     def _letters(self, texts: list[str], decisions: list[Decision], request_id: str) -> list[ReviewLetter]:

@@ -1,7 +1,7 @@
-"""Counts of the posts that a model served on a day, by bins of score, length and vocabulary: what drift is told from.
+"""Counts of the posts that a model served on a day, by bins of score, length, vocabulary and stage, to measure drift.
 
 Items of the review table: partition key `served#2026-11-23`, the day of UTC; sort key `<model>#03`. Attributes
-`score:07`, `length:15`, `unseen:02`: how many posts were in that bin. Nothing of a post is in them.
+`score:07`, `length:15`, `unseen:02`, `stage:01`: how many posts were in that bin. Nothing of a post is in them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from post_bins import length_bin, score_bin, unseen_bin
+from post_bins import length_bin, score_bin, stage_bin, unseen_bin
 
 from observability.embedded_metrics import MODEL_NAME
 from reviews.tally import SLOTS, CountsToWrite
@@ -38,7 +38,15 @@ class ServedTally:
         self._day = ""
         self._models: set[str] = set()
 
-    def add(self, text: str, *, probability: float, model: str | None, unseen_percent: int | None) -> None:
+    def add(
+        self,
+        text: str,
+        *,
+        probability: float,
+        model: str | None,
+        unseen_percent: int | None,
+        by_first_stage: bool | None,
+    ) -> None:
         """Count a post under the model that scored it; where none is named it cannot be compared with any."""
         now = self._clock()
         day = datetime.fromtimestamp(now, UTC).date().isoformat()
@@ -47,6 +55,8 @@ class ServedTally:
         bins = [("score", score_bin(probability)), ("length", length_bin(text))]
         if unseen_percent is not None:
             bins.append(("unseen", unseen_bin(unseen_percent)))
+        if by_first_stage is not None:
+            bins.append(("stage", stage_bin(by_first_stage)))
         self._counts.add(
             f"served#{day}",
             f"{model}#{self._slot}",

@@ -30,7 +30,13 @@ from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelRelea
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 
 CONTAINER = Path(__file__).parents[3] / "container"
-KINDS = ("Score", "Length", "Vocabulary")
+KINDS = {
+    "Score": "score_drift",
+    "Length": "length_drift",
+    "Vocabulary": "vocabulary_drift",
+    "FirstStage": "first_stage_drift",
+}
+"""The first word of each metric, and the property with its alarm."""
 
 
 def release(stack: cdk.Stack, reviews: ReviewQueue) -> ModelReleaseWorkflow:
@@ -64,6 +70,7 @@ def test_each_drift_has_an_alarm_judged_once_a_day(stack, topic):
         alerts_topic=topic,
         maximum_length_drift=35,
         maximum_vocabulary_drift=None,
+        maximum_first_stage_drift=10,
         violation_percent=2.5,
     )
     template = Template.from_stack(stack)
@@ -71,6 +78,7 @@ def test_each_drift_has_an_alarm_judged_once_a_day(stack, topic):
     assert {name: one["Threshold"] for name, one in alarms.items()} == {
         "ScoreDriftAtLeast": 20,
         "LengthDriftAtLeast": 35,
+        "FirstStageDriftAtLeast": 10,
     }
     for name, one in alarms.items():
         assert "by more than the maximum of" in one["AlarmDescription"]
@@ -125,7 +133,7 @@ def test_drift_starts_a_release_where_it_is_asked_to():
             started_by.add(alarms[arn[0]]["Properties"]["MetricName"])
             (target,) = rule["Properties"]["Targets"]
             assert "ReleaseStarter" in str(target["Arn"])
-    assert started_by == {"LengthDriftAtLeast", "VocabularyDriftAtLeast"}
+    assert started_by == {"LengthDriftAtLeast", "VocabularyDriftAtLeast", "FirstStageDriftAtLeast"}
 
 
 def test_an_imported_queue_will_do(stack):
@@ -148,7 +156,8 @@ def test_the_dashboard_draws_drift_with_its_interval_and_maximum(stack):
     body = stack.resolve(board["Properties"]["DashboardBody"])
     widgets = json.loads("".join(part if isinstance(part, str) else "X" for part in body["Fn::Join"][1]))["widgets"]
     drawn = {one["properties"]["title"]: one["properties"] for one in widgets if "Drift" in one["properties"]["title"]}
-    assert list(drawn) == ["Drift of scores, %", "Drift of lengths, %", "Drift of vocabulary, %"]
+    of_first_stage = "Drift of the first stage's share, %"
+    assert list(drawn) == ["Drift of scores, %", "Drift of lengths, %", "Drift of vocabulary, %", of_first_stage]
     for kind, properties in zip(KINDS, drawn.values(), strict=True):
         names = [row[1] for row in properties["metrics"]]
         assert names == [f"{kind}DriftHigh", f"{kind}Drift", f"{kind}DriftLow", f"{kind}DriftAtLeast"]
@@ -182,7 +191,7 @@ def deployed(embedded_aws: EmbeddedAws, tmp_path: Path) -> dict[str, str]:
         "Releases": workflow.records.table.table_name,
         "Function": drift.measuring_function.function_name,
         "Namespace": drift.metric_namespace,
-        **{f"{kind}Alarm": getattr(drift, f"{kind.lower()}_drift").alarm_name for kind in KINDS},
+        **{f"{kind}Alarm": getattr(drift, alarm).alarm_name for kind, alarm in KINDS.items()},
     }.items():
         cdk.CfnOutput(stack, key, value=value)
     app.synth()
@@ -248,6 +257,7 @@ def test_injected_drift_is_found_by_its_kind_and_nothing_without(embedded_aws, d
         profile["score"][label][bins.score_bin(probability)] += 1
         profile["length"][label][bins.length_bin(text)] += 1
         profile["unseen"][label][bins.unseen_bin(known.unseen_percent(text))] += 1
+        profile["stage"][label][bins.stage_bin(chance.random() < 0.8)] += 1
     serializer, tables = TypeSerializer(), embedded_aws.client("dynamodb")
 
     def record(entry: str, **attributes: Any) -> None:
@@ -255,7 +265,7 @@ def test_injected_drift_is_found_by_its_kind_and_nothing_without(embedded_aws, d
         typed = {name: serializer.serialize(value) for name, value in item.items()}
         tables.put_item(TableName=deployed["Releases"], Item=typed)
 
-    for number in range(1, 6):
+    for number in range(1, 7):
         name = f"forum-{number}"
         record(f"release#2026-11-0{number}T00:00:00.000000Z#{name}", release=name, model=name, validation=profile)
 
@@ -271,15 +281,22 @@ def test_injected_drift_is_found_by_its_kind_and_nothing_without(embedded_aws, d
         clock=yesterday.timestamp,
     )
 
-    def serve(model: str, texts: list[str], probabilities: list[float]) -> None:
+    def serve(model: str, texts: list[str], probabilities: list[float], by_first_stage: float = 0.8) -> None:
         for text, probability in zip(texts, probabilities, strict=True):
-            store.served.add(text, probability=probability, model=model, unseen_percent=known.unseen_percent(text))
+            store.served.add(
+                text,
+                probability=probability,
+                model=model,
+                unseen_percent=known.unseen_percent(text),
+                by_first_stage=chance.random() < by_first_stage,
+            )
 
     usual = {"words": WORDS}
     serve("forum-1", posts(chance, 1200, **usual), scores(1200))
     serve("forum-2", posts(chance, 1200, **usual), [chance.betavariate(8, 1) for _ in range(1200)])
     serve("forum-3", posts(chance, 1200, **usual, longest=60), scores(1200))
     serve("forum-4", posts(chance, 1200, words=[*WORDS[:4], *OTHER_WORDS]), scores(1200))
+    serve("forum-5", posts(chance, 1200, **usual), scores(1200), by_first_stage=0.4)
     store.write_tally()
 
     cloudwatch = embedded_aws.client("cloudwatch")
@@ -302,8 +319,9 @@ def test_injected_drift_is_found_by_its_kind_and_nothing_without(embedded_aws, d
     assert fires_while("forum-2") == {"Score"}
     assert fires_while("forum-3") == {"Length"}
     assert fires_while("forum-4") == {"Vocabulary"}
+    assert fires_while("forum-5") == {"FirstStage"}
     # Another release that has served nothing yet: what those before it served is not held against it.
-    assert fires_while("forum-5") == set()
+    assert fires_while("forum-6") == set()
     # What the alarms see of the day: its highest.
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for kind, alarm in alarms.items():
@@ -314,5 +332,5 @@ def test_injected_drift_is_found_by_its_kind_and_nothing_without(embedded_aws, d
             Statistics=[alarm["Statistic"]],
         )["Datapoints"]
         assert [point[alarm["Statistic"]] for point in seen] == [pytest.approx(max(put[kind]))]
-        assert len(put[kind]) == 4
+        assert len(put[kind]) == 5
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold"

@@ -228,6 +228,11 @@ WRONG = [
         "maximum_score_drift: got 0.2, allowed: a number, 1 to 100; give 20 for 20 %",
     ),
     WrongInput(
+        "a-first-stage-that-may-not-drift",
+        lambda stack: model_drift(stack, maximum_first_stage_drift=0),
+        "maximum_first_stage_drift: got 0, allowed: a number, 1 to 100",
+    ),
+    WrongInput(
         "more-drift-than-there-is",
         lambda stack: model_drift(stack, maximum_length_drift=101),
         "maximum_length_drift: got 101, allowed: a number, 1 to 100",
@@ -254,10 +259,11 @@ WRONG = [
             maximum_score_drift=None,
             maximum_length_drift=None,
             maximum_vocabulary_drift=None,
+            maximum_first_stage_drift=None,
             starts=_StartsNothing(),
         ),
         "starts: got a StartsNothing, allowed: None without a maximum; give one of maximum_score_drift, "
-        "maximum_length_drift, maximum_vocabulary_drift",
+        "maximum_length_drift, maximum_vocabulary_drift, maximum_first_stage_drift",
     ),
     WrongInput(
         "a-namespace-of-awss",

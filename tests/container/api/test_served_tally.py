@@ -37,20 +37,21 @@ def test_posts_are_counted_by_the_model_that_scored_them(
 ) -> None:
     clock = Clock(NOON)
     store = review_store(clock=clock)
-    store.served.add("短い", probability=0.5, model="release-1", unseen_percent=0)
-    store.served.add("長い" * 500, probability=0.999999, model="release-1", unseen_percent=100)
-    store.served.add("短い", probability=0.5, model="release-2", unseen_percent=None)
-    store.served.add("nobody says who", probability=0.5, model=None, unseen_percent=None)
+    store.served.add("短い", probability=0.5, model="release-1", unseen_percent=0, by_first_stage=True)
+    store.served.add("長い" * 500, probability=0.999999, model="release-1", unseen_percent=100, by_first_stage=False)
+    store.served.add("短い", probability=0.5, model="release-2", unseen_percent=None, by_first_stage=None)
+    store.served.add("nobody says who", probability=0.5, model=None, unseen_percent=None, by_first_stage=None)
     store.write_tally()
     store.write_tally()
     expires = NOON // 86_400 * 86_400 + 35 * 86_400
     of_first = {"score:14": 1, "length:03": 1, "unseen:00": 1, "score:28": 1, "length:29": 1, "unseen:50": 1}
+    of_first |= {"stage:01": 1, "stage:00": 1}
     assert served(embedded_aws, review_table) == {
         (DAY, "release-1"): of_first | {"expires": expires},
         (DAY, "release-2"): {"score:14": 1, "length:03": 1, "expires": expires},
     }
     clock.seconds += 86_400
-    store.served.add("短い", probability=0.5, model="release-2", unseen_percent=None)
+    store.served.add("短い", probability=0.5, model="release-2", unseen_percent=None, by_first_stage=None)
     store.write_tally()
     assert served(embedded_aws, review_table)[("2026-11-19", "release-2")]["expires"] == expires + 86_400
 
@@ -61,12 +62,12 @@ def test_what_is_written_is_bounded_whatever_an_endpoint_calls_its_model(
     clock = Clock(NOON)
     store = review_store(clock=clock)
     for model in ("a#b", "夜", "a" * 64, *(f"release-{number}" for number in range(50))):
-        store.served.add("post", probability=0.5, model=model, unseen_percent=None)
+        store.served.add("post", probability=0.5, model=model, unseen_percent=None, by_first_stage=None)
     store.write_tally()
     assert {model for _, model in served(embedded_aws, review_table)} == {f"release-{number}" for number in range(8)}
     # A process that outlives many releases goes on counting.
     clock.seconds += 86_400
-    store.served.add("post", probability=0.5, model="release-49", unseen_percent=None)
+    store.served.add("post", probability=0.5, model="release-49", unseen_percent=None, by_first_stage=None)
     store.write_tally()
     assert ("2026-11-19", "release-49") in served(embedded_aws, review_table)
 
@@ -74,13 +75,14 @@ def test_what_is_written_is_bounded_whatever_an_endpoint_calls_its_model(
 def test_the_api_counts_what_it_answers_and_what_the_endpoint_says_of_its_vocabulary(
     start_reviews: Callable[..., Api], shared_runtime: Runtime, embedded_aws: Any, review_table: str
 ) -> None:
-    said = "X-Amzn-SageMaker-Custom-Attributes: model=release-1,unseen=0/12/7"
+    said = "X-Amzn-SageMaker-Custom-Attributes: model=release-1,unseen=0/12/7,first-stage=1/0/1"
     shared_runtime.answers_body(b'{"predictions": ["0.1", "0.1", "0.9"]}', headers=[said])
     api = start_reviews(shared_runtime.url)
     assert requests.post(f"{api.url}/v1/moderations", json={"texts": ["a", "b", "ccc"]}, timeout=20).status_code == 200
-    assert shared_runtime.headers["x-amzn-sagemaker-custom-attributes"].endswith(",with=unseen")
-    # An endpoint that knows of no vocabulary, and one that says nonsense.
-    for attributes in ("model=release-1", "model=release-1,unseen=101", "model=release-1,unseen=1/2"):
+    assert shared_runtime.headers["x-amzn-sagemaker-custom-attributes"].endswith(",with=unseen,with=first-stage")
+    # An endpoint that knows of no vocabulary and of no first stage, and one that says nonsense.
+    nonsense = ("model=release-1", "model=release-1,unseen=101", "model=release-1,unseen=1/2,first-stage=1/0")
+    for attributes in nonsense:
         header = f"X-Amzn-SageMaker-Custom-Attributes: {attributes}"
         shared_runtime.answers_body(b'{"predictions": "0.1"}', headers=[header])
         assert api.moderate("a").status_code == 200
@@ -92,7 +94,7 @@ def test_the_api_counts_what_it_answers_and_what_the_endpoint_says_of_its_vocabu
     assert model == "release-1"
     del counts["expires"]
     expected = {"length:00": 5, "length:04": 1, "unseen:00": 1, "unseen:06": 1, "unseen:03": 1, "score:18": 1}
-    assert counts == expected | {"score:10": 5}
+    assert counts == expected | {"score:10": 5, "stage:00": 1, "stage:01": 2}
 
 
 @pytest.fixture(scope="module")

@@ -141,8 +141,8 @@ def test_a_control_token_in_a_post_is_a_text(model: Path, tokenizer: Tokenizer, 
 
 def test_is_served_alone_as_in_a_batch(model: Path, load: Load) -> None:
     served = load("inference").Model.load(model, threads=1, batch_size=4)
-    alone = [served.probabilities([text])[0] for text in HOSTILE]
-    assert served.probabilities(HOSTILE) == pytest.approx(alone, abs=1e-6)
+    alone = [served.predict([text]).probabilities[0] for text in HOSTILE]
+    assert served.predict(HOSTILE).probabilities == pytest.approx(alone, abs=1e-6)
     assert len(set(alone)) > len(HOSTILE) / 2
 
 

@@ -62,7 +62,7 @@ def test_answers_what_it_is_sure_of_and_leaves_the_rest(
     cascade: Path, trained: Path, load: Callable[[Path], Any]
 ) -> None:
     texts = [FINE, UNSURE, VIOLATION, FINE * 20]
-    network = np.array(load(trained / "model").probabilities(texts))
+    network = np.array(load(trained / "model").predict(texts).probabilities)
     assert network[0] < LOW < network[1] < HIGH < network[2]
     expected = np.where(
         (network <= LOW) | (network >= HIGH),
@@ -70,9 +70,11 @@ def test_answers_what_it_is_sure_of_and_leaves_the_rest(
         network,
     )
     both = load(cascade / "model")
-    assert both.probabilities(texts) == pytest.approx(expected, abs=1e-6)
-    assert both.probabilities([UNSURE]) == pytest.approx([network[1]], abs=1e-6)
-    assert both.probabilities([FINE]) == pytest.approx([expected[0]], abs=1e-6)
+    assert both.predict(texts).by_first_stage == [True, False, True, bool(network[3] <= LOW or network[3] >= HIGH)]
+    assert load(trained / "model").predict(texts).by_first_stage == []
+    assert both.predict(texts).probabilities == pytest.approx(expected, abs=1e-6)
+    assert both.predict([UNSURE]).probabilities == pytest.approx([network[1]], abs=1e-6)
+    assert both.predict([FINE]).probabilities == pytest.approx([expected[0]], abs=1e-6)
 
 
 def test_the_log_says_how_much_it_answers(
@@ -80,9 +82,9 @@ def test_the_log_says_how_much_it_answers(
 ) -> None:
     model = load(cascade / "model")
     with caplog.at_level(logging.INFO, logger="gunicorn.error"):
-        model.probabilities([FINE] * 600 + [UNSURE] * 399)
+        model.predict([FINE] * 600 + [UNSURE] * 399)
         assert caplog.messages == []
-        model.probabilities([VIOLATION])
+        model.predict([VIOLATION])
     assert caplog.messages == ["first stage answered 601 of 1000 posts (60.1 %); of those to validate with 70.0 %"]
 
 
@@ -117,6 +119,9 @@ def test_keeps_the_contract_over_http(
         assert float(single[0]) < 0.03 < LOW < float(single[1]) < HIGH < 0.97 < float(single[2])
         together = server.invoke({"texts": [UNSURE, FINE, VIOLATION, UNSURE]}).json()["predictions"]
         assert together == [single[1], single[0], single[2], single[1]]
+        asked = {"X-Amzn-SageMaker-Custom-Attributes": "patience-ms=60000,with=first-stage"}
+        said = server.invoke({"texts": [UNSURE, FINE, VIOLATION]}, headers=asked).headers
+        assert said["X-Amzn-SageMaker-Custom-Attributes"] == "model=moderation-1,first-stage=0/1/1"
         lines = b'{"text": "%s"}\n{"text": 3}\n{"text": "%s"}\n' % (FINE.encode(), UNSURE.encode())
         answered = [json.loads(line) for line in server.invoke(lines, "application/jsonlines").text.splitlines()]
         assert [line.get("predictions") for line in answered] == [single[0], None, single[1]]

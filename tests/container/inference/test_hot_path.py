@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,12 +22,14 @@ class _Model:
         self.failure: Exception | None = None
         self.asked = 0
 
-    def probabilities(self, texts: list[str], wanted: Callable[[], bool]) -> list[float]:
+    def predict(self, texts: list[str], wanted: Callable[[], bool]) -> SimpleNamespace:
         self.asked += 1
         if self.failure:
             raise self.failure
         assert wanted()
-        return [len(text) / 10_000 for text in texts]
+        return SimpleNamespace(
+            probabilities=[len(text) / 10_000 for text in texts], by_first_stage=[len(text) > 1 for text in texts]
+        )
 
     def unseen_percents(self, texts: list[str]) -> list[int]:
         return [7] * len(texts)
@@ -74,6 +77,8 @@ REQUESTS: list[tuple[bytes, dict[str, str]]] = [
     (b'{"text": "a"}', {"Accept": "text/html"}),
     (b'{"text": "a"}', {"X-Amzn-SageMaker-Custom-Attributes": "patience-ms=5000,with=unseen"}),
     (b'{"texts": ["a", "b"]}', {"X-Amzn-SageMaker-Custom-Attributes": "with=unseen"}),
+    (b'{"texts": ["a", "bc"]}', {"X-Amzn-SageMaker-Custom-Attributes": "with=unseen,with=first-stage"}),
+    (b'{"text": "a"}', {"X-Amzn-SageMaker-Custom-Attributes": "with=first-stage"}),
     (b'{"text": ""}', {}),
     (b'{"text": "\xff"}', {}),
     (b"[]", {}),

@@ -85,7 +85,7 @@ def test_trains_exports_and_serves_the_same_tokens(
         assert not {0, 2, 3, 4} & set(controls[1:-1])
 
         model = Model.load(job / "model", threads=1, batch_size=1)
-        alone = [model.probabilities([text])[0] for text in TEXTS]
+        alone = [model.predict([text]).probabilities[0] for text in TEXTS]
         # The scale of int8 numbers is that of the whole batch.
         together = preprocessing.inputs(preprocessing.rows(TEXTS))
         found = InferenceSession(job / "model" / "model.onnx").run(["probability"], together)[0]

@@ -72,6 +72,7 @@ def test_asks_the_network_about_the_rest_alone(load: Load) -> None:
     stage = cascade.FirstStage(low=0.1, high=0.9, scores=[0.0, 1.0], answers=[0.2, 0.6])
     model = cascade.CascadeModel(second=second, first=first, stage=stage, cascade={}, threshold=0.5)
     assert model.probabilities(["a", "b", "c", "a"]).tolist() == pytest.approx([0.24, 0.7, 0.56, 0.24])
+    assert model.by_first_stage(["a", "b", "c", "a"]) == [True, False, True, True]
     assert second.asked == ["b"]
 
 

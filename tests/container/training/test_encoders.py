@@ -275,7 +275,9 @@ def test_fuses_and_quantises_where_the_architecture_allows(
     assert int8 is holds, precision
     served = serving("inference").Model.load(model, threads=1, batch_size=1)
     # One after the other, as each has a scale of int8 numbers of its own.
-    assert np.allclose([served.probabilities([text])[0] for text in TEXTS[:40]], manifest["probabilities"], atol=1e-5)
+    assert np.allclose(
+        [served.predict([text]).probabilities[0] for text in TEXTS[:40]], manifest["probabilities"], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", FUSED)

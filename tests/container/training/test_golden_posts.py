@@ -30,7 +30,7 @@ import json, sys
 from pathlib import Path
 from inference import Model
 model = Model.load(Path(sys.argv[1]), threads=1, batch_size=1)
-print(json.dumps([model.probabilities([text])[0] for text in json.load(sys.stdin)]))
+print(json.dumps([model.predict([text]).probabilities[0] for text in json.load(sys.stdin)]))
 """
 
 

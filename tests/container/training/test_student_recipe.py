@@ -75,6 +75,11 @@ def test_serves_a_student_that_judges_as_its_teacher(
     assert manifest["cascade"]["serves"] == "cascade", manifest["cascade"]
     assert manifest["cascade"]["share"] > 0.9
     assert manifest["cascade"]["agreement"]["value"] >= 0.995
+    # Of the validation posts, by label, how many the network and how many the first stage answers.
+    profile = json.loads((job / "output" / "data" / "validation_profile.json").read_text())
+    network, first_stage = np.sum(list(profile["stage"].values()), axis=0)
+    assert first_stage / (network + first_stage) == manifest["cascade"]["share"]
+    assert network + first_stage == np.sum(list(profile["score"].values()))
 
     # The inference image's own code, in an environment without torch and transformers.
     monkeypatch.syspath_prepend(CONTAINER / "inference")
@@ -87,9 +92,9 @@ def test_serves_a_student_that_judges_as_its_teacher(
         path.write_text(json.dumps({name: value for name, value in manifest.items() if name != "cascade"}))
         alone = Model.load(job / "model", threads=1, batch_size=1)
         golden = [json.loads(line) for line in (job / "output/data/golden_posts.jsonl").read_text().splitlines()]
-        served = [model.probabilities([post["text"]])[0] for post in golden]
+        served = [model.predict([post["text"]]).probabilities[0] for post in golden]
         assert np.allclose(served, [post["probability"] for post in golden], atol=1e-5)
-        said_alone = np.array(alone.probabilities([post["text"] for post in golden]))
+        said_alone = np.array(alone.predict([post["text"] for post in golden]).probabilities)
         flags = [post["text"].startswith("追加") for post in golden]
         assert (said_alone >= manifest["threshold"]).tolist() == flags
     finally:
