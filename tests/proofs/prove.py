@@ -14,13 +14,15 @@ import sys
 from tests.proofs.attacks import ATTACKED
 from tests.proofs.faults_under_load import FAULTS_UNDER_LOAD
 from tests.proofs.proof import Suite, prove, record, run, state_of_the_project
+from tests.proofs.recipes import RECIPES
 from tests.proofs.recommendations import RECOMMENDATIONS
 from tests.proofs.replays import REPLAYS
 from tests.proofs.restored import RESTORED
 from tests.proofs.second_lives import SECOND_LIVES
 
 SUITES: dict[str, Suite] = {
-    suite.name: suite for suite in (REPLAYS, RECOMMENDATIONS, ATTACKED, SECOND_LIVES, FAULTS_UNDER_LOAD, RESTORED)
+    suite.name: suite
+    for suite in (REPLAYS, RECOMMENDATIONS, ATTACKED, SECOND_LIVES, FAULTS_UNDER_LOAD, RESTORED, RECIPES)
 }
 
 

@@ -20,6 +20,7 @@ import boto3
 from botocore.config import Config
 
 from cdk_rehearsal.emulator_settings import EmulatorSettings, Engine
+from cdk_rehearsal.engines.process_engine import PYTHONS_FILE
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE, Fault
 from cdk_rehearsal.processes.minimal_environment import docker_client_environment, minimal_environment
 from cdk_rehearsal.processes.process_registry import ProcessRegistry
@@ -207,6 +208,13 @@ class EmbeddedAws:
         path.with_suffix(".part").write_text(json.dumps(images))
         path.with_suffix(".part").replace(path)
 
+    def use_python(self, script: str, python: Path) -> None:
+        """Has the process engine run this script of an image with another Python: one with the packages it imports."""
+        path = self.work_folder / PYTHONS_FILE
+        pythons = json.loads(path.read_text()) if path.exists() else {}
+        path.with_suffix(".part").write_text(json.dumps({**pythons, script: str(python)}))
+        path.with_suffix(".part").replace(path)
+
     def inject(self, fault: Fault) -> None:
         """Makes the fault happen beside those that were injected before."""
         with self._faults_lock:
@@ -250,7 +258,7 @@ class EmbeddedAws:
         folder.chmod(0o700)
         self._work_folder = folder
         ProcessRegistry(folder / "processes").reclaim()
-        for left in ("emulator.json", FAULTS_FILE, HAPPENED_FILE):
+        for left in ("emulator.json", FAULTS_FILE, HAPPENED_FILE, PYTHONS_FILE):
             (folder / left).unlink(missing_ok=True)
         self._faults.clear()
         self.log.unlink(missing_ok=True)

@@ -139,7 +139,7 @@ class Rehearsal:
     def synthesise_changed(self) -> None:
         """Begins the synthesis that `redeploy` deploys, beside other steps; without it `redeploy` does."""
         if self._synthesis is None:
-            self._synthesise((*self.settings.context, *self.settings.changes), self._changed_assembly)
+            self._synthesise(self.settings.changes, self._changed_assembly)
 
     def deploy_again(self) -> tuple[list[str], Path]:
         """Deploys what `synthesise_changed` made; answers the resources that differ, and the log."""
@@ -188,7 +188,7 @@ class Rehearsal:
         for left in (self._aws_folder, self._cloud_assembly, self._changed_assembly):
             shutil.rmtree(left, ignore_errors=True)
         self._start_aws()
-        self._synthesise(self.settings.context, self._cloud_assembly)
+        self._synthesise((), self._cloud_assembly)
         self.display.result(self._aws.endpoint_url)
 
     def _start_aws(self) -> None:
@@ -198,10 +198,11 @@ class Rehearsal:
             raise StepError(str(error), log=self._aws_folder / "emulator.log") from error
 
     def _synthesise_again(self) -> None:
-        self._synthesise(self.settings.context, self._cloud_assembly)
+        self._synthesise((), self._cloud_assembly)
 
-    def _synthesise(self, context: tuple[str, ...], output: Path) -> None:
+    def _synthesise(self, changes: tuple[str, ...], output: Path) -> None:
         """Begins it, beside the steps before the one that deploys it."""
+        context = (*self._story.context(), *self.settings.context, *changes)
         environment = self.settings.environment
         entries = (*(() if environment is None else (f"environment={environment}",)), *context)
         self._synthesis = self._cdk().start(

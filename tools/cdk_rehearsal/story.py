@@ -38,6 +38,10 @@ class Story:
         """
         return {}
 
+    def context(self) -> tuple[str, ...]:
+        """KEY=VALUE entries that the app is given as context; those of `--context` win."""
+        return ()
+
     def deployed(self) -> None:
         """Called at the end of `deploy`: the stacks are there, and `rehearsal.outputs` has their outputs."""
 

@@ -25,6 +25,7 @@ from moderation_rehearsal.moderation_client import moderate, percentile
 from moderation_rehearsal.program_log import first_line_with
 from moderation_rehearsal.redeployment import DeployedState
 from moderation_rehearsal.rehearsal_posts import SEED, RehearsalPosts, file_layout
+from moderation_rehearsal.rehearsed_recipe import Recipe, RehearsedRecipe
 from moderation_rehearsal.report import ModerationReport, ReviewReport
 from moderation_rehearsal.review import DECISIONS_A_MINUTE, SAMPLE_PERCENT, Review
 from moderation_rehearsal.slack_receiver import SlackReceiver
@@ -80,9 +81,20 @@ class ModerationStory(Story):
         held_out: Annotated[int, typer.Option(help="How many posts to keep aside and moderate.", min=1)] = 200,
         clients: Annotated[int, typer.Option(help="How many send posts at the same time.", min=1, max=64)] = 4,
         releases: Annotated[
-            Literal["all", "first"],
-            typer.Option(help="Leave out all releases after the first, for posts too few to judge a model by."),
-        ] = "all",
+            Literal["all", "first"] | None,
+            typer.Option(
+                help="Leave out all releases after the first, for posts too few to judge a model by. "
+                "Default: all; first where --recipe starts from a tiny encoder.",
+                show_default=False,
+            ),
+        ] = None,
+        recipe: Annotated[
+            Recipe | None,
+            typer.Option(
+                help="The recipe of the training; bert and student start from a tiny encoder. Default: the settings'.",
+                show_default=False,
+            ),
+        ] = None,
     ) -> None:
         layout = file_layout(
             format=data_format,
@@ -95,7 +107,8 @@ class ModerationStory(Story):
             data=data, layout=layout, written=write_posts, sample_posts=posts, held_out=held_out
         )
         self._clients = clients
-        self._releases = releases
+        self._recipe = RehearsedRecipe(recipe) if recipe else None
+        self._releases = releases or ("first" if self._recipe and self._recipe.is_tiny else "all")
         self._slack = SlackReceiver()
         self._sign_in = LocalSignIn()
         self._shown_messages = 0
@@ -142,6 +155,13 @@ class ModerationStory(Story):
             "scale": self._scale,
             "redeploy": self._redeploy,
         }
+
+    def context(self) -> tuple[str, ...]:
+        if self._recipe is None:
+            return ()
+        if self._recipe.is_tiny and self.rehearsal.settings.engine != "process":
+            raise StepError("--recipe bert and student take --engine process: images know the pinned model's hashes")
+        return self._recipe.context
 
     def deployed(self) -> None:
         work_folder = self.rehearsal.settings.work_folder
@@ -192,12 +212,26 @@ class ModerationStory(Story):
 
     def _upload(self) -> None:
         self._fix_draws()
+        if self._recipe is not None:
+            self._prepare(self._recipe)
         upload_posts(self._aws.client("s3"), self.outputs, self._posts.uploaded)
         self.report.posts_uploaded = len(self._posts.uploaded)
         self._aws.client("secretsmanager").put_secret_value(
             SecretId=self.outputs.slack_webhook_secret_name, SecretString=self._slack.url
         )
         self._display.result(f"{len(self._posts.uploaded):,} posts; {len(self._posts.held_out):,} held out")
+
+    def _prepare(self, recipe: RehearsedRecipe) -> None:
+        work_folder = self.rehearsal.settings.work_folder
+        note = recipe.prepare(
+            self._aws,
+            cloud_assembly=work_folder / "cdk.out",
+            bucket=self.outputs.data_bucket_name,
+            texts=[post.text for post in self._posts.team],
+            log=work_folder / "tiny-encoder.log",
+        )
+        if note:
+            self._display.note(note)
 
     def _release(self) -> None:
         execution = WorkflowExecution(

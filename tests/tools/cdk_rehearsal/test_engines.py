@@ -96,6 +96,21 @@ def test_an_image_runs_from_its_assets_folder(assembly: Path, tmp_path: Path) ->
     assert environment["SAGEMAKER_BASE_DIR"] == str(tmp_path / "base")
 
 
+def test_a_script_runs_with_the_python_that_was_given_for_it(assembly: Path, tmp_path: Path) -> None:
+    pythons = tmp_path / "pythons.json"
+    engine = ProcessEngine(
+        ImageSources(cloud_assembly=assembly), base_environment={"PATH": "/usr/bin"}, pythons=pythons
+    )
+    request = ContainerRequest(image_uri="123.dkr.ecr.us-east-1.amazonaws.com/assets:abc", arguments=("serve",))
+    assert engine.command(request).command[0] == sys.executable
+    pythons.write_text(json.dumps({"train.py": "/elsewhere/bin/python"}))
+    assert engine.command(request).command[0] == sys.executable
+    pythons.write_text(json.dumps({"serve.py": "/elsewhere/bin/python"}))
+    command = engine.command(request)
+    assert command.command == ("/elsewhere/bin/python", "serve.py", "serve")
+    assert command.environment["PATH"] == "/elsewhere/bin:/usr/bin"
+
+
 def test_fails_when_the_image_is_no_asset(assembly: Path) -> None:
     with pytest.raises(ImageError, match=r"image nginx:latest is not an asset .* use --engine docker"):
         ImageSources(cloud_assembly=assembly).find("nginx:latest")

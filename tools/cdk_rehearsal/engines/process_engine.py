@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdk_rehearsal.engines.container import ON_LOOPBACK, ContainerCommand, ContainerRequest, ImageError
 from cdk_rehearsal.engines.dockerfile import read_dockerfile
 from cdk_rehearsal.engines.image_sources import ImageSources
+
+PYTHONS_FILE = "pythons.json"
 
 # What an image sets for its own file system says nothing about this machine's.
 _OF_THE_IMAGE = {"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
@@ -23,10 +26,14 @@ class ProcessEngine:
     Args:
         sources: where images come from.
         base_environment: what every program inherits.
+        pythons: a JSON file, script to the Python that runs it instead of this one; read at each command.
     """
 
-    def __init__(self, sources: ImageSources, *, base_environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, sources: ImageSources, *, base_environment: Mapping[str, str], pythons: Path | None = None
+    ) -> None:
         self._sources = sources
+        self._pythons = pythons
         self._base_environment = dict(base_environment)
 
     def command(self, request: ContainerRequest) -> ContainerCommand:
@@ -36,8 +43,9 @@ class ProcessEngine:
         words = [*(request.entrypoint or program.entrypoint), *(request.arguments or defaults)]
         if not words:
             raise ImageError(f"{source.dockerfile} has neither ENTRYPOINT nor CMD: there is nothing to run")
+        python = sys.executable
         if Path(words[0]).name in ("python", "python3", "python3.11"):
-            words[0] = sys.executable
+            words[0] = python = self._python_of(words)
         if request.base_folder is not None:
             words = [word.replace(_ROOT, f"{request.base_folder}/") for word in words]
         # Who may reach AWS is told how, and as whom, by the request.
@@ -48,7 +56,7 @@ class ProcessEngine:
         }
         environment |= {name: value for name, value in program.environment.items() if name not in _OF_THE_IMAGE}
         environment |= request.environment
-        binaries = str(Path(sys.executable).parent)
+        binaries = str(Path(python).parent)
         environment |= {
             "PATH": f"{binaries}{os.pathsep}{self._base_environment.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
@@ -61,3 +69,9 @@ class ProcessEngine:
         if request.port is not None:
             environment |= {**ON_LOOPBACK, request.port_variable: str(request.port)}
         return ContainerCommand(command=tuple(words), environment=environment, cwd=source.directory)
+
+    def _python_of(self, words: Sequence[str]) -> str:
+        if self._pythons is None or not self._pythons.exists():
+            return sys.executable
+        pythons: dict[str, str] = json.loads(self._pythons.read_text())
+        return next((pythons[word] for word in words if word in pythons), sys.executable)

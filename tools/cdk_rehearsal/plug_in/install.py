@@ -9,6 +9,7 @@ from pathlib import Path
 from cdk_rehearsal.emulator_settings import EmulatorSettings
 from cdk_rehearsal.engines import DockerEngine, ImageSources, ProcessEngine
 from cdk_rehearsal.engines.container import ContainerEngine
+from cdk_rehearsal.engines.process_engine import PYTHONS_FILE
 from cdk_rehearsal.fault import FAULTS_FILE, HAPPENED_FILE
 from cdk_rehearsal.plug_in import checked_requests, sparse_answers
 from cdk_rehearsal.plug_in.applicationautoscaling import ApplicationAutoScaling, variant_capacity
@@ -116,4 +117,6 @@ def _engine(settings: EmulatorSettings, *, work_folder: Path) -> ContainerEngine
         cloud_assembly=Path(settings.cloud_assembly) if settings.cloud_assembly else None,
         registered=work_folder / "images.json",
     )
-    return ProcessEngine(sources, base_environment=minimal_environment(work_folder / "home"))
+    return ProcessEngine(
+        sources, base_environment=minimal_environment(work_folder / "home"), pythons=work_folder / PYTHONS_FILE
+    )

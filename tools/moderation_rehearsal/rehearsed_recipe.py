@@ -1,0 +1,92 @@
+"""The recipe that a rehearsal trains with: `bert` and `student` start from a tiny encoder that is made for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.step_failure import InvalidInputError, StepError
+
+Recipe = Literal["linear", "bert", "student"]
+
+_PYTHON = "BERT_PYTHON"
+_PIN = "pretrained_model.json"
+_MAKING_SECONDS = 120.0
+_MINIMUM_AUC = 0.5
+"""Of what a tiny encoder learns from some hundred posts; the settings' own is for a real one."""
+
+
+class RehearsedRecipe:
+    """Of every recipe but `linear` it makes the pretrained model, and has its image's Python train.
+
+    Raises:
+        InvalidInputError: there is no Python with the packages of the training image.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._python = None if recipe == "linear" else _python(recipe)
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether it starts from a tiny encoder, which shows the way from posts to flags and no more.
+
+        The engine `process` alone can train it: an image knows its pretrained model by the hashes of its files.
+        """
+        return self._python is not None
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        recipe = f"model.recipe={self._recipe}"
+        return (recipe, f"model.minimum_auc={_MINIMUM_AUC}") if self.is_tiny else (recipe,)
+
+    def prepare(self, aws: EmbeddedAws, *, cloud_assembly: Path, bucket: str, texts: Iterable[str], log: Path) -> str:
+        """Uploads a tiny encoder for the characters of `texts`, and returns a line on it, "" for `linear`.
+
+        Raises:
+            StepError: it cannot be made.
+        """
+        if self._python is None:
+            return ""
+        folder = log.parent / "tiny-encoder"
+        folder.mkdir(exist_ok=True)
+        characters = "".join(sorted({character for text in texts for character in text if not character.isspace()}))
+        program = Path(__file__).with_name("tiny_encoder.py")
+        with log.open("wb") as output:
+            made = subprocess.run(
+                [self._python, program, folder, characters],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=_MAKING_SECONDS,
+                check=False,
+            )
+        if made.returncode:
+            raise StepError(f"{self._python} cannot make a tiny encoder", log=log)
+        hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+        # As built: the training image's folder in the cloud assembly, from which the engine runs its program.
+        for pin in cloud_assembly.glob(f"asset.*/{_PIN}"):
+            pinned = json.loads(pin.read_text())
+            pin.write_text(json.dumps(pinned | {"files": hashes}))
+            for name in hashes:
+                aws.client("s3").upload_file(str(folder / name), bucket, f"pretrained/{pinned['revision']}/{name}")
+        aws.use_python("train.py", self._python)
+        return (
+            f"recipe {self._recipe} starts from a tiny encoder that has learnt nothing; model.minimum_auc is "
+            f"{_MINIMUM_AUC} here"
+        )
+
+
+def _python(recipe: Recipe) -> Path:
+    given = os.environ.get(_PYTHON, "")
+    if not given or not os.access(given, os.X_OK):
+        raise InvalidInputError(
+            f"--recipe: got {recipe!r}, which needs {_PYTHON}, a Python with the packages of container/training, and "
+            f"it is {given or 'not set'}: run `make bert-environment`, then `make rehearse ARGS='--recipe {recipe}'`"
+        )
+    return Path(given).absolute()
