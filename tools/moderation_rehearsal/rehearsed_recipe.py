@@ -18,6 +18,8 @@ Recipe = Literal["linear", "bert", "student"]
 _PYTHON = "BERT_PYTHON"
 _PIN = "pretrained_model.json"
 _MAKING_SECONDS = 120.0
+_LAYERS: dict[Recipe, int] = {"bert": 2, "student": 6}
+"""A student of four takes a teacher's layers over, if that has as many: then it is as narrow, and quick to train."""
 _MINIMUM_AUC = 0.5
 """Of what a tiny encoder learns from some hundred posts; the settings' own is for a real one."""
 
@@ -31,7 +33,7 @@ class RehearsedRecipe:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._python = None if recipe == "linear" else _python(recipe)
+        self._python = None if recipe == "linear" else python_of(recipe)
 
     @property
     def is_tiny(self) -> bool:
@@ -56,18 +58,7 @@ class RehearsedRecipe:
             return ""
         folder = log.parent / "tiny-encoder"
         folder.mkdir(exist_ok=True)
-        characters = "".join(sorted({character for text in texts for character in text if not character.isspace()}))
-        program = Path(__file__).with_name("tiny_encoder.py")
-        with log.open("wb") as output:
-            made = subprocess.run(
-                [self._python, program, folder, characters],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=_MAKING_SECONDS,
-                check=False,
-            )
-        if made.returncode:
-            raise StepError(f"{self._python} cannot make a tiny encoder", log=log)
+        make_encoder(self._recipe, folder, texts, log=log)
         hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
         # As built: the training image's folder in the cloud assembly, from which the engine runs its program.
         for pin in cloud_assembly.glob(f"asset.*/{_PIN}"):
@@ -82,7 +73,34 @@ class RehearsedRecipe:
         )
 
 
-def _python(recipe: Recipe) -> Path:
+def make_encoder(recipe: Recipe, folder: Path, texts: Iterable[str], *, log: Path) -> None:
+    """Leaves a tiny encoder for the characters of `texts` in `folder`.
+
+    Raises:
+        InvalidInputError: there is no Python to make it.
+        StepError: it cannot make it.
+    """
+    python = python_of(recipe)
+    characters = "".join(sorted({character for text in texts for character in text if not character.isspace()}))
+    program = Path(__file__).with_name("tiny_encoder.py")
+    with log.open("wb") as output:
+        made = subprocess.run(
+            [python, program, folder, str(_LAYERS[recipe]), characters],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=_MAKING_SECONDS,
+            check=False,
+        )
+    if made.returncode:
+        raise StepError(f"{python} cannot make a tiny encoder", log=log)
+
+
+def python_of(recipe: Recipe) -> Path:
+    """The Python that `recipe` trains with.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
     given = os.environ.get(_PYTHON, "")
     if not given or not os.access(given, os.X_OK):
         raise InvalidInputError(

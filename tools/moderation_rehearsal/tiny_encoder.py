@@ -1,4 +1,4 @@
-"""Makes an encoder of two tiny layers that has learnt nothing: `python tiny_encoder.py FOLDER CHARACTERS`.
+"""Makes an encoder of tiny layers that has learnt nothing: `python tiny_encoder.py FOLDER LAYERS CHARACTERS`.
 
 It needs torch and transformers, so that the Python of the training image's packages runs it. Its embeddings are so
 small that one step at the usual learning rate moves them by a tenth of their size: a few hundred posts teach it.
@@ -17,7 +17,7 @@ _EMBEDDING_SIZE = 0.005
 """Of what BERT begins with."""
 
 
-def main(folder: Path, characters: str) -> None:
+def main(folder: Path, layers: int, characters: str) -> None:
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
     tokens = [*special, *characters, *(f"##{character}" for character in characters)]
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
@@ -26,7 +26,7 @@ def main(folder: Path, characters: str) -> None:
         BertConfig(
             vocab_size=len(tokens),
             hidden_size=64,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=2,
             intermediate_size=128,
             max_position_embeddings=512,
@@ -47,4 +47,4 @@ def main(folder: Path, characters: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -124,8 +124,21 @@ def _parent(process: Path) -> int | None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a job in which the training program has made a small linear model."""
-    return train_small_model(tmp_path_factory.mktemp("job"))
+    """The folder of a job in which the training program has made a small linear model; or that of `TRAINED_JOB`, whose
+    model was made of posts like these.
+    """
+    folder = tmp_path_factory.mktemp("job")
+    if given := os.environ.get("TRAINED_JOB"):
+        shutil.copytree(given, folder, dirs_exist_ok=True)
+        return folder
+    return train_small_model(folder)
+
+
+@pytest.fixture(scope="session")
+def of_a_batch(trained: Path) -> float:
+    """By how much a post's probability may differ in a batch: the scale of int8 numbers is that of all its posts."""
+    precision = json.loads((trained / "model" / "manifest.json").read_text()).get("precision", {})
+    return 0.02 if precision.get("chosen") == "int8" else 2e-6
 
 
 def train_small_model(base: Path) -> Path:
