@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING, Any
 from ._service_parts import AnyService, OwnsService
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
+from .predictive_scaling import (
+    MaxCapacityBreachBehavior,
+    PredictiveScaling,
+    PredictiveScalingMetric,
+    PredictiveScalingMode,
+)
 from .retry_queue import RetryQueue
 from .scaled_fargate_service import ScaledFargateService
 from .service_metrics import ServiceMetrics
@@ -21,8 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AnyService",
     "CpuStep",
+    "MaxCapacityBreachBehavior",
     "MetricStep",
     "OwnsService",
+    "PredictiveScaling",
+    "PredictiveScalingMetric",
+    "PredictiveScalingMode",
     "RetryQueue",
     "ScaledFargateService",
     "ScheduledBounds",

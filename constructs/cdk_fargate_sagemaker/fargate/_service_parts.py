@@ -44,6 +44,8 @@ class ServiceParts:
         metrics: its metrics, with those of its load balancer and target group where these are known.
         scalable_target: its task count. None: not known.
         load_balancer: the ALB in front of it. None: not known, or it has none.
+        target_group: its tasks as the ALB sees them. None: not known, or it has none.
+        has_alternate_target_group: whether another target group takes turns with it, at blue/green deployments.
         left_out: paths of further application target groups that it is a target of, which nobody asked for.
     """
 
@@ -51,6 +53,8 @@ class ServiceParts:
     metrics: ServiceMetrics
     scalable_target: IScalableTargetRef | None
     load_balancer: elbv2.IApplicationLoadBalancer | None
+    target_group: elbv2.IApplicationTargetGroup | None
+    has_alternate_target_group: bool
     left_out: tuple[str, ...]
 
     @classmethod
@@ -105,6 +109,8 @@ class ServiceParts:
             metrics=metrics,
             scalable_target=scalable_target or task_count,
             load_balancer=load_balancer,
+            target_group=chosen.target_group if chosen else target_group,
+            has_alternate_target_group=chosen is not None and chosen.alternate is not None,
             left_out=tuple(
                 one.target_group.node.path
                 for one in attached

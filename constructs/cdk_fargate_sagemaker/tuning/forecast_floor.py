@@ -20,6 +20,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import AnyService
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
+from cdk_fargate_sagemaker.fargate.predictive_scaling import MaximumIsKept
 from cdk_fargate_sagemaker.fargate.task_count import check_task_count
 from cdk_fargate_sagemaker.floor_decisions import LONGEST_LEAD_MINUTES, LookBack
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
@@ -107,6 +108,8 @@ class ForecastFloor(Construct):
     Raises:
         InvalidArgumentError: a service of another region, bounds that are not known, a scalable target whose minimum
             changes by a schedule already or that has a floor, or a setting out of its range.
+
+    Synthesis fails when a `PredictiveScaling` may raise the service's maximum: the floor yields to whoever changes it.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class ForecastFloor(Construct):
         least, most = _bounds(parts, min_tasks, max_tasks)
         if parts.scalable_target is not None:
             _claim(parts.scalable_target, self)
+            self.node.add_validation(MaximumIsKept(parts.scalable_target))
         self._dry_run = dry_run
         self._metrics = parts.metrics
         self._table = self._make_table(removal_policy)

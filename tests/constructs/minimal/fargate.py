@@ -9,7 +9,9 @@ from aws_cdk import aws_ecs as ecs
 
 from cdk_fargate_sagemaker.fargate import (
     CpuStep,
+    MaxCapacityBreachBehavior,
     MetricStep,
+    PredictiveScaling,
     RetryQueue,
     ScaledFargateService,
     ServiceMetrics,
@@ -45,6 +47,14 @@ def spike_scaling(stack: cdk.Stack, **given: Any) -> SpikeScaling:
     if "service" not in given:
         given["service"] = scaled_fargate_service(stack)
     return SpikeScaling(stack, "Spikes", **given)
+
+
+def predictive_scaling(stack: cdk.Stack, **given: Any) -> PredictiveScaling:
+    if "service" not in given:
+        given["service"] = scaled_fargate_service(stack)
+    if "max_capacity_buffer" in given:
+        given.setdefault("max_capacity_breach_behavior", MaxCapacityBreachBehavior.INCREASE_MAX_CAPACITY)
+    return PredictiveScaling(stack, "Predictive", **{"target_value": 50, **given})
 
 
 def cpu_step(stack: cdk.Stack, **given: Any) -> None:
@@ -121,6 +131,7 @@ _READ_ONLY = "is read from a declared service and given by nobody"
 MINIMAL = {
     "CpuStep": cpu_step,
     "MetricStep": metric_step,
+    "PredictiveScaling": predictive_scaling,
     "RetryQueue": retry_queue,
     "ScaledFargateService": scaled_fargate_service,
     "ScaledFargateService.schedule_tasks": schedule_tasks,

@@ -10,7 +10,13 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
 
-from cdk_fargate_sagemaker.fargate import CpuStep, MetricStep, ServiceVpcEndpoints, SpotCapacity
+from cdk_fargate_sagemaker.fargate import (
+    CpuStep,
+    MetricStep,
+    PredictiveScalingMetric,
+    ServiceVpcEndpoints,
+    SpotCapacity,
+)
 from tests.constructs.minimal import fargate as minimal
 from tests.constructs.wrong_inputs import WrongInput
 
@@ -228,6 +234,58 @@ WRONG = [
         "numbers-in-steps",
         lambda stack: minimal.spike_scaling(stack, steps=[80, 95]),
         "steps: got 80, allowed: CpuStep only on the CPU maximum",
+    ),
+    refused("share-for-forecast", minimal.predictive_scaling, "target_value: got 0.5, allowed: ", target_value=0.5),
+    refused(
+        "no-requests-for-forecast",
+        minimal.predictive_scaling,
+        "target_value: got 0, allowed: a number, above 0",
+        metric=PredictiveScalingMetric.ALB_REQUEST_COUNT,
+        target_value=0,
+    ),
+    refused(
+        "tracked-metric-for-forecast",
+        minimal.predictive_scaling,
+        "metric: got 'ECSServiceAverageCPUUtilization', allowed: ECSServiceCPUUtilization, ",
+        metric="ECSServiceAverageCPUUtilization",
+    ),
+    refused("mode-of-forecast", minimal.predictive_scaling, "mode: got 'scale', allowed: ForecastOnly, ", mode="scale"),
+    refused(
+        "an-hour-of-buffer-time",
+        minimal.predictive_scaling,
+        "scheduling_buffer_time: got 1 hour, allowed: a Duration of whole seconds, 0 seconds to 59 minutes 59 seconds",
+        scheduling_buffer_time=cdk.Duration.hours(1),
+    ),
+    refused(
+        "seconds-for-buffer-time",
+        minimal.predictive_scaling,
+        "scheduling_buffer_time: got 300, allowed: a Duration",
+        scheduling_buffer_time=300,
+    ),
+    refused(
+        "no-buffer-above-forecast",
+        minimal.predictive_scaling,
+        "max_capacity_buffer: got none, allowed: 0 to 100 percent, with IncreaseMaxCapacity",
+        max_capacity_breach_behavior="IncreaseMaxCapacity",
+    ),
+    refused(
+        "buffer-with-kept-maximum",
+        minimal.predictive_scaling,
+        "max_capacity_buffer: got 10, allowed: none with HonorMaxCapacity; leave it out, or ",
+        max_capacity_breach_behavior="HonorMaxCapacity",
+        max_capacity_buffer=10,
+    ),
+    refused(
+        "buffer-above-forecast",
+        minimal.predictive_scaling,
+        "max_capacity_buffer: got 101, allowed: a whole number, 0 to 100",
+        max_capacity_buffer=101,
+    ),
+    refused(
+        "unlimited-forecast",
+        minimal.predictive_scaling,
+        "max_capacity_breach_behavior: got none, allowed: HonorMaxCapacity, IncreaseMaxCapacity",
+        max_capacity_breach_behavior=None,
     ),
     refused("no-steps", minimal.spike_scaling, "steps: got an empty list, allowed: one CpuStep", steps=[]),
     WrongInput("one-schedule-twice", schedule_twice, "id: got 'Morning', allowed: one that no other schedule"),

@@ -1,4 +1,5 @@
 import datetime
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +7,9 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.plug_in.applicationautoscaling.predictive_policy import check_predictive
 from cdk_rehearsal.plug_in.applicationautoscaling.step_adjustment import stepped_capacity
+from cdk_rehearsal.plug_in.aws_error import AwsError
 
 Eventually = Callable[..., Any]
 
@@ -189,3 +192,77 @@ def test_a_percentage_adds_its_least_magnitude() -> None:
         "MinAdjustmentMagnitude": 3,
     }
     assert stepped_capacity(configuration, current=4, value=80, threshold=80) == 7
+
+
+PAIR = {"TargetValue": 50.0, "PredefinedMetricPairSpecification": {"PredefinedMetricType": "ECSServiceCPUUtilization"}}
+
+
+def test_a_predictive_policy_is_deployed_and_forecasts_nothing(service: Service, eventually: Eventually) -> None:
+    configuration = {"MetricSpecifications": [PAIR], "Mode": "ForecastAndScale", "SchedulingBufferTime": 600}
+    properties = {
+        "PolicyName": "ahead",
+        "PolicyType": "PredictiveScaling",
+        "ScalingTargetId": f"{service.target['ResourceId']}|ecs:service:DesiredCount|ecs",
+        "PredictiveScalingPolicyConfiguration": {**configuration, "SchedulingBufferTime": "600"},
+    }
+    resource = {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": properties}
+    stacks, name = service.aws.client("cloudformation"), f"ahead-{service.cluster}"
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Ahead": resource}}))
+
+    def policies() -> list[Any]:
+        found = service.scaling.describe_scaling_policies(
+            ServiceNamespace="ecs", ResourceId=service.target["ResourceId"]
+        )
+        return list(found["ScalingPolicies"])
+
+    eventually(policies)
+    (kept,) = policies()
+    assert (kept["PredictiveScalingPolicyConfiguration"], kept["Alarms"]) == (configuration, [])
+    now = datetime.datetime.now(datetime.UTC)
+    with pytest.raises(service.scaling.exceptions.ValidationException, match="does not forecast"):
+        service.scaling.get_predictive_scaling_forecast(
+            **service.target, PolicyName="ahead", StartTime=now, EndTime=now + datetime.timedelta(hours=48)
+        )
+    stacks.delete_stack(StackName=name)
+    eventually(lambda: not policies())
+
+
+@pytest.mark.parametrize(
+    ("changed", "refused"),
+    [
+        ({"MetricSpecifications": [PAIR, PAIR]}, "Exactly one metric specification"),
+        ({"MetricSpecifications": [{"TargetValue": 50.0}]}, "Either a metric pair, or one load metric"),
+        (
+            {"MetricSpecifications": [{**PAIR, "PredefinedLoadMetricSpecification": {"PredefinedMetricType": "X"}}]},
+            "Either a metric pair, or one load metric",
+        ),
+        (
+            {
+                "MetricSpecifications": [
+                    {
+                        "TargetValue": 600.0,
+                        "PredefinedMetricPairSpecification": {"PredefinedMetricType": "ALBRequestCount"},
+                    }
+                ]
+            },
+            "A ResourceLabel is required for ALBRequestCount",
+        ),
+        ({"SchedulingBufferTime": 3600}, "SchedulingBufferTime must be less than 3600"),
+        ({"MaxCapacityBreachBehavior": "IncreaseMaxCapacity"}, "MaxCapacityBuffer is required"),
+        ({"MaxCapacityBuffer": 10}, "MaxCapacityBuffer cannot be used without"),
+    ],
+)
+def test_a_predictive_policy_is_refused_as_documented(changed: dict[str, Any], refused: str) -> None:
+    policy = {
+        "ScalableDimension": "ecs:service:DesiredCount",
+        "PredictiveScalingPolicyConfiguration": {"MetricSpecifications": [PAIR]},
+    }
+    check_predictive(policy)
+    policy["PredictiveScalingPolicyConfiguration"] = {"MetricSpecifications": [PAIR], **changed}
+    with pytest.raises(AwsError, match=refused):
+        check_predictive(policy)
+
+
+def test_predictive_scaling_is_for_services_alone() -> None:
+    with pytest.raises(AwsError, match="not supported for sagemaker:variant:DesiredInstanceCount"):
+        check_predictive({"ScalableDimension": "sagemaker:variant:DesiredInstanceCount"})

@@ -12,6 +12,7 @@ from typing import Any
 
 from cdk_rehearsal.plug_in.applicationautoscaling import ecs_capacity, variant_capacity
 from cdk_rehearsal.plug_in.applicationautoscaling.due_actions import due_actions
+from cdk_rehearsal.plug_in.applicationautoscaling.predictive_policy import check_predictive
 from cdk_rehearsal.plug_in.applicationautoscaling.step_adjustment import stepped_capacity
 from cdk_rehearsal.plug_in.applicationautoscaling.target_tracking_alarms import delete_alarms, put_alarms
 from cdk_rehearsal.plug_in.aws_error import AwsError, validation_error
@@ -60,6 +61,7 @@ class ApplicationAutoScaling:
                 "DeleteScalingPolicy": self.delete_scaling_policy,
                 "DescribeScalingPolicies": self.describe_scaling_policies,
                 "DescribeScalingActivities": self.describe_scaling_activities,
+                "GetPredictiveScalingForecast": self.get_predictive_scaling_forecast,
                 "PutScheduledAction": self.put_scheduled_action,
                 "DeleteScheduledAction": self.delete_scheduled_action,
                 "DescribeScheduledActions": self.describe_scheduled_actions,
@@ -163,6 +165,13 @@ class ApplicationAutoScaling:
                     if _selected(_key(policy), request) and (not names or policy["PolicyName"] in names)
                 ]
             }
+
+    def get_predictive_scaling_forecast(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            policy = self._find_policy(_key(request), request["PolicyName"])
+        if policy is None:
+            raise _not_found("scaling policy", request)
+        raise validation_error("the embedded AWS keeps predictive scaling policies, but does not forecast")
 
     def describe_scaling_activities(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
@@ -351,13 +360,14 @@ def _check_policy(policy: dict[str, Any]) -> None:
     needed = {
         "StepScaling": "StepScalingPolicyConfiguration",
         "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
-    }.get(policy["PolicyType"])
-    if needed is None:
-        raise validation_error(f"the embedded AWS has no policies of type {policy['PolicyType']}")
+        "PredictiveScaling": "PredictiveScalingPolicyConfiguration",
+    }[policy["PolicyType"]]
     if needed not in policy:
         raise validation_error(f"A {needed} is required for policy type {policy['PolicyType']}.")
     if needed == "StepScalingPolicyConfiguration" and not policy[needed].get("StepAdjustments"):
         raise validation_error("At least one step adjustment is required.")
+    if policy["PolicyType"] == "PredictiveScaling":
+        check_predictive(policy)
 
 
 def _tracking(policy: dict[str, Any] | None) -> Any:
