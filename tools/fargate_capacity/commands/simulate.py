@@ -11,6 +11,9 @@ from fargate_capacity.commands.options import (
     TrafficOptions,
 )
 from fargate_capacity.commands.shown import draw, replayed, show, write
+from fargate_capacity.plan.figures import Figures
+from fargate_capacity.plan.question import Question
+from fargate_capacity.traffic.trace import Trace
 
 
 def simulate_command(
@@ -24,10 +27,23 @@ def simulate_command(
     question = given.question(assembly)
     traffic = given.traffic(question, trace)
     beside = floors.options().only(question, traffic)
-    figures = [replayed(question, traffic, question.service.name)]
+    figures = [replayed(question, traffic, question.service.name), *_predictive(question, traffic)]
+    drawn = figures[0]
     if beside is not None:
         question = replace(question, setting=question.setting.with_floor(beside))
-        figures.append(replayed(question, traffic, "with the floor"))
+        drawn = replayed(question, traffic, "with the floor")
+        figures.append(drawn)
     show(question, traffic, figures, title="What the declared policies would have done")
     write(question, traffic, figures, output=given.output, command="simulate")
-    draw(question, traffic, figures[-1], output=given.output)
+    draw(question, traffic, drawn, output=given.output)
+
+
+def _predictive(question: Question, traffic: Trace) -> list[Figures]:
+    """The same without what stands for AWS's predictive scaling, and with what stands for one that only forecasts."""
+    setting = question.setting
+    others = {each.name: each.floor for each in question.predictive if each.floor and not each.policy.scales}
+    if setting.floor is not None:
+        others = {"without predictive scaling": None} | others
+    return [
+        replayed(replace(question, setting=setting.with_floor(floor)), traffic, name) for name, floor in others.items()
+    ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.declared_resource import DeclaredResource, LeftOutError, ServiceReading, is_true, items
+from fargate_capacity.declared.predictive_policy import PredictivePolicy
 from fargate_capacity.declared.scaling_policies import ScalingPolicyReader
 from fargate_capacity.declared.service_identity import FoundService, choose_service
 from fargate_capacity.declared.understood_properties import not_understood
@@ -40,6 +41,7 @@ class ScaledService:
         storage_gib: ephemeral storage of one task.
         bounds: of the scalable target, and `scheduled` what changes them.
         policies: those that a replay can follow; `declares_policies` says whether there is any at all.
+        predictive: those of AWS's predictive scaling.
         unmodelled: one line for each thing that it cannot.
         health_check_seconds, drain_seconds: of its target group; AWS's defaults where there is none.
     """
@@ -62,6 +64,7 @@ class ScaledService:
     unpriced: str | None = None
     operating_system: str = "LINUX"
     storage_gib: float = FREE_STORAGE_GIB
+    predictive: tuple[PredictivePolicy, ...] = ()
 
 
 def find_service(assembly: CloudAssembly, wanted: str | None = None) -> ScaledService:
@@ -136,6 +139,7 @@ class _Reader:
             bounds=bounds,
             policies=policies,
             declares_policies=self._policies.declares_policies,
+            predictive=tuple(self._policies.predictive),
             scheduled=tuple(self._scheduled()),
             unmodelled=tuple(dict.fromkeys(self._reading.unmodelled)),
             health_check_seconds=self._health_check(group),

@@ -15,6 +15,7 @@ from fargate_capacity.declared.declared_resource import (
     items,
     one_of,
 )
+from fargate_capacity.declared.predictive_policy import PredictivePolicy, predictive_policy
 from fargate_capacity.declared.understood_properties import not_understood
 from fargate_capacity.scaling_decisions import (
     Adjustment,
@@ -56,11 +57,15 @@ _STATISTICS = {"Average": Metric.CPU_AVERAGE, "Maximum": Metric.CPU_MAXIMUM}
 
 
 class ScalingPolicyReader:
-    """Reads the policies of a service's scalable target; `declares_policies` says whether there was any at all."""
+    """Reads the policies of a service's scalable target; `declares_policies` says whether there was any at all.
+
+    Those of AWS's predictive scaling, which no replay can follow, are in `predictive` once all are read.
+    """
 
     def __init__(self, reading: ServiceReading) -> None:
         self._reading = reading
         self.declares_policies = False
+        self.predictive: list[PredictivePolicy] = []
 
     def policies(self, service: DeclaredResource) -> Iterator[Policy]:
         suspended = mapping(self._reading.target.properties.get("SuspendedState"))
@@ -93,11 +98,13 @@ class ScalingPolicyReader:
                 return [self._tracking(policy, tracking, service)]
             if steps := mapping(policy.properties.get("StepScalingPolicyConfiguration")):
                 return list(self._steps(policy, steps, service))
-            predictive = mapping(policy.properties.get("PredictiveScalingPolicyConfiguration"))
-            # Documented: it only forecasts unless told otherwise.
-            mode = policy.functions.text(predictive.get("Mode", "ForecastOnly")) if predictive else ""
-            only = ", and only forecasts" if mode == "ForecastOnly" else ""
-            raise LeftOutError(f"{policy.text('PolicyType', 'a policy without a configuration')} is not modelled{only}")
+            if policy.properties.get("PredictiveScalingPolicyConfiguration"):
+                predictive, unknown = predictive_policy(policy)
+                self.predictive.append(predictive)
+                for each in unknown:
+                    self._reading.leave_out(name, f"{each} is not understood")
+                return []
+            raise LeftOutError(f"{policy.text('PolicyType', 'a policy without a configuration')} is not modelled")
         except ValueError as error:
             self._reading.leave_out(name, str(error))
             return []

@@ -39,6 +39,9 @@ _UNDERSTOOD: Mapping[str, str] = {
         "CustomizedMetricSpecification DisableScaleIn PredefinedMetricSpecification ScaleInCooldown "
         "ScaleOutCooldown TargetValue"
     ),
+    "PredictiveScalingPolicyConfiguration": (
+        "MaxCapacityBreachBehavior MaxCapacityBuffer MetricSpecifications Mode SchedulingBufferTime"
+    ),
     "StepScalingPolicyConfiguration": (
         "AdjustmentType Cooldown MetricAggregationType MinAdjustmentMagnitude StepAdjustments"
     ),

@@ -30,6 +30,7 @@ class Floor:
         lead_minutes: so long before the load it is there.
         time_zone: of the days.
         holidays: days that are like no other.
+        approximates: what the floor stands for, where it is none of ours. Default: it is one.
     """
 
     utilization: float
@@ -37,6 +38,7 @@ class Floor:
     lead_minutes: int = 30
     time_zone: str = "UTC"
     holidays: frozenset[date] = field(default_factory=frozenset)
+    approximates: str | None = None
 
     def settings(self, bounds: CapacityBounds) -> FloorSettings:
         """As the function has them."""
@@ -58,10 +60,14 @@ class Floor:
             "lead_minutes": self.lead_minutes,
             "time_zone": self.time_zone,
             "holidays": sorted(day.isoformat() for day in self.holidays),
-        }
+        } | ({"approximates": self.approximates} if self.approximates else {})
 
     def described(self) -> str:
         """In a few words."""
+        return f"{self.approximates}, approximated by {self.of_ours()}" if self.approximates else self.of_ours()
+
+    def of_ours(self) -> str:
+        """The floor alone, whatever it stands for."""
         which = {
             LookBack.DAYS: "the same time of the last 7 days",
             LookBack.WEEKS: "the same time and weekday of the last 4 weeks",
@@ -93,9 +99,9 @@ class FloorBacktest:
     def _worked_out(self, floor: Floor, bounds: CapacityBounds) -> list[BoundsChange]:
         whole = self._trace.with_past()
         if self._requests is None:
-            self._requests = _quarterly(whole)
-        load = self._requests * self._load_of_a_request(floor)
-        history = LoadHistory(start=_first_slot(whole), loads=load.tolist())
+            self._requests = quarterly_requests(whole)
+        load = self._requests * load_of_a_request(self._model, floor.utilization)
+        history = LoadHistory(start=first_slot(whole), loads=load.tolist())
         start = self._trace.start
         changes: list[BoundsChange] = []
         last = bounds.minimum
@@ -108,25 +114,26 @@ class FloorBacktest:
                 last = tasks
         return changes
 
-    def _load_of_a_request(self, floor: Floor) -> float:
-        """Percent of a task's CPU by one request a minute, as CloudWatch would show it with as many tasks as the floor.
 
-        What tasks idle is part of their CPU.
-        """
-        model = self._model
-        busy = 100 * model.cpu_seconds / 60 / model.vcpus
-        idle = min(model.idle_percent, 0.9 * floor.utilization)
-        return busy * floor.utilization / (floor.utilization - idle)
+def load_of_a_request(model: ServiceModel, utilization: float) -> float:
+    """Percent of a task's CPU by one request a minute, as CloudWatch would show it with tasks of that CPU, percent.
+
+    What tasks idle is part of their CPU.
+    """
+    busy = 100 * model.cpu_seconds / 60 / model.vcpus
+    idle = min(model.idle_percent, 0.9 * utilization)
+    return busy * utilization / (utilization - idle)
 
 
-def _first_slot(trace: Trace) -> datetime:
+def first_slot(trace: Trace) -> datetime:
+    """The first full quarter of an hour of a trace."""
     first = slot_of(trace.start)
     return first if first == trace.start else first + SLOT
 
 
-def _quarterly(trace: Trace) -> Column:
+def quarterly_requests(trace: Trace) -> Column:
     """Requests a minute in the highest five minutes of each full quarter of an hour; NaN without data."""
-    late = round((_first_slot(trace) - trace.start) / timedelta(minutes=1))
+    late = round((first_slot(trace) - trace.start) / timedelta(minutes=1))
     requests = trace.block(late, trace.minutes)
     slots = len(requests) // _SLOT_MINUTES
     fives = requests[: slots * _SLOT_MINUTES].reshape(slots, -1, _PERIOD_MINUTES)

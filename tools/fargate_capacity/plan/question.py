@@ -17,6 +17,7 @@ from fargate_capacity.observed.fit import fit
 from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
 from fargate_capacity.plan.figures import Figures
+from fargate_capacity.plan.predictive_stand_in import StandIn, acting, stand_ins
 from fargate_capacity.plan.setting import Setting, described_schedule
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.pricing.bill import Bill, bill_of
@@ -41,6 +42,7 @@ class Question:
         price: of the service's tasks. None: no price is theirs, and `unpriced` says why.
         error: of the model against what was observed, in words. None where nothing was.
         calibration: of the model. None where nothing was observed.
+        predictive: what is replayed in the place of AWS's predictive scaling.
     """
 
     assembly: CloudAssembly
@@ -51,6 +53,7 @@ class Question:
     unpriced: str | None = None
     error: str | None = None
     calibration: Calibration | None = None
+    predictive: tuple[StandIn, ...] = ()
 
     def bill(self, simulation: Simulation) -> Bill | None:
         """What a simulation costs; None where its tasks have no price."""
@@ -71,14 +74,16 @@ class Question:
     def left_out(self) -> list[str]:
         """One line for each thing that the plan does not know of."""
         lines = list(self.service.unmodelled)
-        if self.setting.floor is None:
+        for each in self.predictive:
+            lines += each.lines()
+        if self.setting.floor is None or self.setting.floor.approximates:
             lines += declared_floors(self.assembly, self.service.stack_identity, service=self.service.name)
         extra = self.service.storage_gib - FREE_STORAGE_GIB
         if self.price is not None and extra > 0 and self.price.storage_gb_hour is None:
             lines.append(
                 f"{extra:g} GiB of ephemeral storage have no price in {self.price.region}, and cost nothing here"
             )
-        if not self.setting.policies:
+        if not self.setting.policies and self.setting.floor is None:
             lines.append("no policy is left to replay: tasks stay at the minimum, or where scheduled actions put them")
         return lines
 
@@ -147,7 +152,8 @@ def ask(
         scheduled=declared.scheduled,
         deployments=read_deployments(deployments) if deployments else Deployments(),
     )
-    setting = Setting(bounds=declared.bounds, policies=declared.policies)
+    predictive = stand_ins(declared.predictive, model, declared.scheduled)
+    setting = Setting(bounds=declared.bounds, policies=declared.policies, floor=acting(predictive))
     found = calibrate(scenario, setting, seen, service=declared) if seen else None
     if seen and found and not math.isnan(found.believed_up_to_percent) and "trusted_utilization" not in assumed:
         # Minutes beyond what the observations bear out count as of low confidence.
@@ -164,6 +170,7 @@ def ask(
         unpriced=unpriced,
         error=found.described() if found else None,
         calibration=found,
+        predictive=tuple(predictive),
     )
 
 

@@ -405,7 +405,7 @@ def _floor_verdict(
     """Whether a floor helps, against the cheapest setting without one that holds."""
     settings = [course.setting for course in search.courses]
     costs = [search.cost(course.simulation) for course in search.courses]
-    if not any(each.floor for each in settings):
+    if len({each.floor for each in settings}) == 1:
         return None
     holding = [
         index for index in range(len(settings)) if sure.get(index, 0.0) >= WANTED_SURENESS and not reasons.get(index)

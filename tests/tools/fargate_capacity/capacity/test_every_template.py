@@ -261,7 +261,7 @@ def test_storage_is_read_and_priced(resources, assembly_of, trace_of):
     assert any("100 GiB of ephemeral storage have no price" in line for line in unknown.left_out())
 
 
-def test_predictive_scaling_and_spot_are_left_out_and_said(resources, assembly_of):
+def test_what_predictive_scaling_lacks_and_spot_are_said(resources, assembly_of):
     resources["Tracking"]["Properties"] = {
         "PolicyType": "PredictiveScaling",
         "ScalingTargetId": {"Ref": "Count"},
@@ -272,7 +272,7 @@ def test_predictive_scaling_and_spot_are_left_out_and_said(resources, assembly_o
     question = ask(assembly_of(resources), service=None, assume=["cpu_ms=10"])
     assert question.price is not None
     assert question.left_out()[:2] == [
-        "Tracking: PredictiveScaling is not modelled, and only forecasts",
+        "Tracking: predictive scaling, MetricSpecifications: got 0, allowed: 1",
         "ApiService1A2B3C4D: its share on Fargate Spot is not modelled: the bill on demand is of all tasks",
     ]
 

@@ -1,0 +1,81 @@
+"""What a replay puts in the place of AWS's predictive scaling, of which AWS publishes no formula: our own forecast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fargate_capacity.declared.predictive_policy import PredictivePolicy
+from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.replay.service_model import ServiceModel
+from fargate_capacity.scaling_decisions import ScheduledAction
+
+_SLOT_S = 900
+_UNKNOWN = (
+    "AWS publishes no formula: its weekly patterns, its forecast by the hour that is renewed every 6 hours, and what "
+    "it does after an hour unlike the forecast are not known here"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """A forecast floor in the place of a policy.
+
+    Args:
+        policy: the declared one.
+        floor: None: nothing comes near it.
+        why_not: in a few words, where `floor` is None.
+    """
+
+    policy: PredictivePolicy
+    floor: Floor | None
+    why_not: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the replay with it."""
+        return f"{self.policy.name} {'' if self.policy.scales else 'if it scaled '}(approximated)"
+
+    def lines(self) -> list[str]:
+        """What is not known of the policy, and what is replayed in its place."""
+        said = f"{self.policy.name}: {self.policy.described()}"
+        if self.floor is None:
+            return [f"{said}: not replayed: {self.why_not}"]
+        found = [f"{said}: approximated by {self.floor.of_ours()}; {_UNKNOWN}"]
+        if self.policy.may_raise_maximum:
+            found.append(f"{self.policy.name}: it may raise the maximum, which stays in a replay")
+        return found
+
+
+def stand_ins(
+    policies: Sequence[PredictivePolicy], model: ServiceModel, scheduled: Sequence[ScheduledAction]
+) -> list[StandIn]:
+    """One for each policy, in order."""
+    return [_stand_in(policy, model, scheduled) for policy in policies]
+
+
+def acting(found: Sequence[StandIn]) -> Floor | None:
+    """The floor in the place of the policies that scale: of several, the one that asks for the most tasks."""
+    floors = [each.floor for each in found if each.policy.scales and each.floor is not None]
+    return min(floors, key=lambda floor: floor.utilization, default=None)
+
+
+def _stand_in(policy: PredictivePolicy, model: ServiceModel, scheduled: Sequence[ScheduledAction]) -> StandIn:
+    if scheduled:
+        return StandIn(policy=policy, floor=None, why_not="scheduled actions set the bounds, where a floor would")
+    if policy.metric == "ECSServiceCPUUtilization":
+        utilization = policy.target
+    elif policy.metric == "ALBRequestCount":
+        # Taken as requests a minute, as AWS documents it of ALBRequestCountPerTarget in target tracking.
+        utilization = policy.target * 100 * model.cpu_seconds / 60 / model.vcpus + model.idle_percent
+    else:
+        return StandIn(policy=policy, floor=None, why_not=f"a replay has no {policy.metric or 'metric of it'}")
+    if not 0 < utilization <= 100:
+        return StandIn(policy=policy, floor=None, why_not=f"its target comes to {utilization:.0f} % CPU of a task")
+    floor = Floor(
+        utilization=utilization,
+        lead_minutes=math.ceil(policy.buffer_s / _SLOT_S) * _SLOT_S // 60,
+        approximates=f"AWS's predictive scaling {policy.name}",
+    )
+    return StandIn(policy=policy, floor=floor)
