@@ -27,7 +27,7 @@ class ReviewEndpoint(cdk.Stack):
         endpoint = InferenceEndpoint(
             self,
             "Endpoint",
-            endpoint_name="reviews",
+            endpoint_name="product-reviews",
             image=ModelImage.from_ecr_repository(
                 ecr.Repository.from_repository_name(self, "Server", "review-server"), "2.1.0"
             ),

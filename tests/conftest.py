@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.denied_calls import DeniedCalls
+from tests.layered_environment import LayeredEnvironment
 
 PROJECT = Path(__file__).parents[1]
 
@@ -47,19 +47,21 @@ def nothing_is_denied_unexpectedly(shared_aws: list[EmbeddedAws], denied_calls: 
 
 
 @pytest.fixture(scope="session")
-def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a virtual environment that has the wheel; its dependencies are this environment's own."""
-    folder = tmp_path_factory.mktemp("consumer")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(PROJECT)]
-    subprocess.run(build, check=True, capture_output=True)
-    environment = folder / ".venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    site_packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
-    (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    (wheel,) = folder.glob("*.whl")
-    install = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python"), "install", "--no-deps"]
-    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
-    return folder
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Both wheels: the constructs' and the tools'."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for project in (PROJECT, PROJECT / "tools"):
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(project)]
+        subprocess.run(build, check=True, capture_output=True)
+    return sorted(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def consumer(wheels: list[Path], tmp_path_factory: pytest.TempPathFactory) -> LayeredEnvironment:
+    """A virtual environment in a folder of its own that has both wheels, on top of this environment's packages."""
+    environment = LayeredEnvironment(tmp_path_factory.mktemp("consumer") / ".venv")
+    environment.install(*wheels)
+    return environment
 
 
 @pytest.fixture(scope="session")

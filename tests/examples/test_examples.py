@@ -1,7 +1,6 @@
-"""Each example, run as another team would: with the installed wheel, in a folder outside this repository."""
+"""The examples as another team has them: in one app of its own, from the wheels, outside this repository."""
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -11,77 +10,59 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.nag_packs import NAG_PACKS
+from tests.consumers_app import EXAMPLES, flags, templates_of, write_app
+from tests.layered_environment import LayeredEnvironment
 
 PROJECT = Path(__file__).parents[2]
-EXAMPLES = sorted(path.name for path in (PROJECT / "examples").glob("*.py"))
 ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
-CHECKED_BY_NAG = f"""
-import runpy, sys
-import aws_cdk as cdk
-import cdk_nag
-
-synth = cdk.App.synth
-
-def checked(app):
-    for pack in {[pack.__name__ for pack in NAG_PACKS]}:
-        cdk.Validations.of(app).add_plugins(getattr(cdk_nag, pack)(app))
-    return synth(app)
-
-cdk.App.synth = checked
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
-
-
 CARELESS = """
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 
+import checks
+
 app = cdk.App()
 s3.Bucket(cdk.Stack(app, "Careless"), "Bucket")
+checks.check(app)
 app.synth()
 """
 
 
-def run(consumer: Path, folder: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """Runs an app that lies in `folder`, checked by every pack of cdk-nag, into `folder`/cdk.out."""
-    (folder / "checked.py").write_text(CHECKED_BY_NAG)
-    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
-    flags = {key: value for key, value in context.items() if key.startswith("@aws-cdk/")}
-    return subprocess.run(
-        [consumer / ".venv/bin/python", "checked.py", name],
-        cwd=folder,
-        env={**os.environ, "CDK_OUTDIR": str(folder / "cdk.out"), "CDK_CONTEXT_JSON": json.dumps(flags)},
-        capture_output=True,
-        text=True,
-    )
+def synth(consumer: LayeredEnvironment, folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program of the app's folder, as the CDK's command does, into cdk.out."""
+    return consumer.run("python", program, cwd=folder, CDK_OUTDIR="cdk.out", CDK_CONTEXT_JSON=json.dumps(flags()))
 
 
-@pytest.fixture(scope="module", params=EXAMPLES)
-def assembly(request: pytest.FixtureRequest, consumer: Path) -> Path:
-    """The cloud assembly of an example. cdk-nag's findings that nobody acknowledged would have failed its synth."""
-    folder = consumer / Path(request.param).stem
-    folder.mkdir()
-    for name in (request.param, "changes.yaml"):
-        (folder / name).write_text((PROJECT / "examples" / name).read_text())
-    result = run(consumer, folder, request.param)
+@pytest.fixture(scope="module")
+def assembly(consumer: LayeredEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cloud assembly of the app. A finding of cdk-nag that nobody acknowledged fails its synth."""
+    folder = tmp_path_factory.mktemp("app") / "platform"
+    write_app(folder)
+    result = synth(consumer, folder, "app.py")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder / "cdk.out"
 
 
-@pytest.fixture(scope="module")
-def templates(assembly: Path) -> dict[str, dict[str, Any]]:
-    found = {path.name: json.loads(path.read_text()) for path in assembly.glob("*.template.json")}
+@pytest.fixture(params=EXAMPLES, ids=lambda name: f"{name}.py")
+def templates(request: pytest.FixtureRequest, assembly: Path) -> dict[str, dict[str, Any]]:
+    found = templates_of(assembly, request.param)
     assert found
     return found
 
 
-def test_a_finding_would_be_heard(consumer: Path, tmp_path: Path) -> None:
-    (tmp_path / "careless.py").write_text(CARELESS)
-    result = run(consumer, tmp_path, "careless.py")
+def test_a_finding_would_be_heard(consumer: LayeredEnvironment, tmp_path: Path) -> None:
+    write_app(tmp_path / "app")
+    (tmp_path / "app" / "careless.py").write_text(CARELESS)
+    result = synth(consumer, tmp_path / "app", "careless.py")
     assert result.returncode != 0
     assert "AwsSolutions-S10" in result.stdout + result.stderr
     assert "NIST.800.53.R5-S3BucketSSLRequestsOnly" in result.stdout + result.stderr
+
+
+def test_the_library_is_the_wheels(consumer: LayeredEnvironment, tmp_path: Path) -> None:
+    program = "import cdk_fargate_sagemaker, fargate_capacity; print(cdk_fargate_sagemaker.__path__[0])"
+    found = consumer.run("python", "-c", program, cwd=tmp_path).stdout.strip()
+    assert Path(found).is_relative_to(consumer.site_packages)
 
 
 def test_example_is_what_was_reviewed(templates: dict[str, dict[str, Any]], snapshot: SnapshotAssertion) -> None:
@@ -122,6 +103,6 @@ def test_example_serves_with_its_own_image(templates: dict[str, dict[str, Any]])
 
 
 def test_cfn_lint_has_nothing_to_say(assembly: Path) -> None:
-    lint = ["cfn-lint", "--config-file", str(PROJECT / ".cfnlintrc.yaml"), *map(str, assembly.glob("*.template.json"))]
+    lint = ["cfn-lint", "--config-file", str(PROJECT / ".cfnlintrc.yaml"), *map(str, assembly.rglob("*.template.json"))]
     result = subprocess.run(lint, cwd=PROJECT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
