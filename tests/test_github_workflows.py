@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ def test_the_linter_finds_a_fault() -> None:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit_and_may_only_read(path: Path) -> None:
     workflow = loaded(path)
-    uses = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    jobs = workflow["jobs"].values()
+    # A workflow of this repository is called at the commit of its caller.
+    called = [job["uses"] for job in jobs if "uses" in job]
+    assert [name for name in called if not (name.startswith("./") and (PROJECT / name).is_file())] == []
+    uses = [step["uses"] for job in jobs for step in job.get("steps", []) if "uses" in step]
     assert uses
     assert [action for action in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []
     assert workflow["permissions"] == {"contents": "read"}
@@ -62,19 +67,40 @@ def test_known_vulnerabilities_are_looked_for_every_day() -> None:
     assert "make audit" in [step.get("run") for step in workflow["jobs"]["vulnerabilities"]["steps"]]
 
 
+def test_the_wheels_are_tested_on_each_python_that_they_name() -> None:
+    jobs = loaded(PROJECT / ".github" / "workflows" / "wheels.yml")["jobs"]
+    assert jobs["test"]["needs"] == "build"
+    tested = jobs["test"]["strategy"]["matrix"]["python"]
+    for folder in (PROJECT, PROJECT / "tools"):
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        named = [line.rpartition(" :: ")[2] for line in project["classifiers"] if "Python :: 3." in line]
+        assert named == tested
+        assert project["requires-python"] == f">={tested[0]}"
+
+
 def test_a_release_publishes_what_was_tested_and_attested_and_has_no_token() -> None:
     path = PROJECT / ".github" / "workflows" / "release.yml"
     jobs = loaded(path)["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
-        "build": None,
-        "test": "build",
-        "attest": "test",
+        "wheels": None,
+        "attest": "wheels",
         "publish": "attest",
     }
+    assert jobs["wheels"]["uses"] == "./.github/workflows/wheels.yml"
     rights = {name: job["permissions"] for name, job in jobs.items() if "permissions" in job}
     assert rights == {
         "attest": {"attestations": "write", "id-token": "write"},
         "publish": {"contents": "read", "id-token": "write"},
     }
+    # PyPI does not know a workflow that another one calls.
+    assert "steps" in jobs["publish"]
     assert jobs["publish"]["environment"] == "pypi"
     assert "secrets." not in path.read_text(encoding="utf-8")
+
+
+def test_what_is_signed_for_pypi_is_uploaded_with_it() -> None:
+    steps = loaded(PROJECT / ".github" / "workflows" / "release.yml")["jobs"]["publish"]["steps"]
+    sign, upload = [line.strip() for line in steps[-1]["run"].splitlines() if "dist/" in line]
+    assert sign.endswith("pypi_attestations sign dist/*.whl")
+    # Given the wheels alone, uv does not see the attestations beside them.
+    assert upload.endswith(" dist/*")

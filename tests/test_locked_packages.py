@@ -41,7 +41,7 @@ def test_the_locked_files_are_found() -> None:
     assert {"requirements.txt", "container/training/requirements-cpu.txt"} <= {name(path) for path in LOCKED}
 
 
-RELEASE = ".github/workflows/release.yml"
+BUILT = ".github/workflows/wheels.yml"
 
 
 @pytest.mark.parametrize("path", LOCKED, ids=name)
@@ -72,7 +72,7 @@ def test_pip_installs_by_hash_or_from_this_folder() -> None:
     unhashed = [
         (where, command)
         for where, command in found
-        if "--require-hashes" not in command.split() and not (where == RELEASE and "dist/" in command)
+        if "--require-hashes" not in command.split() and not (where == BUILT and "dist/" in command)
     ]
     # The project's own packages, from their folders and without dependencies.
     assert [where for where, command in unhashed if "--no-deps" not in command or "--editable ." not in command] == []
@@ -80,7 +80,7 @@ def test_pip_installs_by_hash_or_from_this_folder() -> None:
 
 def test_a_release_tries_its_wheels_beside_the_newest_in_a_job_that_holds_nothing() -> None:
     """As a team installs them, and thus without hashes: what is installed there must not reach what is released."""
-    jobs = yaml.safe_load((PROJECT / RELEASE).read_text(encoding="utf-8"))["jobs"]
+    jobs = yaml.safe_load((PROJECT / BUILT).read_text(encoding="utf-8"))["jobs"]
     trying = {
         name
         for name, job in jobs.items()
