@@ -191,11 +191,13 @@ def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluste
     configuration = cluster.execute_command_configuration
     if configuration and configuration.log_configuration and configuration.log_configuration.cloud_watch_log_group:
         stack = Stack.of(definition)
+        # A literal where the region is known and the flag enablePartitionLiterals is on, as in a new app.
+        partition = stack.partition if not Token.is_unresolved(stack.partition) else "<AWS::Partition>"
         region = stack.region if not Token.is_unresolved(stack.region) else "<AWS::Region>"
         account = stack.account if not Token.is_unresolved(stack.account) else "<AWS::AccountId>"
         name = stack.resolve(configuration.log_configuration.cloud_watch_log_group.log_group_ref.log_group_name)
         shown = name if isinstance(name, str) else f"<{name.get('Ref')}>"
-        arn = f"arn:<AWS::Partition>:logs:{region}:{account}:log-group:{shown}:*"
+        arn = f"arn:{partition}:logs:{region}:{account}:log-group:{shown}:*"
         acknowledgments.append(
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::{arn}]",

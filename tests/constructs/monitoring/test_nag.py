@@ -72,6 +72,24 @@ def test_every_option_of_the_service_has_no_unacknowledged_finding(stack, vpc, i
     assert findings() == []
 
 
+def test_exec_has_no_unacknowledged_finding_where_account_and_region_are_known(image, tmp_path):
+    app = cdk.App(outdir=str(tmp_path), context={"@aws-cdk/core:enablePartitionLiterals": True})
+    stack = cdk.Stack(app, "Known", env=cdk.Environment(account="123456789012", region="us-east-1"))
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-33333333",
+        vpc_cidr_block="10.3.0.0/16",
+        availability_zones=["us-east-1a"],
+        private_subnet_ids=["subnet-eeeeeeee"],
+        private_subnet_route_table_ids=["rtb-11111111"],
+    )
+    ScaledFargateService(stack, "Api", vpc=vpc, image=image, enable_execute_command=True)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+    app.synth()  # fails where a finding is left
+
+
 def test_the_endpoints_have_no_unacknowledged_finding(stack, findings):
     vpc = ec2.Vpc.from_vpc_attributes(
         stack,
