@@ -207,7 +207,7 @@ for package in {sorted(TOOL_PACKAGES - {"cdk_rehearsal"})}:
 
 
 @pytest.mark.parametrize(
-    "command", ["cdk-review", "fargate-capacity", "review-threshold", "erase-posts", "cdk-rehearse"]
+    "command", ["cdk-review", "cdk-costs", "fargate-capacity", "review-threshold", "erase-posts", "cdk-rehearse"]
 )
 def test_a_command_explains_itself_without_any_extra(
     tools_alone: LayeredEnvironment, tmp_path: Path, command: str
@@ -252,6 +252,11 @@ def test_either_works_once_the_other_is_removed(
     environment.install(tools_wheel.path)
     environment.pip("uninstall", "--yes", CONSTRUCTS)
     assert not (environment.site_packages / "cdk_fargate_sagemaker").exists()
+    # What the pages on costs and on taking things away show.
+    month = environment.run("cdk-costs", "cdk.out", cwd=tmp_path)
+    assert "load balancer, without its traffic" in month.stdout
+    left = environment.run("cdk-costs", "cdk.out", "--left", cwd=tmp_path)
+    assert "AWS::DynamoDB::Table, $0.25 a GB-month" in left.stdout
     replay = ("simulate", "cdk.out", "--trace", trace, "--assume", "cpu_ms=50")
     done = environment.run("fargate-capacity", *replay, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

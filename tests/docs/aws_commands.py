@@ -11,6 +11,8 @@ from botocore import xform_name
 from botocore.model import Shape
 
 _COMMAND = re.compile(r"^(aws [^\n]+)$|`(aws [^`\n]+)`", re.MULTILINE)
+# The CLI's names of services that botocore calls otherwise.
+_SERVICES = {"s3api": "s3"}
 _PLACEHOLDERS = ("…", "<", ">")
 
 
@@ -24,7 +26,7 @@ def run_command(command: str, client: Callable[[str], Any]) -> Any:
     assert not any(mark in command for mark in _PLACEHOLDERS), f"nothing is put in place of a part of: {command}"
     aws, service, operation, *words = shlex.split(command)
     assert aws == "aws"
-    api = client(service)
+    api = client(_SERVICES.get(service, service))
     if operation == "wait":
         waits_for, *words = words
         waiter = api.get_waiter(waits_for.replace("-", "_"))
@@ -43,7 +45,17 @@ def _input(api: Any, operation: str) -> Any:
 
 def _parameters(members: dict[str, Shape], words: list[str]) -> tuple[dict[str, Any], str | None]:
     options = {f"--{xform_name(name, '-')}": name for name in members}
+    switches = {
+        f"--{no}{xform_name(name, '-')}": (name, not no)
+        for name, shape in members.items()
+        if shape.type_name == "boolean"
+        for no in ("", "no-")
+    }
     given: dict[str, Any] = {}
+    for word in [word for word in words if word in switches]:
+        name, value = switches[word]
+        given[name] = value
+    words = [word for word in words if word not in switches]
     query = None
     for option, value in _options(words):
         if option == "--query":
@@ -68,5 +80,7 @@ def _value(shape: Shape, text: str) -> Any:
             return text
         case "integer" | "long":
             return int(text)
+        case "list" if not text.startswith("["):
+            return [text]
         case _:
             return json.loads(text)

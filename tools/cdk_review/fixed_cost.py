@@ -151,10 +151,10 @@ def fixed_cost(stacks: tuple[StackChange, ...]) -> FixedCost:
     """The charges before and after."""
     return FixedCost(
         before=tuple(
-            charge for stack in stacks for charge in _charges(stack.path, stack.before, _region(stack, "before"))
+            charge for stack in stacks for charge in charges_of(stack.path, stack.before, _region(stack, "before"))
         ),
         after=tuple(
-            charge for stack in stacks for charge in _charges(stack.path, stack.after, _region(stack, "after"))
+            charge for stack in stacks for charge in charges_of(stack.path, stack.after, _region(stack, "after"))
         ),
         dated=str(prices()["services"]["dated"]),
     )
@@ -214,7 +214,8 @@ def _region(stack: StackChange, side: str) -> str:
     return (None if found is None else found.region) or str(prices()["services"]["region"])
 
 
-def _charges(path: str, resources: dict[str, dict[str, Any]], region: str) -> Iterator[Charge]:
+def charges_of(path: str, resources: dict[str, dict[str, Any]], region: str) -> Iterator[Charge]:
+    """What the resources of one stack cost in a month whatever the traffic; nothing for what is billed by use alone."""
     for logical_id, resource in resources.items():
         kind, properties = str(resource.get("Type")), resource.get("Properties", {})
         for place, what, month, instance in _of_resource(kind, logical_id, properties, resources, region):
