@@ -9,6 +9,7 @@ from fargate_capacity.commands.compare import compare_command
 from fargate_capacity.commands.fetch import fetch_command
 from fargate_capacity.commands.options import with_grouped_options
 from fargate_capacity.commands.recommend import recommend_command
+from fargate_capacity.commands.saved import saved_command
 from fargate_capacity.commands.simulate import simulate_command
 from fargate_capacity.commands.tune import tune_command
 
@@ -22,5 +23,6 @@ def register(app: typer.Typer) -> None:
         ("tune", tune_command),
         ("calibrate", calibrate_command),
         ("fetch", fetch_command),
+        ("saved", saved_command),
     ):
         app.command(name)(with_grouped_options(command))

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from fargate_capacity.plan.figures import Figures
+from fargate_capacity.plan.priced_service import PricedService
 from fargate_capacity.plan.question import Question
 from fargate_capacity.plan.simulation import Simulation, simulate
 from fargate_capacity.pricing.bill import Bill
@@ -96,7 +97,7 @@ def _provenance(question: Question, traffic: Trace) -> list[str]:
     return lines + [f"left out: {line}" for line in question.left_out()]
 
 
-def described_price(question: Question) -> str:
+def described_price(question: Question | PricedService) -> str:
     price = question.price
     if price is None:
         return f"prices: none, task-hours alone: {question.unpriced}"

@@ -12,6 +12,7 @@ from fargate_capacity.commands.options import (
 )
 from fargate_capacity.commands.shown import draw, replayed, show, write
 from fargate_capacity.plan.figures import Figures
+from fargate_capacity.plan.floor_backtest import Floor
 from fargate_capacity.plan.question import Question
 from fargate_capacity.traffic.trace import Trace
 
@@ -41,9 +42,11 @@ def simulate_command(
 def _predictive(question: Question, traffic: Trace) -> list[Figures]:
     """The same without what stands for AWS's predictive scaling, and with what stands for one that only forecasts."""
     setting = question.setting
-    others = {each.name: each.floor for each in question.predictive if each.floor and not each.policy.scales}
+    others: dict[str, Floor | None] = {
+        each.name: each.floor for each in question.predictive if each.floor and not each.policy.scales
+    }
     if setting.floor is not None:
-        others = {"without predictive scaling": None} | others
+        others = {"without predictive scaling": None, **others}
     return [
         replayed(replace(question, setting=setting.with_floor(floor)), traffic, name) for name, floor in others.items()
     ]

@@ -18,16 +18,11 @@ from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
 from fargate_capacity.plan.figures import Figures
 from fargate_capacity.plan.predictive_stand_in import StandIn, acting, stand_ins
+from fargate_capacity.plan.priced_service import price_of
 from fargate_capacity.plan.setting import Setting, described_schedule
 from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.pricing.bill import Bill, bill_of
-from fargate_capacity.pricing.fargate_prices import (
-    FREE_STORAGE_GIB,
-    TABLE,
-    FargatePrice,
-    NoPriceError,
-    find_price,
-)
+from fargate_capacity.pricing.fargate_prices import FREE_STORAGE_GIB, FargatePrice
 from fargate_capacity.replay.compiled import is_numba_installed
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
@@ -160,7 +155,7 @@ def ask(
         believed = (found.believed_up_to_percent * model.skew) / 100
         model = replace(model, trusted_utilization=min(model.trusted_utilization, believed))
         scenario = replace(scenario, model=model)
-    price, unpriced = _price(declared, region, prices or TABLE)
+    price, unpriced = price_of(declared, region, prices)
     return Question(
         assembly=assembly,
         service=declared,
@@ -172,27 +167,6 @@ def ask(
         calibration=found,
         predictive=tuple(predictive),
     )
-
-
-def _price(declared: ScaledService, region: str | None, table: Path) -> tuple[FargatePrice | None, str | None]:
-    """The price of the service's tasks, or why there is none: a plan of tasks is better than none.
-
-    Raises:
-        InputError: the region that was asked for is not in the table.
-    """
-    if declared.unpriced:
-        return None, declared.unpriced
-    place = region or declared.region
-    if place is None:
-        return None, f"the stack {declared.stack} names no region; give it with --region"
-    is_windows = declared.operating_system == "WINDOWS"
-    kind = f"WINDOWS_{declared.architecture}" if is_windows else declared.architecture
-    try:
-        return find_price(region=place, architecture=kind, table=table), None
-    except NoPriceError as error:
-        if region is not None and "region:" in str(error):
-            raise
-        return None, f"the table has none for {kind} in {place}; give one with --prices FILE"
 
 
 def _guardrail(model: ServiceModel, mean_ms: float | None, p95_ms: float | None) -> Guardrail | None:
