@@ -1,4 +1,4 @@
-"""The tuner deployed: weeks pass as fast as executions can be started, and the template is deployed again."""
+"""Tuner and floor of one service deployed: weeks pass as fast as they can be asked, and the template comes again."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from rich.console import Console
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 from cdk_fargate_sagemaker.notifications import AlertsTopic
-from cdk_fargate_sagemaker.tuning import TargetTuner
+from cdk_fargate_sagemaker.tuning import ForecastFloor, TargetTuner
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.step_failure import StepError
@@ -35,7 +35,9 @@ from tests.denied_calls import DeniedCalls
 
 DAY = timedelta(days=1)
 # The embedded AWS keeps two weeks of metrics.
-BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 9 * DAY
+MORNING = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+"""Of the floor's days: what is planned for it is due at once."""
+BEGAN = MORNING - 9 * DAY
 
 
 @dataclass
@@ -109,11 +111,13 @@ class Deployed:
         return self.run({"source": "aws.events", "detail-type": "Scheduled Event", "time": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
 
     def rule(self, source: str) -> dict[str, Any]:
-        """The deployed rule on events of a source."""
+        """The deployed rule that starts the state machine by events of a source."""
+        events = self.aws.client("events")
+        names = events.list_rule_names_by_target(TargetArn=self.outputs["Machine"])["RuleNames"]
         (rule,) = (
             each
-            for each in self.aws.client("events").list_rules()["Rules"]
-            if source in json.loads(each.get("EventPattern", "{}")).get("source", [])
+            for each in events.list_rules()["Rules"]
+            if each["Name"] in names and source in json.loads(each.get("EventPattern", "{}")).get("source", [])
         )
         assert rule["State"] == "ENABLED"
         return rule
@@ -150,14 +154,54 @@ class Deployed:
         annotations = json.loads(self.dashboard)["widgets"][0]["properties"].get("annotations", {})
         return [line["label"] for line in annotations.get("vertical", [])]
 
-    def told(self) -> list[str]:
-        queue = self.aws.client("sqs")
+    def told(self, of: str = "Told") -> list[str]:
+        queue, url = self.aws.client("sqs"), self.outputs[of]
         texts: list[str] = []
-        while found := queue.receive_message(QueueUrl=self.outputs["Told"], MaxNumberOfMessages=10).get("Messages"):
+        while found := queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in found:
                 texts.append(message["Body"])
-                queue.delete_message(QueueUrl=self.outputs["Told"], ReceiptHandle=message["ReceiptHandle"])
+                queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return texts
+
+    # The floor
+
+    @property
+    def scaled(self) -> dict[str, Any]:
+        """The service's scalable target."""
+        targets = self.aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+        (target,) = targets["ScalableTargets"]
+        return {key: target[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension", "MinCapacity")}
+
+    @property
+    def floor(self) -> dict[str, int]:
+        """The floor's scheduled actions: the minimum by its time."""
+        actions = self.aws.client("application-autoscaling").describe_scheduled_actions(ServiceNamespace="ecs")
+        return {each["Schedule"]: each["ScalableTargetAction"]["MinCapacity"] for each in actions["ScheduledActions"]}
+
+    def look(self, at: datetime) -> dict[str, Any]:
+        """The decision of the deployed function, by the role that it was deployed with."""
+        answer = self.aws.client("lambda").invoke(
+            FunctionName=self.outputs["FloorKeeper"], Payload=json.dumps({"time": at.isoformat()}).encode()
+        )
+        decision: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, decision
+        return decision
+
+    def report_mornings(self) -> None:
+        """CPU of four tasks for six hours from the morning on, of half a task otherwise, on eight days."""
+        dimensions = {"ClusterName": self.outputs["Cluster"], "ServiceName": self.outputs["Service"]}
+        moments = [MORNING - quarter * timedelta(minutes=15) for quarter in range(1, 8 * 96)]
+        data = [
+            {
+                "MetricName": "CPUUtilization",
+                "Dimensions": [{"Name": key, "Value": entry} for key, entry in dimensions.items()],
+                "Timestamp": moment,
+                "Value": 5 * (400.0 if (moment - MORNING) % DAY < timedelta(hours=6) else 50.0),
+            }
+            for moment in moments
+        ]
+        for begin in range(0, len(data), 500):
+            self.aws.client("cloudwatch").put_metric_data(Namespace="AWS/ECS", MetricData=data[begin : begin + 500])
 
 
 def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60, title: str = "Web") -> Path:
@@ -196,11 +240,19 @@ def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60,
         dashboard=monitor,
         ceiling_percent=70,
     )
+    floor_alerts = AlertsTopic(stack, "FloorAlerts")
+    told_of_floor = sqs.Queue(stack, "ToldOfFloor")
+    floor_alerts.add_subscription(subscriptions.SqsSubscription(told_of_floor, raw_message_delivery=True))
+    floor = ForecastFloor(
+        stack, "Floor", service=service, alerts_topic=floor_alerts, utilization_percent=50, dry_run=False
+    )
     for name, value in {
         "Machine": tuner.state_machine.state_machine_arn,
         "Parameter": tuner.parameter_name,
         "Table": tuner.table.table_name,
         "Told": told.queue_url,
+        "ToldOfFloor": told_of_floor.queue_url,
+        "FloorKeeper": floor.function.function_name,
         "Cluster": service.cluster.cluster_name,
         "Service": service.service.service_name,
         "LoadBalancer": service.load_balancer.load_balancer_full_name,
@@ -409,10 +461,50 @@ def test_the_tuner_that_fails_says_so(deployed: Deployed) -> None:
     assert ": Invalid isoformat string: 'tomorrow'\nThe target stays as it is" in text
 
 
-def test_the_parameter_goes_with_the_stack(deployed: Deployed) -> None:
+def test_the_floor_rises_before_the_morning_holds_through_a_deployment_and_yields_to_a_person(
+    deployed: Deployed,
+) -> None:
+    deployed.report_mornings()
+    deployed.told("ToldOfFloor")
+    early, raised = MORNING - timedelta(hours=2), MORNING - timedelta(minutes=30)
+    decision = deployed.look(early)
+    assert (decision["action"], decision["floor"]) == ("plan", 2), decision
+    highest = decision["highest"]
+    # Four tasks' CPU at 50 %, and what the tuner's test has reported.
+    assert highest in (8, 9)
+    assert deployed.floor[f"at({raised:%Y-%m-%dT%H:%M:%S})"] == highest
+    assert 2 in deployed.floor.values()
+    assert deployed.scaled["MinCapacity"] == highest
+    assert f"up to {highest}" in "\n".join(deployed.told("ToldOfFloor"))
+
+    # A deployment that changes something else leaves it; one that puts the declared minimum back loses it for minutes.
+    actions = deployed.floor
+    deployed.deploy(title="Web, with a floor")
+    assert deployed.floor == actions
+    scaling = deployed.aws.client("application-autoscaling")
+    scaling.register_scalable_target(**{**deployed.scaled, "MinCapacity": 2})
+    decision = deployed.look(MORNING + timedelta(minutes=3))
+    assert decision["action"] == "plan", decision
+    again = MORNING + timedelta(minutes=13)
+    assert deployed.floor[f"at({again:%Y-%m-%dT%H:%M:%S})"] == highest
+
+    # The tuner goes on beside it.
+    assert deployed.hourly(MORNING)["action"] in ("hold", "step")
+
+    scaling.register_scalable_target(**{**deployed.scaled, "MinCapacity": 5})
+    assert deployed.look(MORNING + timedelta(hours=1))["action"] == "yield"
+    assert deployed.floor == {}
+    assert "somebody set the minimum to 5" in "\n".join(deployed.told("ToldOfFloor"))
+    scaling.register_scalable_target(**{**deployed.scaled, "MinCapacity": 2})
+    assert deployed.look(MORNING + timedelta(hours=2))["action"] == "plan"
+    assert deployed.floor
+
+
+def test_parameter_and_floor_go_with_the_stack(deployed: Deployed) -> None:
+    assert deployed.floor
     formation, parameters = deployed.aws.client("cloudformation"), deployed.aws.client("ssm")
     formation.delete_stack(StackName="Web")
     end = time.monotonic() + 120
-    while parameters.describe_parameters()["Parameters"]:
+    while parameters.describe_parameters()["Parameters"] or deployed.floor:
         assert time.monotonic() < end
         time.sleep(0.2)
