@@ -28,7 +28,7 @@ def simulate_command(
     question = given.question(assembly)
     traffic = given.traffic(question, trace)
     beside = floors.options().only(question, traffic)
-    figures = [replayed(question, traffic, question.service.name), *_predictive(question, traffic)]
+    figures = [replayed(question, traffic, question.service.name), *_others(question, traffic)]
     drawn = figures[0]
     if beside is not None:
         question = replace(question, setting=question.setting.with_floor(beside))
@@ -39,14 +39,17 @@ def simulate_command(
     draw(question, traffic, drawn, output=given.output)
 
 
-def _predictive(question: Question, traffic: Trace) -> list[Figures]:
-    """The same without what stands for AWS's predictive scaling, and with what stands for one that only forecasts."""
+def _others(question: Question, traffic: Trace) -> list[Figures]:
+    """The same without the declared floor, or without what stands for AWS's predictive scaling; and with what stands
+    for a policy that only forecasts.
+    """
     setting = question.setting
     others: dict[str, Floor | None] = {
         each.name: each.floor for each in question.predictive if each.floor and not each.policy.scales
     }
     if setting.floor is not None:
-        others = {"without predictive scaling": None, **others}
+        without = "without predictive scaling" if setting.floor.approximates else "without the declared floor"
+        others = {without: None, **others}
     return [
         replayed(replace(question, setting=setting.with_floor(floor)), traffic, name) for name, floor in others.items()
     ]

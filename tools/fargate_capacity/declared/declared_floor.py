@@ -1,33 +1,75 @@
-"""A forecast floor as the templates declare it, as the options that replay it."""
+"""A forecast floor as the templates declare it: what is replayed, and what of it is not."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
 from fargate_capacity.declared.service_functions import service_functions
+from fargate_capacity.floor_decisions import LookBack
 
 _HANDLER = "forecast_floor.handler"
 
 
-def declared_floors(assembly: CloudAssembly, stack: str, *, service: str) -> list[str]:
-    """One line for each floor of a service, named as `ScaledService` names it, in a stack: what replays it."""
-    return [
-        f"{resource.logical_id}: {_described(variables.get('SETTINGS'))}"
-        for _, resource, variables in service_functions(assembly, stack, handler=_HANDLER, service=service)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredFloor:
+    """One floor of a service, with the settings of its function.
+
+    Args:
+        logical_id: of the function.
+        is_dry_run: it changes nothing, so that it is no part of the setting.
+    """
+
+    logical_id: str
+    utilization: float
+    look_back: LookBack
+    lead_minutes: int
+    time_zone: str
+    holidays: frozenset[date]
+    is_dry_run: bool
+
+    def line(self) -> str:
+        """By which options one that is not replayed can be."""
+        options = (
+            f"--floor {self.utilization:g} --floor-lead {self.lead_minutes} --floor-look-back {self.look_back} "
+            f"--floor-time-zone {self.time_zone}"
+        )
+        holidays = f" --holidays FILE with its {len(self.holidays)} days" if self.holidays else ""
+        kind = "a ForecastFloor in dry run" if self.is_dry_run else "a ForecastFloor"
+        return f"{self.logical_id}: {kind} is no part of the declared setting; replay it by {options}{holidays}"
 
 
-def _described(settings: Any) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadFloor:
+    """One of another version, whose settings this version cannot read."""
+
+    logical_id: str
+
+    def line(self) -> str:
+        return f"{self.logical_id}: a ForecastFloor of another version; replay it by --floor"
+
+
+def declared_floors(assembly: CloudAssembly, stack: str, *, service: str) -> Iterator[DeclaredFloor | UnreadFloor]:
+    """Each floor of a service, named as `ScaledService` names it, in a stack."""
+    for _, resource, variables in service_functions(assembly, stack, handler=_HANDLER, service=service):
+        yield _read(resource.logical_id, variables.get("SETTINGS"))
+
+
+def _read(logical_id: str, settings: Any) -> DeclaredFloor | UnreadFloor:
     try:
         given = json.loads(settings)
-        options = (
-            f"--floor {given['utilization']:g} --floor-lead {given['lead_minutes']} "
-            f"--floor-look-back {given['look_back']} --floor-time-zone {given['time_zone']}"
+        return DeclaredFloor(
+            logical_id=logical_id,
+            utilization=float(given["utilization"]),
+            look_back=LookBack(given["look_back"]),
+            lead_minutes=int(given["lead_minutes"]),
+            time_zone=str(given["time_zone"]),
+            holidays=frozenset(date.fromisoformat(day) for day in given["holidays"]),
+            is_dry_run=bool(given["dry_run"]),
         )
-        holidays = f" --holidays FILE with its {len(given['holidays'])} days" if given["holidays"] else ""
-        kind = "a ForecastFloor in dry run" if given["dry_run"] else "a ForecastFloor"
     except (KeyError, TypeError, ValueError):
-        return "a ForecastFloor of another version; replay it by --floor"
-    return f"{kind} is no part of the declared setting; replay it by {options}{holidays}"
+        return UnreadFloor(logical_id=logical_id)

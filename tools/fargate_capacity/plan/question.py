@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fargate_capacity.cloud_assembly import CloudAssembly
-from fargate_capacity.declared.declared_floor import declared_floors
+from fargate_capacity.declared.declared_floor import DeclaredFloor, UnreadFloor, declared_floors
 from fargate_capacity.declared.scaled_service import ScaledService, find_service
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.calibration import Calibration, calibrate
@@ -17,6 +17,7 @@ from fargate_capacity.observed.fit import fit
 from fargate_capacity.observed.observations import read_observations
 from fargate_capacity.plan.assumptions import model_of, read_assumptions
 from fargate_capacity.plan.figures import Figures
+from fargate_capacity.plan.floor_backtest import Floor
 from fargate_capacity.plan.predictive_stand_in import StandIn, acting, stand_ins
 from fargate_capacity.plan.priced_service import price_of
 from fargate_capacity.plan.setting import Setting, described_schedule
@@ -38,6 +39,7 @@ class Question:
         error: of the model against what was observed, in words. None where nothing was.
         calibration: of the model. None where nothing was observed.
         predictive: what is replayed in the place of AWS's predictive scaling.
+        floors: those that the templates declare for the service; one that acts is a part of the setting.
     """
 
     assembly: CloudAssembly
@@ -49,6 +51,7 @@ class Question:
     error: str | None = None
     calibration: Calibration | None = None
     predictive: tuple[StandIn, ...] = ()
+    floors: tuple[DeclaredFloor | UnreadFloor, ...] = ()
 
     def bill(self, simulation: Simulation) -> Bill | None:
         """What a simulation costs; None where its tasks have no price."""
@@ -72,7 +75,7 @@ class Question:
         for each in self.predictive:
             lines += each.lines()
         if self.setting.floor is None or self.setting.floor.approximates:
-            lines += declared_floors(self.assembly, self.service.stack_identity, service=self.service.name)
+            lines += [each.line() for each in self.floors]
         extra = self.service.storage_gib - FREE_STORAGE_GIB
         if self.price is not None and extra > 0 and self.price.storage_gb_hour is None:
             lines.append(
@@ -148,7 +151,10 @@ def ask(
         deployments=read_deployments(deployments) if deployments else Deployments(),
     )
     predictive = stand_ins(declared.predictive, model, declared.scheduled)
-    setting = Setting(bounds=declared.bounds, policies=declared.policies, floor=acting(predictive))
+    floors = tuple(declared_floors(assembly, declared.stack_identity, service=declared.name))
+    setting = Setting(
+        bounds=declared.bounds, policies=declared.policies, floor=_acting_floor(floors) or acting(predictive)
+    )
     found = calibrate(scenario, setting, seen, service=declared) if seen else None
     if seen and found and not math.isnan(found.believed_up_to_percent) and "trusted_utilization" not in assumed:
         # Minutes beyond what the observations bear out count as of low confidence.
@@ -166,7 +172,22 @@ def ask(
         error=found.described() if found else None,
         calibration=found,
         predictive=tuple(predictive),
+        floors=floors,
     )
+
+
+def _acting_floor(floors: Sequence[DeclaredFloor | UnreadFloor]) -> Floor | None:
+    """The floor that changes the minimum; a service has one at most."""
+    for each in floors:
+        if isinstance(each, DeclaredFloor) and not each.is_dry_run:
+            return Floor(
+                utilization=each.utilization,
+                look_back=each.look_back,
+                lead_minutes=each.lead_minutes,
+                time_zone=each.time_zone,
+                holidays=each.holidays,
+            )
+    return None
 
 
 def _guardrail(model: ServiceModel, mean_ms: float | None, p95_ms: float | None) -> Guardrail | None:
