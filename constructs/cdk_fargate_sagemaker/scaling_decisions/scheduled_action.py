@@ -86,8 +86,9 @@ class ScheduledAction:
                         for minute in cron.minutes:
                             local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
                             moment = local.astimezone(UTC)
-                            # An hour that the clock skips in spring has no such local time.
-                            if moment.astimezone(zone).hour == hour and start <= moment < end:
+                            # What the clock skips in spring, an hour or half of one, has no such local time.
+                            clock = moment.astimezone(zone)
+                            if (clock.hour, clock.minute) == (hour, minute) and start <= moment < end:
                                 yield moment
                 day += timedelta(days=1)
 

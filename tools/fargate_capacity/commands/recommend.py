@@ -17,16 +17,18 @@ from fargate_capacity.commands.options import (
 )
 from fargate_capacity.commands.shown import draw, show, simulated, write
 from fargate_capacity.input_error import InputError
-from fargate_capacity.plan.added_breach import DEFAULT_TOLERANCE_PERCENT
+from fargate_capacity.plan.added_breach import DEFAULT_TOLERANCE_PERCENT, Tolerance
 from fargate_capacity.plan.candidates import Grid, candidates, nothing_to_vary, read_numbers
 from fargate_capacity.plan.figures import setting_as_json
 from fargate_capacity.plan.floor_options import described_floors
 from fargate_capacity.plan.recommendation import recommend
+from fargate_capacity.plan.schedule_proposal import ScheduleSearch
 from fargate_capacity.plan.simulation import Simulation
 from fargate_capacity.plan.sweep import SWEEP_BLOCK_MINUTES
 from fargate_capacity.pricing.bill import Bill
 from fargate_capacity.progress import PatientProgress
 from fargate_capacity.report.tables import folds_table, frontier_table, rejections_table
+from fargate_capacity.traffic.trace import DAY_MINUTES
 
 
 class Objective(StrEnum):
@@ -62,6 +64,16 @@ def recommend_command(
         float, typer.Option(help="Of all requests, so many more than now may be beyond the limit.")
     ] = DEFAULT_TOLERANCE_PERCENT,
     jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
+    schedule: Annotated[
+        bool,
+        typer.Option(
+            "--schedule",
+            help="Propose a few cron lines with minimums, where that is nearly as good as a forecast floor.",
+        ),
+    ] = False,
+    schedule_time_zone: Annotated[
+        str, typer.Option(help="Of a schedule's clock: 8:00 stays 8:00 when clocks change.")
+    ] = "UTC",
     given: TrafficOptions,
     floors: FloorGroup,
 ) -> None:
@@ -91,6 +103,17 @@ def recommend_command(
         # Where tasks have no price, the fewest task-hours cost least.
         bill = question.bill(simulation)
         return simulation.totals.task_hours if bill is None else objective.of(bill)
+
+    readable = ScheduleSearch(
+        scenario=question.scenario,
+        current=question.setting,
+        floors=tried_floors,
+        time_zone=schedule_time_zone,
+        cost=cost,
+        tolerance=Tolerance(percent=tolerance_percent, give_up_seconds=question.scenario.model.give_up_seconds),
+    )
+    if schedule and 0 < held_out < 1:
+        readable.check(question.service.name, (1 - held_out) * traffic.minutes / DAY_MINUTES)
 
     # All candidates once, and the cheaper ones with more requests.
     blocks = 2 * jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 1)
@@ -131,6 +154,19 @@ def recommend_command(
     console.print(found.why, highlight=False, soft_wrap=True)
     for line in (*described_floors(tried_floors), *([found.floor] if found.floor else [])):
         console.print(line, highlight=False, soft_wrap=True)
+    proposal = None
+    if schedule:
+        with PatientProgress("replaying schedules", total=blocks) as progress:
+            proposal = readable.proposal(
+                traffic,
+                base=found.chosen,
+                reactive=tried,
+                searched=1 - held_out,
+                jobs=jobs,
+                advance=progress.begin,
+            )
+        for line in proposal.lines():
+            console.print(line, highlight=False, soft_wrap=True)
     beyond = question.calibration.beyond(found.chosen.target) if question.calibration else None
     if beyond:
         console.print(f"warning: {beyond}", highlight=False, soft_wrap=True)
@@ -140,6 +176,7 @@ def recommend_command(
         "keeps_current": found.keeps,
         "why": found.why,
         "floor": found.floor,
+        **({"schedule": proposal.as_json()} if proposal else {}),
         "allowed_breach_minutes": found.allowed_breach_minutes,
         "tolerance": {
             "percent_of_requests": found.tolerance.percent,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.plan.schedule import Schedule
 from fargate_capacity.scaling_decisions import (
     Adjustment,
     CapacityBounds,
@@ -27,11 +28,12 @@ _DAILY = re.compile(r"cron\((\d+) (\d+) (?:\?|\*) \* ([A-Z0-9,?*-]+) \*\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Bounds and policies of a scalable target, and the forecast floor beside them where there is one."""
+    """Bounds and policies of a scalable target, and what raises the minimum beside them: a floor, or a schedule."""
 
     bounds: CapacityBounds
     policies: tuple[Policy, ...]
     floor: Floor | None = None
+    schedule: Schedule | None = None
 
     @property
     def target(self) -> float | None:
@@ -89,6 +91,10 @@ class Setting:
         """With another forecast floor, or without any."""
         return replace(self, floor=floor)
 
+    def with_schedule(self, schedule: Schedule | None) -> Setting:
+        """With another schedule of minimums, or without any; never with a floor, too."""
+        return replace(self, floor=None, schedule=schedule)
+
     def without_spikes(self) -> Setting:
         """Without the policies that add tasks at a spike."""
         return replace(self, policies=tuple(policy for policy in self.policies if not _is_spike(policy)))
@@ -115,6 +121,8 @@ class Setting:
                 yield f"{changes} at {policy.threshold:g} % (cooldown {policy.cooldown_s} s)"
         if self.floor is not None:
             yield self.floor.described()
+        if self.schedule is not None:
+            yield self.schedule.described()
 
 
 def _tracks_cpu(policy: Policy) -> TypeGuard[TargetTracking]:

@@ -76,7 +76,8 @@ class Scenario:
         """
         changes: Sequence[BoundsChange]
         if setting.floor is None:
-            changes = bounds_changes(setting.bounds, self.scheduled, trace.start, trace.end)
+            actions = (*self.scheduled, *(setting.schedule.actions() if setting.schedule else ()))
+            changes = bounds_changes(setting.bounds, actions, trace.start, trace.end)
         else:
             # Whoever writes the minimum last has it: nothing tries both.
             changes = (floors or FloorBacktest(self.model, trace)).changes(setting.floor, setting.bounds)
