@@ -42,6 +42,7 @@ USES: dict[str, Callable[..., Construct]] = {
     "ServiceVpcEndpoints": vpc_endpoints,
     "ScaledFargateService": fargate.scaled_fargate_service,
     "SpikeScaling": fargate.spike_scaling,
+    "PredictiveScaling": fargate.predictive_scaling,
     "WebAcl": fargate.web_acl,
     "RetryQueue": fargate.retry_queue,
     "ServiceAlarms": monitoring.service_alarms,
