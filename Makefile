@@ -279,7 +279,7 @@ lock: setup .venv-supply-chain/.python ## Pin all packages again, with hashes (L
 	$(COMPILE) --python-version 3.11.0 tests/checkov-requirements.in --output-file tests/checkov-requirements.txt
 	$(COMPILE) --python-version 3.11.0 benchmarks/tensorflow-requirements.in \
 	  --output-file benchmarks/tensorflow-requirements.txt
-	$(COMPILE) --python-version 3.11.0 --resolution lowest-direct pyproject.toml \
+	$(COMPILE) --python-version 3.11.0 --resolution lowest-direct pyproject.toml tests/oldest-requirements.in \
 	  --output-file tests/oldest-requirements.txt
 	$(COMPILE_IMAGE) --python-version 3.11.0 container/api/requirements.in --output-file container/api/requirements.txt
 	$(COMPILE_IMAGE) --python-version 3.11.0 tests/tools/moderation_rehearsal/moderation_app/api/requirements.in \

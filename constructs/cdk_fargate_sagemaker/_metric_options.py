@@ -1,6 +1,6 @@
 """The options that every `metric_*` takes, as those of the CDK do."""
 
-from typing import Any, TypedDict, TypeVar, cast
+from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -25,7 +25,7 @@ class MetricOptions(ExpressionOptions, total=False):
     unit: cloudwatch.Unit | None
 
 
-AnyMetric = cloudwatch.Metric | cloudwatch.MathExpression
+AnyMetric: TypeAlias = cloudwatch.Metric | cloudwatch.MathExpression
 _Metric = TypeVar("_Metric", cloudwatch.Metric, cloudwatch.MathExpression, AnyMetric)
 
 _EXPRESSION = ExpressionOptions.__optional_keys__

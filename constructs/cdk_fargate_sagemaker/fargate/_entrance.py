@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeAlias
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -17,7 +18,7 @@ from .._construct_tree import once
 from ._tls_policy import use_tls_policy
 
 _HTTP = elbv2.ApplicationProtocol.HTTP
-_Algorithm = elbv2.TargetGroupLoadBalancingAlgorithmType
+_Algorithm: TypeAlias = elbv2.TargetGroupLoadBalancingAlgorithmType
 
 # What ELB takes.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
@@ -32,7 +32,7 @@ class OwnsService(Protocol):
         ...
 
 
-AnyService = OwnsService | ecs.IService
+AnyService: TypeAlias = OwnsService | ecs.IService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
