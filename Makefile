@@ -15,6 +15,8 @@ export CHECKOV ?= $(wildcard $(CURDIR)/.venv-checkov/bin/checkov)
 export GPU_IMAGE_PYTHON ?= $(wildcard $(CURDIR)/.venv-gpu-image/bin/python)
 # And for the oldest releases that the library supports.
 export OLDEST_PYTHON ?= $(wildcard $(CURDIR)/.venv-oldest/bin/python)
+# And for the uv that resolves and installs what other teams have.
+export UV ?= $(wildcard $(CURDIR)/.venv-supply-chain/bin/uv)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help
@@ -174,6 +176,8 @@ lint: setup ## Check style, formatting and what is unsafe
 
 types: setup ## Check types: the library and its programs by mypy, the examples by pyright as well
 	mypy
+	@# What the standard library of 3.11 and that of 3.14 have, those between have too.
+	mypy --config-file tests/newer_pythons.ini --python-version 3.14
 	pyright
 
 format: setup ## Mend style and formatting
