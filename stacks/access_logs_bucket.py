@@ -39,7 +39,7 @@ class AccessLogsBucket(s3.Bucket):
             ),
             cdk.Acknowledgment(
                 id="NIST.800.53.R5-S3DefaultEncryptionKMS",
-                reason="Access logs can be delivered to buckets encrypted by S3 itself only.",
+                reason="Access logs can be delivered only to buckets that S3 encrypts with its own keys (SSE-S3).",
             ),
         )
         resource = cast(cdk.CfnResource, self.node.default_child)

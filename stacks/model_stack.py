@@ -89,8 +89,8 @@ class ModelStack(cdk.Stack):
         cdk.Validations.of(data).acknowledge(
             cdk.Acknowledgment(
                 id="NIST.800.53.R5-S3BucketReplicationEnabled",
-                reason="Posts can hold personal data: whether another region gets a copy is for those who own them to "
-                "say. Versions protect against mistakes.",
+                reason="Posts can contain personal data: their owners decide whether another region gets a copy. "
+                "Versions protect against mistakes.",
             )
         )
         self.reviews = ReviewQueue(

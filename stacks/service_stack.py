@@ -242,7 +242,7 @@ def _acknowledge_inside_the_vpc(api: ScaledFargateService, settings: Settings) -
     balancer.acknowledge(
         cdk.Acknowledgment(
             id="NIST.800.53.R5-ELBDeletionProtectionEnabled",
-            reason="It holds nothing. Protected, it would stand in the way of deleting its stack, and of rolling "
-            "back a first deployment that fails.",
+            reason="It stores nothing. Deletion protection would prevent the deletion of its stack, and the rollback "
+            "of a first deployment that fails.",
         )
     )

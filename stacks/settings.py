@@ -313,7 +313,7 @@ def load_settings(context: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        where = f"mend it in cdk.json (environments.{environment}) or with -c <key>=<value>"
+        where = f"correct it in cdk.json (environments.{environment}) or with -c <key>=<value>"
         raise SettingsError(f"{'; '.join(_lines(error))}; {where}") from None
 
 

@@ -26,7 +26,7 @@ def draw_secret(
         ),
         removal_policy=removal_policy,
     )
-    kept = "A new value draws anew what is not drawn yet; it is changed by hand where somebody may know the old one."
+    kept = "A new value changes choices that are not made yet. A person replaces it when somebody may know the old one."
     acknowledge(
         secret,
         Acknowledgment(id="AwsSolutions-SMG4", reason=kept),

@@ -9,7 +9,7 @@ def acknowledge_inline_policy(role: iam.IRole | iam.Policy, *further: Acknowledg
         role,
         Acknowledgment(
             id="NIST.800.53.R5-IAMNoInlinePolicy",
-            reason="The policy is of this one role, made and removed with it; nothing else could use it.",
+            reason="The policy belongs to this one role and is created and deleted with it; nothing else could use it.",
         ),
         *further,
     )

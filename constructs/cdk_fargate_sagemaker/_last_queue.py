@@ -17,7 +17,9 @@ def last_queue(scope: Construct, id: str) -> sqs.Queue:
     )
     acknowledge(
         queue,
-        Acknowledgment(id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."),
+        Acknowledgment(
+            id="Serverless-SQSRedrivePolicy", reason="It is the dead-letter queue itself; a person reads its messages."
+        ),
     )
     explain_managed_key(queue)
     return queue

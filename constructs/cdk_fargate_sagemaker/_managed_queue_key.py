@@ -6,7 +6,7 @@ from ._checkov_skips import skip_checkov
 def explain_managed_key(
     queue: sqs.Queue,
     *,
-    rather: str = "with a customer key, KMS refusing a sender would lose what the queue is there to keep.",
+    rather: str = "with a customer key, a sender that KMS denies would lose the messages that the queue is to keep.",
 ) -> None:
     """Says why a queue of this library is encrypted with SQS's own key, rather than with a customer's."""
     managed = "SQS encrypts it with its own key (SqsManagedSseEnabled), which the check passes over"

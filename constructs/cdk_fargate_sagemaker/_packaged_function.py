@@ -76,14 +76,15 @@ class PackagedFunction(Construct):
         acknowledge(
             self._role,
             Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]", reason="The actions that X-Ray's traces take know no resources."
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="The actions for X-Ray traces support no resource-level permissions.",
             ),
         )
         not_reserved = (
-            "It runs for an alert, a release or by a schedule, one at a time; a reservation would take from the "
-            "account's other functions, and fails in an account that still has its first quota of 10."
+            "It runs for an alert, a release or by a schedule, one at a time. Reserved concurrency would take from the "
+            "account's other functions, and cannot be set in an account that still has the initial quota of 10."
         )
-        outside = "It calls public services over TLS and nothing within a VPC."
+        outside = "It calls public endpoints over TLS and nothing in a VPC."
         tested_version = "The functions are tested on Python 3.13, which Lambda supports until 2029."
         acknowledge(
             self._function,
@@ -99,7 +100,9 @@ class PackagedFunction(Construct):
                 "customer key, whoever disables that key stops the function."
             )
         if dead_letter_queue is None:
-            answered = "It is invoked by somebody who waits for its answer; such invocations never reach a queue."
+            answered = (
+                "Its callers wait for the result; Lambda sends such (synchronous) invocations to no dead-letter queue."
+            )
             acknowledge(
                 self._function,
                 Acknowledgment(id="NIST.800.53.R5-LambdaDLQ", reason=answered),

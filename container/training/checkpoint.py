@@ -29,10 +29,17 @@ class Checkpoint:
             # Tensors, numbers and lists alone: a file that comes from a bucket must not run anything.
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
         except Exception as error:  # what a damaged file raises depends on where it is damaged
-            print(f"warning: {_FILE} cannot be read ({type(error).__name__}): the training begins anew", flush=True)
+            print(
+                f"warning: {_FILE} cannot be read ({type(error).__name__}): the training starts again from the "
+                "beginning",
+                flush=True,
+            )
             return None
         if not isinstance(kept, dict) or kept.get("of") != self._of:
-            print(f"warning: {_FILE} is of other posts or hyperparameters: the training begins anew", flush=True)
+            print(
+                f"warning: {_FILE} is of other posts or hyperparameters: the training starts again from the beginning",
+                flush=True,
+            )
             return None
         state: dict[str, Any] = kept["state"]
         return state

@@ -104,7 +104,7 @@ class FileLayout:
             raise ValueError("the encoding is unknown: give one of Python's, as utf-8, cp932 or euc_jp") from None
         object.__setattr__(self, "encoding", _SAME_ENCODING.get(known.name, known.name))
         if self.format is not None and self.format not in FORMATS:
-            raise ValueError(f"the format is unknown: it is one of {', '.join(FORMATS)}")
+            raise ValueError(f"the format is unknown: it must be one of {', '.join(FORMATS)}")
         for column in (self.text_column, self.label_column):
             if not column.strip() or (column.isdecimal() and int(column) < 1):
                 raise ValueError("a column is given by its name, or by its number from 1 where there is no header")
@@ -197,7 +197,9 @@ def json_objects(lines: Iterator[str], where: str, wanted: Sequence[str]) -> Ite
         at = f"{where}, line {number}"
         content, outermost = _parsed(line, at, keys)
         if not isinstance(content, dict):
-            raise InvalidPostsError(f"{at}: {kind_of(content)}: each line is an object with {keys}", fault="columns")
+            raise InvalidPostsError(
+                f"{at}: {kind_of(content)}: each line must be an object with {keys}", fault="columns"
+            )
         for name in wanted:
             if sum(key == name for key, _ in outermost) > 1:
                 raise InvalidPostsError(f"{at}: the key {_shown_name(name)} is there twice", fault="columns")
@@ -255,14 +257,14 @@ def checked_text(text: object, at: str) -> str:
     Raises InvalidPostsError for any other.
     """
     if not isinstance(text, str):
-        raise InvalidPostsError(f"{at}: text is {kind_of(text)}: it is a post of at least one character")
+        raise InvalidPostsError(f"{at}: text is {kind_of(text)}: it must be a post of at least one character")
     if not text.replace("\0", "").strip():
-        raise InvalidPostsError(f"{at}: text is empty: it is a post of at least one character")
+        raise InvalidPostsError(f"{at}: text is empty: it must be a post of at least one character")
     try:
         text.encode()
     except UnicodeEncodeError as fault:
         raise InvalidPostsError(
-            f"{at}: text holds half of a surrogate pair at character {fault.start + 1}: it is valid Unicode"
+            f"{at}: text holds half of a surrogate pair at character {fault.start + 1}: it must be valid Unicode"
         ) from None
     if (length := counted(text)) > LONGEST_TEXT:
         raise InvalidPostsError(
@@ -279,7 +281,7 @@ def checked_label(label: object, at: str, kind: str) -> int:
     """
     if type(label) is int and label in (0, 1):
         return label
-    raise InvalidPostsError(f"{at}: label is {kind}: it is 0 (fine) or 1 (a violation)", fault="label")
+    raise InvalidPostsError(f"{at}: label is {kind}: it must be 0 (fine) or 1 (a violation)", fault="label")
 
 
 def kind_of(value: object) -> str:
@@ -358,7 +360,7 @@ def _read_json_lines(lines: Iterator[str], where: str, layout: FileLayout) -> It
         if missing:
             raise InvalidPostsError(
                 f"{at}: no key {' and no key '.join(map(_shown_name, missing))} among "
-                f"{shown_names(list(content), 'key')}: each line is an object with "
+                f"{shown_names(list(content), 'key')}: each line must be an object with "
                 f"{' and '.join(map(_shown_name, wanted))}",
                 fault="columns",
             )
@@ -371,7 +373,7 @@ def _label(given: object, at: str, layout: FileLayout) -> int:
     if layout.positive:
         said = json.dumps(given) if isinstance(given, bool | int) else given
         if not isinstance(said, str) or not said.strip():
-            raise InvalidPostsError(f"{at}: label is {kind_of(given)}: it is a text", fault="label")
+            raise InvalidPostsError(f"{at}: label is {kind_of(given)}: it must be a text", fault="label")
         return int(said.strip() in layout.positive)
     label = {"0": 0, "1": 1}.get(given.strip()) if isinstance(given, str) else given
     return checked_label(label, at, kind_of(given))
@@ -394,7 +396,7 @@ def _parsed(line: str, at: str, keys: str) -> tuple[Any, list[tuple[str, Any]]]:
         what = f"not JSON at character {fault.pos + 1}"
     except ValueError:
         what = "not JSON, which has no NaN and no Infinity"
-    raise InvalidPostsError(f"{at}: {what}: each line is an object with {keys}")
+    raise InvalidPostsError(f"{at}: {what}: each line must be an object with {keys}")
 
 
 def _whole(digits: str) -> int | float:

@@ -176,7 +176,7 @@ def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) 
     if not theirs.is_fast:
         raise refuse(f"is a {type(theirs).__name__} in Python; allowed are those with a {TOKENIZER_FILE}, and MeCab's")
     if theirs.pad_token_id is None or config.pad_token_id not in (None, theirs.pad_token_id):
-        raise refuse(f"pads with {theirs.pad_token_id}, and config.json says {config.pad_token_id}; mend one of them")
+        raise refuse(f"pads with {theirs.pad_token_id}, and config.json has {config.pad_token_id}; correct one of them")
     if len(theirs) > config.vocab_size:
         raise refuse(f"has {len(theirs)} tokens and the network {config.vocab_size}; give those that belong together")
     # A copy, since transformers changes its own at each call.

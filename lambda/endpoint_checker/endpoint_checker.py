@@ -53,7 +53,7 @@ def handler(event: dict[str, str], context: object) -> dict[str, Any]:
         asked += 1
         endpoint.ask(text, f"held-out post {asked}")
     if not asked:
-        raise EndpointRefusedError(f"{event['posts']} holds no post to check the endpoint with")
+        raise EndpointRefusedError(f"{event['posts']} has no post to check the endpoint with")
     golden = golden_posts(event["model_data"]) if "model_data" in event else []
     largest = 0.0
     for number, (text, expected) in enumerate(golden, start=1):
@@ -153,8 +153,8 @@ def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
                 posts.append((text, float(probability)))
             case _:
                 raise InvalidGoldenPostsError(
-                    f"{where}, line {number}: {len(line)} bytes of something else: it has a text and a probability "
-                    "from 0 to 1"
+                    f"{where}, line {number}: {len(line)} bytes of something else: it must have a text and a "
+                    "probability from 0 to 1"
                 )
     return posts
 
@@ -171,7 +171,7 @@ def checked_answer(body: bytes, custom_attributes: str, model: str, which: str) 
     prediction = content.get("predictions") if isinstance(content, dict) else None
     if not isinstance(prediction, str) or not _is_probability(prediction):
         raise EndpointRefusedError(
-            f"{which}: predictions is {_kind(prediction)}: it is a probability from 0 to 1 as a string"
+            f"{which}: predictions is {_kind(prediction)}: it must be a probability from 0 to 1 as a string"
         )
     served = re.search(r"(?:^|[,;\s])model=([^,;\s]+)", custom_attributes)
     if served is None or served[1] != model:
@@ -192,7 +192,7 @@ def _kind(value: object) -> str:
 
 def _shown(model: str) -> str:
     """A model's name as SageMaker allows one."""
-    return model if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", model) else "what is no model's name"
+    return model if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", model) else "something that is not a model's name"
 
 
 def _is_probability(text: str) -> bool:

@@ -56,14 +56,14 @@ def handler(event: dict[str, Any], context: Any) -> None:
             remover.remove()
     except _OutOfTimeError as busy:
         if time.time() - event["Began"] < CLOUDFORMATION_WAITS_S - context.get_remaining_time_in_millis() / 1000:
-            LOGGER.info("%s: goes on in another call", busy)
+            LOGGER.info("%s: continues in another invocation", busy)
             boto3.client("lambda").invoke(
                 FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps(event).encode()
             )
             return
         answer(event, "FAILED", f"{busy}: delete the stack again once it is not")
     except Exception as error:
-        LOGGER.exception("%s", "what stays could not be told" if keep else "the endpoint could not be removed")
+        LOGGER.exception("%s", "what is kept could not be reported" if keep else "the endpoint could not be deleted")
         # What is kept on purpose keeps nobody from deleting the stack.
         answer(event, "SUCCESS" if keep else "FAILED", f"{type(error).__name__}: {error}")
     else:
@@ -119,29 +119,29 @@ class Remover:
             if (described := self._configuration(name)) is not None
         }
         if endpoint is None and not configurations:
-            LOGGER.info("there is no endpoint %s: nothing stays", self._endpoint)
+            LOGGER.info("there is no endpoint %s: nothing is kept", self._endpoint)
             return
         models = {model for described in configurations.values() for model in self._models(described)}
         lines = [
-            f"The stack of the workflow is deleted; removal_policy keeps what it made in SageMaker, in "
+            f"The stack of the workflow is deleted. removal_policy keeps what it created in SageMaker, in "
             f"{os.environ['AWS_REGION']}:",
             f"endpoint: {self._endpoint} ({endpoint['EndpointStatus']})" if endpoint else "endpoint: none",
             f"configurations: {', '.join(sorted(configurations)) or 'none'}",
             f"models: {', '.join(sorted(models)) or 'none'}",
             f"costs: {self._cost(endpoint, configurations)}; configurations and models cost nothing",
-            "Its role ends with the stack: the endpoint serves on, and cannot be updated. To end it:",
+            "Its role is deleted with the stack: the endpoint keeps serving, and cannot be updated. To delete it:",
             f"aws sagemaker delete-endpoint --endpoint-name {self._endpoint}",
         ]
         LOGGER.warning("%s", "\n".join(lines))
         boto3.client("sns").publish(
             TopicArn=os.environ["ALERTS_TOPIC"],
-            Subject=f"{self._endpoint} stays, and is billed"[:LONGEST_SUBJECT],
+            Subject=f"{self._endpoint} is kept, and is billed"[:LONGEST_SUBJECT],
             Message="\n".join(lines),
         )
 
     def _cost(self, endpoint: dict[str, Any] | None, configurations: dict[str, dict[str, Any]]) -> str:
         if endpoint is None:
-            return "nothing an hour"
+            return "nothing per hour"
         prices = json.loads((Path(__file__).parent / "instance_prices.json").read_text(encoding="utf-8"))
         counts = {
             variant["VariantName"]: variant.get("CurrentInstanceCount")
@@ -158,9 +158,9 @@ class Remover:
                     dollars += count * prices["instance_hour"][kind]
                 else:
                     unknown.add(kind)
-        parts = [f"{dollars:.3f} dollars an hour at the prices of {prices['region']}, {prices['dated']}"]
+        parts = [f"{dollars:.3f} dollars per hour at the prices of {prices['region']}, {prices['dated']}"]
         if unknown:
-            parts.append(f"and that of {', '.join(sorted(unknown))}, which is not known here")
+            parts.append(f"and that of {', '.join(sorted(unknown))}, whose price is unknown here")
         if serverless:
             parts.append("and its serverless variants by use")
         return " ".join(parts)

@@ -108,9 +108,9 @@ def refuse_too_little_memory(serving: Any, machines: list[dict[str, Any]]) -> No
         usable = int(USABLE_SHARE * machine["mib"])
         if needed > usable:
             raise TooLittleMemoryError(
-                f"the model takes {needed} MiB to serve with {machine['workers']} workers, and {machine['name']} has "
-                f"{machine['mib']}, of which {usable} are for it: take a machine with more memory, fewer workers "
-                "(MODEL_SERVER_WORKERS), or a smaller model (recipe student)"
+                f"the model needs {needed} MiB to serve with {machine['workers']} workers, and {machine['name']} has "
+                f"{machine['mib']}, of which {usable} are available to it: use an instance type with more memory, "
+                "fewer workers (MODEL_SERVER_WORKERS), or a smaller model (recipe student)"
             )
 
 
@@ -197,7 +197,7 @@ def _lines(s3: Any, uri: str) -> Iterator[tuple[int, str]]:
 def _label(line: str, at: str) -> int:
     label = _value(line, "label")
     if type(label) is not int or label not in (0, 1):
-        raise InvalidScoresError(f"{at}: label is {_kind(label)}: it is 0 (fine) or 1 (a violation)")
+        raise InvalidScoresError(f"{at}: label is {_kind(label)}: it must be 0 (fine) or 1 (a violation)")
     return label
 
 
@@ -208,7 +208,7 @@ def _score(line: str, at: str) -> float:
     except ValueError:
         score = math.nan
     if not 0 <= score <= 1:
-        raise InvalidScoresError(f"{at}: predictions is {_kind(prediction)}: it is a probability as a string")
+        raise InvalidScoresError(f"{at}: predictions is {_kind(prediction)}: it must be a probability as a string")
     return score
 
 
@@ -235,7 +235,9 @@ def output_location(model_data: str) -> tuple[str, str]:
     bucket, _, key = rest.partition("/")
     folder, name = posixpath.split(key)
     if scheme != "s3" or not bucket or name != MODEL_ARCHIVE:
-        raise InvalidEvaluationError(f"model_data is {model_data!r}: it is an S3 URI that ends in /{MODEL_ARCHIVE}")
+        raise InvalidEvaluationError(
+            f"model_data is {model_data!r}: it must be an S3 URI that ends in /{MODEL_ARCHIVE}"
+        )
     return bucket, posixpath.join(folder, OUTPUT_ARCHIVE)
 
 
@@ -267,7 +269,7 @@ def read_output(stream: Any, where: str) -> tuple[dict[str, Any], list[float] | 
                     )
                 evaluation = _checked(content.read(), where)
     except (tarfile.TarError, zlib.error, EOFError):
-        raise InvalidEvaluationError(f"{where} is no gzipped tar, or not whole") from None
+        raise InvalidEvaluationError(f"{where} is no gzipped tar, or is incomplete") from None
     if evaluation is None:
         raise InvalidEvaluationError(f"{where} holds no {EVALUATION}: the training program writes it to output/data/")
     return evaluation, scores, profile
@@ -280,7 +282,7 @@ def _profile(content: bytes, where: str) -> dict[str, Any]:
         profile = None
     if not isinstance(profile, dict) or not all(_is_counted(counts) for counts in profile.values()):
         raise InvalidEvaluationError(
-            f"{where} is no profile: it is an object of counts by label, "
+            f"{where} is no profile: it must be an object of counts by label, "
             f'{{"score": {{"fine": [0, 7, …], "violation": […]}}, …}}, each of {MOST_BINS} bins at most'
         )
     return profile
@@ -314,11 +316,13 @@ def _checked(content: bytes, where: str) -> dict[str, Any]:
         raise InvalidEvaluationError(f"{EVALUATION} in {where} is not JSON") from None
     metrics = evaluation.get("metrics") if isinstance(evaluation, dict) else None
     if not isinstance(metrics, dict) or not metrics:
-        raise InvalidEvaluationError(f"{EVALUATION} in {where} has no metrics: it is an object of names and numbers")
+        raise InvalidEvaluationError(
+            f"{EVALUATION} in {where} has no metrics: it must be an object of names and numbers"
+        )
     for name, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             kind = "not finite" if type(value) is float else _kind(value)
-            raise InvalidEvaluationError(f"metrics.{name} in {where} is {kind}: it is a finite number")
+            raise InvalidEvaluationError(f"metrics.{name} in {where} is {kind}: it must be a finite number")
     return {"metrics": metrics} | {
         name: evaluation[name]
         for name in ("recipe", "threshold", "posts", "data_fingerprint", "created", "serving")

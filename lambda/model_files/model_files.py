@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     operations = {"keep": keep, "check": check, "find": find}
     operation = event.get("operation")
     if operation not in operations:
-        raise UnknownOperationError(f"operation is {operation!r}: it is one of {', '.join(operations)}")
+        raise UnknownOperationError(f"operation is {operation!r}: it must be one of {', '.join(operations)}")
     result = operations[operation](event)
     LOGGER.info("%s: %s", operation, json.dumps(result))
     return result
@@ -82,7 +82,7 @@ def keep(event: dict[str, Any]) -> dict[str, Any]:
     sha256 = _sha256(kept)
     if sha256 is None:
         raise ArchiveChangedError(
-            f"the archive {kept} of release {release} was replaced as it was copied: release again"
+            f"the archive {kept} of release {release} was replaced while it was copied: release again"
         )
     return {"model_data": kept, "sha256": sha256}
 
@@ -106,7 +106,7 @@ def check(event: dict[str, Any]) -> dict[str, Any]:
     if found != recorded:
         raise ArchiveChangedError(
             f"the archive {uri} of release {release} was changed: its SHA-256 is {found or 'not known to S3'}, "
-            f"recorded is {recorded}: choose another release, and look who wrote there"
+            f"recorded is {recorded}: choose another release, and find out who wrote there"
         )
     return {"checked": True}
 
@@ -116,7 +116,7 @@ def find(event: dict[str, Any]) -> dict[str, Any]:
     for wanted in event["inputs"]:
         bucket, prefix = _split(wanted["uri"])
         if not client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount", 0):
-            raise InputMissingError(f"nothing lies below {wanted['uri']}: {wanted['remedy']}")
+            raise InputMissingError(f"there is no object below {wanted['uri']}: {wanted['remedy']}")
     return {"found": [wanted["uri"] for wanted in event["inputs"]]}
 
 

@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             remaining_s = context.get_remaining_time_in_millis() / 1000 - REPORTING_RESERVE_S
             deleted = cleaner.discard(event["release"], deadline=time.monotonic() + remaining_s)
         case other:
-            raise UnknownOperationError(f"operation is {other!r}: it is clean_up or discard")
+            raise UnknownOperationError(f"operation is {other!r}: it must be clean_up or discard")
     LOGGER.info("%s: %s", event["operation"], json.dumps(deleted))
     return {"deleted": deleted}
 
@@ -92,7 +92,7 @@ class Cleaner:
             if release in self._used():
                 continue
             if not self._claim(record["entry"]):
-                LOGGER.info("the endpoint is being changed: the next clean-up goes on with %s", release)
+                LOGGER.info("the endpoint is being changed: the next clean-up continues with %s", release)
                 break
             deleted += self._delete(release) + self._delete_files(record)
             self._mark(record["entry"], "cleaned")
@@ -107,10 +107,10 @@ class Cleaner:
         """
         record = next((record for record in self._records() if record["release"] == release), None)
         if record is None:
-            LOGGER.info("the table holds no release %s: nothing was made for it", release)
+            LOGGER.info("the table holds no release %s: nothing was created for it", release)
             return []
         if release in self._used():
-            raise ReleaseInUseError(f"endpoint {self._endpoint} runs release {release}: put another one there first")
+            raise ReleaseInUseError(f"endpoint {self._endpoint} runs release {release}: release another one first")
         stopped = self._stop_jobs(release, deadline)
         self._mark(record["entry"], "cleaning")
         deleted = self._delete(release) + self._delete_files(record)
@@ -241,7 +241,7 @@ class Cleaner:
             pause_s = FIRST_PAUSE_S
             while describe()[status] in ("InProgress", "Stopping"):
                 if time.monotonic() + pause_s > deadline:
-                    raise JobStillRunningError(f"{kind} {release} was told to stop and is still {describe()[status]}")
+                    raise JobStillRunningError(f"{kind} {release} was asked to stop and is still {describe()[status]}")
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         return [f"{kind} {release}" for kind in stopped]

@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     }
     operation = event.get("operation")
     if operation not in operations:
-        raise UnknownOperationError(f"operation is {operation!r}: it is one of {', '.join(operations)}")
+        raise UnknownOperationError(f"operation is {operation!r}: it must be one of {', '.join(operations)}")
     result = operations[operation](ReleaseTable(client), event)
     LOGGER.info("%s: %s", operation, json.dumps(result))
     return result
@@ -272,7 +272,7 @@ def _decided(
     """What a person's rollback does. Raises InvalidRollbackError."""
     unknown = sorted(set(given) - {"release"})
     if unknown:
-        raise InvalidRollbackError(f'the input has {", ".join(unknown)}: it is {{}} or {{"release": "<name>"}}')
+        raise InvalidRollbackError(f'the input has {", ".join(unknown)}: it must be {{}} or {{"release": "<name>"}}')
     serves, parameter = resources.serves(), resources.parameter()
     releases = [resources.of(record) for record in records]
     current = current_release(serves=serves, pointer=pointer, parameter=parameter, releases=releases)
@@ -355,7 +355,7 @@ def _heal(
         is_seen = ("#release = :seen", {"seen": pointer}) if pointer else ("attribute_not_exists(entry)", {})
         changes.append(table.put(CURRENT, {"release": release}, is_seen[0], **is_seen[1]))
     if changes:
-        LOGGER.warning("release %s is recorded as the current one again, beside %d records", release, len(records))
+        LOGGER.warning("release %s is recorded as the current one again, with %d other records", release, len(records))
         table.write(*changes)
 
 
@@ -391,13 +391,13 @@ def _notify_not_adopted(table: ReleaseTable, found: dict[str, Any], missing: str
         return
     endpoint = os.environ["ENDPOINT_NAME"]
     text = (
-        f"The endpoint {endpoint} serves {configuration}, of which there is no record, and {missing}. So it counts as "
-        "no current release: the one that begins now is compared with none, and replaces it. Until then it serves on; "
-        "if the release fails, it is left as it is."
+        f"The endpoint {endpoint} serves {configuration}, which has no record, and {missing}. So there is no current "
+        "release: the release that starts now is compared with none, and replaces what serves. Until then the endpoint "
+        "keeps serving; if the release fails, the endpoint stays as it is."
     )
     LOGGER.warning("%s", text)
     client("sns").publish(
-        TopicArn=os.environ["ALERTS_TOPIC"], Subject=f"{endpoint}: what serves is left over"[:99], Message=text
+        TopicArn=os.environ["ALERTS_TOPIC"], Subject=f"{endpoint}: what serves has no record"[:99], Message=text
     )
     table.write(table.put(NOT_ADOPTED, noted))
 
@@ -429,10 +429,12 @@ def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
     )
     state = _state(lock["holder"])
     if state == "RUNNING":
-        raise ReleaseInProgressError(f"{who} runs since {lock['since']}: wait for it, or stop it: {lock['holder']}")
+        raise ReleaseInProgressError(
+            f"{who} has been running since {lock['since']}: wait for it, or stop it: {lock['holder']}"
+        )
     # Of a rollback that was stopped no other rollback comes.
     if state == "AWAITING_ROLLBACK" and "release" in lock:
-        raise ReleaseInProgressError(f"{who} was stopped and is about to be rolled back: start again in some minutes")
+        raise ReleaseInProgressError(f"{who} was stopped and is about to be rolled back: start again in a few minutes")
 
 
 def _state(execution: str) -> str:

@@ -216,8 +216,8 @@ class ReleaseResources:
     def _unknown(self, configuration: str) -> UnknownEndpointError:
         name = self._endpoint
         return UnknownEndpointError(
-            f"{name} serves the endpoint configuration {configuration or '(no name)'}, to which no rollback could go "
-            f"back: update the endpoint to a configuration of one model that is named {name}-…, or delete it"
+            f"{name} serves the endpoint configuration {configuration or '(no name)'}, to which no rollback could "
+            f"return: update the endpoint to a configuration of one model that is named {name}-…, or delete it"
         )
 
 

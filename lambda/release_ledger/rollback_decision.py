@@ -112,8 +112,8 @@ def _asked_for(found: Found, current: Release | None, name: str | None, heals: s
     known = current is not None and current.outcome is not None
     if found.serves and not known and (current is None or found.parameter not in (None, name)):
         raise RefusedError(
-            f"which release is current is not known, as the table says {found.pointer or 'nothing'}, the endpoint "
-            f"serves {found.serves} and the parameter says {found.parameter or 'nothing'}: name the release that has "
+            f"the current release is unknown: the table says {found.pointer or 'nothing'}, the endpoint "
+            f"serves {found.serves} and the parameter says {found.parameter or 'nothing'}: name the release that is "
             f'to serve, {{"release": "<name>"}}: {_names(found)}'
         )
     if found.serves is not None:
@@ -204,10 +204,11 @@ def _note(
     notes = []
     if found.serves is None and current is not None and target.name == current.name:
         notes.append(
-            "no endpoint served, so the current release was restored and nothing is marked; an older one needs its name"
+            "no endpoint served, so the current release was restored and no release is marked as bad; an older one "
+            "needs its name"
         )
     if heals is not None and current is not None and current.outcome is None:
-        notes.append(f"the record of {heals}, which was gone, was made again from what there is of it")
+        notes.append(f"the record of {heals}, which was gone, was made again from what is left of it")
     if makes:
         things = " and ".join({"model": "model", "configuration": "endpoint configuration"}[what] for what in makes)
         notes.append(f"its {things} {'were' if len(makes) > 1 else 'was'} gone and made again from the record")

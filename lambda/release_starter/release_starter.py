@@ -46,12 +46,14 @@ def _look(dynamodb: Any, machines: Any, event: dict[str, Any]) -> dict[str, Any]
         return _not_started(None, f"{lock['holder']} changes the endpoint: look again when it has ended")
     current = _entry(dynamodb, "current")
     if current is None:
-        return _not_started(None, "nothing serves yet: the first release is for a person to start")
+        return _not_started(None, "nothing serves yet: a person must start the first release")
     since, before = _counted(_record(dynamodb, current["release"]))
     new = sum(_labels(dynamodb, day) for day in _days(since)) - before
     if event.get("detail-type") == ALARM_EVENT:
         if new < 1:
-            return _not_started(new, "the model got worse, and there is no new label to train another on: review posts")
+            return _not_started(
+                new, "the model got worse, and there are no new labels to train a new one: review posts"
+            )
         started_by = f"the alarm {event['detail']['alarmName']}"
         return _started(machines, new, name=f"alarm-{event['id']}", started_by=started_by, reason=started_by)
     wanted = int(os.environ["NEW_LABELS"])
@@ -101,7 +103,7 @@ def _record(dynamodb: Any, release: str) -> dict[str, Any]:
     for page in pages:
         for item in page["Items"]:
             return _plain(item)
-    raise NoRecordError(f"release {release} serves, and the table holds no record of it")
+    raise NoRecordError(f"release {release} serves, and the table has no record of it")
 
 
 def _counted(record: dict[str, Any]) -> tuple[datetime.datetime, int]:

@@ -107,7 +107,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     for record in event["Records"]:
         content = _json_object(record["Sns"]["Message"]) or {}
         if is_ok_after_no_data(content) and not may_have_been_in_alarm(content, context.invoked_function_arn):
-            LOGGER.info("not told: an alarm that was not in alarm before it had no data is OK")
+            LOGGER.info("no notification: the alarm is OK after INSUFFICIENT_DATA and was not in ALARM before")
             continue
         alert = read_alert(record["Sns"]["Message"], record["Sns"].get("Subject"))
         try:
@@ -117,7 +117,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
             # The webhook may have been replaced: the next attempt reads the secret again.
             _webhooks.pop(secret_arn, None)
             raise
-        LOGGER.info("told Slack: %s", alert.title)
+        LOGGER.info("posted to Slack: %s", alert.title)
 
 
 def is_ok_after_no_data(content: dict[str, Any]) -> bool:
@@ -133,7 +133,7 @@ def may_have_been_in_alarm(content: dict[str, Any], function_arn: str) -> bool:
     """
     alarm = _text(content, "AlarmArn").split(":")
     if len(alarm) < 7 or alarm[4] != function_arn.split(":")[4]:
-        LOGGER.info("the history of an alarm of another account cannot be asked")
+        LOGGER.info("the alarm belongs to another account, so its history cannot be read")
         return True
     asked: dict[str, Any] = {}
     changed = _time(_text(content, "StateChangeTime"))
@@ -267,7 +267,7 @@ def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
                 # Full jitter: alerts that failed together do not come back together.
                 delay_s = random.uniform(0, ceiling_s)  # nosec B311  # a pause
             if time.monotonic() + delay_s >= deadline:
-                raise SlackUnavailableError(f"not told after {attempt} attempts: {failure}") from None
+                raise SlackUnavailableError(f"not posted after {attempt} attempts: {failure}") from None
             LOGGER.warning("attempt %d: %s; again in %.1f s", attempt, failure, delay_s)
         time.sleep(delay_s)
         ceiling_s = min(ceiling_s * 2, LONGEST_DELAY_S)
@@ -371,7 +371,7 @@ def _workflow_failure(content: dict[str, Any]) -> Alert:
 
 def _rollback(content: dict[str, Any]) -> Alert:
     return Alert(
-        title=f"{_text(content, 'workflow')} went back to {_text(content, 'to')}",
+        title=f"{_text(content, 'workflow')} rolled back to {_text(content, 'to')}",
         facts={
             "From": _text(content, "from"),
             "To": _text(content, "to"),
@@ -424,8 +424,8 @@ def _endpoint(content: dict[str, Any], detail: dict[str, Any]) -> Alert:
                 None,
                 [
                     _text(detail, "FailureReason"),
-                    f"If nobody changes it on purpose: start {name}-rollback with {{}}. Where no endpoint serves, it "
-                    "restores the current release and marks nothing; an older one needs its name.",
+                    f"If nobody is changing it on purpose, start {name}-rollback with {{}}. If no endpoint serves, "
+                    "that restores the current release and marks no release as bad; an older one needs its name.",
                 ],
             )
         ),

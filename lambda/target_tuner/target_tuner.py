@@ -79,7 +79,9 @@ def _apply(clients: Clients, surroundings: Surroundings, table: TunerTable, even
         policy = live.policy()
         if not any(is_same(policy, known) for known in (pending.origin, pending.target)):
             # The next look says so and stops.
-            LOGGER.warning("the policy has %s, neither %g nor %g: left alone", policy, pending.origin, pending.target)
+            LOGGER.warning(
+                "the policy has %s, neither %g nor %g: it is not changed", policy, pending.origin, pending.target
+            )
             return {"applied": False}
         live.put(pending.target)
         table.save(completed(surroundings.settings, state, max(_trigger(event).at, state.changed_at)))

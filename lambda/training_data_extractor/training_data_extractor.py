@@ -87,7 +87,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     bucket, run_prefix = event["bucket"], event["run_prefix"]
     format_ = event.get("format", "auto")
     if format_ not in FORMATS:
-        raise InvalidPostsError(f"format is {format_!r}: it is one of {', '.join(FORMATS)}")
+        raise InvalidPostsError(f"format is {format_!r}: it must be one of {', '.join(FORMATS)}")
     reviews = event.get("reviews")
     since, limits = _review_request(reviews)
     known_sides = _known_sides(event.get("known_sides", 0))
@@ -145,7 +145,7 @@ def _known_sides(given: object) -> int | None:
         return None
     # Numbers of the releases' table have come through JSON, which knows no whole ones.
     if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
-        raise InvalidPostsError(f"known_sides is {kind_of(given)}: it is a number of posts, or null")
+        raise InvalidPostsError(f"known_sides is {kind_of(given)}: it must be a number of posts, or null")
     return int(given)
 
 
@@ -170,7 +170,7 @@ def _items(body: Any, key: str, where: str) -> Iterator[tuple[int, str, dict[str
     for number, at, content in json_objects(lines, where, ["Item"]):
         item = content.get("Item")
         if not isinstance(item, dict):
-            raise InvalidPostsError(f"{at}: Item is {kind_of(item)}: each line is an object with Item")
+            raise InvalidPostsError(f"{at}: Item is {kind_of(item)}: each line must be an object with Item")
         yield number, at, item
 
 
@@ -272,14 +272,15 @@ def _review_request(reviews: object) -> tuple[float | None, ReviewLimits]:
             limits = ReviewLimits.of(reviews.get("limits"))
         except ValueError:
             raise InvalidPostsError(
-                f"reviews.limits is {kind_of(reviews['limits'])}: it has {', '.join(ReviewLimits.__slots__)}, numbers"
+                f"reviews.limits is {kind_of(reviews['limits'])}: it must have {', '.join(ReviewLimits.__slots__)}, as "
+                "numbers"
             ) from None
     match reviews:
         case None | {"prefix": str(), "since": None}:
             return None, limits
         case {"prefix": str(), "since": str(since)}:
             return _seconds(since, "reviews.since"), limits
-    raise InvalidPostsError(f"reviews is {kind_of(reviews)}: it has a prefix, and since, which is a time or null")
+    raise InvalidPostsError(f"reviews is {kind_of(reviews)}: it must have a prefix, and since, which is a time or null")
 
 
 def _seconds(time: object, at: str) -> float:
@@ -288,7 +289,7 @@ def _seconds(time: object, at: str) -> float:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidPostsError(f"{at} is {kind_of(time)}: it is a time in ISO 8601, with its offset from UTC")
+        raise InvalidPostsError(f"{at} is {kind_of(time)}: it must be a time in ISO 8601, with its offset from UTC")
     return moment.timestamp()
 
 

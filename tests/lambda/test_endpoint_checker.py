@@ -63,7 +63,9 @@ def test_takes_every_probability(checker: ModuleType, prediction: str) -> None:
     "prediction", ["1.01", "-0.1", "nan", "inf", "", " 0.5", "0.5\n", "０.５", "1_0", 0.5, None, ["0.5"]]
 )
 def test_fails_when_the_answer_is_no_probability(checker: ModuleType, prediction: object) -> None:
-    with pytest.raises(checker.EndpointRefusedError, match=r"post: predictions is .*: it is a probability from 0 to 1"):
+    with pytest.raises(
+        checker.EndpointRefusedError, match=r"post: predictions is .*: it must be a probability from 0 to 1"
+    ):
         checker.checked_answer(json.dumps({"predictions": prediction}).encode(), "model=new", "new", "post")
 
 
@@ -98,7 +100,7 @@ def test_fails_when_the_endpoint_refuses(check: Callable[..., dict[str, Any]], h
 
 
 def test_fails_when_there_is_no_post_to_ask_about(checker: ModuleType, check: Callable[..., dict[str, Any]]) -> None:
-    with pytest.raises(checker.EndpointRefusedError, match="holds no post to check the endpoint with"):
+    with pytest.raises(checker.EndpointRefusedError, match="has no post to check the endpoint with"):
         check(0)
 
 

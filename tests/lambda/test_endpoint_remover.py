@@ -266,7 +266,7 @@ def test_what_is_kept_is_named_and_priced(
     (message,) = published()
     assert f"endpoint: {endpoint.name} (InService)" in message
     assert f"configurations: {one}, {two}\nmodels: {one}, {two}\n" in message
-    assert "costs: 0.230 dollars an hour at the prices of us-east-1" in message
+    assert "costs: 0.230 dollars per hour at the prices of us-east-1" in message
 
 
 def test_an_unknown_price_is_said_to_be_so(

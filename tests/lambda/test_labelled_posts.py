@@ -30,7 +30,7 @@ TSV = f"text\tlabel\n{FINE}\t0\n{BAD}\t1\n"
 JSONL = "".join(json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in BOTH)
 LONGEST = labelled_posts.LONGEST_TEXT
 DIGITS = "9" * 5000
-LABEL = "it is 0 (fine) or 1 (a violation)"
+LABEL = "it must be 0 (fine) or 1 (a violation)"
 SAVE = "by its bytes: save the file as UTF-8"
 
 
@@ -50,7 +50,7 @@ FILES: list[tuple[str, str | bytes, list[tuple[str, int]] | str]] = [
     ("a.csv.gz", gzip.compress(CSV.encode()), BOTH),
     ("a.TSV.GZ", gzip.compress(TSV.encode()), BOTH),
     ("a.jsonl.gz", gzip.compress(JSONL.encode()), BOTH),
-    ("a.json", f"[{JSONL.strip().replace(chr(10), ',')}]", ", line 1: an array of 2: each line is an object with"),
+    ("a.json", f"[{JSONL.strip().replace(chr(10), ',')}]", ", line 1: an array of 2: each line must be an object with"),
     ("a.json", '[\n{"text": "a"},\n', ", line 1: not JSON at character 3"),
     # Labels.
     ("a.jsonl", line('"a"', '"0"') + line('"b"', '" 1 "'), [("a", 0), ("b", 1)]),
@@ -95,8 +95,8 @@ FILES: list[tuple[str, str | bytes, list[tuple[str, int]] | str]] = [
     ("a.csv", "a b,spam\n", ", line 1: no column text and no column label among 2 columns: the first line"),
     ("a.tsv", CSV, ", line 1: no column text and no column label among 1 column: the first line"),
     ("a.jsonl", '{"body": "a", "label": 0}\n', ", line 1: no key text among 2 keys (body, label)"),
-    ("a.jsonl", '{"死ね": "a", "label": 0}\n', ", line 1: no key text among 2 keys: each line is an object"),
-    ("a.jsonl", '"a"\n', ", line 1: a text of 1 character: each line is an object with text and label"),
+    ("a.jsonl", '{"死ね": "a", "label": 0}\n', ", line 1: no key text among 2 keys: each line must be an object"),
+    ("a.jsonl", '"a"\n', ", line 1: a text of 1 character: each line must be an object with text and label"),
     ("a.csv", "text,label\na, b,1\n", ", line 2: 3 columns, the header has 2: quote a text that holds a comma"),
     ("a.csv", "text,label\na\n", ", line 2: 1 columns, the header has 2"),
     ("a.tsv", "text\tlabel\na\tb\t1\n", ", line 2: 3 columns, the header has 2: a TSV has no quotes"),
@@ -348,7 +348,7 @@ def test_files_of_ones_own_are_read_as_they_are(
         ({"encoding": "utf8mb4"}, "the encoding is unknown"),
         ({"encoding": "base64"}, "the encoding is unknown"),
         ({"encoding": "\0"}, "the encoding is unknown"),
-        ({"format": "xml"}, "the format is unknown: it is one of csv, tsv, jsonl"),
+        ({"format": "xml"}, "the format is unknown: it must be one of csv, tsv, jsonl"),
         ({"text_column": "2"}, "one column is a number, one is a name: give both as numbers"),
         ({"text_column": "0", "label_column": "1"}, "by its number from 1"),
         ({"text_column": " "}, "a column is given by its name"),

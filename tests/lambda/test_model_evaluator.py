@@ -80,8 +80,8 @@ def test_refuses_a_machine_that_the_model_does_not_fit(
         evaluator.handler(event, None)
     needed = mib + (workers - 1) * (mib - 140)
     assert str(refused.value).startswith(
-        f"the model takes {needed} MiB to serve with {workers} workers, and ml.c6i.large has 4096, "
-        "of which 3686 are for it"
+        f"the model needs {needed} MiB to serve with {workers} workers, and ml.c6i.large has 4096, "
+        "of which 3686 are available to it"
     )
     assert "\n" not in str(refused.value)
 

@@ -115,7 +115,9 @@ def test_fails_when_something_else_lies_where_an_archive_was_copied_to(
         return copied
 
     monkeypatch.setattr(files, "_copy", and_replace)
-    with pytest.raises(files.ArchiveChangedError, match=r"of release m-monday was replaced as it was copied: release"):
+    with pytest.raises(
+        files.ArchiveChangedError, match=r"of release m-monday was replaced while it was copied: release"
+    ):
         files.handler({"operation": "keep", "release": "m-monday", "model_data": trained}, None)
 
 
@@ -133,7 +135,7 @@ def test_fails_when_an_archive_was_replaced(
     found = hashlib.sha256(b"another model").hexdigest() if algorithm else "not known to S3"
     assert str(refused.value) == (
         f"the archive s3://{bucket}/{KEPT}/model.tar.gz of release m-monday was changed: its SHA-256 is {found}, "
-        f"recorded is {hashlib.sha256(ARCHIVE).hexdigest()}: choose another release, and look who wrote there"
+        f"recorded is {hashlib.sha256(ARCHIVE).hexdigest()}: choose another release, and find out who wrote there"
     )
 
 
@@ -154,10 +156,10 @@ def test_fails_when_an_input_is_missing(files: ModuleType, s3: Any, bucket: str)
     there = {"uri": f"s3://{bucket}/pretrained/1/", "remedy": "run this"}
     missing = {"uri": f"s3://{bucket}/pretrained/2/", "remedy": "run that"}
     assert files.handler({"operation": "find", "inputs": [there]}, None) == {"found": [there["uri"]]}
-    with pytest.raises(files.InputMissingError, match=rf"^nothing lies below {missing['uri']}: run that$"):
+    with pytest.raises(files.InputMissingError, match=rf"^there is no object below {missing['uri']}: run that$"):
         files.handler({"operation": "find", "inputs": [there, missing]}, None)
 
 
 def test_fails_when_asked_for_something_else(files: ModuleType) -> None:
-    with pytest.raises(files.UnknownOperationError, match="operation is 'erase': it is one of keep, check, find"):
+    with pytest.raises(files.UnknownOperationError, match="operation is 'erase': it must be one of keep, check, find"):
         files.handler({"operation": "erase"}, None)

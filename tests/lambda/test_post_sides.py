@@ -141,7 +141,7 @@ def test_fails_when_an_object_is_none_of_the_register(extraction: Any, body: byt
 
 @pytest.mark.parametrize("known", ["200", -1, True])
 def test_fails_when_what_is_known_is_no_number(extraction: Any, known: Any) -> None:
-    with pytest.raises(Exception, match=r"known_sides is .*: it is a number of posts, or null"):
+    with pytest.raises(Exception, match=r"known_sides is .*: it must be a number of posts, or null"):
         extraction.run(POSTS, known_sides=known)
 
 

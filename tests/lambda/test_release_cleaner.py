@@ -204,7 +204,7 @@ def test_never_deletes_what_the_endpoint_uses(releases: Releases, monkeypatch: p
     releases.serve("one", monkeypatch)
     releases.clean_up(1)
     assert releases.left() == {"one", "shadow", "two"}
-    with pytest.raises(releases.module.ReleaseInUseError, match=r"runs release one-.*: put another one there first"):
+    with pytest.raises(releases.module.ReleaseInUseError, match=r"runs release one-.*: release another one first"):
         releases.discard("one")
     assert "one" in releases.left()
 
@@ -302,7 +302,7 @@ def test_fails_when_a_job_does_not_stop_in_time(releases: Releases) -> None:
     job = {"TrainingJobName": releases.name("slow")}
     releases.wait(lambda: releases.sagemaker.describe_training_job(**job)["SecondaryStatus"] == "Training")
     with pytest.raises(
-        releases.module.JobStillRunningError, match=r"training job slow-.* was told to stop and is still"
+        releases.module.JobStillRunningError, match=r"training job slow-.* was asked to stop and is still"
     ):
         releases.discard("slow", seconds=releases.module.REPORTING_RESERVE_S)
     assert releases.left() == {"slow"}
@@ -320,5 +320,5 @@ def test_fails_when_sagemaker_refuses(
 
 
 def test_fails_when_the_operation_is_unknown(releases: Releases) -> None:
-    with pytest.raises(releases.module.UnknownOperationError, match="operation is 'clean': it is clean_up or discard"):
+    with pytest.raises(releases.module.UnknownOperationError, match="operation is 'clean': it must be clean_up or discard"):
         releases.module.handler({"operation": "clean"}, context())

@@ -227,8 +227,8 @@ def test_the_second_of_two_releases_is_refused_and_told_what_to_do(ledger: Ledge
     since = ledger.entry("lock")["since"]
     with pytest.raises(ledger.module.ReleaseInProgressError) as refusal:
         ledger.begin("two", ledger.execution())
-    assert str(refusal.value) == f"release one runs since {since}: wait for it, or stop it: {first}"
-    with pytest.raises(ledger.module.ReleaseInProgressError, match="release one runs since"):
+    assert str(refusal.value) == f"release one has been running since {since}: wait for it, or stop it: {first}"
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="release one has been running since"):
         ledger.rollback(ledger.execution(), {})
     assert list(ledger.records()) == ["one"]
 
@@ -480,7 +480,7 @@ def test_a_release_whose_record_was_written_and_then_failed_is_rolled_back_too(l
     ledger.finish("two", execution)
     plan = ledger.rollback(rollback, {"failed": {"release": "two", "execution": execution, "failure": FAILURE}})
     assert plan["target"]["release"] == "one"
-    with pytest.raises(ledger.module.ReleaseInProgressError, match="release two runs since"):
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="release two has been running since"):
         ledger.begin("three", ledger.execution())
     ledger.finish_rollback(rollback, plan)
     assert ledger.outcomes() == {"one": "released", "two": "failed"}
@@ -513,7 +513,7 @@ def test_a_stopped_release_is_taken_over_and_recorded(ledger: Ledger) -> None:
     plan = ledger.rollback(rollback, {"stopped": {"execution": stopped, "status": "ABORTED"}})
     assert (plan["mode"], plan["failed"]["release"], plan["target"]["release"]) == ("stopped", "two", "one")
     assert plan["failure"] == {"state": "ABORTED", "error": "ABORTED", "cause": "the execution ended as ABORTED"}
-    with pytest.raises(ledger.module.ReleaseInProgressError, match="a rollback of two runs since"):
+    with pytest.raises(ledger.module.ReleaseInProgressError, match="a rollback of two has been running since"):
         ledger.begin("three", ledger.execution())
     ledger.finish_rollback(rollback, plan)
     record = ledger.records()["two"]
@@ -633,7 +633,9 @@ def test_fails_when_there_is_no_release_at_all(ledger: Ledger) -> None:
 
 
 def test_fails_when_the_operation_is_unknown(ledger: Ledger) -> None:
-    with pytest.raises(ledger.module.UnknownOperationError, match="operation is 'begin': it is one of begin_release, "):
+    with pytest.raises(
+        ledger.module.UnknownOperationError, match="operation is 'begin': it must be one of begin_release, "
+    ):
         ledger.call("begin")
 
 
@@ -708,7 +710,7 @@ def test_without_an_endpoint_the_current_release_serves_again_and_nothing_is_mar
     rollback = ledger.execution()
     plan = ledger.rollback(rollback, {})
     assert (plan["target"]["release"], plan["mode"]) == (current, "by_hand")
-    assert "the current release was restored and nothing is marked" in plan["note"]
+    assert "the current release was restored and no release is marked as bad" in plan["note"]
     assert plan["offer"] == f'the next good release is {older}: start again with {{"release": "{older}"}}'
     ledger.finish_rollback(rollback, plan)
     assert ledger.outcomes() == {older: "released", current: "released"}

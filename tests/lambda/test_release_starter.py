@@ -91,7 +91,7 @@ def starter(
 
 
 def test_enough_labels_since_the_release_that_serves_start_the_next_one_once(starter: Starter) -> None:
-    assert starter.look()["reason"] == "nothing serves yet: the first release is for a person to start"
+    assert starter.look()["reason"] == "nothing serves yet: a person must start the first release"
     starter.serves("moderation-a", {"reviews": {"as_of": AS_OF, "that_day": 30}})
     starter.counts(YESTERDAY - datetime.timedelta(days=1), "hana", violation=900)
     starter.counts(YESTERDAY, "hana", violation=20, fine=13, unsure=70, undone=9)
@@ -137,7 +137,7 @@ def test_an_alarm_starts_a_release_once_where_there_is_a_new_label(
     assert starter.fires("Forum-RecallLow", first) == {
         "new_labels": 0,
         "started": None,
-        "reason": "the model got worse, and there is no new label to train another on: review posts",
+        "reason": "the model got worse, and there are no new labels to train a new one: review posts",
     }
     starter.counts(TODAY, "hana", fine=1)
     started = starter.fires("Forum-RecallLow", first)
@@ -164,6 +164,6 @@ def test_a_release_without_reviews_knows_no_label(starter: Starter) -> None:
 def test_fails_when_the_release_that_serves_is_not_on_record(starter: Starter) -> None:
     starter.put(starter.releases, endpoint="moderation", entry="current", release="moderation-lost")
     with pytest.raises(
-        starter.module.NoRecordError, match="release moderation-lost serves, and the table holds no record"
+        starter.module.NoRecordError, match="release moderation-lost serves, and the table has no record"
     ):
         starter.look()

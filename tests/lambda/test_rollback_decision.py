@@ -117,7 +117,8 @@ def test_an_older_release_serves_by_its_name_whatever_became_of_the_current_one(
 def test_a_restored_release_is_said_to_be_the_current_one(decision: ModuleType) -> None:
     made = decision.decide(state(decision, "---ARP"), None)
     assert made.note == (
-        "no endpoint served, so the current release was restored and nothing is marked; an older one needs its name; "
+        "no endpoint served, so the current release was restored and no release is marked as bad; an older one needs "
+        "its name; "
         "its model and endpoint configuration were gone and made again from the record"
     )
     assert decision.decide(state(decision, "ECMARP"), None).note is None
@@ -173,8 +174,8 @@ def test_table_endpoint_and_parameter_that_disagree_are_said(decision: ModuleTyp
         unrecorded=older(decision, "m-c", outcome=None),
     )
     assert outcome(decision, found) == (
-        "which release is current is not known, as the table says m-b, the endpoint serves m-c and the parameter says "
-        'm-b: name the release that has to serve, {"release": "<name>"}: there are m-a'
+        "the current release is unknown: the table says m-b, the endpoint serves m-c and the parameter says "
+        'm-b: name the release that is to serve, {"release": "<name>"}: there are m-a'
     )
     assert outcome(decision, found, "m-a") == "m-a heals"
 
@@ -191,5 +192,5 @@ def test_a_pointer_that_is_lost_is_set_to_what_serves(decision: ModuleType) -> N
 def test_a_release_that_failed_is_not_taken_for_the_current_one(decision: ModuleType) -> None:
     releases = [older(decision, "m-a"), older(decision, "m-b", outcome="failed")]
     found = decision.Found(serves="m-b", pointer=None, parameter=None, releases=releases)
-    assert "which release is current is not known" in outcome(decision, found)
+    assert "the current release is unknown" in outcome(decision, found)
     assert decision.decide(found, "m-a").heals is None

@@ -102,12 +102,12 @@ def test_a_rollback_by_hand_is_told_with_where_it_went(notifier: ModuleType) -> 
         "console": "https://us-east-1.console.aws.amazon.com/states/home",
     }
     message = notifier.slack_message(notifier.read_alert(json.dumps(rollback)))
-    assert message["text"] == "moderation-dev-rollback went back to moderation-dev-sunday"
+    assert message["text"] == "moderation-dev-rollback rolled back to moderation-dev-sunday"
     facts = [field["text"] for field in message["blocks"][1]["fields"]]
     assert facts == ["*From*\nmoderation-dev-monday", "*To*\nmoderation-dev-sunday", "*Execution*\nnight"]
     assert message["blocks"][2]["text"]["text"] == f"<{rollback['console']}|Open the execution>"
     noted = notifier.slack_message(notifier.read_alert(json.dumps(rollback | {"note": "its archive was not checked"})))
-    assert noted["text"] == "moderation-dev-rollback went back to moderation-dev-sunday: its archive was not checked"
+    assert noted["text"] == "moderation-dev-rollback rolled back to moderation-dev-sunday: its archive was not checked"
     assert noted["blocks"][2]["text"]["text"] == "```its archive was not checked```"
     unnoted = notifier.slack_message(notifier.read_alert(json.dumps(rollback | {"note": None})))
     assert unnoted == message
@@ -127,7 +127,7 @@ def test_fails_when_slack_asks_for_more_time_than_there_is(
     notifier: ModuleType, webhook_secret: str, http_server: Any, answer: Any
 ) -> None:
     http_server.answers = [answer(429, headers={"Retry-After": "3600"})]
-    with pytest.raises(notifier.SlackUnavailableError, match="not told after 1 attempts: Slack answered 429"):
+    with pytest.raises(notifier.SlackUnavailableError, match="not posted after 1 attempts: Slack answered 429"):
         notifier.handler(sns_event("plain"), context())
 
 
@@ -146,7 +146,7 @@ def test_fails_when_slack_stays_down(
     # Only waiting takes time here, so that what a busy machine takes does not count.
     slept: list[float] = []
     monkeypatch.setattr(notifier, "time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append))
-    with pytest.raises(notifier.SlackUnavailableError, match=r"not told after \d+ attempts: Slack answered 500"):
+    with pytest.raises(notifier.SlackUnavailableError, match=r"not posted after \d+ attempts: Slack answered 500"):
         notifier.handler(sns_event("plain"), context(seconds=notifier.REPORTING_RESERVE_S + 0.5))
     # Waits of at most 0.05 s fill the half second that there is, less the one that would have been too long.
     assert 0.45 <= sum(slept) < 0.5
@@ -627,8 +627,8 @@ def test_an_endpoint_that_is_gone_is_told_by_its_name(notifier: ModuleType) -> N
     assert alert.title == "endpoint moderation: DELETING"
     assert alert.facts == {"Configuration": "moderation-7", "At": "2026-11-26T03:00:00Z"}
     assert alert.reason == (
-        "If nobody changes it on purpose: start moderation-rollback with {}. Where no endpoint serves, it restores the "
-        "current release and marks nothing; an older one needs its name."
+        "If nobody is changing it on purpose, start moderation-rollback with {}. If no endpoint serves, that restores "
+        "the current release and marks no release as bad; an older one needs its name."
     )
     event["detail"] = {"EndpointName": "moderation", "EndpointStatus": "FAILED", "FailureReason": "no capacity"}
     assert notifier.read_alert(json.dumps(event)).reason.startswith("no capacity\nIf nobody")

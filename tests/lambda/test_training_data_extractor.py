@@ -136,8 +136,12 @@ def test_reads_gzipped_files_by_their_name(extract: Callable[..., dict[str, Any]
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("data/a.json", b'{"text": "x", "label": 0}\n', r"line 1: Item is missing: each line is an object with Item"),
-        ("data/a.json", b"5\n", r"line 1: another number: each line is an object with Item"),
+        (
+            "data/a.json",
+            b'{"text": "x", "label": 0}\n',
+            r"line 1: Item is missing: each line must be an object with Item",
+        ),
+        ("data/a.json", b"5\n", r"line 1: another number: each line must be an object with Item"),
         ("data/a.json", b'{"Item": {"text": {"S": "x"}}}\n', r"line 1: label is missing"),
         ("data/a.json", b'{"Item": {"text": {"S": "x"}, "label": {"N": "2"}}}\n', r"line 1: label is another number"),
         (
@@ -164,7 +168,7 @@ def test_fails_when_an_export_is_faulty(
 def test_fails_when_the_format_is_unknown(extractor: ModuleType, bucket: str) -> None:
     event = {"bucket": bucket, "posts_prefix": "posts/", "run_prefix": "runs/r/", "format": "parquet"}
     with pytest.raises(
-        extractor.InvalidPostsError, match="format is 'parquet': it is one of auto, json_lines, dynamodb_"
+        extractor.InvalidPostsError, match="format is 'parquet': it must be one of auto, json_lines, dynamodb_"
     ):
         extractor.handler(event, None)
 
@@ -189,7 +193,7 @@ def test_a_post_may_have_several_lines_and_any_separator_inside(extract: Callabl
         (
             "a.jsonl",
             b'\n{"text": "x", "label": 2}\n',
-            r"posts/a.jsonl, line 2: label is another number: it is 0",
+            r"posts/a.jsonl, line 2: label is another number: it must be 0",
         ),
         (
             "a.csv.gz",
@@ -424,18 +428,18 @@ def test_a_text_has_the_key_under_which_reviewers_have_it(
 @pytest.mark.parametrize(
     ("item", "summary", "message"),
     [
-        (decided("x", 2), {}, r"a.json.gz, line 1: label is another number: it is 0 \(fine\) or 1"),
-        (decided(" ", 1), {}, r"line 1: text is empty: it is a post of at least one character"),
+        (decided("x", 2), {}, r"a.json.gz, line 1: label is another number: it must be 0 \(fine\) or 1"),
+        (decided(" ", 1), {}, r"line 1: text is empty: it must be a post of at least one character"),
         (decided("x" * 10_001, 1), {}, r"line 1: text has 10001 characters"),
         (
             decided("x", 1, "yesterday"),
             {},
-            r"line 1: decided is a text of 9 characters: it is a time in ISO 8601, with its offset",
+            r"line 1: decided is a text of 9 characters: it must be a time in ISO 8601, with its offset",
         ),
         (
             decided("x", 1, "2026-11-24T09:00:00"),
             {},
-            r"line 1: decided is .*: it is a time in ISO 8601, with its offset",
+            r"line 1: decided is .*: it must be a time in ISO 8601, with its offset",
         ),
         (
             {"text": {"S": "x"}, "label": {"N": "1"}},
@@ -443,7 +447,11 @@ def test_a_text_has_the_key_under_which_reviewers_have_it(
             r"line 1: .*: an item of the reviewers' table has post and entry",
         ),
         (decided("x", 1), {"itemCount": 2}, r"runs/r/reviews/ holds 1 items of 2: export the table again"),
-        (decided("x", 1), {"exportTime": None}, r"manifest-summary.json, line 1: exportTime is missing: it is a time"),
+        (
+            decided("x", 1),
+            {"exportTime": None},
+            r"manifest-summary.json, line 1: exportTime is missing: it must be a time",
+        ),
     ],
     ids=["label 2", "no text", "long text", "no time", "no offset", "another table", "not whole", "no summary"],
 )

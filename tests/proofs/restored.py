@@ -142,7 +142,9 @@ def endpoint_gone(endpoint: Endpoint, releases: list[str], record_gone: bool) ->
     _without_record(endpoint, current, record_gone)
     restored, alert = endpoint.roll_back()
     _require(restored, alert)
-    _require("the current release was restored and nothing is marked; an older one needs its name" in alert, alert)
+    _require(
+        "the current release was restored and no release is marked as bad; an older one needs its name" in alert, alert
+    )
     endpoint.require_serves(current)
     for release in releases:
         endpoint.require_outcome(release, "released")

@@ -59,9 +59,9 @@ def kept(folder: Path) -> str:
             raise ProofError("the endpoint does not serve any more")
         account.walk("synthesise", *_LIVE)
         # The first life's topic is gone, and the second one's is told of what it found.
-        left_over = _messages_with(account, "what serves is left over")
+        left_over = _messages_with(account, "what serves has no record")
         if len(left_over) != 1:
-            raise ProofError(f"{len(left_over)} alerts say that the endpoint is left over, needed 1")
+            raise ProofError(f"{len(left_over)} alerts say that what serves has no record, needed 1")
         if account.moderation.report.execution_status != "SUCCEEDED":
             raise ProofError(f"the release ended {account.moderation.report.execution_status}")
         account.walk("destroy")

@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _story(path: Path, entry: Any) -> type[Story]:
     if not isinstance(entry, dict):
-        raise InvalidInputError(f'{path}: "{_KEY}" is {json.dumps(entry)}; it is an object, as {_EXAMPLE}')
+        raise InvalidInputError(f'{path}: "{_KEY}" is {json.dumps(entry)}; it must be an object, as {_EXAMPLE}')
     if unknown := sorted(set(entry) - {"story", "path"}):
         raise InvalidInputError(f'{path}: "{_KEY}" has {", ".join(unknown)}; it knows story and path, as {_EXAMPLE}')
     named = entry.get("story")

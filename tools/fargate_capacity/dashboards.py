@@ -60,7 +60,7 @@ def find_dashboards(
         try:
             body = read_dashboard_body(functions.text(resource.properties.get("DashboardBody", "")))
         except ValueError as error:
-            unreadable.append(f"dashboard {name} of stack {template.stack}: {error}; mend it in the stack")
+            unreadable.append(f"dashboard {name} of stack {template.stack}: {error}; correct it in the stack")
             continue
         dashboards.append(Dashboard(name=name, template=template, body=body, logical_id=resource.logical_id))
     if not dashboards:

@@ -80,7 +80,7 @@ class LeftOut:
         if latest is not None and left_out and action == "leave-out":
             raise RefusedError(f"{reviewer} is left out already, since {latest.at} by {latest.by}: {latest.why}")
         if not left_out and action == "take-back":
-            raise RefusedError(f"{reviewer} is not left out: there is nothing to take back")
+            raise RefusedError(f"{reviewer} is not left out: there is nothing to revert")
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._client.put_item(
             TableName=self._table,

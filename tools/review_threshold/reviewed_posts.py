@@ -118,4 +118,4 @@ def _value(item: Mapping[str, Any], name: str, kind: str, at: str) -> Any:
 
 
 def _not_of_the_table(at: str, what: str) -> InputError:
-    return InputError(f"{at}: {what}: each line is an item of the review table")
+    return InputError(f"{at}: {what}: each line must be an item of the review table")

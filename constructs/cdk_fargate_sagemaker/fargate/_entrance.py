@@ -171,7 +171,7 @@ def load_balancer(
 def acknowledge_open_group(group: ec2.SecurityGroup, *, is_public: bool) -> None:
     """Says why a group that this library makes is open to its VPC, or to everyone."""
     reason = (
-        "Facing the internet was asked for, behind HTTPS."
+        "The load balancer faces the internet on request, over HTTPS."
         if is_public
         else "Open to the addresses of its own VPC alone, which the check cannot read before deployment."
     )

@@ -103,8 +103,8 @@ def alternate_target(
         role,
         Acknowledgment(
             id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]",
-            reason="What ECS does to the load balancer at a deployment is ECS's to say; this policy is what it "
-            "asks for, and follows it.",
+            reason="ECS decides which calls it makes to the load balancer in a deployment; AWS maintains this "
+            "managed policy for them.",
         ),
     )
     return ecs.AlternateTarget(

@@ -174,7 +174,7 @@ def task_definition(
         definition.obtain_execution_role(),
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
-            reason="ecr:GetAuthorizationToken, which pulling an image takes, knows no resources.",
+            reason="ecr:GetAuthorizationToken, which pulling an image needs, supports no resource-level permissions.",
         ),
     )
     return definition
@@ -185,7 +185,8 @@ def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluste
     acknowledgments = [
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
-            reason="ECS Exec was asked for; its channels (ssmmessages) and logs:DescribeLogGroups know no resources.",
+            reason="ECS Exec is enabled; its channels (ssmmessages) and logs:DescribeLogGroups support no "
+            "resource-level permissions.",
         )
     ]
     configuration = cluster.execute_command_configuration
@@ -201,7 +202,7 @@ def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluste
         acknowledgments.append(
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::{arn}]",
-                reason="ECS Exec was asked for; it writes to streams of this one log group, which it names itself.",
+                reason="ECS Exec is enabled; it writes to streams of this one log group and chooses their names.",
             )
         )
     acknowledge(definition.task_role, *acknowledgments)

@@ -25,7 +25,9 @@ _STUCK_AFTER = Duration.minutes(30)
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _LONGEST_LOOK_BACK = Duration.days(1)
 _LONGEST_RETENTION = Duration.days(14)
-_NO_KEY_OF_YOURS = "with a customer key, an option here (encryption_key), KMS refusing the service would lose its work."
+_NO_KEY_OF_YOURS = (
+    "with a customer key (the option encryption_key), the service would lose its work if KMS denied it the key."
+)
 # Those of the queue's own grants.
 _KEY_USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
 
@@ -94,7 +96,8 @@ class RetryQueue(Construct):
         acknowledge(
             self._dead_letters,
             Acknowledgment(
-                id="Serverless-SQSRedrivePolicy", reason="It is the last queue; a person reads what it holds."
+                id="Serverless-SQSRedrivePolicy",
+                reason="It is the dead-letter queue itself; a person reads its messages.",
             ),
         )
         self._queue = sqs.Queue(
@@ -114,7 +117,8 @@ class RetryQueue(Construct):
             self,
             "GivenUp",
             alarm_name=Names.unique_resource_name(self, max_length=200, separator="-") + "-GivenUp",
-            alarm_description=f"a message was received {max_receives} times and nobody could finish it",
+            alarm_description=f"a message was received {max_receives} times without success; it is in the dead-letter "
+            "queue",
             metric=self._dead_letters.metric_approximate_number_of_messages_visible(
                 period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
             ),
@@ -190,7 +194,7 @@ class RetryQueue(Construct):
             self,
             "Stuck",
             alarm_name=Names.unique_resource_name(self, max_length=200, separator="-") + "-Stuck",
-            alarm_description=f"nothing was finished of what waits in the queue for {number_text(minutes)} minutes",
+            alarm_description=f"messages wait in the queue, and none was processed for {number_text(minutes)} minutes",
             metric=cloudwatch.MathExpression(
                 expression="IF(FILL(visible, 0) + FILL(hidden, 0) > 0 AND FILL(deleted, 0) == 0, 1, 0)",
                 using_metrics={
@@ -203,7 +207,7 @@ class RetryQueue(Construct):
                     ),
                 },
                 period=_MINUTE,
-                label="minutes with work and without a result",
+                label="minutes with messages and none processed",
             ),
             threshold=1,
             evaluation_periods=minutes,

@@ -121,33 +121,33 @@ def decided(settings: FloorSettings, history: LoadHistory, seen: Seen) -> Decisi
         )
 
     if seen.live_minimum is None or seen.live_maximum is None:
-        return made(Action.YIELD, "the service is no scalable target any more")
+        return made(Action.YIELD, "the service is no longer a scalable target")
     if seen.is_deploying:
         # The bounds of a deployment that is under way are nobody's yet.
         if seen.has_yielded:
-            return made(Action.YIELD, "a deployment is under way, and before it somebody had changed the bounds")
-        return made(Action.HOLD, "a deployment is under way")
+            return made(Action.YIELD, "a deployment is in progress, and somebody had changed the bounds before it")
+        return made(Action.HOLD, "a deployment is in progress")
     other = _whose(settings, seen)
     if other:
         return made(Action.YIELD, other)
     known = _known_share(history, seen.now)
     if known < _LEAST_KNOWN:
-        return made(Action.HOLD, f"of the last 24 hours {known:.0%} have data, {_LEAST_KNOWN:.0%} wanted")
+        return made(Action.HOLD, f"only {known:.0%} of the last 24 hours have data, needed {_LEAST_KNOWN:.0%}")
     if accuracy.is_anomaly and seen.plan is not None:
         return made(
             Action.HOLD,
-            f"the last hour needed {accuracy.needed:.1f} tasks, not the {accuracy.forecast:.1f} of former days: "
-            "something happened that they say nothing about",
+            f"the last hour needed {accuracy.needed:.1f} tasks, past days suggested {accuracy.forecast:.1f}: "
+            "something unusual is happening",
         )
     plan = FloorPlan.of(forecast, seen.now)
     if plan.highest <= settings.minimum:
         span = seen.now - history.start
         if span < settings.look_back.history:
-            return made(Action.PLAN, f"{span.days} days of history are too few, the declared minimum holds", plan)
-        return made(Action.PLAN, "former days needed no more than the declared minimum", plan)
+            return made(Action.PLAN, f"{span.days} days of history are too few; the declared minimum stays", plan)
+        return made(Action.PLAN, "past days needed no more than the declared minimum", plan)
     return made(
         Action.PLAN,
-        f"at least {plan.tasks(seen.now)} tasks now, up to {plan.highest} within 48 hours, as former days needed",
+        f"at least {plan.tasks(seen.now)} tasks now, up to {plan.highest} within 48 hours, as past days needed",
         plan,
     )
 
@@ -170,7 +170,7 @@ def accuracy_of(settings: FloorSettings, history: LoadHistory, now: datetime) ->
 def _whose(settings: FloorSettings, seen: Seen) -> str:
     """Who else set the bounds, in a sentence; nothing where they are declared or the floor's."""
     if seen.live_maximum != settings.maximum:
-        return f"somebody set the maximum to {seen.live_maximum}, {settings.maximum} is declared"
+        return f"somebody set the maximum to {seen.live_maximum}; the app declares {settings.maximum}"
     # A deployment puts the declared minimum back, which the floor may undo.
     ours: set[int | None] = {settings.minimum}
     for plan in () if seen.has_yielded else (seen.plan, seen.former_plan):
@@ -178,7 +178,7 @@ def _whose(settings: FloorSettings, seen: Seen) -> str:
             ours |= {plan.tasks(seen.now), plan.tasks(seen.now - _LATE)}
     if seen.live_minimum in ours:
         return ""
-    return f"somebody set the minimum to {seen.live_minimum}, {settings.minimum} is declared"
+    return f"somebody set the minimum to {seen.live_minimum}; the app declares {settings.minimum}"
 
 
 def _known_share(history: LoadHistory, now: datetime) -> float:

@@ -174,7 +174,8 @@ class EndpointAlarms(Construct):
             "Updating",
             alarm_name=f"{self._name}-Updating",
             alarm_description=(
-                f"{self._metrics.endpoint_name}: a release or a rollback changes the endpoint, and tells of it"
+                f"{self._metrics.endpoint_name}: a release or a rollback is updating the endpoint, and reports how it "
+                "ends"
             ),
             metric=self._metrics.updates(),
             threshold=1,
@@ -191,7 +192,7 @@ class EndpointAlarms(Construct):
             "Degraded",
             composite_alarm_name=f"{self._name}-Degraded",
             alarm_description=(
-                f"{self._metrics.endpoint_name}: an alarm of the endpoint fires, and no workflow is about to tell why"
+                f"{self._metrics.endpoint_name}: an alarm of the endpoint is in ALARM, and no workflow is updating it"
             ),
             # In the rule, so that an alarm that begins and ends during an update notifies neither ALARM nor OK.
             alarm_rule=cloudwatch.AlarmRule.all_of(
@@ -210,7 +211,7 @@ class EndpointAlarms(Construct):
                 alarm,
                 Acknowledgment(
                     id="NIST.800.53.R5-CloudWatchAlarmAction",
-                    reason="The composite alarm that is made of it acts: it tells the topic.",
+                    reason="The composite alarm that includes it notifies the topic.",
                 ),
             )
         action = alarm_action(self, topic)

@@ -87,12 +87,13 @@ class FallbackAlarms(Construct):
         self._breaker_open = self._alarm(
             "BreakerOpen",
             self._metric("BreakerOpen", cloudwatch.Stats.MAXIMUM),
-            "a task leaves its endpoint alone, which fails whenever it asks again",
+            "a task's circuit breaker is open: its endpoint fails each time the task tries again",
         )
         self._lost_posts = self._alarm(
             "LostPosts",
             self._metric("LostPosts", cloudwatch.Stats.SUM),
-            "a task ended with posts that neither the table nor the queue took; its log names their requests",
+            "a task stopped with posts that it could not store in the table or the queue; its log has their request "
+            "ids",
             minutes=(1, 1),
             missing=cloudwatch.TreatMissingData.NOT_BREACHING,
         )

@@ -124,16 +124,15 @@ class ModelDrift(Construct):
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._score_drift = self._alarm(
-            _SCORE, maximum_score_drift, "the scores of what is served differ from those of the validation posts"
+            _SCORE, maximum_score_drift, "the scores of served posts differ from those of the validation posts"
         )
         self._length_drift = self._alarm(
-            _LENGTH, maximum_length_drift, "the texts that are served are longer or shorter than the validation posts"
+            _LENGTH, maximum_length_drift, "served posts are longer or shorter than the validation posts"
         )
         self._vocabulary_drift = self._alarm(
             _VOCABULARY,
             maximum_vocabulary_drift,
-            "the texts that are served have another share of what the model was not trained on than the validation "
-            "posts",
+            "served posts have another share of text that the model was not trained on than the validation posts",
         )
         self._first_stage_drift = self._alarm(
             _FIRST_STAGE,
@@ -316,7 +315,7 @@ class ModelDrift(Construct):
             ["cloudwatch:PutMetricData"],
             "*",
             conditions={"StringEquals": {"cloudwatch:namespace": self._namespace}},
-            wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
+            wildcard_reason="Metrics and X-Ray traces have no ARN; a condition limits the metrics to one namespace.",
         )
         events.Rule(
             self,

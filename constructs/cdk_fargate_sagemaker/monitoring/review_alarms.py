@@ -100,13 +100,13 @@ class ReviewAlarms(Construct):
             "PrecisionLow",
             reviews.metric_precision_at_most(),
             minimum_precision,
-            f"{service_name}: reviewers find fewer violations among what is flagged",
+            f"{service_name}: precision is low: reviewers find that fewer of the flagged posts are violations",
         )
         self._recall_low = self._worse(
             "RecallLow",
             reviews.metric_recall_at_most(),
             minimum_recall,
-            f"{service_name}: the model flags fewer of the violations that reviewers find",
+            f"{service_name}: recall is low: the model flags fewer of the violations that reviewers find",
         )
         if starts is not None:
             for alarm in (self._precision_low, self._recall_low):

@@ -186,7 +186,7 @@ class ServiceAlarms(Construct):
         self._task_failures = self._alarm(
             "TaskFailures",
             self._failing_tasks(metrics),
-            f"{number_text(task_failures)} tasks failed to start or ended by themselves within five minutes",
+            f"{number_text(task_failures)} tasks failed to start or stopped by themselves within five minutes",
             threshold=task_failures,
             operator=_AT_LEAST,
             minutes=(1, 1),
@@ -201,8 +201,8 @@ class ServiceAlarms(Construct):
             self._at_maximum = self._alarm(
                 "AtMaximum",
                 metrics.running_tasks(),
-                f"the service has run its most tasks for {number_text(minutes_at_maximum)} minutes and can grow no "
-                "further",
+                f"the service has run its maximum number of tasks for {number_text(minutes_at_maximum)} minutes and "
+                "cannot scale out further",
                 threshold=most_tasks,
                 operator=_AT_LEAST,
                 minutes=(minutes_at_maximum, minutes_at_maximum),
@@ -314,7 +314,7 @@ class ServiceAlarms(Construct):
             self,
             "Degraded",
             composite_alarm_name=f"{self._name}-Degraded",
-            alarm_description="the service is degraded: an alarm of its guardrail fires",
+            alarm_description="the service is degraded: one of its guardrail alarms is in ALARM",
             alarm_rule=cloudwatch.AlarmRule.any_of(*states),
         )
         self._tell(composite)
@@ -330,7 +330,7 @@ class ServiceAlarms(Construct):
         rule = events.Rule(
             self,
             "TaskFailureEvents",
-            description="Tasks that failed to start or whose container ended by itself",
+            description="Tasks that failed to start or whose container exited by itself",
             event_pattern=events.EventPattern(
                 source=["aws.ecs"],
                 detail_type=["ECS Task State Change"],
@@ -348,7 +348,7 @@ class ServiceAlarms(Construct):
             rule,
             Acknowledgment(
                 id="Serverless-EventBusDLQ",
-                reason="The alarm counts what the rule matches, whether or not the event itself reaches the topic.",
+                reason="The alarm counts the events that the rule matches, whether or not an event reaches the topic.",
             ),
         )
         if self._topic is not None:

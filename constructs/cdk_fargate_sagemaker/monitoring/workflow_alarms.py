@@ -74,7 +74,8 @@ class WorkflowAlarms(Construct):
             workflow.rollback.undelivered_events.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
             ),
-            f"{endpoint_name}: an execution ended and nobody could be told; the event waits in the queue",
+            f"{endpoint_name}: an execution ended, and its notification could not be delivered; the event is in the "
+            "dead-letter queue",
         )
         rollback = workflow.rollback.state_machine
         self._rollback_failed = self._alarm(
@@ -87,9 +88,9 @@ class WorkflowAlarms(Construct):
                     "aborted": rollback.metric_aborted(statistic=cloudwatch.Stats.SUM),
                 },
                 period=Duration.minutes(5),
-                label="rollbacks that did not end well",
+                label="rollbacks that did not succeed",
             ),
-            f"{endpoint_name}: a rollback did not end well; look at what the endpoint serves",
+            f"{endpoint_name}: a rollback did not succeed; check what the endpoint serves",
         )
         self._no_release = None
         if release_within is not None:
@@ -98,7 +99,7 @@ class WorkflowAlarms(Construct):
             self._no_release = self._alarm(
                 "NoRelease",
                 workflow.state_machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_DAY),
-                f"{endpoint_name}: no release ended well for {number_text(days)} days",
+                f"{endpoint_name}: no release succeeded for {number_text(days)} days",
                 operator=_BELOW,
                 periods=days,
                 # No execution, no data: that is what the alarm is about.

@@ -69,7 +69,7 @@ class SlackNotifier(Construct):
             self,
             "Notifier",
             name="slack_notifier",
-            description="Tells Slack every alert",
+            description="Posts every alert to Slack",
             # Its own retries end after 45 s; the rest is start-up and reading the secret.
             timeout=Duration.seconds(60),
             log_encryption_key=log_encryption_key,
@@ -87,8 +87,8 @@ class SlackNotifier(Construct):
             ["cloudwatch:DescribeAlarmHistory"],
             "*",
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html
-            wildcard_reason="CloudWatch gives the history of composite alarms to a permission on all resources alone; "
-            "the actions that X-Ray's traces take know no resources.",
+            wildcard_reason="CloudWatch allows reading the history of composite alarms only on all resources; "
+            "the actions for X-Ray traces support no resource-level permissions.",
         )
         # Whoever deploys subscribes.
         open_to_account(topic, topic.topic_arn, packaged.role, ["sns:Subscribe"], topic.topic_arn)

@@ -141,7 +141,7 @@ class ReviewQueue(IReviewQueue):
             self._table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
-                reason="Point-in-time recovery reaches back 35 days; a backup plan is the account's to make.",
+                reason="Point-in-time recovery covers the last 35 days; backup plans are up to the account's owner.",
             ),
         )
         # Small rows: a write of one costs a unit, and one page of a query passes over thousands.
@@ -161,7 +161,7 @@ class ReviewQueue(IReviewQueue):
         self._draw_secret = draw_secret(
             self,
             "DrawSecret",
-            description=f"Draws which posts reviewers of {self.node.path} see",
+            description=f"Secret for the random choice of the posts that reviewers of {self.node.path} get",
             encryption_key=self._encryption_key,
             removal_policy=removal_policy,
         )
@@ -302,7 +302,7 @@ class ReviewQueue(IReviewQueue):
             ["cloudwatch:PutMetricData"],
             "*",
             conditions={"StringEquals": {"cloudwatch:namespace": self._metric_namespace}},
-            wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
+            wildcard_reason="Metrics and X-Ray traces have no ARN; a condition limits the metrics to one namespace.",
         )
         events.Rule(
             self,
@@ -319,7 +319,7 @@ class ReviewQueue(IReviewQueue):
         events.Rule(
             self,
             "DailyLook",
-            description=f"Measures by what alarms judge the model of {self.node.path}",
+            description=f"Computes the metrics by which alarms judge the model of {self.node.path}",
             # Once a day: how often such an alarm is false is stated by the day.
             schedule=events.Schedule.cron(minute="10", hour="0"),
             targets=[

@@ -59,7 +59,7 @@ class CostChange:
 
     def described(self) -> str:
         """In a few words."""
-        return f"{self.estimate:+.1%} task-hours a request ({self.low:+.1%} to {self.high:+.1%})"
+        return f"{self.estimate:+.1%} task-hours per request ({self.low:+.1%} to {self.high:+.1%})"
 
 
 def cost_change(

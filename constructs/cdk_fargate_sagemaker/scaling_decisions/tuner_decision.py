@@ -54,7 +54,7 @@ class Seen:
         parameter_target: what the next deployment would give it. None: the same.
         guardrail: of all guardrail alarms.
         alarming_since: when the latest guardrail alarm went into ALARM.
-        is_deploying: a deployment is under way.
+        is_deploying: a deployment is in progress.
         is_missing_data: some of the watched hours have no data.
         latency_ratio: latency since the last change against the same hours before; None if unknown.
         hottest_ratio: the hottest task's CPU / the average; None if unknown.
@@ -125,21 +125,21 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
     decision = _Decider(settings, state, seen)
 
     if state.phase is Phase.STOPPED:
-        return decision(Action.HOLD, "stopped: the target is in somebody else's hands")
+        return decision(Action.HOLD, "stopped: somebody else controls the target")
     pending = state.pending
     foreign = _foreign(state, seen)
     if foreign is not None:
         if seen.is_deploying:
-            return decision.wait("a deployment is under way")
+            return decision.wait("a deployment is in progress")
         if pending is None and seen.is_overwritten and seen.policy_target is not None:
-            overwritten = decision(Action.RESTORE, "a deployment gave the policy a former target", state.live)
+            overwritten = decision(Action.RESTORE, "a deployment put an earlier target into the policy", state.live)
             return replace(overwritten, origin=seen.policy_target)
         return decision(Action.STOP, foreign)
     is_new_alarm = seen.guardrail is GuardrailStatus.ALARM and _is_after_change(state, seen)
     if pending is not None:
         if is_new_alarm and not pending.is_revert:
             return replace(
-                decision(Action.REVERT, "a guardrail fired while a step was being applied", pending.origin),
+                decision(Action.REVERT, "a guardrail alarm fired while a step was being applied", pending.origin),
                 origin=pending.target,
                 cause=Cause.ALARM,
                 alarm_at=seen.alarming_since or seen.now,
@@ -149,24 +149,24 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
             at=pending.decided_at,
             origin=pending.origin,
             target=pending.target,
-            why="an interrupted change is finished",
+            why="an interrupted change is being completed",
             settles=pending.settles,
             cause=pending.cause,
             saved=pending.saved,
         )
     if is_new_alarm:
-        fired = f"a guardrail fired at {state.live:g} %"
+        fired = f"a guardrail alarm fired at {state.live:g} %"
         since = seen.alarming_since or seen.now
         if state.cool_off_until is not None and seen.now < state.changed_at + settings.incident:
-            return decision(Action.HOLD, f"{fired}, in the incident that was answered")
+            return decision(Action.HOLD, f"{fired}, in the incident that was already handled")
         target = _taken_back(state, seen)
         if target < state.live - SAME:
             return decision.revert(Cause.ALARM, fired, target, alarm_at=since)
-        return replace(decision.wait(f"{fired}, where tuning began: nothing to take back"), alarm_at=since)
+        return replace(decision.wait(f"{fired}, where tuning began: there is no step to revert"), alarm_at=since)
     if seen.is_deploying:
-        return decision.wait("a deployment is under way")
+        return decision.wait("a deployment is in progress")
     if seen.guardrail is not GuardrailStatus.OK:
-        return decision.wait(f"the guardrail is not OK but {seen.guardrail}")
+        return decision.wait(f"the guardrail is {seen.guardrail}, not OK")
     if seen.is_missing_data:
         return decision.wait("data are missing")
     if state.phase is Phase.SETTLED:
@@ -183,14 +183,14 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
     if limit is not None and state.before is not None:
         if seen.latency_ratio is None:
             if seen.now < state.changed_at + settings.patience:
-                return decision.wait("the latency of the same hours before is not known")
+                return decision.wait("the latency of the same hours before the step is unknown")
             left_to_alarms = (
-                f", latency left to the alarms: in {settings.patience.days} days there were not 24 hours to compare"
+                f"; latency is left to the alarms, as {settings.patience.days} days had fewer than 24 comparable hours"
             )
         elif seen.latency_ratio > limit:
             return decision.revert(
                 Cause.LATENCY,
-                f"latency is {seen.latency_ratio:.2f} times that of the same hours before, more than {limit:g}",
+                f"latency is {seen.latency_ratio:.2f} times that of the same hours before the step, above {limit:g}",
                 state.before,
             )
     if state.before is not None and seen.step_cost is not None and seen.step_cost.is_dear:
@@ -213,13 +213,14 @@ def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
         target = max(state.live - settings.final_margin, state.initial)
         return decision(
             Action.SETTLE,
-            f"{_described_failure(state, state.failed)}; {settings.final_margin:g} points below what held",
+            f"{_described_failure(state, state.failed)}; {settings.final_margin:g} points below the last target that "
+            "held",
             target,
             settles=True,
         )
     why = f"{state.live:g} % held for {settings.observation.length.days} days"
     if is_failing:
-        why += f"; alarms at {following:g} % came no more often than below it"
+        why += f"; alarms fired no more often at {following:g} % than at lower targets"
     return decision(Action.STEP, why + left_to_alarms, following)
 
 

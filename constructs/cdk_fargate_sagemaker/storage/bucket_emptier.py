@@ -44,7 +44,7 @@ class BucketEmptier(Construct):
             packaged.role,
             ["s3:DeleteObject", "s3:DeleteObjectVersion"],
             bucket.arn_for_objects("*"),
-            wildcard_reason="The bucket ends with its stack, and everything in it.",
+            wildcard_reason="The bucket and everything in it are deleted with its stack.",
         )
         emptied = CustomResource(
             self,
@@ -68,7 +68,7 @@ def _emptying_function(stack: Stack, log_encryption_key: kms.IKey | None) -> Pac
         stack,
         "BucketEmptier",
         name="bucket_emptier",
-        description="Empties the buckets that end with their stack",
+        description="Empties the buckets that are deleted with their stack",
         timeout=Duration.minutes(15),
         log_encryption_key=log_encryption_key,
     )

@@ -43,7 +43,8 @@ def tuner_definition(
             "TopicArn": topic_arn,
             "Subject": f"{name}: the tuner failed"[:_LONGEST_SUBJECT],
             "Message": "{% $failure.state & ': ' & $failure.error & ': ' & $failure.cause & "
-            "'\\nThe target stays as it is; the tuner looks again within the hour. ' & $states.context.Execution.Id %}",
+            "'\\nThe target does not change; the tuner tries again within the hour. ' & $states.context.Execution.Id "
+            "%}",
         },
     )
     failed.next(

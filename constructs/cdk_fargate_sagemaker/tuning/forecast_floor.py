@@ -251,7 +251,7 @@ class ForecastFloor(Construct):
             table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
-                reason="It can be restored to any second of the last 35 days, and the plan is made anew every hour.",
+                reason="It can be restored to any second of the last 35 days, and the plan is recomputed every hour.",
             ),
         )
         skip_checkov(
@@ -274,14 +274,15 @@ class ForecastFloor(Construct):
                 "cloudwatch:GetMetricData",
             ],
             "*",
-            wildcard_reason="Reading scalable targets, scheduled actions and metrics takes no resource; X-Ray neither.",
+            wildcard_reason="The actions that read scalable targets, scheduled actions and metrics, and X-Ray's, "
+            "support no resource-level permissions.",
         )
         allow(
             role,
             ["cloudwatch:PutMetricData"],
             "*",
             conditions={"StringEquals": {"cloudwatch:namespace": _NAMESPACE}},
-            wildcard_reason="Metrics are no resources: a condition keeps it to one namespace; X-Ray's traces neither.",
+            wildcard_reason="Metrics and X-Ray traces have no ARN; a condition limits the metrics to one namespace.",
         )
         allow(
             role,
@@ -325,7 +326,7 @@ class ForecastFloor(Construct):
         hourly = events.Rule(
             self,
             "EveryHour",
-            description="The floor of the coming 48 hours",
+            description="The floor of the next 48 hours",
             schedule=events.Schedule.cron(minute="2"),
             targets=[target],
         )
@@ -361,7 +362,8 @@ class ForecastFloor(Construct):
         missed = self.metric_missed().create_alarm(
             self,
             "ForecastMissed",
-            alarm_description=f"{self.node.path}: the load is not what former days had; see its table, or stop it",
+            alarm_description=f"{self.node.path}: the load differs from that of past days; see the plan in its table, "
+            "or stop the floor",
             threshold=1,
             evaluation_periods=_WATCHED_HOURS,
             datapoints_to_alarm=_MISSES,

@@ -82,7 +82,7 @@ class TargetTuner(Construct):
     The live target is held in an SSM parameter, which the policy reads at every deployment and the tuner writes: a
     deployment, changed or not, leaves a tuned target alone, and so does another `target_percent` in the code, which is
     where tuning begins and nothing more. A state machine looks every hour, after each deployment, and when a guardrail
-    alarm fires. It holds while a deployment is under way, data are missing, or a guardrail is not OK; it says so and
+    alarm fires. It holds while a deployment is in progress, data are missing, or a guardrail is not OK; it says so and
     stops for good when somebody else changed the target. It reports when it has had to wait for three
     days. Start it with `{"stop": true}` or `{"resume": true}` to stop it, or to go on from what the policy then has.
 
@@ -330,7 +330,8 @@ class TargetTuner(Construct):
                 "cloudwatch:GetMetricData",
             ],
             "*",
-            wildcard_reason="Reading scaling policies, composite alarms and metrics takes no resource; X-Ray neither.",
+            wildcard_reason="The actions that read scaling policies, composite alarms and metrics, and X-Ray's, "
+            "support no resource-level permissions.",
         )
         allow(
             role,
@@ -405,7 +406,7 @@ class TargetTuner(Construct):
             role,
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
+                reason="The CDK's actions for X-Ray and for log delivery support no resource-level permissions.",
             ),
         )
         definition = tuner_definition(
@@ -446,7 +447,7 @@ class TargetTuner(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        last_queue = "It is the last queue, behind the rules; a person reads what it holds."
+        last_queue = "It is the dead-letter queue of the rules; a person reads its messages."
         acknowledge(
             undelivered,
             Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),
@@ -464,14 +465,14 @@ class TargetTuner(Construct):
         events.Rule(
             self,
             "EveryHour",
-            description="The tuner looks whether the target may rise",
+            description="The tuner checks whether the target may rise",
             schedule=events.Schedule.rate(_LOOK_EVERY),
             targets=[target],
         )
         events.Rule(
             self,
             "Guardrail",
-            description="The tuner takes a step back",
+            description="The tuner reverts a step",
             event_pattern=events.EventPattern(
                 source=["aws.cloudwatch"],
                 detail_type=["CloudWatch Alarm State Change"],
@@ -483,7 +484,7 @@ class TargetTuner(Construct):
         events.Rule(
             self,
             "Deployed",
-            description="The tuner draws its changes into the dashboard that was deployed",
+            description="The tuner draws its changes on a dashboard that was just deployed",
             event_pattern=events.EventPattern(
                 source=["aws.cloudformation"],
                 detail_type=["CloudFormation Stack Status Change"],

@@ -110,7 +110,7 @@ class EndpointClient:
         if time.monotonic() >= until:
             raise NoProbabilityError(Reason.DEADLINE, "the time went by before a thread was free")
         if not self._breaker.admit():
-            raise NoProbabilityError(Reason.BREAKER_OPEN, "the endpoint is left alone after failures")
+            raise NoProbabilityError(Reason.BREAKER_OPEN, "the circuit breaker is open after failures of the endpoint")
         had_time = until - time.monotonic() >= self._patience_seconds / 2
         outcome = self._breaker.told_nothing
         invocation = Invocation(until=until, watch=self._watch)

@@ -34,5 +34,5 @@ def _error_line(fault: HTTPException) -> str:
     if isinstance(fault, RequestEntityTooLarge) and fault.description == RequestEntityTooLarge.description:
         return f"the body is too large: at most {LARGEST_BODY_BYTES} bytes are allowed"
     if isinstance(fault, InternalServerError):
-        return "the API failed: its log tells why"
+        return "the API failed: its log has the reason"
     return " ".join((fault.description or fault.name).split())

@@ -99,7 +99,7 @@ def openapi_document(*, reviews: bool) -> Document:
         "info": {
             "title": "Moderation",
             "version": "1",
-            "description": "Tells which posts are to be reviewed. Every answer comes within the service's deadline.",
+            "description": "Decides which posts are to be reviewed. Every answer comes within the service's deadline.",
         },
         "paths": {
             "/v1/moderations": {

@@ -37,9 +37,9 @@ def subject(decision: Decision, surroundings: Surroundings) -> str:
     """One line: what happened."""
     dry = "dry run, " if surroundings.is_dry_run else ""
     if decision.action is Action.YIELD:
-        text = f"{dry}the floor yields, somebody else has the bounds"
+        text = f"{dry}the floor stopped, somebody else set the bounds"
     elif decision.plan is not None:
-        text = f"{dry}floor of the coming 48 hours up to {decision.plan.highest} tasks"
+        text = f"{dry}floor of the next 48 hours up to {decision.plan.highest} tasks"
     else:
         text = f"{dry}the floor is kept"
     return f"{surroundings.service}: {text}".encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
@@ -58,9 +58,9 @@ def message(state: FloorState, decision: Decision, surroundings: Surroundings) -
         *(f"{each.at.astimezone(zone):%a %H:%M} at least {each.tasks}" for each in changes),
     ]
     if decision.action is Action.YIELD:
-        taken = "" if surroundings.is_dry_run else "Its scheduled actions are taken away. "
-        until_when = "somebody resumes it" if state.is_stopped else "the declared bounds are back"
-        lines.append(f"{taken}It goes on once {until_when}.")
+        taken = "" if surroundings.is_dry_run else "The floor's scheduled actions are removed. "
+        until_when = "somebody resumes it" if state.is_stopped else "the declared bounds are restored"
+        lines.append(f"{taken}The floor continues once {until_when}.")
     return "\n".join(lines)
 
 

@@ -21,11 +21,11 @@ def subject(record: Record, service: str) -> str:
     elif record.action == "hold":
         text = f"tuning resumed at {record.target:g} %"
     elif record.action == "wait":
-        text = f"tuning has to wait at {record.target:g} %"
+        text = f"tuning is waiting at {record.target:g} %"
     elif record.origin == record.target:
         text = f"tuning settled at {record.target:g} %"
     elif record.is_dry_run:
-        text = f"dry run, target would go {change}"
+        text = f"dry run, the target would change {change}"
     else:
         text = f"target {change} ({record.action})"
     return f"{service}: {text}".encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
@@ -44,7 +44,7 @@ def message(record: Record, surroundings: Surroundings) -> str:
         if ratio is not None
         else "",
         _saved(figures),
-        "Nothing is changed any more until somebody resumes the tuner." if record.action == "stop" else "",
+        "The tuner changes nothing until somebody resumes it." if record.action == "stop" else "",
     ]
     return "\n".join(line for line in lines if line)
 
@@ -60,7 +60,7 @@ def _saved(figures: Mapping[str, Any]) -> str:
         parts.append(f", {sign}{figures.get('currency')}{abs(money):,.2f}")
     if total is not None:
         parts.append(
-            f"; a request takes {total['estimate']:+.1%} task-hours ({total['low']:+.1%} to {total['high']:+.1%}) "
+            f"; a request costs {total['estimate']:+.1%} task-hours ({total['low']:+.1%} to {total['high']:+.1%}) "
             "against the hours before the first step"
         )
     return "".join(parts) + "."

@@ -62,9 +62,9 @@ def test_our_own_minimum_is_nobody_elses():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"live_minimum": 5}, "somebody set the minimum to 5, 2 is declared"),
-        ({"live_maximum": 40}, "somebody set the maximum to 40, 20 is declared"),
-        ({"live_minimum": None}, "no scalable target any more"),
+        ({"live_minimum": 5}, "somebody set the minimum to 5; the app declares 2"),
+        ({"live_maximum": 40}, "somebody set the maximum to 40; the app declares 20"),
+        ({"live_minimum": None}, "no longer a scalable target"),
     ],
 )
 def test_it_yields_where_somebody_else_set_the_bounds(changed: dict[str, object], words: str):
@@ -106,7 +106,7 @@ def test_it_holds_at_an_anomaly(times: float):
     noon = NOW + timedelta(hours=5)
     decision = decided(SETTINGS, history(until=noon, times=times), seen(now=noon, plan=planned().plan))
     assert decision.action is Action.HOLD
-    assert "not the 8.0 of former days" in decision.why
+    assert "past days suggested 8.0" in decision.why
     assert decision.floor == 8
     assert decision.accuracy.is_anomaly
     # Without a plan there is nothing to keep.

@@ -227,11 +227,13 @@ def test_a_release_that_is_refused_ends_with_the_ledgers_words_and_undoes_nothin
     states = definition["States"]
     catch = states["Begin"]["Catch"][0]
     assert (catch["ErrorEquals"], catch["Next"]) == (["ReleaseInProgressError"], "Refused")
-    message = '{"errorMessage": "release x runs since …: wait for it", "errorType": "ReleaseInProgressError"}'
+    message = (
+        '{"errorMessage": "release x has been running since …: wait for it", "errorType": "ReleaseInProgressError"}'
+    )
     assigned = evaluated(catch["Assign"], errorOutput={"Error": "ReleaseInProgressError", "Cause": message})
     refused = states["Refused"]
     assert refused["Error"] == "ReleaseInProgressError"
-    assert evaluated(refused["Cause"], assigned) == "release x runs since …: wait for it"
+    assert evaluated(refused["Cause"], assigned) == "release x has been running since …: wait for it"
 
 
 @pytest.mark.parametrize("name", RESOURCES)
@@ -317,7 +319,7 @@ def test_an_alert_says_what_failed_where_and_what_serves(definition: Definition,
     ("failed", "target", "told"),
     [
         ({"release": "moderation-dev-x"}, {"release": "moderation-dev-before"}, "moderation-dev-before"),
-        ({"release": "moderation-dev-x"}, None, "nothing, as nothing had served before"),
+        ({"release": "moderation-dev-x"}, None, "nothing: no release served before"),
         (None, {"release": "moderation-dev-before"}, "nothing: the endpoint stays as it was"),
         (None, None, "nothing: the endpoint stays as it was"),
     ],
@@ -329,7 +331,7 @@ def test_what_the_endpoint_was_put_back_to_is_told_as_it_is(
     output = {"failed": failed, "target": target, "archive_checked": checked}
     assigned = evaluated(definition["States"]["Roll-Back"]["Assign"], result={"Output": output})
     if checked is False and failed and target:
-        told += "; its archive was not checked, as the release was recorded before hashes were"
+        told += "; its archive was not checked: the release was recorded before hashes were introduced"
     assert assigned == {"rolled_back_to": told}
 
 
@@ -346,7 +348,7 @@ def test_an_input_that_is_no_object_is_refused_in_one_line(
     following, assigned = decided(definition["States"]["Input"], input=given)
     assert following == "NotifySlackFailure"
     assert assigned["failure"]["error"] == "InvalidInput"
-    assert "it is an object, such as {}" in assigned["failure"]["cause"]
+    assert "it must be an object, such as {}" in assigned["failure"]["cause"]
 
 
 @pytest.mark.parametrize(
@@ -367,7 +369,7 @@ def test_an_empty_input_will_do(
 def test_who_started_it_is_a_text(definition: Definition, decided: Callable[..., Any]) -> None:
     following, assigned = decided(definition["States"]["Input"], input={"started_by": 7})
     assert following == "NotifySlackFailure"
-    assert "started_by is of the type number: it is a text" in assigned["failure"]["cause"]
+    assert "started_by is of type number: it must be a text" in assigned["failure"]["cause"]
 
 
 def test_the_gate_asks_for_each_minimum(states_of: StatesOf, decided: Callable[..., Any]) -> None:
@@ -404,7 +406,8 @@ def compared(auc: tuple[float, float, float], drop: tuple[float, float, float] |
         ),
         (
             (0.7, 0.45, 0.85),
-            "auc is 0.7 (at least 0.45 with 95 % confidence, on 33 held-out violations), which chance reaches too: "
+            "auc is 0.7 (at least 0.45 with 95 % confidence, on 33 held-out violations), which a random model may "
+            "reach too: "
             "at_least of the gate asks for 0.8; about 52 held-out violations would show the difference: add labelled "
             "posts",
         ),
@@ -449,7 +452,7 @@ def test_the_gate_refuses_a_fall_that_is_not_chance(
     assert following == ("Roll-Back" if refused else "Archive-Copying-Step")
     if refused:
         assert assigned["failure"]["cause"] == (
-            "auc is 0.85, with 0.9 of the current model moderation-dev-before on the same posts: it may fall by at "
+            "auc is 0.85; the current model moderation-dev-before has 0.9 on the same posts: it may fall by at "
             "most 0.01, may_worsen of the gate, and has fallen by at least 0.02 with 95 % confidence; on about 297 "
             "held-out violations, not 33, a fall of 0.01 shows"
         )
@@ -461,9 +464,9 @@ def test_the_gate_refuses_a_fall_that_is_not_chance(
         (None, None, 0.8, None),
         (CURRENT, {"auc": 0.9}, 0.95, None),
         (CURRENT, {"auc": 0.9}, 0.89, None),  # 0.9 - 0.89 is a little more than 0.01 in binary
-        (CURRENT, {"auc": 0.9}, 0.889, "with 0.9 of the current model moderation-dev-before"),
-        (CURRENT, {}, 0.99, "with nothing known of the current model"),
-        (CURRENT, None, 0.99, "with nothing known of the current model"),
+        (CURRENT, {"auc": 0.9}, 0.889, "the current model moderation-dev-before has 0.9 on the same posts"),
+        (CURRENT, {}, 0.99, "the current model moderation-dev-before has no known value"),
+        (CURRENT, None, 0.99, "the current model moderation-dev-before has no known value"),
     ],
 )
 def test_the_gate_compares_with_the_current_model(
@@ -585,7 +588,10 @@ def test_what_a_training_needs_is_looked_for_first_and_reaches_it_by_a_channel(
     (wanted,) = finding["Arguments"]["Payload"]["inputs"]
     assert wanted["uri"].endswith("/pretrained/1/")
     assert wanted["remedy"] == "upload it"
-    failure = {"errorMessage": "nothing lies below s3://b/pretrained/1/: upload it", "errorType": "InputMissingError"}
+    failure = {
+        "errorMessage": "there is no object below s3://b/pretrained/1/: upload it",
+        "errorType": "InputMissingError",
+    }
     caught = evaluated(finding["Catch"][-1]["Assign"], errorOutput={"Error": "x", "Cause": json.dumps(failure)})
     assert caught["failure"]["cause"] == failure["errorMessage"]
     channels = whole["Train"]["Arguments"]["InputDataConfig"]

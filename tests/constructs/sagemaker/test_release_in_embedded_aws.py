@@ -340,7 +340,7 @@ def test_a_first_release_that_fails_leaves_nothing(deployed: Deployed) -> None:
     with pytest.raises(deployed.aws.client("ssm").exceptions.ParameterNotFound):
         deployed.current()
     (message,) = deployed.slack.about("stillborn")
-    assert "nothing had served before" in json.dumps(message)
+    assert "no release served before" in json.dumps(message)
 
 
 def test_posts_become_a_serving_endpoint_and_then_a_newer_one(deployed: Deployed) -> None:
@@ -392,7 +392,7 @@ def test_posts_become_a_serving_endpoint_and_then_a_newer_one(deployed: Deployed
     [
         ("fails", "fail: the posts make no sense", "Train", "the posts make no sense"),
         ("refused", "auc: 0.4", "Evaluation-Gate", "auc is 0.4, needed at least 0.8"),
-        ("unreadable", "answer: 7", "Check", "it is a probability from 0 to 1 as a string"),
+        ("unreadable", "answer: 7", "Check", "it must be a probability from 0 to 1 as a string"),
     ],
 )
 def test_a_release_that_fails_is_rolled_back_and_told_once(
@@ -418,7 +418,8 @@ def test_a_model_that_is_worse_than_the_current_one_is_refused(deployed: Deploye
     good = deployed.release("sharp", "answer: parity")
     execution = deployed.run("blunt", [*GOOD, "auc: 0.9"])
     assert execution["entered"][-4:] == ["Evaluation-Gate", "Roll-Back", "NotifySlackFailure", "Failed"]
-    assert f"of the current model {good} on the same posts: it may fall by at most 0.01" in execution["cause"]
+    assert f"the current model {good} has" in execution["cause"]
+    assert "on the same posts: it may fall by at most 0.01" in execution["cause"]
     assert deployed.serving() == good
     # Back to a model that any other may follow.
     assert deployed.roll_back("from-sharp")["status"] == "SUCCEEDED"
@@ -467,7 +468,7 @@ def test_a_second_release_at_once_is_refused_and_disturbs_nothing(deployed: Depl
     second = deployed.ended(deployed.begin("Workflow", "too-soon", "{}"))
     assert (second["status"], second["error"]) == ("FAILED", "ReleaseInProgressError")
     assert second["entered"] == ["Input", "Begin", "Refused"]
-    assert "release moderation-test-running runs since" in second["cause"]
+    assert "release moderation-test-running has been running since" in second["cause"]
     assert running in second["cause"]
     rollback = deployed.roll_back("too-soon-by-hand")
     assert rollback["status"] == "FAILED"
@@ -488,7 +489,7 @@ def test_an_input_of_the_wrong_shape_ends_in_one_line(deployed: Deployed) -> Non
     execution = deployed.run("misshapen", GOOD, '{"started_by": 7}')
     assert execution["entered"] == ["Input", "NotifySlackFailure", "Failed"]
     assert execution["cause"] == (
-        "Input: InvalidInput: started_by is of the type number: it is a text that says who or what"
+        "Input: InvalidInput: started_by is of type number: it must be a string that says who or what"
     )
     assert len(deployed.slack.about("misshapen")) == 1
 
@@ -502,7 +503,7 @@ def test_a_person_goes_back_and_forth(deployed: Deployed) -> None:
     assert deployed.serving() == deployed.current() == before
     assert deployed.records()[after]["outcome"] == "rolled_back"
     (message,) = deployed.slack.about("back")
-    assert f"went back to {before}" in message["text"]
+    assert f"rolled back to {before}" in message["text"]
 
     forth = deployed.roll_back("forth", json.dumps({"release": after, "Comment": "from the console"}))
     assert forth["status"] == "SUCCEEDED", forth
@@ -580,8 +581,10 @@ class Night:
         assert [records[name]["outcome"] for name in (self.older, self.current)] == ["rolled_back", "released"]
         name = self.execution.rpartition(":")[2]
         (message,) = self.deployed.slack.about(name)
-        assert f"went back to {self.current}" in message["text"]
-        assert "the current release was restored and nothing is marked; an older one needs its name" in str(message)
+        assert f"rolled back to {self.current}" in message["text"]
+        assert "the current release was restored and no release is marked as bad; an older one needs its name" in str(
+            message
+        )
         self.delete_endpoint()
 
     def after_create_endpoint(self, answer: Any) -> None:

@@ -41,7 +41,7 @@ TARGET = {
     "model_data": "s3://data/models/m-good/output/model.tar.gz",
     "archive_sha256": "00ff",
 }
-UNCHECKED = "its archive was not checked, as the release was recorded before hashes were"
+UNCHECKED = "its archive was not checked: the release was recorded before hashes were introduced"
 FAILED = {"release": "m-bad", "execution": "arn:aws:states:us-east-1:1:execution:m-release:bad"}
 EVENT = {
     "executionArn": "arn:aws:states:us-east-1:1:execution:m-release:bad",

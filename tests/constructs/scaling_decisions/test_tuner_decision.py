@@ -127,9 +127,9 @@ def test_settles_at_the_ceiling_and_still_reverts_there():
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"is_deploying": True}, "a deployment is under way"),
+        ({"is_deploying": True}, "a deployment is in progress"),
         ({"is_missing_data": True}, "data are missing"),
-        ({"guardrail": GuardrailStatus.UNKNOWN}, "the guardrail is not OK but unknown"),
+        ({"guardrail": GuardrailStatus.UNKNOWN}, "the guardrail is unknown, not OK"),
     ],
 )
 def test_holds_while(changes, why):
@@ -266,7 +266,7 @@ def test_an_alarm_while_a_former_target_is_put_back_leaves_it():
 
 
 def test_nobody_is_blamed_while_a_deployment_is_under_way():
-    assert decided(SETTINGS, FRESH, seen(3, 45, is_deploying=True)).why == "a deployment is under way"
+    assert decided(SETTINGS, FRESH, seen(3, 45, is_deploying=True)).why == "a deployment is in progress"
 
 
 @pytest.mark.parametrize(
@@ -307,10 +307,10 @@ def test_a_step_is_taken_back_where_its_whole_interval_is_dear(found, target):
 def test_a_target_that_cost_more_is_not_tried_again():
     decision, state = act(RAISED, seen(2, 63, step_cost=DEAR))
     assert decision.cause is Cause.COST
-    assert decision.why.startswith("63 % costs more than 62 %: +3.0% task-hours a request (+1.0% to +5.0%)")
+    assert decision.why.startswith("63 % costs more than 62 %: +3.0% task-hours per request (+1.0% to +5.0%)")
     decision, state = act(state, seen(9.1, 62))
     assert (decision.action, state.live, state.phase) == (Action.SETTLE, 60, Phase.SETTLED)
-    assert decision.why == "63 % cost more; 2 points below what held"
+    assert decision.why == "63 % cost more; 2 points below the last target that held"
 
 
 def test_all_steps_together_go_back_to_the_start_and_stay_there():
@@ -346,10 +346,10 @@ def test_stays_below_where_the_hottest_task_would_set_the_spike_scaling_off():
 def test_leaves_latency_to_the_alarms_where_there_is_never_enough_to_compare():
     settings = TunerSettings(ceiling=65)
     decision = decided(settings, RAISED, seen(13.9, 63))
-    assert (decision.action, decision.why) == (Action.HOLD, "the latency of the same hours before is not known")
+    assert (decision.action, decision.why) == (Action.HOLD, "the latency of the same hours before the step is unknown")
     decision = decided(settings, RAISED, seen(14, 63))
     assert (decision.action, decision.target) == (Action.STEP, 64)
-    assert "latency left to the alarms" in decision.why
+    assert "latency is left to the alarms" in decision.why
 
 
 def test_says_once_that_it_has_had_to_wait_and_forgets_it_when_it_goes_on():

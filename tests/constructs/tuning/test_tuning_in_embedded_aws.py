@@ -325,7 +325,7 @@ def test_weeks_of_tuning_survive_an_alarm_and_deployments(deployed: Deployed) ->
     assert [text.partition("\n")[0] for text in deployed.told()] == [
         "60 % held for 2 days.",
         "61 % held for 2 days.",
-        "a guardrail fired at 62 %.",
+        "a guardrail alarm fired at 62 %.",
     ]
 
     # The same template again, and then one that changes the policy, the dashboard, and where tuning begins.
@@ -364,7 +364,7 @@ def test_an_alarm_that_fires_takes_a_step_back_by_itself(deployed: Deployed) -> 
     assert deployed.policy["TargetValue"] == 61
     deployed.aws.client("cloudwatch").set_alarm_state(AlarmName="slow", StateValue="ALARM", StateReason="test")
     end = time.monotonic() + 120
-    while not any("guardrail fired at 61 %" in text for text in deployed.told()):
+    while not any("guardrail alarm fired at 61 %" in text for text in deployed.told()):
         assert time.monotonic() < end
         time.sleep(0.2)
     assert (deployed.parameter, deployed.policy["TargetValue"]) == ("60", 60)
@@ -420,7 +420,7 @@ def test_a_rehearsal_walks_it_and_finds_what_is_wrong(
     report = tuning.report.tuning
     assert report is not None
     assert (report.targets, report.guardrail) == ([60, 61, 62, 61], "slow")
-    assert report.decisions == ["60 % held for 2 days", "61 % held for 2 days", "a guardrail fired at 62 %"]
+    assert report.decisions == ["60 % held for 2 days", "61 % held for 2 days", "a guardrail alarm fired at 62 %"]
     deployed.deploy(title="Web, once more")
     assert deployed.lines == []
     tuning.require_kept()
@@ -458,7 +458,7 @@ def test_the_tuner_that_fails_says_so(deployed: Deployed) -> None:
     assert (execution["status"], execution["error"]) == ("FAILED", "TuningFailed")
     (text,) = deployed.told()
     assert text.startswith("Look: ")
-    assert ": Invalid isoformat string: 'tomorrow'\nThe target stays as it is" in text
+    assert ": Invalid isoformat string: 'tomorrow'\nThe target does not change" in text
 
 
 def test_the_floor_rises_before_the_morning_holds_through_a_deployment_and_yields_to_a_person(

@@ -362,7 +362,7 @@ def test_fails_in_one_line_when_an_encoder_cannot_be_taken(encoders: Path, tmp_p
     assert said[1].startswith(f"hyperparameter pretrained_model: {cases[1][0]!r} cannot be loaded (")
     assert said[2] == f"hyperparameter max_length: got 79; {cases[2][0]!r} allows 78 at most"
     assert " tokens and the network 100; give those that belong together" in said[3]
-    assert said[4].endswith("pads with 1, and config.json says 5; mend one of them")
+    assert said[4].endswith("pads with 1, and config.json has 5; correct one of them")
     assert " weights of its bert, or has them in another shape, such as bert.encoder.layer.2." in said[5]
     assert "is a CanineTokenizer in Python; allowed are those with a tokenizer.json, and MeCab's" in said[6]
     # A classifier of other labels makes way.

@@ -93,7 +93,7 @@ def test_fails_when_a_post_is_unusable(job: Path, train: Train) -> None:
         file.write('{"text": "a", "label": 2}\n')
     done = train(job)
     assert done.returncode == 1
-    reason = "train/posts.jsonl, line 201: label is another number: it is 0 (fine) or 1 (a violation)\n"
+    reason = "train/posts.jsonl, line 201: label is another number: it must be 0 (fine) or 1 (a violation)\n"
     assert (job / "output" / "failure").read_text() == reason
     assert done.stderr == f"error: {reason}"
     assert not list((job / "model").glob("*"))

@@ -13,7 +13,7 @@ Load = Callable[[str], ModuleType]
         (
             "posts.jsonl",
             '{"text": "a", "label": 0}\n{"text": "b", "label": 2}\n',
-            "train/posts.jsonl, line 2: label is another number: it is 0 (fine) or 1 (a violation)",
+            "train/posts.jsonl, line 2: label is another number: it must be 0 (fine) or 1 (a violation)",
         ),
         ("posts.csv", "text,label\n", "train/posts.csv: there is no post in it"),
         ("posts.parquet", "x", "train/posts.parquet: the name ends in none of .csv, .tsv, .jsonl"),

@@ -23,7 +23,7 @@ def test_reads_each_post_once_and_none_that_is_known(tmp_path: Path, load: Load)
     ("name", "content", "said"),
     [
         ("a.jsonl", b'{"text": "a"}\n{"text": 1}\n', "unlabelled/a.jsonl, line 2: text is another number"),
-        ("a.jsonl", b"[]\n", "unlabelled/a.jsonl, line 1: an array of 0: each line is an object with text"),
+        ("a.jsonl", b"[]\n", "unlabelled/a.jsonl, line 1: an array of 0: each line must be an object with text"),
         (
             "a.csv",
             b"post\na\n",

@@ -50,15 +50,15 @@ def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kep
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
-    assert [each["Subject"] for each in kept.told()] == [f"{kept.name}: floor of the coming 48 hours up to 8 tasks"]
+    assert [each["Subject"] for each in kept.told()] == [f"{kept.name}: floor of the next 48 hours up to 8 tasks"]
     kept.set_bounds(5, 20)
     assert kept.look(MORNING)["action"] == "yield"
     assert (kept.actions, kept.minimum) == ({}, 5)
     assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
     (told,) = kept.told()
-    assert told["Subject"] == f"{kept.name}: the floor yields, somebody else has the bounds"
-    assert "somebody set the minimum to 5, 2 is declared" in told["Message"]
-    assert told["Message"].endswith("It goes on once the declared bounds are back.")
+    assert told["Subject"] == f"{kept.name}: the floor stopped, somebody else set the bounds"
+    assert "somebody set the minimum to 5; the app declares 2" in told["Message"]
+    assert told["Message"].endswith("The floor continues once the declared bounds are restored.")
     kept.set_bounds(2, 20)
     assert kept.look(MORNING + timedelta(hours=2))["action"] == "plan"
     assert kept.actions[at(NOON)] == 2
@@ -81,7 +81,7 @@ def test_a_person_stops_and_resumes_it(kept: KeptService):
     assert kept.look(MORNING, stop=True)["why"] == "somebody stopped the floor"
     assert (kept.actions, kept.minimum) == ({}, 2)
     assert kept.told()[0]["Message"].endswith(
-        "Its scheduled actions are taken away. It goes on once somebody resumes it."
+        "The floor's scheduled actions are removed. The floor continues once somebody resumes it."
     )
     assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
     assert kept.look(MORNING + timedelta(hours=2), resume=True)["action"] == "plan"
@@ -110,15 +110,15 @@ def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService):
     kept.report_load()
     kept.look(EARLIER)
     assert (kept.actions, kept.minimum) == ({}, 2)
-    assert kept.records == [("plan", "at least 2 tasks now, up to 8 within 48 hours, as former days needed")]
+    assert kept.records == [("plan", "at least 2 tasks now, up to 8 within 48 hours, as past days needed")]
     (told,) = kept.told()
-    assert "dry run, floor of the coming 48 hours up to 8 tasks" in told["Subject"]
+    assert "dry run, floor of the next 48 hours up to 8 tasks" in told["Subject"]
     assert f"{RAISED:%a %H:%M} at least 8" in told["Message"]
     kept.set_bounds(5, 20)
     kept.look(MORNING)
     (told,) = kept.told()
-    assert told["Subject"].startswith(f"{kept.name}: dry run, the floor yields")
-    assert "taken away" not in told["Message"]
+    assert told["Subject"].startswith(f"{kept.name}: dry run, the floor stopped")
+    assert "are removed" not in told["Message"]
 
 
 def test_without_data_it_keeps_what_is_written(kept: KeptService):
@@ -130,13 +130,13 @@ def test_without_data_it_keeps_what_is_written(kept: KeptService):
     kept.set_bounds(2, 20)
     decision = kept.look(MORNING + timedelta(hours=7))
     assert (decision["action"], decision["changed_actions"]) == ("hold", 0)
-    assert "have data, 75% wanted" in decision["why"]
+    assert "have data, needed 75%" in decision["why"]
     assert kept.actions == before
 
 
 def test_without_any_history_the_declared_minimum_holds(kept: KeptService):
     kept.report_load(days=2)
-    assert "too few, the declared minimum holds" in kept.look(MORNING)["why"] or kept.actions == {}
+    assert "too few; the declared minimum stays" in kept.look(MORNING)["why"] or kept.actions == {}
     assert (kept.actions, kept.minimum) == ({}, 2)
 
 
@@ -146,7 +146,7 @@ def test_it_holds_while_its_stack_is_deployed(kept: KeptService, monkeypatch: py
         "after-call.*.DescribeStacks",
         lambda parsed, **_: parsed["Stacks"][0].update(StackStatus="UPDATE_IN_PROGRESS"),
     )
-    assert kept.look(EARLIER)["why"] == "a deployment is under way"
+    assert kept.look(EARLIER)["why"] == "a deployment is in progress"
     assert kept.actions == {}
 
 

@@ -41,7 +41,7 @@ def test_says_what_tuning_saved_so_far(watched, began):
     watched.told()
     watched.run(began + 4 * DAY)
     (message,) = watched.told()
-    assert "Saved so far: 0.0 task-hours, $0.00; a request takes +0.0% task-hours" in message["Message"]
+    assert "Saved so far: 0.0 task-hours, $0.00; a request costs +0.0% task-hours" in message["Message"]
     figures = json.loads(watched.item(f"decision#{(began + 4 * DAY).isoformat()}#step")["figures"]["S"])
     assert (figures["saved_task_hours"], figures["saved_money"], figures["currency"]) == (0, 0, "$")
     assert (figures["step_cost"]["hours"], figures["total_cost"]["hours"]) == (48, 48)
@@ -80,8 +80,8 @@ def test_reports_once_that_it_has_had_to_wait(watched, began):
     found = [watched.run(began + day * DAY)["action"] for day in (2, 4, 5, 6)]
     assert found == ["hold", "hold", "wait", "hold"]
     (message,) = watched.told()
-    assert message["Subject"] == f"{watched.name}: tuning has to wait at 60 %"
-    assert "the guardrail is not OK but unknown" in message["Message"]
+    assert message["Subject"] == f"{watched.name}: tuning is waiting at 60 %"
+    assert "the guardrail is unknown, not OK" in message["Message"]
 
 
 def test_the_dashboards_target_line_follows(watched, began):
@@ -123,7 +123,7 @@ def test_a_guardrail_alarm_takes_the_step_back_whatever_the_hour(watched, began)
 
     decision = watched.run(fired, **watched.alarm_event(fired))
 
-    assert (decision["action"], decision["why"]) == ("revert", "a guardrail fired at 61 %")
+    assert (decision["action"], decision["why"]) == ("revert", "a guardrail alarm fired at 61 %")
     assert watched.targets == (60, 60, 60)
     again = watched.run(fired, **watched.alarm_event(fired))
     assert again["action"] == "hold"
@@ -150,7 +150,7 @@ def test_holds_while_a_guardrail_is_not_ok(watched, began, state):
 
 def test_holds_where_a_guardrail_was_deleted(watched, began):
     watched.client("cloudwatch").delete_alarms(AlarmNames=[watched.name])
-    assert watched.run(began + 3 * DAY)["why"] == "the guardrail is not OK but unknown"
+    assert watched.run(began + 3 * DAY)["why"] == "the guardrail is unknown, not OK"
 
 
 def test_holds_while_data_are_missing_and_goes_on_when_those_hours_are_past(tuned, began):
@@ -171,7 +171,7 @@ def test_a_slow_drift_of_latency_takes_the_step_back(tuned, began):
 
     decision = tuned.run(began + 4 * DAY)
 
-    assert decision["why"] == "latency is 1.30 times that of the same hours before, more than 1.25"
+    assert decision["why"] == "latency is 1.30 times that of the same hours before the step, above 1.25"
     assert tuned.targets == (60, 60, 60)
 
 
@@ -193,7 +193,7 @@ def test_holds_during_a_deployment_of_the_service(watched, began):
         lambda answer: answer["services"][0]["deployments"][0],
         rolloutState="IN_PROGRESS",
     )
-    assert watched.run(began + 2 * DAY)["why"] == "a deployment is under way"
+    assert watched.run(began + 2 * DAY)["why"] == "a deployment is in progress"
 
 
 def deploy(watched):
@@ -214,7 +214,7 @@ def test_tasks_that_are_hot_while_a_deployment_starts_them_take_nothing_back(wat
 
     decision = watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))
 
-    assert (decision["action"], decision["why"]) == ("hold", "a deployment is under way")
+    assert (decision["action"], decision["why"]) == ("hold", "a deployment is in progress")
     assert watched.targets == (61, 61, 61)
     figures = json.loads(watched.item("latest")["figures"]["S"])
     assert figures["alarms"] == {f"{watched.name}-degraded": "alarm"}
@@ -260,7 +260,7 @@ def test_holds_while_the_stack_is_updated(watched, began):
     watched.answer_with(
         "stacks", "DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS"
     )
-    assert watched.run(began + 2 * DAY)["why"] == "a deployment is under way"
+    assert watched.run(began + 2 * DAY)["why"] == "a deployment is in progress"
 
 
 def test_reverts_while_the_stack_is_updated(watched, began):
@@ -338,8 +338,8 @@ def test_a_dry_run_decides_and_tells_and_changes_nothing(tuned, began):
     assert tuned.targets == (60, 60, 60)
     assert tuned.widgets == before
     assert [message["Subject"].partition(": ")[2] for message in tuned.told()] == [
-        "dry run, target would go 60 -> 61 %",
-        "dry run, target would go 60 -> 61 %",
+        "dry run, the target would change 60 -> 61 %",
+        "dry run, the target would change 60 -> 61 %",
     ]
 
 

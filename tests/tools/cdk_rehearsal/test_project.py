@@ -54,7 +54,7 @@ def test_the_story_is_imported_from_its_folder(tmp_path: Path, module: str) -> N
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("@:Shop", 'cdk.json: "rehearsal" is "@:Shop"; it is an object, as "rehearsal": {"story": '),
+        ("@:Shop", 'cdk.json: "rehearsal" is "@:Shop"; it must be an object, as "rehearsal": {"story": '),
         ({"story": "@:Shop", "paths": []}, '"rehearsal" has paths; it knows story and path'),
         ({"path": "tools"}, '"rehearsal.story" is null; give MODULE:CLASS'),
         ({"story": "@"}, '"rehearsal.story" is "@"; give MODULE:CLASS'),

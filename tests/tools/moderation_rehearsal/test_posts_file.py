@@ -31,7 +31,7 @@ GOOD = "text,label\n" + "a,0\nb,1\n" * 20
         ("posts.txt", GOOD, ": the name ends in none of .csv, .tsv, .jsonl"),
         ("posts.csv", "text,toxic\na,0\n", ", line 1: no column label among 2 columns (text, toxic)"),
         ("posts.csv", "text,toxic\na,0\n", "; or name the columns with --text-column and --label-column"),
-        ("posts.csv", GOOD + "c,spam\n", ", line 42: label is a text of 4 characters: it is 0 (fine)"),
+        ("posts.csv", GOOD + "c,spam\n", ", line 42: label is a text of 4 characters: it must be 0 (fine)"),
         ("posts.csv", GOOD + "c,spam\n", "; or name the label of violations with --positive"),
         ("posts.csv", "text,label\na,0\nb,1\n", "holds 2 posts; give 40 or more"),
         ("posts.csv", "text,label\n" + "a,1\n" * 50, "50 of 50 posts are violations; give both labels"),

@@ -210,7 +210,8 @@ def test_bad_data_is_refused_in_one_line(rehearse: Any, tmp_path: Path) -> None:
     process = rehearse("--data", str(posts))
     assert process.wait(30) == 2
     assert _output(tmp_path).splitlines() == [
-        f"{posts}, line 2: label is a text of 5 characters: it is 0 (fine) or 1 (a violation); or name the label of "
+        f"{posts}, line 2: label is a text of 5 characters: it must be 0 (fine) or 1 (a violation); or name the label "
+        "of "
         "violations with --positive"
     ]
 

@@ -96,7 +96,7 @@ def test_a_reviewer_is_left_out_and_taken_back_and_nothing_is_forgotten(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["take-back", "hana", "--why", "a"], "hana is not left out: there is nothing to take back"),
+        (["take-back", "hana", "--why", "a"], "hana is not left out: there is nothing to revert"),
         (["leave-out", "two words", "--why", "a"], "the reviewer is no subject: 1 to 128 letters, digits and signs"),
         (["leave-out", "hana", "--why", " "], "--why is empty or too long: say in 1 to 500 characters why"),
         (["leave-out", "hana", "--why", "a" * 501], "--why is empty or too long: say in 1 to 500 characters why"),

@@ -94,7 +94,7 @@ def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
             stack.format_arn(service="ec2", resource="security-group", resource_name=group.security_group_id)
             for group in placement.security_groups
         ),
-        wildcard_reason="A network interface gets its id when it is made.",
+        wildcard_reason="A network interface gets its id when it is created.",
     )
     # Acknowledged with the metrics: one finding names every action on all resources.
     role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_DESCRIPTIONS), resources=["*"]))

@@ -49,7 +49,7 @@ class ScalingAroundUpdate(Construct):
             packaged.role,
             ["sagemaker:DescribeEndpointConfig"],
             Stack.of(self).format_arn(service="sagemaker", resource="endpoint-config", resource_name="*"),
-            wildcard_reason="CloudFormation names the configurations, each anew; they are only read.",
+            wildcard_reason="CloudFormation gives each configuration a new name; they are only read.",
         )
         variants = [
             {

@@ -52,7 +52,7 @@ class EndpointEnd(Construct):
             self,
             "Remover",
             name="endpoint_remover",
-            description=f"Ends {endpoint_name} with its stack, or notifies of what stays",
+            description=f"Deletes {endpoint_name} with its stack, or reports what is kept",
             timeout=Duration.minutes(15),
             log_encryption_key=encryption_key,
             environment={
@@ -106,7 +106,7 @@ class EndpointEnd(Construct):
                     resource_name=f"{logs}:*",
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 ),
-                wildcard_reason="The ARN of a log group ends so.",
+                wildcard_reason="The ARN of a log group ends with this wildcard.",
             )
         resource = CustomResource(
             self,

@@ -146,11 +146,12 @@ class ReleaseDefinition:
     def _refused_inputs(self) -> Iterator[tuple[str, str]]:
         yield (
             "$type($states.input) != 'object'",
-            "'the input is of the type ' & $type($states.input) & ': it is an object, such as {}'",
+            "'the input is of type ' & $type($states.input) & ': it must be an object, such as {}'",
         )
         yield (
             "$exists($states.input.started_by) and $type($states.input.started_by) != 'string'",
-            "'started_by is of the type ' & $type($states.input.started_by) & ': it is a text that says who or what'",
+            "'started_by is of type ' & $type($states.input.started_by) & ': it must be a string that says who or "
+            "what'",
         )
         wanted = []
         if self._plan.stages.source is None and self._plan.stages.need_posts:
@@ -246,7 +247,7 @@ class ReleaseDefinition:
         clean_up.next(released)
         notify = self._publish(
             "NotifySlackCleanUp",
-            "$failure.cause & '; the new model serves, and the next release takes away what is left'",
+            "$failure.cause & '; the new model serves traffic, and the next release removes what is left'",
         )
         notify.next(released)
         clean_up.add_catch(notify, errors=["States.ALL"], assign={"failure": {"state": "Clean-Up", **ERROR_OUTPUT}})

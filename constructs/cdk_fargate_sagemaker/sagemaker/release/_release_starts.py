@@ -65,7 +65,7 @@ class ReleaseStarts:
         rule = events.Rule(
             self._scope,
             "NewLabels",
-            description=f"Looks whether there are enough new labels for a release to {self._endpoint_name}",
+            description=f"Checks whether there are enough new labels for a release to {self._endpoint_name}",
             schedule=events.Schedule.rate(Duration.hours(1)),
             targets=[
                 targets.LambdaFunction(

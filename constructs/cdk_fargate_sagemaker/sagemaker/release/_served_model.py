@@ -205,8 +205,9 @@ class _Serving:
             # Creating, Updating and SystemUpdating go on; InService with another configuration has been rolled back.
             "$not($endpoint.EndpointStatus in ['Creating', 'Updating', 'SystemUpdating'])": (
                 "EndpointNotReleased",
-                "'the endpoint is ' & $endpoint.EndpointStatus & ' with the configuration ' & "
-                "($exists($endpoint.EndpointConfigName) ? $endpoint.EndpointConfigName : 'of nothing') & "
+                "'the endpoint is ' & $endpoint.EndpointStatus & ' with ' & "
+                "($exists($endpoint.EndpointConfigName) ? 'the configuration ' & $endpoint.EndpointConfigName "
+                ": 'no configuration') & "
                 "', needed InService with ' & $release & "
                 "($exists($endpoint.FailureReason) ? ': ' & $endpoint.FailureReason : '')",
             ),

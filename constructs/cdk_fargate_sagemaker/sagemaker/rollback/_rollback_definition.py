@@ -27,7 +27,7 @@ _OF_TARGET = (
 SERVING_AGAIN = (
     "($not($type({failed}) = 'object') ? 'nothing: the endpoint stays as it was' "
     ": $type({target}) = 'object' ? {target}.release & "
-    f"({{checked}} = false ? '; {UNCHECKED}' : '') : 'nothing, as nothing had served before')"
+    f"({{checked}} = false ? '; {UNCHECKED}' : '') : 'nothing: no release served before')"
 )
 """JSONata that says what an endpoint was put back to, for people. A release may end before it has begun, or after it
 was recorded: then nothing is put back. `checked` is whether the archive that serves again was checked, or null where
@@ -241,7 +241,7 @@ class _Rollback:
         registered = self._endpoint.scaling_registered(settled)
         polls = math.ceil(self._plan.settled_within.to_seconds() / self._plan.poll_interval.to_seconds())
         needed = (
-            f"({_HAS_TARGET} ? ', needed InService with ' & $target.endpoint_configuration : ', needed none') & "
+            f"({_HAS_TARGET} ? ', needed InService with ' & $target.endpoint_configuration : ', needed no endpoint') & "
             "($exists($endpoint.FailureReason) ? ': ' & $endpoint.FailureReason : '')"
         )
 
@@ -293,8 +293,9 @@ class _Rollback:
             assign=assigned_failure(
                 "Endpoint-State",
                 "EndpointNotRolledBack",
-                "'the endpoint is ' & $endpoint.EndpointStatus & ' with the configuration ' & "
-                f"($exists($endpoint.EndpointConfigName) ? $endpoint.EndpointConfigName : 'of nothing') & {needed}",
+                "'the endpoint is ' & $endpoint.EndpointStatus & ' with ' & "
+                "($exists($endpoint.EndpointConfigName) ? 'the configuration ' & $endpoint.EndpointConfigName "
+                f": 'no configuration') & {needed}",
             ),
         )
         return state

@@ -116,7 +116,7 @@ class RollbackWorkflow(Construct):
         self._state_machine = workflow_machine(
             self,
             name=f"{endpoint_name}-rollback",
-            comment=f"Puts {endpoint_name} back to a release that was good",
+            comment=f"Rolls {endpoint_name} back to an earlier good release",
             definition=definition,
             role=self._role,
             log_group=self._log_group,
@@ -126,7 +126,7 @@ class RollbackWorkflow(Construct):
         self._unfinished_rule = events.Rule(
             self,
             "UnfinishedExecutions",
-            description=f"Rollbacks of {endpoint_name} that ended without telling it themselves",
+            description=f"Rollbacks of {endpoint_name} that ended without sending their own alert",
             # A release that waits for the rollback reports it; when a release is stopped, Step Functions stops the
             # rollback that it waits for too.
             event_pattern=_ended(
@@ -184,7 +184,7 @@ class RollbackWorkflow(Construct):
         return events.Rule(
             scope,
             id,
-            description="Releases that ended without putting the endpoint back themselves",
+            description="Releases that ended without rolling the endpoint back themselves",
             event_pattern=_ended(state_machine, own_errors),
             targets=[
                 start_target(

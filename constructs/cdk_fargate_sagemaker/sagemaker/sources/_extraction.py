@@ -67,7 +67,7 @@ def _extractor(release: ReleaseBinding, *read: str) -> PackagedFunction:
     secret = draw_secret(
         release.scope,
         "SideSecret",
-        description=f"Draws which posts {release.endpoint_name} is tested with",
+        description=f"Secret for the random choice of the posts that {release.endpoint_name} is tested with",
         encryption_key=release.encryption_key,
         removal_policy=release.removal_policy,
     )
@@ -89,7 +89,7 @@ def _extractor(release: ReleaseBinding, *read: str) -> PackagedFunction:
         role,
         ["s3:GetObject"],
         *(bucket.arn_for_objects(objects) for objects in read),
-        wildcard_reason="Which objects hold posts is for the user to say.",
+        wildcard_reason="The user decides which objects hold posts.",
     )
     allow(role, ["s3:GetObject"], bucket.arn_for_objects(_SIDES), wildcard_reason=OBJECTS_OF_LATER)
     allow_listing(role, bucket, *read, _SIDES)

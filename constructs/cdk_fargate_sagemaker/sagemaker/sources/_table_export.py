@@ -96,7 +96,7 @@ def _allow_export(release: ReleaseBinding, table: dynamodb.ITable) -> None:
         role,
         ["dynamodb:DescribeExport"],
         f"{table.table_arn}/export/*",
-        wildcard_reason="An export gets its id when it is started.",
+        wildcard_reason="An export gets its id when it starts.",
     )
     allow(
         role,

@@ -123,7 +123,7 @@ def _refuse_below(release: ReleaseBinding, gate: sfn.Choice, metric: str, bound:
         f"{sure} and {low} < $min([0.5, {needed}])",
         error="GateRefused",
         cause=f"'{metric} is ' & $string({got}) & ' (at least ' & $string($round({low}, 4)) & {_SURE} & "
-        f"', which chance reaches too: at_least of the gate asks for {needed}; about ' & "
+        f"', which a random model may reach too: at_least of the gate asks for {needed}; about ' & "
         f"{_violations_for(f'{got} - {low}', f'$max([0.01, {got} - 0.5])')} & "
         "' held-out violations would show the difference: add labelled posts'",
     )
@@ -157,9 +157,9 @@ def _refuse_worse(
         # Rounded, so that a drop of exactly the margin passes whatever binary makes of it.
         f"{_CURRENT} and ($round({loss}, 9) <= {allowed} ? false : $not({by_chance}))",
         error="GateRefused",
-        cause=f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & ', with ' & "
-        f"($exists({current}) ? $string({current}) : 'nothing known') & ' of the current model ' & "
-        f"$current.release & ' on the same posts: it may {fall} by at most {allowed}, may_worsen of the gate' & "
+        cause=f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & '; the current model ' & "
+        f"$current.release & ' has ' & ($exists({current}) ? $string({current}) : 'no known value') & "
+        f"' on the same posts: it may {fall} by at most {allowed}, may_worsen of the gate' & "
         f"($exists({found}.low) ? ', and has {fallen} by at least ' & "
         f"$string($round({found}.low, 4)) & ' with ' & {_CONFIDENCE} & ' % confidence; on about ' & "
         f"{_violations_for(f'{found}.value - {found}.low', f'$max([0.001, {allowed}])')} & "

@@ -20,7 +20,7 @@ from ..machines._volume_key import allow_volumes
 from ._later_names import NAMED_BY_EXECUTION
 from ._task_states import Allowed, TaskStates
 
-UNCHECKED = "its archive was not checked, as the release was recorded before hashes were"
+UNCHECKED = "its archive was not checked: the release was recorded before hashes were introduced"
 """What an alert says of a release that serves again without a hash to compare its archive with."""
 
 # https://states-language.net/spec.html#states-fields
@@ -158,7 +158,8 @@ class EndpointStates:
                     ["cloudwatch:PutMetricData"],
                     ["*"],
                     conditions={"StringEquals": {"cloudwatch:namespace": MARKS_NAMESPACE}},
-                    wildcard_reason="PutMetricData takes no resource; the condition names the namespace.",
+                    wildcard_reason="PutMetricData supports no resource-level permissions; a condition limits it to "
+                    "the namespace.",
                 )
             ],
         )

@@ -3,8 +3,8 @@
 from aws_cdk import ArnFormat, Stack
 from constructs import Construct
 
-NAMED_BY_EXECUTION = "Named after the execution that makes it, with the endpoint's name in front."
-OBJECTS_OF_LATER = "The objects below this prefix are made by the workflow's later executions."
+NAMED_BY_EXECUTION = "It is named after the execution that creates it, with the endpoint's name as prefix."
+OBJECTS_OF_LATER = "Later executions of the workflow create the objects below this prefix."
 EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
 
 

@@ -25,7 +25,7 @@ def undelivered_queue(scope: Construct, id: str) -> sqs.Queue:
         enforce_ssl=True,
         retention_period=Duration.days(14),
     )
-    last_queue = "It is the last queue, behind rules; a person reads what it holds."
+    last_queue = "It is the dead-letter queue of rules; a person reads its messages."
     acknowledge(
         queue,
         Acknowledgment(id="AwsSolutions-SQS3", reason=last_queue),

@@ -25,7 +25,7 @@ def workflow_role(scope: Construct, description: str) -> iam.Role:
         role,
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
-            reason="What the CDK adds for X-Ray and for the delivery of logs takes no resource.",
+            reason="The CDK's actions for X-Ray and for log delivery support no resource-level permissions.",
         ),
     )
     return role

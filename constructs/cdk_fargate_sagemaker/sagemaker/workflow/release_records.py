@@ -88,8 +88,8 @@ class ReleaseRecords(Construct):
             self._table,
             Acknowledgment(
                 id="NIST.800.53.R5-DynamoDBInBackupPlan",
-                reason="Point-in-time recovery takes it back to any second of 35 days; which plan backs up an account "
-                "is for its owner to say.",
+                reason="Point-in-time recovery restores it to any second of the last 35 days; backup plans are up to "
+                "the account's owner.",
             ),
         )
         self._ledger = PackagedFunction(
@@ -242,8 +242,7 @@ class ReleaseRecords(Construct):
             role,
             ["iam:GetRole"],
             Stack.of(self).format_arn(service="iam", region="", resource="role", resource_name="*"),
-            wildcard_reason="Which role a model has that somebody else made is not known; that it exists is all "
-            "that is asked.",
+            wildcard_reason="The role of a model that somebody else created is unknown; only its existence is checked.",
         )
         allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
         allow_publishing(role, alerts_topic)

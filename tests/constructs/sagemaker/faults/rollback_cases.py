@@ -48,13 +48,13 @@ def case(state: str, fault: str, **more: Any) -> dict[str, Any]:
 def throttled(state: str) -> dict[str, Any]:
     if state in STOPPED:
         return case(state, "throttling")
-    return case(state, "throttling", status="SUCCEEDED", serves="new", told="went back to")
+    return case(state, "throttling", status="SUCCEEDED", serves="new", told="rolled back to")
 
 
 def failing(state: str, fault: str) -> dict[str, Any]:
     if state == "Update-Marking-Step":
         # It goes on without the mark.
-        return case(state, fault, status="SUCCEEDED", told="went back to")
+        return case(state, fault, status="SUCCEEDED", told="rolled back to")
     return case(state, fault)
 
 

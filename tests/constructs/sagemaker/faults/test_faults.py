@@ -39,4 +39,4 @@ def test_a_release_of_before_hashes_serves_again_and_the_alert_says_so(matrix: A
     ended = lane.ended(lane.start("rollback", "unhashed", {"release": target}))
     assert (ended["status"], lane.serving()) == ("SUCCEEDED", target)
     (told,) = lane.told_about("unhashed")
-    assert "its archive was not checked, as the release was recorded before hashes were" in told
+    assert "its archive was not checked: the release was recorded before hashes were introduced" in told
