@@ -118,7 +118,7 @@ class PackagedFunction(Construct):
 
     @property
     def role(self) -> iam.Role:
-        """What the function acts as."""
+        """The role of the function."""
         return self._role
 
     @property

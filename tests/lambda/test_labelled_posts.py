@@ -69,7 +69,7 @@ FILES: list[tuple[str, str | bytes, list[tuple[str, int]] | str]] = [
     ("a.csv", "label,text\n1,0\n0,1\n", [("0", 1), ("1", 0)]),
     ("a.csv", "label,text\n死ねと言われた,1\n", f", line 2: label is a text of 7 characters: {LABEL}"),
     # Texts.
-    ("a.jsonl", line("5", "0"), ", line 1: text is another number: it is a post"),
+    ("a.jsonl", line("5", "0"), ", line 1: text is another number: it must be a post"),
     ("a.jsonl", line("null", "0"), ", line 1: text is missing"),
     ("a.jsonl", line('" \\n"', "0"), ", line 1: text is empty"),
     ("a.jsonl", line('"\\u0000"', "0"), ", line 1: text is empty"),

@@ -106,7 +106,7 @@ def test_takes_a_member_named_from_the_folder(evaluate: Callable[[bytes], dict[s
         (archive(evaluation__json=b'{"metrics": {}}'), "has no metrics"),
         (
             archive(evaluation__json=b'{"metrics": {"auc": NaN}}'),
-            r"metrics.auc in .* is not finite: it is a",
+            r"metrics.auc in .* is not finite: it must be a",
         ),
         (archive(evaluation__json=b'{"metrics": {"auc": "0.9"}}'), r"metrics.auc in .* is a text of 3 characters"),
         (archive(evaluation__json=b" " * (1 << 20) + b"{}"), "has 1048578 bytes: 1048576 are allowed"),

@@ -49,8 +49,8 @@ class ServicePolicies(Construct):
         Args:
             target_percent: memory of all tasks, percent of what they reserve, above 0, at most 100.
             scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
-            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
+            scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
+            scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
 
         Raises:
             InvalidArgumentError: a target outside 1 to 100, or a second call.
@@ -79,8 +79,8 @@ class ServicePolicies(Construct):
         Args:
             requests_per_task: requests a minute and task, above 0.
             scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
-            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
+            scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
+            scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
 
         Raises:
             InvalidArgumentError: a target that is not above 0, a second call, or blue/green deployments, which change
@@ -122,8 +122,8 @@ class ServicePolicies(Construct):
             metric: what is kept near the target.
             target_value: the target in the metric's unit, above 0.
             scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
-            scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-            scale_out_cooldown: while it lasts a further scale-out counts only what exceeds the last. Default: 1 minute.
+            scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
+            scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
 
         Raises:
             InvalidArgumentError: a target that is not above 0, a math expression, a statistic that target tracking does

@@ -11,8 +11,8 @@ class CpuStep:
     """Adds `add_tasks` tasks when the hottest task's CPU reaches `threshold_percent`.
 
     Args:
-        threshold_percent: CPU of the hottest task, in percent of the task's vCPUs, over one minute;
-            1 to 100. Default: 80, so that a task has a fifth of its CPU left when help is called.
+        threshold_percent: CPU of the hottest task, in percent of the task's vCPUs, over one minute; 1 to 100. Default:
+            80, so that a task has a fifth of its CPU left when scaling starts.
         add_tasks: tasks added in one step, at least 1. Default: 3.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Work that could not be done in time, kept until it can."""
+"""A queue of work that could not be done in time, with retries and a dead-letter queue."""
 
 from typing import Unpack
 
@@ -33,25 +33,26 @@ _KEY_USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt
 
 
 class RetryQueue(Construct):
-    """An SQS queue of a service's own unfinished work, behind it a dead-letter queue, with alarms on both.
+    """An SQS queue of a service's own unfinished work, with a dead-letter queue and alarms on both.
 
-    A service that cannot finish a request in time sends it here and takes it again later. What was received
-    `max_receives` times without being deleted goes to `dead_letter_queue`. Messages stay for 14 days in each queue;
-    SQS counts them from when they were first sent, so one that fails for long has less time in the second.
+    A service that cannot finish a request in time sends it here and takes it again later. A message that was received
+    `max_receives` times and never deleted moves to `dead_letter_queue`. Messages stay for 14 days in each queue; SQS
+    counts them from when they were first sent, so one that fails for long has less time in the second.
 
-    `stuck` is in alarm when there was work for `stuck_after` and none of it was finished, whether nobody takes it or
-    whoever does cannot finish it; `given_up` when the dead-letter queue has a message.
+    `stuck` is in ALARM when messages waited for `stuck_after` and none was processed, whether nothing receives them or
+    their processing fails. `given_up` is in ALARM when the dead-letter queue has a message.
 
     Args:
-        max_receives: 1 to 1000. Default: 100, which is about a day for a service that hides what fails for longer each
-            time, up to 15 minutes.
-        encryption_key: encrypts the messages. Of another account its owner has to let this one: the app warns with the
-            statement. Default: a key that SQS manages, free of charge.
-        stuck_after: for how long nothing is finished of what waits before that is an alarm: whole minutes, up to a day.
-            Default: 30 minutes.
-        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: nobody is.
-        removal_policy: what becomes of the queues with the stack. Default: they stay, with what they hold.
+        max_receives: 1 to 1000. Default: 100: about a day for a service that lengthens the visibility timeout with each
+            failure, up to 15 minutes.
+        encryption_key: encrypts the messages. The owner of a key of another account must allow this account; the app
+            warns with the statement to add. Default: a key that SQS manages, free of charge.
+        stuck_after: alarm when messages wait and none is processed for this long: whole minutes, up to a day. Default:
+            30 minutes.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
+            alarms to publish; the app warns with the statement to add. Default: nobody is.
+        removal_policy: what happens to the queues when the stack is deleted. Default: they are kept, with their
+            messages.
 
     Raises:
         InvalidArgumentError: `max_receives` that SQS does not allow, a time that CloudWatch cannot look back, or a
@@ -141,17 +142,17 @@ class RetryQueue(Construct):
 
     @property
     def dead_letter_queue(self) -> sqs.Queue:
-        """Messages that nobody could finish; redrive them in SQS once the cause is fixed."""
+        """Messages whose processing failed too often; redrive them in SQS once the cause is fixed."""
         return self._dead_letters
 
     @property
     def given_up(self) -> cloudwatch.Alarm:
-        """In alarm while the dead-letter queue holds a message."""
+        """In ALARM while the dead-letter queue has a message."""
         return self._given_up
 
     @property
     def stuck(self) -> cloudwatch.Alarm:
-        """In alarm when nothing was finished of what waits."""
+        """In ALARM when messages wait and none is processed."""
         return self._stuck
 
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:

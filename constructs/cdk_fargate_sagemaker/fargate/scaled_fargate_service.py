@@ -53,8 +53,8 @@ class ScaledFargateService(ServicePolicies):
 
     Tasks run in private subnets, as a user other than root, on a read-only root file system. The number of tasks is
     never part of the template: a deployment leaves a service that has scaled at the size it has. A deployment keeps
-    every task until its successor is healthy, and is rolled back when successors keep failing. The service is created
-    after the routes and VPC endpoints of this app by which its tasks reach AWS.
+    every old task until its replacement is healthy, and is rolled back when replacements keep failing. CloudFormation
+    creates the service after this app's routes and VPC endpoints, which its tasks need to reach AWS.
 
     As an `IGrantable` and `IConnectable` it stands for its tasks: `bucket.grant_read(service)` lets the tasks read the
     bucket, `db.connections.allow_default_port_from(service)` lets them connect to the database.
@@ -63,7 +63,8 @@ class ScaledFargateService(ServicePolicies):
         image: the image of the one container, which serves HTTP on `container_port`.
         vpc: where the service gets a cluster of its own. Exactly one of `vpc` and `cluster`.
         cluster: the cluster to run in; the service takes its VPC.
-        vpc_subnets: where the tasks run. Default: the VPC's private subnets, of those that have none its isolated ones.
+        vpc_subnets: where the tasks run. Default: the VPC's private subnets, or its isolated ones where it has no
+            private ones.
         container_insights: metrics by task from Container Insights, billed as custom metrics, for a cluster of its own.
             Default: off; every metric used here is one that AWS gives free of charge.
         container_port: TCP port on which the container listens. Default: 8080.
@@ -84,9 +85,8 @@ class ScaledFargateService(ServicePolicies):
         high_resolution: ECS publishes the service's CPU every 20 seconds, and target tracking follows that: it acts
             after about one minute and a half instead of six; billed as a custom metric. Default: every minute.
         scale_in: whether tracking the CPU removes tasks. Default: it does.
-        scale_in_cooldown: after tasks are removed none are removed again for this long. Default: 5 minutes.
-        scale_out_cooldown: while it lasts a further scale-out counts only the tasks beyond those just added.
-            Default: 1 minute.
+        scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
+        scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
         health_check_path: path that answers 200 when a task can serve. Default: `/`.
         health_check_interval: time between two checks of a task, 5 to 300 seconds. Default: 10 seconds; a new task
             serves after one check.
@@ -97,17 +97,17 @@ class ScaledFargateService(ServicePolicies):
         unhealthy_threshold_count: failed checks in a row after which a task is unhealthy, 2 to 10. Default: ELB's own,
             2.
         health_check_grace_period: how long a starting task may fail its checks. Default: 1 minute.
-        deregistration_delay: how long a task that is to stop may finish its requests, up to an hour. Default: 30
+        deregistration_delay: how long a stopping task may take to finish its requests, up to an hour. Default: 30
             seconds.
         stop_timeout: how long a container may take to end after SIGTERM, at most 120 seconds. Default: 60 seconds, so
             that it outlives the default `deregistration_delay`.
         deployment_strategy: ROLLING replaces tasks one after the other; BLUE_GREEN starts a second set of tasks, gives
-            it all requests at once, and goes back as fast while it bakes. Default: ROLLING.
+            it all requests at once, and can shift them back at once during `bake_time`. Default: ROLLING.
         bake_time: with BLUE_GREEN only, how long the old tasks are kept after the shift, in whole minutes up to a day.
             Default: 10 minutes.
-        enable_execute_command: lets those who may (`ecs:ExecuteCommand`) run commands in the container; what they type
-            and see is logged, encrypted. A cluster that is passed has to log them itself. Default: nobody can.
-        load_balancing_algorithm: how the load balancer picks a task, which decides how hot the hottest gets:
+        enable_execute_command: lets people with the permission `ecs:ExecuteCommand` run commands in the container;
+            commands and output are logged, encrypted. A cluster that you pass must log them itself. Default: off.
+        load_balancing_algorithm: how the load balancer picks a task, which decides how busy the busiest task gets:
             ROUND_ROBIN; LEAST_OUTSTANDING_REQUESTS, for requests that differ in cost; WEIGHTED_RANDOM, which sends less
             to a task that answers with errors. Default: ROUND_ROBIN.
         slow_start: how long a new task's share of requests grows, 30 to 900 seconds; with ROUND_ROBIN only. Default: a
@@ -122,19 +122,19 @@ class ScaledFargateService(ServicePolicies):
             the image calls; `db.connections.allow_default_port_from(service)` adds another. Amazon's DNS and the task's
             credentials need no rule. Default: everywhere, over any port.
         access_logs_bucket: where the load balancer writes its access logs; encrypted with S3's own keys, as ELB
-            demands. The owner of an imported bucket has to let it: the app warns with the statement. Default: one of
-            its own, which keeps them 90 days.
+            demands. The owner of an imported bucket must allow it; the app warns with the statement to add. Default:
+            one of its own, which keeps them 90 days.
         log_retention: how long the containers' logs are kept. Default: three months.
         log_encryption_key: the key that encrypts the containers' logs; CloudWatch Logs is allowed to use it for log
-            groups of this account. The owner of an imported key has to let it: the app warns with the statement.
+            groups of this account. The owner of an imported key must allow it; the app warns with the statement to add.
             Default: a key of its own, rotated every year.
         deletion_protection: refuses to delete the load balancer. Default: off.
-        removal_policy: what becomes of logs, access logs and key when they leave the stack. Default: they are kept.
+        removal_policy: what happens to logs, access logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        InvalidArgumentError: what cannot work, as a task size that Fargate lacks, more tasks at least than at most,
-            root as the user, an internet-facing load balancer without a certificate, a bucket for access logs with a
-            KMS key, a health check that ELB refuses, or ECS Exec in a cluster that does not log it.
+        InvalidArgumentError: an argument that cannot work: a task size that Fargate lacks, `min_tasks` above
+            `max_tasks`, root as the user, an internet-facing load balancer without a certificate, a bucket for access
+            logs with a KMS key, a health check that ELB refuses, or ECS Exec in a cluster that does not log it.
 
     Example:
         ```python
@@ -405,7 +405,7 @@ class ScaledFargateService(ServicePolicies):
 
     @property
     def log_group(self) -> logs.LogGroup:
-        """What the containers write."""
+        """The log group of the containers."""
         return self._log_group
 
     @property
@@ -415,7 +415,7 @@ class ScaledFargateService(ServicePolicies):
 
     @property
     def scaling(self) -> ServiceScaling:
-        """All that was declared until now, by this construct, on its `scalable_target`, or by `SpikeScaling`."""
+        """Everything declared so far by this construct, on its `scalable_target`, or by `SpikeScaling`."""
         return ServiceScaling.of(self._scalable_target)
 
     @property

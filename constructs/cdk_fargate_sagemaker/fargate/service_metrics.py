@@ -29,9 +29,10 @@ class ServiceMetrics:
     Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`, and those with a
     statistic of their own `statistic` and `unit`.
 
-    A graph is drawn at the period that fits the time it shows, whatever its metrics say, and a sum grows with it. For
-    graphs there are `average_running_tasks`, `requests_per_minute`, `requests_per_task` and `cost_per_hour`, which are
-    the same at every period; `running_tasks` and `request_count` are for alarms, which keep theirs.
+    CloudWatch draws a graph at the period that fits the time range, whatever period its metrics have, and a sum grows
+    with the period. For graphs there are `average_running_tasks`, `requests_per_minute`, `requests_per_task` and
+    `cost_per_hour`, which are the same at every period; `running_tasks` and `request_count` are for alarms, which keep
+    theirs.
 
     Args:
         service: any ECS service, made here or imported. One that is imported by its ARN alone needs the long form,
@@ -118,7 +119,7 @@ class ServiceMetrics:
         return with_options(self._of_service("MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
     def running_tasks(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Number of running tasks, for an alarm; over another period than a minute `average_running_tasks`.
+        """Number of running tasks, for an alarm; use `average_running_tasks` for a period other than a minute.
 
         Every task reports its CPU once in each interval of the resolution, so that the number of reports is the
         number of tasks, free of charge. Where Container Insights is on its `RunningTaskCount` is taken.
@@ -207,8 +208,8 @@ class ServiceMetrics:
     def server_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
         """Share of requests answered with 5xx, by a task or in its place by the load balancer, in percent.
 
-        The load balancer does not count a request for which it finds no task, so that the share is taken of the errors
-        where these are more: 100 % when every task is gone.
+        The load balancer does not count a request for which it finds no task. So where errors outnumber requests the
+        share is 100 %, as when every task is gone.
 
         Raises:
             InvalidArgumentError: there is no load balancer.
@@ -229,7 +230,7 @@ class ServiceMetrics:
         return with_expression_options(share, options)
 
     def unhealthy_hosts(self, **options: Unpack[MetricOptions]) -> AnyMetric:
-        """Most tasks at once in the minute that failed their health check.
+        """The highest number of tasks that failed their health check at the same time in the minute.
 
         Raises:
             InvalidArgumentError: there is no target group.
@@ -299,7 +300,7 @@ def _cluster_name(service: ecs.IService) -> str:
 
 
 def _check_application(name: str, given: object, network: type, attribute: str) -> None:
-    """Refuses what has no latency and no 5xx."""
+    """Refuses a load balancer or target group that is not an application one: others have no latency and no 5xx."""
     if given is None:
         return
     kind = name.removeprefix("alternate_").replace("_", " ")

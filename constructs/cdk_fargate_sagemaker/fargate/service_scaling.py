@@ -27,8 +27,8 @@ class TrackingPolicy:
         target: the value that it is kept near, in its own unit.
         scale_in: whether tasks are removed when it is below.
         scale_in_cooldown_seconds: time between two removals. None: AWS's own, 300.
-        scale_out_cooldown_seconds: time in which a further scale-out counts only what exceeds the last. None: AWS's
-            own, 300.
+        scale_out_cooldown_seconds: time during which tasks just added count toward the next scale-out. None: AWS's own,
+            300.
     """
 
     metric: str
@@ -60,7 +60,7 @@ class SpikePolicy:
         statistic: what is taken of its values in a period.
         period_seconds: length of a period.
         evaluation_periods: how many periods in a row have to reach the first band.
-        cooldown_seconds: time in which a further step counts only what exceeds the last.
+        cooldown_seconds: time during which tasks just added count toward the next step.
         bands: by rising threshold.
     """
 

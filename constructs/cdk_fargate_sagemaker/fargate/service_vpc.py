@@ -23,9 +23,9 @@ _SMALLEST_VPC_ZONES = 2
 
 
 class ServiceVpc(ec2.Vpc):
-    """A VPC whose refused connections are logged: load balancers in public subnets, tasks in subnets of their own.
+    """A VPC that logs rejected connections: load balancers in public subnets, tasks in subnets of their own.
 
-    Nothing in it gets a public address that does not ask for one. It is an `ec2.Vpc` in everything else.
+    Resources get a public address only on request. In all other respects it is an `ec2.Vpc`.
 
     Args:
         cidr: its addresses. Default: 10.0.0.0/16.
@@ -34,9 +34,9 @@ class ServiceVpc(ec2.Vpc):
         nat_gateways: how many there are; the tasks reach the internet through them. 0 isolates the tasks' subnets; then
             `ServiceVpcEndpoints` are the tasks' way to AWS. Default: one in each zone.
         log_retention: how long the flow logs are kept. Default: one month.
-        log_encryption_key: the key that encrypts the flow logs. The owner of an imported one has to let CloudWatch Logs
-            use it: the app warns with the statement. Default: a key of its own, rotated every year.
-        removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
+        log_encryption_key: the key that encrypts the flow logs. The owner of an imported key must allow CloudWatch Logs
+            to use it; the app warns with the statement to add. Default: a key of its own, rotated every year.
+        removal_policy: what happens to logs and key when they leave the stack. Default: they are kept.
 
     Raises:
         InvalidArgumentError: addresses too few for the subnets, no zone or one twice, or a negative number of gateways.
@@ -118,7 +118,7 @@ class ServiceVpc(ec2.Vpc):
 
     @property
     def log_group(self) -> logs.LogGroup:
-        """The connections that were refused."""
+        """The flow logs: connections that were rejected."""
         return self._log_group
 
 

@@ -1,4 +1,4 @@
-"""A way from tasks to AWS that needs no NAT gateway."""
+"""VPC endpoints by which tasks reach AWS without a NAT gateway."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,15 +21,16 @@ _ALWAYS: Mapping[str, ec2.InterfaceVpcEndpointAwsService] = {
 class ServiceVpcEndpoints(Construct):
     """The endpoints that a Fargate task in a subnet without NAT needs to start and to log, once for a VPC.
 
-    ECR's API, ECR's registry, CloudWatch Logs, and S3 (a gateway, free of charge), from which ECR serves the layers. An
-    interface endpoint is billed by the hour and zone; a NAT gateway costs as much as several of them.
+    They are ECR's API, ECR's registry, CloudWatch Logs, and S3 (a gateway, free of charge), from which ECR serves image
+    layers. An interface endpoint is billed per hour and zone; a NAT gateway costs as much as several of them.
 
     Args:
         vpc: where the tasks run.
         services: further services that tasks call, by the id of their endpoint, as
             `{"Secrets": InterfaceVpcEndpointAwsService.SECRETS_MANAGER}`: Secrets Manager for `secrets` from there, SSM
             for those from the parameter store, SSM_MESSAGES for ECS Exec. Default: none.
-        subnets: where the endpoints are. Default: the VPC's private subnets, of those that have none its isolated ones.
+        subnets: where the endpoints are. Default: the VPC's private subnets, or its isolated ones where it has no
+            private ones.
         clients: who may use them: address ranges or security groups. Default: the VPC's addresses.
 
     Raises:
@@ -103,7 +104,7 @@ class ServiceVpcEndpoints(Construct):
 
     @property
     def gateway(self) -> ec2.GatewayVpcEndpoint:
-        """S3's gateway, to whose policy statements can be added."""
+        """The gateway endpoint of S3; you can add statements to its policy."""
         return self._gateway
 
     @property

@@ -1,4 +1,4 @@
-"""Scaling for the minute in which the load jumps, faster than target tracking can see it."""
+"""Scaling for load that jumps within a minute, faster than target tracking reacts."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -56,7 +56,7 @@ class SpikeScaling(Construct):
             a +6 step adds three. A task that is hot while it starts passes the threshold itself, so the cooldown has to
             outlast it, or the step asks for tasks because of its own tasks: the minutes that a new task is hot, and
             four, for its launch and for its metric to reach the alarm. Default: 10 minutes, for tasks that are hot for
-            up to six minutes. A spike that goes on is target tracking's, three minutes after it began.
+            up to six minutes. Target tracking takes over a longer spike, three minutes after it began.
 
     Raises:
         InvalidArgumentError: a service of another region, no scalable target or that of another service, no step,
@@ -170,7 +170,7 @@ class SpikeScaling(Construct):
 
 
 def check_times(*, period: Duration | None, evaluation_periods: int, cooldown: Duration) -> None:
-    """Refuses what can be refused before the service is known.
+    """Checks the arguments that can be checked before the service is known.
 
     Raises:
         InvalidArgumentError: a period, a number of periods or a cooldown that cannot be.

@@ -62,7 +62,9 @@ class SpikeScalingMixin:
         self._cooldown = cooldown
 
     def supports(self, construct: IConstruct) -> bool:
-        """Whether `construct` is an ECS service; not the pattern that makes one, or it would get it twice."""
+        """Whether `construct` is an ECS service. A pattern that makes a service is not one, or its service would get
+        spike scaling twice.
+        """
         return isinstance(construct, ecs.BaseService)
 
     def apply_to(self, construct: IConstruct) -> None:

@@ -75,12 +75,12 @@ _SECRET_HEADERS = ("authorization", "cookie")
 
 
 class WebAcl(Construct):
-    """Blocks what AWS's managed rules know as an attack, and clients that send too much.
+    """Blocks requests that AWS's managed rules recognise as attacks, and clients that send too many requests.
 
     The rules are the IP reputation list, known bad inputs, and the common rule set, which refuses bodies above 8 KiB:
     behind a load balancer WAF inspects the first 8,192 bytes of a body and no more.
     https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-setting-body-inspection-limit.html
-    What is blocked and what passes is logged without authorization and cookies.
+    Blocked and allowed requests are logged without their authorization and cookie headers.
 
     Args:
         load_balancer: the ALB that is protected.
@@ -91,9 +91,9 @@ class WebAcl(Construct):
         excluded_rules: names of managed rules that only count, as `SizeRestrictions_BODY` for a service that takes
             large bodies. Default: every rule blocks.
         log_retention: how long the logs are kept. Default: three months.
-        log_encryption_key: the key that encrypts the logs. The owner of an imported one has to let CloudWatch Logs use
-            it: the app warns with the statement. Default: a key of its own, rotated every year.
-        removal_policy: what becomes of logs and key when they leave the stack. Default: they are kept.
+        log_encryption_key: the key that encrypts the logs. The owner of an imported key must allow CloudWatch Logs to
+            use it; the app warns with the statement to add. Default: a key of its own, rotated every year.
+        removal_policy: what happens to logs and key when they leave the stack. Default: they are kept.
 
     Raises:
         InvalidArgumentError: a limit that WAF does not take, a rule that no group has, a network load balancer, or
@@ -155,7 +155,7 @@ class WebAcl(Construct):
 
     @property
     def log_group(self) -> logs.LogGroup:
-        """What was blocked, and what passed."""
+        """The log of blocked and allowed requests."""
         return self._log_group
 
     def _log(self, retention: logs.RetentionDays, key: kms.IKey | None, removal_policy: RemovalPolicy) -> None:

@@ -24,7 +24,7 @@ class ChangeLogError(InvalidArgumentError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Describes one change: a vertical line on a dashboard.
+    """One change of a setting: a vertical line on a dashboard.
 
     Args:
         date: when it took effect, with its zone.

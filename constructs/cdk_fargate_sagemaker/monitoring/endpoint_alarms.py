@@ -1,4 +1,4 @@
-"""The alarms that say whether an endpoint still answers, and answers in time."""
+"""Alarms on an endpoint's latency and errors."""
 
 from collections.abc import Sequence
 
@@ -24,12 +24,12 @@ PERCENT = 100
 
 
 class EndpointAlarms(Construct):
-    """Watches model latency, server errors and model errors; its `guardrail_alarms` take an endpoint's update back.
+    """Watches model latency, server errors and model errors; its `guardrail_alarms` roll an endpoint's update back.
 
-    It is made of the endpoint, or before it of its metrics, and the endpoint takes it (`roll_back_on`).
+    Create it from the endpoint, or before the endpoint from its metrics, and pass it to the endpoint (`roll_back_on`).
 
     Each alarm watches one metric of one variant, the only form that SageMaker documents for automatic rollback.
-    `degraded` is in alarm while one of them is, and notifies the topic. While a workflow updates the endpoint it writes
+    `degraded` is in ALARM while one of them is, and notifies the topic. While a workflow updates the endpoint it writes
     a heartbeat metric, and `degraded` ignores the endpoint's alarms: the workflow itself reports how the update ends.
     Heartbeats end with the workflow; five minutes later `degraded` notifies again.
 
@@ -47,8 +47,8 @@ class EndpointAlarms(Construct):
 
     Args:
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
-        alerts_topic: is notified when the first alarm fires and when all are over. The owner of an imported one has to
-            let alarms publish: the app warns with the statement. Default: `degraded` notifies nobody.
+        alerts_topic: is notified when the first alarm fires and when all are over. The owner of an imported topic must
+            allow alarms to publish; the app warns with the statement to add. Default: `degraded` notifies nobody.
         model_latency: alarm when the percentile is above it in three minutes of five. It has to be known at synthesis,
             as all numbers here: SageMaker's metrics are in other units. Default: 1 second.
         model_latency_percentile: 1 to 100. Default: 99.
@@ -114,22 +114,22 @@ class EndpointAlarms(Construct):
 
     @property
     def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
-        """All of them: what takes an update of the endpoint back."""
+        """All of the alarms above, which roll an update of the endpoint back."""
         return (*self._model_latency, *self._server_errors, *self._model_errors)
 
     @property
     def model_latency(self) -> tuple[cloudwatch.Alarm, ...]:
-        """Alarms on the time that the container takes, one a variant."""
+        """Alarms on the time that the container takes, one per variant."""
         return self._model_latency
 
     @property
     def server_errors(self) -> tuple[cloudwatch.Alarm, ...]:
-        """Alarms on the share of 5xx, one a variant."""
+        """Alarms on the share of 5xx, one per variant."""
         return self._server_errors
 
     @property
     def model_errors(self) -> tuple[cloudwatch.Alarm, ...]:
-        """Alarms on requests that the container does not answer as it should, one a variant."""
+        """Alarms on requests that the container does not answer with 2xx, one per variant."""
         return self._model_errors
 
     @property

@@ -1,4 +1,4 @@
-"""One screen that shows what an endpoint is asked, how it answers, and when it was given another model."""
+"""A dashboard of an endpoint's requests, answers and releases."""
 
 import re
 from collections.abc import Sequence
@@ -40,13 +40,13 @@ _GPU_FAMILIES = re.compile(r"ml\.[gp]\d")
 class EndpointDashboard(Construct):
     """Draws invocations, instances, model and overhead latency, errors, and the load of the instances.
 
-    Each graph has the same level at whatever period CloudWatch draws it; over five minutes or an hour requests and
-    errors are the mean of the minutes.
+    Each graph has the same level whatever period CloudWatch draws it at; over five minutes or an hour, requests and
+    errors are means per minute.
 
-    Horizontal lines are what was declared: the thresholds of the alarms, the least and most instances of the scaling.
-    A release draws itself: an execution that ended well is a spike over the full height of each graph of the requests,
-    from the metric that Step Functions keeps, without any deployment; so is a rollback. What the metric cannot know,
-    as a release by deployment or a change of a setting, is a vertical line from the change log.
+    Horizontal lines are declared values: alarm thresholds, and the minimum and maximum instances of the scaling.
+    Releases and rollbacks appear without a deployment: a successful execution is a spike over the full height of each
+    graph of requests, from Step Functions' own metric. The change log adds vertical lines for what that metric does not
+    have, as a changed setting.
 
     Example:
         ```python
@@ -57,9 +57,9 @@ class EndpointDashboard(Construct):
     Args:
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
-        workflow: what releases to it. Default: nothing is drawn of releases but what the change log has.
-        drift: draws how far what is served is from what the release was validated on, with intervals, what it is at
-            least, and the alarms' maxima, over four weeks. Default: none, and no such graphs.
+        workflow: what releases to it. Default: of releases only those in the change log are drawn.
+        drift: draws the drift of served posts from the validation posts, with intervals, lower bounds and the alarms'
+            maxima, over four weeks. Default: none, and no such graphs.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
         dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id. Default:

@@ -1,4 +1,4 @@
-"""The alarms of a service that answers without its model while it cannot ask it."""
+"""Alarms of a service that answers without its model while the endpoint does not answer."""
 
 from typing import Unpack
 
@@ -18,19 +18,20 @@ _MINUTE = Duration.minutes(1)
 class FallbackAlarms(Construct):
     """Watches for answers that were given without the model, and for posts that were lost.
 
-    A service with a fallback answers 200 whatever becomes of its endpoint, so that no alarm on status codes or on time
-    sees that the endpoint is deleted, that its name is wrong, that the permission to invoke it is lost, or that its
-    region does not answer. `fallbacks` does: it is in alarm when the share of posts that got the fallback is above
-    `fallback_percent` in three minutes of five. `breaker_open` sees what disappears in that share: one task of many
-    that cannot reach the endpoint, and has left it alone in three minutes of five. Both are `guardrail_alarms`, which
-    stop a deployment. `lost_posts` is in alarm when a task ended with posts that nobody took; its log has their
-    requests.
+    A service with a fallback answers 200 whatever happens to its endpoint. So no alarm on status codes or latency
+    notices that the endpoint is deleted, that its name is wrong, that the permission to invoke it is lost, or that its
+    region does not answer. `fallbacks` does: it is in ALARM when the share of posts that got the fallback is above
+    `fallback_percent` in three minutes of five. `breaker_open` notices what is too small in that share: a single task
+    of many that cannot reach the endpoint, and whose circuit breaker was open in three minutes of five. Both are
+    `guardrail_alarms`, which stop a deployment. `lost_posts` is in ALARM when a task stopped with posts that it could
+    not store; its log has their request ids.
 
-    A minute without posts says nothing of the endpoint: the first two alarms stay as they were. Where no post is lost
-    none is counted: no data is fine for the third.
+    A minute without posts says nothing about the endpoint: the first two alarms keep their state. The third treats
+    missing data as OK, because the metric has data only when posts are lost.
 
-    The service counts posts in the metrics `Decisions`, `Fallbacks` and `LostPosts`, and has `BreakerOpen` 1 for each
-    request during which it leaves its endpoint alone, with the dimension `service`: as the reference system's ML API.
+    The service publishes the metrics `Decisions`, `Fallbacks` and `LostPosts`, which count posts, and `BreakerOpen`,
+    which is 1 for each request while the circuit breaker is open, with the dimension `service`. The reference system's
+    ML API does so.
 
     Example:
         ```python
@@ -51,12 +52,12 @@ class FallbackAlarms(Construct):
     Args:
         namespace: where the service puts its own metrics in CloudWatch.
         service_name: the name that it puts them under.
-        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: alarms notify nobody.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
+            alarms to publish; the app warns with the statement to add. Default: alarms notify nobody.
         fallback_percent: alarm when the share of fallbacks is above it. Default: 5 %.
 
     Raises:
-        InvalidArgumentError: a share that there is not, a name that is no text, or a topic of another region.
+        InvalidArgumentError: a percentage out of range, a name that is no text, or a topic of another region.
     """
 
     def __init__(
@@ -110,12 +111,12 @@ class FallbackAlarms(Construct):
 
     @property
     def breaker_open(self) -> cloudwatch.Alarm:
-        """Alarm on a task that leaves its endpoint alone."""
+        """Alarm on a task whose circuit breaker is open."""
         return self._breaker_open
 
     @property
     def lost_posts(self) -> cloudwatch.Alarm:
-        """Alarm on posts that were in a task's memory when it ended."""
+        """Alarm on posts that were lost with a task's memory."""
         return self._lost_posts
 
     def metric_fallback_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:

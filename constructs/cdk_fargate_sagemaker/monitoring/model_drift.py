@@ -1,4 +1,4 @@
-"""What says that a model is asked about other posts than those that it was validated on."""
+"""Drift: how served posts differ from those that a model was validated on."""
 
 import re
 from typing import Unpack
@@ -34,21 +34,21 @@ _FIRST_STAGE = "FirstStageDrift"
 
 
 class ModelDrift(Construct):
-    """Compares what the current release serves with the posts that it was validated on, and says when they differ.
+    """Compares the posts that the current release serves with its validation posts, and notifies when they differ.
 
-    Once a day, at 00:20 UTC, a function compares three distributions: of scores, of the texts' lengths, and of how much
-    of each text the training posts had nothing of (its vocabulary). Of a cascade it also compares the share of posts
-    that the first stage answers. The drift is the largest difference of the shares
-    at or below any value, in percent: 0 where both are the same, 100 where nothing is alike. It is of the latest whole
-    days that have 1,000 posts together, 7 at most, and has an interval of 95 %.
+    Once a day, at 00:20 UTC, a function compares three distributions: of scores, of text lengths, and of vocabulary
+    (the share of a text that did not occur in the training posts). For a cascade it also compares the share of posts
+    that the first stage answers. The drift is the largest difference between the two cumulative distributions, in
+    percent (the Kolmogorov-Smirnov statistic): 0 if they are the same, 100 if they do not overlap. It covers the latest
+    whole days that have 1,000 posts together, 7 at most, and has a 95 % interval.
 
-    An alarm fires when the drift is **at least** more than its maximum. Each is false on one day of 1,000 at most while
-    the drift is exactly at its maximum, whatever the distributions and however few posts there are, and less often
-    while it is lower. A day of which nothing is known changes nothing.
+    An alarm fires when the **lower bound** of the drift is above its maximum. While the drift is exactly at its
+    maximum, an alarm is false on at most one day of 1,000, whatever the distributions and however few posts there are;
+    while it is lower, less often. A day without data changes nothing.
 
-    Nobody has to review anything: it takes the table of the queue, in which the service counts what it serves, and the
-    record of the release. A release is compared with its own validation posts and with what it served itself. The
-    function reads counts and never a post.
+    It needs no reviews: it reads the queue's table, in which the service counts the posts that it serves, and the
+    record of the release. A release is compared with its own validation posts and the posts that it served itself. The
+    function reads counts, never a post.
 
     Example:
         ```python
@@ -60,8 +60,8 @@ class ModelDrift(Construct):
         reviews: the review queue in which the service counts what it serves, made here or imported.
         workflow: what releases the model; its training writes `validation_profile.json`, as the reference system's
             does, and it has a gate.
-        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: the alarms notify nobody.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
+            alarms to publish; the app warns with the statement to add. Default: the alarms notify nobody.
         maximum_score_drift: 1 to 100 percent that the drift of the scores may be; None for no alarm. Default: 20.
         maximum_length_drift: 1 to 100 percent that the drift of the lengths may be; None for no alarm. Default: 20.
         maximum_vocabulary_drift: 1 to 100 percent that the drift of the vocabulary may be; None for no alarm.
@@ -73,7 +73,7 @@ class ModelDrift(Construct):
             or fewer among them: these are then weighted by it. Default: as many as among the labelled posts.
         starts: a workflow that starts a release when one of the alarms fires (`ModelReleaseWorkflow.start_on`).
             Default: a person does.
-        metric_namespace: the namespace in CloudWatch of what is measured. Default: `ModelDrift`.
+        metric_namespace: the CloudWatch namespace of the metrics. Default: `ModelDrift`.
 
     Raises:
         InvalidArgumentError: an argument that is not of its kind, a share that there is not, or a workflow to start
@@ -166,12 +166,12 @@ class ModelDrift(Construct):
 
     @property
     def measuring_function(self) -> lambda_.Function:
-        """What puts the metrics, once a day."""
+        """The function that publishes the metrics once a day."""
         return self._function
 
     @property
     def metric_namespace(self) -> str:
-        """The namespace in CloudWatch of what is measured."""
+        """The CloudWatch namespace of the metrics."""
         return self._namespace
 
     def metric_score_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -181,11 +181,11 @@ class ModelDrift(Construct):
     def metric_score_drift_interval(
         self, **options: Unpack[MetricOptions]
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the drift of the scores is with 95 %, percent."""
+        """The two ends of the 95 % interval of the scores' drift, percent."""
         return self._interval(_SCORE, options)
 
     def metric_score_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """What the drift of the scores is at least, percent; it is lower on no more than one day of 1,000."""
+        """Lower bound of the scores' drift, percent; the true drift is lower on at most one day of 1,000."""
         return self._metric(f"{_SCORE}AtLeast", options)
 
     def metric_length_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -195,11 +195,11 @@ class ModelDrift(Construct):
     def metric_length_drift_interval(
         self, **options: Unpack[MetricOptions]
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the drift of the lengths is with 95 %, percent."""
+        """The two ends of the 95 % interval of the lengths' drift, percent."""
         return self._interval(_LENGTH, options)
 
     def metric_length_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """What the drift of the lengths is at least, percent; it is lower on no more than one day of 1,000."""
+        """Lower bound of the lengths' drift, percent; the true drift is lower on at most one day of 1,000."""
         return self._metric(f"{_LENGTH}AtLeast", options)
 
     def metric_vocabulary_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -212,11 +212,11 @@ class ModelDrift(Construct):
     def metric_vocabulary_drift_interval(
         self, **options: Unpack[MetricOptions]
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the drift of the vocabulary is with 95 %, percent."""
+        """The two ends of the 95 % interval of the vocabulary's drift, percent."""
         return self._interval(_VOCABULARY, options)
 
     def metric_vocabulary_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """What the drift of the vocabulary is at least, percent; it is lower on no more than one day of 1,000."""
+        """Lower bound of the vocabulary's drift, percent; the true drift is lower on at most one day of 1,000."""
         return self._metric(f"{_VOCABULARY}AtLeast", options)
 
     def metric_first_stage_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -228,15 +228,17 @@ class ModelDrift(Construct):
     def metric_first_stage_drift_interval(
         self, **options: Unpack[MetricOptions]
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the drift of the first stage's share is with 95 %, percent."""
+        """The two ends of the 95 % interval of the drift of the first stage's share, percent."""
         return self._interval(_FIRST_STAGE, options)
 
     def metric_first_stage_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """What the drift of the first stage's share is at least, percent; lower on no more than one day of 1,000."""
+        """Lower bound of the drift of the first stage's share, percent; the true drift is lower on at most one day of
+        1,000.
+        """
         return self._metric(f"{_FIRST_STAGE}AtLeast", options)
 
     def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How often the drift could not be measured (sum over five minutes)."""
+        """How often the measurement of the drift failed (sum over five minutes)."""
         return with_options(self._function.metric_errors(period=_MEASURED_EVERY, label="failed"), options)
 
     def _metric(self, name: str, options: MetricOptions) -> cloudwatch.Metric:

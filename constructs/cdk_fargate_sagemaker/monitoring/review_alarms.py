@@ -1,4 +1,4 @@
-"""The alarms that say that posts for reviewers are left out, or that the model got worse by what reviewers decided."""
+"""Alarms on posts that reviewers do not get, and on a model that got worse by reviewers' decisions."""
 
 from typing import Protocol
 
@@ -22,14 +22,15 @@ class StartsOnAlarm(Protocol):
 
 
 class ReviewAlarms(Construct):
-    """Watches for posts that reviewers do not get, and for a model that is worse than you allow, by what they decide.
+    """Watches for posts that reviewers do not get, and for a model whose precision or recall is too low by their
+    decisions.
 
     `quota_used_up`: the service stores no more posts, because the queue's `daily_quota` is used up. It is over five
     minutes after the last post that was left out, at the latest when the next day of UTC begins.
 
-    `precision_low` and `recall_low`: what precision, or recall, of the last seven days is at most is below the minimum
-    that you give. They are judged once a day, at 00:10 UTC. Each is false on one day of 1,000 at most while the model
-    is exactly at its minimum, and less often while it is better. A day without judged posts changes nothing.
+    `precision_low` and `recall_low`: the upper bound of precision, or recall, over the last seven days is below the
+    minimum that you give. They are evaluated once a day, at 00:10 UTC. While the model is exactly at its minimum, each
+    is false on at most one day of 1,000; while it is better, less often. A day without judged posts changes nothing.
 
     Example:
         ```python
@@ -49,10 +50,10 @@ class ReviewAlarms(Construct):
         reviews: the review queue, made here or imported.
         namespace: where the service puts its own metrics in CloudWatch.
         service_name: the name that it puts them under.
-        alerts_topic: is notified when the alarm fires and when it is over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: the alarms notify nobody.
-        minimum_precision: alarm when less than so many percent of what is flagged are violations. Default: no alarm.
-        minimum_recall: alarm when less than so many percent of all violations are flagged; the queue needs a
+        alerts_topic: is notified when the alarm fires and when it is over. The owner of an imported topic must allow
+            alarms to publish; the app warns with the statement to add. Default: the alarms notify nobody.
+        minimum_precision: alarm when a smaller percentage of the flagged posts are violations. Default: no alarm.
+        minimum_recall: alarm when a smaller percentage of all violations are flagged; the queue needs a
             `sample_percent` above 0. Default: no alarm.
         starts: a workflow that trains on the queue's decisions: it starts a release when `precision_low` or
             `recall_low` fires (`ModelReleaseWorkflow.start_on`). Default: a person does.

@@ -1,4 +1,4 @@
-"""One screen that shows what waits for reviewers, what they do, and what their decisions say of the model."""
+"""A dashboard of the review queue, of reviewers' work, and of the model's precision and recall."""
 
 from collections.abc import Sequence
 
@@ -26,16 +26,16 @@ _USUAL_INTERVAL = Duration.days(28)
 class ReviewDashboard(Construct):
     """Draws queue length, age of the oldest post, decisions, reviewers' burden, precision, recall, agreement, faults.
 
-    The burden is decisions, seconds per decision and share of severe posts of one reviewer and day, as the median, the
-    90th percentile and the highest over all reviewers: no figure has a name.
+    The burden is decisions, seconds per decision and share of severe posts per reviewer and day. It is shown as the
+    median, the 90th percentile and the maximum over all reviewers: no reviewer is named.
 
     Precision and recall are of what was flagged, by the threshold that was in use, each with the two ends of its
-    interval of 95 %. They and the agreement are of the posts that were received in the queue's `measured_window`; a
-    figure that is not known yet is no line. Beside them is what each is at most by the last seven days, which
+    interval of 95 %. They and the agreement are of the posts that were received in the queue's `measured_window`; no
+    line is drawn until there is data. Beside them is the upper bound of each over the last seven days, which
     `ReviewAlarms` watches.
 
-    Decisions are those of the day so far: the line rises through a day of UTC and starts again. What is a total of each
-    period says so in its title: CloudWatch draws longer periods over a longer time.
+    Decisions are those of the day so far: the line rises through a day of UTC and starts again. A title says so where a
+    value is the total of each period: CloudWatch uses longer periods for longer time ranges.
 
     Example:
         ```python

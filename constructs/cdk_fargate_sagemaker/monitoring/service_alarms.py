@@ -1,4 +1,4 @@
-"""The alarms that say whether a service still does what it is there for."""
+"""Alarms on a service's latency, errors, CPU and tasks."""
 
 from collections.abc import Sequence
 
@@ -35,11 +35,11 @@ _LONGEST_LOOK_BACK = Duration.days(1)
 class ServiceAlarms(Construct):
     """Watches latency, server errors, unhealthy hosts, the CPU, failing tasks, and whether the service can still grow.
 
-    The first five are the guardrail: `degraded` is in alarm when any of them is. It is what the tuner of the target
-    watches; a deployment watches the five themselves, because ECS reads out of their periods how long it has to look.
-    A service at its maximum notifies but is no reason to take anything back. Its maximum is the largest of those that
-    are declared and scheduled: a lower one for some hours was set on purpose. Where the least tasks are as many at any
-    time, the service would be at its maximum without any load, and there is no such alarm; an annotation says so.
+    The first five are the guardrail: `degraded` is in ALARM when any of them is. The target tuner watches `degraded`. A
+    deployment watches the five alarms themselves, because ECS derives from their periods how long it must observe. A
+    service at its maximum notifies, but that is no reason to roll anything back. Its maximum is the largest that is
+    declared or scheduled: a lower one for some hours is intended. Where the minimum equals it at any time, the service
+    would be at its maximum without any load. Then there is no such alarm, and an annotation reports it.
 
     Example:
         ```python
@@ -64,20 +64,20 @@ class ServiceAlarms(Construct):
             included: declare them before the alarms. Default: what `service.auto_scale_task_count(…)` made; where there
             is none, a service at its maximum has no alarm, which an annotation says.
         alerts_topic: is notified when an alarm fires, when it is over, and of each task that fails. The owner of an
-            imported one has to let alarms and rules publish: the app warns with the statements. Default: alarms
-            notify nobody.
+            imported topic must allow alarms and rules to publish; the app warns with the statements to add. Default:
+            alarms notify nobody.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
         response_time_percentile: 1 to 100. Default: 95.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
-        cpu_maximum_percent: alarm when the hottest task is at or above it for `cpu_saturated_for`, which spike scaling
-            has not been able to prevent; 1 to 100. Default: 95 %.
+        cpu_maximum_percent: alarm when the hottest task stays at or above it for `cpu_saturated_for`, although spike
+            scaling added tasks; 1 to 100. Default: 95 %.
         cpu_saturated_for: whole minutes, up to a day. A deployment whose tasks are hot while they start is no
             saturation: take the minutes that a task is hot, and four, for the tasks that start after the first and for
             minutes that begin and end between. Default: 10 minutes, for tasks that are hot for up to six.
-        task_failures: alarm when as many tasks failed to start, or ended by themselves, within five minutes.
+        task_failures: alarm when this many tasks failed to start, or stopped by themselves, within five minutes.
             Default: 3.
-        at_maximum_for: alarm when the service ran its most tasks for so long: whole minutes, up to a day. Default: 15
-            minutes.
+        at_maximum_for: alarm when the service ran its maximum number of tasks for this long: whole minutes, up to a
+            day. Default: 15 minutes.
         stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
             the service and ECS deploys it, whatever the strategy; an imported service cannot be changed, and one
             that CodeDeploy or an external controller deploys takes no alarms, which an annotation says.
@@ -214,7 +214,7 @@ class ServiceAlarms(Construct):
 
     @property
     def degraded(self) -> cloudwatch.CompositeAlarm:
-        """In alarm when any alarm of the guardrail is."""
+        """In ALARM when any alarm of the guardrail is."""
         return self._degraded
 
     @property
@@ -244,15 +244,15 @@ class ServiceAlarms(Construct):
 
     @property
     def task_failures(self) -> cloudwatch.Alarm:
-        """Alarm on tasks that fail to start or end by themselves."""
+        """Alarm on tasks that fail to start or stop by themselves."""
         return self._task_failures
 
     @property
     def at_maximum(self) -> cloudwatch.Alarm | None:
-        """Alarm on a service that can grow no further.
+        """Alarm on a service that cannot scale out further.
 
-        None where the most tasks are not declared in this app, where the least are as many, or where it is known at
-        deployment only which of several is the most.
+        None if this app does not declare the maximum, if the minimum equals it, or if only the deployment knows which
+        of several maxima is the largest.
         """
         return self._at_maximum
 

@@ -1,4 +1,4 @@
-"""One screen that shows a service's load, its CPU and its task count, with every threshold and every change."""
+"""A dashboard of a service's load, CPU and task count, with every threshold and every change."""
 
 import dataclasses
 import functools
@@ -42,19 +42,19 @@ _LONG_VIEW = "-P15M"
 class ServiceDashboard(Construct):
     """Draws four graphs on one time axis: requests, CPU maximum, running tasks, CPU average.
 
-    They are read from top to bottom: requests rise, the hottest task is hot, tasks are added, the average comes back.
-    Each has the same level at whatever period CloudWatch draws it; over five minutes or an hour requests and tasks are
-    the mean of the minutes.
+    Read them from top to bottom: requests rise, the hottest task's CPU rises, tasks are added, the average falls back.
+    Each has the same level whatever period CloudWatch draws it at; over five minutes or an hour, requests and tasks are
+    means per minute.
 
-    Horizontal lines are what was declared: the tracked target on the average, the spike threshold on the maximum, the
+    Horizontal lines are declared values: the tracked target on the average, the spike threshold on the maximum, the
     least and most tasks on the running tasks, with a line for each bound that a schedule sets. The band on the maximum
-    reaches from the target to the spike threshold: a hottest task above it calls for help. They are read when the
-    template is made, so that what is declared after the dashboard shows too. Vertical lines are the changes of the
-    change log, on every widget.
+    reaches from the target to the spike threshold: a hottest task above it starts spike scaling. Values are read when
+    the template is synthesised, so those declared after the dashboard appear too. Vertical lines, on every widget, are
+    the changes of the change log.
 
     Below are the team's own metrics, the guardrails (response time, server errors, unhealthy hosts) with the thresholds
-    of their alarms, and the cost: the requests that a task answers, whose trend over 15 months is the service's
-    efficiency, and the price.
+    of their alarms, and the cost: requests per task, whose trend over 15 months is the service's efficiency, and the
+    price.
 
     Example:
         ```python
@@ -85,16 +85,16 @@ class ServiceDashboard(Construct):
         spike_scaling: its spike scaling, read for the thresholds where `scalable_target` is not known. Default: what is
             declared on the scalable target.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
-        team_metrics: what the team measures itself, as the share of questions that are answered: a graph each, below
-            the four. Of an alarm its metric and its threshold are drawn; give the same alarm to
-            `TargetTuner(guardrail_alarms=…)` and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and
-            releases. A sum is drawn per period of its own; in an expression divide by `PERIOD(…)`. Default: none.
+        team_metrics: the team's own metrics, as the share of answered questions: one graph per metric, below the four.
+            Of an alarm its metric and its threshold are drawn; give the same alarm to `TargetTuner(guardrail_alarms=…)`
+            and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and releases. A sum is drawn per period
+            of its own; in an expression divide by `PERIOD(…)`. Default: none.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
         price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and the cost has
             no widget.
-        requests_per_task_goal: requests a minute and task to come to, or to come back to, above 0: a line on the view
-            of 15 months. Default: none, and no line.
+        requests_per_task_goal: the goal for requests per minute and task, above 0: a line on the graph of 15 months.
+            Default: none, and no line.
         dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id, so that one
             can show several services. Default: one of its own.
         dashboard_name: its name in CloudWatch. Default: CloudFormation makes one.

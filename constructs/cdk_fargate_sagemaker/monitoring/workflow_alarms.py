@@ -1,4 +1,4 @@
-"""The alarms that say what a release workflow itself cannot."""
+"""Alarms on failures that a release workflow cannot report itself."""
 
 from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -24,12 +24,11 @@ _LONGEST_LOOK_BACK = Duration.days(7)
 
 
 class WorkflowAlarms(Construct):
-    """Watches for notifications that were lost, rollbacks that failed and, if wanted, releases that do not come.
+    """Watches for lost notifications, failed rollbacks and, if wanted, overdue releases.
 
     The workflow itself notifies of a release that fails, once; these alarms are for what it cannot report. With
-    `alerts_topic`, a rule notifies it of SageMaker's own word that the endpoint is being deleted, has failed or is out
-    of service, whoever did it: the moment it happens, without a request. Deleting the workflow's stack takes the rule
-    away first.
+    `alerts_topic`, a rule notifies it at once when SageMaker reports that the endpoint is being deleted, has failed or
+    is out of service, whoever caused it. When the workflow's stack is deleted, the rule is deleted first.
 
     Example:
         ```python
@@ -44,10 +43,10 @@ class WorkflowAlarms(Construct):
 
     Args:
         workflow: the release workflow.
-        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported one has to let
-            alarms publish: the app warns with the statement. Default: alarms notify nobody.
-        release_within: alarm when no release ended well for so long: whole days, 1 to 7. A schedule of every week just
-            fits into 7. Default: there is no such alarm.
+        alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
+            alarms to publish; the app warns with the statement to add. Default: alarms notify nobody.
+        release_within: alarm when no release succeeded for this long: whole days, 1 to 7. A weekly schedule just fits
+            into 7. Default: there is no such alarm.
 
     Raises:
         InvalidArgumentError: a time that CloudWatch cannot look back, or a topic of another region.
@@ -108,17 +107,17 @@ class WorkflowAlarms(Construct):
 
     @property
     def undelivered(self) -> cloudwatch.Alarm:
-        """Alarm on events that could not be handed on."""
+        """Alarm on events that could not be delivered."""
         return self._undelivered
 
     @property
     def rollback_failed(self) -> cloudwatch.Alarm:
-        """Alarm on a rollback that failed, ran out of time or was stopped."""
+        """Alarm on a rollback that failed, timed out or was stopped."""
         return self._rollback_failed
 
     @property
     def no_release(self) -> cloudwatch.Alarm | None:
-        """Alarm on releases that do not come; None without `release_within`."""
+        """Alarm on overdue releases; None without `release_within`."""
         return self._no_release
 
     def _notify_of_endpoint(self, workflow: ModelReleaseWorkflow, topic: AnyTopic) -> None:

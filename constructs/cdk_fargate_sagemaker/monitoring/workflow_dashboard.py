@@ -1,4 +1,4 @@
-"""One screen that shows the releases to an endpoint: how they ended, how long they took, and what failed."""
+"""A dashboard of the releases to an endpoint: how they ended, how long they took, and what failed."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -37,8 +37,8 @@ _FAILED = (
 class WorkflowDashboard(Construct):
     """Draws releases and rollbacks by how they ended, their duration, the functions' errors, and what failed last.
 
-    On top it says where the current release is written. The two tables are read from the workflows' logs when the
-    dashboard is opened: which executions ended how, and which calls failed.
+    The top shows where the current release is recorded. Two tables are queried from the workflows' logs when the
+    dashboard is opened: how executions ended, and which calls failed.
 
     Releases, rollbacks and errors are few: their graphs show totals of each period, an hour at four weeks and five
     minutes at a day, and say so in their titles.

@@ -25,10 +25,11 @@ class AlertsTopic(sns.Topic):
 
     Args:
         topic_name: its name in SNS. Default: CloudFormation makes one.
-        master_key: the key that encrypts alerts. The owner of an imported one has to let CloudWatch and EventBridge use
-            it: the app warns with the statements. AWS's own key `aws/sns` does not do, since its policy cannot let them
-            publish. Default: a key beside the topic, with "Key" after the topic's id, rotated every year.
-        removal_policy: what becomes of that key when it leaves the stack. Default: it is kept.
+        master_key: the key that encrypts alerts. The owner of an imported key must allow CloudWatch and EventBridge to
+            use it; the app warns with the statements to add. AWS's own key `aws/sns` does not work, because its policy
+            cannot let them publish. Default: a key beside the topic, with "Key" after the topic's id, rotated every
+            year.
+        removal_policy: what happens to that key when it leaves the stack. Default: it is kept.
 
     Raises:
         InvalidArgumentError: no key, as its ARN.

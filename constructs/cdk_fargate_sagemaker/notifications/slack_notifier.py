@@ -22,15 +22,16 @@ _READ = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 class SlackNotifier(Construct):
     """Posts every alert of a topic to a Slack channel.
 
-    A new alarm goes from no data to OK once, which is no news. The end of an alarm that was in alarm before it had no
-    data is: the function asks CloudWatch for the alarm's history. Where it cannot ask, as for an alarm of another
-    account, it reports. The history of composite alarms takes a permission on all alarms.
+    INSUFFICIENT_DATA → OK sends no notification: every new alarm makes that transition. The exception is an alarm that
+    was in ALARM before it lost its data: the function reads the alarm's history from CloudWatch and reports the
+    recovery. Where it cannot read it, as for an alarm of another account, it reports too. Reading the history of
+    composite alarms needs a permission on all alarms.
 
-    The function retries while Slack is busy or down; Lambda then tries twice more; an alert that still was not posted,
-    or that SNS could not hand to the function, waits in `dead_letter_queue` for 14 days.
+    The function retries while Slack is busy or down; Lambda then retries twice. An alert that still was not posted, or
+    that SNS could not deliver to the function, stays in `dead_letter_queue` for 14 days.
 
-    Of a topic, secret or key of another account, or of an imported key, the owner has to let it: the app warns with the
-    statement. AWS's own key of Secrets Manager cannot be used from another account.
+    The owner of a topic, secret or key of another account, or of an imported key, must allow this; the app warns with
+    the statement to add. AWS's own key of Secrets Manager cannot be used from another account.
 
     Example:
         ```python

@@ -9,7 +9,7 @@ from .._checks import check_interface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CognitoIdentity:
-    """Who reviewers are, by a user pool: its own users, or those of the providers that it federates.
+    """Reviewers sign in with a Cognito user pool: its own users, or those of the providers that it federates.
 
     Args:
         user_pool: the pool.

@@ -63,7 +63,7 @@ class IReviewQueue(Construct):
 
     @property
     def draw_secret(self) -> secretsmanager.ISecret | None:
-        """What draws the posts that reviewers see, and their places; None where an imported queue's is not known."""
+        """The secret for the random choice and order of posts; None where an imported queue's is not known."""
         raise NotImplementedError
 
     @property
@@ -80,12 +80,12 @@ class IReviewQueue(Construct):
 
     @property
     def measuring_function(self) -> lambda_.IFunction | None:
-        """What puts the metrics, every five minutes; None where it is not known."""
+        """The function that publishes the metrics every five minutes; None where it is not known."""
         raise NotImplementedError
 
     @property
     def metric_namespace(self) -> str:
-        """The namespace in CloudWatch of what the queue measures."""
+        """The CloudWatch namespace of the queue's metrics."""
         raise NotImplementedError
 
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -105,11 +105,11 @@ class IReviewQueue(Construct):
         return of_both if of_key is None else of_both.combine(of_key)
 
     def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many posts nobody has judged, up to 100,000 (maximum over five minutes)."""
+        """How many posts wait for a reviewer, counted up to 100,000 (maximum over five minutes)."""
         return self._measure_metric("Waiting", options)
 
     def metric_oldest_age(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """For how many seconds the oldest of them has waited, 0 where none does (maximum over five minutes)."""
+        """How many seconds the oldest waiting post has waited, 0 if none waits (maximum over five minutes)."""
         return self._measure_metric("OldestAge", options)
 
     def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -117,69 +117,72 @@ class IReviewQueue(Construct):
         return self._measure_metric("Decisions", options, _DAY)
 
     def metric_reviewers(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How many reviewers have a decision of a day of UTC that stands (maximum over the day)."""
+        """How many reviewers made a decision that was not undone, per day of UTC (maximum over the day)."""
         return self._measure_metric("Reviewers", options, _DAY)
 
     def metric_reviewer_decisions(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
-        """How many decisions of a day one reviewer made: the median, the 90th percentile and the most."""
+        """How many decisions one reviewer made per day: the median, the 90th percentile and the maximum over
+        reviewers.
+        """
         return self._spread_metrics("ReviewerDecisions", options, _DAY)
 
     def metric_decision_seconds(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
-        """How many seconds a decision of the day so far takes one reviewer: median, 90th percentile and most.
+        """How many seconds a decision takes one reviewer, today so far: median, 90th percentile and maximum over
+        reviewers.
 
-        Of reviewers with at least 10 decisions; breaks of more than five minutes are not in.
+        Reviewers with fewer than 10 decisions and breaks of more than five minutes are left out.
         """
         return self._spread_metrics("DecisionSeconds", options)
 
     def metric_severe_percent(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
-        """Of one reviewer's decisions of the day so far, those on severe posts: median, 90th percentile and most, in %.
+        """Percentage of one reviewer's decisions on severe posts, today so far: median, 90th percentile and maximum.
 
-        Severe is what the reviewer judged a violation, and the model gave 0.9 or more or nothing. Of reviewers with at
-        least 10 decisions.
+        A post is severe if the reviewer judged it a violation and the model's probability was at least 0.9 or missing.
+        Reviewers with fewer than 10 decisions are left out.
         """
         return self._spread_metrics("SeverePercent", options)
 
     def metric_precision(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Of what was flagged, the share of violations, percent, of the posts of the window."""
+        """Precision: the share of violations among the flagged posts of the window, percent."""
         return self._measure_metric("Precision", options)
 
     def metric_precision_interval(
         self, **options: Unpack[MetricOptions]
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the precision is with 95 %, percent."""
+        """The two ends of the precision's 95 % interval, percent."""
         return self._measure_metric("PrecisionLow", options), self._measure_metric("PrecisionHigh", options)
 
     def metric_recall(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Of all violations, the share that was flagged, percent, estimated for the posts of the window.
+        """Recall: the share of all violations that was flagged, percent, estimated for the posts of the window.
 
-        There is none before posts of the sample were judged.
+        No data point is published before posts of the sample were judged.
         """
         return self._measure_metric("Recall", options)
 
     def metric_recall_interval(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
-        """From where to where the recall is with 95 %, percent."""
+        """The two ends of the recall's 95 % interval, percent."""
         return self._measure_metric("RecallLow", options), self._measure_metric("RecallHigh", options)
 
     def metric_agreement(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 where they agree as by chance."""
+        """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 if they agree only by chance."""
         return self._measure_metric("Agreement", options)
 
     def metric_precision_at_most(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """What the precision of the last seven days is at most, percent, once a day (minimum over the day).
+        """Upper bound of the precision over the last seven days, percent, once a day (minimum over the day).
 
-        The precision is higher on no more than one day of 1,000, by chance.
+        By chance, the true precision is above it on at most one day of 1,000.
         """
         return self._measure_metric("PrecisionAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
 
     def metric_recall_at_most(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """What the recall of the last seven days is at most, percent, once a day (minimum over the day).
+        """Upper bound of the recall over the last seven days, percent, once a day (minimum over the day).
 
-        The recall is higher on no more than one day of 1,000, by chance.
+        By chance, the true recall is above it on at most one day of 1,000.
         """
         return self._measure_metric("RecallAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
 
     def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """How often the figures could not be measured (sum over five minutes).
+        """How often the measurement failed (sum over five minutes).
 
         Raises:
             InvalidArgumentError: an imported queue whose measuring function is not known.
@@ -192,7 +195,7 @@ class IReviewQueue(Construct):
     def metric_decisions(
         self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
     ) -> cloudwatch.Metric:
-        """How many decisions reviewers made (sum over an hour), undone ones counted as they were made.
+        """How many decisions reviewers made (sum over an hour), including those that were undone later.
 
         Args:
             namespace: where the service puts its own metrics in CloudWatch.
@@ -226,7 +229,7 @@ class IReviewQueue(Construct):
         return self._service_metric("ReviewOverQuota", namespace, service_name, options, Duration.minutes(5))
 
     def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
-        """How many calls DynamoDB put off, of every kind the service makes (sum over five minutes)."""
+        """How many of the service's calls DynamoDB throttled (sum over five minutes)."""
         metric = self.table.metric_throttled_requests_for_operations(
             operations=_OPERATIONS, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM
         )

@@ -9,15 +9,16 @@ from .._checks import check_kind, plain, refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcIdentity:
-    """Who reviewers are, by OpenID Connect. The four addresses are in the provider's discovery document.
+    """Reviewers sign in with OpenID Connect. The four addresses are in the provider's discovery document.
 
     Args:
         issuer: as the provider writes it, an `https://` URL.
         authorization_endpoint: where a browser is sent to sign in.
-        token_endpoint: where the load balancer changes a code for tokens.
-        user_info_endpoint: where the load balancer asks who it is; `sub` and `email` reach the service.
-        client_id: of the load balancer at the provider.
-        client_secret: the same's secret; a reference, as `SecretValue.secrets_manager(…)`, which no template resolves.
+        token_endpoint: where the load balancer exchanges a code for tokens.
+        user_info_endpoint: where the load balancer asks who the user is; `sub` and `email` reach the service.
+        client_id: the load balancer's client id at the provider.
+        client_secret: the client's secret: a reference, as `SecretValue.secrets_manager(…)`, which no template
+            resolves.
 
     Raises:
         InvalidArgumentError: an address that is not `https://`, or a secret that is no reference.

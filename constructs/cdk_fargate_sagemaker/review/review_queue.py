@@ -1,4 +1,4 @@
-"""The posts that wait for a reviewer, the most probable violations first, and what reviewers decided."""
+"""The queue of posts for reviewers, the most probable violations first, with their decisions."""
 
 import re
 from collections.abc import Mapping
@@ -38,22 +38,23 @@ _DAILY_QUOTA = 100_000
 class ReviewQueue(IReviewQueue):
     """A DynamoDB table of posts for reviewers, with an index in which one query finds the most probable ones that wait.
 
-    A post's key is the hash of its normalised text: it is stored once however often it is sent. While it waits it is in
-    the index `queue`, by its probability; a decided one leaves the index, which so never grows beyond what waits. Each
-    decision is an item of its own beside the post, and none is ever changed.
+    A post's key is the hash of its normalised text: it is stored once however often it is sent. While it waits, it is
+    in the index `queue`, ordered by probability. A decided post leaves the index, so the index has only waiting posts.
+    Each decision is an item of its own beside the post, and is never changed.
 
-    A function measures it every five minutes by counts that the service keeps, and reads no post for it: what waits
-    and since when, decisions a day and how they are spread over reviewers, precision and recall of what was flagged,
-    and how far reviewers agree. Once a day it measures what precision and recall are at most, for `ReviewAlarms`. The
-    index `oldest` has what waits by when it was received.
+    Every five minutes a function computes metrics from counters that the service keeps, without reading posts: how many
+    posts wait and how long, decisions per day and their spread over reviewers, precision and recall of flagged posts,
+    and reviewers' agreement. Once a day it computes upper bounds of precision and recall, for `ReviewAlarms`. The index
+    `oldest` orders waiting posts by the time they were received.
 
-    Which posts are of the sample, their places among the others and which ones two reviewers judge is drawn by
-    `draw_secret`, so that nobody can write a post for a draw. Secrets Manager makes it; no template and no log has it.
+    A random choice with `draw_secret` decides which posts are in the sample, their places in the queue, and which ones
+    two reviewers judge. So nobody can write a post that is certain to be chosen or left out. Secrets Manager generates
+    the secret; it is in no template and no log.
 
-    On demand, encrypted with a customer's key, with point-in-time recovery, from which a release exports the decisions.
-    DynamoDB removes a post that nobody decided on after `ttl`; decided ones stay, each release trains on them. Beyond
-    `daily_quota` the service stores no more posts until the next day of UTC, and its metric `ReviewOverQuota` counts
-    them; `ReviewAlarms` watches it.
+    The table is billed on demand, encrypted with a customer managed key, and has point-in-time recovery, which a
+    release's export of the decisions needs. DynamoDB deletes a post without a decision after `ttl`; decided posts stay,
+    because each release trains on them. Beyond `daily_quota` the service stores no more posts until the next day of
+    UTC, and its metric `ReviewOverQuota` counts them; `ReviewAlarms` watches it.
 
     Example:
         ```python
@@ -68,24 +69,23 @@ class ReviewQueue(IReviewQueue):
     Args:
         shards: 1 to 64 parts of the index. DynamoDB writes at most 1,000 rows a second to each, and a post costs three
             (stored, taken, decided on): one part takes about 300 posts a second. A reader asks each part twice. More
-            can be added any time; posts of a part that is taken away are not found any more. Default: 1.
-        sample_percent: 0 to 100 of the posts that were not flagged which reviewers get too, for misses to be found and
-            recall to be estimated. Default: 1.
-        second_percent: 0 to 100 of the posts that two reviewers judge, for their agreement. Default: 5.
-        lease: for how long a post that a reviewer has taken is nobody else's, 10 seconds to 24 hours. Default: 15
-            minutes.
-        ttl: after what a post that nobody decided on is removed, 1 to 3,650 whole days; None for never. Default: 90
+            can be added any time; posts of a removed part are no longer found. Default: 1.
+        sample_percent: 0 to 100 percent of the posts that were not flagged go to reviewers too, to find missed
+            violations and estimate recall. Default: 1.
+        second_percent: 0 to 100 percent of the posts are judged by two reviewers, to measure their agreement. Default:
+            5.
+        lease: how long a post is reserved for the reviewer who took it, 10 seconds to 24 hours. Default: 15 minutes.
+        ttl: after how long a post without a decision is deleted, 1 to 3,650 whole days; None for never. Default: 90
             days, the longest that `measured_window` can be.
-        daily_quota: how many posts a day of UTC are stored at most, by all tasks together, 1 to 100,000,000. It bounds
-            what a flood of posts can cost: one of 10,000 Japanese characters takes 30 write units. Default: 100,000.
-        decisions_a_minute: 1 to 6,000 decisions that a reviewer may make in a minute, in all tasks together.
-            Default: 60.
-        measured_window: estimates are of the posts that were received in so long, 1 to 90 whole days. Default: 28 days.
-        metric_namespace: the namespace in CloudWatch of what the queue measures. Default: `Reviews`.
-        encryption_key: of the table, the secret and the function's logs. The owner of an imported one has to let
-            CloudWatch Logs use it: the app warns with the statement. Default: a new one, rotated yearly.
-        removal_policy: what becomes of table, secret and key with the stack. Default: they stay, and the table is
-            protected from deletion.
+        daily_quota: how many posts all tasks together store per day of UTC at most, 1 to 100,000,000. It bounds the
+            cost of a flood of posts: a post of 10,000 Japanese characters takes 30 write units. Default: 100,000.
+        decisions_a_minute: 1 to 6,000 decisions per minute that a reviewer may make, over all tasks. Default: 60.
+        measured_window: estimates cover the posts received within this time, 1 to 90 whole days. Default: 28 days.
+        metric_namespace: the CloudWatch namespace of the queue's metrics. Default: `Reviews`.
+        encryption_key: of the table, the secret and the function's logs. The owner of an imported key must allow
+            CloudWatch Logs to use it; the app warns with the statement to add. Default: a new one, rotated yearly.
+        removal_policy: what happens to table, secret and key when the stack is deleted. Default: they are kept, and the
+            table is protected from deletion.
 
     Raises:
         InvalidArgumentError: a number that is not in its range.
@@ -203,14 +203,15 @@ class ReviewQueue(IReviewQueue):
             shards: as the queue was made with.
             sample_percent: how many of the posts that were not flagged this app's service stores, percent. Default: 1.
             second_percent: how many of the posts two reviewers judge, percent. Default: 5.
-            lease: for how long a post that a reviewer has taken is nobody else's. Default: 15 minutes.
-            ttl: after what a post that nobody decided on is removed; None for never. Default: 90 days.
+            lease: how long a post is reserved for the reviewer who took it. Default: 15 minutes.
+            ttl: after how long a post without a decision is deleted; None for never. Default: 90 days.
             daily_quota: how many posts a day of UTC this app's service and others store at most. Default: 100,000.
             decisions_a_minute: how many decisions a reviewer may make in a minute. Default: 60.
             metric_namespace: as the queue was made with. Default: `Reviews`.
-            measuring_function: what puts its metrics. Default: not known, and a dashboard does not show its errors.
-            draw_secret: its secret, which all services that store posts there have to share. Default: not known, and
-                a service cannot be given it.
+            measuring_function: the function that publishes its metrics. Default: unknown, and a dashboard does not show
+                its errors.
+            draw_secret: its secret, which all services that store posts there must share. Default: unknown, so that a
+                service cannot get it.
 
         Raises:
             InvalidArgumentError: a number that is not in its range, no table, or no secret, as its name.
@@ -241,7 +242,7 @@ class ReviewQueue(IReviewQueue):
 
     @property
     def metric_namespace(self) -> str:
-        """The namespace in CloudWatch of what the queue measures."""
+        """The CloudWatch namespace of the queue's metrics."""
         return self._metric_namespace
 
     @property
@@ -261,12 +262,12 @@ class ReviewQueue(IReviewQueue):
 
     @property
     def draw_secret(self) -> secretsmanager.Secret:
-        """What draws the posts that reviewers see, and their places."""
+        """The secret for the random choice and order of posts."""
         return self._draw_secret
 
     @property
     def measuring_function(self) -> lambda_.Function:
-        """What puts the metrics, every five minutes."""
+        """The function that publishes the metrics every five minutes."""
         return self._measures
 
     def _measure(self, shards: int, *, window: Duration) -> lambda_.Function:

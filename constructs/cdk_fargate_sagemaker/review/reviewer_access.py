@@ -1,4 +1,4 @@
-"""Who of those whom an identity provider knows is a reviewer."""
+"""Which users of an identity provider are reviewers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ _SUBJECTS = "a list of subjects, each 1 to 128 letters, digits and signs without
 
 @dataclass(frozen=True, slots=True)
 class ReviewerAccess:
-    """Who may review, by one of three: `by_group`, `by_claim`, `by_subjects`. Everybody else is answered 403.
+    """Who may review: create it with `by_group`, `by_claim` or `by_subjects`. Everybody else is answered 403.
 
-    Take what users cannot change of themselves: a pool whose users register and edit their own attributes gives each of
-    them a claim of their choice, but no group.
+    Choose something that users cannot change themselves. In a pool whose users register and edit their own attributes,
+    each user can set a claim, but not join a group.
 
     Example:
         ```python
@@ -34,7 +34,7 @@ class ReviewerAccess:
 
     @classmethod
     def by_claim(cls, name: str, value: str) -> Self:
-        """Who has the claim `name` of that value, or with it in its list, as the user-info endpoint gives it.
+        """Users whose claim `name` is `value`, or is a list that contains it, as the user-info endpoint returns it.
 
         Args:
             name: as `groups`, or `https://example.com/roles`.
@@ -49,7 +49,7 @@ class ReviewerAccess:
 
     @classmethod
     def by_group(cls, group: str) -> Self:
-        """Who is in a group of the user pool, which needs a `CognitoIdentity`.
+        """Users in a group of the user pool; this needs a `CognitoIdentity`.
 
         A pool gives groups in the access token alone. The service checks the pool's signature, with keys that it
         fetches from the pool's address over HTTPS.
@@ -65,10 +65,11 @@ class ReviewerAccess:
 
     @classmethod
     def by_subjects(cls, subjects: Sequence[str]) -> Self:
-        """Who is on a list.
+        """Users on a list.
 
         Args:
-            subjects: the provider's own, lasting names of people (`sub`); no addresses, which may come to be another's.
+            subjects: the provider's permanent identifiers of people (`sub`); not e-mail addresses, which may pass to
+                another person.
 
         Raises:
             InvalidArgumentError: an empty list, or what cannot be a subject.

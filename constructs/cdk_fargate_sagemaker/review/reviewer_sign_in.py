@@ -26,7 +26,7 @@ _LAST_PRIORITY = 50_000
 
 
 class ReviewerSignIn(Construct):
-    """Opens the page for reviewers to those of an identity provider who have `access`, and to nobody else.
+    """Opens the reviewers' page to the users of an identity provider who have `access`, and to nobody else.
 
     The load balancer sends a browser that asks for the page to the provider, and lets it through with a signed header
     that says who it is; the service checks signature and signer itself. What the page then calls is answered 401 once

@@ -1,4 +1,4 @@
-"""Empties a bucket as its stack is deleted."""
+"""Empties a bucket when its stack is deleted."""
 
 from aws_cdk import CustomResource, Duration, Stack, Tags
 from aws_cdk import aws_kms as kms
@@ -12,11 +12,12 @@ _TAG = "cdk-fargate-sagemaker:ends-with-its-stack"
 
 
 class BucketEmptier(Construct):
-    """Deletes every version that `bucket` holds, so that a bucket with `RemovalPolicy.DESTROY` ends with its stack.
+    """Deletes every object version in `bucket`, so that a bucket with `RemovalPolicy.DESTROY` is deleted with its
+    stack.
 
-    CloudFormation deletes an empty bucket and no other. Make it inside the bucket: what depends on the bucket, as
-    whatever writes to it should, then ends first. Once emptied, the bucket takes nothing in any more. One function
-    empties all buckets of a stack.
+    CloudFormation deletes only empty buckets. Create the emptier as a child of the bucket: then resources that depend
+    on the bucket, as its writers should, are deleted first. Once emptied, the bucket accepts no more objects. One
+    function empties all buckets of a stack.
 
     It is a Python function, unlike that of `auto_delete_objects=True`.
 
@@ -24,9 +25,10 @@ class BucketEmptier(Construct):
         BucketEmptier(bucket, "Emptier", bucket=bucket)
 
     Args:
-        bucket: the bucket. Where a later deployment keeps it, take the emptier away in the same: its contents stay.
-        log_encryption_key: encrypts the logs of the function; the first that is given in a stack. Default: a key is
-            made, which ends with the stack too.
+        bucket: the bucket. If a later deployment is to keep the bucket, remove the emptier in the same deployment: the
+            contents stay.
+        log_encryption_key: encrypts the logs of the function; the first that is given in a stack. Default: a new key,
+            which is deleted with the stack too.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The minimum of a service's tasks, raised before its load comes: by what the same time of former days needed."""
+"""A minimum number of tasks that rises before the load does, forecast from the same time on past days."""
 
 import json
 import re
@@ -50,23 +50,24 @@ _MISSES, _WATCHED_HOURS = 3, 6
 class ForecastFloor(Construct):
     """Raises a service's minimum of tasks before its load comes, and lowers it after; reactive scaling stays as it is.
 
-    Every hour a function forecasts the coming 48 hours by the CPU of all tasks together at the same time of former
-    days, as CloudWatch has it, and writes the minimum as scheduled actions of Application Auto Scaling: never below the
-    declared minimum, never above the maximum. With the peak expected, the target of reactive scaling can be higher.
-    Whether it helps, `fargate-capacity recommend --floor` replays with the very same code.
+    Every hour a function forecasts the next 48 hours from the total CPU of all tasks at the same time on past days,
+    read from CloudWatch, and writes the minimum as scheduled actions of Application Auto Scaling: never below the
+    declared minimum, never above the maximum. Because the floor covers the expected peak, the target of reactive
+    scaling can be higher. `fargate-capacity recommend --floor` replays the same code to find out whether it helps.
 
-    It holds, and leaves what is written, while the service or the stack is deployed, while data are missing, and where
-    the last hour was so unlike former days that these say nothing about it. A deployment that puts the declared minimum
-    back loses a raised floor for ten minutes where it is of this stack, for an hour at most elsewhere. Where somebody
-    else changes the minimum or the maximum it takes its actions away, reports that, and goes on once the declared
-    bounds are back. Invoke the function with `{"stop": true}` or `{"resume": true}` to stop it or to go on. It ends
-    with the stack: no action stays, and the declared minimum is back.
+    It keeps its scheduled actions unchanged while the service or the stack is deployed, while data are missing, and
+    when the last hour was too unlike past days. A deployment resets the minimum to the declared one; the floor is
+    raised again after ten minutes if the deployment is of this stack, otherwise within an hour. If somebody else
+    changes the minimum or the maximum, the floor removes its scheduled actions, reports that, and continues once the
+    declared bounds are restored. Invoke the function with `{"stop": true}` or `{"resume": true}` to stop or resume it.
+    When its stack is deleted, its actions are deleted and the declared minimum is restored.
 
-    Every decision is recorded in `table` with its figures, the floor is a line on the dashboard's tasks, the plan is
-    reported to the topic once a day, and an alarm notifies it where forecasts miss in three of six hours.
+    Every decision is recorded in `table` with its figures. The dashboard's graph of tasks shows the floor as a line.
+    The plan is reported to the topic once a day, and an alarm notifies the topic when forecasts miss in three of six
+    hours.
 
-    It gets along with a `TargetTuner`: the one changes a policy's target, the other the minimum. Begin with the floor:
-    hours in which it holds the tasks are no evidence for the tuner.
+    It works together with a `TargetTuner`, which changes a policy's target, not the minimum. Start with the floor:
+    hours in which the floor determines the number of tasks are no evidence for the tuner.
 
     Example:
         ```python
@@ -89,21 +90,21 @@ class ForecastFloor(Construct):
         alerts_topic: is notified of the day's plan, of bounds that somebody else changed, and by the alarms.
         utilization_percent: the average CPU at which the floor's tasks would carry the forecast load, 1 to 100; at or
             below the tracked target. As the other settings it has to be known at synthesis. Default: 60.
-        look_back: which former days a day is taken to be like. Default: the seven days before.
-        lead_minutes: so long before the load the floor is there, 0 to 120, a multiple of 15. Default: 30.
-        time_zone: of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change. Default: UTC.
-        holidays: days, `2026-12-25`, that are forecast by former holidays of the list, or by Sundays where there are
-            fewer than two, and that no other day is forecast by. Default: none.
+        look_back: the past days from which a day is forecast. Default: the seven days before.
+        lead_minutes: how many minutes before the load the floor rises, 0 to 120, a multiple of 15. Default: 30.
+        time_zone: the zone of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change. Default: UTC.
+        holidays: days, as `2026-12-25`. They are forecast from past holidays of the list, or from Sundays if there are
+            fewer than two, and are not used to forecast other days. Default: none.
         min_tasks: the declared minimum, at least 1. Default: that of the scalable target; required for one of another
             app.
         max_tasks: the declared maximum. Default: that of the scalable target; required for one of another app.
         scalable_target: the service's task count. Default: what `service.auto_scale_task_count(…)` made. Default for an
             imported service: the bounds are `min_tasks` and `max_tasks`.
         dashboard: whose graph of running tasks gets the floor as a line. Default: none does.
-        dry_run: decides, records and reports what it would do, and changes nothing. Default: on, so that some days are
-            read before it acts.
+        dry_run: decides, records and reports what it would do, and changes nothing. Default: on, so that you can read
+            some days of decisions before it acts.
         log_encryption_key: encrypts the logs. Default: a key of their own, rotated every year.
-        removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
+        removal_policy: what happens to the records when they leave the stack. Default: they are kept.
 
     Raises:
         InvalidArgumentError: a service of another region, bounds that are not known, a scalable target whose minimum
@@ -205,7 +206,7 @@ class ForecastFloor(Construct):
 
     @property
     def failed(self) -> cloudwatch.Alarm:
-        """Alarm on looks that failed, twice in three hours."""
+        """Alarm on two failed runs of the function in three hours."""
         return self._failed
 
     def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -213,11 +214,11 @@ class ForecastFloor(Construct):
         return self._packaged.function.grant_invoke(grantee)
 
     def metric_floor(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """The minimum that the floor keeps, tasks (maximum over an hour); in a dry run what it would keep."""
+        """The minimum that the floor sets, in tasks (maximum over an hour); in a dry run the one that it would set."""
         return self._metric("Floor", cloudwatch.Stats.MAXIMUM, options)
 
     def metric_missed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Hours that needed half as many tasks again as were forecast, or two thirds of them (sum over an hour)."""
+        """Hours that needed at least 1.5 times the forecast tasks, or at most two thirds of them (sum over an hour)."""
         return self._metric("Missed", cloudwatch.Stats.SUM, options)
 
     def _metric(self, name: str, statistic: str, options: MetricOptions) -> cloudwatch.Metric:

@@ -1,4 +1,4 @@
-"""The tracked CPU target of a service, raised a point at a time for as long as nothing suffers from it."""
+"""Tunes the tracked CPU target of a service: raises it a point at a time while guardrails, latency and cost allow."""
 
 import json
 import re
@@ -73,18 +73,18 @@ class TargetTuner(Construct):
 
     A higher target needs fewer tasks; how high it can be before users notice depends on the service's own traffic. The
     tuner makes a step once the current target has held for the whole observation: no guardrail alarm, no slow drift of
-    latency, and no more task-hours per request than in the same hours before, with 95 % confidence. The target stays
-    so low that the observed hottest task does not trigger spike scaling in normal operation. A guardrail alarm reverts
-    a step within a minute; only one on the hottest task's CPU does not while the service is
-    being deployed, because tasks may be hot while they start. A target at which alarms came more often than below it is
-    given up, and tuning settles below it; so is one that costs more.
+    latency, and no more task-hours per request than in the same hours before, with 95 % confidence. The target stays so
+    low that the observed hottest task does not trigger spike scaling in normal operation. A guardrail alarm reverts a
+    step within a minute. The exception is an alarm on the hottest task's CPU during a deployment of the service,
+    because tasks may be hot while they start. A target at which alarms fired more often than at lower ones, or which
+    costs more, is given up, and tuning settles below it.
 
     The live target is held in an SSM parameter, which the policy reads at every deployment and the tuner writes: a
-    deployment, changed or not, leaves a tuned target alone, and so does another `target_percent` in the code, which is
-    where tuning begins and nothing more. A state machine looks every hour, after each deployment, and when a guardrail
-    alarm fires. It holds while a deployment is in progress, data are missing, or a guardrail is not OK; it says so and
-    stops for good when somebody else changed the target. It reports when it has had to wait for three
-    days. Start it with `{"stop": true}` or `{"resume": true}` to stop it, or to go on from what the policy then has.
+    deployment, changed or not, keeps a tuned target. A changed `target_percent` in the code does not change it either:
+    that is only where tuning begins. A state machine runs every hour, after each deployment, and when a guardrail alarm
+    fires. It changes nothing while a deployment is in progress, data are missing, or a guardrail is not OK, and reports
+    when that has lasted for three days. If somebody else changed the target, it notifies and stops. Start it with
+    `{"stop": true}` to stop tuning, or with `{"resume": true}` to continue from the policy's target.
 
     Every change is recorded in `table` with the figures it was decided by, drawn as a vertical line on the dashboard,
     and reported to the topic. The rules are those that `fargate-capacity tune` replays.
@@ -106,9 +106,9 @@ class TargetTuner(Construct):
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
             service, of the same stack.
-        guardrail_alarms: those that take a step back; `ServiceAlarms.degraded` is meant for it.
-        alerts_topic: is notified of every change, and when the tuner stops or fails. Of another account its owner has
-            to let this one: the app warns with the statement.
+        guardrail_alarms: the alarms that revert a step; `ServiceAlarms.degraded` is meant for it.
+        alerts_topic: is notified of every change, and when the tuner stops or fails. The owner of a key of another
+            account must allow this account; the app warns with the statement to add.
         scalable_target: the service's task count, whose CPU policy is tuned. Default: what
             `service.auto_scale_task_count(…)` made; required for a service on which it was not called.
         load_balancer: the ALB in front of it, whose latency is compared. Default: the one that the service was attached
@@ -119,21 +119,21 @@ class TargetTuner(Construct):
             known at synthesis, and is refused where it would be known at deployment only. Default: 65.
         step_percent: points that a step adds, at most 10. Default: 1.
         observation: how long a target is watched before the next step. Default: two days.
-        cool_off: after a revert, no step for so long, at least an hour; a further alarm within it takes back twice as
+        cool_off: after a revert, no step for this long, at least an hour; a further alarm within it reverts twice as
             much. Default: 7 days.
         final_margin_percent: points below the highest target that held, at which tuning settles once the next one
             has failed `attempts` times. Default: 2.
         attempts: how often a target may fail before it is given up. Default: 2.
-        max_latency_ratio: mean latency since the step against the same hours before; above it the step is taken
-            back. None leaves latency to the guardrail alarms. Default: 1.25.
+        max_latency_ratio: mean latency since the step divided by that of the same hours before; above it the step is
+            reverted. None leaves latency to the guardrail alarms. Default: 1.25.
         skew: the hottest task's CPU / the average, at least 1, by which the ceiling is checked at synthesis; the
             deployed tuner observes it. Default: 1.15.
         price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and what tuning
             saved is reported in task-hours only.
         dry_run: decides, records and reports what it would do, and changes nothing. Default: off.
-        log_encryption_key: encrypts the logs. The owner of an imported one has to let CloudWatch Logs use it: the app
-            warns with the statement. Default: keys of their own, rotated every year.
-        removal_policy: what becomes of the records when they leave the stack. Default: they are kept.
+        log_encryption_key: encrypts the logs. The owner of an imported key must allow CloudWatch Logs to use it; the
+            app warns with the statement to add. Default: keys of their own, rotated every year.
+        removal_policy: what happens to the records when they leave the stack. Default: they are kept.
 
     Raises:
         InvalidArgumentError: no guardrail alarm, a service of another region, no scalable target, none or several CPU
@@ -284,7 +284,9 @@ class TargetTuner(Construct):
 
     @property
     def state_machine(self) -> sfn.StateMachine:
-        """Looks, decides, applies and reports; start it with `{"stop": true}` or `{"resume": true}`."""
+        """The tuner's workflow: it observes, decides, applies and reports. Start it with `{"stop": true}` or
+        `{"resume": true}`.
+        """
         return self._state_machine
 
     @property
@@ -302,7 +304,7 @@ class TargetTuner(Construct):
         return self._state_machine.grant_start_execution(grantee)
 
     def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Looks that failed (sum over 5 minutes)."""
+        """Failed executions of the tuner (sum over 5 minutes)."""
         return with_options(self._state_machine.metric_failed(), options)
 
     def _grant_function(self, alerts_topic: sns.ITopic, dashboard: cloudwatch.Dashboard | None) -> None:

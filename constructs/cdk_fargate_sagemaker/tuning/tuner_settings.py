@@ -1,4 +1,4 @@
-"""What a tuner may be set to, for the construct and for whoever has it in a file of settings."""
+"""The allowed settings of a tuner, for the construct and for apps that read them from a file."""
 
 import math
 from collections.abc import Sequence

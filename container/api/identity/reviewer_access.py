@@ -48,7 +48,7 @@ class Everybody:
 
 
 class ListedSubjects:
-    """Who is on a list."""
+    """Users on a list."""
 
     def __init__(self, subjects: frozenset[str]) -> None:
         self._subjects = subjects

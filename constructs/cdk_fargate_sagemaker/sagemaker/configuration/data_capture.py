@@ -14,17 +14,18 @@ _LONGEST_PREFIX = 440
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataCapture:
-    """Keeps `percent` of the requests and their answers as JSON lines below `prefix` in `bucket`.
+    """Stores `percent` of the requests and their answers as JSON lines below `prefix` in `bucket`.
 
     SageMaker adds endpoint, variant and hour: `captures/<endpoint>/<variant>/2026/11/23/18/….jsonl`.
 
     Args:
-        bucket: where they are kept. They hold what clients sent: who may read it, and how long it is kept, is for its
-            owner to say. Of another account its owner has to let this one: the app warns with the statement.
+        bucket: where they are stored. They contain what clients sent: the bucket's owner decides who may read it and
+            how long it is kept. The owner of a key of another account must allow this account; the app warns with the
+            statement to add.
         percent: of the requests, a whole number, 1 to 100.
         prefix: ends with a slash and begins with none.
-        encryption_key: encrypts them. Of another account its owner has to let this one: the app warns with the
-            statement. Default: the bucket's key; without one, as the bucket encrypts.
+        encryption_key: encrypts them. The owner of a key of another account must allow this account; the app warns with
+            the statement to add. Default: the bucket's key; without one, as the bucket encrypts.
 
     Raises:
         InvalidArgumentError: a value that SageMaker would refuse.

@@ -1,4 +1,4 @@
-"""What an endpoint runs: the parts that each release creates again."""
+"""The endpoint configuration that each release creates again: variants, scaling, data capture, network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ _MOST_VARIANTS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointConfiguration:
-    """Says what an endpoint runs, whatever model is released to it.
+    """What an endpoint runs, whatever model is released to it.
 
     Args:
-        variants: what answers, 1 to 10 of them. Default: one `ml.m5.large` named `primary`.
-        shadow: what gets a copy of the requests, beside exactly one variant. Default: nothing does.
+        variants: the variants that answer requests, 1 to 10 of them. Default: one `ml.m5.large` named `primary`.
+        shadow: gets a copy of the requests, beside exactly one variant. Default: no shadow.
         data_capture: keeps requests and answers. Default: none are kept.
         vpc: where the containers are. Default: in SageMaker's own network.
-        network_isolation: the containers can call nothing, not even AWS. Default: they cannot; serverless variants,
-            for which SageMaker has no isolation, can.
+        network_isolation: containers have no network access, not even to AWS. Default: on; off with serverless
+            variants, for which SageMaker has no isolation.
 
     Raises:
         InvalidArgumentError: parts that SageMaker does not take together.

@@ -10,17 +10,19 @@ from ..._number_token import is_token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointScaling:
-    """Keeps the requests that an instance answers in a minute near `invocations_per_instance`.
+    """Keeps the requests per minute and instance near `invocations_per_instance`.
 
-    A release keeps the instances that scaling has brought. SageMaker keeps the counts of all variants of an endpoint or
-    of none: beside a variant that scales, another `count` of one that does not takes effect when its name changes.
+    A release keeps the instance counts that scaling has reached. SageMaker keeps the counts of all variants of an
+    endpoint or of none: beside a variant that scales, a changed `count` of a variant that does not takes effect only
+    when its name changes.
 
     Args:
-        min_instances: how many instances stay without load, at least 1.
-        max_instances: how many instances there are under any load, at least `min_instances`.
-        invocations_per_instance: requests per minute, above 0. A load test says how many an instance can answer; give
-            fewer, since it takes minutes to bring an instance into service.
-        scale_out_cooldown: how long the next scale-out waits after one, unless it asks for more. Default: 5 minutes.
+        min_instances: how many instances there are at least, 1 or more.
+        max_instances: how many instances there are at most, at least `min_instances`.
+        invocations_per_instance: requests per minute, above 0. Find out by a load test how many an instance can answer,
+            and set fewer: a new instance takes minutes to be in service.
+        scale_out_cooldown: how long the next scale-out waits after one, unless it needs more instances. Default: 5
+            minutes.
         scale_in_cooldown: how long the next scale-in waits. Default: 5 minutes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What serves a share of an endpoint's requests."""
+"""One production variant of an endpoint."""
 
 import re
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ _USUAL_INSTANCE_TYPE = "ml.m5.large"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointVariant:
-    """Serves the share of the requests that `weight` is among the weights of all variants.
+    """Serves a share of the requests: its `weight` divided by the sum of all variants' weights.
 
     It runs on `count` instances of `instance_type`, or serverless; `instance_type` and `count` are None then. A variant
-    keeps its name from release to release: SageMaker shifts traffic between variants of the same name alone.
+    keeps its name from release to release: SageMaker shifts traffic only between variants of the same name.
 
     Args:
         name: 1 to 63 letters, digits and inner hyphens.
         instance_type: `ml.m5.large`; `m5.large` means the same. Default: `ml.m5.large`.
         count: how many instances a release starts with, at least 1. Default: what `scaling` keeps at least; without
             scaling 1.
-        serverless: capacity that SageMaker brings by itself. Default: none, and instances serve.
+        serverless: capacity that SageMaker manages. Default: none, and instances serve.
         weight: 0 or more.
-        scaling: follows the load. Default: nothing does, the count stays.
+        scaling: scales the count with the load. Default: none, the count is fixed.
         volume_gib: disk of an instance, where the type has none of its own, 1 to 512 GiB. Default: what SageMaker
             gives.
         startup_timeout: how long a container may take until it answers its health check, 1 minute to 1 hour.
@@ -43,7 +43,7 @@ class EndpointVariant:
         inference_ami: SageMaker's machine image, as `al2-ami-sagemaker-inference-gpu-3-1`, which comes with a driver
             of the GPU. Default: SageMaker's, which has the driver 470 on ml.g4dn, ml.g5, ml.p4d and ml.p4de, too old
             for CUDA 12: those get `al2-ami-sagemaker-inference-gpu-3-1`, with the driver 550.
-        model_name: a model that is there already, as for a comparison. Default: the one that is released.
+        model_name: an existing model, as for a comparison. Default: the one that is released.
 
     Raises:
         InvalidArgumentError: a value that SageMaker would refuse, or values that exclude each other.

@@ -12,7 +12,7 @@ _MOST_CONCURRENT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerlessInference:
-    """Serves on capacity that SageMaker brings and takes away by itself, down to none.
+    """Serves on capacity that SageMaker scales by itself, down to none.
 
     A request that finds no container waits for one to start.
 

@@ -1,4 +1,4 @@
-"""What gets a copy of the requests and answers nobody."""
+"""A shadow variant: it gets a copy of the requests, and its answers go to no client."""
 
 from dataclasses import dataclass, field
 
@@ -12,8 +12,8 @@ class ShadowVariant:
 
     Args:
         percent: of the requests, above 0, at most 100.
-        variant: what runs it, as other instances (`instance_type`) or another model (`model_name`). Its weight says
-            nothing here. Default: one `ml.m5.large` named `shadow` with the model that is released.
+        variant: the variant that it runs, as other instances (`instance_type`) or another model (`model_name`). Its
+            weight is ignored. Default: one `ml.m5.large` named `shadow` with the model that is released.
 
     Raises:
         InvalidArgumentError: a percentage that cannot be or is known at deployment only, or a variant that is

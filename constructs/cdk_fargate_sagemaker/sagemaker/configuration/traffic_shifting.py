@@ -1,4 +1,4 @@
-"""How requests go over from the model that serves to the one that is released."""
+"""How traffic shifts from the model that serves to the one that is released."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,22 +25,22 @@ _WAIT = Duration.minutes(5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficShifting:
-    """Describes a blue/green deployment: new instances beside those that serve, and how the requests go over.
+    """A blue/green deployment: new instances start beside those that serve, and traffic shifts to them.
 
-    Make one with `all_at_once`, `canary` or `linear`. When one of `rollback_alarms` fires before the old instances are
-    gone, SageMaker gives every request back to them.
+    Make one with `all_at_once`, `canary` or `linear`. If one of `rollback_alarms` fires before the old instances are
+    deleted, SageMaker shifts all traffic back to them.
 
     Args:
         kind: `ALL_AT_ONCE`, `CANARY` or `LINEAR`.
-        percent: how many percent of the instances go over in the first step (canary, 1 to 50) or in each (linear, 10 to
-            50), a whole number. Default: `instances` says it.
-        instances: how many instances go over in the first step (canary) or in each (linear), at most half of them.
-            Default: `percent` says it.
+        percent: percentage of the instances that traffic shifts to in the first step (canary, 1 to 50) or in each step
+            (linear, 10 to 50), a whole number. Default: given by `instances`.
+        instances: how many instances traffic shifts to in the first step (canary) or in each step (linear), at most
+            half of them. Default: given by `percent`.
         wait: the time from a step to the next, at most 1 hour. Default: none, which is for all at once.
         bake: how long the old instances stay after the last step, at most 1 hour.
-        rollback_alarms: each of them takes the deployment back, at most ten. Default: none does;
-            `roll_back_on(alarms)` of the endpoint or the workflow adds some.
-        max_duration: when a deployment that goes on has failed, 10 minutes to 8 hours. Default: SageMaker's.
+        rollback_alarms: each of them rolls the deployment back, at most ten. Default: none; `roll_back_on(alarms)` of
+            the endpoint or the workflow adds some.
+        max_duration: time limit of a deployment, after which it fails, 10 minutes to 8 hours. Default: SageMaker's.
 
     Raises:
         InvalidArgumentError: a value that SageMaker would refuse, or values that exclude each other.
@@ -75,12 +75,12 @@ class TrafficShifting:
         rollback_alarms: Sequence[cloudwatch.IAlarm] = (),
         max_duration: Duration | None = None,
     ) -> Self:
-        """Gives every request to the new instances at once.
+        """Shifts all traffic to the new instances at once.
 
         Args:
             bake: how long the old instances stay, at most 1 hour. Default: 10 minutes.
-            rollback_alarms: each of them takes the deployment back. Default: none does.
-            max_duration: when a deployment that goes on has failed. Default: SageMaker's.
+            rollback_alarms: each of them rolls the deployment back. Default: none.
+            max_duration: time limit of a deployment, after which it fails. Default: SageMaker's.
 
         Raises:
             InvalidArgumentError: a value that SageMaker would refuse.
@@ -98,15 +98,15 @@ class TrafficShifting:
         rollback_alarms: Sequence[cloudwatch.IAlarm] = (),
         max_duration: Duration | None = None,
     ) -> Self:
-        """Gives a small share to the new instances first, and the rest after `wait`.
+        """Shifts a small share of the traffic to the new instances first, and the rest after `wait`.
 
         Args:
-            percent: of the instances, a whole number, 1 to 50. Default: `instances` says it.
-            instances: how many, at most half of them. Default: `percent` says it.
-            wait: how long the small share is looked at, at most 1 hour. Default: 5 minutes.
+            percent: of the instances, a whole number, 1 to 50. Default: given by `instances`.
+            instances: how many, at most half of them. Default: given by `percent`.
+            wait: how long the small share is observed, at most 1 hour. Default: 5 minutes.
             bake: how long the old instances stay afterwards, at most 1 hour. Default: 10 minutes.
-            rollback_alarms: each of them takes the deployment back. Default: none does.
-            max_duration: when a deployment that goes on has failed. Default: SageMaker's.
+            rollback_alarms: each of them rolls the deployment back. Default: none.
+            max_duration: time limit of a deployment, after which it fails. Default: SageMaker's.
 
         Raises:
             InvalidArgumentError: a value that SageMaker would refuse, or not exactly one of percent and instances.
@@ -132,15 +132,15 @@ class TrafficShifting:
         rollback_alarms: Sequence[cloudwatch.IAlarm] = (),
         max_duration: Duration | None = None,
     ) -> Self:
-        """Gives the requests to the new instances in equal steps.
+        """Shifts the traffic to the new instances in equal steps.
 
         Args:
-            percent: of the instances in each step, a whole number, 10 to 50. Default: `instances` says it.
-            instances: how many in each step, at most half of them. Default: `percent` says it.
+            percent: of the instances in each step, a whole number, 10 to 50. Default: given by `instances`.
+            instances: how many in each step, at most half of them. Default: given by `percent`.
             wait: the time from a step to the next, at most 1 hour. Default: 5 minutes.
             bake: how long the old instances stay after the last step, at most 1 hour. Default: 10 minutes.
-            rollback_alarms: each of them takes the deployment back. Default: none does.
-            max_duration: when a deployment that goes on has failed. Default: SageMaker's.
+            rollback_alarms: each of them rolls the deployment back. Default: none.
+            max_duration: time limit of a deployment, after which it fails. Default: SageMaker's.
 
         Raises:
             InvalidArgumentError: a value that SageMaker would refuse, or not exactly one of percent and instances.
@@ -170,7 +170,7 @@ class TrafficShifting:
 
     @property
     def waits(self) -> Duration | None:
-        """The time that a deployment waits at least: between its steps, and for `bake` after the last.
+        """The minimum time that a deployment waits: between its steps, and for `bake` after the last.
 
         None where that is known at deployment only.
         """

@@ -29,10 +29,11 @@ class EndpointMetrics:
     Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`, and those with a
     statistic of their own `statistic` and `unit`.
 
-    Requests and errors are sums over a minute, or over another `period`. A graph is drawn at the period that fits the
-    time it shows, so that a sum grows with it: `EndpointDashboard` divides them by `PERIOD(…)`.
+    Requests and errors are sums over a minute, or over another `period`. CloudWatch draws a graph at the period that
+    fits the time range, and a sum grows with it: `EndpointDashboard` divides sums by `PERIOD(…)`.
 
-    It takes the endpoint's name and not the endpoint, so that alarms can be made before the endpoint that names them.
+    It takes the endpoint's name, not the endpoint, so that alarms can be created before the endpoint that refers to
+    them.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 
@@ -125,8 +126,8 @@ class EndpointMetrics:
         return self._latency("OverheadLatency", percentile, "overhead", options)
 
     def updates(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Looks a minute that a release or a rollback workflow had at the endpoint while it changed it; no value while
-        none does.
+        """Checks per minute that a release or rollback workflow makes of the endpoint while it updates it; no value
+        while none does.
         """
         return with_options(update_mark(self._endpoint_name), options)
 
@@ -193,7 +194,7 @@ class EndpointMetrics:
     def instances(self, variant: EndpointVariant, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
         """Number of the variant's instances that answer; no value in a minute without requests.
 
-        SageMaker has no metric of it, but sends 1 / instances for each request.
+        SageMaker has no such metric, but publishes 1 / instances for each request.
 
         Args:
             variant: one of the configuration's that take requests.

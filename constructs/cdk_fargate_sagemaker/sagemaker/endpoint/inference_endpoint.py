@@ -43,30 +43,30 @@ from .endpoint_metrics import EndpointMetrics
 
 @jsii.implements(sagemaker.IEndpoint)
 class InferenceEndpoint(Resource):
-    """Serves one model behind a stable name; a deployment that changes the model or what runs it is the release.
+    """Serves one model behind a stable name; a deployment that changes the model or its configuration is the release.
 
-    CloudFormation makes a new model and a new endpoint configuration, named by itself so that old and new are never in
-    each other's way, and updates the endpoint, whose requests go over as `traffic_shifting` says. When an alarm takes
-    the update back (`roll_back_on`), the deployment fails and CloudFormation goes back too. For a release that trains,
-    evaluates and checks by itself there is `ModelReleaseWorkflow`.
+    CloudFormation creates a new model and a new endpoint configuration with generated names, so that old and new never
+    conflict. Then it updates the endpoint, whose traffic shifts as `traffic_shifting` says. When an alarm rolls the
+    update back (`roll_back_on`), the deployment fails and CloudFormation rolls back too. `ModelReleaseWorkflow`
+    releases with training, evaluation and checks.
 
-    It goes wherever the CDK takes an `aws_sagemaker.IEndpoint`. Each `metric_…` takes the options of the CDK's metrics:
-    `period`, `statistic`, `label`, `color`, `region`, `account`, `unit`; without them it is over one minute.
+    You can pass it wherever the CDK takes an `aws_sagemaker.IEndpoint`. Each `metric_…` takes the options of the CDK's
+    metrics: `period`, `statistic`, `label`, `color`, `region`, `account`, `unit`; without them it is over one minute.
 
     Args:
         image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
-        model_bucket: where the model lies. Of another account its owner has to let this one: the app warns with the
-            statement.
+        model_bucket: where the model lies. The owner of a key of another account must allow this account; the app warns
+            with the statement to add.
         model_key: the model's archive in it, as `models/2026-11-23/model.tar.gz`. A release is a new key.
         endpoint_name: the name that clients invoke: lower-case letters, digits and inner hyphens, at most 63
             characters. Another name is another endpoint. Default: made of the construct's path.
         environment: variables of the serving container. Default: none.
         configuration: what the endpoint runs. Default: one `ml.m5.large`.
-        traffic_shifting: how requests go over at an update. Default: all at once, and the old instances stay for
-            10 minutes.
-        encryption_key: encrypts volumes, and logs of a function that scaling takes. The owner of an imported one has to
-            let CloudWatch Logs use it: the app warns with the statement. Default: a key is made.
-        removal_policy: what becomes of that key when it leaves the stack. Default: it is kept.
+        traffic_shifting: how traffic shifts in an update. Default: all at once, and the old instances stay for 10
+            minutes.
+        encryption_key: encrypts volumes, and logs of a function that scaling takes. The owner of an imported key must
+            allow CloudWatch Logs to use it; the app warns with the statement to add. Default: a key is made.
+        removal_policy: what happens to that key when it leaves the stack. Default: it is kept.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, or a step of the shifting that the instances do not allow.
@@ -208,7 +208,7 @@ class InferenceEndpoint(Resource):
 
     @staticmethod
     def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> sagemaker.IEndpoint:
-        """Imports an endpoint that is there already. Its metrics are those of `EndpointMetrics` with its name.
+        """Imports an existing endpoint. Its metrics are those of `EndpointMetrics` with its name.
 
         Args:
             scope: where it is imported.
@@ -222,7 +222,7 @@ class InferenceEndpoint(Resource):
 
     @staticmethod
     def from_endpoint_name(scope: Construct, id: str, endpoint_name: str) -> sagemaker.IEndpoint:
-        """Imports an endpoint that is there already, in the account and region of `scope`.
+        """Imports an existing endpoint in the account and region of `scope`.
 
         Args:
             scope: where it is imported.
@@ -263,17 +263,17 @@ class InferenceEndpoint(Resource):
 
     @property
     def role(self) -> iam.Role:
-        """What the serving container acts as."""
+        """The role of the serving container."""
         return self._role
 
     @property
     def cfn_model(self) -> sagemaker.CfnModel:
-        """The model; a release makes another one."""
+        """The model; each release creates another one."""
         return self._cfn_model
 
     @property
     def cfn_endpoint_config(self) -> sagemaker.CfnEndpointConfig:
-        """The endpoint configuration; a release makes another one."""
+        """The endpoint configuration; each release creates another one."""
         return self._cfn_endpoint_config
 
     @property
@@ -282,13 +282,13 @@ class InferenceEndpoint(Resource):
         return self._cfn_endpoint
 
     def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
-        """Has each of `alarms` take an update back, beside the `rollback_alarms` of `traffic_shifting`.
+        """Lets each of `alarms` roll an update back, in addition to the `rollback_alarms` of `traffic_shifting`.
 
-        It can be called after the alarms were made of this endpoint: they are read at synthesis.
+        Call it after you created the alarms from this endpoint: they are read at synthesis.
 
         Args:
-            alarms: `EndpointAlarms`, whose `guardrail_alarms` are meant, or a list of alarms. Those that are there
-                already are left out.
+            alarms: `EndpointAlarms`, whose `guardrail_alarms` are taken, or a list of alarms. Alarms that were added
+                before are skipped.
 
         Raises:
             InvalidArgumentError: something else, or more than ten alarms in all.

@@ -50,17 +50,17 @@ class ModelImage(ABC):
     ) -> "ModelImage":
         """Returns an image that the deployment builds from `directory` and pushes.
 
-        Docker needs its builder `buildx` for it, which installations of Docker have.
+        Docker needs its builder `buildx`, which current installations have.
 
         Args:
             directory: the folder that is built, with the Dockerfile in it.
             file: the Dockerfile's path below it. Default: `Dockerfile`.
-            platform: what it is built for, whatever the machine that builds. Default: linux/amd64, which is what
-                SageMaker's instances of most types are.
+            platform: the platform that it is built for, whatever machine builds it. Default: linux/amd64, which most of
+                SageMaker's instance types are.
             build_args: the Dockerfile's arguments. Default: none.
-            outputs: what the program that builds is given as `--output`. Default: `type=docker`, with which Docker and
-                Finch make an image that SageMaker takes. Give an empty list for Podman, which has no such output, and
-                set its `BUILDAH_FORMAT=docker`.
+            outputs: values of the builder's `--output`. Default: `type=docker`, with which Docker and Finch make an
+                image that SageMaker takes. Give an empty list for Podman, which has no such output, and set its
+                `BUILDAH_FORMAT=docker`.
 
         Raises:
             InvalidArgumentError: a folder without that Dockerfile, or an argument of the wrong kind.
@@ -79,8 +79,8 @@ class ModelImage(ABC):
         or by way of the local images, with `--provenance=false --output type=docker` and then `docker push`. What
         `aws ecr describe-images` shows as `imageManifestMediaType` is what it is.
 
-        Of a repository of another account, imported by its ARN, the owner has to let this account pull: the app warns
-        with the statement.
+        The owner of a repository of another account, imported by its ARN, must allow this account to pull; the app
+        warns with the statement to add.
 
         Args:
             repository: where it is.

@@ -1,4 +1,4 @@
-"""Where in a VPC the containers of a model are."""
+"""The subnets and security groups of a model's containers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ _MOST_SECURITY_GROUPS = 5
 class VpcPlacement:
     """Gives each container of a model or a job a network interface in the subnets, with the security groups.
 
-    What the container calls goes through the VPC; SageMaker's own traffic, to the endpoint, to S3 for the model and to
-    ECR for the image, does not, except that the model is fetched through the VPC, which needs a way to S3.
+    The container's own calls go through the VPC, and so does the download of the model, so the VPC needs a way to S3.
+    SageMaker's other traffic does not: requests to the endpoint, and the download of the image from ECR.
 
     Args:
         vpc: where the subnets are.

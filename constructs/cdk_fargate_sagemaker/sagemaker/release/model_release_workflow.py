@@ -54,30 +54,30 @@ _REST = Duration.hours(2)
 
 
 class ModelReleaseWorkflow(Construct):
-    """Takes labelled posts to a model that serves behind one stable endpoint, or says why not.
+    """Releases a model trained on labelled posts to one stable endpoint, or reports why it did not.
 
     A Step Functions state machine extracts the posts, trains, evaluates the new model and the current one on the same
-    held-out posts, copies the model's archive to where no job may write, creates the model and the endpoint
+    held-out posts, copies the model's archive to a place that no job may write to, creates the model and the endpoint
     configuration (both named after the execution), creates the endpoint the first time and updates it afterwards, waits
     until it serves the new configuration, checks it with real invocations, records the release and deletes what older
     ones left.
 
-    Whatever fails, and whoever stops it, the endpoint is put back to the release before by `rollback`, a state machine
-    that a person can start too; what the failed release left behind is deleted, and `alerts_topic` is notified once.
-    Two releases at a time are refused: the second ends as `Refused`, with the error `ReleaseInProgressError`.
+    If a release fails or is stopped, the state machine `rollback` puts the endpoint back to the release before, deletes
+    what the failed release left behind, and `alerts_topic` is notified once. A person can start `rollback` too. A
+    second release at the same time is refused: it ends in `Refused` with the error `ReleaseInProgressError`.
 
-    An execution's input is `{}`; `started_by` in it, a text, is recorded with the release. A release is started by a
-    person, on `schedule`, by new data or by new labels. What starts while one runs is refused; data that arrive
-    meanwhile go into the next release.
+    An execution's input is `{}`; the text `started_by` in it is recorded with the release. A person, `schedule`, new
+    data or new labels start a release. A second execution is refused; data that arrive meanwhile go into the next
+    release.
 
-    Each stage is an object that brings its own states, permissions, role, time limit and image: one of the library's, a
-    `FunctionStep`, or a `ReleaseStage` of the team's own. None leaves it out. What an execution needs then is in its
-    input: without `source` the posts, below `runs/`, as
-    `{"posts": {"train": {"uri": "s3://…/"}, "test": {"uri": "s3://…/"}}}`; without `train` the model, below `models/`,
-    as `{"model_data": "s3://…/model.tar.gz"}`.
+    Each stage is an object with its own states, permissions, role, time limit and image: one of the library's, a
+    `FunctionStep`, or a `ReleaseStage` of the team's own. None leaves a stage out. Then the execution's input must
+    contain its result: without `source` the posts, below `runs/`, as `{"posts": {"train": {"uri": "s3://…/"}, "test":
+    {"uri": "s3://…/"}}}`; without `train` the model, below `models/`, as `{"model_data": "s3://…/model.tar.gz"}`.
 
-    What is imported has an owner who may have to let this app: CloudWatch Logs and EventBridge use `encryption_key` and
-    `alerts_topic`, and of another account the bucket, its key and the images too. The app warns with each statement.
+    Owners of imported resources may have to allow this app's access: CloudWatch Logs and EventBridge use
+    `encryption_key` and `alerts_topic`, and a bucket, its key or images of another account need it too. The app warns
+    with each statement to add.
 
     Args:
         endpoint_name: the name of the endpoint, which clients invoke and which stays from release to release:
@@ -85,38 +85,38 @@ class ModelReleaseWorkflow(Construct):
             and both state machines are named after it. No other construct of the app may release to the same name in
             the same account and region. Another name is another endpoint.
         inference_image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
-        data_bucket: holds the posts, and what the workflow writes below `runs/` and `models/`. What jobs write is
-            encrypted with the bucket's key where it has one.
+        data_bucket: has the posts, and what the workflow writes below `runs/` and `models/`. Jobs encrypt their output
+            with the bucket's key if it has one.
         alerts_topic: is notified of each release that failed.
         source: where labelled posts come from: `LabelledData`, an `AthenaUnload` or a `DynamoDbExport`. Default: the
             posts below `posts/` of the bucket.
         preprocess: what happens to the posts before training: a stage, or several in their order. Default: nothing.
         train: how the model is trained, as `TrainingJob(image=…)`.
-        evaluate: how the new model is judged. Default: `ModelEvaluation()`. None judges nothing.
-        check: what asks the endpoint before the release counts as good: a stage, or several in their order. Default:
-            `EndpointCheck()`.
+        evaluate: how the new model is evaluated. Default: `ModelEvaluation()`. None: no evaluation.
+        check: how the endpoint is checked before the release counts as good: a stage, or several in their order.
+            Default: `EndpointCheck()`.
         keep_releases: how many good releases stay for rollbacks, at least 2. Models and configurations of older ones
             are deleted, never one in use; so are the files of older and of failed ones below `runs/` and `models/`.
         schedule: starts releases. Default: none.
         start_on_new_data: starts a release for each object that is put below the prefix of `LabelledData`. A
-            `data_bucket` of another app has to send its events to EventBridge; one of this app is made to.
-        start_on_new_labels: starts a release, within an hour, once reviewers have given so many labels since the
-            release that serves; after one that failed, when as many have come again. It needs a source with
-            `reviews`. Default: no number of labels does.
+            `data_bucket` of another app must send its events to EventBridge; for one of this app that is switched on.
+        start_on_new_labels: starts a release, within an hour, once reviewers have given this many labels since the
+            release that serves; after a failed release, once as many more have come. It needs a source with `reviews`.
+            Default: none.
         configuration: what the endpoint runs. Default: one `ml.m5.large`.
-        traffic_shifting: how requests go over from the model that serves. Default: all at once, and the old instances
+        traffic_shifting: how traffic shifts from the model that serves. Default: all at once, and the old instances
             stay for 10 minutes.
         inference_environment: variables of the serving container, which gets `MODEL_NAME` too. Default: none.
-        encryption_key: encrypts the volumes of jobs and endpoint, the records, the logs and the secret by which posts
-            to test with are drawn. Default: a key is made.
+        encryption_key: encrypts the volumes of jobs and endpoint, the records, the logs and the secret for the random
+            choice of test posts. Default: a new key.
         poll_interval: how often the workflow checks whether the endpoint serves the new model, 1 second to 4 minutes.
             Each check writes a heartbeat, which silences the endpoint's alarms for five minutes. Default: 30 seconds.
         in_service_within: time limit for the endpoint to serve the new release; after it the release fails. Default: 45
             minutes and what `traffic_shifting` waits at most.
         log_retention: how long the logs of both state machines are kept.
-        removal_policy: what becomes of endpoint, configurations, models, records, secret and key with the stack. With
-            DESTROY they end with it. With any other they stay, and `alerts_topic` gets an alert with what stays
-            and its cost. Default: they stay.
+        removal_policy: what happens to endpoint, configurations, models, records, secret and key when the stack is
+            deleted. With DESTROY they are deleted. With any other policy they are kept, and `alerts_topic` gets an
+            alert that lists them and their cost. Default: they are kept.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, parts that exclude each other, a time that is known at
@@ -376,27 +376,27 @@ class ModelReleaseWorkflow(Construct):
 
     @property
     def rollback(self) -> RollbackWorkflow:
-        """The workflow that puts the endpoint back."""
+        """The workflow that rolls the endpoint back."""
         return self._rollback
 
     @property
     def endpoint_role(self) -> iam.Role:
-        """What the serving containers act as."""
+        """The role of the serving containers."""
         return self._endpoint_role
 
     @property
     def training_role(self) -> iam.Role | None:
-        """What training jobs act as; None without training."""
+        """The role of training jobs; None without training."""
         return self._binding.find_job_role(TRAINING_ROLE)
 
     @property
     def processing_role(self) -> iam.Role | None:
-        """What processing jobs act as; None without a `ProcessingJob`."""
+        """The role of processing jobs; None without a `ProcessingJob`."""
         return self._binding.find_job_role(PROCESSING_ROLE)
 
     @property
     def role(self) -> iam.Role:
-        """What the state machine acts as."""
+        """The role of the state machine."""
         return self._role
 
     @property
@@ -411,7 +411,7 @@ class ModelReleaseWorkflow(Construct):
 
     @property
     def stopped_rule(self) -> events.Rule:
-        """The rule that rolls back what was stopped or ran out of time."""
+        """The rule that rolls back executions that were stopped or timed out."""
         return self._stopped_rule
 
     @property
@@ -420,13 +420,13 @@ class ModelReleaseWorkflow(Construct):
         return self._metrics
 
     def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
-        """Has each of `alarms` take an update back, beside the `rollback_alarms` of `traffic_shifting`.
+        """Lets each of `alarms` roll an update back, in addition to the `rollback_alarms` of `traffic_shifting`.
 
-        It can be called after the alarms were made of this workflow: they are read at synthesis.
+        Call it after you created the alarms from this workflow: they are read at synthesis.
 
         Args:
-            alarms: `EndpointAlarms`, whose `guardrail_alarms` are meant, or a list of alarms. Those that are there
-                already are left out.
+            alarms: `EndpointAlarms`, whose `guardrail_alarms` are taken, or a list of alarms. Alarms that were added
+                before are skipped.
 
         Raises:
             InvalidArgumentError: something else, or more than ten alarms in all.
@@ -434,14 +434,15 @@ class ModelReleaseWorkflow(Construct):
         self._rollback_alarms.add(alarms)
 
     def start_on(self, alarm: cloudwatch.IAlarm) -> None:
-        """Starts a release when `alarm` fires: one that says that the model got worse (`ReviewAlarms`).
+        """Starts a release when `alarm` fires, as one on a worse model (`ReviewAlarms`).
 
-        There has to be a label since the release that serves: the same posts would make the same model. While a
-        workflow changes the endpoint none is started. Each time the alarm fires starts one release at most, and the
-        gate judges it as any other.
+        It needs at least one new label since the release that serves: the same posts would give the same model. No
+        release starts while a workflow changes the endpoint. Each time the alarm fires, at most one release starts, and
+        the gate judges it as any other.
 
         Args:
-            alarm: made by an app of this account and region. The rule that waits for it is made beside it.
+            alarm: an alarm that an app of this account and region creates. The rule that reacts to it is created beside
+                it.
 
         Raises:
             InvalidArgumentError: something else than an alarm, or a workflow whose source has no `reviews`.

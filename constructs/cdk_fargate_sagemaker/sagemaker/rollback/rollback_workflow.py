@@ -1,4 +1,4 @@
-"""The workflow that puts an endpoint back."""
+"""The workflow that rolls an endpoint back."""
 
 from typing import Unpack
 
@@ -35,39 +35,39 @@ _REST = Duration.hours(1)
 
 
 class RollbackWorkflow(Construct):
-    """Puts an endpoint back to a release that was good, in one update, and takes away what a failed one left behind.
+    """Rolls an endpoint back to an earlier good release, in one update, and deletes what a failed release left behind.
 
-    It is the one place that does so, whoever asks. Its input:
+    One workflow does so, whoever starts it. Its input:
 
-    - `{}`: a person, from the console. Back to the last good release before the current one; where no endpoint serves,
-      to the current one, of which nothing is marked then.
-    - `{"release": "<name>"}`: a person. To that release, which has to have served once.
+    - `{}`: a person, from the console. Back to the last good release before the current one. If no endpoint serves, the
+      current one is restored, and no release is marked as bad.
+    - `{"release": "<name>"}`: a person. To that release, which must have served before.
     - `{"failed": {"release", "execution", "failure"}}`: a release workflow that waits for it, and reports.
     - `{"stopped": {"execution", "status", "error", "cause"}}`: EventBridge, when an execution of the release workflow
-      was stopped, ran out of time, or failed with an error that is not its own. This workflow then reports it.
+      was stopped, timed out, or failed with an error that is not its own. This workflow then reports it.
 
-    An endpoint that serves its target already is left alone. One that failed, or that has nothing good to serve, is
-    deleted; where there is a target it is then created again. Before an endpoint is updated or created, the archive of
-    its target's model is compared with the SHA-256 in the record: one that was changed is refused. A release that was
-    recorded before hashes were serves again, and the alert says that its archive was not checked.
+    An endpoint that already serves its target is not changed. An endpoint that failed, or that has no good release to
+    serve, is deleted; if there is a target, it is then created again. Before an endpoint is updated or created, the
+    archive of its target's model is compared with the SHA-256 in the record: a changed archive is refused. A release
+    that was recorded before hashes were introduced serves again, and the alert says that its archive was not checked.
 
-    Whatever else was deleted is looked at before anything moves. A model or an endpoint configuration that is gone is
-    made again from the release's record; the record of the current release from what serves. Where that cannot be, the
-    rollback ends in one line that says what is gone and which release can serve.
+    The workflow looks for other deleted parts before it changes anything. It recreates a missing model or endpoint
+    configuration from the release's record, and a missing record of the current release from what serves. Where it
+    cannot, the rollback ends with one line that says what is missing and which release can serve.
 
-    `ModelReleaseWorkflow` makes one as its `rollback`.
+    `ModelReleaseWorkflow` creates one as its `rollback`.
 
     Args:
         endpoint_name: the endpoint's name. The state machine's is `<endpoint_name>-rollback`.
         release_workflow_name: the name of the release workflow, for the alert about an execution that was stopped.
-        records: says what was released, and what was good.
-        alerts_topic: is notified of what no release workflow notifies of.
+        records: the records of releases, with their outcomes.
+        alerts_topic: is notified of rollbacks, and of releases that could not notify themselves.
         configuration: what the endpoint runs: which variants scale.
         encryption_key: encrypts the logs, and the volumes of the endpoint that it creates or updates.
-        poll_interval: how often the endpoint is asked whether it serves the target, 1 second to 4 minutes. Default:
-            30 seconds.
-        settled_within: when a rollback whose endpoint does not serve its target has failed. It has to be enough for an
-            update that is under way and one more. Default: 2 hours.
+        poll_interval: how often the workflow checks whether the endpoint serves the target, 1 second to 4 minutes.
+            Default: 30 seconds.
+        settled_within: time limit for the endpoint to serve its target, after which the rollback fails. It must be
+            enough for an update in progress and one more. Default: 2 hours.
         log_retention: how long the state machine's logs are kept.
 
     Raises:
@@ -141,12 +141,12 @@ class RollbackWorkflow(Construct):
 
     @property
     def timeout(self) -> Duration:
-        """How long an execution takes at most."""
+        """The time limit of an execution."""
         return self._timeout
 
     @property
     def role(self) -> iam.Role:
-        """What the state machine acts as."""
+        """The role of the state machine."""
         return self._role
 
     @property
@@ -161,7 +161,7 @@ class RollbackWorkflow(Construct):
 
     @property
     def undelivered_events(self) -> sqs.Queue:
-        """The events that their target did not take, for two weeks."""
+        """The dead-letter queue of events that could not be delivered, kept for two weeks."""
         return self._undelivered_events
 
     @property
@@ -172,14 +172,14 @@ class RollbackWorkflow(Construct):
     def after_stopped(
         self, scope: Construct, id: str, *, state_machine: sfn.IStateMachine, own_errors: list[str]
     ) -> events.Rule:
-        """Rolls back each execution of the release workflow that was stopped, ran out of time, or failed with an error
-        other than `own_errors`.
+        """Rolls back each execution of the release workflow that was stopped, timed out, or failed with an error other
+        than `own_errors`.
 
         Args:
             scope: where the rule is made.
             id: the rule's id there.
             state_machine: the release workflow.
-            own_errors: the errors after which a release has put the endpoint back itself.
+            own_errors: the errors after which a release has rolled the endpoint back itself.
         """
         return events.Rule(
             scope,
@@ -215,7 +215,7 @@ class RollbackWorkflow(Construct):
         return self._state_machine.metric_failed(**given_options(options))
 
     def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Counts rollbacks that ended as they should (sum over 5 minutes).
+        """Counts rollbacks that succeeded (sum over 5 minutes).
 
         Args:
             options: those of the CDK's metrics.

@@ -1,4 +1,4 @@
-"""Posts that an Athena query selects."""
+"""Labelled posts that an Athena query selects."""
 
 import json
 from collections.abc import Sequence
@@ -27,22 +27,23 @@ _FOLDER = "unload/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AthenaUnload(ReleaseStage):
-    """Takes the posts that `query` selects, by Athena's UNLOAD, as they are when a release begins.
+    """Takes the posts that `query` selects when a release begins, with Athena's UNLOAD.
 
-    The workflow's `role` may read the tables in the Glue data catalog, and their objects in S3. Three things are for
-    their owner to allow to that role: tables whose location is registered with Lake Formation (a grant on the table
-    there, and the action `lakeformation:GetDataAccess`), an encrypted catalog (`kms:Decrypt` on its key), and a work
-    group that overrides the result location of its clients (writing to that location).
+    The workflow's `role` may read the tables in the Glue data catalog, and their objects in S3. Their owners must allow
+    that role three things where they apply: tables whose location is registered with Lake Formation (a grant on the
+    table there, and the action `lakeformation:GetDataAccess`), an encrypted catalog (`kms:Decrypt` on its key), and a
+    work group that overrides the result location of its clients (writing to that location).
 
     Args:
         query: a SELECT with the columns `text` (string) and `label` (integer, 0 or 1), without a semicolon:
             `SELECT text, label FROM posts WHERE reviewed`.
-        database: where unqualified tables are, in the Glue data catalog of this account and region.
+        database: the database of tables without one, in the Glue data catalog of this account and region.
         tables: the tables that the query reads; the workflow may read these and no other.
         bucket: where the tables' objects lie.
-        prefix: below what in the bucket. Default: anywhere in it.
-        work_group: Athena's, whose limits hold.
-        max_runtime: when the query is stopped as failed, at least 1 minute. Default: 30 minutes, Athena's own.
+        prefix: the prefix of these objects in the bucket. Default: the whole bucket.
+        work_group: Athena's work group, whose limits apply.
+        max_runtime: time limit of the query, after which it is stopped and fails, at least 1 minute. Default: 30
+            minutes, Athena's own.
         reviews: reviewers' decisions that are merged with the posts. Default: none.
 
     Raises:

@@ -19,14 +19,14 @@ _FOLDER = "export/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoDbExport(ReleaseStage):
-    """Takes all items of `table`, by an export to S3, as they are when a release begins.
+    """Takes all items that `table` has when a release begins, with an export to S3.
 
     Each item is a post with `text` (a string) and `label` (a number, 0 or 1, or a boolean). The table needs
     point-in-time recovery; an export takes nothing from its capacity.
 
     Args:
         table: where the posts are.
-        max_runtime: when an export that goes on has failed the release, at least 1 minute. Default: 6 hours.
+        max_runtime: time limit of an export, after which the release fails, at least 1 minute. Default: 6 hours.
         reviews: reviewers' decisions that are merged with the posts. Default: none.
 
     Raises:

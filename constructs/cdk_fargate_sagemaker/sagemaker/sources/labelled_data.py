@@ -1,4 +1,4 @@
-"""Labelled posts that lie in the data's bucket."""
+"""Labelled posts in the data bucket."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
@@ -14,13 +14,14 @@ from .review_decisions import ReviewDecisions, check_reviews
 
 @dataclass(frozen=True, slots=True)
 class LabelledData(ReleaseStage):
-    """Takes the labelled posts below a prefix of the workflow's `data_bucket`, as they are when a release begins.
+    """Takes the labelled posts that are below a prefix of the workflow's `data_bucket` when a release begins.
 
-    They are objects `*.csv` with a header, or `*.jsonl`, with `text` and `label` (0 or 1). Some are held out to test
-    with. Which ones is drawn by a secret and written down below `sides/`: a post stays where it is for good.
+    They are objects `*.csv` with a header, or `*.jsonl`, with `text` and `label` (0 or 1). Some posts are held out for
+    tests. A secret decides at random which ones, and the choice is recorded below `sides/`: a post keeps its side for
+    good.
 
     Args:
-        prefix: below what in the bucket. It ends with a slash and is not below `runs/`, `models/` or `sides/`.
+        prefix: their prefix in the bucket. It ends with a slash and is not below `runs/`, `models/` or `sides/`.
         reviews: reviewers' decisions that are merged with the posts. Default: none.
 
     Raises:

@@ -18,16 +18,16 @@ REVIEWS_FOLDER = "reviews/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDecisions:
-    """Merges what reviewers decided with the posts of a source.
+    """Merges reviewers' decisions with the posts of a source.
 
-    The latest label of a post takes the place of the one it had, and posts that were not there are trained with. Posts
-    to test with stay the same from release to release, whatever is decided; their labels change where two reviewers
-    agree, and half of them never. The release's record says how many labels were new.
+    The latest label of a post replaces its earlier one, and new posts are added to the training posts. The test posts
+    stay the same from release to release, whatever reviewers decide. Half of them keep their labels for good; the
+    others' labels change where two reviewers agree. The release's record says how many labels were new.
 
     Args:
         table: a `ReviewQueue`'s, with point-in-time recovery; an export takes nothing from its capacity.
-        limits: beyond what a release is refused. Default: `ReviewLimits()`.
-        max_runtime: when an export that goes on has failed the release, at least 1 minute. Default: 6 hours.
+        limits: the limits above which a release is refused. Default: `ReviewLimits()`.
+        max_runtime: time limit of an export, after which the release fails, at least 1 minute. Default: 6 hours.
 
     Raises:
         InvalidArgumentError: no table, limits of another kind, or a time that is too short or known at deployment only.

@@ -7,15 +7,17 @@ from ..._checks import check_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewLimits:
-    """What a release takes of reviewers without asking: beyond it, the release is refused in one line.
+    """The limits of what reviewers may change without another person's check: above them a release is refused in one
+    line.
 
     Args:
-        max_changed_percent: of the base data's labels, how many reviewers may change, percent. Default: 10.
-        min_changed: so many changes are accepted whatever their share, so that a small set can be corrected.
+        max_changed_percent: percentage of the base data's labels that reviewers may change. Default: 10.
+        min_changed: this many changes are accepted whatever their share, so that a small data set can be corrected.
             Default: 20.
-        max_reviewer_percent: of the labels that reviewers gave, how many may be one reviewer's, percent: of all, and of
-            those that are new since the release that serves. 100 for a team of one. Default: 60.
-        min_labels: of fewer labels no share is asked, so that a small team can start. Default: 100.
+        max_reviewer_percent: percentage of the reviewers' labels that one reviewer may have given: of all labels, and
+            of those that are new since the release that serves. 100 for a team of one. Default: 60.
+        min_labels: `max_reviewer_percent` applies from this many labels on, so that a small team can start. Default:
+            100.
 
     Raises:
         InvalidArgumentError: a number that is not in its range, or is known at deployment only.

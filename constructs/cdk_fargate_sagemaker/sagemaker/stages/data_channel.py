@@ -15,7 +15,7 @@ class DataChannel:
 
     Args:
         side: `train`, what is trained with, or `test`, what is held out.
-        content_type: what the program is told that the files are: `text/csv`. Default: nothing.
+        content_type: the content type that the program gets, as `text/csv`. Default: none.
 
     Raises:
         InvalidArgumentError: another side, or no content type.

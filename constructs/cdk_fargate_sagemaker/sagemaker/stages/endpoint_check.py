@@ -16,7 +16,7 @@ from .release_stage import ReleaseStage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointCheck(ReleaseStage):
-    """Asks the endpoint about held-out posts: its answers have to be those of the evaluation, by the new model.
+    """Sends held-out posts to the endpoint: the new model must answer, and as it did in the evaluation.
 
     Example:
         ```python

@@ -25,27 +25,27 @@ _SURE = f"' with ' & {_CONFIDENCE} & ' % confidence, on ' & $string($comparison.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationGate:
-    """Says what a new model must reach on the held-out data before it may serve: any metric, in either direction.
+    """What a new model must reach on the held-out data before it may serve: any metric, in either direction.
 
-    What may worsen is compared with what the current model reaches on the same data: 0 asks for as much at least, 0.01
-    forgives what chance makes of some thousand posts. The first model has nothing to be compared with and passes.
+    `may_worsen` compares with the current model's metrics on the same data: 0 allows no loss, 0.01 allows about what
+    chance causes on some thousand posts. The first model has nothing to be compared with and passes.
 
-    Where the evaluation says how sure it is, as the default one does of the AUC, a model is refused for what is certain
-    at 95 %: an AUC whose interval lies below the bound, or reaches down to chance; a loss beyond what is allowed that
-    is no chance either.
+    If the evaluation has confidence intervals, as the default one has for the AUC, a model is refused only with 95 %
+    confidence: an AUC whose interval is below the bound or includes that of a random model, or a loss that exceeds the
+    allowed one and that chance does not explain.
 
-    A metric that is asked for and missing, of the new model or of the current one, does not pass.
+    A required metric that is missing, from the new model or the current one, fails the gate.
 
     Args:
         at_least: what metrics must reach, by their names in the evaluation: `{"auc": 0.85, "recall": 0.7}`. Accuracy,
             AUC, average precision, F1, precision and recall are numbers from 0 to 1.
         at_most: what metrics must not exceed: `{"rmse": 3}`.
-        may_worsen: by how much metrics may be worse than the current model's: `{"auc": 0.01, "rmse": 0.1}`. Worse is
-            less of a metric in `at_least`, and more of one in `at_most`; of the six above it is less.
+        may_worsen: by how much metrics may be worse than the current model's: `{"auc": 0.01, "rmse": 0.1}`. Worse means
+            lower for a metric in `at_least` and for the six above, and higher for one in `at_most`.
 
     Raises:
-        InvalidArgumentError: nothing to ask for, a name that cannot be, a number out of range, or a metric that may
-            worsen in nobody knows which direction.
+        InvalidArgumentError: no requirement, an invalid name, a number out of range, or a metric in `may_worsen` whose
+            direction is unknown.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""A step of the release workflow that is a function of the team's own."""
+"""A stage of the release workflow that is a Lambda function of the team's own."""
 
 import re
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ _RESULT = "$states.result.Payload"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionStep(ReleaseStage):
-    """A stage of a release that is a function of the team's own; what the function raises ends the release.
+    """A stage of a release that is a Lambda function of the team's own; an exception in it ends the release.
 
-    What it is given and what it returns, by where it stands; the URI of a folder ends in a slash:
+    Its input and output depend on its place; the URI of a folder ends with a slash:
 
     - `source`: given `bucket` and `run_prefix` (`runs/<execution>/`); returns
       `{"train": {"uri"}, "test": {"uri", "texts_uri"}}`. Whatever else it returns is recorded with the release.
@@ -34,18 +34,18 @@ class FunctionStep(ReleaseStage):
       `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …},
       "auc_drop": {…}}}`; of a metric that shall be small, `rmse_rise`. With `validation`, counts of the validation
       posts in bins, `ModelDrift` compares what is served: `{"score": {"fine": [0, 7, …], "violation": […]}, …}`.
-    - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; what it returns
-      is not looked at.
+    - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; its result is
+      ignored.
 
-    The current model is asked about the posts at `test.texts_uri` (`posts.jsonl`, lines of `{"text": …}`), in the order
-    of those at `test.uri`. Without it nobody asks, and a gate that compares refuses.
+    The current model scores the posts at `test.texts_uri` (`posts.jsonl`, lines of `{"text": …}`), in the order of
+    those at `test.uri`. Without it there are no such scores, and a gate that compares refuses.
 
     Args:
         function: invoked synchronously. It needs permissions of its own for what it reads and writes.
-        payload: what it is given instead. A text of the form `{% … %}` is JSONata over the workflow's variables:
+        payload: another input for the function. A text of the form `{% … %}` is JSONata over the workflow's variables:
             `$release`, `$posts`, `$held_out`, `$model_data`, `$metrics`, `$current`. Default: what is listed above.
-        name: the state's, where several functions follow each other: 1 to 80 letters, digits, hyphens and underscores.
-            Default: that of the place: `Extract`, `Preprocess`, `Evaluate`, `Check`.
+        name: the state's name, where several functions follow each other: 1 to 80 letters, digits, hyphens and
+            underscores. Default: that of the place: `Extract`, `Preprocess`, `Evaluate`, `Check`.
 
     Raises:
         InvalidArgumentError: no function, a payload that is no mapping, or a name that cannot be.

@@ -1,4 +1,4 @@
-"""Files that a training is given beside its posts."""
+"""Files that a training job gets in addition to its posts."""
 
 import re
 from dataclasses import dataclass
@@ -17,17 +17,16 @@ _LONGEST_REMEDY = 1000
 class InputChannel:
     """Objects in the data's bucket that the training program finds in `/opt/ml/input/data/<name>`.
 
-    So a training that starts from a pretrained model needs no network. A release looks for them before anything else,
-    and ends in one line where there are none.
+    So a training job that starts from a pretrained model needs no network. A release first checks that there are
+    objects, and fails with one line if there are none.
 
     Args:
         name: of the channel: 1 to 64 letters, digits, dots, hyphens and underscores.
-        prefix: below what in the workflow's `data_bucket` the objects are. It ends with a slash, begins with none and
-            is not below `runs/`, `models/` or `sides/`. The training role may read it and nobody of the workflow writes
-            it.
-        remedy: what to do where nothing is there: the end of the line that the release fails with, at most 1,000
+        prefix: their prefix in the workflow's `data_bucket`. It ends with a slash, does not begin with one and is not
+            below `runs/`, `models/` or `sides/`. The training role may read it, and the workflow never writes there.
+        remedy: what to do if there are no objects: the end of the line that the release fails with, at most 1,000
             characters, as "run `make pretrained`".
-        content_type: what the program is told that the files are: `text/csv`. Default: nothing.
+        content_type: the content type that the program gets, as `text/csv`. Default: none.
 
     Raises:
         InvalidArgumentError: a name, prefix or content type that cannot be, or no remedy.

@@ -1,4 +1,4 @@
-"""How a new model is judged."""
+"""How a new model is evaluated."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,18 +18,18 @@ from .transform_job import TransformJob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEvaluation(ReleaseStage):
-    """Measures the new model, and the current one on the same held-out posts, and refuses what does not reach the gate.
+    """Measures the new model, and the current one on the same held-out posts, and refuses a model that fails the gate.
 
     Args:
         measure: a function of the team's own that measures. Default: the metrics that training wrote, and those of the
             current model, whose answers are compared with the labels.
-        score_current: how the current model is asked about the held-out posts, where the gate compares. None asks
-            nobody: `measure` then has to know the current model's metrics by itself.
+        score_current: how the current model scores the held-out posts, if the gate compares. None: it does not;
+            `measure` must then know the current model's metrics.
         gate: what the new model must reach to serve. None lets every model pass. Default: an AUC of 0.8, of which it
             may lose 0.01 against the current model.
 
     Raises:
-        InvalidArgumentError: a part of another kind, or a gate that compares with a model that nobody asks.
+        InvalidArgumentError: a part of another kind, or a gate that compares with a model that is not scored.
 
     Example:
         ```python

@@ -37,10 +37,10 @@ _LONGEST_RUN = Duration.days(5)
 class ProcessingJob(ReleaseStage):
     """Runs a program over the extracted posts before training.
 
-    It finds them in `/opt/ml/processing/input/train/posts.jsonl` and `…/test/posts.jsonl`, lines of `{"text",
-    "label"}`, and leaves what training shall be given in `/opt/ml/processing/output/train/` and `…/test/`, in whatever
-    form its training program reads. An exit status other than 0 fails the release; what the program says of it in
-    `/opt/ml/output/message`, SageMaker passes on.
+    It reads them from `/opt/ml/processing/input/train/posts.jsonl` and `…/test/posts.jsonl`, lines of `{"text",
+    "label"}`, and writes the training data to `/opt/ml/processing/output/train/` and `…/test/`, in whatever form the
+    training program reads. An exit status other than 0 fails the release; SageMaker reports what the program wrote to
+    `/opt/ml/output/message`.
 
     The new model and the current one are judged on the same posts, so held-out posts should keep number and labels.
 
@@ -48,11 +48,11 @@ class ProcessingJob(ReleaseStage):
         image: has the program, as a `ModelImage`.
         instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
         volume_gib: disk of the machine, 1 to 16,384 GiB.
-        max_runtime: when it is stopped as failed, 1 minute to 5 days. Default: 1 hour.
+        max_runtime: time limit, after which the job is stopped and fails, 1 minute to 5 days. Default: 1 hour.
         entry_point: the program, in 1 to 100 words. Default: the image's own.
         arguments: the program's arguments, at most 100 words. Default: none.
         environment: the program's variables, at most 100 texts. Default: none.
-        network_isolation: the program reaches nothing but its folders.
+        network_isolation: the program has no network access.
         vpc: where the machine is. Default: in SageMaker's own network.
 
     Raises:

@@ -35,21 +35,22 @@ _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
 
 
 class ReleaseBinding:
-    """The release workflow that a stage binds to: makes the stage's states, and gives its role what they call.
+    """The release workflow that a stage binds to: it creates the stage's states and grants its role the calls that they
+    make.
 
-    `ModelReleaseWorkflow` makes one for each stage. Whatever a state fails with, or `refuse_when` refuses, ends the
-    release: the endpoint is put back, and the failure is notified once, by the state's name.
+    `ModelReleaseWorkflow` creates one for each stage. A state that fails, or a condition of `refuse_when` that holds,
+    ends the release: the endpoint is rolled back, and one notification names the state.
 
     Args:
         tasks: makes the workflow's tasks.
         records: the table of the releases, and the functions that keep it.
         endpoint_name: the name of the endpoint.
-        endpoint_role: what the serving containers act as.
+        endpoint_role: the role of the serving containers.
         configuration: what the endpoint runs.
         inference_environment: the variables of the serving container.
         data_bucket: the bucket of posts, runs and models.
         encryption_key: the key of volumes, records and logs.
-        removal_policy: what becomes of the workflow's resources with the stack.
+        removal_policy: what happens to the workflow's resources when the stack is deleted.
         trains: whether the workflow trains.
         slot: where the stage stands.
 
@@ -104,7 +105,7 @@ class ReleaseBinding:
         self._endpoint_writes: list[str] = []
 
     def in_slot(self, slot: str) -> "ReleaseBinding":
-        """Returns the binding to the same workflow of a stage that stands elsewhere.
+        """Returns a binding to the same workflow for another slot.
 
         Args:
             slot: where.
@@ -162,7 +163,7 @@ class ReleaseBinding:
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What becomes of the workflow's resources with the stack."""
+        """What happens to the workflow's resources when the stack is deleted."""
         return self._removal_policy
 
     @property
@@ -173,12 +174,12 @@ class ReleaseBinding:
 
     @property
     def role(self) -> iam.Role:
-        """What the state machine acts as."""
+        """The role of the state machine."""
         return self._tasks.role
 
     @property
     def endpoint_role(self) -> iam.Role:
-        """What the serving containers act as, and a transform job that asks their model."""
+        """The role of the serving containers, and of a transform job that runs their model."""
         return self._endpoint_role
 
     @property
@@ -188,7 +189,7 @@ class ReleaseBinding:
 
     @property
     def failed(self) -> sfn.IChainable:
-        """Where a release goes that fails, once `failure` is assigned."""
+        """The state that a failing release continues with, once `failure` is assigned."""
         return self._tasks.failed
 
     @property
@@ -215,7 +216,8 @@ class ReleaseBinding:
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
-        """Makes a state that invokes `function`, which the workflow is allowed to; what it raises ends the release.
+        """Creates a state that invokes `function`, and allows the workflow to; an exception in the function ends the
+        release.
 
         Args:
             name: the state's, which alerts show.
@@ -240,7 +242,7 @@ class ReleaseBinding:
         assign: Mapping[str, object] | None = None,
         within: Duration | None = None,
     ) -> sfn.CustomState:
-        """Makes a state that calls AWS; what it fails with ends the release.
+        """Creates a state that calls AWS; a failure ends the release.
 
         Args:
             name: the state's, which alerts show.
@@ -248,7 +250,7 @@ class ReleaseBinding:
             arguments: the call's.
             allowed: what the workflow's role needs to make the call.
             assign: variables of the state machine; `$states.result` is the answer.
-            within: when the state has failed. Default: never; the workflow's own time limit ends it.
+            within: time limit of the state. Default: none; the workflow's own time limit ends it.
 
         Raises:
             InvalidArgumentError: a name that another state has, or a time that is known at deployment only.
@@ -269,13 +271,13 @@ class ReleaseBinding:
         within: Duration,
         assign: Mapping[str, object],
     ) -> sfn.CustomState:
-        """Makes the slot's state, which runs a job of SageMaker's and waits for its end.
+        """Creates the slot's state, which runs a SageMaker job and waits until it ends.
 
         Args:
             kind: `Training`, `Processing` or `Transform`.
             request: of `Create<kind>Job`, whose name is the release's.
             role: what the job acts as.
-            longest: how long the job may take, by which the workflow's time limit is longer.
+            longest: how long the job may take; the workflow's time limit is extended by it.
             within: when the state has failed.
             assign: variables of the state machine.
 
@@ -296,7 +298,7 @@ class ReleaseBinding:
         )
 
     def choice(self, name: str) -> sfn.Choice:
-        """Makes a choice, which goes on by `otherwise`.
+        """Creates a choice state, which continues with `otherwise`.
 
         Args:
             name: the state's.
@@ -324,7 +326,7 @@ class ReleaseBinding:
     # ---- beside states ---------------------------------------------------------------------------------------------
 
     def lasts(self, longest: Duration) -> None:
-        """Lets the whole workflow take so much longer.
+        """Extends the time limit of the whole workflow.
 
         Args:
             longest: how long the stage takes at most, beyond a quarter of an hour for a function.
@@ -337,17 +339,17 @@ class ReleaseBinding:
         self._longest.append(longest)
 
     def needs(self, prefix: str, *, remedy: str) -> None:
-        """Has a release look, before anything else, whether there are objects below a prefix of the data's bucket.
+        """Lets a release check, before anything else, that there are objects below a prefix of the data bucket.
 
         Args:
             prefix: where.
-            remedy: what to do where nothing is there.
+            remedy: what to do if there are no objects.
         """
         allow_listing(self._records.files.role, self._data_bucket, f"{prefix}*")
         self._inputs.append((f"s3://{self._data_bucket.bucket_name}/{prefix}", remedy))
 
     def keeps_models_of(self, objects: str) -> None:
-        """Lets the workflow copy what training left, before anything serves it.
+        """Lets the workflow copy what training wrote, before anything serves it.
 
         Args:
             objects: a pattern of keys in the data's bucket: `runs/*/trained/*`.
@@ -355,7 +357,7 @@ class ReleaseBinding:
         allow_reading(self._records.files.role, self._data_bucket, objects)
 
     def job_role(self, id: str, jobs: str, *, vpc: VpcPlacement | None) -> iam.Role:
-        """Makes what jobs act as: allowed to write logs, and nothing of the data yet.
+        """Creates the role of jobs: it may write logs, and has no access to the data yet.
 
         Args:
             id: the role's, below the workflow.
@@ -382,7 +384,7 @@ class ReleaseBinding:
         self._endpoint_reads.append(objects)
 
     def let_endpoint_write(self, objects: str) -> None:
-        """Lets the endpoint's role write, as a transform job does which acts as it.
+        """Lets the endpoint's role write, as a transform job with this role does.
 
         Args:
             objects: a pattern of keys in the data's bucket.
@@ -393,12 +395,12 @@ class ReleaseBinding:
 
     @property
     def longest(self) -> Sequence[Duration]:
-        """By how much the stages make the workflow longer."""
+        """By how much the stages extend the workflow's time limit."""
         return self._longest
 
     @property
     def inputs(self) -> Sequence[tuple[str, str]]:
-        """The URIs that a release looks at before anything else, each with what to do where nothing is there."""
+        """The URIs that a release checks before anything else, each with what to do if there are no objects."""
         return self._inputs
 
     def find_job_role(self, id: str) -> iam.Role | None:
@@ -410,7 +412,7 @@ class ReleaseBinding:
         return self._job_roles.get(id)
 
     def grant_endpoint_data(self) -> None:
-        """Gives the endpoint's role what the stages asked for it, in as few statements as can be."""
+        """Grants the endpoint's role what the stages asked for, in as few statements as possible."""
         role, bucket = self._endpoint_role, self._data_bucket
         allow_reading(role, bucket, "models/*", *self._endpoint_reads)
         if self._endpoint_writes:

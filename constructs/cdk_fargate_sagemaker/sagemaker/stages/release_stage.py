@@ -1,4 +1,4 @@
-"""What every stage of a release is."""
+"""The base class of every stage of a release."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -10,18 +10,19 @@ from .release_binding import SLOTS, ReleaseBinding
 
 
 class ReleaseStage(ABC):
-    """One stage of a release: it brings its states, and whatever they need, to the workflow that it binds to.
+    """One stage of a release: it adds its states, and the permissions and resources they need, to the workflow that it
+    binds to.
 
-    The stages of the library are of this class, and a team derives its own from it. A stage goes where its `slots` say:
+    The library's stages derive from this class, and so do a team's own. `slots` names the places that a stage can take:
     `source`, `preprocess`, `train`, `evaluate`, `score_current`, `check`, the arguments of `ModelReleaseWorkflow` and
-    `ModelEvaluation`. What a slot has to leave behind for those after it are variables of the state machine:
+    `ModelEvaluation`. A stage hands over its results as variables of the state machine. Each slot must assign:
 
     - `source`: `posts`, `{"train": {"uri"}, "test": {"uri", "texts_uri"}}`, and `held_out`, the URI of the posts to
       test with as they were extracted. The URI of a folder ends in a slash.
-    - `preprocess`: `posts`, where it moved them; a stage that only looks at them leaves them.
+    - `preprocess`: `posts`, if it moved them; a stage that only reads them assigns nothing.
     - `train`: `model_data`, the URI of a `model.tar.gz` below `runs/*/trained/`.
-    - `score_current`: `current_scores`, the URI of what the current model said of each post.
-    - `evaluate`: `metrics`, `current_metrics` and `comparison`, and it refuses what shall not serve.
+    - `score_current`: `current_scores`, the URI of the current model's scores.
+    - `evaluate`: `metrics`, `current_metrics` and `comparison`; it refuses a model that must not serve.
     - `check`: nothing.
 
     Beside these, `release` (the name of what the execution makes), `current` (the record of the release that serves, or
@@ -49,12 +50,12 @@ class ReleaseStage(ABC):
 
     @abstractmethod
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Makes the stage's states in the workflow `release`, the last of which goes on to `then`.
+        """Creates the stage's states in the workflow `release`; the last one continues with `then`.
 
-        It is called once, when the workflow is made, and from the last stage to the first.
+        It is called once, when the workflow is created, from the last stage to the first.
 
         Args:
-            release: makes states, and gives the workflow's role what they call.
+            release: creates states, and grants the workflow's role the calls that they make.
             then: the first state of what comes next.
 
         Returns:

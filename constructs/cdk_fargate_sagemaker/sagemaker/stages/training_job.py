@@ -48,7 +48,8 @@ class TrainingJob(ReleaseStage):
         image: trains the model, as a `ModelImage`.
         instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
         volume_gib: disk of the machine, 1 to 16,384 GiB.
-        max_runtime: when it is stopped as failed, 1 minute to 28 days of running. Default: 4 hours.
+        max_runtime: time limit, after which the job is stopped and fails, 1 minute to 28 days of running. Default: 4
+            hours.
         hyperparameters: at most 100 values, which reach the training program as texts: a text as it is, anything else
             as JSON (`5`, `true`, `["auc", "logloss"]`), null too. A program that wants another text of a value, as
             `True` or a text in quotes, is given that text. Default: none.
@@ -57,14 +58,13 @@ class TrainingJob(ReleaseStage):
             training role may: every run's `trained/` folder (and `checkpoints/` with `checkpoints`).
         data_channels: how the program gets the two sides of the data, by its names for them. Default: `train` and
             `test`, without a content type.
-        channels: what the program is given beside them, as a pretrained model: 20 channels at most in all. Default:
-            nothing.
-        spot_max_wait: takes spare machines, which are cheaper and may be taken away: waiting for one and running may
-            take this long together, at least `max_runtime`. Default: an ordinary machine.
-        checkpoints: whatever the program keeps in `/opt/ml/checkpoints` is copied to S3 while it runs, and is there
-            again when a machine that was taken away is replaced. Default: with `spot_max_wait`.
-        keep_alive: the machine waits this long for the next training, and is billed for it, 1 second to 6 hours. It
-            needs a quota for warm pools. Default: it goes at once.
+        channels: further input channels, as a pretrained model: 20 channels at most in all. Default: none.
+        spot_max_wait: uses Spot instances, which are cheaper and may be interrupted: waiting for one and running may
+            take this long together, at least `max_runtime`. Default: an on-demand instance.
+        checkpoints: files in `/opt/ml/checkpoints` are copied to S3 while the program runs, and restored when an
+            interrupted instance is replaced. Default: on with `spot_max_wait`.
+        keep_alive: the instance waits this long for the next training job, and is billed for it, 1 second to 6 hours.
+            It needs a quota for warm pools. Default: it is released at once.
         vpc: where the machine is. Default: in SageMaker's own network.
 
     Raises:
@@ -117,11 +117,11 @@ class TrainingJob(ReleaseStage):
 
     @property
     def longest(self) -> Duration:
-        """How long a job may take, its waiting for a spare machine included."""
+        """How long a job may take, including the wait for a Spot instance."""
         return self.spot_max_wait or self.max_runtime
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Trains with the posts and what else is there, and leaves the model's archive below the run."""
+        """Trains with the posts and further channels, and writes the model's archive below the run."""
         role = release.job_role(TRAINING_ROLE, "TrainingJobs", vpc=self.vpc)
         bucket = release.data_bucket
         allow_reading(role, bucket, "runs/*", *(f"{channel.prefix}*" for channel in self.channels))

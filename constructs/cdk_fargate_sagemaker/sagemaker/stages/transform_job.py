@@ -1,4 +1,4 @@
-"""How the current model is asked about the held-out posts."""
+"""How the current model scores the held-out posts."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -21,13 +21,13 @@ _SCORES = "runs/*/current/*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformJob(ReleaseStage):
-    """Asks the current model about the posts that the new one is judged on, one by one, on a machine of its own.
+    """Scores the held-out posts with the current model, one by one, on an instance of its own.
 
     Args:
         instance_type: `ml.m5.large`; `m5.large` means the same. It has to run the inference image: an image for GPUs
             a type with a GPU, one for CPUs a type without.
-        max_runtime: when it is stopped, and the release with it, at least 1 minute. SageMaker itself stops no such job.
-            Default: 2 hours.
+        max_runtime: time limit, after which the job is stopped and the release fails, at least 1 minute. SageMaker
+            itself stops no such job. Default: 2 hours.
         transform_ami: SageMaker's machine image, as `al2-ami-sagemaker-batch-gpu-535`, which comes with a driver of
             the GPU. Default: SageMaker's, which has the driver 470 on ml.g4dn and ml.g5, too old for CUDA 12: those
             get `al2-ami-sagemaker-batch-gpu-535`.
@@ -62,7 +62,7 @@ class TransformJob(ReleaseStage):
         object.__setattr__(self, "transform_ami", transform_ami(self.transform_ami, instance_type))
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Asks the model that serves, where there is one; `current_scores` is where its answers are."""
+        """Scores with the model that serves, if there is one; `current_scores` is the URI of its scores."""
         self._warn_of_two_devices(release)
         # A transform job acts as the role of the model that it asks.
         release.let_endpoint_read(_TEXTS)
@@ -111,7 +111,7 @@ class TransformJob(ReleaseStage):
         }
 
     def _warn_of_two_devices(self, release: ReleaseBinding) -> None:
-        """Warns where one image has to serve on GPUs and be asked without one, or the other way round."""
+        """Warns where one image must run on GPUs in one place and on CPUs in the other."""
         if Token.is_unresolved(self.instance_type):
             return
         for variant in release.configuration.all_variants:

@@ -127,7 +127,7 @@ class TaskStates:
 
     @property
     def role(self) -> iam.Role:
-        """What the state machine acts as."""
+        """The role of the state machine."""
         return self._role
 
     def fail_to(self, failed: sfn.IChainable) -> None:

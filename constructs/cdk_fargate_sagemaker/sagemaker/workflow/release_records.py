@@ -1,4 +1,4 @@
-"""What is known of every release of an endpoint."""
+"""The records of every release of an endpoint."""
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -26,26 +26,27 @@ _MODELS_PREFIX = "models/*"
 
 
 class ReleaseRecords(Construct):
-    """Keeps what is known of an endpoint's releases: a table, the name of the current one, and three functions.
+    """Keeps the records of an endpoint's releases: a table, the name of the current one, and three functions.
 
-    The table (`endpoint`, `entry`) holds one record a release: who or what started it, the fingerprint of its data, its
-    metrics, model and configuration, the SHA-256 of the model's archive, and how it ended; beside them which release is
-    current and which execution changes the endpoint now. `ledger` alone writes them; `cleaner` removes what no release
-    needs; `files` keeps the archives of models, and checks them before an endpoint gets them.
+    The table (`endpoint`, `entry`) has one record per release: who or what started it, the fingerprint of its data, its
+    metrics, model and configuration, the SHA-256 of the model's archive, and how it ended. It also records which
+    release is current and which execution changes the endpoint now. `ledger` alone writes them; `cleaner` removes what
+    no release needs; `files` keeps the archives of models, and checks them before an endpoint gets them.
 
-    The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is no
-    resource of the stack, since a deployment would put its own value back: the ledger makes, changes and removes it.
+    The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is not
+    a resource of the stack, because a deployment would overwrite its value: the ledger creates, changes and deletes it.
 
     `ModelReleaseWorkflow` makes one as its `records`.
 
     Args:
         endpoint_name: the endpoint's name.
-        workflow_names: the state machines whose executions may change the endpoint: the ledger asks whether the one
-            that does still runs.
+        workflow_names: the state machines whose executions may change the endpoint: the ledger checks whether the one
+            that holds the lock still runs.
         data_bucket: the bucket of runs and models, of which the cleaner deletes what no release needs.
         alerts_topic: gets one alert about an endpoint that an earlier stack left in service.
         encryption_key: encrypts the table and the functions' logs.
-        removal_policy: what becomes of the table with the stack. A table that is kept is protected from deletion.
+        removal_policy: what happens to the table when the stack is deleted. A table that is kept is protected from
+            deletion.
 
     Raises:
         InvalidArgumentError: an argument that cannot be.
@@ -183,7 +184,7 @@ class ReleaseRecords(Construct):
         return self._files
 
     def allow_making_again(self, endpoint_role: iam.IRole) -> None:
-        """Lets the ledger make the model or the endpoint configuration of a release again, where somebody deleted it.
+        """Lets the ledger recreate the model or the endpoint configuration of a release that somebody deleted.
 
         Args:
             endpoint_role: what the models of releases act as.
