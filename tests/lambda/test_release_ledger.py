@@ -615,7 +615,7 @@ def test_the_current_release_can_be_named_to_put_the_endpoint_right(ledger: Ledg
     [
         ({"release": "three"}, "release 'three' is unknown: there are one, two"),
         ({"release": "bad"}, "release bad never served, it is recorded as stopped: there are one, two"),
-        ({"releas": "one"}, r'the input has releas: it is {} or {"release": "<name>"}'),
+        ({"releas": "one"}, r'the input has releas: it must be {} or {"release": "<name>"}'),
     ],
 )
 def test_fails_when_there_is_no_such_release(ledger: Ledger, given: dict[str, str], message: str) -> None:
