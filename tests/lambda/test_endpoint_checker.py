@@ -168,7 +168,7 @@ def test_a_training_program_may_leave_no_golden_posts(
         (archive("golden_posts.jsonl", golden(*[0.5] * 65)), "has 65 lines: 64 are allowed"),
         (archive("golden_posts.jsonl", golden(0.5, 1.5)), "line 2: .* it has a text and a probability from 0 to 1"),
         (archive("golden_posts.jsonl", '{"text": "x"}'), "line 1: .* it has a text"),
-        (archive("golden_posts.jsonl", "x"), "line 1: 1 bytes of something else: it has a text"),
+        (archive("golden_posts.jsonl", "x"), "line 1: 1 bytes of something else: it must have a text"),
         (archive("golden_posts.jsonl", " " * (1 << 20) + "x"), "has 1048577 bytes: 1048576 are allowed"),
     ],
     ids=["no archive", "65 posts", "1.5", "no probability", "no JSON", "too large"],

@@ -477,6 +477,6 @@ def test_fails_when_there_is_no_export_of_reviews_or_more_than_one(
 def test_fails_when_reviews_are_asked_for_wrongly(extractor: ModuleType, reviews: object) -> None:
     event = {"bucket": "b", "posts_prefix": "posts/", "run_prefix": "runs/r/", "reviews": reviews}
     with pytest.raises(
-        extractor.InvalidPostsError, match=r"reviews is .*: it has a prefix, and since, which is a time or"
+        extractor.InvalidPostsError, match=r"reviews is .*: it must have a prefix, and since, which is a time or"
     ):
         extractor.handler(event, None)
