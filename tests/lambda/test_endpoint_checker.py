@@ -166,8 +166,11 @@ def test_a_training_program_may_leave_no_golden_posts(
     [
         (b"no archive", r"models/new/output/output.tar.gz is no gzipped tar"),
         (archive("golden_posts.jsonl", golden(*[0.5] * 65)), "has 65 lines: 64 are allowed"),
-        (archive("golden_posts.jsonl", golden(0.5, 1.5)), "line 2: .* it has a text and a probability from 0 to 1"),
-        (archive("golden_posts.jsonl", '{"text": "x"}'), "line 1: .* it has a text"),
+        (
+            archive("golden_posts.jsonl", golden(0.5, 1.5)),
+            "line 2: .* it must have a text and a probability from 0 to 1",
+        ),
+        (archive("golden_posts.jsonl", '{"text": "x"}'), "line 1: .* it must have a text"),
         (archive("golden_posts.jsonl", "x"), "line 1: 1 bytes of something else: it must have a text"),
         (archive("golden_posts.jsonl", " " * (1 << 20) + "x"), "has 1048577 bytes: 1048576 are allowed"),
     ],

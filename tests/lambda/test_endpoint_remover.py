@@ -275,8 +275,8 @@ def test_an_unknown_price_is_said_to_be_so(
     endpoint.serve(endpoint.release("one", instance_type="ml.p5.48xlarge"))
     endpoint.end(keep=True)
     (message,) = published()
-    assert "0.000 dollars an hour" in message
-    assert "and that of ml.p5.48xlarge, which is not known here" in message
+    assert "0.000 dollars per hour" in message
+    assert "and that of ml.p5.48xlarge, whose price is unknown here" in message
 
 
 def test_nothing_is_told_where_nothing_stays(

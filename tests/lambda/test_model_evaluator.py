@@ -339,7 +339,7 @@ def test_metrics_are_those_of_scikit_learn(evaluator: ModuleType, distinct_score
         (
             posts_of(1, 0),
             scores_of("0.9", "nan"),
-            r"line 3: predictions is a text of 3 characters: it is",
+            r"line 3: predictions is a text of 3 characters: it must be",
         ),
         (posts_of(1, 0), scores_of("0.9", "high"), r"line 3: predictions is a text of 4 characters"),
         (posts_of(1, 0), '{"predictions": 0.9}\n{"error": "no"}', r"line 1: predictions is another number"),

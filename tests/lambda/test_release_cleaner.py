@@ -320,5 +320,7 @@ def test_fails_when_sagemaker_refuses(
 
 
 def test_fails_when_the_operation_is_unknown(releases: Releases) -> None:
-    with pytest.raises(releases.module.UnknownOperationError, match="operation is 'clean': it must be clean_up or discard"):
+    with pytest.raises(
+        releases.module.UnknownOperationError, match="operation is 'clean': it must be clean_up or discard"
+    ):
         releases.module.handler({"operation": "clean"}, context())

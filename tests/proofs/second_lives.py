@@ -51,7 +51,7 @@ def kept(folder: Path) -> str:
     with _account(folder, "removal_policy=retain") as account:
         account.walk(*_BEGIN, *_LIVE, "destroy")
         told = _messages_with(account, "is kept, and is billed")
-        if not any("dollars an hour" in message for message in told):
+        if not any("dollars per hour" in message for message in told):
             raise ProofError(f"no alert says what the endpoint costs: {account.moderation.slack.messages}")
         if account.aws.client("sagemaker").describe_endpoint(EndpointName="moderation-dev")["EndpointStatus"] != (
             "InService"

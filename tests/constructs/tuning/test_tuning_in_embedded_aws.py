@@ -429,7 +429,9 @@ def test_a_rehearsal_walks_it_and_finds_what_is_wrong(
     monkeypatch.setattr(target_tuning, "_ALERT_SECONDS", 0)
     with pytest.raises(StepError, match=r"^Slack was not told: 60 % held for 2 days; 61 % held"):
         replace(tuning, told=list)._require_traces(0)
-    with pytest.raises(StepError, match=r"^the target is 61 % and was 61 % two days before: the guardrail is not OK"):
+    with pytest.raises(
+        StepError, match=r"^the target is 61 % and was 61 % two days before: the guardrail is \w+, not OK"
+    ):
         tuning.walk()
     tuning.report.tuning = TuningReport(targets=[60, 62])
     with pytest.raises(StepError, match=r"^the tuned target was 62 %; after the deploy the parameter has 61 and the"):

@@ -58,7 +58,7 @@ def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned, be
     tuned.told()
     decision = tuned.run(began + 4 * DAY)
     assert (decision["action"], decision["target"]) == ("revert", 60)
-    assert decision["why"].startswith("61 % costs more than 60 %: +100.0% task-hours a request")
+    assert decision["why"].startswith("61 % costs more than 60 %: +100.0% task-hours per request")
     assert "Saved so far: -0.8 task-hours, -$0.04" in tuned.told()[0]["Message"]
 
 
