@@ -27,7 +27,7 @@ InstanceType = Annotated[str, StringConstraints(pattern=f"^{INSTANCE_TYPE}$")]
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used, in one line: its key, what it got, what is allowed, where to mend it."""
+    """A setting that cannot be used, in one line: its key, what it got, what is allowed, where to correct it."""
 
 
 class _Section(BaseModel):

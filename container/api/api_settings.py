@@ -88,7 +88,7 @@ class ApiSettings:
     review_group, review_pool, review_pool_client: or who is in that group of that user pool of Cognito, by a token for
         that client (REVIEW_GROUP, REVIEW_POOL, REVIEW_POOL_CLIENT). Without any of these everybody is.
     review_keys_url: where that load balancer's public keys are; by default its region's (REVIEW_KEYS_URL).
-    stop_timeout_seconds: a container that is told to end has so long before it is killed, and uses it to hand over what
+    stop_timeout_seconds: a stopping container has so long before it is killed, and uses it to hand over what
         is in memory; by default ECS's own 30 seconds (STOP_TIMEOUT_SECONDS).
     service_name: what the metrics are filed under (SERVICE_NAME).
     host, port: where the API listens: on every interface by default (HOST, PORT).

@@ -99,7 +99,7 @@ class Outbox(Generic[Post]):
             threading.Thread(target=self._start, args=(line, self._lines[:place]), daemon=True, name=name).start()
 
     def put(self, posts: Sequence[Post], *, until: float) -> bool:
-        """Take `posts`, and tell whether a receiver has them already.
+        """Take `posts`; return whether a receiver has them already.
 
         Waits for that until `until`, a time of `time.monotonic()`, and at most WAIT_SECONDS; not at all where others
         have been waiting for so long. What no receiver has yet follows as soon as one takes it. Raises OutboxFullError

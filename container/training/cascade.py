@@ -1,6 +1,6 @@
 """Two models in one: a linear one answers the posts that it is sure of, the network answers the others.
 
-It is chosen anew at each training, on the validation posts, where the two together judge as the network alone does and
+It is chosen again in each training, on the validation posts, where the two together judge as the network alone does and
 take markedly less time; the manifest says whether they serve, and why.
 """
 

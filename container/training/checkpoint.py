@@ -22,7 +22,9 @@ class Checkpoint:
         self._of = of
 
     def read(self) -> dict[str, Any] | None:
-        """What `write` was given last; None, with a line that says why where there is a file, to begin anew."""
+        """What `write` was given last; None to start from the beginning, with a line that says why if there is a
+        file.
+        """
         if self._path is None or not self._path.exists():
             return None
         try:

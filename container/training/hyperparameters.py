@@ -1,4 +1,4 @@
-"""What a training job may be told, and what it does when it is told nothing."""
+"""The hyperparameters of a training job, and their defaults."""
 
 from __future__ import annotations
 

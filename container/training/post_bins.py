@@ -20,7 +20,8 @@ _WHITE_SPACE: Final = re.compile(r"\s+")
 
 
 def score_bin(probability: float) -> int:
-    """Return the bin of a probability: half a unit of its log-odds wide, so that what is nearly 0 or 1 is told apart.
+    """Return the bin of a probability: half a unit of its log-odds wide, so that values near 0 or 1 fall into different
+    bins.
 
     0.5 is in the middle of a bin, not at its edge, where the last rounding would decide.
     """

@@ -1,4 +1,6 @@
-"""ONNX Runtime, told before it loads that it may send nothing to its maker: its Linux builds do so by default."""
+"""ONNX Runtime with its telemetry switched off before it loads: its Linux builds send telemetry to Microsoft by
+default.
+"""
 
 import os
 

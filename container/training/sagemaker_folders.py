@@ -45,7 +45,7 @@ class SageMakerFolders:
 
     @property
     def checkpoints(self) -> Path | None:
-        """Copied to S3 while the job runs, and back when it goes on; None where the job was not told to keep any."""
+        """Copied to S3 while the job runs, and back when it goes on; None if the job is not set to keep any."""
         folder = self.base / "checkpoints"
         return folder if folder.is_dir() else None
 

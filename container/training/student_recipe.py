@@ -63,7 +63,7 @@ def train(
 ) -> ExportedModel:
     """Fine-tunes the teacher as recipe `bert` does, has a student learn from it, writes the one that is to serve.
 
-    An interrupted job goes on where the teacher's training was; the student then begins anew.
+    An interrupted job goes on where the teacher's training was; the student then starts from the beginning.
 
     Raises:
         RefusalError: see `bert_recipe.train`.

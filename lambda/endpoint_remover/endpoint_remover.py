@@ -272,7 +272,7 @@ def _running(states: Any, machine: str) -> list[str]:
 def _unless_missing(call: Callable[[], Any]) -> Any:
     """What `call` returns, or None where what it is about is gone.
 
-    SageMaker has an error of its own for that with some resources; with the others its message alone tells.
+    For some resources SageMaker has an error of its own for that; for others only the message shows it.
     """
     try:
         return call()

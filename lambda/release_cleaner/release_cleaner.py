@@ -33,7 +33,7 @@ class ReleaseInUseError(Exception):
 
 
 class JobStillRunningError(Exception):
-    """A job was told to stop and did not end within the function's time."""
+    """A job was asked to stop and did not end within the function's time."""
 
 
 class FilesLeftError(Exception):
@@ -230,7 +230,7 @@ class Cleaner:
             ),
         }
         stopped = []
-        # All are told before the first is waited for: they stop at the same time.
+        # All are asked to stop before the first wait: they stop at the same time.
         for kind, (describe, stop, status) in jobs.items():
             if (_unless_missing(describe) or {}).get(status) in ("InProgress", "Stopping"):
                 stopped.append(kind)
@@ -262,7 +262,7 @@ def _marking(mark: str) -> dict[str, Any]:
 def _unless_missing(call: Callable[[], Any]) -> Any:
     """What `call` returns, or None where SageMaker does not have what it is about.
 
-    SageMaker has an error of its own for that with some resources; with the others its message alone tells.
+    For some resources SageMaker has an error of its own for that; for others only the message shows it.
     """
     try:
         return call()

@@ -172,13 +172,13 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
 def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
     """Gives the endpoint to the rollback `execution` and says what its `input` asks for.
 
-    `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that goes on to tell, and keeps the
-    endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, or null where a
-    release had not begun or had already ended: then nothing has to be put back and nobody is given the endpoint.
+    `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that reports afterwards, and keeps
+    the endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, or null where
+    a release had not begun or had already ended: then nothing has to be put back and nobody is given the endpoint.
     `target` is the release that has to serve, `failure` what happened; of a rollback by hand `note` is what people have
     to know of it and `offer` how to go on where it does not come about. Before the endpoint is touched, the current
-    release's record is made again where it is gone, and so are the target's model and configuration.
-    Raises ReleaseInProgressError, InvalidRollbackError, UnknownEndpointError and NotMadeAgainError.
+    release's record is made again where it is gone, and so are the target's model and configuration. Raises
+    ReleaseInProgressError, InvalidRollbackError, UnknownEndpointError and NotMadeAgainError.
     """
     execution, given = event["execution"], event["input"]
     ended = healed = None
@@ -210,7 +210,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                 healed = decision.note or healed
                 continue
             plan, holder = plan_by_hand(records, decision), execution
-            # What was mended before is not seen any more.
+            # What was repaired before is no longer visible.
             plan["note"] = healed or plan["note"]
         failed, target = plan["failed"], plan["target"]
         if plan["mode"] != "by_hand" and failed is None:

@@ -55,9 +55,9 @@ class Found:
 class Decision:
     """What has to be done.
 
-    `target` is the release that has to serve; `heals` the current release, of which the table has to be mended first,
-    or None; `makes` what of the target has to be made again; `note` what people have to know of it, or None; `offer`
-    how to go on where the target does not come to serve.
+    `target` is the release that has to serve; `heals` the current release, whose record in the table must be repaired
+    first, or None; `makes` what of the target has to be made again; `note` what people have to know of it, or None;
+    `offer` how to go on where the target does not come to serve.
     """
 
     target: str

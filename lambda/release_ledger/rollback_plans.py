@@ -21,7 +21,7 @@ def failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current: 
 
 
 def stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
-    """The plan for a release that was stopped, and tells no more."""
+    """The plan for a release that was stopped and can no longer notify."""
     status = stopped["status"]
     failure = {
         "state": status,
@@ -31,7 +31,7 @@ def stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current
     plan = _plan("stopped", target_of(records, current), failure)
     record = next((record for record in records if record["execution"] == stopped["execution"]), None)
     if record is not None and "failure" in record:
-        # It was rolled back for this, and stopped before that was told.
+        # It was rolled back for this, and stopped before it could notify.
         first = record["failure"]
         cause = f"{first['cause']}; then {failure['state']}: {failure['error']}: {failure['cause']}"
         return plan | {"failure": first | {"cause": cause}}
@@ -52,7 +52,7 @@ def _plan(mode: str, target: dict[str, Any] | None, failure: dict[str, Any] | No
 
 
 def served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
-    """What is told of a release that serves."""
+    """What is reported of a release that serves."""
     if release is None:
         return None
     record = record_of(records, release=release)

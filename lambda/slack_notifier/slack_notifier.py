@@ -80,7 +80,7 @@ class _RetryableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What is told: a title, a few named values, the reason in full, and where to look."""
+    """An alert's content: a title, a few named values, the full reason, and a link."""
 
     title: str
     facts: dict[str, str] = field(default_factory=dict)
@@ -100,7 +100,9 @@ class Webhook:
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Tells each record of an SNS event. Raises where one could not be told, so that Lambda keeps it."""
+    """Posts each record of an SNS event to Slack. Raises if one could not be posted, so that Lambda retries and keeps
+    it.
+    """
     budget_s = min(TELLING_BUDGET_S, context.get_remaining_time_in_millis() / 1000 - REPORTING_RESERVE_S)
     deadline = time.monotonic() + budget_s
     secret_arn = os.environ["SLACK_WEBHOOK_SECRET_ARN"]
@@ -253,7 +255,7 @@ def escaped(text: str, limit: int) -> str:
 def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
     """Posts `message`, again and again while Slack is busy or down, until `deadline` (of `time.monotonic`).
 
-    Raises SlackRefusedError at once for what no repetition mends, SlackUnavailableError when the time is over.
+    Raises SlackRefusedError at once if retries cannot help, SlackUnavailableError when the time is over.
     """
     body = json.dumps(message).encode()
     attempt, ceiling_s = 0, FIRST_DELAY_S
@@ -399,7 +401,7 @@ def _event(content: dict[str, Any]) -> Alert:
     facts = {"Status": status, "Error": _text(detail, "error"), "Execution": _execution_name(execution)}
     stopped = (_json_object(_text(detail, "input")) or {}).get("stopped")
     if isinstance(stopped, dict):
-        # A rollback that was to tell of a release: nobody else does.
+        # A rollback that was to report a release: nothing else reports it.
         facts["Release"] = f"{_execution_name(_text(stopped, 'executionArn'))} ended as {_text(stopped, 'status')}"
     return Alert(
         title=f"{_text(detail, 'stateMachineArn').rsplit(':', 1)[-1]} ended as {status}",

@@ -1,9 +1,9 @@
 """Walks the target of a scaling policy upward, and puts it back when a guardrail alarm fires.
 
 Its state machine calls it three times: `look` decides and records, `apply` changes the target where that was decided,
-`report` draws and tells what was recorded. Each may be repeated, and interrupted anywhere: the next one takes up what
-is left. The rules are those of `scaling_decisions`, which the simulator runs too. CloudFormation calls it as well, for
-the parameter that holds the live target.
+`report` draws what was recorded and notifies of it. Each may be repeated, and interrupted anywhere: the next one takes
+up what is left. The rules are those of `scaling_decisions`, which the simulator runs too. CloudFormation calls it as
+well, for the parameter that holds the live target.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _stopped_by_hand(state: TunerState, trigger: Trigger) -> tuple[Decision, Tun
 def _resumed(
     clients: Clients, surroundings: Surroundings, state: TunerState, policy: float | None, trigger: Trigger
 ) -> tuple[Decision, TunerState]:
-    """Begins anew with the target that the policy has, whoever gave it."""
+    """Starts again from the target that the policy has, whoever set it."""
     if policy is None:
         raise LookupError(f"the scaling policy {surroundings.policy} is gone: deploy the stack again, then resume")
     LiveTarget(clients, surroundings).put_parameter(policy)

@@ -14,7 +14,7 @@ class ReviewLimits:
     """Of the labels that the base data has, and of those that reviewers gave.
 
     max_changed_percent: so much of the base data may reviewers give another label;
-    min_changed: from so many changes on, that a small set can be mended.
+    min_changed: so many changes are always accepted, so that a small set can be corrected.
     max_reviewer_percent: so much of the labels, of all and of the new ones, may be one reviewer's;
     min_labels: from so many labels on, that a small team can start.
     """

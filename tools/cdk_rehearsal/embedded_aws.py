@@ -43,7 +43,7 @@ class EmbeddedAws:
 
     Args:
         engine: `process` runs an image's program as a local process in the image's source folder; `docker` runs images.
-        cloud_assembly: the `cdk.out` folder whose image assets tell which source folder an image was built from.
+        cloud_assembly: the `cdk.out` folder whose image assets name the source folder of each image.
         work_folder: where jobs' files and logs go; by default a temporary folder, removed on stop.
         wait_scale: by what factor the waits and retries of Step Functions and of Lambda are shortened.
         sparse_answers: leaves members out of answers that AWS may leave out, as a test of programs that read them.

@@ -1,4 +1,4 @@
-"""What the owner of an embedded AWS tells the process that is it."""
+"""The settings that the owner of an embedded AWS passes to its process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault that the embedded AWS is told to have."""
+"""A fault that a test injects into the embedded AWS."""
 
 from __future__ import annotations
 

@@ -404,7 +404,7 @@ class Rehearsal:
         with contextlib.suppress(EmbeddedAwsError, OSError, http.client.HTTPException):
             calls = self._aws.judged_calls()
             self.report.judged(calls)
-            # As they were deployed: what a destroy has deleted tells nothing any more.
+            # As they were deployed: after a destroy there is nothing left to read.
             resources = self._aws.deployed_resources() if self._resources is None else self._resources
             recording = {"resources": resources, "calls": calls}
             path = self.settings.work_folder / "judged_calls.json"

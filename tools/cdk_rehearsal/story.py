@@ -49,7 +49,7 @@ class Story:
         """Called before the stacks are deleted: ends what would miss them."""
 
     def kept_lines(self) -> list[str]:
-        """What the user is told of a system that `--keep` leaves running, beside the embedded AWS's address."""
+        """What the command prints about a system that `--keep` leaves running, beside the embedded AWS's address."""
         return []
 
     def while_kept(self) -> None:

@@ -198,7 +198,7 @@ def _linted(before: dict[str, Stack], after: dict[str, Stack]) -> tuple[set[Find
 
 
 def main() -> None:
-    """Runs the command; what a user can mend is one line on standard error and exit status 1."""
+    """Runs the command. An error that a user can correct is one line on standard error, with exit status 1."""
     try:
         app()
     except InputError as error:

@@ -104,7 +104,7 @@ def artifact_of(github: JsonApi, run: Run, name: str) -> Review | None:
 def keep_pictures(remote: str, branch: str, folder: str, pictures: Mapping[str, bytes], *, token: str) -> None:
     """Write pictures into a folder of a branch that has nothing else, in place of those that were in it.
 
-    The branch is one commit without a parent, written anew each time, so that the repository does not grow with each
+    The branch is one commit without a parent, written again each time, so that the repository does not grow with each
     review. It keeps the pictures of the latest pull requests.
 
     Raises:

@@ -77,7 +77,7 @@ class Annotations:
 
 
 def read_annotations(declared: Any) -> Annotations:
-    """Reads the `annotations` of a widget; what is invisible is left out, what cannot be read is told in `unread`."""
+    """Reads the `annotations` of a widget; invisible ones are left out, unreadable ones are listed in `unread`."""
     if not isinstance(declared, dict):
         return Annotations()
     unread: list[str] = []

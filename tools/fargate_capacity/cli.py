@@ -84,7 +84,7 @@ register(app)
 
 
 def main() -> None:
-    """Runs the command; what a user can mend is one line on standard error and exit status 1."""
+    """Runs the command. An error that a user can correct is one line on standard error, with exit status 1."""
     try:
         app()
     except InputError as error:

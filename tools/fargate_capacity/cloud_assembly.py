@@ -129,7 +129,9 @@ class CloudAssembly:
                 )
 
     def _read_metadata(self, folder: Path, artifact: Mapping[str, Any]) -> None:
-        """Where each resource is in the tree of constructs; the CDK notes it in the template only if told to."""
+        """Where each resource is in the tree of constructs; the CDK writes it into the template only if an option asks
+        for it.
+        """
         entries = mapping(artifact.get("metadata"))
         file = artifact.get("additionalMetadataFile")
         if isinstance(file, str) and (folder / file).is_file():
@@ -192,7 +194,7 @@ class CloudAssembly:
 
 
 def _nested(templates: list[Template], files: Mapping[str, Path]) -> list[Template]:
-    """The templates, those that another one contains told so; a nested stack may contain one itself."""
+    """The templates, with the parent of each nested one; a nested stack may contain another."""
     by_path: dict[Path, Template] = {}
     for template in templates:
         by_path.setdefault(template.path, template)

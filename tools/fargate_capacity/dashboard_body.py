@@ -53,7 +53,7 @@ class Line:
     """A row of a widget's metrics: what is drawn, and how.
 
     Args:
-        label: as given, dynamic parts included. Default: made from what tells it from the widget's others.
+        label: as given, dynamic parts included. Default: made from what differs from the widget's other metrics.
         is_visible: what is not serves expressions only.
     """
 
@@ -122,7 +122,7 @@ class TextWidget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmWidget:
-    """The state of alarms, told by their ARNs."""
+    """The state of alarms, named by their ARNs."""
 
     place: Place
     title: str

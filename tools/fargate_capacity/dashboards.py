@@ -29,7 +29,8 @@ def find_dashboards(
     Args:
         assembly: whose templates are looked through.
         names: only these. Default: all.
-        unreadable: takes a line for each whose body cannot be read, beside another that can. Default: nobody is told.
+        unreadable: takes a line for each whose body cannot be read, beside another that can. Default: none are
+            reported.
 
     Raises:
         InputError: there is none, none of a name, or none that can be read.

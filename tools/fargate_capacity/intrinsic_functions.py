@@ -25,7 +25,8 @@ _PARTITIONS = (("cn-", "aws-cn", "amazonaws.com.cn"), ("us-gov-", "aws-us-gov", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntrinsicFunctions:
-    """Resolves what a template's literals tell; what only the deploy knows stays readable, as `${Service.Name}`.
+    """Resolves what the template's literals determine; what only the deployment knows stays readable, as
+    `${Service.Name}`.
 
     Args:
         assembly: where imports and SSM parameters are looked up.

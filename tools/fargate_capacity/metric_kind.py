@@ -1,4 +1,4 @@
-"""What kind of figure a metric is, told from its name: its unit on an axis, and what a sample of it looks like."""
+"""The kind of a metric, recognised by its name: its unit on an axis, and what a sample of it looks like."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MetricKind(Enum):
     OTHER = "other"
 
 
-# The first pattern that is found in the name tells; the exact names of AWS stand before what only resembles them.
+# The first pattern that matches the name decides; the exact names of AWS stand before what only resembles them.
 _PATTERNS = [
     (re.compile(pattern), kind)
     for pattern, kind in (
@@ -52,7 +52,7 @@ _LATENCY_UNITS = {
 
 
 def kind_of(metric: Metric) -> MetricKind:
-    """The kind of a metric; `OTHER` where its name tells nothing."""
+    """The kind of a metric; `OTHER` if its name is not known."""
     return next((kind for pattern, kind in _PATTERNS if pattern.search(metric.name)), MetricKind.OTHER)
 
 

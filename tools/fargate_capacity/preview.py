@@ -61,7 +61,7 @@ def write_preview(
         dashboards: those to draw.
         output: the folder.
         data: where the series are from. Default: sample series.
-        advance: is told of each dashboard before it is drawn.
+        advance: is called before each dashboard is drawn.
         view: the length of time that is shown, on sample series. Default: each dashboard's own.
         title: of the page.
         pictures: drawn below the dashboards. Default: none.
@@ -102,7 +102,9 @@ def write_preview(
 
 
 def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
-    """A name of a file for each dashboard, given by its name and stack: no two alike, even where case tells nothing."""
+    """A name of a file for each dashboard, given by its name and stack: no two alike, even where the file system
+    ignores case.
+    """
     names: list[str] = []
     for dashboard, stack in dashboards:
         name = _UNSAFE.sub("-", dashboard).strip("-.") or "dashboard"

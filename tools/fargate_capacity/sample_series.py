@@ -44,7 +44,7 @@ class SampleService:
 
     @classmethod
     def of(cls, body: DashboardBody) -> SampleService:
-        """As the horizontal lines tell it: a line across a CPU average is its target, and so on; else the defaults."""
+        """As the horizontal lines show: a line across a CPU average is its target, and so on; else the defaults."""
         usual = cls()
         average = _lines_across(body, MetricKind.CPU, "Average")
         maximum = _lines_across(body, MetricKind.CPU, "Maximum")

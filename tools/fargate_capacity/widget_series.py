@@ -315,7 +315,7 @@ def _query_of(call: metric_expression.Call) -> metric_queries.MetricQuery:
 
 
 def _names_of(found: list[Metric]) -> list[str]:
-    """What tells metrics that were found from each other."""
+    """What distinguishes the metrics that were found from each other."""
     several = len({metric.name for metric in found}) > 1
     names = []
     for number, metric in enumerate(found, start=1):
@@ -325,7 +325,7 @@ def _names_of(found: list[Metric]) -> list[str]:
 
 
 def _labels(lines: list[Line]) -> list[str]:
-    """A metric without a label goes by what tells it from the other metrics of its widget."""
+    """A metric without a label is named by what distinguishes it from the other metrics of its widget."""
     shown = [line for line in lines if line.is_visible and isinstance(line.source, Metric)]
     parts = {
         id(line): (line.source.name, *(value for _, value in line.source.dimensions), line.source.stat)

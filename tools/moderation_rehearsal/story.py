@@ -252,7 +252,7 @@ class ModerationStory(Story):
         self._display.result(f"{execution.status}, {len(execution.states)} states")
 
     def _wait_for_alert(self) -> None:
-        """A failed release has to be told: the alert comes a moment after the execution has ended."""
+        """A failed release must be reported: the alert comes a moment after the execution has ended."""
         deadline = time.monotonic() + _ALERT_SECONDS
         while not self._slack.messages and self._aws.running and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -62,7 +62,7 @@ class WorkflowExecution:
             raise StepError(self.why())
 
     def why(self) -> str:
-        """The failure that came first tells the reason; what follows are the workflow's own ways out."""
+        """The first failure has the reason; the later ones are the workflow's own error paths."""
         described = self._client.describe_execution(executionArn=self.arn)
         said = f"the execution ended {self.status}: {described.get('error', '')} {described.get('cause', '')}".rstrip()
         telling = [failure for failure in self._failures if failure[0] not in _WAYS_OUT]

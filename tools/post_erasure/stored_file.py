@@ -23,7 +23,7 @@ _BINARY: Final = (".onnx", ".bin", ".pt", ".pth", ".safetensors", ".npz", ".npy"
 
 
 class NotReadableError(Exception):
-    """Whether a post is in the file cannot be told; the message says why, and nothing of its content."""
+    """Whether a post is in the file is unknown; the message says why, and nothing about its content."""
 
 
 class NotDivisibleError(Exception):

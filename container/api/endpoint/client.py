@@ -75,7 +75,7 @@ class Score:
 
 
 class EndpointClient:
-    """Invokes one endpoint, from many threads at once, and never for longer than it is told.
+    """Invokes one endpoint, from many threads at once, and never for longer than the given time.
 
     `patience_seconds` is what an invocation has when nothing else has taken of its time: an endpoint that does not
     answer in less than half of it has not failed.

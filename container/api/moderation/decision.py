@@ -46,7 +46,7 @@ class Moderator:
 
     @property
     def flags_without_probability(self) -> bool:
-        """Whether a client is told that a post without a probability is flagged."""
+        """Whether a client gets a post without a probability as flagged."""
         return self._policy is FallbackPolicy.FLAG
 
     def decide(self, texts: str | list[str], until: float) -> list[Decision]:

@@ -87,7 +87,7 @@ class ReviewEntry:
         )
 
     def shown(self, *, lease: bool) -> dict[str, object]:
-        """What a reviewer is told of it; its lease only to whom it belongs."""
+        """What a reviewer gets of it; the lease only if it is the reviewer's own."""
         told: dict[str, object] = {
             "post": self.post,
             "text": self.text,

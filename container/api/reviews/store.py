@@ -348,7 +348,7 @@ class ReviewStore:
         except ClientError as fault:
             if _failed_at_last_alone(fault):
                 raise self._pace.too_fast(now) from fault
-            # How it stands tells whether it was another's or this very request, whose first answer was lost.
+            # Its state shows whether another request changed it, or this very request, whose first answer was lost.
             if error_code(fault) != "TransactionCanceledException" or not _was_changed(fault):
                 raise
         return self.entry(entry.post)

@@ -13,7 +13,7 @@ STORING_ALONE: Final = "review"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnscoredPost:
-    """What is needed to decide on a post later, and to tell which it was.
+    """What is needed to decide on a post later, and to identify it.
 
     request_id, place: the request that brought it, and its place among that request's texts, from 0.
     received: when, in ISO 8601 with its offset from UTC.

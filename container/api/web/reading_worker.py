@@ -170,7 +170,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         self._accepts(listener)
 
     def _accepts(self, listener: socket.socket) -> bool:
-        """Take a connection, and tell whether there was one."""
+        """Take a connection; return whether there was one."""
         try:
             accepted, address = listener.accept()
         except OSError as fault:

@@ -49,7 +49,7 @@ class RequestIntake:
         """Whether the client waits for `100 Continue` before it sends the body."""
 
     def feed(self, data: bytes) -> bool:
-        """Take bytes; tell whether the request is whole. Raises MalformedRequestError."""
+        """Take bytes; return whether the request is complete. Raises MalformedRequestError."""
         self.received += data
         if self._body_at is None and not self._find_head():
             return False

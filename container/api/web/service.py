@@ -61,7 +61,7 @@ def start_service(settings: ApiSettings) -> Service:
     letters = None if store is None else _letters_for_reviewers(settings, store, lost)
     reviews = None if store is None or letters is None else _review_intake(settings, store, letters)
     unscored = None
-    # With `error` the client is told to come back, and keeps its post.
+    # With `error` the client is asked to send the post again, and keeps it.
     if settings.unscored_queue_url and settings.fallback_policy is not FallbackPolicy.ERROR:
         unscored = unscored_outbox(queue_url=settings.unscored_queue_url, region=settings.region, lost=lost)
     if settings.unscored_queue_url:

@@ -1,4 +1,4 @@
-"""What the function is told about its service, by its environment."""
+"""What the function knows about its service, from its environment."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The tuner at work: what it sees in AWS, what it changes there, what it remembers and tells."""
+"""The tuner's access to AWS: what it reads, what it changes, what it records and reports."""

@@ -24,7 +24,9 @@ def is_request(event: Mapping[str, Any]) -> bool:
 
 
 def answer(clients: Clients, event: Mapping[str, Any]) -> None:
-    """Does what CloudFormation asks for, and tells it how that went; without an answer it would wait for an hour."""
+    """Does what CloudFormation asks for, and reports the result; without an answer CloudFormation would wait for an
+    hour.
+    """
     properties = event["ResourceProperties"]
     outcome = {"Status": "SUCCESS", "Reason": ""}
     try:

@@ -188,7 +188,7 @@ def _is_overwritten(
 ) -> bool:
     if is_same(policy, state.live) or not any(is_same(policy, each) for each in former):
         return False
-    # The newest event: when the deployment ended. The stack itself tells only when it began.
+    # The newest event: when the deployment ended. The stack itself shows only when it began.
     events = clients.stacks.describe_stack_events(StackName=surroundings.stack)["StackEvents"]
     return bool(events) and events[0]["Timestamp"] > state.changed_at
 

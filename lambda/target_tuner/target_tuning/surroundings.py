@@ -1,4 +1,4 @@
-"""What the function is told about its service, by its environment."""
+"""What the function knows about its service, from its environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CALLS = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The service that is tuned, what watches it, and where the tuner keeps and tells what it does.
+    """The tuned service, its guardrail alarms, and where the tuner records and reports its changes.
 
     Args:
         cluster, service: names of the ECS service.
@@ -27,13 +27,13 @@ class Surroundings:
         parameter: name of the SSM parameter that holds the live target.
         table: where decisions are recorded.
         stack: ARN of the stack that declares the policy.
-        topic: ARN of the topic that is told.
+        topic: ARN of the topic that is notified.
         guardrails: names of the alarms that take a step back.
         cpu_reports: how often a task reports its CPU in a minute.
         load_balancer: the `LoadBalancer` dimension of its metrics. Default: none, and latency is not compared.
-        task_hour_price: what a task costs, in `currency`. Default: savings are told in task-hours alone.
+        task_hour_price: what a task costs, in `currency`. Default: savings are reported in task-hours only.
         dashboard: where changes are drawn. Default: nowhere.
-        is_dry_run: decides, records and tells, and changes nothing.
+        is_dry_run: decides, records and reports, and changes nothing.
     """
 
     settings: TunerSettings

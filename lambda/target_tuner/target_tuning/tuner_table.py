@@ -145,7 +145,7 @@ class TunerTable:
         return [_record(item) for item in reversed(answer["Items"])]
 
     def mark_told(self, record: Record) -> None:
-        """It is not told again."""
+        """It is not reported again."""
         self._client.update_item(TableName=self._name, Key=self._key(record.entry), UpdateExpression="REMOVE untold")
 
     def _key(self, entry: str) -> dict[str, Any]:

@@ -22,8 +22,8 @@ class ImageError(Exception):
 class ContainerRequest:
     """An image's program; `entrypoint` takes the place of the image's own, and of its default arguments.
 
-    `port` is a free port on loopback on which the program shall listen; `port_variable` tells it so. `base_folder`
-    stands in for /opt/ml. Both are for the programs that have them.
+    `port` is a free port on loopback on which the program shall listen; `port_variable` passes it to the program.
+    `base_folder` stands in for /opt/ml. Both are for the programs that have them.
     """
 
     image_uri: str

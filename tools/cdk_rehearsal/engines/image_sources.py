@@ -16,7 +16,7 @@ class ImageSource:
 
 
 class ImageSources:
-    """Reads its files anew at each question: a deploy writes them while this is in use.
+    """Reads its files again for each question: a deploy writes them while this is in use.
 
     Args:
         cloud_assembly: a `cdk.out` folder; an image asset's hash is the tag of its image.

@@ -48,7 +48,7 @@ class ProcessEngine:
             words[0] = python = self._python_of(words)
         if request.base_folder is not None:
             words = [word.replace(_ROOT, f"{request.base_folder}/") for word in words]
-        # Who may reach AWS is told how, and as whom, by the request.
+        # The request says how a program reaches AWS, and as whom.
         environment = {
             name: value
             for name, value in self._base_environment.items()
@@ -61,7 +61,7 @@ class ProcessEngine:
             "PATH": f"{binaries}{os.pathsep}{self._base_environment.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
             # The source folders stay as they are, and what is installed has its byte code beside it: to keep all of it
-            # elsewhere would be to compile every package anew in each rehearsal.
+            # elsewhere would be to compile every package again in each rehearsal.
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         if request.base_folder is not None:

@@ -1,4 +1,4 @@
-"""A port that a program can be told to listen on."""
+"""A free port for a program to listen on."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 class ProcessRegistry:
     """One file a process group: named after its id, holding when it started.
 
-    A process id alone proves nothing, for the system hands it out again; the start time tells whether the process of
+    A process id alone proves nothing, for the system hands it out again; the start time shows whether the process of
     that id is still the one that was recorded.
     """
 

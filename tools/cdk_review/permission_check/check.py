@@ -39,7 +39,9 @@ class Judged:
 
 
 def permission_flags(stacks: Iterable[StackChange]) -> Iterator[Flag]:
-    """One flag for each role, or service, that is denied what it was allowed, or what it is newly told to do."""
+    """One flag for each role, or service, that is denied a call that it was allowed before, or that the template newly
+    needs.
+    """
     changed = list(stacks)
     if not any(stack.changes for stack in changed):
         return

@@ -32,7 +32,7 @@ class ScaledService:
 
     Args:
         name: its logical id, or its name where that is literal.
-        stack: that declares it; `stack_identity` tells it from others of that name.
+        stack: that declares it; `stack_identity` distinguishes it from others of that name.
         identity: `Stack/Path`.
         region: Default: the deploy decides.
         unpriced: why no price of Fargate is that of its tasks. Default: one is.

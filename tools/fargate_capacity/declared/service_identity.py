@@ -92,7 +92,7 @@ def choose_service(assembly: CloudAssembly, wanted: str | None) -> FoundService:
 
 
 def _shown(found: list[FoundService]) -> list[str]:
-    """Short names where they tell the services apart, else with their stacks."""
+    """Short names where they are unique, else with their stacks."""
     names = [each.name for each in found]
     return names if len(set(names)) == len(names) else [each.identity for each in found]
 

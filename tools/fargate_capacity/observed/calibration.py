@@ -139,7 +139,7 @@ def calibrate(
         scenario: the fitted model.
         setting: the declared one.
         seen: what was observed.
-        service: whose model is fitted anew on the first part, to judge it by the rest. Default: it is not.
+        service: whose model is fitted again on the first part, to evaluate it on the rest. Default: it is not.
 
     Raises:
         InputError: no task was observed.

@@ -27,12 +27,12 @@ from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.plan.sweep import Course, sweep_by_day
 from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
-# Less is within what the model cannot tell.
+# Less is within the model's error.
 _LEAST_SAVING = 0.01
 _LEAST_MINUTES = 2 * DAY_MINUTES
 # One of each weekday.
 _LEAST_DAYS = 7
-# Shares of the searched part, after each of which the choice is made anew and followed until the next.
+# Shares of the searched part, after each of which the choice is made again and followed until the next.
 _ORIGINS = (4 / 8, 5 / 8, 6 / 8, 7 / 8)
 
 Cost = Callable[[Simulation], float]
@@ -69,7 +69,7 @@ class _Search:
         return dict(zip(indices, found.tolist(), strict=True))
 
     def cheaper(self) -> list[int]:
-        """The candidates that cost less than the current setting by more than the model can tell, cheapest first."""
+        """The candidates that cost less than the current setting by more than the model's error, cheapest first."""
         return self._cheaper([course.simulation for course in self.courses])
 
     def cheaper_before(self, origin: int) -> list[int]:
@@ -131,7 +131,7 @@ def recommend(
         held_out: the share of the trace, its end, that the choice does not see.
         tolerance_percent: of all requests, those more that may be beyond the limit.
         jobs: threads. Default: 1.
-        advance: is told of each block that was replayed. Default: nobody is.
+        advance: is called after each replayed block. Default: none.
 
     Raises:
         InputError: no guardrail, or a trace too short to be parted.

@@ -14,7 +14,7 @@ from fargate_capacity.plan.added_breach import (
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Simulation
 
-# Less is within what the model cannot tell.
+# Less is within the model's error.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

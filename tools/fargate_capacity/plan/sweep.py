@@ -37,7 +37,7 @@ def sweep(
         settings: what is compared.
         trace: the traffic.
         jobs: threads; only the compiled loop runs without the interpreter's lock and gains by more than one.
-        advance: is told of each block of each thread.
+        advance: is called after each block of each thread.
     """
     return [course.simulation for course in _swept(scenario, settings, trace, None, jobs, advance)]
 

@@ -172,7 +172,7 @@ class Replay:
     def retarget(self, target_percent: float) -> None:
         """Another target for the CPU; what alarms and cooldowns remember stays.
 
-        Modelled: with a new target AWS makes new alarms, which take their three or fifteen minutes anew.
+        Modelled: with a new target AWS creates new alarms, which need their three or fifteen minutes again.
         """
         for row in self._tracking:
             if int(row.metric) in _CPU_AVERAGES:

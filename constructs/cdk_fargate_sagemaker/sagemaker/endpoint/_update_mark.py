@@ -1,4 +1,6 @@
-"""The mark that a workflow changes an endpoint: whatever comes of it, the workflow tells, and the alarms need not."""
+"""The heartbeat of a workflow that updates an endpoint: the workflow reports how the update ends, so the alarms need
+not.
+"""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch

@@ -180,7 +180,7 @@ class ReleaseDefinition:
             assign={"current": "{% $states.result.Payload.current %}"},
             repeatable=True,
         )
-        # Whoever holds the endpoint goes on undisturbed, and there is nothing to tell but to who started this one.
+        # The execution that holds the endpoint continues undisturbed. Only whoever started this one needs to know.
         begin.add_catch(
             sfn.Fail.jsonata(self._scope, "Refused", error=RELEASE_IN_PROGRESS, cause="{% $refusal.cause %}"),
             errors=[RELEASE_IN_PROGRESS],
@@ -285,7 +285,7 @@ class ReleaseDefinition:
             assign={
                 "rolled_back_to": f"{{% {serving_again} %}}",
             },
-            # A little before the rollback's own time is over, which its rule would tell a second time.
+            # A little before the rollback's own time limit, whose rule would send a second notification.
             within=self._plan.rollback.timeout.minus(Duration.minutes(5)),
         )
         allow_waiting(self._tasks.role, "StepFunctionsGetEventsForStepFunctionsExecutionRule")
@@ -302,7 +302,9 @@ class ReleaseDefinition:
         return roll_back
 
     def _notify_slack_failure(self) -> sfn.CustomState:
-        """Has no Catch: an alert that cannot be published fails the execution with that error, which the rule tells."""
+        """Has no Catch: an alert that cannot be published fails the execution with that error, and the rule notifies of
+        it.
+        """
         notify = self._publish("NotifySlackFailure", "$failure.cause")
         notify.next(
             sfn.Fail.jsonata(

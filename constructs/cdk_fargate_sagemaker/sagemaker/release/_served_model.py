@@ -156,7 +156,7 @@ class _Serving:
         return describing
 
     def _endpoint_missing(self, creating: sfn.CustomState) -> sfn.Choice:
-        """SageMaker has no error of its own for an endpoint that is not there: its message alone tells."""
+        """SageMaker has no error of its own for an endpoint that does not exist: only the message shows it."""
         missing = self._tasks.choice("Endpoint-Missing")
         missing.when(
             sfn.Condition.jsonata("{% $contains($description_error.cause, 'Could not find') %}"),

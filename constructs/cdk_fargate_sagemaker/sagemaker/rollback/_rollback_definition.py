@@ -207,7 +207,7 @@ class _Rollback:
         return checking
 
     def _missing(self, checking: sfn.CustomState, settled: sfn.IChainable) -> sfn.Choice:
-        """SageMaker has no error of its own for an endpoint that is not there: its message alone tells."""
+        """SageMaker has no error of its own for an endpoint that does not exist: only the message shows it."""
         missing = self._tasks.choice("Endpoint-Missing")
         missing.when(
             sfn.Condition.jsonata("{% $not($contains($description_error.cause, 'Could not find')) %}"),
@@ -307,7 +307,7 @@ class _Rollback:
             {"operation": "discard", "release": "{% $failed.release %}"},
             repeatable=True,
         )
-        # The endpoint is as it shall be: that is recorded before what was left behind is told.
+        # The endpoint is as it should be: that is recorded before the parts left behind are reported.
         discard.add_catch(record, errors=["States.ALL"], assign={"left_behind": {"state": "Discard", **ERROR_OUTPUT}})
         discard.next(record)
         settled = self._tasks.choice("Settled")
@@ -357,7 +357,7 @@ class _Rollback:
         return who
 
     def _rollback_failure(self) -> sfn.Choice:
-        """A release that waits for its rollback tells its failure itself, together with its own."""
+        """A release that waits for its rollback reports the rollback's failure together with its own."""
         failure = self._tasks.choice("Rollback-Failure")
         failure.when(sfn.Condition.jsonata("{% $exists($states.context.Execution.Input.failed) %}"), self._failed)
         failure.when(
@@ -382,7 +382,9 @@ class _Rollback:
         return failure
 
     def _notify_slack_failure(self) -> sfn.CustomState:
-        """Has no Catch: an alert that cannot be published fails the execution with that error, which the rule tells."""
+        """Has no Catch: an alert that cannot be published fails the execution with that error, and the rule notifies of
+        it.
+        """
         notify = self._tasks.publish(
             "NotifySlackFailure",
             self._plan.alerts_topic,
@@ -403,7 +405,9 @@ class _Rollback:
         return notify
 
     def _notify_slack_rollback(self) -> sfn.CustomState:
-        """What a person did is told too, for everybody else; that it could not be told fails as an alert does."""
+        """A rollback that a person started is reported too, for everybody else; if the report cannot be published, the
+        execution fails as with an alert.
+        """
         notify = self._tasks.publish(
             "NotifySlackRollback",
             self._plan.alerts_topic,

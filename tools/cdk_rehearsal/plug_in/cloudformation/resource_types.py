@@ -54,7 +54,7 @@ def resource_types() -> list[str]:
 
 
 def register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
-    """Without an `update` of its own a changed resource is put anew, as those are whose API is a put."""
+    """A resource type without an `update` is put again when it changes, as in APIs that only have a put."""
 
     def put_anew(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
         made = create(physical_id, new, stack)

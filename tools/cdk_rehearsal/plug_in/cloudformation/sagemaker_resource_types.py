@@ -26,7 +26,7 @@ def install(sagemaker: SageMaker) -> None:
 
 
 class _Immutable:
-    """What has no update: a changed one is made anew, and CloudFormation deletes the old one once all is done."""
+    """A resource without updates: a changed one is replaced, and CloudFormation deletes the old one in the end."""
 
     def __init__(self, sagemaker: SageMaker, kind: str) -> None:
         self._sagemaker = sagemaker

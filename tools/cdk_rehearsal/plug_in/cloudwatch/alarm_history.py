@@ -1,6 +1,6 @@
 """Which alarms have been raised for however short a time.
 
-An alarm is judged anew with every datapoint of whatever metric, so that one whose state was set by hand, to try what it
+An alarm is evaluated again with every datapoint of any metric, so that one whose state was set by hand, to try what it
 does, is down again before anybody looks.
 """
 

@@ -1,4 +1,4 @@
-"""What SageMaker and CloudWatch tell EventBridge of their resources by themselves."""
+"""The events that SageMaker and CloudWatch send to EventBridge about their resources."""
 
 from __future__ import annotations
 

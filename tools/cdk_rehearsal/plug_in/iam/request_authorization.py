@@ -73,7 +73,7 @@ class RequestDoor:
         return self._permissions.sessions.principal(router.extract_access_key_id(_headers(scope), query))
 
     def _hiding_absence(self, principal: Principal, request: HttpRequest, call: ApiRequest, send: _Send) -> _Send:
-        """Whoever may not list a bucket is not told that an object is not there, but that access is denied."""
+        """A caller that may not list a bucket gets "access denied" for a missing object, not "not found"."""
         hidden: list[tuple[int, dict[str, str], bytes]] = []
 
         async def send_or_hide(message: _Message) -> None:

@@ -19,7 +19,7 @@ _ENDINGS = ("abort", "time_out")
 
 
 class Faults:
-    """Reads the ordered faults anew at each state; how often each has happened is kept here and written down.
+    """Reads the ordered faults again at each state; how often each has happened is kept here and written down.
 
     Args:
         orders: the file in which they are ordered, as a list; it need not exist.

@@ -1,4 +1,4 @@
-"""The task that a Step Functions execution is at; ministack does not tell its integrations."""
+"""The task that a Step Functions execution is running; ministack does not pass it to its integrations."""
 
 from __future__ import annotations
 
