@@ -219,7 +219,7 @@ class Rehearsal:
         )
 
     def _finish_synthesis(self) -> None:
-        assert self._synthesis is not None, "what is deployed is synthesised before"
+        assert self._synthesis is not None, "the system must be synthesised before it is deployed"
         self.display.progress("cdk synth")
         self._synthesis.finish()
         self._synthesis = None

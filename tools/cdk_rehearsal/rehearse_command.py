@@ -40,16 +40,14 @@ def rehearse(
     app_dir: Annotated[Path, typer.Option(help="The folder of cdk.json.", exists=True, file_okay=False)] = Path(),
     env: Annotated[
         str | None,
-        typer.Option(
-            help="The app's environment, given to it as context. Default: what cdk.json says.", show_default=False
-        ),
+        typer.Option(help="The app's environment, passed to it as context. Default: cdk.json's.", show_default=False),
     ] = None,
     context: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE given to the app as context, as `cdk -c` does; repeatable.")
     ] = None,
     change: Annotated[
         list[str] | None,
-        typer.Option(help="KEY=VALUE of context with which to deploy again at the end; repeatable."),
+        typer.Option(help="KEY=VALUE of context for a second deployment at the end; repeatable."),
     ] = None,
     engine: Annotated[
         Literal["process", "docker"], typer.Option(help="Run the images' programs as processes or in containers.")
@@ -67,7 +65,7 @@ def rehearse(
 ) -> None:
     """Deploys a CDK app onto an embedded AWS on this machine, judges its permissions, deploys it again and destroys it.
 
-    What a project does with its deployed system in between is its story, which `rehearsal` in its cdk.json names.
+    A project can drive its deployed system in between by a story, which `rehearsal` in its cdk.json names.
 
     Exit status: 0 passed, 1 a step failed, 2 invalid input, 130 interrupted before it had passed.
     """

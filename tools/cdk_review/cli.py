@@ -43,7 +43,7 @@ def review(
     fail_on: Annotated[
         str,
         typer.Option(
-            help="What ends the command with status 2, with commas between: replacement, alarm-loosened, "
+            help="What ends the command with status 2, separated by commas: replacement, alarm-loosened, "
             "permission-widened, cost>10%, a kind of flag, or a severity (which means that one and worse)."
         ),
     ] = "",
@@ -52,29 +52,31 @@ def review(
     ] = 1.15,
     lint: Annotated[
         bool,
-        typer.Option(help="Say what cfn-lint, where it is installed, finds in changed templates and did not before."),
+        typer.Option(help="Report new findings of cfn-lint, if it is installed, in changed templates."),
     ] = True,
     pictures: Annotated[
         bool, typer.Option(help="Draw the dashboards that differ, before and after, at 1 day and at 4 weeks.")
     ] = True,
     trace: Annotated[
         Path | None,
-        typer.Option(help="Traffic to replay against both settings, in any form that `fargate-capacity` reads."),
+        typer.Option(help="Traffic to replay against both settings, in any format that `fargate-capacity` reads."),
     ] = None,
     service: Annotated[str | None, typer.Option(help="With --trace, the service where there are several.")] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="With --trace, of the model, as cpu_ms=40; may be repeated."),
+        typer.Option(
+            metavar="NAME=VALUE", help="With --trace, an assumption of the model, as cpu_ms=40; may be repeated."
+        ),
     ] = None,
     observed: Annotated[
         Path | None,
-        typer.Option(help="With --trace, what CloudWatch saw, as `fargate-capacity fetch` writes it."),
+        typer.Option(help="With --trace, CloudWatch's metrics, as `fargate-capacity fetch` writes them."),
     ] = None,
     latency_limit_ms: Annotated[
-        float | None, typer.Option(help="With --trace, the mean latency beyond which requests count as breached.")
+        float | None, typer.Option(help="With --trace, the mean latency above which requests count as breached.")
     ] = None,
 ) -> None:
-    """Say what a change does: what is replaced, loosened, widened, and what it costs, from two cloud assemblies."""
+    """Report what a change replaces, loosens, widens and costs, from two cloud assemblies."""
     from cdk_review.git_sides import git_sides
     from cdk_review.policy import parse_policy
 

@@ -195,10 +195,10 @@ def _dearer(old: Charge, new: Charge) -> str | None:
     first, second = size_of(old.instance), size_of(new.instance)
     runs = f"{new.name} runs on {new.instance} instead of {old.instance}"
     if second.accelerated and not first.accelerated:
-        return f"{runs}: an accelerator, several times as dear"
+        return f"{runs}: an accelerator, several times as expensive"
     if first.vcpus and second.vcpus and second.vcpus >= 2 * first.vcpus:
         times = second.vcpus / first.vcpus
-        return f"{runs}: {times:g} × as large, about {times:g} × as dear"
+        return f"{runs}: {times:g} × as large, about {times:g} × as expensive"
     return None
 
 

@@ -188,7 +188,7 @@ class _Git:
 
 
 def post(github: JsonApi, number: int, body: str, *, author: str) -> str:
-    """Update this command's comment of a pull request, or make it; returns its address."""
+    """Update this command's comment on a pull request, or create it; return its address."""
     page = 1
     while True:
         comments = github.get(f"/issues/{number}/comments", per_page=100, page=page)

@@ -29,8 +29,9 @@ def preview(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="A CSV file with `timestamp` and a column a metric, named by its label or as namespace/metric/stat. "
-            "Without it the series are samples.",
+            help="A CSV file with `timestamp` and one column per metric, named by its label or as "
+            "namespace/metric/stat. "
+            "Default: sample series.",
         ),
     ] = None,
     dashboard: Annotated[
@@ -39,8 +40,8 @@ def preview(
     view: Annotated[
         str | None,
         typer.Option(
-            help="The time that is shown: 3h, 1d, 1w or 4w, at the period at which CloudWatch would draw it. "
-            "Without it each dashboard shows its own.",
+            help="The time range to show: 3h, 1d, 1w or 4w, at the period that CloudWatch would use. "
+            "Default: each dashboard's own.",
         ),
     ] = None,
 ) -> None:

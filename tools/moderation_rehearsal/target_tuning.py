@@ -232,7 +232,7 @@ class TargetTuning:
         deadline = time.monotonic() + _ALERT_SECONDS
         while missing := [why for why in report.decisions if not self._is_told(why, told)]:
             if not self.alive() or time.monotonic() > deadline:
-                raise StepError(f"Slack was not told: {'; '.join(missing)}")
+                raise StepError(f"Slack got no alert of: {'; '.join(missing)}")
             time.sleep(0.05)
         self._require_drawn()
 

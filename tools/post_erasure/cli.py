@@ -31,7 +31,7 @@ def erase_posts(
     ] = None,
     table: Annotated[str | None, typer.Option(help="The reviewers' table (output ReviewTableName).")] = None,
     bucket: Annotated[str | None, typer.Option(help="The data bucket (output DataBucketName).")] = None,
-    posts_prefix: Annotated[str, typer.Option(help="Where in the bucket the base data lie.")] = "posts/",
+    posts_prefix: Annotated[str, typer.Option(help="Prefix of the base data in the bucket.")] = "posts/",
     queue: Annotated[
         list[str] | None, typer.Option(help="The URL of a queue or of its dead-letter queue; several times.")
     ] = None,
@@ -40,8 +40,8 @@ def erase_posts(
 ) -> None:
     """Erase posts wherever they are stored, and report what was found, what was erased and what remains.
 
-    Posts that read the same are the same post: width, case, white space and characters that are not seen do not matter.
-    Nothing of a post is printed, written or logged; who erased which keys is kept in the reviewers' table.
+    Posts that read the same count as the same post: width, case, white space and invisible characters do not matter.
+    The text of a post is never printed, written or logged. The reviewers' table records who erased which keys.
     """
     wanted = WantedPosts.read(posts=posts, keys=keys)
     if not (table or bucket or queue):

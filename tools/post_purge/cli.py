@@ -20,19 +20,17 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 def purge_posts(
     table: Annotated[str, typer.Option(help="The reviewers' table.")],
     since: Annotated[str, typer.Option(help="When the first of the posts was received: 2026-11-23T09:00Z, or a day.")],
-    until: Annotated[str, typer.Option(help="Posts that were received from then on stay.")],
+    until: Annotated[str, typer.Option(help="Posts received from then on are kept.")],
     decided: Annotated[
-        bool, typer.Option("--decided", help="Posts that reviewers decided on too, with their history.")
+        bool, typer.Option("--decided", help="Also delete posts that reviewers decided on, with their history.")
     ] = False,
-    reopen_quota: Annotated[
-        bool, typer.Option("--reopen-quota", help="Give today its whole quota of posts again.")
-    ] = False,
+    reopen_quota: Annotated[bool, typer.Option("--reopen-quota", help="Reset today's quota of posts.")] = False,
     purge: Annotated[bool, typer.Option("--purge", help="Delete. Without it nothing is changed.")] = False,
 ) -> None:
-    """Delete the posts of a time from the reviewers' table, as those of a flood.
+    """Delete the posts of a time range from the reviewers' table, as those of a flood.
 
-    By default those that nobody ever decided on. One that a reviewer holds now is left. Who purged what time, and how
-    many posts, is kept in the table.
+    By default it deletes posts that nobody decided on. A post that a reviewer holds now is kept. The table records who
+    purged which time range, and how many posts.
     """
     wanted = TimeRange.read(since, until)
     if reopen_quota and not purge:

@@ -29,7 +29,7 @@ def fetch(
     revision: Annotated[str | None, typer.Option(help="Its commit, 40 hexadecimal digits.")] = None,
     hub: Annotated[str, typer.Option(help="The hub's address.")] = HUB,
 ) -> None:
-    """Fetch the pretrained model that is pinned, once; the first time, write the hashes of its files down."""
+    """Fetch the pinned pretrained model once; the first time, record the hashes of its files."""
     if revision is None and name is not None:
         raise RefusalError(f"--name is {name}: give its commit with --revision")
     pinned = Pin.read(pin)
@@ -45,7 +45,7 @@ def upload(
     folder: Folder = _FOLDER,
     hub: Annotated[str, typer.Option(help="The hub's address, where the files are not here yet.")] = HUB,
 ) -> None:
-    """Upload the pretrained model to the data bucket, where trainings find it; what is there already stays."""
+    """Upload the pretrained model to the data bucket, where training jobs find it; existing files are kept."""
     pinned = Pin.read(pin)
     if not pinned.files:
         raise RefusalError(

@@ -21,19 +21,19 @@ Reviewer = Annotated[str, typer.Argument(help="The reviewer's subject, as decisi
 
 @app.command()
 def leave_out(reviewer: Reviewer, table: Table, why: Why) -> None:
-    """Leave a reviewer's decisions out, past and future ones, of every release from now on."""
+    """Exclude a reviewer's decisions, past and future ones, from every release from now on."""
     _change("leave-out", reviewer, table, why)
 
 
 @app.command()
 def take_back(reviewer: Reviewer, table: Table, why: Why) -> None:
-    """Have the decisions of a reviewer who is left out count again."""
+    """Let the decisions of an excluded reviewer count again."""
     _change("take-back", reviewer, table, why)
 
 
 @app.command("list")
 def list_entries(table: Table) -> None:
-    """Print who was left out and taken back, when, by whom and why."""
+    """Print who was excluded and included again, when, by whom and why."""
     for entry in LeftOut(boto3.client("dynamodb"), table).entries():
         typer.echo(f"{entry.at}  {entry.action}  {entry.reviewer}  by {entry.by}: {entry.why}")
 
@@ -53,7 +53,7 @@ def _change(action: Action, reviewer: str, table: str, why: str) -> None:
 
 
 def main() -> None:
-    """Run the command; what AWS or the command refuses is one line and exit status 1."""
+    """Run the command; a refusal by AWS or the command is one line, with exit status 1."""
     try:
         app()
     except RefusedError as fault:

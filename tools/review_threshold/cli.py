@@ -20,15 +20,17 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 def propose(
     export: Annotated[Path, typer.Argument(help="The folder of an export of the review table, or one of its files.")],
     precision: Annotated[
-        float | None, typer.Option(help="The share of violations wanted among what is flagged.", min=0, max=1)
+        float | None, typer.Option(help="Wanted precision: the share of violations among flagged posts.", min=0, max=1)
     ] = None,
-    per_day: Annotated[float | None, typer.Option(help="The number of posts a day to be reviewed.", min=0)] = None,
+    per_day: Annotated[
+        float | None, typer.Option(help="Wanted load: the number of posts per day to review.", min=0)
+    ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Say what is to be expected of this one.", min=0, max=1)
+        float | None, typer.Option(help="Report what to expect of this threshold.", min=0, max=1)
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Draw the curve into this file, .png or .svg.")] = None,
 ) -> None:
-    """Propose a threshold of the flag, by what reviewers decided: for a precision, or for a load of review."""
+    """Propose a threshold for the flag from reviewers' decisions: for a precision, or for a reviewing load."""
     if sum(wanted is not None for wanted in (precision, per_day, threshold)) != 1:
         raise InputError("give one of --precision, --per-day and --threshold")
     if output is not None and output.suffix not in (".png", ".svg"):

@@ -17,7 +17,8 @@ class ReviewPost:
     probability, model: what the endpoint said; None where the post was flagged without it.
     received: when, in ISO 8601 with its offset from UTC.
     flagged: the flag that the client got.
-    weight: of how many posts like it it is one: 1 for a flagged one, 100 / percent for one of a sample of the others.
+    weight: how many similar posts this one represents: 1 for a flagged one, 100 / percent for one of a sample of the
+        others.
     priority: its place in the queue, from 0 to 1, the highest first.
     second: whether a second reviewer is to judge it too.
     """

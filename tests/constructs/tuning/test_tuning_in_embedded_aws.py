@@ -427,7 +427,7 @@ def test_a_rehearsal_walks_it_and_finds_what_is_wrong(
     assert (len(deployed.lines), report.target_after_redeploy) == (3, 61)
 
     monkeypatch.setattr(target_tuning, "_ALERT_SECONDS", 0)
-    with pytest.raises(StepError, match=r"^Slack was not told: 60 % held for 2 days; 61 % held"):
+    with pytest.raises(StepError, match=r"^Slack got no alert of: 60 % held for 2 days; 61 % held"):
         replace(tuning, told=list)._require_traces(0)
     with pytest.raises(
         StepError, match=r"^the target is 61 % and was 61 % two days before: the guardrail is \w+, not OK"

@@ -29,7 +29,10 @@ def alarm_flags(stack: StackChange) -> Iterator[Flag]:
             logical_id = change.logical_id
             if not _actions(change.now) and not _is_used(logical_id, change.now, used):
                 yield flag(
-                    change, "silenced", "low", f"The new alarm {logical_id} has no action: nobody learns that it fires"
+                    change,
+                    "silenced",
+                    "low",
+                    f"The new alarm {logical_id} has no action: nobody is notified when it fires",
                 )
             continue
         if change.after is None:
@@ -87,7 +90,7 @@ def _loosened(change: Change) -> Iterator[Flag]:
     old_missing, new_missing = (str(side.get("TreatMissingData", "missing")) for side in (was, now))
     if old_missing in MISSING and new_missing in MISSING and MISSING.index(old_missing) < MISSING.index(new_missing):
         severity = "high" if old_missing == "breaching" else "low"
-        findings.append((severity, f"takes missing data as {new_missing}, was {old_missing}"))
+        findings.append((severity, f"treats missing data as {new_missing}, was {old_missing}"))
     findings += _of_metric(was, now)
     if change.type.endswith("CompositeAlarm") and text_of(was.get("AlarmRule")) != text_of(now.get("AlarmRule")):
         findings.append(_of_rule(text_of(was.get("AlarmRule")), text_of(now.get("AlarmRule"))))
@@ -132,7 +135,7 @@ def _of_metric(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, 
         yield "medium", f"watches {_dimensions(now)}, was {_dimensions(was)}"
     yield from _of_parts(was, now)
     if _expressions(was) != _expressions(now):
-        yield "medium", f"reckons {_expressions(now) or 'one metric'}, was {_expressions(was) or 'one metric'}"
+        yield "medium", f"computes {_expressions(now) or 'one metric'}, was {_expressions(was) or 'one metric'}"
 
 
 def _of_parts(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, str]]:

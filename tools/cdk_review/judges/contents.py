@@ -79,9 +79,9 @@ def _containers(change: Change) -> Iterator[Flag]:
             if old.get(path, default) == good and new.get(path, default) != good:
                 yield flag(change, kind, severity, f"{subject}: the container {name} {says}")
         for path, kind, severity, says in (
-            ("HealthCheck", "loosened", "high", "has no health check any more"),
-            ("LogConfiguration", "logging", "high", "logs nowhere any more"),
-            ("LinuxParameters.Capabilities.Drop", "widened", "medium", "drops no capabilities any more"),
+            ("HealthCheck", "loosened", "high", "no longer has a health check"),
+            ("LogConfiguration", "logging", "high", "no longer writes logs"),
+            ("LinuxParameters.Capabilities.Drop", "widened", "medium", "no longer drops capabilities"),
         ):
             if value_at(old, path) and not value_at(new, path):
                 yield flag(change, kind, severity, f"{subject}: the container {name} {says}")
@@ -313,7 +313,7 @@ def _draining(change: Change) -> Iterator[Flag]:
         for side in (change.was, change.now)
     )
     if was and now == 0:
-        yield flag(change, "loosened", "medium", f"{what(change)} cuts off requests of targets that leave")
+        yield flag(change, "loosened", "medium", f"{what(change)} cuts off requests of targets that deregister")
 
 
 def _forwarding(change: Change) -> Iterator[Flag]:
@@ -322,7 +322,9 @@ def _forwarding(change: Change) -> Iterator[Flag]:
         return any(item.get("Type") == "forward" for item in actions)
 
     if forwards(change.was) and not forwards(change.now):
-        yield flag(change, "removed", "high", f"{what(change)} forwards nothing any more that no rule of it takes")
+        yield flag(
+            change, "removed", "high", f"{what(change)} no longer forwards requests that none of its rules matches"
+        )
 
 
 def _approvals(change: Change) -> Iterator[Flag]:
@@ -336,6 +338,4 @@ def _approvals(change: Change) -> Iterator[Flag]:
 
     lost = sorted(approvals(change.was) - approvals(change.now))
     if lost:
-        yield flag(
-            change, "loosened", "high", f"{what(change)} asks nobody to approve any more ({', '.join(lost[:3])})"
-        )
+        yield flag(change, "loosened", "high", f"{what(change)} no longer requires an approval ({', '.join(lost[:3])})")

@@ -18,10 +18,10 @@ FURTHER_RULES = [
     ),
     *rules_of(
         "RDS::DBCluster",
-        ("ServerlessV2ScalingConfiguration.MinCapacity", "lower", "capacity", "medium", "least capacity units"),
-        ("ServerlessV2ScalingConfiguration.MaxCapacity", "lower", "capacity", "medium", "most capacity units"),
+        ("ServerlessV2ScalingConfiguration.MinCapacity", "lower", "capacity", "medium", "minimum capacity units"),
+        ("ServerlessV2ScalingConfiguration.MaxCapacity", "lower", "capacity", "medium", "maximum capacity units"),
         ("EnableHttpEndpoint", "on", "widened", "medium", "the Data API"),
-        ("BacktrackWindow", "lower", "retention", "medium", "seconds to which it can be taken back"),
+        ("BacktrackWindow", "lower", "retention", "medium", "seconds of its backtrack window"),
     ),
     *(
         rule
@@ -171,7 +171,7 @@ FURTHER_RULES = [
         ("CorsConfiguration.AllowOrigins", "gains", "widened", "medium", "pages that may call", ("*",)),
         ("DisableExecuteApiEndpoint", "off", "public", "high", "that its own address is off"),
     ),
-    *rules_of("ApiGateway::DomainName", ("SecurityPolicy", _TLS, "encryption", "high", "the least TLS")),
+    *rules_of("ApiGateway::DomainName", ("SecurityPolicy", _TLS, "encryption", "high", "the minimum TLS version")),
     *rules_of(
         "AppSync::GraphQLApi",
         *(
@@ -236,7 +236,7 @@ FURTHER_RULES = [
             ),
             "encryption",
             "high",
-            "the least TLS",
+            "the minimum TLS version",
         ),
         ("AdvancedSecurityOptions.Enabled", "off", "loosened", "high", "access control of its own"),
     ),

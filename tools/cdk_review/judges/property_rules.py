@@ -365,7 +365,7 @@ RULES = [
             ),
             "encryption",
             "medium",
-            "the least TLS",
+            "the minimum TLS version",
         ),
         ("DistributionConfig.Logging", "gone", "logging", "medium", "its access log"),
     ),

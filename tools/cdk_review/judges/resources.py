@@ -130,7 +130,7 @@ def _of_resource(change: Change) -> Iterator[Flag]:
         )
     condition = change.after.get("Condition")
     if condition is not None and change.before.get("Condition") is None:
-        yield flag(change, "removed", "medium", f"{what(change)} is made on the condition {condition} alone now")
+        yield flag(change, "removed", "medium", f"{what(change)} is now created only on the condition {condition}")
     yield from _of_policies(change, stateful=stateful)
 
 

@@ -127,7 +127,7 @@ def _flags(change: Change, was: Machine, now: Machine) -> Iterator[Flag]:
         yield flag(change, "removed", "high", f"{subject} loses the state {name}")
     cut_off = (was.reachable() & now.states.keys()) - now.reachable()
     for name in sorted(cut_off):
-        yield flag(change, "removed", "high", f"{subject} no longer comes to the state {name}")
+        yield flag(change, "removed", "high", f"{subject} no longer reaches the state {name}")
     for name in sorted(was.states):
         after = now.states.get(renamed.get(name, name))
         if after is not None:
@@ -182,7 +182,7 @@ def _of_state(was: dict[str, Any], now: dict[str, Any], renamed: dict[str, str])
             yield "high", f"goes on though items fail: {limit} {after:g} instead of {before:g}"
     before_type, after_type = was.get("Type"), now.get("Type")
     if before_type == "Task" and after_type in ("Pass", "Succeed"):
-        yield "high", f"does nothing any more: it was a Task, and is a {after_type}"
+        yield "high", f"no longer does anything: it was a Task, and is a {after_type}"
     if before_type == "Fail" and (after_type == "Succeed" or (after_type == "Pass" and now.get("End") is True)):
         yield "high", f"no longer fails the execution: it was a Fail, and is a {after_type}"
     if before_type == "Choice" and after_type == "Choice":

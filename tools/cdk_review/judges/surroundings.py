@@ -62,7 +62,7 @@ def _sign_in(change: Change, name: str) -> Iterator[Flag]:
     was, now = ({text_of(item.get("Type")) for item in _objects(side.get(name))} for side in (change.was, change.now))
     lost = sorted(kind for kind in SIGN_IN if kind in was and not now & set(SIGN_IN))
     if lost:
-        yield flag(change, "public", "critical", f"{what(change)} asks nobody to sign in any more ({', '.join(lost)})")
+        yield flag(change, "public", "critical", f"{what(change)} no longer requires a sign-in ({', '.join(lost)})")
 
 
 def _tls(change: Change) -> Iterator[Flag]:
@@ -176,7 +176,7 @@ def _spot(change: Change) -> Iterator[Flag]:
 
     was, now = lasting(change.was), lasting(change.now)
     if was != 0 and now == 0:
-        yield flag(change, "capacity", "high", f"{what(change)} runs on Spot alone: all its tasks may be taken back")
+        yield flag(change, "capacity", "high", f"{what(change)} runs on Spot alone: all its tasks may be interrupted")
 
 
 def _runtime(change: Change) -> Iterator[Flag]:

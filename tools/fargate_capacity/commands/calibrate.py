@@ -35,14 +35,14 @@ _WITHOUT_COLUMN = {
 
 def calibrate_command(
     assembly: Assembly,
-    observed: Annotated[Path, typer.Option(help="What CloudWatch saw, as `fetch` writes it.")],
+    observed: Annotated[Path, typer.Option(help="CloudWatch's metrics, as `fetch` writes them.")],
     service: Service = None,
     assume: Assume = None,
     deployments: DeploymentsFile = None,
     region: Region = None,
     output: Output = OUTPUT,
 ) -> None:
-    """Fit the model, replay the declared setting over what was observed, and state the error."""
+    """Fit the model to observed traffic, replay the declared setting on it, and report the error."""
     question = ask(
         assembly, service=service, assume=assume or (), observed=observed, deployments=deployments, region=region
     )

@@ -15,13 +15,13 @@ from fargate_capacity.commands.shown import described_price, draw, replayed, sho
 
 
 def compare_command(
-    first: Annotated[Path, typer.Argument(metavar="A", help="A cloud assembly: what is there.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="A cloud assembly: what is to be.")],
+    first: Annotated[Path, typer.Argument(metavar="A", help="The current cloud assembly.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The new cloud assembly.")],
     trace: TraceFile,
     *,
     given: TrafficOptions,
 ) -> None:
-    """Say what one cloud assembly's policies would have done against another's, on the same traffic."""
+    """Compare what the policies of two cloud assemblies would have done on the same traffic."""
     questions = [given.question(folder) for folder in (first, second)]
     traffic = given.traffic(questions[0], trace)
     figures = [replayed(question, traffic, name) for name, question in zip("AB", questions, strict=True)]

@@ -16,17 +16,17 @@ from fargate_capacity.progress import PatientProgress
 def fetch_command(
     cluster: Annotated[str, typer.Option(help="Name of the ECS cluster.")],
     service: Annotated[str, typer.Option(help="Name of the ECS service.")],
-    load_balancer: Annotated[str, typer.Option(help="As its metrics name it: app/<name>/<id>.")],
+    load_balancer: Annotated[str, typer.Option(help="The load balancer as its metrics name it: app/<name>/<id>.")],
     start: Annotated[str, typer.Option(help="ISO 8601 with its zone. Default: two weeks ago.")] = "",
     end: Annotated[str, typer.Option(help="ISO 8601 with its zone. Default: now.")] = "",
-    output: Annotated[Path, typer.Option(help="The CSV file; where it exists, the fetch goes on after it.")] = Path(
-        "observed.csv"
-    ),
+    output: Annotated[
+        Path, typer.Option(help="The CSV file; if it exists, the fetch continues after its last row.")
+    ] = Path("observed.csv"),
     region: Annotated[str | None, typer.Option(help="Default: that of the environment.")] = None,
 ) -> None:
     """Fetch requests, CPU, tasks, latency and scaling activities from CloudWatch, as CSV.
 
-    By the minute for 15 days back, by five minutes for 63, by the hour for 15 months: CloudWatch keeps no more.
+    CloudWatch keeps one-minute data for 15 days, five-minute data for 63 days and hourly data for 15 months.
     """
     # AWS's client takes most of a second to import.
     import boto3
@@ -50,7 +50,9 @@ def fetch_command(
             )
         changes = fetch_activities(boto3.client("application-autoscaling", region_name=region), which, path=activities)
     except (BotoCoreError, ClientError) as error:
-        raise InputError(f"fetch: AWS answered: {error}; what was written stays, run it again to go on") from None
+        raise InputError(
+            f"fetch: AWS answered: {error}; the rows written so far are kept, run it again to continue"
+        ) from None
     typer.echo(f"wrote {minutes:,} minutes to {output}, {changes:,} scaling activities to {activities}")
     if (coarsest := period_minutes(first, now=now)) > 1:
         typer.echo(

@@ -48,30 +48,37 @@ Assume = Annotated[
     ),
 ]
 LatencyLimit = Annotated[
-    float | None, typer.Option(help="Guardrail: the mean latency at the hottest task, ms, not to be passed.")
+    float | None, typer.Option(help="Guardrail: the highest mean latency at the hottest task, ms.")
 ]
 LatencyP95Limit = Annotated[
-    float | None, typer.Option(help="Guardrail: p95 of the latency instead; by `--assume p95_ratio` of its mean.")
+    float | None,
+    typer.Option(help="Guardrail: the highest p95 latency instead; p95 is the mean times `--assume p95_ratio`."),
 ]
 Region = Annotated[
-    str | None, typer.Option(help="Of the prices. Default: the stack's; without any, tasks have no price.")
+    str | None, typer.Option(help="Region of the prices. Default: the stack's; without any, tasks have no price.")
 ]
-Prices = Annotated[Path | None, typer.Option(help="A price table in place of the project's dated one.")]
+Prices = Annotated[Path | None, typer.Option(help="A price table to use instead of the built-in, dated one.")]
 DeploymentsFile = Annotated[
-    Path | None, typer.Option("--deployments", help="CSV with `start` and `end`: nothing scales in meanwhile.")
+    Path | None,
+    typer.Option("--deployments", help="CSV with `start` and `end` of deployments, during which nothing scales in."),
 ]
 Observed = Annotated[
     Path | None,
-    typer.Option(help="What CloudWatch saw, as `fetch` writes it: the model is fitted on it, its error is stated."),
+    typer.Option(
+        help="CloudWatch's metrics, as `fetch` writes them: the model is fitted to them, and its error is reported."
+    ),
 ]
 Output = Annotated[Path, typer.Option(help="The folder that is written.")]
-Period = Annotated[int | None, typer.Option(help="Minutes of a row. Default: between the first two rows.")]
+Period = Annotated[int | None, typer.Option(help="Minutes per row. Default: the time between the first two rows.")]
 PerSecond = Annotated[
-    bool, typer.Option("--per-second", help="JSON has requests a second, as of PromQL's rate(), not a period's count.")
+    bool,
+    typer.Option(
+        "--per-second", help="The JSON has requests per second, as from PromQL's rate(), not counts per period."
+    ),
 ]
 TimestampColumn = Annotated[str, typer.Option(help="Column of the times.")]
 RequestsColumn = Annotated[str, typer.Option(help="Column of the requests; in JSON the series' id or label.")]
-TimeZone = Annotated[str | None, typer.Option(help="Of times that name no zone, as UTC or Asia/Tokyo.")]
+TimeZone = Annotated[str | None, typer.Option(help="Time zone of times without one, as UTC or Asia/Tokyo.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,20 +140,20 @@ FloorCpu = Annotated[
     str | None,
     typer.Option(
         "--floor",
-        help="Forecast floors beside the policies, too: the average CPU, percent, for which the minimum is raised "
-        "before the load comes, 70 or 50:80:10.",
+        help="Add forecast floors to the policies: the average CPU, percent, at which the floor's tasks carry the "
+        "forecast load, as 70 or 50:80:10.",
     ),
 ]
-FloorLead = Annotated[str | None, typer.Option(help="Minutes ahead that a floor is there. Default: 30.")]
+FloorLead = Annotated[str | None, typer.Option(help="Minutes before the load at which a floor rises. Default: 30.")]
 FloorLookBack = Annotated[
     LookBack | None,
     typer.Option(
-        help="By the same time of the last 7 days, or of that weekday of the last 4 weeks. Default: both where the "
-        "searched part has four weeks."
+        help="Forecast from the same time of the last 7 days, or of that weekday in the last 4 weeks. Default: both "
+        "if the searched part has four weeks."
     ),
 ]
-FloorTimeZone = Annotated[str, typer.Option(help="Of a floor's days: 8:00 stays 8:00 when clocks change.")]
-Holidays = Annotated[Path | None, typer.Option(help="A file with a day a line, 2026-12-25, that is like no other.")]
+FloorTimeZone = Annotated[str, typer.Option(help="Time zone of a floor's days: 8:00 stays 8:00 when clocks change.")]
+Holidays = Annotated[Path | None, typer.Option(help="A file of holidays, one day per line, as 2026-12-25.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from fargate_capacity.traffic.trace import DAY_MINUTES
 
 
 class Objective(StrEnum):
-    """Which bill is to be least."""
+    """Which bill to minimise."""
 
     ON_DEMAND = "on-demand"
     SPOT = "spot"
@@ -51,17 +51,19 @@ def recommend_command(
     *,
     target: Annotated[str | None, typer.Option(help="Targets to try, percent: 40,50 or 40:80:5.")] = None,
     spike_threshold: Annotated[str | None, typer.Option(help="Spike thresholds to try, percent.")] = None,
-    spike_tasks: Annotated[str | None, typer.Option(help="Tasks that a spike adds, to try.")] = None,
+    spike_tasks: Annotated[str | None, typer.Option(help="Numbers of tasks that a spike adds, to try.")] = None,
     minimum: Annotated[str | None, typer.Option(help="Minimums to try.")] = None,
     scale_out_cooldown: Annotated[str | None, typer.Option(help="Scale-out cooldowns to try, seconds.")] = None,
     scale_in_cooldown: Annotated[str | None, typer.Option(help="Scale-in cooldowns to try, seconds.")] = None,
     high_resolution: Annotated[
         bool, typer.Option("--high-resolution", help="Try each with the CPU of every 20 seconds, too.")
     ] = False,
-    objective: Annotated[Objective, typer.Option(help="Which bill is to be least.")] = Objective.ON_DEMAND,
-    held_out: Annotated[float, typer.Option(help="Share of the trace, its end, to verify on.")] = 0.3,
+    objective: Annotated[Objective, typer.Option(help="Which bill to minimise.")] = Objective.ON_DEMAND,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the trace, at its end, that is held out to verify on.")
+    ] = 0.3,
     tolerance_percent: Annotated[
-        float, typer.Option(help="Of all requests, so many more than now may be beyond the limit.")
+        float, typer.Option(help="Percentage of all requests that may be beyond the limit in addition to those now.")
     ] = DEFAULT_TOLERANCE_PERCENT,
     jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
     schedule: Annotated[
@@ -77,10 +79,10 @@ def recommend_command(
     given: TrafficOptions,
     floors: FloorGroup,
 ) -> None:
-    """Find the cheapest setting that surely breaches little more than now, and say why each other one is not it.
+    """Find the cheapest setting that surely breaches little more than now, with a reason for each rejected one.
 
-    The limit is judged by requests: how many are beyond it, and how long these wait. It is chosen on the first part of
-    the trace, as it would have been at earlier times; the rest confirms the choice, or it is what you have.
+    A setting is judged by how many requests are beyond the limit, and how long these wait. It is chosen on the first
+    part of the trace, as it would have been at earlier times. The rest must confirm it, or the current setting stays.
     """
     question = given.question(assembly)
     traffic = given.traffic(question, trace)

@@ -24,7 +24,7 @@ def simulate_command(
     given: TrafficOptions,
     floors: FloorGroup,
 ) -> None:
-    """Say what the declared policies would have done to tasks, latency and bill on this traffic."""
+    """Report what the declared policies would have done to tasks, latency and bill on this traffic."""
     question = given.question(assembly)
     traffic = given.traffic(question, trace)
     beside = floors.options().only(question, traffic)

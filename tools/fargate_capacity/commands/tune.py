@@ -31,25 +31,26 @@ def tune_command(
     assembly: Assembly,
     trace: TraceFile,
     *,
-    ceiling: Annotated[float | None, typer.Option(help="The target never goes above, percent.")] = None,
+    ceiling: Annotated[float | None, typer.Option(help="The highest target, percent.")] = None,
     step: Annotated[float | None, typer.Option(help="Points that a step adds.")] = None,
     observation: Annotated[
-        ObservationPeriod | None, typer.Option(help="How long a target is watched before the next step.")
+        ObservationPeriod | None, typer.Option(help="How long a target is observed before the next step.")
     ] = None,
-    cool_off_days: Annotated[float | None, typer.Option(help="No step for so long after a revert.")] = None,
+    cool_off_days: Annotated[float | None, typer.Option(help="How long no step is made after a revert.")] = None,
     final_margin: Annotated[
-        float | None, typer.Option(help="Points below what held, once a target is given up.")
+        float | None, typer.Option(help="Points below the last target that held, once a target is given up.")
     ] = None,
     attempts: Annotated[int | None, typer.Option(help="How often a target may fail before it is given up.")] = None,
     latency_ratio: Annotated[
-        float | None, typer.Option(help="Latency against the same hours before; more takes the step back.")
+        float | None,
+        typer.Option(help="Latency divided by that of the same hours before; a higher ratio reverts the step."),
     ] = None,
     given: TrafficOptions,
 ) -> None:
-    """Replay the target tuner over the traffic: every step, every revert, and what it came to.
+    """Replay the target tuner on the traffic: every step, every revert, and the result.
 
-    Settings that are not given are those of the service's tuner; where it has none, the tuner's own. Its guardrail are
-    the alarms that the stack gives it; without a tuner, a minute beyond the limit.
+    Settings that are not given are those of the service's tuner; without one, the tuner's defaults. The guardrail is
+    the alarms that the stack gives the tuner; without a tuner, a minute beyond the limit.
     """
     question = given.question(assembly)
     traffic = given.traffic(question, trace)

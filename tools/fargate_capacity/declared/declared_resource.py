@@ -45,7 +45,7 @@ class DeclaredResource:
             number = float(text)
         except ValueError:
             raise LeftOutError(
-                f"{name}: got {text}, allowed: a number that the templates tell; the deploy alone knows it"
+                f"{name}: got {text}, allowed: a number that the templates contain; only the deployment knows this one"
             ) from None
         if not abs(number) < _MOST:
             raise LeftOutError(f"{name}: got {text}, allowed: below {_MOST:,}")

@@ -171,8 +171,8 @@ class _Reader:
                 found.append(float(text.removesuffix(unit)) * scale)
             except ValueError:
                 raise LeftOutError(
-                    f"{key} of its task definition: got {text}, allowed: a number that the templates tell; the deploy "
-                    "alone knows it"
+                    f"{key} of its task definition: got {text}, allowed: a number that the templates contain; only the "
+                    "deployment knows this one"
                 ) from None
         vcpus, memory_mib = found[0] / 1024, found[1]
         if not 0 < vcpus <= _MOST_VCPUS:

@@ -100,7 +100,7 @@ def _day(path: Path, number: int, line: str) -> date:
         return date.fromisoformat(line.replace(",", " ").split()[0])
     except (ValueError, IndexError):
         raise InputError(
-            f"--holidays: got {line.strip()!r} in line {number} of {path}, allowed: a day a line, as 2026-12-25"
+            f"--holidays: got {line.strip()!r} in line {number} of {path}, allowed: one day per line, as 2026-12-25"
         ) from None
 
 

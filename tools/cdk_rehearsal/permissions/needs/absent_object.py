@@ -29,5 +29,5 @@ def absent_object_need(parameters: Mapping[str, Any], *, world: World) -> Need:
         resource=bucket,
         resource_account=account_of(bucket, world),
         context=MappingProxyType({"s3:prefix": parameters["Key"]}),
-        because="whoever may not list a bucket is not told that an object is not there",
+        because="a caller that may not list a bucket gets access denied for a missing object",
     )
