@@ -29,7 +29,7 @@ def covering_steps(needed: Sequence[int], most: int) -> dict[int, list[Step]]:
     windows = sliding_window_view(circle, slots)[:slots]
     lengths = np.arange(1, slots + 1)
     highest = np.maximum.accumulate(windows, axis=1)
-    costs = highest * lengths
+    costs: Costs = highest * lengths
     # A best step begins where the need changes: moved to there, it is no higher and covers as much.
     starts = [slot for slot in range(slots) if needed[slot] != needed[slot - 1]] or [0]
     best: dict[int, tuple[float, list[Step]]] = {}
