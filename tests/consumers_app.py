@@ -1,7 +1,8 @@
-"""A platform team's app: the stacks of every example in one `cdk.App`, in a folder where this repository is not."""
+"""A platform team's app: the stacks of every example at once, in a folder where this repository is not."""
 
 import ast
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,20 +36,36 @@ def check(app: cdk.App) -> None:
 """,
 }
 _APP = """
+import json
+from pathlib import Path
+from types import ModuleType
+
 import aws_cdk as cdk
 
 import checks
 {imports}
 
-app = cdk.App()
+stacks: dict[str, dict[str, object]] = {{}}
+
+
+def synthesise(outdir: str, *examples: ModuleType) -> None:
+    app = cdk.App(outdir=outdir)
+    for example in examples:
+        before = {{child.node.id for child in app.node.children}}
+        example.add_to(app)
+        added = {{child.node.id for child in app.node.children}} - before
+        stacks[example.__name__] = {{"assembly": outdir, "ids": sorted(added)}}
+    checks.check(app)
+    app.synth()
+
+
 {calls}
-checks.check(app)
-app.synth()
+Path("stacks.json").write_text(json.dumps(stacks))
 """
 
 
 def write_app(folder: Path, *, cdk_nag: int = 3, more: Mapping[str, str] | None = None) -> None:
-    """Writes `app.py`, a module per example, and a `cdk.json` with this project's feature flags.
+    """Writes `app.py`, which synthesises into cdk.out, a module per example, and a `cdk.json` with the feature flags.
 
     Args:
         folder: where; it is made.
@@ -69,10 +86,18 @@ def write_app(folder: Path, *, cdk_nag: int = 3, more: Mapping[str, str] | None 
     (folder / "app.py").write_text(
         _APP.format(
             imports="\n".join(f"import {name}" for name in modules),
-            calls="\n".join(f"{name}.add_to(app)" for name in modules),
+            calls="\n".join(
+                f'synthesise("{_assembly(number)}", {", ".join(names)})'
+                for number, names in enumerate(_without_two_of_a_name(modules))
+            ),
         )
     )
     (folder / "cdk.json").write_text(json.dumps({"app": "python app.py", "context": flags()}))
+
+
+def assemblies(folder: Path) -> list[Path]:
+    """The cloud assemblies of an app that ran: one, and another for stacks of a name that the first has already."""
+    return sorted(folder.glob("cdk.out*"))
 
 
 def flags() -> dict[str, Any]:
@@ -81,16 +106,38 @@ def flags() -> dict[str, Any]:
     return {name: value for name, value in context.items() if name.startswith("@aws-cdk/")}
 
 
-def templates_of(assembly: Path, example: str) -> dict[str, dict[str, Any]]:
-    """The templates of an example's stacks, by file."""
-    stacks = _stack_ids(EXAMPLES[example].read_text())
-    found = {
-        path.name: json.loads(path.read_text())
-        for path in assembly.rglob("*.template.json")
-        if path.name.removesuffix(".template.json") in stacks
-    }
-    assert found.keys() == {f"{stack}.template.json" for stack in stacks}
+def templates_of(folder: Path, example: str) -> dict[str, dict[str, Any]]:
+    """The templates of an example's stacks and stages, by file, where the app ran."""
+    added = json.loads((folder / "stacks.json").read_text())[example]
+    ids = [re.sub(r"[^\w.-]", "_", stack) for stack in added["ids"]]
+    assembly = folder / added["assembly"]
+    found = {}
+    for path in assembly.rglob("*.template.json"):
+        # A stage has a folder, named after it and what it is in.
+        top = path.relative_to(assembly).parts[0]
+        if any(top in {f"{id}.template.json", f"assembly-{id}"} or top.startswith(f"assembly-{id}-") for id in ids):
+            found[path.name] = json.loads(path.read_text())
+    assert len(found) >= len(ids)
     return found
+
+
+def _assembly(number: int) -> str:
+    return f"cdk.out.{number + 1}" if number else "cdk.out"
+
+
+def _without_two_of_a_name(modules: Mapping[str, str]) -> list[list[str]]:
+    """The modules in as few apps as can be: an account has one stack of a name."""
+    apps: list[tuple[list[str], set[str]]] = []
+    for name, text in modules.items():
+        ids = _stack_ids(text)
+        for names, taken in apps:
+            if not taken & ids:
+                names.append(name)
+                taken |= ids
+                break
+        else:
+            apps.append(([name], set(ids)))
+    return [names for names, _ in apps]
 
 
 def _as_module(source: str) -> str:
@@ -112,13 +159,12 @@ def _parted(source: str) -> tuple[int, list[ast.stmt]]:
     raise AssertionError("the example makes no app")
 
 
-def _stack_ids(source: str) -> set[str]:
-    """The ids that are given to stacks of the app itself."""
-    _, tail = _parted(source)
+def _stack_ids(module: str) -> set[str]:
+    """The ids of what a module's function adds to the app itself."""
+    (function,) = [node for node in ast.parse(module).body if getattr(node, "name", None) == "add_to"]
     return {
         call.args[1].value
-        for statement in tail
-        for call in ast.walk(statement)
+        for call in ast.walk(function)
         if isinstance(call, ast.Call) and len(call.args) > 1 and ast.unparse(call.args[0]) == "app"
         if isinstance(call.args[1], ast.Constant) and isinstance(call.args[1].value, str)
     }

@@ -10,7 +10,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from tests.consumers_app import EXAMPLES, flags, templates_of, write_app
+from tests.consumers_app import EXAMPLES, assemblies, flags, templates_of, write_app
 from tests.layered_environment import LayeredEnvironment
 
 PROJECT = Path(__file__).parents[2]
@@ -34,20 +34,18 @@ def synth(consumer: LayeredEnvironment, folder: Path, program: str) -> subproces
 
 
 @pytest.fixture(scope="module")
-def assembly(consumer: LayeredEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cloud assembly of the app. A finding of cdk-nag that nobody acknowledged fails its synth."""
+def app(consumer: LayeredEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's folder, where it was synthesised. A finding of cdk-nag that nobody acknowledged fails its synth."""
     folder = tmp_path_factory.mktemp("app") / "platform"
     write_app(folder)
     result = synth(consumer, folder, "app.py")
     assert result.returncode == 0, result.stdout + result.stderr
-    return folder / "cdk.out"
+    return folder
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda name: f"{name}.py")
-def templates(request: pytest.FixtureRequest, assembly: Path) -> dict[str, dict[str, Any]]:
-    found = templates_of(assembly, request.param)
-    assert found
-    return found
+def templates(request: pytest.FixtureRequest, app: Path) -> dict[str, dict[str, Any]]:
+    return templates_of(app, request.param)
 
 
 def test_a_finding_would_be_heard(consumer: LayeredEnvironment, tmp_path: Path) -> None:
@@ -102,7 +100,9 @@ def test_example_serves_with_its_own_image(templates: dict[str, dict[str, Any]])
     assert "/review-server:2.1.0" in text
 
 
-def test_cfn_lint_has_nothing_to_say(assembly: Path) -> None:
-    lint = ["cfn-lint", "--config-file", str(PROJECT / ".cfnlintrc.yaml"), *map(str, assembly.rglob("*.template.json"))]
+def test_cfn_lint_has_nothing_to_say(app: Path) -> None:
+    templates = [path for assembly in assemblies(app) for path in assembly.rglob("*.template.json")]
+    assert len(templates) >= len(EXAMPLES)
+    lint = ["cfn-lint", "--config-file", str(PROJECT / ".cfnlintrc.yaml"), *map(str, templates)]
     result = subprocess.run(lint, cwd=PROJECT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -87,6 +87,7 @@ def run_by_pipx(folder: Path) -> str:
 
 def on_python(python: str, folder: Path) -> str:
     """The app of every example from the wheel, with the newest releases, on another Python."""
+    folder = folder / python
     constructs, _ = _wheels(folder)
     environment = folder / "environment"
     _uv("venv", "--clear", "--no-python-downloads", "--python", python, environment)
@@ -120,14 +121,14 @@ def _below(oldest: bool) -> Path:
 def _synthesised(folder: Path, python: Path) -> Path:
     app = folder / "app"
     write_app(app)
-    _run(python, "app.py", cwd=app, more={"CDK_OUTDIR": "cdk.out", "CDK_CONTEXT_JSON": json.dumps(flags())})
-    return app / "cdk.out"
+    _run(python, "app.py", cwd=app, more={"CDK_CONTEXT_JSON": json.dumps(flags())})
+    return app
 
 
-def _judge(assembly: Path) -> None:
+def _judge(app: Path) -> None:
     for example in EXAMPLES:
         reviewed = (SNAPSHOTS / f"test_example_is_what_was_reviewed[{example}.py].json").read_text()
-        found = json.dumps(templates_of(assembly, example))
+        found = json.dumps(templates_of(app, example))
         same = json.loads(_HASH.sub("<hash>", found)) == json.loads(_HASH.sub("<hash>", reviewed))
         assert same, f"the templates of {example} are not those that were reviewed"
 
@@ -144,8 +145,8 @@ def _explained(folder: Path, way: Iterable[object]) -> str:
 @functools.cache
 def _wheels(folder: Path) -> tuple[Path, Path]:
     """The constructs' and the tools', built for a case, whose folder is emptied before."""
-    shutil.rmtree(folder)
-    folder.mkdir()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     dist = folder / "dist"
     for project in (PROJECT, PROJECT / "tools"):
         _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, project, cwd=folder)
