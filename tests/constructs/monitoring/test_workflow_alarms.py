@@ -18,11 +18,16 @@ def test_an_event_that_nobody_was_told_of(stack, workflow):
     assert dimension["Value"] == stack.resolve(workflow.rollback.undelivered_events.queue_name)
     assert (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("Maximum", 1, 1)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    # SQS reports nothing of a queue that nobody used for six hours: nothing waits in it.
+    assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def test_a_rollback_that_did_not_end_well(stack, workflow):
     WorkflowAlarms(stack, "Alarms", workflow=workflow)
-    counted, *parts = alarms(stack)["RollbackFailed"]["Metrics"]
+    alarm = alarms(stack)["RollbackFailed"]
+    # Without a rollback there is no data, and nothing went wrong.
+    assert alarm["TreatMissingData"] == "notBreaching"
+    counted, *parts = alarm["Metrics"]
     assert counted["Expression"] == "FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
     metrics = [part["MetricStat"]["Metric"] for part in parts]
     assert [metric["MetricName"] for metric in metrics] == [
