@@ -59,7 +59,7 @@ deploy: setup ## Deploy to the AWS account of your credentials
 
 # The branch that the change is to be merged into. Nothing is deployed, and no account is asked.
 BASE ?= origin/main
-.PHONY: preview review docs
+.PHONY: preview review docs site
 review: setup ## Say what the working tree changes against BASE=origin/main, into build/review
 	cdk-review --git "$(BASE)" --output build/review $(ARGS)
 
@@ -78,6 +78,9 @@ docs: synth ## Bring examples, workflows' pictures, costs and quotas into the do
 	python docs/account_needs.py cdk.out build/prod --page docs/before-you-deploy.md
 	cdk synth --quiet $(REVIEWED_CHANGE) --output build/changed
 	python docs/show_review.py cdk.out build/changed --page docs/review-a-change.md
+	$(MAKE) site
+
+site: setup ## Build the site of pages and API reference into build/docs
 	python docs/build_site.py build/docs
 
 # ---- checks ------------------------------------------------------------------------------------------------------

@@ -104,3 +104,16 @@ def test_what_is_signed_for_pypi_is_uploaded_with_it() -> None:
     assert sign.endswith("pypi_attestations sign dist/*.whl")
     # Given the wheels alone, uv does not see the attestations beside them.
     assert upload.endswith(" dist/*")
+
+
+def test_the_site_is_built_without_the_right_to_publish_it() -> None:
+    jobs = loaded(PROJECT / ".github" / "workflows" / "site.yml")["jobs"]
+    assert {name: (job.get("needs"), job.get("permissions")) for name, job in jobs.items()} == {
+        "build": (None, None),
+        "publish": ("build", {"id-token": "write", "pages": "write"}),
+    }
+    built = [step.get("run") for step in jobs["build"]["steps"]]
+    (upload,) = [step for step in jobs["build"]["steps"] if "upload-pages-artifact" in step.get("uses", "")]
+    assert ("make site" in built, upload["with"]["path"]) == (True, "build/docs")
+    # The job that may publish runs one action of GitHub's, and none of the repository's code.
+    assert [step["uses"].partition("@")[0] for step in jobs["publish"]["steps"]] == ["actions/deploy-pages"]
