@@ -96,10 +96,12 @@ class StepScaling:
 def is_in_band(beyond: float, lower: float, upper: float) -> bool:
     """Whether a band holds a value `beyond` the threshold.
 
-    Documented: above the threshold a band holds its lower bound, below it its upper.
-    https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
+    Documented: above the threshold a band holds its lower bound and not its upper, below it the other way round.
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_StepAdjustment.html
     """
-    return lower <= beyond < upper or (beyond == upper and upper <= 0)
+    if beyond < 0:
+        return lower < beyond <= upper
+    return lower <= beyond < upper or beyond == upper == 0
 
 
 def change_of_capacity(adjustment: int, number: int, capacity: int, minimum_magnitude: int) -> int:
