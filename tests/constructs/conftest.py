@@ -5,12 +5,12 @@ from aws_cdk import aws_ecs as ecs
 
 
 @pytest.fixture
-def stack():
+def stack() -> cdk.Stack:
     return cdk.Stack(cdk.App(), "Stack")
 
 
 @pytest.fixture
-def vpc(stack):
+def vpc(stack: cdk.Stack) -> ec2.IVpc:
     return ec2.Vpc.from_vpc_attributes(
         stack,
         "Vpc",
@@ -23,5 +23,5 @@ def vpc(stack):
 
 
 @pytest.fixture
-def image():
+def image() -> ecs.ContainerImage:
     return ecs.ContainerImage.from_registry("nginx:1.29")

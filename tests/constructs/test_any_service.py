@@ -1,6 +1,7 @@
 """What takes a service takes any: each kind of service for each construct, and what each does without."""
 
 import json
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -22,22 +23,24 @@ ARN = "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
 BALANCER_ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/other/50dc6c495c0c9188"
 
 
-def scaled(stack, vpc, image):
+def scaled(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ScaledFargateService:
     return ScaledFargateService(stack, "Web", vpc=vpc, image=image, max_tasks=9)
 
 
-def count_tasks(service):
+def count_tasks(service: Any) -> None:
     service.auto_scale_task_count(max_capacity=9).scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
 
 
-def alb_pattern(stack, vpc, image):
+def alb_pattern(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs_patterns.ApplicationLoadBalancedFargateService:
     options = ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
     made = ecs_patterns.ApplicationLoadBalancedFargateService(stack, "Web", vpc=vpc, task_image_options=options)
     count_tasks(made.service)
     return made
 
 
-def alb_pattern_behind_an_imported_load_balancer(stack, vpc, image):
+def alb_pattern_behind_an_imported_load_balancer(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: Any
+) -> ecs_patterns.ApplicationLoadBalancedFargateService:
     options = ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
     balancer = elbv2.ApplicationLoadBalancer.from_application_load_balancer_attributes(
         stack,
@@ -54,17 +57,17 @@ def alb_pattern_behind_an_imported_load_balancer(stack, vpc, image):
     return made
 
 
-def service_of_the_alb_pattern(stack, vpc, image):
+def service_of_the_alb_pattern(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> Any:
     return alb_pattern(stack, vpc, image).service
 
 
-def ec2_cluster(stack, vpc):
+def ec2_cluster(stack: cdk.Stack, vpc: ec2.IVpc) -> ecs.Cluster:
     cluster = ecs.Cluster(stack, "Cluster", vpc=vpc)
     cluster.add_capacity("Machines", instance_type=ec2.InstanceType("m7i.large"))
     return cluster
 
 
-def alb_ec2_pattern(stack, vpc, image):
+def alb_ec2_pattern(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs_patterns.ApplicationLoadBalancedEc2Service:
     options = ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
     made = ecs_patterns.ApplicationLoadBalancedEc2Service(
         stack, "Web", cluster=ec2_cluster(stack, vpc), memory_limit_mib=512, task_image_options=options
@@ -73,32 +76,36 @@ def alb_ec2_pattern(stack, vpc, image):
     return made
 
 
-def alb_pattern_of_several_target_groups(stack, vpc, image):
+def alb_pattern_of_several_target_groups(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: Any
+) -> ecs_patterns.ApplicationMultipleTargetGroupsFargateService:
     options = ecs_patterns.ApplicationLoadBalancedTaskImageProps(image=image)
     made = ecs_patterns.ApplicationMultipleTargetGroupsFargateService(stack, "Web", vpc=vpc, task_image_options=options)
     count_tasks(made.service)
     return made
 
 
-def nlb_pattern(stack, vpc, image):
+def nlb_pattern(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs_patterns.NetworkLoadBalancedFargateService:
     options = ecs_patterns.NetworkLoadBalancedTaskImageOptions(image=image)
     made = ecs_patterns.NetworkLoadBalancedFargateService(stack, "Web", vpc=vpc, task_image_options=options)
     count_tasks(made.service)
     return made
 
 
-def nlb_pattern_of_several_target_groups(stack, vpc, image):
+def nlb_pattern_of_several_target_groups(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: Any
+) -> ecs_patterns.NetworkMultipleTargetGroupsFargateService:
     options = ecs_patterns.NetworkLoadBalancedTaskImageProps(image=image)
     made = ecs_patterns.NetworkMultipleTargetGroupsFargateService(stack, "Web", vpc=vpc, task_image_options=options)
     count_tasks(made.service)
     return made
 
 
-def queue_pattern(stack, vpc, image):
+def queue_pattern(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs_patterns.QueueProcessingFargateService:
     return ecs_patterns.QueueProcessingFargateService(stack, "Web", vpc=vpc, image=image, max_scaling_capacity=9)
 
 
-def bare_service(stack, vpc, image, *, id="Web"):
+def bare_service(stack: cdk.Stack, vpc: ec2.IVpc, image: Any, *, id: str = "Web") -> ecs.FargateService:
     definition = ecs.FargateTaskDefinition(stack, f"{id}Task")
     definition.add_container("web", image=image, port_mappings=[ecs.PortMapping(container_port=80)])
     return ecs.FargateService(
@@ -106,7 +113,7 @@ def bare_service(stack, vpc, image, *, id="Web"):
     )
 
 
-def l2_of_a_listener_rule(stack, vpc, image):
+def l2_of_a_listener_rule(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs.FargateService:
     service = bare_service(stack, vpc, image)
     count_tasks(service)
     balancer = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=vpc)
@@ -121,7 +128,7 @@ def l2_of_a_listener_rule(stack, vpc, image):
     return service
 
 
-def l2_on_ec2(stack, vpc, image):
+def l2_on_ec2(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs.Ec2Service:
     definition = ecs.Ec2TaskDefinition(stack, "Task")
     definition.add_container("web", image=image, memory_limit_mib=512)
     service = ecs.Ec2Service(stack, "Web", cluster=ec2_cluster(stack, vpc), task_definition=definition)
@@ -129,20 +136,20 @@ def l2_on_ec2(stack, vpc, image):
     return service
 
 
-def construct_of_ones_own(stack, vpc, image):
+def construct_of_ones_own(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> Any:
     class Shop(cdk.NestedStack):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__(stack, "Shop")
             self.service = l2_of_a_listener_rule(stack, vpc, image)
 
     return Shop()
 
 
-def imported_by_arn(stack, vpc, image):
+def imported_by_arn(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs.IFargateService:
     return ecs.FargateService.from_fargate_service_arn(stack, "Web", ARN)
 
 
-def imported_with_cluster(stack, vpc, image):
+def imported_with_cluster(stack: cdk.Stack, vpc: ec2.IVpc, image: Any) -> ecs.IBaseService:
     return ecs.BaseService.from_service_arn_with_cluster(stack, "Web", ARN)
 
 
@@ -161,16 +168,16 @@ IMPORTED = [imported_by_arn, imported_with_cluster]
 
 
 @pytest.fixture
-def alarm(stack):
+def alarm(stack: cdk.Stack) -> cloudwatch.IAlarm:
     return cloudwatch.Alarm.from_alarm_arn(stack, "Alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:slow")
 
 
 @pytest.fixture
-def topic(stack):
+def topic(stack: cdk.Stack) -> sns.Topic:
     return sns.Topic(stack, "Topic")
 
 
-def given_task_count(stack, service="web"):
+def given_task_count(stack: cdk.Stack, service: str = "web") -> applicationautoscaling.ScalableTarget:
     return applicationautoscaling.ScalableTarget(
         stack,
         "Target",
@@ -182,7 +189,7 @@ def given_task_count(stack, service="web"):
     )
 
 
-def said(stack):
+def said(stack: cdk.Stack) -> list[Any]:
     """The information that synthesis prints, without what to acknowledge."""
     return [
         entry.entry.data.partition(" [ack")[0]
@@ -190,18 +197,20 @@ def said(stack):
     ]
 
 
-def guardrail(alarms):
+def guardrail(alarms: Any) -> list[Any]:
     return [alarm.node.id for alarm in alarms.guardrail_alarms]
 
 
-def titles(stack):
+def titles(stack: cdk.Stack) -> list[Any]:
     (dashboard,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
     rendered = json.dumps(dashboard["Properties"]["DashboardBody"]).replace('\\"', '"')
     return [part.partition('"')[0] for part in rendered.split('"title":"')[1:]]
 
 
 @pytest.mark.parametrize("kind", [*BALANCED, *WITHOUT_BALANCER])
-def test_spike_scaling_raises_the_task_count_that_it_finds(stack, vpc, image, kind):
+def test_spike_scaling_raises_the_task_count_that_it_finds(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     SpikeScaling(stack, "Spikes", service=kind(stack, vpc, image))
 
     template = Template.from_stack(stack)
@@ -214,7 +223,9 @@ def test_spike_scaling_raises_the_task_count_that_it_finds(stack, vpc, image, ki
 
 
 @pytest.mark.parametrize("kind", IMPORTED)
-def test_spike_scaling_of_an_imported_service_takes_the_task_count_that_is_given(stack, vpc, image, kind):
+def test_spike_scaling_of_an_imported_service_takes_the_task_count_that_is_given(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     service = kind(stack, vpc, image)
     with pytest.raises(ValueError, match=r"^scalable_target: got none, allowed: the task count of the service; "):
         SpikeScaling(stack, "Refused", service=service)
@@ -224,7 +235,9 @@ def test_spike_scaling_of_an_imported_service_takes_the_task_count_that_is_given
 
 
 @pytest.mark.parametrize("kind", BALANCED)
-def test_alarms_watch_everything_of_a_service_behind_an_alb(stack, vpc, image, kind):
+def test_alarms_watch_everything_of_a_service_behind_an_alb(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     alarms = ServiceAlarms(stack, "Alarms", service=kind(stack, vpc, image))
 
     assert guardrail(alarms) == ["Latency", "ServerErrors", "UnhealthyHosts", "CpuSaturated", "TaskFailures"]
@@ -233,7 +246,9 @@ def test_alarms_watch_everything_of_a_service_behind_an_alb(stack, vpc, image, k
 
 
 @pytest.mark.parametrize("kind", WITHOUT_BALANCER)
-def test_alarms_say_what_they_do_without_where_no_alb_is_known(stack, vpc, image, kind):
+def test_alarms_say_what_they_do_without_where_no_alb_is_known(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     alarms = ServiceAlarms(stack, "Alarms", service=kind(stack, vpc, image))
 
     assert guardrail(alarms) == ["CpuSaturated", "TaskFailures"]
@@ -244,7 +259,9 @@ def test_alarms_say_what_they_do_without_where_no_alb_is_known(stack, vpc, image
 
 
 @pytest.mark.parametrize("kind", IMPORTED)
-def test_alarms_say_what_they_do_without_for_an_imported_service(stack, vpc, image, kind):
+def test_alarms_say_what_they_do_without_for_an_imported_service(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     alarms = ServiceAlarms(stack, "Alarms", service=kind(stack, vpc, image))
 
     assert guardrail(alarms) == ["CpuSaturated", "TaskFailures"]
@@ -255,7 +272,9 @@ def test_alarms_say_what_they_do_without_for_an_imported_service(stack, vpc, ima
 
 
 @pytest.mark.parametrize("kind", IMPORTED)
-def test_alarms_of_an_imported_service_take_what_is_given(stack, vpc, image, kind):
+def test_alarms_of_an_imported_service_take_what_is_given(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     balancer = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=vpc)
     listener = balancer.add_listener("Http", port=80)
     group = listener.add_targets("Targets", port=80)
@@ -273,7 +292,9 @@ def test_alarms_of_an_imported_service_take_what_is_given(stack, vpc, image, kin
     assert said(stack) == []
 
 
-def test_the_service_of_a_scaled_service_is_as_good_as_itself(stack, vpc, image):
+def test_the_service_of_a_scaled_service_is_as_good_as_itself(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = ScaledFargateService(stack, "Web", vpc=vpc, image=image, high_resolution=True, max_tasks=9)
     SpikeScaling(stack, "Spikes", service=service.service, period=cdk.Duration.seconds(20))
     alarms = ServiceAlarms(stack, "Alarms", service=service.service)
@@ -282,7 +303,9 @@ def test_the_service_of_a_scaled_service_is_as_good_as_itself(stack, vpc, image)
     assert alarms.at_maximum.metric.expression == "reports / 3"
 
 
-def test_a_load_balancer_alone_leaves_unhealthy_hosts_unknown(stack, vpc, image):
+def test_a_load_balancer_alone_leaves_unhealthy_hosts_unknown(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     balancer = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=vpc)
     alarms = ServiceAlarms(
         stack,
@@ -297,7 +320,9 @@ def test_a_load_balancer_alone_leaves_unhealthy_hosts_unknown(stack, vpc, image)
 
 
 @pytest.mark.parametrize("kind", BALANCED)
-def test_a_dashboard_draws_everything_of_a_service_behind_an_alb(stack, vpc, image, kind):
+def test_a_dashboard_draws_everything_of_a_service_behind_an_alb(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     ServiceDashboard(stack, "Monitor", service=kind(stack, vpc, image))
 
     assert titles(stack) == [
@@ -315,7 +340,9 @@ def test_a_dashboard_draws_everything_of_a_service_behind_an_alb(stack, vpc, ima
 
 
 @pytest.mark.parametrize("kind", [*WITHOUT_BALANCER, *IMPORTED])
-def test_a_dashboard_says_what_it_does_without_where_no_alb_is_known(stack, vpc, image, kind):
+def test_a_dashboard_says_what_it_does_without_where_no_alb_is_known(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     ServiceDashboard(stack, "Monitor", service=kind(stack, vpc, image))
 
     assert titles(stack) == ["CPU maximum, %", "Running tasks", "CPU average, %"]
@@ -328,7 +355,9 @@ def test_a_dashboard_says_what_it_does_without_where_no_alb_is_known(stack, vpc,
 
 
 @pytest.mark.parametrize("kind", [*BALANCED, *WITHOUT_BALANCER])
-def test_a_tuner_tunes_the_target_that_it_finds(stack, vpc, image, kind, alarm, topic):
+def test_a_tuner_tunes_the_target_that_it_finds(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any, alarm: cloudwatch.IAlarm, topic: sns.Topic
+) -> None:
     TargetTuner(stack, "Tuner", service=kind(stack, vpc, image), guardrail_alarms=[alarm], alerts_topic=topic)
 
     template = Template.from_stack(stack)
@@ -342,12 +371,16 @@ def test_a_tuner_tunes_the_target_that_it_finds(stack, vpc, image, kind, alarm, 
 
 
 @pytest.mark.parametrize("kind", IMPORTED)
-def test_fails_when_a_tuner_does_not_know_the_task_count(stack, vpc, image, kind, alarm, topic):
+def test_fails_when_a_tuner_does_not_know_the_task_count(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any, alarm: cloudwatch.IAlarm, topic: sns.Topic
+) -> None:
     with pytest.raises(ValueError, match=r"^scalable_target: got none, allowed: the task count of the service; "):
         TargetTuner(stack, "Tuner", service=kind(stack, vpc, image), guardrail_alarms=[alarm], alerts_topic=topic)
 
 
-def test_of_several_target_groups_the_others_are_named(stack, vpc, image):
+def test_of_several_target_groups_the_others_are_named(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = l2_of_a_listener_rule(stack, vpc, image)
     second = elbv2.ApplicationLoadBalancer(stack, "Second", vpc=vpc)
     group = second.add_listener("Http", port=80).add_targets("More", port=80, targets=[service])
@@ -362,7 +395,9 @@ def test_of_several_target_groups_the_others_are_named(stack, vpc, image):
     assert "SecondHttp" in json.dumps(dimension)
 
 
-def test_a_load_balancer_that_is_given_chooses_its_target_group(stack, vpc, image):
+def test_a_load_balancer_that_is_given_chooses_its_target_group(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = l2_of_a_listener_rule(stack, vpc, image)
     second = elbv2.ApplicationLoadBalancer(stack, "Second", vpc=vpc)
     group = second.add_listener("Http", port=80).add_targets("More", port=80, targets=[service])
@@ -373,7 +408,9 @@ def test_a_load_balancer_that_is_given_chooses_its_target_group(stack, vpc, imag
     assert watched == stack.resolve(group.target_group_full_name)
 
 
-def test_the_two_target_groups_of_a_blue_green_deployment_are_counted_together(stack, vpc, image):
+def test_the_two_target_groups_of_a_blue_green_deployment_are_counted_together(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = ScaledFargateService(
         stack, "Web", vpc=vpc, image=image, deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN
     )
@@ -383,7 +420,7 @@ def test_the_two_target_groups_of_a_blue_green_deployment_are_counted_together(s
     assert alarms.unhealthy_hosts.metric.expression == "FILL(one, 0) + FILL(other, 0)"
 
 
-def constructs(stack, alarm, topic):
+def constructs(stack: cdk.Stack, alarm: Any, topic: Any) -> dict[str, Any]:
     return {
         "SpikeScaling": lambda **props: SpikeScaling(stack, "Made", **props),
         "ServiceAlarms": lambda **props: ServiceAlarms(stack, "Made", **props),
@@ -398,12 +435,12 @@ FOUR = ["SpikeScaling", "ServiceAlarms", "ServiceDashboard", "TargetTuner"]
 
 
 @pytest.fixture
-def make(stack, alarm, topic, request):
+def make(stack: cdk.Stack, alarm: cloudwatch.IAlarm, topic: sns.Topic, request: pytest.FixtureRequest) -> Any:
     return constructs(stack, alarm, topic)[request.param]
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
-def test_fails_when_the_service_is_none(make, stack, vpc):
+def test_fails_when_the_service_is_none(make: Any, stack: cdk.Stack, vpc: ec2.IVpc) -> None:
     with pytest.raises(
         ValueError, match=r"^service: got a Cluster, allowed: a ScaledFargateService, a service of aws_"
     ):
@@ -411,7 +448,9 @@ def test_fails_when_the_service_is_none(make, stack, vpc):
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
-def test_fails_when_the_task_count_is_that_of_another_service(make, stack, vpc, image):
+def test_fails_when_the_task_count_is_that_of_another_service(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     other = bare_service(stack, vpc, image, id="Other").auto_scale_task_count(max_capacity=3)
     with pytest.raises(
         ValueError,
@@ -422,7 +461,9 @@ def test_fails_when_the_task_count_is_that_of_another_service(make, stack, vpc, 
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
-def test_fails_when_the_task_count_names_another_service(make, stack, vpc, image):
+def test_fails_when_the_task_count_names_another_service(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     with pytest.raises(
         ValueError,
         match=r"^scalable_target: got service/shop/till, allowed: service/shop/web; pass the task count of the ",
@@ -431,7 +472,9 @@ def test_fails_when_the_task_count_names_another_service(make, stack, vpc, image
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
-def test_fails_when_the_task_count_is_a_tables_capacity(make, stack, vpc, image):
+def test_fails_when_the_task_count_is_a_tables_capacity(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     table = dynamodb.Table(
         stack, "Table", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
     )
@@ -451,7 +494,9 @@ def test_fails_when_the_task_count_is_a_tables_capacity(make, stack, vpc, image)
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
-def test_fails_when_the_service_has_a_task_count_of_its_own(make, stack, vpc, image):
+def test_fails_when_the_service_has_a_task_count_of_its_own(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     with pytest.raises(
         ValueError,
         match=r"^scalable_target: got Stack/Target, allowed: Stack/Web/Service/TaskCount, the service's own; leave it",
@@ -460,7 +505,9 @@ def test_fails_when_the_service_has_a_task_count_of_its_own(make, stack, vpc, im
 
 
 @pytest.mark.parametrize("make", FOUR, indirect=True)
-def test_takes_the_task_count_of_the_service_itself(make, stack, vpc, image):
+def test_takes_the_task_count_of_the_service_itself(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = scaled(stack, vpc, image)
     make(service=service, scalable_target=service.scalable_target)
 
@@ -470,7 +517,9 @@ BALANCING = ["ServiceAlarms", "ServiceDashboard", "TargetTuner"]
 
 @pytest.mark.parametrize("kind", BALANCED)
 @pytest.mark.parametrize("make", BALANCING, indirect=True)
-def test_fails_when_the_load_balancer_is_another(make, stack, vpc, image, kind):
+def test_fails_when_the_load_balancer_is_another(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, kind: Any
+) -> None:
     other = elbv2.ApplicationLoadBalancer(stack, "Other", vpc=vpc)
     with pytest.raises(
         ValueError, match=r"^load_balancer: got Stack/Other, allowed: Stack/\S+, in front of the service; leave it out$"
@@ -479,7 +528,9 @@ def test_fails_when_the_load_balancer_is_another(make, stack, vpc, image, kind):
 
 
 @pytest.mark.parametrize("make", ["ServiceAlarms", "ServiceDashboard"], indirect=True)
-def test_fails_when_the_target_group_is_another(make, stack, vpc, image):
+def test_fails_when_the_target_group_is_another(
+    make: str, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     other = elbv2.ApplicationTargetGroup(stack, "Other", vpc=vpc, port=80)
     with pytest.raises(
         ValueError,
@@ -489,7 +540,9 @@ def test_fails_when_the_target_group_is_another(make, stack, vpc, image):
 
 
 @pytest.mark.parametrize("make", BALANCING, indirect=True)
-def test_fails_when_the_load_balancer_is_a_network_load_balancer(make, stack, vpc, image):
+def test_fails_when_the_load_balancer_is_a_network_load_balancer(
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     pattern = nlb_pattern(stack, vpc, image)
     with pytest.raises(ValueError, match=r"^load_balancer: got a NetworkLoadBalancer, allowed: an application load"):
         make(service=pattern, load_balancer=pattern.load_balancer)
@@ -504,7 +557,9 @@ def test_fails_when_the_load_balancer_is_a_network_load_balancer(make, stack, vp
 )
 @pytest.mark.parametrize("kind", IMPORTED)
 @pytest.mark.parametrize("id", FOUR)
-def test_fails_when_the_service_is_of_another_region_or_account(id, kind, vpc, image, region, account, message):
+def test_fails_when_the_service_is_of_another_region_or_account(
+    id: Any, kind: Any, vpc: ec2.IVpc, image: ecs.ContainerImage, region: str, account: str, message: str
+) -> None:
     stack = cdk.Stack(cdk.App(), "Here", env=cdk.Environment(region=region, account=account))
     alarm = cloudwatch.Alarm.from_alarm_arn(stack, "Alarm", f"arn:aws:cloudwatch:{region}:{account}:alarm:slow")
     make = constructs(stack, alarm, sns.Topic(stack, "Topic"))[id]
@@ -513,7 +568,7 @@ def test_fails_when_the_service_is_of_another_region_or_account(id, kind, vpc, i
 
 
 @pytest.mark.parametrize("id", FOUR)
-def test_fails_when_the_service_is_made_in_a_stack_of_another_region(id, image):
+def test_fails_when_the_service_is_made_in_a_stack_of_another_region(id: Any, image: ecs.ContainerImage) -> None:
     app = cdk.App()
     there = cdk.Stack(app, "There", env=cdk.Environment(region="eu-west-1", account="123456789012"))
     here = cdk.Stack(app, "Here", env=cdk.Environment(region="us-east-1", account="123456789012"))

@@ -35,7 +35,9 @@ def counts(least: int = 0) -> st.SearchStrategy[list[int]]:
 
 @settings(deadline=None, max_examples=50)
 @given(fine=counts(), violation=counts(), served=counts(), share=st.none() | st.floats(0, 1))
-def test_bounds_are_around_the_drift_and_within_0_and_1(drifts: ModuleType, fine, violation, served, share) -> None:
+def test_bounds_are_around_the_drift_and_within_0_and_1(
+    drifts: ModuleType, fine: Any, violation: Any, served: Any, share: Any
+) -> None:
     found = drifts.drift({"fine": fine, "violation": violation}, served, violation_share=share)
     nothing_validated = sum(fine) + sum(violation) == 0 if share is None else False
     lacks = share is not None and ((share < 1 and not sum(fine)) or (share > 0 and not sum(violation)))
@@ -48,7 +50,9 @@ def test_bounds_are_around_the_drift_and_within_0_and_1(drifts: ModuleType, fine
 
 @settings(deadline=None, max_examples=50)
 @given(both=counts(least=1), times=st.integers(1, 50))
-def test_the_same_shares_do_not_differ_and_nothing_in_common_differs_by_all(drifts: ModuleType, both, times) -> None:
+def test_the_same_shares_do_not_differ_and_nothing_in_common_differs_by_all(
+    drifts: ModuleType, both: Any, times: Any
+) -> None:
     validated = {"fine": both, "violation": [0]}
     assert drifts.drift(validated, [times * count for count in both]).value == pytest.approx(0)
     apart = drifts.drift(validated, [0] * len(both) + [7])
@@ -61,7 +65,9 @@ def test_the_same_shares_do_not_differ_and_nothing_in_common_differs_by_all(drif
 
 @settings(deadline=None, max_examples=50)
 @given(fine=counts(least=1), violation=counts(least=1), served=counts(least=1))
-def test_labels_are_weighted_by_the_share_of_violations(drifts: ModuleType, fine, violation, served) -> None:
+def test_labels_are_weighted_by_the_share_of_violations(
+    drifts: ModuleType, fine: Any, violation: Any, served: Any
+) -> None:
     validated = {"fine": fine, "violation": violation}
     as_they_are = sum(violation) / (sum(fine) + sum(violation))
     assert drifts.drift(validated, served, violation_share=as_they_are).value == pytest.approx(

@@ -1,13 +1,15 @@
 """What is let in at the edge of the reference system, and where its tasks are let out to."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 
 @pytest.fixture
-def resources(synth):
+def resources(synth: Callable[[str], Path]) -> Callable[..., Any]:
     """The resources of a type in a stack: `resources("prod", "service", "AWS::WAFv2::WebACL")`."""
 
     def of(environment: str, stack: str, kind: str) -> list[dict[str, Any]]:
@@ -18,7 +20,7 @@ def resources(synth):
     return of
 
 
-def test_in_prod_an_address_has_a_limit_a_minute_and_bodies_have_8_kib(resources):
+def test_in_prod_an_address_has_a_limit_a_minute_and_bodies_have_8_kib(resources: Callable[..., Any]) -> None:
     (acl,) = resources("prod", "service", "AWS::WAFv2::WebACL")
     rules = {rule["Name"]: rule["Statement"] for rule in acl["Rules"]}
     assert rules["RateLimit"] == {
@@ -35,7 +37,7 @@ def test_in_prod_an_address_has_a_limit_a_minute_and_bodies_have_8_kib(resources
     assert resources("dev", "service", "AWS::WAFv2::WebACL") == []
 
 
-def test_in_prod_tasks_reach_the_endpoints_and_two_prefix_lists_and_nothing_else(resources):
+def test_in_prod_tasks_reach_the_endpoints_and_two_prefix_lists_and_nothing_else(resources: Callable[..., Any]) -> None:
     (tasks,) = [
         group
         for group in resources("prod", "service", "AWS::EC2::SecurityGroup")
@@ -56,7 +58,7 @@ def test_in_prod_tasks_reach_the_endpoints_and_two_prefix_lists_and_nothing_else
     assert "EndpointsSecurityGroup" in groups[0]
 
 
-def test_in_prod_there_is_an_endpoint_for_each_service_that_tasks_call(resources):
+def test_in_prod_there_is_an_endpoint_for_each_service_that_tasks_call(resources: Callable[..., Any]) -> None:
     services = sorted(
         json.dumps(endpoint["ServiceName"]) for endpoint in resources("prod", "network", "AWS::EC2::VPCEndpoint")
     )
@@ -65,7 +67,7 @@ def test_in_prod_there_is_an_endpoint_for_each_service_that_tasks_call(resources
     assert len(services) == len(wanted)
 
 
-def test_what_tasks_are_given_as_a_secret_is_behind_an_endpoint(resources):
+def test_what_tasks_are_given_as_a_secret_is_behind_an_endpoint(resources: Callable[..., Any]) -> None:
     (task,) = resources("prod", "service", "AWS::ECS::TaskDefinition")
     secrets = [secret["ValueFrom"] for one in task["ContainerDefinitions"] for secret in one.get("Secrets", [])]
     assert secrets
@@ -73,7 +75,7 @@ def test_what_tasks_are_given_as_a_secret_is_behind_an_endpoint(resources):
     assert all("secret" in json.dumps(secret).lower() for secret in secrets), secrets
 
 
-def test_without_endpoints_tasks_connect_over_https_alone(resources):
+def test_without_endpoints_tasks_connect_over_https_alone(resources: Callable[..., Any]) -> None:
     (tasks,) = [
         group
         for group in resources("dev", "service", "AWS::EC2::SecurityGroup")

@@ -1,5 +1,6 @@
 """A service is used as a construct of the CDK is: it has connections, is granted to, and cannot be overwritten."""
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -20,11 +21,11 @@ from tests.constructs.read_only import public_attributes
 
 
 @pytest.fixture
-def web(stack, image):
+def web(stack: cdk.Stack, image: ecs.ContainerImage) -> ScaledFargateService:
     return ScaledFargateService(stack, "Web", vpc=ec2.Vpc(stack, "Network"), image=image)
 
 
-def test_a_database_lets_the_tasks_in(stack, web):
+def test_a_database_lets_the_tasks_in(stack: cdk.Stack, web: ScaledFargateService) -> None:
     database = rds.DatabaseInstance(stack, "Db", vpc=web.cluster.vpc, engine=rds.DatabaseInstanceEngine.MYSQL)
 
     database.connections.allow_default_port_from(web)
@@ -38,7 +39,7 @@ def test_a_database_lets_the_tasks_in(stack, web):
     )
 
 
-def test_it_reaches_what_has_connections(stack, web):
+def test_it_reaches_what_has_connections(stack: cdk.Stack, web: ScaledFargateService) -> None:
     group = ec2.SecurityGroup(stack, "Cache", vpc=web.cluster.vpc)
 
     web.connections.allow_to(group, ec2.Port.tcp(6379))
@@ -46,7 +47,7 @@ def test_it_reaches_what_has_connections(stack, web):
     Template.from_stack(stack).has_resource_properties("AWS::EC2::SecurityGroupIngress", {"FromPort": 6379})
 
 
-def test_it_is_still_what_grants_go_to(stack, web):
+def test_it_is_still_what_grants_go_to(stack: cdk.Stack, web: ScaledFargateService) -> None:
     bucket = s3.Bucket(stack, "Bucket")
 
     assert bucket.grant_read(web).success
@@ -60,7 +61,7 @@ def test_it_is_still_what_grants_go_to(stack, web):
     assert policy["Roles"] == [role]
 
 
-def test_the_grant_of_a_queue_is_a_grant(stack):
+def test_the_grant_of_a_queue_is_a_grant(stack: cdk.Stack) -> None:
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
 
     grant = RetryQueue(stack, "Queue").grant_use(role)
@@ -69,7 +70,7 @@ def test_the_grant_of_a_queue_is_a_grant(stack):
     grant.assert_success()
 
 
-def test_nothing_can_be_overwritten(stack, web):
+def test_nothing_can_be_overwritten(stack: cdk.Stack, web: ScaledFargateService) -> None:
     isolated = ServiceVpc(stack, "Isolated", nat_gateways=0)
     constructs = [
         web,
@@ -87,7 +88,7 @@ def test_nothing_can_be_overwritten(stack, web):
                 setattr(construct, name, None)
 
 
-def test_a_service_has_the_connections_of_its_tasks(web):
+def test_a_service_has_the_connections_of_its_tasks(web: ScaledFargateService) -> None:
     (group,) = web.connections.security_groups
     assert group.node.path == web.service_security_group.node.path
     assert isinstance(web.service, ecs.FargateService)

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
@@ -12,20 +15,20 @@ from cdk_fargate_sagemaker.fargate._entrance import TargetSettings, target_group
 
 
 @pytest.fixture
-def make(stack, vpc, image):
-    def make_service(**props):
+def make(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Callable[..., Any]:
+    def make_service(**props: Any) -> ScaledFargateService:
         placed = {} if "cluster" in props else {"vpc": vpc}
         return ScaledFargateService(stack, "Api", image=image, **placed, **props)
 
     return make_service
 
 
-def attributes(stack):
+def attributes(stack: cdk.Stack) -> dict[str, Any]:
     (group,) = Template.from_stack(stack).find_resources("AWS::ElasticLoadBalancingV2::TargetGroup").values()
     return {a["Key"]: a["Value"] for a in group["Properties"]["TargetGroupAttributes"]}
 
 
-def test_blue_green_shifts_all_requests_and_bakes(stack, make):
+def test_blue_green_shifts_all_requests_and_bakes(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make(deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN, bake_time=cdk.Duration.minutes(15))
 
     template = Template.from_stack(stack)
@@ -55,13 +58,13 @@ def test_blue_green_shifts_all_requests_and_bakes(stack, make):
     assert rule["Properties"]["Conditions"] == [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["*"]}}]
 
 
-def test_unhealthy_hosts_are_counted_in_both_sets_of_a_blue_green_service(make):
+def test_unhealthy_hosts_are_counted_in_both_sets_of_a_blue_green_service(make: Callable[..., Any]) -> None:
     service = make(deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN)
 
     assert service.metrics.unhealthy_hosts().expression == "FILL(one, 0) + FILL(other, 0)"
 
 
-def test_rolling_deployments_have_one_target_group(stack, make):
+def test_rolling_deployments_have_one_target_group(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
 
     assert service.alternate_target_group is None
@@ -73,7 +76,7 @@ def test_rolling_deployments_have_one_target_group(stack, make):
     )
 
 
-def test_a_container_has_a_minute_to_end(stack, make):
+def test_a_container_has_a_minute_to_end(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     Template.from_stack(stack).has_resource_properties(
@@ -81,7 +84,7 @@ def test_a_container_has_a_minute_to_end(stack, make):
     )
 
 
-def test_commands_in_the_container_are_logged_and_encrypted(stack, make):
+def test_commands_in_the_container_are_logged_and_encrypted(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(enable_execute_command=True)
 
     template = Template.from_stack(stack)
@@ -104,7 +107,9 @@ def test_commands_in_the_container_are_logged_and_encrypted(stack, make):
     )
 
 
-def test_the_agent_of_ecs_exec_may_write_where_the_container_may_not(stack, make):
+def test_the_agent_of_ecs_exec_may_write_where_the_container_may_not(
+    stack: cdk.Stack, make: Callable[..., Any]
+) -> None:
     make(enable_execute_command=True)
 
     Template.from_stack(stack).has_resource_properties(
@@ -124,7 +129,7 @@ def test_the_agent_of_ecs_exec_may_write_where_the_container_may_not(stack, make
     )
 
 
-def test_nobody_can_run_commands_unless_that_was_asked_for(stack, make):
+def test_nobody_can_run_commands_unless_that_was_asked_for(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     Template.from_stack(stack).has_resource_properties("AWS::ECS::Service", {"EnableExecuteCommand": False})
@@ -147,31 +152,38 @@ def test_nobody_can_run_commands_unless_that_was_asked_for(stack, make):
         ),
     ],
 )
-def test_the_load_balancers_algorithm_is_a_setting(stack, make, algorithm, rendered):
+def test_the_load_balancers_algorithm_is_a_setting(
+    stack: cdk.Stack,
+    make: Callable[..., Any],
+    algorithm: TargetGroupLoadBalancingAlgorithmType,
+    rendered: dict[str, Any],
+) -> None:
     make(load_balancing_algorithm=algorithm)
 
     assert rendered == {key: value for key, value in attributes(stack).items() if key.startswith("load_balancing")}
 
 
-def health_check(stack):
+def health_check(stack: cdk.Stack) -> dict[str, Any]:
     (group,) = Template.from_stack(stack).find_resources("AWS::ElasticLoadBalancingV2::TargetGroup").values()
     return {name: value for name, value in group["Properties"].items() if "ealth" in name}
 
 
-def test_the_defaults_of_the_health_check_are_elbs(stack, make):
+def test_the_defaults_of_the_health_check_are_elbs(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     assert health_check(stack) == {"HealthCheckPath": "/", "HealthCheckIntervalSeconds": 10}
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(5, 4), (6, 5), (7, None), (300, None)])
-def test_a_short_interval_gets_a_timeout_below_it(stack, make, interval, timeout):
+def test_a_short_interval_gets_a_timeout_below_it(
+    stack: cdk.Stack, make: Callable[..., Any], interval: int, timeout: int | None
+) -> None:
     make(health_check_interval=cdk.Duration.seconds(interval))
 
     assert health_check(stack).get("HealthCheckTimeoutSeconds") == timeout
 
 
-def test_the_health_check_is_a_setting(stack, make):
+def test_the_health_check_is_a_setting(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(
         health_check_path="/health",
         health_check_interval=cdk.Duration.seconds(20),
@@ -189,7 +201,7 @@ def test_the_health_check_is_a_setting(stack, make):
     }
 
 
-def test_an_interval_that_is_known_at_deployment_only_passes(stack, make):
+def test_an_interval_that_is_known_at_deployment_only_passes(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     interval = cdk.CfnParameter(stack, "Interval", type="Number").value_as_number
     make(health_check_interval=cdk.Duration.seconds(interval))
 
@@ -198,8 +210,8 @@ def test_an_interval_that_is_known_at_deployment_only_passes(stack, make):
 
 @settings(deadline=None, max_examples=30)
 @given(interval=st.integers(0, 400), timeout=st.none() | st.integers(0, 200))
-def test_whatever_is_accepted_is_what_elb_takes(interval, timeout):
-    def make_settings():
+def test_whatever_is_accepted_is_what_elb_takes(interval: Any, timeout: Any) -> None:
+    def make_settings() -> TargetSettings:
         return TargetSettings(
             port=8080,
             health_check_path="/",
@@ -225,7 +237,7 @@ def test_whatever_is_accepted_is_what_elb_takes(interval, timeout):
     assert 2 <= rendered.get("HealthCheckTimeoutSeconds", 6) < rendered["HealthCheckIntervalSeconds"]
 
 
-def test_a_new_task_can_start_slowly(stack, make):
+def test_a_new_task_can_start_slowly(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(slow_start=cdk.Duration.seconds(90))
 
     assert attributes(stack)["slow_start.duration_seconds"] == "90"
@@ -300,11 +312,13 @@ BLUE_GREEN = {"deployment_strategy": ecs.DeploymentStrategy.BLUE_GREEN}
         ),
     ],
 )
-def test_fails_when_a_setting_is_impossible(make, props, message):
+def test_fails_when_a_setting_is_impossible(make: Callable[..., Any], props: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         make(**props)
 
 
-def test_fails_when_commands_would_run_in_a_cluster_that_does_not_log_them(stack, vpc, make):
+def test_fails_when_commands_would_run_in_a_cluster_that_does_not_log_them(
+    stack: cdk.Stack, vpc: ec2.IVpc, make: Callable[..., Any]
+) -> None:
     with pytest.raises(ValueError, match=r"^enable_execute_command: got a cluster that does not log commands"):
         make(cluster=ecs.Cluster(stack, "Shared", vpc=vpc), enable_execute_command=True)

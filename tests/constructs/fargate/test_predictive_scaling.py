@@ -1,6 +1,9 @@
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -22,11 +25,11 @@ BY_REQUESTS = PredictiveScalingMetric.ALB_REQUEST_COUNT
 
 
 @pytest.fixture
-def service(stack, vpc, image):
+def service(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> ScaledFargateService:
     return ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
 
-def policy(stack):
+def policy(stack: cdk.Stack) -> Any:
     found = Template.from_stack(stack).find_resources(
         "AWS::ApplicationAutoScaling::ScalingPolicy", {"Properties": {"PolicyType": "PredictiveScaling"}}
     )
@@ -34,7 +37,7 @@ def policy(stack):
     return only["Properties"]
 
 
-def test_forecasts_only_by_the_cpu_unless_it_is_given_more(stack, service):
+def test_forecasts_only_by_the_cpu_unless_it_is_given_more(stack: cdk.Stack, service: ScaledFargateService) -> None:
     made = PredictiveScaling(stack, "Predictive", service=service, target_value=50)
 
     (target,) = Template.from_stack(stack).find_resources("AWS::ApplicationAutoScaling::ScalableTarget")
@@ -56,7 +59,7 @@ def test_forecasts_only_by_the_cpu_unless_it_is_given_more(stack, service):
     assert made.policy.policy_type == "PredictiveScaling"
 
 
-def test_scales_ahead_of_the_hour_and_may_raise_the_maximum(stack, service):
+def test_scales_ahead_of_the_hour_and_may_raise_the_maximum(stack: cdk.Stack, service: ScaledFargateService) -> None:
     PredictiveScaling(
         stack,
         "Predictive",
@@ -83,12 +86,14 @@ def test_scales_ahead_of_the_hour_and_may_raise_the_maximum(stack, service):
     }
 
 
-def label(stack):
+def label(stack: cdk.Stack) -> Any:
     (specification,) = policy(stack)["PredictiveScalingPolicyConfiguration"]["MetricSpecifications"]
     return specification["PredefinedMetricPairSpecification"]["ResourceLabel"]
 
 
-def test_counts_the_requests_of_a_patterns_target_group(stack, vpc, image):
+def test_counts_the_requests_of_a_patterns_target_group(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     shop = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack, "Shop", vpc=vpc, task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
     )
@@ -109,7 +114,7 @@ def test_counts_the_requests_of_a_patterns_target_group(stack, vpc, image):
     }
 
 
-def test_counts_the_requests_of_an_imported_service(stack):
+def test_counts_the_requests_of_an_imported_service(stack: cdk.Stack) -> None:
     service = ecs.BaseService.from_service_arn_with_cluster(
         stack, "Web", "arn:aws:ecs:us-east-1:111122223333:service/shop/web"
     )
@@ -138,7 +143,7 @@ def test_counts_the_requests_of_an_imported_service(stack):
     assert policy(stack)["ScalingTargetId"] == "service/shop/web|ecs:service:DesiredCount|ecs"
 
 
-def test_fails_when_requests_have_no_load_balancer(stack, vpc, image):
+def test_fails_when_requests_have_no_load_balancer(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     task = ecs.FargateTaskDefinition(stack, "Task")
     task.add_container("web", image=image)
     service = ecs.FargateService(
@@ -149,7 +154,9 @@ def test_fails_when_requests_have_no_load_balancer(stack, vpc, image):
         PredictiveScaling(stack, "Predictive", service=service, metric=BY_REQUESTS, target_value=600)
 
 
-def test_fails_when_requests_move_from_one_target_group_to_the_other(stack, vpc, image):
+def test_fails_when_requests_move_from_one_target_group_to_the_other(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = ScaledFargateService(
         stack, "Api", vpc=vpc, image=image, deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN
     )
@@ -160,7 +167,7 @@ def test_fails_when_requests_move_from_one_target_group_to_the_other(stack, vpc,
         PredictiveScaling(stack, "Predictive", service=service, metric=BY_REQUESTS, target_value=600)
 
 
-def test_fails_when_the_service_has_no_task_count(stack):
+def test_fails_when_the_service_has_no_task_count(stack: cdk.Stack) -> None:
     service = ecs.BaseService.from_service_arn_with_cluster(
         stack, "Web", "arn:aws:ecs:us-east-1:111122223333:service/shop/web"
     )
@@ -169,8 +176,10 @@ def test_fails_when_the_service_has_no_task_count(stack):
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_fails_when_a_floor_would_yield_to_a_raised_maximum(stack, service, is_first):
-    def predict():
+def test_fails_when_a_floor_would_yield_to_a_raised_maximum(
+    stack: cdk.Stack, service: ScaledFargateService, is_first: bool
+) -> None:
+    def predict() -> None:
         PredictiveScaling(
             stack,
             "Predictive",
@@ -191,6 +200,6 @@ def test_fails_when_a_floor_would_yield_to_a_raised_maximum(stack, service, is_f
     ]
 
 
-def test_goes_with_a_floor_where_the_maximum_is_kept(stack, service):
+def test_goes_with_a_floor_where_the_maximum_is_kept(stack: cdk.Stack, service: ScaledFargateService) -> None:
     PredictiveScaling(stack, "Predictive", service=service, target_value=50)
     assert ForecastFloor(stack, "Floor", service=service, alerts_topic=sns.Topic(stack, "Alerts")).node.validate() == []

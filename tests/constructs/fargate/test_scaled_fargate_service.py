@@ -1,4 +1,6 @@
 import json
+from collections.abc import Callable
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -14,10 +16,10 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceScaling, 
 
 
 @pytest.fixture
-def make(stack, vpc, image):
+def make(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Callable[..., Any]:
     """Makes the service `Api` with defaults, save those given."""
 
-    def make_service(**props):
+    def make_service(**props: Any) -> ScaledFargateService:
         placed = {} if "cluster" in props else {"vpc": vpc}
         return ScaledFargateService(stack, "Api", **{"image": image, **placed, **props})
 
@@ -25,24 +27,24 @@ def make(stack, vpc, image):
 
 
 @pytest.fixture
-def certificate(stack):
+def certificate(stack: cdk.Stack) -> certificatemanager.ICertificate:
     return certificatemanager.Certificate.from_certificate_arn(
         stack, "Certificate", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     )
 
 
-def only(template, type_):
+def only(template: Any, type_: Any) -> Any:
     (resource,) = template.find_resources(type_).values()
     return resource["Properties"]
 
 
-def test_never_renders_the_desired_count(stack, make):
+def test_never_renders_the_desired_count(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     SpikeScaling(stack, "Spikes", service=make(min_tasks=4, max_tasks=9))
 
     assert "DesiredCount" not in json.dumps(only(Template.from_stack(stack), "AWS::ECS::Service"))
 
 
-def test_scales_between_the_bounds_on_the_average_cpu(stack, make):
+def test_scales_between_the_bounds_on_the_average_cpu(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(
         min_tasks=3,
         max_tasks=30,
@@ -65,7 +67,9 @@ def test_scales_between_the_bounds_on_the_average_cpu(stack, make):
     }
 
 
-def test_a_deployment_keeps_every_task_and_is_rolled_back_when_it_fails(stack, make):
+def test_a_deployment_keeps_every_task_and_is_rolled_back_when_it_fails(
+    stack: cdk.Stack, make: Callable[..., Any]
+) -> None:
     make()
 
     Template.from_stack(stack).has_resource_properties(
@@ -80,7 +84,7 @@ def test_a_deployment_keeps_every_task_and_is_rolled_back_when_it_fails(stack, m
     )
 
 
-def test_tasks_run_in_private_subnets_without_a_public_address(stack, make):
+def test_tasks_run_in_private_subnets_without_a_public_address(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     Template.from_stack(stack).has_resource_properties(
@@ -96,7 +100,7 @@ def test_tasks_run_in_private_subnets_without_a_public_address(stack, make):
     )
 
 
-def test_tasks_run_in_isolated_subnets_where_the_vpc_has_no_others(stack, image):
+def test_tasks_run_in_isolated_subnets_where_the_vpc_has_no_others(stack: cdk.Stack, image: ecs.ContainerImage) -> None:
     vpc = ec2.Vpc.from_vpc_attributes(
         stack,
         "Isolated",
@@ -112,7 +116,7 @@ def test_tasks_run_in_isolated_subnets_where_the_vpc_has_no_others(stack, image)
     )
 
 
-def test_the_container_is_confined(stack, make):
+def test_the_container_is_confined(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     Template.from_stack(stack).has_resource_properties(
@@ -132,7 +136,7 @@ def test_the_container_is_confined(stack, make):
     )
 
 
-def test_nothing_is_writable_where_no_folder_is_given(stack, make):
+def test_nothing_is_writable_where_no_folder_is_given(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(tmpfs_mib={})
 
     container = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")["ContainerDefinitions"][0]
@@ -140,7 +144,7 @@ def test_nothing_is_writable_where_no_folder_is_given(stack, make):
     assert "MountPoints" not in container
 
 
-def test_task_size_architecture_port_and_environment_reach_the_task(stack, make):
+def test_task_size_architecture_port_and_environment_reach_the_task(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(
         cpu=512,
         memory_mib=1024,
@@ -165,7 +169,7 @@ def test_task_size_architecture_port_and_environment_reach_the_task(stack, make)
     )
 
 
-def test_secrets_are_references_to_their_values(stack, make):
+def test_secrets_are_references_to_their_values(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     secret = secretsmanager.Secret(stack, "Secret")
     make(secrets={"TOKEN": ecs.Secret.from_secrets_manager(secret)})
 
@@ -175,7 +179,7 @@ def test_secrets_are_references_to_their_values(stack, make):
     )
 
 
-def test_container_logs_are_encrypted_and_kept_three_months(stack, make):
+def test_container_logs_are_encrypted_and_kept_three_months(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     template = Template.from_stack(stack)
@@ -210,7 +214,7 @@ def test_container_logs_are_encrypted_and_kept_three_months(stack, make):
     )
 
 
-def test_a_given_key_encrypts_the_logs(stack, make):
+def test_a_given_key_encrypts_the_logs(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     key = kms.Key(stack, "Key")
     make(log_encryption_key=key)
 
@@ -219,7 +223,7 @@ def test_a_given_key_encrypts_the_logs(stack, make):
     template.has_resource_properties("AWS::Logs::LogGroup", {"KmsKeyId": stack.resolve(key.key_arn)})
 
 
-def test_the_load_balancer_is_internal_and_drops_invalid_headers(stack, make):
+def test_the_load_balancer_is_internal_and_drops_invalid_headers(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     Template.from_stack(stack).has_resource_properties(
@@ -234,7 +238,7 @@ def test_the_load_balancer_is_internal_and_drops_invalid_headers(stack, make):
     )
 
 
-def test_the_load_balancer_logs_to_a_bucket_of_its_own(stack, make):
+def test_the_load_balancer_logs_to_a_bucket_of_its_own(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
 
     bucket = stack.resolve(service.access_logs_bucket.bucket_name)
@@ -270,7 +274,7 @@ def test_the_load_balancer_logs_to_a_bucket_of_its_own(stack, make):
     )
 
 
-def test_the_bucket_admits_the_logs_before_they_are_switched_on(stack, make):
+def test_the_bucket_admits_the_logs_before_they_are_switched_on(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     template = Template.from_stack(stack)
@@ -279,7 +283,7 @@ def test_the_bucket_admits_the_logs_before_they_are_switched_on(stack, make):
     assert policy_id in load_balancer["DependsOn"]
 
 
-def test_the_load_balancer_logs_to_a_given_bucket(stack, make):
+def test_the_load_balancer_logs_to_a_given_bucket(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     bucket = s3.Bucket(stack, "Bucket")
     make(access_logs_bucket=bucket)
 
@@ -295,7 +299,7 @@ def test_the_load_balancer_logs_to_a_given_bucket(stack, make):
     )
 
 
-def test_without_a_certificate_http_forwards_to_the_tasks(stack, make):
+def test_without_a_certificate_http_forwards_to_the_tasks(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
 
     assert only(Template.from_stack(stack), "AWS::ElasticLoadBalancingV2::Listener") == {
@@ -306,7 +310,9 @@ def test_without_a_certificate_http_forwards_to_the_tasks(stack, make):
     }
 
 
-def test_with_a_certificate_https_forwards_and_http_redirects(stack, make, certificate):
+def test_with_a_certificate_https_forwards_and_http_redirects(
+    stack: cdk.Stack, make: Callable[..., Any], certificate: certificatemanager.ICertificate
+) -> None:
     service = make(certificate=certificate)
 
     template = Template.from_stack(stack)
@@ -337,8 +343,8 @@ def test_with_a_certificate_https_forwards_and_http_redirects(stack, make, certi
     )
 
 
-def test_a_certificate_given_later_replaces_no_listener(vpc, image):
-    def listener_ids(with_certificate):
+def test_a_certificate_given_later_replaces_no_listener(vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
+    def listener_ids(with_certificate: Any) -> set[Any]:
         stack = cdk.Stack(cdk.App(), "Stack")
         network = ec2.Vpc.from_vpc_attributes(
             stack,
@@ -363,7 +369,9 @@ def test_a_certificate_given_later_replaces_no_listener(vpc, image):
     assert listener_ids(False) < listener_ids(True)
 
 
-def test_the_load_balancer_is_reached_from_the_vpc_and_reaches_its_tasks_alone(stack, make):
+def test_the_load_balancer_is_reached_from_the_vpc_and_reaches_its_tasks_alone(
+    stack: cdk.Stack, make: Callable[..., Any]
+) -> None:
     service = make()
 
     template = Template.from_stack(stack)
@@ -385,7 +393,7 @@ def test_the_load_balancer_is_reached_from_the_vpc_and_reaches_its_tasks_alone(s
     }
 
 
-def test_tasks_are_reached_from_their_load_balancer_alone(stack, make):
+def test_tasks_are_reached_from_their_load_balancer_alone(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make(container_port=9000)
 
     template = Template.from_stack(stack)
@@ -403,7 +411,9 @@ def test_tasks_are_reached_from_their_load_balancer_alone(stack, make):
     )
 
 
-def test_named_clients_alone_reach_the_load_balancer(stack, make, certificate):
+def test_named_clients_alone_reach_the_load_balancer(
+    stack: cdk.Stack, make: Callable[..., Any], certificate: certificatemanager.ICertificate
+) -> None:
     make(certificate=certificate, clients=[ec2.Peer.ipv4("192.168.0.0/24")])
 
     Template.from_stack(stack).has_resource_properties(
@@ -417,7 +427,9 @@ def test_named_clients_alone_reach_the_load_balancer(stack, make, certificate):
     )
 
 
-def test_tasks_connect_over_https_to_named_destinations_alone(stack, make, vpc):
+def test_tasks_connect_over_https_to_named_destinations_alone(
+    stack: cdk.Stack, make: Callable[..., Any], vpc: ec2.IVpc
+) -> None:
     endpoints = ec2.SecurityGroup(stack, "EndpointsGroup", vpc=vpc, allow_all_outbound=False)
     service = make(destinations=[endpoints, ec2.Peer.prefix_list("pl-1a2b3c"), ec2.Peer.ipv4("10.9.0.0/16")])
     database = ec2.Connections(
@@ -447,7 +459,9 @@ def test_tasks_connect_over_https_to_named_destinations_alone(stack, make, vpc):
     assert set(of_rules) <= set(ecs_service["DependsOn"])
 
 
-def test_the_internet_reaches_it_where_that_was_asked_for(stack, make, certificate):
+def test_the_internet_reaches_it_where_that_was_asked_for(
+    stack: cdk.Stack, make: Callable[..., Any], certificate: certificatemanager.ICertificate
+) -> None:
     make(internet_facing=True, certificate=certificate)
 
     template = Template.from_stack(stack)
@@ -465,7 +479,7 @@ def test_the_internet_reaches_it_where_that_was_asked_for(stack, make, certifica
     )
 
 
-def test_health_checks_and_draining_are_settings(stack, make):
+def test_health_checks_and_draining_are_settings(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(
         health_check_path="/health",
         health_check_interval=cdk.Duration.seconds(20),
@@ -485,7 +499,7 @@ def test_health_checks_and_draining_are_settings(stack, make):
     template.has_resource_properties("AWS::ECS::Service", {"HealthCheckGracePeriodSeconds": 180})
 
 
-def test_deletion_protection_is_a_setting(stack, make):
+def test_deletion_protection_is_a_setting(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(deletion_protection=True)
 
     Template.from_stack(stack).has_resource_properties(
@@ -497,7 +511,9 @@ def test_deletion_protection_is_a_setting(stack, make):
 @pytest.mark.parametrize(
     ("removal_policy", "rendered"), [(cdk.RemovalPolicy.DESTROY, "Delete"), (cdk.RemovalPolicy.RETAIN, "Retain")]
 )
-def test_the_removal_policy_covers_logs_access_logs_and_key(stack, make, removal_policy, rendered):
+def test_the_removal_policy_covers_logs_access_logs_and_key(
+    stack: cdk.Stack, make: Callable[..., Any], removal_policy: cdk.RemovalPolicy, rendered: str
+) -> None:
     make(removal_policy=removal_policy)
 
     template = Template.from_stack(stack)
@@ -505,7 +521,7 @@ def test_the_removal_policy_covers_logs_access_logs_and_key(stack, make, removal
         template.has_resource(type_, {"DeletionPolicy": rendered})
 
 
-def test_runs_in_a_given_cluster_and_its_vpc(stack, make, vpc):
+def test_runs_in_a_given_cluster_and_its_vpc(stack: cdk.Stack, make: Callable[..., Any], vpc: ec2.IVpc) -> None:
     cluster = ecs.Cluster(stack, "Shared", vpc=vpc)
     service = make(cluster=cluster)
 
@@ -515,7 +531,7 @@ def test_runs_in_a_given_cluster_and_its_vpc(stack, make, vpc):
     assert service.cluster.cluster_name == cluster.cluster_name
 
 
-def test_container_insights_are_off_unless_asked_for(stack, make):
+def test_container_insights_are_off_unless_asked_for(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make()
 
     assert only(Template.from_stack(stack), "AWS::ECS::Cluster")["ClusterSettings"] == [
@@ -523,7 +539,7 @@ def test_container_insights_are_off_unless_asked_for(stack, make):
     ]
 
 
-def test_container_insights_are_on_where_asked_for(stack, make):
+def test_container_insights_are_on_where_asked_for(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     make(container_insights=ecs.ContainerInsights.ENHANCED)
 
     assert only(Template.from_stack(stack), "AWS::ECS::Cluster")["ClusterSettings"] == [
@@ -531,7 +547,7 @@ def test_container_insights_are_on_where_asked_for(stack, make):
     ]
 
 
-def test_grants_reach_the_role_of_the_tasks(stack, make):
+def test_grants_reach_the_role_of_the_tasks(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
     s3.Bucket(stack, "Data").grant_read(service)
 
@@ -546,7 +562,7 @@ def test_grants_reach_the_role_of_the_tasks(stack, make):
     )
 
 
-def test_scaling_reads_back_what_was_declared(make):
+def test_scaling_reads_back_what_was_declared(make: Callable[..., Any]) -> None:
     service = make(min_tasks=3, max_tasks=8, target_percent=55)
 
     assert service.scaling == ServiceScaling(
@@ -563,7 +579,7 @@ def test_scaling_reads_back_what_was_declared(make):
     )
 
 
-def test_scaling_reads_back_the_lowest_of_several_targets(make):
+def test_scaling_reads_back_the_lowest_of_several_targets(make: Callable[..., Any]) -> None:
     service = make(target_percent=55)
     service.scalable_target.scale_on_cpu_utilization("Lower", target_utilization_percent=45)
 
@@ -579,13 +595,13 @@ def test_scaling_reads_back_the_lowest_of_several_targets(make):
         ("metric_request_count", "RequestCount", "Sum"),
     ],
 )
-def test_metrics_are_of_one_minute(make, name, metric, statistic):
+def test_metrics_are_of_one_minute(make: Callable[..., Any], name: str, metric: str, statistic: str) -> None:
     made = getattr(make(), name)()
 
     assert (made.metric_name, made.statistic, made.period.to_seconds()) == (metric, statistic, 60)
 
 
-def test_takes_numbers_known_at_deployment_only(stack, make):
+def test_takes_numbers_known_at_deployment_only(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     number = cdk.CfnParameter(stack, "Number", type="Number").value_as_number
     make(min_tasks=number, max_tasks=number, target_percent=number)
 
@@ -610,27 +626,29 @@ def test_takes_numbers_known_at_deployment_only(stack, make):
         ({"internet_facing": True}, "certificate: got none with internet_facing=True, allowed: an ACM certificate"),
     ],
 )
-def test_fails_when_a_setting_is_impossible(make, props, message):
+def test_fails_when_a_setting_is_impossible(make: Callable[..., Any], props: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         make(**props)
 
 
-def test_fails_when_neither_vpc_nor_cluster_is_given(stack, image):
+def test_fails_when_neither_vpc_nor_cluster_is_given(stack: cdk.Stack, image: ecs.ContainerImage) -> None:
     with pytest.raises(ValueError, match=r"^vpc and cluster: got neither, allowed: exactly one"):
         ScaledFargateService(stack, "Api", image=image)
 
 
-def test_fails_when_both_vpc_and_cluster_are_given(stack, vpc, image):
+def test_fails_when_both_vpc_and_cluster_are_given(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     with pytest.raises(ValueError, match=r"^vpc and cluster: got both, allowed: exactly one"):
         ScaledFargateService(stack, "Api", image=image, vpc=vpc, cluster=ecs.Cluster(stack, "Shared", vpc=vpc))
 
 
-def test_fails_when_container_insights_are_asked_of_a_given_cluster(stack, vpc, make):
+def test_fails_when_container_insights_are_asked_of_a_given_cluster(
+    stack: cdk.Stack, vpc: ec2.IVpc, make: Callable[..., Any]
+) -> None:
     with pytest.raises(ValueError, match=r"^container_insights: got ENABLED with a cluster, allowed: with vpc only"):
         make(cluster=ecs.Cluster(stack, "Shared", vpc=vpc), container_insights=ecs.ContainerInsights.ENABLED)
 
 
-def test_fails_when_the_vpc_has_public_subnets_only(stack, image):
+def test_fails_when_the_vpc_has_public_subnets_only(stack: cdk.Stack, image: ecs.ContainerImage) -> None:
     vpc = ec2.Vpc.from_vpc_attributes(
         stack,
         "Public",
@@ -648,7 +666,7 @@ def test_fails_when_the_vpc_has_public_subnets_only(stack, image):
         )
 
 
-def test_fails_when_the_access_logs_would_be_encrypted_with_a_key(stack, make):
+def test_fails_when_the_access_logs_would_be_encrypted_with_a_key(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     bucket = s3.Bucket(stack, "Bucket", encryption=s3.BucketEncryption.KMS)
 
     with pytest.raises(ValueError, match=r"^access_logs_bucket: got one with a KMS key"):

@@ -1,12 +1,14 @@
+import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceVpcEndpoints
 
 
 @pytest.fixture
-def isolated(stack):
+def isolated(stack: cdk.Stack) -> ec2.Vpc:
     return ec2.Vpc(
         stack,
         "Isolated",
@@ -16,7 +18,9 @@ def isolated(stack):
     )
 
 
-def test_tasks_start_and_log_without_a_nat_gateway(stack, isolated, image):
+def test_tasks_start_and_log_without_a_nat_gateway(
+    stack: cdk.Stack, isolated: ec2.Vpc, image: ecs.ContainerImage
+) -> None:
     ServiceVpcEndpoints(stack, "Endpoints", vpc=isolated)
     ScaledFargateService(stack, "Api", vpc=isolated, image=image)
 
@@ -35,7 +39,7 @@ def test_tasks_start_and_log_without_a_nat_gateway(stack, isolated, image):
     template.has_resource_properties("AWS::EC2::VPCEndpoint", {"VpcEndpointType": "Gateway"})
 
 
-def test_the_vpc_alone_reaches_the_endpoints(stack, isolated):
+def test_the_vpc_alone_reaches_the_endpoints(stack: cdk.Stack, isolated: ec2.Vpc) -> None:
     ServiceVpcEndpoints(stack, "Endpoints", vpc=isolated)
 
     Template.from_stack(stack).has_resource_properties(
@@ -48,7 +52,7 @@ def test_the_vpc_alone_reaches_the_endpoints(stack, isolated):
     )
 
 
-def test_further_services_get_endpoints_too(stack, isolated):
+def test_further_services_get_endpoints_too(stack: cdk.Stack, isolated: ec2.Vpc) -> None:
     secrets = ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER
     endpoints = ServiceVpcEndpoints(stack, "Endpoints", vpc=isolated, services={"Secrets": secrets})
 
@@ -56,7 +60,7 @@ def test_further_services_get_endpoints_too(stack, isolated):
     Template.from_stack(stack).resource_count_is("AWS::EC2::VPCEndpoint", 5)
 
 
-def test_fails_when_an_id_is_taken(stack, isolated):
+def test_fails_when_an_id_is_taken(stack: cdk.Stack, isolated: ec2.Vpc) -> None:
     with pytest.raises(ValueError, match=r"^services: got Logs, allowed: ids that are not there already"):
         ServiceVpcEndpoints(
             stack,
@@ -66,7 +70,7 @@ def test_fails_when_an_id_is_taken(stack, isolated):
         )
 
 
-def test_named_clients_alone_reach_the_endpoints(stack, isolated):
+def test_named_clients_alone_reach_the_endpoints(stack: cdk.Stack, isolated: ec2.Vpc) -> None:
     ServiceVpcEndpoints(stack, "Endpoints", vpc=isolated, clients=[ec2.Peer.ipv4("192.168.0.0/24")])
 
     (group,) = (

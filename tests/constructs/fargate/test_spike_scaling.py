@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -22,11 +23,11 @@ from cdk_fargate_sagemaker.fargate import (
 
 
 @pytest.fixture
-def service(stack, vpc, image):
+def service(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> ScaledFargateService:
     return ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
 
-def imported_target(stack):
+def imported_target(stack: cdk.Stack) -> applicationautoscaling.IScalableTarget:
     return applicationautoscaling.ScalableTarget.from_scalable_target_attributes(
         stack,
         "Target",
@@ -36,14 +37,14 @@ def imported_target(stack):
     )
 
 
-def step_policies(stack):
+def step_policies(stack: cdk.Stack) -> list[Any]:
     policies = Template.from_stack(stack).find_resources(
         "AWS::ApplicationAutoScaling::ScalingPolicy", {"Properties": {"PolicyType": "StepScaling"}}
     )
     return list(policies.items())
 
 
-def test_renders_exactly_one_step_of_three_tasks(stack, service):
+def test_renders_exactly_one_step_of_three_tasks(stack: cdk.Stack, service: ScaledFargateService) -> None:
     SpikeScaling(stack, "Spikes", service=service)
 
     ((_, policy),) = step_policies(stack)
@@ -55,7 +56,7 @@ def test_renders_exactly_one_step_of_three_tasks(stack, service):
     }
 
 
-def test_one_minute_of_the_hottest_task_fires_the_step(stack, service):
+def test_one_minute_of_the_hottest_task_fires_the_step(stack: cdk.Stack, service: ScaledFargateService) -> None:
     SpikeScaling(stack, "Spikes", service=service)
 
     ((policy_id, _),) = step_policies(stack)
@@ -85,7 +86,7 @@ def test_one_minute_of_the_hottest_task_fires_the_step(stack, service):
     )
 
 
-def test_the_step_acts_on_the_services_own_task_count(stack, service):
+def test_the_step_acts_on_the_services_own_task_count(stack: cdk.Stack, service: ScaledFargateService) -> None:
     SpikeScaling(stack, "Spikes", service=service)
 
     targets = Template.from_stack(stack).find_resources("AWS::ApplicationAutoScaling::ScalableTarget")
@@ -93,7 +94,7 @@ def test_the_step_acts_on_the_services_own_task_count(stack, service):
     assert [policy["Properties"]["ScalingTargetId"]] == [{"Ref": target} for target in targets]
 
 
-def test_threshold_tasks_and_cooldown_are_settings(stack, service):
+def test_threshold_tasks_and_cooldown_are_settings(stack: cdk.Stack, service: ScaledFargateService) -> None:
     SpikeScaling(
         stack,
         "Spikes",
@@ -109,7 +110,7 @@ def test_threshold_tasks_and_cooldown_are_settings(stack, service):
     Template.from_stack(stack).has_resource_properties("AWS::CloudWatch::Alarm", {"Threshold": 90})
 
 
-def test_attaches_to_a_load_balanced_pattern(stack, vpc, image):
+def test_attaches_to_a_load_balanced_pattern(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack,
         "Pattern",
@@ -134,7 +135,7 @@ def test_attaches_to_a_load_balanced_pattern(stack, vpc, image):
     )
 
 
-def test_attaches_to_a_service_imported_by_its_arn(stack):
+def test_attaches_to_a_service_imported_by_its_arn(stack: cdk.Stack) -> None:
     service = ecs.FargateService.from_fargate_service_arn(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
@@ -149,7 +150,7 @@ def test_attaches_to_a_service_imported_by_its_arn(stack):
     )
 
 
-def test_attaches_to_a_service_imported_by_an_arn_known_at_deployment(stack):
+def test_attaches_to_a_service_imported_by_an_arn_known_at_deployment(stack: cdk.Stack) -> None:
     arn = cdk.CfnParameter(stack, "Arn").value_as_string
     service = ecs.FargateService.from_fargate_service_arn(stack, "Imported", arn)
 
@@ -161,7 +162,7 @@ def test_attaches_to_a_service_imported_by_an_arn_known_at_deployment(stack):
     )
 
 
-def test_attaches_to_a_service_imported_with_its_cluster(stack):
+def test_attaches_to_a_service_imported_with_its_cluster(stack: cdk.Stack) -> None:
     service = ecs.BaseService.from_service_arn_with_cluster(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
@@ -174,7 +175,7 @@ def test_attaches_to_a_service_imported_with_its_cluster(stack):
     )
 
 
-def test_exposes_its_alarm_its_policy_and_its_steps(stack, service):
+def test_exposes_its_alarm_its_policy_and_its_steps(stack: cdk.Stack, service: ScaledFargateService) -> None:
     spikes = SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=85))
 
     ((policy_id, _),) = step_policies(stack)
@@ -184,7 +185,7 @@ def test_exposes_its_alarm_its_policy_and_its_steps(stack, service):
     assert spikes.steps == (CpuStep(threshold_percent=85),)
 
 
-def test_fails_when_an_imported_arn_names_no_cluster(stack):
+def test_fails_when_an_imported_arn_names_no_cluster(stack: cdk.Stack) -> None:
     service = ecs.FargateService.from_fargate_service_arn(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/web"
     )
@@ -195,7 +196,7 @@ def test_fails_when_an_imported_arn_names_no_cluster(stack):
         SpikeScaling(stack, "Spikes", service=service, scalable_target=imported_target(stack))
 
 
-def test_fails_when_another_service_comes_without_its_task_count(stack):
+def test_fails_when_another_service_comes_without_its_task_count(stack: cdk.Stack) -> None:
     service = ecs.BaseService.from_service_arn_with_cluster(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
@@ -205,7 +206,9 @@ def test_fails_when_another_service_comes_without_its_task_count(stack):
 
 
 @pytest.mark.parametrize("threshold", [50, 49.5])
-def test_fails_when_the_threshold_is_not_above_the_tracked_target(stack, service, threshold):
+def test_fails_when_the_threshold_is_not_above_the_tracked_target(
+    stack: cdk.Stack, service: ScaledFargateService, threshold: float
+) -> None:
     SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=threshold))
 
     with pytest.raises(
@@ -214,7 +217,9 @@ def test_fails_when_the_threshold_is_not_above_the_tracked_target(stack, service
         Template.from_stack(stack)
 
 
-def test_fails_when_a_target_declared_afterwards_reaches_the_threshold(stack, vpc, image):
+def test_fails_when_a_target_declared_afterwards_reaches_the_threshold(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack,
         "Pattern",
@@ -229,7 +234,9 @@ def test_fails_when_a_target_declared_afterwards_reaches_the_threshold(stack, vp
         Template.from_stack(stack)
 
 
-def test_a_target_on_anything_but_the_cpu_sets_no_limit(stack, vpc, image):
+def test_a_target_on_anything_but_the_cpu_sets_no_limit(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack,
         "Pattern",
@@ -244,7 +251,9 @@ def test_a_target_on_anything_but_the_cpu_sets_no_limit(stack, vpc, image):
     assert len(step_policies(stack)) == 1
 
 
-def test_bands_are_one_policy_with_one_alarm_at_the_lowest_threshold(stack, service):
+def test_bands_are_one_policy_with_one_alarm_at_the_lowest_threshold(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     SpikeScaling(
         stack,
         "Spikes",
@@ -262,8 +271,8 @@ def test_bands_are_one_policy_with_one_alarm_at_the_lowest_threshold(stack, serv
     template.has_resource_properties("AWS::CloudWatch::Alarm", {"Threshold": 80})
 
 
-def test_a_further_band_replaces_no_resource():
-    def ids(step):
+def test_a_further_band_replaces_no_resource() -> None:
+    def ids(step: Any) -> set[Any]:
         stack = cdk.Stack(cdk.App(), "Stack")
         service = ecs.BaseService.from_service_arn_with_cluster(
             stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
@@ -274,7 +283,7 @@ def test_a_further_band_replaces_no_resource():
     assert ids(CpuStep()) == ids([CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
 
 
-def test_watches_any_metric(stack, service):
+def test_watches_any_metric(stack: cdk.Stack, service: ScaledFargateService) -> None:
     queue = cloudwatch.Metric(
         namespace="Shop", metric_name="Waiting", statistic="Maximum", period=cdk.Duration.seconds(10)
     )
@@ -293,21 +302,25 @@ def test_watches_any_metric(stack, service):
     )
 
 
-def test_a_step_on_another_metric_is_not_held_against_the_cpu_target(stack, service):
+def test_a_step_on_another_metric_is_not_held_against_the_cpu_target(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     metric = cloudwatch.Metric(namespace="Shop", metric_name="Waiting", period=cdk.Duration.minutes(1))
     SpikeScaling(stack, "Spikes", service=service, metric=metric, steps=MetricStep(threshold=5))
 
     assert len(step_policies(stack)) == 1
 
 
-def test_the_cpu_of_a_service_that_publishes_it_every_20_seconds_may_be_watched_as_often(stack, vpc, image):
+def test_the_cpu_of_a_service_that_publishes_it_every_20_seconds_may_be_watched_as_often(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     service = ScaledFargateService(stack, "Fast", vpc=vpc, image=image, high_resolution=True)
     SpikeScaling(stack, "Spikes", service=service, period=cdk.Duration.seconds(20))
 
     Template.from_stack(stack).has_resource_properties("AWS::CloudWatch::Alarm", {"Period": 20})
 
 
-def test_what_is_declared_is_read_back(stack, service):
+def test_what_is_declared_is_read_back(stack: cdk.Stack, service: ScaledFargateService) -> None:
     SpikeScaling(stack, "Spikes", service=service, steps=[CpuStep(), CpuStep(threshold_percent=95, add_tasks=6)])
 
     assert service.scaling.spikes == (
@@ -322,7 +335,7 @@ def test_what_is_declared_is_read_back(stack, service):
     )
 
 
-def test_the_template_tells_what_is_declared_on_any_scalable_target(stack):
+def test_the_template_tells_what_is_declared_on_any_scalable_target(stack: cdk.Stack) -> None:
     service = ecs.BaseService.from_service_arn_with_cluster(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
@@ -347,7 +360,7 @@ def test_the_template_tells_what_is_declared_on_any_scalable_target(stack):
     }
 
 
-def spikes_of(stack):
+def spikes_of(stack: cdk.Stack) -> dict[str, Any]:
     """What a stack's template tells, by the path of the scalable target: the first threshold of each spike."""
     told = Template.from_stack(stack).to_json().get("Metadata", {})
     return {
@@ -356,7 +369,9 @@ def spikes_of(stack):
     }
 
 
-def test_each_template_tells_the_spikes_that_it_declares_itself(stack, service):
+def test_each_template_tells_the_spikes_that_it_declares_itself(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     other = cdk.Stack(cdk.Stage.of(stack), "Other")
     SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=70))
     SpikeScaling(other, "Spikes", service=service, steps=CpuStep(threshold_percent=90))
@@ -368,8 +383,8 @@ def test_each_template_tells_the_spikes_that_it_declares_itself(stack, service):
     assert [spike.bands[0].threshold for spike in service.scaling.spikes] == [70, 90]
 
 
-def test_a_spike_in_another_stack_changes_nothing_but_exports_in_the_services_stack(image):
-    def template(*, with_spikes):
+def test_a_spike_in_another_stack_changes_nothing_but_exports_in_the_services_stack(image: ecs.ContainerImage) -> None:
+    def template(*, with_spikes: Any) -> dict[str, Any]:
         app = cdk.App()
         stack, other = cdk.Stack(app, "Stack"), cdk.Stack(app, "Other")
         network = ec2.Vpc(stack, "Vpc")
@@ -420,7 +435,9 @@ QUEUE = {"metric": cloudwatch.Metric(namespace="Shop", metric_name="Waiting")}
         ({"evaluation_periods": 0}, "evaluation_periods: got 0, allowed: a whole number, at least 1"),
     ],
 )
-def test_fails_when_the_steps_or_the_period_are_impossible(stack, service, props, message):
+def test_fails_when_the_steps_or_the_period_are_impossible(
+    stack: cdk.Stack, service: ScaledFargateService, props: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         SpikeScaling(stack, "Spikes", service=service, **props)
 
@@ -431,7 +448,7 @@ def test_fails_when_the_steps_or_the_period_are_impossible(stack, service, props
         st.tuples(st.integers(1, 100), st.integers(1, 50)), min_size=1, max_size=6, unique_by=lambda band: band[0]
     ).map(sorted)
 )
-def test_accepted_bands_cover_everything_from_the_first_threshold_on_once(bands):
+def test_accepted_bands_cover_everything_from_the_first_threshold_on_once(bands: Any) -> None:
     steps = [CpuStep(threshold_percent=threshold, add_tasks=add_tasks) for threshold, add_tasks in bands]
     stack = cdk.Stack(cdk.App(), "Stack")
     service = ecs.BaseService.from_service_arn_with_cluster(

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as patterns
 from aws_cdk.assertions import Match, Template
@@ -11,18 +14,18 @@ from aws_cdk.assertions import Match, Template
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScalingMixin
 
 
-def plain_service(stack, vpc, image, id="Worker"):
+def plain_service(stack: cdk.Stack, vpc: ec2.IVpc, image: Any, id: str = "Worker") -> ecs.FargateService:
     task = ecs.FargateTaskDefinition(stack, f"{id}Task")
     task.add_container("app", image=image)
     return ecs.FargateService(stack, id, cluster=ecs.Cluster(stack, f"{id}Cluster", vpc=vpc), task_definition=task)
 
 
-def spike_alarms(stack):
+def spike_alarms(stack: cdk.Stack) -> dict[str, Any]:
     alarms = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm")
     return {name: alarm["Properties"]["Threshold"] for name, alarm in alarms.items()}
 
 
-def test_a_service_of_this_library_gets_one(stack, vpc, image):
+def test_a_service_of_this_library_gets_one(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     web = ScaledFargateService(stack, "Web", vpc=vpc, image=image)
 
     web.with_(SpikeScalingMixin(steps=CpuStep(threshold_percent=85, add_tasks=4)))
@@ -40,7 +43,7 @@ def test_a_service_of_this_library_gets_one(stack, vpc, image):
     assert [band.threshold for spike in web.scaling.spikes for band in spike.bands] == [85]
 
 
-def test_a_pattern_gets_one(stack, vpc, image):
+def test_a_pattern_gets_one(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     pattern = patterns.ApplicationLoadBalancedFargateService(
         stack,
         "Shop",
@@ -55,7 +58,7 @@ def test_a_pattern_gets_one(stack, vpc, image):
     assert alarm.startswith("ShopService")
 
 
-def test_a_service_of_the_cdk_gets_one(stack, vpc, image):
+def test_a_service_of_the_cdk_gets_one(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     service = plain_service(stack, vpc, image)
     service.auto_scale_task_count(max_capacity=5)
 
@@ -64,7 +67,7 @@ def test_a_service_of_the_cdk_gets_one(stack, vpc, image):
     assert list(spike_alarms(stack).values()) == [80]
 
 
-def test_every_service_of_a_stack_gets_one(stack, vpc, image):
+def test_every_service_of_a_stack_gets_one(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     for id in ("One", "Two"):
         plain_service(stack, vpc, image, id).auto_scale_task_count(max_capacity=5)
 
@@ -73,7 +76,7 @@ def test_every_service_of_a_stack_gets_one(stack, vpc, image):
     assert len(spike_alarms(stack)) == 2
 
 
-def test_supports_services_alone(stack, vpc, image):
+def test_supports_services_alone(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     web = ScaledFargateService(stack, "Web", vpc=vpc, image=image)
     mixin = SpikeScalingMixin()
 
@@ -82,12 +85,12 @@ def test_supports_services_alone(stack, vpc, image):
     ]
 
 
-def test_fails_when_a_service_has_no_task_count(stack, vpc, image):
+def test_fails_when_a_service_has_no_task_count(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     with pytest.raises(RuntimeError, match="scalable_target: got none, allowed: the task count of the service; call"):
         plain_service(stack, vpc, image).with_(SpikeScalingMixin())
 
 
-def test_fails_when_it_is_applied_twice(stack, vpc, image):
+def test_fails_when_it_is_applied_twice(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     web = ScaledFargateService(stack, "Web", vpc=vpc, image=image)
     web.with_(SpikeScalingMixin())
 
@@ -113,12 +116,12 @@ except ImportError:
 """
 
 
-def test_the_library_synthesises_where_there_are_no_mixins():
+def test_the_library_synthesises_where_there_are_no_mixins() -> None:
     result = subprocess.run([sys.executable, "-c", LATELY], capture_output=True, text=True)
     assert result.stdout.strip() == "late", result.stderr
 
 
-def test_an_unknown_name_is_none():
+def test_an_unknown_name_is_none() -> None:
     from cdk_fargate_sagemaker import fargate
 
     with pytest.raises(AttributeError, match="has no attribute 'SpikeScaler'"):

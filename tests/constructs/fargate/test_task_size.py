@@ -18,31 +18,31 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("cpu", "least", "most"), ENDS)
-def test_takes_the_ends_of_each_range(cpu, least, most):
+def test_takes_the_ends_of_each_range(cpu: int, least: int, most: int) -> None:
     check_task_size(cpu=cpu, memory_mib=least)
     check_task_size(cpu=cpu, memory_mib=most)
 
 
 @pytest.mark.parametrize(("cpu", "least", "most"), ENDS)
-def test_fails_when_the_memory_is_beyond_an_end(cpu, least, most):
+def test_fails_when_the_memory_is_beyond_an_end(cpu: int, least: int, most: int) -> None:
     for memory_mib in (least - 1, most + 1):
         with pytest.raises(ValueError, match=rf"memory_mib: got {memory_mib}, allowed: {least}.*with cpu={cpu}"):
             check_task_size(cpu=cpu, memory_mib=memory_mib)
 
 
-def test_fails_when_the_smallest_task_gets_a_step_that_it_lacks():
+def test_fails_when_the_smallest_task_gets_a_step_that_it_lacks() -> None:
     with pytest.raises(ValueError, match="memory_mib: got 1536, allowed: 512, 1024, 2048 with cpu=256"):
         check_task_size(cpu=256, memory_mib=1536)
 
 
 @settings(deadline=None)
 @given(cpu=st.integers().filter(lambda cpu: cpu not in {end[0] for end in ENDS}))
-def test_fails_when_fargate_has_no_such_cpu(cpu):
+def test_fails_when_fargate_has_no_such_cpu(cpu: int) -> None:
     with pytest.raises(ValueError, match=f"cpu: got {cpu}, allowed: 256, 512, 1024"):
         check_task_size(cpu=cpu, memory_mib=2048)
 
 
-def test_takes_a_token_for_either():
+def test_takes_a_token_for_either() -> None:
     token = cdk.Token.as_number({"Ref": "Parameter"})
     check_task_size(cpu=token, memory_mib=1)
     check_task_size(cpu=1024, memory_mib=token)

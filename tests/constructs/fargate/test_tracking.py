@@ -1,7 +1,11 @@
+from collections.abc import Callable
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Match, Template
 
@@ -9,14 +13,14 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService, ScheduledBounds,
 
 
 @pytest.fixture
-def make(stack, vpc, image):
-    def make_service(**props):
+def make(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Callable[..., Any]:
+    def make_service(**props: Any) -> ScaledFargateService:
         return ScaledFargateService(stack, "Api", vpc=vpc, image=image, **props)
 
     return make_service
 
 
-def tracked(stack, metric_type):
+def tracked(stack: cdk.Stack, metric_type: Any) -> Any:
     (policy,) = (
         policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
         for policy in Template.from_stack(stack).find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
@@ -25,14 +29,14 @@ def tracked(stack, metric_type):
     return policy
 
 
-def test_scale_in_on_the_cpu_can_be_switched_off(stack, make):
+def test_scale_in_on_the_cpu_can_be_switched_off(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make(scale_in=False)
 
     assert tracked(stack, "ECSServiceAverageCPUUtilization")["DisableScaleIn"] is True
     assert service.scaling.tracking[0].scale_in is False
 
 
-def test_the_cpu_can_be_tracked_every_20_seconds(stack, make):
+def test_the_cpu_can_be_tracked_every_20_seconds(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make(
         high_resolution=True,
         target_percent=45,
@@ -54,8 +58,8 @@ def test_the_cpu_can_be_tracked_every_20_seconds(stack, make):
     assert service.scaling.target_percent == 45
 
 
-def test_high_resolution_replaces_no_policy(vpc, image):
-    def policies(high_resolution):
+def test_high_resolution_replaces_no_policy(vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
+    def policies(high_resolution: Any) -> dict[str, Any]:
         stack = cdk.Stack(cdk.App(), "Stack")
         cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="shared", vpc=vpc)
         ScaledFargateService(stack, "Api", cluster=cluster, image=image, high_resolution=high_resolution)
@@ -65,20 +69,20 @@ def test_high_resolution_replaces_no_policy(vpc, image):
     assert policies(True) == policies(False)
 
 
-def test_running_tasks_are_a_third_of_the_reports_that_come_every_20_seconds(make):
+def test_running_tasks_are_a_third_of_the_reports_that_come_every_20_seconds(make: Callable[..., Any]) -> None:
     tasks = make(high_resolution=True).metric_running_tasks()
 
     assert tasks.expression == "reports / 3"
     assert tasks.using_metrics["reports"].statistic == "SampleCount"
 
 
-def test_running_tasks_come_from_container_insights_where_that_is_on(make):
+def test_running_tasks_come_from_container_insights_where_that_is_on(make: Callable[..., Any]) -> None:
     tasks = make(container_insights=ecs.ContainerInsights.ENABLED).metric_running_tasks()
 
     assert (tasks.namespace, tasks.metric_name) == ("ECS/ContainerInsights", "RunningTaskCount")
 
 
-def test_memory_is_tracked_too(stack, make):
+def test_memory_is_tracked_too(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
     service.track_memory(target_percent=70, scale_in=False)
 
@@ -98,7 +102,7 @@ def test_memory_is_tracked_too(stack, make):
     )
 
 
-def test_requests_per_task_are_tracked_too(stack, make):
+def test_requests_per_task_are_tracked_too(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
     service.track_requests(requests_per_task=1200)
 
@@ -108,7 +112,7 @@ def test_requests_per_task_are_tracked_too(stack, make):
     assert service.scaling.tracking[1].metric == "ALBRequestCountPerTarget"
 
 
-def test_any_metric_is_tracked_too(stack, make):
+def test_any_metric_is_tracked_too(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
     metric = cloudwatch.Metric(namespace="Shop", metric_name="WaitingPerTask", statistic="Average")
     service.track_metric("Waiting", metric=metric, target_value=12)
@@ -119,7 +123,7 @@ def test_any_metric_is_tracked_too(stack, make):
     assert service.scaling.tracking[1].metric == "Shop/WaitingPerTask"
 
 
-def test_bounds_change_by_the_clock_of_a_zone(stack, make):
+def test_bounds_change_by_the_clock_of_a_zone(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
     service.schedule_tasks(
         "Morning",
@@ -146,7 +150,7 @@ def test_bounds_change_by_the_clock_of_a_zone(stack, make):
     )
 
 
-def test_the_template_tells_all_that_is_declared(stack, make):
+def test_the_template_tells_all_that_is_declared(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make(min_tasks=3, target_percent=cdk.CfnParameter(stack, "Target", type="Number").value_as_number)
     service.track_memory(target_percent=70)
 
@@ -156,13 +160,13 @@ def test_the_template_tells_all_that_is_declared(stack, make):
 
 
 @pytest.mark.parametrize("target", [0, -1, 101])
-def test_fails_when_the_memory_target_is_no_share(make, target):
+def test_fails_when_the_memory_target_is_no_share(make: Callable[..., Any], target: int) -> None:
     with pytest.raises(ValueError, match=f"^target_percent: got {target}, allowed: a number, 1 to 100"):
         make().track_memory(target_percent=target)
 
 
 @pytest.mark.parametrize("target", [0, -1, float("inf"), float("nan")])
-def test_fails_when_a_target_is_not_above_0(make, target):
+def test_fails_when_a_target_is_not_above_0(make: Callable[..., Any], target: float) -> None:
     service = make()
     with pytest.raises(ValueError, match=f"^requests_per_task: got {target}, allowed: a number, above 0"):
         service.track_requests(requests_per_task=target)
@@ -170,7 +174,7 @@ def test_fails_when_a_target_is_not_above_0(make, target):
         service.track_metric("A", metric=cloudwatch.Metric(namespace="A", metric_name="B"), target_value=target)
 
 
-def test_fails_when_requests_are_tracked_with_two_target_groups(make):
+def test_fails_when_requests_are_tracked_with_two_target_groups(make: Callable[..., Any]) -> None:
     service = make(deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN)
 
     with pytest.raises(ValueError, match=r"^track_requests: got a service with BLUE_GREEN deployments"):
@@ -185,7 +189,9 @@ def test_fails_when_requests_are_tracked_with_two_target_groups(make):
         ({"min_tasks": 0}, "min_tasks: got 0, allowed: a whole number, at least 1"),
     ],
 )
-def test_fails_when_scheduled_bounds_are_impossible(make, bounds, message):
+def test_fails_when_scheduled_bounds_are_impossible(
+    make: Callable[..., Any], bounds: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         make().schedule_tasks(
             "Morning",
@@ -195,7 +201,7 @@ def test_fails_when_scheduled_bounds_are_impossible(make, bounds, message):
         )
 
 
-def schedule(service, id, **bounds):
+def schedule(service: Any, id: str, **bounds: Any) -> None:
     service.schedule_tasks(
         id,
         schedule=applicationautoscaling.Schedule.cron(hour="8"),
@@ -211,14 +217,16 @@ def schedule(service, id, **bounds):
         ({"max_tasks": 1}, "schedule_tasks: got max_tasks=1, allowed: at least 2, the smallest min_tasks"),
     ],
 )
-def test_synthesis_fails_when_one_bound_of_a_schedule_contradicts_every_other(stack, make, bounds, message):
+def test_synthesis_fails_when_one_bound_of_a_schedule_contradicts_every_other(
+    stack: cdk.Stack, make: Callable[..., Any], bounds: dict[str, Any], message: str
+) -> None:
     schedule(make(), "Morning", **bounds)
 
     with pytest.raises(RuntimeError, match=message):
         Template.from_stack(stack)
 
 
-def test_a_bound_may_rely_on_a_schedule_that_is_declared_later(stack, make):
+def test_a_bound_may_rely_on_a_schedule_that_is_declared_later(stack: cdk.Stack, make: Callable[..., Any]) -> None:
     service = make()
     schedule(service, "Morning", min_tasks=20)
     schedule(service, "Night before", max_tasks=40)

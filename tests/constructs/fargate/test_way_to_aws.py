@@ -1,5 +1,7 @@
 """A service is created once its tasks can reach AWS."""
 
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
@@ -10,11 +12,11 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService, ServiceVpc, Serv
 
 
 @pytest.fixture
-def isolated(stack):
+def isolated(stack: cdk.Stack) -> ServiceVpc:
     return ServiceVpc(stack, "Isolated", nat_gateways=0)
 
 
-def awaited(stack):
+def awaited(stack: cdk.Stack) -> list[Any]:
     """What the service waits for, as (type, logical id)."""
     template = Template.from_stack(stack)
     (service,) = template.find_resources("AWS::ECS::Service").values()
@@ -22,11 +24,11 @@ def awaited(stack):
     return sorted((resources[name]["Type"], name) for name in service["DependsOn"])
 
 
-def of_type(stack, resource_type):
+def of_type(stack: cdk.Stack, resource_type: Any) -> list[Any]:
     return [name for kind, name in awaited(stack) if kind == resource_type]
 
 
-def test_tasks_wait_for_their_routes_to_the_nat_gateways(stack, image):
+def test_tasks_wait_for_their_routes_to_the_nat_gateways(stack: cdk.Stack, image: ecs.ContainerImage) -> None:
     vpc = ServiceVpc(stack, "Vpc", availability_zones=["us-east-1a", "us-east-1b"])
     ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
@@ -41,7 +43,9 @@ def test_tasks_wait_for_their_routes_to_the_nat_gateways(stack, image):
 
 
 @pytest.mark.parametrize("endpoints_come_first", [True, False])
-def test_tasks_wait_for_the_endpoints_whichever_is_declared_first(stack, isolated, image, endpoints_come_first):
+def test_tasks_wait_for_the_endpoints_whichever_is_declared_first(
+    stack: cdk.Stack, isolated: ServiceVpc, image: ecs.ContainerImage, endpoints_come_first: bool
+) -> None:
     if endpoints_come_first:
         ServiceVpcEndpoints(stack, "Endpoints", vpc=isolated)
     ScaledFargateService(stack, "Api", vpc=isolated, image=image)
@@ -53,7 +57,9 @@ def test_tasks_wait_for_the_endpoints_whichever_is_declared_first(stack, isolate
     )
 
 
-def test_tasks_wait_for_endpoints_of_the_cdk_and_for_their_rules(stack, isolated, image):
+def test_tasks_wait_for_endpoints_of_the_cdk_and_for_their_rules(
+    stack: cdk.Stack, isolated: ServiceVpc, image: ecs.ContainerImage
+) -> None:
     api = ScaledFargateService(stack, "Api", vpc=isolated, image=image)
     endpoint = isolated.add_interface_endpoint("Ecr", service=ec2.InterfaceVpcEndpointAwsService.ECR, open=False)
     endpoint.connections.allow_default_port_from(api.service_security_group)
@@ -67,14 +73,18 @@ def test_tasks_wait_for_endpoints_of_the_cdk_and_for_their_rules(stack, isolated
     assert len(of_type(stack, "AWS::EC2::VPCEndpoint")) == 1
 
 
-def test_tasks_do_not_wait_for_another_networks_endpoints(stack, isolated, image):
+def test_tasks_do_not_wait_for_another_networks_endpoints(
+    stack: cdk.Stack, isolated: ServiceVpc, image: ecs.ContainerImage
+) -> None:
     ServiceVpcEndpoints(stack, "Endpoints", vpc=ServiceVpc(stack, "Other", nat_gateways=0))
     ScaledFargateService(stack, "Api", vpc=isolated, image=image)
 
     assert of_type(stack, "AWS::EC2::VPCEndpoint") == []
 
 
-def test_tasks_wait_for_what_the_load_balancer_needs_to_reach_them(stack, vpc, image):
+def test_tasks_wait_for_what_the_load_balancer_needs_to_reach_them(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
     template = Template.from_stack(stack)
@@ -83,26 +93,30 @@ def test_tasks_wait_for_what_the_load_balancer_needs_to_reach_them(stack, vpc, i
     assert of_type(stack, "AWS::ElasticLoadBalancingV2::Listener")
 
 
-def test_tasks_wait_for_the_permission_to_pull_and_to_log(stack, vpc, image):
+def test_tasks_wait_for_the_permission_to_pull_and_to_log(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
     assert any("ExecutionRole" in name for name in of_type(stack, "AWS::IAM::Policy"))
 
 
-def test_what_is_imported_is_there_already(stack, vpc, image):
+def test_what_is_imported_is_there_already(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     ScaledFargateService(stack, "Api", vpc=vpc, image=image)
 
     assert of_type(stack, "AWS::EC2::Route") == of_type(stack, "AWS::EC2::VPCEndpoint") == []
 
 
-def test_endpoints_that_this_app_adds_to_an_imported_network_are_waited_for(stack, vpc, image):
+def test_endpoints_that_this_app_adds_to_an_imported_network_are_waited_for(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     ScaledFargateService(stack, "Api", vpc=vpc, image=image)
     ec2.InterfaceVpcEndpoint(stack, "Ecr", vpc=vpc, service=ec2.InterfaceVpcEndpointAwsService.ECR)
 
     assert len(of_type(stack, "AWS::EC2::VPCEndpoint")) == 1
 
 
-def test_a_stack_of_its_own_for_the_network_is_deployed_before():
+def test_a_stack_of_its_own_for_the_network_is_deployed_before() -> None:
     app = cdk.App()
     network, tasks = cdk.Stack(app, "Network"), cdk.Stack(app, "Tasks")
     vpc = ServiceVpc(network, "Vpc", nat_gateways=0)
@@ -114,7 +128,7 @@ def test_a_stack_of_its_own_for_the_network_is_deployed_before():
     assert [stack.stack_name for stack in tasks.dependencies] == ["Network"]
 
 
-def test_endpoints_of_a_later_stack_make_no_circle():
+def test_endpoints_of_a_later_stack_make_no_circle() -> None:
     app = cdk.App()
     network, tasks, later = (cdk.Stack(app, name) for name in ("Network", "Tasks", "Later"))
     vpc = ServiceVpc(network, "Vpc", nat_gateways=0)
@@ -126,7 +140,9 @@ def test_endpoints_of_a_later_stack_make_no_circle():
     assert [stack.stack_name for stack in tasks.dependencies] == ["Network"]
 
 
-def test_a_nested_stack_that_needs_the_service_makes_no_circle(stack, isolated, image):
+def test_a_nested_stack_that_needs_the_service_makes_no_circle(
+    stack: cdk.Stack, isolated: ServiceVpc, image: ecs.ContainerImage
+) -> None:
     api = ScaledFargateService(stack, "Api", vpc=isolated, image=image)
     nested = cdk.NestedStack(stack, "Nested")
     ec2.InterfaceVpcEndpoint(nested, "Ecr", vpc=isolated, service=ec2.InterfaceVpcEndpointAwsService.ECR)

@@ -1,5 +1,9 @@
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk.assertions import Match, Template
 
@@ -7,16 +11,16 @@ from cdk_fargate_sagemaker.fargate import ScaledFargateService, WebAcl
 
 
 @pytest.fixture
-def load_balancer(stack, vpc, image):
+def load_balancer(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Any:
     return ScaledFargateService(stack, "Api", vpc=vpc, image=image).load_balancer
 
 
-def rules(stack):
+def rules(stack: cdk.Stack) -> dict[str, Any]:
     (acl,) = Template.from_stack(stack).find_resources("AWS::WAFv2::WebACL").values()
     return {rule["Name"]: rule for rule in acl["Properties"]["Rules"]}
 
 
-def test_one_address_is_limited(stack, load_balancer):
+def test_one_address_is_limited(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer, requests_per_address=500)
 
     rule = rules(stack)["RateLimit"]
@@ -26,13 +30,13 @@ def test_one_address_is_limited(stack, load_balancer):
     }
 
 
-def test_one_address_is_limited_by_the_minute(stack, load_balancer):
+def test_one_address_is_limited_by_the_minute(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer, evaluation_window=cdk.Duration.minutes(1))
 
     assert rules(stack)["RateLimit"]["Statement"]["RateBasedStatement"]["EvaluationWindowSec"] == 60
 
 
-def test_managed_rules_block(stack, load_balancer):
+def test_managed_rules_block(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer)
 
     managed = {name: rule for name, rule in rules(stack).items() if name != "RateLimit"}
@@ -47,14 +51,14 @@ def test_managed_rules_block(stack, load_balancer):
         assert rule["Statement"] == {"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": name}}
 
 
-def test_an_excluded_rule_only_counts(stack, load_balancer):
+def test_an_excluded_rule_only_counts(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer, excluded_rules=("SizeRestrictions_BODY",))
 
     statement = rules(stack)["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
     assert statement["RuleActionOverrides"] == [{"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}}]
 
 
-def test_protects_the_load_balancer(stack, load_balancer):
+def test_protects_the_load_balancer(stack: cdk.Stack, load_balancer: Any) -> None:
     acl = WebAcl(stack, "WebAcl", load_balancer=load_balancer)
 
     Template.from_stack(stack).has_resource_properties(
@@ -66,7 +70,7 @@ def test_protects_the_load_balancer(stack, load_balancer):
     )
 
 
-def test_logs_without_what_is_secret(stack, load_balancer):
+def test_logs_without_what_is_secret(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer)
 
     template = Template.from_stack(stack)
@@ -93,24 +97,24 @@ def test_logs_without_what_is_secret(stack, load_balancer):
 
 
 @pytest.mark.parametrize("limit", [9, 2_000_000_001])
-def test_fails_when_the_limit_is_one_that_waf_does_not_take(stack, load_balancer, limit):
+def test_fails_when_the_limit_is_one_that_waf_does_not_take(stack: cdk.Stack, load_balancer: Any, limit: int) -> None:
     with pytest.raises(
         ValueError, match=f"^requests_per_address: got {limit}, allowed: a whole number, 10 to 2000000000"
     ):
         WebAcl(stack, "WebAcl", load_balancer=load_balancer, requests_per_address=limit)
 
 
-def imported(scope, id, *, arn):
+def imported(scope: Any, id: str, *, arn: Any) -> elbv2.IApplicationLoadBalancer:
     return elbv2.ApplicationLoadBalancer.from_application_load_balancer_attributes(
         scope, id, load_balancer_arn=arn, security_group_id="sg-11111111"
     )
 
 
-def arn(name):
+def arn(name: str) -> str:
     return f"arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/{name}/50dc6c495c0c9188"
 
 
-def test_fails_when_another_one_protects_the_load_balancer(stack, load_balancer):
+def test_fails_when_another_one_protects_the_load_balancer(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer)
     other = cdk.Stack(cdk.Stage.of(stack), "Other")
 
@@ -122,14 +126,14 @@ def test_fails_when_another_one_protects_the_load_balancer(stack, load_balancer)
         WebAcl(other, "Second", load_balancer=load_balancer)
 
 
-def test_fails_when_one_load_balancer_is_imported_for_two(stack):
+def test_fails_when_one_load_balancer_is_imported_for_two(stack: cdk.Stack) -> None:
     WebAcl(stack, "WebAcl", load_balancer=imported(stack, "One", arn=arn("shop")))
 
     with pytest.raises(ValueError, match=r"^load_balancer: got Stack/Two, which Stack/WebAcl protects, allowed: one"):
         WebAcl(stack, "Second", load_balancer=imported(stack, "Two", arn=arn("shop")))
 
 
-def test_each_load_balancer_may_have_one(stack, load_balancer):
+def test_each_load_balancer_may_have_one(stack: cdk.Stack, load_balancer: Any) -> None:
     WebAcl(stack, "WebAcl", load_balancer=load_balancer)
     WebAcl(stack, "Second", load_balancer=imported(stack, "Shop", arn=arn("shop")))
     WebAcl(stack, "Third", load_balancer=imported(stack, "Till", arn=arn("till")))

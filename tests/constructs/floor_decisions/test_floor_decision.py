@@ -31,7 +31,7 @@ def planned(now: datetime = NOW) -> Decision:
     return decided(SETTINGS, history(until=now), seen(now=now))
 
 
-def test_the_first_look_plans_the_coming_two_days():
+def test_the_first_look_plans_the_coming_two_days() -> None:
     decision = planned()
     assert decision.action is Action.PLAN
     assert decision.plan is not None
@@ -39,13 +39,13 @@ def test_the_first_look_plans_the_coming_two_days():
     assert "up to 8 within 48 hours" in decision.why
 
 
-def test_a_deployment_that_puts_the_declared_minimum_back_does_not_keep_the_floor_down():
+def test_a_deployment_that_puts_the_declared_minimum_back_does_not_keep_the_floor_down() -> None:
     noon = NOW + timedelta(hours=5)
     decision = decided(SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=2))
     assert (decision.action, decision.floor) == (Action.PLAN, 8)
 
 
-def test_our_own_minimum_is_nobody_elses():
+def test_our_own_minimum_is_nobody_elses() -> None:
     noon = NOW + timedelta(hours=5)
     decision = decided(SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=8))
     assert decision.action is Action.PLAN
@@ -67,18 +67,18 @@ def test_our_own_minimum_is_nobody_elses():
         ({"live_minimum": None}, "no longer a scalable target"),
     ],
 )
-def test_it_yields_where_somebody_else_set_the_bounds(changed: dict[str, object], words: str):
+def test_it_yields_where_somebody_else_set_the_bounds(changed: dict[str, object], words: str) -> None:
     decision = decided(SETTINGS, history(), seen(**{"plan": planned().plan} | changed))
     assert (decision.action, decision.plan, decision.floor) == (Action.YIELD, None, None)
     assert words in decision.why
 
 
-def test_it_goes_on_once_the_declared_bounds_are_back():
+def test_it_goes_on_once_the_declared_bounds_are_back() -> None:
     decision = decided(SETTINGS, history(), seen(has_yielded=True, plan=planned().plan))
     assert decision.action is Action.PLAN
 
 
-def test_after_yielding_a_minimum_that_happens_to_be_planned_is_still_somebody_elses():
+def test_after_yielding_a_minimum_that_happens_to_be_planned_is_still_somebody_elses() -> None:
     noon = NOW + timedelta(hours=5)
     decision = decided(
         SETTINGS, history(until=noon), seen(now=noon, plan=planned().plan, live_minimum=8, has_yielded=True)
@@ -86,7 +86,7 @@ def test_after_yielding_a_minimum_that_happens_to_be_planned_is_still_somebody_e
     assert decision.action is Action.YIELD
 
 
-def test_it_holds_during_a_deployment_and_leaves_the_bounds_alone():
+def test_it_holds_during_a_deployment_and_leaves_the_bounds_alone() -> None:
     decision = decided(SETTINGS, history(), seen(is_deploying=True, live_minimum=7, plan=planned().plan))
     assert (decision.action, decision.plan) == (Action.HOLD, None)
     assert decision.floor == 2
@@ -94,7 +94,7 @@ def test_it_holds_during_a_deployment_and_leaves_the_bounds_alone():
     assert yielded.action is Action.YIELD
 
 
-def test_it_holds_without_data():
+def test_it_holds_without_data() -> None:
     decision = decided(SETTINGS, history(known_until=NOW - timedelta(hours=7)), seen(plan=planned().plan))
     assert (decision.action, decision.plan) == (Action.HOLD, None)
     assert "of the last 24 hours" in decision.why
@@ -102,7 +102,7 @@ def test_it_holds_without_data():
 
 
 @pytest.mark.parametrize("times", [5.0, 0.1])
-def test_it_holds_at_an_anomaly(times: float):
+def test_it_holds_at_an_anomaly(times: float) -> None:
     noon = NOW + timedelta(hours=5)
     decision = decided(SETTINGS, history(until=noon, times=times), seen(now=noon, plan=planned().plan))
     assert decision.action is Action.HOLD
@@ -114,7 +114,7 @@ def test_it_holds_at_an_anomaly(times: float):
 
 
 @pytest.mark.parametrize(("times", "is_miss"), [(1.0, False), (1.3, False), (1.8, True), (0.5, True)])
-def test_a_forecast_that_is_off_by_half_is_a_miss(times: float, is_miss: bool):
+def test_a_forecast_that_is_off_by_half_is_a_miss(times: float, is_miss: bool) -> None:
     noon = NOW + timedelta(hours=5)
     accuracy = decided(SETTINGS, history(until=noon, times=times), seen(now=noon)).accuracy
     assert accuracy.is_miss is is_miss
@@ -122,12 +122,12 @@ def test_a_forecast_that_is_off_by_half_is_a_miss(times: float, is_miss: bool):
     assert accuracy.ratio == pytest.approx(times, rel=0.01)
 
 
-def test_a_difference_of_less_than_a_task_is_no_miss():
+def test_a_difference_of_less_than_a_task_is_no_miss() -> None:
     accuracy = decided(SETTINGS, history(times=0.2), seen()).accuracy
     assert (accuracy.ratio, accuracy.is_miss) == (1.0, False)
 
 
-def test_too_little_history_leaves_the_declared_minimum():
+def test_too_little_history_leaves_the_declared_minimum() -> None:
     early = MONDAY + timedelta(days=2)
     decision = decided(SETTINGS, history(until=early), seen(now=early))
     assert decision.action is Action.PLAN

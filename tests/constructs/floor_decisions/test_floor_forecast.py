@@ -35,25 +35,25 @@ def floors(given: FloorSettings, known: LoadHistory, day: datetime) -> dict[str,
     return {f"{moment:%H:%M}": tasks for moment, tasks in hourly_floors(given, known, day, day + timedelta(days=1))}
 
 
-def test_the_floor_carries_what_the_same_time_of_former_days_needed():
+def test_the_floor_carries_what_the_same_time_of_former_days_needed() -> None:
     found = floors(settings(), history(office, days=7), MONDAY + timedelta(days=7))
     assert (found["07:45"], found["08:00"], found["17:45"], found["18:00"]) == (2, 8, 8, 2)
 
 
 @pytest.mark.parametrize(("lead", "first"), [(15, "07:45"), (30, "07:30"), (60, "07:00"), (120, "06:00")])
-def test_the_floor_is_there_so_long_before_the_load(lead: int, first: str):
+def test_the_floor_is_there_so_long_before_the_load(lead: int, first: str) -> None:
     found = floors(settings(lead_minutes=lead), history(office, days=7), MONDAY + timedelta(days=7))
     assert min(time for time, tasks in found.items() if tasks == 8) == first
 
 
-def test_the_floor_stays_within_the_declared_bounds():
+def test_the_floor_stays_within_the_declared_bounds() -> None:
     known = history(office, days=7)
     day = MONDAY + timedelta(days=7)
     assert set(floors(settings(maximum=5), known, day).values()) == {2, 5}
     assert set(floors(settings(minimum=9), known, day).values()) == {9}
 
 
-def test_weekends_are_taken_for_weekends_where_weeks_are_looked_at():
+def test_weekends_are_taken_for_weekends_where_weeks_are_looked_at() -> None:
     def workdays(moment: datetime) -> float:
         return office(moment) if moment.weekday() < 5 else 50.0
 
@@ -67,12 +67,12 @@ def test_weekends_are_taken_for_weekends_where_weeks_are_looked_at():
 
 
 @pytest.mark.parametrize(("look_back", "days"), [(LookBack.DAYS, 2), (LookBack.WEEKS, 13)])
-def test_there_is_no_floor_with_too_few_former_days(look_back: LookBack, days: int):
+def test_there_is_no_floor_with_too_few_former_days(look_back: LookBack, days: int) -> None:
     found = floors(settings(look_back=look_back), history(office, days=days), MONDAY + timedelta(days=days))
     assert set(found.values()) == {2}
 
 
-def test_a_day_without_data_and_one_incident_do_not_move_the_floor():
+def test_a_day_without_data_and_one_incident_do_not_move_the_floor() -> None:
     def with_incidents(moment: datetime) -> float:
         day = (moment - MONDAY).days
         return {2: math.nan, 4: 20 * office(moment), 5: 0.0}.get(day, office(moment))
@@ -81,14 +81,14 @@ def test_a_day_without_data_and_one_incident_do_not_move_the_floor():
     assert (found["07:00"], found["12:00"]) == (2, 8)
 
 
-def test_one_burst_of_a_quarter_of_an_hour_is_nothing_to_prepare_for():
+def test_one_burst_of_a_quarter_of_an_hour_is_nothing_to_prepare_for() -> None:
     def bursting(moment: datetime) -> float:
         return 900.0 if (moment.hour, moment.minute) == (12, 15) else office(moment)
 
     assert floors(settings(), history(bursting, days=7), MONDAY + timedelta(days=7))["12:15"] == 8
 
 
-def test_a_holiday_is_like_former_holidays_and_changes_no_other_day():
+def test_a_holiday_is_like_former_holidays_and_changes_no_other_day() -> None:
     holidays = frozenset({date(2026, 6, 3), date(2026, 6, 10), date(2026, 6, 17)})
 
     def closed(moment: datetime) -> float:
@@ -102,7 +102,7 @@ def test_a_holiday_is_like_former_holidays_and_changes_no_other_day():
     assert floors(settings(), known, MONDAY + timedelta(days=16))["12:00"] == 8
 
 
-def test_a_holiday_without_former_ones_is_like_sundays():
+def test_a_holiday_without_former_ones_is_like_sundays() -> None:
     def quiet_sundays(moment: datetime) -> float:
         return 150.0 if moment.weekday() == 6 else office(moment)
 
@@ -118,7 +118,7 @@ def test_a_holiday_without_former_ones_is_like_sundays():
     ],
     ids=["spring", "autumn"],
 )
-def test_eight_o_clock_stays_eight_o_clock_when_clocks_change(start: datetime, changed_on: datetime):
+def test_eight_o_clock_stays_eight_o_clock_when_clocks_change(start: datetime, changed_on: datetime) -> None:
     berlin = ZoneInfo("Europe/Berlin")
     known = history(lambda moment: office(moment.astimezone(berlin)), days=7, start=start)
     given = settings(time_zone="Europe/Berlin")
@@ -137,7 +137,7 @@ def test_eight_o_clock_stays_eight_o_clock_when_clocks_change(start: datetime, c
 
 
 @pytest.mark.parametrize("hours", [0, 11])
-def test_nothing_later_than_the_moment_is_looked_at(hours: int):
+def test_nothing_later_than_the_moment_is_looked_at(hours: int) -> None:
     now = MONDAY + timedelta(days=7, hours=hours)
 
     def loads(later: float) -> LoadHistory:
@@ -152,7 +152,7 @@ def test_nothing_later_than_the_moment_is_looked_at(hours: int):
     assert max(found[0]) == 8
 
 
-def test_the_plan_of_two_days_has_each_change_and_fits_aws():
+def test_the_plan_of_two_days_has_each_change_and_fits_aws() -> None:
     now = MONDAY + timedelta(days=7, minutes=7)
     plan = FloorPlan.of(FloorForecast(settings(lead_minutes=15), history(office, days=8), now), now)
     assert [(f"{each.at:%d %H:%M}", each.tasks) for each in plan.changes] == [
@@ -183,12 +183,12 @@ def test_the_plan_of_two_days_has_each_change_and_fits_aws():
         ({"time_zone": "Mars/Olympus"}, "time_zone: got 'Mars/Olympus'"),
     ],
 )
-def test_fails_when_a_setting_is_impossible(changed: dict[str, object], words: str):
+def test_fails_when_a_setting_is_impossible(changed: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("(", r"\(").replace(")", r"\)")):
         settings(**changed)
 
 
 @pytest.mark.parametrize("start", [datetime(2026, 6, 1), datetime(2026, 6, 1, 0, 5, tzinfo=UTC)])
-def test_fails_when_a_history_starts_anywhere(start: datetime):
+def test_fails_when_a_history_starts_anywhere(start: datetime) -> None:
     with pytest.raises(ValueError, match="full quarter"):
         LoadHistory(start=start, loads=[1.0])

@@ -1,5 +1,8 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +14,8 @@ TOKYO = timezone(timedelta(hours=9))
 
 
 @pytest.fixture
-def read(tmp_path):
-    def read_text(text, name="changes.yaml"):
+def read(tmp_path: Path) -> Callable[..., Any]:
+    def read_text(text: str, name: str = "changes.yaml") -> Any:
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
         return ChangeLog.from_file(path)
@@ -20,7 +23,7 @@ def read(tmp_path):
     return read_text
 
 
-def test_reads_yaml(read):
+def test_reads_yaml(read: Callable[..., Any]) -> None:
     log = read(
         "- date: 2026-11-03T09:00:00+09:00\n"
         "  label: target 50 → 51 %\n"
@@ -35,7 +38,7 @@ def test_reads_yaml(read):
     )
 
 
-def test_reads_json(read):
+def test_reads_json(read: Callable[..., Any]) -> None:
     entries = [{"date": "2026-11-03T09:00:00+09:00", "label": "target 😀", "author": "佐藤"}]
 
     assert read(json.dumps(entries, indent="\t"), "changes.json").changes == (
@@ -47,7 +50,7 @@ def test_reads_json(read):
     ("text", "name"),
     [("", "log.yaml"), ("# nothing yet\n", "log.yaml"), ("[]", "log.yaml"), ("", "log.json"), ("[]", "log.json")],
 )
-def test_an_empty_file_is_a_log_without_changes(read, text, name):
+def test_an_empty_file_is_a_log_without_changes(read: Callable[..., Any], text: str, name: str) -> None:
     assert read(text, name) == ChangeLog()
 
 
@@ -64,7 +67,7 @@ def test_an_empty_file_is_a_log_without_changes(read, text, name):
         unique_by=lambda change: (change.date, change.label),
     )
 )
-def test_every_valid_log_is_read_back_from_json(tmp_path_factory, changes):
+def test_every_valid_log_is_read_back_from_json(tmp_path_factory: pytest.TempPathFactory, changes: Any) -> None:
     path = tmp_path_factory.mktemp("log") / "changes.json"
     entries = [
         {"date": change.date.isoformat(), "label": change.label} | ({"author": change.author} if change.author else {})
@@ -97,7 +100,9 @@ def test_every_valid_log_is_read_back_from_json(tmp_path_factory, changes):
         ),
     ],
 )
-def test_fails_when_an_entry_is_not_as_it_should_be(read, tmp_path, text, message):
+def test_fails_when_an_entry_is_not_as_it_should_be(
+    read: Callable[..., Any], tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(ChangeLogError) as raised:
         read(text)
 
@@ -114,7 +119,7 @@ def test_fails_when_an_entry_is_not_as_it_should_be(read, tmp_path, text, messag
         ("[{]", "line 1: got invalid JSON"),
     ],
 )
-def test_fails_when_a_json_entry_is_not_as_it_should_be(read, text, message):
+def test_fails_when_a_json_entry_is_not_as_it_should_be(read: Callable[..., Any], text: str, message: str) -> None:
     with pytest.raises(ChangeLogError) as raised:
         read(text, "changes.json")
 
@@ -122,12 +127,12 @@ def test_fails_when_a_json_entry_is_not_as_it_should_be(read, text, message):
     assert "\n" not in str(raised.value)
 
 
-def test_fails_when_there_is_no_such_file(tmp_path):
+def test_fails_when_there_is_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(ChangeLogError, match=r"changes\.yaml: cannot be read: No such file"):
         ChangeLog.from_file(tmp_path / "changes.yaml")
 
 
-def test_fails_when_the_file_is_not_utf_8(tmp_path):
+def test_fails_when_the_file_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "changes.yaml").write_bytes("- label: 佐藤".encode("shift_jis"))
 
     with pytest.raises(ChangeLogError, match=r"changes\.yaml: cannot be read: it is not UTF-8"):

@@ -1,6 +1,10 @@
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms
@@ -9,21 +13,22 @@ from cdk_fargate_sagemaker.sagemaker import (
     EndpointMetrics,
     EndpointVariant,
     InferenceEndpoint,
+    ModelImage,
     TrafficShifting,
 )
 
 
 @pytest.fixture
-def metrics():
+def metrics() -> EndpointMetrics:
     return EndpointMetrics(endpoint_name="moderation")
 
 
-def composite_alarms(stack):
+def composite_alarms(stack: cdk.Stack) -> list[Any]:
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::CompositeAlarm").values()
     return [alarm["Properties"] for alarm in found]
 
 
-def alarms(stack):
+def alarms(stack: cdk.Stack) -> dict[str, Any]:
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
     return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
 
@@ -40,7 +45,9 @@ def alarms(stack):
         ("ModelErrors", {}, 0.01),
     ],
 )
-def test_an_alarm_fires_in_three_minutes_of_five(stack, metrics, name, given, threshold):
+def test_an_alarm_fires_in_three_minutes_of_five(
+    stack: cdk.Stack, metrics: EndpointMetrics, name: str, given: dict[str, Any], threshold: float
+) -> None:
     EndpointAlarms(stack, "Alarms", endpoint=metrics, **given)
     alarm = alarms(stack)[name]
     assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
@@ -51,7 +58,7 @@ def test_an_alarm_fires_in_three_minutes_of_five(stack, metrics, name, given, th
     assert alarm["Period"] == 60
 
 
-def test_each_alarm_is_of_one_metric_of_sagemakers(stack, metrics):
+def test_each_alarm_is_of_one_metric_of_sagemakers(stack: cdk.Stack, metrics: EndpointMetrics) -> None:
     EndpointAlarms(stack, "Alarms", endpoint=metrics, model_latency_percentile=95)
     found = alarms(stack)
     assert (found["ModelLatency"]["MetricName"], found["ModelLatency"]["ExtendedStatistic"]) == ("ModelLatency", "p95")
@@ -70,7 +77,7 @@ def test_each_alarm_is_of_one_metric_of_sagemakers(stack, metrics):
     assert found["ModelLatency"]["Dimensions"] == found["ServerErrors"]["Dimensions"] == dimensions
 
 
-def test_of_several_variants_each_has_its_alarms(stack):
+def test_of_several_variants_each_has_its_alarms(stack: cdk.Stack) -> None:
     variants = [EndpointVariant(name="a"), EndpointVariant(name="b")]
     metrics = EndpointMetrics(endpoint_name="moderation", configuration=EndpointConfiguration(variants=variants))
     watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
@@ -86,7 +93,7 @@ def test_of_several_variants_each_has_its_alarms(stack):
     assert len(watched.guardrail_alarms) == len({alarm.alarm_name for alarm in watched.guardrail_alarms}) == 6
 
 
-def test_the_names_are_known_before_deployment(stack, metrics):
+def test_the_names_are_known_before_deployment(stack: cdk.Stack, metrics: EndpointMetrics) -> None:
     watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
     names = {name for name in (alarm["AlarmName"] for alarm in alarms(stack).values())}
     assert len(names) == 4
@@ -95,7 +102,9 @@ def test_the_names_are_known_before_deployment(stack, metrics):
     assert (*watched.model_latency, *watched.server_errors, *watched.model_errors) == watched.guardrail_alarms
 
 
-def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(stack, metrics, topic):
+def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(
+    stack: cdk.Stack, metrics: EndpointMetrics, topic: sns.ITopic
+) -> None:
     EndpointAlarms(stack, "Alarms", endpoint=metrics, alerts_topic=topic)
     found = alarms(stack)
     assert not any("AlarmActions" in alarm or "OKActions" in alarm for alarm in found.values())
@@ -125,12 +134,14 @@ def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(stack, m
     assert updating["TreatMissingData"] == "notBreaching"
 
 
-def test_nobody_is_told_without_a_topic(stack, metrics):
+def test_nobody_is_told_without_a_topic(stack: cdk.Stack, metrics: EndpointMetrics) -> None:
     EndpointAlarms(stack, "Alarms", endpoint=metrics)
     assert not any("AlarmActions" in alarm for alarm in [*alarms(stack).values(), *composite_alarms(stack)])
 
 
-def test_actions_of_ones_own_can_be_added_without_a_topic(stack, metrics, topic):
+def test_actions_of_ones_own_can_be_added_without_a_topic(
+    stack: cdk.Stack, metrics: EndpointMetrics, topic: sns.ITopic
+) -> None:
     watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
     watched.degraded.add_alarm_action(cloudwatch_actions.SnsAction(topic))
     (degraded,) = composite_alarms(stack)
@@ -138,7 +149,9 @@ def test_actions_of_ones_own_can_be_added_without_a_topic(stack, metrics, topic)
     assert degraded["ActionsSuppressor"] == stack.resolve(watched.updating.alarm_arn)
 
 
-def test_the_endpoint_takes_the_alarms_that_were_made_of_it(stack, model_image, models):
+def test_the_endpoint_takes_the_alarms_that_were_made_of_it(
+    stack: cdk.Stack, model_image: ModelImage, models: s3.IBucket
+) -> None:
     endpoint = InferenceEndpoint(
         stack, "Endpoint", image=model_image, model_bucket=models, model_key="models/1/model.tar.gz"
     )
@@ -153,7 +166,9 @@ def test_the_endpoint_takes_the_alarms_that_were_made_of_it(stack, model_image, 
     assert len(names) == 3
 
 
-def test_the_endpoint_that_is_measured_names_its_alarms(stack, metrics, model_image, models):
+def test_the_endpoint_that_is_measured_names_its_alarms(
+    stack: cdk.Stack, metrics: EndpointMetrics, model_image: ModelImage, models: s3.IBucket
+) -> None:
     watched = EndpointAlarms(stack, "Alarms", endpoint=metrics)
     InferenceEndpoint(
         stack,
@@ -170,7 +185,9 @@ def test_the_endpoint_that_is_measured_names_its_alarms(stack, metrics, model_im
     assert len(rollback["Alarms"]) == 3
 
 
-def test_an_endpoint_can_be_given_in_place_of_its_metrics(stack, model_image, models):
+def test_an_endpoint_can_be_given_in_place_of_its_metrics(
+    stack: cdk.Stack, model_image: ModelImage, models: s3.IBucket
+) -> None:
     endpoint = InferenceEndpoint(stack, "Endpoint", image=model_image, model_bucket=models, model_key="model.tar.gz")
     EndpointAlarms(stack, "Alarms", endpoint=endpoint)
     alarm = alarms(stack)["ModelLatency"]
@@ -180,7 +197,7 @@ def test_an_endpoint_can_be_given_in_place_of_its_metrics(stack, model_image, mo
 
 @pytest.mark.parametrize("name", ["model_latency_percentile", "server_error_percent", "model_error_percent"])
 @pytest.mark.parametrize("percent", [0, 101, -1])
-def test_fails_when_it_is_no_percentage(stack, metrics, name, percent):
+def test_fails_when_it_is_no_percentage(stack: cdk.Stack, metrics: EndpointMetrics, name: str, percent: int) -> None:
     bounds = "1 to 100" if name == "model_latency_percentile" else "above 0, at most 100"
     with pytest.raises(ValueError, match=f"{name}: got {percent}, allowed: a number, {bounds}"):
         EndpointAlarms(stack, "Alarms", endpoint=metrics, **{name: percent})

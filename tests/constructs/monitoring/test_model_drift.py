@@ -20,6 +20,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 from boto3.dynamodb.types import TypeSerializer
 
@@ -60,7 +61,7 @@ def alarms_of(template: Template) -> dict[str, dict[str, Any]]:
     return {one["MetricName"]: one for one in found if "Drift" in one.get("MetricName", "")}
 
 
-def test_each_drift_has_an_alarm_judged_once_a_day(stack, topic):
+def test_each_drift_has_an_alarm_judged_once_a_day(stack: cdk.Stack, topic: sns.ITopic) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     drift = ModelDrift(
         stack,
@@ -97,7 +98,7 @@ def test_each_drift_has_an_alarm_judged_once_a_day(stack, topic):
     )
 
 
-def test_the_function_reads_counts_and_no_post(stack):
+def test_the_function_reads_counts_and_no_post(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     drift = ModelDrift(stack, "Drift", reviews=reviews, workflow=release(stack, reviews))
     role = stack.get_logical_id(drift.measuring_function.role.node.default_child)
@@ -117,7 +118,7 @@ def test_the_function_reads_counts_and_no_post(stack):
     ]
 
 
-def test_drift_starts_a_release_where_it_is_asked_to():
+def test_drift_starts_a_release_where_it_is_asked_to() -> None:
     app = cdk.App()
     models, services = cdk.Stack(app, "Models"), cdk.Stack(app, "Services")
     reviews = ReviewQueue(models, "Reviews")
@@ -136,7 +137,7 @@ def test_drift_starts_a_release_where_it_is_asked_to():
     assert started_by == {"LengthDriftAtLeast", "VocabularyDriftAtLeast", "FirstStageDriftAtLeast"}
 
 
-def test_an_imported_queue_will_do(stack):
+def test_an_imported_queue_will_do(stack: cdk.Stack) -> None:
     table = dynamodb.Table.from_table_name(stack, "Table", "reviews")
     reviews = ReviewQueue.from_review_queue_attributes(stack, "Imported", table=table)
     made = ReviewQueue(stack, "Reviews")
@@ -147,7 +148,7 @@ def test_an_imported_queue_will_do(stack):
     )
 
 
-def test_the_dashboard_draws_drift_with_its_interval_and_maximum(stack):
+def test_the_dashboard_draws_drift_with_its_interval_and_maximum(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     workflow = release(stack, reviews)
     drift = ModelDrift(stack, "Drift", reviews=reviews, workflow=workflow, maximum_vocabulary_drift=None)
@@ -221,7 +222,7 @@ def api_module(embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 @pytest.fixture
-def known_trigrams(api_module) -> ModuleType:
+def known_trigrams(api_module: Callable[[str], Any]) -> ModuleType:
     """The inference image's; `bounded_text`, which it imports, is the same file in the API's."""
     spec = importlib.util.spec_from_file_location("known_trigrams", CONTAINER / "inference" / "known_trigrams.py")
     assert spec is not None
@@ -239,7 +240,9 @@ def posts(chance: random.Random, count: int, *, words: list[str], longest: int =
     return [" ".join(chance.choices(words, k=chance.randint(3, longest))) for _ in range(count)]
 
 
-def test_injected_drift_is_found_by_its_kind_and_nothing_without(embedded_aws, deployed, api_module, known_trigrams):
+def test_injected_drift_is_found_by_its_kind_and_nothing_without(
+    embedded_aws: EmbeddedAws, deployed: dict[str, str], api_module: Callable[[str], Any], known_trigrams: ModuleType
+) -> None:
     chance = random.Random(17)
     known = known_trigrams.KnownTrigrams.of(posts(chance, 500, words=[*WORDS, *OTHER_WORDS[:2]]))
     bins = api_module("post_bins")

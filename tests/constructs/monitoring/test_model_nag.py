@@ -3,13 +3,16 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_sns as sns
 
 from cdk_fargate_sagemaker.monitoring import EndpointAlarms, EndpointDashboard, WorkflowAlarms, WorkflowDashboard
-from cdk_fargate_sagemaker.sagemaker import EndpointMetrics
+from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, ModelReleaseWorkflow
 from stacks.nag_packs import check_with_cdk_nag
 
 
-def test_dashboards_and_alarms_have_no_finding(stack, workflow, topic):
+def test_dashboards_and_alarms_have_no_finding(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, topic: sns.ITopic
+) -> None:
     metrics = EndpointMetrics(endpoint_name="moderation")
     alarms = EndpointAlarms(stack, "EndpointAlarms", endpoint=metrics, alerts_topic=topic)
     EndpointDashboard(stack, "EndpointDashboard", endpoint=metrics, alarms=alarms, workflow=workflow)

@@ -1,5 +1,7 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -23,8 +25,8 @@ from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 
 
 @pytest.fixture
-def findings(stack, tmp_path):
-    def check(*packs):
+def findings(stack: cdk.Stack, tmp_path: Path) -> Callable[..., Any]:
+    def check(*packs: Any) -> list[Any]:
         packs = packs or (AwsSolutionsChecks,)
         app = cdk.Stage.of(stack)
         for checks in packs:
@@ -40,7 +42,9 @@ def findings(stack, tmp_path):
     return check
 
 
-def test_the_service_its_scaling_and_its_dashboard_have_no_unacknowledged_finding(stack, vpc, findings):
+def test_the_service_its_scaling_and_its_dashboard_have_no_unacknowledged_finding(
+    stack: cdk.Stack, vpc: ec2.IVpc, findings: Callable[..., Any]
+) -> None:
     service = ScaledFargateService(
         stack,
         "Api",
@@ -55,7 +59,9 @@ def test_the_service_its_scaling_and_its_dashboard_have_no_unacknowledged_findin
     assert findings() == []
 
 
-def test_every_option_of_the_service_has_no_unacknowledged_finding(stack, vpc, image, findings):
+def test_every_option_of_the_service_has_no_unacknowledged_finding(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, findings: Callable[..., Any]
+) -> None:
     service = ScaledFargateService(
         stack,
         "Api",
@@ -72,7 +78,9 @@ def test_every_option_of_the_service_has_no_unacknowledged_finding(stack, vpc, i
     assert findings() == []
 
 
-def test_exec_has_no_unacknowledged_finding_where_account_and_region_are_known(image, tmp_path):
+def test_exec_has_no_unacknowledged_finding_where_account_and_region_are_known(
+    image: ecs.ContainerImage, tmp_path: Path
+) -> None:
     app = cdk.App(outdir=str(tmp_path), context={"@aws-cdk/core:enablePartitionLiterals": True})
     stack = cdk.Stack(app, "Known", env=cdk.Environment(account="123456789012", region="us-east-1"))
     vpc = ec2.Vpc.from_vpc_attributes(
@@ -90,7 +98,7 @@ def test_exec_has_no_unacknowledged_finding_where_account_and_region_are_known(i
     app.synth()  # fails where a finding is left
 
 
-def test_the_endpoints_have_no_unacknowledged_finding(stack, findings):
+def test_the_endpoints_have_no_unacknowledged_finding(stack: cdk.Stack, findings: Callable[..., Any]) -> None:
     vpc = ec2.Vpc.from_vpc_attributes(
         stack,
         "Network",
@@ -105,7 +113,9 @@ def test_the_endpoints_have_no_unacknowledged_finding(stack, findings):
     assert findings() == []
 
 
-def test_a_service_on_the_internet_has_no_unacknowledged_finding(stack, vpc, image, findings):
+def test_a_service_on_the_internet_has_no_unacknowledged_finding(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, findings: Callable[..., Any]
+) -> None:
     ScaledFargateService(
         stack,
         "Api",
@@ -120,7 +130,9 @@ def test_a_service_on_the_internet_has_no_unacknowledged_finding(stack, vpc, ima
     assert findings() == []
 
 
-def test_the_checks_find_what_the_cdks_pattern_leaves_open(stack, vpc, image, findings):
+def test_the_checks_find_what_the_cdks_pattern_leaves_open(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, findings: Callable[..., Any]
+) -> None:
     ecs_patterns.ApplicationLoadBalancedFargateService(
         stack,
         "Pattern",
@@ -131,7 +143,9 @@ def test_the_checks_find_what_the_cdks_pattern_leaves_open(stack, vpc, image, fi
     assert {"AwsSolutions-ELB2", "AwsSolutions-EC23"} <= set(findings())
 
 
-def test_a_production_service_passes_nist_and_serverless(stack, vpc, image, findings):
+def test_a_production_service_passes_nist_and_serverless(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, findings: Callable[..., Any]
+) -> None:
     service = ScaledFargateService(
         stack,
         "Api",

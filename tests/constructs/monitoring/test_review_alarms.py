@@ -1,3 +1,5 @@
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ecr as ecr
@@ -11,7 +13,7 @@ from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
 
 
-def test_a_post_that_was_left_out_is_an_alarm_and_no_data_is_none(stack, topic):
+def test_a_post_that_was_left_out_is_an_alarm_and_no_data_is_none(stack: cdk.Stack, topic: sns.ITopic) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     alarms = ReviewAlarms(
         stack, "Alarms", reviews=reviews, namespace="Forum/Api", service_name="forum", alerts_topic=topic
@@ -38,7 +40,7 @@ def test_a_post_that_was_left_out_is_an_alarm_and_no_data_is_none(stack, topic):
     assert (alarms.precision_low, alarms.recall_low) == (None, None)
 
 
-def test_a_model_below_its_minimum_is_an_alarm_judged_once_a_day(stack, topic):
+def test_a_model_below_its_minimum_is_an_alarm_judged_once_a_day(stack: cdk.Stack, topic: sns.ITopic) -> None:
     alarms = ReviewAlarms(
         stack,
         "Alarms",
@@ -81,7 +83,7 @@ def test_a_model_below_its_minimum_is_an_alarm_judged_once_a_day(stack, topic):
     )
 
 
-def release(stack, reviews, **given):
+def release(stack: cdk.Stack, reviews: Any, **given: Any) -> ModelReleaseWorkflow:
     image = ModelImage.from_ecr_repository(ecr.Repository.from_repository_name(stack, "Images", "models"), "1")
     return ModelReleaseWorkflow(
         stack,
@@ -97,7 +99,7 @@ def release(stack, reviews, **given):
 
 
 @pytest.mark.parametrize("given", [{}, {"start_on_new_labels": 500}])
-def test_an_alarm_starts_a_release_of_an_earlier_stack(given):
+def test_an_alarm_starts_a_release_of_an_earlier_stack(given: dict[str, Any]) -> None:
     app = cdk.App()
     models, services = cdk.Stack(app, "Models"), cdk.Stack(app, "Services")
     reviews = ReviewQueue(models, "Reviews")
@@ -136,7 +138,7 @@ def test_an_alarm_starts_a_release_of_an_earlier_stack(given):
     assert [starter.get("NEW_LABELS") for starter in starters] == [("500" if given else None)]
 
 
-def test_refuses_to_start_what_has_nothing_new_to_train_on(stack):
+def test_refuses_to_start_what_has_nothing_new_to_train_on(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     with pytest.raises(
         InvalidArgumentError, match=r"^reviews: got none, allowed: ReviewDecisions of the source with start_on; "

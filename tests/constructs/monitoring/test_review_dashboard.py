@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
 import pytest
 
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
@@ -5,25 +9,25 @@ from cdk_fargate_sagemaker.review import ReviewQueue
 
 
 @pytest.fixture
-def reviews(stack):
+def reviews(stack: cdk.Stack) -> ReviewQueue:
     return ReviewQueue(stack, "Reviews")
 
 
 @pytest.fixture
-def widgets(stack, reviews, widgets_of):
+def widgets(stack: cdk.Stack, reviews: ReviewQueue, widgets_of: Callable[..., Any]) -> Any:
     ReviewDashboard(stack, "Dashboard", reviews=reviews)
     return widgets_of()
 
 
-def measures(widget):
+def measures(widget: Any) -> dict[str, Any]:
     return {row[1]: row[-1] for row in widget["properties"]["metrics"] if row[0] == "Reviews"}
 
 
-def spread_of(name):
+def spread_of(name: str) -> set[Any]:
     return {f"{name}{part}" for part in ("Median", "P90", "Most")}
 
 
-def test_the_figures_are_on_one_screen(widgets):
+def test_the_figures_are_on_one_screen(widgets: Any) -> None:
     assert {title: set(measures(widget)) for title, widget in widgets.items()} == {
         "Posts that wait": {"Waiting"},
         "Age of the oldest, hours": {"OldestAge"},
@@ -46,7 +50,7 @@ def test_the_figures_are_on_one_screen(widgets):
         ("Violations that are flagged (recall), %", "Recall", "recall"),
     ],
 )
-def test_a_share_has_its_interval(widgets, title, name, label):
+def test_a_share_has_its_interval(widgets: Any, title: str, name: str, label: str) -> None:
     labels = {metric: options["label"] for metric, options in measures(widgets[title]).items()}
     assert labels == {
         name: label,
@@ -57,12 +61,12 @@ def test_a_share_has_its_interval(widgets, title, name, label):
     assert widgets[title]["properties"]["yAxis"]["left"]["max"] == 100
 
 
-def test_a_days_decisions_are_its_highest_count(widgets):
+def test_a_days_decisions_are_its_highest_count(widgets: Any) -> None:
     (row,) = widgets["Decisions of the day so far"]["properties"]["metrics"]
     assert (widgets["Decisions of the day so far"]["properties"]["period"], row[-1]["stat"]) == (86400, "Maximum")
 
 
-def test_a_reviewers_burden_is_a_spread_without_a_name(widgets):
+def test_a_reviewers_burden_is_a_spread_without_a_name(widgets: Any) -> None:
     drawn = measures(widgets["Severe posts, % of a reviewer's decisions"])
     assert {name: options["label"] for name, options in drawn.items()} == {
         "SeverePercentMost": "highest",
@@ -71,12 +75,12 @@ def test_a_reviewers_burden_is_a_spread_without_a_name(widgets):
     }
 
 
-def test_the_oldest_is_in_hours(widgets):
+def test_the_oldest_is_in_hours(widgets: Any) -> None:
     drawn = widgets["Age of the oldest, hours"]["properties"]["metrics"]
     assert [row[0]["expression"] for row in drawn if len(row) == 1] == ["age / 3600"]
 
 
-def test_every_line_is_of_the_queue_that_was_given(stack, reviews, widgets):
+def test_every_line_is_of_the_queue_that_was_given(stack: cdk.Stack, reviews: ReviewQueue, widgets: Any) -> None:
     table = stack.get_logical_id(reviews.table.node.default_child)
     function = stack.get_logical_id(reviews.measuring_function.node.default_child)
     rows = [row for widget in widgets.values() for row in widget["properties"]["metrics"]]

@@ -1,8 +1,10 @@
 import json
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_sns as sns
@@ -17,31 +19,31 @@ GUARDRAIL = ["Latency", "ServerErrors", "UnhealthyHosts", "CpuSaturated", "TaskF
 
 
 @pytest.fixture
-def service(stack, vpc, image):
+def service(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> ScaledFargateService:
     return ScaledFargateService(stack, "Api", vpc=vpc, image=image, max_tasks=12)
 
 
 @pytest.fixture
-def imported(stack):
+def imported(stack: cdk.Stack) -> ecs.IBaseService:
     return ecs.BaseService.from_service_arn_with_cluster(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
 
 
-def alarms(stack):
+def alarms(stack: cdk.Stack) -> dict[str, Any]:
     """Every metric alarm's properties, by the end of its name."""
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
     return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
 
 
-def pick(alarm, *names):
+def pick(alarm: Any, *names: Any) -> Any:
     return tuple(alarm.get(name) for name in names)
 
 
 SHAPE = ("ComparisonOperator", "Threshold", "DatapointsToAlarm", "EvaluationPeriods", "TreatMissingData")
 
 
-def test_latency(stack, service):
+def test_latency(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, response_time=cdk.Duration.millis(300), response_time_percentile=99)
 
     alarm = alarms(stack)["Latency"]
@@ -49,13 +51,13 @@ def test_latency(stack, service):
     assert pick(alarm, "MetricName", "ExtendedStatistic", "Period") == ("TargetResponseTime", "p99", 60)
 
 
-def test_server_errors(stack, service):
+def test_server_errors(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, server_error_percent=0.5)
 
     assert pick(alarms(stack)["ServerErrors"], *SHAPE) == ("GreaterThanThreshold", 0.5, 3, 5, "notBreaching")
 
 
-def test_unhealthy_hosts(stack, service):
+def test_unhealthy_hosts(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service)
 
     alarm = alarms(stack)["UnhealthyHosts"]
@@ -63,7 +65,7 @@ def test_unhealthy_hosts(stack, service):
     assert pick(alarm, "MetricName", "Statistic") == ("UnHealthyHostCount", "Maximum")
 
 
-def test_saturated_cpu(stack, service):
+def test_saturated_cpu(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, cpu_maximum_percent=98)
 
     alarm = alarms(stack)["CpuSaturated"]
@@ -71,24 +73,24 @@ def test_saturated_cpu(stack, service):
     assert pick(alarm, "MetricName", "Statistic") == ("CPUUtilization", "Maximum")
 
 
-def test_how_long_the_cpu_is_saturated_is_a_setting(stack, service):
+def test_how_long_the_cpu_is_saturated_is_a_setting(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, cpu_saturated_for=cdk.Duration.minutes(15))
 
     assert pick(alarms(stack)["CpuSaturated"], "DatapointsToAlarm", "EvaluationPeriods") == (15, 15)
 
 
-def said(stack):
+def said(stack: cdk.Stack) -> list[Any]:
     """The information that synthesis prints."""
     entries = Annotations.from_stack(stack).find_info("*", Match.any_value())
     return [entry.entry.data for entry in entries]
 
 
-def schedule(service, id, *, hour="8", **bounds):
+def schedule(service: Any, id: str, *, hour: str = "8", **bounds: Any) -> None:
     cron = applicationautoscaling.Schedule.cron(hour=hour, minute="0")
     service.schedule_tasks(id, schedule=cron, time_zone=cdk.TimeZone.ASIA_TOKYO, **bounds)
 
 
-def test_a_service_at_its_maximum_of_any_time(stack, service):
+def test_a_service_at_its_maximum_of_any_time(stack: cdk.Stack, service: ScaledFargateService) -> None:
     schedule(service, "Morning", min_tasks=6, max_tasks=30)
     schedule(service, "Night", hour="1", min_tasks=2, max_tasks=5)
     made = ServiceAlarms(stack, "Alarms", service=service)
@@ -98,7 +100,7 @@ def test_a_service_at_its_maximum_of_any_time(stack, service):
     assert said(stack) == []
 
 
-def test_a_maximum_that_is_lowered_for_a_while_is_no_alarm(stack, service):
+def test_a_maximum_that_is_lowered_for_a_while_is_no_alarm(stack: cdk.Stack, service: ScaledFargateService) -> None:
     schedule(service, "Night", max_tasks=5)
     ServiceAlarms(stack, "Alarms", service=service)
 
@@ -114,7 +116,9 @@ def test_a_maximum_that_is_lowered_for_a_while_is_no_alarm(stack, service):
         {"Both": {"min_tasks": 20, "max_tasks": 20}},
     ],
 )
-def test_a_service_that_is_at_its_maximum_without_load_has_no_such_alarm(stack, vpc, image, schedules):
+def test_a_service_that_is_at_its_maximum_without_load_has_no_such_alarm(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, schedules: dict[str, Any]
+) -> None:
     least = 12 if not schedules or "Lower" in schedules else 2
     service = ScaledFargateService(stack, "Fixed", vpc=vpc, image=image, min_tasks=least, max_tasks=12)
     for id, bounds in schedules.items():
@@ -128,7 +132,9 @@ def test_a_service_that_is_at_its_maximum_without_load_has_no_such_alarm(stack, 
     assert reason.startswith(f"no AtMaximum alarm: min_tasks and max_tasks are {number} at some time")
 
 
-def test_a_maximum_that_is_known_at_deployment_only_is_the_threshold(stack, vpc, image):
+def test_a_maximum_that_is_known_at_deployment_only_is_the_threshold(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     most = cdk.CfnParameter(stack, "Most", type="Number").value_as_number
     service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, max_tasks=most)
     ServiceAlarms(stack, "Alarms", service=service)
@@ -136,7 +142,9 @@ def test_a_maximum_that_is_known_at_deployment_only_is_the_threshold(stack, vpc,
     assert alarms(stack)["AtMaximum"]["Threshold"] == {"Ref": "Most"}
 
 
-def test_one_number_for_both_bounds_is_seen_even_where_it_is_known_at_deployment_only(stack, vpc, image):
+def test_one_number_for_both_bounds_is_seen_even_where_it_is_known_at_deployment_only(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     tasks = cdk.CfnParameter(stack, "Tasks", type="Number").value_as_number
     service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, min_tasks=tasks, max_tasks=tasks)
 
@@ -144,7 +152,9 @@ def test_one_number_for_both_bounds_is_seen_even_where_it_is_known_at_deployment
     assert said(stack)[0].startswith("no AtMaximum alarm: min_tasks and max_tasks are the same at some time")
 
 
-def test_it_is_said_where_nobody_knows_yet_which_maximum_is_the_most(stack, service):
+def test_it_is_said_where_nobody_knows_yet_which_maximum_is_the_most(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     schedule(service, "Sale", max_tasks=cdk.CfnParameter(stack, "Sale", type="Number").value_as_number)
 
     assert ServiceAlarms(stack, "Alarms", service=service).at_maximum is None
@@ -154,7 +164,7 @@ def test_it_is_said_where_nobody_knows_yet_which_maximum_is_the_most(stack, serv
     ]
 
 
-def test_fails_when_bounds_are_scheduled_after_the_alarms(stack, service):
+def test_fails_when_bounds_are_scheduled_after_the_alarms(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service)
     schedule(service, "Sale", max_tasks=30)
 
@@ -162,7 +172,9 @@ def test_fails_when_bounds_are_scheduled_after_the_alarms(stack, service):
         Template.from_stack(stack)
 
 
-def test_a_schedule_after_the_alarms_that_sets_no_other_bounds_is_fine(stack, service):
+def test_a_schedule_after_the_alarms_that_sets_no_other_bounds_is_fine(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     ServiceAlarms(stack, "Alarms", service=service)
     schedule(service, "Same", min_tasks=2, max_tasks=12)
 
@@ -174,7 +186,7 @@ def test_a_schedule_after_the_alarms_that_sets_no_other_bounds_is_fine(stack, se
     declared=st.tuples(st.integers(1, 9), st.integers(0, 9)),
     scheduled=st.lists(st.tuples(st.none() | st.integers(1, 20), st.none() | st.integers(1, 20)), max_size=3),
 )
-def test_the_alarm_at_the_maximum_never_fires_for_the_least_tasks(declared, scheduled):
+def test_the_alarm_at_the_maximum_never_fires_for_the_least_tasks(declared: Any, scheduled: Any) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     least, more = declared
     scaling = ServiceScaling(
@@ -192,7 +204,7 @@ def test_the_alarm_at_the_maximum_never_fires_for_the_least_tasks(declared, sche
     assert threshold == (max(every_most) if max(every_least) < max(every_most) else None)
 
 
-def test_a_service_at_its_maximum(stack, service):
+def test_a_service_at_its_maximum(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, at_maximum_for=cdk.Duration.minutes(20))
 
     alarm = alarms(stack)["AtMaximum"]
@@ -200,7 +212,7 @@ def test_a_service_at_its_maximum(stack, service):
     assert pick(alarm, "MetricName", "Statistic") == ("CPUUtilization", "SampleCount")
 
 
-def test_failing_tasks_are_counted_from_what_ecs_tells(stack, service):
+def test_failing_tasks_are_counted_from_what_ecs_tells(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, task_failures=4)
 
     template = Template.from_stack(stack)
@@ -220,7 +232,7 @@ def test_failing_tasks_are_counted_from_what_ecs_tells(stack, service):
     )
 
 
-def test_degraded_is_any_of_the_guardrail(stack, service):
+def test_degraded_is_any_of_the_guardrail(stack: cdk.Stack, service: ScaledFargateService) -> None:
     made = ServiceAlarms(stack, "Alarms", service=service)
 
     (composite,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::CompositeAlarm").values()
@@ -232,7 +244,7 @@ def test_degraded_is_any_of_the_guardrail(stack, service):
     assert json.dumps(stack.resolve(made.at_maximum.alarm_arn)) not in rule
 
 
-def test_the_guardrail_rolls_a_deployment_back(stack, service):
+def test_the_guardrail_rolls_a_deployment_back(stack: cdk.Stack, service: ScaledFargateService) -> None:
     made = ServiceAlarms(stack, "Alarms", service=service)
 
     names = [alarms(stack)[name]["AlarmName"] for name in GUARDRAIL]
@@ -243,13 +255,15 @@ def test_the_guardrail_rolls_a_deployment_back(stack, service):
     )
 
 
-def test_alarm_names_are_known_at_synthesis_so_that_nothing_depends_in_a_circle(stack, service):
+def test_alarm_names_are_known_at_synthesis_so_that_nothing_depends_in_a_circle(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     ServiceAlarms(stack, "Alarms", service=service)
 
     assert all(isinstance(alarm["AlarmName"], str) for alarm in alarms(stack).values())
 
 
-def test_deployments_are_left_alone_where_that_was_asked_for(stack, service):
+def test_deployments_are_left_alone_where_that_was_asked_for(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service, stop_deployments=False)
 
     Template.from_stack(stack).has_resource_properties(
@@ -257,7 +271,9 @@ def test_deployments_are_left_alone_where_that_was_asked_for(stack, service):
     )
 
 
-def test_every_alarm_tells_the_topic_when_it_fires_and_when_it_is_over(stack, service):
+def test_every_alarm_tells_the_topic_when_it_fires_and_when_it_is_over(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     topic = sns.Topic(stack, "Topic")
     ServiceAlarms(stack, "Alarms", service=service, alerts_topic=topic, anomaly_bands=True)
 
@@ -275,13 +291,15 @@ def test_every_alarm_tells_the_topic_when_it_fires_and_when_it_is_over(stack, se
     )
 
 
-def test_without_a_topic_nobody_is_told(stack, service):
+def test_without_a_topic_nobody_is_told(stack: cdk.Stack, service: ScaledFargateService) -> None:
     ServiceAlarms(stack, "Alarms", service=service)
 
     assert all("AlarmActions" not in alarm for alarm in alarms(stack).values())
 
 
-def test_anomaly_bands_are_an_option_and_no_part_of_the_guardrail(stack, service):
+def test_anomaly_bands_are_an_option_and_no_part_of_the_guardrail(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     made = ServiceAlarms(stack, "Alarms", service=service, anomaly_bands=True)
 
     assert alarms(stack)["LatencyAnomaly"]["ComparisonOperator"] == "GreaterThanUpperThreshold"
@@ -289,7 +307,7 @@ def test_anomaly_bands_are_an_option_and_no_part_of_the_guardrail(stack, service
     assert len(made.guardrail_alarms) == 5
 
 
-def test_watches_a_pattern_from_the_cdk(stack, vpc, image):
+def test_watches_a_pattern_from_the_cdk(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> None:
     pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack,
         "Pattern",
@@ -312,7 +330,7 @@ def test_watches_a_pattern_from_the_cdk(stack, vpc, image):
     )
 
 
-def test_watches_of_an_imported_service_what_is_known(stack, imported):
+def test_watches_of_an_imported_service_what_is_known(stack: cdk.Stack, imported: ecs.IBaseService) -> None:
     made = ServiceAlarms(stack, "Alarms", service=imported)
 
     assert set(alarms(stack)) == {"CpuSaturated", "TaskFailures"}
@@ -320,12 +338,16 @@ def test_watches_of_an_imported_service_what_is_known(stack, imported):
     assert made.guardrail_alarms == (made.cpu_saturated, made.task_failures)
 
 
-def test_fails_when_an_imported_services_deployments_are_to_be_stopped(stack, imported):
+def test_fails_when_an_imported_services_deployments_are_to_be_stopped(
+    stack: cdk.Stack, imported: ecs.IBaseService
+) -> None:
     with pytest.raises(ValueError, match=r"^stop_deployments: got True for an imported service"):
         ServiceAlarms(stack, "Alarms", service=imported, stop_deployments=True)
 
 
-def test_fails_when_the_cdk_would_drop_the_guardrail(stack, vpc, image):
+def test_fails_when_the_cdk_would_drop_the_guardrail(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+) -> None:
     definition = ecs.FargateTaskDefinition(stack, "Task")
     definition.add_container("app", image=image)
     service = ecs.FargateService(
@@ -340,7 +362,7 @@ def test_fails_when_the_cdk_would_drop_the_guardrail(stack, vpc, image):
         ServiceAlarms(stack, "Alarms", service=service)
 
 
-def service_of_the_cdk(stack, vpc, image, **props):
+def service_of_the_cdk(stack: cdk.Stack, vpc: ec2.IVpc, image: Any, **props: Any) -> ecs.FargateService:
     definition = ecs.FargateTaskDefinition(stack, "Task")
     definition.add_container("app", image=image)
     cluster = ecs.Cluster(stack, "Cluster", vpc=vpc)
@@ -351,7 +373,9 @@ CONTROLLERS = [ecs.DeploymentControllerType.CODE_DEPLOY, ecs.DeploymentControlle
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
-def test_deployments_that_ecs_does_not_make_are_not_stopped_and_that_is_said(stack, vpc, image, controller):
+def test_deployments_that_ecs_does_not_make_are_not_stopped_and_that_is_said(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, controller: Any
+) -> None:
     service = service_of_the_cdk(
         stack, vpc, image, deployment_controller=ecs.DeploymentController(type=controller), min_healthy_percent=100
     )
@@ -368,7 +392,9 @@ def test_deployments_that_ecs_does_not_make_are_not_stopped_and_that_is_said(sta
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
-def test_fails_when_deployments_that_ecs_does_not_make_are_to_be_stopped(stack, vpc, image, controller):
+def test_fails_when_deployments_that_ecs_does_not_make_are_to_be_stopped(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, controller: Any
+) -> None:
     service = service_of_the_cdk(
         stack, vpc, image, deployment_controller=ecs.DeploymentController(type=controller), min_healthy_percent=100
     )
@@ -385,7 +411,9 @@ def test_fails_when_deployments_that_ecs_does_not_make_are_to_be_stopped(stack, 
         *({"deployment_strategy": strategy} for strategy in ecs.DeploymentStrategy),
     ],
 )
-def test_every_strategy_of_ecs_takes_the_guardrail(stack, vpc, image, props):
+def test_every_strategy_of_ecs_takes_the_guardrail(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, props: Any
+) -> None:
     """Rolling, blue/green, linear, canary: docs.aws.amazon.com/AmazonECS/latest/developerguide has alarms for each."""
     ServiceAlarms(stack, "Alarms", service=service_of_the_cdk(stack, vpc, image, **props), stop_deployments=True)
 
@@ -394,7 +422,7 @@ def test_every_strategy_of_ecs_takes_the_guardrail(stack, vpc, image, props):
     )
 
 
-def test_fails_when_anomalies_need_a_load_balancer(stack, imported):
+def test_fails_when_anomalies_need_a_load_balancer(stack: cdk.Stack, imported: ecs.IBaseService) -> None:
     with pytest.raises(ValueError, match=r"^anomaly_bands: got True for a service without a load balancer"):
         ServiceAlarms(stack, "Alarms", service=imported, anomaly_bands=True)
 
@@ -413,6 +441,8 @@ def test_fails_when_anomalies_need_a_load_balancer(stack, imported):
         ({"at_maximum_for": cdk.Duration.minutes(0)}, "at_maximum_for: got 0 minutes, allowed: a Duration of whole"),
     ],
 )
-def test_fails_when_a_threshold_is_impossible(stack, service, props, message):
+def test_fails_when_a_threshold_is_impossible(
+    stack: cdk.Stack, service: ScaledFargateService, props: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         ServiceAlarms(stack, "Alarms", service=service, **props)

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 CONSUMER = """
 import aws_cdk as cdk
@@ -80,7 +82,7 @@ class Shop(cdk.Stack):
 """
 
 
-def check(tmp_path, source):
+def check(tmp_path: Path, source: Any) -> Any:
     (tmp_path / "consumer.py").write_text(source)
     return subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache", str(tmp_path / "consumer.py")],
@@ -91,19 +93,19 @@ def check(tmp_path, source):
     )
 
 
-def test_a_strictly_typed_app_passes_ordinary_l2s(tmp_path):
+def test_a_strictly_typed_app_passes_ordinary_l2s(tmp_path: Path) -> None:
     result = check(tmp_path, CONSUMER)
 
     assert result.returncode == 0, result.stdout
 
 
-def test_a_construct_that_makes_no_service_is_told(tmp_path):
+def test_a_construct_that_makes_no_service_is_told(tmp_path: Path) -> None:
     result = check(tmp_path, CONSUMER.replace("service=network)", "service=vpc)"))
 
     assert 'Argument "service" to "ServiceDashboard" has incompatible type "Vpc"' in result.stdout
 
 
-def test_a_wrong_type_is_told(tmp_path):
+def test_a_wrong_type_is_told(tmp_path: Path) -> None:
     result = check(tmp_path, CONSUMER.replace("image=image,", "image='image',"))
 
     assert 'Argument "image" to "ScaledFargateService" has incompatible type "str"' in result.stdout

@@ -1,16 +1,20 @@
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.monitoring import WorkflowAlarms
+from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 
-def alarms(stack):
+def alarms(stack: cdk.Stack) -> dict[str, Any]:
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
     return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
 
 
-def test_an_event_that_nobody_was_told_of(stack, workflow):
+def test_an_event_that_nobody_was_told_of(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow)
     alarm = alarms(stack)["Undelivered"]
     assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
@@ -22,7 +26,7 @@ def test_an_event_that_nobody_was_told_of(stack, workflow):
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_a_rollback_that_did_not_end_well(stack, workflow):
+def test_a_rollback_that_did_not_end_well(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow)
     alarm = alarms(stack)["RollbackFailed"]
     # Without a rollback there is no data, and nothing went wrong.
@@ -39,12 +43,12 @@ def test_a_rollback_that_did_not_end_well(stack, workflow):
     assert all(metric["Dimensions"] == [{"Name": "StateMachineArn", "Value": machine}] for metric in metrics)
 
 
-def test_nobody_waits_for_releases_unless_asked(stack, workflow):
+def test_nobody_waits_for_releases_unless_asked(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     assert WorkflowAlarms(stack, "Alarms", workflow=workflow).no_release is None
     assert set(alarms(stack)) == {"Undelivered", "RollbackFailed"}
 
 
-def test_releases_that_do_not_come(stack, workflow):
+def test_releases_that_do_not_come(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow, release_within=cdk.Duration.days(7))
     alarm = alarms(stack)["NoRelease"]
     assert alarm["MetricName"] == "ExecutionsSucceeded"
@@ -55,12 +59,14 @@ def test_releases_that_do_not_come(stack, workflow):
 
 
 @pytest.mark.parametrize("given", [cdk.Duration.days(8), cdk.Duration.hours(36), cdk.Duration.minutes(5)])
-def test_fails_when_cloudwatch_cannot_look_back_so_far(stack, workflow, given):
+def test_fails_when_cloudwatch_cannot_look_back_so_far(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, given: cdk.Duration
+) -> None:
     with pytest.raises(ValueError, match=r"release_within: got .*, allowed: a Duration of whole days, 1 day to 7 days"):
         WorkflowAlarms(stack, "Alarms", workflow=workflow, release_within=given)
 
 
-def test_the_topic_is_told(stack, workflow, topic):
+def test_the_topic_is_told(stack: cdk.Stack, workflow: ModelReleaseWorkflow, topic: sns.ITopic) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow, alerts_topic=topic, release_within=cdk.Duration.days(7))
     assert len(alarms(stack)) == 3
     for alarm in alarms(stack).values():
@@ -68,7 +74,9 @@ def test_the_topic_is_told(stack, workflow, topic):
         assert alarm["OKActions"] == [topic.topic_arn]
 
 
-def test_sagemakers_own_word_that_the_endpoint_is_gone(stack, workflow, topic):
+def test_sagemakers_own_word_that_the_endpoint_is_gone(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, topic: sns.ITopic
+) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow, alerts_topic=topic)
     template = Template.from_stack(stack)
     (rule,) = [
@@ -89,7 +97,7 @@ def test_sagemakers_own_word_that_the_endpoint_is_gone(stack, workflow, topic):
     assert set(ends) <= set(rule["DependsOn"])
 
 
-def test_there_is_no_rule_without_anybody_to_notify(stack, workflow):
+def test_there_is_no_rule_without_anybody_to_notify(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow)
     rules = Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
     patterns = [rule["Properties"].get("EventPattern", {}) for rule in rules]

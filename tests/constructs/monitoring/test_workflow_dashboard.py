@@ -1,15 +1,23 @@
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+
 from cdk_fargate_sagemaker.monitoring import WorkflowDashboard
+from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 
-def rows(widget):
+def rows(widget: Any) -> list[Any]:
     return [row for row in widget["properties"]["metrics"] if row[-1].get("visible", True)]
 
 
-def logical_id(stack, machine):
+def logical_id(stack: cdk.Stack, machine: Any) -> Any:
     return stack.get_logical_id(machine.node.default_child)
 
 
-def test_releases_and_rollbacks_by_how_they_ended(stack, workflow, widgets_of):
+def test_releases_and_rollbacks_by_how_they_ended(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, widgets_of: Callable[..., Any]
+) -> None:
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     widgets = widgets_of()
     for title, machine in (
@@ -29,7 +37,9 @@ def test_releases_and_rollbacks_by_how_they_ended(stack, workflow, widgets_of):
         assert widgets[title]["properties"]["period"] == 3600
 
 
-def test_duration_is_in_minutes(stack, workflow, widgets_of):
+def test_duration_is_in_minutes(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, widgets_of: Callable[..., Any]
+) -> None:
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     drawn = rows(widgets_of()["Duration, minutes"])
     assert [(row[0]["expression"], row[0]["label"]) for row in drawn] == [
@@ -38,14 +48,18 @@ def test_duration_is_in_minutes(stack, workflow, widgets_of):
     ]
 
 
-def test_every_function_of_the_workflow_has_its_errors_drawn(stack, workflow, widgets_of):
+def test_every_function_of_the_workflow_has_its_errors_drawn(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, widgets_of: Callable[..., Any]
+) -> None:
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     drawn = rows(widgets_of()["Errors of the steps' functions, total in each period"])
     assert {row[1] for row in drawn} == {"Errors"}
     assert {row[-1]["label"] for row in drawn} == {"Extractor", "Evaluator", "Checker", "Files", "Ledger", "Cleaner"}
 
 
-def test_the_logs_say_what_ended_and_what_failed(stack, workflow, widgets_of):
+def test_the_logs_say_what_ended_and_what_failed(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, widgets_of: Callable[..., Any]
+) -> None:
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     widgets = widgets_of()
     for title, event in (
@@ -59,7 +73,9 @@ def test_the_logs_say_what_ended_and_what_failed(stack, workflow, widgets_of):
         assert widgets[title]["properties"]["view"] == "table"
 
 
-def test_it_says_where_the_current_release_is_written(stack, workflow, widgets_of):
+def test_it_says_where_the_current_release_is_written(
+    stack: cdk.Stack, workflow: ModelReleaseWorkflow, widgets_of: Callable[..., Any]
+) -> None:
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     text = widgets_of()["text"]["properties"]["markdown"]
     assert f"`{workflow.records.current_parameter_name}`" in text

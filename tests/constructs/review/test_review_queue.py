@@ -15,7 +15,7 @@ from cdk_fargate_sagemaker.monitoring import ReviewDashboard
 from cdk_fargate_sagemaker.review import ReviewQueue
 
 
-def test_one_query_finds_the_most_probable_post_that_waits(stack):
+def test_one_query_finds_the_most_probable_post_that_waits(stack: cdk.Stack) -> None:
     ReviewQueue(stack, "Reviews")
     Template.from_stack(stack).has_resource_properties(
         "AWS::DynamoDB::Table",
@@ -50,7 +50,7 @@ def test_one_query_finds_the_most_probable_post_that_waits(stack):
     )
 
 
-def test_the_table_is_on_demand_encrypted_recoverable_and_forgets(stack):
+def test_the_table_is_on_demand_encrypted_recoverable_and_forgets(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     Template.from_stack(stack).has_resource(
         "AWS::DynamoDB::Table",
@@ -71,7 +71,7 @@ def test_the_table_is_on_demand_encrypted_recoverable_and_forgets(stack):
     )
 
 
-def test_a_key_of_its_own_turns_and_one_that_is_given_is_used(stack):
+def test_a_key_of_its_own_turns_and_one_that_is_given_is_used(stack: cdk.Stack) -> None:
     ReviewQueue(stack, "Reviews")
     template = Template.from_stack(stack)
     template.has_resource(
@@ -82,14 +82,14 @@ def test_a_key_of_its_own_turns_and_one_that_is_given_is_used(stack):
     Template.from_stack(other).resource_count_is("AWS::KMS::Key", 1)
 
 
-def test_a_table_that_may_go_is_not_protected(stack):
+def test_a_table_that_may_go_is_not_protected(stack: cdk.Stack) -> None:
     ReviewQueue(stack, "Reviews", removal_policy=RemovalPolicy.DESTROY)
     Template.from_stack(stack).has_resource(
         "AWS::DynamoDB::Table", {"DeletionPolicy": "Delete", "Properties": {"DeletionProtectionEnabled": False}}
     )
 
 
-def test_the_service_is_told_the_settings(stack):
+def test_the_service_is_told_the_settings(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(
         stack,
         "Reviews",
@@ -114,12 +114,12 @@ def test_the_service_is_told_the_settings(stack):
     assert "REVIEW_TTL_DAYS" not in ReviewQueue(stack, "Forever", ttl=None).environment
 
 
-def test_what_is_stored_is_bounded_unless_something_else_is_said(stack):
+def test_what_is_stored_is_bounded_unless_something_else_is_said(stack: cdk.Stack) -> None:
     environment = ReviewQueue(stack, "Reviews").environment
     assert (environment["REVIEW_DAILY_QUOTA"], environment["REVIEW_TTL_DAYS"]) == ("100000", "90")
 
 
-def test_a_secret_that_nobody_knows_draws(stack):
+def test_a_secret_that_nobody_knows_draws(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     Template.from_stack(stack).has_resource(
         "AWS::SecretsManager::Secret",
@@ -135,7 +135,7 @@ def test_a_secret_that_nobody_knows_draws(stack):
 
 
 @pytest.mark.parametrize("imported", [False, True])
-def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(imported):
+def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(imported: bool) -> None:
     app = cdk.App()
     before, after = (cdk.Stack(app, name, env=cdk.Environment(region="us-east-1")) for name in ("Before", "After"))
     reviews = ReviewQueue(before, "Reviews")
@@ -169,7 +169,7 @@ def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(i
     ]
 
 
-def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack):
+def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
     reviews.grant_use(role)
@@ -197,7 +197,7 @@ def statements_of(stack: cdk.Stack, prefix: str) -> list[dict[str, Any]]:
     return policy["Properties"]["PolicyDocument"]["Statement"]
 
 
-def test_what_measures_reads_counts_and_never_a_post(stack):
+def test_what_measures_reads_counts_and_never_a_post(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     table = stack.resolve(reviews.table.table_arn)
     index = stack.resolve(f"{reviews.table.table_arn}/index/oldest")
@@ -226,7 +226,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_it_is_measured_every_five_minutes(stack):
+def test_it_is_measured_every_five_minutes(stack: cdk.Stack) -> None:
     ReviewQueue(stack, "Reviews", shards=4, measured_window=Duration.days(7))
     template = Template.from_stack(stack)
     template.has_resource_properties("AWS::Events::Rule", {"ScheduleExpression": "rate(5 minutes)"})
@@ -241,11 +241,11 @@ def test_it_is_measured_every_five_minutes(stack):
     )
 
 
-def spread(name, metrics):
+def spread(name: str, metrics: Any) -> dict[str, Any]:
     return {f"{name}{part}": metric for part, metric in zip(("Median", "P90", "Most"), metrics, strict=True)}
 
 
-def test_metrics_are_of_the_table_and_of_the_service(stack):
+def test_metrics_are_of_the_table_and_of_the_service(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     table = stack.resolve(reviews.table.table_name)
     metrics = {
@@ -301,12 +301,12 @@ def test_metrics_are_of_the_table_and_of_the_service(stack):
         ({"ttl": Duration.hours(23)}, "ttl: got 23 hours, allowed: a Duration of whole days, 1 day"),
     ],
 )
-def test_refuses_what_cannot_be(options, message):
+def test_refuses_what_cannot_be(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ReviewQueue(cdk.Stack(cdk.App(), "Stack"), "Reviews", **options)
 
 
-def test_what_is_measured_is_put_into_the_namespace_that_is_given(stack):
+def test_what_is_measured_is_put_into_the_namespace_that_is_given(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews", metric_namespace="Forum/Moderators")
     assert reviews.metric_waiting().namespace == "Forum/Moderators"
     (put,) = [s for s in statements_of(stack, "ReviewsMeasures") if s["Action"] == "cloudwatch:PutMetricData"]
@@ -318,12 +318,12 @@ def test_what_is_measured_is_put_into_the_namespace_that_is_given(stack):
 
 
 @pytest.mark.parametrize("namespace", ["", "AWS/Reviews", "Reviews of posts", "r" * 256])
-def test_refuses_a_namespace_that_cloudwatch_does_not_take(stack, namespace):
+def test_refuses_a_namespace_that_cloudwatch_does_not_take(stack: cdk.Stack, namespace: str) -> None:
     with pytest.raises(ValueError, match="metric_namespace: got"):
         ReviewQueue(stack, "Reviews", metric_namespace=namespace)
 
 
-def test_a_queue_of_another_app_is_used_and_drawn(stack):
+def test_a_queue_of_another_app_is_used_and_drawn(stack: cdk.Stack) -> None:
     key = kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/reviews")
     table = dynamodb.Table.from_table_attributes(stack, "Table", table_name="reviews", encryption_key=key)
     reviews = ReviewQueue.from_review_queue_attributes(
@@ -354,7 +354,7 @@ def test_a_queue_of_another_app_is_used_and_drawn(stack):
     Template.from_stack(stack).resource_count_is("AWS::DynamoDB::Table", 0)
 
 
-def test_an_imported_queue_without_a_key_and_with_its_function(stack):
+def test_an_imported_queue_without_a_key_and_with_its_function(stack: cdk.Stack) -> None:
     function = lambda_.Function.from_function_name(stack, "Measures", "measures")
     reviews = ReviewQueue.from_review_queue_attributes(
         stack,

@@ -62,7 +62,7 @@ def deployed(aws: EmbeddedAws, folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def api_module(embedded_aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+def api_module(embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     for name, value in embedded_aws.environment.items():
         monkeypatch.setenv(name, value)
     if str(API) not in sys.path:
@@ -103,7 +103,9 @@ def decided_on(aws: EmbeddedAws, table: str, day: date) -> float:
     return float(point["Maximum"])
 
 
-def test_decisions_become_the_figures_that_the_dashboard_draws(embedded_aws, tmp_path, api_module):
+def test_decisions_become_the_figures_that_the_dashboard_draws(
+    embedded_aws: EmbeddedAws, tmp_path: Path, api_module: Callable[[str], Any]
+) -> None:
     outputs = deployed(embedded_aws, tmp_path)
     dynamodb = embedded_aws.client("dynamodb")
     table = dynamodb.describe_table(TableName=outputs["Table"])["Table"]

@@ -1,10 +1,12 @@
 import json
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import Duration
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Annotations, Match, Template
 
@@ -22,26 +24,30 @@ OIDC = {
 
 
 @pytest.fixture
-def certificate(stack):
+def certificate(stack: cdk.Stack) -> certificatemanager.ICertificate:
     return certificatemanager.Certificate.from_certificate_arn(stack, "Certificate", CERTIFICATE)
 
 
 @pytest.fixture
-def service(stack, vpc, image, certificate):
+def service(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, certificate: certificatemanager.ICertificate
+) -> ScaledFargateService:
     return ScaledFargateService(stack, "Api", vpc=vpc, image=image, certificate=certificate)
 
 
 @pytest.fixture
-def oidc():
+def oidc() -> OidcIdentity:
     return OidcIdentity(client_secret=cdk.SecretValue.secrets_manager("reviewers"), **OIDC)
 
 
-def rules_of(stack):
+def rules_of(stack: cdk.Stack) -> list[Any]:
     rules = Template.from_stack(stack).find_resources("AWS::ElasticLoadBalancingV2::ListenerRule").values()
     return sorted((rule["Properties"] for rule in rules), key=lambda rule: rule["Priority"])
 
 
-def test_the_page_signs_people_in_and_its_calls_do_not(stack, service, oidc):
+def test_the_page_signs_people_in_and_its_calls_do_not(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity
+) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
     page, calls = rules_of(stack)
     assert (page["Priority"], calls["Priority"]) == (10, 11)
@@ -68,7 +74,9 @@ def test_the_page_signs_people_in_and_its_calls_do_not(stack, service, oidc):
         assert forward["TargetGroupArn"] == stack.resolve(service.target_group.target_group_arn)
 
 
-def test_the_service_is_told_whose_header_to_believe(stack, service, oidc):
+def test_the_service_is_told_whose_header_to_believe(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity
+) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
     signer = {"Name": "REVIEW_SIGNER", "Value": stack.resolve(service.load_balancer.load_balancer_arn)}
     Template.from_stack(stack).has_resource_properties(
@@ -77,7 +85,9 @@ def test_the_service_is_told_whose_header_to_believe(stack, service, oidc):
     )
 
 
-def test_the_load_balancer_reaches_the_provider_over_https(stack, service, oidc):
+def test_the_load_balancer_reaches_the_provider_over_https(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity
+) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
     Template.from_stack(stack).has_resource_properties(
         "AWS::EC2::SecurityGroup",
@@ -90,7 +100,7 @@ def test_the_load_balancer_reaches_the_provider_over_https(stack, service, oidc)
     )
 
 
-def test_a_user_pool_of_cognito_signs_people_in(stack, service):
+def test_a_user_pool_of_cognito_signs_people_in(stack: cdk.Stack, service: ScaledFargateService) -> None:
     pool = cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_example")
     identity = CognitoIdentity(
         user_pool=pool,
@@ -111,13 +121,21 @@ def test_a_user_pool_of_cognito_signs_people_in(stack, service):
         }
 
 
-def test_nobody_signs_in_in_the_clear(stack, vpc, image, oidc):
+def test_nobody_signs_in_in_the_clear(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, oidc: OidcIdentity
+) -> None:
     service = ScaledFargateService(stack, "Api", vpc=vpc, image=image)
     with pytest.raises(ValueError, match="service: got one without a certificate, allowed: one that speaks HTTPS"):
         ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
 
 
-def test_refuses_a_service_whose_target_groups_take_turns(stack, vpc, image, certificate, oidc):
+def test_refuses_a_service_whose_target_groups_take_turns(
+    stack: cdk.Stack,
+    vpc: ec2.IVpc,
+    image: ecs.ContainerImage,
+    certificate: certificatemanager.ICertificate,
+    oidc: OidcIdentity,
+) -> None:
     service = ScaledFargateService(
         stack,
         "Api",
@@ -141,23 +159,25 @@ def test_refuses_a_service_whose_target_groups_take_turns(stack, vpc, image, cer
         ({"priority": 50_000}, "priority: got 50000, allowed: a whole number, 1 to 49999"),
     ],
 )
-def test_refuses_what_cannot_be(stack, service, oidc, options, message):
+def test_refuses_what_cannot_be(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, **options)
 
 
 @pytest.mark.parametrize("name", ["issuer", "authorization_endpoint", "token_endpoint", "user_info_endpoint"])
-def test_an_address_in_the_clear_is_refused(name):
+def test_an_address_in_the_clear_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}: got 'http://id.example', allowed: an https:// URL"):
         OidcIdentity(client_secret=cdk.SecretValue.secrets_manager("a"), **{**OIDC, name: "http://id.example"})
 
 
-def test_the_secret_is_in_no_template(stack, service, oidc):
+def test_the_secret_is_in_no_template(stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
     assert "{{resolve:secretsmanager:reviewers" in json.dumps(Template.from_stack(stack).to_json())
 
 
-def test_other_paths_can_be_signed_in_to(stack, service, oidc):
+def test_other_paths_can_be_signed_in_to(stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, page_paths=["/desk"], api_paths=["/api/desk/*"])
     page, calls = rules_of(stack)
     for rule, path, otherwise in ((page, "/desk", "authenticate"), (calls, "/api/desk/*", "deny")):
@@ -174,7 +194,9 @@ def test_other_paths_can_be_signed_in_to(stack, service, oidc):
         (["desk"], "page_paths: got 'desk', allowed: paths that begin with a slash; write '/desk'"),
     ],
 )
-def test_refuses_paths_that_a_rule_does_not_take(stack, service, oidc, paths, message):
+def test_refuses_paths_that_a_rule_does_not_take(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity, paths: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, page_paths=paths)
 
@@ -194,7 +216,9 @@ def environment_of(stack: cdk.Stack) -> dict[str, object]:
         (ReviewerAccess.by_subjects(["auth0|1", "auth0|2"]), {"REVIEW_SUBJECTS": "auth0|1 auth0|2"}),
     ],
 )
-def test_the_service_is_told_who_is_a_reviewer(stack, service, oidc, access, variables):
+def test_the_service_is_told_who_is_a_reviewer(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity, access: Any, variables: dict[str, Any]
+) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc, access=access, oauth_scope="openid email groups")
     told = environment_of(stack)
     assert {name: told[name] for name in told if name.startswith("REVIEW_") and name != "REVIEW_SIGNER"} == variables
@@ -204,7 +228,9 @@ def test_the_service_is_told_who_is_a_reviewer(stack, service, oidc, access, var
     Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("is a reviewer"))
 
 
-def test_a_group_of_a_pool_is_read_in_its_tokens_for_the_load_balancer(stack, service):
+def test_a_group_of_a_pool_is_read_in_its_tokens_for_the_load_balancer(
+    stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     pool = cognito.UserPool.from_user_pool_arn(
         stack, "Pool", "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_example"
     )
@@ -220,7 +246,9 @@ def test_a_group_of_a_pool_is_read_in_its_tokens_for_the_load_balancer(stack, se
     assert told["REVIEW_POOL"] == {"Fn::Join": ["", ["https://cognito-idp.us-east-1.", suffix, "/us-east-1_example"]]}
 
 
-def test_the_app_warns_where_everybody_is_a_reviewer(stack, service, oidc):
+def test_the_app_warns_where_everybody_is_a_reviewer(
+    stack: cdk.Stack, service: ScaledFargateService, oidc: OidcIdentity
+) -> None:
     ReviewerSignIn(stack, "SignIn", service=service, identity=oidc)
     Annotations.from_stack(stack).has_warning(
         "/Stack/SignIn", Match.string_like_regexp("whoever the identity provider knows is a reviewer, and labels train")

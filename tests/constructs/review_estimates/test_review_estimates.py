@@ -1,5 +1,7 @@
 """Bounds, burden and tallies; estimates themselves are tested with review-threshold."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -14,7 +16,7 @@ from cdk_fargate_sagemaker.review_estimates import (
 )
 
 
-def test_counts_become_posts_that_are_alike():
+def test_counts_become_posts_that_are_alike() -> None:
     tally = ReviewTally.of(
         [
             {"flagged:0.975:1:stored": 10, "flagged:0.975:1:violation": 4, "sample:0.025:33.3333:stored": 2},
@@ -36,12 +38,12 @@ def test_counts_become_posts_that_are_alike():
 
 
 @pytest.mark.parametrize("name", ["flagged:0.5:1:bad", "other:0.5:1:fine", "pair:fine:bad", "flagged"])
-def test_other_names_are_refused(name):
+def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is no name of a count: `flagged:0"):
         ReviewTally.of([{name: 1}])
 
 
-def test_a_days_work_is_spread_over_reviewers_and_names_nobody():
+def test_a_days_work_is_spread_over_reviewers_and_names_nobody() -> None:
     days = [
         {"violation": 10, "fine": 10, "severe": 5, "milliseconds": 40_000, "timed": 20, "latest": 1_795_000_000_000},
         {"violation": 30, "unsure": 10, "severe": 30, "milliseconds": 240_000, "timed": 40},
@@ -67,7 +69,7 @@ def test_a_days_work_is_spread_over_reviewers_and_names_nobody():
 @pytest.mark.parametrize("count", [1, 7.5, 100, 40_000])
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.97, 1])
 @pytest.mark.parametrize("error", [0.0005, 0.05])
-def test_bounds_are_clopper_and_pearsons(share, count, error):
+def test_bounds_are_clopper_and_pearsons(share: float, count: float, error: float) -> None:
     seen = share * count
     upper = beta.ppf(1 - error, seen + 1, count - seen) if share < 1 else 1
     lower = beta.ppf(error, seen, count - seen + 1) if share > 0 else 0
@@ -107,7 +109,9 @@ def true_value(of: str, *, precision: float, missed_share: float) -> float:
 
 @pytest.mark.parametrize("of", MEASURED)
 @pytest.mark.parametrize(("error", "weeks", "most"), [(0.05, 500, 40), (0.001, 1000, 5)])
-def test_a_model_exactly_at_the_minimum_alarms_no_more_often_than_stated(of, error, weeks, most):
+def test_a_model_exactly_at_the_minimum_alarms_no_more_often_than_stated(
+    of: Any, error: float, weeks: int, most: int
+) -> None:
     """`most` is what so many looks exceed by chance with a probability below 0.1 % if the rate is the stated one."""
     model = {"precision": 0.7, "missed_share": 0.01}
     minimum = true_value(of, **model)
@@ -121,14 +125,14 @@ def test_a_model_exactly_at_the_minimum_alarms_no_more_often_than_stated(of, err
     ("of", "worse"),
     [("precision", {"precision": 0.55, "missed_share": 0.01}), ("recall", {"precision": 0.7, "missed_share": 0.05})],
 )
-def test_a_model_that_got_worse_is_found(of, worse):
+def test_a_model_that_got_worse_is_found(of: str, worse: dict[str, Any]) -> None:
     minimum = true_value(of, precision=0.7, missed_share=0.01)
     random = np.random.default_rng(20_261_128)
     bounds = [MEASURED[of](a_week(random, **worse), 0.001) for _ in range(50)]
     assert sum(bound < minimum for bound in bounds if bound is not None) >= 40
 
 
-def test_bounds_say_nothing_where_nothing_was_judged():
+def test_bounds_say_nothing_where_nothing_was_judged() -> None:
     def estimates(counts: dict[str, int]) -> ReviewEstimates:
         return ReviewEstimates(ReviewTally.of([counts]).posts)
 

@@ -73,19 +73,25 @@ def follow(
 
 
 @given(st.lists(st.one_of(tracking, any_step), max_size=4), bounds, minutes, st.integers(0, 60))
-def test_is_never_below_the_minimum_nor_above_the_maximum(policies, limits, course, desired):
+def test_is_never_below_the_minimum_nor_above_the_maximum(
+    policies: list[Policy], limits: CapacityBounds, course: list[tuple[float, float]], desired: int
+) -> None:
     for count in follow(policies, limits, course, desired):
         assert limits.minimum <= count <= limits.maximum
 
 
 @given(st.lists(out_step, min_size=1, max_size=3), minutes, st.integers(1, 20))
-def test_steps_that_only_add_never_scale_in(policies, course, desired):
+def test_steps_that_only_add_never_scale_in(
+    policies: list[Policy], course: list[tuple[float, float]], desired: int
+) -> None:
     counts = [desired, *follow(policies, CapacityBounds(minimum=0, maximum=1000), course, desired)]
     assert all(later >= earlier for earlier, later in itertools.pairwise(counts))
 
 
 @given(st.lists(st.one_of(tracking, any_step), min_size=1, max_size=4), bounds, minutes, st.integers(1, 60))
-def test_missing_data_never_scale(policies, limits, course, desired):
+def test_missing_data_never_scale(
+    policies: list[Policy], limits: CapacityBounds, course: list[tuple[float, float]], desired: int
+) -> None:
     engine = ScalingEngine(policies=policies, desired=min(max(desired, limits.minimum), limits.maximum))
     only_minutes = [policy for policy in policies if not isinstance(policy, StepScaling) or policy.period_minutes == 1]
     engine = ScalingEngine(policies=only_minutes, desired=engine.desired)
@@ -97,7 +103,9 @@ def test_missing_data_never_scale(policies, limits, course, desired):
 
 
 @given(st.lists(tracking, min_size=2, max_size=4), minutes, st.integers(1, 60))
-def test_the_largest_of_several_policies_wins_from_a_fresh_start(policies, course, desired):
+def test_the_largest_of_several_policies_wins_from_a_fresh_start(
+    policies: list[Policy], course: list[tuple[float, float]], desired: int
+) -> None:
     """Until the first change every policy sees what it would have seen alone."""
     limits = CapacityBounds(minimum=0, maximum=1000)
     together = ScalingEngine(policies=policies, desired=desired)
@@ -113,7 +121,9 @@ def test_the_largest_of_several_policies_wins_from_a_fresh_start(policies, cours
 
 
 @given(st.lists(tracking, min_size=1, max_size=4), minutes, st.integers(1, 60))
-def test_a_scale_in_needs_all_target_tracking_policies(policies, course, desired):
+def test_a_scale_in_needs_all_target_tracking_policies(
+    policies: list[Policy], course: list[tuple[float, float]], desired: int
+) -> None:
     engine = ScalingEngine(policies=policies, desired=desired)
     seen: list[tuple[float, float]] = []
     for minute in course:
@@ -130,7 +140,9 @@ def test_a_scale_in_needs_all_target_tracking_policies(policies, course, desired
 
 
 @given(st.lists(st.one_of(tracking, any_step), min_size=1, max_size=3), minutes, st.integers(1, 40))
-def test_no_scale_in_follows_another_within_the_shortest_cooldown(policies, course, desired):
+def test_no_scale_in_follows_another_within_the_shortest_cooldown(
+    policies: list[Policy], course: list[tuple[float, float]], desired: int
+) -> None:
     shortest = min(
         policy.scale_in_cooldown_s if isinstance(policy, TargetTracking) else policy.cooldown_s for policy in policies
     )
@@ -146,7 +158,9 @@ def test_no_scale_in_follows_another_within_the_shortest_cooldown(policies, cour
 
 @given(tracking, st.lists(st.floats(0, 100), min_size=20, max_size=60), st.integers(1, 40))
 @settings(max_examples=50)
-def test_a_deployment_suspends_scale_in_alone(policy, course, desired):
+def test_a_deployment_suspends_scale_in_alone(
+    policy: TargetTracking, course: list[tuple[float, float]], desired: int
+) -> None:
     engine = ScalingEngine(policies=[policy], desired=desired)
     for value in course:
         before = engine.desired

@@ -1,6 +1,7 @@
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ SETTINGS = TunerSettings(ceiling=65, max_latency_ratio=None)
 FRESH = TunerState(initial=60, live=60, changed_at=BEGAN)
 
 
-def seen(days, target, **changes):
+def seen(days: Any, target: Any, **changes: Any) -> Seen:
     return Seen(
         **{
             "now": BEGAN + timedelta(days=days),
@@ -38,18 +39,18 @@ def seen(days, target, **changes):
     )
 
 
-def fired(days, target):
+def fired(days: Any, target: Any) -> Seen:
     now = BEGAN + timedelta(days=days)
     return seen(days, target, guardrail=GuardrailStatus.ALARM, alarming_since=now)
 
 
-def act(state, look, settings=SETTINGS):
+def act(state: Any, look: Any, settings: TunerSettings = SETTINGS) -> tuple[Any, ...]:
     """One whole change: recorded, applied, recorded."""
     decision = decided(settings, state, look)
     return decision, completed(settings, begun(state, decision), look.now)
 
 
-def test_steps_up_a_point_once_the_observation_is_over():
+def test_steps_up_a_point_once_the_observation_is_over() -> None:
     assert decided(SETTINGS, FRESH, seen(1.99, 60)).action is Action.HOLD
     decision, state = act(FRESH, seen(2, 60))
     assert (decision.action, decision.origin, decision.target) == (Action.STEP, 60, 61)
@@ -57,7 +58,7 @@ def test_steps_up_a_point_once_the_observation_is_over():
     assert decided(SETTINGS, state, seen(3.9, 61)).action is Action.HOLD
 
 
-def test_reverts_at_once_when_a_guardrail_fires_and_cools_off():
+def test_reverts_at_once_when_a_guardrail_fires_and_cools_off() -> None:
     _, state = act(FRESH, seen(2, 60))
     decision, state = act(state, fired(2.01, 61))
     assert (decision.action, decision.target) == (Action.REVERT, 60)
@@ -65,7 +66,7 @@ def test_reverts_at_once_when_a_guardrail_fires_and_cools_off():
     assert decided(SETTINGS, state, seen(9.1, 60)).action is Action.STEP
 
 
-def test_the_same_alarm_reverts_once():
+def test_the_same_alarm_reverts_once() -> None:
     _, state = act(FRESH, seen(2, 60))
     _, state = act(state, seen(4, 61))
     look = fired(4.5, 62)
@@ -74,7 +75,7 @@ def test_the_same_alarm_reverts_once():
     assert decided(SETTINGS, state, later).action is Action.HOLD
 
 
-def test_an_alarm_within_the_cool_off_takes_back_twice_as_much_but_never_passes_the_start():
+def test_an_alarm_within_the_cool_off_takes_back_twice_as_much_but_never_passes_the_start() -> None:
     state = FRESH
     for day in (2, 4, 6, 8):
         _, state = act(state, seen(day, state.live))
@@ -86,27 +87,27 @@ def test_an_alarm_within_the_cool_off_takes_back_twice_as_much_but_never_passes_
     assert targets == [63, 61, 60, 60]
 
 
-def test_an_alarm_soon_after_a_revert_is_the_same_incident():
+def test_an_alarm_soon_after_a_revert_is_the_same_incident() -> None:
     state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN)
     _, state = act(state, fired(1, 61))
     decision = decided(SETTINGS, state, fired(1 + 50 / 1440, 60))
     assert (decision.action, decision.target) == (Action.HOLD, 60)
 
 
-def test_a_target_that_was_taken_back_to_does_not_fail_by_a_further_alarm():
+def test_a_target_that_was_taken_back_to_does_not_fail_by_a_further_alarm() -> None:
     state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN)
     _, state = act(state, fired(0.1, 61))
     _, state = act(state, fired(1, 60))
     assert (state.live, state.failed, state.failures) == (58, 61, 1)
 
 
-def test_a_failure_is_forgotten_once_that_target_has_held():
+def test_a_failure_is_forgotten_once_that_target_has_held() -> None:
     state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN, failed=61, failures=1)
     _, state = act(state, seen(2, 61))
     assert (state.live, state.failed, state.failures) == (62, None, 0)
 
 
-def test_settles_below_what_held_once_a_target_failed_often_enough():
+def test_settles_below_what_held_once_a_target_failed_often_enough() -> None:
     state = TunerState(initial=50, live=61, before=60, changed_at=BEGAN)
     _, state = act(state, fired(0.1, 61))
     _, state = act(state, seen(7.2, 60))
@@ -117,7 +118,7 @@ def test_settles_below_what_held_once_a_target_failed_often_enough():
     assert decided(SETTINGS, state, seen(99, 58)).action is Action.HOLD
 
 
-def test_settles_at_the_ceiling_and_still_reverts_there():
+def test_settles_at_the_ceiling_and_still_reverts_there() -> None:
     state = TunerState(initial=60, live=65, before=64, changed_at=BEGAN)
     decision, state = act(state, seen(2, 65))
     assert (decision.action, state.phase, state.live) == (Action.SETTLE, Phase.SETTLED, 65)
@@ -132,12 +133,12 @@ def test_settles_at_the_ceiling_and_still_reverts_there():
         ({"guardrail": GuardrailStatus.UNKNOWN}, "the guardrail is unknown, not OK"),
     ],
 )
-def test_holds_while(changes, why):
+def test_holds_while(changes: dict[str, Any], why: str) -> None:
     decision = decided(SETTINGS, FRESH, seen(3, 60, **changes))
     assert (decision.action, decision.why) == (Action.HOLD, why)
 
 
-def test_stops_for_good_when_somebody_else_changed_the_policy():
+def test_stops_for_good_when_somebody_else_changed_the_policy() -> None:
     decision, state = act(FRESH, seen(3, 45))
     assert decision.action is Action.STOP
     assert "45 %" in decision.why
@@ -146,7 +147,7 @@ def test_stops_for_good_when_somebody_else_changed_the_policy():
     assert decided(SETTINGS, state, fired(9, 60)).action is Action.HOLD
 
 
-def test_a_slow_drift_of_latency_takes_the_step_back():
+def test_a_slow_drift_of_latency_takes_the_step_back() -> None:
     settings = TunerSettings(ceiling=65, max_latency_ratio=1.2)
     state = TunerState(initial=60, live=61, before=60, changed_at=BEGAN)
     assert decided(settings, state, seen(2, 61, latency_ratio=1.19)).action is Action.STEP
@@ -156,20 +157,20 @@ def test_a_slow_drift_of_latency_takes_the_step_back():
     assert decided(settings, FRESH, seen(2, 60)).action is Action.STEP
 
 
-def test_observation_periods():
+def test_observation_periods() -> None:
     assert ObservationPeriod.MATCHING_WEEKDAYS.compared_with == timedelta(days=7)
     week = TunerSettings(ceiling=65, observation=ObservationPeriod.SEVEN_DAYS)
     assert decided(week, FRESH, seen(6.9, 60)).action is Action.HOLD
     assert decided(week, FRESH, seen(7, 60)).action is Action.STEP
 
 
-def test_the_last_step_ends_at_the_ceiling():
+def test_the_last_step_ends_at_the_ceiling() -> None:
     settings = TunerSettings(ceiling=60.5, max_latency_ratio=None)
     assert decided(settings, FRESH, seen(2, 60)).target == 60.5
 
 
 @pytest.mark.parametrize("cut", ["before the policy", "after the policy"])
-def test_an_interrupted_step_is_neither_lost_nor_applied_twice(cut):
+def test_an_interrupted_step_is_neither_lost_nor_applied_twice(cut: str) -> None:
     decision = decided(SETTINGS, FRESH, seen(2, 60))
     stored = TunerState.from_json(json.loads(json.dumps(begun(FRESH, decision).to_json())))
     policy = 60 if cut == "before the policy" else decision.target
@@ -180,13 +181,13 @@ def test_an_interrupted_step_is_neither_lost_nor_applied_twice(cut):
     assert (finished.live, finished.before, finished.pending) == (61, 60, None)
 
 
-def test_a_guardrail_that_fires_during_an_interrupted_step_wins():
+def test_a_guardrail_that_fires_during_an_interrupted_step_wins() -> None:
     stored = begun(FRESH, decided(SETTINGS, FRESH, seen(2, 60)))
     decision, state = act(stored, fired(2.1, 61))
     assert (decision.action, decision.target, state.live) == (Action.REVERT, 60, 60)
 
 
-def test_completing_twice_changes_nothing():
+def test_completing_twice_changes_nothing() -> None:
     _, state = act(FRESH, seen(2, 60))
     assert completed(SETTINGS, state, BEGAN + timedelta(days=9)) == state
 
@@ -204,7 +205,7 @@ looks = st.lists(
 
 
 @given(looks)
-def test_the_target_stays_between_start_and_ceiling_and_the_policy_follows_it(course):
+def test_the_target_stays_between_start_and_ceiling_and_the_policy_follows_it(course: Any) -> None:
     settings = TunerSettings(ceiling=65)
     state, policy, now = FRESH, 60.0, BEGAN
     for days, guardrail, missing, ratio, cut in course:
@@ -231,12 +232,12 @@ def test_the_target_stays_between_start_and_ceiling_and_the_policy_follows_it(co
         assert state.live == policy
 
 
-def test_state_survives_as_json():
+def test_state_survives_as_json() -> None:
     for state in (FRESH, begun(FRESH, decided(SETTINGS, FRESH, seen(2, 60))), act(FRESH, seen(2, 60))[1]):
         assert TunerState.from_json(json.loads(json.dumps(state.to_json()))) == state
 
 
-def test_fails_when_settings_are_impossible():
+def test_fails_when_settings_are_impossible() -> None:
     for changes in itertools.chain(
         [{"ceiling": 0}, {"ceiling": 101}, {"step": 0}, {"attempts": 0}],
         [{"final_margin": -1}, {"max_latency_ratio": 1.0}, {"cool_off": timedelta(minutes=1)}],
@@ -245,7 +246,7 @@ def test_fails_when_settings_are_impossible():
             TunerSettings(**{"ceiling": 65, **changes})
 
 
-def test_what_is_changed_by_a_deployment_alone_is_put_back():
+def test_what_is_changed_by_a_deployment_alone_is_put_back() -> None:
     state = TunerState(initial=60, live=63, before=62, changed_at=BEGAN)
     look = seen(0.5, 61, parameter_target=63, is_overwritten=True)
     decision, restored = act(state, look)
@@ -256,7 +257,7 @@ def test_what_is_changed_by_a_deployment_alone_is_put_back():
     assert decided(SETTINGS, pending, seen(0.6, 44)).action is Action.STOP
 
 
-def test_an_alarm_while_a_former_target_is_put_back_leaves_it():
+def test_an_alarm_while_a_former_target_is_put_back_leaves_it() -> None:
     state = begun(
         TunerState(initial=60, live=63, before=62, changed_at=BEGAN),
         decided(SETTINGS, TunerState(initial=60, live=63, changed_at=BEGAN), seen(0.5, 61, is_overwritten=True)),
@@ -265,7 +266,7 @@ def test_an_alarm_while_a_former_target_is_put_back_leaves_it():
     assert (decision.action, decision.target, reverted.live) == (Action.REVERT, 61, 61)
 
 
-def test_nobody_is_blamed_while_a_deployment_is_under_way():
+def test_nobody_is_blamed_while_a_deployment_is_under_way() -> None:
     assert decided(SETTINGS, FRESH, seen(3, 45, is_deploying=True)).why == "a deployment is in progress"
 
 
@@ -276,12 +277,12 @@ def test_nobody_is_blamed_while_a_deployment_is_under_way():
         ({"parameter_target": 45}, "the parameter has 45 %, not 60 %: somebody else changed it"),
     ],
 )
-def test_stops_for_any_sign_of_somebody_else(changes, why):
+def test_stops_for_any_sign_of_somebody_else(changes: dict[str, Any], why: str) -> None:
     decision = decided(SETTINGS, FRESH, seen(3, **{"target": 60, **changes}))
     assert (decision.action, decision.why) == (Action.STOP, why)
 
 
-def test_a_rehearsed_change_is_watched_anew_and_not_made():
+def test_a_rehearsed_change_is_watched_anew_and_not_made() -> None:
     look = seen(2, 60)
     decision = decided(SETTINGS, FRESH, look)
     state = rehearsed(FRESH, decision)
@@ -291,7 +292,7 @@ def test_a_rehearsed_change_is_watched_anew_and_not_made():
     assert rehearsed(FRESH, held) is FRESH
 
 
-def cost(low, high):
+def cost(low: Any, high: Any) -> CostChange:
     return CostChange(estimate=(low + high) / 2, low=low, high=high, hours=48)
 
 
@@ -300,11 +301,11 @@ RAISED = TunerState(initial=60, live=63, before=62, changed_at=BEGAN, first_step
 
 
 @pytest.mark.parametrize(("found", "target"), [(DEAR, 62), (UNSURE, 64), (CHEAP, 64), (None, 64)])
-def test_a_step_is_taken_back_where_its_whole_interval_is_dear(found, target):
+def test_a_step_is_taken_back_where_its_whole_interval_is_dear(found: Any, target: int) -> None:
     assert decided(SETTINGS, RAISED, seen(2, 63, step_cost=found)).target == target
 
 
-def test_a_target_that_cost_more_is_not_tried_again():
+def test_a_target_that_cost_more_is_not_tried_again() -> None:
     decision, state = act(RAISED, seen(2, 63, step_cost=DEAR))
     assert decision.cause is Cause.COST
     assert decision.why.startswith("63 % costs more than 62 %: +3.0% task-hours per request (+1.0% to +5.0%)")
@@ -313,14 +314,14 @@ def test_a_target_that_cost_more_is_not_tried_again():
     assert decision.why == "63 % cost more; 2 points below the last target that held"
 
 
-def test_all_steps_together_go_back_to_the_start_and_stay_there():
+def test_all_steps_together_go_back_to_the_start_and_stay_there() -> None:
     decision, state = act(RAISED, seen(2, 63, step_cost=UNSURE, total_cost=DEAR))
     assert (decision.action, state.live) == (Action.REVERT, 60)
     decision, state = act(state, seen(9.1, 60))
     assert (decision.action, state.live, state.phase) == (Action.SETTLE, 60, Phase.SETTLED)
 
 
-def test_never_settles_where_it_is_dear_and_leaves_a_settled_target_that_becomes_so():
+def test_never_settles_where_it_is_dear_and_leaves_a_settled_target_that_becomes_so() -> None:
     at_ceiling = TunerState(initial=60, live=65, before=64, changed_at=BEGAN, first_step_at=BEGAN)
     assert decided(SETTINGS, at_ceiling, seen(2, 65, step_cost=UNSURE, total_cost=DEAR)).target == 60
     _, settled = act(at_ceiling, seen(2, 65, step_cost=UNSURE, total_cost=UNSURE))
@@ -329,7 +330,7 @@ def test_never_settles_where_it_is_dear_and_leaves_a_settled_target_that_becomes
     assert (decision.action, state.live, state.phase) == (Action.REVERT, 60, Phase.SETTLED)
 
 
-def test_stays_below_where_the_hottest_task_would_set_the_spike_scaling_off():
+def test_stays_below_where_the_hottest_task_would_set_the_spike_scaling_off() -> None:
     settings = TunerSettings(ceiling=75, max_latency_ratio=None, spike_threshold=80)
     state = TunerState(initial=60, live=65, before=64, changed_at=BEGAN)
     # 95 % of 80 / 1.15 is 66.09.
@@ -343,7 +344,7 @@ def test_stays_below_where_the_hottest_task_would_set_the_spike_scaling_off():
     assert decided(settings, FRESH, seen(2, 60, hottest_ratio=1.4)).action is Action.SETTLE
 
 
-def test_leaves_latency_to_the_alarms_where_there_is_never_enough_to_compare():
+def test_leaves_latency_to_the_alarms_where_there_is_never_enough_to_compare() -> None:
     settings = TunerSettings(ceiling=65)
     decision = decided(settings, RAISED, seen(13.9, 63))
     assert (decision.action, decision.why) == (Action.HOLD, "the latency of the same hours before the step is unknown")
@@ -352,7 +353,7 @@ def test_leaves_latency_to_the_alarms_where_there_is_never_enough_to_compare():
     assert "latency is left to the alarms" in decision.why
 
 
-def test_says_once_that_it_has_had_to_wait_and_forgets_it_when_it_goes_on():
+def test_says_once_that_it_has_had_to_wait_and_forgets_it_when_it_goes_on() -> None:
     found, state = [], FRESH
     for day in (1, 2, 3, 4.9, 5, 6, 7):
         decision, state = act(state, seen(day, 60, is_deploying=True))
@@ -363,13 +364,13 @@ def test_says_once_that_it_has_had_to_wait_and_forgets_it_when_it_goes_on():
     assert (decision.action, state.held_since, state.is_hold_told) == (Action.STEP, None, False)
 
 
-def test_holds_that_are_meant_are_no_waiting():
+def test_holds_that_are_meant_are_no_waiting() -> None:
     cooling = TunerState(initial=60, live=60, changed_at=BEGAN, cool_off_until=BEGAN + timedelta(days=7))
     _, state = act(cooling, seen(6, 60))
     assert state.held_since is None
 
 
-def test_alarms_that_come_below_as_well_do_not_end_tuning():
+def test_alarms_that_come_below_as_well_do_not_end_tuning() -> None:
     """One a week, whatever the target: each takes a step back, and none settles it."""
     state, settings = FRESH, TunerSettings(ceiling=75, max_latency_ratio=None)
     highest = day = 0
@@ -384,13 +385,13 @@ def test_alarms_that_come_below_as_well_do_not_end_tuning():
     assert highest >= 66
 
 
-def test_what_was_saved_adds_up():
+def test_what_was_saved_adds_up() -> None:
     _, state = act(RAISED, seen(2, 63, saved=12.5))
     _, state = act(state, seen(4, 64, saved=3.5))
     assert state.saved == 16
 
 
-def test_a_state_of_an_earlier_version_is_read():
+def test_a_state_of_an_earlier_version_is_read() -> None:
     fields = RAISED.to_json()
     for name in ("first_step_at", "saved", "exposures", "last_alarm_at", "held_since", "is_hold_told", "failed_by"):
         del fields[name]

@@ -1,7 +1,11 @@
+from collections.abc import Callable
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
@@ -10,22 +14,22 @@ from cdk_fargate_sagemaker.tuning import TargetTuner
 
 
 @pytest.fixture
-def service(stack, vpc, image):
+def service(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> ScaledFargateService:
     return ScaledFargateService(stack, "Web", vpc=vpc, image=image, target_percent=60)
 
 
 @pytest.fixture
-def alarm(stack):
+def alarm(stack: cdk.Stack) -> cloudwatch.IAlarm:
     return cloudwatch.Alarm.from_alarm_arn(stack, "Alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:slow")
 
 
 @pytest.fixture
-def topic(stack):
+def topic(stack: cdk.Stack) -> AlertsTopic:
     return AlertsTopic(cdk.Stack(cdk.Stage.of(stack), "AlertsStack"), "Alerts")
 
 
 @pytest.fixture
-def tuner(stack, service, topic):
+def tuner(stack: cdk.Stack, service: ScaledFargateService, topic: AlertsTopic) -> TargetTuner:
     alarms = ServiceAlarms(stack, "Alarms", service=service, alerts_topic=topic)
     return TargetTuner(
         stack,
@@ -38,8 +42,8 @@ def tuner(stack, service, topic):
 
 
 @pytest.fixture
-def network():
-    def imported(stack):
+def network() -> Callable[..., Any]:
+    def imported(stack: cdk.Stack) -> ec2.IVpc:
         return ec2.Vpc.from_vpc_attributes(
             stack,
             "Network",

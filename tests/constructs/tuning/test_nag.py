@@ -1,8 +1,11 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_s3 as s3
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
@@ -15,7 +18,7 @@ from stacks.nag_packs import check_with_cdk_nag
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("env", [None, cdk.Environment(account="123456789012", region="ap-northeast-1")])
 def test_the_tuner_and_the_floor_have_no_finding(
-    tmp_path: Path, network, image, env: cdk.Environment | None, dry_run: bool
+    tmp_path: Path, network: Callable[..., Any], image: ecs.ContainerImage, env: cdk.Environment | None, dry_run: bool
 ) -> None:
     app = cdk.App(outdir=str(tmp_path))
     check_with_cdk_nag(app)

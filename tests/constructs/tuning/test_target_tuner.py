@@ -1,9 +1,12 @@
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk.assertions import Capture, Match, Template
@@ -11,13 +14,16 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import CpuStep, MetricStep, ScaledFargateService, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import FargatePrice
+from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.scaling_decisions import ObservationPeriod, TunerSettings
 from cdk_fargate_sagemaker.tuning import Observation, TargetTuner
 
 
 @pytest.fixture
-def make(stack, service, alarm, topic):
-    def tuner(**settings):
+def make(
+    stack: cdk.Stack, service: ScaledFargateService, alarm: cloudwatch.IAlarm, topic: AlertsTopic
+) -> Callable[..., Any]:
+    def tuner(**settings: Any) -> TargetTuner:
         return TargetTuner(
             stack, "Tuner", **{"service": service, "guardrail_alarms": [alarm], "alerts_topic": topic, **settings}
         )
@@ -25,12 +31,12 @@ def make(stack, service, alarm, topic):
     return tuner
 
 
-def policy_of(template):
+def policy_of(template: Any) -> Any:
     (policy,) = template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
     return policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
 
 
-def statements(template, stack, tuner, path="Tuner/Role"):
+def statements(template: Any, stack: cdk.Stack, tuner: Any, path: str = "Tuner/Role") -> dict[str, Any]:
     role = stack.get_logical_id(tuner.node.find_child("Tuner").role.node.default_child)
     policies = template.find_resources("AWS::IAM::Policy").values()
     return {
@@ -42,14 +48,14 @@ def statements(template, stack, tuner, path="Tuner/Role"):
     }
 
 
-def environment(template):
+def environment(template: Any) -> Any:
     (function,) = template.find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": "target_tuner.handler"}}
     ).values()
     return function["Properties"]["Environment"]["Variables"]
 
 
-def test_the_policy_reads_the_parameter_that_is_made_once(make, stack):
+def test_the_policy_reads_the_parameter_that_is_made_once(make: Callable[..., Any], stack: cdk.Stack) -> None:
     make()
     template = Template.from_stack(stack)
     (live,) = template.find_resources("Custom::LiveTarget").items()
@@ -60,13 +66,15 @@ def test_the_policy_reads_the_parameter_that_is_made_once(make, stack):
     template.resource_count_is("AWS::SSM::Parameter", 0)
 
 
-def test_a_construct_id_that_no_parameter_can_have_is_spelled_otherwise(stack, service, alarm, topic):
+def test_a_construct_id_that_no_parameter_can_have_is_spelled_otherwise(
+    stack: cdk.Stack, service: ScaledFargateService, alarm: cloudwatch.IAlarm, topic: AlertsTopic
+) -> None:
     scope = Construct(cdk.Stack.of(stack), "Web shop")
     tuner = TargetTuner(scope, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
     assert tuner.parameter_name == "/target-tuner/Stack/Web-shop-Tuner"
 
 
-def test_the_function_may_act_before_it_is_asked_for_the_parameter(make, stack):
+def test_the_function_may_act_before_it_is_asked_for_the_parameter(make: Callable[..., Any], stack: cdk.Stack) -> None:
     tuner = make()
     (live,) = Template.from_stack(stack).find_resources("Custom::LiveTarget").values()
     role = tuner.node.find_child("Tuner").role
@@ -74,7 +82,9 @@ def test_the_function_may_act_before_it_is_asked_for_the_parameter(make, stack):
     assert policy in live["DependsOn"]
 
 
-def test_the_rest_of_the_policy_is_as_it_was(stack, service, make):
+def test_the_rest_of_the_policy_is_as_it_was(
+    stack: cdk.Stack, service: ScaledFargateService, make: Callable[..., Any]
+) -> None:
     before = policy_of(Template.from_stack(stack))
     make()
     # A stack is synthesised once; the construct tree tells what it has become.
@@ -86,7 +96,9 @@ def test_the_rest_of_the_policy_is_as_it_was(stack, service, make):
     assert after["scaleInCooldown"] == before["ScaleInCooldown"]
 
 
-def test_tunes_the_high_resolution_policy_too(stack, vpc, image, alarm, topic):
+def test_tunes_the_high_resolution_policy_too(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, alarm: cloudwatch.IAlarm, topic: AlertsTopic
+) -> None:
     service = ScaledFargateService(stack, "Web", vpc=vpc, image=image, high_resolution=True, target_percent=40)
     TargetTuner(stack, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
     template = Template.from_stack(stack)
@@ -100,7 +112,9 @@ def test_tunes_the_high_resolution_policy_too(stack, vpc, image, alarm, topic):
     )
 
 
-def test_tunes_a_service_of_the_cdks_patterns(stack, vpc, image, alarm, topic):
+def test_tunes_a_service_of_the_cdks_patterns(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, alarm: cloudwatch.IAlarm, topic: AlertsTopic
+) -> None:
     pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack, "Pattern", vpc=vpc, task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
     )
@@ -116,7 +130,9 @@ def test_tunes_a_service_of_the_cdks_patterns(stack, vpc, image, alarm, topic):
     }
 
 
-def test_without_a_load_balancer_there_is_no_latency_to_compare(stack, vpc, image, alarm, topic):
+def test_without_a_load_balancer_there_is_no_latency_to_compare(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, alarm: cloudwatch.IAlarm, topic: AlertsTopic
+) -> None:
     queue = ecs_patterns.QueueProcessingFargateService(stack, "Queue", vpc=vpc, image=image, max_scaling_capacity=9)
     TargetTuner(stack, "Tuner", service=queue, guardrail_alarms=[alarm], alerts_topic=topic)
     template = Template.from_stack(stack)
@@ -124,7 +140,7 @@ def test_without_a_load_balancer_there_is_no_latency_to_compare(stack, vpc, imag
     assert "LOAD_BALANCER" not in environment(template)
 
 
-def test_a_guardrail_alarm_starts_it(make, stack, alarm):
+def test_a_guardrail_alarm_starts_it(make: Callable[..., Any], stack: cdk.Stack, alarm: cloudwatch.IAlarm) -> None:
     make(guardrail_alarms=[alarm])
     template = Template.from_stack(stack)
     template.has_resource_properties(
@@ -141,7 +157,7 @@ def test_a_guardrail_alarm_starts_it(make, stack, alarm):
     )
 
 
-def test_every_rule_starts_it_and_keeps_what_it_could_not_deliver(make, stack):
+def test_every_rule_starts_it_and_keeps_what_it_could_not_deliver(make: Callable[..., Any], stack: cdk.Stack) -> None:
     tuner = make()
     template = Template.from_stack(stack)
     rules = template.find_resources("AWS::Events::Rule").values()
@@ -154,7 +170,7 @@ def test_every_rule_starts_it_and_keeps_what_it_could_not_deliver(make, stack):
     template.has_resource_properties("AWS::Events::Rule", {"ScheduleExpression": "rate(1 hour)"})
 
 
-def test_a_deployment_of_its_own_stack_starts_it(make, stack):
+def test_a_deployment_of_its_own_stack_starts_it(make: Callable[..., Any], stack: cdk.Stack) -> None:
     make()
     Template.from_stack(stack).has_resource_properties(
         "AWS::Events::Rule",
@@ -174,14 +190,14 @@ def test_a_deployment_of_its_own_stack_starts_it(make, stack):
     )
 
 
-def states(template):
+def states(template: Any) -> Any:
     captured = Capture()
     template.has_resource_properties("AWS::StepFunctions::StateMachine", {"DefinitionString": captured})
     parts = captured.as_object()["Fn::Join"][1]
     return json.loads("".join(part if isinstance(part, str) else "token" for part in parts))["States"]
 
 
-def test_looks_applies_what_is_pending_and_reports(make, stack):
+def test_looks_applies_what_is_pending_and_reports(make: Callable[..., Any], stack: cdk.Stack) -> None:
     make()
     machine = states(Template.from_stack(stack))
     assert machine["Look"]["Next"] == "Pending"
@@ -192,7 +208,9 @@ def test_looks_applies_what_is_pending_and_reports(make, stack):
     assert machine["Report"]["Next"] == "Done"
 
 
-def test_every_step_is_repeated_while_another_execution_is_at_it_and_its_failure_is_told(make, stack):
+def test_every_step_is_repeated_while_another_execution_is_at_it_and_its_failure_is_told(
+    make: Callable[..., Any], stack: cdk.Stack
+) -> None:
     make()
     machine = states(Template.from_stack(stack))
     for name in ("Look", "Apply", "Report"):
@@ -210,7 +228,9 @@ def test_every_step_is_repeated_while_another_execution_is_at_it_and_its_failure
     assert machine["Failed"]["Error"] == "TuningFailed"
 
 
-def test_a_dry_run_can_change_nothing(make, stack, service):
+def test_a_dry_run_can_change_nothing(
+    make: Callable[..., Any], stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     tuner = make(dry_run=True)
     template = Template.from_stack(stack)
     assert "Apply" not in states(template)
@@ -218,7 +238,7 @@ def test_a_dry_run_can_change_nothing(make, stack, service):
     assert not {"application-autoscaling:PutScalingPolicy", "cloudwatch:PutDashboard"} & allowed.keys()
 
 
-def test_the_function_may_change_this_and_nothing_else(stack, tuner):
+def test_the_function_may_change_this_and_nothing_else(stack: cdk.Stack, tuner: TargetTuner) -> None:
     template = Template.from_stack(stack)
     allowed = statements(template, stack, tuner)
     put = allowed["application-autoscaling:PutScalingPolicy"]
@@ -243,7 +263,7 @@ def test_the_function_may_change_this_and_nothing_else(stack, tuner):
     assert not [action for action in allowed if action.endswith("*")]
 
 
-def test_the_function_ends_before_its_lease_does(make, stack):
+def test_the_function_ends_before_its_lease_does(make: Callable[..., Any], stack: cdk.Stack) -> None:
     from target_tuning.tuner_table import LEASE_S
 
     make()
@@ -255,7 +275,7 @@ def test_the_function_ends_before_its_lease_does(make, stack):
     assert function["Properties"]["Timeout"] < LEASE_S
 
 
-def test_the_function_gets_every_setting(make, stack):
+def test_the_function_gets_every_setting(make: Callable[..., Any], stack: cdk.Stack) -> None:
     make(
         ceiling_percent=72,
         step_percent=0.5,
@@ -281,13 +301,17 @@ def test_the_function_gets_every_setting(make, stack):
     }
 
 
-def test_the_function_gets_the_thresholds_of_spikes_that_are_declared_later(make, stack, service):
+def test_the_function_gets_the_thresholds_of_spikes_that_are_declared_later(
+    make: Callable[..., Any], stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     make()
     SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=79))
     assert json.loads(environment(Template.from_stack(stack))["SPIKE_THRESHOLDS"]) == [79]
 
 
-def test_the_functions_own_reader_takes_what_the_construct_writes(make, stack, service):
+def test_the_functions_own_reader_takes_what_the_construct_writes(
+    make: Callable[..., Any], stack: cdk.Stack, service: ScaledFargateService
+) -> None:
     from target_tuning.surroundings import Surroundings
 
     make()
@@ -299,11 +323,11 @@ def test_the_functions_own_reader_takes_what_the_construct_writes(make, stack, s
     assert surroundings.guardrails == ("slow",)
 
 
-def test_the_observations_are_those_of_the_engine():
+def test_the_observations_are_those_of_the_engine() -> None:
     assert [str(period) for period in Observation] == [str(period) for period in ObservationPeriod]
 
 
-def test_the_record_is_kept_and_can_be_restored(make, stack):
+def test_the_record_is_kept_and_can_be_restored(make: Callable[..., Any], stack: cdk.Stack) -> None:
     make()
     template = Template.from_stack(stack)
     (table,) = template.find_resources("AWS::DynamoDB::Table").values()
@@ -312,7 +336,7 @@ def test_the_record_is_kept_and_can_be_restored(make, stack):
     assert table["Properties"]["DeletionProtectionEnabled"] is True
 
 
-def test_the_record_goes_where_that_is_asked_for(make, stack):
+def test_the_record_goes_where_that_is_asked_for(make: Callable[..., Any], stack: cdk.Stack) -> None:
     make(removal_policy=cdk.RemovalPolicy.DESTROY)
     (table,) = Template.from_stack(stack).find_resources("AWS::DynamoDB::Table").values()
     assert table["DeletionPolicy"] == "Delete"
@@ -336,12 +360,14 @@ def test_the_record_goes_where_that_is_asked_for(make, stack):
         ({"max_latency_ratio": 1}, "max_latency_ratio: got 1"),
     ],
 )
-def test_fails_when_a_setting_is_out_of_range(make, settings, message):
+def test_fails_when_a_setting_is_out_of_range(make: Callable[..., Any], settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("(", "\\(")):
         make(**settings)
 
 
-def test_fails_when_there_is_no_scalable_target(stack, vpc, image, make):
+def test_fails_when_there_is_no_scalable_target(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, make: Callable[..., Any]
+) -> None:
     pattern = ecs_patterns.ApplicationLoadBalancedFargateService(
         stack, "Pattern", vpc=vpc, task_image_options=ecs_patterns.ApplicationLoadBalancedTaskImageOptions(image=image)
     )
@@ -349,13 +375,21 @@ def test_fails_when_there_is_no_scalable_target(stack, vpc, image, make):
         make(service=pattern)
 
 
-def test_fails_when_another_tuner_tunes_the_service(stack, make, service, alarm, topic):
+def test_fails_when_another_tuner_tunes_the_service(
+    stack: cdk.Stack,
+    make: Callable[..., Any],
+    service: ScaledFargateService,
+    alarm: cloudwatch.IAlarm,
+    topic: AlertsTopic,
+) -> None:
     make()
     with pytest.raises(ValueError, match=r"^service: got one that Stack/Tuner tunes, allowed: one tuner for a service"):
         TargetTuner(stack, "Second", service=service.service, guardrail_alarms=[alarm], alerts_topic=topic)
 
 
-def test_fails_when_nothing_tracks_the_cpu(stack, vpc, image, make):
+def test_fails_when_nothing_tracks_the_cpu(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, make: Callable[..., Any]
+) -> None:
     cluster = ecs.Cluster(stack, "Cluster", vpc=vpc)
     definition = ecs.FargateTaskDefinition(stack, "Task")
     definition.add_container("web", image=image)
@@ -365,27 +399,35 @@ def test_fails_when_nothing_tracks_the_cpu(stack, vpc, image, make):
         make(service=other, scalable_target=count)
 
 
-def test_fails_when_the_service_is_of_another_stack(stack, service, alarm, topic):
+def test_fails_when_the_service_is_of_another_stack(
+    stack: cdk.Stack, service: ScaledFargateService, alarm: cloudwatch.IAlarm, topic: AlertsTopic
+) -> None:
     other = cdk.Stack(cdk.Stage.of(stack), "Elsewhere")
     with pytest.raises(ValueError, match="service: got one of the stack Stack, allowed: one of the tuner's own"):
         TargetTuner(other, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
 
 
-def test_fails_when_the_ceiling_is_not_below_a_spike_that_is_declared_later(stack, make, service):
+def test_fails_when_the_ceiling_is_not_below_a_spike_that_is_declared_later(
+    stack: cdk.Stack, make: Callable[..., Any], service: ScaledFargateService
+) -> None:
     make(ceiling_percent=67)
     SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=80))
     with pytest.raises(RuntimeError, match="ceiling_percent: got 67, allowed: at most 66 %"):
         Template.from_stack(stack)
 
 
-def test_a_spike_on_another_metric_limits_no_ceiling(stack, make, service):
+def test_a_spike_on_another_metric_limits_no_ceiling(
+    stack: cdk.Stack, make: Callable[..., Any], service: ScaledFargateService
+) -> None:
     make(ceiling_percent=67)
     metric = cloudwatch.Metric(namespace="Web", metric_name="Queue", statistic="Maximum")
     SpikeScaling(stack, "Spikes", service=service, metric=metric, steps=MetricStep(threshold=5))
     Template.from_stack(stack)
 
 
-def test_fails_when_the_ceiling_is_below_the_target_that_is_declared(stack, make):
+def test_fails_when_the_ceiling_is_below_the_target_that_is_declared(
+    stack: cdk.Stack, make: Callable[..., Any]
+) -> None:
     make(ceiling_percent=59)
     with pytest.raises(
         RuntimeError, match="ceiling_percent: got 59, allowed: at least the target that is declared, 60"
@@ -393,7 +435,7 @@ def test_fails_when_the_ceiling_is_below_the_target_that_is_declared(stack, make
         Template.from_stack(stack)
 
 
-def test_a_person_may_be_allowed_to_stop_it(make, stack):
+def test_a_person_may_be_allowed_to_stop_it(make: Callable[..., Any], stack: cdk.Stack) -> None:
     tuner = make()
     user = cdk.aws_iam.User(stack, "User")
     tuner.grant_stop_and_resume(user)

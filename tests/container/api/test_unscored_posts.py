@@ -264,7 +264,7 @@ def test_what_nothing_took_until_the_end_is_counted_and_named(start_api: Callabl
     assert "kept 0" not in api.log_text()
 
 
-def test_what_a_killed_worker_held_is_counted_by_who_started_it(start_api, runtime):
+def test_what_a_killed_worker_held_is_counted_by_who_started_it(start_api: Any, runtime: Any) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{nobody.getsockname()[1]}"

@@ -15,7 +15,7 @@ NOON = MORNING + timedelta(hours=6)
 DAY = timedelta(days=1)
 
 
-def test_the_floor_rises_before_the_morning(kept: KeptService):
+def test_the_floor_rises_before_the_morning(kept: KeptService) -> None:
     kept.report_load()
     decision = kept.look(EARLIER)
     assert (decision["action"], decision["floor"], decision["highest"]) == ("plan", 2, 8)
@@ -30,13 +30,13 @@ def test_the_floor_rises_before_the_morning(kept: KeptService):
     assert kept.look(MORNING)["changed_actions"] == 0
 
 
-def test_three_reports_a_minute_are_one_task(kept: KeptService):
+def test_three_reports_a_minute_are_one_task(kept: KeptService) -> None:
     kept.monkeypatch.setenv("CPU_REPORTS_A_MINUTE", "3")
     kept.report_load()
     assert kept.look(EARLIER)["highest"] == 3
 
 
-def test_a_deployment_loses_the_raised_floor_for_ten_minutes(kept: KeptService):
+def test_a_deployment_loses_the_raised_floor_for_ten_minutes(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
@@ -46,7 +46,7 @@ def test_a_deployment_loses_the_raised_floor_for_ten_minutes(kept: KeptService):
     assert kept.actions[at(MORNING + timedelta(minutes=13))] == 8
 
 
-def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kept: KeptService):
+def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
@@ -66,14 +66,14 @@ def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kep
     assert [action for action, _ in kept.records] == ["plan", "yield", "yield", "plan"]
 
 
-def test_another_maximum_is_somebody_elses_too(kept: KeptService):
+def test_another_maximum_is_somebody_elses_too(kept: KeptService) -> None:
     kept.report_load()
     kept.set_bounds(2, 40)
     assert kept.look(EARLIER)["action"] == "yield"
     assert kept.actions == {}
 
 
-def test_a_person_stops_and_resumes_it(kept: KeptService):
+def test_a_person_stops_and_resumes_it(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
@@ -88,7 +88,7 @@ def test_a_person_stops_and_resumes_it(kept: KeptService):
     assert kept.actions
 
 
-def test_a_stop_that_was_cut_off_is_made_again(kept: KeptService):
+def test_a_stop_that_was_cut_off_is_made_again(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
@@ -105,7 +105,7 @@ def test_a_stop_that_was_cut_off_is_made_again(kept: KeptService):
     assert (kept.actions, kept.minimum) == ({}, 2)
 
 
-def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService):
+def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService) -> None:
     kept.configure(dry_run=True)
     kept.report_load()
     kept.look(EARLIER)
@@ -121,7 +121,7 @@ def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService):
     assert "are removed" not in told["Message"]
 
 
-def test_without_data_it_keeps_what_is_written(kept: KeptService):
+def test_without_data_it_keeps_what_is_written(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     before = kept.actions
@@ -134,13 +134,13 @@ def test_without_data_it_keeps_what_is_written(kept: KeptService):
     assert kept.actions == before
 
 
-def test_without_any_history_the_declared_minimum_holds(kept: KeptService):
+def test_without_any_history_the_declared_minimum_holds(kept: KeptService) -> None:
     kept.report_load(days=2)
     assert "too few; the declared minimum stays" in kept.look(MORNING)["why"] or kept.actions == {}
     assert (kept.actions, kept.minimum) == ({}, 2)
 
 
-def test_it_holds_while_its_stack_is_deployed(kept: KeptService, monkeypatch: pytest.MonkeyPatch):
+def test_it_holds_while_its_stack_is_deployed(kept: KeptService, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.report_load()
     kept.function.CLIENTS.stacks.meta.events.register(
         "after-call.*.DescribeStacks",
@@ -150,7 +150,7 @@ def test_it_holds_while_its_stack_is_deployed(kept: KeptService, monkeypatch: py
     assert kept.actions == {}
 
 
-def test_what_it_sees_is_put_as_metrics(kept: KeptService):
+def test_what_it_sees_is_put_as_metrics(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     found = kept.client("cloudwatch").list_metrics(
@@ -159,7 +159,7 @@ def test_what_it_sees_is_put_as_metrics(kept: KeptService):
     assert {each["MetricName"] for each in found} == {"Floor", "Needed", "Forecast", "Missed"}
 
 
-def test_killed_anywhere_the_next_look_writes_what_is_missing(kept: KeptService):
+def test_killed_anywhere_the_next_look_writes_what_is_missing(kept: KeptService) -> None:
     kept.report_load()
     kept.look(MORNING)
     whole, calls = kept.actions, kept.calls
@@ -175,7 +175,7 @@ def test_killed_anywhere_the_next_look_writes_what_is_missing(kept: KeptService)
         assert kept.actions == whole, number
 
 
-def test_a_throttled_call_is_made_again(kept: KeptService):
+def test_a_throttled_call_is_made_again(kept: KeptService) -> None:
     kept.report_load()
     refused = []
 
@@ -200,7 +200,9 @@ def test_a_throttled_call_is_made_again(kept: KeptService):
 
 
 @pytest.mark.parametrize(("by_hand", "left"), [(None, 2), (6, 6)], ids=["ours", "somebody-elses"])
-def test_it_is_gone_with_its_stack(kept: KeptService, http_server: Any, answer: Any, by_hand: int | None, left: int):
+def test_it_is_gone_with_its_stack(
+    kept: KeptService, http_server: Any, answer: Any, by_hand: int | None, left: int
+) -> None:
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
@@ -221,7 +223,7 @@ def test_it_is_gone_with_its_stack(kept: KeptService, http_server: Any, answer: 
     assert [json.loads(body)["Status"] for _, body in http_server.requests] == ["SUCCESS", "SUCCESS"]
 
 
-def test_the_tuner_and_the_floor_leave_each_others_alone(kept: KeptService):
+def test_the_tuner_and_the_floor_leave_each_others_alone(kept: KeptService) -> None:
     """The one changes a policy's target, the other the minimum by scheduled actions."""
     scaling = kept.client("application-autoscaling")
     policy = {
@@ -244,6 +246,6 @@ def test_the_tuner_and_the_floor_leave_each_others_alone(kept: KeptService):
     assert found["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 62
 
 
-def test_the_time_of_the_event_is_the_time_of_the_decision(kept: KeptService):
+def test_the_time_of_the_event_is_the_time_of_the_decision(kept: KeptService) -> None:
     kept.report_load()
     assert datetime.fromisoformat(kept.look(EARLIER)["at"]) == EARLIER

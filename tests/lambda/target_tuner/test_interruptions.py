@@ -3,7 +3,8 @@
 import itertools
 import json
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
 
-def killed_anywhere(tuned, killed, run, recover):
+def killed_anywhere(tuned: Any, killed: Any, run: Any, recover: Any) -> int:
     """Runs it with a kill before the first call, the second, …, until a run is through; recovers after each."""
     number = 0
     while True:
@@ -31,20 +32,22 @@ def killed_anywhere(tuned, killed, run, recover):
 
 
 @pytest.mark.usefixtures("short_lease")
-def test_a_step_is_made_once_wherever_it_was_interrupted(tuned, began, killed):
+def test_a_step_is_made_once_wherever_it_was_interrupted(
+    tuned: Any, began: datetime, killed: type[BaseException]
+) -> None:
     tuned.configure(ceiling=100, max_latency_ratio=None)
     tuned.report_metrics(began - DAY, began + 19 * DAY)
     tuned.run(began)
     # Each round is one observation; shorter ones make room for as many rounds as there are calls.
     rounds = []
 
-    def at(number):
+    def at(number: Any) -> Any:
         return began + 2 * DAY + (number - 1) * 6 * HOUR
 
-    def run(number):
+    def run(number: Any) -> None:
         tuned.run(at(number))
 
-    def recover(number):
+    def recover(number: Any) -> None:
         tuned.run(at(number) + HOUR)
         rounds.append(tuned.targets)
         assert len(set(tuned.targets)) == 1, (number, tuned.targets)
@@ -66,20 +69,22 @@ def test_a_step_is_made_once_wherever_it_was_interrupted(tuned, began, killed):
 
 
 @pytest.mark.usefixtures("short_lease")
-def test_a_revert_is_made_once_wherever_it_was_interrupted(tuned, began, killed):
+def test_a_revert_is_made_once_wherever_it_was_interrupted(
+    tuned: Any, began: datetime, killed: type[BaseException]
+) -> None:
     tuned.configure(ceiling=100, max_latency_ratio=None)
     tuned.report_metrics(began - DAY, began + 19 * DAY)
     tuned.run(began)
     tuned.run(began + 2 * DAY)
     tuned.told()
 
-    def fired(number):
+    def fired(number: Any) -> Any:
         return began + 3 * DAY + number * 6 * HOUR
 
-    def run(number):
+    def run(number: Any) -> None:
         tuned.run(fired(number), **tuned.alarm_event(fired(number)))
 
-    def recover(number):
+    def recover(number: Any) -> None:
         # The state machine, or EventBridge, repeats what did not end.
         tuned.run(fired(number), **tuned.alarm_event(fired(number)))
         assert tuned.targets == (60, 60, 60), number
@@ -94,7 +99,9 @@ def test_a_revert_is_made_once_wherever_it_was_interrupted(tuned, began, killed)
 
 @pytest.mark.usefixtures("short_lease")
 @pytest.mark.parametrize("seed", range(2))
-def test_a_random_walk_with_kills_keeps_all_places_together(tuned, began, killed, seed):
+def test_a_random_walk_with_kills_keeps_all_places_together(
+    tuned: Any, began: datetime, killed: type[BaseException], seed: Any
+) -> None:
     chance = random.Random(seed)
     tuned.configure(ceiling=66, max_latency_ratio=None, cool_off_seconds=86_400)
     tuned.report_metrics(began - DAY, began + 19 * DAY)
@@ -118,12 +125,12 @@ def test_a_random_walk_with_kills_keeps_all_places_together(tuned, began, killed
     tuned.kill_before_call(None)
 
 
-def age(tuned, changed_at):
+def age(tuned: Any, changed_at: Any) -> None:
     """The record, with its latest change at another time."""
     write(tuned, {**tuned.state, "changed_at": changed_at.isoformat()})
 
 
-def again(tuned, live, changed_at):
+def again(tuned: Any, live: Any, changed_at: Any) -> None:
     """The record, and the target in its places, as after a step."""
     write(
         tuned,
@@ -142,7 +149,7 @@ def again(tuned, live, changed_at):
     tuned.client("ssm").put_parameter(Name=tuned.parameter_name, Value=f"{live:g}", Overwrite=True)
 
 
-def write(tuned, state):
+def write(tuned: Any, state: Any) -> None:
 
     tuned.client("dynamodb").update_item(
         TableName=tuned.name,

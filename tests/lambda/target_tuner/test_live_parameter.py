@@ -3,23 +3,28 @@
 import json
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from cdk_rehearsal.embedded_aws import EmbeddedAws
+
 
 @pytest.fixture
-def cloudformation():
+def cloudformation() -> Iterator[Any]:
     """Takes the answers of custom resources, as CloudFormation's bucket does."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self):
+        def do_PUT(self) -> None:
             assert not self.headers["Content-Type"]
             answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format, *args):
+        def log_message(self, format: Any, *args: Any) -> None:
             pass
 
     answers = []
@@ -33,10 +38,10 @@ def cloudformation():
 
 
 @pytest.fixture
-def ask(aws, load_function, cloudformation):
+def ask(aws: EmbeddedAws, load_function: Callable[[str], ModuleType], cloudformation: Any) -> Callable[..., Any]:
     function = load_function("target_tuner")
 
-    def request(kind, name, *, initial="60", old=None):
+    def request(kind: str, name: str, *, initial: str = "60", old: Any = None) -> Any:
         function.handler(
             {
                 "RequestType": kind,
@@ -61,26 +66,30 @@ def ask(aws, load_function, cloudformation):
 
 
 @pytest.fixture
-def name():
+def name() -> str:
     return f"/web-{uuid.uuid4().hex[:8]}/target-percent"
 
 
 @pytest.fixture
-def value(aws):
-    def read(name):
+def value(aws: EmbeddedAws) -> Callable[..., Any]:
+    def read(name: str) -> Any:
         return aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
 
     return read
 
 
-def test_makes_the_parameter_with_the_initial_value(ask, name, value):
+def test_makes_the_parameter_with_the_initial_value(
+    ask: Callable[..., Any], name: str, value: Callable[..., Any]
+) -> None:
     answer = ask("Create", name)
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", name)
     assert value(name) == "60"
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_leaves_a_tuned_value_alone_whatever_the_initial_one(ask, aws, name, value, kind):
+def test_leaves_a_tuned_value_alone_whatever_the_initial_one(
+    ask: Callable[..., Any], aws: EmbeddedAws, name: str, value: Callable[..., Any], kind: str
+) -> None:
     ask("Create", name)
     aws.client("ssm").put_parameter(Name=name, Value="64", Overwrite=True)
     answer = ask(kind, name, initial="55", old=None if kind == "Create" else name)
@@ -88,12 +97,16 @@ def test_leaves_a_tuned_value_alone_whatever_the_initial_one(ask, aws, name, val
     assert value(name) == "64"
 
 
-def test_an_update_makes_a_parameter_that_somebody_deleted(ask, name, value):
+def test_an_update_makes_a_parameter_that_somebody_deleted(
+    ask: Callable[..., Any], name: str, value: Callable[..., Any]
+) -> None:
     ask("Update", name, old=name)
     assert value(name) == "60"
 
 
-def test_another_name_takes_the_tuned_value_along(ask, aws, name, value):
+def test_another_name_takes_the_tuned_value_along(
+    ask: Callable[..., Any], aws: EmbeddedAws, name: str, value: Callable[..., Any]
+) -> None:
     ask("Create", name)
     aws.client("ssm").put_parameter(Name=name, Value="64", Overwrite=True)
     answer = ask("Update", f"{name}-next", old=name)
@@ -103,12 +116,14 @@ def test_another_name_takes_the_tuned_value_along(ask, aws, name, value):
     assert value(name) == "64"
 
 
-def test_another_name_begins_anew_where_the_old_one_is_gone(ask, name, value):
+def test_another_name_begins_anew_where_the_old_one_is_gone(
+    ask: Callable[..., Any], name: str, value: Callable[..., Any]
+) -> None:
     ask("Update", f"{name}-next", old=name)
     assert value(f"{name}-next") == "60"
 
 
-def test_is_deleted_with_the_stack_and_a_second_time_too(ask, aws, name):
+def test_is_deleted_with_the_stack_and_a_second_time_too(ask: Callable[..., Any], aws: EmbeddedAws, name: str) -> None:
     ask("Create", name)
     for _ in range(2):
         answer = ask("Delete", name, old=name)
@@ -116,7 +131,7 @@ def test_is_deleted_with_the_stack_and_a_second_time_too(ask, aws, name):
     assert aws.client("ssm").get_parameters(Names=[name])["InvalidParameters"] == [name]
 
 
-def test_says_why_it_failed(ask):
+def test_says_why_it_failed(ask: Callable[..., Any]) -> None:
     # A name that no parameter can have.
     answer = ask("Create", "")
     assert answer["Status"] == "FAILED"

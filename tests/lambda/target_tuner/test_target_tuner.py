@@ -1,7 +1,8 @@
 """The function against the embedded AWS: a real policy, parameter, table, alarm, dashboard and topic."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,14 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def watched(tuned, began):
+def watched(tuned: Any, began: datetime) -> Any:
     """A service that was looked at once, with ten days of data."""
     tuned.report_metrics(began - 4 * DAY, began + 10 * DAY)
     tuned.run(began)
     return tuned
 
 
-def test_a_step_is_made_in_every_place_and_told_and_drawn(watched, began):
+def test_a_step_is_made_in_every_place_and_told_and_drawn(watched: Any, began: datetime) -> None:
     assert watched.run(began + 2 * DAY - HOUR)["action"] == "hold"
     assert watched.told() == []
 
@@ -36,7 +37,7 @@ def test_a_step_is_made_in_every_place_and_told_and_drawn(watched, began):
     assert lines == [[{"value": "2026-11-01T00:00:00Z", "label": "larger tasks"}, step], [step]]
 
 
-def test_says_what_tuning_saved_so_far(watched, began):
+def test_says_what_tuning_saved_so_far(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
     watched.told()
     watched.run(began + 4 * DAY)
@@ -47,7 +48,7 @@ def test_says_what_tuning_saved_so_far(watched, began):
     assert (figures["step_cost"]["hours"], figures["total_cost"]["hours"]) == (48, 48)
 
 
-def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned, began):
+def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned: Any, began: datetime) -> None:
     tuned.report_metrics(began - 4 * DAY, began + 2 * DAY)
     # Two reports an hour: two tasks where one was.
     for _ in range(2):
@@ -62,7 +63,7 @@ def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned, be
     assert "Saved so far: -0.8 task-hours, -$0.04" in tuned.told()[0]["Message"]
 
 
-def test_three_reports_a_minute_are_one_task(tuned, began):
+def test_three_reports_a_minute_are_one_task(tuned: Any, began: datetime) -> None:
     tuned.monkeypatch.setenv("CPU_REPORTS_A_MINUTE", "3")
     tuned.report_metrics(began - 4 * DAY, began + 2 * DAY)
     for _ in range(6):
@@ -75,7 +76,7 @@ def test_three_reports_a_minute_are_one_task(tuned, began):
     assert "Saved so far: -1.3 task-hours, -$0.07" in tuned.told()[0]["Message"]
 
 
-def test_reports_once_that_it_has_had_to_wait(watched, began):
+def test_reports_once_that_it_has_had_to_wait(watched: Any, began: datetime) -> None:
     watched.client("cloudwatch").delete_alarms(AlarmNames=[watched.name])
     found = [watched.run(began + day * DAY)["action"] for day in (2, 4, 5, 6)]
     assert found == ["hold", "hold", "wait", "hold"]
@@ -84,7 +85,7 @@ def test_reports_once_that_it_has_had_to_wait(watched, began):
     assert "the guardrail is unknown, not OK" in message["Message"]
 
 
-def test_the_dashboards_target_line_follows(watched, began):
+def test_the_dashboards_target_line_follows(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
 
     target, headroom, spike = watched.widgets[0]["properties"]["annotations"]["horizontal"]
@@ -94,7 +95,7 @@ def test_the_dashboards_target_line_follows(watched, began):
     assert "annotations" not in watched.widgets[2]["properties"]
 
 
-def test_what_a_deployment_of_the_dashboard_removed_is_drawn_again_and_told_once(watched, began):
+def test_what_a_deployment_of_the_dashboard_removed_is_drawn_again_and_told_once(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
     drawn = watched.widgets
     watched.put_dashboard()
@@ -105,19 +106,19 @@ def test_what_a_deployment_of_the_dashboard_removed_is_drawn_again_and_told_once
     assert len(watched.told()) == 1
 
 
-def test_a_dashboard_that_is_gone_stops_nothing(watched, began):
+def test_a_dashboard_that_is_gone_stops_nothing(watched: Any, began: datetime) -> None:
     watched.client("cloudwatch").delete_dashboards(DashboardNames=[watched.name])
     watched.run(began + 2 * DAY)
     assert watched.targets == (61, 61, 61)
 
 
-def test_the_rest_of_the_policy_stays_as_it_is(watched, began):
+def test_the_rest_of_the_policy_stays_as_it_is(watched: Any, began: datetime) -> None:
     before = watched.policy
     watched.run(began + 2 * DAY)
     assert watched.policy == {**before, "TargetValue": 61}
 
 
-def test_a_guardrail_alarm_takes_the_step_back_whatever_the_hour(watched, began):
+def test_a_guardrail_alarm_takes_the_step_back_whatever_the_hour(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
     fired = began + 2 * DAY + 7 * MINUTE
 
@@ -133,14 +134,14 @@ def test_a_guardrail_alarm_takes_the_step_back_whatever_the_hour(watched, began)
     assert figures["policy_target"] == 61
 
 
-def test_an_alarm_that_is_still_on_takes_it_back_where_its_event_was_lost(watched, began):
+def test_an_alarm_that_is_still_on_takes_it_back_where_its_event_was_lost(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
     watched.set_alarm("ALARM")
     assert watched.run(began + 2 * DAY + HOUR)["action"] == "revert"
 
 
 @pytest.mark.parametrize("state", ["INSUFFICIENT_DATA", "ALARM"])
-def test_holds_while_a_guardrail_is_not_ok(watched, began, state):
+def test_holds_while_a_guardrail_is_not_ok(watched: Any, began: datetime, state: str) -> None:
     watched.set_alarm(state)
     assert watched.run(began + 3 * DAY)["action"] == "hold"
     assert watched.targets == (60, 60, 60)
@@ -148,12 +149,12 @@ def test_holds_while_a_guardrail_is_not_ok(watched, began, state):
     assert watched.run(began + 3 * DAY + HOUR)["action"] == "step"
 
 
-def test_holds_where_a_guardrail_was_deleted(watched, began):
+def test_holds_where_a_guardrail_was_deleted(watched: Any, began: datetime) -> None:
     watched.client("cloudwatch").delete_alarms(AlarmNames=[watched.name])
     assert watched.run(began + 3 * DAY)["why"] == "the guardrail is unknown, not OK"
 
 
-def test_holds_while_data_are_missing_and_goes_on_when_those_hours_are_past(tuned, began):
+def test_holds_while_data_are_missing_and_goes_on_when_those_hours_are_past(tuned: Any, began: datetime) -> None:
     tuned.report_metrics(began, began + 10 * DAY, skipped=3)
     tuned.run(began)
 
@@ -162,7 +163,7 @@ def test_holds_while_data_are_missing_and_goes_on_when_those_hours_are_past(tune
     assert tuned.run(began + 2 * DAY + 3 * HOUR)["action"] == "step"
 
 
-def test_a_slow_drift_of_latency_takes_the_step_back(tuned, began):
+def test_a_slow_drift_of_latency_takes_the_step_back(tuned: Any, began: datetime) -> None:
     tuned.report_metrics(began, began + 2 * DAY, latency=0.1)
     tuned.report_metrics(began + 2 * DAY, began + 4 * DAY, latency=0.13)
     tuned.run(began)
@@ -175,7 +176,7 @@ def test_a_slow_drift_of_latency_takes_the_step_back(tuned, began):
     assert tuned.targets == (60, 60, 60)
 
 
-def test_the_same_weekdays_are_compared_where_that_is_asked_for(tuned, began):
+def test_the_same_weekdays_are_compared_where_that_is_asked_for(tuned: Any, began: datetime) -> None:
     tuned.configure(observation="matching_weekdays")
     tuned.report_metrics(began - 5 * DAY, began - 3 * DAY, latency=0.13)
     tuned.report_metrics(began - 3 * DAY, began + 2 * DAY, latency=0.1)
@@ -185,7 +186,7 @@ def test_the_same_weekdays_are_compared_where_that_is_asked_for(tuned, began):
     assert tuned.run(began + 4 * DAY)["action"] == "step"
 
 
-def test_holds_during_a_deployment_of_the_service(watched, began):
+def test_holds_during_a_deployment_of_the_service(watched: Any, began: datetime) -> None:
     # The embedded AWS completes a deployment at once, and makes no second one.
     watched.answer_with(
         "services",
@@ -196,7 +197,7 @@ def test_holds_during_a_deployment_of_the_service(watched, began):
     assert watched.run(began + 2 * DAY)["why"] == "a deployment is in progress"
 
 
-def deploy(watched):
+def deploy(watched: Any) -> None:
     watched.answer_with(
         "services",
         "DescribeServices",
@@ -205,7 +206,7 @@ def deploy(watched):
     )
 
 
-def test_tasks_that_are_hot_while_a_deployment_starts_them_take_nothing_back(watched, began):
+def test_tasks_that_are_hot_while_a_deployment_starts_them_take_nothing_back(watched: Any, began: datetime) -> None:
     watched.guard_by_composite()
     watched.run(began + 2 * DAY)
     deploy(watched)
@@ -222,7 +223,9 @@ def test_tasks_that_are_hot_while_a_deployment_starts_them_take_nothing_back(wat
 
 
 @pytest.mark.parametrize("firing", [("-cpu", "", "-degraded"), ("", "-degraded"), ("-degraded",)])
-def test_any_other_alarm_takes_the_step_back_during_a_deployment_too(watched, began, firing):
+def test_any_other_alarm_takes_the_step_back_during_a_deployment_too(
+    watched: Any, began: datetime, firing: tuple[Any, ...]
+) -> None:
     watched.guard_by_composite()
     watched.run(began + 2 * DAY)
     deploy(watched)
@@ -232,7 +235,7 @@ def test_any_other_alarm_takes_the_step_back_during_a_deployment_too(watched, be
     assert watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))["action"] == "revert"
 
 
-def test_a_hot_cpu_takes_the_step_back_without_a_deployment(watched, began):
+def test_a_hot_cpu_takes_the_step_back_without_a_deployment(watched: Any, began: datetime) -> None:
     watched.guard_by_composite()
     watched.run(began + 2 * DAY)
     watched.fire("-cpu", "-degraded")
@@ -241,7 +244,7 @@ def test_a_hot_cpu_takes_the_step_back_without_a_deployment(watched, began):
     assert watched.run(fired, **watched.alarm_event(fired, suffix="-degraded"))["action"] == "revert"
 
 
-def test_a_cpu_that_is_hot_when_the_deployment_is_over_takes_the_step_back(watched, began):
+def test_a_cpu_that_is_hot_when_the_deployment_is_over_takes_the_step_back(watched: Any, began: datetime) -> None:
     watched.guard_by_composite()
     watched.run(began + 2 * DAY)
     states = iter(["IN_PROGRESS", "COMPLETED"])
@@ -256,14 +259,14 @@ def test_a_cpu_that_is_hot_when_the_deployment_is_over_takes_the_step_back(watch
     assert watched.run(began + 2 * DAY + HOUR)["action"] == "revert"
 
 
-def test_holds_while_the_stack_is_updated(watched, began):
+def test_holds_while_the_stack_is_updated(watched: Any, began: datetime) -> None:
     watched.answer_with(
         "stacks", "DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS"
     )
     assert watched.run(began + 2 * DAY)["why"] == "a deployment is in progress"
 
 
-def test_reverts_while_the_stack_is_updated(watched, began):
+def test_reverts_while_the_stack_is_updated(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
     watched.answer_with(
         "stacks", "DescribeStacks", lambda answer: answer["Stacks"][0], StackStatus="UPDATE_IN_PROGRESS"
@@ -272,7 +275,7 @@ def test_reverts_while_the_stack_is_updated(watched, began):
     assert watched.run(fired, **watched.alarm_event(fired))["action"] == "revert"
 
 
-def test_says_so_and_stops_when_somebody_else_changed_the_policy(watched, began):
+def test_says_so_and_stops_when_somebody_else_changed_the_policy(watched: Any, began: datetime) -> None:
     watched.put_policy(45)
 
     decision = watched.run(began + 2 * DAY)
@@ -289,17 +292,17 @@ def test_says_so_and_stops_when_somebody_else_changed_the_policy(watched, began)
     assert watched.told() == []
 
 
-def test_stops_when_somebody_else_changed_the_parameter(watched, began):
+def test_stops_when_somebody_else_changed_the_parameter(watched: Any, began: datetime) -> None:
     watched.client("ssm").put_parameter(Name=watched.parameter_name, Value="45", Overwrite=True)
     assert watched.run(began + 2 * DAY)["why"].startswith("the parameter has 45 %, not 60 %")
 
 
-def test_stops_when_the_policy_is_gone(watched, began):
+def test_stops_when_the_policy_is_gone(watched: Any, began: datetime) -> None:
     watched.client("application-autoscaling").delete_scaling_policy(**watched.resource, PolicyName="cpu")
     assert watched.run(began + 2 * DAY)["why"].startswith("the policy is gone")
 
 
-def test_a_person_stops_it_and_resumes_it_from_what_the_policy_has_then(watched, began):
+def test_a_person_stops_it_and_resumes_it_from_what_the_policy_has_then(watched: Any, began: datetime) -> None:
     watched.run(began + HOUR, stop=True)
     assert watched.run(began + 3 * DAY)["action"] == "hold"
     watched.put_policy(63)
@@ -315,7 +318,7 @@ def test_a_person_stops_it_and_resumes_it_from_what_the_policy_has_then(watched,
     assert watched.state["initial"] == 60
 
 
-def test_a_former_target_that_a_deployment_put_is_replaced_by_the_live_one(watched, began):
+def test_a_former_target_that_a_deployment_put_is_replaced_by_the_live_one(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
     watched.run(began + 4 * DAY)
     assert watched.targets == (62, 62, 62)
@@ -328,7 +331,7 @@ def test_a_former_target_that_a_deployment_put_is_replaced_by_the_live_one(watch
     assert watched.state["before"] == 61
 
 
-def test_a_dry_run_decides_and_tells_and_changes_nothing(tuned, began):
+def test_a_dry_run_decides_and_tells_and_changes_nothing(tuned: Any, began: datetime) -> None:
     tuned.configure(dry_run=True)
     tuned.report_metrics(began - 4 * DAY, began + 10 * DAY)
     before = tuned.widgets
@@ -343,7 +346,7 @@ def test_a_dry_run_decides_and_tells_and_changes_nothing(tuned, began):
     ]
 
 
-def test_two_executions_at_once_do_not_both_act(watched, began):
+def test_two_executions_at_once_do_not_both_act(watched: Any, began: datetime) -> None:
     given = {"time": (began + 2 * DAY).isoformat()}
     watched.invoke("look", given)
     key = {"tuner": {"S": watched.resource["ResourceId"]}, "entry": {"S": "state"}}
@@ -362,7 +365,7 @@ def test_two_executions_at_once_do_not_both_act(watched, began):
     assert watched.policy["TargetValue"] == 60
 
 
-def test_reaches_the_ceiling_and_settles_there(tuned, began):
+def test_reaches_the_ceiling_and_settles_there(tuned: Any, began: datetime) -> None:
     tuned.configure(ceiling=61)
     tuned.report_metrics(began - 4 * DAY, began + 10 * DAY)
     for days in (0, 2, 4, 6):

@@ -5,7 +5,7 @@ from cdk_rehearsal.plug_in.applicationautoscaling.due_actions import due_actions
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def test_what_is_due_comes_in_the_order_of_its_times():
+def test_what_is_due_comes_in_the_order_of_its_times() -> None:
     actions = [
         {"Schedule": "at(2026-06-01T11:00:00)"},
         {"Schedule": "at(2026-06-01T12:00:01)"},
@@ -21,5 +21,5 @@ def test_what_is_due_comes_in_the_order_of_its_times():
     ]
 
 
-def test_nothing_is_due_before_its_time():
+def test_nothing_is_due_before_its_time() -> None:
     assert due_actions([{"Schedule": "at(2026-06-01T12:00:00)"}], NOON.replace(hour=11)) == []

@@ -2,9 +2,12 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from cdk_rehearsal.embedded_aws import EmbeddedAws
 
 BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/{}/0123456789abcdef"
 
@@ -31,7 +34,7 @@ def template(balancer: str, group: str) -> str:
 
 
 @pytest.fixture
-def deploy(embedded_aws):
+def deploy(embedded_aws: EmbeddedAws) -> Callable[..., Any]:
     cloudformation = embedded_aws.client("cloudformation")
     made: list[str] = []
 
@@ -46,7 +49,9 @@ def deploy(embedded_aws):
     return run
 
 
-def test_a_firewall_is_associated_until_its_stack_is_deleted(embedded_aws, deploy):
+def test_a_firewall_is_associated_until_its_stack_is_deleted(
+    embedded_aws: EmbeddedAws, deploy: Callable[..., Any]
+) -> None:
     balancer = BALANCER.format(uuid.uuid4().hex[:8])
     stack = deploy(template(balancer, f"aws-waf-logs-{uuid.uuid4().hex[:8]}"))
     waf, cloudformation = embedded_aws.client("wafv2"), embedded_aws.client("cloudformation")
@@ -59,6 +64,6 @@ def test_a_firewall_is_associated_until_its_stack_is_deleted(embedded_aws, deplo
         waf.get_web_acl_for_resource(ResourceArn=balancer)
 
 
-def test_fails_when_the_logs_have_no_name_that_waf_writes_to(deploy):
+def test_fails_when_the_logs_have_no_name_that_waf_writes_to(deploy: Callable[..., Any]) -> None:
     with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
         deploy(template(BALANCER.format("any"), f"firewall-{uuid.uuid4().hex[:8]}"))

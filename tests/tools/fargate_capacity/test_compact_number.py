@@ -29,7 +29,7 @@ def test_numbers_are_short(value: float, text: str) -> None:
         ([12_000_000, 12_010_000], ["12.00M", "12.01M"]),
     ],
 )
-def test_ticks_that_differ_are_written_so(ticks, labels):
+def test_ticks_that_differ_are_written_so(ticks: list[int] | list[float], labels: list[str]) -> None:
     assert compact_numbers(ticks) == labels
 
 
@@ -42,5 +42,5 @@ def test_ticks_that_differ_are_written_so(ticks, labels):
         (0.00123, 9, "0.00123"),
     ],
 )
-def test_a_number_in_full_has_the_digits_that_find_room(value, most, text):
+def test_a_number_in_full_has_the_digits_that_find_room(value: float, most: int, text: str) -> None:
     assert full_number(value, most=most) == text

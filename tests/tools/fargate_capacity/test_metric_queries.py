@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 
 from fargate_capacity.metric_queries import contributor_insights, metrics_insights, search
 
 
-def described(query):
+def described(query: Any) -> list[Any]:
     return [(metric.namespace, metric.name, dict(metric.dimensions), metric.stat) for metric in query.found]
 
 
@@ -38,7 +40,7 @@ def described(query):
         ),
     ],
 )
-def test_a_search_has_samples_of_what_it_looks_for(text, expected):
+def test_a_search_has_samples_of_what_it_looks_for(text: str, expected: list[Any] | list[tuple[Any, ...]]) -> None:
     query = search(text, "Sum", 60)
     assert described(query) == expected
     assert query.period_s == 60
@@ -64,12 +66,12 @@ def test_a_search_has_samples_of_what_it_looks_for(text, expected):
         ("SELECT nonsense", "Metric", 1, "Average"),
     ],
 )
-def test_metrics_insights_has_a_series_for_each_group(text, name, count, stat):
+def test_metrics_insights_has_a_series_for_each_group(text: str, name: str, count: int, stat: str) -> None:
     query = metrics_insights(text)
     assert {(metric.name, metric.stat) for metric in query.found} == {(name, stat)}
     assert len(query.found) == count
 
 
-def test_contributor_insights_has_its_top_contributors():
+def test_contributor_insights_has_its_top_contributors() -> None:
     assert len(contributor_insights("top", 2).found) == 2
     assert "Contributor Insights (top)" in contributor_insights("top", 10).note

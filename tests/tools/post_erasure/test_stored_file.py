@@ -50,7 +50,9 @@ JSON_LINES = [
 
 @pytest.mark.parametrize(("given", "found"), JSON_LINES)
 @pytest.mark.parametrize("ending", ["", "\n"])
-def test_takes_posts_out_of_json_lines(taken, given: str, found: int, ending: str) -> None:
+def test_takes_posts_out_of_json_lines(
+    taken: Callable[[str, bytes], tuple[int, bytes]], given: str, found: int, ending: str
+) -> None:
     content = KEPT + given + ending + KEPT
     left = KEPT + ending + KEPT if found else content
     assert taken("posts.jsonl", content.encode()) == (found, left.encode())
@@ -58,7 +60,9 @@ def test_takes_posts_out_of_json_lines(taken, given: str, found: int, ending: st
     assert (zipped, gzip.decompress(rest).decode()) == (found, left)
 
 
-def test_takes_rows_out_of_csv_and_leaves_the_others_as_they_are(taken) -> None:
+def test_takes_rows_out_of_csv_and_leaves_the_others_as_they_are(
+    taken: Callable[[str, bytes], tuple[int, bytes]],
+) -> None:
     out = io.StringIO(newline="")
     rows = [
         ("0", "a, quoted", "train"),
@@ -78,12 +82,12 @@ def test_takes_rows_out_of_csv_and_leaves_the_others_as_they_are(taken) -> None:
     assert taken("posts.TSV", b"label\ttext\n1\tfree money\n") == (1, b"label\ttext\n")
 
 
-def test_finds_keys_where_sides_are_written_down(taken) -> None:
+def test_finds_keys_where_sides_are_written_down(taken: Callable[[str, bytes], tuple[int, bytes]]) -> None:
     rows = f"post,side\n{KEY},train\n{'0' * 64},test\n"
     assert taken("sides/a.csv.gz", gzip.compress(rows.encode()))[0] == 1
 
 
-def test_takes_posts_out_of_the_files_of_an_archive(taken) -> None:
+def test_takes_posts_out_of_the_files_of_an_archive(taken: Callable[[str, bytes], tuple[int, bytes]]) -> None:
     def archive(files: dict[str, bytes]) -> bytes:
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as written:
@@ -115,13 +119,15 @@ def test_takes_posts_out_of_the_files_of_an_archive(taken) -> None:
         ("a.tar.gz", b"no archive"),
     ],
 )
-def test_says_of_what_it_cannot_tell(taken, name: str, content: bytes) -> None:
+def test_says_of_what_it_cannot_tell(
+    taken: Callable[[str, bytes], tuple[int, bytes]], name: str, content: bytes
+) -> None:
     with pytest.raises(NotReadableError) as refused:
         taken(name, content)
     assert "money" not in str(refused.value)
 
 
-def test_one_document_cannot_be_divided(taken) -> None:
+def test_one_document_cannot_be_divided(taken: Callable[[str, bytes], tuple[int, bytes]]) -> None:
     assert taken("a.json", b'{\n "auc": 0.9\n}\n')[0] == 0
     with pytest.raises(NotDivisibleError):
         taken("a.json", b'{\n "text": "free money"\n}\n')

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from cdk_rehearsal.embedded_aws import EmbeddedAws
 from post_purge.cli import main
 
 DAY = ["--since", "2026-11-23", "--until", "2026-11-24"]
 
 
 @pytest.fixture
-def items(embedded_aws, review_table) -> Callable[[], list[dict[str, Any]]]:
+def items(embedded_aws: EmbeddedAws, review_table: Any) -> Callable[[], list[dict[str, Any]]]:
     def read() -> list[dict[str, Any]]:
         return list(embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"])
 
@@ -22,7 +23,7 @@ def items(embedded_aws, review_table) -> Callable[[], list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def texts(items) -> Callable[[], list[str]]:
+def texts(items: Callable[[], list[dict[str, Any]]]) -> Callable[[], list[str]]:
     def read() -> list[str]:
         return sorted(item["text"]["S"] for item in items() if "text" in item)
 
@@ -30,7 +31,7 @@ def texts(items) -> Callable[[], list[str]]:
 
 
 @pytest.fixture
-def counted(items) -> Callable[[], dict[str, int]]:
+def counted(items: Callable[[], list[dict[str, Any]]]) -> Callable[[], dict[str, int]]:
     """What the counts for estimates sum up to."""
 
     def read() -> dict[str, int]:
@@ -44,7 +45,7 @@ def counted(items) -> Callable[[], dict[str, int]]:
 
 
 @pytest.fixture
-def purge(review_table, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def purge(review_table: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """What the command prints, or the one line with which it stops: `purge("--since", …)`."""
 
     def run(*options: str, table: str = review_table) -> str:
@@ -58,7 +59,7 @@ def purge(review_table, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def store(review_store, review_post) -> Any:
+def store(review_store: Any, review_post: Any) -> Any:
     """Posts of two days in two parts of the queue; some are taken, decided on, or taken back."""
     store = review_store(shards=2)
     for number in range(12):
@@ -70,7 +71,9 @@ def store(review_store, review_post) -> Any:
     return store
 
 
-def test_without_purge_it_counts_and_changes_nothing(store, purge, items):
+def test_without_purge_it_counts_and_changes_nothing(
+    store: Any, purge: Callable[..., str], items: Callable[[], list[dict[str, Any]]]
+) -> None:
     before = items()
     assert purge(*DAY) == (
         "found   14 posts that nobody decided on, received from 2026-11-23T00:00:00.000+00:00 to "
@@ -80,7 +83,13 @@ def test_without_purge_it_counts_and_changes_nothing(store, purge, items):
     assert items() == before
 
 
-def test_the_posts_of_a_time_are_deleted_counts_follow_and_it_is_written_down(store, purge, texts, counted, items):
+def test_the_posts_of_a_time_are_deleted_counts_follow_and_it_is_written_down(
+    store: Any,
+    purge: Callable[..., str],
+    texts: Callable[[], list[str]],
+    counted: Callable[[], dict[str, int]],
+    items: Callable[[], list[dict[str, Any]]],
+) -> None:
     assert counted() == {"flagged:0.625:1:stored": 13, "sample:0.225:100:stored": 1}
     assert "purged  14\nleft    0" in purge(*DAY, "--purge")
     assert texts() == ["next day"]
@@ -93,7 +102,13 @@ def test_the_posts_of_a_time_are_deleted_counts_follow_and_it_is_written_down(st
     assert "purged  0" in purge(*DAY, "--purge")
 
 
-def test_what_a_reviewer_holds_decided_on_or_took_back_is_left(store, purge, texts, items, api_module):
+def test_what_a_reviewer_holds_decided_on_or_took_back_is_left(
+    store: Any,
+    purge: Callable[..., str],
+    texts: Callable[[], list[str]],
+    items: Callable[[], list[dict[str, Any]]],
+    api_module: Any,
+) -> None:
     fine = api_module("reviews.entry").Verdict.FINE
     taken = {entry.text: entry for entry in store.take(reviewer="hana", count=15)}
 
@@ -122,7 +137,14 @@ def test_what_a_reviewer_holds_decided_on_or_took_back_is_left(store, purge, tex
     assert {"flood 1", "flood 2", "flood 4"} <= set(texts())
 
 
-def test_decided_posts_go_with_their_history_only_when_that_is_said(store, purge, texts, items, counted, api_module):
+def test_decided_posts_go_with_their_history_only_when_that_is_said(
+    store: Any,
+    purge: Callable[..., str],
+    texts: Callable[[], list[str]],
+    items: Callable[[], list[dict[str, Any]]],
+    counted: Callable[[], dict[str, int]],
+    api_module: Any,
+) -> None:
     violation = api_module("reviews.entry").Verdict.VIOLATION
     (taken,) = [entry for entry in store.take(reviewer="hana", count=15) if entry.text == "flood 5"]
     store.decide(reviewer="hana", post=taken.post, lease=taken.lease, verdict=violation, reason="spam")
@@ -133,7 +155,9 @@ def test_decided_posts_go_with_their_history_only_when_that_is_said(store, purge
     assert counted() == {"flagged:0.625:1:stored": 12, "sample:0.225:100:stored": 1}
 
 
-def test_todays_quota_is_opened_again_when_that_is_said(review_store, review_post, purge):
+def test_todays_quota_is_opened_again_when_that_is_said(
+    review_store: Any, review_post: Any, purge: Callable[..., str]
+) -> None:
     store = review_store(daily_quota=1, clock=lambda: datetime.now(UTC).timestamp())
     assert store.keep(review_post("flood"))
     assert "purged  1" in purge(*DAY, "--purge", "--reopen-quota")
@@ -159,11 +183,13 @@ def test_todays_quota_is_opened_again_when_that_is_said(review_store, review_pos
         ([*DAY, "--reopen-quota"], "--reopen-quota needs --purge: without it nothing is changed"),
     ],
 )
-def test_fails_when_it_cannot_be_meant(review_store, purge, options, line):
+def test_fails_when_it_cannot_be_meant(
+    review_store: Any, purge: Callable[..., str], options: list[str], line: str
+) -> None:
     assert purge(*options) == line
 
 
-def test_fails_in_one_line_when_there_is_no_such_table(review_store, purge):
+def test_fails_in_one_line_when_there_is_no_such_table(review_store: Any, purge: Callable[..., str]) -> None:
     printed = purge(*DAY, table="no-such-table")
     assert printed.startswith("AWS refused it: ResourceNotFoundException: ")
     assert "\n" not in printed

@@ -2,6 +2,7 @@ import random
 import statistics
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -11,7 +12,7 @@ from review_threshold.proposal import NoThresholdError, for_load, for_precision
 from review_threshold.review_estimates import VERDICTS, ReviewedPost, ReviewEstimates, cohens_kappa, wilson_interval
 
 
-def post(probability: float, verdict: str | None = "violation", *, weight: float = 1, **options) -> ReviewedPost:
+def post(probability: float, verdict: str | None = "violation", *, weight: float = 1, **options: Any) -> ReviewedPost:
     chosen = {"flagged": weight == 1, "received": 0.0, **options}
     return ReviewedPost(probability=probability, verdict=verdict, weight=weight, **chosen)
 
@@ -29,7 +30,7 @@ posts = st.lists(
 
 
 @given(posts=posts, thresholds=st.tuples(probabilities, probabilities).map(sorted))
-def test_shares_are_shares_and_a_higher_threshold_loads_less(posts, thresholds):
+def test_shares_are_shares_and_a_higher_threshold_loads_less(posts: Any, thresholds: Any) -> None:
     estimates = ReviewEstimates(posts)
     low, high = thresholds
     for threshold in thresholds:
@@ -42,7 +43,7 @@ def test_shares_are_shares_and_a_higher_threshold_loads_less(posts, thresholds):
 # Of posts about which reviewers are not sure, as many count as violations as among those beside them that were judged:
 # these are others at each threshold. Without such posts the order holds.
 @given(posts=posts, thresholds=st.tuples(probabilities, probabilities).map(sorted))
-def test_a_higher_threshold_finds_no_more_of_what_was_judged(posts, thresholds):
+def test_a_higher_threshold_finds_no_more_of_what_was_judged(posts: Any, thresholds: Any) -> None:
     judged = [each for each in posts if each.verdict in ("violation", "fine")]
     assume(judged)
     estimates = ReviewEstimates(judged)
@@ -53,25 +54,25 @@ def test_a_higher_threshold_finds_no_more_of_what_was_judged(posts, thresholds):
 
 
 @given(posts=posts)
-def test_everything_flagged_finds_everything(posts):
+def test_everything_flagged_finds_everything(posts: Any) -> None:
     recall = ReviewEstimates(posts).recall(0)
     assert recall is None or recall.value == 1
 
 
 @given(share=st.floats(0, 1), count=st.integers(1, 100_000))
-def test_an_interval_holds_its_share_and_shrinks_with_the_count(share, count):
+def test_an_interval_holds_its_share_and_shrinks_with_the_count(share: Any, count: Any) -> None:
     low, high = wilson_interval(share, count)
     assert 0 <= low <= share <= high <= 1
     more_low, more_high = wilson_interval(share, count * 4)
     assert more_high - more_low <= high - low + 1e-12
 
 
-def test_what_was_not_found_in_a_few_may_still_be_there():
+def test_what_was_not_found_in_a_few_may_still_be_there() -> None:
     _, high = wilson_interval(0.0, 10)
     assert 0.2 < high < 0.35
 
 
-def test_a_sampled_post_counts_for_all_it_stands_for():
+def test_a_sampled_post_counts_for_all_it_stands_for() -> None:
     flagged = [post(0.9, "violation")] * 80 + [post(0.9, "fine")] * 20
     sample = [post(0.1, "violation", weight=100.0)] + [post(0.1, "fine", weight=100.0)] * 99
     estimates = ReviewEstimates([*flagged, *sample])
@@ -82,27 +83,27 @@ def test_a_sampled_post_counts_for_all_it_stands_for():
     assert estimates.load(0.05) == pytest.approx(10_100)
 
 
-def test_unsure_ones_and_those_not_judged_yet_say_nothing_of_their_own():
+def test_unsure_ones_and_those_not_judged_yet_say_nothing_of_their_own() -> None:
     judged = [post(0.91, "violation")] * 30 + [post(0.91, "fine")] * 30
     estimates = ReviewEstimates([*judged, *[post(0.91, None)] * 500, *[post(0.91, "unsure")] * 40])
     assert estimates.precision(0.5).value == pytest.approx(0.5)
     assert estimates.precision(0.5).judged == 60
 
 
-def test_the_judged_stand_for_the_rest_of_their_band_alone():
+def test_the_judged_stand_for_the_rest_of_their_band_alone() -> None:
     # Reviewers saw the most probable first: 100 of 100 there, 10 of 1,000 below.
     top = [post(0.97, "violation")] * 100
     below = [post(0.62, "violation")] * 2 + [post(0.62, "fine")] * 8 + [post(0.62, None)] * 990
     assert ReviewEstimates([*top, *below]).precision(0.5).value == pytest.approx((100 + 200) / 1100)
 
 
-def test_no_recall_without_a_sample_or_with_nothing_judged():
+def test_no_recall_without_a_sample_or_with_nothing_judged() -> None:
     assert ReviewEstimates([post(0.9)]).recall(0.5) is None
     assert ReviewEstimates([post(0.9), post(0.1, None, weight=100.0)]).recall(0.5) is None
     assert ReviewEstimates([post(0.9, None)]).precision(0.5) is None
 
 
-def test_a_sample_reviewed_in_part_gives_intervals_that_hold_the_truth():
+def test_a_sample_reviewed_in_part_gives_intervals_that_hold_the_truth() -> None:
     """A population whose violations are known, reviewed 100 times: by what is sampled and by who has time."""
     chance = random.Random(7)
     people = [(probability := chance.random() ** 3, chance.random() < probability * 0.9) for _ in range(20_000)]
@@ -123,7 +124,7 @@ def test_a_sample_reviewed_in_part_gives_intervals_that_hold_the_truth():
     assert statistics.mean(values) == pytest.approx(truth, abs=0.01)
 
 
-def test_kappa_is_agreement_beyond_chance():
+def test_kappa_is_agreement_beyond_chance() -> None:
     assert cohens_kappa({("violation", "violation"): 1, ("fine", "fine"): 1}) == 1
     assert cohens_kappa({("violation", "fine"): 1, ("fine", "violation"): 1}) == -1
     # Cohen 1960's way by hand: 35 of 50 agree, chance 0.5.
@@ -135,7 +136,7 @@ def test_kappa_is_agreement_beyond_chance():
 
 
 @given(pairs=st.dictionaries(st.tuples(st.sampled_from(VERDICTS), st.sampled_from(VERDICTS)), st.integers(1, 50)))
-def test_kappa_does_not_care_who_was_first(pairs):
+def test_kappa_does_not_care_who_was_first(pairs: Any) -> None:
     kappa = cohens_kappa(pairs)
     other_way = cohens_kappa({(second, first): count for (first, second), count in pairs.items()})
     assert kappa == (other_way if other_way is None else pytest.approx(other_way))
@@ -143,7 +144,7 @@ def test_kappa_does_not_care_who_was_first(pairs):
 
 
 @given(posts=posts)
-def test_posts_that_are_alike_count_as_often_as_they_are(posts):
+def test_posts_that_are_alike_count_as_often_as_they_are(posts: Any) -> None:
     alike = Counter(posts)
     once = ReviewEstimates([replace(post, count=count) for post, count in alike.items()])
     apart = ReviewEstimates(posts)
@@ -158,7 +159,7 @@ def test_posts_that_are_alike_count_as_often_as_they_are(posts):
     assert once.load(0.3) == pytest.approx(apart.load(0.3))
 
 
-def test_what_was_flagged_counts_whichever_threshold_it_was():
+def test_what_was_flagged_counts_whichever_threshold_it_was() -> None:
     flagged = [post(0.55, "violation")] * 30 + [post(0.9, "fine")] * 10
     # Of a time when the threshold was higher.
     sample = [post(0.6, "violation", weight=10.0)] * 3 + [post(0.2, "fine", weight=10.0)] * 97
@@ -169,7 +170,7 @@ def test_what_was_flagged_counts_whichever_threshold_it_was():
 
 
 @given(posts=posts, wanted=st.floats(0, 1))
-def test_a_proposal_does_what_was_wanted_and_none_lower_does(posts, wanted):
+def test_a_proposal_does_what_was_wanted_and_none_lower_does(posts: Any, wanted: Any) -> None:
     estimates = ReviewEstimates(posts)
     try:
         proposed = for_load(estimates, 50 * wanted)
@@ -181,7 +182,7 @@ def test_a_proposal_does_what_was_wanted_and_none_lower_does(posts, wanted):
         assert all(estimates.load(threshold) > 50 * wanted for threshold in lower)
 
 
-def test_a_threshold_for_a_precision():
+def test_a_threshold_for_a_precision() -> None:
     stored = [post(0.9, "violation")] * 30 + [post(0.7, "violation")] * 15 + [post(0.7, "fine")] * 15
     stored += [post(0.5, "fine")] * 30
     assert for_precision(ReviewEstimates(stored), 0.75).threshold == 0.7

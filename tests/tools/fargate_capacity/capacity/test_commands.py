@@ -3,16 +3,22 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from cdk_rehearsal.embedded_aws import EmbeddedAws
 
 OPTIONS = ["--assume", "cpu_ms=50", "--assume", "skew=1.1", "--latency-limit-ms", "500"]
 
 
 @pytest.fixture
-def run(tmp_path):
-    def fargate_capacity(*arguments, environment=None):
+def run(tmp_path: Path) -> Callable[..., Any]:
+    def fargate_capacity(*arguments: Any, environment: Any = None) -> Any:
         return subprocess.run(
             [sys.executable, "-m", "fargate_capacity", *map(str, arguments)],
             cwd=tmp_path,
@@ -26,11 +32,13 @@ def run(tmp_path):
 
 
 @pytest.fixture
-def trace(days, write_trace):
+def trace(days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], write_trace: Callable[..., Path]) -> Any:
     return write_trace([None if 700 <= minute < 710 else count for minute, count in enumerate(days(4))])
 
 
-def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_path):
+def test_simulate_writes_table_json_page_and_picture(
+    run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path
+) -> None:
     done = run("simulate", assembly, "--trace", trace, *OPTIONS)
     assert done.returncode == 0, done.stderr
     for expected in (
@@ -53,7 +61,12 @@ def test_simulate_writes_table_json_page_and_picture(run, assembly, trace, tmp_p
     assert (folder / "ApiService1A2B3C4D-replay.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_plan_shows_its_choices_and_both_readings_of_the_documentation(run, resources, write_assembly, write_trace):
+def test_a_plan_shows_its_choices_and_both_readings_of_the_documentation(
+    run: Callable[..., Any],
+    resources: dict[str, Any],
+    write_assembly: Callable[..., Path],
+    write_trace: Callable[..., Path],
+) -> None:
     tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     tracking |= {"ScaleInCooldown": 60, "ScaleOutCooldown": 60}
     requests = [3000] * 60 + [12_000] * 15 + [3000] * 300
@@ -70,7 +83,7 @@ def test_a_plan_shows_its_choices_and_both_readings_of_the_documentation(run, re
     assert "periods of" not in done.stdout
 
 
-def test_says_what_longer_periods_hide(run, assembly, tmp_path):
+def test_says_what_longer_periods_hide(run: Callable[..., Any], assembly: Path, tmp_path: Path) -> None:
     path = tmp_path / "fives.csv"
     rows = (f"2026-11-02T{minute // 60:02d}:{minute % 60:02d}:00Z,9000" for minute in range(0, 720, 5))
     path.write_text("timestamp,requests\n" + "\n".join(rows))
@@ -80,7 +93,9 @@ def test_says_what_longer_periods_hide(run, assembly, tmp_path):
     assert "assumed 3 times as busy in one minute of each" in done.stdout
 
 
-def test_says_what_no_tasks_come_to(run, resources, write_assembly, trace):
+def test_says_what_no_tasks_come_to(
+    run: Callable[..., Any], resources: dict[str, Any], write_assembly: Callable[..., Path], trace: Any
+) -> None:
     resources["Count"]["Properties"]["MinCapacity"] = 0
     done = run("simulate", write_assembly(resources), "--trace", trace, *OPTIONS, "--assume", "queueing=fifo")
     assert done.returncode == 0, done.stderr
@@ -88,13 +103,15 @@ def test_says_what_no_tasks_come_to(run, resources, write_assembly, trace):
     assert "requests served one after another" in done.stdout
 
 
-def test_says_so_where_the_allowed_tasks_are_too_few(run, assembly, trace):
+def test_says_so_where_the_allowed_tasks_are_too_few(run: Callable[..., Any], assembly: Path, trace: Any) -> None:
     hint = "are saturated though all 20 tasks that are allowed were used; raise the maximum, or check cpu_ms"
     assert hint not in run("simulate", assembly, "--trace", trace, *OPTIONS).stdout
     assert hint in run("simulate", assembly, "--trace", trace, *OPTIONS, "--assume", "cpu_ms=5000").stdout
 
 
-def test_compare_shows_both_on_the_same_traffic(run, resources, write_assembly, trace, tmp_path):
+def test_compare_shows_both_on_the_same_traffic(
+    run: Callable[..., Any], resources: dict[str, Any], write_assembly: Callable[..., Path], trace: Any, tmp_path: Path
+) -> None:
     first = write_assembly(resources, name="a")
     changed = deepcopy(resources)
     changed["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] = 65
@@ -108,7 +125,7 @@ def test_compare_shows_both_on_the_same_traffic(run, resources, write_assembly, 
     assert (tmp_path / "build" / "capacity" / "B" / "index.html").exists()
 
 
-def test_recommend_says_what_and_why_not(run, assembly, trace, tmp_path):
+def test_recommend_says_what_and_why_not(run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path) -> None:
     done = run("recommend", assembly, "--trace", trace, "--target", "40:60:5", "--spike-threshold", "80", *OPTIONS)
     assert done.returncode == 0, done.stderr
     assert "Not recommended" in done.stdout
@@ -127,7 +144,9 @@ def test_recommend_says_what_and_why_not(run, assembly, trace, tmp_path):
     assert report["recommended"]["policies"][0]["type"] == "TargetTracking"
 
 
-def test_simulate_shows_a_floor_beside_what_is_declared(run, assembly, trace, tmp_path):
+def test_simulate_shows_a_floor_beside_what_is_declared(
+    run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path
+) -> None:
     done = run("simulate", assembly, "--trace", trace, "--floor", "25", "--floor-lead", "15", *OPTIONS)
     assert done.returncode == 0, done.stderr
     assert "a floor for 25 % by the same time of the last 7 days, 15 minutes ahead" in done.stdout
@@ -147,13 +166,15 @@ def test_simulate_shows_a_floor_beside_what_is_declared(run, assembly, trace, tm
         (("--floor", "60", "--floor-time-zone", "Mars"), "time_zone: got 'Mars'"),
     ],
 )
-def test_fails_when_a_floor_is_impossible(run, assembly, trace, options, words):
+def test_fails_when_a_floor_is_impossible(
+    run: Callable[..., Any], assembly: Path, trace: Any, options: tuple[Any, ...], words: str
+) -> None:
     done = run("simulate", assembly, "--trace", trace, *options, *OPTIONS)
     assert done.returncode == 1
     assert words in done.stderr
 
 
-def test_tune_tells_each_step(run, assembly, trace, tmp_path):
+def test_tune_tells_each_step(run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path) -> None:
     done = run("tune", assembly, "--trace", trace, "--ceiling", "60", *OPTIONS)
     assert done.returncode == 0, done.stderr
     assert "step    51 %  50 % held for 2 days" in done.stdout
@@ -161,7 +182,9 @@ def test_tune_tells_each_step(run, assembly, trace, tmp_path):
     assert [each["action"] for each in report["decisions"]][:1] == ["step"]
 
 
-def test_a_p95_guardrail_is_the_mean_that_it_stands_for(run, assembly, trace, tmp_path):
+def test_a_p95_guardrail_is_the_mean_that_it_stands_for(
+    run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path
+) -> None:
     options = [option for option in OPTIONS if option not in ("--latency-limit-ms", "500")]
     limit = ["--latency-p95-limit-ms", "1000", "--assume", "p95_ratio=4", "--assume", "elsewhere_ms=200"]
     done = run("simulate", assembly, "--trace", trace, *options, *limit)
@@ -171,7 +194,7 @@ def test_a_p95_guardrail_is_the_mean_that_it_stands_for(run, assembly, trace, tm
     assert "<h1>ApiService1A2B3C4D on requests.csv</h1>" in (tmp_path / "build" / "capacity" / "index.html").read_text()
 
 
-def test_fails_when_both_guardrails_are_given(run, assembly, trace):
+def test_fails_when_both_guardrails_are_given(run: Callable[..., Any], assembly: Path, trace: Any) -> None:
     done = run("simulate", assembly, "--trace", trace, *OPTIONS, "--latency-p95-limit-ms", "1000")
     assert (done.returncode, done.stderr) == (
         1,
@@ -179,7 +202,9 @@ def test_fails_when_both_guardrails_are_given(run, assembly, trace):
     )
 
 
-def test_an_observed_service_states_the_models_error(run, assembly, trace, tmp_path):
+def test_an_observed_service_states_the_models_error(
+    run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path
+) -> None:
     lines = ["timestamp,requests,cpu_average,cpu_maximum,tasks,latency_ms"]
     for row in trace.read_text().splitlines()[1:]:
         time, requests = row.split(",")
@@ -199,7 +224,7 @@ def test_an_observed_service_states_the_models_error(run, assembly, trace, tmp_p
     assert "error against what was observed: task-hours" in done.stdout
 
 
-def test_fetch_writes_csv(run, embedded_aws, tmp_path):
+def test_fetch_writes_csv(run: Callable[..., Any], embedded_aws: EmbeddedAws, tmp_path: Path) -> None:
     done = run(
         "fetch", "--cluster", "c", "--service", "s", "--load-balancer", "app/x/1", environment=embedded_aws.environment
     )
@@ -225,7 +250,9 @@ def test_fetch_writes_csv(run, embedded_aws, tmp_path):
         (["--requests-column", "hits"], "got the columns timestamp, requests, allowed: timestamp and hits"),
     ],
 )
-def test_fails_with_one_clear_line_when(run, assembly, write_trace, change, message):
+def test_fails_with_one_clear_line_when(
+    run: Callable[..., Any], assembly: Path, write_trace: Callable[..., Path], change: list[str], message: str
+) -> None:
     done = run("simulate", assembly, "--trace", write_trace([1, 2, 3]), *OPTIONS, *change)
     assert done.returncode == 1
     assert done.stderr.startswith("fargate-capacity: ")
@@ -233,13 +260,20 @@ def test_fails_with_one_clear_line_when(run, assembly, write_trace, change, mess
     assert done.stderr.count("\n") == 1
 
 
-def test_fails_when_nothing_says_what_a_request_costs(run, assembly, write_trace):
+def test_fails_when_nothing_says_what_a_request_costs(
+    run: Callable[..., Any], assembly: Path, write_trace: Callable[..., Path]
+) -> None:
     done = run("simulate", assembly, "--trace", write_trace([1, 2, 3]))
     assert done.returncode == 1
     assert "got nothing that says what a request costs" in done.stderr
 
 
-def test_fails_when_no_policy_can_be_replayed(run, resources, write_assembly, write_trace):
+def test_fails_when_no_policy_can_be_replayed(
+    run: Callable[..., Any],
+    resources: dict[str, Any],
+    write_assembly: Callable[..., Path],
+    write_trace: Callable[..., Path],
+) -> None:
     for name in ("Tracking", "Spike", "SpikeAlarm"):
         del resources[name]
     done = run("simulate", write_assembly(resources), "--trace", write_trace([1, 2]), *OPTIONS)
@@ -247,7 +281,7 @@ def test_fails_when_no_policy_can_be_replayed(run, resources, write_assembly, wr
     assert "got no policy and no scheduled action" in done.stderr
 
 
-def test_deployments_suspend_scale_in(run, assembly, trace, tmp_path):
+def test_deployments_suspend_scale_in(run: Callable[..., Any], assembly: Path, trace: Any, tmp_path: Path) -> None:
     spans = tmp_path / "deployments.csv"
     spans.write_text("start,end\n2026-11-02T00:00:00Z,2026-11-06T00:00:00Z\n")
     done = run("simulate", assembly, "--trace", trace, "--deployments", spans, *OPTIONS)

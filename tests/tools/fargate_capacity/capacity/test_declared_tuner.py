@@ -2,6 +2,8 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -24,14 +26,14 @@ from fargate_capacity.scaling_decisions import Comparison, MissingData, Observat
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.01, elsewhere_seconds=0.02)
 
 
-def tuner_of(folder, wanted=None):
+def tuner_of(folder: Any, wanted: Any = None) -> Any:
     assembly = CloudAssembly(folder)
     service = find_service(assembly, wanted)
     return declared_tuner(assembly, service.stack_identity, MODEL, service=service.name)
 
 
 @pytest.fixture(scope="module")
-def assembly(tmp_path_factory):
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("assembly")
     app = cdk.App(outdir=str(folder))
     stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="us-east-1"))
@@ -61,13 +63,13 @@ def assembly(tmp_path_factory):
     return folder
 
 
-def test_a_tuned_target_is_the_one_that_tuning_begins_with(assembly):
+def test_a_tuned_target_is_the_one_that_tuning_begins_with(assembly: Any) -> None:
     (policy,) = find_service(CloudAssembly(assembly)).policies
     assert isinstance(policy, TargetTracking)
     assert policy.target == 55
 
 
-def test_reads_the_tuners_settings(assembly):
+def test_reads_the_tuners_settings(assembly: Any) -> None:
     assert tuner_of(assembly).settings == TunerSettings(
         ceiling=70,
         observation=ObservationPeriod.SEVEN_DAYS,
@@ -76,7 +78,7 @@ def test_reads_the_tuners_settings(assembly):
     )
 
 
-def test_reads_the_alarms_that_are_deployed_and_names_the_others(tmp_path):
+def test_reads_the_alarms_that_are_deployed_and_names_the_others(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path))
     stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="us-east-1"))
     service = ScaledFargateService(
@@ -107,20 +109,20 @@ def test_reads_the_alarms_that_are_deployed_and_names_the_others(tmp_path):
     ]
 
 
-def test_names_an_alarm_of_which_the_templates_say_nothing(assembly):
+def test_names_an_alarm_of_which_the_templates_say_nothing(assembly: Any) -> None:
     guardrail = tuner_of(assembly).guardrail
     assert guardrail.alarms == ()
     assert "it watches Slow, which a replay does not know" in guardrail.left_out[0]
 
 
-def test_finds_none_in_another_stack(assembly):
+def test_finds_none_in_another_stack(assembly: Any) -> None:
     assert (
         declared_tuner(CloudAssembly(assembly), "Elsewhere", MODEL, service=find_service(CloudAssembly(assembly)).name)
         is None
     )
 
 
-def test_each_service_of_a_stack_has_its_own_tuner(tmp_path):
+def test_each_service_of_a_stack_has_its_own_tuner(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path))
     stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="us-east-1"))
     vpc, topic = ec2.Vpc(stack, "Vpc"), sns.Topic(stack, "Alerts")
@@ -145,7 +147,7 @@ def test_each_service_of_a_stack_has_its_own_tuner(tmp_path):
     assert tuner_of(tmp_path, "Shop/Cart/Service") is None
 
 
-def test_fails_when_the_settings_are_of_another_version(assembly, tmp_path):
+def test_fails_when_the_settings_are_of_another_version(assembly: Any, tmp_path: Path) -> None:
     body = json.loads((assembly / "Shop.template.json").read_text())
     for resource in body["Resources"].values():
         if resource.get("Properties", {}).get("Handler") == "target_tuner.handler":

@@ -1,7 +1,10 @@
 """What a plan says of templates with one thing that is easy to overlook."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -22,6 +25,7 @@ from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import bounds_changes, simulate
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import Adjustment, CapacityBounds, StepScaling
+from fargate_capacity.traffic.trace import Trace
 
 STAGE = {
     "Parameters": {"Stage": {"Type": "String", "Default": "dev"}, "Size": {"Type": "String"}},
@@ -39,10 +43,10 @@ STAGE = {
 
 
 @pytest.fixture
-def find(resources, tmp_path):
+def find(resources: dict[str, Any], tmp_path: Path) -> Callable[..., Any]:
     """The service of these resources, in a template that has more than resources."""
 
-    def found(wanted=None, **more):
+    def found(wanted: Any = None, **more: Any) -> Any:
         (tmp_path / "Shop.template.json").write_text(json.dumps({"Resources": resources, **more}))
         artifact = {
             "type": "aws:cloudformation:stack",
@@ -59,32 +63,36 @@ def find(resources, tmp_path):
     ("condition", "minimum"),
     [("IsProd", 2), ("IsDev", 6), ("IsHere", 6), ("IsEither", 6), ("IsNeither", 2), ("IsBig", 6)],
 )
-def test_the_branch_that_a_condition_takes_is_read(resources, find, condition, minimum):
+def test_the_branch_that_a_condition_takes_is_read(
+    resources: dict[str, Any], find: Callable[..., Any], condition: str, minimum: int
+) -> None:
     resources["Count"]["Properties"]["MinCapacity"] = {"Fn::If": [condition, 6, 2]}
     service = find(**STAGE)
     assert service.bounds.minimum == minimum
     assert service.unmodelled == ()
 
 
-def test_a_condition_that_only_the_deployment_knows_is_named(resources, find):
+def test_a_condition_that_only_the_deployment_knows_is_named(
+    resources: dict[str, Any], find: Callable[..., Any]
+) -> None:
     resources["Count"]["Properties"]["MinCapacity"] = {"Fn::If": ["IsLarge", 6, 2]}
     (line,) = find(**STAGE).unmodelled
     assert line == "Count: the condition IsLarge is known at the deployment only, and taken as true"
 
 
-def test_parameters_and_mappings_give_numbers(resources, find):
+def test_parameters_and_mappings_give_numbers(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["Count"]["Properties"]["MinCapacity"] = {"Fn::FindInMap": ["Sizes", {"Ref": "Stage"}, "least"]}
     assert find(**STAGE).bounds.minimum == 3
 
 
-def test_what_is_not_deployed_is_not_replayed(resources, find):
+def test_what_is_not_deployed_is_not_replayed(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["Spike"]["Condition"] = resources["SpikeAlarm"]["Condition"] = "IsProd"
     service = find(**STAGE)
     assert [type(policy).__name__ for policy in service.policies] == ["TargetTracking"]
     assert service.unmodelled == ()
 
 
-def test_a_property_without_a_value_is_not_there(resources, find):
+def test_a_property_without_a_value_is_not_there(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["Count"]["Properties"]["ScheduledActions"] = {
         "Fn::If": ["IsProd", [{"Schedule": "rate(1 day)"}], {"Ref": "AWS::NoValue"}]
     }
@@ -108,7 +116,9 @@ def test_a_property_without_a_value_is_not_there(resources, find):
         ({"ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold"}, "ComparisonOperator: got LessThanLower"),
     ],
 )
-def test_an_alarm_that_does_not_act_is_left_out_and_said(resources, find, changes, reason):
+def test_an_alarm_that_does_not_act_is_left_out_and_said(
+    resources: dict[str, Any], find: Callable[..., Any], changes: dict[str, Any], reason: str
+) -> None:
     properties = resources["SpikeAlarm"]["Properties"]
     properties |= {name: value for name, value in changes.items() if value is not None}
     for name, value in changes.items():
@@ -121,13 +131,15 @@ def test_an_alarm_that_does_not_act_is_left_out_and_said(resources, find, change
     assert reason in line
 
 
-def test_fails_when_a_task_has_no_size_that_there_is(resources, find):
+def test_fails_when_a_task_has_no_size_that_there_is(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["Tasks"]["Properties"]["Cpu"] = 10**30
     with pytest.raises(InputError, match=r"Cpu of its task definition: got .* vCPUs, allowed: above 0 to 2,048"):
         find()
 
 
-def test_fails_when_a_service_would_have_more_tasks_than_anybody_runs(resources, find):
+def test_fails_when_a_service_would_have_more_tasks_than_anybody_runs(
+    resources: dict[str, Any], find: Callable[..., Any]
+) -> None:
     resources["Count"]["Properties"]["MaxCapacity"] = 10**30
     with pytest.raises(InputError, match=r"MaxCapacity: got 10{30}, allowed: below"):
         find()
@@ -142,7 +154,9 @@ def test_fails_when_a_service_would_have_more_tasks_than_anybody_runs(resources,
         {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "ApiService1A2B3C4D"}]}]},
     ],
 )
-def test_an_alarm_of_the_service_itself_acts(resources, find, value):
+def test_an_alarm_of_the_service_itself_acts(
+    resources: dict[str, Any], find: Callable[..., Any], value: dict[str, Any]
+) -> None:
     resources["SpikeAlarm"]["Properties"]["Dimensions"] = [
         {"Name": "ServiceName", "Value": value},
         {"Name": "ClusterName", "Value": {"Ref": "Cluster"}},
@@ -154,7 +168,9 @@ def test_an_alarm_of_the_service_itself_acts(resources, find, value):
     ("adjustment", "change", "words"),
     [("PercentChangeInCapacity", 50, "+50 % of the tasks at 80 %"), ("ExactCapacity", 9, "exactly 9 tasks at 80 %")],
 )
-def test_a_share_of_the_tasks_is_not_varied_as_tasks(resources, find, adjustment, change, words):
+def test_a_share_of_the_tasks_is_not_varied_as_tasks(
+    resources: dict[str, Any], find: Callable[..., Any], adjustment: str, change: int, words: str
+) -> None:
     resources["Spike"]["Properties"]["StepScalingPolicyConfiguration"] |= {
         "AdjustmentType": adjustment,
         "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": change}],
@@ -173,7 +189,7 @@ def test_a_share_of_the_tasks_is_not_varied_as_tasks(resources, find, adjustment
     assert setting.policies[1].adjustment is not Adjustment.CHANGE_IN_CAPACITY
 
 
-def schedule(resources, cron, **more):
+def schedule(resources: Any, cron: Any, **more: Any) -> None:
     action = {"ScheduledActionName": "day", "Schedule": cron, "Timezone": "Europe/Berlin", **more}
     resources["Count"]["Properties"]["ScheduledActions"] = [
         action | {"ScalableTargetAction": {"MinCapacity": 6}},
@@ -181,7 +197,9 @@ def schedule(resources, cron, **more):
     ]
 
 
-def test_a_schedule_that_cannot_be_read_is_left_out_and_the_others_act(resources, find):
+def test_a_schedule_that_cannot_be_read_is_left_out_and_the_others_act(
+    resources: dict[str, Any], find: Callable[..., Any]
+) -> None:
     schedule(resources, "cron(0 8 ? * SAT-SUN *)")
     service = find()
     assert [action.minimum for action in service.scheduled] == [2]
@@ -189,7 +207,7 @@ def test_a_schedule_that_cannot_be_read_is_left_out_and_the_others_act(resources
     assert line.startswith("Count, day: schedule: got 'SAT-SUN'")
 
 
-def test_a_schedule_acts_from_its_start_on(resources, find):
+def test_a_schedule_acts_from_its_start_on(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     schedule(resources, "rate(1 hour)", StartTime="2027-01-01T00:00:00Z")
     service = find()
     start = datetime(2026, 6, 1, tzinfo=UTC)
@@ -197,7 +215,9 @@ def test_a_schedule_acts_from_its_start_on(resources, find):
     assert {change.bounds.minimum for change in changes} == {2}
 
 
-def test_what_a_schedule_came_to_before_the_traffic_holds_at_its_first_minute(resources, find):
+def test_what_a_schedule_came_to_before_the_traffic_holds_at_its_first_minute(
+    resources: dict[str, Any], find: Callable[..., Any]
+) -> None:
     schedule(resources, "cron(0 8 ? * MON-FRI *)")
     service = find()
     start = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -205,7 +225,7 @@ def test_what_a_schedule_came_to_before_the_traffic_holds_at_its_first_minute(re
     assert (first.minute, first.bounds) == (0, CapacityBounds(minimum=6, maximum=20))
 
 
-def test_suspended_scaling_does_nothing(resources, find):
+def test_suspended_scaling_does_nothing(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     schedule(resources, "rate(1 hour)")
     resources["Count"]["Properties"]["SuspendedState"] = {
         "ScheduledScalingSuspended": True,
@@ -216,7 +236,7 @@ def test_suspended_scaling_does_nothing(resources, find):
     assert len(service.unmodelled) == 4
 
 
-def test_a_property_that_is_not_understood_is_named(resources, find):
+def test_a_property_that_is_not_understood_is_named(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["ApiService1A2B3C4D"]["Properties"]["VolumeConfigurations"] = [{"Name": "disk"}]
     resources["Count"]["Properties"]["Burst"] = 3
     assert set(find().unmodelled) == {
@@ -235,7 +255,13 @@ def test_a_property_that_is_not_understood_is_named(resources, find):
         ({"CapacityProviderStrategy": [{"CapacityProvider": "own", "Weight": 1}]}, {}, "capacity provider own"),
     ],
 )
-def test_a_task_that_is_not_on_fargate_has_no_price(resources, assembly_of, service, task, reason):
+def test_a_task_that_is_not_on_fargate_has_no_price(
+    resources: dict[str, Any],
+    assembly_of: Callable[..., Path],
+    service: dict[str, Any],
+    task: dict[str, Any],
+    reason: str,
+) -> None:
     resources["ApiService1A2B3C4D"]["Properties"] |= service
     resources["Tasks"]["Properties"] |= task
     question = ask(assembly_of(resources), service=None, assume=["cpu_ms=10"])
@@ -243,13 +269,17 @@ def test_a_task_that_is_not_on_fargate_has_no_price(resources, assembly_of, serv
     assert reason in (question.unpriced or "")
 
 
-def test_a_region_without_a_price_has_task_hours_alone(resources, assembly_of):
+def test_a_region_without_a_price_has_task_hours_alone(
+    resources: dict[str, Any], assembly_of: Callable[..., Path]
+) -> None:
     question = ask(assembly_of(resources, region="mars-1"), service=None, assume=["cpu_ms=10"])
     assert question.price is None
     assert "mars-1" in (question.unpriced or "")
 
 
-def test_storage_is_read_and_priced(resources, assembly_of, trace_of):
+def test_storage_is_read_and_priced(
+    resources: dict[str, Any], assembly_of: Callable[..., Path], trace_of: Callable[..., Trace]
+) -> None:
     plain = ask(assembly_of(resources, name="plain"), service=None, assume=["cpu_ms=10"])
     resources["Tasks"]["Properties"]["EphemeralStorage"] = {"SizeInGiB": 120}
     large = ask(assembly_of(resources, name="large"), service=None, assume=["cpu_ms=10"])
@@ -261,7 +291,9 @@ def test_storage_is_read_and_priced(resources, assembly_of, trace_of):
     assert any("100 GiB of ephemeral storage have no price" in line for line in unknown.left_out())
 
 
-def test_what_predictive_scaling_lacks_and_spot_are_said(resources, assembly_of):
+def test_what_predictive_scaling_lacks_and_spot_are_said(
+    resources: dict[str, Any], assembly_of: Callable[..., Path]
+) -> None:
     resources["Tracking"]["Properties"] = {
         "PolicyType": "PredictiveScaling",
         "ScalingTargetId": {"Ref": "Count"},
@@ -277,7 +309,9 @@ def test_what_predictive_scaling_lacks_and_spot_are_said(resources, assembly_of)
     ]
 
 
-def test_a_service_without_a_policy_that_can_be_replayed_stays_at_its_minimum(resources, assembly_of, trace_of):
+def test_a_service_without_a_policy_that_can_be_replayed_stays_at_its_minimum(
+    resources: dict[str, Any], assembly_of: Callable[..., Path], trace_of: Callable[..., Trace]
+) -> None:
     del resources["Spike"], resources["SpikeAlarm"]
     tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     tracking["PredefinedMetricSpecification"]["PredefinedMetricType"] = "ECSServiceAverageMemoryUtilization"
@@ -287,7 +321,7 @@ def test_a_service_without_a_policy_that_can_be_replayed_stays_at_its_minimum(re
     assert simulated.totals.highest_tasks == 2
 
 
-def test_windows_has_a_price_of_its_own(resources, assembly_of):
+def test_windows_has_a_price_of_its_own(resources: dict[str, Any], assembly_of: Callable[..., Path]) -> None:
     resources["Tasks"]["Properties"]["RuntimePlatform"] = {"OperatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}
     question = ask(assembly_of(resources), service=None, assume=["cpu_ms=10"])
     assert question.price is not None
@@ -295,13 +329,13 @@ def test_windows_has_a_price_of_its_own(resources, assembly_of):
 
 
 @pytest.fixture
-def assembly_of(write_assembly):
+def assembly_of(write_assembly: Callable[..., Path]) -> Callable[..., Path]:
     return write_assembly
 
 
 # ---- identity --------------------------------------------------------------------------------------------------------
 class Shop(cdk.Stack):
-    def __init__(self, scope, id, *, minimum=2, is_tuned=False, **more):
+    def __init__(self, scope: Any, id: str, *, minimum: int = 2, is_tuned: bool = False, **more: Any) -> None:
         super().__init__(scope, id, env=cdk.Environment(region="us-east-1"), **more)
         add_service(self, minimum=minimum)
         if is_tuned:
@@ -309,7 +343,7 @@ class Shop(cdk.Stack):
             add_tuned(nested)
 
 
-def add_service(scope, *, minimum):
+def add_service(scope: Any, *, minimum: Any) -> None:
     cluster = ecs.Cluster(scope, "Cluster", vpc=ec2.Vpc(scope, "Vpc", max_azs=1, nat_gateways=0))
     task = ecs.FargateTaskDefinition(scope, "Task", cpu=512, memory_limit_mib=1024)
     task.add_container("app", image=ecs.ContainerImage.from_registry("nginx"))
@@ -318,7 +352,7 @@ def add_service(scope, *, minimum):
     scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=55)
 
 
-def add_tuned(scope):
+def add_tuned(scope: Any) -> None:
     service = ScaledFargateService(
         scope,
         "Tuned",
@@ -333,7 +367,7 @@ def add_tuned(scope):
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory):
+def many(tmp_path_factory: pytest.TempPathFactory) -> CloudAssembly:
     """One class deployed twice and in a stage, and a tuned service in a nested stack."""
     folder = tmp_path_factory.mktemp("many")
     app = cdk.App(outdir=str(folder))
@@ -359,18 +393,18 @@ def many(tmp_path_factory):
         ("Tuned", 2),
     ],
 )
-def test_a_service_goes_by_its_stack_and_path(many, wanted, minimum):
+def test_a_service_goes_by_its_stack_and_path(many: CloudAssembly, wanted: str, minimum: int) -> None:
     assert find_service(many, wanted).bounds.minimum == minimum
 
 
-def test_fails_when_a_name_means_several_services(many):
+def test_fails_when_a_name_means_several_services(many: CloudAssembly) -> None:
     with pytest.raises(
         InputError, match=r"got 3 scaled services, Dev/Web/Service, Live/Web/Service, Prod/Shop/Web/Service; choose one"
     ):
         find_service(many, "Web")
 
 
-def test_a_tuned_target_in_a_nested_stack_is_the_one_that_tuning_begins_with(many):
+def test_a_tuned_target_in_a_nested_stack_is_the_one_that_tuning_begins_with(many: CloudAssembly) -> None:
     service = find_service(many, "Prod/Shop/Inner/Tuned")
     assert [policy.target for policy in service.policies if hasattr(policy, "target")] == [58]
     model = ServiceModel(vcpus=1, cpu_seconds=0.01)
@@ -378,7 +412,9 @@ def test_a_tuned_target_in_a_nested_stack_is_the_one_that_tuning_begins_with(man
     assert tuner is not None
 
 
-def test_a_template_that_cannot_be_read_does_not_stop_the_others(resources, write_assembly):
+def test_a_template_that_cannot_be_read_does_not_stop_the_others(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
     folder = write_assembly(resources)
     (folder / "broken.template.json").write_text("{")
     service = find_service(CloudAssembly(folder))

@@ -1,7 +1,11 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cdk_rehearsal.embedded_aws import EmbeddedAws
 from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.fetch import ObservedService, fetch_activities, fetch_metrics
 
@@ -11,7 +15,7 @@ SERVICE = ObservedService(cluster="fetched", service="api", load_balancer="app/f
 
 
 @pytest.fixture(scope="module")
-def cloudwatch(embedded_aws):
+def cloudwatch(embedded_aws: EmbeddedAws) -> Any:
     """Four hours of a service with two tasks, and a pause in the middle."""
     client = embedded_aws.client("cloudwatch")
     service = [{"Name": "ClusterName", "Value": "fetched"}, {"Name": "ServiceName", "Value": "api"}]
@@ -33,15 +37,15 @@ def cloudwatch(embedded_aws):
     return client
 
 
-def moment(minute):
+def moment(minute: Any) -> Any:
     return START + timedelta(minutes=minute)
 
 
-def fetch(cloudwatch, path, *, start=START, end=NOW):
+def fetch(cloudwatch: Any, path: Path, *, start: Any = START, end: str = NOW) -> Any:
     return fetch_metrics(cloudwatch, SERVICE, start=start, end=end, path=path, now=NOW)
 
 
-def test_writes_requests_cpu_tasks_and_latency(cloudwatch, tmp_path):
+def test_writes_requests_cpu_tasks_and_latency(cloudwatch: Any, tmp_path: Path) -> None:
     path = tmp_path / "observed.csv"
     assert fetch(cloudwatch, path) == 230
     lines = path.read_text().splitlines()
@@ -50,7 +54,7 @@ def test_writes_requests_cpu_tasks_and_latency(cloudwatch, tmp_path):
     assert len(lines) == 231
 
 
-def test_goes_on_where_it_was_interrupted(cloudwatch, tmp_path):
+def test_goes_on_where_it_was_interrupted(cloudwatch: Any, tmp_path: Path) -> None:
     whole, path = tmp_path / "whole.csv", tmp_path / "observed.csv"
     fetch(cloudwatch, whole)
     fetch(cloudwatch, path, end=moment(60))
@@ -61,13 +65,13 @@ def test_goes_on_where_it_was_interrupted(cloudwatch, tmp_path):
     assert fetch(cloudwatch, path) == 0
 
 
-def test_writes_scaling_activities(cloudwatch, embedded_aws, tmp_path):
+def test_writes_scaling_activities(cloudwatch: Any, embedded_aws: EmbeddedAws, tmp_path: Path) -> None:
     path = tmp_path / "activities.csv"
     assert fetch_activities(embedded_aws.client("application-autoscaling"), SERVICE, path=path) == 0
     assert path.read_text().splitlines() == ["timestamp,status,description,cause"]
 
 
-def test_fails_when_the_file_is_of_something_else(cloudwatch, tmp_path):
+def test_fails_when_the_file_is_of_something_else(cloudwatch: Any, tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="a file that `fetch` did not write"):
@@ -77,13 +81,15 @@ def test_fails_when_the_file_is_of_something_else(cloudwatch, tmp_path):
 class Kept:
     """CloudWatch as it answers long after: a datapoint for each whole period that was asked for."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = []
 
-    def get_paginator(self, _):
+    def get_paginator(self, _: Any) -> Any:
         return self
 
-    def paginate(self, *, MetricDataQueries, StartTime, EndTime, ScanBy):
+    def paginate(
+        self, *, MetricDataQueries: Any, StartTime: Any, EndTime: Any, ScanBy: Any
+    ) -> Iterator[dict[str, Any]]:
         step = timedelta(seconds=MetricDataQueries[0]["MetricStat"]["Period"])
         assert StartTime.timestamp() % step.total_seconds() == 0
         self.asked.append((StartTime, step))
@@ -97,7 +103,7 @@ class Kept:
     ("days", "step", "row"),
     [(14, 1, "600,40,60,30,200"), (62, 5, "120,40,60,6,200"), (400, 60, "10,40,60,0.5,200")],
 )
-def test_goes_back_by_the_shortest_period_that_is_kept(tmp_path, days, step, row):
+def test_goes_back_by_the_shortest_period_that_is_kept(tmp_path: Path, days: int, step: int, row: str) -> None:
     client, path = Kept(), tmp_path / "observed.csv"
     start = NOW - timedelta(days=days)
     assert fetch(client, path, start=start, end=start + timedelta(days=1)) == 1440
@@ -107,11 +113,11 @@ def test_goes_back_by_the_shortest_period_that_is_kept(tmp_path, days, step, row
     assert len(lines) == 1441
 
 
-def test_fails_when_the_hours_are_gone_too(cloudwatch, tmp_path):
+def test_fails_when_the_hours_are_gone_too(cloudwatch: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="keeps hours for 15 months"):
         fetch(cloudwatch, tmp_path / "observed.csv", start=NOW - timedelta(days=456))
 
 
-def test_fails_when_the_start_is_not_before_the_end(cloudwatch, tmp_path):
+def test_fails_when_the_start_is_not_before_the_end(cloudwatch: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--start: got"):
         fetch(cloudwatch, tmp_path / "observed.csv", start=NOW)

@@ -1,6 +1,7 @@
 """The replay against one that was written from the documentation alone, minute for minute."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,9 @@ loads = st.lists(
     minimum=st.integers(0, 2),
 )
 @settings(max_examples=150, deadline=None)
-def test_agrees_in_every_minute(loads, trackings, steps, start_s, skew, idle, minimum):
+def test_agrees_in_every_minute(
+    loads: Any, trackings: Any, steps: Any, start_s: Any, skew: Any, idle: Any, minimum: Any
+) -> None:
     requests = [load for load, minutes in loads for _ in range(minutes)]
     service = judge.Service(
         cpu_seconds=1, skew=skew, idle=idle, start_s=start_s, drain_s=90, give_up_s=60, minimum=minimum, maximum=30
@@ -58,7 +61,7 @@ def test_agrees_in_every_minute(loads, trackings, steps, start_s, skew, idle, mi
     assert totals.task_hours == pytest.approx(sum(each.billed for each in expected) / 60)
 
 
-def replayed(service, trackings, steps, requests, *, desired):
+def replayed(service: Any, trackings: Any, steps: Any, requests: Any, *, desired: Any) -> tuple[Any, ...]:
     policies = (
         *(
             TargetTracking(

@@ -2,7 +2,9 @@
 
 import heapq
 import math
+from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,23 +15,25 @@ from fargate_capacity.replay.service_model import P95_RATIO, Queueing, ServiceMo
 from fargate_capacity.scaling_decisions import CapacityBounds
 
 
-def erlang_c(servers, load):
+def erlang_c(servers: Any, load: Any) -> Any:
     waiting = load**servers / math.factorial(servers) * servers / (servers - load)
     return waiting / (sum(load**k / math.factorial(k) for k in range(servers)) + waiting)
 
 
 @pytest.mark.parametrize("servers", [1, 2, 4, 8, 16])
 @pytest.mark.parametrize("utilization", [0.01, 0.3, 0.6, 0.9, 0.97])
-def test_is_the_mean_of_erlang_c(servers, utilization):
+def test_is_the_mean_of_erlang_c(servers: int, utilization: float) -> None:
     expected = 1 + erlang_c(servers, servers * utilization) / (servers * (1 - utilization))
     assert stretch(utilization, servers) == pytest.approx(expected, rel=1e-12)
 
 
-def test_an_idle_task_takes_a_requests_own_time():
+def test_an_idle_task_takes_a_requests_own_time() -> None:
     assert stretch(0, 1) == stretch(0, 4) == 1
 
 
-def simulated_latencies_s(*, tasks, servers, cpu_seconds, requests_a_minute, requests, seed):
+def simulated_latencies_s(
+    *, tasks: Any, servers: Any, cpu_seconds: Any, requests_a_minute: Any, requests: Any, seed: Any
+) -> Any:
     """Every request of a service, as a process of its own: it goes to a task at random and shares its vCPUs there."""
     simpy = pytest.importorskip("simpy", reason="simpy is not installed: nothing to judge the formula by")
     chance = np.random.default_rng(seed)
@@ -37,7 +41,7 @@ def simulated_latencies_s(*, tasks, servers, cpu_seconds, requests_a_minute, req
     latencies = []
     queues = [SharedProcessor(environment, simpy, servers) for _ in range(tasks)]
 
-    def arrivals():
+    def arrivals() -> Iterator[Any]:
         gaps = chance.exponential(60 / requests_a_minute, requests)
         # CPU times vary as those of a web service do: many short ones, some ten times as long.
         sizes = chance.lognormal(math.log(cpu_seconds) - 0.32, 0.8, requests)
@@ -58,7 +62,7 @@ class SharedProcessor:
     the request's own.
     """
 
-    def __init__(self, environment, simpy, servers):
+    def __init__(self, environment: Any, simpy: Any, servers: Any) -> None:
         self.environment, self.interrupted, self.servers = environment, simpy.Interrupt, servers
         self.attained, self.changed = 0.0, 0.0
         self.jobs, self.numbers = [], count()
@@ -66,7 +70,7 @@ class SharedProcessor:
         self.is_waiting_for_work = True
         self.process = environment.process(self.run())
 
-    def begin(self, size, latencies):
+    def begin(self, size: Any, latencies: Any) -> None:
         self.advance()
         heapq.heappush(self.jobs, (self.attained + size, next(self.numbers), self.environment.now, latencies))
         if self.is_waiting_for_work:
@@ -75,13 +79,13 @@ class SharedProcessor:
         else:
             self.process.interrupt()
 
-    def advance(self):
+    def advance(self) -> None:
         if self.jobs:
             share = min(1.0, self.servers / len(self.jobs))
             self.attained += (self.environment.now - self.changed) * share
         self.changed = self.environment.now
 
-    def run(self):
+    def run(self) -> Iterator[Any]:
         while True:
             try:
                 if not self.jobs:
@@ -99,7 +103,9 @@ class SharedProcessor:
 @pytest.mark.parametrize(
     ("tasks", "vcpus", "utilization"), [(3, 1, 0.5), (3, 1, 0.75), (2, 2, 0.7), (4, 0.5, 0.6), (2, 4, 0.85)]
 )
-def test_a_replay_is_within_five_percent_of_a_simulation_of_every_request(tasks, vcpus, utilization):
+def test_a_replay_is_within_five_percent_of_a_simulation_of_every_request(
+    tasks: int, vcpus: float, utilization: float
+) -> None:
     model = ServiceModel(vcpus=vcpus, cpu_seconds=0.05)
     requests_a_minute = 60 * utilization * tasks * vcpus / model.cpu_seconds
     replay = Replay(model=model, policies=(), bounds=CapacityBounds(minimum=tasks, maximum=tasks))
@@ -117,7 +123,7 @@ def test_a_replay_is_within_five_percent_of_a_simulation_of_every_request(tasks,
 
 
 @pytest.mark.parametrize("utilization", [0.5, 0.7, 0.8])
-def test_p95_is_that_many_times_the_mean_or_a_little_less(utilization):
+def test_p95_is_that_many_times_the_mean_or_a_little_less(utilization: float) -> None:
     latencies = simulated_latencies_s(
         tasks=3,
         servers=1,
@@ -129,19 +135,19 @@ def test_p95_is_that_many_times_the_mean_or_a_little_less(utilization):
     assert 0.8 * P95_RATIO < np.percentile(latencies, 95) / latencies.mean() < 1.05 * P95_RATIO
 
 
-def test_the_mean_at_a_p95_leaves_out_what_is_waited_elsewhere():
+def test_the_mean_at_a_p95_leaves_out_what_is_waited_elsewhere() -> None:
     model = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.1, p95_ratio=3)
     assert model.mean_at_p95(1) == pytest.approx(0.4)
     with pytest.raises(ValueError, match="got 100, allowed: above 100"):
         model.mean_at_p95(0.1)
 
 
-def test_fails_when_p95_is_below_the_mean():
+def test_fails_when_p95_is_below_the_mean() -> None:
     with pytest.raises(ValueError, match=r"p95_ratio: got 0\.5"):
         ServiceModel(vcpus=1, cpu_seconds=0.05, p95_ratio=0.5)
 
 
-def one_after_another_s(*, utilization, cpu_seconds, requests, seed):
+def one_after_another_s(*, utilization: Any, cpu_seconds: Any, requests: Any, seed: Any) -> Any:
     """Latencies at one synchronous worker: a few requests are very long, and the others wait behind them."""
     chance = np.random.default_rng(seed)
     squared_variation = 4
@@ -157,7 +163,7 @@ def one_after_another_s(*, utilization, cpu_seconds, requests, seed):
 
 
 @pytest.mark.parametrize("utilization", [0.5, 0.65, 0.75, 0.85])
-def test_one_after_another_takes_twice_as_long_in_the_mean_and_at_p95(utilization):
+def test_one_after_another_takes_twice_as_long_in_the_mean_and_at_p95(utilization: float) -> None:
     shared = ServiceModel(vcpus=1, cpu_seconds=0.05)
     fifo = ServiceModel(vcpus=1, cpu_seconds=0.05, queueing=Queueing.FIFO)
     found = fifo.seconds_at_task(utilization)
@@ -167,7 +173,7 @@ def test_one_after_another_takes_twice_as_long_in_the_mean_and_at_p95(utilizatio
     assert np.percentile(latencies, 95) == pytest.approx(P95_RATIO * found, rel=0.2)
 
 
-def test_the_replay_serves_one_after_another_where_that_is_assumed():
+def test_the_replay_serves_one_after_another_where_that_is_assumed() -> None:
     model = ServiceModel(vcpus=1, cpu_seconds=0.1, queueing=Queueing.FIFO)
     replay = Replay(model=model, policies=(), bounds=CapacityBounds(minimum=2, maximum=2))
     replay.feed(np.full(3, 840.0))

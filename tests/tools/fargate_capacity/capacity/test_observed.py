@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from fargate_capacity.plan.simulation import Scenario
 from fargate_capacity.replay.replay import Replay
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import CapacityBounds, TargetTracking
+from fargate_capacity.traffic.trace import Trace
 
 TRUTH = ServiceModel(
     vcpus=1,
@@ -36,7 +39,9 @@ BOUNDS = CapacityBounds(minimum=2, maximum=20)
 
 
 @pytest.fixture
-def seen(days, tmp_path, trace_of):
+def seen(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], tmp_path: Path, trace_of: Callable[..., Trace]
+) -> Path:
     """What CloudWatch would have seen of it, as `fetch` writes it."""
     requests = days(4)
     requests[2000:2030] = math.nan
@@ -59,11 +64,11 @@ def seen(days, tmp_path, trace_of):
 
 
 @pytest.fixture
-def service(assembly):
+def service(assembly: Path) -> Any:
     return find_service(CloudAssembly(assembly))
 
 
-def test_fits_what_made_the_observations(seen, service):
+def test_fits_what_made_the_observations(seen: Path, service: Any) -> None:
     found = fit(read_observations(seen), service=service)
     assert found.model.cpu_seconds == pytest.approx(TRUTH.cpu_seconds, rel=0.03)
     assert found.model.idle_percent == pytest.approx(TRUTH.idle_percent, abs=1)
@@ -74,7 +79,7 @@ def test_fits_what_made_the_observations(seen, service):
     assert found.explained > 0.9
 
 
-def test_a_replay_of_the_same_setting_is_close(seen, service):
+def test_a_replay_of_the_same_setting_is_close(seen: Path, service: Any) -> None:
     observations = read_observations(seen)
     scenario = Scenario(model=fit(observations, service=service).model)
     found = calibrate(scenario, Setting(bounds=BOUNDS, policies=POLICIES), observations)
@@ -85,14 +90,14 @@ def test_a_replay_of_the_same_setting_is_close(seen, service):
     assert found.described().startswith("task-hours ")
 
 
-def test_a_replay_of_another_setting_shows_it(seen, service):
+def test_a_replay_of_another_setting_shows_it(seen: Path, service: Any) -> None:
     observations = read_observations(seen)
     scenario = Scenario(model=fit(observations, service=service).model)
     wrong = Setting(bounds=BOUNDS, policies=(dataclasses.replace(POLICIES[0], target=80),))
     assert calibrate(scenario, wrong, observations).task_hours_error < -0.2
 
 
-def made_up(tasks, cpu, *, latency=None, name="made-up"):
+def made_up(tasks: Any, cpu: Any, *, latency: Any = None, name: str = "made-up") -> Observations:
     """Observations of one vCPU and 10 ms a request, by the tasks and the CPU of each minute."""
     return Observations(
         name=name,
@@ -105,17 +110,17 @@ def made_up(tasks, cpu, *, latency=None, name="made-up"):
     )
 
 
-def day_wave(days, *, low=20.0, high=60.0):
+def day_wave(days: Any, *, low: float = 20.0, high: float = 60.0) -> Any:
     minute = np.arange(days * 1440)
     return low + (high - low) * (0.5 - 0.5 * np.cos(minute * 2 * np.pi / 1440))
 
 
-def calibrated(seen, service):
+def calibrated(seen: Any, service: Any) -> Any:
     model = fit(seen, service=service).model
     return calibrate(Scenario(model=model), Setting(bounds=BOUNDS, policies=POLICIES), seen, service=service)
 
 
-def test_says_from_which_cpu_on_latency_is_not_the_models(service):
+def test_says_from_which_cpu_on_latency_is_not_the_models(service: Any) -> None:
     cpu = day_wave(6)
     busy = cpu / 100
     lock = 4 * np.maximum(busy - 0.45, 0) ** 2
@@ -127,7 +132,7 @@ def test_says_from_which_cpu_on_latency_is_not_the_models(service):
     assert found.beyond(45) is None
 
 
-def test_latency_that_is_the_models_is_believed_as_far_as_it_was_observed(service):
+def test_latency_that_is_the_models_is_believed_as_far_as_it_was_observed(service: Any) -> None:
     cpu = day_wave(6)
     found = calibrated(made_up(np.full(len(cpu), 4.0), cpu, latency=0.02 + 0.01 / (1 - cpu / 100)), service)
     assert all(band.holds for band in found.bands)
@@ -136,7 +141,7 @@ def test_latency_that_is_the_models_is_believed_as_far_as_it_was_observed(servic
     assert "observed" in (found.beyond(75) or "")
 
 
-def test_scale_outs_that_somebody_else_made_are_no_proof(service):
+def test_scale_outs_that_somebody_else_made_are_no_proof(service: Any) -> None:
     """Somebody sets eight tasks by day and five by night; the declared policies scale hundreds of times."""
     hour = np.arange(8 * 1440) % 1440 / 60
     tasks = np.where((hour >= 7) & (hour < 22), 8.0, 5.0)
@@ -158,11 +163,13 @@ def test_scale_outs_that_somebody_else_made_are_no_proof(service):
         ([], [5], []),
     ],
 )
-def test_each_event_belongs_to_one_of_the_other_kind(observed, replayed, apart):
+def test_each_event_belongs_to_one_of_the_other_kind(
+    observed: list[int], replayed: list[int], apart: list[int]
+) -> None:
     assert paired_events(np.array(observed, dtype=np.int64), np.array(replayed, dtype=np.int64)) == apart
 
 
-def test_the_model_is_judged_by_days_that_it_was_not_fitted_on(service):
+def test_the_model_is_judged_by_days_that_it_was_not_fitted_on(service: Any) -> None:
     cpu = day_wave(6)
     seen = made_up(np.full(len(cpu), 4.0), cpu)
     later = calibrated(seen, service).later
@@ -177,21 +184,21 @@ def test_the_model_is_judged_by_days_that_it_was_not_fitted_on(service):
 
 
 @pytest.mark.parametrize(("column", "name"), [("requests", "requests"), ("cpu_average", "cpu_average")])
-def test_fails_when_a_column_is_empty(service, column, name):
+def test_fails_when_a_column_is_empty(service: Any, column: str, name: str) -> None:
     cpu = day_wave(1)
     seen = dataclasses.replace(made_up(np.full(len(cpu), 4.0), cpu), **{column: np.full(len(cpu), math.nan)})
     with pytest.raises(InputError, match=f"got the column {name} without a number"):
         fit(seen, service=service)
 
 
-def test_without_the_hottest_task_all_are_taken_as_alike(service):
+def test_without_the_hottest_task_all_are_taken_as_alike(service: Any) -> None:
     cpu = day_wave(1)
     seen = dataclasses.replace(made_up(np.full(len(cpu), 4.0), cpu), cpu_maximum=np.full(len(cpu), math.nan))
     assert seen.empty_columns == ("cpu_maximum", "latency_ms")
     assert fit(seen, service=service).model.skew == 1
 
 
-def test_fits_the_cpu_of_a_public_service(service):
+def test_fits_the_cpu_of_a_public_service(service: Any) -> None:
     """A web service on Kubernetes, three days by 15 s. Its latency stands still at the top of a histogram."""
     folder = next((each / "shared" / "data" for each in Path(__file__).parents if (each / "shared").is_dir()), None)
     path = folder / "pod_autoscaler_requests_cpu_replicas.csv" if folder else None
@@ -202,7 +209,7 @@ def test_fits_the_cpu_of_a_public_service(service):
     minute = np.array([int(datetime.fromisoformat(row["timestamp"]).timestamp()) // 60 for row in rows])
     minute -= minute[0]
 
-    def by_minute(values):
+    def by_minute(values: Any) -> Any:
         counts = np.bincount(minute)
         return np.where(counts > 0, np.bincount(minute, values) / np.maximum(counts, 1), math.nan)
 
@@ -225,12 +232,12 @@ def test_fits_the_cpu_of_a_public_service(service):
     assert any("the model does not hold beyond" in line for line in found.warnings())
 
 
-def test_what_is_missing_is_a_gap_of_its_traffic(seen):
+def test_what_is_missing_is_a_gap_of_its_traffic(seen: Path) -> None:
     trace = read_observations(seen).trace()
     assert [(gap.minutes, gap.start) for gap in trace.gaps] == [(30, trace.start + timedelta(minutes=2000))]
 
 
-def rewritten(path, change):
+def rewritten(path: Path, change: Any) -> Path:
     lines = path.read_text().splitlines()
     path.write_text("\n".join(change(lines)) + "\n")
     return path
@@ -247,12 +254,12 @@ def rewritten(path, change):
         (lambda lines: [*lines[:9], lines[9].replace(",6", ",-6"), *lines[10:]], "line 10: requests: got -6"),
     ],
 )
-def test_fails_when_the_file_is_bad(seen, change, message):
+def test_fails_when_the_file_is_bad(seen: Path, change: Callable[..., Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_observations(rewritten(seen, change))
 
 
-def test_fails_when_there_is_nothing_to_fit_on(seen, service):
+def test_fails_when_there_is_nothing_to_fit_on(seen: Path, service: Any) -> None:
     idle = read_observations(seen)
     with pytest.raises(InputError, match="got 0 minutes with requests, CPU and tasks"):
         fit(dataclasses.replace(idle, tasks=np.zeros(idle.minutes)), service=service)

@@ -2,6 +2,9 @@
 
 import json
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,11 +14,12 @@ from fargate_capacity.commands import simulate as simulate_command
 from fargate_capacity.plan.floor_backtest import Floor
 from fargate_capacity.plan.question import ask
 from fargate_capacity.plan.simulation import simulate
+from fargate_capacity.traffic.trace import Trace
 
 SCALES = {"Mode": "ForecastAndScale"}
 
 
-def predictive(metric="ECSServiceCPUUtilization", target=60, **configuration):
+def predictive(metric: str = "ECSServiceCPUUtilization", target: int = 60, **configuration: Any) -> dict[str, Any]:
     pair = {"PredefinedMetricType": metric}
     return {
         "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
@@ -30,11 +34,13 @@ def predictive(metric="ECSServiceCPUUtilization", target=60, **configuration):
     }
 
 
-def asked(folder):
+def asked(folder: Any) -> Any:
     return ask(folder, service=None, assume=["cpu_ms=40", "skew=1.15"])
 
 
-def test_one_that_scales_is_part_of_the_setting_and_says_what_it_stands_for(resources, write_assembly):
+def test_one_that_scales_is_part_of_the_setting_and_says_what_it_stands_for(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
     resources["Ahead"] = predictive(**SCALES, SchedulingBufferTime=1000)
     question = asked(write_assembly(resources))
     floor = question.setting.floor
@@ -51,7 +57,9 @@ def test_one_that_scales_is_part_of_the_setting_and_says_what_it_stands_for(reso
     assert floor.as_json()["approximates"] == "AWS's predictive scaling Ahead"
 
 
-def test_one_that_only_forecasts_changes_nothing(resources, write_assembly):
+def test_one_that_only_forecasts_changes_nothing(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
     resources["Ahead"] = predictive()
     question = asked(write_assembly(resources))
     assert question.setting.floor is None
@@ -59,12 +67,16 @@ def test_one_that_only_forecasts_changes_nothing(resources, write_assembly):
     assert question.predictive[0].floor.lead_minutes == 15
 
 
-def test_of_two_that_scale_the_one_that_asks_for_more_acts(resources, write_assembly):
+def test_of_two_that_scale_the_one_that_asks_for_more_acts(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
     resources["Ahead"], resources["More"] = predictive(**SCALES), predictive(target=45, **SCALES)
     assert asked(write_assembly(resources)).setting.floor.utilization == 45
 
 
-def test_requests_of_a_task_are_taken_as_its_cpu(resources, write_assembly):
+def test_requests_of_a_task_are_taken_as_its_cpu(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
     # 600 requests a minute of 40 ms each keep one vCPU busy for 40 % of it.
     resources["Ahead"] = predictive(metric="ALBRequestCount", target=600, **SCALES)
     assert asked(write_assembly(resources)).setting.floor.utilization == pytest.approx(40)
@@ -86,12 +98,16 @@ def test_requests_of_a_task_are_taken_as_its_cpu(resources, write_assembly):
         ({"Patience": 3}, "Ahead: Patience is not understood"),
     ],
 )
-def test_what_is_not_replayed_of_it_is_said(resources, write_assembly, given, said):
+def test_what_is_not_replayed_of_it_is_said(
+    resources: dict[str, Any], write_assembly: Callable[..., Path], given: dict[str, Any], said: str
+) -> None:
     resources["Ahead"] = predictive(**{**SCALES, **given})
     assert any(said in line for line in asked(write_assembly(resources)).left_out())
 
 
-def test_scheduled_actions_leave_no_place_for_it(resources, write_assembly):
+def test_scheduled_actions_leave_no_place_for_it(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
     resources["Ahead"] = predictive(**SCALES)
     action = {"Schedule": "cron(0 8 * * ? *)", "ScalableTargetAction": {"MinCapacity": 3}, "ScheduledActionName": "up"}
     resources["Count"]["Properties"]["ScheduledActions"] = [action]
@@ -100,7 +116,9 @@ def test_scheduled_actions_leave_no_place_for_it(resources, write_assembly):
     assert "not replayed: scheduled actions set the bounds, where a floor would" in question.left_out()[0]
 
 
-def test_its_tasks_run_before_the_load_of_former_days(resources, write_assembly, trace_of):
+def test_its_tasks_run_before_the_load_of_former_days(
+    resources: dict[str, Any], write_assembly: Callable[..., Path], trace_of: Callable[..., Trace]
+) -> None:
     days = [9000.0 if 480 <= minute < 1080 else 300.0 for minute in range(1440)] * 6
     quiet = asked(write_assembly(resources, name="quiet"))
     resources["Ahead"] = predictive(**SCALES)
@@ -110,7 +128,13 @@ def test_its_tasks_run_before_the_load_of_former_days(resources, write_assembly,
     assert tasks[1][at_eight] >= 9 > tasks[0][at_eight]
 
 
-def test_simulate_shows_the_service_with_it_and_without(resources, write_assembly, write_trace, tmp_path, monkeypatch):
+def test_simulate_shows_the_service_with_it_and_without(
+    resources: dict[str, Any],
+    write_assembly: Callable[..., Path],
+    write_trace: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(simulate_command, "draw", lambda *given, **more: None)
     resources["Ahead"], resources["Other"] = predictive(**SCALES), predictive(target=45)
     arguments = ["simulate", str(write_assembly(resources)), "--trace", str(write_trace([60.0] * 300))]

@@ -1,4 +1,6 @@
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from fargate_capacity.plan.sweep import sweep
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import CapacityBounds, Metric, StepBand, StepScaling, TargetTracking
+from fargate_capacity.traffic.trace import Trace
 
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30, metric_delay_seconds=60)
 SCENARIO = Scenario(model=MODEL, guardrail=Guardrail(latency_seconds=0.5))
@@ -25,11 +28,13 @@ CURRENT = Setting(
 )
 
 
-def hours(simulation):
+def hours(simulation: Any) -> Any:
     return simulation.totals.task_hours
 
 
-def test_recommends_the_cheapest_that_holds_and_says_why_not_the_others(days, trace_of):
+def test_recommends_the_cheapest_that_holds_and_says_why_not_the_others(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     tried = candidates(CURRENT, Grid(targets=[35, 48, 50, 95], spike_thresholds=[80], spike_tasks=[3], minimums=[2]))
     found = recommend(SCENARIO, tried, trace_of(days(11)), cost=hours)
     assert not found.keeps
@@ -41,7 +46,9 @@ def test_recommends_the_cheapest_that_holds_and_says_why_not_the_others(days, tr
     assert "beyond the guardrail in" in reasons[95]
 
 
-def test_keeps_what_there_is_where_nothing_is_better(days, trace_of):
+def test_keeps_what_there_is_where_nothing_is_better(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     tried = candidates(CURRENT, Grid(targets=[30, 97], spike_thresholds=[80], spike_tasks=[3], minimums=[2]))
     found = recommend(SCENARIO, tried, trace_of(days(11)), cost=hours)
     assert found.keeps
@@ -52,7 +59,9 @@ def test_keeps_what_there_is_where_nothing_is_better(days, trace_of):
     assert (found.sureness, found.more_days) == (None, None)
 
 
-def test_rejects_what_held_only_where_it_was_searched(days, trace_of):
+def test_rejects_what_held_only_where_it_was_searched(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     requests = days(11)
     noon = 10 * 1440 + 720
     requests[noon : noon + 15] *= 1.2
@@ -69,7 +78,9 @@ def test_rejects_what_held_only_where_it_was_searched(days, trace_of):
     assert not recommend(SCENARIO, alone, trace_of(requests), cost=hours, tolerance_percent=0.1).keeps
 
 
-def test_keeps_what_there_is_where_history_is_too_short_to_choose_by(days, trace_of):
+def test_keeps_what_there_is_where_history_is_too_short_to_choose_by(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     tried = candidates(CURRENT, Grid(targets=[50], spike_thresholds=[80], spike_tasks=[3], minimums=[2]))
     found = recommend(SCENARIO, tried, trace_of(days(6)), cost=hours)
     assert found.keeps
@@ -78,7 +89,9 @@ def test_keeps_what_there_is_where_history_is_too_short_to_choose_by(days, trace
     assert not recommend(SCENARIO, tried, trace_of(days(6 + found.more_days)), cost=hours).keeps
 
 
-def test_a_minute_more_beyond_the_limit_does_not_refuse_a_setting_but_requests_do(days, trace_of):
+def test_a_minute_more_beyond_the_limit_does_not_refuse_a_setting_but_requests_do(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     requests = days(20)
     noon = 3 * 1440 + 720
     requests[noon : noon + 15] *= 1.4
@@ -92,7 +105,9 @@ def test_a_minute_more_beyond_the_limit_does_not_refuse_a_setting_but_requests_d
     assert "beyond the guardrail in 0." in strict.rejected[0].why
 
 
-def test_shows_what_earlier_choices_came_to_and_refuses_where_they_came_to_harm(days, trace_of):
+def test_shows_what_earlier_choices_came_to_and_refuses_where_they_came_to_harm(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     requests = days(24)
     tried = candidates(CURRENT, Grid(targets=[55], spike_thresholds=[80], spike_tasks=[3], minimums=[2]))
     calm = recommend(SCENARIO, tried, trace_of(requests), cost=hours)
@@ -114,7 +129,7 @@ def test_shows_what_earlier_choices_came_to_and_refuses_where_they_came_to_harm(
     assert not recommend(SCENARIO, tried, trace_of(requests), cost=hours, tolerance_percent=0.1).keeps
 
 
-def test_keeps_a_setting_of_no_task_that_nothing_can_be_cheaper_than(trace_of):
+def test_keeps_a_setting_of_no_task_that_nothing_can_be_cheaper_than(trace_of: Callable[..., Trace]) -> None:
     asleep = Setting(bounds=CapacityBounds(minimum=0, maximum=30), policies=(TargetTracking(target=40),))
     tried = candidates(asleep, Grid(targets=[50], minimums=[0, 1]))
     found = recommend(SCENARIO, tried, trace_of(np.zeros(11 * 1440)), cost=hours)
@@ -123,7 +138,9 @@ def test_keeps_a_setting_of_no_task_that_nothing_can_be_cheaper_than(trace_of):
     assert all(fold.saving == 0 for fold in found.folds)
 
 
-def test_the_frontier_has_what_nothing_undercuts_in_cost_and_breach(days, trace_of):
+def test_the_frontier_has_what_nothing_undercuts_in_cost_and_breach(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     tried = candidates(CURRENT, Grid(targets=[35, 50, 95], spike_thresholds=[80], spike_tasks=[3], minimums=[2]))
     frontier = recommend(SCENARIO, tried, trace_of(days(11)), cost=hours).frontier
     assert len(frontier) == len(tried)
@@ -135,7 +152,7 @@ def test_the_frontier_has_what_nothing_undercuts_in_cost_and_breach(days, trace_
         assert point.is_on_frontier is not undercut
 
 
-def test_rejects_what_rests_on_one_reading_of_the_documentation(trace_of):
+def test_rejects_what_rests_on_one_reading_of_the_documentation(trace_of: Callable[..., Trace]) -> None:
     """Where a datapoint is multiplied by the tasks of now, a short scale-in cooldown makes tasks come and go."""
     requests = np.full(11 * 1440, 3000.0)
     for burst in range(200, len(requests), 720):
@@ -154,17 +171,23 @@ def test_rejects_what_rests_on_one_reading_of_the_documentation(trace_of):
     assert "rests on one reading of AWS's documentation: by the other" in found.rejected[0].why
 
 
-def test_fails_when_nothing_says_what_must_not_happen(days, trace_of):
+def test_fails_when_nothing_says_what_must_not_happen(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     with pytest.raises(InputError, match="got no guardrail"):
         recommend(dataclasses.replace(SCENARIO, guardrail=None), [CURRENT], trace_of(days(6)), cost=hours)
 
 
-def test_fails_when_the_trace_is_too_short(days, trace_of):
+def test_fails_when_the_trace_is_too_short(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     with pytest.raises(InputError, match="got 1440 minutes, allowed: at least 2880"):
         recommend(SCENARIO, [CURRENT], trace_of(days(1)), cost=hours)
 
 
-def test_a_sweep_is_its_simulations_in_order_however_many_threads(days, trace_of):
+def test_a_sweep_is_its_simulations_in_order_however_many_threads(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     trace = trace_of(days(3))
     settings = [CURRENT.with_target(target) for target in (30, 45, 60, 75, 90)]
     alone = [simulate(SCENARIO, setting, trace).totals.task_hours for setting in settings]
@@ -172,18 +195,18 @@ def test_a_sweep_is_its_simulations_in_order_however_many_threads(days, trace_of
         assert [hours(each) for each in sweep(SCENARIO, settings, trace, jobs=jobs)] == alone
 
 
-def test_candidates_are_tried_once_and_the_current_one_first():
+def test_candidates_are_tried_once_and_the_current_one_first() -> None:
     tried = candidates(CURRENT, Grid())
     assert tried[0] == CURRENT
     assert len(set(tried)) == len(tried) == 72
 
 
-def test_candidates_are_never_below_the_declared_minimum_unless_that_is_asked_for():
+def test_candidates_are_never_below_the_declared_minimum_unless_that_is_asked_for() -> None:
     assert {setting.bounds.minimum for setting in candidates(CURRENT, Grid())} == {2}
     assert {setting.bounds.minimum for setting in candidates(CURRENT, Grid(minimums=[1, 2]))} == {1, 2}
 
 
-def test_says_which_options_have_nothing_to_vary():
+def test_says_which_options_have_nothing_to_vary() -> None:
     everything = Grid(
         targets=[50],
         spike_thresholds=[70],
@@ -207,7 +230,9 @@ def test_says_which_options_have_nothing_to_vary():
     ]
 
 
-def test_tries_the_cpu_of_every_20_seconds_where_that_is_asked_for(days, trace_of):
+def test_tries_the_cpu_of_every_20_seconds_where_that_is_asked_for(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     grid = Grid(targets=[40, 55], spike_thresholds=[80], spike_tasks=[3], minimums=[2], high_resolutions=[False, True])
     tried = candidates(CURRENT, grid)
     assert [each.described().count("every 20 s") for each in tried] == [0, 1, 0, 1]
@@ -221,7 +246,7 @@ def test_tries_the_cpu_of_every_20_seconds_where_that_is_asked_for(days, trace_o
     assert 0 < fast < slow
 
 
-def test_numbers():
+def test_numbers() -> None:
     assert read_numbers("--target", "40:50:5") == [40, 45, 50]
     assert read_numbers("--target", "40,47.5") == [40, 47.5]
     assert read_numbers("--target", None) == []
@@ -230,7 +255,9 @@ def test_numbers():
             read_numbers("--target", text)
 
 
-def test_perfect_foresight_keeps_a_task_where_that_is_cheaper_than_its_next_start(trace_of):
+def test_perfect_foresight_keeps_a_task_where_that_is_cheaper_than_its_next_start(
+    trace_of: Callable[..., Trace],
+) -> None:
     model = dataclasses.replace(MODEL, boot_seconds=2, health_check_seconds=0, drain_seconds=90)  # two minutes a start
     guardrail = SCENARIO.guardrail
     full = 1200 * highest_utilization(model, guardrail)
@@ -241,13 +268,15 @@ def test_perfect_foresight_keeps_a_task_where_that_is_cheaper_than_its_next_star
     assert least_task_hours(model, guardrail, far, minimum=1) == pytest.approx((2 + 10 + 2 + 2) / 60)
 
 
-def test_nothing_that_holds_is_below_perfect_foresight(days, trace_of):
+def test_nothing_that_holds_is_below_perfect_foresight(
+    days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
+) -> None:
     trace = trace_of(days(2))
     best = least_task_hours(MODEL, SCENARIO.guardrail, trace, minimum=2)
     for setting in (CURRENT, CURRENT.with_target(20), CURRENT.with_minimum(25)):
         assert hours(simulate(SCENARIO, setting, trace)) > best
 
 
-def test_fails_when_the_limit_is_below_what_a_request_takes():
+def test_fails_when_the_limit_is_below_what_a_request_takes() -> None:
     with pytest.raises(InputError, match="--latency-limit-ms: got 60, allowed: above 70"):
         highest_utilization(MODEL, Guardrail(latency_seconds=0.06))

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,50 +35,57 @@ TRACKING = TargetTracking(target=50, scale_out_cooldown_s=0, scale_in_cooldown_s
 SPIKE = StepScaling(threshold=80, bands=(StepBand(lower=0, change=3),), cooldown_s=120)
 
 
-def replay_of(requests, *, model=MODEL, policies=(TRACKING,), bounds=BOUNDS, **options):
+def replay_of(
+    requests: Any,
+    *,
+    model: ServiceModel = MODEL,
+    policies: tuple[Any, ...] = (TRACKING,),
+    bounds: CapacityBounds = BOUNDS,
+    **options: Any,
+) -> tuple[Any, ...]:
     replay = Replay(model=model, policies=policies, bounds=bounds, **options)
     return replay, replay.feed_recorded(np.asarray(requests, dtype=float))
 
 
-def test_cpu_follows_requests_skew_and_idle():
+def test_cpu_follows_requests_skew_and_idle() -> None:
     model = dataclasses.replace(MODEL, skew=1.25, idle_percent=10)
     _, series = replay_of([60, 120], model=model, policies=(), desired=4)
     assert series.cpu_average.tolist() == [35.0, 60.0]
     assert series.cpu_maximum.tolist() == [41.25, 72.5]
 
 
-def test_a_new_task_serves_the_rest_of_the_minute_in_which_it_starts():
+def test_a_new_task_serves_the_rest_of_the_minute_in_which_it_starts() -> None:
     _, series = replay_of([48, 48, 48, 48, 48], policies=(SPIKE,), desired=1)
     assert series.desired.tolist() == [1, 4, 4, 4, 4]
     assert series.running.tolist() == [1, 2.5, 4, 4, 4]
 
 
-def test_a_slow_start_takes_whole_minutes():
+def test_a_slow_start_takes_whole_minutes() -> None:
     model = dataclasses.replace(MODEL, boot_seconds=2 + 90, image_mib=58 * 30)  # 150 s
     _, series = replay_of([48] * 5, model=model, policies=(SPIKE,), desired=1)
     assert series.running.tolist() == [1, 1, 1, 2.5, 4]
 
 
-def test_alarms_see_a_minute_as_late_as_the_metric_is():
+def test_alarms_see_a_minute_as_late_as_the_metric_is() -> None:
     model = dataclasses.replace(MODEL, metric_delay_seconds=120)
     _, series = replay_of([12, 48, 12, 12, 12], model=model, policies=(SPIKE,), desired=1)
     assert series.desired.tolist() == [1, 1, 1, 1, 4]
 
 
-def test_the_high_resolution_metric_is_not_delayed():
+def test_the_high_resolution_metric_is_not_delayed() -> None:
     model = dataclasses.replace(MODEL, metric_delay_seconds=120)
     quick = TargetTracking(target=50, metric=Metric.CPU_AVERAGE_HIGH_RESOLUTION, high_periods=1)
     _, series = replay_of([48, 48], model=model, policies=(quick,), desired=1)
     assert series.desired.tolist() == [1, 2]
 
 
-def test_requests_per_task_can_be_tracked():
+def test_requests_per_task_can_be_tracked() -> None:
     policy = TargetTracking(target=10, metric=Metric.REQUESTS_PER_TASK, high_periods=1)
     _, series = replay_of([40, 40], policies=(policy,), desired=2)
     assert series.desired.tolist() == [2, 4]
 
 
-def test_backlog_is_carried_and_worked_off():
+def test_backlog_is_carried_and_worked_off() -> None:
     """Two tasks' load for a minute leaves a minute's work: 0.5 load needs two minutes for it."""
     replay, series = replay_of([120, 30, 30, 30], policies=(), desired=1)
     assert series.cpu_average.tolist() == [100, 100, 100, 50]
@@ -88,20 +96,20 @@ def test_backlog_is_carried_and_worked_off():
     assert (totals.saturated_minutes, totals.low_confidence_minutes) == (2, 3)
 
 
-def test_latency_is_that_of_the_hottest_task_and_what_is_spent_elsewhere():
+def test_latency_is_that_of_the_hottest_task_and_what_is_spent_elsewhere() -> None:
     model = dataclasses.replace(MODEL, cpu_seconds=0.1, skew=1.2, elsewhere_seconds=0.3)
     _, series = replay_of([300], model=model, policies=(), desired=1)
     assert series.latency.tolist() == pytest.approx([0.3 + 0.1 / (1 - 0.6)])
 
 
-def test_half_a_vcpu_takes_twice_as_long():
+def test_half_a_vcpu_takes_twice_as_long() -> None:
     model = dataclasses.replace(MODEL, cpu_seconds=0.1, vcpus=0.5)
     _, series = replay_of([150], model=model, policies=(), desired=1)
     assert series.cpu_average.tolist() == [50]
     assert series.latency.tolist() == pytest.approx([0.2 / (1 - 0.5)])
 
 
-def test_what_is_billed_is_desired_and_draining_tasks():
+def test_what_is_billed_is_desired_and_draining_tasks() -> None:
     model = dataclasses.replace(MODEL, drain_seconds=300)
     policy = TargetTracking(target=50, low_periods=2)
     replay, series = replay_of([10] * 4, model=model, policies=(policy,), desired=3)
@@ -111,7 +119,7 @@ def test_what_is_billed_is_desired_and_draining_tasks():
     assert totals.above_minimum_task_hours == pytest.approx((2 + 2 + 2 * 5) / 60)
 
 
-def test_tasks_that_do_not_serve_yet_are_removed_first():
+def test_tasks_that_do_not_serve_yet_are_removed_first() -> None:
     model = dataclasses.replace(MODEL, boot_seconds=600)
     changes = [BoundsChange(minute=1, bounds=CapacityBounds(minimum=1, maximum=2))]
     _, series = replay_of([48, 48, 48] + [48] * 12, model=model, policies=(SPIKE,), desired=1, changes=changes)
@@ -119,7 +127,7 @@ def test_tasks_that_do_not_serve_yet_are_removed_first():
     assert series.running[-1] == 2
 
 
-def test_minutes_without_data_are_counted_and_change_nothing():
+def test_minutes_without_data_are_counted_and_change_nothing() -> None:
     replay, series = replay_of([48, math.nan, math.nan, 48], policies=(TRACKING,), desired=1)
     assert series.desired.tolist() == [1, 1, 1, 1]
     assert np.isnan(series.latency).tolist() == [False, True, True, False]
@@ -127,7 +135,7 @@ def test_minutes_without_data_are_counted_and_change_nothing():
     assert (totals.missing_minutes, totals.requests, totals.task_hours) == (2, 96, 4 / 60)
 
 
-def test_a_deployment_suspends_scale_in():
+def test_a_deployment_suspends_scale_in() -> None:
     policy = TargetTracking(target=50, low_periods=1, scale_in_cooldown_s=0)
     replay = Replay(model=MODEL, policies=(policy,), bounds=BOUNDS, desired=8)
     replay.feed(np.full(3, 30.0), deploying=np.array([1, 1, 0]))
@@ -135,7 +143,7 @@ def test_a_deployment_suspends_scale_in():
     assert replay.totals().scale_ins == 1
 
 
-def test_scheduled_bounds_hold_from_their_minute_on():
+def test_scheduled_bounds_hold_from_their_minute_on() -> None:
     changes = [
         BoundsChange(minute=2, bounds=CapacityBounds(minimum=5, maximum=9)),
         BoundsChange(minute=4, bounds=CapacityBounds(minimum=1, maximum=3)),
@@ -144,7 +152,7 @@ def test_scheduled_bounds_hold_from_their_minute_on():
     assert series.desired.tolist() == [1, 1, 1, 5, 5, 3]
 
 
-def test_stops_in_the_minute_in_which_the_guardrail_fires():
+def test_stops_in_the_minute_in_which_the_guardrail_fires() -> None:
     guardrail = Guardrail(latency_seconds=5, periods=2, datapoints=2)
     replay = Replay(model=MODEL, policies=(), bounds=BOUNDS, guardrail=guardrail, stops_at_guardrail=True)
     traffic = np.array([10.0, 90, 90, 10, 10])
@@ -154,7 +162,7 @@ def test_stops_in_the_minute_in_which_the_guardrail_fires():
     assert replay.totals().breach_minutes == 4
 
 
-def test_without_any_task_nothing_is_served_and_no_metric_is_there():
+def test_without_any_task_nothing_is_served_and_no_metric_is_there() -> None:
     guardrail = Guardrail(latency_seconds=5)
     bounds = CapacityBounds(minimum=0, maximum=5)
     replay, series = replay_of([60] * 30 + [0], policies=(TRACKING, SPIKE), bounds=bounds, guardrail=guardrail)
@@ -180,7 +188,7 @@ BY_MINUTE_S, BY_20_SECONDS_S = 363, 86
         ),
     ],
 )
-def test_a_rise_is_answered_as_late_as_aws_measured(policy, measured_s):
+def test_a_rise_is_answered_as_late_as_aws_measured(policy: TargetTracking, measured_s: Any) -> None:
     """New tasks serve from `start_seconds` after that on, to the second: 34 s, and their share of the minute."""
     model = ServiceModel(vcpus=1, cpu_seconds=1, boot_seconds=6, health_check_seconds=0, drain_seconds=0)
     begins = 5
@@ -193,7 +201,7 @@ def test_a_rise_is_answered_as_late_as_aws_measured(policy, measured_s):
     assert serves_from == pytest.approx(measured_s + model.start_seconds)
 
 
-def test_a_constant_load_after_a_burst_is_left_alone():
+def test_a_constant_load_after_a_burst_is_left_alone() -> None:
     """Whatever the cooldowns: the datapoints of the burst ask for what the burst needed, not for a multiple of it."""
     requests = np.full(600, 250.0)
     requests[60:75] = 1000
@@ -208,7 +216,7 @@ def test_a_constant_load_after_a_burst_is_left_alone():
     assert counts[0] == counts[1]
 
 
-def test_nobody_waits_longer_than_until_he_gives_up_and_the_rest_has_failed():
+def test_nobody_waits_longer_than_until_he_gives_up_and_the_rest_has_failed() -> None:
     model = dataclasses.replace(MODEL, give_up_seconds=60)
     guardrail = Guardrail(latency_seconds=5)
     replay, series = replay_of([240] * 5 + [30] * 5, model=model, policies=(), desired=2, guardrail=guardrail)
@@ -222,7 +230,7 @@ def test_nobody_waits_longer_than_until_he_gives_up_and_the_rest_has_failed():
     assert totals.breach_minutes == 7
 
 
-def test_a_task_is_busy_while_it_boots():
+def test_a_task_is_busy_while_it_boots() -> None:
     once = dataclasses.replace(SPIKE, cooldown_s=600)
     model = dataclasses.replace(MODEL, boot_seconds=92, boot_cpu_percent=90)
     _, series = replay_of([48, 12, 12, 12, 12], model=model, policies=(once,), desired=1)
@@ -238,7 +246,7 @@ traffic = st.lists(st.one_of(st.just(math.nan), st.floats(0, 600)), min_size=1, 
 
 @given(traffic, st.data())
 @settings(max_examples=40, deadline=None)
-def test_blocks_come_to_the_same_as_the_whole(requests, data):
+def test_blocks_come_to_the_same_as_the_whole(requests: Any, data: Any) -> None:
     requests = np.array(requests)
     cut = data.draw(st.integers(0, len(requests)))
     model = dataclasses.replace(
@@ -252,7 +260,7 @@ def test_blocks_come_to_the_same_as_the_whole(requests, data):
     assert_same(whole, parts)
 
 
-def assert_same(one, other):
+def assert_same(one: Any, other: Any) -> None:
     mine, theirs = dataclasses.asdict(one.totals()), dataclasses.asdict(other.totals())
     assert np.array_equal(mine.pop("hours"), theirs.pop("hours"))
     assert all(theirs[name] == pytest.approx(value, rel=1e-12, nan_ok=True) for name, value in mine.items())
@@ -261,7 +269,7 @@ def assert_same(one, other):
 @pytest.mark.skipif(not is_numba_installed(), reason="numba is not installed: there is no compiled loop to compare")
 @given(traffic, st.data())
 @settings(max_examples=60, deadline=None)
-def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
+def test_the_compiled_loop_gives_the_very_same_numbers(requests: Any, data: Any) -> None:
     model = ServiceModel(
         vcpus=data.draw(st.sampled_from([0.25, 1.0, 4.0])),
         cpu_seconds=data.draw(st.floats(0.01, 2)),
@@ -322,7 +330,7 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests, data):
         ({"queueing": "lifo"}, "queueing: got 'lifo', allowed: shared, fifo"),
     ],
 )
-def test_fails_when_a_model_is_impossible(changes, message):
+def test_fails_when_a_model_is_impossible(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(MODEL, **changes)
 
@@ -331,7 +339,7 @@ def test_fails_when_a_model_is_impossible(changes, message):
 HOT = dataclasses.replace(MODEL, hot_start_minutes=2, metric_delay_seconds=120)
 
 
-def test_a_task_that_starts_hot_shows_in_both_metrics_and_serves_no_less():
+def test_a_task_that_starts_hot_shows_in_both_metrics_and_serves_no_less() -> None:
     model = dataclasses.replace(HOT, metric_delay_seconds=0)
     once = dataclasses.replace(SPIKE, cooldown_s=600)
     cool, hot = (replay_of([48, 12, 12, 12, 12], model=each, policies=(once,), desired=1)[1] for each in (MODEL, model))
@@ -347,7 +355,9 @@ def test_a_task_that_starts_hot_shows_in_both_metrics_and_serves_no_less():
     ("cooldown_s", "hot_minutes", "most"),
     [(120, 2, 40), (300, 2, 40), (600, 2, 7), (600, 6, 7), (600, 7, 40)],
 )
-def test_a_step_feeds_itself_unless_its_cooldown_outlasts_the_start(cooldown_s, hot_minutes, most):
+def test_a_step_feeds_itself_unless_its_cooldown_outlasts_the_start(
+    cooldown_s: int, hot_minutes: int, most: int
+) -> None:
     """Four tasks at 40 %, and one minute of 80 % of one of them: nothing that needs 40 tasks."""
     step = dataclasses.replace(SPIKE, cooldown_s=cooldown_s)
     model = dataclasses.replace(HOT, skew=1.25, hot_start_minutes=hot_minutes)
@@ -363,8 +373,8 @@ def test_a_step_feeds_itself_unless_its_cooldown_outlasts_the_start(cooldown_s, 
 )
 @pytest.mark.parametrize("reading", list(CountReading))
 def test_beside_target_tracking_a_hot_start_of_less_than_a_detection_stays_bounded(
-    hot_minutes, by_its_own_minute, when_it_acts, reading
-):
+    hot_minutes: int, by_its_own_minute: int, when_it_acts: int, reading: Any
+) -> None:
     most = by_its_own_minute if reading is CountReading.ITS_OWN_MINUTE else when_it_acts
     step = dataclasses.replace(SPIKE, cooldown_s=600)
     tracking = TargetTracking(target=50, scale_out_cooldown_s=60, scale_in_cooldown_s=300)
@@ -379,7 +389,7 @@ def test_beside_target_tracking_a_hot_start_of_less_than_a_detection_stays_bound
     assert series.desired[-1] < 7
 
 
-def test_severity_is_what_requests_wait_beyond_the_limit_and_those_that_fail_wait_to_the_end():
+def test_severity_is_what_requests_wait_beyond_the_limit_and_those_that_fail_wait_to_the_end() -> None:
     # At half of its CPU a request of one second takes two.
     replay, series = replay_of([30, 45, 30], policies=(), desired=1, guardrail=Guardrail(latency_seconds=3))
     assert series.latency.tolist() == pytest.approx([2, 4, 2])

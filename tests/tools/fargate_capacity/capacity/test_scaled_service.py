@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from fargate_capacity.cloud_assembly import CloudAssembly
@@ -15,14 +19,14 @@ from fargate_capacity.scaling_decisions import (
 
 
 @pytest.fixture
-def find(resources, write_assembly):
-    def found(wanted=None):
+def find(resources: dict[str, Any], write_assembly: Callable[..., Path]) -> Callable[..., Any]:
+    def found(wanted: Any = None) -> Any:
         return find_service(CloudAssembly(write_assembly(resources)), wanted)
 
     return found
 
 
-def test_reads_bounds_policies_and_task_size(find):
+def test_reads_bounds_policies_and_task_size(find: Callable[..., Any]) -> None:
     service = find()
     assert service.name == "ApiService1A2B3C4D"
     assert (service.vcpus, service.memory_mib, service.architecture, service.region) == (1, 2048, "ARM64", "us-east-1")
@@ -42,7 +46,7 @@ def test_reads_bounds_policies_and_task_size(find):
     assert service.unmodelled == ()
 
 
-def test_reads_the_reference_systems_service(tmp_path):
+def test_reads_the_reference_systems_service(tmp_path: Path) -> None:
     """The shapes that the CDK renders, not only those written here by hand."""
     import aws_cdk as cdk
     from aws_cdk import aws_ec2 as ec2
@@ -80,21 +84,21 @@ def test_reads_the_reference_systems_service(tmp_path):
     assert found.drain_seconds == 0
 
 
-def test_high_resolution_needs_one_minute(resources, find):
+def test_high_resolution_needs_one_minute(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     tracking["PredefinedMetricSpecification"]["PredefinedMetricType"] += "HighResolution"
     policy = find().policies[0]
     assert (policy.metric, policy.high_periods) == (Metric.CPU_AVERAGE_HIGH_RESOLUTION, 1)
 
 
-def test_a_target_in_a_parameter_of_the_assembly_is_found(resources, find):
+def test_a_target_in_a_parameter_of_the_assembly_is_found(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["Live"] = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/live", "Value": "61"}}
     tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     tracking["TargetValue"] = "{{resolve:ssm:/live}}"
     assert find().policies[0].target == 61
 
 
-def test_tells_what_is_left_out(resources, find):
+def test_tells_what_is_left_out(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     tracking = resources["Tracking"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     tracking["PredefinedMetricSpecification"]["PredefinedMetricType"] = "ECSServiceAverageMemoryUtilization"
     resources["SpikeAlarm"]["Properties"]["MetricName"] = "QueueDepth"
@@ -103,13 +107,13 @@ def test_tells_what_is_left_out(resources, find):
     assert [line.partition(":")[0] for line in service.unmodelled] == ["Tracking", "Spike"]
 
 
-def test_fails_when_there_is_no_scaled_service(resources, find):
+def test_fails_when_there_is_no_scaled_service(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     del resources["Count"]
     with pytest.raises(InputError, match="no ECS service with a scalable target in 1 templates"):
         find()
 
 
-def second_service(resources):
+def second_service(resources: Any) -> None:
     resources["Other9F8E7D6C"] = resources["ApiService1A2B3C4D"]
     resources["OtherCount"] = {
         "Type": resources["Count"]["Type"],
@@ -120,30 +124,36 @@ def second_service(resources):
     }
 
 
-def test_fails_when_there_are_two_services_and_none_is_named(resources, find):
+def test_fails_when_there_are_two_services_and_none_is_named(
+    resources: dict[str, Any], find: Callable[..., Any]
+) -> None:
     second_service(resources)
     with pytest.raises(InputError, match="got 2 scaled services, ApiService1A2B3C4D, Other9F8E7D6C; choose one"):
         find()
 
 
 @pytest.mark.parametrize("wanted", ["Other", "Other9F8E7D6C"])
-def test_chooses_by_logical_id_with_or_without_its_hash(resources, find, wanted):
+def test_chooses_by_logical_id_with_or_without_its_hash(
+    resources: dict[str, Any], find: Callable[..., Any], wanted: str
+) -> None:
     second_service(resources)
     assert find(wanted).name == "Other9F8E7D6C"
 
 
-def test_fails_when_the_named_service_is_unknown(find):
+def test_fails_when_the_named_service_is_unknown(find: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="--service: got 'Web', allowed: ApiService1A2B3C4D"):
         find("Web")
 
 
-def test_fails_when_a_number_is_known_only_after_the_deploy(resources, find):
+def test_fails_when_a_number_is_known_only_after_the_deploy(
+    resources: dict[str, Any], find: Callable[..., Any]
+) -> None:
     resources["Count"]["Properties"]["MaxCapacity"] = {"Fn::GetAtt": ["Custom", "Most"]}
     with pytest.raises(InputError, match=r"MaxCapacity: got \$\{Custom.Most\}.*the deploy alone knows it"):
         find()
 
 
-def test_fails_when_the_bounds_are_impossible(resources, find):
+def test_fails_when_the_bounds_are_impossible(resources: dict[str, Any], find: Callable[..., Any]) -> None:
     resources["Count"]["Properties"]["MaxCapacity"] = 1
     with pytest.raises(InputError, match="ApiService1A2B3C4D: maximum: got 1"):
         find()

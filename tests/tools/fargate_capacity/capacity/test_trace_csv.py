@@ -1,4 +1,7 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,8 +12,8 @@ from fargate_capacity.traffic.trace_csv import CsvColumns, read_trace
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write_lines(*lines, header="timestamp,requests"):
+def write(tmp_path: Path) -> Callable[..., Any]:
+    def write_lines(*lines: Any, header: str = "timestamp,requests") -> Any:
         path = tmp_path / "traffic.csv"
         path.write_text("\n".join([header, *lines]) + "\n")
         return path
@@ -18,22 +21,22 @@ def write(tmp_path):
     return write_lines
 
 
-def numbers(trace):
+def numbers(trace: Any) -> Any:
     return np.concatenate(list(trace.blocks())).tolist()
 
 
-def test_reads_requests_a_minute(write):
+def test_reads_requests_a_minute(write: Callable[..., Any]) -> None:
     trace = read_trace(write("2026-11-02T00:00:00Z,5", "2026-11-02T00:01:00Z,7.5"))
     assert numbers(trace) == [5, 7.5]
     assert (trace.start, trace.minutes, trace.gaps) == (datetime(2026, 11, 2, tzinfo=UTC), 2, ())
 
 
-def test_spreads_a_longer_period_evenly(write):
+def test_spreads_a_longer_period_evenly(write: Callable[..., Any]) -> None:
     trace = read_trace(write("2026-11-02T00:00:00Z,10", "2026-11-02T00:05:00Z,20"))
     assert numbers(trace) == [2.0] * 5 + [4.0] * 5
 
 
-def test_reports_gaps_and_reads_empty_cells_as_such(write):
+def test_reports_gaps_and_reads_empty_cells_as_such(write: Callable[..., Any]) -> None:
     trace = read_trace(
         write(
             "2026-11-02T00:00:00Z,1",
@@ -47,7 +50,7 @@ def test_reports_gaps_and_reads_empty_cells_as_such(write):
     assert [(gap.start.minute, gap.minutes) for gap in trace.part(3, 3).gaps] == [(3, 2)]
 
 
-def test_blocks_and_parts_are_the_trace(write):
+def test_blocks_and_parts_are_the_trace(write: Callable[..., Any]) -> None:
     path = write(*(f"2026-11-02T{minute // 60:02}:{minute % 60:02}:00Z,{minute}" for minute in range(100)))
     trace = read_trace(path)
     assert np.concatenate(list(trace.blocks(7))).tolist() == list(range(100))
@@ -55,7 +58,7 @@ def test_blocks_and_parts_are_the_trace(write):
     assert trace.part(40, 20).part(5, 2).block(0, 9).tolist() == [45, 46]
 
 
-def test_other_columns_and_a_zone_by_name(write):
+def test_other_columns_and_a_zone_by_name(write: Callable[..., Any]) -> None:
     path = write("2026-11-02 09:00,x,4", "2026-11-02 09:01,x,5", header="when,what,count")
     columns = CsvColumns(timestamp="when", requests="count", zone=ZoneInfo("Asia/Tokyo"))
     trace = read_trace(path, columns=columns)
@@ -84,18 +87,18 @@ FIRST = "2026-11-02T00:00:00Z,5"
         ((FIRST, "2026-11-02T00:00:30Z,1"), "0.5 minutes between the first two rows"),
     ],
 )
-def test_fails_when_the_rows_are_bad(write, lines, message):
+def test_fails_when_the_rows_are_bad(write: Callable[..., Any], lines: tuple[Any, ...], message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
         read_trace(write(*lines))
     assert "\n" not in str(raised.value)
 
 
-def test_fails_when_the_columns_are_wrong(write):
+def test_fails_when_the_columns_are_wrong(write: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match=r"got the columns time, hits, allowed: timestamp and requests"):
         read_trace(write("1,2", header="time,hits"))
 
 
-def test_fails_when_the_file_is_empty_absent_or_no_text(write, tmp_path):
+def test_fails_when_the_file_is_empty_absent_or_no_text(write: Callable[..., Any], tmp_path: Path) -> None:
     empty = tmp_path / "empty.csv"
     empty.touch()
     with pytest.raises(InputError, match=r"got the columns \(none\)"):
@@ -108,6 +111,6 @@ def test_fails_when_the_file_is_empty_absent_or_no_text(write, tmp_path):
         read_trace(binary)
 
 
-def test_fails_when_the_period_is_impossible(write):
+def test_fails_when_the_period_is_impossible(write: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="--period: got 0"):
         read_trace(write(FIRST, "2026-11-02T00:01:00Z,1"), period_minutes=0)

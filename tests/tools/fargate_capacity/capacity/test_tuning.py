@@ -1,5 +1,7 @@
 import dataclasses
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from fargate_capacity.scaling_decisions import (
     TargetTracking,
     TunerSettings,
 )
+from fargate_capacity.traffic.trace import Trace
 
 SCENARIO = Scenario(
     model=ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30),
@@ -29,11 +32,11 @@ SETTING = Setting(
 )
 
 
-def smooth(days):
+def smooth(days: Any) -> Any:
     return 1800 - 600 * np.cos(np.arange(days * 1440) * 2 * np.pi / 1440)
 
 
-def test_walks_up_on_quiet_traffic_and_costs_less(trace_of):
+def test_walks_up_on_quiet_traffic_and_costs_less(trace_of: Callable[..., Trace]) -> None:
     trace = trace_of(smooth(21))
     found = tune(SCENARIO, SETTING, trace, TunerSettings(ceiling=45))
     assert [decision.target for decision in found.decisions] == [41, 42, 43, 44, 45, 45]
@@ -41,7 +44,7 @@ def test_walks_up_on_quiet_traffic_and_costs_less(trace_of):
     assert found.simulation.totals.task_hours < simulate(SCENARIO, SETTING, trace).totals.task_hours
 
 
-def test_reverts_in_the_minute_of_the_alarm(trace_of):
+def test_reverts_in_the_minute_of_the_alarm(trace_of: Callable[..., Trace]) -> None:
     requests = smooth(12)
     spike = 5 * 1440 + 777
     requests[spike : spike + 5] *= 6
@@ -64,7 +67,7 @@ DEAR_FROM_70 = Setting(
 )
 
 
-def weekly(weeks):
+def weekly(weeks: Any) -> Any:
     minute = np.arange(weeks * 10_080)
     # Least at three in the morning, so that Monday comes without a jump.
     wave = 1 + 0.8 * np.sin((minute - 540) * 2 * np.pi / 1440)
@@ -72,7 +75,7 @@ def weekly(weeks):
     return np.random.default_rng(1998).poisson(level).astype(float)
 
 
-def test_goes_back_from_where_it_costs_more(trace_of):
+def test_goes_back_from_where_it_costs_more(trace_of: Callable[..., Trace]) -> None:
     # Tasks that come and go are billed while they drain.
     scenario = Scenario(
         model=dataclasses.replace(SCENARIO.model, drain_seconds=300),
@@ -96,7 +99,9 @@ def test_goes_back_from_where_it_costs_more(trace_of):
 
 
 @pytest.mark.parametrize(("skew", "highest"), [(1.0, 45), (1.3, 43), (1.6, 40)])
-def test_stays_below_the_threshold_of_the_hottest_task(trace_of, skew, highest):
+def test_stays_below_the_threshold_of_the_hottest_task(
+    trace_of: Callable[..., Trace], skew: float, highest: int
+) -> None:
     spike = StepScaling(threshold=59.5, bands=(StepBand(lower=0, change=3),), cooldown_s=600)
     setting = dataclasses.replace(SETTING, policies=(*SETTING.policies, spike))
     scenario = dataclasses.replace(SCENARIO, model=dataclasses.replace(SCENARIO.model, skew=skew))
@@ -105,7 +110,7 @@ def test_stays_below_the_threshold_of_the_hottest_task(trace_of, skew, highest):
     assert found.decisions[-1].action is Action.SETTLE
 
 
-def test_needs_no_whole_day_of_requests(trace_of):
+def test_needs_no_whole_day_of_requests(trace_of: Callable[..., Trace]) -> None:
     minute = np.arange(21 * 1440) % 1440
     requests = np.maximum(1800 * np.sin((minute - 540) * np.pi / 600), 0) * (minute < 1140)
     found = tune(SCENARIO, SETTING, trace_of(requests), TunerSettings(ceiling=45))
@@ -113,14 +118,14 @@ def test_needs_no_whole_day_of_requests(trace_of):
     assert not [each for each in found.decisions if each.action is Action.WAIT]
 
 
-def test_takes_a_target_back_that_slows_requests_down_bit_by_bit(trace_of):
+def test_takes_a_target_back_that_slows_requests_down_bit_by_bit(trace_of: Callable[..., Trace]) -> None:
     settings = TunerSettings(ceiling=90, step=10, max_latency_ratio=1.02)
     found = tune(SCENARIO, SETTING, trace_of(smooth(8)), settings)
     assert any("of the same hours before" in decision.why for decision in found.decisions)
     assert found.simulation.totals.alarms == 0
 
 
-def test_fails_without_a_guardrail_or_a_target(trace_of):
+def test_fails_without_a_guardrail_or_a_target(trace_of: Callable[..., Trace]) -> None:
     trace = trace_of(smooth(3))
     with pytest.raises(InputError, match="got no guardrail"):
         tune(Scenario(model=SCENARIO.model), SETTING, trace, TunerSettings(ceiling=60))

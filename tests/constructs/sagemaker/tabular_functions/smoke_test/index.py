@@ -1,9 +1,11 @@
 """A check: the endpoint answers rows that were held out, by the new model and about as they should be."""
 
+from typing import Any
+
 import boto3
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> None:
     bucket, _, key = event["rows"].removeprefix("s3://").partition("/")
     rows = boto3.client("s3").get_object(Bucket=bucket, Key=f"{key}data.csv")["Body"].read().decode().splitlines()[:20]
     answer = boto3.client("sagemaker-runtime").invoke_endpoint(

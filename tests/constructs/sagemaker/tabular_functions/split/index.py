@@ -1,9 +1,11 @@
 """A source: every fourth row of `houses/houses.csv` is held out."""
 
+from typing import Any
+
 import boto3
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> dict[str, Any]:
     s3, bucket, run = boto3.client("s3"), event["bucket"], event["run_prefix"]
     rows = s3.get_object(Bucket=bucket, Key="houses/houses.csv")["Body"].read().decode().splitlines()
     sides = {
