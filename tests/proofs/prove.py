@@ -13,6 +13,7 @@ import sys
 
 from tests.proofs.attacks import ATTACKED
 from tests.proofs.faults_under_load import FAULTS_UNDER_LOAD
+from tests.proofs.mutants.suite import MUTANTS
 from tests.proofs.other_teams import OTHER_TEAMS
 from tests.proofs.proof import Suite, prove, record, run, state_of_the_project
 from tests.proofs.recipes import RECIPES
@@ -23,7 +24,17 @@ from tests.proofs.second_lives import SECOND_LIVES
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (REPLAYS, RECOMMENDATIONS, ATTACKED, SECOND_LIVES, FAULTS_UNDER_LOAD, RESTORED, RECIPES, OTHER_TEAMS)
+    for suite in (
+        REPLAYS,
+        RECOMMENDATIONS,
+        ATTACKED,
+        SECOND_LIVES,
+        FAULTS_UNDER_LOAD,
+        RESTORED,
+        RECIPES,
+        OTHER_TEAMS,
+        MUTANTS,
+    )
 }
 
 

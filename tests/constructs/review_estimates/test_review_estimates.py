@@ -27,7 +27,7 @@ def test_counts_become_posts_that_are_alike() -> None:
     )
 
     def row(verdict: str | None, count: int, **of: object) -> ReviewedPost:
-        chosen = {"probability": 0.975, "flagged": True, "weight": 1.0, "received": 0.0, **of}
+        chosen: dict[str, Any] = {"probability": 0.975, "flagged": True, "weight": 1.0, "received": 0.0, **of}
         return ReviewedPost(verdict=verdict, count=count, **chosen)
 
     sample = {"probability": 0.025, "flagged": False, "weight": 33.3333}

@@ -9,7 +9,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CHANGED = datetime(2026, 11, 9, tzinfo=UTC)
 
 
-def hours(since: Any, until: Any, *, latency: float = 0.1, requests: int = 100) -> dict[str, Any]:
+def hours(since: Any, until: Any, *, latency: float = 0.1, requests: int = 100) -> dict[datetime, Any]:
     count = round((until - since) / HOUR)
     return {since + index * HOUR: (latency * requests, requests) for index in range(count)}
 

@@ -122,7 +122,7 @@ def test_the_largest_of_several_policies_wins_from_a_fresh_start(
 
 @given(st.lists(tracking, min_size=1, max_size=4), minutes, st.integers(1, 60))
 def test_a_scale_in_needs_all_target_tracking_policies(
-    policies: list[Policy], course: list[tuple[float, float]], desired: int
+    policies: list[TargetTracking], course: list[tuple[float, float]], desired: int
 ) -> None:
     engine = ScalingEngine(policies=policies, desired=desired)
     seen: list[tuple[float, float]] = []
@@ -158,9 +158,7 @@ def test_no_scale_in_follows_another_within_the_shortest_cooldown(
 
 @given(tracking, st.lists(st.floats(0, 100), min_size=20, max_size=60), st.integers(1, 40))
 @settings(max_examples=50)
-def test_a_deployment_suspends_scale_in_alone(
-    policy: TargetTracking, course: list[tuple[float, float]], desired: int
-) -> None:
+def test_a_deployment_suspends_scale_in_alone(policy: TargetTracking, course: list[float], desired: int) -> None:
     engine = ScalingEngine(policies=[policy], desired=desired)
     for value in course:
         before = engine.desired

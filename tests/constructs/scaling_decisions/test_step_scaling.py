@@ -19,7 +19,8 @@ from cdk_fargate_sagemaker.scaling_decisions.step_scaling import change_of_capac
 
 
 def policy(**changed: Any) -> StepScaling:
-    return StepScaling(**({"threshold": 80, "bands": (StepBand(lower=0, change=3),)} | changed))
+    usual: dict[str, Any] = {"threshold": 80, "bands": (StepBand(lower=0, change=3),)}
+    return StepScaling(**(usual | changed))
 
 
 # The documentation's own bands, for a threshold of 50: 50 to below 60, and above 40 to 50.

@@ -81,8 +81,8 @@ def test_an_alarm_within_the_cool_off_takes_back_twice_as_much_but_never_passes_
         _, state = act(state, seen(day, state.live))
     assert state.live == 64
     targets = []
-    for day in (8.1, 8.2, 8.3, 8.4):  # more than an hour apart
-        _, state = act(state, fired(day, state.live))
+    for alarm in (8.1, 8.2, 8.3, 8.4):  # more than an hour apart
+        _, state = act(state, fired(alarm, state.live))
         targets.append(state.live)
     assert targets == [63, 61, 60, 60]
 
@@ -243,7 +243,7 @@ def test_fails_when_settings_are_impossible() -> None:
         [{"final_margin": -1}, {"max_latency_ratio": 1.0}, {"cool_off": timedelta(minutes=1)}],
     ):
         with pytest.raises(ValueError, match=r"[a-z_]+: got"):
-            TunerSettings(**{"ceiling": 65, **changes})
+            TunerSettings(**{"ceiling": 65, **changes})  # type: ignore[arg-type, dict-item]
 
 
 def test_what_is_changed_by_a_deployment_alone_is_put_back() -> None:
@@ -373,7 +373,7 @@ def test_holds_that_are_meant_are_no_waiting() -> None:
 def test_alarms_that_come_below_as_well_do_not_end_tuning() -> None:
     """One a week, whatever the target: each takes a step back, and none settles it."""
     state, settings = FRESH, TunerSettings(ceiling=75, max_latency_ratio=None)
-    highest = day = 0
+    highest, day = 0, 0.0
     while day < 200:
         day += 0.25
         look = fired(day, state.live) if day % 7 == 0 else seen(day, state.live)

@@ -1,0 +1,43 @@
+"""What the suite makes of mutants and of tests' outcomes on them."""
+
+import dataclasses
+
+import pytest
+
+from tests.proofs.mutants.mutant import Mutant, mutants_of
+from tests.proofs.mutants.suite import CHOSEN, EQUIVALENT, equivalent, judged
+
+_RULE = "container/api/moderation/decision.py"
+_NAME = (_RULE, "a < b", "a <= b")
+_MUTANT = Mutant(file=_RULE, line=7, before="a < b", after="a <= b", source="")
+
+
+def test_a_mutant_is_the_file_with_one_line_changed() -> None:
+    line = "return Decision(flag=int(score.probability >= self._threshold), score=score)"
+    mutants = [mutant for mutant in mutants_of(_RULE) if mutant.before == line]
+    assert {line.replace(">=", ">"), line.replace(", score=score", ", ")} <= {mutant.after for mutant in mutants}
+    for mutant in mutants:
+        compile(mutant.source, mutant.file, "exec")
+        assert mutant.source.splitlines()[mutant.line - 1].strip() == mutant.after
+
+
+def test_fails_when_a_mutant_survives_that_is_not_reviewed() -> None:
+    with pytest.raises(AssertionError, match=rf"1 of 1 mutants survive: {_RULE}:7: `a < b` → `a <= b`"):
+        judged([_MUTANT], [False], {})
+
+
+@pytest.mark.parametrize(("mutants", "killed"), [([], []), ([_MUTANT], [True])])
+def test_fails_when_a_reviewed_mutant_is_none_or_dies(mutants: list[Mutant], killed: list[bool]) -> None:
+    with pytest.raises(AssertionError, match="are none or die: `a < b` → `a <= b`"):
+        judged(mutants, killed, {_NAME: "reason"})
+
+
+def test_a_reviewed_mutant_may_survive() -> None:
+    other = dataclasses.replace(_MUTANT, after="a > b")
+    assert judged([_MUTANT, other], [False, True], {_NAME: "reason"}) == "2 mutants: 1 killed, 1 equivalent"
+
+
+def test_each_reviewed_mutant_is_of_a_chosen_file_and_has_a_reason() -> None:
+    reviewed = [reason for chosen in CHOSEN.values() for reason in equivalent(chosen.file).values()]
+    assert EQUIVALENT.read_text(encoding="utf-8").count("[[mutant]]") == len(reviewed)
+    assert all(reviewed)
