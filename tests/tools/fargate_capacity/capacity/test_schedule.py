@@ -3,8 +3,11 @@
 import itertools
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import aws_cdk as cdk
@@ -29,6 +32,7 @@ from fargate_capacity.plan.simulation import Scenario, bounds_changes, simulate
 from fargate_capacity.replay.guardrail import Guardrail
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import CapacityBounds, ScheduledAction, TargetTracking
+from fargate_capacity.traffic.trace import Trace
 
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30)
 BOUNDS = CapacityBounds(minimum=2, maximum=30)
@@ -59,7 +63,7 @@ schedules = st.builds(
 starts = st.sampled_from([datetime(2027, month, day, tzinfo=UTC) for month, day in ((3, 13), (3, 27), (10, 2), (6, 1))])
 
 
-def minimums(schedule, start, minutes):
+def minimums(schedule: Any, start: Any, minutes: Any) -> Any:
     """By the code that replays scheduled actions."""
     bounds = CapacityBounds(minimum=0, maximum=99)
     changes = bounds_changes(bounds, schedule.actions(), start, start + timedelta(minutes=minutes))
@@ -69,7 +73,7 @@ def minimums(schedule, start, minutes):
     return held
 
 
-def by_the_clock(schedule, start, minutes):
+def by_the_clock(schedule: Any, start: Any, minutes: Any) -> Any:
     """Minute by minute, as a person with a clock would: the line whose time it is holds from then on."""
     zone, now, held = ZoneInfo(schedule.time_zone), 0, []
     week = 8 * 1440
@@ -85,11 +89,11 @@ def by_the_clock(schedule, start, minutes):
 
 @settings(max_examples=15, deadline=None)
 @given(schedule=schedules, start=starts)
-def test_each_minute_has_the_minimum_of_the_line_that_acted_last(schedule, start):
+def test_each_minute_has_the_minimum_of_the_line_that_acted_last(schedule: Any, start: Any) -> None:
     assert minimums(schedule, start, 2 * 1440).tolist() == by_the_clock(schedule, start, 2 * 1440)
 
 
-def test_eight_stays_eight_when_clocks_change_and_friday_holds_until_saturday():
+def test_eight_stays_eight_when_clocks_change_and_friday_holds_until_saturday() -> None:
     # From Friday on, with the clocks put forward on Sunday, 28 March 2027.
     held = minimums(WORKDAY, datetime(2027, 3, 26, tzinfo=UTC), 4 * 1440)
     changes = [(int(minute), int(held[minute])) for minute in np.flatnonzero(np.diff(held, prepend=-1))]
@@ -104,7 +108,7 @@ def test_eight_stays_eight_when_clocks_change_and_friday_holds_until_saturday():
     ]
 
 
-def test_a_line_in_an_hour_that_is_skipped_does_not_act_on_that_day():
+def test_a_line_in_an_hour_that_is_skipped_does_not_act_on_that_day() -> None:
     # Half an hour is skipped on Lord Howe Island, from 2:00 to 2:30: 15:30 UTC the day before.
     action = ScheduledAction(schedule="cron(15 2 * * ? *)", time_zone="Australia/Lord_Howe", minimum=3)
     start = datetime(2027, 10, 1, tzinfo=UTC)
@@ -115,7 +119,7 @@ def test_a_line_in_an_hour_that_is_skipped_does_not_act_on_that_day():
     ]
 
 
-def test_its_code_for_the_cdk_makes_the_same_actions():
+def test_its_code_for_the_cdk_makes_the_same_actions() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     task_count = applicationautoscaling.ScalableTarget(
         stack,
@@ -140,7 +144,7 @@ def test_its_code_for_the_cdk_makes_the_same_actions():
 
 @settings(max_examples=60, deadline=None)
 @given(needed=st.lists(st.integers(1, 5), min_size=2, max_size=7))
-def test_no_steps_cover_a_day_for_less(needed):
+def test_no_steps_cover_a_day_for_less(needed: Any) -> None:
     slots = len(needed)
     for count, steps in covering_steps(needed, 4).items():
         level = {slot: steps[-1][1] for slot in range(slots)}
@@ -159,7 +163,7 @@ def test_no_steps_cover_a_day_for_less(needed):
         assert sum(level.values()) == min(others)
 
 
-def sharp(days, *, opens=8, weekends=True):
+def sharp(days: Any, *, opens: int = 8, weekends: bool = True) -> Any:
     """Ten times as many requests for ten hours, without a ramp; the first day is a Monday."""
     minute = np.arange(days * 1440)
     is_open = (minute // 60 % 24 >= opens) & (minute // 60 % 24 < opens + 10)
@@ -168,7 +172,7 @@ def sharp(days, *, opens=8, weekends=True):
     return np.where(is_open, 6000.0, 600.0)
 
 
-def test_what_weekdays_need_is_two_lines(trace_of):
+def test_what_weekdays_need_is_two_lines(trace_of: Callable[..., Trace]) -> None:
     traffic = trace_of(sharp(14, weekends=False))
     made = ScheduleCandidates(MODEL, BOUNDS, traffic, time_zone="Europe/Berlin", has_weekends=True).made([70])
     assert all(len(each.lines) <= MOST_LINES for each in made)
@@ -180,13 +184,13 @@ def test_what_weekdays_need_is_two_lines(trace_of):
     assert wanted in [each.lines for each in made]
 
 
-def test_no_line_is_beyond_the_bounds(trace_of):
+def test_no_line_is_beyond_the_bounds(trace_of: Callable[..., Trace]) -> None:
     bounds = CapacityBounds(minimum=3, maximum=6)
     made = ScheduleCandidates(MODEL, bounds, trace_of(sharp(7)), time_zone="UTC", has_weekends=False).made([70])
     assert {line.tasks for each in made for line in each.lines} == {3, 6}
 
 
-def search(**more):
+def search(**more: Any) -> ScheduleSearch:
     return ScheduleSearch(
         scenario=Scenario(model=MODEL, guardrail=Guardrail(latency_seconds=0.5)),
         current=SAFE,
@@ -197,11 +201,11 @@ def search(**more):
     )
 
 
-def proposal(traffic):
+def proposal(traffic: Any) -> Any:
     return search().proposal(traffic, base=SAFE, reactive=[SAFE, SAFE.with_target(75)], searched=0.7)
 
 
-def test_proposes_two_lines_where_they_are_nearly_as_good_as_a_floor(trace_of):
+def test_proposes_two_lines_where_they_are_nearly_as_good_as_a_floor(trace_of: Callable[..., Trace]) -> None:
     found = proposal(trace_of(sharp(14)))
     assert found.why.startswith("a schedule is nearly as good: on the held-out part it costs ")
     assert found.setting is not None
@@ -215,7 +219,7 @@ def test_proposes_two_lines_where_they_are_nearly_as_good_as_a_floor(trace_of):
     assert report["held_out"]["floor"]["task_hours"] == found.floor_rest.totals.task_hours
 
 
-def test_what_held_where_it_was_chosen_and_not_after_is_not_proposed(trace_of):
+def test_what_held_where_it_was_chosen_and_not_after_is_not_proposed(trace_of: Callable[..., Trace]) -> None:
     requests = sharp(14)
     later = int(0.7 * len(requests))
     requests[later:] = sharp(14, opens=5)[later:]
@@ -226,19 +230,25 @@ def test_what_held_where_it_was_chosen_and_not_after_is_not_proposed(trace_of):
     assert found.as_json()["lines"] == []
 
 
-def test_says_that_there_is_nothing_to_raise(trace_of):
+def test_says_that_there_is_nothing_to_raise(trace_of: Callable[..., Trace]) -> None:
     found = proposal(trace_of(np.full(14 * 1440, 600.0)))
     assert found.schedule is None
     assert found.why == ("a schedule does not help: at no time of the days do they need more than the declared minimum")
 
 
-def test_recommend_shows_the_lines_and_writes_them(write_assembly, resources, write_trace, tmp_path, monkeypatch):
+def test_recommend_shows_the_lines_and_writes_them(
+    write_assembly: Callable[..., Path],
+    resources: dict[str, Any],
+    write_trace: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(recommend_command, "draw", lambda *given, **more: None)
     drawing = SimpleNamespace(write_frontier=lambda *given, **more: (tmp_path, None))
     monkeypatch.setitem(sys.modules, "fargate_capacity.report.frontier_drawing", drawing)
     asked = {}
 
-    def found(self, traffic, **more):
+    def found(self: Any, traffic: Any, **more: Any) -> ScheduleProposal:
         asked.update(more, zone=self.time_zone, tolerance=self.tolerance.percent, days=traffic.minutes / 1440)
         rest = simulate(self.scenario, more["base"], traffic.part(0, 60))
         setting = more["base"].with_schedule(WORKDAY)
@@ -268,7 +278,7 @@ def test_recommend_shows_the_lines_and_writes_them(write_assembly, resources, wr
     assert "--schedule: got 6.3 days before the held-out part, allowed: 7 at least" in str(refused.exception)
 
 
-def test_refuses_what_no_schedule_can_be_made_of():
+def test_refuses_what_no_schedule_can_be_made_of() -> None:
     with pytest.raises(InputError, match=r"^--schedule-time-zone: got 'Mars/Base', allowed: a name of the IANA data"):
         search(time_zone="Mars/Base").check("Web", 20)
     with pytest.raises(InputError, match=r"^--schedule: got 6\.5 days before the held-out part, allowed: 7 at least$"):
