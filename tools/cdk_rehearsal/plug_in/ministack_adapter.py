@@ -2,8 +2,8 @@
 
 ministack has no interface to extend it by. What the plug-in reads, calls or replaces is named here once, by a public
 name; every other module knows these alone. To set a name replaces what ministack has under it. A ministack that lacks
-one of the names is refused as the embedded AWS starts. `tests/tools/cdk_rehearsal/test_ministack_adapter.py` is the
-smoke test: it says what each is taken to be.
+one of the names is refused as the embedded AWS starts. `tests/tools/cdk_rehearsal/plug_in/test_ministack_adapter.py` is
+the smoke test: it says what each is taken to be.
 """
 
 from __future__ import annotations
