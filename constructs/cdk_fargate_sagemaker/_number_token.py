@@ -1,4 +1,4 @@
-"""Tells numbers from the tokens that stand for numbers known at deployment only, and writes both as text."""
+"""Distinguishes numbers from the tokens that stand for numbers known at deployment only, and writes both as text."""
 
 import struct
 

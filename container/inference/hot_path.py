@@ -1,7 +1,7 @@
-"""Answers the usual request without Flask's help: for a small model that takes a good part of an answer's time.
+"""Answers the usual request without Flask: with a small model, Flask takes a good part of an answer's time.
 
-Usual is what clients of the published contract send: JSON to `POST /invocations`, and JSON is taken back. Everything
-else, whatever is wrong among it, goes to Flask, so that there is one place that says what is wrong.
+Usual requests are those of the published contract: `POST /invocations` with JSON, answered with JSON. All others,
+faulty ones included, go to Flask, so that only one place reports faults.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class ModelSlot:
 
 
 class QuietFlask(Flask):
-    """Tells the log where an error came from, but not its message: that may quote a post."""
+    """Logs where an error came from, but not its message: that may quote a post."""
 
     def log_exception(
         self,

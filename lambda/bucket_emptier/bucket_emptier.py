@@ -103,7 +103,7 @@ def _unless_gone() -> Any:
 
 
 def answer(event: dict[str, Any], status: str, reason: str) -> None:
-    """Tells CloudFormation how it went, where it said that it listens."""
+    """Reports the result to CloudFormation, where it said that it listens."""
     body = {
         "Status": status,
         "Reason": reason,

@@ -2,8 +2,8 @@
 
 Reads counts, never a post: those of the release's validation posts in its record, and those that the service keeps of
 what each model served on a day. A release is compared with its own validation posts and with what it served itself, so
-that another model begins anew. The figures are metrics with the dimension `endpoint`, in percent; what is not known yet
-is no data point.
+that another model starts without history. The figures are metrics with the dimension `endpoint`, in percent; what is
+not known yet is no data point.
 """
 
 import datetime

@@ -180,7 +180,7 @@ class Remover:
         return [item["release"]["S"] for page in pages for item in page["Items"] if "cleaned" not in item]
 
     def _stop_jobs(self, release: str) -> None:
-        """Tells the jobs of that name to stop; they need nothing of the stack to do so."""
+        """Asks the jobs of that name to stop; they need nothing of the stack to do so."""
         sagemaker = self._sagemaker
         for stop in (
             functools.partial(sagemaker.stop_training_job, TrainingJobName=release),
@@ -286,7 +286,7 @@ def _unless_missing(call: Callable[[], Any]) -> Any:
 
 
 def answer(event: dict[str, Any], status: str, reason: str) -> None:
-    """Tells CloudFormation how it went, where it said that it listens."""
+    """Reports the result to CloudFormation, where it said that it listens."""
     body = {
         "Status": status,
         "Reason": reason,

@@ -57,7 +57,7 @@ def settle(event: dict[str, Any], scaling: Any, sagemaker: Any) -> None:
 
 
 def answer(event: dict[str, Any], status: str, reason: str) -> None:
-    """Tells CloudFormation how it went, where it said that it listens."""
+    """Reports the result to CloudFormation, where it said that it listens."""
     body = {
         "Status": status,
         "Reason": reason,

@@ -103,7 +103,7 @@ class ReviewTable:
 
 
 def worked(work: list[dict[str, int]]) -> dict[str, float]:
-    """How many decisions of a day stand, those that were taken back not counted, and how they are spread."""
+    """How many decisions of a day stand, without those that were undone, and how they are spread."""
     decisions = sum(counts.get(verdict, 0) for counts in work for verdict in VERDICTS)
     return {"Decisions": float(decisions), **burden(work)}
 

@@ -1,10 +1,9 @@
-"""Tells Slack each alert that an SNS topic hands over.
+"""Posts each alert that an SNS topic hands over to Slack.
 
 An alert is the JSON of the release or the rollback workflow, an EventBridge event, a CloudWatch alarm, or plain text.
-An alarm that turns OK after it had no data is an alert only where it was in alarm before, which its history says.
-Slack being busy or down is retried within the time this invocation has; after that the error goes to Lambda, which
-tries again and then keeps the alert in the dead-letter queue. The webhook's URL is a secret: no log line and no error
-carries it.
+INSUFFICIENT_DATA → OK is an alert only if the alarm was in ALARM before, as its history shows. While Slack is busy or
+down the function retries within this invocation's time. After that it raises, and Lambda retries and then keeps the
+alert in the dead-letter queue. The webhook's URL is a secret: no log line and no error contains it.
 """
 
 import http.client

@@ -201,7 +201,7 @@ class EmbeddedAws:
         return body
 
     def register_image(self, image_uri: str, source_folder: Path, *, dockerfile: str = "Dockerfile") -> None:
-        """Tells the process engine where an image comes from that no cloud assembly knows."""
+        """Records for the process engine where an image comes from that no cloud assembly knows."""
         path = self.work_folder / "images.json"
         images = json.loads(path.read_text()) if path.exists() else {}
         images[image_uri] = {"directory": str(source_folder.absolute()), "dockerfile": dockerfile}

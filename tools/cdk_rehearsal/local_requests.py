@@ -1,4 +1,4 @@
-"""Tells requests of this machine's own programs from those of a web page that is open meanwhile.
+"""Distinguishes requests of this machine's own programs from those of a web page that is open meanwhile.
 
 A page of any site can make the browser send requests to loopback. Its answers are hidden from the page, but what a
 request does is done; and a site whose name comes to resolve to 127.0.0.1 is shown the answers too.

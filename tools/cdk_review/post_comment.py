@@ -143,7 +143,7 @@ def _fetched(git: _Git, branch: str) -> str | None:
 
 
 def _kept_entries(git: _Git, commit: str | None, folder: str) -> list[str]:
-    """The files of other pull requests: those of the highest numbers, and none of what is no picture of one."""
+    """The files of other pull requests: those of the highest numbers, and no file that is not a picture of one."""
     if commit is None:
         return []
     by_folder: dict[str, list[str]] = {}

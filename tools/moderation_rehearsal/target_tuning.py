@@ -144,8 +144,8 @@ class TargetTuning:
                 found: dict[str, Any] = alarm
                 return found
         raise StepError(
-            "no alarm on TargetResponseTime starts the tuner, by itself or as part of a composite one: nothing that "
-            "users feel takes a step back"
+            "no alarm on TargetResponseTime starts the tuner, by itself or as part of a composite one: no alarm on "
+            "what users notice reverts a step"
         )
 
     def _watched_alarms(self) -> set[str]:

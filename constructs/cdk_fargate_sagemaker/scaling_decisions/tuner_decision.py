@@ -58,8 +58,8 @@ class Seen:
         is_missing_data: some of the watched hours have no data.
         latency_ratio: latency since the last change against the same hours before; None if unknown.
         hottest_ratio: the hottest task's CPU / the average; None if unknown.
-        step_cost: task-hours a request since the last change against the same hours before; None where it cannot be
-            told, and `total_cost` against those before the first step.
+        step_cost: task-hours per request since the last change against the same hours before; None if unknown.
+            `total_cost`: the same against those before the first step.
         saved: task-hours since the last change less than before the first step.
         is_overwritten: a deployment since the last change gave the policy one of its former targets: one that was read
             before that change, or that a roll-back restored.

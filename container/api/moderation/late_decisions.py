@@ -26,8 +26,8 @@ class NotSettledError(Exception):
 class LateDecisions:
     """Gives late decisions to reviewers, to the log and to the metrics.
 
-    Tells the first decision on a post from the next: in this process by memory, everywhere by `mark_late`, which is
-    called with request id, time and place, and returns False where it was before.
+    Distinguishes the first decision on a post from the next: in this process by memory, everywhere by `mark_late`,
+    which is called with request id, time and place, and returns False where it was before.
     """
 
     def __init__(

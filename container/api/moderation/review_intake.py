@@ -30,7 +30,7 @@ class ReviewIntake:
     def put(self, texts: list[str], decisions: list[Decision], *, request_id: str, until: float) -> bool | None:
         """Hand over what reviewers get of a request, None where that is nothing.
 
-        Tell, by `until`, whether the table or the queue has it already; raise OutboxFullError where memory is full.
+        Return, by `until`, whether the table or the queue has it already; raise OutboxFullError if memory is full.
         """
         letters = self._letters(texts, decisions, request_id)
         return self._outbox.put(letters, until=until) if letters else None

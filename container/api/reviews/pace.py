@@ -26,7 +26,7 @@ class TooFastError(Exception):
 
 
 class ReviewPace:
-    """`most` decisions a minute, those that are taken back included."""
+    """`most` decisions a minute, including those that were undone."""
 
     def __init__(self, table: str, *, most: int) -> None:
         self._table = table

@@ -28,7 +28,7 @@ class Surroundings:
         table: where decisions are recorded.
         stack: ARN of the stack that declares the policy.
         topic: ARN of the topic that is notified.
-        guardrails: names of the alarms that take a step back.
+        guardrails: names of the alarms that revert a step.
         cpu_reports: how often a task reports its CPU in a minute.
         load_balancer: the `LoadBalancer` dimension of its metrics. Default: none, and latency is not compared.
         task_hour_price: what a task costs, in `currency`. Default: savings are reported in task-hours only.

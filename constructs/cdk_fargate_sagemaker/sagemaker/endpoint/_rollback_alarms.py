@@ -12,7 +12,7 @@ from ..configuration.traffic_shifting import check_number_of_alarms
 
 
 class HasGuardrail(Protocol):
-    """Has alarms that take an update back: `EndpointAlarms`."""
+    """Has alarms that roll an update back: `EndpointAlarms`."""
 
     @property
     def guardrail_alarms(self) -> Sequence[cloudwatch.IAlarm]:

@@ -1,0 +1,48 @@
+"""Docstrings and messages of the sources avoid the words that the docs avoid, as far as they are free of them.
+
+Add a word of test_plain_words.py to `WORDS` once the sources are free of it.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_plain_words import BETTER, PROJECT
+
+WORDS = (
+    r"tells?|told",
+    r"mend|mends|mended",
+    r"anew",
+    r"(?:is|are|was|were) taken back|takes? (?:it|an update|a step) back",
+    r"is no (?:point|figure|picture)",
+    r"the house",
+)
+# A name in code, a variable of JSONata, or an argument that a docstring describes is no prose.
+_NO_PROSE = re.compile(r"`[^`\n]*`|\$\w+|^ *\w+:", re.MULTILINE)
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """The docstrings and other texts of a program; a text without a space is a name or a key."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
+            yield _NO_PROSE.sub(" ", node.value)
+
+
+@pytest.mark.parametrize("folder", ["constructs", "lambda", "container", "stacks", "tools", "examples"])
+def test_a_program_speaks_in_plain_words(folder: str) -> None:
+    avoided = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(PROJECT)}: {match.group()}: {better(match.group())}"
+        for path in sorted((PROJECT / folder).rglob("*.py"))
+        for sentence in sentences(path)
+        for match in avoided.finditer(sentence)
+    ]
+    assert found == []
+
+
+def better(word: str) -> str:
+    """What to write instead of a word that was found."""
+    return next(BETTER[avoided] for avoided in WORDS if re.fullmatch(avoided, word, re.IGNORECASE))
