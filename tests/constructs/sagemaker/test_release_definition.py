@@ -369,7 +369,7 @@ def test_an_empty_input_will_do(
 def test_who_started_it_is_a_text(definition: Definition, decided: Callable[..., Any]) -> None:
     following, assigned = decided(definition["States"]["Input"], input={"started_by": 7})
     assert following == "NotifySlackFailure"
-    assert "started_by is of type number: it must be a text" in assigned["failure"]["cause"]
+    assert "started_by is of type number: it must be a string" in assigned["failure"]["cause"]
 
 
 def test_the_gate_asks_for_each_minimum(states_of: StatesOf, decided: Callable[..., Any]) -> None:
