@@ -1,6 +1,7 @@
 """The library as another team gets it: a wheel, in another folder, without this repository."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,19 @@ def test_the_wheel_carries_types_and_every_function(consumer: LayeredEnvironment
     functions = {path.name for path in (PROJECT / "lambda").iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert (package / "py.typed").is_file()
     assert {path.name for path in (package / "_lambda").iterdir()} == functions
+
+
+def test_help_reads_well_where_the_wheel_is(consumer: LayeredEnvironment, tmp_path: Path) -> None:
+    """By the commands of the pages that say which construct to take, and what a message means."""
+    pages = [PROJECT / "docs" / page for page in ("which-construct.md", "what-each-message-means.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    asked = re.findall(r"^python -m pydoc (\S+)$", text, re.MULTILINE)
+    assert len(asked) == 3
+    shown = consumer.run("python", "-m", "pydoc", *asked, cwd=tmp_path).stdout
+    assert "SpikeScaling(scope: constructs.Construct, id: str, *, service: " in shown
+    assert "Adds tasks the minute the hottest task's CPU passes a threshold." in shown
+    assert "cooldown: aws_cdk.Duration = Duration.minutes(10)" in shown
+    assert "ScaledFargateService(scope: constructs.Construct, id: str, *, image: " in shown
+    assert "Settings that tune themselves" in shown
+    assert str(consumer.folder) in shown
+    assert " object at 0x" not in shown

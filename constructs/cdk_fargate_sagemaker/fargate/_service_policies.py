@@ -10,12 +10,13 @@ from constructs import Construct, IValidation
 
 from .._checks import check_duration, check_kind, check_number, check_one_of, plain, refusal
 from .._number_token import is_token
+from .._readable_help import readable
 from . import cpu_metric
 from .service_scaling import ServiceScaling
 from .task_count import check_target_percent, check_task_count
 
-SCALE_IN_COOLDOWN = Duration.minutes(5)
-SCALE_OUT_COOLDOWN = Duration.minutes(1)
+SCALE_IN_COOLDOWN = readable(Duration.minutes(5))
+SCALE_OUT_COOLDOWN = readable(Duration.minutes(1))
 _CPU_POLICY = "CpuAverage"
 # https://docs.aws.amazon.com/autoscaling/application/APIReference/API_CustomizedMetricSpecification.html
 _TRACKED_STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount", "Sum")

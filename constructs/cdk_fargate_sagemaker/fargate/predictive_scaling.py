@@ -11,6 +11,7 @@ from constructs import Construct, IValidation
 
 from .._checks import check_duration, check_number, check_one_of, check_percent, plain, refusal
 from .._construct_tree import path_of
+from .._readable_help import CallSignature
 from ._scalable_target_reference import scalable_target_reference
 from ._service_parts import AnyService, ServiceParts
 
@@ -90,6 +91,8 @@ class PredictiveScaling(Construct):
         )
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

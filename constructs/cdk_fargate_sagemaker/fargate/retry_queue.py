@@ -14,13 +14,14 @@ from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
+from .._readable_help import CallSignature, readable
 from .._resource_policy import open_to_account
 from .._topic_publishers import alarm_action
 from ._log_checks import check_removal_policy
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _MINUTE = Duration.minutes(1)
-_STUCK_AFTER = Duration.minutes(30)
+_STUCK_AFTER = readable(Duration.minutes(30))
 # Of an alarm whose period is less than an hour:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _LONGEST_LOOK_BACK = Duration.days(1)
@@ -64,6 +65,8 @@ class RetryQueue(Construct):
         unfinished.grant_use(web)
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -166,7 +169,7 @@ class RetryQueue(Construct):
             open_to_account(key, key.key_arn, grantee, _KEY_USE, "*")
         return self._queue.grant_send_messages(grantee).combine(self._queue.grant_consume_messages(grantee))
 
-    def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_waiting(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How many messages wait for another attempt (maximum over one minute).
 
         Args:
@@ -177,7 +180,7 @@ class RetryQueue(Construct):
         )
         return with_options(waiting, options)
 
-    def metric_oldest(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_oldest(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How long the oldest message has waited, in seconds (maximum over one minute).
 
         Args:

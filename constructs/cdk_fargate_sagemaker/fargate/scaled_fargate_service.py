@@ -20,6 +20,7 @@ from .._checks import check_duration, check_kind, plain, refusal
 from .._interfaces import AnyKey
 from .._log_key import log_key
 from .._metric_options import MetricOptions
+from .._readable_help import CallSignature, readable
 from .._resource_policy import open_to_account
 from . import cpu_metric
 from ._access_logs import check_access_logs_bucket, log_access
@@ -37,10 +38,10 @@ from .task_count import check_target_percent, check_task_count
 from .task_size import check_task_size
 
 _DEFAULT_TMPFS_MIB: Mapping[str, int] = {"/tmp": 64}
-_HEALTH_CHECK_INTERVAL = Duration.seconds(10)
-_HEALTH_CHECK_GRACE_PERIOD = Duration.minutes(1)
-_DEREGISTRATION_DELAY = Duration.seconds(30)
-_STOP_TIMEOUT = Duration.seconds(60)
+_HEALTH_CHECK_INTERVAL = readable(Duration.seconds(10))
+_HEALTH_CHECK_GRACE_PERIOD = readable(Duration.minutes(1))
+_DEREGISTRATION_DELAY = readable(Duration.seconds(30))
+_STOP_TIMEOUT = readable(Duration.seconds(60))
 _BAKE_TIME = Duration.minutes(10)
 _HIGH_RESOLUTION = Duration.seconds(20)
 _LOW_RESOLUTION = Duration.minutes(1)
@@ -61,8 +62,9 @@ class ScaledFargateService(ServicePolicies):
 
     Args:
         image: the image of the one container, which serves HTTP on `container_port`.
-        vpc: where the service gets a cluster of its own. Exactly one of `vpc` and `cluster`.
-        cluster: the cluster to run in; the service takes its VPC.
+        vpc: where the service gets a cluster of its own. Exactly one of `vpc` and `cluster`. Default: that of
+            `cluster`.
+        cluster: the cluster to run in; the service takes its VPC. Default: one of its own, in `vpc`.
         vpc_subnets: where the tasks run. Default: the VPC's private subnets, or its isolated ones where it has no
             private ones.
         container_insights: metrics by task from Container Insights, billed as custom metrics, for a cluster of its own.
@@ -145,6 +147,8 @@ class ScaledFargateService(ServicePolicies):
         bucket.grant_read(shop)
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -433,7 +437,7 @@ class ScaledFargateService(ServicePolicies):
         """All of the service's metrics, for dashboards and alarms."""
         return self._metrics
 
-    def metric_cpu_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_cpu_average(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of all tasks together over one minute, percent of what they reserve.
 
         Args:
@@ -441,7 +445,7 @@ class ScaledFargateService(ServicePolicies):
         """
         return self._metrics.cpu_average(**options)
 
-    def metric_cpu_maximum(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_cpu_maximum(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of the hottest task over one minute, percent of what it reserves.
 
         Args:
@@ -449,7 +453,7 @@ class ScaledFargateService(ServicePolicies):
         """
         return self._metrics.cpu_maximum(**options)
 
-    def metric_running_tasks(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric | cloudwatch.MathExpression:
+    def metric_running_tasks(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric | cloudwatch.MathExpression:
         """Number of running tasks, each minute.
 
         Args:
@@ -457,7 +461,7 @@ class ScaledFargateService(ServicePolicies):
         """
         return self._metrics.running_tasks(**options)
 
-    def metric_request_count(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_request_count(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Requests that the load balancer took in, each minute.
 
         Args:

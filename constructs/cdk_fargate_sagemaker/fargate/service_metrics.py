@@ -17,8 +17,9 @@ from .._metric_options import (
     with_options,
 )
 from .._per_minute import per_minute
+from .._readable_help import readable
 
-_MINUTE = Duration.minutes(1)
+_MINUTE = readable(Duration.minutes(1))
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringMetricConfiguration.html
 _CPU_RESOLUTIONS_SECONDS = (20, 60)
 
@@ -106,19 +107,19 @@ class ServiceMetrics:
         """How often ECS publishes the service's CPU."""
         return self._cpu_resolution
 
-    def cpu_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def cpu_average(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of all tasks together, percent of what they reserve: what target tracking follows."""
         return with_options(self._of_service("CPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def cpu_maximum(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def cpu_maximum(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of the hottest task, percent of its reservation: what spike scaling follows."""
         return with_options(self._of_service("CPUUtilization", cloudwatch.Stats.MAXIMUM), options)
 
-    def memory_average(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def memory_average(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Memory of all tasks together, percent of what they reserve."""
         return with_options(self._of_service("MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def running_tasks(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def running_tasks(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Number of running tasks, for an alarm; use `average_running_tasks` for a period other than a minute.
 
         Every task reports its CPU once in each interval of the resolution, so that the number of reports is the
@@ -131,14 +132,14 @@ class ServiceMetrics:
             return self.average_running_tasks(**options)
         return with_options(self._reports(), options)
 
-    def average_running_tasks(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def average_running_tasks(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Number of running tasks on average, for a graph: the same at whatever period it is drawn."""
         if self._container_insights:
             return with_options(self._task_count(cloudwatch.Stats.AVERAGE), options)
         tasks: AnyMetric = per_minute(self._reports(), "reports")
         return with_options(tasks, MetricOptions(label="tasks") | options)
 
-    def request_count(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def request_count(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Requests that the load balancer took in, in each minute or other period, for an alarm.
 
         Raises:
@@ -147,7 +148,7 @@ class ServiceMetrics:
         metrics = self._of_load_balancer("request_count")
         return with_options(metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE), options)
 
-    def requests_per_minute(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def requests_per_minute(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Requests a minute that the load balancer took in, for a graph: the same at whatever period it is drawn.
 
         Raises:
@@ -156,7 +157,7 @@ class ServiceMetrics:
         requests = per_minute(self.request_count(), "requests")
         return with_expression_options(requests, {"label": "requests a minute", **options})
 
-    def requests_per_task(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def requests_per_task(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Requests a minute that a task answers, the same at whatever period: how well the tasks are used.
 
         Raises:
@@ -170,7 +171,7 @@ class ServiceMetrics:
         )
         return with_expression_options(used, options)
 
-    def cost_per_hour(self, *, task_hour: float, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def cost_per_hour(self, *, task_hour: float, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """What the running tasks cost in an hour, the same at whatever period.
 
         Args:
@@ -189,7 +190,7 @@ class ServiceMetrics:
         )
         return with_expression_options(cost, options)
 
-    def response_time(self, percentile: float, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def response_time(self, percentile: float, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Seconds that tasks took to answer, at a percentile.
 
         Args:
@@ -205,7 +206,7 @@ class ServiceMetrics:
         )
         return with_options(time, options)
 
-    def server_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def server_error_percent(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Share of requests answered with 5xx, by a task or in its place by the load balancer, in percent.
 
         The load balancer does not count a request for which it finds no task. So where errors outnumber requests the
@@ -229,7 +230,7 @@ class ServiceMetrics:
         )
         return with_expression_options(share, options)
 
-    def unhealthy_hosts(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def unhealthy_hosts(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """The highest number of tasks that failed their health check at the same time in the minute.
 
         Raises:

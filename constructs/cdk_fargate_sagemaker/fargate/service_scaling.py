@@ -25,7 +25,7 @@ class TrackingPolicy:
     Args:
         metric: AWS's name of a predefined metric, as ECSServiceAverageCPUUtilization, or `namespace/name` of another.
         target: the value that it is kept near, in its own unit.
-        scale_in: whether tasks are removed when it is below.
+        scale_in: whether tasks are removed when it is below. Default: they are.
         scale_in_cooldown_seconds: time between two removals. None: AWS's own, 300.
         scale_out_cooldown_seconds: time during which tasks just added count toward the next scale-out. None: AWS's own,
             300.

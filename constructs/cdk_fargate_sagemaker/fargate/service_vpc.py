@@ -15,6 +15,7 @@ from .._checks import check_number, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey
 from .._log_key import log_key
+from .._readable_help import CallSignature
 from ._log_checks import check_log_settings
 
 _LONGEST_PREFIX = 28
@@ -47,6 +48,8 @@ class ServiceVpc(ec2.Vpc):
         ScaledFargateService(self, "Shop", vpc=network, image=image)
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from .._checks import check_interface, plain, refusal
+from .._readable_help import CallSignature
 from ._entrance import acknowledge_open_group, addresses_of
 from ._network_checks import check_clients, check_subnets, check_vpc
 
@@ -55,6 +56,8 @@ class ServiceVpcEndpoints(Construct):
         )
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from constructs import Construct, IValidation
 from .._checks import check_duration, check_kind, check_number, check_sequence, known_milliseconds, plain, refusal
 from .._construct_tree import path_of, stack_of
 from .._number_token import is_token
+from .._readable_help import CallSignature, readable
 from ..errors import InvalidArgumentError
 from . import cpu_metric
 from ._scalable_target_reference import target_to_scale
@@ -29,7 +30,7 @@ DEFAULT_STEP = CpuStep()
 # A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
 _REFUSED_BY_THE_CDK = 20
 # A new task runs within a minute, is hot for six, and its last hot minute reaches the alarm within three more.
-DEFAULT_COOLDOWN = Duration.minutes(10)
+DEFAULT_COOLDOWN = readable(Duration.minutes(10))
 
 
 class SpikeScaling(Construct):
@@ -76,6 +77,8 @@ class SpikeScaling(Construct):
         )
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from .._interfaces import AnyKey
 from .._lives import name_of_this_life
 from .._log_key import log_key
 from .._number_token import is_token
+from .._readable_help import CallSignature, readable
 from ._log_checks import check_log_settings
 from ._network_checks import check_application_load_balancer
 from ._service_parts import identity
@@ -69,7 +70,7 @@ _MANAGED_RULES: Mapping[str, Sequence[str]] = {
 }
 # https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
 _EVALUATION_WINDOWS = (60, 120, 300, 600)
-_EVALUATION_WINDOW = Duration.minutes(5)
+_EVALUATION_WINDOW = readable(Duration.minutes(5))
 _PROTECTED_BY = "cdk-fargate-sagemaker:protected-by"
 _SECRET_HEADERS = ("authorization", "cookie")
 
@@ -104,6 +105,8 @@ class WebAcl(Construct):
         WebAcl(self, "Firewall", load_balancer=web.load_balancer, excluded_rules=["SizeRestrictions_BODY"])
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

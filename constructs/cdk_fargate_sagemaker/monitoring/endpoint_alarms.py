@@ -12,9 +12,10 @@ from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, 
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_kind, check_percent
 from .._interfaces import AnyTopic
+from .._readable_help import CallSignature, readable
 from .._topic_publishers import alarm_action
 
-_MODEL_LATENCY = Duration.seconds(1)
+_MODEL_LATENCY = readable(Duration.seconds(1))
 _MINUTE = Duration.minutes(1)
 _EVALUATION_PERIODS = 5
 
@@ -61,6 +62,8 @@ class EndpointAlarms(Construct):
         InvalidArgumentError: a threshold that its metric cannot have or that is known at deployment only, or a topic of
             another region.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from .._checks import check_kind, plain, refusal
 from .._metric_options import AnyMetric
 from .._number_token import is_token
 from .._per_minute import per_minute
+from .._readable_help import CallSignature
 from ._board import board
 from ._vertical_lines import vertical_annotations
 from .change_log import ChangeLog
@@ -71,6 +72,8 @@ class EndpointDashboard(Construct):
         ChangeLogError: the change log cannot be read.
         InvalidArgumentError: an argument that is not of its kind, or a name or interval beside `dashboard`.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

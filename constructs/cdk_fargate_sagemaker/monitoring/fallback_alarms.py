@@ -10,6 +10,7 @@ from .._checks import check_kind, check_percent
 from .._interfaces import AnyTopic
 from .._metric_options import ExpressionOptions, with_expression_options
 from .._number_token import number_text
+from .._readable_help import CallSignature
 from .._topic_publishers import alarm_action
 
 _MINUTE = Duration.minutes(1)
@@ -59,6 +60,8 @@ class FallbackAlarms(Construct):
     Raises:
         InvalidArgumentError: a percentage out of range, a name that is no text, or a topic of another region.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -119,7 +122,7 @@ class FallbackAlarms(Construct):
         """Alarm on posts that were lost with a task's memory."""
         return self._lost_posts
 
-    def metric_fallback_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def metric_fallback_percent(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """The share of posts that were answered without the model, or refused because there was none, in percent.
 
         Args:

@@ -21,6 +21,7 @@ from .._last_queue import last_queue
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
+from .._readable_help import CallSignature
 from .._topic_publishers import alarm_action
 from .review_alarms import StartsOnAlarm
 
@@ -79,6 +80,8 @@ class ModelDrift(Construct):
         InvalidArgumentError: an argument that is not of its kind, a share that there is not, or a workflow to start
             without a maximum or without decisions to train on.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -174,35 +177,35 @@ class ModelDrift(Construct):
         """The CloudWatch namespace of the metrics."""
         return self._namespace
 
-    def metric_score_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_score_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """By how much the scores differ from those of the validation posts, percent (maximum over the day)."""
         return self._metric(_SCORE, options)
 
     def metric_score_drift_interval(
-        self, **options: Unpack[MetricOptions]
+        self, **options: "Unpack[MetricOptions]"
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """The two ends of the 95 % interval of the scores' drift, percent."""
         return self._interval(_SCORE, options)
 
-    def metric_score_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_score_drift_at_least(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Lower bound of the scores' drift, percent; the true drift is lower on at most one day of 1,000."""
         return self._metric(f"{_SCORE}AtLeast", options)
 
-    def metric_length_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_length_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """By how much the texts' lengths differ from those of the validation posts, percent (maximum over the day)."""
         return self._metric(_LENGTH, options)
 
     def metric_length_drift_interval(
-        self, **options: Unpack[MetricOptions]
+        self, **options: "Unpack[MetricOptions]"
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """The two ends of the 95 % interval of the lengths' drift, percent."""
         return self._interval(_LENGTH, options)
 
-    def metric_length_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_length_drift_at_least(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Lower bound of the lengths' drift, percent; the true drift is lower on at most one day of 1,000."""
         return self._metric(f"{_LENGTH}AtLeast", options)
 
-    def metric_vocabulary_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_vocabulary_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """By how much the texts' vocabulary differs from that of the validation posts, percent (maximum over the day).
 
         A text's vocabulary is the share of its trigrams of characters that the training posts did not have.
@@ -210,34 +213,34 @@ class ModelDrift(Construct):
         return self._metric(_VOCABULARY, options)
 
     def metric_vocabulary_drift_interval(
-        self, **options: Unpack[MetricOptions]
+        self, **options: "Unpack[MetricOptions]"
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """The two ends of the 95 % interval of the vocabulary's drift, percent."""
         return self._interval(_VOCABULARY, options)
 
-    def metric_vocabulary_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_vocabulary_drift_at_least(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Lower bound of the vocabulary's drift, percent; the true drift is lower on at most one day of 1,000."""
         return self._metric(f"{_VOCABULARY}AtLeast", options)
 
-    def metric_first_stage_drift(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_first_stage_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """By how much the share that a cascade's first stage answers differs from that of the validation posts, percent
         (maximum over the day). No data while the model has no first stage.
         """
         return self._metric(_FIRST_STAGE, options)
 
     def metric_first_stage_drift_interval(
-        self, **options: Unpack[MetricOptions]
+        self, **options: "Unpack[MetricOptions]"
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """The two ends of the 95 % interval of the drift of the first stage's share, percent."""
         return self._interval(_FIRST_STAGE, options)
 
-    def metric_first_stage_drift_at_least(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_first_stage_drift_at_least(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Lower bound of the drift of the first stage's share, percent; the true drift is lower on at most one day of
         1,000.
         """
         return self._metric(f"{_FIRST_STAGE}AtLeast", options)
 
-    def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_measuring_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How often the measurement of the drift failed (sum over five minutes)."""
         return with_options(self._function.metric_errors(period=_MEASURED_EVERY, label="failed"), options)
 

@@ -11,6 +11,7 @@ from cdk_fargate_sagemaker.review import IReviewQueue
 from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
 from .._number_token import number_text
+from .._readable_help import CallSignature
 from .._topic_publishers import alarm_action
 
 
@@ -22,8 +23,7 @@ class StartsOnAlarm(Protocol):
 
 
 class ReviewAlarms(Construct):
-    """Watches for posts that reviewers do not get, and for a model whose precision or recall is too low by their
-    decisions.
+    """Watches for posts that reviewers do not get, and for precision or recall that is too low by their decisions.
 
     `quota_used_up`: the service stores no more posts, because the queue's `daily_quota` is used up. It is over five
     minutes after the last post that was left out, at the latest when the next day of UTC begins.
@@ -62,6 +62,8 @@ class ReviewAlarms(Construct):
         InvalidArgumentError: something else than a review queue, a name that is no text, a topic of another region, a
             share that there is not, or a workflow without a minimum or without decisions to train on.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

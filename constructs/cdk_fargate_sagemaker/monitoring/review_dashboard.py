@@ -9,6 +9,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.review import IReviewQueue
 
 from .._checks import check_kind
+from .._readable_help import CallSignature
 from ._board import board
 
 _SCREEN = 24
@@ -52,6 +53,8 @@ class ReviewDashboard(Construct):
     Raises:
         InvalidArgumentError: something else than a review queue, or a name or interval beside `dashboard`.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

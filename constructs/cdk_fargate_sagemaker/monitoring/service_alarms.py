@@ -16,6 +16,7 @@ from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_number, check_percent, plain, refusal
 from .._interfaces import AnyTopic
 from .._number_token import is_token, number_text
+from .._readable_help import CallSignature, readable
 from .._topic_publishers import alarm_action, rule_target
 from ._declared_before import DeclaredBefore
 from ._deployment_guardrail import names_of
@@ -23,9 +24,9 @@ from ._deployment_guardrail import stop_deployments as stop_deployments_on_alarm
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-_RESPONSE_TIME = Duration.seconds(1)
-_SATURATED_FOR = Duration.minutes(10)
-_AT_MAXIMUM_FOR = Duration.minutes(15)
+_RESPONSE_TIME = readable(Duration.seconds(1))
+_SATURATED_FOR = readable(Duration.minutes(10))
+_AT_MAXIMUM_FOR = readable(Duration.minutes(15))
 _MINUTE = Duration.minutes(1)
 # Of an alarm whose period is less than an hour:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
@@ -93,6 +94,8 @@ class ServiceAlarms(Construct):
 
     Synthesis fails when bounds are scheduled after the alarms are made.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from cdk_fargate_sagemaker.fargate import AnyService, CpuStep, ServiceMetrics, S
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
 from .._checks import check_kind, check_number, refusal
+from .._readable_help import CallSignature
 from ._banded_graph import Band, BandedGraph, Levels
 from ._board import board
 from ._task_hour import task_hour
@@ -106,6 +107,8 @@ class ServiceDashboard(Construct):
             service's; a price for a service whose task size is not known in this app; a goal without a load balancer;
             or an argument that is not of its kind.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

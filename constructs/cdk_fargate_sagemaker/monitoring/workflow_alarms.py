@@ -10,6 +10,7 @@ from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 from .._checks import check_duration, check_kind
 from .._interfaces import AnyTopic
 from .._number_token import number_text
+from .._readable_help import CallSignature
 from .._topic_publishers import alarm_action, rule_target
 
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -51,6 +52,8 @@ class WorkflowAlarms(Construct):
     Raises:
         InvalidArgumentError: a time that CloudWatch cannot look back, or a topic of another region.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

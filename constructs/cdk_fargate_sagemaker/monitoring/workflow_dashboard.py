@@ -10,6 +10,7 @@ from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 from .._checks import check_kind
 from .._console import console_url
+from .._readable_help import CallSignature
 from ..sagemaker.release._endpoint_end import EndpointEnd
 from ._board import board
 
@@ -58,6 +59,8 @@ class WorkflowDashboard(Construct):
     Raises:
         InvalidArgumentError: something else than a release workflow, or a name or interval beside `dashboard`.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

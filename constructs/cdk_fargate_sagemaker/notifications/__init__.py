@@ -1,3 +1,5 @@
+"""Where alerts go: a topic, and who gets them."""
+
 from .alerts_topic import AlertsTopic
 from .slack_notifier import SlackNotifier
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from .._interfaces import AnyKey, check_key
+from .._readable_help import CallSignature
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
 
@@ -34,6 +35,8 @@ class AlertsTopic(sns.Topic):
     Raises:
         InvalidArgumentError: no key, as its ARN.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

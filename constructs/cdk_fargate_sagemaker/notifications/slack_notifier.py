@@ -14,6 +14,7 @@ from .._interfaces import AnyKey, AnySecret, AnyTopic, check_key, check_secret, 
 from .._last_queue import last_queue
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
+from .._readable_help import CallSignature
 from .._resource_policy import open_to_account
 
 _READ = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
@@ -50,6 +51,8 @@ class SlackNotifier(Construct):
     Raises:
         InvalidArgumentError: no topic, no secret, as its name, or no key.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class SlackNotifier(Construct):
         """The function that posts to Slack."""
         return self._function
 
-    def metric_undelivered(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_undelivered(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How many alerts wait undelivered (maximum over one minute); above 0 an alert did not reach Slack."""
         metric = self._dead_letter_queue.metric_approximate_number_of_messages_visible(
             period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM

@@ -42,8 +42,9 @@ _OPERATIONS = [
 
 
 class IReviewQueue(Construct):
-    """What a service and a dashboard need of a review queue: `ReviewQueue`, or one that is imported by
-    `ReviewQueue.from_review_queue_attributes`.
+    """What a service and a dashboard need of a review queue.
+
+    It is a `ReviewQueue`, or one that is imported by `ReviewQueue.from_review_queue_attributes`.
     """
 
     @property
@@ -104,29 +105,29 @@ class IReviewQueue(Construct):
         of_both = of_table.combine(of_index)
         return of_both if of_key is None else of_both.combine(of_key)
 
-    def metric_waiting(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_waiting(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How many posts wait for a reviewer, counted up to 100,000 (maximum over five minutes)."""
         return self._measure_metric("Waiting", options)
 
-    def metric_oldest_age(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_oldest_age(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How many seconds the oldest waiting post has waited, 0 if none waits (maximum over five minutes)."""
         return self._measure_metric("OldestAge", options)
 
-    def metric_decisions_a_day(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_decisions_a_day(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """The decisions of a day (UTC), without undone ones (maximum over the day)."""
         return self._measure_metric("Decisions", options, _DAY)
 
-    def metric_reviewers(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_reviewers(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How many reviewers made a decision that was not undone, per day of UTC (maximum over the day)."""
         return self._measure_metric("Reviewers", options, _DAY)
 
-    def metric_reviewer_decisions(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
+    def metric_reviewer_decisions(self, **options: "Unpack[MetricOptions]") -> tuple[cloudwatch.Metric, ...]:
         """How many decisions one reviewer made per day: the median, the 90th percentile and the maximum over
         reviewers.
         """
         return self._spread_metrics("ReviewerDecisions", options, _DAY)
 
-    def metric_decision_seconds(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
+    def metric_decision_seconds(self, **options: "Unpack[MetricOptions]") -> tuple[cloudwatch.Metric, ...]:
         """How many seconds a decision takes one reviewer, today so far: median, 90th percentile and maximum over
         reviewers.
 
@@ -134,7 +135,7 @@ class IReviewQueue(Construct):
         """
         return self._spread_metrics("DecisionSeconds", options)
 
-    def metric_severe_percent(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, ...]:
+    def metric_severe_percent(self, **options: "Unpack[MetricOptions]") -> tuple[cloudwatch.Metric, ...]:
         """Percentage of one reviewer's decisions on severe posts, today so far: median, 90th percentile and maximum.
 
         A post is severe if the reviewer judged it a violation and the model's probability was at least 0.9 or missing.
@@ -142,46 +143,46 @@ class IReviewQueue(Construct):
         """
         return self._spread_metrics("SeverePercent", options)
 
-    def metric_precision(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_precision(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Precision: the share of violations among the flagged posts of the window, percent."""
         return self._measure_metric("Precision", options)
 
     def metric_precision_interval(
-        self, **options: Unpack[MetricOptions]
+        self, **options: "Unpack[MetricOptions]"
     ) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """The two ends of the precision's 95 % interval, percent."""
         return self._measure_metric("PrecisionLow", options), self._measure_metric("PrecisionHigh", options)
 
-    def metric_recall(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_recall(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Recall: the share of all violations that was flagged, percent, estimated for the posts of the window.
 
         No data point is published before posts of the sample were judged.
         """
         return self._measure_metric("Recall", options)
 
-    def metric_recall_interval(self, **options: Unpack[MetricOptions]) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+    def metric_recall_interval(self, **options: "Unpack[MetricOptions]") -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
         """The two ends of the recall's 95 % interval, percent."""
         return self._measure_metric("RecallLow", options), self._measure_metric("RecallHigh", options)
 
-    def metric_agreement(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_agreement(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Cohen's kappa of the posts that two reviewers judged: 1 at most, 0 if they agree only by chance."""
         return self._measure_metric("Agreement", options)
 
-    def metric_precision_at_most(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_precision_at_most(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Upper bound of the precision over the last seven days, percent, once a day (minimum over the day).
 
         By chance, the true precision is above it on at most one day of 1,000.
         """
         return self._measure_metric("PrecisionAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
 
-    def metric_recall_at_most(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_recall_at_most(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Upper bound of the recall over the last seven days, percent, once a day (minimum over the day).
 
         By chance, the true recall is above it on at most one day of 1,000.
         """
         return self._measure_metric("RecallAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
 
-    def metric_measuring_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_measuring_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How often the measurement failed (sum over five minutes).
 
         Raises:
@@ -193,7 +194,7 @@ class IReviewQueue(Construct):
         return with_options(function.metric_errors(period=MEASURED_EVERY, label="failed"), options)
 
     def metric_decisions(
-        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+        self, *, namespace: str, service_name: str, **options: "Unpack[MetricOptions]"
     ) -> cloudwatch.Metric:
         """How many decisions reviewers made (sum over an hour), including those that were undone later.
 
@@ -205,7 +206,7 @@ class IReviewQueue(Construct):
         return self._service_metric("ReviewDecisions", namespace, service_name, options, Duration.hours(1))
 
     def metric_stored(
-        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+        self, *, namespace: str, service_name: str, **options: "Unpack[MetricOptions]"
     ) -> cloudwatch.Metric:
         """How many posts were stored for reviewers (sum over five minutes).
 
@@ -217,7 +218,7 @@ class IReviewQueue(Construct):
         return self._service_metric("ReviewStored", namespace, service_name, options, Duration.minutes(5))
 
     def metric_over_quota(
-        self, *, namespace: str, service_name: str, **options: Unpack[MetricOptions]
+        self, *, namespace: str, service_name: str, **options: "Unpack[MetricOptions]"
     ) -> cloudwatch.Metric:
         """How many posts were not stored because the day's quota was used up (sum over five minutes).
 
@@ -228,7 +229,7 @@ class IReviewQueue(Construct):
         """
         return self._service_metric("ReviewOverQuota", namespace, service_name, options, Duration.minutes(5))
 
-    def metric_throttled(self, **options: Unpack[MetricOptions]) -> cloudwatch.IMetric:
+    def metric_throttled(self, **options: "Unpack[MetricOptions]") -> cloudwatch.IMetric:
         """How many of the service's calls DynamoDB throttled (sum over five minutes)."""
         metric = self.table.metric_throttled_requests_for_operations(
             operations=_OPERATIONS, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM

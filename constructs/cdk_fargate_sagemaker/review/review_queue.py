@@ -22,6 +22,7 @@ from .._last_queue import last_queue
 from .._lives import is_kept, kept_from_the_start
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
+from .._readable_help import CallSignature, readable
 from .._resource_policy import open_to_account
 from .i_review_queue import INDEX, MEASURED_EVERY, IReviewQueue, review_environment
 
@@ -29,9 +30,9 @@ _OLDEST_INDEX = "oldest"
 _NAMESPACE = "Reviews"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
-_WINDOW = Duration.days(28)
+_WINDOW = readable(Duration.days(28))
 # As long as the longest window of estimates.
-_TTL = Duration.days(90)
+_TTL = readable(Duration.days(90))
 _DAILY_QUOTA = 100_000
 
 
@@ -90,6 +91,8 @@ class ReviewQueue(IReviewQueue):
     Raises:
         InvalidArgumentError: a number that is not in its range.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -200,7 +203,7 @@ class ReviewQueue(IReviewQueue):
             scope: where it is imported.
             id: its id there.
             table: its table, imported with its key: `Table.from_table_attributes(…, encryption_key=…)`.
-            shards: as the queue was made with.
+            shards: as the queue was made with. Default: 1.
             sample_percent: how many of the posts that were not flagged this app's service stores, percent. Default: 1.
             second_percent: how many of the posts two reviewers judge, percent. Default: 5.
             lease: how long a post is reserved for the reviewer who took it. Default: 15 minutes.

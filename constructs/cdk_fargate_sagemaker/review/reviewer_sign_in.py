@@ -11,6 +11,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import ScaledFargateService
 
 from .._checks import check_duration, check_kind, check_number, check_sequence, plain, refusal
+from .._readable_help import CallSignature, readable
 from .cognito_identity import CognitoIdentity
 from .oidc_identity import OidcIdentity
 from .reviewer_access import ReviewerAccess
@@ -21,7 +22,7 @@ _CALLS = ("/v1/reviews", "/v1/reviews/*")
 _MOST_PATHS = 5
 _SCOPE = "openid email"
 _EVERYBODY = "cdk-fargate-sagemaker:everybody-reviews"
-_SESSION = Duration.hours(12)
+_SESSION = readable(Duration.hours(12))
 _LAST_PRIORITY = 50_000
 
 
@@ -73,6 +74,8 @@ class ReviewerSignIn(Construct):
         InvalidArgumentError: a service without a certificate or with blue/green deployments, a group without Cognito,
             or a number, scope or path that cannot be.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

@@ -1,3 +1,5 @@
+"""Models on SageMaker: released by a workflow, or by `cdk deploy`, and what a release consists of."""
+
 from .configuration.data_capture import DataCapture
 from .configuration.endpoint_configuration import EndpointConfiguration
 from .configuration.endpoint_scaling import EndpointScaling

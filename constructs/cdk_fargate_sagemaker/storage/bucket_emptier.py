@@ -7,6 +7,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._packaged_function import PackagedFunction
+from .._readable_help import CallSignature
 
 _TAG = "cdk-fargate-sagemaker:ends-with-its-stack"
 
@@ -30,6 +31,8 @@ class BucketEmptier(Construct):
         log_encryption_key: encrypts the logs of the function; the first that is given in a stack. Default: a new key,
             which is deleted with the stack too.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self, scope: Construct, id: str, *, bucket: s3.Bucket, log_encryption_key: kms.IKey | None = None

@@ -35,6 +35,7 @@ from .._lives import is_kept, kept_from_the_start
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
+from .._readable_help import CallSignature
 from .._topic_publishers import alarm_action, allow_publishing
 from ._cpu_reports import cpu_reports
 
@@ -112,6 +113,8 @@ class ForecastFloor(Construct):
 
     Synthesis fails when a `PredictiveScaling` may raise the service's maximum: the floor yields to whoever changes it.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -213,11 +216,11 @@ class ForecastFloor(Construct):
         """Lets `grantee` invoke the function, with `{"stop": true}` or `{"resume": true}`."""
         return self._packaged.function.grant_invoke(grantee)
 
-    def metric_floor(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_floor(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """The minimum that the floor sets, in tasks (maximum over an hour); in a dry run the one that it would set."""
         return self._metric("Floor", cloudwatch.Stats.MAXIMUM, options)
 
-    def metric_missed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_missed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Hours that needed at least 1.5 times the forecast tasks, or at most two thirds of them (sum over an hour)."""
         return self._metric("Missed", cloudwatch.Stats.SUM, options)
 

@@ -45,6 +45,7 @@ from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._packaged_function import PackagedFunction
+from .._readable_help import CallSignature, readable
 from .._topic_publishers import allow_publishing
 from ._cpu_reports import cpu_reports
 from ._tuned_policy import (
@@ -64,7 +65,7 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 _LOOK_EVERY = Duration.hours(1)
 _OBSERVATION = Observation(DEFAULTS.observation)
-_COOL_OFF = Duration.seconds(DEFAULTS.cool_off.total_seconds())
+_COOL_OFF = readable(Duration.seconds(DEFAULTS.cool_off.total_seconds()))
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
@@ -144,6 +145,8 @@ class TargetTuner(Construct):
     Synthesis fails when the ceiling is above 95 % of the threshold of a spike scaling on the CPU maximum / `skew`, or
     below the target that is declared.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -303,7 +306,7 @@ class TargetTuner(Construct):
         """Lets `grantee` start the state machine, with `{"stop": true}` or `{"resume": true}`."""
         return self._state_machine.grant_start_execution(grantee)
 
-    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Failed executions of the tuner (sum over 5 minutes)."""
         return with_options(self._state_machine.metric_failed(), options)
 

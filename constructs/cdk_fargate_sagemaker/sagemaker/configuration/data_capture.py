@@ -22,8 +22,8 @@ class DataCapture:
         bucket: where they are stored. They contain what clients sent: the bucket's owner decides who may read it and
             how long it is kept. The owner of a key of another account must allow this account; the app warns with the
             statement to add.
-        percent: of the requests, a whole number, 1 to 100.
-        prefix: ends with a slash and begins with none.
+        percent: of the requests, a whole number, 1 to 100. Default: 10.
+        prefix: ends with a slash and begins with none. Default: `captures/`.
         encryption_key: encrypts them. The owner of a key of another account must allow this account; the app warns with
             the statement to add. Default: the bucket's key; without one, as the bucket encrypts.
 

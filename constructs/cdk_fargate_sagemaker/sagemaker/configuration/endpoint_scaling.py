@@ -1,11 +1,14 @@
 """How the instances of a variant follow its load."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aws_cdk import Duration
 
 from ..._checks import check_duration, check_number, refusal
 from ..._number_token import is_token
+from ..._readable_help import readable
+
+_COOLDOWN = readable(Duration.minutes(5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +20,7 @@ class EndpointScaling:
     when its name changes.
 
     Args:
-        min_instances: how many instances there are at least, 1 or more.
+        min_instances: how many instances there are at least, 1 or more. Default: 1.
         max_instances: how many instances there are at most, at least `min_instances`.
         invocations_per_instance: requests per minute, above 0. Find out by a load test how many an instance can answer,
             and set fewer: a new instance takes minutes to be in service.
@@ -38,8 +41,8 @@ class EndpointScaling:
     min_instances: int = 1
     max_instances: int
     invocations_per_instance: float
-    scale_out_cooldown: Duration = field(default_factory=lambda: Duration.minutes(5))
-    scale_in_cooldown: Duration = field(default_factory=lambda: Duration.minutes(5))
+    scale_out_cooldown: Duration = _COOLDOWN
+    scale_in_cooldown: Duration = _COOLDOWN
 
     def __post_init__(self) -> None:
         check_number("min_instances", self.min_instances, at_least=1, whole=True)

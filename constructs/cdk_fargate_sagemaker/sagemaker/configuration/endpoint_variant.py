@@ -29,12 +29,12 @@ class EndpointVariant:
     keeps its name from release to release: SageMaker shifts traffic only between variants of the same name.
 
     Args:
-        name: 1 to 63 letters, digits and inner hyphens.
+        name: 1 to 63 letters, digits and inner hyphens. Default: `primary`.
         instance_type: `ml.m5.large`; `m5.large` means the same. Default: `ml.m5.large`.
         count: how many instances a release starts with, at least 1. Default: what `scaling` keeps at least; without
             scaling 1.
         serverless: capacity that SageMaker manages. Default: none, and instances serve.
-        weight: 0 or more.
+        weight: 0 or more. Default: 1.
         scaling: scales the count with the load. Default: none, the count is fixed.
         volume_gib: disk of an instance, where the type has none of its own, 1 to 512 GiB. Default: what SageMaker
             gives.

@@ -17,8 +17,8 @@ class ServerlessInference:
     A request that finds no container waits for one to start.
 
     Args:
-        memory_mib: 1024, 2048, 3072, 4096, 5120 or 6144; CPU comes in proportion, a GPU never.
-        max_concurrency: how many requests are answered at once, 1 to 200; the next is throttled.
+        memory_mib: 1024, 2048, 3072, 4096, 5120 or 6144; CPU comes in proportion, a GPU never. Default: 2048.
+        max_concurrency: how many requests are answered at once, 1 to 200; the next is throttled. Default: 10.
         provisioned_concurrency: how many containers are kept warm and billed by the hour, at most `max_concurrency`.
             Default: none.
 

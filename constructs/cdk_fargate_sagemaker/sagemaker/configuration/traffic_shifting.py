@@ -1,7 +1,7 @@
 """How traffic shifts from the model that serves to the one that is released."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
 from aws_cdk import Duration
@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from ..._checks import check_duration, check_interface, check_number, check_one_of, check_sequence, plain, refusal
 from ..._number_token import is_token
+from ..._readable_help import readable
 
 Kind = Literal["ALL_AT_ONCE", "CANARY", "LINEAR"]
 
@@ -19,8 +20,10 @@ _MOST_ALARMS = 10
 _LARGEST_STEP_PERCENT = 50
 _LEAST_LINEAR_PERCENT = 10
 
-_BAKE = Duration.minutes(10)
-_WAIT = Duration.minutes(5)
+_BAKE = readable(Duration.minutes(10))
+_WAIT = readable(Duration.minutes(5))
+
+_NO_WAIT = readable(Duration.seconds(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +34,13 @@ class TrafficShifting:
     deleted, SageMaker shifts all traffic back to them.
 
     Args:
-        kind: `ALL_AT_ONCE`, `CANARY` or `LINEAR`.
+        kind: `ALL_AT_ONCE`, `CANARY` or `LINEAR`. Default: `ALL_AT_ONCE`.
         percent: percentage of the instances that traffic shifts to in the first step (canary, 1 to 50) or in each step
             (linear, 10 to 50), a whole number. Default: given by `instances`.
         instances: how many instances traffic shifts to in the first step (canary) or in each step (linear), at most
             half of them. Default: given by `percent`.
         wait: the time from a step to the next, at most 1 hour. Default: none, which is for all at once.
-        bake: how long the old instances stay after the last step, at most 1 hour.
+        bake: how long the old instances stay after the last step, at most 1 hour. Default: 10 minutes.
         rollback_alarms: each of them rolls the deployment back, at most ten. Default: none; `roll_back_on(alarms)` of
             the endpoint or the workflow adds some.
         max_duration: time limit of a deployment, after which it fails, 10 minutes to 8 hours. Default: SageMaker's.
@@ -62,7 +65,7 @@ class TrafficShifting:
     kind: Kind = "ALL_AT_ONCE"
     percent: int | None = None
     instances: int | None = None
-    wait: Duration = field(default_factory=lambda: Duration.seconds(0))
+    wait: Duration = _NO_WAIT
     bake: Duration = _BAKE
     rollback_alarms: Sequence[cloudwatch.IAlarm] = ()
     max_duration: Duration | None = None

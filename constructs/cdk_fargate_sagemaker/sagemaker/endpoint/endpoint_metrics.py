@@ -62,11 +62,13 @@ class EndpointMetrics:
         """What the endpoint runs."""
         return self._configuration
 
-    def invocations(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def invocations(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Requests that the endpoint took in."""
         return with_options(self._sum("invocations", "Invocations"), options)
 
-    def invocations_per_instance(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def invocations_per_instance(
+        self, variant: EndpointVariant, **options: "Unpack[MetricOptions]"
+    ) -> cloudwatch.Metric:
         """Requests that an instance of the variant answered: what its scaling follows.
 
         Args:
@@ -78,29 +80,29 @@ class EndpointMetrics:
         """
         return with_options(self.of_variant(variant, "InvocationsPerInstance", "Sum"), options)
 
-    def client_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def client_errors(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Requests that the model answered with 4xx: the request's fault."""
         return with_options(self._sum("client_errors", "Invocation4XXErrors"), options)
 
-    def server_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def server_errors(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Requests that ended in 5xx: the model's fault, or SageMaker's."""
         return with_options(self._sum("server_errors", "Invocation5XXErrors"), options)
 
-    def model_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def model_errors(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Requests that the container did not answer with 2xx: 4xx, 5xx, a broken answer, or none in time."""
         return with_options(self._sum("model_errors", "InvocationModelErrors"), options)
 
-    def server_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def server_error_percent(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Share of the requests that ended in 5xx, in percent; no value in a minute without requests."""
         return with_expression_options(self._percent("5xx, %", server_errors=self.server_errors()), options)
 
-    def model_error_percent(self, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def model_error_percent(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Share of the requests that the container did not answer with 2xx, in percent: 4xx, 5xx, a broken answer, or
         none in time.
         """
         return with_expression_options(self._percent("model errors, %", model_errors=self.model_errors()), options)
 
-    def model_latency(self, percentile: float, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def model_latency(self, percentile: float, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Milliseconds from the request's arrival at the container to its answer; of several variants the slowest.
 
         Args:
@@ -112,7 +114,7 @@ class EndpointMetrics:
         """
         return self._latency("ModelLatency", percentile, "model", options)
 
-    def overhead_latency(self, percentile: float, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def overhead_latency(self, percentile: float, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Milliseconds that SageMaker added to the container's; of several variants the slowest. With serverless
         inference a cold start is in it.
 
@@ -125,13 +127,13 @@ class EndpointMetrics:
         """
         return self._latency("OverheadLatency", percentile, "overhead", options)
 
-    def updates(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def updates(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Checks per minute that a release or rollback workflow makes of the endpoint while it updates it; no value
         while none does.
         """
         return with_options(update_mark(self._endpoint_name), options)
 
-    def cpu(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def cpu(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of the variant's instances, percent of one core: four cores in full use are 400.
 
         Args:
@@ -143,7 +145,7 @@ class EndpointMetrics:
         """
         return with_options(self.of_instances(variant, "CPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def memory(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def memory(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Memory that the containers use, percent of the instance's, or of a serverless container's.
 
         Args:
@@ -155,7 +157,7 @@ class EndpointMetrics:
         """
         return with_options(self.of_instances(variant, "MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def gpu(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def gpu(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """GPU of the variant's instances, percent of one GPU; no value where there is none.
 
         Args:
@@ -167,7 +169,7 @@ class EndpointMetrics:
         """
         return with_options(self.of_instances(variant, "GPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def gpu_memory(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def gpu_memory(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Memory of the GPUs, percent of one GPU's; no value where there is none.
 
         Args:
@@ -179,7 +181,7 @@ class EndpointMetrics:
         """
         return with_options(self.of_instances(variant, "GPUMemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def disk(self, variant: EndpointVariant, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def disk(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Disk that the containers use, percent of the instance's.
 
         Args:
@@ -191,7 +193,7 @@ class EndpointMetrics:
         """
         return with_options(self.of_instances(variant, "DiskUtilization", cloudwatch.Stats.AVERAGE), options)
 
-    def instances(self, variant: EndpointVariant, **options: Unpack[ExpressionOptions]) -> cloudwatch.MathExpression:
+    def instances(self, variant: EndpointVariant, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Number of the variant's instances that answer; no value in a minute without requests.
 
         SageMaker has no such metric, but publishes 1 / instances for each request.
@@ -221,7 +223,7 @@ class EndpointMetrics:
         return with_expression_options(instances, options)
 
     def of_variant(
-        self, variant: EndpointVariant, name: str, statistic: str, **options: Unpack[ExpressionOptions]
+        self, variant: EndpointVariant, name: str, statistic: str, **options: "Unpack[ExpressionOptions]"
     ) -> cloudwatch.Metric:
         """A metric of a variant's requests, by SageMaker's name.
 
@@ -237,7 +239,7 @@ class EndpointMetrics:
         return with_options(self._metric(_REQUESTS, variant, name, statistic), options)
 
     def of_instances(
-        self, variant: EndpointVariant, name: str, statistic: str, **options: Unpack[ExpressionOptions]
+        self, variant: EndpointVariant, name: str, statistic: str, **options: "Unpack[ExpressionOptions]"
     ) -> cloudwatch.Metric:
         """A metric of a variant's instances, by SageMaker's name.
 

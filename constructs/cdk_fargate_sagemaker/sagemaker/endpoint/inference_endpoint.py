@@ -19,6 +19,7 @@ from ..._checks import check_kind, refusal
 from ..._interfaces import AnyKey, check_bucket, check_key
 from ..._key_use import allow_key
 from ..._metric_options import AnyMetric, MetricOptions
+from ..._readable_help import CallSignature
 from ..._resource_policy import open_to_account
 from ..configuration._endpoint_requests import (
     deployment_request,
@@ -86,6 +87,8 @@ class InferenceEndpoint(Resource):
         sentiment.grant_invoke(web.task_definition.task_role)
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -303,7 +306,7 @@ class InferenceEndpoint(Resource):
         """
         return invoke_grant(grantee, self._endpoint_arn)
 
-    def metric_invocations(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def metric_invocations(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Counts requests that the endpoint took in.
 
         Args:
@@ -311,7 +314,7 @@ class InferenceEndpoint(Resource):
         """
         return self._metrics.invocations(**options)
 
-    def metric_client_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def metric_client_errors(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Counts requests that the model answered with 4xx.
 
         Args:
@@ -319,7 +322,7 @@ class InferenceEndpoint(Resource):
         """
         return self._metrics.client_errors(**options)
 
-    def metric_server_errors(self, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def metric_server_errors(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Counts requests that ended in 5xx.
 
         Args:
@@ -327,7 +330,7 @@ class InferenceEndpoint(Resource):
         """
         return self._metrics.server_errors(**options)
 
-    def metric_model_latency(self, percentile: float = 99, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def metric_model_latency(self, percentile: float = 99, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Measures the milliseconds that the container took.
 
         Args:
@@ -336,7 +339,7 @@ class InferenceEndpoint(Resource):
         """
         return self._metrics.model_latency(percentile, **options)
 
-    def metric_overhead_latency(self, percentile: float = 99, **options: Unpack[MetricOptions]) -> AnyMetric:
+    def metric_overhead_latency(self, percentile: float = 99, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Measures the milliseconds that SageMaker added.
 
         Args:
@@ -345,7 +348,9 @@ class InferenceEndpoint(Resource):
         """
         return self._metrics.overhead_latency(percentile, **options)
 
-    def metric_cpu(self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_cpu(
+        self, variant: EndpointVariant | None = None, **options: "Unpack[MetricOptions]"
+    ) -> cloudwatch.Metric:
         """Measures the CPU of a variant's instances, percent of one core (average).
 
         Args:
@@ -354,7 +359,9 @@ class InferenceEndpoint(Resource):
         """
         return self._metrics.cpu(variant or self._first, **options)
 
-    def metric_gpu(self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_gpu(
+        self, variant: EndpointVariant | None = None, **options: "Unpack[MetricOptions]"
+    ) -> cloudwatch.Metric:
         """Measures the GPU of a variant's instances, percent of one GPU (average).
 
         Args:
@@ -364,7 +371,7 @@ class InferenceEndpoint(Resource):
         return self._metrics.gpu(variant or self._first, **options)
 
     def metric_memory(
-        self, variant: EndpointVariant | None = None, **options: Unpack[MetricOptions]
+        self, variant: EndpointVariant | None = None, **options: "Unpack[MetricOptions]"
     ) -> cloudwatch.Metric:
         """Measures the memory that a variant's containers use, percent (average).
 

@@ -16,6 +16,7 @@ from constructs import Construct
 from ..._checks import refusal
 from ..._interfaces import AnyKey, AnyTopic
 from ..._metric_options import MetricOptions, given_options
+from ..._readable_help import CallSignature
 from ..configuration._endpoint_requests import longest_waits
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.traffic_shifting import TrafficShifting
@@ -97,9 +98,11 @@ class ModelReleaseWorkflow(Construct):
             Default: `EndpointCheck()`.
         keep_releases: how many good releases stay for rollbacks, at least 2. Models and configurations of older ones
             are deleted, never one in use; so are the files of older and of failed ones below `runs/` and `models/`.
+            Default: 5.
         schedule: starts releases. Default: none.
         start_on_new_data: starts a release for each object that is put below the prefix of `LabelledData`. A
             `data_bucket` of another app must send its events to EventBridge; for one of this app that is switched on.
+            Default: it starts none.
         start_on_new_labels: starts a release, within an hour, once reviewers have given this many labels since the
             release that serves; after a failed release, once as many more have come. It needs a source with `reviews`.
             Default: none.
@@ -113,7 +116,7 @@ class ModelReleaseWorkflow(Construct):
             Each check writes a heartbeat, which silences the endpoint's alarms for five minutes. Default: 30 seconds.
         in_service_within: time limit for the endpoint to serve the new release; after it the release fails. Default: 45
             minutes and what `traffic_shifting` waits at most.
-        log_retention: how long the logs of both state machines are kept.
+        log_retention: how long the logs of both state machines are kept. Default: one year.
         removal_policy: what happens to endpoint, configurations, models, records, secret and key when the stack is
             deleted. With DESTROY they are deleted. With any other policy they are kept, and `alerts_topic` gets an
             alert that lists them and their cost. Default: they are kept.
@@ -143,6 +146,8 @@ class ModelReleaseWorkflow(Construct):
         release.roll_back_on(EndpointAlarms(self, "SpamAlarms", endpoint=release, alerts_topic=topic))
         ```
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -465,7 +470,7 @@ class ModelReleaseWorkflow(Construct):
         """
         return invoke_grant(grantee, self._endpoint_arn)
 
-    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Counts releases that failed (sum over 5 minutes).
 
         Args:
@@ -473,7 +478,7 @@ class ModelReleaseWorkflow(Construct):
         """
         return self._state_machine.metric_failed(**given_options(options))
 
-    def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_succeeded(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Counts releases that ended in service (sum over 5 minutes).
 
         Args:

@@ -16,6 +16,7 @@ from constructs import Construct
 from ..._checks import check_duration, check_kind
 from ..._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from ..._metric_options import MetricOptions, given_options
+from ..._readable_help import CallSignature
 from ..._topic_publishers import rule_target
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..endpoint._endpoint_name import check_endpoint_name
@@ -68,12 +69,14 @@ class RollbackWorkflow(Construct):
             Default: 30 seconds.
         settled_within: time limit for the endpoint to serve its target, after which the rollback fails. It must be
             enough for an update in progress and one more. Default: 2 hours.
-        log_retention: how long the state machine's logs are kept.
+        log_retention: how long the state machine's logs are kept. Default: one year.
 
     Raises:
         InvalidArgumentError: an argument that cannot be, a `poll_interval` at which the endpoint's alarm would notify
             of an update, too, or a time that is known at deployment only.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
@@ -206,7 +209,7 @@ class RollbackWorkflow(Construct):
         """
         return self._state_machine.grant_start_execution(grantee)
 
-    def metric_failed(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Counts rollbacks that failed (sum over 5 minutes).
 
         Args:
@@ -214,7 +217,7 @@ class RollbackWorkflow(Construct):
         """
         return self._state_machine.metric_failed(**given_options(options))
 
-    def metric_succeeded(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+    def metric_succeeded(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Counts rollbacks that succeeded (sum over 5 minutes).
 
         Args:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from aws_cdk import Duration, Stack, Token
@@ -13,6 +13,7 @@ from ..._allow import allow
 from ..._checks import check_kind, check_sequence, refusal
 from ..._interfaces import check_bucket
 from ..._key_use import allow_key
+from ..._readable_help import readable
 from ..._resource_policy import open_to_account
 from ..machines._job_limits import check_max_runtime
 from ..stages._data_access import allow_bucket_key
@@ -23,6 +24,8 @@ from ._extraction import extracted
 from .review_decisions import ReviewDecisions, check_reviews
 
 _FOLDER = "unload/"
+
+_MAX_RUNTIME = readable(Duration.minutes(30))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class AthenaUnload(ReleaseStage):
         tables: the tables that the query reads; the workflow may read these and no other.
         bucket: where the tables' objects lie.
         prefix: the prefix of these objects in the bucket. Default: the whole bucket.
-        work_group: Athena's work group, whose limits apply.
+        work_group: Athena's work group, whose limits apply. Default: `primary`.
         max_runtime: time limit of the query, after which it is stopped and fails, at least 1 minute. Default: 30
             minutes, Athena's own.
         reviews: reviewers' decisions that are merged with the posts. Default: none.
@@ -69,7 +72,7 @@ class AthenaUnload(ReleaseStage):
     bucket: s3.IBucket
     prefix: str = ""
     work_group: str = "primary"
-    max_runtime: Duration = field(default_factory=lambda: Duration.minutes(30))
+    max_runtime: Duration = _MAX_RUNTIME
     reviews: ReviewDecisions | None = None
 
     def __post_init__(self) -> None:

@@ -1,12 +1,13 @@
 """Posts that a DynamoDB table holds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_stepfunctions as sfn
 
+from ..._readable_help import readable
 from ..machines._job_limits import check_max_runtime
 from ..stages.release_binding import ReleaseBinding
 from ..stages.release_stage import ReleaseStage
@@ -15,6 +16,8 @@ from ._table_export import check_exported_table, table_exported
 from .review_decisions import ReviewDecisions, check_reviews
 
 _FOLDER = "export/"
+
+_MAX_RUNTIME = readable(Duration.hours(6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class DynamoDbExport(ReleaseStage):
     slots: ClassVar[tuple[str, ...]] = ("source",)
 
     table: dynamodb.ITable
-    max_runtime: Duration = field(default_factory=lambda: Duration.hours(6))
+    max_runtime: Duration = _MAX_RUNTIME
     reviews: ReviewDecisions | None = None
 
     def __post_init__(self) -> None:

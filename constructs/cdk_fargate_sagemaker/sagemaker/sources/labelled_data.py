@@ -22,6 +22,7 @@ class LabelledData(ReleaseStage):
 
     Args:
         prefix: their prefix in the bucket. It ends with a slash and is not below `runs/`, `models/` or `sides/`.
+            Default: `posts/`.
         reviews: reviewers' decisions that are merged with the posts. Default: none.
 
     Raises:

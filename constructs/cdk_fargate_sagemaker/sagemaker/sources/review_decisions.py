@@ -8,12 +8,15 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_stepfunctions as sfn
 
 from ..._checks import check_kind
+from ..._readable_help import readable
 from ..machines._job_limits import check_max_runtime
 from ..stages.release_binding import ReleaseBinding
 from ._table_export import check_exported_table, table_exported
 from .review_limits import ReviewLimits
 
 REVIEWS_FOLDER = "reviews/"
+
+_MAX_RUNTIME = readable(Duration.hours(6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class ReviewDecisions:
 
     table: dynamodb.ITable
     limits: ReviewLimits = field(default_factory=ReviewLimits)
-    max_runtime: Duration = field(default_factory=lambda: Duration.hours(6))
+    max_runtime: Duration = _MAX_RUNTIME
 
     def __post_init__(self) -> None:
         check_exported_table(self.table)

@@ -7,8 +7,7 @@ from ..._checks import check_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewLimits:
-    """The limits of what reviewers may change without another person's check: above them a release is refused in one
-    line.
+    """The limits of what reviewers may change without another person's check: above them a release is refused.
 
     Args:
         max_changed_percent: percentage of the base data's labels that reviewers may change. Default: 10.

@@ -38,10 +38,11 @@ class EvaluationGate:
 
     Args:
         at_least: what metrics must reach, by their names in the evaluation: `{"auc": 0.85, "recall": 0.7}`. Accuracy,
-            AUC, average precision, F1, precision and recall are numbers from 0 to 1.
-        at_most: what metrics must not exceed: `{"rmse": 3}`.
+            AUC, average precision, F1, precision and recall are numbers from 0 to 1. Default: nothing.
+        at_most: what metrics must not exceed: `{"rmse": 3}`. Default: nothing.
         may_worsen: by how much metrics may be worse than the current model's: `{"auc": 0.01, "rmse": 0.1}`. Worse means
-            lower for a metric in `at_least` and for the six above, and higher for one in `at_most`.
+            lower for a metric in `at_least` and for the six above, and higher for one in `at_most`. Default: no
+            comparison.
 
     Raises:
         InvalidArgumentError: no requirement, an invalid name, a number out of range, or a metric in `may_worsen` whose

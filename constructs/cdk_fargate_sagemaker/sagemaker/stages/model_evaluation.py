@@ -24,7 +24,7 @@ class ModelEvaluation(ReleaseStage):
         measure: a function of the team's own that measures. Default: the metrics that training wrote, and those of the
             current model, whose answers are compared with the labels.
         score_current: how the current model scores the held-out posts, if the gate compares. None: it does not;
-            `measure` must then know the current model's metrics.
+            `measure` must then know the current model's metrics. Default: a `TransformJob()`.
         gate: what the new model must reach to serve. None lets every model pass. Default: an AUC of 0.8, of which it
             may lose 0.01 against the current model.
 

@@ -9,6 +9,7 @@ from aws_cdk import Duration, Token
 from aws_cdk import aws_stepfunctions as sfn
 
 from ..._checks import check_kind, check_sequence, plain, refusal
+from ..._readable_help import readable
 from ..machines._environment import check_environment
 from ..machines._instance_type import normalised_instance_type
 from ..machines._interfaces import check_model_image, check_placement
@@ -32,6 +33,8 @@ _MOST_VARIABLES = 100
 _LONGEST_WORD = 256
 _LONGEST_RUN = Duration.days(5)
 
+_MAX_RUNTIME = readable(Duration.hours(1))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessingJob(ReleaseStage):
@@ -46,13 +49,13 @@ class ProcessingJob(ReleaseStage):
 
     Args:
         image: has the program, as a `ModelImage`.
-        instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
-        volume_gib: disk of the machine, 1 to 16,384 GiB.
+        instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same. Default: `ml.m5.xlarge`.
+        volume_gib: disk of the machine, 1 to 16,384 GiB. Default: 30.
         max_runtime: time limit, after which the job is stopped and fails, 1 minute to 5 days. Default: 1 hour.
         entry_point: the program, in 1 to 100 words. Default: the image's own.
         arguments: the program's arguments, at most 100 words. Default: none.
         environment: the program's variables, at most 100 texts. Default: none.
-        network_isolation: the program has no network access.
+        network_isolation: the program has no network access. Default: on.
         vpc: where the machine is. Default: in SageMaker's own network.
 
     Raises:
@@ -74,7 +77,7 @@ class ProcessingJob(ReleaseStage):
     image: ModelImage
     instance_type: str = "ml.m5.xlarge"
     volume_gib: int = 30
-    max_runtime: Duration = field(default_factory=lambda: Duration.hours(1))
+    max_runtime: Duration = _MAX_RUNTIME
     entry_point: Sequence[str] | None = None
     arguments: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

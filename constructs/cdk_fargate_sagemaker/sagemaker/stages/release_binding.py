@@ -35,8 +35,7 @@ _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
 
 
 class ReleaseBinding:
-    """The release workflow that a stage binds to: it creates the stage's states and grants its role the calls that they
-    make.
+    """The release workflow that a stage binds to: it creates the stage's states and grants the calls they make.
 
     `ModelReleaseWorkflow` creates one for each stage. A state that fails, or a condition of `refuse_when` that holds,
     ends the release: the endpoint is rolled back, and one notification names the state.
@@ -52,7 +51,7 @@ class ReleaseBinding:
         encryption_key: the key of volumes, records and logs.
         removal_policy: what happens to the workflow's resources when the stack is deleted.
         trains: whether the workflow trains.
-        slot: where the stage stands.
+        slot: where the stage stands. Default: `source`.
 
     Example:
         ```python
@@ -223,8 +222,9 @@ class ReleaseBinding:
             name: the state's, which alerts show.
             function: invoked synchronously. It needs permissions of its own for what it reads and writes.
             payload: what it is given. A text of the form `{% … %}` is JSONata.
-            assign: variables of the state machine; `$states.result.Payload` is what the function returned.
-            repeatable: it may be invoked again where it did not answer.
+            assign: variables of the state machine; `$states.result.Payload` is what the function returned. Default:
+                none.
+            repeatable: it may be invoked again where it did not answer. Default: it may not.
 
         Raises:
             InvalidArgumentError: no function, or a name that another state has.
@@ -249,7 +249,7 @@ class ReleaseBinding:
             resource: as Step Functions names it: `glue:startJobRun.sync`.
             arguments: the call's.
             allowed: what the workflow's role needs to make the call.
-            assign: variables of the state machine; `$states.result` is the answer.
+            assign: variables of the state machine; `$states.result` is the answer. Default: none.
             within: time limit of the state. Default: none; the workflow's own time limit ends it.
 
         Raises:

@@ -10,8 +10,7 @@ from .release_binding import SLOTS, ReleaseBinding
 
 
 class ReleaseStage(ABC):
-    """One stage of a release: it adds its states, and the permissions and resources they need, to the workflow that it
-    binds to.
+    """One stage of a release: it adds its states, with their permissions and resources, to the workflow it binds to.
 
     The library's stages derive from this class, and so do a team's own. `slots` names the places that a stage can take:
     `source`, `preprocess`, `train`, `evaluate`, `score_current`, `check`, the arguments of `ModelReleaseWorkflow` and

@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from ..._allow import allow
 from ..._checks import check_duration, check_kind, check_sequence, plain, refusal
 from ..._number_token import is_token
+from ..._readable_help import readable
 from ..machines._instance_type import normalised_instance_type
 from ..machines._interfaces import check_model_image, check_placement
 from ..machines._job_limits import check_max_runtime, check_volume
@@ -39,6 +40,8 @@ _LONGEST_RUN = Duration.days(28)
 _MOST_CHANNELS = 20
 _KEEP_ALIVE = (Duration.seconds(1), Duration.hours(6))
 
+_MAX_RUNTIME = readable(Duration.hours(4))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob(ReleaseStage):
@@ -46,8 +49,8 @@ class TrainingJob(ReleaseStage):
 
     Args:
         image: trains the model, as a `ModelImage`.
-        instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same.
-        volume_gib: disk of the machine, 1 to 16,384 GiB.
+        instance_type: `ml.m5.xlarge`; `m5.xlarge` means the same. Default: `ml.m5.xlarge`.
+        volume_gib: disk of the machine, 1 to 16,384 GiB. Default: 30.
         max_runtime: time limit, after which the job is stopped and fails, 1 minute to 28 days of running. Default: 4
             hours.
         hyperparameters: at most 100 values, which reach the training program as texts: a text as it is, anything else
@@ -55,7 +58,7 @@ class TrainingJob(ReleaseStage):
             `True` or a text in quotes, is given that text. Default: none.
         network_isolation: the program reaches nothing but its channels and gets no credentials: SageMaker alone writes,
             and only to the job's own folder. Without it, the program reaches the internet and may write whatever the
-            training role may: every run's `trained/` folder (and `checkpoints/` with `checkpoints`).
+            training role may: every run's `trained/` folder (and `checkpoints/` with `checkpoints`). Default: on.
         data_channels: how the program gets the two sides of the data, by its names for them. Default: `train` and
             `test`, without a content type.
         channels: further input channels, as a pretrained model: 20 channels at most in all. Default: none.
@@ -88,7 +91,7 @@ class TrainingJob(ReleaseStage):
     image: ModelImage
     instance_type: str = "ml.m5.xlarge"
     volume_gib: int = 30
-    max_runtime: Duration = field(default_factory=lambda: Duration.hours(4))
+    max_runtime: Duration = _MAX_RUNTIME
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     network_isolation: bool = True
     data_channels: Mapping[str, DataChannel] = field(

@@ -1,12 +1,13 @@
 """How the current model scores the held-out posts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from aws_cdk import Annotations, Duration, Token
 from aws_cdk import aws_stepfunctions as sfn
 
 from ..._checks import refusal
+from ..._readable_help import readable
 from ..machines._instance_type import is_burstable, normalised_instance_type
 from ..machines._job_limits import check_max_runtime
 from ..machines._log_streams import allow_logs
@@ -18,14 +19,16 @@ from .release_stage import ReleaseStage
 _TEXTS = "runs/*/texts/*"
 _SCORES = "runs/*/current/*"
 
+_MAX_RUNTIME = readable(Duration.hours(2))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformJob(ReleaseStage):
     """Scores the held-out posts with the current model, one by one, on an instance of its own.
 
     Args:
-        instance_type: `ml.m5.large`; `m5.large` means the same. It has to run the inference image: an image for GPUs
-            a type with a GPU, one for CPUs a type without.
+        instance_type: `ml.m5.large`; `m5.large` means the same. It has to run the inference image: an image for GPUs a
+            type with a GPU, one for CPUs a type without. Default: `ml.m5.large`.
         max_runtime: time limit, after which the job is stopped and the release fails, at least 1 minute. SageMaker
             itself stops no such job. Default: 2 hours.
         transform_ami: SageMaker's machine image, as `al2-ami-sagemaker-batch-gpu-535`, which comes with a driver of
@@ -44,7 +47,7 @@ class TransformJob(ReleaseStage):
     slots: ClassVar[tuple[str, ...]] = ("score_current",)
 
     instance_type: str = "ml.m5.large"
-    max_runtime: Duration = field(default_factory=lambda: Duration.hours(2))
+    max_runtime: Duration = _MAX_RUNTIME
     transform_ami: str | None = None
 
     @property

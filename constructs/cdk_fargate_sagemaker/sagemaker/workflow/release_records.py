@@ -15,6 +15,7 @@ from ..._interfaces import check_key
 from ..._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
 from ..._lives import is_kept, kept_from_the_start
 from ..._packaged_function import PackagedFunction
+from ..._readable_help import CallSignature
 from ..._resource_policy import open_to_account
 from ..._topic_publishers import allow_publishing
 from ..endpoint._endpoint_name import check_endpoint_name
@@ -46,11 +47,13 @@ class ReleaseRecords(Construct):
         alerts_topic: gets one alert about an endpoint that an earlier stack left in service.
         encryption_key: encrypts the table and the functions' logs.
         removal_policy: what happens to the table when the stack is deleted. A table that is kept is protected from
-            deletion.
+            deletion. Default: it is kept.
 
     Raises:
         InvalidArgumentError: an argument that cannot be.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,
