@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shlex
 import subprocess
 import tomllib
 import zipfile
@@ -257,6 +258,13 @@ def test_either_works_once_the_other_is_removed(
     assert "load balancer, without its traffic" in month.stdout
     left = environment.run("cdk-costs", "cdk.out", "--left", cwd=tmp_path)
     assert "AWS::DynamoDB::Table, $0.25 a GB-month" in left.stdout
+    # README's first screen: here is no repository of Git for one command, and too short a trace for the other.
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith(("cdk-review ", "fargate-capacity "))]
+    refused = [environment.run(*shlex.split(command), cwd=tmp_path).stderr for command in commands[:2]]
+    assert [line.count("\n") for line in refused] == [1, 1], refused
+    assert "not within a Git repository" in refused[0]
+    assert "requests.csv: got 600 minutes, allowed: at least 2880" in refused[1]
     replay = ("simulate", "cdk.out", "--trace", trace, "--assume", "cpu_ms=50")
     done = environment.run("fargate-capacity", *replay, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
