@@ -16,6 +16,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ModelImage,
     TrafficShifting,
 )
+from tests.constructs.monitoring.template_alarms import alarms
 
 
 @pytest.fixture
@@ -26,11 +27,6 @@ def metrics() -> EndpointMetrics:
 def composite_alarms(stack: cdk.Stack) -> list[Any]:
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::CompositeAlarm").values()
     return [alarm["Properties"] for alarm in found]
-
-
-def alarms(stack: cdk.Stack) -> dict[str, Any]:
-    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
-    return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,10 @@
 
 import importlib
 import importlib.util
-import io
 import json
 import random
 import sys
 import uuid
-import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +27,7 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.zipped_folder import zipped
 
 CONTAINER = Path(__file__).parents[3] / "container"
 KINDS = {
@@ -169,14 +168,6 @@ def test_the_dashboard_draws_drift_with_its_interval_and_maximum(stack: cdk.Stac
 # ---- on the embedded AWS --------------------------------------------------------------------------------------------
 
 
-def zipped(folder: Path) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
-        for path in folder.rglob("*.py"):
-            files.write(path, path.relative_to(folder))
-    return archive.getvalue()
-
-
 @pytest.fixture
 def deployed(embedded_aws: EmbeddedAws, tmp_path: Path) -> dict[str, str]:
     """The outputs of a stack with a queue, a workflow that released something, and what watches for drift."""
@@ -202,7 +193,7 @@ def deployed(embedded_aws: EmbeddedAws, tmp_path: Path) -> dict[str, str]:
         source = tmp_path / asset["source"]["path"]
         if source.is_dir():
             (destination,) = asset["destinations"].values()
-            store.put_object(Bucket=files, Key=destination["objectKey"], Body=zipped(source))
+            store.put_object(Bucket=files, Key=destination["objectKey"], Body=zipped(source, "*.py"))
     # It is too long for the call itself.
     store.put_object(Bucket=files, Key="template.json", Body=(tmp_path / f"{name}.template.json").read_bytes())
     template = f"https://s3.us-east-1.amazonaws.com/{files}/template.json"

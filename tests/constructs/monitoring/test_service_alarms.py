@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ScheduledBounds, ServiceScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
+from tests.constructs.monitoring.template_alarms import alarms
 
 GUARDRAIL = ["Latency", "ServerErrors", "UnhealthyHosts", "CpuSaturated", "TaskFailures"]
 
@@ -28,12 +29,6 @@ def imported(stack: cdk.Stack) -> ecs.IBaseService:
     return ecs.BaseService.from_service_arn_with_cluster(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )
-
-
-def alarms(stack: cdk.Stack) -> dict[str, Any]:
-    """Every metric alarm's properties, by the end of its name."""
-    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
-    return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
 
 
 def pick(alarm: Any, *names: Any) -> Any:

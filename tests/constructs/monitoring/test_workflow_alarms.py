@@ -1,5 +1,3 @@
-from typing import Any
-
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
@@ -7,11 +5,7 @@ from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.monitoring import WorkflowAlarms
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
-
-
-def alarms(stack: cdk.Stack) -> dict[str, Any]:
-    found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
-    return {alarm["Properties"]["AlarmName"].rpartition("-")[2]: alarm["Properties"] for alarm in found}
+from tests.constructs.monitoring.template_alarms import alarms
 
 
 def test_an_event_that_nobody_was_told_of(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:

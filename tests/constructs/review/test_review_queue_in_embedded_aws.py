@@ -1,11 +1,9 @@
 """The queue deployed with its dashboard: the ML API's own store fills it, reviewers decide, the function measures."""
 
 import importlib
-import io
 import json
 import sys
 import uuid
-import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -20,16 +18,9 @@ from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from review_threshold.review_estimates import ReviewEstimates
 from review_threshold.reviewed_posts import parse
+from tests.zipped_folder import zipped
 
 API = Path(__file__).parents[3] / "container" / "api"
-
-
-def zipped(folder: Path) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
-        for path in folder.rglob("*.py"):
-            files.write(path, path.relative_to(folder))
-    return archive.getvalue()
 
 
 def deployed(aws: EmbeddedAws, folder: Path) -> dict[str, str]:
@@ -53,7 +44,7 @@ def deployed(aws: EmbeddedAws, folder: Path) -> dict[str, str]:
         source = folder / asset["source"]["path"]
         if source.is_dir():
             (destination,) = asset["destinations"].values()
-            store.put_object(Bucket=files, Key=destination["objectKey"], Body=zipped(source))
+            store.put_object(Bucket=files, Key=destination["objectKey"], Body=zipped(source, "*.py"))
     template = (folder / f"{name}.template.json").read_text()
     formation.create_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
     formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
@@ -23,6 +23,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ReviewDecisions,
     TrainingJob,
 )
+from tests.constructs.sagemaker.state_graph import reachable
 
 WAY = {
     "Input": "Choice",
@@ -121,25 +122,6 @@ def whole(
 def function(name: str = "custom") -> lambda_.IFunction:
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
     return lambda_.Function.from_function_arn(cdk.Stack(), "Function", arn)
-
-
-def successors(state: dict[str, Any]) -> Iterator[str]:
-    for step in (state, *state.get("Catch", []), *state.get("Choices", [])):
-        if "Next" in step:
-            yield step["Next"]
-    if "Default" in state:
-        yield state["Default"]
-
-
-def reachable(states: dict[str, Any], start: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(successors(states[name]))
-    return seen
 
 
 def way_of(states: dict[str, Any], start: str) -> list[str]:

@@ -1,10 +1,8 @@
 """Both workflows deployed and run: real functions, programs that keep SageMaker's contracts, a listener for Slack."""
 
-import io
 import json
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +37,7 @@ from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
 from tests.denied_calls import DeniedCalls
 from tests.docs.aws_commands import commands_of, run_command
+from tests.zipped_folder import zipped
 
 IMAGES = Path(__file__).parent / "images"
 NIGHT = Path(__file__).parents[3] / "docs" / "roll-back-at-3-am.md"
@@ -308,7 +307,7 @@ def _deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
             store.create_bucket(Bucket=target)
         source = assembly / asset["source"]["path"]
         store.put_object(
-            Bucket=target, Key=destination["objectKey"], Body=_zip(source) if source.is_dir() else source.read_bytes()
+            Bucket=target, Key=destination["objectKey"], Body=zipped(source) if source.is_dir() else source.read_bytes()
         )
         if source.name == "Release.template.json":
             template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
@@ -320,14 +319,6 @@ def _deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
     formation.get_waiter("stack_create_complete").wait(StackName="Release", WaiterConfig={"Delay": 1})
     (stack,) = formation.describe_stacks(StackName="Release")["Stacks"]
     return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
-
-
-def _zip(folder: Path) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(folder))
-    return out.getvalue()
 
 
 def test_a_first_release_that_fails_leaves_nothing(deployed: Deployed) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
@@ -6,6 +6,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from cdk_fargate_sagemaker.sagemaker import EndpointConfiguration, EndpointScaling, EndpointVariant
+from tests.constructs.sagemaker.state_graph import reachable
 from tests.every_template.jsonata_values import value_of
 
 TASKS = {
@@ -55,25 +56,6 @@ NO_FAILURE = {"Discard", "Update-Marking-Step"}
 COUNTS = {"polls": 1, "updates": 0, "deletions": 0, "creations": 0}
 
 Definition = dict[str, Any]
-
-
-def successors(state: dict[str, Any]) -> Iterator[str]:
-    for step in (state, *state.get("Catch", []), *state.get("Choices", [])):
-        if "Next" in step:
-            yield step["Next"]
-    if "Default" in state:
-        yield state["Default"]
-
-
-def reachable(states: dict[str, Any], start: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(successors(states[name]))
-    return seen
 
 
 def given(execution_input: Any) -> dict[str, Any]:

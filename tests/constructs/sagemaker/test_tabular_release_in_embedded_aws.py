@@ -1,10 +1,8 @@
 """A model that is not of text: XGBoost, trained by an image of a team's own; its data and checks are functions."""
 
-import io
 import json
 import random
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.denied_calls import DeniedCalls
+from tests.zipped_folder import zipped
 
 HERE = Path(__file__).parent
 
@@ -161,7 +160,7 @@ def _deployed(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
         if target not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
             store.create_bucket(Bucket=target)
         source = assembly / asset["source"]["path"]
-        body = _zipped(source) if source.is_dir() else source.read_bytes()
+        body = zipped(source) if source.is_dir() else source.read_bytes()
         store.put_object(Bucket=target, Key=destination["objectKey"], Body=body)
         if source.name == "Prices.template.json":
             template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
@@ -171,14 +170,6 @@ def _deployed(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
     formation.get_waiter("stack_create_complete").wait(StackName="Prices", WaiterConfig={"Delay": 1})
     (stack,) = formation.describe_stacks(StackName="Prices")["Stacks"]
     return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
-
-
-def _zipped(folder: Path) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(folder))
-    return out.getvalue()
 
 
 def test_a_model_of_numbers_is_trained_judged_and_served(prices: Prices) -> None:

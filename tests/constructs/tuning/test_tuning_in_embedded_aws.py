@@ -3,7 +3,6 @@
 import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from moderation_rehearsal.report import ModerationReport, TuningReport
 from moderation_rehearsal.stack_outputs import StackOutputs
 from moderation_rehearsal.target_tuning import TargetTuning
 from tests.denied_calls import DeniedCalls
+from tests.zipped_folder import zipped
 
 DAY = timedelta(days=1)
 # The embedded AWS keeps two weeks of metrics.
@@ -260,14 +260,6 @@ def synthesised(folder: Path, *, target_percent: float = 60, cooldown: int = 60,
         cdk.CfnOutput(stack, f"Output{name}", value=value)
     app.synth()
     return folder
-
-
-def zipped(folder: Path) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(folder))
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")

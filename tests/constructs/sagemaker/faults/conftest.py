@@ -4,14 +4,12 @@ Several endpoints are deployed side by side, and cases run on them at the same t
 """
 
 import contextlib
-import io
 import json
 import os
 import queue
 import re
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +46,7 @@ from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
 from examples.data_quality_check import DataQuality
 from tests.denied_calls import DeniedCalls
+from tests.zipped_folder import zipped
 
 PROGRAM = Path(__file__).parent / "program"
 PROJECT = Path(__file__).parents[4]
@@ -879,14 +878,6 @@ def deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
     formation.get_waiter("stack_create_complete").wait(StackName="Faults", WaiterConfig={"Delay": 1})
     (stack,) = formation.describe_stacks(StackName="Faults")["Stacks"]
     return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
-
-
-def zipped(folder: Path) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(folder))
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
