@@ -90,7 +90,7 @@ def test_requests_of_a_task_are_taken_as_its_cpu(
         ({"MaxCapacityBreachBehavior": "IncreaseMaxCapacity"}, "Ahead: it may raise the maximum, which stays"),
         ({"Mode": "Sometimes"}, "Ahead: predictive scaling, Mode: got Sometimes, allowed: ForecastOnly, Forecast"),
         ({"SchedulingBufferTime": 3600}, "Ahead: SchedulingBufferTime: got 3600, allowed: 0 to below 3600"),
-        ({"target": {"Ref": "Late"}}, "Ahead: TargetValue: got ${Late}, allowed: a number that the templates tell"),
+        ({"target": {"Ref": "Late"}}, "Ahead: TargetValue: got ${Late}, allowed: a number that the templates cont"),
         (
             {"MetricSpecifications": [{"TargetValue": 5}]},
             "Ahead: predictive scaling on metrics of one's own is not m",

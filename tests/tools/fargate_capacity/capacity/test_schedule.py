@@ -283,14 +283,14 @@ def test_refuses_what_no_schedule_can_be_made_of() -> None:
         search(time_zone="Mars/Base").check("Web", 20)
     with pytest.raises(InputError, match=r"^--schedule: got 6\.5 days before the held-out part, allowed: 7 at least$"):
         search().check("Web", 6.5)
-    predicted = SAFE.with_floor(Floor(utilization=60, approximates="AWS's predictive scaling Ahead"))
-    with pytest.raises(InputError, match=r"^--schedule: got Web, whose predictive scaling raises its tasks, allowed: "):
-        ScheduleSearch(
-            scenario=Scenario(model=MODEL),
-            current=predicted,
-            tolerance=Tolerance(give_up_seconds=60),
-            cost=lambda simulation: 0.0,
-        ).check("Web", 20)
+    for approximates, raises in ((None, "forecast floor"), ("AWS's predictive scaling Ahead", "predictive scaling")):
+        with pytest.raises(InputError, match=rf"^--schedule: got Web, whose {raises} raises its tasks, allowed: "):
+            ScheduleSearch(
+                scenario=Scenario(model=MODEL),
+                current=SAFE.with_floor(Floor(utilization=60, approximates=approximates)),
+                tolerance=Tolerance(give_up_seconds=60),
+                cost=lambda simulation: 0.0,
+            ).check("Web", 20)
     scheduled = Scenario(model=MODEL, scheduled=WORKDAY.actions())
     with pytest.raises(InputError, match=r"^--schedule: got Web, whose scheduled actions set the bounds already, "):
         ScheduleSearch(
