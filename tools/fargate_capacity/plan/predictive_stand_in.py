@@ -49,9 +49,16 @@ class StandIn:
 
 
 def stand_ins(
-    policies: Sequence[PredictivePolicy], model: ServiceModel, scheduled: Sequence[ScheduledAction]
+    policies: Sequence[PredictivePolicy],
+    model: ServiceModel,
+    scheduled: Sequence[ScheduledAction],
+    *,
+    has_floor: bool = False,
 ) -> list[StandIn]:
-    """One for each policy, in order."""
+    """One for each policy, in order; `has_floor` says that a declared floor is replayed."""
+    if has_floor:
+        why_not = "the declared floor is, and of two a replay has one"
+        return [StandIn(policy=policy, floor=None, why_not=why_not) for policy in policies]
     return [_stand_in(policy, model, scheduled) for policy in policies]
 
 

@@ -150,11 +150,10 @@ def ask(
         scheduled=declared.scheduled,
         deployments=read_deployments(deployments) if deployments else Deployments(),
     )
-    predictive = stand_ins(declared.predictive, model, declared.scheduled)
     floors = tuple(declared_floors(assembly, declared.stack_identity, service=declared.name))
-    setting = Setting(
-        bounds=declared.bounds, policies=declared.policies, floor=_acting_floor(floors) or acting(predictive)
-    )
+    floor = _acting_floor(floors)
+    predictive = stand_ins(declared.predictive, model, declared.scheduled, has_floor=floor is not None)
+    setting = Setting(bounds=declared.bounds, policies=declared.policies, floor=floor or acting(predictive))
     found = calibrate(scenario, setting, seen, service=declared) if seen else None
     if seen and found and not math.isnan(found.believed_up_to_percent) and "trusted_utilization" not in assumed:
         # Minutes beyond what the observations bear out count as of low confidence.

@@ -137,8 +137,8 @@ class ScheduleSearch:
         if self.current.floor is not None:
             raises = "predictive scaling" if self.current.floor.approximates else "forecast floor"
             raise InputError(
-                f"--schedule: got {name}, whose {raises} raises its tasks, allowed: a service without, or with one that "
-                "only forecasts"
+                f"--schedule: got {name}, whose {raises} raises its tasks, allowed: a service without, or with one "
+                "that only forecasts"
             )
         if searched_days < _LEAST_DAYS:
             raise InputError(

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from fargate_capacity.cli import app
 from fargate_capacity.commands import simulate as simulate_command
 from fargate_capacity.plan.floor_backtest import Floor
+from fargate_capacity.plan.predictive_stand_in import stand_ins
 from fargate_capacity.plan.question import ask
 from fargate_capacity.plan.simulation import simulate
+from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.traffic.trace import Trace
 
 SCALES = {"Mode": "ForecastAndScale"}
@@ -114,6 +116,16 @@ def test_scheduled_actions_leave_no_place_for_it(
     question = asked(write_assembly(resources))
     assert question.setting.floor is None
     assert "not replayed: scheduled actions set the bounds, where a floor would" in question.left_out()[0]
+
+
+def test_beside_a_declared_floor_that_one_is_replayed(
+    resources: dict[str, Any], write_assembly: Callable[..., Path]
+) -> None:
+    resources["Ahead"] = predictive(**SCALES)
+    (policy,) = (each.policy for each in asked(write_assembly(resources)).predictive)
+    (found,) = stand_ins([policy], ServiceModel(vcpus=1, cpu_seconds=0.04), [], has_floor=True)
+    assert found.floor is None
+    assert found.lines()[0].endswith("not replayed: the declared floor is, and of two a replay has one")
 
 
 def test_its_tasks_run_before_the_load_of_former_days(
