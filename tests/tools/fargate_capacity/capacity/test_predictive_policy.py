@@ -18,7 +18,7 @@ from fargate_capacity.plan.simulation import simulate
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.traffic.trace import Trace
 
-SCALES = {"Mode": "ForecastAndScale"}
+SCALES: dict[str, Any] = {"Mode": "ForecastAndScale"}
 
 
 def predictive(metric: str = "ECSServiceCPUUtilization", target: int = 60, **configuration: Any) -> dict[str, Any]:
@@ -135,7 +135,8 @@ def test_its_tasks_run_before_the_load_of_former_days(
     quiet = asked(write_assembly(resources, name="quiet"))
     resources["Ahead"] = predictive(**SCALES)
     ahead = asked(write_assembly(resources, name="ahead"))
-    tasks = [simulate(one.scenario, one.setting, trace_of(days), draws=True).series.running for one in (quiet, ahead)]
+    replayed = [simulate(one.scenario, one.setting, trace_of(days), draws=True).series for one in (quiet, ahead)]
+    tasks = [series.running for series in replayed if series is not None]
     at_eight = (5 * 1440 + 478) // math.ceil(len(days) / 3000)
     assert tasks[1][at_eight] >= 9 > tasks[0][at_eight]
 

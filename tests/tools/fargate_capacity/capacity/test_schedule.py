@@ -246,7 +246,7 @@ def test_recommend_shows_the_lines_and_writes_them(
     monkeypatch.setattr(recommend_command, "draw", lambda *given, **more: None)
     drawing = SimpleNamespace(write_frontier=lambda *given, **more: (tmp_path, None))
     monkeypatch.setitem(sys.modules, "fargate_capacity.report.frontier_drawing", drawing)
-    asked = {}
+    asked: dict[str, Any] = {}
 
     def found(self: Any, traffic: Any, **more: Any) -> ScheduleProposal:
         asked.update(more, zone=self.time_zone, tolerance=self.tolerance.percent, days=traffic.minutes / 1440)
