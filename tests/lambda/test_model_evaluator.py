@@ -142,7 +142,7 @@ def test_fails_when_the_job_wrote_no_output(evaluator: ModuleType, bucket: str) 
 
 @pytest.mark.parametrize("uri", ["https://b/model.tar.gz", "s3:///model.tar.gz", "s3://b/models/model.zip", ""])
 def test_fails_when_the_model_lies_elsewhere(evaluator: ModuleType, uri: str) -> None:
-    with pytest.raises(evaluator.InvalidEvaluationError, match=r"it is an S3 URI that ends in /model\.tar\.gz"):
+    with pytest.raises(evaluator.InvalidEvaluationError, match=r"it must be an S3 URI that ends in /model\.tar\.gz"):
         evaluator.output_location(uri)
 
 
