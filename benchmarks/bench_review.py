@@ -1,7 +1,7 @@
 """Times `cdk-review` on the reference system, beside the `cdk synth` that both sides need anyway.
 
 A clone of the last commit gets one change of cdk.json. Each way is timed in turn, run after run: from `git diff` to the
-report with nothing kept of an earlier review, the same again with both syntheses kept, and from two cloud assemblies.
+report with an empty cache, the same again with both synth results cached, and from two cloud assemblies.
 Beside the time stands the CPU time of all processes, which other work on the machine changes less. Run it with
 `make bench-review`.
 """
@@ -84,7 +84,7 @@ def ways(clone: Path, folder: Path) -> dict[str, Callable[[], None]]:
         "cdk synth, the side after": lambda: synth(head),
         "cdk synth, the side before": before,
         "git diff to report, without pictures": from_nothing,
-        "again, both syntheses kept": lambda: from_git("--no-pictures"),
+        "again, both synth results cached": lambda: from_git("--no-pictures"),
         "two assemblies, without pictures": lambda: run(
             [*review, str(base), str(head), *output, "--no-pictures"], clone
         ),
@@ -125,7 +125,7 @@ def main() -> None:
         folder = Path(name)
         found = measure(ways(cloned(folder), folder), runs)
     table = Table(title=f"the reference system, median of {runs}", title_justify="left")
-    for column in ("", "s", "CPU s", "wanted s"):
+    for column in ("", "s", "CPU s", "target s"):
         table.add_column(column, justify="right" if column else "left")
     for way, taken in found.items():
         wanted = f"≤ {MOST_SECONDS[way]:g}" if way in MOST_SECONDS else ""
