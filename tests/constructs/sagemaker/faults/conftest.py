@@ -479,7 +479,7 @@ WHY_NOT = {
     "job never ends": ("b", "the state waits for no job and for no endpoint"),
     "endpoint Failed": ("c", "the state makes no endpoint; an update that fails rolls back"),
     "update rolls back": ("d", "the state updates no endpoint"),
-    "alarm fires": ("e", "the state begins no update that an alarm takes back"),
+    "alarm fires": ("e", "no alarm can roll back an update in this state"),
     "check disagrees": ("f", "the state is no check"),
     "archive changed": ("g", "the state compares no archive with its record"),
     "file missing": ("h", "the state reads no file of a model"),
