@@ -1,4 +1,4 @@
-"""Says what the model half of a cloud assembly costs in a month. `make docs` writes it into the page on costs.
+"""Prints what the model half of a cloud assembly costs per month. `make docs` writes it into the page on costs.
 
 What is deployed is read from the templates: instances, waits of the traffic shifting, states, alarms, dashboards, keys.
 How often a release runs and how long its jobs take is assumed, and can be given.
@@ -32,7 +32,7 @@ class Usage:
 
 
 def rows(assembly: Path, prices: dict[str, Any], usage: Usage) -> list[tuple[str, str, float]]:
-    """What, how it is reckoned, and dollars a month."""
+    """Each item with its calculation and its dollars per month."""
     ((_, release),) = [item for item in state_machines(assembly).items() if item[0].endswith("-release")]
     states = release["States"]
     variants = states["EndpointConfig-Step"]["Arguments"]["ProductionVariants"]
@@ -96,13 +96,13 @@ def hourly(prices: dict[str, Any], instance_type: str) -> float:
 def table(lines: list[tuple[str, str, float]]) -> str:
     body = "".join(f"| {what} | {how} | {dollars:.2f} |\n" for what, how, dollars in lines)
     total = sum(dollars for *_, dollars in lines)
-    return f"| what | how it is reckoned | $ a month |\n|---|---|---:|\n{body}| **together** | | **{total:.2f}** |\n"
+    return f"| what | calculation | $ per month |\n|---|---|---:|\n{body}| **together** | | **{total:.2f}** |\n"
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("assembly", type=Path, help="the cloud assembly, as `cdk synth` writes it")
-    parser.add_argument("--releases", type=float, default=Usage().releases, help="in a month (default: every week)")
+    parser.add_argument("--releases", type=float, default=Usage().releases, help="per month (default: one per week)")
     parser.add_argument("--training-hours", type=float, default=Usage().training_hours)
     parser.add_argument("--scoring-hours", type=float, default=Usage().scoring_hours)
     parser.add_argument("--page", type=Path, help="a page that gets the table, behind its marker")
