@@ -312,12 +312,14 @@ def sampled(folder: Path) -> str:
 
 ATTACKED = Suite(
     name="attacks",
-    question="Can one client keep the ML API from answering the others? The API as it is deployed (gunicorn, two "
-    "processes, a deadline of 1 s), its table and queue on the embedded AWS, on loopback; "
-    f"{_RATE:.0f} honest posts a second, each flagged and over a connection of its own, before, beside and for "
-    f"{_FULL.after:.0f} s after {_FULL.under_attack:.0f} s of each attack. *By policy* is an answer without a score. "
-    "*Recovered* is when the last answer came that was by policy or took half the deadline. What attackers got is by "
-    "status; no 5xx may be among it. The last case is of the inference program alone.",
+    question=(
+        "Can one client keep the ML API from answering other clients? The suite runs the API as it is deployed "
+        "(gunicorn, two processes, a deadline of 1 s) on loopback, with its table and queue on the embedded AWS. "
+        f"{_RATE:.0f} honest posts per second, each flagged and on its own connection, are sent before and during "
+        f"{_FULL.under_attack:.0f} s of each attack, and for {_FULL.after:.0f} s after it. *By policy* counts answers "
+        "without a score. *Recovered* is the time until the last answer that was by policy or took half the deadline. "
+        "Bad inputs are counted by status; none may get a 5xx. The last case tests only the inference program."
+    ),
     cases={
         **{name.replace("_", " "): _case(name) for name in ATTACKS if name != "flood"},
         "flood of distinct flagged texts": flooded,

@@ -369,8 +369,11 @@ _KINDS = ("slow 400 ms", "throttled", "closed", "hanging")
 
 FAULTS_UNDER_LOAD = Suite(
     name="faults-under-load",
-    question="Is a post that was answered ever lost, or a decision on it counted twice? Real tasks of the ML API, on "
-    "an embedded AWS with faults in the way. Where a post can be lost, its request's id has to be in the log.",
+    question=(
+        "Does the system ever lose a post that it answered, or count a decision on it twice? The suite runs real "
+        "tasks of the ML API on an embedded AWS, with injected faults. Where a post can be lost, the log must have "
+        "its request's id."
+    ),
     cases={
         **{
             f"{way} {kind}": _case(Fault(breaks={way: kind}, heals_after=_WHILE))

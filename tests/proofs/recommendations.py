@@ -142,13 +142,15 @@ def _other_tolerances(seeds: range) -> Case:
 
 RECOMMENDATIONS = Suite(
     name="recommendations",
-    question="Is whoever follows `recommend` worse off on days that it never saw? Services of 2 to 10 tasks with a "
-    f"target of 50 %, 10 ms of CPU a request and a limit of {_LIMIT_MS} ms; 60 days of a day wave with random surges, "
-    f"of which the last {_UNSEEN_DAYS} are never given to it. A recommendation is wrong where on these days it "
-    f"breaches more than the tolerance beyond the current setting: {DEFAULT_TOLERANCE_PERCENT:g} % of the requests, "
-    "or as much waiting as these would have if each gave up. At most a tenth may be wrong, and it has to recommend in "
-    "half of the services in which hindsight, one target of the same candidates that holds on these days, saves "
-    f"{_HINDSIGHT_SAVING:.0%}.",
+    question=(
+        "Does a user who follows `recommend` have more breaches on days that it has not seen? The services have 2 to "
+        f"10 tasks, a target of 50 %, 10 ms of CPU per request and a limit of {_LIMIT_MS} ms. The traffic is 60 days "
+        f"of a daily wave with random surges; `recommend` never sees the last {_UNSEEN_DAYS} days. A recommendation is "
+        "wrong if its breaches on these days exceed those of the current setting by more than the tolerance: "
+        f"{DEFAULT_TOLERANCE_PERCENT:g} % of the requests, or the waiting time that these would have if each gave up. "
+        "At most a tenth may be wrong. And `recommend` must recommend a change for half of the services in which "
+        f"hindsight (one target from the same candidates that holds on these days) saves {_HINDSIGHT_SAVING:.0%}."
+    ),
     cases={
         f"tolerance {DEFAULT_TOLERANCE_PERCENT:g} %": _target(range(200)),
         "smaller tolerances": _other_tolerances(range(2000, 2050)),

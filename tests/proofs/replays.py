@@ -94,8 +94,10 @@ def _case(days: int, seed: int, *, every_20_seconds: bool) -> Case:
 
 REPLAYS = Suite(
     name="replays",
-    question="Is the replay right by AWS's documented rules? A second one, written from these alone, judges it minute "
-    "for minute: tasks wanted, tasks that serve, failed requests.",
+    question=(
+        "Does the replay follow AWS's documented rules? A second implementation, written only from these rules, "
+        "checks each minute: desired tasks, serving tasks, failed requests."
+    ),
     cases={
         f"{'20 seconds' if quick else 'every minute'} seed {seed}": _case(90, seed, every_20_seconds=quick)
         for quick in (False, True)

@@ -280,10 +280,12 @@ def two_rows(folder: Path) -> str:
 
 RESTORED = Suite(
     name="restored",
-    question="Does a rollback restore what somebody deleted, or say in one line what is gone and which release can "
-    "serve? Both workflows deployed on the embedded AWS, with real functions; a rollback with `{}` in each row, "
-    "after which endpoint, table and parameter have to agree. *No record* is the same with the current release's "
-    "record gone.",
+    question=(
+        "Does a rollback restore what somebody deleted, or report in one line what is missing and which release can "
+        "serve? Both workflows are deployed on the embedded AWS, with real functions. Each row runs a rollback with "
+        "`{}`; afterwards endpoint, table and parameter must agree. *No record* repeats a row without the current "
+        "release's record."
+    ),
     cases={"every row": every_row},
     samples={"two rows": two_rows},
 )

@@ -128,9 +128,11 @@ def during_release(folder: Path) -> str:
 
 SECOND_LIVES = Suite(
     name="second-lives",
-    question="Can the system be destroyed and deployed again into the same account, release and moderate? On the "
-    "embedded AWS, which refuses what AWS refuses: names that are taken, buckets that are not empty, tables that are "
-    "protected.",
+    question=(
+        "Can the system be destroyed, deployed again into the same account, release and moderate? The suite runs on "
+        "the embedded AWS, which refuses what AWS refuses: names that exist, buckets that are not empty, tables that "
+        "are protected."
+    ),
     cases={
         "destroyed": destroyed,
         "kept": kept,
