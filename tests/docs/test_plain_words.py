@@ -20,6 +20,19 @@ BETTER = {
     r"(?:is|are|was|were) taken back|takes? (?:it|an update|a step) back": "is rolled back, is reverted",
     r"is no (?:point|figure|picture)": "no data point is published; does not represent",
     r"the house": "the repository",
+    r"whoever|whomever|nobody's|somebody else's": "name the person or the program: a user, another account",
+    r"what of (?:it|them)|what (?:is|was) left(?: of)?": "the part that …, the remaining …",
+    r"is said|are said|said here": "this page says",
+    r"reckon(?:s|ed)?": "calculate, count",
+    r"at hand|to be had": "available",
+    r"likewise": "repeat what is the same, or write: the same",
+    r"(?:goes|going|went) on": "continues",
+    r"(?:takes|taking|took|taken) (?:it |them )?away": "deletes, removes",
+    r"former days": "earlier days",
+    r"for good": "permanently",
+    r"made up": "synthetic",
+    r"lies? (?:in|below|there)": "is in, is below",
+    r"\d[\d,.]* (?:\w+ )?(?:posts|requests|writes|reads|calls|decisions) an? (?:second|minute|hour|day|month)": "per",
 }
 
 
