@@ -1,4 +1,4 @@
-"""All that a team wants around a service on the internet, on one screen."""
+"""Everything that a team needs around a service on the internet, on one screen."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ CERTIFICATE = "arn:aws:acm:ap-northeast-1:111122223333:certificate/00000000-0000
 class CompleteService(cdk.Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id, env=cdk.Environment(region="ap-northeast-1"))
-        # Tasks that reach AWS, and nothing else, without a NAT gateway.
+        # Tasks reach only AWS, without a NAT gateway.
         vpc = ServiceVpc(self, "Vpc", nat_gateways=0)
         ServiceVpcEndpoints(self, "Endpoints", vpc=vpc)
         repository = ecr.Repository.from_repository_name(self, "Repository", "shop")
@@ -53,8 +53,8 @@ class CompleteService(cdk.Stack):
         )
         WebAcl(self, "Firewall", load_balancer=shop.load_balancer, requests_per_address=1000)
 
-        # Of several targets the one that asks for most tasks wins. (Tracking requests and blue/green deployments, with
-        # deployment_strategy and bake_time, exclude each other.)
+        # With several targets, the one that requires the most tasks wins. (Tracking requests excludes blue/green
+        # deployments, with deployment_strategy and bake_time.)
         shop.track_memory(target_percent=75)
         shop.track_requests(requests_per_task=1200)
         spikes = SpikeScaling(
@@ -71,7 +71,7 @@ class CompleteService(cdk.Stack):
                 min_tasks=min_tasks,
             )
 
-        # The alarms notify the topic, and stop a deployment that makes them fire.
+        # The alarms notify the topic, and stop a deployment during which they fire.
         alerts = AlertsTopic(self, "Alerts")
         alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
         ServiceDashboard(

@@ -1,4 +1,4 @@
-"""A stage of a team's own: training data that are too few, or nearly all alike, stop a release before it trains."""
+"""A team's own stage: it stops a release before training if there are too few posts, or if nearly all are the same."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
@@ -23,7 +23,7 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-0000000000
 class DataQuality(ReleaseStage):
     """Refuses training data of too few rows, or with too few of either label."""
 
-    # Between the source and whatever else prepares the data.
+    # Between the source and the stages that prepare the data.
     slots = ("preprocess",)
 
     def __init__(self, *, function: lambda_.IFunction, least_rows: int, least_percent_of_a_label: float) -> None:
@@ -37,7 +37,7 @@ class DataQuality(ReleaseStage):
             self._function,
             {"train": "{% $posts.train.uri %}"},
             assign={"quality": "{% $states.result.Payload %}"},
-            # It only reads: where no answer comes it is invoked again.
+            # It only reads, so it can be invoked again if no answer comes.
             repeatable=True,
         )
         judging = release.choice("Data-Quality-Gate")

@@ -1,4 +1,4 @@
-"""An endpoint that `cdk deploy` releases: a new model is a new key, and alarms take a bad one back."""
+"""An endpoint that `cdk deploy` releases: a new model is a new key, and alarms roll a bad one back."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A floor before the load, in dry run, for a service that another app, or nobody's app, has made."""
+"""A floor before the load, as a dry run, for a service that another app, or no app, created."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
@@ -16,7 +16,7 @@ CLUSTER, SERVICE = "shop", "checkout"
 class CheckoutFloor(cdk.Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id, env=cdk.Environment(region="eu-central-1"))
-        # The service as it scales today …
+        # The existing service and its scaling …
         arn = self.format_arn(service="ecs", resource="service", resource_name=f"{CLUSTER}/{SERVICE}")
         service = ecs.BaseService.from_service_arn_with_cluster(self, "Service", arn)
         task_count = applicationautoscaling.ScalableTarget(
@@ -35,7 +35,7 @@ class CheckoutFloor(cdk.Stack):
         )
         spikes = SpikeScaling(self, "Spikes", service=service, scalable_target=task_count)
 
-        # … and what its floor would be: recorded, reported and drawn, until `dry_run=False`.
+        # … and its floor, which is only recorded, reported and drawn until `dry_run=False`.
         ForecastFloor(
             self,
             "Floor",
@@ -43,7 +43,7 @@ class CheckoutFloor(cdk.Stack):
             scalable_target=task_count,
             alerts_topic=AlertsTopic(self, "Alerts"),
             utilization_percent=55,
-            # Its Mondays are not like its Sundays.
+            # Mondays and Sundays have different traffic.
             look_back=LookBack.WEEKS,
             time_zone="Europe/Berlin",
             holidays=["2026-12-25", "2026-12-26", "2027-01-01"],

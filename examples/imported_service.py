@@ -1,4 +1,4 @@
-"""Spike scaling for a service that another app, or nobody's app, has made: all that is known is its name."""
+"""Spike scaling for a service that another app, or no app, created: only its name is known."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling

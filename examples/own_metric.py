@@ -1,4 +1,4 @@
-"""A team's own metric, the share of questions that are answered: on the monitor, and a guard of releases and tuning."""
+"""A team's own metric, the percentage of answered questions: on the dashboard and as a guardrail."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -60,8 +60,8 @@ class AnsweredQuestions(cdk.Stack):
             evaluate=ModelEvaluation(gate=EvaluationGate(at_least={"auc": 0.85}, may_worsen={"auc": 0.01})),
         )
 
-        # The service puts 100 for a question that was answered and 0 for one that was not: their mean is the share. One
-        # metric without metric math, as SageMaker documents it for alarms that take an update back.
+        # The service publishes 100 for an answered question and 0 for another one: their mean is the percentage. One
+        # metric without metric math, as SageMaker documents it for alarms that roll an update back.
         answered = cloudwatch.Metric(
             namespace="Shop",
             metric_name="Answered",
@@ -77,20 +77,20 @@ class AnsweredQuestions(cdk.Stack):
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=5,
             datapoints_to_alarm=3,
-            # Without questions nothing is wrong.
+            # Without questions there is no data, and no fault.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        # For pyright no action of the CDK is an IAlarmAction: their parameters have other names.
+        # pyright sees no CDK action as an IAlarmAction, because their parameters have other names.
         too_few.add_alarm_action(cloudwatch_actions.SnsAction(alerts))  # pyright: ignore[reportArgumentType]
 
-        # It guards a release of the model: an update that makes it fire is rolled back.
+        # It guards a release of the model: if it fires during an update, the update is rolled back.
         workflow.roll_back_on([too_few])
-        # It stands on the monitor, with its threshold.
+        # It is on the dashboard, with its threshold.
         alarms = ServiceAlarms(self, "Alarms", service=shop, alerts_topic=alerts)
         monitor = ServiceDashboard(
             self, "Monitor", service=shop, alarms=alarms, team_metrics=[too_few], requests_per_task_goal=900
         )
-        # It guards the tuner: a step of the target that makes it fire is reverted.
+        # It guards the tuner: if it fires after a step of the target, the step is reverted.
         TargetTuner(
             self,
             "Tuner",

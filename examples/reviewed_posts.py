@@ -1,4 +1,4 @@
-"""A service of a team's own whose flagged posts people review, signed in by the team's identity provider."""
+"""A team's own service, whose flagged posts are reviewed by people whom the team's identity provider signs in."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -19,7 +19,7 @@ class ReviewedPosts(cdk.Stack):
         reviews = ReviewQueue(
             self,
             "Reviews",
-            # Two of a hundred posts that nobody flagged are reviewed too: they show what is missed.
+            # Two of a hundred posts without a flag are reviewed too: they show which violations are missed.
             sample_percent=2,
             second_percent=10,
             lease=cdk.Duration.minutes(5),
@@ -54,7 +54,7 @@ class ReviewedPosts(cdk.Stack):
                 client_id="forum-reviews",
                 client_secret=cdk.SecretValue.secrets_manager("forum/reviews"),
             ),
-            # Of everybody whom the provider knows.
+            # Only these of the provider's users are reviewers.
             access=ReviewerAccess.by_claim("groups", "forum-moderators"),
         )
         ReviewDashboard(self, "ReviewMonitor", reviews=reviews, dashboard_name="forum-reviews")

@@ -1,4 +1,4 @@
-"""Spike scaling and the monitor, added to a service that `aws_ecs_patterns` made."""
+"""Spike scaling and the dashboard, added to a service that `aws_ecs_patterns` created."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -21,7 +21,7 @@ ADDRESSES = "10.0.0.0/16"
 class ShopStack(cdk.Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id, env=cdk.Environment(region="us-east-1"))
-        # The service as it was …
+        # The existing service …
         vpc = ServiceVpc(self, "Vpc", cidr=ADDRESSES, nat_gateways=1)
         log_key = kms.Key(self, "LogKey", enable_key_rotation=True)
         log_key.grant_encrypt_decrypt(iam.ServicePrincipal("logs.us-east-1.amazonaws.com"))
@@ -54,7 +54,7 @@ class ShopStack(cdk.Stack):
         scaling = shop.service.auto_scale_task_count(min_capacity=2, max_capacity=20)
         scaling.scale_on_cpu_utilization("CpuAverage", target_utilization_percent=60)
 
-        # … and what is new: three tasks in the minute at 80 %, six at 95 %, a monitor, and a firewall.
+        # … and the new parts: three tasks in the minute at 80 %, six at 95 %, a dashboard, and a firewall.
         spikes = SpikeScaling(
             self,
             "Spikes",

@@ -1,4 +1,4 @@
-"""A service whose target rises by itself for as long as its guardrail holds."""
+"""A service whose target rises automatically while its guardrail is OK."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -23,7 +23,7 @@ class TunedService(cdk.Stack):
             "Shop",
             vpc=ServiceVpc(self, "Vpc"),
             image=ecs.ContainerImage.from_ecr_repository(repository, "1.4.2"),
-            # Where tuning begins. A deployment leaves what it has come to since.
+            # The initial target. A deployment does not change the tuned target.
             target_percent=50,
             certificate=certificatemanager.Certificate.from_certificate_arn(self, "Certificate", CERTIFICATE),
             deletion_protection=True,
@@ -41,7 +41,7 @@ class TunedService(cdk.Stack):
             alerts_topic=alerts,
             dashboard=ServiceDashboard(self, "Monitor", service=shop, alarms=alarms),
             ceiling_percent=65,
-            # Its Mondays are not like its Sundays.
+            # Mondays and Sundays have different traffic.
             observation=Observation.MATCHING_WEEKDAYS,
         )
         cdk.CfnOutput(self, "TunerMachine", value=tuner.state_machine.state_machine_arn)
