@@ -44,10 +44,10 @@ setup: .venv/.project node_modules/.cdk ## Install everything into .venv and nod
 
 # ---- use ---------------------------------------------------------------------------------------------------------
 .PHONY: rehearse record-permissions synth deploy
-rehearse: setup ## Deploy the whole system onto an embedded AWS and drive it (DATA=posts.csv for your own posts)
+rehearse: setup ## Deploy the whole system to an embedded AWS and exercise it (DATA=posts.csv for your own posts)
 	cdk-rehearse --change service.spike_threshold_percent=85 --change service.target_percent=65 $(if $(DATA),--data $(DATA)) $(ARGS)
 
-record-permissions: ## Record which permissions a rehearsal asks for, for the tests that judge each statement by them
+record-permissions: ## Record the permissions that a rehearsal needs, for the tests of each policy statement
 	$(MAKE) rehearse
 	python tests/stacks/permissions/record.py build/rehearsal
 
@@ -60,7 +60,7 @@ deploy: setup ## Deploy to the AWS account of your credentials
 # The branch that the change is to be merged into. Nothing is deployed, and no account is asked.
 BASE ?= origin/main
 .PHONY: preview review docs site
-review: setup ## Say what the working tree changes against BASE=origin/main, into build/review
+review: setup ## Report what the working tree changes compared with BASE=origin/main, into build/review
 	cdk-review --git "$(BASE)" --output build/review $(ARGS)
 
 preview: synth ## Draw every dashboard of the cloud assembly into build/preview
@@ -68,7 +68,7 @@ preview: synth ## Draw every dashboard of the cloud assembly into build/preview
 
 # The change whose review the docs show.
 REVIEWED_CHANGE = --context service.spike_threshold_percent=85 --context service.target_percent=65 --context service.min_tasks=1
-docs: synth ## Bring examples, workflows' pictures, costs and quotas into the docs; build the site of pages and API reference into build/docs
+docs: synth ## Write examples, workflows' pictures, costs and quotas into the docs; build the site of pages and API reference into build/docs
 	python docs/include_examples.py
 	python docs/draw_workflows.py cdk.out
 	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
@@ -168,7 +168,7 @@ oldest-environment: .venv-oldest/.python ## Install the oldest releases that the
 	.venv-supply-chain/bin/pip install --quiet --require-hashes --requirement requirements-supply-chain.txt
 	@touch $@
 
-lint: setup ## Check style, formatting and what is unsafe
+lint: setup ## Check style, formatting and unsafe code
 	ruff check
 	ruff format --check
 	@# A file holds one concept.
@@ -183,7 +183,7 @@ types: setup ## Check types: the library and its programs by mypy, the examples 
 	mypy --config-file tests/newer_pythons.ini --python-version 3.14
 	pyright
 
-format: setup ## Mend style and formatting
+format: setup ## Correct style and formatting
 	ruff check --fix
 	ruff format
 
@@ -191,7 +191,7 @@ format: setup ## Mend style and formatting
 .PHONY: audit sbom
 # The training image's file for CPUs differs by a torch that PyPI does not know.
 AUDITED = $(filter-out container/training/requirements-cpu.txt,$(shell git ls-files '*requirements*.txt'))
-audit: setup .venv-supply-chain/.python ## Look for known vulnerabilities of every locked package, at PyPI and the npm registry
+audit: setup .venv-supply-chain/.python ## Look up known vulnerabilities of every locked package at PyPI and the npm registry
 	status=0; \
 	for file in $(AUDITED); do \
 	  echo "$$file"; \
@@ -234,11 +234,11 @@ bench-synth: setup ## Time `cdk synth` against an empty app and against plain CD
 bench-capacity: setup ## Replay real traffic against policies, and time a year of minutes
 	python benchmarks/bench_capacity.py $(ARGS)
 
-bench-inference: setup bert-environment .venv-tensorflow/.python ## Time the inference image against the original's way
+bench-inference: setup bert-environment .venv-tensorflow/.python ## Compare the inference image's speed with the original's
 	TENSORFLOW_PYTHON="$(or $(TENSORFLOW_PYTHON),$(wildcard $(CURDIR)/.venv-tensorflow/bin/python))" \
 	BERT_PYTHON="$(CURDIR)/.venv-bert/bin/python" python benchmarks/bench_inference.py $(ARGS)
 
-bench-api: setup ## Time what the ML API adds to the endpoint's own time
+bench-api: setup ## Measure the time that the ML API adds to the endpoint's own time
 	python benchmarks/bench_api.py $(ARGS)
 
 bench-gate: setup ## Simulate how often the release gate refuses an equal model, and a worse one
@@ -247,13 +247,13 @@ bench-gate: setup ## Simulate how often the release gate refuses an equal model,
 bench-recipes: setup bert-environment ## Fine-tune real weights on real posts: AUC, int8 against fp32, against linear, seconds
 	BERT_PYTHON="$(CURDIR)/.venv-bert/bin/python" python benchmarks/bench_recipes.py $(ARGS)
 
-bench-text: setup ## Time what is done to a text before a model sees it, by class of character
+bench-text: setup ## Measure the preprocessing of texts, by class of character
 	python benchmarks/bench_text.py
 
-bench-permissions: setup ## Compare evaluators of permissions with an independent judge
+bench-permissions: setup ## Compare policy evaluators with an independent one
 	python benchmarks/bench_permissions.py $(ARGS)
 
-bench-review: setup ## Time a review of the reference system, beside the `cdk synth` of its sides
+bench-review: setup ## Measure a review of the reference system, and the `cdk synth` of both sides
 	python benchmarks/bench_review.py $(ARGS)
 
 # ---- release -----------------------------------------------------------------------------------------------------
