@@ -1,4 +1,4 @@
-"""AWS's predictive scaling beside target tracking and spike scaling, for a service that another app has made."""
+"""AWS's predictive scaling beside target tracking and spike scaling, for a service that another app created."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
@@ -13,7 +13,7 @@ CLUSTER, SERVICE = "shop", "checkout"
 class CheckoutForecast(cdk.Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        # The service as it scales today …
+        # The existing service and its scaling …
         arn = self.format_arn(service="ecs", resource="service", resource_name=f"{CLUSTER}/{SERVICE}")
         service = ecs.BaseService.from_service_arn_with_cluster(self, "Service", arn)
         task_count = applicationautoscaling.ScalableTarget(
@@ -32,7 +32,7 @@ class CheckoutForecast(cdk.Stack):
         )
         SpikeScaling(self, "Spikes", service=service, scalable_target=task_count)
 
-        # … and AWS's forecast of the tasks that it would start ahead, until the mode is FORECAST_AND_SCALE.
+        # … and AWS's forecast of the tasks, which starts none until the mode is FORECAST_AND_SCALE.
         PredictiveScaling(
             self,
             "Predictive",

@@ -21,7 +21,7 @@ BETTER = {
     r"is no (?:point|figure|picture)": "no data point is published; does not represent",
     r"the house": "the repository",
     r"whoever|whomever|nobody's|somebody else's": "name the person or the program: a user, another account",
-    r"what of (?:it|them)|what (?:is|was) left(?: of)?": "the part that …, the remaining …",
+    r"what of (?:it|them)": "the part that …",
     r"is said|are said|said here": "this page says",
     r"reckon(?:s|ed)?": "calculate, count",
     r"at hand|to be had": "available",
