@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-EXAMPLE = re.compile(r"(?P<marker><!-- example: (?P<file>\S+) -->\n)(?:```python\n.*?```\n)?", re.DOTALL)
+EXAMPLE = re.compile(r"(?P<marker><!-- example: (?P<file>\S+) -->\n)(?:```(?:python|yaml)\n.*?```\n)?", re.DOTALL)
+LANGUAGES = {".py": "python", ".yml": "yaml"}
 
 
 def included(match: re.Match[str]) -> str:
-    program = (PROJECT / match["file"]).read_text(encoding="utf-8")
-    return f"{match['marker']}```python\n{program}```\n"
+    file = PROJECT / match["file"]
+    return f"{match['marker']}```{LANGUAGES[file.suffix]}\n{file.read_text(encoding='utf-8')}```\n"
 
 
 for page in (PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")):

@@ -7,7 +7,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PAGES = [*sorted(PROJECT.glob("*.md")), PROJECT / "tools" / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-EXAMPLE = re.compile(r"<!-- example: (?P<file>\S+) -->\n(?:```python\n(?P<code>.*?)```\n)?", re.DOTALL)
+EXAMPLE = re.compile(r"<!-- example: (?P<file>\S+) -->\n(?:```(?:python|yaml)\n(?P<code>.*?)```\n)?", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#]+)")
 
 
@@ -26,8 +26,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_example_is_in_the_docs() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    shown = {Path(example["file"]).name for example in EXAMPLE.finditer(text)}
-    assert shown == {path.name for path in (PROJECT / "examples").glob("*.py")}
+    shown = {PROJECT / example["file"] for example in EXAMPLE.finditer(text)}
+    assert {path for path in shown if path.parent == PROJECT / "examples"} == set((PROJECT / "examples").glob("*.py"))
 
 
 def test_contributing_names_files_that_are_there() -> None:
