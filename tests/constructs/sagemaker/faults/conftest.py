@@ -3,6 +3,8 @@
 Several endpoints are deployed side by side, and cases run on them at the same time; each test then looks at one case.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -10,7 +12,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,6 +47,8 @@ from cdk_fargate_sagemaker.sagemaker import (
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
 from examples.data_quality_check import DataQuality
+from tests.constructs.sagemaker.faults.release_cases import STATES as RELEASE_STATES
+from tests.constructs.sagemaker.faults.rollback_cases import STATES as ROLLBACK_STATES
 from tests.denied_calls import DeniedCalls
 from tests.zipped_folder import zipped
 
@@ -110,6 +114,16 @@ class Case:
     @property
     def id(self) -> str:
         return f"{self.machine}-{self.state}-{self.fault}".replace(" ", "_")
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person starts the rollback; a release is started otherwise, whose rollback may be what fails."""
+        return self.machine == "rollback" and self.also is None
+
+    @property
+    def ends_at(self) -> str:
+        """The state at which what is started goes wrong."""
+        return self.state if self.also is None else self.also[0]
 
 
 @dataclass
@@ -318,11 +332,8 @@ class Lane:
         )["Items"]
         return [{key: next(iter(value.values())) for key, value in item.items()} for item in items]
 
-    def record(self, release: str) -> dict[str, Any] | None:
-        return next((entry for entry in self.entries() if entry.get("release") == release and "outcome" in entry), None)
-
-    def left_behind(self) -> list[str]:
-        """Jobs that go on, and models and configurations of which no good release is recorded."""
+    def left_behind(self, entries: list[dict[str, Any]]) -> list[str]:
+        """Jobs that go on, and models and configurations of which none of the `entries` records a good release."""
         sagemaker = self.client("sagemaker")
         left = []
         for kind in ("Training", "Processing", "Transform"):
@@ -334,7 +345,7 @@ class Lane:
             ]
         good = {
             entry["release"]
-            for entry in self.entries()
+            for entry in entries
             if entry.get("outcome") in ("released", "rolled_back") and "cleaned" not in entry
         }
         models = {item["ModelName"] for item in sagemaker.list_models(NameContains=f"{self.name}-")["Models"]}
@@ -348,7 +359,7 @@ class Lane:
     def forget_hash(self) -> str:
         """Makes a good release that is not the current one look as if it was recorded before hashes were."""
         release = self.other_release()
-        record = self.record(release)
+        record = record_of(release, self.entries())
         assert record is not None
         assert record["archive_sha256"]
         self.client("dynamodb").update_item(
@@ -390,6 +401,10 @@ class Lane:
         return errors, succeeded
 
 
+def record_of(release: str, entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((entry for entry in entries if entry.get("release") == release and "outcome" in entry), None)
+
+
 def wait_for(question: Callable[[], Any], otherwise: str) -> Any:
     deadline, pause = time.monotonic() + DEADLINE_S, 0.1
     while not (answer := question()):
@@ -414,18 +429,18 @@ class Matrix:
     failures: list[BaseException] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def start(self, groups: Iterable[list[Case]], prepare: Callable[[Lane], None]) -> None:
-        """Begins to run the groups, in this order, on whichever lane is free."""
-        waiting: queue.Queue[list[Case]] = queue.Queue()
-        for group in groups:
-            waiting.put(group)
+    def start(self, all_series: Iterable[list[list[Case]]], prepare: Callable[[Lane], None]) -> None:
+        """Begins to run the series, in this order, on whichever lane is free."""
+        waiting: queue.Queue[list[list[Case]]] = queue.Queue()
+        for series in all_series:
+            waiting.put(series)
 
         def work(lane: Lane) -> None:
             try:
                 prepare(lane)
                 with contextlib.suppress(queue.Empty):
                     while not self.failures:
-                        self._run_group(lane, waiting.get_nowait())
+                        self._run(Series(lane, waiting.get_nowait()))
             except BaseException as failure:
                 self.failures.append(failure)
                 raise
@@ -459,18 +474,11 @@ class Matrix:
                 found.append(f"{case}: {len(alerts)} alerts instead of {wanted}: {alerts}")
         return found
 
-    def _run_group(self, lane: Lane, group: list[Case]) -> None:
-        lane.runs += 1
-        name = f"{lane.name[-1]}x{lane.runs}"
-        run = Run(lane=lane, name=name, cases=group)
-        try:
-            found = run.problems()
-        except (AssertionError, ClientError) as failure:
-            # Told of this case alone; the lane goes on.
-            found = [[str(failure)]] * len(group)
-        for case, problems in zip(group, found, strict=True):
-            self.told.append((case.id, name, case.alerts))
-            self.problems[case.id] = list(problems)
+    def _run(self, series: Series) -> None:
+        for run in series.runs():
+            for case in run.cases:
+                self.told.append((case.id, run.name, case.alerts))
+                self.problems[case.id] = run.problems_of(case)
 
 
 # Why a state and a fault do not meet. The other faults meet every state.
@@ -529,19 +537,38 @@ def page_says_so(request: pytest.FixtureRequest, matrix: Matrix) -> Callable[[st
     return check
 
 
-def grouped(cases: Iterable[Case]) -> list[list[Case]]:
-    """Throttling passes by itself, so one run is throttled in every state on its way; other faults are alone.
+LONGEST_SERIES = 4
+"""How many releases that fail are at most followed by one release without a fault."""
 
-    What has to wait for a time limit comes first: the others run meanwhile.
+
+def in_series(cases: Iterable[Case]) -> list[list[list[Case]]]:
+    """Series of runs, each run with its cases: a release that fails early is started again by one that fails later.
+
+    Throttling passes by itself, so one run is throttled in every state on its way; other faults have a run each. Alone
+    is whatever begins or leaves another system than releases that fail: an endpoint that is gone, and throttling. What
+    has to wait for a time limit comes first: the others run meanwhile.
     """
-    alone, together = [], {}
+    alone: list[list[list[Case]]] = []
+    releases, rollbacks = [], []
+    throttled: dict[Any, list[Case]] = {}
     for case in cases:
         if case.fault == "throttling":
-            together.setdefault((case.machine, case.also, case.gone), []).append(case)
+            throttled.setdefault((case.machine, case.also, case.gone), []).append(case)
+        elif case.gone:
+            alone.append([[case]])
         else:
-            alone.append([case])
-    alone.sort(key=lambda group: group[0].fault != "job never ends")
-    return alone + list(together.values())
+            (rollbacks if case.by_hand else releases).append(case)
+    # A rollback that fails late has gone over to its release: nothing could go back to that again.
+    found = [*dealt(releases, RELEASE_STATES, LONGEST_SERIES), *dealt(rollbacks, ROLLBACK_STATES, 2), *alone]
+    found.sort(key=lambda series: not any(case.fault == "job never ends" for run in series for case in run))
+    return found + [[run] for run in throttled.values()]
+
+
+def dealt(cases: list[Case], states: Sequence[str], longest: int) -> list[list[list[Case]]]:
+    """The cases in series of at most `longest` runs, each of which ends at a state after that of the run before it."""
+    ordered = sorted(cases, key=lambda case: states.index(case.ends_at))
+    count = -(-len(ordered) // longest)
+    return [[[case] for case in ordered[first::count]] for first in range(count)]
 
 
 class Damage:
@@ -603,36 +630,43 @@ class Damage:
 
 @dataclass
 class Run:
-    """One run of a machine with the faults of its cases, and a second one without them."""
+    """One run of a machine with the faults of its cases. `target` is the release that it makes or goes back to."""
 
     lane: Lane
     name: str
     cases: list[Case]
+    target: str
+    old: str = ""
+    arn: str = ""
+    problems: list[str] = field(default_factory=list)
+    attempts: dict[str, list[str]] = field(default_factory=dict)
 
-    def problems(self) -> list[list[str]]:
+    def problems_of(self, case: Case) -> list[str]:
+        """What was wrong with one of the cases."""
+        return self.problems + self.attempts.get(case.id, [])
+
+    def go(self) -> None:
+        """Runs, and looks at what that leaves."""
         lane, case = self.lane, self.cases[0]
-        old = lane.current()
-        by_hand = case.machine == "rollback" and case.also is None
-        target = lane.other_release() if by_hand else f"{lane.name}-{self.name}"
+        self.old = lane.current()
         faults = [self._fault(one) for one in self.cases if one.fault in INJECTED]
         if case.also is not None:
             state, kind = case.also
             faults.append(Fault(state=state, kind=kind, machine=f"{lane.name}-release", times=None))
         if case.gone:
             lane.remove_endpoint(failed=case.gone == "failed")
-        damage = self._damage(case, target)
-        machine, given = ("rollback", {"release": target}) if by_hand else ("release", {})
+        damage = self._damage(case, self.target)
         try:
-            lane.order(case.orders | {"model": target})
+            lane.order(case.orders | {"model": self.target})
             for fault in faults:
                 lane.aws.inject(fault)
             damage.begin()
-            arn = lane.start(machine, self.name, given)
+            self.arn = self.start(self.name)
             if case.orders.get("serve") == "hang":
-                self._let_go_when_given_up(arn)
+                self._let_go_when_given_up(self.arn)
             if case.fault == "alarm fires":
                 self._let_go_in_alarm()
-            execution = lane.ended(arn)
+            execution = lane.ended(self.arn)
             if case.fault == "alarm fires":
                 lane.end_alarm()
             if case.alerts:
@@ -644,18 +678,26 @@ class Run:
             lane.aws.withdraw(*faults)
             lane.order({})
             damage.mend()
+        self.problems += self._common_problems(case, execution)
+        self.attempts = {one.id: self._attempt_problems(one) for one in self.cases}
 
-        found = self._common_problems(case, execution, old=old, new=target)
-        again = lane.ended(lane.start(machine, f"{self.name}again", given))
-        lane.quiet()
-        served = target if by_hand else f"{lane.name}-{self.name}again"
-        if again["status"] != "SUCCEEDED":
-            found.append(f"starting again ended as {again['status']}: {again.get('error')}: {again.get('cause')}")
-        elif (serving := lane.serving()) != served or lane.current() != served:
-            found.append(f"started again, {serving} serves and {lane.current()} is recorded, not {served}")
-        found += lane.left_behind()
-        found += self._record_problems(case, target if not by_hand else old, by_hand=by_hand)
-        return [found + self._attempt_problems(one, arn) for one in self.cases]
+    def start(self, name: str) -> str:
+        """Starts what it runs, by another name where it is to be started again."""
+        if self.cases[0].by_hand:
+            return self.lane.start("rollback", name, {"release": self.target})
+        return self.lane.start("release", name)
+
+    def started_again_by(self, later: Run) -> None:
+        """Looks whether a later run has passed the state at which this one ended."""
+        state = self.cases[0].ends_at
+        errors, passed = self.lane.failed_attempts(later.arn, state)
+        if not passed:
+            self.problems.append(f"started again, {state} does not succeed: {errors}")
+
+    def recorded(self, entries: list[dict[str, Any]]) -> None:
+        """Looks at the record, which may be closed only when another run begins."""
+        case = self.cases[0]
+        self.problems += self._record_problems(case, record_of(self.old if case.by_hand else self.target, entries))
 
     def _damage(self, case: Case, release: str) -> Damage:
         lane, kept = self.lane, f"models/{release}/output/model.tar.gz"
@@ -706,12 +748,12 @@ class Run:
         lane.raise_alarm()
         lane.order({})
 
-    def _common_problems(self, case: Case, execution: dict[str, Any], *, old: str, new: str) -> list[str]:
+    def _common_problems(self, case: Case, execution: dict[str, Any]) -> list[str]:
         lane, found = self.lane, []
         if execution["status"] != case.status:
             found.append(f"ended as {execution['status']}: {execution.get('error')}: {execution.get('cause')}")
         serving = lane.serving()
-        wanted = {"old": old, "new": new, "nothing": "nothing"}[case.serves]
+        wanted = {"old": self.old, "new": self.target, "nothing": "nothing"}[case.serves]
         if serving.partition(" ")[0] != wanted:
             found.append(f"{serving} serves, not {wanted}")
         if case.fault == "alarm fires" and "configured for auto rollback" not in execution.get("cause", ""):
@@ -722,13 +764,12 @@ class Run:
         for alert in alerts:
             if case.told not in alert:
                 found.append(f"the alert does not say {case.told}: {alert}")
-            if case.put_back and f"*Rolled back to*\n{old}" not in alert:
-                found.append(f"the alert does not say that {old} serves again: {alert}")
-        return found + lane.left_behind()
+            if case.put_back and f"*Rolled back to*\n{self.old}" not in alert:
+                found.append(f"the alert does not say that {self.old} serves again: {alert}")
+        return found + lane.left_behind(lane.entries())
 
-    def _record_problems(self, case: Case, release: str, *, by_hand: bool) -> list[str]:
-        record = self.lane.record(release)
-        outcome = "rolled_back" if by_hand else case.outcome
+    def _record_problems(self, case: Case, record: dict[str, Any] | None) -> list[str]:
+        outcome = "rolled_back" if case.by_hand else case.outcome
         if record is None or outcome is None:
             return [] if (record is None) == (outcome is None) else [f"the record is {record}"]
         if record["outcome"] != outcome:
@@ -738,12 +779,68 @@ class Run:
             return [f"the record does not say {case.told}: {said}"]
         return []
 
-    def _attempt_problems(self, case: Case, arn: str) -> list[str]:
+    def _attempt_problems(self, case: Case) -> list[str]:
         """Of a state that was throttled: it has to have been tried again, with success."""
         if case.fault != "throttling" or (case.machine == "rollback" and case.also is not None):
             return []
-        errors, succeeded = self.lane.failed_attempts(arn, case.state)
+        errors, succeeded = self.lane.failed_attempts(self.arn, case.state)
         return [] if len(errors) == 1 and succeeded else [f"attempts: {errors}, then success: {succeeded}"]
+
+
+@dataclass
+class Series:
+    """Runs on one lane, each started after the one before it failed; after the last one comes one without a fault.
+
+    What is wrong with that one, or found after it, is a problem of each of the runs.
+    """
+
+    lane: Lane
+    cases: list[list[Case]]
+
+    def runs(self) -> list[Run]:
+        """Runs all, and returns them with their problems."""
+        done: list[Run] = []
+        since = 0
+        for cases in self.cases:
+            self.lane.runs += 1
+            name = f"{self.lane.name[-1]}x{self.lane.runs}"
+            run = Run(self.lane, name, cases, target="")
+            try:
+                run.target = self.lane.other_release() if cases[0].by_hand else f"{self.lane.name}-{name}"
+                run.go()
+                if done[since:]:
+                    done[-1].started_again_by(run)
+                done.append(run)
+            except (AssertionError, ClientError) as failure:
+                # Told of these runs alone; the lane goes on.
+                done.append(run)
+                for each in done[since:]:
+                    each.problems.append(f"{cases[0].id}: {failure}")
+                since = len(done)
+        if done[since:]:
+            self._end(done[since:])
+        return done
+
+    def _end(self, runs: list[Run]) -> None:
+        """Starts the last run once more, without its fault, which has to succeed."""
+        lane, last = self.lane, runs[-1]
+        found: list[str] = []
+        try:
+            again = lane.ended(last.start(f"{last.name}again"))
+            lane.quiet()
+            served = last.target if last.cases[0].by_hand else f"{lane.name}-{last.name}again"
+            if again["status"] != "SUCCEEDED":
+                found.append(f"starting again ended as {again['status']}: {again.get('error')}: {again.get('cause')}")
+            elif (serving := lane.serving()) != served or lane.current() != served:
+                found.append(f"started again, {serving} serves and {lane.current()} is recorded, not {served}")
+            entries = lane.entries()
+            found += lane.left_behind(entries)
+            for run in runs:
+                run.recorded(entries)
+        except (AssertionError, ClientError) as failure:
+            found.append(str(failure))
+        for run in runs:
+            run.problems += found
 
 
 # ---- deployment ------------------------------------------------------------------------------------------------------
@@ -881,7 +978,18 @@ def deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def matrix(request: pytest.FixtureRequest, lanes: list[Lane], slack: Slack) -> Iterator[Matrix]:
+def all_series(request: pytest.FixtureRequest) -> list[list[list[Case]]]:
+    """The cases of the module as they are run: all, or where `-k` selects nothing but tests of cases, those cases."""
+    chosen = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    chosen = [item for item in chosen if item.module is request.module]
+    of_cases = [
+        item.callspec.params["case"] for item in chosen if hasattr(item, "callspec") and "case" in item.callspec.params
+    ]
+    return in_series(of_cases if len(of_cases) == len(chosen) else all_cases(request.module))
+
+
+@pytest.fixture(scope="module")
+def matrix(all_series: list[list[list[Case]]], lanes: list[Lane], slack: Slack) -> Iterator[Matrix]:
     """All cases of the module, being run."""
     made = Matrix(lanes=lanes, slack=slack)
 
@@ -891,7 +999,7 @@ def matrix(request: pytest.FixtureRequest, lanes: list[Lane], slack: Slack) -> I
             ended = lane.release(f"{lane.name[-1]}good{number}")
             assert ended["status"] == "SUCCEEDED", f"{ended.get('error')}: {ended.get('cause')}"
 
-    made.start(grouped(all_cases(request.module)), prepare)
+    made.start(all_series, prepare)
     yield made
     made.end()
 
@@ -903,5 +1011,5 @@ def all_cases(module: Any) -> list[Case]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         # As they are run, so that a test waits for little more than its own case.
-        cases = [case for group in grouped(all_cases(metafunc.module)) for case in group]
+        cases = [case for series in in_series(all_cases(metafunc.module)) for run in series for case in run]
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])

@@ -36,6 +36,8 @@ CHANGING = (
     "Clean-Up",
     "NotifySlackCleanUp",
 )
+STATES = UNTOUCHED + CHANGING
+"""In the order in which a release enters them, but for those that only a failure leads to."""
 FUNCTIONS = (
     "Begin",
     "Inputs-Finding-Step",

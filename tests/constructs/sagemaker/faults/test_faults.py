@@ -1,18 +1,31 @@
 """Each fault of each state of the two workflows: what has to hold after each."""
 
+import itertools
 from typing import Any
 
 import pytest
 
-from tests.constructs.sagemaker.faults.release_cases import CHANGING, UNTOUCHED, release_cases
-from tests.constructs.sagemaker.faults.rollback_cases import ROLLBACK_CASES
+from tests.constructs.sagemaker.faults import release_cases, rollback_cases
 
 # The parts of the page, each a table.
-PARTS = {"release": release_cases(UNTOUCHED), "endpoint": release_cases(CHANGING), "rollback": ROLLBACK_CASES}
+PARTS = {
+    "release": release_cases.release_cases(release_cases.UNTOUCHED),
+    "endpoint": release_cases.release_cases(release_cases.CHANGING),
+    "rollback": rollback_cases.ROLLBACK_CASES,
+}
 
 
 def test_the_endpoint_serves_a_good_model_and_one_alert_tells(matrix: Any, case: Any) -> None:
     assert matrix.problems_of(case) == []
+
+
+def test_what_starts_again_after_a_fault_goes_further(all_series: Any) -> None:
+    for series in all_series:
+        for (earlier,), (later,) in itertools.pairwise(series):
+            states = rollback_cases.STATES if earlier.by_hand else release_cases.STATES
+            assert states.index(earlier.ends_at) < states.index(later.ends_at)
+            # A rollback that has gone over cannot go back to the same release once more.
+            assert not earlier.by_hand or earlier.serves == "old"
 
 
 def test_no_alert_comes_on_top(matrix: Any) -> None:
