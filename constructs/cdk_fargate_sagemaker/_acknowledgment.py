@@ -11,6 +11,8 @@ import jsii
 from aws_cdk import AspectPriority, Aspects, CfnResource, IAspect
 from constructs import IConstruct
 
+from ._construct_tree import once
+
 # What `Validations.ACKNOWLEDGED_RULES_METADATA_KEY` is where the CDK has it, and what cdk-nag 3 reads.
 _METADATA_KEY = "aws:cdk:acknowledged-rules"
 _FINDING = re.compile(r"(?P<rule>[^\[]+)(?:\[(?P<finding>.*)\])?", re.DOTALL)
@@ -43,10 +45,9 @@ def acknowledge(scope: IConstruct, *acknowledgments: Acknowledgment) -> None:
 
 
 def _record(scope: IConstruct, acknowledgment: Acknowledgment) -> None:
-    validations: Any = getattr(aws_cdk, "Validations", None)
-    if validations is not None:
+    if hasattr(aws_cdk, "Validations"):
         try:
-            validations.of(scope).acknowledge(
+            _validations_of(scope).acknowledge(
                 aws_cdk.Acknowledgment(id=acknowledgment.id, reason=acknowledgment.reason)
             )
             return
@@ -54,6 +55,11 @@ def _record(scope: IConstruct, acknowledgment: Acknowledgment) -> None:
             # The CDK's first releases with Validations take no id with `::` in it, as that of a resource has.
             pass
     scope.node.add_metadata(_METADATA_KEY, {acknowledgment.id: acknowledgment.reason})
+
+
+@once
+def _validations_of(scope: IConstruct) -> Any:
+    return aws_cdk.Validations.of(scope)
 
 
 @cache

@@ -1,11 +1,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from ._acknowledgment import Acknowledgment, acknowledge
 from ._checks import refusal
+from ._construct_tree import stack_of
 from ._readable_reference import readable_reference
 
 
@@ -25,8 +25,8 @@ def allow(
         InvalidArgumentError: a wildcard without a reason.
     """
     role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
-    for resource in resources:
-        name = readable_reference(Stack.of(role).resolve(resource))
+    for resolved in stack_of(role).resolve(list(resources)):
+        name = readable_reference(resolved)
         if "*" not in name:
             continue
         if wildcard_reason is None:

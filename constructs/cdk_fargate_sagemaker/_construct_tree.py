@@ -32,6 +32,12 @@ def stack_of(construct: IConstruct) -> Stack:
 
 
 @once
+def partition_of(construct: IConstruct) -> str:
+    """The partition of the stack that `construct` is in, which only a deployment knows."""
+    return stack_of(construct).partition
+
+
+@once
 def path_of(construct: IConstruct) -> str:
     """The path of `construct` from the app, as `Shop/Web/Service`."""
     path: str = construct.node.path

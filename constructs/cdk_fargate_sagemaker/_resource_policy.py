@@ -15,6 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.region_info import RegionInfo
 from constructs import IConstruct
 
+from ._construct_tree import once
 from ._readable_reference import readable_reference
 
 _WARNING = "cdk-fargate-sagemaker:missing-statement"
@@ -46,6 +47,8 @@ def open_to_account(
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html). An
     account that is not known at synthesis is taken for the same.
     """
+    if _known_env(resource)[0] is None:
+        return
     account = grantee.grant_principal.principal_account
     if account is not None and is_of_other_account(resource, account):
         add_statement(
@@ -59,16 +62,24 @@ def open_to_account(
 
 def is_of_other_account(resource: IResource, account: str) -> bool:
     """Whether it is known now that `resource` does not belong to `account`."""
-    return _differ(resource.env.account, account)
+    return _differ(_known_env(resource)[0], account)
 
 
 def is_of_other_region(resource: IResource, region: str) -> bool:
     """Whether it is known now that `resource` is not in `region`."""
-    return _differ(resource.env.region, region)
+    return _differ(_known_env(resource)[1], region)
 
 
-def _differ(one: str, other: str) -> bool:
-    return one != other and not Token.is_unresolved(one) and not Token.is_unresolved(other)
+@once
+def _known_env(resource: IResource) -> tuple[str | None, str | None]:
+    """The account and the region of `resource`, None where only a deployment knows."""
+    env = resource.env
+    account, region = (None if Token.is_unresolved(value) else value for value in (env.account, env.region))
+    return account, region
+
+
+def _differ(known: str | None, other: str) -> bool:
+    return known not in (None, other) and not Token.is_unresolved(other)
 
 
 def _missing(resource: IResource, arn: str) -> "_MissingStatements":

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from aws_cdk import Duration, IResolvable, Stack
+from aws_cdk import Duration, IResolvable
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
@@ -12,6 +13,7 @@ from constructs import Construct
 
 from ..._allow import allow
 from ..._checks import refusal
+from ..._construct_tree import partition_of
 from ..._interfaces import AnyFunction
 from ..._topic_publishers import allow_publishing
 from ._later_names import NAMED_BY_EXECUTION, sagemaker_arn
@@ -216,7 +218,7 @@ class TaskStates:
             )
         state: dict[str, object] = {
             "Type": "Task",
-            "Resource": f"arn:{Stack.of(self._scope).partition}:states:::{resource}",
+            "Resource": f"arn:{partition_of(self._scope)}:states:::{resource}",
             "Arguments": arguments,
         }
         if assign is not None:
@@ -304,12 +306,18 @@ def assigned_failure(state: str, error: str, cause: str) -> dict[str, object]:
     return {"failure": {"state": state, "error": error, "cause": f"{{% {cause} %}}"}}
 
 
+@cache
+def _seconds(amount: int) -> Duration:
+    """The same object for each state: to make one is a call to the JavaScript side."""
+    return Duration.seconds(amount)
+
+
 def _retry(task: sfn.CustomState, errors: list[str], *, attempts: int) -> None:
     task.add_retry(
         errors=errors,
-        interval=Duration.seconds(2),
+        interval=_seconds(2),
         backoff_rate=2,
         max_attempts=attempts,
-        max_delay=Duration.seconds(60),
+        max_delay=_seconds(60),
         jitter_strategy=sfn.JitterType.FULL,
     )
