@@ -72,8 +72,7 @@ docs: synth ## Write examples, workflows' pictures, costs and quotas into the do
 	python docs/include_examples.py
 	python docs/draw_workflows.py cdk.out
 	python docs/model_costs.py cdk.out --page docs/what-it-costs.md
-	python docs/construct_costs.py --page docs/what-it-costs.md
-	python docs/construct_remains.py --page docs/take-it-away.md
+	python docs/construct_tables.py
 	cdk synth --quiet --context environment=prod --output build/prod
 	python docs/account_needs.py cdk.out build/prod --page docs/before-you-deploy.md
 	cdk synth --quiet $(REVIEWED_CHANGE) --output build/changed

@@ -1,5 +1,6 @@
 """The least use of each public construct, from which the pages read what it makes, costs and leaves behind."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Use:
     of_stack: dict[str, dict[str, Any]]
 
 
+@functools.cache
 def use(name: str, **given: Any) -> Use:
     """The least use of a construct, by its name."""
     stack = cdk.Stack(cdk.App(), "Stack", env=_ENVIRONMENT)
