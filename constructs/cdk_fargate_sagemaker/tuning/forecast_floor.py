@@ -220,6 +220,14 @@ class ForecastFloor(Construct):
         """The minimum that the floor sets, in tasks (maximum over an hour); in a dry run the one that it would set."""
         return self._metric("Floor", cloudwatch.Stats.MAXIMUM, options)
 
+    def metric_needed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
+        """Tasks that the load of the hour before needed at `utilization_percent` (maximum over an hour)."""
+        return self._metric("Needed", cloudwatch.Stats.MAXIMUM, options)
+
+    def metric_forecast(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
+        """Tasks that were forecast for the hour before (maximum over an hour)."""
+        return self._metric("Forecast", cloudwatch.Stats.MAXIMUM, options)
+
     def metric_missed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Hours that needed at least 1.5 times the forecast tasks, or at most two thirds of them (sum over an hour)."""
         return self._metric("Missed", cloudwatch.Stats.SUM, options)
