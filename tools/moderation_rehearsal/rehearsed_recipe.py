@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from cdk_rehearsal.embedded_aws import EmbeddedAws
+from cdk_rehearsal.rehearsal import Rehearsal
 from cdk_rehearsal.step_failure import InvalidInputError, StepError
 
 Recipe = Literal["linear", "bert", "student"]
@@ -48,26 +48,28 @@ class RehearsedRecipe:
         recipe = f"model.recipe={self._recipe}"
         return (recipe, f"model.minimum_auc={_MINIMUM_AUC}") if self.is_tiny else (recipe,)
 
-    def prepare(self, aws: EmbeddedAws, *, cloud_assembly: Path, bucket: str, texts: Iterable[str], log: Path) -> str:
-        """Uploads a tiny encoder for the characters of `texts`, and returns a line on it, "" for `linear`.
+    def prepare(self, rehearsal: Rehearsal, *, bucket: str, texts: Iterable[str]) -> None:
+        """Uploads a tiny encoder for the characters of `texts`, and says so; for `linear` it does nothing.
 
         Raises:
             StepError: it cannot be made.
         """
         if self._python is None:
-            return ""
-        folder = log.parent / "tiny-encoder"
+            return
+        work_folder = rehearsal.settings.work_folder
+        folder = work_folder / "tiny-encoder"
         folder.mkdir(exist_ok=True)
-        make_encoder(self._recipe, folder, texts, log=log)
+        make_encoder(self._recipe, folder, texts, log=work_folder / "tiny-encoder.log")
         hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
         # As built: the training image's folder in the cloud assembly, from which the engine runs its program.
-        for pin in cloud_assembly.glob(f"asset.*/{_PIN}"):
+        for pin in (work_folder / "cdk.out").glob(f"asset.*/{_PIN}"):
             pinned = json.loads(pin.read_text())
             pin.write_text(json.dumps(pinned | {"files": hashes}))
             for name in hashes:
-                aws.client("s3").upload_file(str(folder / name), bucket, f"pretrained/{pinned['revision']}/{name}")
-        aws.use_python("train.py", self._python)
-        return (
+                key = f"pretrained/{pinned['revision']}/{name}"
+                rehearsal.aws.client("s3").upload_file(str(folder / name), bucket, key)
+        rehearsal.aws.use_python("train.py", self._python)
+        rehearsal.display.note(
             f"recipe {self._recipe} starts from a tiny encoder that has learnt nothing; model.minimum_auc is "
             f"{_MINIMUM_AUC} here"
         )

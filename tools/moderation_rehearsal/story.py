@@ -19,6 +19,7 @@ from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.story import Story
 from moderation_rehearsal.cpu_spike import find_spike_alarm, put_spike
 from moderation_rehearsal.deployed_service import DeployedService
+from moderation_rehearsal.fixed_draws import fix_draws
 from moderation_rehearsal.later_releases import LaterReleases, upload_posts
 from moderation_rehearsal.local_sign_in import LocalSignIn
 from moderation_rehearsal.moderation_client import moderate, percentile
@@ -200,38 +201,17 @@ class ModerationStory(Story):
             self._display.note(f"Slack: {message}")
             self._shown_messages += 1
 
-    def _fix_draws(self) -> None:
-        """Every rehearsal draws alike: which posts are held out decides what the second model can learn."""
-        secrets = self._aws.client("secretsmanager")
-        for page in secrets.get_paginator("list_secrets").paginate():
-            for secret in page["SecretList"]:
-                if "SideSecret" in secret["Name"] or "DrawSecret" in secret["Name"]:
-                    secrets.put_secret_value(
-                        SecretId=secret["ARN"], SecretString="of a rehearsal alone, drawn by nobody"
-                    )
-
     def _upload(self) -> None:
-        self._fix_draws()
+        fix_draws(self._aws.client("secretsmanager"))
         if self._recipe is not None:
-            self._prepare(self._recipe)
+            texts = [post.text for post in self._posts.team]
+            self._recipe.prepare(self.rehearsal, bucket=self.outputs.data_bucket_name, texts=texts)
         upload_posts(self._aws.client("s3"), self.outputs, self._posts.uploaded)
         self.report.posts_uploaded = len(self._posts.uploaded)
         self._aws.client("secretsmanager").put_secret_value(
             SecretId=self.outputs.slack_webhook_secret_name, SecretString=self._slack.url
         )
         self._display.result(f"{len(self._posts.uploaded):,} posts; {len(self._posts.held_out):,} held out")
-
-    def _prepare(self, recipe: RehearsedRecipe) -> None:
-        work_folder = self.rehearsal.settings.work_folder
-        note = recipe.prepare(
-            self._aws,
-            cloud_assembly=work_folder / "cdk.out",
-            bucket=self.outputs.data_bucket_name,
-            texts=[post.text for post in self._posts.team],
-            log=work_folder / "tiny-encoder.log",
-        )
-        if note:
-            self._display.note(note)
 
     def _release(self) -> None:
         execution = WorkflowExecution(
