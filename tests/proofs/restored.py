@@ -17,6 +17,7 @@ from tests.constructs.sagemaker.faults.conftest import (
     POSTS,
     WAIT_SCALE,
     Lane,
+    record_of,
     Slack,
     deploy,
     make_table,
@@ -83,7 +84,7 @@ class Endpoint:
         self.deleted.append(lambda: s3.put_object(**place, Body=body, ChecksumAlgorithm="SHA256"))
 
     def _delete_record(self, release: str) -> None:
-        record = self.lane.record(release)
+        record = record_of(release, self.lane.entries())
         if record is None:
             raise ProofError(f"there is no record of {release} to delete")
         dynamodb, table = self.lane.client("dynamodb"), self.table
@@ -92,7 +93,7 @@ class Endpoint:
         dynamodb.delete_item(TableName=table, Key=key)
 
         def again() -> None:
-            made_again = self.lane.record(release)
+            made_again = record_of(release, self.lane.entries())
             if made_again is not None:
                 key["entry"] = {"S": made_again["entry"]}
                 dynamodb.delete_item(TableName=table, Key=key)
@@ -116,10 +117,10 @@ class Endpoint:
         pointer = next((entry["release"] for entry in self.lane.entries() if entry["entry"] == "current"), None)
         found = {"answers": serving, "table": pointer, "parameter": self.lane.current()}
         _require(set(found.values()) == {release}, f"needed {release}, found {found}")
-        _require(self.lane.record(release) is not None, f"there is no record of {release}")
+        _require(record_of(release, self.lane.entries()) is not None, f"there is no record of {release}")
 
     def require_outcome(self, release: str, outcome: str) -> None:
-        record = self.lane.record(release) or {}
+        record = record_of(release, self.lane.entries()) or {}
         found = record.get("outcome")
         _require(found == outcome, f"{release} is recorded as {found}, needed {outcome}")
 
@@ -229,7 +230,7 @@ def _forth(endpoint: Endpoint, older: str, current: str) -> None:
     _require(forth, alert)
     endpoint.require_serves(current)
     # The one that was left by name is as good as it was, for the next row.
-    record = endpoint.lane.record(older) or {}
+    record = record_of(older, endpoint.lane.entries()) or {}
     endpoint.lane.client("dynamodb").update_item(
         TableName=endpoint.table,
         Key={"endpoint": {"S": endpoint.lane.name}, "entry": {"S": record["entry"]}},
