@@ -15,6 +15,7 @@ from tests.proofs.attacks import ATTACKED
 from tests.proofs.faults_under_load import FAULTS_UNDER_LOAD
 from tests.proofs.mutants.suite import MUTANTS
 from tests.proofs.other_teams import OTHER_TEAMS
+from tests.proofs.peoples_posts import PEOPLES_POSTS
 from tests.proofs.proof import Suite, prove, record, run, state_of_the_project
 from tests.proofs.recipes import RECIPES
 from tests.proofs.recommendations import RECOMMENDATIONS
@@ -32,6 +33,7 @@ SUITES: dict[str, Suite] = {
         FAULTS_UNDER_LOAD,
         RESTORED,
         RECIPES,
+        PEOPLES_POSTS,
         OTHER_TEAMS,
         MUTANTS,
     )

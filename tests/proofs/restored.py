@@ -17,10 +17,10 @@ from tests.constructs.sagemaker.faults.conftest import (
     POSTS,
     WAIT_SCALE,
     Lane,
-    record_of,
     Slack,
     deploy,
     make_table,
+    record_of,
     synthesise,
     wait_for,
 )
