@@ -11,8 +11,9 @@ import jsii
 
 PARAMETER = "KnownAtDeployment"
 LAZY_NUMBER = 4177
-# What arithmetic on a token gives: tokens are numbers such as -1.8881545897087626e+289.
-_ENCODED = re.compile(r"\d[eE]\+?2[0-9]{2}")
+# What arithmetic on a token gives: tokens are numbers such as -1.8881545897087626e+289. The hash of an asset may hold
+# `7e213` by chance, but no decimal point.
+_ENCODED = re.compile(r"\d\.\d+[eE]\+?2[0-9]{2}")
 
 
 @jsii.implements(cdk.IStableNumberProducer)
