@@ -149,7 +149,7 @@ def test_decisions_of_who_is_left_out_do_not_count_until_taken_back(extraction: 
     "limits", [5, {"max_changed": 1}, {"min_labels": "100"}, {"min_changed": -1}, {"max_reviewer_percent": True}]
 )
 def test_fails_when_limits_are_no_limits(extraction: Any, limits: Any) -> None:
-    with pytest.raises(Exception, match=r"reviews.limits is .*: it has max_changed_percent, min_"):
+    with pytest.raises(Exception, match=r"reviews.limits is .*: it must have max_changed_percent, min_"):
         extraction.run(BASE, [], limits=limits)
 
 

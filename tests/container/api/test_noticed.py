@@ -117,8 +117,13 @@ def answered(api: Any, posts: int) -> list[dict[str, Any]]:
     """The API's own metric lines of so many posts."""
     for number in range(posts):
         assert api.moderate(f"post {number}").status_code == 200
-    lines = [json.loads(line) for line in api.log_text().splitlines()]
-    found = [line for line in lines if "Decisions" in line]
+    # A request's lines are written after its answer.
+    deadline = time.monotonic() + 20
+    found: list[dict[str, Any]] = []
+    while len(found) < posts and time.monotonic() < deadline:
+        lines = [json.loads(line) for line in api.log_text().splitlines() if line.endswith("}")]
+        found = [line for line in lines if "Decisions" in line]
+        time.sleep(0.05)
     assert len(found) == posts
     return found
 

@@ -149,7 +149,7 @@ def test_fails_when_a_number_is_known_only_after_the_deploy(
     resources: dict[str, Any], find: Callable[..., Any]
 ) -> None:
     resources["Count"]["Properties"]["MaxCapacity"] = {"Fn::GetAtt": ["Custom", "Most"]}
-    with pytest.raises(InputError, match=r"MaxCapacity: got \$\{Custom.Most\}.*the deploy alone knows it"):
+    with pytest.raises(InputError, match=r"MaxCapacity: got \$\{Custom.Most\}, .*only the deployment knows this one"):
         find()
 
 
