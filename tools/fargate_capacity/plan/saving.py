@@ -37,7 +37,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """Whole days in UTC; a day of which a tenth or more was not observed is left out.
+    """Whole days in UTC; a day of which a tenth or more was not observed, or on which no task ran, is left out.
 
     Args:
         dates: of each day.
@@ -123,8 +123,8 @@ def saving(seen: Observations, *, since: date, level: float | None = None) -> Sa
                 f"--since: got {since}, allowed: a day with {LEAST_DAYS} whole observed days before it and since; "
                 f"{len(part)} are {name} it, of {len(days)} in {seen.name} ({span})"
             )
-        if not part.requests.sum() or not part.task_hours.sum():
-            raise InputError(f"{seen.name}: got no request or no task {name} {since}, allowed: both, to compare them")
+        if not part.requests.any():
+            raise InputError(f"{seen.name}: got no request {name} {since}, allowed: some, to compare tasks by them")
     chance = np.random.default_rng(SEED)
     drawn = [_both(before.drawn(_weeks(chance, before)), after.drawn(_weeks(chance, after))) for _ in range(RESAMPLES)]
     samples = np.array(drawn)
@@ -147,7 +147,7 @@ def saving(seen: Observations, *, since: date, level: float | None = None) -> Sa
 
 
 def whole_days(seen: Observations) -> Days:
-    """The days in UTC of which nearly all minutes have both requests and tasks; the rest of each is filled up."""
+    """The days in UTC on which tasks ran and of which nearly all minutes are known; the rest of each is filled up."""
     begin = datetime(seen.start.year, seen.start.month, seen.start.day, tzinfo=UTC)
     lead = int((seen.start - begin).total_seconds()) // 60
     count = -(-(lead + seen.minutes) // 1440)
@@ -161,7 +161,8 @@ def whole_days(seen: Observations) -> Days:
     known = ~np.isnan(requests) & ~np.isnan(tasks)
     # An hour without a datapoint has no mean to fill it up with.
     has_each_hour = np.all(known.any(axis=2), axis=1)
-    whole = np.flatnonzero((known.mean(axis=(1, 2)) >= _WHOLE_DAY) & has_each_hour)
+    has_tasks = np.nansum(tasks, axis=(1, 2)) > 0
+    whole = np.flatnonzero((known.mean(axis=(1, 2)) >= _WHOLE_DAY) & has_each_hour & has_tasks)
     requests, tasks, known = requests[whole], tasks[whole], known[whole]
     minutes = np.maximum(known.sum(axis=2), 1)
     return Days(
@@ -180,9 +181,12 @@ def _weeks(chance: np.random.Generator, days: Days) -> NDArray[np.int64]:
 
 
 def _both(before: Days, after: Days) -> tuple[float, float, float, float]:
-    first, second = 1000 / before.requests_per_task_hour, 1000 / after.requests_per_task_hour
-    would_have = _would_have_taken(before, after.requests.ravel()).sum()
-    return first, second, second / first - 1, 1 - float(after.task_hours.sum() / would_have)
+    """Not finite where the days that were drawn have no request, as those of a service that is rarely asked may."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first, second = (1000 * np.divide(days.task_hours.sum(), days.requests.sum()) for days in (before, after))
+        would_have = _would_have_taken(before, after.requests.ravel()).sum()
+        equal = 1 - np.divide(after.task_hours.sum(), would_have)
+        return float(first), float(second), float(second / first - 1), float(equal)
 
 
 def _would_have_taken(before: Days, requests: Array) -> Array:
@@ -217,5 +221,5 @@ def _mean_per_task(days: Days, begin: int, end: int) -> float:
 
 def _interval(value: float, samples: Array) -> Interval:
     tail = 100 * (1 - _CONFIDENCE) / 2
-    low, high = np.percentile(samples, [tail, 100 - tail])
+    low, high = np.percentile(samples[np.isfinite(samples)], [tail, 100 - tail])
     return Interval(value=value, low=float(low), high=float(high))

@@ -107,8 +107,23 @@ def test_fails_when_there_are_too_few_days_on_a_side(since: date) -> None:
 def test_fails_when_nothing_was_asked() -> None:
     seen = observed()
     idle = Observations(**{name: getattr(seen, name) for name in seen.__slots__} | {"requests": seen.requests * 0})
-    with pytest.raises(InputError, match=r"observed\.csv: got no request or no task before 2026-08-26, allowed: both"):
+    with pytest.raises(InputError, match=r"observed\.csv: got no request before 2026-08-26, allowed: some"):
         saving(idle, since=SINCE)
+
+
+def test_a_service_that_is_rarely_asked_or_rests_is_compared_all_the_same() -> None:
+    seen = observed()
+    day = np.arange(seen.minutes) // 1440
+    rarely = Observations(
+        **{name: getattr(seen, name) for name in seen.__slots__}
+        | {"requests": np.where(day % 14 == 0, seen.requests, 0.0), "tasks": np.where(day % 14 == 13, 0.0, seen.tasks)}
+    )
+    found = saving(rarely, since=SINCE)
+    # On the days of rest no task ran: they say nothing of requests per task.
+    assert (len(found.before), len(found.after)) == (52, 52)
+    for each in (*found.per_request, found.change_per_request, found.at_equal_traffic, found.saved_task_hours):
+        assert math.isfinite(each.value)
+        assert each.low <= each.high
 
 
 def test_the_commitment_is_chosen_on_the_first_hours_and_judged_on_the_rest() -> None:
