@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
+import functools
 from pathlib import Path
 
-from rich.console import Console
-
-from cdk_rehearsal.display import Display
-from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
+from cdk_rehearsal.rehearsal import Rehearsal
 from moderation_rehearsal.story import ModerationStory
 from tests.proofs.proof import PROJECT, Suite
+from tests.proofs.rehearsed import rehearsed
 
 _POSTS = PROJECT.parent / "shared" / "data" / "japanese_toxic_posts.csv"
 # Too few to ask anything of the model: 9 violations among 69 held-out posts gave an AUC of 0.20, and over 40 random
@@ -30,15 +29,8 @@ def japanese_posts(folder: Path) -> str:
             toxic = int(row["Toxic"]) + int(row["Very Toxic"])
             rows.writerow([row["text"], int(toxic >= int(row["Not Toxic"]) + int(row["Hard to Say"]))])
     story = ModerationStory(data=posts, releases="first")
-    settings = RehearsalSettings(
-        app_folder=PROJECT, environment="dev", engine="process", work_folder=folder, context=_CONTEXT
-    )
-    with (folder / "output.txt").open("w", encoding="utf-8") as output:
-        rehearsal = Rehearsal(settings, Display(Console(file=output, highlight=False)), story)
-        try:
-            rehearsal.run()
-        finally:
-            rehearsal.stop()
+    with rehearsed(folder, functools.partial(Rehearsal, story=story), *_CONTEXT) as rehearsal:
+        rehearsal.run()
     report = story.report
     return (
         f"{report.posts_uploaded} posts trained with, {report.posts_sent} moderated, {report.posts_flagged} flagged, "

@@ -18,6 +18,10 @@ Case = Callable[[Path], str]
 """Does its work in a folder of its own and returns what it found, in one line. Raises where the proof fails."""
 
 
+class ProofError(Exception):
+    """What was to be proved is not so."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """`sample` names a case that takes less than a minute: the gate runs it."""

@@ -12,13 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from cdk_rehearsal.display import Display
-from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
+from cdk_rehearsal.rehearsal import Rehearsal
 from moderation_rehearsal.rehearsed_recipe import Recipe, make_encoder, python_of
 from moderation_rehearsal.story import ModerationStory
-from tests.proofs.proof import PROJECT, Suite
+from tests.proofs.proof import PROJECT, ProofError, Suite
+from tests.proofs.rehearsed import rehearsed
 
 _POSTS: dict[Recipe, int] = {"linear": 1200, "bert": 1200, "student": 2000}
 """A student needs 1,000 to learn from; a quarter is for the test and a fifth of the rest for validation."""
@@ -28,22 +26,13 @@ _JUDGES = [_TESTS / f"test_{name}.py" for name in ("http_contract", "hostile_tex
 _STEPS = ("start", "bootstrap", "deploy", "upload", "release", "endpoint", "api", "moderate", "permissions", "destroy")
 
 
-class ProofError(Exception):
-    """What was to be proved is not so."""
-
-
 def released(recipe: Recipe, folder: Path) -> str:
     """Deploys the reference system with this recipe, releases a model and moderates posts by it."""
     story = ModerationStory(posts=_POSTS[recipe], held_out=40, recipe=recipe, releases="first")
-    settings = RehearsalSettings(app_folder=PROJECT, environment="dev", engine="process", work_folder=folder)
-    with (folder / "output.txt").open("w", encoding="utf-8") as output:
-        rehearsal = Rehearsal(settings, Display(Console(file=output, highlight=False)), story)
-        try:
-            rehearsal.walk(*_STEPS[:-2])
-            manifest = _manifest(folder)
-            rehearsal.walk(*_STEPS[-2:])
-        finally:
-            rehearsal.stop()
+    with rehearsed(folder, functools.partial(Rehearsal, story=story)) as rehearsal:
+        rehearsal.walk(*_STEPS[:-2])
+        manifest = _manifest(folder)
+        rehearsal.walk(*_STEPS[-2:])
     if manifest["recipe"] != recipe:
         raise ProofError(f"the manifest says recipe {manifest['recipe']}, needed {recipe}")
     report = story.report

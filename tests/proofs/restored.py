@@ -24,13 +24,9 @@ from tests.constructs.sagemaker.faults.conftest import (
     synthesise,
     wait_for,
 )
-from tests.proofs.proof import Suite
+from tests.proofs.proof import ProofError, Suite
 
 _LANE = "lane-r"
-
-
-class ProofError(Exception):
-    """What was to be proved is not so."""
 
 
 @dataclass

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-from rich.console import Console
 
 from cdk_rehearsal.display import Display
 from cdk_rehearsal.rehearsal import Rehearsal, RehearsalSettings
 from cdk_rehearsal.step_failure import StepError
 from moderation_rehearsal.story import ModerationStory
-from tests.proofs.proof import PROJECT, Suite
+from tests.proofs.proof import ProofError, Suite
+from tests.proofs.rehearsed import rehearsed
 
 _BEGIN = ("start", "bootstrap")
 _LIVE = ("deploy", "upload", "release", "endpoint", "api", "moderate")
@@ -22,10 +20,6 @@ _POSTS = 1200
 _WAITS = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
 # Both of the model's stack, whose first deployment shall fail: a name that it wants is taken.
 _TAKEN = "moderation-dev-rollback"
-
-
-class ProofError(Exception):
-    """What was to be proved is not so."""
 
 
 class Account(Rehearsal):
@@ -144,20 +138,9 @@ SECOND_LIVES = Suite(
 )
 
 
-@contextlib.contextmanager
-def _account(folder: Path, *context: str) -> Iterator[Account]:
+def _account(folder: Path, *context: str) -> contextlib.AbstractContextManager[Account]:
     """A fresh account, with the reference system's dev environment to be deployed into it."""
-    with (folder / "output.txt").open("w", encoding="utf-8") as output:
-        rehearsal = Account(
-            RehearsalSettings(
-                app_folder=PROJECT, environment="dev", engine="process", work_folder=folder, context=context
-            ),
-            Display(Console(file=output, highlight=False)),
-        )
-        try:
-            yield rehearsal
-        finally:
-            rehearsal.stop()
+    return rehearsed(folder, Account, *context)
 
 
 def _fail_first_deployment(account: Account) -> None:
