@@ -15,15 +15,16 @@ from typing import Any
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.constructs.sagemaker.faults.conftest import (
     POSTS,
+    STACK,
     WAIT_SCALE,
     Lane,
     Slack,
-    deploy,
     make_table,
     record_of,
     synthesise,
     wait_for,
 )
+from tests.deployed_assembly import deploy
 from tests.proofs.proof import ProofError, Suite
 
 _LANE = "lane-r"
@@ -307,7 +308,7 @@ def _deployed(folder: Path) -> Iterator[Endpoint]:
         made.mkdir(parents=True, exist_ok=True)
     synthesise(assembly, [_LANE], orders)
     with _listening() as slack, EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE) as aws:
-        outputs = deploy(aws, assembly)
+        outputs = deploy(aws, assembly, STACK)
         aws.client("secretsmanager").put_secret_value(
             SecretId=outputs["secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
         )

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 _DRAWN_BY = ("SideSecret", "DrawSecret")
 
 
-def fix_draws(secrets: SecretsManagerClient) -> None:
-    """Gives the secrets that posts are drawn by the same value in each rehearsal."""
+def fix_draws(secrets: SecretsManagerClient, value: str = "of a rehearsal alone, drawn by nobody") -> None:
+    """Gives the secrets that posts are drawn by the same value in each run."""
     for page in secrets.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
             if any(part in secret["Name"] for part in _DRAWN_BY):
-                secrets.put_secret_value(SecretId=secret["ARN"], SecretString="of a rehearsal alone, drawn by nobody")
+                secrets.put_secret_value(SecretId=secret["ARN"], SecretString=value)

@@ -27,7 +27,7 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from tests.zipped_folder import zipped
+from tests.deployed_assembly import deploy
 
 CONTAINER = Path(__file__).parents[3] / "container"
 KINDS = {
@@ -187,20 +187,7 @@ def deployed(embedded_aws: EmbeddedAws, tmp_path: Path) -> dict[str, str]:
     }.items():
         cdk.CfnOutput(stack, key, value=value)
     app.synth()
-    store, formation = embedded_aws.client("s3"), embedded_aws.client("cloudformation")
-    store.create_bucket(Bucket=files)
-    for asset in json.loads((tmp_path / f"{name}.assets.json").read_text())["files"].values():
-        source = tmp_path / asset["source"]["path"]
-        if source.is_dir():
-            (destination,) = asset["destinations"].values()
-            store.put_object(Bucket=files, Key=destination["objectKey"], Body=zipped(source, "*.py"))
-    # It is too long for the call itself.
-    store.put_object(Bucket=files, Key="template.json", Body=(tmp_path / f"{name}.template.json").read_bytes())
-    template = f"https://s3.us-east-1.amazonaws.com/{files}/template.json"
-    formation.create_stack(StackName=name, TemplateURL=template, Capabilities=["CAPABILITY_IAM"])
-    formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 240})
-    (made,) = formation.describe_stacks(StackName=name)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+    return deploy(embedded_aws, tmp_path, name)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from review_threshold.review_estimates import ReviewEstimates
 from review_threshold.reviewed_posts import parse
-from tests.zipped_folder import zipped
+from tests.deployed_assembly import deploy
 
 API = Path(__file__).parents[3] / "container" / "api"
 
@@ -38,18 +38,7 @@ def deployed(aws: EmbeddedAws, folder: Path) -> dict[str, str]:
     }.items():
         cdk.CfnOutput(stack, key, value=value)
     app.synth()
-    store, formation = aws.client("s3"), aws.client("cloudformation")
-    store.create_bucket(Bucket=files)
-    for asset in json.loads((folder / f"{name}.assets.json").read_text())["files"].values():
-        source = folder / asset["source"]["path"]
-        if source.is_dir():
-            (destination,) = asset["destinations"].values()
-            store.put_object(Bucket=files, Key=destination["objectKey"], Body=zipped(source, "*.py"))
-    template = (folder / f"{name}.template.json").read_text()
-    formation.create_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
-    formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-    (made,) = formation.describe_stacks(StackName=name)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+    return deploy(aws, folder, name)
 
 
 @pytest.fixture

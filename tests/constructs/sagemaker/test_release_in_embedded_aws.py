@@ -35,9 +35,10 @@ from cdk_fargate_sagemaker.sagemaker import (
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from cdk_rehearsal.fault import Fault
+from moderation_rehearsal.fixed_draws import fix_draws
 from tests.denied_calls import DeniedCalls
+from tests.deployed_assembly import deploy
 from tests.docs.aws_commands import commands_of, run_command
-from tests.zipped_folder import zipped
 
 IMAGES = Path(__file__).parent / "images"
 NIGHT = Path(__file__).parents[3] / "docs" / "roll-back-at-3-am.md"
@@ -282,43 +283,15 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         cdk.CfnOutput(stack, f"Output{name}", value=value)
     app.synth()
     with EmbeddedAws(cloud_assembly=assembly, wait_scale=0.02) as aws:
-        outputs = _deploy(aws, assembly)
+        outputs = deploy(aws, assembly, "Release")
         secrets = aws.client("secretsmanager")
         secrets.put_secret_value(
             SecretId=outputs["Secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
         )
-        # Drawn by a secret of its own, one in eight runs would hold back none of nine posts.
-        for page in secrets.get_paginator("list_secrets").paginate():
-            for secret in page["SecretList"]:
-                if "SideSecret" in secret["Name"]:
-                    secrets.put_secret_value(SecretId=secret["ARN"], SecretString=SIDES)
+        # By another secret, none of the violations may be among the posts to test with.
+        fix_draws(secrets, SIDES)
         yield Deployed(aws=aws, slack=slack, outputs=outputs)
         assert denied_calls.unexpected(aws) == []
-
-
-def _deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
-    """What the CDK's command line does with an assembly: publishes the files, then creates the stack."""
-    store, formation = aws.client("s3"), aws.client("cloudformation")
-    for asset in json.loads((assembly / "Release.assets.json").read_text())["files"].values():
-        (destination,) = asset["destinations"].values()
-        target = destination["bucketName"].replace("${AWS::AccountId}", aws.account)
-        target = target.replace("${AWS::Region}", aws.region)
-        if target not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
-            store.create_bucket(Bucket=target)
-        source = assembly / asset["source"]["path"]
-        store.put_object(
-            Bucket=target, Key=destination["objectKey"], Body=zipped(source) if source.is_dir() else source.read_bytes()
-        )
-        if source.name == "Release.template.json":
-            template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
-    formation.create_stack(
-        StackName="Release",
-        TemplateURL=template,
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-    )
-    formation.get_waiter("stack_create_complete").wait(StackName="Release", WaiterConfig={"Delay": 1})
-    (stack,) = formation.describe_stacks(StackName="Release")["Stacks"]
-    return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
 
 
 def test_a_first_release_that_fails_leaves_nothing(deployed: Deployed) -> None:

@@ -27,7 +27,7 @@ from cdk_fargate_sagemaker.sagemaker import (
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.denied_calls import DeniedCalls
-from tests.zipped_folder import zipped
+from tests.deployed_assembly import deploy
 
 HERE = Path(__file__).parent
 
@@ -145,31 +145,8 @@ def prices(tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) 
         cdk.CfnOutput(stack, f"Output{name}", value=value)
     app.synth()
     with EmbeddedAws(cloud_assembly=assembly, wait_scale=0.002) as aws:
-        yield Prices(aws=aws, outputs=_deployed(aws, assembly))
+        yield Prices(aws=aws, outputs=deploy(aws, assembly, "Prices"))
         assert denied_calls.unexpected(aws) == []
-
-
-def _deployed(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
-    """What the CDK's command line does with an assembly: publishes the files, then creates the stack."""
-    store, formation = aws.client("s3"), aws.client("cloudformation")
-    template = ""
-    for asset in json.loads((assembly / "Prices.assets.json").read_text())["files"].values():
-        (destination,) = asset["destinations"].values()
-        target = destination["bucketName"].replace("${AWS::AccountId}", aws.account)
-        target = target.replace("${AWS::Region}", aws.region)
-        if target not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
-            store.create_bucket(Bucket=target)
-        source = assembly / asset["source"]["path"]
-        body = zipped(source) if source.is_dir() else source.read_bytes()
-        store.put_object(Bucket=target, Key=destination["objectKey"], Body=body)
-        if source.name == "Prices.template.json":
-            template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
-    formation.create_stack(
-        StackName="Prices", TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-    )
-    formation.get_waiter("stack_create_complete").wait(StackName="Prices", WaiterConfig={"Delay": 1})
-    (stack,) = formation.describe_stacks(StackName="Prices")["Stacks"]
-    return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
 
 
 def test_a_model_of_numbers_is_trained_judged_and_served(prices: Prices) -> None:

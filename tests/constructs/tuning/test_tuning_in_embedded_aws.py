@@ -31,7 +31,7 @@ from moderation_rehearsal.report import ModerationReport, TuningReport
 from moderation_rehearsal.stack_outputs import StackOutputs
 from moderation_rehearsal.target_tuning import TargetTuning
 from tests.denied_calls import DeniedCalls
-from tests.zipped_folder import zipped
+from tests.deployed_assembly import deploy
 
 DAY = timedelta(days=1)
 # The embedded AWS keeps two weeks of metrics.
@@ -48,34 +48,10 @@ class Deployed:
     template: dict[str, Any] = field(default_factory=dict)
 
     def deploy(self, **changes: Any) -> None:
-        """As the CDK's command line does: publishes the files, then makes or updates the stack."""
+        """Makes the stack, or updates it."""
         assembly = synthesised(self.folder / str(time.monotonic_ns()), **changes)
-        store, formation = self.aws.client("s3"), self.aws.client("cloudformation")
-        for asset in json.loads((assembly / "Web.assets.json").read_text())["files"].values():
-            (destination,) = asset["destinations"].values()
-            bucket = destination["bucketName"].replace("${AWS::AccountId}", self.aws.account)
-            bucket = bucket.replace("${AWS::Region}", self.aws.region)
-            if bucket not in {each["Name"] for each in store.list_buckets()["Buckets"]}:
-                store.create_bucket(Bucket=bucket)
-            source = assembly / asset["source"]["path"]
-            body = zipped(source) if source.is_dir() else source.read_bytes()
-            store.put_object(Bucket=bucket, Key=destination["objectKey"], Body=body)
-            if source.name == "Web.template.json":
-                template = f"https://s3.{self.aws.region}.amazonaws.com/{bucket}/{destination['objectKey']}"
-        verb = "update" if self.outputs else "create"
-        try:
-            getattr(formation, f"{verb}_stack")(
-                StackName="Web", TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-            )
-        except formation.exceptions.ClientError as error:
-            assert "No updates are to be performed" in str(error)  # noqa: PT017
-            return
-        formation.get_waiter(f"stack_{verb}_complete").wait(StackName="Web", WaiterConfig={"Delay": 1})
-        (stack,) = formation.describe_stacks(StackName="Web")["Stacks"]
+        self.outputs = deploy(self.aws, assembly, "Web", update=bool(self.outputs))
         self.template = json.loads((assembly / "Web.template.json").read_text())
-        self.outputs = {
-            output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]
-        }
 
     def report_metrics(self) -> None:
         cpu = {"ClusterName": self.outputs["Cluster"], "ServiceName": self.outputs["Service"]}

@@ -50,7 +50,7 @@ from examples.data_quality_check import DataQuality
 from tests.constructs.sagemaker.faults.release_cases import STATES as RELEASE_STATES
 from tests.constructs.sagemaker.faults.rollback_cases import STATES as ROLLBACK_STATES
 from tests.denied_calls import DeniedCalls
-from tests.zipped_folder import zipped
+from tests.deployed_assembly import deploy
 
 PROGRAM = Path(__file__).parent / "program"
 PROJECT = Path(__file__).parents[4]
@@ -58,6 +58,7 @@ PAGE = PROJECT / "docs" / "release-faults.md"
 # So slow may the machine be; nothing waits for it where it is not.
 DEADLINE_S = 120.0
 WAIT_SCALE = 0.002
+STACK = "Faults"
 LANES = "abcd"
 # One to go back to, and one to go back from.
 GOOD_RELEASES = 2
@@ -855,7 +856,7 @@ def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: 
         (orders / name).mkdir()
     synthesise(assembly, names, orders)
     with EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE, sparse_answers=True) as aws:
-        outputs = deploy(aws, assembly)
+        outputs = deploy(aws, assembly, STACK)
         aws.client("secretsmanager").put_secret_value(
             SecretId=outputs["secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
         )
@@ -878,7 +879,7 @@ def make_table(glue: Any, location: str) -> None:
 
 def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
     app = cdk.App(outdir=str(assembly))
-    stack = cdk.Stack(app, "Faults", synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
+    stack = cdk.Stack(app, STACK, synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
     alerts = AlertsTopic(stack, "Alerts")
     webhook = secretsmanager.Secret(stack, "Webhook")
     SlackNotifier(stack, "Slack", topic=alerts, webhook_secret=webhook)
@@ -953,28 +954,6 @@ def synthesise(assembly: Path, names: list[str], orders: Path) -> None:
     for name, value in outputs.items():
         cdk.CfnOutput(stack, f"Output{name}", value=value)
     app.synth()
-
-
-def deploy(aws: EmbeddedAws, assembly: Path) -> dict[str, str]:
-    """What the CDK's command line does with an assembly: publishes the files, then creates the stack."""
-    store, formation = aws.client("s3"), aws.client("cloudformation")
-    for asset in json.loads((assembly / "Faults.assets.json").read_text())["files"].values():
-        (destination,) = asset["destinations"].values()
-        target = destination["bucketName"].replace("${AWS::AccountId}", aws.account)
-        target = target.replace("${AWS::Region}", aws.region)
-        if target not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
-            store.create_bucket(Bucket=target)
-        source = assembly / asset["source"]["path"]
-        body = zipped(source) if source.is_dir() else source.read_bytes()
-        store.put_object(Bucket=target, Key=destination["objectKey"], Body=body)
-        if source.name == "Faults.template.json":
-            template = f"https://s3.{aws.region}.amazonaws.com/{target}/{destination['objectKey']}"
-    formation.create_stack(
-        StackName="Faults", TemplateURL=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-    )
-    formation.get_waiter("stack_create_complete").wait(StackName="Faults", WaiterConfig={"Delay": 1})
-    (stack,) = formation.describe_stacks(StackName="Faults")["Stacks"]
-    return {output["OutputKey"].removeprefix("Output"): output["OutputValue"] for output in stack["Outputs"]}
 
 
 @pytest.fixture(scope="module")
