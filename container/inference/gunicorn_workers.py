@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+KEPT_CONNECTIONS = 16
+"""Connections to each worker that nginx keeps for its next requests."""
+
 
 def pre_fork(arbiter: Any, worker: Any) -> None:
     """gunicorn calls this before each fork: gives the worker the socket that the fewest others listen on."""

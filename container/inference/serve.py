@@ -20,6 +20,7 @@ from types import FrameType
 
 from cores import available_cores
 from device import Device, UnusableDeviceError, serving_device
+from gunicorn_workers import KEPT_CONNECTIONS
 
 HERE = Path(__file__).resolve().parent
 GRACE_SECONDS = 20.0
@@ -155,8 +156,8 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
     gunicorn += ["--config", str(HERE / "gunicorn_workers.py")]
     for address in addresses:
         gunicorn += ["--bind", address]
-    gunicorn += ["--worker-class", "gthread", "--keep-alive", "75"]
-    gunicorn += ["--threads", str(settings.queue_length + SPARE_THREADS)]
+    gunicorn += ["--worker-class", "connection_worker.ConnectionWorker", "--keep-alive", "75"]
+    gunicorn += ["--threads", str(settings.queue_length + SPARE_THREADS + KEPT_CONNECTIONS)]
     gunicorn += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(int(GRACE_SECONDS) - 5)]
     gunicorn += ["--no-control-socket", "--log-level", "warning", "--chdir", str(HERE), "wsgi:main()"]
     environment = {
@@ -196,6 +197,7 @@ def _render(template: str, settings: Settings, *, folder: Path, sockets: Sequenc
         "host": settings.host,
         "port": settings.port,
         "largest_body": LARGEST_BODY_BYTES,
+        "kept_connections": KEPT_CONNECTIONS,
     }
     for name, value in values.items():
         template = template.replace("{{" + name + "}}", str(value))

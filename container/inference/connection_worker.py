@@ -1,0 +1,99 @@
+"""gunicorn's threaded worker, with threads that stay with their connection.
+
+gunicorn's own worker hands a connection to its main thread after each answer, and the main thread hands the next
+request to another thread. Each hand-over wakes a sleeping thread, which with a small model takes a good part of an
+answer's time. nginx keeps a few connections and sends all requests over them: here the thread that answered waits for
+the connection's next request itself.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+from gunicorn_workers import KEPT_CONNECTIONS
+
+_CHECK_MILLISECONDS = 500
+"""Between two checks whether the worker ends."""
+
+
+class ConnectionWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Answers a connection's requests in one thread, for as many connections as there are threads to spare."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # serve.py starts as many threads beyond those that requests need: an idle connection takes no request's thread.
+        self._may_stay = threading.Semaphore(KEPT_CONNECTIONS)
+
+    def handle(self, conn: Any) -> object:
+        """Answer one request, and those that follow on its connection.
+
+        Returns:
+            Whether the main thread is to wait for the connection's next request, as gunicorn's own worker returns it.
+        """
+        kept = super().handle(conn)
+        while kept is True and self.alive:
+            # Of the next request, bytes may have come with the one before; the socket does not show them.
+            if not conn.parser.unreader.buf.getvalue() and not self._comes_while_staying(conn.sock):
+                break
+            kept = super().handle(conn)
+        return kept
+
+    def handle_request(self, req: Any, conn: Any) -> object:
+        """Have the app answer a request."""
+        answer = _WholeAnswer(conn)
+        kept = super().handle_request(req, answer)
+        answer.flush()
+        return kept
+
+    def _comes_while_staying(self, connection: socket.socket) -> bool:
+        """Wait for the next request, or the connection's end; return False if the main thread is to wait for it."""
+        if not self._may_stay.acquire(blocking=False):
+            return False
+        try:
+            readable = select.poll()
+            readable.register(connection, select.POLLIN)
+            for _ in range(self.cfg.keepalive * 1000 // _CHECK_MILLISECONDS):
+                if readable.poll(_CHECK_MILLISECONDS):
+                    return True
+                if not (self.alive and self.is_parent_alive()):
+                    break
+        finally:
+            self._may_stay.release()
+        return False
+
+
+class _WholeAnswer:
+    """A connection for one answer, whose head is sent together with the first bytes of the body.
+
+    gunicorn sends them one after the other, and each wakes nginx.
+    """
+
+    def __init__(self, conn: Any) -> None:
+        self.sock = self
+        self.client = conn.client
+        self.server = conn.server
+        self._socket = conn.sock
+        self._head: bytes | None = None
+        self._head_sent = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def sendall(self, data: bytes) -> None:
+        if self._head_sent:
+            self._socket.sendall(data)
+        elif self._head is None:
+            self._head = data
+        else:
+            self._head_sent = True
+            self._socket.sendall(self._head + data)
+
+    def flush(self) -> None:
+        """Send a head that no body followed."""
+        if self._head is not None and not self._head_sent:
+            self._head_sent = True
+            self._socket.sendall(self._head)
