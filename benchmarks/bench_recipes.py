@@ -207,7 +207,7 @@ def trained(
     done = subprocess.run(
         [os.environ["BERT_PYTHON"], TRAINING / "train.py", "train"],
         env={**os.environ, "SAGEMAKER_BASE_DIR": str(base), "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.DEVNULL,
+        stdout=sys.stderr,  # its log is the progress of what takes minutes to an hour
         stderr=subprocess.PIPE,
         text=True,
         check=False,
