@@ -1,10 +1,10 @@
-"""Labelled posts, as files hold them: CSV, TSV or JSON lines, gzipped or not.
+"""Reads labelled posts from files: CSV, TSV or JSON lines, gzipped or not.
 
-The same file in the training image and in the function that makes training data, from where the tools take it: what one
-of them reads, all of them read, and what one refuses, all refuse in the same words.
+The same file is in the training image and in the function that makes training data, from which the tools take it: all
+of them read the same files, and refuse the same files with the same message.
 
-No error shows what a post says. It shows the file, the line, the column, what kind of value is there and its length.
-A column's name is shown only where all columns of the line look like names: a file without a header begins with a post.
+No error contains a post's text. It contains the file, the line, the column, and the kind and length of the value. It
+contains a column's name only if all columns of the line look like names: a file without a header begins with a post.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Final, Literal, NamedTuple, cast
 from bounded_text import LONGEST_TEXT, counted
 
 LONGEST_LINE: Final = 1 << 20
-"""Characters of a line, and of a field of CSV."""
+"""Maximum characters of a line, and of a field of CSV."""
 FORMATS: Final = ("csv", "tsv", "jsonl")
 SUFFIXES: Final = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 GZIP: Final = ".gz"
@@ -33,13 +33,13 @@ _MOST_NAMES: Final = 8
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,29}")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _ENDS_OF_LINES: Final = "\r\n"
-# Digits that int() takes at once, and that no label needs more of.
+# Digits that int() converts quickly; no label needs more.
 _MOST_DIGITS: Final = 18
 _KANA: Final = re.compile(r"[\u3041-\u30fe]")
-# Two kanji side by side: one alone is what two letters of Latin-1 may look like.
+# Two adjacent kanji: a single one may be two letters of Latin-1.
 _KANJI: Final = re.compile(r"[\u4e00-\u9fff]{2}")
 _MARKS: Final = (
-    # The longer ones first: UTF-32's begins with UTF-16's.
+    # The longer marks first: UTF-32's begins with UTF-16's.
     (codecs.BOM_UTF32_LE, "UTF-32", "utf-32"),
     (codecs.BOM_UTF32_BE, "UTF-32", "utf-32"),
     (codecs.BOM_UTF16_LE, "UTF-16", "utf-16"),
@@ -52,16 +52,16 @@ _OTHER_KINDS: Final = (
     (b"PAR1", "Parquet: save it as CSV or JSON lines"),
     (b"%PDF", "a PDF: save it as CSV or JSON lines"),
 )
-# What is written as Shift_JIS today is CP932, which has more characters.
+# Today's Shift_JIS files are CP932, which has more characters.
 _SAME_ENCODING: Final = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}
 
 Fault = Literal["encoding", "columns", "label", "other"]
 
 
 class InvalidPostsError(Exception):
-    """What was read cannot be used; the message is one line: where, what is there, and what is allowed.
+    """The data cannot be used; the message is one line: where, what was found, and what is allowed.
 
-    fault: what kind of thing is wrong. encoding: a codec that would read the file, where its bytes say which.
+    fault: the kind of the fault. encoding: a codec that would read the file, if its bytes show which.
     """
 
     def __init__(self, message: str, *, fault: Fault = "other", encoding: str | None = None) -> None:
@@ -80,14 +80,14 @@ class LabelledPost(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileLayout:
-    """How a file of one's own differs from what the deployed system reads, which is the default.
+    """The layout of a user's file; the default is the layout that the deployed system reads.
 
-    format: one of FORMATS; None goes by the name.
+    format: one of FORMATS; None: by the file's name.
     encoding: a codec of Python's.
-    text_column, label_column: the columns' names, or keys of JSON; both as numbers from 1 in a file without a header.
-    positive: the labels of violations; every other label is fine then. Empty: 1 is a violation and 0 is not.
+    text_column, label_column: names of columns, or keys of JSON; both are numbers from 1 for a file without a header.
+    positive: the labels of violations; all other labels are fine. Empty: 1 is a violation and 0 is not.
 
-    Raises ValueError, with one line, where that cannot be.
+    Raises ValueError, with one line, if the values do not fit together.
     """
 
     format: str | None = None
@@ -99,7 +99,7 @@ class FileLayout:
     def __post_init__(self) -> None:
         try:
             known = codecs.lookup(self.encoding)
-            "".encode(self.encoding)  # refuses what is no encoding of text, as base64
+            "".encode(self.encoding)  # refuses codecs that are not text encodings, as base64
         except (LookupError, ValueError):
             raise ValueError("the encoding is unknown: give one of Python's, as utf-8, cp932 or euc_jp") from None
         object.__setattr__(self, "encoding", _SAME_ENCODING.get(known.name, known.name))
@@ -122,18 +122,18 @@ PLAIN: Final = FileLayout()
 
 
 def format_of(name: str) -> str | None:
-    """Say in which of FORMATS a file of that name is, gzipped or not; None where no post is to be read from it."""
+    """Return which of FORMATS a file of that name has, gzipped or not; None if it holds no posts."""
     return SUFFIXES.get(PurePath(name.lower().removesuffix(GZIP)).suffix)
 
 
 def read_posts(
     stream: BinaryIO, name: str, *, where: str | None = None, layout: FileLayout = PLAIN, may_be_empty: bool = False
 ) -> Iterator[LabelledPost]:
-    """Yield the posts of a file in their order. A name that ends in `.gz` says that the file is gzipped.
+    """Yield the posts of a file in their order. A file is gzipped if its name ends in `.gz`.
 
-    `where` is what errors call the file: its name by default.
+    `where` is the file's name in errors; default: its name.
 
-    Raises InvalidPostsError at the first line that is no labelled post, and for a file without any.
+    Raises InvalidPostsError at the first line that is not a labelled post, and for a file without posts.
     """
     where = where or name
     format_ = layout.format or format_of(name)
@@ -152,7 +152,7 @@ def read_posts(
 def text_lines(stream: BinaryIO, where: str, *, gzipped: bool = False, encoding: str = "utf-8-sig") -> Iterator[str]:
     """Yield the lines of a file with their ends, LF, CRLF or CR, and close it at its end.
 
-    Raises InvalidPostsError where it is not in that encoding, not whole, or holds a line without end.
+    Raises InvalidPostsError if it is not in that encoding, is truncated, or has a line without end.
     """
     content = source = io.BufferedReader(cast(io.RawIOBase, stream))
     text: io.TextIOWrapper | None = None
@@ -161,7 +161,7 @@ def text_lines(stream: BinaryIO, where: str, *, gzipped: bool = False, encoding:
         if gzipped:
             content = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=content)))
         _refuse_other_kinds(content.peek(16)[:16], where, encoding)
-        # newline="" keeps the line ends, which the csv module needs to read a post of several lines.
+        # newline="" keeps the line ends, which the csv module needs for posts with several lines.
         text = io.TextIOWrapper(content, encoding=encoding, newline="")
         while line := text.readline(LONGEST_LINE + 1):
             number += 1
@@ -180,15 +180,15 @@ def text_lines(stream: BinaryIO, where: str, *, gzipped: bool = False, encoding:
     except EOFError:
         raise InvalidPostsError(f"{where}, line {number + 1}: the gzip file is cut off: copy it again") from None
     finally:
-        # Not left to the garbage collector, which would warn of it.
+        # Closed here, because the garbage collector would warn.
         (text or content).close()
         source.close()
 
 
 def json_objects(lines: Iterator[str], where: str, wanted: Sequence[str]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yield number, place for an error and content of each line that is not blank, an object each.
+    """Yield number, place for errors and content of each line that is not blank; each line is an object.
 
-    Raises InvalidPostsError for anything else, and where one of the keys `wanted` is there twice.
+    Raises InvalidPostsError for anything else, and if one of the keys `wanted` occurs twice.
     """
     keys = " and ".join(wanted)
     for number, line in enumerate(lines, start=1):
@@ -209,19 +209,19 @@ def json_objects(lines: Iterator[str], where: str, wanted: Sequence[str]) -> Ite
 def table_cells(
     lines: Iterator[str], where: str, format_: str, wanted: Sequence[str], *, has_header: bool = True
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield line, place for an error and the cells of the columns `wanted` of each row of CSV or TSV that is not blank.
+    """Yield line, place for errors and the cells of the columns `wanted` of each CSV or TSV row that is not blank.
 
-    Without a header `wanted` are numbers from 1.
+    Without a header, `wanted` has numbers from 1.
 
-    Raises InvalidPostsError where a column is missing or there twice, and for a row of another width.
+    Raises InvalidPostsError if a column is missing or occurs twice, and for a row of another width.
     """
     if format_ == "csv":
-        # For the whole process. A longer text is refused as a text, with the limit that counts.
+        # It applies to the whole process. A longer text is refused later, with the limit of a text.
         csv.field_size_limit(LONGEST_LINE)
         rows = _rows(csv.reader(lines, strict=True), where)
         remedy = "quote a text that holds a comma or a line end"
     else:
-        # text/tab-separated-values knows no quotes: a quotation mark is a part of the text.
+        # text/tab-separated-values has no quoting: a quotation mark is part of the text.
         cut = ((number, line.rstrip(_ENDS_OF_LINES).split("\t")) for number, line in enumerate(lines, start=1))
         rows = ((number, [] if row == [""] else row) for number, row in cut)
         remedy = "a TSV has no quotes: take tabs and line ends out of texts, or give CSV"
@@ -252,7 +252,7 @@ def table_cells(
 
 
 def checked_text(text: object, at: str) -> str:
-    """Return a text that the ML API would take.
+    """Return the text if the ML API accepts it.
 
     Raises InvalidPostsError for any other.
     """
@@ -275,7 +275,7 @@ def checked_text(text: object, at: str) -> str:
 
 
 def checked_label(label: object, at: str, kind: str) -> int:
-    """Return a label that is 0 or 1. `kind` is the kind of what stood there.
+    """Return the label if it is 0 or 1. `kind` is the kind of the original value.
 
     Raises InvalidPostsError for any other.
     """
@@ -285,7 +285,7 @@ def checked_label(label: object, at: str, kind: str) -> int:
 
 
 def kind_of(value: object) -> str:
-    """Say what a value is, and nothing of what it says."""
+    """Return the kind of a value, without its content."""
     match value:
         case None:
             return "missing"
@@ -302,7 +302,7 @@ def kind_of(value: object) -> str:
 
 
 def shown_names(names: Sequence[str], what: str = "column") -> str:
-    """Count columns or keys, with their names where all look like names."""
+    """Return the number of columns or keys, with their names if all look like names."""
     count = f"{len(names)} {what}{'s' * (len(names) != 1)}"
     if not names or not all(_NAME.fullmatch(name) for name in names):
         return count
@@ -320,7 +320,7 @@ def _read_table(lines: Iterator[str], where: str, format_: str, layout: FileLayo
 
 
 def _rows(rows: Any, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line on which it begins: what is wrong with a quoted field is seen where the file ends."""
+    """Each row with the line on which it begins: an unclosed quote is noticed only at the end of the file."""
     while True:
         at = rows.line_num + 1
         try:
@@ -369,7 +369,7 @@ def _read_json_lines(lines: Iterator[str], where: str, layout: FileLayout) -> It
 
 
 def _label(given: object, at: str, layout: FileLayout) -> int:
-    """The number 0 or 1, or a text that says it, as every label of CSV is."""
+    """The number 0 or 1, or the text of it, as every label of CSV is."""
     if layout.positive:
         said = json.dumps(given) if isinstance(given, bool | int) else given
         if not isinstance(said, str) or not said.strip():
@@ -380,12 +380,12 @@ def _label(given: object, at: str, layout: FileLayout) -> int:
 
 
 def _parsed(line: str, at: str, keys: str) -> tuple[Any, list[tuple[str, Any]]]:
-    """The content of a line, and the pairs of its outermost object."""
+    """The content of a line, and the key-value pairs of its outermost object."""
     outermost: list[tuple[str, Any]] = []
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal outermost
-        outermost = pairs  # the outermost object ends last
+        outermost = pairs  # the outermost object is decoded last
         return dict(pairs)
 
     try:
@@ -400,7 +400,7 @@ def _parsed(line: str, at: str, keys: str) -> tuple[Any, list[tuple[str, Any]]]:
 
 
 def _whole(digits: str) -> int | float:
-    # Thousands of digits are no fault where nobody asks for the number, and int() refuses them.
+    # int() refuses thousands of digits, which are no fault in a value that is not used.
     return int(digits) if len(digits) <= _MOST_DIGITS else float("inf")
 
 
@@ -409,7 +409,7 @@ def _no_number(name: str) -> float:
 
 
 def _shown_name(name: str) -> str:
-    """A name that is asked for: it is the user's own setting, but let it be one line."""
+    """A name from the user's own settings, on one line."""
     return name if name.isprintable() and len(name) <= 60 else "asked for"
 
 
@@ -425,14 +425,14 @@ def _refuse_other_kinds(head: bytes, where: str, encoding: str) -> None:
     for mark, name, codec in _MARKS:
         if head.startswith(mark):
             raise _wrong_encoding(f"{where}, line 1", name, codec)
-    # Without a mark: the first letters are ASCII, of JSON and of a header.
+    # Without a byte order mark: the first letters, of JSON or of a header, are ASCII.
     for zeros, codec in ((head[1::2], "utf-16-le"), (head[::2], "utf-16-be")):
         if len(zeros) > 1 and not zeros.strip(b"\0"):
             raise _wrong_encoding(f"{where}, line 1", "UTF-16", codec)
 
 
 def _refuse_other_encodings(line: str, at: str) -> None:
-    """What decodes as UTF-8 and is none."""
+    """Refuses text in other encodings that also decodes as UTF-8."""
     if "\0" in line:
         raise InvalidPostsError(
             f"{at}: a NUL at character {line.index(chr(0)) + 1}: the file is damaged, or is no text", fault="encoding"
@@ -446,16 +446,16 @@ def _undecodable(fault: UnicodeDecodeError, where: str, read: int, encoding: str
     at = f"{where}, line {read + 1 + len(_LINE_END.findall(before))}"
     if encoding != "utf-8-sig":
         return InvalidPostsError(f"{at}: not {encoding}: give another encoding", fault="encoding")
-    # From the line's begin: two bytes of EUC-JP may be one character of UTF-8.
+    # From the begin of the line: two bytes of EUC-JP may be one character of UTF-8.
     sample = bytes(fault.object[fault.object.rfind(b"\n", 0, fault.start) + 1 :])
     replaced = sample.decode("utf-8", "replace")
     broken = replaced.count("\ufffd")
     if sum(character > "\x7f" for character in replaced) - broken > broken:
         return InvalidPostsError(f"{at}: not UTF-8, and damaged: most of what follows is UTF-8", fault="encoding")
-    # EUC-JP first: most of it decodes as CP932 too, as katakana of half width; CP932's kana are no EUC-JP.
+    # EUC-JP first: most of it also decodes as CP932, as half-width katakana; CP932's kana are not valid EUC-JP.
     for name, codec in (("EUC-JP", "euc_jp"), ("CP932 (Shift_JIS)", "cp932")):
         try:
-            # What follows may end within a character.
+            # The rest may end within a character.
             text = codecs.getincrementaldecoder(codec)("strict").decode(sample, final=False)
         except UnicodeDecodeError:
             continue

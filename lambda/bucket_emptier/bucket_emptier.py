@@ -1,4 +1,4 @@
-"""Empties a bucket that ends with its stack: CloudFormation deletes a bucket that holds nothing, and no other.
+"""Empties a bucket that is deleted with its stack: CloudFormation can delete only an empty bucket.
 
 CloudFormation calls it for a custom resource that stands between the bucket and whatever writes to it. Only a bucket
 that still has the tag `cdk-fargate-sagemaker:ends-with-its-stack` is emptied. A deployment that keeps the bucket from
@@ -23,11 +23,11 @@ _GONE = ("NoSuchBucket", "NoSuchTagSet", "NoSuchBucketPolicy")
 
 
 class StillFullError(Exception):
-    """The bucket holds more than one call of the function can delete, or something that S3 does not let go."""
+    """The bucket holds more than one call of the function can delete, or an object that S3 refuses to delete."""
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Answers CloudFormation in any case: without an answer it waits for an hour."""
+    """Always answers CloudFormation, which would otherwise wait for an hour."""
     bucket = event["ResourceProperties"]["BucketName"]
     try:
         if event["RequestType"] == "Delete":
@@ -40,10 +40,10 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def empty(s3: Any, bucket: str, context: Any) -> None:
-    """Deletes every version and every delete marker, where the bucket is there and still tagged.
+    """Deletes every version and every delete marker, if the bucket exists and still has the tag.
 
     Raises:
-        StillFullError: the function's time is over, or S3 refuses to delete an object.
+        StillFullError: the function's time limit is near, or S3 refuses to delete an object.
     """
     if not _ends_with_its_stack(s3, bucket):
         LOGGER.info("%s is gone or is kept: nothing is deleted", bucket)
@@ -73,7 +73,7 @@ def _ends_with_its_stack(s3: Any, bucket: str) -> bool:
 
 
 def _deny_writes(s3: Any, bucket: str) -> None:
-    """Load balancers and S3 itself deliver logs for minutes after what they log has gone."""
+    """Load balancers and S3 deliver logs for some minutes after the logged resource is deleted."""
     policy: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
     with _unless_gone():
         policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
@@ -103,11 +103,12 @@ def _unless_gone() -> Any:
 
 
 def answer(event: dict[str, Any], status: str, reason: str) -> None:
-    """Reports the result to CloudFormation, where it said that it listens."""
+    """Reports the result to the URL that CloudFormation gave."""
     body = {
         "Status": status,
         "Reason": reason,
-        # Another bucket is another resource: CloudFormation then has the one before emptied, and deletes it.
+        # Another bucket is another resource: CloudFormation then calls this function for the former one, and deletes
+        # it.
         "PhysicalResourceId": event.get("PhysicalResourceId")
         if event["RequestType"] == "Delete"
         else event["ResourceProperties"]["BucketName"],
@@ -115,7 +116,7 @@ def answer(event: dict[str, Any], status: str, reason: str) -> None:
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
-    # The address is signed for a request without a type.
+    # The URL is signed for a request without a content type.
     request = urllib.request.Request(
         event["ResponseURL"], data=json.dumps(body).encode(), headers={"Content-Type": ""}, method="PUT"
     )

@@ -1,9 +1,9 @@
-"""How far the posts that a release serves are from those that it was validated on, and how sure that is.
+"""The distance between the posts that a release serves and its validation posts, with confidence bounds.
 
-The measure is Kolmogorov's and Smirnov's distance of two distributions over ordered bins: the largest difference of the
-shares at or below a bin. Its bounds are Dvoretzky's, Kiefer's and Wolfowitz's inequality with Massart's constant (The
-Annals of Probability 18, 1990), P(sup |F_n - F| > e) <= 2 exp(-2 n e²), for each sample. It holds for samples of any
-size and distributions of any shape, so that an alarm on a lower bound is false no more often than is stated.
+The measure is the Kolmogorov-Smirnov distance of two distributions over ordered bins: the largest difference of the
+shares at or below a bin. Its bounds use the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant (The Annals
+of Probability 18, 1990), P(sup |F_n - F| > e) <= 2 exp(-2 n e²), for each sample. It holds for any sample size and any
+distribution, so an alarm on the lower bound is a false alarm no more often than stated.
 """
 
 import itertools
@@ -13,32 +13,34 @@ from dataclasses import dataclass
 
 CONFIDENCE = 0.95
 ERROR = 0.001
-"""`at_least` is above the true distance with no more than this probability: an alarm that is judged once a day is false
-on so many days at most, while the distance is what its maximum allows."""
+"""The probability that `at_least` is above the true distance. An alarm that is evaluated once a day is a false alarm on
+at most this share of days while the true distance is within its maximum.
+"""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """A distance from 0 to 1, from where to where it is with CONFIDENCE, and what it is at least, but for ERROR."""
+    """A distance from 0 to 1, its interval at CONFIDENCE, and a lower bound that is wrong with probability ERROR."""
 
     value: float
     low: float
     high: float
     at_least: float
     posts: int
-    """How many served posts it is of."""
+    """Number of served posts."""
 
 
 def drift(
     validated: Mapping[str, Sequence[int]], served: Sequence[int], *, violation_share: float | None = None
 ) -> Drift | None:
-    """Returns the distance of the counts in `served` from those in `validated`, which are by label; None if unknown.
+    """Returns the distance between the counts in `served` and those in `validated`, which are by label; None if
+    unknown.
 
     Args:
-        validated: how many validation posts are in each bin, of those that are `fine` and of each `violation`.
-        served: how many served posts are in each bin.
-        violation_share: of the served posts, where it differs from that of the validation posts: the labels are then
-            weighted by it. None for as they are.
+        validated: number of validation posts in each bin, for the labels `fine` and `violation`.
+        served: number of served posts in each bin.
+        violation_share: share of violations among the served posts, by which the labels are weighted. None: the share
+            among the validation posts.
     """
     fine, violation = validated["fine"], validated["violation"]
     bins = max(len(fine), len(violation), len(served))
@@ -46,7 +48,7 @@ def drift(
         weighted = [(1.0, [a + b for a, b in itertools.zip_longest(fine, violation, fillvalue=0)])]
     else:
         weighted = [(1 - violation_share, list(fine)), (violation_share, list(violation))]
-    # A label that weighs nothing says nothing either, and need not be there.
+    # A label with weight 0 has no effect, and may be missing.
     weighted = [(weight, counts) for weight, counts in weighted if weight > 0]
     samples = [(1.0, list(served)), *weighted]
     if any(sum(counts) == 0 for _, counts in samples):
@@ -74,6 +76,6 @@ def _at_or_below(counts: Sequence[int], bins: int) -> list[float]:
 
 
 def _slack(samples: Sequence[tuple[float, int]], error: float) -> float:
-    """By how much the distance may be off: each sample, with its weight, by what its share of `error` leaves it."""
+    """Maximum error of the distance: each weighted sample gets a share of `error`, which bounds its own error."""
     of_each = math.log(2 * len(samples) / error) / 2
     return sum(weight * math.sqrt(of_each / posts) for weight, posts in samples)

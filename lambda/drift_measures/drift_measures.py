@@ -1,9 +1,9 @@
-"""Measures, once a day, how far what the current release serves is from the posts that it was validated on.
+"""Measures once a day how far the posts that the current release serves are from its validation posts.
 
-Reads counts, never a post: those of the release's validation posts in its record, and those that the service keeps of
-what each model served on a day. A release is compared with its own validation posts and with what it served itself, so
-that another model starts without history. The figures are metrics with the dimension `endpoint`, in percent; what is
-not known yet is no data point.
+It reads counts, never a post: the counts of the release's validation posts from its record, and the counts that the
+service keeps for each model and day. A release is compared only with its own validation posts and the posts that it
+served itself, so a new model starts without history. The figures are metrics with the dimension `endpoint`, in percent.
+No data point is published until there is enough data.
 """
 
 import datetime
@@ -30,12 +30,13 @@ MEASURED = {
 }
 ENOUGH_POSTS = 1000
 MOST_DAYS = 7
-"""Whole days are taken, the latest first, until there are ENOUGH_POSTS, and no more than so many. How many are taken
-follows from how many posts there were, and not from what they were: it leaves the bounds as they are."""
+"""Maximum number of days. Whole days are added, the latest first, until there are ENOUGH_POSTS. The number of days
+depends only on the number of posts, not on their content, so the bounds stay valid.
+"""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
-    """Puts the metrics of the whole days before this one, and returns them by name."""
+    """Publishes the metrics of the whole days before today, and returns them by name."""
     now = datetime.datetime.now(datetime.UTC)
     record = current_release(os.environ["RELEASES_TABLE"], os.environ["ENDPOINT_NAME"])
     if record is None:
@@ -56,7 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
 
 
 def current_release(table: str, endpoint: str) -> dict[str, Any] | None:
-    """The record of the release that serves, where there is one."""
+    """The record of the release that serves; None if there is none."""
     dynamodb, of_endpoint = client("dynamodb"), {":endpoint": {"S": endpoint}}
     key = {"endpoint": {"S": endpoint}, "entry": {"S": "current"}}
     pointer = dynamodb.get_item(TableName=table, Key=key).get("Item")
@@ -79,7 +80,7 @@ def current_release(table: str, endpoint: str) -> dict[str, Any] | None:
 
 
 def served(table: str, model: str, days: Iterable[datetime.date]) -> Iterator[dict[str, Counter[int]]]:
-    """How many posts a model served on each of the days, by kind and bin."""
+    """Number of posts that a model served on each of the days, by kind and bin."""
     for day in days:
         counts: dict[str, Counter[int]] = {kind: Counter() for kind in MEASURED}
         pages = (
@@ -103,7 +104,7 @@ def served(table: str, model: str, days: Iterable[datetime.date]) -> Iterator[di
 def drifts(
     validated: Mapping[str, Any], days: Iterable[dict[str, Counter[int]]], violation_share: float | None
 ) -> dict[str, Drift]:
-    """The drift of each kind that is known, by the latest of `days` that have ENOUGH_POSTS together."""
+    """The drift of each kind with enough data, from the latest of `days` that together have ENOUGH_POSTS."""
     sums: dict[str, Counter[int]] = {kind: Counter() for kind in MEASURED}
     for counts in days:
         for kind, of_kind in sums.items():
@@ -129,7 +130,7 @@ def in_percent(kind: str, found: Drift) -> dict[str, float]:
 
 
 def put(measures: Mapping[str, float], *, at: datetime.datetime, endpoint: str) -> None:
-    """Put data points, where there are any."""
+    """Publishes data points, if there are any."""
     if not measures:
         return
     client("cloudwatch").put_metric_data(
@@ -149,7 +150,7 @@ def put(measures: Mapping[str, float], *, at: datetime.datetime, endpoint: str) 
 
 @functools.cache
 def client(service: Any) -> Any:
-    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    """One client per service and execution environment: making one takes longer than a call."""
     return boto3.client(service)
 
 

@@ -1,8 +1,8 @@
-"""Asks a SageMaker endpoint about a few held-out posts and refuses it unless it answers as agreed.
+"""Sends some held-out posts to a SageMaker endpoint, and refuses the endpoint if an answer is not valid.
 
-An endpoint that is InService may still serve the model before, or answer with something that its callers cannot read.
-Where the training job left golden posts (texts with what the exported model said of them) beside its model, the
-endpoint has to say the same: a model that is served with other preprocessing does not.
+An endpoint that is InService may still serve the previous model, or answer in a form that its callers cannot read. If
+the training job wrote golden posts (texts with the exported model's predictions) beside its model, the endpoint has to
+give the same predictions: a model that is served with different preprocessing does not.
 """
 
 import contextlib
@@ -33,19 +33,19 @@ LARGEST_DIFFERENCE = 0.01
 
 
 class EndpointRefusedError(Exception):
-    """The endpoint does not answer as agreed; the message says which post, what came and what should have."""
+    """The endpoint's answer is not valid; the message says which post, what the answer was, and what was expected."""
 
 
 class InvalidGoldenPostsError(Exception):
-    """What the training job left to check the endpoint with cannot be read."""
+    """The golden posts of the training job cannot be read."""
 
 
 def handler(event: dict[str, str], context: object) -> dict[str, Any]:
-    """Invokes `endpoint_name` with the first posts at `posts` (S3 URI, JSON lines) and expects `model` to answer.
+    """Invokes `endpoint_name` with the first posts at `posts` (S3 URI, JSON lines); `model` has to answer.
 
-    Then with the golden posts beside `model_data`, the S3 URI of the model's archive, if there are any: each answer is
-    within 0.01 of what they say. Returns how many of both were asked, the largest difference and the longest answer in
-    milliseconds.
+    Then it sends the golden posts beside `model_data` (S3 URI of the model's archive), if there are any; each answer
+    has to be within 0.01 of the recorded prediction. Returns the number of both kinds of posts, the largest difference,
+    and the longest response time in milliseconds.
     """
     endpoint = Endpoint(event["endpoint_name"], event["model"])
     asked = 0
@@ -75,7 +75,7 @@ def handler(event: dict[str, str], context: object) -> dict[str, Any]:
 
 
 class Endpoint:
-    """The endpoint that is checked, and the model that has to answer there."""
+    """The endpoint to check, and the model that has to answer."""
 
     def __init__(self, name: str, model: str) -> None:
         self._name = name
@@ -84,7 +84,7 @@ class Endpoint:
         self.slowest_ms = 0.0
 
     def ask(self, text: str, which: str) -> float:
-        """The probability of a violation. Raises EndpointRefusedError where the answer is not as agreed."""
+        """The probability of a violation. Raises EndpointRefusedError if the answer is not valid."""
         started = time.monotonic()
         answer = self._runtime.invoke_endpoint(
             EndpointName=self._name,
@@ -98,7 +98,7 @@ class Endpoint:
 
 
 def held_out_texts(uri: str) -> Iterator[str]:
-    """The texts of the first posts of a JSON-lines object, of which no more is read."""
+    """The texts of the first posts of a JSON-lines object; the rest of it is not read."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     with contextlib.closing(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]) as body:
         lines = io.BufferedReader(cast(io.RawIOBase, body))
@@ -110,9 +110,9 @@ def held_out_texts(uri: str) -> Iterator[str]:
 
 
 def golden_posts(model_data: str) -> list[tuple[str, float]]:
-    """Text and probability of each golden post beside the model's archive; none where the job left none.
+    """Text and probability of each golden post beside the model's archive; empty if the job wrote none.
 
-    The archive is read as a stream and no further than that member.
+    The archive is read as a stream, up to that member.
     """
     bucket, _, key = model_data.removeprefix("s3://").partition("/")
     key = posixpath.join(posixpath.dirname(key), OUTPUT_ARCHIVE)
@@ -160,7 +160,7 @@ def _read_golden_posts(content: bytes, where: str) -> list[tuple[str, float]]:
 
 
 def checked_answer(body: bytes, custom_attributes: str, model: str, which: str) -> float:
-    """The probability in `body`, which is `{"predictions": "<0 to 1>"}`, where the attributes name `model`.
+    """The probability in `body`, which is `{"predictions": "<0 to 1>"}`; the attributes have to name `model`.
 
     Raises EndpointRefusedError otherwise.
     """
@@ -182,7 +182,7 @@ def checked_answer(body: bytes, custom_attributes: str, model: str, which: str) 
 
 
 def _kind(value: object) -> str:
-    """What a value is, and nothing of what it says: an answer may hold the post that was asked about."""
+    """The kind of a value, without its content: an answer may contain the post that was sent."""
     if isinstance(value, str):
         return f"a text of {len(value)} characters"
     return {type(None): "missing", bool: "true or false", int: "a number", float: "a number"}.get(
@@ -191,10 +191,10 @@ def _kind(value: object) -> str:
 
 
 def _shown(model: str) -> str:
-    """A model's name as SageMaker allows one."""
+    """A model's name, if SageMaker allows it."""
     return model if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", model) else "something that is not a model's name"
 
 
 def _is_probability(text: str) -> bool:
-    # float() would take ' 0.5 ', 'nan' and '1_0' too.
+    # float() would also accept ' 0.5 ', 'nan' and '1_0'.
     return re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d+)?", text, re.ASCII) is not None and 0 <= float(text) <= 1

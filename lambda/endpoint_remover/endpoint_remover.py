@@ -1,13 +1,13 @@
-"""Ends an endpoint with the stack of the workflow that made it, or says what stays and what that costs.
+"""Deletes an endpoint with the stack of its workflow, or reports what is kept and what it costs.
 
-CloudFormation knows neither the endpoint nor its configurations and models: the workflow made them. A custom resource
-that is deleted before the workflow calls this function. Executions that run are stopped first. Then, with `Keep`
-false, it deletes the endpoint, the configurations and models that the releases' table names, the scaling of its
-variants, the parameter of the current release and the endpoint's log group. With `Keep` true it notifies of what stays;
-whatever fails then, the stack is deleted.
+CloudFormation does not know the endpoint, its configurations and its models, because the workflow made them. A custom
+resource that is deleted before the workflow calls this function. It first stops running executions. With `Keep` false,
+it then deletes the endpoint, the configurations and models that the releases' table names, the scaling of the variants,
+the parameter with the current release, and the endpoint's log group. With `Keep` true it publishes what is kept; a
+failure then does not stop the deletion of the stack.
 
-An endpoint that is being changed is waited for. Where this takes longer than one call of a function may, the function
-calls itself again, for as long as CloudFormation waits.
+It waits for an endpoint that is being updated. If this takes longer than the function's time limit, the function
+invokes itself again, for as long as CloudFormation waits.
 """
 
 import functools
@@ -40,7 +40,7 @@ class _OutOfTimeError(Exception):
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Answers CloudFormation in any case: without an answer it waits for an hour."""
+    """Always answers CloudFormation, which would otherwise wait for an hour."""
     if event["RequestType"] != "Delete":
         answer(event, "SUCCESS", "")
         return
@@ -64,14 +64,14 @@ def handler(event: dict[str, Any], context: Any) -> None:
         answer(event, "FAILED", f"{busy}: delete the stack again once it is not")
     except Exception as error:
         LOGGER.exception("%s", "what is kept could not be reported" if keep else "the endpoint could not be deleted")
-        # What is kept on purpose keeps nobody from deleting the stack.
+        # An endpoint that is kept on purpose does not block the deletion of the stack.
         answer(event, "SUCCESS" if keep else "FAILED", f"{type(error).__name__}: {error}")
     else:
         answer(event, "SUCCESS", "")
 
 
 class Remover:
-    """Acts on one endpoint; whatever is gone already is as it shall be."""
+    """Acts on one endpoint; a resource that is already gone is no error."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -80,7 +80,7 @@ class Remover:
         self._sagemaker = boto3.client("sagemaker")
 
     def stop_executions(self) -> None:
-        """Stops releases and rollbacks, until none runs: the one that was waited for may begin meanwhile."""
+        """Stops releases and rollbacks until none is running: stopping one may start another."""
         states = boto3.client("stepfunctions")
         for machine in json.loads(os.environ["WORKFLOWS"]):
             while running := _running(states, machine):
@@ -89,7 +89,7 @@ class Remover:
                     states.stop_execution(executionArn=execution, error="StackDeleted", cause="its stack is deleted")
 
     def remove(self) -> None:
-        """Deletes all that the workflow has made outside the stack."""
+        """Deletes all resources that the workflow made outside the stack."""
         releases = self._releases()
         for release in releases:
             self._stop_jobs(release)
@@ -103,7 +103,7 @@ class Remover:
                 _unless_missing(functools.partial(self._sagemaker.delete_model, ModelName=model))
             LOGGER.info("deleted configuration and model %s", name)
         _unless_missing(functools.partial(boto3.client("ssm").delete_parameter, Name=os.environ["CURRENT_PARAMETER"]))
-        # SageMaker makes it, and keeps it for ever.
+        # SageMaker makes it and never deletes it.
         _unless_missing(
             functools.partial(
                 boto3.client("logs").delete_log_group, logGroupName=f"/aws/sagemaker/Endpoints/{self._endpoint}"
@@ -111,7 +111,7 @@ class Remover:
         )
 
     def notify_of_what_stays(self) -> None:
-        """One message to the topic and to the log: endpoint, configurations, models, dollars an hour."""
+        """Publishes and logs one message: endpoint, configurations, models, dollars per hour."""
         endpoint = self._described()
         configurations = {
             name: described
@@ -166,7 +166,7 @@ class Remover:
         return " ".join(parts)
 
     def _releases(self) -> list[str]:
-        """The names of all releases of which something may be left."""
+        """The names of all releases that may have left resources."""
         pages = (
             boto3.client("dynamodb")
             .get_paginator("query")
@@ -180,7 +180,7 @@ class Remover:
         return [item["release"]["S"] for page in pages for item in page["Items"] if "cleaned" not in item]
 
     def _stop_jobs(self, release: str) -> None:
-        """Asks the jobs of that name to stop; they need nothing of the stack to do so."""
+        """Stops the jobs of that name; they need no resource of the stack to stop."""
         sagemaker = self._sagemaker
         for stop in (
             functools.partial(sagemaker.stop_training_job, TrainingJobName=release),
@@ -190,7 +190,7 @@ class Remover:
             try:
                 stop()
             except ClientError as fault:
-                # There was no such job, or it has ended.
+                # The job does not exist, or it has ended.
                 if fault.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
                     raise
 
@@ -201,7 +201,7 @@ class Remover:
         return described
 
     def _settled(self) -> set[str]:
-        """Waits until the endpoint may be deleted; returns the configurations that it has."""
+        """Waits until the endpoint can be deleted; returns its configurations."""
         serving: set[str] = set()
         while (endpoint := self._described()) is not None:
             serving |= self._serving(endpoint)
@@ -261,7 +261,7 @@ def _variants(configuration: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 
 
 def _running(states: Any, machine: str) -> list[str]:
-    """Nothing where the machine is gone, by hand or by an attempt before."""
+    """The running executions; none if the state machine is already deleted."""
     try:
         pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
         return [execution["executionArn"] for page in pages for execution in page["executions"]]
@@ -270,9 +270,9 @@ def _running(states: Any, machine: str) -> list[str]:
 
 
 def _unless_missing(call: Callable[[], Any]) -> Any:
-    """What `call` returns, or None where what it is about is gone.
+    """The result of `call`; None if the resource does not exist.
 
-    For some resources SageMaker has an error of its own for that; for others only the message shows it.
+    SageMaker has a separate error code for some resources; for others only the message shows it.
     """
     try:
         return call()
@@ -286,7 +286,7 @@ def _unless_missing(call: Callable[[], Any]) -> Any:
 
 
 def answer(event: dict[str, Any], status: str, reason: str) -> None:
-    """Reports the result to CloudFormation, where it said that it listens."""
+    """Reports the result to the URL that CloudFormation gave."""
     body = {
         "Status": status,
         "Reason": reason,
@@ -295,7 +295,7 @@ def answer(event: dict[str, Any], status: str, reason: str) -> None:
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
-    # The address is signed for a request without a type.
+    # The URL is signed for a request without a content type.
     request = urllib.request.Request(
         event["ResponseURL"], data=json.dumps(body).encode(), headers={"Content-Type": ""}, method="PUT"
     )

@@ -1,8 +1,9 @@
-"""Takes the scaling of an endpoint's variants away before CloudFormation changes their instances; gives it back after.
+"""Removes the scaling of an endpoint's variants before CloudFormation changes their instances, and restores it after.
 
-SageMaker refuses to change the instance type of a variant that Application Auto Scaling has registered, and to remove
-it; CloudFormation's own resource goes after the endpoint was updated, which is too late. Two custom resources call this
-function, one on each side of the endpoint. `Variants` is JSON, because CloudFormation makes strings of numbers:
+SageMaker refuses to remove a variant that is registered with Application Auto Scaling, or to change its instance type.
+CloudFormation's own resource is deleted after the endpoint is updated, which is too late. Two custom resources call
+this function, one before and one after the endpoint. `Variants` is JSON, because CloudFormation turns numbers into
+strings:
 
     [{"name": "primary", "instance_type": "ml.m5.large", "target": {…}, "policy": {…}}]
 
@@ -25,7 +26,7 @@ _NAMES = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Answers CloudFormation in any case: without an answer it waits for an hour."""
+    """Always answers CloudFormation, which would otherwise wait for an hour."""
     try:
         settle(event, boto3.client("application-autoscaling"), boto3.client("sagemaker"))
     except Exception as error:
@@ -36,7 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def settle(event: dict[str, Any], scaling: Any, sagemaker: Any) -> None:
-    """Does what the request asks for: `Step` is `lift`, before the endpoint, or `register`, after it."""
+    """Carries out the request: `Step` is `lift`, before the endpoint, or `register`, after it."""
     kind, properties = event["RequestType"], event["ResourceProperties"]
     wanted = _by_target(properties)
     before = _by_target(event.get("OldResourceProperties", {}))
@@ -51,13 +52,13 @@ def settle(event: dict[str, Any], scaling: Any, sagemaker: Any) -> None:
         live = _live_instances(sagemaker, properties["EndpointName"])
         as_wanted = [variant for variant in wanted.values() if live.get(variant["name"]) == variant["instance_type"]]
         _deregister(scaling, [*gone, *(variant for variant in wanted.values() if variant not in as_wanted)])
-        # An update that failed goes back through here: what runs as it shall needs its scaling again, and the resource
-        # after the endpoint is not asked where the update did not reach it.
+        # The rollback of a failed update calls this too: variants with the right instances get their scaling back here,
+        # since CloudFormation does not call the resource after the endpoint if the update did not reach it.
         _register(scaling, as_wanted)
 
 
 def answer(event: dict[str, Any], status: str, reason: str) -> None:
-    """Reports the result to CloudFormation, where it said that it listens."""
+    """Reports the result to the URL that CloudFormation gave."""
     body = {
         "Status": status,
         "Reason": reason,
@@ -66,7 +67,7 @@ def answer(event: dict[str, Any], status: str, reason: str) -> None:
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
-    # The address is signed for a request without a type.
+    # The URL is signed for a request without a content type.
     request = urllib.request.Request(
         event["ResponseURL"], data=json.dumps(body).encode(), headers={"Content-Type": ""}, method="PUT"
     )
@@ -79,11 +80,11 @@ def _by_target(properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _live_instances(sagemaker: Any, endpoint_name: str) -> dict[str, str | None]:
-    """The instance type of each variant that the endpoint runs; nothing where there is no endpoint, or none serves."""
+    """The instance type of each running variant; empty if the endpoint does not exist or does not serve."""
     try:
         configuration = sagemaker.describe_endpoint(EndpointName=endpoint_name).get("EndpointConfigName")
     except ClientError as error:
-        # SageMaker has no error of its own for it.
+        # SageMaker has no separate error code for it.
         if "Could not find" not in str(error):
             raise
         return {}
@@ -107,5 +108,5 @@ def _deregister(scaling: Any, variants: Iterable[dict[str, Any]]) -> None:
             scaling.deregister_scalable_target(**target)
             logger.info("deregistered %s", target["ResourceId"])
         except scaling.exceptions.ObjectNotFoundException:
-            # As it shall be: lifted by an attempt before, or by a person.
+            # Already removed, by an earlier attempt or by a person.
             logger.info("%s was not registered", target["ResourceId"])

@@ -1,8 +1,8 @@
-"""Raises the minimum of a service's tasks before the load that former days had at that time, by scheduled actions.
+"""Raises the minimum number of a service's tasks before the load that earlier days had at that time.
 
-EventBridge calls it every hour and after each deployment; a person with `{"stop": true}` or `{"resume": true}`;
-CloudFormation at the end of the stack. Each look may be repeated, and interrupted anywhere: the next one writes what
-is missing. The rules are those of `floor_decisions`, which the simulator runs too.
+It writes scheduled actions. EventBridge calls it every hour and after each deployment, a person with `{"stop": true}`
+or `{"resume": true}`, and CloudFormation when the stack is deleted. Each run may be repeated, and interrupted anywhere:
+the next run writes what is missing. The rules are in `floor_decisions`, which the simulator runs too.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from floor_keeping.surroundings import Clients, Surroundings
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
-# Kept between two invocations: making them takes longer than calling them.
+# Kept between invocations: making clients takes longer than calling them.
 CLIENTS = Clients()
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """One look, or a request of CloudFormation. The decision, as it is recorded."""
+    """Makes one decision, or answers CloudFormation. Returns the decision as recorded."""
     surroundings = Surroundings.of(os.environ)
     if floor_end.is_request(event):
         floor_end.answer(CLIENTS, surroundings, event)
@@ -48,12 +48,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     changed = 0
     if not surroundings.is_dry_run:
         if decision.action is Action.YIELD:
-            # Its plan is forgotten last: whoever is cut off puts the declared minimum back at the next look.
+            # The plan is removed from the state last: after an interruption the next run restores the declared minimum.
             changed = floor.remove() if bounds else 0
             if state.is_stopped and bounds and state.is_ours(bounds[0]):
                 floor.restore(surroundings.settings.minimum)
         elif decision.plan is not None and bounds:
-            # Remembered before it is written: whoever is cut off knows its own minimums again.
+            # Saved before it is written: after an interruption the next run recognises its own minimums.
             table.save(state.after(decision))
             changed = floor.write(decision.plan, now, bounds[0])
     figures = _figures(decision, bounds, changed)
@@ -121,7 +121,7 @@ def _figures(decision: Decision, bounds: tuple[int, int] | None, changed: int) -
 
 
 def _put_metrics(surroundings: Surroundings, decision: Decision) -> None:
-    """The floor's line, and whether the hour before was as forecast."""
+    """Publishes the floor, and whether the last hour was as forecast."""
     accuracy = decision.accuracy
     values = {
         "Floor": decision.floor,

@@ -1,7 +1,7 @@
-"""How sure an area under the ROC curve is, and the difference of two that were measured on the same posts.
+"""Confidence intervals of an area under the ROC curve, and of the difference of two areas on the same posts.
 
-DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988): each post's own share of the area is known, so their variance
-is. Bounds are one-sided, at CONFIDENCE each.
+DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988): the variance follows from each post's share of the area. Each
+bound is one-sided, at CONFIDENCE.
 """
 
 import math
@@ -14,9 +14,10 @@ _Z = statistics.NormalDist().inv_cdf(CONFIDENCE)
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of each violation, the share of the other posts that score lower; of each other post, that of violations above.
+    """For each violation, the share of other posts that score lower; for each other post, the share of violations
+    above.
 
-    The mean of either is the area.
+    The mean of each list is the area.
     """
 
     violations: list[float]
@@ -29,7 +30,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """`value` lies above `low`, and below `high`, with CONFIDENCE each."""
+    """`value` is above `low`, and below `high`, each with CONFIDENCE."""
 
     value: float
     low: float
@@ -40,7 +41,7 @@ class Interval:
 
 
 def shares(labels: list[int], scores: list[float]) -> Shares:
-    """Both labels have to occur. Of equal scores half count."""
+    """The shares of each post. Both labels have to occur; equal scores count half."""
     ranked = sorted(range(len(scores)), key=scores.__getitem__)
     positives = sum(labels)
     negatives = len(labels) - positives
@@ -66,9 +67,9 @@ def shares(labels: list[int], scores: list[float]) -> Shares:
 
 
 def area_interval(of: Shares) -> Interval:
-    """Wilson's interval of a share of so many cases as have the area's variance: it stays within 0 and 1.
+    """Wilson's interval for the number of cases that gives the area's variance: it stays between 0 and 1.
 
-    Where all areas are 1 the variance is 0 whatever the number of posts: then each violation is a case.
+    If all shares are 1, the variance is 0 for any number of posts: then each violation is a case.
     """
     area = of.area
     fewest = min(len(of.violations), len(of.others))
@@ -84,7 +85,7 @@ def area_interval(of: Shares) -> Interval:
 
 
 def drop_interval(current: Shares, new: Shares) -> Interval:
-    """By how much the new area is lower than the current one; the same posts in the same order in both."""
+    """How much lower the new area is than the current one; both with the same posts in the same order."""
     drop = current.area - new.area
     error = math.sqrt(
         _variance(
@@ -99,14 +100,16 @@ def drop_interval(current: Shares, new: Shares) -> Interval:
 
 
 def _variance(violations: list[float], others: list[float]) -> float:
-    """Of the area, from the shares: infinite where one post alone says nothing of how much they vary."""
+    """Variance of the area, from the shares; infinite with one post, which says nothing about the variance."""
     if min(len(violations), len(others)) < 2:
         return math.inf
     return statistics.variance(violations) / len(violations) + statistics.variance(others) / len(others)
 
 
 def _quantile(freedom: int) -> float:
-    """Student's t at CONFIDENCE, to three terms in 1 / freedom: some tens of violations are few for the normal one."""
+    """Student's t at CONFIDENCE, to three terms in 1 / freedom: with some tens of violations the normal quantile is too
+    low.
+    """
     z, v = _Z, max(1, freedom)
     return (
         z

@@ -1,10 +1,10 @@
-"""Says how good a new model is, and how good the current one is on the same held-out posts.
+"""Evaluates a new model, and the current model on the same held-out posts.
 
-SageMaker packs what the training job wrote below `output/data/` into `output.tar.gz`, beside the `model.tar.gz`. The
-evaluation is in that small one, so the model itself is never read. The current model's metrics are computed here, from
-what a batch transform job had it say of the held-out posts. Where training wrote down what the new model says of each
-of them, so are intervals of its AUC and of how much lower that is. What metrics must reach is the workflow's gate to
-say.
+SageMaker packs the training job's files below `output/data/` into `output.tar.gz`, beside `model.tar.gz`. The
+evaluation is in that small archive, so the model itself is never read. The current model's metrics are computed here,
+from its predictions for the held-out posts, which a batch transform job makes. If training wrote the new model's
+prediction for each of these posts, intervals of its AUC and of the difference are computed too. The workflow's gate
+decides what the metrics must reach.
 """
 
 import contextlib
@@ -30,45 +30,44 @@ EVALUATION = "evaluation.json"
 LARGEST_EVALUATION_BYTES = 1 << 20
 POSTS = "posts.jsonl"
 SCORES = "held_out_scores.jsonl"
-"""What training writes beside its evaluation: a prediction a line, in the order of the posts to test with."""
+"""File that training writes beside its evaluation: one prediction per line, in the order of the test posts."""
 LONGEST_SCORE_BYTES = 200
 PROFILE = "validation_profile.json"
-"""What training writes beside its evaluation: how many validation posts are in which bin of what, by label."""
+"""File that training writes beside its evaluation: number of validation posts per measure, bin and label."""
 LARGEST_PROFILE_BYTES = 1 << 15
 MOST_BINS = 100
 LARGEST_DIFFERENCE = 1e-6
 USABLE_SHARE = 0.9
-"""Of a machine's memory: the rest is the system's and SageMaker's."""
+"""Share of a machine's memory for the model; the system and SageMaker need the rest."""
 
 
 class InvalidEvaluationError(Exception):
-    """The training job left no evaluation that can be judged."""
+    """The training job's evaluation is missing or not usable."""
 
 
 class TooLittleMemoryError(Exception):
-    """The model takes more memory to serve than a machine that is to serve it has."""
+    """The model needs more memory to serve than a machine of the endpoint has."""
 
 
 class InvalidScoresError(Exception):
-    """What the current model said of the held-out posts cannot be judged."""
+    """The current model's predictions for the held-out posts are not usable."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The evaluation of the job whose model lies at `model_data`, an S3 URI that ends in `model.tar.gz`.
+    """The evaluation of the training job with the model at `model_data`, an S3 URI that ends in `model.tar.gz`.
 
-    `current_metrics` in it are the current model's: `current_scores` is the S3 URI of its predictions, one a line, in
-    the order of the posts in the folder at `test_uri`. They are null where `current_scores` is.
+    Its `current_metrics` are the current model's: `current_scores` is the S3 URI of its predictions, one per line, in
+    the order of the posts in the folder at `test_uri`. They are null if `current_scores` is null.
 
-    `machines` are those that are to serve it: `name`, `mib` of memory and how many `workers`, each with its own model.
-    Where training measured what serving takes (`serving` in the evaluation), a machine that it does not fit is refused.
+    `machines` are the machines that will serve it: `name`, `mib` of memory and number of `workers`, each with its own
+    model. If training measured the memory of serving (`serving` in the evaluation), a machine with less is refused.
 
-    `comparison` says how sure that is: `auc` and `auc_drop`, by how much the new AUC is below the current one, each
-    with `value`, `low` and `high`, which it is above and below with `confidence` each; and of how many `posts` and
-    `violations`. It is empty where training wrote no `held_out_scores.jsonl` for just these posts, without `auc_drop`
-    where there is no current model.
+    `comparison` has the intervals: `auc`, and `auc_drop`, how much lower the new AUC is than the current one, each with
+    `value`, `low` and `high`, both bounds at `confidence`; and the number of `posts` and `violations`. It is empty if
+    training wrote no `held_out_scores.jsonl` for exactly these posts, and has no `auc_drop` without a current model.
 
-    `validation` is what training wrote of its validation posts, for whoever compares what is served with them; empty
-    where it wrote nothing.
+    `validation` is the profile of the validation posts that training wrote, with which served posts are compared; empty
+    if it wrote none.
     """
     bucket, key = output_location(event["model_data"])
     s3 = boto3.client("s3")
@@ -100,7 +99,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def refuse_too_little_memory(serving: Any, machines: list[dict[str, Any]]) -> None:
-    """`serving`: `mib` of all processes with one worker, of which `worker_mib` are a worker's; else none is refused."""
+    """Refuses a machine with too little memory. `serving` has `mib`, all processes with one worker, of which
+    `worker_mib` are the worker's; without both, no machine is refused.
+    """
     if not isinstance(serving, dict) or not all(type(serving.get(of)) is int for of in ("mib", "worker_mib")):
         return
     for machine in machines:
@@ -115,7 +116,7 @@ def refuse_too_little_memory(serving: Any, machines: list[dict[str, Any]]) -> No
 
 
 def held_out_labels(s3: Any, test_uri: str) -> list[int]:
-    """The labels of the posts in the folder at `test_uri`, of both kinds."""
+    """The labels of the posts in the folder at `test_uri`; both labels have to occur."""
     posts_uri = f"{test_uri.rstrip('/')}/{POSTS}"
     labels = [_label(line, f"{posts_uri}, line {number}") for number, line in _lines(s3, posts_uri)]
     if not 0 < sum(labels) < len(labels):
@@ -126,7 +127,7 @@ def held_out_labels(s3: Any, test_uri: str) -> list[int]:
 
 
 def scores_of(s3: Any, scores_uri: str, posts: int) -> list[float]:
-    """The predictions at `scores_uri`, of so many posts."""
+    """The predictions at `scores_uri` for that number of posts."""
     scores = [_score(line, f"{scores_uri}, line {number}") for number, line in _lines(s3, scores_uri)]
     if len(scores) != posts:
         raise InvalidScoresError(f"{scores_uri} holds {len(scores)} predictions for {posts} held-out posts")
@@ -134,20 +135,20 @@ def scores_of(s3: Any, scores_uri: str, posts: int) -> list[float]:
 
 
 def current_metrics(labels: list[int], scores: list[float]) -> dict[str, float]:
-    """AUC and average precision of what the current model said."""
+    """AUC and average precision of the current model."""
     return {"auc": shares(labels, scores).area, "average_precision": average_precision(labels, scores)}
 
 
 def comparison(
     labels: list[int], new: list[float], current: list[float] | None, metrics: dict[str, float]
 ) -> dict[str, Any]:
-    """How sure the new AUC is, and its difference from the current one, as the handler says."""
+    """Intervals of the new AUC and of its difference from the current one, as the handler describes."""
     if len(new) != len(labels):
         LOGGER.warning("%d predictions for %d held-out posts: no intervals", len(new), len(labels))
         return {}
     of_new = shares(labels, new)
     if "auc" not in metrics or abs(of_new.area - metrics["auc"]) > LARGEST_DIFFERENCE:
-        # Of other posts, or in another order, as a preprocessing step may leave them.
+        # Predictions for other posts, or in another order, as a preprocessing step may leave them.
         LOGGER.warning("the predictions' AUC is %.6f, which is not the evaluation's: no intervals", of_new.area)
         return {}
     found = {
@@ -174,7 +175,7 @@ def average_precision(labels: list[int], scores: list[float]) -> float:
 
 
 def _of_equal_scores(labels: list[int], scores: list[float]) -> Iterator[tuple[int, int]]:
-    """How many violations and how many other posts there are at each distinct score, the highest first."""
+    """Number of violations and of other posts at each distinct score, the highest first."""
     ranked = sorted(zip(scores, labels, strict=True), reverse=True)
     for _, equals in itertools.groupby(ranked, key=lambda pair: pair[0]):
         group = [label for _, label in equals]
@@ -213,7 +214,7 @@ def _score(line: str, at: str) -> float:
 
 
 def _kind(value: object) -> str:
-    """What a value is, and nothing of what it says: a post may stand in its place."""
+    """The kind of a value, without its content: it may be a post."""
     if isinstance(value, str):
         return f"a text of {len(value)} characters"
     return {type(None): "missing", bool: "true or false", int: "another number", float: "another number"}.get(
@@ -230,7 +231,7 @@ def _value(line: str, key: str) -> Any:
 
 
 def output_location(model_data: str) -> tuple[str, str]:
-    """Bucket and key of the output archive that lies beside the model's."""
+    """Bucket and key of the output archive beside the model's."""
     scheme, _, rest = model_data.partition("://")
     bucket, _, key = rest.partition("/")
     folder, name = posixpath.split(key)
@@ -244,7 +245,7 @@ def output_location(model_data: str) -> tuple[str, str]:
 def read_output(stream: Any, where: str) -> tuple[dict[str, Any], list[float] | None, dict[str, Any]]:
     """The evaluation, the predictions and the profile of the validation posts in a gzipped tar, read as a stream.
 
-    Predictions may be missing, and a profile, which then is empty.
+    Predictions and profile may be missing; both are then empty.
     """
     evaluation: dict[str, Any] | None = None
     scores: list[float] | None = None

@@ -1,9 +1,9 @@
-"""The files that releases are made of: keeps the archive of a trained model, checks that a kept one is as it was, and
-looks for what a training needs beside its posts.
+"""The files of releases: keeps the archive of a trained model, checks that a kept archive is unchanged, and looks for
+the further inputs of a training.
 
-A training job writes below the folder of its own run, from which nothing is served. After the gate, `keep` copies the
-archive to `models/<release>/`, where no job may write. S3 computes the SHA-256 of the copy and keeps it with each
-version of the object, so that `check` asks for it and reads no archive, however large.
+A training job writes below the folder of its own run, from which no model is served. After the gate, `keep` copies the
+archive to `models/<release>/`, where no job may write. S3 computes the SHA-256 of the copy and stores it with each
+version of the object, so `check` needs only that value and never reads an archive.
 """
 
 import base64
@@ -26,31 +26,31 @@ OUTPUT_ARCHIVE = "output.tar.gz"
 KEPT_FOLDER = "models/{release}/output"
 
 GIB = 1 << 30
-# CopyObject takes up to 5 GiB. What is larger is copied in parts, and its SHA-256 is that of the parts' SHA-256, with
-# their number behind it: the same parts each time, or the same archive would get another one.
+# CopyObject takes up to 5 GiB. A larger object is copied in parts, and its SHA-256 is computed from those of the parts,
+# followed by their number: with parts of another size the same archive would get another value.
 COPY = TransferConfig(multipart_threshold=5 * GIB, multipart_chunksize=GIB)
-# Without what the source's metadata and tags say, which it takes further permissions to read.
+# Without the source's metadata and tags, which would need further permissions to read.
 COPIED_WITH = {"ChecksumAlgorithm": "SHA256", "MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
 
 
 class ArchiveMissingError(Exception):
-    """An archive is not where it should be; the message says which and where."""
+    """An archive is missing; the message says which one and where it should be."""
 
 
 class ArchiveChangedError(Exception):
-    """An archive is not the one that was recorded; the message says which, what it is and what to do."""
+    """An archive differs from the recorded one; the message says which one, what was found and what to do."""
 
 
 class InputMissingError(Exception):
-    """What a training needs beside its posts is not there; the message says what to do."""
+    """A further input of a training is missing; the message says what to do."""
 
 
 class UnknownOperationError(Exception):
-    """The function was asked for something that it does not do."""
+    """The function does not have the requested operation."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Does `operation`, one of those below, with the event's other keys."""
+    """Carries out `operation`, one of the functions below, with the event's other keys."""
     operations = {"keep": keep, "check": check, "find": find}
     operation = event.get("operation")
     if operation not in operations:
@@ -62,22 +62,22 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 @functools.cache
 def client() -> Any:
-    """One client for as long as the execution environment lives: to make one takes longer than a call."""
+    """One client per execution environment: making one takes longer than a call."""
     return boto3.client("s3")
 
 
 def keep(event: dict[str, Any]) -> dict[str, Any]:
     """Copies the archive at `model_data`, and the job's output beside it, to the folder of `release`.
 
-    Returns where the copy is (`model_data`) and its `sha256`. Called again, it copies again. Raises
-    ArchiveMissingError, and ArchiveChangedError where something else lies there already.
+    Returns the copy's S3 URI (`model_data`) and its `sha256`. It can be called again. Raises ArchiveMissingError, and
+    ArchiveChangedError if the target already has another archive.
     """
     release, source = event["release"], event["model_data"]
     folder = KEPT_FOLDER.format(release=release)
     kept = f"s3://{os.environ['DATA_BUCKET']}/{folder}/{MODEL_ARCHIVE}"
     if not _copy(source, kept):
         raise ArchiveMissingError(f"the trained archive {source} of release {release} is not there")
-    # Of a model that was trained elsewhere there may be none.
+    # A model that was trained elsewhere may have none.
     _copy(posixpath.join(posixpath.dirname(source), OUTPUT_ARCHIVE), f"{posixpath.dirname(kept)}/{OUTPUT_ARCHIVE}")
     sha256 = _sha256(kept)
     if sha256 is None:
@@ -88,9 +88,9 @@ def keep(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(event: dict[str, Any]) -> dict[str, Any]:
-    """Refuses the archive at `model_data` unless it has the `sha256` that was recorded of `release`.
+    """Refuses the archive at `model_data` unless it has the recorded `sha256` of `release`.
 
-    Returns whether it was `checked`: a release that was recorded before hashes were has none to compare with. Raises
+    Returns whether it was `checked`: a release that was recorded before hashes existed has none. Raises
     ArchiveChangedError and ArchiveMissingError.
     """
     recorded = event.get("sha256")
@@ -112,7 +112,7 @@ def check(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def find(event: dict[str, Any]) -> dict[str, Any]:
-    """Refuses the first of `inputs` (`uri`, `remedy`) below whose URI nothing lies. Raises InputMissingError."""
+    """Checks that each of `inputs` (`uri`, `remedy`) has objects below its URI. Raises InputMissingError."""
     for wanted in event["inputs"]:
         bucket, prefix = _split(wanted["uri"])
         if not client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount", 0):
@@ -121,7 +121,7 @@ def find(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _copy(source: str, to: str) -> bool:
-    """Whether there was something to copy."""
+    """Copies an object; returns whether it existed."""
     bucket, key = _split(to)
     from_bucket, from_key = _split(source)
     try:
@@ -134,7 +134,7 @@ def _copy(source: str, to: str) -> bool:
 
 
 def _sha256(uri: str) -> str | None:
-    """The SHA-256 that S3 keeps of an object, in hexadecimal as `sha256sum` prints it; None where it keeps none."""
+    """The SHA-256 that S3 stores with an object, in hexadecimal as `sha256sum` prints it; None if it has none."""
     bucket, key = _split(uri)
     kept: str | None = client().head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
     if kept is None:

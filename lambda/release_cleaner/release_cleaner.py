@@ -1,10 +1,10 @@
-"""Deletes what releases leave behind: models, endpoint configurations, files, jobs that nobody waits for any more.
+"""Deletes the leftovers of releases: models, endpoint configurations, files, and jobs that no execution waits for.
 
-Only what the releases' table names, and never what the endpoint uses. A release's jobs, its model and its endpoint
-configuration all have the release's name. Its files lie below `runs/<name of the execution>/`, with copies of
-people's posts, and `models/<release>/`; every version of them goes. A record gets `cleaning` before anything of it is
-deleted, so that no rollback chooses it from then on, and `cleaned` when nothing is left; the next clean-up takes up
-what was cut short.
+It deletes only resources of releases in the releases' table, and never one that the endpoint uses. A release's jobs,
+its model and its endpoint configuration have the release's name. Its files are below `runs/<name of the execution>/`,
+with copies of people's posts, and `models/<release>/`; all their versions are deleted. A record gets `cleaning` before
+the first deletion, so that no rollback chooses it, and `cleaned` after the last one; the next clean-up completes an
+interrupted one.
 """
 
 import datetime
@@ -25,15 +25,15 @@ LOGGER.setLevel(logging.INFO)
 RELEASE_PREFIX = "release#"
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
-REPORTING_RESERVE_S = 5.0  # what the runtime needs to report an error before it is cut off
+REPORTING_RESERVE_S = 5.0  # time that the runtime needs to report an error before the time limit
 
 
 class ReleaseInUseError(Exception):
-    """The endpoint runs the release that was to be discarded."""
+    """The endpoint runs the release that should be discarded."""
 
 
 class JobStillRunningError(Exception):
-    """A job was asked to stop and did not end within the function's time."""
+    """A job was stopped and did not end within the function's time limit."""
 
 
 class FilesLeftError(Exception):
@@ -41,11 +41,11 @@ class FilesLeftError(Exception):
 
 
 class UnknownOperationError(Exception):
-    """The function was asked for something that it does not do."""
+    """The function does not have the requested operation."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Does `operation`: `clean_up` with `keep`, or `discard` with `release`. Returns what was `deleted`."""
+    """Carries out `operation`: `clean_up` with `keep`, or `discard` with `release`. Returns what was `deleted`."""
     cleaner = Cleaner()
     match event.get("operation"):
         case "clean_up":
@@ -61,7 +61,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @functools.cache
 def client(service: Any) -> Any:
-    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    """One client per service and execution environment: making one takes longer than a call."""
     return boto3.client(service)
 
 
@@ -77,10 +77,10 @@ class Cleaner:
         self._s3 = client("s3")
 
     def clean_up(self, keep: int) -> list[str]:
-        """Deletes the models and endpoint configurations of all releases but those to `keep`.
+        """Deletes the models and endpoint configurations of all releases except those to keep.
 
-        Those are the last `keep` good ones, the current one, the one before it, any that still runs, and what the
-        endpoint uses. Stops where another execution has begun to change the endpoint: the next clean-up goes on.
+        It keeps the last `keep` good releases, the current one, the one before it, running ones, and those that the
+        endpoint uses. It stops if another execution starts to change the endpoint; the next clean-up continues.
         """
         records = self._records()
         kept = self._kept(records, keep)
@@ -103,7 +103,7 @@ class Cleaner:
 
         Any of them may be missing.
 
-        Raises ReleaseInUseError, and JobStillRunningError at `deadline` (of `time.monotonic`).
+        Raises ReleaseInUseError, and JobStillRunningError after `deadline` (by `time.monotonic`).
         """
         record = next((record for record in self._records() if record["release"] == release), None)
         if record is None:
@@ -125,7 +125,7 @@ class Cleaner:
         return {*good[len(good) - keep if keep < len(good) else 0 :], *previous, *([current] if current else [])}
 
     def _records(self) -> list[dict[str, str]]:
-        """What is needed here of every release's record, oldest first."""
+        """The attributes of all releases' records that are needed here, oldest first."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
@@ -136,7 +136,7 @@ class Cleaner:
         return [{name: item[name]["S"] for name in names if name in item} for page in pages for item in page["Items"]]
 
     def _claim(self, entry: str) -> bool:
-        """Marks a record so that no rollback chooses it; False where an execution holds the endpoint."""
+        """Marks a record so that no rollback chooses it; returns False if an execution holds the endpoint."""
         try:
             self._dynamodb.transact_write_items(
                 TransactItems=[
@@ -161,7 +161,7 @@ class Cleaner:
         self._dynamodb.update_item(TableName=self._table, Key=self._key(entry), **_marking(mark))
 
     def _used(self) -> set[str]:
-        """The names of the endpoint configurations and models that the endpoint runs or goes over to."""
+        """The names of the endpoint configurations and models that the endpoint runs or is being updated to."""
         endpoint = _unless_missing(functools.partial(self._sagemaker.describe_endpoint, EndpointName=self._endpoint))
         if endpoint is None:
             return set()
@@ -186,9 +186,9 @@ class Cleaner:
         return [f"{kind} {release}" for kind, delete in deletions.items() if _unless_missing(delete) is not None]
 
     def _delete_files(self, record: dict[str, str]) -> list[str]:
-        """Every version below the release's folders. What was given to it as input lies elsewhere and stays."""
+        """Deletes every version below the release's folders. Its inputs are elsewhere and are kept."""
         folders = [f"models/{record['release']}/"]
-        # A release that was found serving has no execution.
+        # A release that was adopted has no execution.
         if execution := record.get("execution", "").rpartition(":")[2].removeprefix("-"):
             folders.append(f"runs/{execution}/")
         return [f"files in {folder}" for folder in folders if self._empty(folder)]
@@ -210,7 +210,7 @@ class Cleaner:
         return deleted
 
     def _stop_jobs(self, release: str, deadline: float) -> list[str]:
-        """Stops the jobs of that name which still run, and waits until they have ended."""
+        """Stops the running jobs of that name, and waits until they have ended."""
         sagemaker = self._sagemaker
         jobs: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
             "training job": (
@@ -230,7 +230,7 @@ class Cleaner:
             ),
         }
         stopped = []
-        # All are asked to stop before the first wait: they stop at the same time.
+        # All jobs are stopped before the first wait, so that they end at the same time.
         for kind, (describe, stop, status) in jobs.items():
             if (_unless_missing(describe) or {}).get(status) in ("InProgress", "Stopping"):
                 stopped.append(kind)
@@ -260,9 +260,9 @@ def _marking(mark: str) -> dict[str, Any]:
 
 
 def _unless_missing(call: Callable[[], Any]) -> Any:
-    """What `call` returns, or None where SageMaker does not have what it is about.
+    """The result of `call`; None if SageMaker does not have the resource.
 
-    For some resources SageMaker has an error of its own for that; for others only the message shows it.
+    SageMaker has a separate error code for some resources; for others only the message shows it.
     """
     try:
         return call()
@@ -279,6 +279,6 @@ def _unless_ended(stop: Callable[[], Any]) -> None:
     try:
         stop()
     except ClientError as fault:
-        # It ended between the look and the call: SageMaker refuses to stop what has ended.
+        # It ended in between: SageMaker refuses to stop a job that has ended.
         if fault.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise

@@ -1,9 +1,9 @@
-"""Keeps the record of every release of an endpoint, which one is current, and that only one changes it at a time.
+"""Keeps the records of an endpoint's releases, which one is current, and a lock for changes of the endpoint.
 
-The table holds, for each endpoint, an entry `lock` (whose execution changes the endpoint now), an entry `current` (the
-release that serves), one entry a release, and perhaps an entry `not-adopted` (what was found serving and counts as no
-release). Each operation may be called again for the same execution, as Step Functions does after an answer that was
-lost: it then finds its own work and answers as before.
+The table holds for each endpoint an entry `lock` (the execution that changes the endpoint), an entry `current` (the
+release that serves), one entry per release, and possibly an entry `not-adopted` (an endpoint configuration that serves
+and does not count as a release). Step Functions may call an operation again for the same execution if an answer was
+lost: the operation then finds its own work and gives the same answer.
 """
 
 import datetime
@@ -26,10 +26,10 @@ LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
 
-# What ends an execution of the release workflow after it has put the endpoint back, or before it has touched it.
+# Errors with which the release workflow ends after it has restored the endpoint, or before it has changed it.
 SETTLED_ERRORS = frozenset({"ReleaseFailed", "ReleaseInProgressError"})
-# A rule starts the rollback of a release that was stopped. Until then nobody else may begin; where it never starts,
-# the endpoint is not blocked for longer than this.
+# A rule starts the rollback of a release that was stopped. Until then no other execution may begin. If the rollback
+# never starts, the endpoint is blocked no longer than this.
 ROLLBACK_STARTS_WITHIN = datetime.timedelta(minutes=10)
 
 ATTEMPTS = 8
@@ -37,19 +37,19 @@ LONGEST_PAUSE_S = 0.4
 
 
 class ReleaseInProgressError(Exception):
-    """Another release or rollback changes the endpoint; the message says which, since when, and what to do."""
+    """Another release or rollback is changing the endpoint; the message says which one, since when, and what to do."""
 
 
 class InvalidRollbackError(Exception):
-    """There is nothing to roll back to, or not to what was asked for; the message says what there is."""
+    """No rollback is possible, or not to the requested release; the message says what is possible."""
 
 
 class UnknownOperationError(Exception):
-    """The function was asked for something that it does not do."""
+    """The function does not have the requested operation."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Does `operation`, one of those below, with the event's other keys. Numbers come back as JSON has them."""
+    """Carries out `operation`, one of the functions below, with the event's other keys. Numbers are JSON numbers."""
     operations = {
         "begin_release": begin_release,
         "finish_release": finish_release,
@@ -66,17 +66,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 @functools.cache
 def client(service: Any) -> Any:
-    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    """One client per service and execution environment: making one takes longer than a call."""
     return boto3.client(service)
 
 
 def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
-    """Gives the endpoint to `execution`, which makes `release`, and opens its record.
+    """Locks the endpoint for `execution`, which makes `release`, and opens the release's record.
 
-    Returns the `current` release, which the new one is compared with, or null. An endpoint that serves without a record
-    is given one first, so that there is something to go back to: where its model's role and artefact are there. One
-    that an earlier life of the stack left lacks them, serves until the release replaces it, and is notified of once.
-    A current release whose record is gone is given one again likewise, by its configuration where there is no endpoint.
+    Returns the `current` release, with which the new one is compared, or null. If the endpoint serves a configuration
+    without a record, and its model's role and artefact exist, it gets a record first, so that a rollback to it is
+    possible. An endpoint of an earlier stack lacks them: it serves until the release replaces it, and one alert says
+    so. A current release whose record is gone also gets a new one, from its configuration if there is no endpoint.
     Raises ReleaseInProgressError and UnknownEndpointError.
     """
     release, execution, resources = event["release"], event["execution"], ReleaseResources(client)
@@ -122,7 +122,7 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
-    """Makes `release` the current one and gives the endpoint back. Raises LockLostError."""
+    """Makes `release` the current one and releases the lock. Raises LockLostError."""
     release, execution = event["release"], event["execution"]
     posts = event.get("posts") or {}
     labels = posts.get("reviews") or {}
@@ -134,7 +134,7 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
             return {"release": release}
         if record["outcome"] != "running" or _holder(table.entry(LOCK)) != execution:
             raise LockLostError(f"release {release} is recorded as {record['outcome']} and does not hold the endpoint")
-        # First, as its write cannot be part of the transaction: where that fails, the rollback puts the value back.
+        # First, because it cannot be part of the transaction: if that fails, the rollback restores the value.
         _tell_parameter(release)
         if table.write(
             table.set(
@@ -150,13 +150,13 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                     "metrics": event.get("metrics"),
                     "current_metrics": event.get("current_metrics"),
                     "comparison": event.get("comparison"),
-                    # With what is served later is compared.
+                    # Served posts are compared with it later.
                     "validation": event.get("validation") or None,
                     "model_data": event.get("model_data"),
                     "archive_sha256": event.get("archive_sha256"),
                     "model": release,
                     "endpoint_configuration": release,
-                    # What it takes to make both again, should somebody delete them.
+                    # The requests that make both again if somebody deletes them.
                     "definitions": ReleaseResources(client).definitions(release, release),
                 },
                 "outcome = :running",
@@ -170,15 +170,15 @@ def finish_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
 
 
 def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
-    """Gives the endpoint to the rollback `execution` and says what its `input` asks for.
+    """Locks the endpoint for the rollback `execution`, and returns what its `input` asks for.
 
-    `mode` is who asks: `by_hand` (`{}` or `{"release": name}`), `failed` (a release that reports afterwards, and keeps
-    the endpoint) or `stopped` (a release that cannot do so any more). `failed` is the release to discard, or null where
-    a release had not begun or had already ended: then nothing has to be put back and nobody is given the endpoint.
-    `target` is the release that has to serve, `failure` what happened; of a rollback by hand `note` is what people have
-    to know of it and `offer` how to go on where it does not come about. Before the endpoint is touched, the current
-    release's record is made again where it is gone, and so are the target's model and configuration. Raises
-    ReleaseInProgressError, InvalidRollbackError, UnknownEndpointError and NotMadeAgainError.
+    `mode` says who asks: `by_hand` (a person: `{}` or `{"release": name}`), `failed` (a release that reports afterwards
+    and keeps the lock) or `stopped` (a release that can no longer report). `failed` is the release to discard, or null
+    if a release had not begun or had already ended: then nothing is restored and the endpoint is not locked. `target`
+    is the release that has to serve, `failure` what happened. For a rollback by hand, `note` is what people have to
+    know about it, and `offer` what they can do if it fails. Before the endpoint is changed, missing records of the
+    current release and missing models and configurations of the target are made again. Raises ReleaseInProgressError,
+    InvalidRollbackError, UnknownEndpointError and NotMadeAgainError.
     """
     execution, given = event["execution"], event["input"]
     ended = healed = None
@@ -200,7 +200,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
         elif "stopped" in given:
             plan, holder = stopped_plan(given["stopped"], records, current), execution
         else:
-            # Before anything else: while a release runs, which one is current is about to change.
+            # First of all: while a release is running, the current release is about to change.
             _refuse_in_progress(lock, execution)
             decision = _decided(resources, given, records, current)
             if decision.heals is not None:
@@ -210,7 +210,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                 healed = decision.note or healed
                 continue
             plan, holder = plan_by_hand(records, decision), execution
-            # What was repaired before is no longer visible.
+            # An earlier repair is no longer visible.
             plan["note"] = healed or plan["note"]
         failed, target = plan["failed"], plan["target"]
         if plan["mode"] != "by_hand" and failed is None:
@@ -230,7 +230,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
                 },
             ),
             current_is(table, current),
-            # Against a clean-up at the same time, which takes only what no lock protects.
+            # A clean-up at the same time deletes only resources that no lock protects.
             *(
                 [table.check(record_of(records, release=target["release"])["entry"], "attribute_not_exists(cleaning)")]
                 if target
@@ -242,7 +242,7 @@ def begin_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]
 
 
 def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
-    """Records what begin_rollback planned as done and gives the endpoint back. Raises LockLostError."""
+    """Records the plan of begin_rollback as done and releases the lock. Raises LockLostError."""
     execution, mode, failed, target = event["execution"], event["mode"], event.get("failed"), event.get("target")
     to = None if target is None else target["release"]
     if mode != "by_hand" and failed is None:
@@ -269,7 +269,7 @@ def finish_rollback(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any
 def _decided(
     resources: ReleaseResources, given: dict[str, Any], records: list[dict[str, Any]], pointer: str | None
 ) -> Decision:
-    """What a person's rollback does. Raises InvalidRollbackError."""
+    """The decision for a person's rollback. Raises InvalidRollbackError."""
     unknown = sorted(set(given) - {"release"})
     if unknown:
         raise InvalidRollbackError(f'the input has {", ".join(unknown)}: it must be {{}} or {{"release": "<name>"}}')
@@ -292,14 +292,14 @@ def _decided(
 
 
 def _made_ready(resources: ReleaseResources, records: list[dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan, once what its target needs is there again. Raises NotMadeAgainError where a person asked for it."""
+    """The plan, after missing resources of the target are made again. Raises NotMadeAgainError if a person asked."""
     if plan["target"] is not None:
         try:
             made = resources.make_missing(record_of(records, release=plan["target"]["release"]))
         except NotMadeAgainError as fault:
             if plan["mode"] == "by_hand":
                 raise
-            # An endpoint that still serves the target needs nothing; else the workflow reports what it lacks.
+            # An endpoint that still serves the target needs nothing; otherwise the workflow reports what is missing.
             made = []
             LOGGER.warning("%s", fault)
         if made:
@@ -308,7 +308,7 @@ def _made_ready(resources: ReleaseResources, records: list[dict[str, Any]], plan
 
 
 def _found(resources: ReleaseResources, pointer: str | None) -> dict[str, Any] | None:
-    """The record of what serves, or of what is said to be current where nothing serves; None if nothing is known."""
+    """The record of the serving release, or of the current one if nothing serves; None if both are unknown."""
     if (found := resources.found_serving()) is not None or pointer is None:
         return found
     return resources.record_of(pointer) if resources.unrecorded(pointer).configuration else None
@@ -319,14 +319,14 @@ def _has_served(record: dict[str, Any]) -> bool:
 
 
 def _lost(records: list[dict[str, Any]], execution: str, pointer: str | None) -> str | None:
-    """The release that an execution's rollback goes back to, if its record is gone."""
+    """The target of an execution's rollback, if its record is gone."""
     own = next((record for record in records if record["execution"] == execution), None)
     needed = pointer if own is None or own["outcome"] != "running" else own.get("previous")
     return None if needed is None or any(record["release"] == needed for record in records) else str(needed)
 
 
 def _record_again(resources: ReleaseResources, release: str) -> dict[str, Any]:
-    """A record for a release that lost its own. Raises InvalidRollbackError."""
+    """A new record for a release whose record is gone. Raises InvalidRollbackError."""
     if not resources.unrecorded(release).configuration and resources.serves() != release:
         raise InvalidRollbackError(
             f"the record of release {release} is gone, and so is its endpoint configuration: name another release, "
@@ -344,10 +344,10 @@ def _heal(
     *,
     points: bool = True,
 ) -> None:
-    """Makes `release`, whose record is `found` again or was there, what the table calls current."""
+    """Makes `release` the table's current release; its record exists or was `found` again."""
     changes = []
     if found is not None:
-        # Without its configuration nothing says when it was made: it is the last.
+        # Without its configuration its time is unknown: it counts as the last one.
         made = moment(found.pop("made", None) or datetime.datetime.now(datetime.UTC))
         record = found | {"started": made, "ended": made}
         changes.append(table.put(f"{RELEASE_PREFIX}{made}#{release}", record, "attribute_not_exists(entry)"))
@@ -362,7 +362,7 @@ def _heal(
 def _outcomes(
     table: ReleaseTable, event: dict[str, Any], records: list[dict[str, Any]], current: str | None
 ) -> list[dict[str, Any]]:
-    """The changes of the releases' records that a rollback makes."""
+    """The changes that a rollback makes to the releases' records."""
     mode, failed, target = event["mode"], event.get("failed"), event.get("target")
     by = {"rolled_back_by": event["execution"]}
     changes = []
@@ -371,22 +371,22 @@ def _outcomes(
         record = record_of(records, **failed)
         changes.append(table.set(record["entry"], ended, "execution = :execution", execution=failed["execution"]))
     if mode == "by_hand" and target is not None and current != target["release"]:
-        # Of a current release that nothing is known of any more there is nothing to mark.
+        # A current release without any trace has no record to mark.
         if any(record["release"] == current for record in records):
             left = record_of(records, release=current)
             changes.append(table.set(left["entry"], by | {"outcome": "rolled_back"}, "attribute_exists(entry)"))
         named = record_of(records, release=target["release"])
-        # A release that a person named serves again: the next rollback may come back to it.
+        # A release that a person named serves again: a later rollback may choose it.
         again = {"outcome": "released", "rolled_back_by": None}
         changes.append(table.set(named["entry"], again, "attribute_exists(entry)"))
     return changes
 
 
 def _notify_not_adopted(table: ReleaseTable, found: dict[str, Any], missing: str) -> None:
-    """One alert for one endpoint configuration, however many releases find it."""
+    """Publishes one alert per endpoint configuration, however many releases find it."""
     configuration = found["endpoint_configuration"]
     noted = {"configuration": configuration, "missing": missing, "noted": _now()}
-    # The alert first: where its publication fails, the release begins again and publishes it.
+    # The alert first: if publishing fails, the release begins again and publishes it.
     if (table.entry(NOT_ADOPTED) or {}).get("configuration") == configuration:
         return
     endpoint = os.environ["ENDPOINT_NAME"]
@@ -403,7 +403,7 @@ def _notify_not_adopted(table: ReleaseTable, found: dict[str, Any], missing: str
 
 
 def _close_abandoned(table: ReleaseTable, records: list[dict[str, Any]]) -> None:
-    """Whoever holds the endpoint is alone: a record still `running` is of an execution that could not close it."""
+    """Closes records that are still `running`: with the lock held, their executions ended without closing them."""
     for record in records:
         if record["outcome"] == "running":
             described = _describe(record["execution"]) or {"status": "ABORTED"}
@@ -421,7 +421,7 @@ def _close_abandoned(table: ReleaseTable, records: list[dict[str, Any]]) -> None
 
 
 def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
-    """Raises ReleaseInProgressError unless the endpoint is free or its holder has ended for good."""
+    """Raises ReleaseInProgressError unless the endpoint is unlocked or the execution with the lock has ended."""
     if lock is None or lock["holder"] == execution:
         return
     who = (
@@ -432,27 +432,27 @@ def _refuse_in_progress(lock: dict[str, Any] | None, execution: str) -> None:
         raise ReleaseInProgressError(
             f"{who} has been running since {lock['since']}: wait for it, or stop it: {lock['holder']}"
         )
-    # Of a rollback that was stopped no other rollback comes.
+    # A stopped rollback is not followed by another rollback.
     if state == "AWAITING_ROLLBACK" and "release" in lock:
         raise ReleaseInProgressError(f"{who} was stopped and is about to be rolled back: start again in a few minutes")
 
 
 def _state(execution: str) -> str:
-    """RUNNING, AWAITING_ROLLBACK (stopped a moment ago, with nobody left to put the endpoint back) or ENDED."""
+    """RUNNING, AWAITING_ROLLBACK (stopped a moment ago; its rollback has not started yet) or ENDED."""
     described = _describe(execution)
     if described is None:
         return "ENDED"
     if described["status"] in ("RUNNING", "PENDING_REDRIVE"):
         return "RUNNING"
     settled = described["status"] == "SUCCEEDED" or described.get("error") in SETTLED_ERRORS
-    # Step Functions' model does not promise when it stopped.
+    # Step Functions' API model does not guarantee a stop time.
     stopped = described.get("stopDate", described["startDate"])
     recent = datetime.datetime.now(datetime.UTC) - stopped < ROLLBACK_STARTS_WITHIN
     return "AWAITING_ROLLBACK" if recent and not settled else "ENDED"
 
 
 def _describe(execution: str) -> dict[str, Any] | None:
-    """The execution, or None where there is none any more: Step Functions forgets them after 90 days."""
+    """The execution; None if Step Functions, which keeps executions for 90 days, no longer has it."""
     states = client("stepfunctions")
     try:
         described: dict[str, Any] = states.describe_execution(executionArn=execution)
@@ -462,7 +462,7 @@ def _describe(execution: str) -> dict[str, Any] | None:
 
 
 def _tell_parameter(release: str | None) -> None:
-    """Keeps the SSM parameter, which others read, at the current release; there is none where nothing serves."""
+    """Sets the SSM parameter, which others read, to the current release; deletes it if nothing serves."""
     ssm = client("ssm")
     name = os.environ["CURRENT_PARAMETER"]
     if release is not None:

@@ -1,4 +1,4 @@
-"""What there is of an endpoint's releases in SageMaker, S3 and IAM, and makes again what a record describes."""
+"""The resources of an endpoint's releases in SageMaker, S3 and IAM; makes missing ones again from a record."""
 
 import os
 from collections.abc import Callable
@@ -11,25 +11,25 @@ NOT_SERVING = frozenset({"Creating", "Deleting", "Failed", "OutOfService"})
 
 
 class UnknownEndpointError(Exception):
-    """The endpoint serves something to which no rollback could go back; the message says what and what to do."""
+    """The endpoint serves something that no rollback could restore; the message says what it is and what to do."""
 
 
 class NotMadeAgainError(Exception):
-    """A model or an endpoint configuration is gone, and SageMaker does not make it again; the message says why."""
+    """A missing model or endpoint configuration could not be made again; the message says why."""
 
 
 class ReleaseResources:
-    """One endpoint and what its releases are made of."""
+    """One endpoint and the resources of its releases."""
 
     def __init__(self, client: Callable[[str], Any], tags: list[dict[str, str]] | None = None) -> None:
         self._client = client
-        # What is made again has the app's tags, as what a release makes.
+        # Resources that are made again get the app's tags, as those of a release do.
         self._tags = {"Tags": tags} if tags else {}
         self._sagemaker = client("sagemaker")
         self._endpoint = os.environ["ENDPOINT_NAME"]
 
     def serves(self) -> str | None:
-        """The configuration of an endpoint that serves, empty where SageMaker names none; None where none serves."""
+        """The configuration that serves, empty if SageMaker names none; None if the endpoint does not serve."""
         endpoint = _unless_missing(lambda: self._sagemaker.describe_endpoint(EndpointName=self._endpoint))
         if endpoint is None or endpoint["EndpointStatus"] in NOT_SERVING:
             return None
@@ -48,7 +48,7 @@ class ReleaseResources:
             return None
 
     def of(self, record: dict[str, Any]) -> Release:
-        """What there is of a release with a record. What cannot be gone back to is not looked at."""
+        """The resources of a release with a record. They are not looked up if no rollback can choose the release."""
         name, configuration = record["release"], record.get("endpoint_configuration", record["release"])
         release = {
             "name": name,
@@ -61,14 +61,14 @@ class ReleaseResources:
         return Release(**release, **self._parts(configuration, record.get("model", name), record))
 
     def unrecorded(self, name: str) -> Release:
-        """What there is of a release whose record is gone: its resources have its name."""
+        """The resources of a release whose record is gone: they have the release's name."""
         configuration = self._configuration(name)
         model = _model_of(configuration) or name
         return Release(name=name, configuration_name=name, outcome=None, **self._parts(name, model, {}))
 
     def record_of(self, name: str) -> dict[str, Any]:
-        """A record's attributes for the release that the endpoint configuration `name` is of. Where that is gone, the
-        names alone, as resources have the release's. Raises UnknownEndpointError.
+        """The record's attributes for the release with the endpoint configuration `name`; only the names if that is
+        gone. Raises UnknownEndpointError.
         """
         if not self.may_be_release(name):
             raise self._unknown(name)
@@ -90,14 +90,14 @@ class ReleaseResources:
         return found if configuration is None else found | {"made": configuration["CreationTime"]}
 
     def found_serving(self) -> dict[str, Any] | None:
-        """The record of what the endpoint serves without one; None where there is no endpoint that serves."""
+        """A record for a serving endpoint without one; None if no endpoint serves."""
         endpoint = _unless_missing(lambda: self._sagemaker.describe_endpoint(EndpointName=self._endpoint))
         if endpoint is None or endpoint["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
             return None
         return self.record_of(endpoint.get("EndpointConfigName", ""))
 
     def definitions(self, configuration: str, model: str) -> dict[str, Any]:
-        """The requests that make the configuration and the model again, as far as both are there."""
+        """The requests that make the configuration and the model again, for those that exist."""
         requests = {
             "endpoint_configuration": ("CreateEndpointConfig", self._configuration(configuration)),
             "model": ("CreateModel", self._model(model)),
@@ -109,9 +109,9 @@ class ReleaseResources:
         }
 
     def make_missing(self, record: dict[str, Any]) -> list[str]:
-        """Makes the model and the configuration of a release again where they are gone and the record describes them.
+        """Makes the missing model and configuration of a release again, if the record describes them.
 
-        Returns what was made. Called again, it finds what it has made. Raises NotMadeAgainError.
+        Returns what was made. It can be called again. Raises NotMadeAgainError.
         """
         definitions = record.get("definitions") or {}
         model, configuration = record.get("model"), record.get("endpoint_configuration")
@@ -130,7 +130,7 @@ class ReleaseResources:
         return made
 
     def missing_of(self, model: str) -> str | None:
-        """What a model lacks, so that no release could score it and no rollback start it; None if nothing."""
+        """What a model lacks, without which no release can score it and no rollback can start it; None if complete."""
         described = self._model(model)
         if described is None:
             return f"the model {model} is gone, or is not one of this endpoint's"
@@ -146,7 +146,7 @@ class ReleaseResources:
         return None
 
     def _parts(self, configuration: str, model: str, record: dict[str, Any]) -> dict[str, Any]:
-        # A model of another name, which this function may not look at, is taken to be there.
+        # A model with another name, which this function may not describe, is assumed to exist.
         described = self._model(model, denied={})
         definitions = record.get("definitions") or {}
         recorded = [record["model_data"]] if record.get("model_data") else []
@@ -169,7 +169,7 @@ class ReleaseResources:
         return described
 
     def _model(self, name: str, *, denied: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """Its description; None where it is gone, `denied` where this function may not look."""
+        """Its description; None if it does not exist, `denied` if this function may not describe it."""
         try:
             described: dict[str, Any] | None = _unless_missing(lambda: self._sagemaker.describe_model(ModelName=name))
         except ClientError as fault:
@@ -179,10 +179,12 @@ class ReleaseResources:
         return described
 
     def _artefact(self, uri: str, *, denied: bool) -> bool:
-        """Whether it is there, or `denied` where this function may not look. An archive is an object; else a folder."""
+        """Whether it exists, or `denied` if this function may not look. An archive is an object; anything else is a
+        folder.
+        """
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
-            # Lists, where a look at the object itself would take the right to read it.
+            # Lists, because HeadObject would need the permission to read the object.
             listed = self._client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
         except ClientError as fault:
             if _is_denied(fault):
@@ -193,7 +195,7 @@ class ReleaseResources:
         return any(key.endswith("/") or found["Key"] == key for found in listed)
 
     def _request(self, operation: str, description: dict[str, Any]) -> dict[str, Any]:
-        """What of a description belongs to the request that makes the same thing."""
+        """The part of a description that belongs to the request that makes the same resource."""
         members = self._sagemaker.meta.service_model.operation_model(operation).input_shape.members
         request = {name: value for name, value in description.items() if name in members}
         if "PrimaryContainer" in request:
@@ -236,16 +238,14 @@ def _artefacts(model: dict[str, Any]) -> list[str]:
 
 
 def _one_source(container: dict[str, Any]) -> dict[str, Any]:
-    """A container with one source of its model: a description may name it both ways, a request may not."""
+    """A container with one source of its model: a description may have both forms, a request only one."""
     if "ModelDataUrl" not in container:
         return container
     return {name: value for name, value in container.items() if name != "ModelDataSource"}
 
 
 def _unless_missing(call: Callable[[], Any]) -> Any:
-    """What `call` returns, or None where SageMaker does not have it: it has no error of its own for that, and its
-    message alone says so.
-    """
+    """The result of `call`; None if SageMaker does not have the resource, which only the error message shows."""
     try:
         return call()
     except ClientError as fault:

@@ -1,4 +1,4 @@
-"""The releases' table: one endpoint's entries, and how they are written."""
+"""The releases' table: reads and writes the entries of one endpoint."""
 
 import datetime
 import json
@@ -43,7 +43,7 @@ class ReleaseTable:
         return None if entry is None else str(entry["release"])
 
     def write(self, *changes: Any) -> bool:
-        """All of the changes or none of them; False where a condition does not hold or another writes at the time."""
+        """Writes all changes or none; returns False if a condition does not hold or another transaction conflicts."""
         try:
             self._client.transact_write_items(TransactItems=changes)
         except self._client.exceptions.TransactionCanceledException as fault:
@@ -91,26 +91,26 @@ class ReleaseTable:
 
 
 def taken(table: ReleaseTable, seen: dict[str, Any] | None, lock: dict[str, Any]) -> dict[str, Any]:
-    """Takes the endpoint from whoever was seen to hold it, and from nobody else."""
+    """Takes the lock from the execution that was seen to hold it, and from no other."""
     if seen is None:
         return table.put(LOCK, lock, "attribute_not_exists(entry)")
     return table.put(LOCK, lock, "holder = :seen", seen=seen["holder"])
 
 
 def current_is(table: ReleaseTable, release: str | None) -> dict[str, Any]:
-    """Holds where `release` is the current one, and no other was made so meanwhile."""
+    """The condition that `release` is still the current one."""
     if release is None:
         return table.check(CURRENT, "attribute_not_exists(entry)")
     return table.check(CURRENT, "#release = :release", release=release)
 
 
 def moment(when: datetime.datetime) -> str:
-    """A moment as the records write it, which sorts as it is."""
+    """A time as the records store it; it sorts as text."""
     return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _conditional(condition: str, values: dict[str, object]) -> dict[str, Any]:
-    """A condition on attributes; `#release` stands for the attribute whose name DynamoDB reserves."""
+    """A condition on attributes; `#release` stands for the attribute whose name is reserved in DynamoDB."""
     if not condition:
         return {}
     return (
@@ -121,7 +121,7 @@ def _conditional(condition: str, values: dict[str, object]) -> dict[str, Any]:
 
 
 def _typed(attributes: dict[str, Any]) -> dict[str, Any]:
-    # DynamoDB's numbers are decimal: a float is taken as the digits that JSON shows of it.
+    # DynamoDB's numbers are decimal: a float becomes the digits that JSON writes.
     exact: dict[str, Any] = json.loads(json.dumps(attributes), parse_float=Decimal)
     serializer = TypeSerializer()
     return {key: serializer.serialize(value) for key, value in exact.items()}

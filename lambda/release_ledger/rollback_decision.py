@@ -1,20 +1,20 @@
-"""What a person's rollback does, decided from what there is of the endpoint and its releases. Nothing here asks AWS."""
+"""Decides a person's rollback from the state of the endpoint and its releases. This module calls no AWS service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 class RefusedError(Exception):
-    """The rollback cannot do what was asked for; the message is one line that says what can be done."""
+    """The requested rollback is not possible; the message is one line that says what is possible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What there is of a release. `outcome` is its record's; None where its record is gone.
+    """The state of a release. `outcome` is that of its record; None if the record is gone.
 
-    `configuration`, `model` and `artefact` say whether each is there; `configuration_recorded` and `model_recorded`
-    whether the record holds what it takes to make them again; `hashed` whether a later state compares the artefact with
-    a hash that was recorded, and reports one that is gone.
+    `configuration`, `model` and `artefact` say whether each exists; `configuration_recorded` and `model_recorded`
+    whether the record has the requests that make them again; `hashed` whether a later state compares the artefact with
+    a recorded hash, and so reports a missing one.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Release:
 
     @property
     def served(self) -> bool:
-        """Whether it can be gone back to by its name, as far as its record says."""
+        """Whether its record allows a rollback to it by name."""
         return self.outcome in ("released", "rolled_back") and not self.cleaning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What there is.
+    """The state of the endpoint and its releases.
 
-    `serves` is the endpoint configuration of the endpoint, or None where there is no endpoint or one that failed;
-    `pointer` the release that the table calls current, `parameter` the one that the SSM parameter names; `releases`
-    those with a record, oldest first; `unrecorded` the current release where it has none.
+    `serves` is the endpoint's configuration, or None without an endpoint or with one that failed; `pointer` the release
+    that is current in the table, `parameter` the one in the SSM parameter; `releases` those with a record, oldest
+    first; `unrecorded` the current release if it has no record.
     """
 
     serves: str | None
@@ -53,11 +53,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What has to be done.
+    """What the rollback does.
 
-    `target` is the release that has to serve; `heals` the current release, whose record in the table must be repaired
-    first, or None; `makes` what of the target has to be made again; `note` what people have to know of it, or None;
-    `offer` how to go on where the target does not come to serve.
+    `target` is the release that has to serve; `heals` the current release if its record must be repaired first, else
+    None; `makes` the target's resources that have to be made again; `note` what people have to know about it, or None;
+    `offer` what people can do if the target does not serve.
     """
 
     target: str
@@ -70,8 +70,8 @@ class Decision:
 def current_release(
     *, serves: str | None, pointer: str | None, parameter: str | None, releases: Sequence[Release]
 ) -> str | None:
-    """Returns which release is current: the table's, unless its record is gone; then what the endpoint serves, and
-    without an endpoint what table or parameter name.
+    """Returns the current release: the table's, unless its record is gone; then the one that the endpoint serves, and
+    without an endpoint the one that table or parameter name.
     """
     recorded = {release.configuration_name: release.name for release in releases if release.served}
     if pointer in recorded.values() or not serves:
@@ -80,10 +80,10 @@ def current_release(
 
 
 def decide(found: Found, wanted: str | None) -> Decision:
-    """Returns what a rollback to `wanted` does, or to what nothing says (`{}`).
+    """Decides a rollback to `wanted`; None is a rollback without a named release (`{}`).
 
-    Where an endpoint serves, nothing means the last good release before the current one. Where none does, it means the
-    current release. Raises RefusedError.
+    Without a named release, the target is the last good release before the current one, or the current one if no
+    endpoint serves. Raises RefusedError.
     """
     name = current_release(
         serves=found.serves, pointer=found.pointer, parameter=found.parameter, releases=found.releases
@@ -91,7 +91,7 @@ def decide(found: Found, wanted: str | None) -> Decision:
     current = next((release for release in found.releases if release.name == name and release.served), found.unrecorded)
     heals = name if current is not None and name != found.pointer else None
     if current is not None and current.outcome is None:
-        # The endpoint itself, or else the configuration that is named after the release, says what it was.
+        # The endpoint, or else the configuration with the release's name, shows what it was.
         heals = name if found.serves == current.configuration_name or current.configuration else None
     target = _asked_for(found, current, name, heals) if wanted is None else _named(found, wanted, heals)
     if (why_not := _why_not(target, found)) is not None:
@@ -157,7 +157,7 @@ def _last_good_before(name: str | None, found: Found) -> Release | None:
 
 
 def _why_not(release: Release, found: Found) -> str | None:
-    """Says why a release cannot be brought to serve, or None."""
+    """Returns why a release cannot serve again, or None."""
     if found.serves is not None and found.serves == release.configuration_name:
         return None
     if not release.artefact and not (release.hashed and release.model):
@@ -180,7 +180,7 @@ def _names(found: Found) -> str:
 
 
 def _offer(found: Found, target: Release | None) -> str:
-    """Says how to go on without `target`: by the next good release, the last one before it where there is any."""
+    """Returns what people can do without `target`: roll back to another good release, the last one before it if any."""
     good = [
         release
         for release in found.releases

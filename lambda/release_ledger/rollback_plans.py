@@ -1,4 +1,4 @@
-"""What a rollback does by the records, whoever asks for it."""
+"""Plans of rollbacks, from the records."""
 
 import json
 from typing import Any
@@ -7,11 +7,11 @@ from rollback_decision import Decision
 
 
 class LockLostError(Exception):
-    """The endpoint was given to another execution meanwhile; nothing was recorded."""
+    """Another execution holds the lock now; nothing was recorded."""
 
 
 def failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
-    """The plan for a release that failed and waits."""
+    """The plan for a failed release, which waits for the rollback."""
     plan = _plan("failed", target_of(records, current), failed["failure"])
     record = next((record for record in records if record["execution"] == failed["execution"]), None)
     if record is None:
@@ -21,7 +21,7 @@ def failed_plan(failed: dict[str, Any], records: list[dict[str, Any]], current: 
 
 
 def stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current: str | None) -> dict[str, Any]:
-    """The plan for a release that was stopped and can no longer notify."""
+    """The plan for a stopped release, which can no longer notify."""
     status = stopped["status"]
     failure = {
         "state": status,
@@ -31,7 +31,7 @@ def stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current
     plan = _plan("stopped", target_of(records, current), failure)
     record = next((record for record in records if record["execution"] == stopped["execution"]), None)
     if record is not None and "failure" in record:
-        # It was rolled back for this, and stopped before it could notify.
+        # Its rollback was already done, and it was stopped before it could notify.
         first = record["failure"]
         cause = f"{first['cause']}; then {failure['state']}: {failure['error']}: {failure['cause']}"
         return plan | {"failure": first | {"cause": cause}}
@@ -42,7 +42,7 @@ def stopped_plan(stopped: dict[str, Any], records: list[dict[str, Any]], current
 
 
 def plan_by_hand(records: list[dict[str, Any]], decision: Decision) -> dict[str, Any]:
-    """The plan for a person."""
+    """The plan for a person's rollback."""
     plan = _plan("by_hand", target_of(records, decision.target), None)
     return plan | {"note": decision.note, "offer": decision.offer}
 
@@ -52,7 +52,7 @@ def _plan(mode: str, target: dict[str, Any] | None, failure: dict[str, Any] | No
 
 
 def served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
-    """What is reported of a release that serves."""
+    """The reported values of a release that serves."""
     if release is None:
         return None
     record = record_of(records, release=release)
@@ -70,7 +70,7 @@ def served(records: list[dict[str, Any]], release: str | None) -> dict[str, Any]
 
 
 def target_of(records: list[dict[str, Any]], release: str | None) -> dict[str, Any] | None:
-    """What a rollback has to know of a release; `archive_sha256` is null where it was recorded before hashes were."""
+    """The values of a release that a rollback needs; `archive_sha256` is null in records from before hashes."""
     found = served(records, release)
     told = ("release", "endpoint_configuration", "model", "model_data", "archive_sha256")
     return None if found is None else {key: found[key] for key in told}

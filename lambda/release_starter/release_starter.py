@@ -1,14 +1,14 @@
-"""Starts a release once reviewers have given enough labels since the one that serves, or an alarm says it got worse.
+"""Starts a release after enough new labels since the current release, or when an alarm reports a worse model.
 
-Labels are counted by the reviewers' counters of each day (UTC), one query a day, whatever the table holds. They are
-what decisions say, of which an undone one of an earlier day may still be in: it is about when to start, and the release
-itself counts exactly.
+Labels are counted from the reviewers' counters of each day (UTC), with one query per day, whatever the size of the
+table. The count may include a decision of an earlier day that was undone: it only decides when to start, and the
+release itself counts exactly.
 
-A release that fails, or that the gate refuses, is not tried again until as many labels have come once more: its
-execution is named after how often enough labels have come, and a name is used once.
+A release that fails, or that the gate refuses, is not tried again until the same number of labels has arrived again:
+the execution's name has the number of times that enough labels arrived, and each name is used once.
 
-An alarm needs one new label: the same posts would make the same model. Its execution is named after the alarm's event,
-so that an event that is delivered twice starts one.
+An alarm needs at least one new label: the same posts would make the same model. Its execution is named after the
+alarm's event, so an event that is delivered twice starts one release.
 """
 
 import datetime
@@ -30,11 +30,11 @@ PLAIN = TypeDeserializer()
 
 
 class NoRecordError(Exception):
-    """The table of releases does not say what it should; the message says what is missing."""
+    """The releases' table lacks a record or a value; the message says which."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Returns how many labels are new, which execution was `started`, or null, and why."""
+    """Returns the number of new labels, the execution that was `started` or null, and the reason."""
     result = _look(boto3.client("dynamodb"), boto3.client("stepfunctions"), event)
     LOGGER.info("%s", json.dumps(result))
     return result
@@ -107,10 +107,10 @@ def _record(dynamodb: Any, release: str) -> dict[str, Any]:
 
 
 def _counted(record: dict[str, Any]) -> tuple[datetime.datetime, int]:
-    """Until when labels are in this release, and how many had been given on that day by then."""
+    """The time up to which labels are in this release, and the number of labels of that day until then."""
     reviews = record.get("posts", {}).get("reviews")
     if reviews is None:
-        # It was made without reviewers' labels.
+        # It was trained without reviewers' labels.
         return datetime.datetime.fromisoformat(record["started"]), 0
     return datetime.datetime.fromisoformat(reviews["as_of"]), int(reviews["that_day"])
 

@@ -1,7 +1,7 @@
-"""Measures the review table: what waits, since when, the work of a day, and what decisions say of the model.
+"""Measures the review table: the queue, its age, a day's decisions, and what they say about the model.
 
-Reads counts, never a post: a query each for the days of the window, and for each part of the queue's index. The figures
-are metrics with the dimension `table`; what is not known yet is no data point.
+It reads counts, never a post: one query for each day of the window and each part of the queue's index. The figures are
+metrics with the dimension `table`. No data point is published until there is data.
 """
 
 import datetime
@@ -20,22 +20,23 @@ LOGGER.setLevel(logging.INFO)
 
 INDEX = "oldest"
 MOST_COUNTED = 100_000
-"""Posts. Counting them reads about 13 MB, and what it costs must not grow with a queue that nobody works on."""
+"""Maximum number of posts to count. Counting them reads about 13 MB; the cost must not grow with an unattended queue.
+"""
 
 
 ERROR = 0.001
-"""An alarm on the bounds is false on so many of the days on which the model is as good as the alarm's minimum."""
+"""Share of false alarms: on days on which the model is exactly as good as the alarm's minimum."""
 
 LOOKED_AT_DAYS = 7
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
-    """Puts the metrics as of now, and returns those of now by name; once a day, asked with `look`, the bounds."""
+    """Publishes the current metrics and returns them by name; once a day, with `look`, also the bounds."""
     table = ReviewTable(os.environ["TABLE_NAME"], shards=int(os.environ["SHARDS"]))
     now = datetime.datetime.now(datetime.UTC)
     today = now.date()
     if "look" in event:
-        # Whole days. A look every five minutes would raise 288 times as many false alarms.
+        # Whole days: evaluating every five minutes would raise 288 times as many false alarms.
         days = [today - datetime.timedelta(days=ago) for ago in range(1, LOOKED_AT_DAYS + 1)]
         bounds = bounded(ReviewTally.of(count for day in days for count in table.counts(day)))
         put(bounds, at=now, table=table.name)
@@ -49,7 +50,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
         **estimated(ReviewTally.of(count for day in window for count in table.counts(day))),
     }
     put(measures, at=now, table=table.name)
-    # What was decided after yesterday's last run counts too: the day's metric is its highest value.
+    # Decisions after yesterday's last run count too: the day's metric is its highest value.
     last_minute = datetime.datetime.combine(yesterday, datetime.time(23, 59), datetime.UTC)
     put(worked(table.work(yesterday)), at=last_minute, table=table.name)
     LOGGER.info(json.dumps(measures))
@@ -57,14 +58,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, float]:
 
 
 class ReviewTable:
-    """What of the table can be read without reading posts."""
+    """The figures of the table that need no post."""
 
     def __init__(self, name: str, *, shards: int) -> None:
         self.name = name
         self._shards = shards
 
     def queue(self, now: datetime.datetime) -> dict[str, float]:
-        """How many posts nobody has judged, MOST_COUNTED at most, and how many seconds ago the oldest was received."""
+        """Number of posts without a decision, at most MOST_COUNTED, and the age of the oldest in seconds."""
         oldest: list[str] = []
         waiting = 0
         for shard in range(self._shards):
@@ -83,14 +84,14 @@ class ReviewTable:
         return {"Waiting": float(min(waiting, MOST_COUNTED)), "OldestAge": max(0.0, seconds)}
 
     def work(self, day: datetime.date) -> list[dict[str, int]]:
-        """The counts of a day of each reviewer who decided on it, and of no one by name."""
+        """A day's counts of each reviewer, without names."""
         return [
             {name: int(value["N"]) for name, value in item.items() if "N" in value}
             for item in self._items(f"day#{day}")
         ]
 
     def counts(self, day: datetime.date) -> Iterator[dict[str, int]]:
-        """The counts of posts that were received on a day, an item at a time."""
+        """The counts of the posts that were received on a day, one item at a time."""
         for item in self._items(f"received#{day}"):
             yield {name: int(value["N"]) for name, value in item.items() if name not in ("post", "entry")}
 
@@ -103,13 +104,13 @@ class ReviewTable:
 
 
 def worked(work: list[dict[str, int]]) -> dict[str, float]:
-    """How many decisions of a day stand, without those that were undone, and how they are spread."""
+    """Number of a day's decisions, without undone ones, and their distribution."""
     decisions = sum(counts.get(verdict, 0) for counts in work for verdict in VERDICTS)
     return {"Decisions": float(decisions), **burden(work)}
 
 
 def estimated(tally: ReviewTally) -> dict[str, float]:
-    """Precision and recall of what was flagged, in percent with intervals of 95 %, and Cohen's kappa, where known."""
+    """Precision and recall of the flags, in percent with 95 % intervals, and Cohen's kappa, if there is enough data."""
     measures: dict[str, float] = {}
     if tally.posts:
         estimates = ReviewEstimates(tally.posts)
@@ -120,7 +121,7 @@ def estimated(tally: ReviewTally) -> dict[str, float]:
 
 
 def bounded(tally: ReviewTally) -> dict[str, float]:
-    """What precision and recall of what was flagged are at most, in percent, where known."""
+    """Upper bounds of the flags' precision and recall, in percent, if there is enough data."""
     if not tally.posts:
         return {}
     estimates = ReviewEstimates(tally.posts)
@@ -139,7 +140,7 @@ def in_percent(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 
 def put(measures: dict[str, float], *, at: datetime.datetime, table: str) -> None:
-    """Put data points, where there are any; a metric's unit follows from its name."""
+    """Publishes data points, if there are any; a metric's unit follows from its name."""
     if not measures:
         return
     client("cloudwatch").put_metric_data(
@@ -158,7 +159,7 @@ def put(measures: dict[str, float], *, at: datetime.datetime, table: str) -> Non
 
 
 def unit(name: str) -> str:
-    """The unit of a metric, as CloudWatch calls it."""
+    """CloudWatch's unit of a metric."""
     if name.startswith(("Precision", "Recall", "SeverePercent")):
         return "Percent"
     if name.startswith("DecisionSeconds"):
@@ -168,5 +169,5 @@ def unit(name: str) -> str:
 
 @functools.cache
 def client(service: Any) -> Any:
-    """One client of a service for as long as the execution environment lives: to make one takes longer than a call."""
+    """One client per service and execution environment: making one takes longer than a call."""
     return boto3.client(service)

@@ -1,4 +1,4 @@
-"""Posts each alert that an SNS topic hands over to Slack.
+"""Posts each alert of an SNS topic to Slack.
 
 An alert is the JSON of the release or the rollback workflow, an EventBridge event, a CloudWatch alarm, or plain text.
 INSUFFICIENT_DATA → OK is an alert only if the alarm was in ALARM before, as its history shows. While Slack is busy or
@@ -36,12 +36,12 @@ FALLBACK_LIMIT = 4000
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 16.0
 TELLING_BUDGET_S = 45.0
-REPORTING_RESERVE_S = 3.0  # what the runtime needs to report an error before it is cut off
+REPORTING_RESERVE_S = 3.0  # time that the runtime needs to report an error before the time limit
 REQUEST_TIMEOUT_S = 10.0
 
 ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT", "FAILED"})
-# By partition, what its regions are called and where its console is: of botocore's data of partitions, and of the
-# service signin, whose hosts have the same domains.
+# By partition: the pattern of its regions' names and the domain of its console, from botocore's data of partitions and
+# of the service signin, whose hosts have the same domains.
 CONSOLES = {
     "aws": (r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]{1,2}", "console.aws.amazon.com"),
     "aws-cn": (r"cn-[a-z]+-[0-9]{1,2}", "console.amazonaws.cn"),
@@ -52,7 +52,7 @@ CONSOLES = {
 }
 NO_DATA = "INSUFFICIENT_DATA"
 MOST_HISTORY = 100
-# A look-up that takes long leaves the time to Slack.
+# A slow look-up must not use up the time for Slack.
 HISTORY_CONFIG = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -60,15 +60,15 @@ _webhooks: dict[str, "Webhook"] = {}
 
 
 class InvalidWebhookError(Exception):
-    """The secret holds something that is no webhook's URL."""
+    """The secret does not hold the URL of a webhook."""
 
 
 class SlackRefusedError(Exception):
-    """Slack will not take this message however often it is sent."""
+    """Slack rejects this message; retries cannot help."""
 
 
 class SlackUnavailableError(Exception):
-    """Slack was busy, down or out of reach for as long as there was time."""
+    """Slack was busy, down or not reachable until the time limit."""
 
 
 class _RetryableError(Exception):
@@ -90,7 +90,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where Slack takes messages. Its repr does not show the path, which is the secret."""
+    """The URL that accepts messages. Its repr does not show the path, which is the secret."""
 
     secure: bool
     host: str
@@ -122,15 +122,15 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def is_ok_after_no_data(content: dict[str, Any]) -> bool:
-    """An alarm that has data again, and they are fine. Every new alarm says so, minutes after its deployment."""
+    """Whether an alarm changed from INSUFFICIENT_DATA to OK, as every new alarm does after its deployment."""
     return (content.get("OldStateValue"), content.get("NewStateValue")) == (NO_DATA, "OK")
 
 
 def may_have_been_in_alarm(content: dict[str, Any], function_arn: str) -> bool:
-    """Whether an alarm was in alarm before it had no data, so that somebody waits to be notified of its end.
+    """Whether an alarm was in ALARM before it had no data, so that people have to be notified of its end.
 
-    The message has the state before alone; the alarm's history, which CloudWatch keeps for weeks, has those before it.
-    Where it cannot be asked, or does not answer, the answer is yes: an alert too many is better than one that is lost.
+    The message has only the previous state; the alarm's history, which CloudWatch keeps for weeks, has the earlier
+    ones. If the history cannot be read, the result is True: an unnecessary alert is better than a lost one.
     """
     alarm = _text(content, "AlarmArn").split(":")
     if len(alarm) < 7 or alarm[4] != function_arn.split(":")[4]:
@@ -139,7 +139,7 @@ def may_have_been_in_alarm(content: dict[str, Any], function_arn: str) -> bool:
     asked: dict[str, Any] = {}
     changed = _time(_text(content, "StateChangeTime"))
     if changed is not None:
-        # What came after this alert, before it was handed over again, is another alert's.
+        # Transitions after this alert, before it was delivered again, belong to other alerts.
         asked["EndDate"] = changed + timedelta(seconds=1)
     try:
         history = boto3.client("cloudwatch", region_name=alarm[3], config=HISTORY_CONFIG)
@@ -156,7 +156,7 @@ def may_have_been_in_alarm(content: dict[str, Any], function_arn: str) -> bool:
         LOGGER.warning("the alarm's history cannot be read (%s)", type(failure).__name__)
         return True
     if transitions[:1] == [(NO_DATA, "OK")]:
-        del transitions[0]  # this alert's own
+        del transitions[0]  # the transition of this alert
     for old, new in transitions:
         before = old if new == NO_DATA else new
         if before != NO_DATA:
@@ -178,7 +178,7 @@ def _time(text: str) -> datetime | None:
 
 
 def read_alert(message: str, subject: str | None = None) -> Alert:
-    """The alert in an SNS message of any of the kinds that reach the topic."""
+    """The alert in an SNS message of any kind that the topic receives."""
     content = _json_object(message)
     if content is None:
         return Alert(title=subject or "Alert", reason=message)
@@ -196,8 +196,8 @@ def read_alert(message: str, subject: str | None = None) -> Alert:
 def slack_message(alert: Alert, partition: str | None = None) -> dict[str, Any]:
     """The alert as Slack's blocks, each text escaped and within its limit.
 
-    Whoever may publish to the topic chooses the alert's words. So Slack is to make no links and mentions out of them,
-    and the one link leads to the console of `partition`, or of any where none is given.
+    A publisher of the topic controls the alert's text. So Slack must not turn it into links and mentions, and the only
+    link leads to the console of `partition`, or of any partition if none is given.
     """
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": escaped(alert.title, HEADER_LIMIT)}}
@@ -228,9 +228,9 @@ def _markdown(text: str) -> dict[str, Any]:
 
 
 def is_console_link(link: str, partition: str | None = None) -> bool:
-    """Whether a link leads to the console of a region of `partition`, or of any partition where none is given."""
+    """Whether a link leads to the console of a region of `partition`, or of any partition if none is given."""
     consoles = CONSOLES.values() if partition is None else filter(None, [CONSOLES.get(partition)])
-    # One that a browser might read in another way than this pattern does not fit it.
+    # The pattern rejects links that a browser might read in another way.
     return any(
         re.fullmatch(rf"https://{region}\.{re.escape(host)}/[^\s\\\x00-\x20\x7f]*", link) for region, host in consoles
     )
@@ -252,9 +252,9 @@ def escaped(text: str, limit: int) -> str:
 
 
 def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
-    """Posts `message`, again and again while Slack is busy or down, until `deadline` (of `time.monotonic`).
+    """Posts `message`, with retries while Slack is busy or down, until `deadline` (by `time.monotonic`).
 
-    Raises SlackRefusedError at once if retries cannot help, SlackUnavailableError when the time is over.
+    Raises SlackRefusedError at once if retries cannot help, SlackUnavailableError at the deadline.
     """
     body = json.dumps(message).encode()
     attempt, ceiling_s = 0, FIRST_DELAY_S
@@ -265,7 +265,7 @@ def tell(webhook: Webhook, message: dict[str, Any], deadline: float) -> None:
         except _RetryableError as failure:
             delay_s = failure.retry_after_s
             if delay_s is None:
-                # Full jitter: alerts that failed together do not come back together.
+                # Full jitter: alerts that failed at the same time are not retried at the same time.
                 delay_s = random.uniform(0, ceiling_s)  # nosec B311  # a pause
             if time.monotonic() + delay_s >= deadline:
                 raise SlackUnavailableError(f"not posted after {attempt} attempts: {failure}") from None
@@ -314,7 +314,7 @@ def _post(webhook: Webhook, body: bytes, *, timeout_s: float) -> None:
         answer = response.read(200).decode("utf-8", "replace")
         status, retry_after = response.status, response.getheader("Retry-After")
     except (OSError, http.client.HTTPException) as failure:
-        # Only the kind of the error: its text may show where to.
+        # Only the kind of the error: its text may contain the URL.
         raise _RetryableError(f"no connection to Slack ({type(failure).__name__})") from None
     finally:
         connection.close()
@@ -361,7 +361,7 @@ def _workflow_failure(content: dict[str, Any]) -> Alert:
         if content.get(key) is not None:
             facts[name] = readable_cause(_text(content, key))
     return Alert(
-        # An execution that was ended from outside did not get as far as to say in which state.
+        # An execution that was stopped does not say in which state it was.
         title=f"{workflow} ended as {state}" if state in ENDED_FROM_OUTSIDE else f"{workflow} failed in {state}",
         facts=facts,
         reason=readable_cause(_text(content, "cause")),
@@ -400,7 +400,7 @@ def _event(content: dict[str, Any]) -> Alert:
     facts = {"Status": status, "Error": _text(detail, "error"), "Execution": _execution_name(execution)}
     stopped = (_json_object(_text(detail, "input")) or {}).get("stopped")
     if isinstance(stopped, dict):
-        # A rollback that was to report a release: nothing else reports it.
+        # A rollback that should report a release: nothing else reports it.
         facts["Release"] = f"{_execution_name(_text(stopped, 'executionArn'))} ended as {_text(stopped, 'status')}"
     return Alert(
         title=f"{_text(detail, 'stateMachineArn').rsplit(':', 1)[-1]} ended as {status}",
@@ -486,7 +486,7 @@ def _execution_link(execution: str) -> str:
 
 
 def _console(partition: str, region: str) -> str:
-    """Where a region's console is; empty where the partition has no such region."""
+    """The console of a region; empty if the partition has no such region."""
     regions, host = CONSOLES.get(partition, ("", ""))
     return f"https://{region}.{host}" if host and re.fullmatch(regions, region) else ""
 

@@ -1,9 +1,9 @@
-"""Walks the target of a scaling policy upward, and puts it back when a guardrail alarm fires.
+"""Raises the target of a scaling policy step by step, and reverts it when a guardrail alarm fires.
 
-Its state machine calls it three times: `look` decides and records, `apply` changes the target where that was decided,
-`report` draws what was recorded and notifies of it. Each may be repeated, and interrupted anywhere: the next one takes
-up what is left. The rules are those of `scaling_decisions`, which the simulator runs too. CloudFormation calls it as
-well, for the parameter that holds the live target.
+Its state machine calls it three times: `look` decides and records, `apply` changes the target if that was decided,
+`report` draws the recorded decision and notifies of it. Each may be repeated, and interrupted anywhere: the next one
+completes it. The rules are in `scaling_decisions`, which the simulator runs too. CloudFormation also calls it, for the
+parameter with the live target.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from target_tuning.tuner_table import TunerTable
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
-# Kept between two invocations: making them takes longer than calling them.
+# Kept between invocations: making clients takes longer than calling them.
 CLIENTS = Clients()
 
 _ALARM = "CloudWatch Alarm State Change"
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One operation of the state machine, or a request of CloudFormation."""
+    """Carries out an operation of the state machine, or a request of CloudFormation."""
     if live_parameter.is_request(event):
         live_parameter.answer(CLIENTS, event)
         return {}
@@ -70,7 +70,7 @@ def _look(clients: Clients, surroundings: Surroundings, table: TunerTable, event
 
 
 def _apply(clients: Clients, surroundings: Surroundings, table: TunerTable, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes the pending change, if there is still one."""
+    """Makes the pending change, if there still is one."""
     with table.leased() as state:
         if state is None or state.pending is None:
             return {"applied": False}
@@ -78,7 +78,7 @@ def _apply(clients: Clients, surroundings: Surroundings, table: TunerTable, even
         pending = state.pending
         policy = live.policy()
         if not any(is_same(policy, known) for known in (pending.origin, pending.target)):
-            # The next look says so and stops.
+            # The next look reports it and stops.
             LOGGER.warning(
                 "the policy has %s, neither %g nor %g: it is not changed", policy, pending.origin, pending.target
             )
@@ -110,7 +110,7 @@ def _report(
 
 
 def _trigger(event: Mapping[str, Any]) -> Trigger:
-    """An event of EventBridge has its time; what a person starts has that of the execution."""
+    """The time of EventBridge's event, or of the execution that a person started."""
     asked = event["event"]
     at = datetime.fromisoformat(asked.get("time") or event["started"])
     if asked.get("detail-type") != _ALARM:
@@ -121,7 +121,7 @@ def _trigger(event: Mapping[str, Any]) -> Trigger:
 
 
 def _fresh(clients: Clients, surroundings: Surroundings, trigger: Trigger) -> TunerState:
-    """Tuning begins with what the parameter has."""
+    """The first state: tuning begins with the parameter's value."""
     target = LiveTarget(clients, surroundings).parameter()
     if target is None:
         raise LookupError(f"the parameter {surroundings.parameter} holds no target: deploy the stack again")
@@ -138,7 +138,7 @@ def _stopped_by_hand(state: TunerState, trigger: Trigger) -> tuple[Decision, Tun
 def _resumed(
     clients: Clients, surroundings: Surroundings, state: TunerState, policy: float | None, trigger: Trigger
 ) -> tuple[Decision, TunerState]:
-    """Starts again from the target that the policy has, whoever set it."""
+    """Restarts from the policy's current target, whoever set it."""
     if policy is None:
         raise LookupError(f"the scaling policy {surroundings.policy} is gone: deploy the stack again, then resume")
     LiveTarget(clients, surroundings).put_parameter(policy)

@@ -1,15 +1,14 @@
-"""On which side a post is: trained with or tested with. Drawn once, by a secret, and written down for good.
+"""The side of each post, training or test: drawn once with a secret, and recorded for good.
 
-The register lies in the data bucket below `sides/`: by the SHA-256 of what a post says, never by its
-text, on which side it is. The first release that contains a post writes it there, and every later one reads it. So
-neither another secret nor another deployment moves a post, nor does a restored table; where the register itself is
-lost, the release is refused.
+The register is in the data bucket below `sides/`. It has the SHA-256 of each post, never its text, and the post's side.
+The first release that contains a post records it, and every later release reads it. So neither a new secret, a new
+deployment nor a restored table moves a post; if the register itself is lost, the release is refused.
 
-Drawn by a secret, since whoever writes a post can choose its text: by the hash alone, one could write posts that are
-never tested with. Releases before the register drew by the hash; their posts keep what it gave them.
+The draw uses a secret because an author chooses a post's text: with the hash alone, an author could write posts that
+are never test posts. Releases before the register used the hash; their posts keep that side.
 
-`fixed` is a part of what is tested with whose labels no reviewer changes: whatever reviewers say, there is something
-left by which a model that learnt from them is judged.
+`fixed` is the part of the test posts whose labels no reviewer changes: whatever reviewers decide, a model that learnt
+from them is also judged by independent labels.
 """
 
 import contextlib
@@ -27,21 +26,21 @@ from typing import Any, cast
 PREFIX = "sides/"
 TRAIN, TEST, FIXED = SIDES = ("train", "test", "fixed")
 TEST_PERCENT = 20
-FIXED_PERCENT = 50  # of what is tested with
+FIXED_PERCENT = 50  # of the test posts
 HEADER = ["post", "side"]
 
 
 class PostSidesError(Exception):
-    """The register of sides is not as earlier releases left it; the message says what is wrong and what to do."""
+    """The register of sides was changed since earlier releases; the message says what is wrong and what to do."""
 
 
 def hashed_side(key: bytes) -> str:
-    """The side that releases before the register gave a post."""
+    """A post's side in releases before the register."""
     return TEST if int.from_bytes(key[:8]) % 100 < TEST_PERCENT else TRAIN
 
 
 def drawn_side(secret: bytes, key: bytes, *, hashed: bool = False) -> str:
-    """The side of a post that the register does not know; with `hashed`, of one that an earlier release had."""
+    """The side of a post that is not in the register; with `hashed`, of a post of a release before the register."""
     drawn = hmac.digest(secret, b"side:" + key, hashlib.sha256)
     side = hashed_side(key) if hashed else hashed_side(drawn)
     return FIXED if side == TEST and int.from_bytes(drawn[8:16]) % 100 < FIXED_PERCENT else side
@@ -51,7 +50,7 @@ class PostSides:
     """The table `side` of `posts`, filled from the register.
 
     Raises:
-        PostSidesError: there are fewer sides than `known`, or an object is none of the register's.
+        PostSidesError: there are fewer sides than `known`, or an object does not belong to the register.
     """
 
     def __init__(self, s3: Any, bucket: str, posts: sqlite3.Connection, *, known: int | None) -> None:
@@ -69,14 +68,14 @@ class PostSides:
                 f"s3://{bucket}/{PREFIX} holds the sides of {read} posts, and the release that serves knew {known}: "
                 f"restore its objects, of which the bucket keeps versions"
             )
-        # A release serves, and none has written a side down: it is one from before the register.
+        # A release serves and no side is recorded: it is older than the register.
         self._hashed = known is not None and read == 0
 
     def draw(self, tables: tuple[str, ...], secret: Any) -> None:
-        """Draws the side of each post in `tables` that is not known; `secret()` is called where there is one.
+        """Draws the side of each unknown post in `tables`; `secret()` is called only if there is one.
 
-        `sided` is the post's hash in the register, `key` that under which reviewers know it with all that looks like
-        it: those are on one side, but for posts of before, each of which stays where it was.
+        `sided` is the post's hash in the register, `key` the key that it shares with all posts that look alike: these
+        are on one side, except older posts, which stay on their side.
         """
         given: dict[bytes, bytes] = {}
         for table in tables:
@@ -94,12 +93,12 @@ class PostSides:
             for sided, key in unknown:
                 known = self._posts.execute("SELECT side FROM side WHERE key = ?", (key,)).fetchone()
                 side = known[0] if known else drawn_side(drawn_by, key)
-                # By its key too, so that what looks like it follows whichever secret there is.
+                # By its key too, so that posts that look alike follow it with any secret.
                 self._posts.executemany(add, {(sided, side), (key, side)})
         self._posts.execute("COMMIT")
 
     def write_down(self, run: str, folder: Path) -> dict[str, int]:
-        """Adds what is new, in an object of its own: none is ever changed. Returns how many there are."""
+        """Records new sides in a new object; objects are never changed. Returns the number of sides."""
         new = self._posts.execute("SELECT key, side FROM side WHERE new ORDER BY key").fetchall()
         if new:
             path = folder / "sides.csv.gz"
@@ -107,7 +106,7 @@ class PostSides:
                 writer = csv.writer(file)
                 writer.writerow(HEADER)
                 writer.writerows((key.hex(), side) for key, side in new)
-            # In the order of time: of two that a restore has brought together, the first one counts.
+            # In the order of time: if a restore brought two together, the first one counts.
             now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
             with path.open("rb") as body:
                 self._s3.put_object(Bucket=self._bucket, Key=f"{PREFIX}{now}-{run}.csv.gz", Body=body, IfNoneMatch="*")

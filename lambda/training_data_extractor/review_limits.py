@@ -1,4 +1,4 @@
-"""How much reviewers' decisions may change before a person looks at them."""
+"""Limits of the changes by reviewers; beyond them a person has to look at the decisions first."""
 
 import dataclasses
 import sqlite3
@@ -6,17 +6,17 @@ from typing import Any, Self
 
 
 class ReviewLimitError(Exception):
-    """Reviewers changed more than they may, or one of them gave too many of the labels; the message says which."""
+    """Reviewers changed too many labels, or one reviewer gave too many of them; the message says which."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewLimits:
-    """Of the labels that the base data has, and of those that reviewers gave.
+    """Limits of changed labels, and of labels by one reviewer.
 
-    max_changed_percent: so much of the base data may reviewers give another label;
-    min_changed: so many changes are always accepted, so that a small set can be corrected.
-    max_reviewer_percent: so much of the labels, of all and of the new ones, may be one reviewer's;
-    min_labels: from so many labels on, that a small team can start.
+    max_changed_percent: maximum share of the base data whose label reviewers change;
+    min_changed: number of changes that are always accepted, so that a small data set can be corrected.
+    max_reviewer_percent: maximum share of one reviewer, among all labels and among new ones;
+    min_labels: number of labels from which this limit applies, so that a small team can start.
     """
 
     max_changed_percent: float = 10
@@ -26,7 +26,7 @@ class ReviewLimits:
 
     @classmethod
     def of(cls, given: Any) -> Self:
-        """Those of the event, or the defaults. Raises ValueError."""
+        """The limits in the event, or the defaults. Raises ValueError."""
         names = {field.name for field in dataclasses.fields(cls)}
         if given is None:
             return cls()
@@ -37,7 +37,7 @@ class ReviewLimits:
         return cls(**given)
 
     def check_changed(self, changed: int, base: int) -> None:
-        """Raises ReviewLimitError where `changed` of `base` labels are too many."""
+        """Raises ReviewLimitError if `changed` of `base` labels are too many."""
         if changed >= self.min_changed and changed * 100 > self.max_changed_percent * base:
             raise ReviewLimitError(
                 f"reviewers changed {changed} of {base} labels of the base data, {changed / base:.1%}: "
@@ -46,7 +46,7 @@ class ReviewLimits:
             )
 
     def check_reviewers(self, posts: sqlite3.Connection, since: float | None) -> None:
-        """Raises ReviewLimitError where one reviewer gave too many of all labels, or of those decided after `since`."""
+        """Raises ReviewLimitError if one reviewer gave too many of all labels, or of those decided after `since`."""
         for which, after in (("labels", None), ("new labels", since)):
             shares = posts.execute(
                 "SELECT count(*) AS given, reviewer FROM decision"

@@ -1,11 +1,11 @@
-"""What reviewers decided, and what of it becomes a label.
+"""Reviewers' decisions, and which of them become labels.
 
-- Of a post's decisions the latest counts, or the one before it where the latest is of a reviewer who is left out.
-- Of what is trained with, a decision takes the place of the label. Of what is tested with it does so where two
-  reviewers agree, and not at all in the part that is fixed.
+- The latest decision on a post counts, or the one before it if the latest is by a reviewer who is left out.
+- A decision replaces the label of a training post. It replaces the label of a test post only if two reviewers agree,
+  and never in the fixed part.
 
-The table of decisions of one run: `label` is NULL for one that is unsure; `first_…` is the opinion before, where two
-reviewers judged the post.
+The table has the decisions of one run: `label` is NULL for "unsure"; `first_…` is the earlier opinion, if two reviewers
+judged the post.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ LABELS = {"violation": 1, "fine": 0}
 
 
 class FaultyReviewerError(Exception):
-    """An entry of who is left out is none."""
+    """An entry of the reviewers who are left out is not valid."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One post's: who said what last, and who before, where two judged it."""
+    """The decision on one post: the latest opinion, and the earlier one if two reviewers judged it."""
 
     reviewer: str
     first_reviewer: str | None
@@ -31,7 +31,7 @@ class Decision:
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> "Decision":
-        """Reads an item of the reviewers' table; what it does not say is nobody's."""
+        """Reads an item of the reviewers' table; missing attributes are None."""
         return cls(
             reviewer=_text(item, "decided_by") or "",
             first_reviewer=_text(item, "first_reviewer"),
@@ -51,17 +51,17 @@ class ReviewerDecisions:
         )
 
     def begin(self) -> None:
-        """Before many are added."""
+        """Call before adding many decisions."""
         self._posts.execute("BEGIN")
 
     def commit(self) -> None:
-        """After them."""
+        """Call after adding them."""
         self._posts.execute("COMMIT")
 
     def add(
         self, key: bytes, sided: bytes, digest: bytes, text: str, label: int | None, decided: float, by: Decision
     ) -> None:
-        """Keeps the latest of the decisions on what reads the same."""
+        """Adds a decision; the latest one on posts with the same key is kept."""
         self._posts.execute(
             "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
             " sided = excluded.sided, digest = excluded.digest,"
@@ -72,18 +72,18 @@ class ReviewerDecisions:
         )
 
     def leave_out_or_take_back(self, item: dict[str, Any]) -> None:
-        """Notes an entry of who is left out. Raises FaultyReviewerError."""
+        """Records an entry about a reviewer who is left out. Raises FaultyReviewerError."""
         at, reviewer, action = (_text(item, name) for name in ("entry", "reviewer", "action"))
         if at is None or reviewer is None or action not in (LEAVE_OUT, TAKE_BACK):
             raise FaultyReviewerError
         self._changes_of_who_counts.append((at, reviewer, action))
 
     def leave_out(self) -> int:
-        """Takes away what those said who are left out. Returns of how many posts."""
+        """Removes the decisions of reviewers who are left out. Returns the number of posts."""
         latest = {reviewer: action for _, reviewer, action in sorted(self._changes_of_who_counts)}
         posts, affected = self._posts, 0
         for reviewer in (reviewer for reviewer, action in latest.items() if action == LEAVE_OUT):
-            # The opinion before stands again; where that is another's who is left out, it goes in its own turn.
+            # The earlier opinion counts again; if its reviewer is left out too, it is removed in that reviewer's turn.
             affected += posts.execute(
                 "UPDATE decision SET label = first_label, reviewer = first_reviewer, first_reviewer = NULL,"
                 " first_label = NULL WHERE reviewer = ?1 AND first_reviewer IS NOT NULL AND first_reviewer != ?1",
@@ -96,7 +96,7 @@ class ReviewerDecisions:
         return affected
 
     def merge(self, since: float | None) -> dict[str, int]:
-        """Gives posts the labels that were decided, and adds those to train with that were not there."""
+        """Applies the decisions to the posts' labels, and adds new posts to the training side."""
         posts = self._posts
         labels, new, unsure = posts.execute(
             "SELECT count(label), coalesce(sum(label IS NOT NULL AND (?1 IS NULL OR decided > ?1)), 0),"

@@ -1,20 +1,21 @@
-"""Makes training data out of labelled posts in S3.
+"""Makes training data from labelled posts in S3.
 
-Reads every object of a known format below a prefix, each post with a `text` and a `label` of 0 or 1, and writes one
-JSON-lines file to train with and one to test with. Identical texts count once; where they are labelled both ways, the
-post is a violation, because a violation let through costs more than a post held for review.
+It reads every object of a known format below a prefix, each post with a `text` and a `label` of 0 or 1, and writes one
+JSON-lines file for training and one for testing. Identical texts count once; if they have both labels, the post is a
+violation, because a missed violation costs more than a post that is held for review.
 
-Reviewers' decisions, of an export of their table, are merged with these posts:
-- Of a post's decisions the latest counts, of reviewers who are not left out. Unsure is no label.
-- It takes the place of the label of every post that reads the same: width of characters, case and white space do not
-  matter to a reviewer, nor characters that are not seen. A post that was not there is added to those to train with. Of
-  those to test with a label changes where two reviewers agree, and in one part of them never.
-- A post is on the same side in every run, wherever it comes from: the register of sides knows it. One that was not
-  there and would be on the side to test with is held back: what reviewers get are mostly posts that the current model
-  flagged, and any other model would look better on a test of its mistakes.
-- Where reviewers changed too much, or one of them decided too much, there is no release.
+Reviewers' decisions, from an export of their table, are merged with these posts:
+- The latest decision on a post counts, without reviewers who are left out. "Unsure" is not a label.
+- It replaces the label of every post with the same key: width of characters, case, white space and invisible characters
+  do not matter. A new post is added to the training posts. The label of a test post changes only if two reviewers
+  agree, and never in the fixed part.
+- A post is on the same side in every run, wherever it comes from: the register of sides has it. A new post that would
+be
+  on the test side is held back: reviewers get mostly posts that the current model flagged, and any other model would
+  look better on a test with its mistakes.
+- If reviewers changed too many labels, or one reviewer gave too many, the release fails.
 
-Posts pass through a database on disk, so memory does not grow with their number.
+Posts are stored in a database on disk, so memory does not grow with their number.
 """
 
 import contextlib
@@ -61,28 +62,27 @@ WHITE_SPACE = re.compile(r"\s+")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Reads `posts_prefix` of `bucket`, writes `<run_prefix>train/posts.jsonl` and `<run_prefix>test/posts.jsonl`.
 
-    `format` says how the posts lie there. `auto`, which it is where it is missing: `.csv` and `.tsv` with a header,
-    `.jsonl`, `.ndjson` and `.json` with an object a line; others are passed over. `json_lines`: every object,
-    whatever its name, as Athena's UNLOAD writes them.
-    `dynamodb_export`: the `.json` objects below `data/` of an export of a DynamoDB table. Each may be gzipped, which a
-    name that ends in `.gz` says.
+    `format` is the format of the posts. `auto`, the default: `.csv` and `.tsv` with a header, `.jsonl`, `.ndjson` and
+    `.json` with one object per line; other objects are skipped. `json_lines`: every object, whatever its name, as
+    Athena's UNLOAD writes them. `dynamodb_export`: the `.json` objects below `data/` of an export of a DynamoDB table.
+    Each may be gzipped; its name then ends in `.gz`.
 
-    `known_sides` is how many posts' sides the release that serves knew, 0 where it did not write them down, and null
-    where none serves. The secret that draws those of other posts is in Secrets Manager, by the ARN in SIDE_SECRET_ARN.
+    `known_sides` is the number of posts with a side in the current release, 0 if it recorded none, and null if no
+    release serves. The secret that draws the sides of other posts is in Secrets Manager, with the ARN in
+    SIDE_SECRET_ARN.
 
-    `reviews`, where there is one, is `{"prefix": …, "since": …, "limits": {…}}`: below `prefix` lies one export of the
-    reviewers' table, and labels are new that were decided after `since`, a time in ISO 8601, or null for all. `limits`
-    are those of `ReviewLimits`, whose defaults hold where they are missing.
+    `reviews`, which is optional, is `{"prefix": …, "since": …, "limits": {…}}`: one export of the reviewers' table is
+    below `prefix`, and labels are new if they were decided after `since`, a time in ISO 8601, or null for all. `limits`
+    are those of `ReviewLimits`, with its defaults.
 
-    Returns for each side the `uri` of its folder, `posts` and `violations`, for the posts to test with also the
-    `texts_uri` of their texts alone, in the same order, which is what a model is given to judge; the numbers of
-    `duplicates` and `conflicts`; the `fingerprint`, the same for the same set of labelled posts however they lie in
-    objects; and of `sides` how many are `known` now, and how many of them are `new`. With `reviews` also these:
-    `labels` of reviewers there are, how many of them are `new`, how many labels of posts were `changed`, how many were
-    not on the side to test with, since one reviewer alone would have it (`unconfirmed`) or nobody changes them
-    (`fixed`), how many posts were `added` and `held_back`, how many posts are `unsure`, of how many a reviewer's
-    decision was `left_out`; and `as_of`, when the table was as it was exported, with `that_day`, how many labels were
-    given on that day (UTC) until then.
+    Returns for each side the `uri` of its folder, `posts` and `violations`, and for the test side also `texts_uri`, the
+    texts alone in the same order, as a model's input; the numbers of `duplicates` and `conflicts`; the `fingerprint`,
+    which depends only on the set of labelled posts; and in `sides` how many are `known` and how many of these are
+    `new`. With `reviews` it also returns the number of `labels` by reviewers and how many of them are `new`; the number
+    of `changed` labels; those not changed on the test side because only one reviewer decided (`unconfirmed`) or the
+    post is in the fixed part (`fixed`); the number of posts `added`, `held_back` and `unsure`, and of posts with a
+    decision that was `left_out`; and `as_of`, the time of the export, with `that_day`, the number of labels of that day
+    (UTC) until then.
     """
     bucket, run_prefix = event["bucket"], event["run_prefix"]
     format_ = event.get("format", "auto")
@@ -117,14 +117,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def reviewed_as(text: str) -> bytes:
-    """The SHA-256 of a text as a reviewer sees it, which is what the reviewers' table has it under."""
+    """The SHA-256 of a text as a reviewer sees it, which is its key in the reviewers' table."""
     return bytes.fromhex(post_key(text))
 
 
 def sided_as(text: str) -> bytes:
-    """The SHA-256 by which the register of sides knows a post.
+    """The SHA-256 that is a post's key in the register of sides.
 
-    Of before `reviewed_as` passed over what is not seen: another one would move posts with emojis to the other side.
+    It is older than `reviewed_as`, which ignores invisible characters; a change would move posts with emojis to the
+    other side.
     """
     normalised = WHITE_SPACE.sub(" ", unicodedata.normalize("NFKC", text).replace("\0", "")).strip().casefold()
     return hashlib.sha256(normalised.encode()).digest()
@@ -143,7 +144,7 @@ def _side_secret() -> bytes:
 def _known_sides(given: object) -> int | None:
     if given is None:
         return None
-    # Numbers of the releases' table have come through JSON, which knows no whole ones.
+    # Numbers of the releases' table come through JSON, which has no integers.
     if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
         raise InvalidPostsError(f"known_sides is {kind_of(given)}: it must be a number of posts, or null")
     return int(given)
@@ -154,13 +155,13 @@ def _read_file(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
 
 
 def _read_unloaded(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
-    """What Athena wrote: JSON lines under any name, and nothing where it had nothing to write."""
+    """Athena's output: JSON lines under any name; no object if the query has no result."""
     name = f"{key}.jsonl{GZIP}" if key.endswith(GZIP) else f"{key}.jsonl"
     return read_posts(body, name, where=where, may_be_empty=True)
 
 
 def _read_export(body: Any, key: str, where: str) -> Iterator[LabelledPost]:
-    """Each item of a DynamoDB export: `{"Item": {"text": {"S": …}, "label": …}}`."""
+    """The items of a DynamoDB export: `{"Item": {"text": {"S": …}, "label": …}}`."""
     for number, at, item in _items(body, key, where):
         yield LabelledPost(number, *_labelled(item, at))
 
@@ -189,7 +190,7 @@ def _labelled(item: dict[str, Any], at: str) -> tuple[str, int]:
 
 
 def _kind(value: object) -> str:
-    """The kind of an item's value, which says its own type: `{"N": "2"}`."""
+    """The kind of an item's value, which contains its type: `{"N": "2"}`."""
     match value:
         case {"S": str(characters)}:
             return kind_of(characters)
@@ -206,7 +207,7 @@ def _by_suffix(key: str) -> Reader | None:
 
 
 def _every_object(key: str) -> Reader | None:
-    # A key that ends in a slash is what the console makes of a folder; the others Athena may leave beside the posts.
+    # A key that ends in a slash is a folder of the console; Athena may write the others beside the posts.
     return None if key.removesuffix(GZIP).endswith(("/", ".metadata", "-manifest.csv")) else _read_unloaded
 
 
@@ -215,7 +216,7 @@ def _exported(key: str) -> Reader | None:
     return _read_export if "/data/" in key and key.removesuffix(GZIP).endswith(".json") else None
 
 
-# What reads an object, by its key; None for one that is passed over.
+# The reader for an object, by its key; None if it is skipped.
 FORMATS: dict[str, Callable[[str], Reader | None]] = {
     "auto": _by_suffix,
     "json_lines": _every_object,
@@ -230,7 +231,7 @@ WANTED = {
 
 def _database(path: Path) -> sqlite3.Connection:
     posts = sqlite3.connect(path, isolation_level=None)
-    # It lives for one run: nothing has to survive a crash, and its cache stays at 64 MiB.
+    # It exists for one run: it need not survive a crash, and its cache stays at 64 MiB.
     posts.execute("PRAGMA journal_mode = OFF")
     posts.execute("PRAGMA synchronous = OFF")
     posts.execute("PRAGMA cache_size = -65536")
@@ -265,7 +266,7 @@ def _read_posts(s3: Any, bucket: str, prefix: str, format_: str, posts: sqlite3.
 
 
 def _review_request(reviews: object) -> tuple[float | None, ReviewLimits]:
-    """When labels begin to be new, in seconds since 1970, or None where all are; and how many may be of whom."""
+    """The time after which labels are new, in seconds since 1970, or None if all are; and the limits."""
     limits = ReviewLimits()
     if isinstance(reviews, dict):
         try:
@@ -294,7 +295,7 @@ def _seconds(time: object, at: str) -> float:
 
 
 def _read_reviews(s3: Any, bucket: str, prefix: str, decisions: ReviewerDecisions) -> dict[str, Any]:
-    """Reads every item of one whole export."""
+    """Reads every item of one complete export."""
     keys = list(_keys(s3, bucket, prefix))
     summaries = [key for key in keys if key.endswith(f"/{SUMMARY}")]
     if len(summaries) != 1:
@@ -320,7 +321,7 @@ def _read_reviews(s3: Any, bucket: str, prefix: str, decisions: ReviewerDecision
                     case {"entry": {"S": "post"}, "verdict": {"S": "unsure"}}:
                         _keep_unsure(item, at, decisions)
                     case {"entry": {"S": "post"}}:
-                        pass  # it waits
+                        pass  # it is waiting
                     case {"post": {"S": str(name)}} if name == LEFT_OUT:
                         _keep_left_out(item, at, decisions)
                     case {"post": {"S": str(name)}, "entry": {"S": str()}}:
@@ -351,13 +352,13 @@ def _keep_decision(item: dict[str, Any], at: str, decisions: ReviewerDecisions) 
 
 
 def _keep_unsure(item: dict[str, Any], at: str, decisions: ReviewerDecisions) -> None:
-    # Its text is looked at as every text that may come to be trained with.
+    # Its text is checked like every text that may become a training post.
     text, _ = _labelled({**item, "label": {"N": "0"}}, at)
     _keep(item, at, decisions, text, None)
 
 
 def _keep(item: dict[str, Any], at: str, decisions: ReviewerDecisions, text: str, label: int | None) -> None:
-    decided = 0.0  # before all that is new, where nobody wrote down when
+    decided = 0.0  # without a time it is older than all new ones
     if "decided" in item:
         given = item["decided"]
         decided = _seconds(given.get("S", given) if isinstance(given, dict) else given, f"{at}: decided")
@@ -373,7 +374,7 @@ def _keep_left_out(item: dict[str, Any], at: str, decisions: ReviewerDecisions) 
 
 
 def _labels_counted(item: dict[str, Any]) -> int:
-    """What a reviewer's counters of a day say of labels: those that were undone are not in them."""
+    """A reviewer's number of labels of a day, without undone ones."""
     return sum(int(item.get(verdict, {}).get("N", 0)) for verdict in LABELS)
 
 
@@ -390,7 +391,7 @@ def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connectio
         path, texts = folder / f"{side}.jsonl", folder / f"{side}-texts.jsonl"
         violations = {0: 0, 1: 0}
         with path.open("w", encoding="utf-8") as out, texts.open("w", encoding="utf-8") as out_texts:
-            # In the order of the hashes, which is no order of the posts.
+            # In the order of the hashes, which has nothing to do with the posts' content.
             for digest, text, label in posts.execute(
                 "SELECT digest, text, label FROM post JOIN side ON side.key = sided"
                 " WHERE side IN (?1, ?2) ORDER BY digest",
@@ -399,7 +400,7 @@ def _write_sides(s3: Any, bucket: str, run_prefix: str, posts: sqlite3.Connectio
                 fingerprint.update(digest + bytes([label]))
                 violations[label] += 1
                 out.write(json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n")
-                # Escaped: some of Unicode's line ends would end a record of a batch transform job.
+                # Escaped, because some of Unicode's line separators would end a record of a batch transform job.
                 out_texts.write(json.dumps({"text": text}) + "\n")
         if not all(violations.values()):
             raise InvalidPostsError(

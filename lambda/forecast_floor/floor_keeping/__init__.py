@@ -1,1 +1,1 @@
-"""What the function reads and writes in AWS; the decisions are those of `floor_decisions`."""
+"""What the function reads and writes in AWS; `floor_decisions` decides."""

@@ -1,4 +1,4 @@
-"""The end of the floor with its stack: no scheduled action stays, and the declared minimum is back."""
+"""Removes the floor with its stack: deletes all scheduled actions and restores the declared minimum."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ANSWER_TIMEOUT_S = 10
 
 
 def is_request(event: Mapping[str, Any]) -> bool:
-    """Whether CloudFormation asks for something."""
+    """Whether the event is a request of CloudFormation."""
     return "RequestType" in event and "ResponseURL" in event
 
 
 def answer(clients: Clients, surroundings: Surroundings, event: Mapping[str, Any]) -> None:
-    """Does what CloudFormation asks for, and reports how that went; without an answer it would wait for long."""
+    """Carries out CloudFormation's request and reports the result; without one CloudFormation waits for an hour."""
     outcome = {"Status": "SUCCESS", "Reason": ""}
     try:
         if event["RequestType"] == "Delete":
@@ -36,7 +36,7 @@ def answer(clients: Clients, surroundings: Surroundings, event: Mapping[str, Any
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
-    # The signature of the URL covers an empty content type.
+    # The URL is signed for an empty content type.
     request = urllib.request.Request(
         event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
     )
@@ -45,7 +45,7 @@ def answer(clients: Clients, surroundings: Surroundings, event: Mapping[str, Any
 
 
 def end(clients: Clients, surroundings: Surroundings) -> None:
-    """Takes the floor away. A minimum that somebody else set stays."""
+    """Removes the floor. A minimum that somebody else set is kept."""
     floor = ScheduledFloor(clients, surroundings)
     bounds = floor.bounds()
     if bounds is None or surroundings.is_dry_run:

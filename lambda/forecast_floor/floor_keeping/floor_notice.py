@@ -1,4 +1,4 @@
-"""A decision in words, for the people whom the topic reaches."""
+"""The text of a notification about a decision."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from floor_decisions import Action, Decision
 from .floor_table import FloorState, day_of
 from .surroundings import Surroundings
 
-# SNS takes ASCII in a subject, fewer than 100 characters.
+# SNS accepts fewer than 100 ASCII characters in a subject.
 _LONGEST_SUBJECT = 99
 
 
 def is_news(before: FloorState, decision: Decision, surroundings: Surroundings) -> bool:
-    """Whether people are notified: once a day of the plan, and whenever somebody else has the bounds, or no more."""
+    """Whether to notify: of the plan once a day, and when somebody else takes or gives back the bounds."""
     if decision.action is Action.HOLD and not before.is_yield_reported:
         return False
     if (decision.action is Action.YIELD) is not before.is_yield_reported:
@@ -25,7 +25,7 @@ def is_news(before: FloorState, decision: Decision, surroundings: Surroundings) 
 
 
 def reported(state: FloorState, decision: Decision, surroundings: Surroundings) -> FloorState:
-    """What is remembered once they were."""
+    """The state after the notification."""
     return replace(
         state,
         reported_on=_day(decision, surroundings) if decision.action is Action.PLAN else state.reported_on,
@@ -34,7 +34,7 @@ def reported(state: FloorState, decision: Decision, surroundings: Surroundings) 
 
 
 def subject(decision: Decision, surroundings: Surroundings) -> str:
-    """One line: what happened."""
+    """What happened, in one line."""
     dry = "dry run, " if surroundings.is_dry_run else ""
     if decision.action is Action.YIELD:
         text = f"{dry}the floor stopped, somebody else set the bounds"
@@ -46,7 +46,7 @@ def subject(decision: Decision, surroundings: Surroundings) -> str:
 
 
 def message(state: FloorState, decision: Decision, surroundings: Surroundings) -> str:
-    """Why, and the plan of the coming day, or what becomes of the floor."""
+    """The reason, and the plan of the coming day or what happens to the floor."""
     zone = ZoneInfo(surroundings.settings.time_zone)
     until = decision.at + timedelta(days=1)
     changes = [each for each in decision.plan.changes if each.at < until] if decision.plan else []

@@ -1,4 +1,4 @@
-"""What the floor remembers, in DynamoDB: its latest plan, whether it has yielded, and every decision."""
+"""The floor's state in DynamoDB: its latest plan, whether it has yielded, and every decision."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .surroundings import Clients, Surroundings
 
 _STATE = "state"
 _DECISIONS = "decision#"
-# A season can be compared with the one a year before.
+# A season can be compared with the same season a year earlier.
 _KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorState:
-    """What is remembered between two looks.
+    """The state between two runs.
 
     Args:
-        plan: that was written last. None: none ever was.
-        former_plan: the one before it.
-        action: what was decided last.
-        is_stopped: somebody stopped it.
-        reported_on: the day on which its plan was reported last.
-        is_yield_reported: whether people know that somebody else has the bounds.
+        plan: the latest plan that was written. None: no plan was written yet.
+        former_plan: the plan before it.
+        action: the latest decision.
+        is_stopped: a person stopped the floor.
+        reported_on: the day of the latest notification of a plan.
+        is_yield_reported: whether a notification said that somebody else set the bounds.
     """
 
     plan: FloorPlan | None = None
@@ -40,16 +40,16 @@ class FloorState:
 
     @property
     def has_yielded(self) -> bool:
-        """Whether somebody else had the bounds when it looked last."""
+        """Whether somebody else had set the bounds at the latest run."""
         return self.action is Action.YIELD
 
     def is_ours(self, minimum: int) -> bool:
-        """Whether a plan put that minimum; a declared one it may be, too."""
+        """Whether a plan set that minimum; it may also equal the declared one."""
         plans = (self.plan, self.former_plan)
         return any(change.tasks == minimum for plan in plans if plan for change in plan.changes)
 
     def after(self, decision: Decision) -> FloorState:
-        """What is remembered once a decision is carried out."""
+        """The state after a decision is carried out."""
         if decision.action is Action.YIELD:
             return replace(self, plan=None, former_plan=None, action=decision.action)
         if decision.plan is None or decision.plan == self.plan:
@@ -66,7 +66,7 @@ class FloorTable:
         self._floor = surroundings.scaled_resource["ResourceId"]
 
     def state(self) -> FloorState:
-        """As it was saved last."""
+        """The state that was saved last."""
         answer = self._client.get_item(TableName=self._name, Key=self._key(_STATE), ConsistentRead=True)
         if "Item" not in answer:
             return FloorState()
@@ -81,7 +81,7 @@ class FloorTable:
         )
 
     def save(self, state: FloorState) -> None:
-        """Remembers it."""
+        """Saves the state."""
         stored = {
             "plan": state.plan and state.plan.to_json(),
             "former_plan": state.former_plan and state.former_plan.to_json(),
@@ -94,7 +94,7 @@ class FloorTable:
         self._client.put_item(TableName=self._name, Item=item)
 
     def record(self, decision: Decision, figures: Mapping[str, Any], *, is_dry_run: bool) -> None:
-        """Adds a decision; one of the same moment replaces it."""
+        """Adds a decision; it replaces one with the same time."""
         item = {
             **self._key(f"{_DECISIONS}{decision.at.isoformat()}"),
             "action": {"S": str(decision.action)},
@@ -114,5 +114,5 @@ def _plan(stored: list[dict[str, Any]] | None) -> FloorPlan | None:
 
 
 def day_of(moment: datetime) -> str:
-    """By which a report a day is counted."""
+    """The day that limits notifications to one a day."""
     return moment.date().isoformat()

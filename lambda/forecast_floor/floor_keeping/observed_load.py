@@ -1,4 +1,4 @@
-"""The load that CloudWatch saw: CPU of all tasks together."""
+"""The measured load: CPU of all tasks together, from CloudWatch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _HOURS_KEPT = timedelta(days=454)
 
 
 def observed_load(clients: Clients, surroundings: Surroundings, now: datetime) -> LoadHistory:
-    """As far back as the settings look: the highest five minutes of each quarter of an hour.
+    """The load as far back as the settings say: the highest five minutes of each quarter of an hour.
 
-    Every task reports its CPU each minute, or three times in it, so that a period's sum / the reports of one task is
-    the CPU of all tasks together, whatever their number was. Holidays of a year ago are known by the hour alone.
+    Every task reports its CPU once or three times a minute. So the sum of a period divided by the reports of one task
+    is the CPU of all tasks together, whatever their number. Holidays of a year ago are known only by the hour.
     """
     settings = surroundings.settings
     look_back = settings.look_back

@@ -1,7 +1,7 @@
-"""The floor as scheduled actions of the service's scalable target, and the bounds that it has.
+"""The floor as scheduled actions of the service's scalable target, and the target's bounds.
 
-Written by what differs from what is there, so that whoever was cut off half way is taken up where that was, and two at
-the same time write the same.
+Only differences are written. So a run that follows an interrupted one completes it, and two runs at the same time write
+the same.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from floor_decisions import FloorPlan
 
 from .surroundings import Clients, Surroundings
 
-# Ours by their names; the rest is the time.
+# The floor's own actions have this prefix; the rest of the name is the time.
 PREFIX = "forecast-floor-"
 _NAMED = "%Y%m%dT%H%M"
-# An action has to lie ahead when it is written, however late this event comes.
+# An action has to be in the future when it is written, even if the event is late.
 SOONEST = timedelta(minutes=10)
 
 
 class ScheduledFloor:
-    """Reads bounds and writes scheduled actions of one service."""
+    """Reads the bounds and writes the scheduled actions of one service."""
 
     def __init__(self, clients: Clients, surroundings: Surroundings) -> None:
         self._client = clients.scaling
         self._resource = surroundings.scaled_resource
 
     def bounds(self) -> tuple[int, int] | None:
-        """The minimum and maximum that hold; None where the service is no scalable target."""
+        """The current minimum and maximum; None if the service is not a scalable target."""
         answer = self._client.describe_scalable_targets(
             ServiceNamespace=self._resource["ServiceNamespace"],
             ResourceIds=[self._resource["ResourceId"]],
@@ -40,18 +40,18 @@ class ScheduledFloor:
         return None
 
     def write(self, plan: FloorPlan, now: datetime, live_minimum: int) -> int:
-        """Makes the actions what the plan says, and brings the minimum to it soon. How many were changed."""
+        """Changes the actions to match the plan, and sets the minimum soon. Returns the number of changes."""
         soon = (now + SOONEST).replace(second=0, microsecond=0)
         wanted = {change.at: change.tasks for change in plan.after(soon)}
         there = self._actions()
         due = {at: tasks for at, (tasks, _) in there.items() if now < at <= soon}
         floor = plan.tasks(soon)
-        # Whoever takes effect last until then.
+        # The action that takes effect last before then.
         coming = due[max(due)] if due else live_minimum
         if floor is not None and floor != coming:
             wanted[soon] = floor
         changed = 0
-        # First what raises: whoever is cut off leaves too much rather than too little.
+        # Raises first: an interrupted run leaves too many tasks rather than too few.
         for at in sorted(wanted, key=lambda at: (-wanted[at], at)):
             if there.get(at, (None, ""))[0] != wanted[at]:
                 self._put(at, wanted[at])
@@ -63,14 +63,14 @@ class ScheduledFloor:
         return changed
 
     def remove(self) -> int:
-        """Takes all of the floor's actions away. How many there were."""
+        """Deletes all of the floor's actions. Returns their number."""
         there = self._actions()
         for _, name in there.values():
             self._delete(name)
         return len(there)
 
     def restore(self, declared: int) -> None:
-        """Puts the declared minimum back at once, for when nobody comes after."""
+        """Restores the declared minimum at once, because no later run will."""
         self._client.register_scalable_target(**self._resource, MinCapacity=declared)
 
     def _actions(self) -> dict[datetime, tuple[int | None, str]]:
@@ -91,7 +91,7 @@ class ScheduledFloor:
             "ScheduledActionName": f"{PREFIX}{moment:{_NAMED}}",
             "Schedule": f"at({moment:%Y-%m-%dT%H:%M:%S})",
             "Timezone": "UTC",
-            # The maximum is nobody's but whose it was.
+            # The maximum belongs to whoever set it.
             "ScalableTargetAction": {"MinCapacity": tasks},
         }
         self._client.put_scheduled_action(**self._resource, **action)
@@ -100,6 +100,6 @@ class ScheduledFloor:
         try:
             self._client.delete_scheduled_action(**self._resource, ScheduledActionName=name)
         except ClientError as error:
-            # AWS, or another invocation, was first.
+            # AWS or another invocation deleted it first.
             if error.response["Error"]["Code"] != "ObjectNotFoundException":
                 raise

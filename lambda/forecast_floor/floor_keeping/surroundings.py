@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from floor_decisions import FloorSettings, LookBack
 
-# Adaptive: a plan's scheduled actions come at once, and Application Auto Scaling lets few through at a time.
+# Adaptive: all scheduled actions of a plan are written at once, and Application Auto Scaling throttles them.
 _CALLS = Config(connect_timeout=3, read_timeout=20, retries={"mode": "adaptive", "total_max_attempts": 6})
 
 
@@ -22,13 +22,13 @@ class Surroundings:
     """The service whose minimum is kept, and where decisions are recorded and reported.
 
     Args:
-        settings: of the floor.
+        settings: settings of the floor.
         cluster, service: names of the ECS service.
         table: where decisions are recorded.
         topic: ARN of the topic that is notified.
         stack: ARN of the stack that declares the floor.
-        namespace: of the metrics.
-        cpu_reports: how often a task reports its CPU in a minute.
+        namespace: namespace of the metrics.
+        cpu_reports: number of CPU reports per task and minute.
         is_dry_run: decides, records and reports, and changes nothing.
     """
 
@@ -44,10 +44,10 @@ class Surroundings:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """Read from the function's environment.
+        """The surroundings from the function's environment.
 
         Raises:
-            KeyError, ValueError: the construct that writes it, and this, are of different versions.
+            KeyError, ValueError: the function and the construct that writes the environment have different versions.
         """
         given = json.loads(environment["SETTINGS"])
         return cls(
@@ -81,12 +81,12 @@ class Surroundings:
 
     @property
     def dimensions(self) -> list[dict[str, str]]:
-        """Of the service's metrics, AWS's and the floor's own."""
+        """Dimensions of the service's metrics, AWS's and the floor's own."""
         return [{"Name": "ClusterName", "Value": self.cluster}, {"Name": "ServiceName", "Value": self.service}]
 
 
 class Clients:
-    """The AWS services that the function calls, each made when it is first called."""
+    """Clients of the AWS services, each made at its first use."""
 
     @cached_property
     def scaling(self) -> Any:

@@ -1,1 +1,1 @@
-"""The tuner's access to AWS: what it reads, what it changes, what it records and reports."""
+"""The tuner's access to AWS: what it reads, changes, records and reports."""

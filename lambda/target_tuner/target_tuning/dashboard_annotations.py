@@ -1,7 +1,7 @@
-"""Changes of the target as vertical lines on a dashboard, and the line of the target itself.
+"""Changes of the target as vertical lines on a dashboard, and the live target as a horizontal line.
 
-CloudFormation owns the dashboard, and puts its own body whenever that has changed. So the lines are added to whatever
-body is there, every time the tuner looks and after every deployment; a body that has them already is left alone.
+CloudFormation owns the dashboard, and writes its own body whenever the template changes. So the tuner adds the lines to
+the current body at every look and after every deployment; it does not write a body that already has them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HEADROOM = "headroom"
 
 
 def draw(clients: Clients, dashboard: str, records: Sequence[Record], live: float) -> bool:
-    """Brings the dashboard up to date. Whether it was not; one that is gone is left so."""
+    """Updates the dashboard; returns whether it had to. A deleted dashboard is not made again."""
     try:
         before = json.loads(clients.metrics.get_dashboard(DashboardName=dashboard)["DashboardBody"])
     except ClientError as error:
@@ -41,7 +41,7 @@ def draw(clients: Clients, dashboard: str, records: Sequence[Record], live: floa
 
 
 def annotated(body: dict[str, Any], records: Sequence[Record], live: float) -> dict[str, Any]:
-    """The body with a line for each change that was made, and with the live target where it draws the target."""
+    """The body with a vertical line for each change, and with the live target in place of the declared one."""
     lines = [
         {
             "value": record.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -74,7 +74,7 @@ def _is_ours(line: Any) -> bool:
 
 
 def _follow(line: Any, live: float) -> None:
-    """Moves the line of the target, and the lower edge of the band above it."""
+    """Moves the target's line and the lower edge of the band above it."""
     if isinstance(line, dict) and _TARGET.fullmatch(str(line.get("label", ""))):
         line.update(value=live, label=f"target: {live:g}")
     elif isinstance(line, list) and line and line[0].get("label") == _HEADROOM:

@@ -1,4 +1,4 @@
-"""A decision in words, for the people whom the topic reaches."""
+"""The text of a notification about a decision."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from .surroundings import Surroundings
 from .tuner_table import Record
 
-# SNS takes ASCII in a subject, fewer than 100 characters.
+# SNS accepts fewer than 100 ASCII characters in a subject.
 _LONGEST_SUBJECT = 99
 
 
 def subject(record: Record, service: str) -> str:
-    """One line: what happened."""
+    """What happened, in one line."""
     change = f"{record.origin:g} -> {record.target:g} %"
     if record.action == "stop":
         text = f"tuning stopped at {record.target:g} %"
@@ -32,7 +32,7 @@ def subject(record: Record, service: str) -> str:
 
 
 def message(record: Record, surroundings: Surroundings) -> str:
-    """Why, and the figures that were seen."""
+    """The reason, and the measured figures."""
     figures = record.figures
     alarms = figures.get("alarms", {})
     ratio = figures.get("latency_ratio")
@@ -50,7 +50,7 @@ def message(record: Record, surroundings: Surroundings) -> str:
 
 
 def _saved(figures: Mapping[str, Any]) -> str:
-    """What tuning has saved since its first step, negative where it cost."""
+    """What tuning has saved since its first step; negative if it cost more."""
     hours, money, total = (figures.get(name) for name in ("saved_task_hours", "saved_money", "total_cost"))
     if hours is None:
         return ""

@@ -1,4 +1,4 @@
-"""Whether a guardrail fires for the CPU maximum alone, as where a deployment starts tasks that are hot at first."""
+"""Whether a guardrail fires only for the CPU maximum, as when a deployment starts tasks that are hot at first."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 
 from .surroundings import Clients, Surroundings
 
-# A rule names alarms as ALARM(name), ALARM("name") or by their ARN.
+# A rule contains ALARM(name), ALARM("name") or the alarm's ARN.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
 _NAMED_IN_RULE = re.compile(r"""\b(?:ALARM|OK|INSUFFICIENT_DATA)\(\s*["']?([^"')]+?)["']?\s*\)""")
 
 
 def fires_for_cpu_alone(clients: Clients, surroundings: Surroundings, fired: Collection[str]) -> bool:
-    """Whether each of the alarms `fired`, or all that sets it off, is in ALARM for the hottest task's CPU.
+    """Whether each alarm in `fired`, or for a composite alarm each alarm that triggers it, watches the hottest task's
+    CPU.
 
-    False where nothing of a composite alarm is in ALARM any more: nobody knows then what set it off.
+    False if no alarm of a composite alarm is in ALARM any more: then the cause is unknown.
     """
     metric_alarms, composites = _described(clients, fired)
     for composite in composites:
@@ -36,7 +37,7 @@ def _described(clients: Clients, names: Collection[str]) -> tuple[list[dict[str,
 
 
 def _named_in(rule: str) -> list[str]:
-    """The names in a composite alarm's rule, each once."""
+    """The distinct names in a composite alarm's rule."""
     return list(dict.fromkeys(each.partition(":alarm:")[2] or each for each in _NAMED_IN_RULE.findall(rule)))
 
 

@@ -1,7 +1,7 @@
-"""The SSM parameter of the live target, made once and never overwritten by a deployment.
+"""The SSM parameter of the live target, which deployments create once and never overwrite.
 
-`AWS::SSM::Parameter` would put its declared value again with any change to it, a tag's even. This custom resource makes
-the parameter where there is none, and leaves one that is there alone.
+`AWS::SSM::Parameter` would write its declared value again with any change, even of a tag. This custom resource creates
+the parameter if it is missing, and leaves an existing one unchanged.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ _ANSWER_TIMEOUT_S = 10
 
 
 def is_request(event: Mapping[str, Any]) -> bool:
-    """Whether CloudFormation asks for something."""
+    """Whether the event is a request of CloudFormation."""
     return "RequestType" in event and "ResponseURL" in event
 
 
 def answer(clients: Clients, event: Mapping[str, Any]) -> None:
-    """Does what CloudFormation asks for, and reports the result; without an answer CloudFormation would wait for an
-    hour.
-    """
+    """Carries out CloudFormation's request and reports the result; without one CloudFormation waits for an hour."""
     properties = event["ResourceProperties"]
     outcome = {"Status": "SUCCESS", "Reason": ""}
     try:
@@ -45,7 +43,7 @@ def answer(clients: Clients, event: Mapping[str, Any]) -> None:
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
-    # The signature of the URL covers an empty content type.
+    # The URL is signed for an empty content type.
     request = urllib.request.Request(
         event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
     )
@@ -54,7 +52,7 @@ def answer(clients: Clients, event: Mapping[str, Any]) -> None:
 
 
 def _value(clients: Clients, event: Mapping[str, Any]) -> str:
-    """The initial value; a parameter that gets another name takes its value along."""
+    """The initial value; a renamed parameter keeps its value."""
     initial: str = event["ResourceProperties"]["Initial"]
     old = event.get("PhysicalResourceId")
     if old is None or old == event["ResourceProperties"]["Name"]:

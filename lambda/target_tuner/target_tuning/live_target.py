@@ -1,4 +1,4 @@
-"""The target in its two places: the policy, which scales by it, and the parameter, which a deployment reads."""
+"""The target in its two places: the scaling policy, and the parameter that a deployment reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
 
 
 def is_same(one: float | None, other: float | None) -> bool:
-    """Whether two targets are the same but for rounding."""
+    """Whether two targets are equal except for rounding."""
     return one is not None and other is not None and abs(one - other) <= SAME
 
 
@@ -25,12 +25,12 @@ class LiveTarget:
         self._surroundings = surroundings
 
     def policy(self) -> float | None:
-        """The policy's target, percent; None where there is no such policy."""
+        """The policy's target, percent; None if the policy does not exist."""
         described = self._describe()
         return None if described is None else float(described[_CONFIGURATION]["TargetValue"])
 
     def parameter(self) -> float | None:
-        """The parameter's value, percent; None where it is gone or holds no number."""
+        """The parameter's value, percent; None if it does not exist or is not a number."""
         try:
             answer = self._clients.parameters.get_parameter(Name=self._surroundings.parameter)
         except ClientError as error:
@@ -43,12 +43,12 @@ class LiveTarget:
             return None
 
     def put(self, target: float) -> None:
-        """Writes both places, the parameter first: a deployment in between then agrees with what is meant.
+        """Writes both places, the parameter first: a deployment in between then reads the new target.
 
-        Everything else about the policy stays as it is.
+        All other settings of the policy stay unchanged.
 
         Raises:
-            LookupError: the policy is gone.
+            LookupError: the policy does not exist.
         """
         self.put_parameter(target)
         described = self._describe()
@@ -65,7 +65,7 @@ class LiveTarget:
         )
 
     def put_parameter(self, target: float) -> None:
-        """Writes the parameter alone, where it has another value."""
+        """Writes only the parameter, if its value differs."""
         if not is_same(self.parameter(), target):
             self._clients.parameters.put_parameter(
                 Name=self._surroundings.parameter, Value=f"{target:g}", Type="String", Overwrite=True

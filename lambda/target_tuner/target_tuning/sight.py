@@ -1,4 +1,4 @@
-"""What the tuner sees when it looks."""
+"""The data that the tuner decides on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .live_target import LiveTarget, is_same
 from .surroundings import Clients, Surroundings
 
 _HOUR = timedelta(hours=1)
-# Hours are kept for 455 days, minutes for 15.
+# CloudWatch keeps hours for 455 days, minutes for 15.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 _COMPARED_WITH = timedelta(days=7)
 _LONGEST_LOOK_BACK = timedelta(days=60)
@@ -35,12 +35,12 @@ _WATCHED_BY_MINUTE = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What made it look: the clock, or an alarm that fired.
+    """Why the tuner runs: the schedule, or an alarm that fired.
 
     Args:
-        at: when; what is decided is decided as of then, however often the look is repeated.
-        alarm: name of the guardrail alarm that fired. None: the clock, a deployment, or a person.
-        alarming_since: when it fired.
+        at: time of the event; the decision is as of this time, however often it is repeated.
+        alarm: name of the guardrail alarm that fired. None: the schedule, a deployment, or a person.
+        alarming_since: time at which it fired.
     """
 
     at: datetime
@@ -50,7 +50,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What the decision needs, and the figures that it is recorded with."""
+    """The inputs of the decision, and the figures that are recorded with it."""
 
     seen: Seen
     figures: Mapping[str, Any]
@@ -59,20 +59,20 @@ class Sight:
 def look(
     clients: Clients, surroundings: Surroundings, state: TunerState, trigger: Trigger, *, former: Collection[float]
 ) -> Sight:
-    """Everything as it is now.
+    """Reads the current data.
 
     Args:
-        clients: of AWS.
-        surroundings: of the tuner.
-        state: what the tuner remembers.
-        trigger: why it looks.
-        former: targets that the policy once had.
+        clients: clients of AWS.
+        surroundings: the tuner's surroundings.
+        state: the tuner's state.
+        trigger: why the tuner runs.
+        former: earlier targets of the policy.
     """
     live = LiveTarget(clients, surroundings)
     policy, parameter = live.policy(), live.parameter()
     alarms = _alarms(clients, surroundings)
     if trigger.alarm is not None:
-        # Perhaps over by now; it fired none the less.
+        # It may be OK again by now; it fired all the same.
         alarms[trigger.alarm] = (GuardrailStatus.ALARM, trigger.alarming_since or trigger.at)
     fired = [since for status, since in alarms.values() if status is GuardrailStatus.ALARM]
     watched_since = max(state.changed_at, trigger.at - surroundings.settings.observation.length)
@@ -97,7 +97,7 @@ def look(
     fired_names = [name for name, (status, _) in alarms.items() if status is GuardrailStatus.ALARM]
     is_hot_start = bool(fired_names) and is_service_deployed and fires_for_cpu_alone(clients, surroundings, fired_names)
     if is_hot_start:
-        # The target is not the cause of it. Where it is, the alarm is still on when the deployment is over.
+        # The target is not the cause. If it is, the alarm is still in ALARM after the deployment.
         guardrail = GuardrailStatus.UNKNOWN
     seen = Seen(
         now=trigger.at,
@@ -139,7 +139,7 @@ def _as_json(cost: CostChange | None) -> Mapping[str, float] | None:
 
 
 def _alarms(clients: Clients, surroundings: Surroundings) -> dict[str, tuple[GuardrailStatus, datetime | None]]:
-    """Each guardrail alarm's status and, where it fires, since when."""
+    """Each guardrail alarm's status, and since when it is in ALARM."""
     answer = clients.metrics.describe_alarms(
         AlarmNames=list(surroundings.guardrails), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
@@ -148,7 +148,7 @@ def _alarms(clients: Clients, surroundings: Surroundings) -> dict[str, tuple[Gua
         "ALARM": GuardrailStatus.ALARM,
     }
     found: dict[str, tuple[GuardrailStatus, datetime | None]] = {
-        # An alarm that somebody deleted guards nothing.
+        # A deleted alarm guards nothing.
         name: (GuardrailStatus.UNKNOWN, None)
         for name in surroundings.guardrails
     }
@@ -167,14 +167,14 @@ def _worst(statuses: Collection[GuardrailStatus]) -> GuardrailStatus:
 
 
 def _is_service_deployed(clients: Clients, surroundings: Surroundings) -> bool:
-    """Whether the service is being deployed right now."""
+    """Whether a deployment of the service is in progress."""
     answer = clients.services.describe_services(cluster=surroundings.cluster, services=[surroundings.service])
     deployments = [each for service in answer["services"] for each in service.get("deployments", [])]
     return len(deployments) > 1 or any(each.get("rolloutState") == "IN_PROGRESS" for each in deployments)
 
 
 def _is_stack_deployed(clients: Clients, surroundings: Surroundings) -> bool:
-    """Whether the stack that declares the policy is being deployed right now."""
+    """Whether a deployment of the stack that declares the policy is in progress."""
     (stack,) = clients.stacks.describe_stacks(StackName=surroundings.stack)["Stacks"]
     return str(stack["StackStatus"]).endswith("_IN_PROGRESS")
 
@@ -188,27 +188,27 @@ def _is_overwritten(
 ) -> bool:
     if is_same(policy, state.live) or not any(is_same(policy, each) for each in former):
         return False
-    # The newest event: when the deployment ended. The stack itself shows only when it began.
+    # The newest event has the end of the deployment; the stack itself has only its begin.
     events = clients.stacks.describe_stack_events(StackName=surroundings.stack)["StackEvents"]
     return bool(events) and events[0]["Timestamp"] > state.changed_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Hours:
-    """What is known of a service by the hour."""
+    """A service's hourly data."""
 
     latencies: Mapping[datetime, HourlyLatency]
     costs: Mapping[datetime, ServiceHour]
 
     def missing(self, since: datetime, until: datetime) -> int:
-        """How many whole hours have no CPU of any task: a service that runs reports it every minute."""
+        """Number of whole hours without CPU data: a running service reports it every minute."""
         first, end = whole_hours(since, until)
         hours = max(round((end - first) / _HOUR), 0)
         return hours - sum(first <= hour < end for hour in self.costs)
 
 
 def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, until: datetime) -> _Hours:
-    """Since the latest change and in the week before it, and in the week before the first step."""
+    """Hours since the latest change, in the week before it, and in the week before the first step."""
     latencies: dict[datetime, HourlyLatency] = {}
     costs: dict[datetime, ServiceHour] = {}
     spans = [(max(state.changed_at, until - _LONGEST_LOOK_BACK) - _COMPARED_WITH, until)]
@@ -225,7 +225,7 @@ def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, unti
             _query(statistic.lower(), "AWS/ApplicationELB", "TargetResponseTime", statistic, balancer)
             for statistic in ("Sum", "SampleCount")
         ]
-    # Reports of one task in an hour.
+    # Number of reports of one task in an hour.
     of_a_task = 60 * surroundings.cpu_reports
     for since, end in spans:
         reports, busy, *responses = _values(clients, queries, *whole_hours(since, end))
@@ -234,7 +234,7 @@ def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, unti
             latencies |= {hour: (sums[hour], count) for hour, count in counts.items() if hour in sums}
             work = counts
         else:
-            # Percent of a task, of each report.
+            # Percent of a task, per report.
             work = {hour: percent / 100 / of_a_task for hour, percent in busy.items()}
         costs |= {
             hour: ServiceHour(task_hours=count / of_a_task, work=work.get(hour, 0.0)) for hour, count in reports.items()
@@ -243,7 +243,7 @@ def _hours(clients: Clients, surroundings: Surroundings, state: TunerState, unti
 
 
 def _hottest_ratio(clients: Clients, surroundings: Surroundings, state: TunerState, until: datetime) -> float | None:
-    """The hottest task's CPU / the average, of the minutes of the latest days with the live target."""
+    """Ratio of the hottest task's CPU to the average, over the minutes of the latest days with the live target."""
     if surroundings.settings.spike_threshold is None:
         return None
     since = max(state.changed_at, until - _WATCHED_BY_MINUTE)
@@ -279,7 +279,7 @@ def _query(
 def _values(
     clients: Clients, queries: list[dict[str, Any]], since: datetime, until: datetime
 ) -> list[dict[datetime, float]]:
-    """The values of each query by the beginning of their period, which may come on several pages."""
+    """The values of each query by the begin of their period; reads all pages."""
     found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
     pages = clients.metrics.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries, StartTime=since, EndTime=until

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from scaling_decisions import ObservationPeriod, TunerSettings
 
-# Shorter than botocore's own, so that a call that hangs ends, and is repeated, within the function's time.
+# Shorter than botocore's defaults, so that a hanging call ends and is retried within the function's time limit.
 _CALLS = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3})
 
 
@@ -29,10 +29,10 @@ class Surroundings:
         stack: ARN of the stack that declares the policy.
         topic: ARN of the topic that is notified.
         guardrails: names of the alarms that revert a step.
-        cpu_reports: how often a task reports its CPU in a minute.
-        load_balancer: the `LoadBalancer` dimension of its metrics. Default: none, and latency is not compared.
-        task_hour_price: what a task costs, in `currency`. Default: savings are reported in task-hours only.
-        dashboard: where changes are drawn. Default: nowhere.
+        cpu_reports: number of CPU reports per task and minute.
+        load_balancer: the `LoadBalancer` dimension of its metrics. Default: none; latency is not compared.
+        task_hour_price: price of a task per hour, in `currency`. Default: savings are reported in task-hours only.
+        dashboard: dashboard on which changes are drawn. Default: none.
         is_dry_run: decides, records and reports, and changes nothing.
     """
 
@@ -54,10 +54,10 @@ class Surroundings:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """Read from the function's environment.
+        """The surroundings from the function's environment.
 
         Raises:
-            KeyError, ValueError: the construct that writes it, and this, are of different versions.
+            KeyError, ValueError: the function and the construct that writes the environment have different versions.
         """
         given = json.loads(environment["SETTINGS"])
         thresholds = [float(each) for each in json.loads(environment.get("SPIKE_THRESHOLDS") or "[]")]
@@ -99,7 +99,7 @@ class Surroundings:
 
 
 class Clients:
-    """The AWS services that the function calls, each made when it is first called."""
+    """Clients of the AWS services, each made at its first use."""
 
     @cached_property
     def scaling(self) -> Any:

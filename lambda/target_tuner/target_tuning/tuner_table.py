@@ -1,7 +1,7 @@
-"""What the tuner remembers, in DynamoDB: its state, and every decision.
+"""The tuner's state and all its decisions, in DynamoDB.
 
-A lease keeps two executions from changing the same target at once. It outlives the function's time limit, so that
-whoever lost it is not running any more.
+A lease keeps two executions from changing the same target at the same time. It is longer than the function's time
+limit, so an invocation that lost it is no longer running.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scaling_decisions import Decision, TunerState
 
 from .surroundings import Clients, Surroundings
 
-# The function ends after 60 seconds.
+# The function's time limit is 60 seconds.
 LEASE_S = 75.0
 
 _STATE = "state"
@@ -29,12 +29,12 @@ _RECENT = 50
 
 
 class BusyError(Exception):
-    """Another execution is at it; try again."""
+    """Another execution has the lease; try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A decision as it was recorded."""
+    """A recorded decision."""
 
     entry: str
     at: datetime
@@ -58,10 +58,10 @@ class TunerTable:
 
     @contextmanager
     def leased(self) -> Iterator[TunerState | None]:
-        """Nobody else changes anything meanwhile. Gives the state; None before there is one.
+        """Holds the lease for the block. Yields the state; None before the first one.
 
         Raises:
-            BusyError: somebody else has the lease.
+            BusyError: another execution has the lease.
         """
         now = time.time()
         try:
@@ -81,7 +81,7 @@ class TunerTable:
             raise _busy(error, "ConditionalCheckFailedException") from None
         stored = answer["Attributes"].get("state")
         yield TunerState.from_json(json.loads(stored["S"])) if stored else None
-        # Without a finally: after a failure nothing is known, and the lease runs out by itself.
+        # Without a finally: after a failure the outcome is unknown, and the lease expires by itself.
         self._client.update_item(
             TableName=self._name,
             Key=self._key(_STATE),
@@ -98,7 +98,7 @@ class TunerTable:
         figures: Mapping[str, Any] | None = None,
         is_dry_run: bool = False,
     ) -> None:
-        """Stores the state, and with it the decision that led to it, both or neither.
+        """Stores the state and the decision that led to it, in one transaction.
 
         Raises:
             BusyError: the lease was lost.
@@ -119,7 +119,7 @@ class TunerTable:
             }
         ]
         if decision is not None:
-            # A put of the same decision a second time replaces it by itself.
+            # Writing the same decision again replaces it.
             item = self._item(f"{_DECISIONS}{decision.at.isoformat()}#{decision.action}", decision, figures or {})
             item |= {"untold": {"BOOL": True}, "dry_run": {"BOOL": is_dry_run}}
             writes.append({"Put": {"TableName": self._name, "Item": item}})
@@ -129,7 +129,7 @@ class TunerTable:
             raise _busy(error, "TransactionCanceledException") from None
 
     def note_look(self, decision: Decision, figures: Mapping[str, Any]) -> None:
-        """Replaces the latest look, so that a person can see why nothing happens."""
+        """Stores the latest look, so that a person can see why nothing happens."""
         self._client.put_item(TableName=self._name, Item=self._item(_LATEST, decision, figures))
 
     def recent(self) -> list[Record]:
@@ -145,7 +145,7 @@ class TunerTable:
         return [_record(item) for item in reversed(answer["Items"])]
 
     def mark_told(self, record: Record) -> None:
-        """It is not reported again."""
+        """Marks a decision as reported."""
         self._client.update_item(TableName=self._name, Key=self._key(record.entry), UpdateExpression="REMOVE untold")
 
     def _key(self, entry: str) -> dict[str, Any]:
