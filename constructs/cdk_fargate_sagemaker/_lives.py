@@ -3,8 +3,12 @@
 A stack that is destroyed and deployed again has a second life, and so has one whose first deployment failed.
 """
 
+from typing import Any
+
 from aws_cdk import Aws, Fn, Names, RemovalPolicy
 from constructs import Construct
+
+from ._checks import check_kind
 
 VENDED_STATES = "/aws/vendedlogs/states/"
 """In front of the name of a state machine's log group: CloudWatch Logs lets Step Functions write to these without a
@@ -13,6 +17,16 @@ https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
 """
 
 _LONGEST_PATH = 100
+
+
+def check_removal_policy(removal_policy: Any) -> None:
+    """Refuses a value that is not a removal policy.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "give cdk.RemovalPolicy.DESTROY or RETAIN"
+    check_kind("removal_policy", removal_policy, RemovalPolicy, "a cdk.RemovalPolicy", remedy)
 
 
 def is_kept(removal_policy: RemovalPolicy) -> bool:

@@ -138,7 +138,7 @@ def _stopped_by_hand(state: TunerState, trigger: Trigger) -> tuple[Decision, Tun
 def _resumed(
     clients: Clients, surroundings: Surroundings, state: TunerState, policy: float | None, trigger: Trigger
 ) -> tuple[Decision, TunerState]:
-    """Restarts from the policy's current target, whoever set it."""
+    """Restarts from the policy's current target, also one that a person set."""
     if policy is None:
         raise LookupError(f"the scaling policy {surroundings.policy} is gone: deploy the stack again, then resume")
     LiveTarget(clients, surroundings).put_parameter(policy)

@@ -1,4 +1,4 @@
-"""The side of each post, training or test: drawn once with a secret, and recorded for good.
+"""The side of each post, training or test: drawn once with a secret, and recorded permanently.
 
 The register is in the data bucket below `sides/`. It has the SHA-256 of each post, never its text, and the post's side.
 The first release that contains a post records it, and every later release reads it. So neither a new secret, a new

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
 from .._checks import check_kind
 from .._interfaces import check_key
+from .._lives import check_removal_policy
 
 
 def check_log_settings(*, log_retention: Any, log_encryption_key: Any, removal_policy: Any) -> None:
@@ -25,13 +25,3 @@ def check_log_settings(*, log_retention: Any, log_encryption_key: Any, removal_p
     if log_encryption_key is not None:
         check_key("log_encryption_key", log_encryption_key)
     check_removal_policy(removal_policy)
-
-
-def check_removal_policy(removal_policy: Any) -> None:
-    """Refuses what is no removal policy.
-
-    Raises:
-        InvalidArgumentError: see above.
-    """
-    remedy = "give cdk.RemovalPolicy.DESTROY or RETAIN"
-    check_kind("removal_policy", removal_policy, RemovalPolicy, "a cdk.RemovalPolicy", remedy)

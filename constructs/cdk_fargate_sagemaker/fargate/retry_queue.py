@@ -11,13 +11,13 @@ from constructs import Construct
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_number
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from .._lives import check_removal_policy
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._readable_help import CallSignature, readable
 from .._resource_policy import open_to_account
 from .._topic_publishers import alarm_action
-from ._log_checks import check_removal_policy
 
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _MINUTE = Duration.minutes(1)

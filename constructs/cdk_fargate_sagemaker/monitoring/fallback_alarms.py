@@ -6,8 +6,9 @@ from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from .._checks import check_kind, check_percent
+from .._checks import check_percent
 from .._interfaces import AnyTopic
+from .._metric_names import check_dimension_value, check_namespace
 from .._metric_options import ExpressionOptions, with_expression_options
 from .._number_token import number_text
 from .._readable_help import CallSignature
@@ -74,8 +75,8 @@ class FallbackAlarms(Construct):
         fallback_percent: float = 5,
     ) -> None:
         super().__init__(scope, id)
-        check_kind("namespace", namespace, str, "the namespace of the service's metrics")
-        check_kind("service_name", service_name, str, "the name of the service's metrics")
+        check_namespace("namespace", namespace, "the namespace of the service's metrics")
+        check_dimension_value("service_name", service_name, "the name of the service's metrics")
         check_percent("fallback_percent", fallback_percent)
         self._namespace = namespace
         self._service_name = service_name

@@ -1,9 +1,8 @@
 """Drift: how served posts differ from those that a model was validated on."""
 
-import re
 from typing import Unpack
 
-from aws_cdk import Duration, Names, Token
+from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -18,6 +17,7 @@ from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
 from .._key_use import allow_key, through_dynamodb
 from .._last_queue import last_queue
+from .._metric_names import check_namespace
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -29,7 +29,6 @@ _DAY = Duration.days(1)
 _MEASURED_EVERY = Duration.minutes(5)
 _MAXIMUM = 20
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
-_NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
 _SCORE, _LENGTH, _VOCABULARY = "ScoreDrift", "LengthDrift", "VocabularyDrift"
 _FIRST_STAGE = "FirstStageDrift"
 
@@ -117,10 +116,7 @@ class ModelDrift(Construct):
             check_interface("starts", starts, "start_on", "a ModelReleaseWorkflow")
             if all(percent is None for percent in maxima.values()):
                 raise refusal("starts", starts, "None without a maximum", f"give one of {', '.join(maxima)}")
-        allowed = "1 to 255 letters, digits and . - _ / #, and no AWS/ in front"
-        check_kind("metric_namespace", metric_namespace, str, allowed)
-        if not Token.is_unresolved(metric_namespace) and not _NAMESPACE_FORM.fullmatch(metric_namespace):
-            raise refusal("metric_namespace", metric_namespace, allowed)
+        check_namespace("metric_namespace", metric_namespace)
         self._namespace = metric_namespace
         self._endpoint_name = workflow.endpoint_name
         self._function = self._measure(reviews, workflow, violation_percent)

@@ -10,6 +10,7 @@ from cdk_fargate_sagemaker.review import IReviewQueue
 
 from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
+from .._metric_names import check_dimension_value, check_namespace
 from .._number_token import number_text
 from .._readable_help import CallSignature
 from .._topic_publishers import alarm_action
@@ -80,8 +81,8 @@ class ReviewAlarms(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_kind("reviews", reviews, IReviewQueue, "a ReviewQueue, made here or imported")
-        check_kind("namespace", namespace, str, "the namespace of the service's metrics")
-        check_kind("service_name", service_name, str, "the name of the service's metrics")
+        check_namespace("namespace", namespace, "the namespace of the service's metrics")
+        check_dimension_value("service_name", service_name, "the name of the service's metrics")
         for name, percent in (("minimum_precision", minimum_precision), ("minimum_recall", minimum_recall)):
             if percent is not None:
                 check_percent(name, percent, at_least=1)

@@ -7,6 +7,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from .._interfaces import AnyKey, check_key
+from .._lives import check_removal_policy
 from .._readable_help import CallSignature
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
@@ -49,6 +50,7 @@ class AlertsTopic(sns.Topic):
     ) -> None:
         if master_key is not None:
             check_key("master_key", master_key)
+        check_removal_policy(removal_policy)
         # Beside the topic and not in it: a topic takes its key when it is made, and can hold nothing before.
         key: kms.IKey = master_key or kms.Key(
             scope,

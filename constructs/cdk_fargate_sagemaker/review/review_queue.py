@@ -1,9 +1,8 @@
 """The queue of posts for reviewers, the most probable violations first, with their decisions."""
 
-import re
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -14,12 +13,13 @@ from constructs import Construct
 
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
-from .._checks import check_duration, check_kind, refusal
+from .._checks import check_duration
 from .._draw_secret import draw_secret
 from .._interfaces import AnyFunction, AnyKey, AnySecret, check_function, check_key, check_secret
 from .._key_use import allow_key
 from .._last_queue import last_queue
-from .._lives import is_kept, kept_from_the_start
+from .._lives import check_removal_policy, is_kept, kept_from_the_start
+from .._metric_names import check_namespace
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
 from .._readable_help import CallSignature, readable
@@ -29,7 +29,6 @@ from .i_review_queue import INDEX, MEASURED_EVERY, IReviewQueue, review_environm
 _OLDEST_INDEX = "oldest"
 _NAMESPACE = "Reviews"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
-_NAMESPACE_FORM = re.compile(r"(?!AWS/)[0-9a-zA-Z.\-_/#]{1,255}")
 _WINDOW = readable(Duration.days(28))
 # As long as the longest window of estimates.
 _TTL = readable(Duration.days(90))
@@ -114,7 +113,8 @@ class ReviewQueue(IReviewQueue):
         super().__init__(scope, id)
         longest = Duration.days(90)
         check_duration("measured_window", measured_window, at_least=Duration.days(1), at_most=longest, whole="days")
-        _check_namespace(metric_namespace)
+        check_namespace("metric_namespace", metric_namespace)
+        check_removal_policy(removal_policy)
         if encryption_key is not None:
             check_key("encryption_key", encryption_key)
         self._metric_namespace = metric_namespace
@@ -219,7 +219,7 @@ class ReviewQueue(IReviewQueue):
         Raises:
             InvalidArgumentError: a number that is not in its range, no table, or no secret, as its name.
         """
-        _check_namespace(metric_namespace)
+        check_namespace("metric_namespace", metric_namespace)
         if measuring_function is not None:
             check_function("measuring_function", measuring_function)
         if draw_secret is not None:
@@ -336,13 +336,6 @@ class ReviewQueue(IReviewQueue):
             ],
         )
         return packaged.function
-
-
-def _check_namespace(namespace: str) -> None:
-    allowed = "1 to 255 letters, digits and . - _ / #, and no AWS/ in front"
-    check_kind("metric_namespace", namespace, str, allowed)
-    if not Token.is_unresolved(namespace) and not _NAMESPACE_FORM.fullmatch(namespace):
-        raise refusal("metric_namespace", namespace, allowed)
 
 
 class _ImportedReviewQueue(IReviewQueue):

@@ -31,7 +31,7 @@ from .._checkov_skips import skip_checkov
 from .._checks import check_kind, check_number, check_one_of, check_percent, check_sequence, plain, refusal
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._last_queue import last_queue
-from .._lives import is_kept, kept_from_the_start
+from .._lives import check_removal_policy, is_kept, kept_from_the_start
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -140,6 +140,7 @@ class ForecastFloor(Construct):
         check_topic("alerts_topic", alerts_topic)
         days = _checked(utilization_percent, look_back, lead_minutes, time_zone, holidays)
         check_kind("dry_run", dry_run, bool, "True or False")
+        check_removal_policy(removal_policy)
         if dashboard is not None:
             check_kind("dashboard", dashboard, ServiceDashboard)
         if log_encryption_key is not None:

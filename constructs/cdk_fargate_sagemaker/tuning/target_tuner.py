@@ -40,7 +40,7 @@ from .._checkov_skips import skip_checkov
 from .._checks import check_kind, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
-from .._lives import VENDED_STATES, is_kept, kept_from_the_start, name_of_this_life
+from .._lives import VENDED_STATES, check_removal_policy, is_kept, kept_from_the_start, name_of_this_life
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
@@ -188,6 +188,7 @@ class TargetTuner(Construct):
             check_kind("price", price, FargatePrice, "a FargatePrice")
         check_topic("alerts_topic", alerts_topic)
         board = checked_board(dashboard)
+        check_removal_policy(removal_policy)
         if log_encryption_key is not None:
             check_key("log_encryption_key", log_encryption_key)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target, load_balancer=load_balancer)
@@ -367,7 +368,7 @@ class TargetTuner(Construct):
             wildcard_reason="AWS gives a scalable target's ARN an id that no template knows; a condition keeps it to "
             "the task counts of ECS services.",
         )
-        # AWS makes a policy's alarms anew for another target, and asks that its caller may.
+        # With another target, AWS makes the policy's alarms again with the caller's permissions.
         allow(
             role,
             ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],

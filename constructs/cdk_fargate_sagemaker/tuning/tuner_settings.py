@@ -18,7 +18,7 @@ STATED_SKEW = 1.15
 DEFAULTS = TunerSettings(ceiling=65)
 """What the tuner does where nobody sets it, as the deployed function and the replay have it."""
 
-# An alarm within it takes back what was put back before: the cool-off begins with it.
+# An alarm within it reverts to an even earlier target; the cool-off then begins again.
 _SHORTEST_COOL_OFF = Duration.seconds(DEFAULTS.incident.total_seconds())
 
 

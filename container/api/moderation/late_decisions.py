@@ -51,7 +51,7 @@ class LateDecisions:
         """Do what follows from a decision; raise NotSettledError where the table takes nothing."""
         try:
             if self._reviews is not None:
-                # What the client was told counts: a reviewer sees every post that was flagged.
+                # The client's answer counts: a reviewer sees every post that was flagged.
                 by_policy = post.reason != STORING_ALONE and self._moderator.flags_without_probability
                 self._reviews.keep(post, decision, flagged=bool(decision.flag) or by_policy)
             if post.reason == STORING_ALONE or not self._is_first(post):

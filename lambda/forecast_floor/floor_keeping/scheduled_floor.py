@@ -91,7 +91,7 @@ class ScheduledFloor:
             "ScheduledActionName": f"{PREFIX}{moment:{_NAMED}}",
             "Schedule": f"at({moment:%Y-%m-%dT%H:%M:%S})",
             "Timezone": "UTC",
-            # The maximum belongs to whoever set it.
+            # The floor never changes the maximum.
             "ScalableTargetAction": {"MinCapacity": tasks},
         }
         self._client.put_scheduled_action(**self._resource, **action)

@@ -71,18 +71,17 @@ def inference_endpoint(stack: cdk.Stack, **given: Any) -> InferenceEndpoint:
     return InferenceEndpoint(stack, "Endpoint", **(least | given))
 
 
+def release_records(stack: cdk.Stack, **given: Any) -> ReleaseRecords:
+    least: dict[str, Any] = {"endpoint_name": "reviews", "workflow_names": ["reviews-release"]}
+    if not given.keys() >= {"alerts_topic", "encryption_key"}:
+        least |= {"alerts_topic": sns.Topic(stack, "Alerts"), "encryption_key": kms.Key(stack, "Key")}
+    return ReleaseRecords(stack, "Records", **(least | {"data_bucket": bucket(stack)} | given))
+
+
 def rollback_workflow(stack: cdk.Stack, **given: Any) -> RollbackWorkflow:
     key = kms.Key(stack, "Key")
     topic = sns.Topic(stack, "Alerts")
-    records = ReleaseRecords(
-        stack,
-        "Records",
-        endpoint_name="reviews",
-        workflow_names=["reviews-release"],
-        data_bucket=bucket(stack),
-        alerts_topic=topic,
-        encryption_key=key,
-    )
+    records = release_records(stack, alerts_topic=topic, encryption_key=key)
     least: dict[str, Any] = {
         "endpoint_name": "reviews",
         "release_workflow_name": "reviews-release",

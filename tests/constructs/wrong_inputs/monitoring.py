@@ -297,4 +297,19 @@ WRONG = [
         lambda stack: workflow_alarms(stack, release_within=cdk.Duration.days(14)),
         "release_within: got 14 days, allowed: a Duration of whole days, 1 day to 7 days",
     ),
+    WrongInput(
+        "no-namespace",
+        lambda stack: fallback_alarms(stack, namespace=""),
+        "namespace: got '', allowed: the namespace of the service's metrics, 1 to 255 letters, digits",
+    ),
+    WrongInput(
+        "a-namespace-of-two-lines",
+        lambda stack: fallback_alarms(stack, namespace="Forum\nPosts"),
+        "namespace: got 'Forum\\nPosts', allowed: the namespace of the service's metrics, 1 to 255 letters",
+    ),
+    WrongInput(
+        "no-service-name",
+        lambda stack: fallback_alarms(stack, service_name=""),
+        "service_name: got '', allowed: the name of the service's metrics, 1 to 255 characters of ASCII",
+    ),
 ]

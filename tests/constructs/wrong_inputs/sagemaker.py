@@ -239,7 +239,7 @@ WRONG = [
     WrongInput(
         "text-for-a-removal-policy",
         lambda stack: release_workflow(stack, removal_policy="retain"),
-        "removal_policy: got 'retain', allowed: RemovalPolicy",
+        "removal_policy: got 'retain', allowed: a cdk.RemovalPolicy; give cdk.RemovalPolicy.DESTROY or RETAIN",
     ),
     WrongInput(
         "a-name-for-the-key-of-records",

@@ -18,6 +18,7 @@ from ..._allow import allow
 from ..._checks import check_kind, refusal
 from ..._interfaces import AnyKey, check_bucket, check_key
 from ..._key_use import allow_key
+from ..._lives import check_removal_policy
 from ..._metric_options import AnyMetric, MetricOptions
 from ..._readable_help import CallSignature
 from ..._resource_policy import open_to_account
@@ -116,6 +117,7 @@ class InferenceEndpoint(Resource):
             traffic_shifting=traffic_shifting,
             encryption_key=encryption_key,
         )
+        check_removal_policy(removal_policy)
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         deployment = deployment_request(traffic_shifting, configuration)

@@ -12,6 +12,7 @@ from aws_cdk import aws_sns as sns
 
 from ..._checks import check_duration, check_kind, check_number, plain, refusal
 from ..._interfaces import check_bucket, check_key, check_topic
+from ..._lives import check_removal_policy
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.traffic_shifting import TrafficShifting
 from ..endpoint._endpoint_name import check_endpoint_name
@@ -119,7 +120,7 @@ def check_release_arguments(
         # The time of the whole workflow is computed from it.
         check_duration("in_service_within", in_service_within, above_zero=True, whole="seconds", token=False)
     check_kind("log_retention", log_retention, logs.RetentionDays, "a logs.RetentionDays")
-    check_kind("removal_policy", removal_policy, RemovalPolicy)
+    check_removal_policy(removal_policy)
 
 
 def check_starts(

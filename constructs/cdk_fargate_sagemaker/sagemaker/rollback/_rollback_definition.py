@@ -187,7 +187,7 @@ class _Rollback:
 
     def _archive_checking(self, waiting: sfn.IChainable) -> sfn.CustomState:
         """The states that give the endpoint its target, whose archive has to be the one that was recorded."""
-        # All at once, and without the alarms that take an update back: they may well be what brought us here.
+        # All at once, and without rollback alarms: they may be the reason for this rollback.
         target = "{% $target.endpoint_configuration %}"
         creating = self._endpoint.created(target, assign={"creations": "{% $creations + 1 %}"})
         updating = self._endpoint.updated(

@@ -21,7 +21,7 @@ from ._workflow_machine import allow_waiting, machine_tags
 
 # What passes by itself, by the service in the state's resource. SageMaker, SNS and others do not model their throttling
 # for Step Functions: it comes under the service's general exception, together with what does not pass by itself, which
-# is then told half a minute later.
+# is then reported half a minute later.
 _TRANSIENT_ERRORS = {
     "lambda": [
         "Lambda.AWSLambdaException",

@@ -13,7 +13,7 @@ from ..._allow import allow
 from ..._checks import check_sequence
 from ..._interfaces import check_key
 from ..._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
-from ..._lives import is_kept, kept_from_the_start
+from ..._lives import check_removal_policy, is_kept, kept_from_the_start
 from ..._packaged_function import PackagedFunction
 from ..._readable_help import CallSignature
 from ..._resource_policy import open_to_account
@@ -71,6 +71,7 @@ class ReleaseRecords(Construct):
         check_endpoint_name(endpoint_name)
         check_sequence("workflow_names", workflow_names, "a list of names", empty=False)
         check_key("encryption_key", encryption_key)
+        check_removal_policy(removal_policy)
         stack = Stack.of(self)
         self._endpoint_name = endpoint_name
         self._current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
