@@ -15,7 +15,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_fargate_sagemaker.fargate import ScaledFargateService, SpikeScaling
+from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.tuning import TargetTuner
 
@@ -368,6 +368,24 @@ def test_a_tuner_tunes_the_target_that_it_finds(
     assert ("LOAD_BALANCER" in function["Properties"]["Environment"]["Variables"]) == is_balanced
     missing = "no load balancer known: latency is left to the guardrail alarms; pass load_balancer"
     assert said(stack) == ([] if is_balanced else [missing])
+
+
+def test_the_spikes_of_a_service_that_the_cdk_made_are_read_wherever_they_matter(
+    stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage, alarm: cloudwatch.IAlarm, topic: sns.Topic
+) -> None:
+    service = alb_pattern(stack, vpc, image)
+    ServiceDashboard(stack, "Monitor", service=service)
+    TargetTuner(stack, "Tuner", service=service, guardrail_alarms=[alarm], alerts_topic=topic)
+    SpikeScaling(stack, "Spikes", service=service, steps=CpuStep(threshold_percent=82, add_tasks=4))
+    SpikeScaling(stack, "More", service=service, steps=CpuStep(threshold_percent=93, add_tasks=9))
+
+    template = Template.from_stack(stack).to_json()
+    (told,) = template["Metadata"].values()
+    assert [spike["bands"][0]["threshold"] for spike in told["spikes"]] == [82, 93]
+    rendered = json.dumps(template)
+    assert "adds 4 tasks: 82" in rendered
+    assert "adds 9 tasks: 93" in rendered
+    assert '"SPIKE_THRESHOLDS": "[82,93]"' in rendered
 
 
 @pytest.mark.parametrize("kind", IMPORTED)

@@ -147,7 +147,7 @@ class _Declared:
     def __init__(self, scalable_target: IScalableTargetRef) -> None:
         self._stack = stack_of(scalable_target)
         self._constructs = scalable_target.node.find_all()
-        self.spikes = tuple(_SPIKES.get(scalable_target, ()))
+        self.spikes = tuple(_spikes_of(scalable_target))
 
     def target(self) -> CfnScalableTarget | None:
         """The resource; None for a target that is imported."""
@@ -194,13 +194,18 @@ def _is_known(value: Any) -> bool:
 
 # What was found as spikes were validated: the summary, which is made next, need not look again.
 _LOOKED_UP: WeakKeyDictionary[IScalableTargetRef, _Declared] = WeakKeyDictionary()
-# What `SpikeScaling` makes elsewhere, with the stack that makes it.
-_SPIKES: WeakKeyDictionary[IScalableTargetRef, list[tuple[Stack, SpikePolicy]]] = WeakKeyDictionary()
+# What `SpikeScaling` makes elsewhere, with the stack that makes it; by the scalable target's stack and path.
+_SPIKES: WeakKeyDictionary[Stack, dict[str, list[tuple[Stack, SpikePolicy]]]] = WeakKeyDictionary()
+
+
+def _spikes_of(scalable_target: IScalableTargetRef) -> list[tuple[Stack, SpikePolicy]]:
+    # What the CDK made itself, as the task count of a pattern's service, is a new object in Python at each question.
+    return _SPIKES.setdefault(stack_of(scalable_target), {}).setdefault(path_of(scalable_target), [])
 
 
 def declare_spike(scope: Construct, scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:
     """Notes a policy that `scope` makes for `scalable_target`."""
-    _SPIKES.setdefault(scalable_target, []).append((stack_of(scope), policy))
+    _spikes_of(scalable_target).append((stack_of(scope), policy))
 
 
 def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> None:
