@@ -5,13 +5,33 @@ from typing import Any, cast
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef, ScalableTargetReference
 
+from .._checks import plain, refusal
+
 
 def scalable_target_reference(given: IScalableTargetRef) -> ScalableTargetReference | None:
     """The reference of a scalable target; None for what is none.
 
     The `ScalableTarget` of older releases of the CDK has no `scalable_target_ref`, only the resource in it has.
+
+    Raises:
+        InvalidArgumentError: one that was imported by its id alone.
     """
-    reference: ScalableTargetReference | None = getattr(given, "scalable_target_ref", None)
+    if isinstance(given, applicationautoscaling.CfnScalableTarget):
+        # What it was given, which its own reference knows at deployment only.
+        return ScalableTargetReference(
+            resource_id=given.ref,
+            scalable_dimension=given.scalable_dimension,
+            service_namespace=given.service_namespace,
+        )
+    try:
+        reference: ScalableTargetReference | None = getattr(given, "scalable_target_ref", None)
+    except RuntimeError:
+        raise refusal(
+            "scalable_target",
+            plain("one imported by its id alone"),
+            "one whose namespace and dimension are known",
+            "import it with ScalableTarget.from_scalable_target_attributes",
+        ) from None
     if reference is not None:
         return reference
     older: Any = target_to_scale(given)

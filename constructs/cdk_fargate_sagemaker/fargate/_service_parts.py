@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Protocol, Self, TypeAlias
 
 from aws_cdk import Annotations, Token
@@ -12,7 +13,8 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, Dependable, IConstruct
 
 from .._checks import check_interface, plain, refusal
-from .._construct_tree import stack_of
+from .._construct_tree import path_of, stack_of
+from ._identity import balancer_arn_of, check_place, identity, placed
 from ._network_checks import check_application_load_balancer
 from ._scalable_target_reference import scalable_target_reference
 from ._service_target_groups import referred, service_target_groups
@@ -21,14 +23,21 @@ from .service_metrics import ServiceMetrics
 from .service_scaling import ServiceScaling
 
 _USE_THE_TASK_COUNT = "pass what service.auto_scale_task_count() returned"
+_IN_FRONT = "pass the one in front of the service"
+# Everything else is imported, and only what it scales is known.
+_DECLARED_HERE = (
+    applicationautoscaling.BaseScalableAttribute,
+    applicationautoscaling.ScalableTarget,
+    applicationautoscaling.CfnScalableTarget,
+)
 
 
 class OwnsService(Protocol):
     """A construct that makes a service: a `ScaledFargateService`, a pattern of `aws_ecs_patterns`, one of your own."""
 
     @property
-    def service(self) -> ecs.IService:
-        """The ECS service."""
+    def service(self) -> "OwnsService | ecs.IService":
+        """The ECS service, or the construct that makes it."""
         ...
 
 
@@ -81,22 +90,25 @@ class ServiceParts:
             InvalidArgumentError: no service, one of another region or account, or a part that is another service's.
         """
         owned = _ecs_service(service)
-        if service is owned and isinstance(owned.node.scope, ScaledFargateService):
-            # It knows more of its service than the service does: how often the CPU is published, Container Insights.
-            service = owned.node.scope
-        _check_place(scope, owned)
-        _check_application(load_balancer, target_group)
-        attached, task_count = _found(service, owned)
+        # It knows more of its service than the service does: how often the CPU is published, Container Insights.
+        scope_of_service = service if isinstance(service, ScaledFargateService) else owned.node.scope
+        maker = scope_of_service if isinstance(scope_of_service, ScaledFargateService) else None
+        if not isinstance(owned, ecs.BaseService) or stack_of(owned) is not stack_of(scope):
+            check_place(scope, "service", owned, owned.service_arn, "make the construct in a stack of {}")
+        _check_application(scope, load_balancer, target_group)
+        attached, task_count = _found(maker, owned)
         _check_load_balancer(load_balancer, attached)
         _check_target_group(target_group, attached)
+        if load_balancer is not None and target_group is not None:
+            _check_pair(load_balancer, target_group)
         if scalable_target is not None:
             _check_scalable_target(scalable_target, owned, task_count)
 
         chosen = _choose(attached, load_balancer, target_group)
         if load_balancer is None:
             load_balancer = chosen.load_balancer if chosen else _load_balancer(target_group)
-        if isinstance(service, ScaledFargateService):
-            metrics = service.metrics
+        if maker is not None:
+            metrics = maker.metrics
         else:
             metrics = ServiceMetrics(
                 service=owned,
@@ -122,6 +134,20 @@ class ServiceParts:
     def scaling(self) -> ServiceScaling:
         """All that was declared on the task count until now; nothing where it is not known."""
         return ServiceScaling.of(self.scalable_target) if self.scalable_target is not None else ServiceScaling()
+
+    @property
+    def identity(self) -> str:
+        """What distinguishes the service from others of the app, however often it is imported."""
+        service = self.service
+        if isinstance(service, ecs.BaseService):
+            return path_of(service)
+        name, arn = _resource_id_of_service(service), service.service_arn
+        if Token.is_unresolved(name):
+            return path_of(service)
+        if Token.is_unresolved(arn):
+            return placed(name, service)
+        region, account = arn.split(":")[3:5]
+        return placed(name, service, region=region, account=account)
 
     def say_what_is_not_known(
         self,
@@ -155,6 +181,11 @@ class ServiceParts:
             )
         if scalable_target is not None and self.scalable_target is None:
             missing["scalable-target"] = f"no task count known: {scalable_target}; pass scalable_target"
+        elif scalable_target is not None and not isinstance(self.scalable_target, _DECLARED_HERE):
+            missing["scalable-target"] = (
+                f"no bounds known of {path_of(self.scalable_target)}, which is imported: {scalable_target}; declare "
+                "the task count in this app"
+            )
         for part, text in missing.items():
             Annotations.of(scope).add_info_v2(f"cdk-fargate-sagemaker:unknown-{part}", text)
 
@@ -174,80 +205,59 @@ class ServiceParts:
         return self.scalable_target
 
 
-def identity(arn: str, *kinds: type[Construct]) -> str | None:
-    """What distinguishes one resource from another.
-
-    The ARN, or the path of the construct that it is an attribute of; None where it is known at deployment only.
-    """
-    if not Token.is_unresolved(arn):
-        return arn
-    target = referred(arn)
-    return target.node.path if isinstance(target, kinds) else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attached:
     """A target group of this app that a service is a target of, and the load balancer that it is attached to."""
 
-    target_group: elbv2.ApplicationTargetGroup
-    alternate: elbv2.ApplicationTargetGroup | None
+    target_group: elbv2.IApplicationTargetGroup
+    alternate: elbv2.IApplicationTargetGroup | None
     load_balancer: elbv2.IApplicationLoadBalancer | None
 
 
 def _ecs_service(service: Any) -> ecs.IService:
-    inner = getattr(service, "service", service)
-    if not isinstance(inner, ecs.BaseService) and not hasattr(inner, "service_arn"):
-        raise refusal(
-            "service", service, "a ScaledFargateService, a service of aws_ecs_patterns or aws_ecs, or an imported one"
-        )
+    inner = service
+    while not isinstance(inner, ecs.BaseService) and not hasattr(inner, "service_arn"):
+        made, inner = inner, getattr(inner, "service", None)
+        if inner is None or inner is made:
+            raise refusal(
+                "service",
+                service,
+                "a ScaledFargateService, a service of aws_ecs_patterns or aws_ecs, or an imported one",
+            )
     owned: ecs.IService = inner
     return owned
 
 
-def _check_place(scope: Construct, service: ecs.IService) -> None:
-    stack = stack_of(scope)
-    if isinstance(service, ecs.BaseService) and stack_of(service) is stack:
-        return
-    arn = service.service_arn
-    parts = [] if Token.is_unresolved(arn) else arn.split(":")
-    region, account = parts[3:5] if len(parts) > 5 else (service.env.region, service.env.account)
-    for name, got, own in (("region", region, stack.region), ("account", account, stack.account)):
-        if got != own and not Token.is_unresolved(got) and not Token.is_unresolved(own):
-            raise refusal(
-                "service",
-                plain(f"one of the {name} {got}"),
-                f"{own}, that of the stack {stack.stack_name}",
-                f"make the construct in a stack of {got}",
-            )
-
-
-def _check_application(load_balancer: Any, target_group: Any) -> None:
+def _check_application(scope: Construct, load_balancer: Any, target_group: Any) -> None:
     if load_balancer is not None:
         check_application_load_balancer(load_balancer, "leave it out, no other one has latency and 5xx")
+        check_place(scope, "load_balancer", load_balancer, load_balancer.load_balancer_arn, _IN_FRONT)
     if target_group is not None:
         remedy = "leave it out"
         if isinstance(target_group, elbv2.NetworkTargetGroup):
             raise refusal("target_group", target_group, "an application target group", remedy)
         check_interface("target_group", target_group, "target_group_arn", "an application target group", remedy)
+        check_place(scope, "target_group", target_group, target_group.target_group_arn, _IN_FRONT)
 
 
-def _found(service: AnyService, owned: ecs.IService) -> tuple[tuple[_Attached, ...], IScalableTargetRef | None]:
+def _found(
+    maker: ScaledFargateService | None, service: ecs.IService
+) -> tuple[tuple[_Attached, ...], IScalableTargetRef | None]:
     """The target groups and the task count that this app declares for a service."""
-    if not isinstance(service, ScaledFargateService):
-        return tuple(_attached(owned)), _task_count(owned)
+    if maker is None:
+        return tuple(_attached(service)), _task_count(service)
     own = _Attached(
-        target_group=service.target_group,
-        alternate=service.alternate_target_group,
-        load_balancer=service.load_balancer,
+        target_group=maker.target_group,
+        alternate=maker.alternate_target_group,
+        load_balancer=maker.load_balancer,
     )
-    return (own,), service.scalable_target
+    return (own,), maker.scalable_target
 
 
 def _task_count(service: ecs.IService) -> IScalableTargetRef | None:
     # The id that auto_scale_task_count() gives it; there is no other way to ask for it.
     found = service.node.try_find_child("TaskCount")
-    kinds = (applicationautoscaling.BaseScalableAttribute, applicationautoscaling.ScalableTarget)
-    return found if isinstance(found, kinds) else None
+    return found if isinstance(found, _DECLARED_HERE) else None
 
 
 def _check_scalable_target(
@@ -277,8 +287,12 @@ def _check_scalable_target(
             "scalable_target", plain(given.node.path), f"{task_count.node.path}, the service's own", "leave it out"
         )
     counted, wanted = _resource_id(given), _resource_id_of_service(service)
-    if counted is not None and wanted is not None and counted != wanted:
-        raise refusal("scalable_target", plain(counted), wanted, "pass the task count of the service")
+    if counted is not None and any(
+        got != part and not Token.is_unresolved(part)
+        for got, part in zip_longest(counted.split("/"), wanted.split("/"), fillvalue="")
+    ):
+        shown = "/".join("<known at deployment>" if Token.is_unresolved(part) else part for part in wanted.split("/"))
+        raise refusal("scalable_target", plain(counted), shown, "pass the task count of the service")
 
 
 def _owner(scalable_target: IScalableTargetRef) -> ecs.BaseService | None:
@@ -290,16 +304,23 @@ def _resource_id(scalable_target: IScalableTargetRef) -> str | None:
     # The id of an imported one, or that of CloudFormation: <resource id>|<dimension>|<namespace>.
     reference = scalable_target_reference(scalable_target)
     resource_id = None if reference is None else reference.resource_id
-    resource = scalable_target.node.default_child
+    resource: Any = scalable_target
+    if not isinstance(resource, applicationautoscaling.CfnScalableTarget):
+        resource = scalable_target.node.default_child
     if isinstance(resource, applicationautoscaling.CfnScalableTarget):
         resource_id = resource.resource_id
     return None if resource_id is None or Token.is_unresolved(resource_id) else resource_id.partition("|")[0]
 
 
-def _resource_id_of_service(service: ecs.IService) -> str | None:
+def _resource_id_of_service(service: ecs.IService) -> str:
+    """Where a part of it is known at deployment only, a token stands for it."""
     metrics = ServiceMetrics(service=service)
-    resource_id = f"service/{metrics.cluster_name}/{metrics.service_name}"
-    return None if Token.is_unresolved(resource_id) else resource_id
+    resource, name = service.node.default_child, metrics.service_name
+    if isinstance(resource, ecs.CfnService):
+        # The name that was given, where one was: the service's own is always that of the deployment.
+        given = stack_of(service).resolve(resource.service_name)
+        name = given if isinstance(given, str) else name
+    return f"service/{metrics.cluster_name}/{name}"
 
 
 def _attached(service: ecs.IService) -> Iterator[_Attached]:
@@ -317,31 +338,64 @@ def _group(resource: IConstruct | None) -> elbv2.ApplicationTargetGroup | None:
     return group if isinstance(group, elbv2.ApplicationTargetGroup) else None
 
 
-def _load_balancer(
+def _listeners(
     target_group: elbv2.IApplicationTargetGroup | None,
-) -> elbv2.IApplicationLoadBalancer | None:
-    """That which a target group of this app is attached to, through a listener or one of its rules."""
+) -> Iterator[elbv2.ApplicationListener | str]:
+    """Those that a target group of this app is attached to, itself or by a rule; an imported one by its ARN."""
     if not isinstance(target_group, elbv2.ApplicationTargetGroup):
-        return None
+        return
     for root in Dependable.of(target_group.load_balancer_attached).dependency_roots:
         listener: IConstruct | None = root
         if isinstance(root, elbv2.ApplicationListenerRule):
             rule = root.node.default_child
-            resource = referred(rule.listener_arn) if isinstance(rule, elbv2.CfnListenerRule) else None
+            if not isinstance(rule, elbv2.CfnListenerRule):
+                continue
+            resource = referred(rule.listener_arn)
+            if resource is None:
+                yield rule.listener_arn
             listener = resource.node.scope if isinstance(resource, elbv2.CfnListener) else None
         if isinstance(listener, elbv2.ApplicationListener):
-            return listener.load_balancer
-    return None
+            yield listener
+
+
+def _load_balancer(
+    target_group: elbv2.IApplicationTargetGroup | None,
+) -> elbv2.IApplicationLoadBalancer | None:
+    """That which a target group of this app is attached to."""
+    return next((one.load_balancer for one in _listeners(target_group) if not isinstance(one, str)), None)
+
+
+def _balancers(one: _Attached) -> dict[str | None, str]:
+    """What distinguishes the load balancer of a target group, None where it is not known; with its name for people."""
+    if one.load_balancer is not None:
+        return {_load_balancer_identity(one.load_balancer): one.load_balancer.node.path}
+    arns = [balancer_arn_of(listener) for listener in _listeners(one.target_group) if isinstance(listener, str)]
+    if not isinstance(one.target_group, elbv2.ApplicationTargetGroup):
+        arns = [one.target_group.load_balancer_arns]
+    return {None if arn is None else identity(arn): str(arn) for arn in arns or [None]}
 
 
 def _check_load_balancer(given: elbv2.IApplicationLoadBalancer | None, attached: tuple[_Attached, ...]) -> None:
-    known = [one.load_balancer for one in attached if one.load_balancer is not None]
-    if given is not None and _is_none_of(_load_balancer_identity(given), map(_load_balancer_identity, known)):
+    if given is None:
+        return
+    known = {name: shown for one in attached for name, shown in _balancers(one).items()}
+    if _is_none_of(_load_balancer_identity(given), known):
         raise refusal(
             "load_balancer",
             plain(given.node.path),
-            f"{' or '.join(_paths(known))}, in front of the service",
+            f"{' or '.join(known.values())}, in front of the service",
             "leave it out",
+        )
+
+
+def _check_pair(load_balancer: elbv2.IApplicationLoadBalancer, target_group: elbv2.IApplicationTargetGroup) -> None:
+    known = _balancers(_Attached(target_group=target_group, alternate=None, load_balancer=_load_balancer(target_group)))
+    if _is_none_of(_load_balancer_identity(load_balancer), known):
+        raise refusal(
+            "load_balancer",
+            plain(load_balancer.node.path),
+            f"{' or '.join(known.values())}, that of target_group",
+            "pass the two that belong together",
         )
 
 
@@ -364,9 +418,7 @@ def _choose(
     for one in attached:
         if target_group is not None and not _has(one, target_group):
             continue
-        if load_balancer is None or one.load_balancer is None:
-            return one
-        if _load_balancer_identity(load_balancer) in (None, _load_balancer_identity(one.load_balancer)):
+        if load_balancer is None or not _is_none_of(_load_balancer_identity(load_balancer), _balancers(one)):
             return one
     return None
 

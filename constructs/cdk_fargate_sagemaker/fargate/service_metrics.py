@@ -234,11 +234,20 @@ class ServiceMetrics:
         """The highest number of tasks that failed their health check at the same time in the minute.
 
         Raises:
-            InvalidArgumentError: there is no target group.
+            InvalidArgumentError: there is no target group, or one that is imported without its load balancer.
         """
         if self._target_group is None:
             raise refusal("target_group", None, "an application target group, for unhealthy_hosts; pass it")
-        hosts = self._target_group.metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE)
+        try:
+            metrics = self._target_group.metrics
+        except RuntimeError:
+            raise refusal(
+                "target_group",
+                plain("one imported without its load balancer"),
+                "one whose load balancer is known",
+                "import it with load_balancer_arns",
+            ) from None
+        hosts = metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE)
         if self._alternate_target_group is None:
             return with_options(hosts, options)
         others = self._alternate_target_group.metrics

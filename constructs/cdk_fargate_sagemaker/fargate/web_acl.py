@@ -17,9 +17,9 @@ from .._lives import name_of_this_life
 from .._log_key import log_key
 from .._number_token import is_token
 from .._readable_help import CallSignature, readable
+from ._identity import check_place, claimant, exported_arn, identity
 from ._log_checks import check_log_settings
 from ._network_checks import check_application_load_balancer
-from ._service_parts import identity
 
 # The groups, and the rules of each, as AWS documents them in November 2026.
 # https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
@@ -97,8 +97,8 @@ class WebAcl(Construct):
         removal_policy: what happens to logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        InvalidArgumentError: a limit that WAF does not take, a rule that no group has, a network load balancer, or
-            a load balancer that another `WebAcl` of this app protects.
+        InvalidArgumentError: a limit that WAF does not take, a rule that no group has, a network load balancer, a load
+            balancer of another region, or one that another `WebAcl` of this app protects.
 
     Example:
         ```python
@@ -123,6 +123,8 @@ class WebAcl(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_application_load_balancer(load_balancer, "WAF protects no other kind; pass web.load_balancer")
+        remedy = "make the WebAcl in a stack of {}"
+        check_place(self, "load_balancer", load_balancer, load_balancer.load_balancer_arn, remedy)
         # https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
         check_number("requests_per_address", requests_per_address, at_least=10, at_most=2_000_000_000, whole=True)
         seconds = _checked_window(evaluation_window)
@@ -194,17 +196,16 @@ def _claim(load_balancer: elbv2.IApplicationLoadBalancer, web_acl: WebAcl) -> No
     https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-associating-aws-resource.html
     """
     # Two imports of one load balancer are two constructs with the same ARN, so that the note is the whole app's.
-    root = load_balancer.node.root.node
-    name = identity(load_balancer.load_balancer_arn, elbv2.CfnLoadBalancer) or load_balancer.node.path
-    for entry in root.metadata:
-        if entry.type == _PROTECTED_BY and entry.data["load_balancer"] == name:
-            raise refusal(
-                "load_balancer",
-                plain(f"{load_balancer.node.path}, which {entry.data['web_acl']} protects"),
-                "one WebAcl for a load balancer",
-                "remove one of the two",
-            )
-    root.add_metadata(_PROTECTED_BY, {"load_balancer": name, "web_acl": web_acl.node.path})
+    arn = load_balancer.load_balancer_arn
+    name = identity(arn, elbv2.CfnLoadBalancer) or exported_arn(load_balancer, arn) or load_balancer.node.path
+    other = claimant(web_acl, _PROTECTED_BY, name)
+    if other is not None:
+        raise refusal(
+            "load_balancer",
+            plain(f"{load_balancer.node.path}, which {other} protects"),
+            "one WebAcl for a load balancer",
+            "remove one of the two",
+        )
 
 
 def _checked_window(given: Any) -> float:

@@ -12,6 +12,8 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
 from cdk_fargate_sagemaker.fargate import ServiceScaling, cpu_metric
+from cdk_fargate_sagemaker.fargate._identity import claimant
+from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
 from .._checks import check_interface, check_sequence, plain, refusal
@@ -43,12 +45,11 @@ def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscal
     return found[0]
 
 
-def claim(policy: applicationautoscaling.CfnScalingPolicy, tuner: Construct) -> None:
-    """Notes who tunes the policy: two would each take the other's steps for somebody else's."""
-    other = next((entry.data for entry in policy.node.metadata if entry.type == _TUNED_BY), None)
+def claim(parts: ServiceParts, tuner: Construct) -> None:
+    """Notes who tunes the service: two would each take the other's steps for somebody else's."""
+    other = claimant(tuner, _TUNED_BY, parts.identity)
     if other is not None:
         raise refusal("service", plain(f"one that {other} tunes"), "one tuner for a service", "remove one of the two")
-    policy.node.add_metadata(_TUNED_BY, tuner.node.path)
 
 
 def full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:

@@ -19,6 +19,7 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import AnyService
+from cdk_fargate_sagemaker.fargate._identity import claimant
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.fargate.predictive_scaling import MaximumIsKept
 from cdk_fargate_sagemaker.fargate.task_count import check_task_count
@@ -148,8 +149,8 @@ class ForecastFloor(Construct):
         parts = ServiceParts.of(self, service, scalable_target=scalable_target)
         check_task_count(min_tasks, max_tasks)
         least, most = _bounds(parts, min_tasks, max_tasks)
+        _claim(parts, self)
         if parts.scalable_target is not None:
-            _claim(parts.scalable_target, self)
             self.node.add_validation(MaximumIsKept(parts.scalable_target))
         self._dry_run = dry_run
         self._metrics = parts.metrics
@@ -452,9 +453,8 @@ def _bounds(parts: ServiceParts, min_tasks: int | None, max_tasks: int | None) -
     return found[0], found[1]
 
 
-def _claim(scalable_target: IScalableTargetRef, floor: ForecastFloor) -> None:
+def _claim(parts: ServiceParts, floor: ForecastFloor) -> None:
     """Notes who keeps the floor: two would each take the other's minimum for somebody else's."""
-    other = next((entry.data for entry in scalable_target.node.metadata if entry.type == _CLAIMED_BY), None)
+    other = claimant(floor, _CLAIMED_BY, parts.identity)
     if other is not None:
         raise refusal("service", plain(f"one whose floor {other} keeps"), "one floor for a service")
-    scalable_target.node.add_metadata(_CLAIMED_BY, floor.node.path)

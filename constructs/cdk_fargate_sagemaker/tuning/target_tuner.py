@@ -205,7 +205,7 @@ class TargetTuner(Construct):
                 f"one of the tuner's own, {stack.stack_name}",
                 "make the tuner where the service is made",
             )
-        claim(policy, self)
+        claim(parts, self)
         self._dry_run = dry_run
         self._metrics = metrics
         # Below a root of its own, because no name may begin with aws or ssm, as a stack's may.
