@@ -97,10 +97,10 @@ def _reference(folder: Path) -> Iterator[dict[str, str]]:
     package = importlib.import_module(PACKAGE)
     areas = [name for name in sorted(os.listdir(package.__path__[0])) if name[0] not in "_." and "." not in name]
     for area in areas:
-        module = importlib.import_module(f"{PACKAGE}.{area}")
+        imported = importlib.import_module(f"{PACKAGE}.{area}")
         # A name that is imported lazily is in its module once somebody asked for it, and pdoc does not ask.
-        for name in module.__all__:
-            getattr(module, name)
+        for name in imported.__all__:
+            getattr(imported, name)
     # A public name that has no page is an error.
     warnings.simplefilter("error", UserWarning)
     modules = {name: pdoc.doc.Module.from_name(name) for name in pdoc.extract.walk_specs([PACKAGE, f"!{PACKAGE}[.]_"])}

@@ -53,8 +53,8 @@ def _parameters(members: dict[str, Shape], words: list[str]) -> tuple[dict[str, 
     }
     given: dict[str, Any] = {}
     for word in [word for word in words if word in switches]:
-        name, value = switches[word]
-        given[name] = value
+        name, on = switches[word]
+        given[name] = on
     words = [word for word in words if word not in switches]
     query = None
     for option, value in _options(words):

@@ -26,7 +26,7 @@ def write(tmp_path: Path) -> Any:
             "Wait": {"Seconds": 30},
         }
         machine = {"StateMachineName": "shop-release", "DefinitionString": json.dumps({"States": states})}
-        stacks = {
+        stacks: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "model": {"Machine": ("AWS::StepFunctions::StateMachine", machine)},
             "service": {
                 "Target": ("AWS::ApplicationAutoScaling::ScalableTarget", {"MaxCapacity": 6}),

@@ -29,7 +29,7 @@ def write(tmp_path: Path) -> Any:
             "Wait": {"Seconds": 30},
         }
         machine = {"StateMachineName": "shop-release", "DefinitionString": json.dumps({"States": states})}
-        part = {"MetricStat": {}}
+        part: dict[str, Any] = {"MetricStat": {}}
         resources = {
             "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine},
             "Slow": {

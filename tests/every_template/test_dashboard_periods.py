@@ -36,6 +36,10 @@ WITH_DASHBOARDS = {
 class ConstantTraffic:
     """The same in every minute: what sums and counts grows with the period, everything else does not."""
 
+    @property
+    def is_sample(self) -> bool:
+        return True
+
     def period_s(self, metric: Metric) -> int:
         return metric.period_s
 

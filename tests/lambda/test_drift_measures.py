@@ -5,7 +5,7 @@ import importlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -131,7 +131,7 @@ def test_drift_beyond_the_maximum_is_found(drifts: ModuleType, validated: int, s
 
 
 @pytest.fixture
-def function(load_function: Any) -> ModuleType:
+def function(load_function: Callable[[str], ModuleType]) -> ModuleType:
     return load_function("drift_measures")
 
 

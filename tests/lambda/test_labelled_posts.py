@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import bounded_text
 import labelled_posts
 import pytest
 
@@ -28,7 +29,7 @@ BOTH = [(FINE, 0), (BAD, 1)]
 CSV = f"text,label\n{FINE},0\n{BAD},1\n"
 TSV = f"text\tlabel\n{FINE}\t0\n{BAD}\t1\n"
 JSONL = "".join(json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in BOTH)
-LONGEST = labelled_posts.LONGEST_TEXT
+LONGEST = bounded_text.LONGEST_TEXT
 DIGITS = "9" * 5000
 LABEL = "it must be 0 (fine) or 1 (a violation)"
 SAVE = "by its bytes: save the file as UTF-8"
@@ -205,7 +206,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
         (folder / name).write_bytes(content)
         try:
             found = posts.read_channel(folder)
-        except sys.modules["refusal"].RefusalError as fault:  # type: ignore[attr-defined]
+        except sys.modules["refusal"].RefusalError as fault:
             return refused(str(fault), where=f"train/{name}")
         return "read", sorted((post.text, post.label) for post in found)
 

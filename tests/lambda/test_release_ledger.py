@@ -130,7 +130,8 @@ def everything_there(module: ModuleType) -> type:
 
     class EverythingThere(module.ReleaseResources):  # type: ignore[misc, name-defined]
         def serves(self) -> str | None:
-            return module.ReleaseTable(module.client).current() or super().serves()
+            current: str | None = module.ReleaseTable(module.client).current() or super().serves()
+            return current
 
         def of(self, record: dict[str, Any]) -> Any:
             release = super().of(record)
@@ -308,8 +309,8 @@ def serving(ledger: Ledger, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Any
         ledger.aws.client("s3").put_object(Bucket=bucket, Key="model.tar.gz", Body=archive.getvalue())
         container = {"Image": "ledger:1", "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
         sagemaker.create_model(ModelName=f"{endpoint}-model", ExecutionRoleArn=ROLE, PrimaryContainer=container)
-        variant = {"VariantName": "v", "ModelName": f"{endpoint}-model"}
-        variant |= {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        instances = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        variant = {"VariantName": "v", "ModelName": f"{endpoint}-model"} | instances
         sagemaker.create_endpoint_config(EndpointConfigName=configuration, ProductionVariants=[variant])
         sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
         deadline = time.monotonic() + 60
@@ -688,8 +689,8 @@ class Account:
         if "model" in what:
             sagemaker.delete_model(ModelName=name)
         if "artefact" in what:
-            key = f"models/{name.rpartition('-')[2]}/model.tar.gz"
-            self.ledger.aws.client("s3").delete_object(Bucket=self.bucket, Key=key)
+            artefact = f"models/{name.rpartition('-')[2]}/model.tar.gz"
+            self.ledger.aws.client("s3").delete_object(Bucket=self.bucket, Key=artefact)
         key = {"endpoint": {"S": self.ledger.table}, "entry": {"S": self.ledger.records()[name]["entry"]}}
         if "definitions" in what:
             dynamodb.update_item(TableName=self.ledger.table, Key=key, UpdateExpression="REMOVE definitions")

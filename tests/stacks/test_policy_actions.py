@@ -203,9 +203,9 @@ def test_a_statement_of_an_example_names_what_aws_has(path: Path) -> None:
 
 
 def judged(action: str | list[str], resource: str = "*", *keys: str, kind: str = "AWS::IAM::Policy") -> list[str]:
-    properties = {"Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
-    properties["Statement"][0]["Condition"] = {"StringEquals": dict.fromkeys(keys, "x")}
-    template = {"Resources": {"P": {"Type": kind, "Properties": properties}}}
+    condition = {"StringEquals": dict.fromkeys(keys, "x")}
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
+    template = {"Resources": {"P": {"Type": kind, "Properties": {"Statement": [statement]}}}}
     return [fault for each in statements({"t": template}) for fault in faults(each)]
 
 

@@ -36,7 +36,8 @@ def readable(template: dict[str, Any]) -> dict[str, Any]:
         if name := EMBEDDED_JSON.get(resource["Type"]):
             properties = resource["Properties"]
             properties[name] = json.loads(joined(properties[name]))
-    return json.loads(ASSET_HASH.sub("<asset hash>", json.dumps(template)))
+    without_hashes: dict[str, Any] = json.loads(ASSET_HASH.sub("<asset hash>", json.dumps(template)))
+    return without_hashes
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])

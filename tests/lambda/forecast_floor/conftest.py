@@ -185,5 +185,6 @@ def kept(aws: EmbeddedAws, load_function: Callable[[str], ModuleType], monkeypat
     boto3.setup_default_session()
     service = KeptService(aws, load_function("forecast_floor"), monkeypatch)
     # Clients take their session's handlers along when they are made.
+    assert boto3.DEFAULT_SESSION is not None
     boto3.DEFAULT_SESSION.events.register("before-call", service.count_call)
     return service

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import botocore.awsrequest
+import botocore.compat
 import pytest
 
 from .conftest import MORNING, KeptService, Killed, at
@@ -177,7 +178,7 @@ def test_killed_anywhere_the_next_look_writes_what_is_missing(kept: KeptService)
 
 def test_a_throttled_call_is_made_again(kept: KeptService) -> None:
     kept.report_load()
-    refused = []
+    refused: list[str] = []
 
     def throttled(request: Any, **_: Any) -> botocore.awsrequest.AWSResponse | None:
         if len(refused) == 2:
@@ -189,7 +190,7 @@ def test_a_throttled_call_is_made_again(kept: KeptService) -> None:
             def stream(self, **_: Any) -> Any:
                 yield body
 
-        return botocore.awsrequest.AWSResponse(request.url, 400, {}, Raw())
+        return botocore.awsrequest.AWSResponse(request.url, 400, botocore.compat.HTTPHeaders(), Raw())
 
     kept.function.CLIENTS.scaling.meta.events.register(
         "before-send.application-autoscaling.PutScheduledAction", throttled

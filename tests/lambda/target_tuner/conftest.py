@@ -327,6 +327,7 @@ def make_tuned(
         boto3.setup_default_session()
         service = TunedService(aws, load_function("target_tuner"), monkeypatch)
         # Clients take their session's handlers along when they are made.
+        assert boto3.DEFAULT_SESSION is not None
         boto3.DEFAULT_SESSION.events.register("before-call", service.count_call)
         return service
 

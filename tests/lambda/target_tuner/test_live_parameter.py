@@ -1,51 +1,50 @@
 """The custom resource, asked by CloudFormation as CloudFormation asks it."""
 
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.web_server import Handler, serving
 
 
-@pytest.fixture
-def cloudformation() -> Iterator[Any]:
+@dataclass
+class CloudFormation:
     """Takes the answers of custom resources, as CloudFormation's bucket does."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            assert not self.headers["Content-Type"]
-            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: Any, *args: Any) -> None:
-            pass
-
-    answers = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.answers = answers
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    response_url: str
+    answers: list[Any]
 
 
 @pytest.fixture
-def ask(aws: EmbeddedAws, load_function: Callable[[str], ModuleType], cloudformation: Any) -> Callable[..., Any]:
+def cloudformation() -> Iterator[CloudFormation]:
+    class Bucket(Handler):
+        def do_PUT(self) -> None:
+            assert not self.headers["Content-Type"]
+            answers.append(json.loads(self.body()))
+            self.answer(200)
+
+    answers: list[Any] = []
+    with serving(Bucket) as url:
+        yield CloudFormation(f"{url}/answer", answers)
+
+
+@pytest.fixture
+def ask(
+    aws: EmbeddedAws, load_function: Callable[[str], ModuleType], cloudformation: CloudFormation
+) -> Callable[..., Any]:
     function = load_function("target_tuner")
 
     def request(kind: str, name: str, *, initial: str = "60", old: Any = None) -> Any:
         function.handler(
             {
                 "RequestType": kind,
-                "ResponseURL": f"http://127.0.0.1:{cloudformation.server_port}/answer",
+                "ResponseURL": cloudformation.response_url,
                 "StackId": "stack",
                 "RequestId": "request",
                 "LogicalResourceId": "LiveTarget",

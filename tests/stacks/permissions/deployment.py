@@ -28,7 +28,7 @@ class DeclaredStatement:
 
     @property
     def denies(self) -> bool:
-        return self.statement["Effect"] == "Deny"
+        return bool(self.statement["Effect"] == "Deny")
 
 
 class Deployment:
