@@ -61,8 +61,8 @@ class FloorForecast:
         """
         settings = self._settings
         first = slot_of(moment)
-        ahead = range(settings.lead_minutes // int(SLOT.total_seconds() // 60) + 1)
-        highest = max((self.load(first + each * SLOT) or 0.0 for each in ahead), default=0.0)
+        ahead = range(timedelta(minutes=settings.lead_minutes) // SLOT + 1)
+        highest = max(self.load(first + each * SLOT) or 0.0 for each in ahead)
         tasks = math.ceil(highest / settings.utilization - _ROUNDING)
         return min(max(tasks, settings.minimum), settings.maximum)
 
@@ -106,7 +106,8 @@ def _typical(loads: list[float]) -> float:
     """The mean of those that are like the others."""
     middle = median(loads)
     alike = [each for each in loads if middle <= UNLIKE_THE_OTHERS * each and each <= UNLIKE_THE_OTHERS * middle]
-    return fmean(alike or loads)
+    # Never of none: of an even number the upper of the middle two is at most twice the median.
+    return fmean(alike)
 
 
 def hourly_floors(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from .floor_forecast import FloorForecast
@@ -61,7 +61,7 @@ class FloorPlan:
 
     def to_json(self) -> list[dict[str, Any]]:
         """As it is recorded."""
-        return [{"at": each.at.astimezone(UTC).isoformat(), "tasks": each.tasks} for each in self.changes]
+        return [{"at": each.at.isoformat(), "tasks": each.tasks} for each in self.changes]
 
     @classmethod
     def from_json(cls, recorded: Sequence[dict[str, Any]]) -> Self:

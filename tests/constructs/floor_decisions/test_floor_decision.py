@@ -3,7 +3,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cdk_fargate_sagemaker.floor_decisions import SLOT, Action, Decision, FloorSettings, LoadHistory, Seen, decided
+from cdk_fargate_sagemaker.floor_decisions import (
+    SLOT,
+    Accuracy,
+    Action,
+    Decision,
+    FloorChange,
+    FloorPlan,
+    FloorSettings,
+    LoadHistory,
+    Seen,
+    accuracy_of,
+    decided,
+)
 
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
 NOW = MONDAY + timedelta(days=8, hours=7)
@@ -134,3 +146,79 @@ def test_too_little_history_leaves_the_declared_minimum() -> None:
     assert decision.plan is not None
     assert {each.tasks for each in decision.plan.changes} == {2}
     assert "2 days of history are too few" in decision.why
+
+
+@pytest.mark.parametrize(
+    ("minutes", "live", "action"),
+    [
+        (-5, 9, Action.YIELD),
+        (0, 9, Action.PLAN),
+        (14, 4, Action.PLAN),
+        (15, 4, Action.YIELD),
+    ],
+)
+def test_a_minimum_is_ours_until_a_quarter_of_an_hour_after_the_next_one(
+    minutes: int, live: int, action: Action
+) -> None:
+    changes = ((NOW - timedelta(hours=1), 4), (NOW, 9))
+    plan = FloorPlan(tuple(FloorChange(at=at, tasks=tasks) for at, tasks in changes))
+    now = NOW + timedelta(minutes=minutes)
+    assert decided(SETTINGS, history(), seen(now=now, live_minimum=live, plan=plan)).action is action
+
+
+def test_a_deployment_is_named_as_the_reason_and_leaves_the_declared_minimum() -> None:
+    decision = decided(SETTINGS, history(), seen(is_deploying=True))
+    assert (decision.at, decision.floor, decision.why) == (NOW, 2, "a deployment is in progress")
+    yielded = decided(SETTINGS, history(), seen(is_deploying=True, has_yielded=True))
+    assert yielded.why == "a deployment is in progress, and somebody had changed the bounds before it"
+
+
+def test_three_quarters_of_the_last_day_have_to_be_known() -> None:
+    enough = NOW - timedelta(hours=6)
+    assert decided(SETTINGS, history(known_until=enough), seen()).action is Action.PLAN
+    assert decided(SETTINGS, history(known_until=enough - SLOT), seen()).action is Action.HOLD
+
+
+@pytest.mark.parametrize(("days", "why"), [(3, "past days needed no more"), (2, "2 days of history are too few")])
+def test_a_quiet_service_keeps_the_declared_minimum(days: int, why: str) -> None:
+    quiet = LoadHistory(start=MONDAY, loads=[50.0] * (96 * days))
+    decision = decided(SETTINGS, quiet, seen(now=quiet.end))
+    assert (decision.action, decision.floor) == (Action.PLAN, 2)
+    assert decision.why.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("needed", "forecast", "ratio", "is_miss", "is_anomaly"),
+    [
+        (None, 4.0, None, False, False),
+        (4.0, None, None, False, False),
+        # A task more or less is rounding, and less than one is none.
+        (3.0, 2.0, 1.0, False, False),
+        (3.5, 2.0, 1.75, True, False),
+        (0.5, 2.0, 0.5, True, False),
+        (4.0, 0.5, 4.0, True, True),
+        # What is just allowed.
+        (6.0, 4.0, 1.5, False, False),
+        (4.0, 6.0, 1 / 1.5, False, False),
+        (12.0, 4.0, 3.0, True, False),
+        (4.0, 12.0, 1 / 3.0, True, False),
+        (14.0, 4.0, 3.5, True, True),
+    ],
+)
+def test_the_ratio_of_what_was_needed(
+    needed: float | None, forecast: float | None, ratio: float | None, is_miss: bool, is_anomaly: bool
+) -> None:
+    accuracy = Accuracy(needed=needed, forecast=forecast)
+    assert (accuracy.ratio, accuracy.is_miss, accuracy.is_anomaly) == (ratio, is_miss, is_anomaly)
+
+
+def test_accuracy_is_that_of_the_last_hour_that_is_known() -> None:
+    noon = NOW + timedelta(hours=5)
+    moments = [MONDAY + each * SLOT for each in range((noon - MONDAY) // SLOT)]
+    last = {noon - each * SLOT: load for each, load in enumerate((600.0, 600.0, 520.0, 520.0), start=1)}
+    known = LoadHistory(start=MONDAY, loads=[last.get(moment, load(moment)) for moment in moments])
+    expected = Accuracy(needed=pytest.approx(11.2), forecast=pytest.approx(8.0))
+    for late in (timedelta(), timedelta(minutes=7), timedelta(hours=1)):
+        assert accuracy_of(SETTINGS, known, noon + late) == expected
+    # Longer ago it says nothing of now.
+    assert accuracy_of(SETTINGS, known, noon + timedelta(minutes=61)).needed is None

@@ -171,6 +171,144 @@ def test_the_plan_of_two_days_has_each_change_and_fits_aws() -> None:
     assert len(FloorPlan.of(FloorForecast(settings(utilization=3, maximum=999), restless, now), now).changes) <= 130
 
 
+def of_days(*loads: float) -> LoadHistory:
+    """Each day's load, the same all day long, from Monday on."""
+    return history(lambda moment: loads[(moment - MONDAY).days], days=len(loads))
+
+
+def forecast_for_noon(given: FloorSettings, known: LoadHistory) -> float | None:
+    """By what is known as the next day begins."""
+    return FloorForecast(given, known, known.end).load(known.end + timedelta(hours=12))
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("loads", "expected"),
+    [
+        # Three days are enough; an eighth is not looked at.
+        ((100, 110, 120), 110),
+        ((900, 100, 110, 120, 130, 140, 150, 160), 130),
+        # A day without data is replaced by an earlier one, up to a fortnight ago.
+        ((100, 110, 120, *[NAN] * 11), 110),
+        ((100, 110, 120, *[NAN] * 12), None),
+        # Three times as busy as the others, or as idle, is still like them.
+        ((100, 100, 100, 300), 150),
+        ((100, 100, 100, 301), 100),
+        ((300, 300, 300, 100), 250),
+        ((300, 300, 300, 99), 300),
+        ((0, 0, 0), 0),
+    ],
+)
+def test_a_forecast_is_the_mean_of_the_latest_days_that_are_alike(
+    loads: tuple[float, ...], expected: float | None
+) -> None:
+    assert forecast_for_noon(settings(), of_days(*loads)) == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_day_is_known_once_the_quarter_of_an_hour_after_it_is_over() -> None:
+    now = MONDAY + timedelta(days=4, hours=12)
+    forecast = FloorForecast(settings(), of_days(100, 100, 100, 100, 200), now)
+    tomorrow = now + timedelta(days=1)
+    assert forecast.load(tomorrow - 2 * SLOT) == pytest.approx(120)
+    assert forecast.load(tomorrow - SLOT) == pytest.approx(100)
+
+
+def test_without_a_forecast_the_floor_may_be_no_task() -> None:
+    given = settings(minimum=0)
+    assert FloorForecast(given, of_days(100), MONDAY + timedelta(days=1)).tasks(MONDAY + timedelta(days=1)) == 0
+
+
+HOLIDAYS = [MONDAY.date() + timedelta(days=each) for each in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("holidays", "loads", "expected"),
+    [
+        # The latest four holidays; two are enough.
+        (HOLIDAYS, (100, 110, 120, 130, 140), 125),
+        ([HOLIDAYS[0], HOLIDAYS[1], HOLIDAYS[3]], (100, 200, 900), 150),
+        # A holiday among the days before an ordinary one is left out, not the days before it.
+        ([HOLIDAYS[3]], (100, 110, 120, 900, 140), 117.5),
+    ],
+)
+def test_holidays_are_like_holidays_and_other_days_like_others(
+    holidays: list[date], loads: tuple[float, ...], expected: float
+) -> None:
+    assert forecast_for_noon(settings(holidays=frozenset(holidays)), of_days(*loads)) == pytest.approx(expected)
+
+
+def of_sundays(*loads: float) -> LoadHistory:
+    """Weeks that differ on Sundays; what follows the last one is as busy as on the days between."""
+    return history(
+        lambda moment: loads[(moment - MONDAY).days // 7] if moment.weekday() == 6 else 900.0, days=7 * len(loads)
+    )
+
+
+@pytest.mark.parametrize(
+    ("sundays", "weekday", "expected"),
+    [
+        ((500, 100, 110, 120, 130), 2, 115),
+        ((500, 100, 110, 120, 130), 6, 115),
+        ((100, NAN, NAN, NAN, NAN, NAN, NAN, NAN), 2, 100),
+        # Nine weeks ago is too long.
+        ((100, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN), 2, None),
+    ],
+)
+def test_a_holiday_without_former_ones_is_like_the_latest_sundays(
+    sundays: tuple[float, ...], weekday: int, expected: float | None
+) -> None:
+    known = of_sundays(*sundays)
+    day = known.end + timedelta(days=weekday)
+    given = settings(holidays=frozenset({day.date()}))
+    found = FloorForecast(given, known, known.end).load(day + timedelta(hours=12))
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_sunday_that_was_a_holiday_is_not_like_the_other_sundays() -> None:
+    known = of_sundays(120, 100, 110, 120, 200)
+    holidays = frozenset({known.end.date(), (known.end - timedelta(days=1)).date()})
+    assert forecast_for_noon(settings(holidays=holidays), known) == pytest.approx(112.5)
+
+
+def test_a_holiday_begins_at_midnight_of_its_zone() -> None:
+    holidays = frozenset({date(2026, 6, 3), date(2026, 6, 4), date(2026, 6, 8)})
+    tokyo = ZoneInfo("Asia/Tokyo")
+    known = history(lambda moment: 100.0 if moment.astimezone(tokyo).date() in holidays else 400.0, days=7)
+    given = settings(holidays=holidays, time_zone="Asia/Tokyo")
+    forecast = FloorForecast(given, known, datetime(2026, 6, 7, 12, tzinfo=UTC))
+    assert forecast.load(datetime(2026, 6, 8, 0, tzinfo=tokyo)) == pytest.approx(100)
+    assert forecast.load(datetime(2026, 6, 7, 23, 45, tzinfo=tokyo)) == pytest.approx(400)
+
+
+def test_each_hours_floors_are_forecast_at_its_beginning_until_the_end() -> None:
+    known = history(lambda moment: 400.0 if (moment - MONDAY).days < 3 else 800.0, days=8)
+    found = list(hourly_floors(settings(), known, known.start + timedelta(days=3), known.start + timedelta(days=7)))
+    assert [moment for moment, _ in found] == [known.start + timedelta(days=3) + each * SLOT for each in range(4 * 96)]
+    assert [tasks for moment, tasks in found if moment.hour == 12 and moment.minute == 0] == [8, 10, 12, 12]
+
+
+def test_a_plan_goes_by_quarters_for_a_day_by_hours_for_another_and_no_further() -> None:
+    def late_office(moment: datetime) -> float:
+        return 400.0 if (8, 15) <= (moment.hour, moment.minute) < (18, 0) else 50.0
+
+    now = MONDAY + timedelta(days=7, hours=8)
+    plan = FloorPlan.of(FloorForecast(settings(), history(late_office, days=8), now), now)
+    assert [(f"{each.at:%d %H:%M}", each.tasks) for each in plan.changes] == [
+        ("08 08:00", 2),
+        ("08 08:15", 8),
+        ("08 18:00", 2),
+        ("09 08:00", 8),
+        ("09 18:00", 2),
+    ]
+    _, first, second, *_ = plan.changes
+    assert (plan.tasks(first.at), plan.tasks(first.at - SLOT), plan.tasks(second.at)) == (8, 2, 2)
+    assert plan.after(first.at) == plan.changes[2:]
+    assert plan.to_json()[1] == {"at": "2026-06-08T08:15:00+00:00", "tasks": 8}
+    assert (FloorPlan(()).highest, FloorPlan(()).tasks(now)) == (0, None)
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
