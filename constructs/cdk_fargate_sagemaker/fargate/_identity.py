@@ -87,7 +87,7 @@ def placed(name: str, construct: IConstruct, *, region: str | None = None, accou
     return " ".join([name, *where])
 
 
-def exported_arn(construct: Construct, arn: str) -> str | None:
+def exported_arn(construct: IConstruct, arn: str) -> str | None:
     """What distinguishes an ARN that is imported by the name of an export; None for any other."""
     resolved = stack_of(construct).resolve(arn)
     export = resolved.get("Fn::ImportValue") if isinstance(resolved, dict) else None

@@ -179,9 +179,11 @@ class ServiceParts:
             missing["target-group"] = (
                 f"several target groups, of which {others} is left out; pass the target_group meant"
             )
-        if scalable_target is not None and self.scalable_target is None:
+        if scalable_target is None:
+            pass
+        elif self.scalable_target is None:
             missing["scalable-target"] = f"no task count known: {scalable_target}; pass scalable_target"
-        elif scalable_target is not None and not isinstance(self.scalable_target, _DECLARED_HERE):
+        elif not isinstance(self.scalable_target, _DECLARED_HERE):
             missing["scalable-target"] = (
                 f"no bounds known of {path_of(self.scalable_target)}, which is imported: {scalable_target}; declare "
                 "the task count in this app"
@@ -351,7 +353,7 @@ def _listeners(
             if not isinstance(rule, elbv2.CfnListenerRule):
                 continue
             resource = referred(rule.listener_arn)
-            if resource is None:
+            if resource is None and rule.listener_arn is not None:
                 yield rule.listener_arn
             listener = resource.node.scope if isinstance(resource, elbv2.CfnListener) else None
         if isinstance(listener, elbv2.ApplicationListener):

@@ -217,8 +217,9 @@ def test_accuracy_is_that_of_the_last_hour_that_is_known() -> None:
     moments = [MONDAY + each * SLOT for each in range((noon - MONDAY) // SLOT)]
     last = {noon - each * SLOT: load for each, load in enumerate((600.0, 600.0, 520.0, 520.0), start=1)}
     known = LoadHistory(start=MONDAY, loads=[last.get(moment, load(moment)) for moment in moments])
-    expected = Accuracy(needed=pytest.approx(11.2), forecast=pytest.approx(8.0))
     for late in (timedelta(), timedelta(minutes=7), timedelta(hours=1)):
-        assert accuracy_of(SETTINGS, known, noon + late) == expected
+        found = accuracy_of(SETTINGS, known, noon + late)
+        assert found.needed == pytest.approx(11.2)
+        assert found.forecast == pytest.approx(8.0)
     # Longer ago it says nothing of now.
     assert accuracy_of(SETTINGS, known, noon + timedelta(minutes=61)).needed is None
