@@ -1,4 +1,4 @@
-"""The ML API's settings, out of its environment."""
+"""The ML API's settings, from environment variables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final, Self
 
 MIN_DEADLINE_MS: Final = 50
 MAX_DEADLINE_MS: Final = 60_000
-"""SageMaker itself gives an invocation up after 60 seconds."""
+"""SageMaker itself ends an invocation after 60 seconds."""
 MOST_BREAKER_FAILURES: Final = 1_000_000
 MIN_BREAKER_OPEN_MS: Final = 100
 MAX_BREAKER_OPEN_MS: Final = 600_000
@@ -22,7 +22,7 @@ _TABLE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _BALANCER_ARN: Final = re.compile(
     r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/app/\S{1,200}"
 )
-# In the clear from this machine alone, as a rehearsal has it.
+# Plain HTTP only to this machine, which a rehearsal uses.
 _KEYS_URL: Final = re.compile(r"https://[^\s/]+\S*|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?(?:/\S*)?")
 SHORTEST_DRAW_SECRET: Final = 32
 MOST_SHARDS: Final = 64
@@ -46,11 +46,11 @@ _SHARDS: Final = f"a whole number from 1 to {MOST_SHARDS}"
 
 
 class SettingsError(ValueError):
-    """A setting is missing or impossible. The message is one line: the variable, what it got, what is allowed."""
+    """A setting is missing or invalid. The message is one line: the variable, its value, the allowed values."""
 
 
 class FallbackPolicy(StrEnum):
-    """What the API answers when the endpoint gave no probability."""
+    """What the API answers when the endpoint returned no probability."""
 
     FLAG = "flag"
     PASS = "pass"  # noqa: S105 (a policy, not a password)
@@ -59,39 +59,42 @@ class FallbackPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """What the API needs to know.
+    """The settings of the API.
 
     endpoint_name: the SageMaker endpoint that scores posts (ENDPOINT_NAME).
     region: the region of the endpoint (AWS_REGION, else AWS_DEFAULT_REGION).
     threshold: posts at or above this probability are flagged (THRESHOLD, 0 to 1).
-    deadline_ms: every moderation is answered within these milliseconds, whatever the endpoint does (DEADLINE_MS).
-    fallback_policy: what is answered without a probability; the post is flagged by default (FALLBACK_POLICY).
-    breaker_failures: after so many failures in a row the endpoint is left alone for a while (BREAKER_FAILURES).
-    breaker_open_ms: it is asked again after these milliseconds, one request first (BREAKER_OPEN_MS).
-    unscored_queue_url: the SQS queue for posts that were not scored in time; without one they are answered by policy
-        and that is all (UNSCORED_QUEUE_URL).
-    review_table: the table of posts for reviewers; without one none are stored (REVIEW_TABLE).
-    review_draw_secret: draws which posts reviewers see, and where: as long as nobody else knows it, nobody can write a
-        post that is drawn; a table needs it (REVIEW_DRAW_SECRET).
-    review_sample_percent: so many of the posts that are not flagged are stored too, 0 to 100 (REVIEW_SAMPLE_PERCENT).
-    review_second_percent: so many of those stored are judged by two reviewers, 0 to 100 (REVIEW_SECOND_PERCENT).
-    review_lease_seconds: a post that a reviewer has taken is nobody else's for so long (REVIEW_LEASE_SECONDS).
-    review_ttl_days: a post that nobody decided on is removed after so many days, else never (REVIEW_TTL_DAYS).
-    review_daily_quota: so many posts are stored on a day of UTC at most, by all tasks together (REVIEW_DAILY_QUOTA).
-    review_decisions_a_minute: so many decisions a reviewer may make in a minute (REVIEW_DECISIONS_A_MINUTE).
-    review_shards: into so many parts the queue's index is divided (REVIEW_SHARDS).
-    review_signer: the ARN of the load balancer whose signed header says who a reviewer is; without one there is no
-        page for reviewers (REVIEW_SIGNER).
-    review_subjects: who is a reviewer, of those whom that load balancer signs in, by their `sub` (REVIEW_SUBJECTS, with
-        blanks between them).
-    review_claim, review_claim_value: or who has that claim of that value (REVIEW_CLAIM, REVIEW_CLAIM_VALUE).
-    review_group, review_pool, review_pool_client: or who is in that group of that user pool of Cognito, by a token for
-        that client (REVIEW_GROUP, REVIEW_POOL, REVIEW_POOL_CLIENT). Without any of these everybody is.
-    review_keys_url: where that load balancer's public keys are; by default its region's (REVIEW_KEYS_URL).
-    stop_timeout_seconds: a stopping container has so long before it is killed, and uses it to hand over what
-        is in memory; by default ECS's own 30 seconds (STOP_TIMEOUT_SECONDS).
-    service_name: what the metrics are filed under (SERVICE_NAME).
-    host, port: where the API listens: on every interface by default (HOST, PORT).
+    deadline_ms: the API answers every moderation request within these milliseconds, whatever the endpoint does
+        (DEADLINE_MS).
+    fallback_policy: the answer to a request without a probability; by default the post is flagged (FALLBACK_POLICY).
+    breaker_failures: the circuit breaker opens after this many failures in a row (BREAKER_FAILURES).
+    breaker_open_ms: after these milliseconds the open circuit breaker lets one request through (BREAKER_OPEN_MS).
+    unscored_queue_url: the SQS queue for posts that were not scored in time; without a queue they get the fallback
+        answer and are not scored later (UNSCORED_QUEUE_URL).
+    review_table: the table of posts for reviewers; without a table no posts are stored (REVIEW_TABLE).
+    review_draw_secret: the secret that selects which posts reviewers see, and their place in the queue. A writer who
+        does not know it cannot write a post that is sure to be selected. A table needs it (REVIEW_DRAW_SECRET).
+    review_sample_percent: the share of unflagged posts that are stored too, 0 to 100 (REVIEW_SAMPLE_PERCENT).
+    review_second_percent: the share of stored posts that two reviewers judge, 0 to 100 (REVIEW_SECOND_PERCENT).
+    review_lease_seconds: for this time no other reviewer gets a post that a reviewer has taken (REVIEW_LEASE_SECONDS).
+    review_ttl_days: a post without a decision is removed after this many days; None for never (REVIEW_TTL_DAYS).
+    review_daily_quota: the most posts that all tasks together store per day of UTC (REVIEW_DAILY_QUOTA).
+    review_decisions_a_minute: the most decisions that a reviewer may make per minute (REVIEW_DECISIONS_A_MINUTE).
+    review_shards: the number of parts of the queue's index (REVIEW_SHARDS).
+    review_signer: the ARN of the load balancer whose signed header identifies a reviewer; without it there is no page
+        for reviewers (REVIEW_SIGNER).
+    review_subjects: the reviewers among the users whom that load balancer signs in, by their `sub`
+        (REVIEW_SUBJECTS, separated by blanks).
+    review_claim, review_claim_value: or the users who have this claim with this value (REVIEW_CLAIM,
+        REVIEW_CLAIM_VALUE).
+    review_group, review_pool, review_pool_client: or the users in this group of this Cognito user pool, by an access
+        token for this client (REVIEW_GROUP, REVIEW_POOL, REVIEW_POOL_CLIENT). Without any of these settings every
+        user whom the load balancer signs in is a reviewer.
+    review_keys_url: the address of that load balancer's public keys; by default its region's (REVIEW_KEYS_URL).
+    stop_timeout_seconds: the time from SIGTERM until ECS kills the container, which uses it to hand over the posts in
+        memory; by default ECS's own 30 seconds (STOP_TIMEOUT_SECONDS).
+    service_name: the metrics' dimension Service (SERVICE_NAME).
+    host, port: the address that the API listens on: every interface by default (HOST, PORT).
     """
 
     endpoint_name: str
@@ -153,7 +156,7 @@ class ApiSettings:
         if self.review_table is not None and self.review_draw_secret is None:
             raise SettingsError(f"REVIEW_DRAW_SECRET is not set: REVIEW_TABLE needs it, {_DRAW_SECRET}")
         if self.review_draw_secret is not None and len(self.review_draw_secret) < SHORTEST_DRAW_SECRET:
-            # Not what it is: a log is read by others.
+            # The message does not quote the secret, because other people read the log.
             raise SettingsError(
                 f"REVIEW_DRAW_SECRET has {len(self.review_draw_secret)} characters: allowed is {_DRAW_SECRET}"
             )
@@ -203,7 +206,7 @@ class ApiSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings; raise SettingsError for the first that is missing or impossible."""
+        """Read the settings; raise SettingsError for the first that is missing or invalid."""
         policy = environment.get("FALLBACK_POLICY", FallbackPolicy.FLAG)
         if policy not in list(FallbackPolicy):
             raise _refusal("FALLBACK_POLICY", policy, ", ".join(FallbackPolicy))
@@ -235,7 +238,7 @@ class ApiSettings:
             review_keys_url=environment.get("REVIEW_KEYS_URL") or None,
             stop_timeout_seconds=_whole_number(environment, "STOP_TIMEOUT_SECONDS", 30, _STOP_TIMEOUT_SECONDS),
             review_decisions_a_minute=_whole_number(environment, "REVIEW_DECISIONS_A_MINUTE", 60, _DECISIONS_A_MINUTE),
-            # Blanks alone are a list of nobody, and not none.
+            # Blanks alone are an empty list, which admits nobody; an empty variable means no list.
             review_subjects=(
                 frozenset(environment["REVIEW_SUBJECTS"].split()) if environment.get("REVIEW_SUBJECTS") else None
             ),

@@ -17,7 +17,7 @@ from web.task_end import KILL_MARGIN_SECONDS
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Without gunicorn's own line of each request, which is below this log's level: it would be made up for nothing."""
+    """Skips gunicorn's own line per request: it is below this log's level, and formatting it would waste time."""
 
     def access(self, *_: Any) -> None:
         pass
@@ -27,14 +27,14 @@ _settings = ApiSettings.from_environment()
 
 bind = f"{_settings.host}:{_settings.port}"
 worker_class = "web.reading_worker.ReadingWorker"
-# A request mostly waits for the endpoint: threads for that, and a second process to answer while one is replaced.
+# A request mostly waits for the endpoint, which threads are for; the second process answers while one is replaced.
 workers = 2
 threads = WORKER_THREADS
-# Longer than the load balancer's idle time-out of 60 seconds, or it would send requests down connections just closed.
+# Longer than the load balancer's idle time-out of 60 seconds; otherwise it could use a connection that was just closed.
 keepalive = 75
-# From SIGTERM to the last worker's end: it answers what is in flight, then hands over what is in memory.
+# From SIGTERM to the end of the last worker, which answers requests in flight, then hands over the posts in memory.
 graceful_timeout = int(_settings.stop_timeout_seconds - KILL_MARGIN_SECONDS)
-# Heartbeats go to memory: the root file system may be read-only, and a slow disk would look like a hung worker.
+# Heartbeats go to memory: the root file system may be read-only, and a slow disk would make a worker look hung.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
 logger_class = _Logger
@@ -42,17 +42,17 @@ logconfig_dict = LOGGING
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Have the worker count what it holds where this process reads it."""
+    """Give the worker a place in shared memory, where it counts the posts that it holds and this process reads them."""
     worker.held_posts_place = HELD_POSTS.take_place()
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Count there, in the worker."""
+    """Count at that place, in the worker."""
     HELD_POSTS.use(worker.held_posts_place)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Say what a worker held that was killed: one that ends by itself has handed it over, or said what it lost."""
+    """Log how many posts a killed worker held: a worker that ends by itself hands them over or logs its own loss."""
     lost = HELD_POSTS.give_up(getattr(worker, "held_posts_place", None))
     if lost:
         log = logging.getLogger("api")

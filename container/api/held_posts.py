@@ -1,7 +1,7 @@
-"""How many posts each worker process holds in memory, where the process that started it can read it still.
+"""How many posts each worker process holds in memory, in memory that it shares with its parent process.
 
-A worker that is killed (SIGKILL: by the kernel that is short of memory, or by gunicorn when it hangs) says nothing of
-what it held. The number lies in memory that both share; nothing else of a post does.
+A worker that gets SIGKILL (from the kernel that is short of memory, or from gunicorn when the worker hangs) cannot log
+its loss, so the parent reads the number. Shared memory holds the number only, nothing of a post.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import threading
 from typing import Final
 
 MOST_WORKERS: Final = 64
-"""At once: more than gunicorn ever runs here, those that end beside those that begin."""
+"""The most workers at once: more than gunicorn ever runs here, ending and starting workers together."""
 _NUMBER: Final = struct.Struct("q")
 
 
 class HeldPosts:
-    """A number for each worker. It is made before workers are forked, and each of them writes its own."""
+    """A number per worker. Create it before gunicorn forks workers; each of them writes its own number."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, MOST_WORKERS * _NUMBER.size)
@@ -26,7 +26,7 @@ class HeldPosts:
         self._place: int | None = None
 
     def take_place(self) -> int | None:
-        """Return the place of a worker that is about to be forked; None where there is none left."""
+        """Return the place of a worker that is about to be forked; None if there is none left."""
         place = next((place for place in range(MOST_WORKERS) if place not in self._taken), None)
         if place is not None:
             self._taken.add(place)
@@ -35,18 +35,18 @@ class HeldPosts:
 
     def use(self, place: int | None) -> None:
         """Count this process's posts at `place`."""
-        # The lock may have been held in the moment of the fork.
+        # A new lock: the old one may have been held at the moment of the fork.
         self._lock = threading.Lock()
         self._place = place
 
     def add(self, posts: int) -> None:
-        """Count `posts` more, or fewer where it is negative; nothing where this process has no place."""
+        """Count `posts` more, or fewer if it is negative; does nothing if this process has no place."""
         if self._place is not None:
             with self._lock:
                 self._write(self._place, self._read(self._place) + posts)
 
     def give_up(self, place: int | None) -> int:
-        """Return how many posts a worker held that has ended, and free its place."""
+        """Return how many posts an ended worker held, and free its place."""
         if place is None:
             return 0
         held = self._read(place)

@@ -1,4 +1,4 @@
-"""Hands things over in the background, and keeps them in memory until they have been taken."""
+"""Hands posts over in the background, and keeps them in memory until a receiver has accepted them."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import Final, Generic, TypeVar
 from held_posts import HELD_POSTS
 
 MOST_CHARACTERS: Final = 2_000_000
-"""Characters of posts kept in memory; several times as many bytes."""
+"""The most characters of posts kept in memory, which take several times as many bytes."""
 WAIT_SECONDS: Final = 0.1
-"""An answer waits no longer than this for its posts to be taken: a receiver that is slow must not slow answers down."""
+"""An answer waits no longer than this for a receiver to accept its posts: a slow receiver must not delay answers."""
 SENDERS: Final = 4
 REST_SECONDS: Final = 2.0
-"""For so long a receiver is left alone after a fault, where another one takes its posts meanwhile."""
+"""The pause of a receiver after a fault, while the next receiver takes its posts."""
 LONGEST_PAUSE_SECONDS: Final = 2.0
 LONGEST_PAUSE_CLOSING_SECONDS: Final = 0.1
 HELD_SECONDS: Final = 2.0
-"""What a receiver has held for so long, while the process is about to end, the last receiver is offered as well."""
+"""When the process is about to end, a post that a receiver has held for this long is offered to the last one too."""
 _MOST_LISTED: Final = 500
 _log = logging.getLogger("api")
 Post = TypeVar("Post")
 
 
 class OutboxFullError(Exception):
-    """Neither the receiver nor memory takes any more: whoever has the posts must keep them."""
+    """Neither the receivers nor memory have room: the caller must keep the posts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver(Generic[Post]):
-    """Something that takes posts.
+    """A destination of posts.
 
-    name: what it is called in the log.
-    open: returns what takes one post; called until it does not raise one of `faults`, as it may wait for credentials.
-    faults: what it raises where it does not take the post, which is then offered again.
-    after_seconds: it is offered what has been waiting for so long; everything, where the receivers before it are at
-        fault or the process is about to end. The last one must not mind a post that another one takes later.
+    name: its name in the log.
+    open: returns the function that takes one post. It may wait for credentials, and is retried after `faults`.
+    faults: the errors that mean that it did not accept a post, which is then offered again.
+    after_seconds: it gets posts that have waited for this time; every post if an earlier receiver fails or the process
+        is about to end. The last receiver must accept that another one may store the same post later.
     """
 
     name: str
@@ -60,7 +60,7 @@ class _Letter(Generic[Post]):
 
 
 class _Line(Generic[Post]):
-    """The way to one receiver: its senders wait on `changed`."""
+    """The state of one receiver; its sending threads wait on `changed`."""
 
     def __init__(self, receiver: Receiver[Post], lock: threading.RLock, *, is_last: bool) -> None:
         self.receiver = receiver
@@ -70,11 +70,11 @@ class _Line(Generic[Post]):
 
 
 class Outbox(Generic[Post]):
-    """Gives posts to receivers in the background, in about their order, and again until each has been taken by one.
+    """Gives posts to receivers in the background, roughly in order, and retries until one of them accepts each post.
 
-    receivers: the one that is to have them first.
-    characters, request_id: of a post, for what is kept in memory and for what is said of a lost one.
-    lost: is called with how many posts were lost, where any were.
+    receivers: the preferred one first.
+    characters, request_id: return a post's size, to limit the memory, and its request id, to log a lost post.
+    lost: is called with the number of lost posts, if there are any.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class Outbox(Generic[Post]):
             threading.Thread(target=self._start, args=(line, self._lines[:place]), daemon=True, name=name).start()
 
     def put(self, posts: Sequence[Post], *, until: float) -> bool:
-        """Take `posts`; return whether a receiver has them already.
+        """Take `posts`; return whether a receiver has already accepted them.
 
-        Waits for that until `until`, a time of `time.monotonic()`, and at most WAIT_SECONDS; not at all where others
-        have been waiting for so long. What no receiver has yet follows as soon as one takes it. Raises OutboxFullError
-        where there is no more memory for it.
+        Waits for that until `until`, a time of `time.monotonic()`, and at most WAIT_SECONDS; not at all if earlier
+        posts have already waited that long. The outbox keeps offering the other posts. Raises OutboxFullError if they
+        do not fit in memory.
         """
         letters = [_Letter(post, self._characters_of(post)) for post in posts]
         characters = sum(letter.characters for letter in letters)
@@ -122,12 +122,12 @@ class Outbox(Generic[Post]):
         return all(letter.sent.wait(max(0.0, until - time.monotonic())) for letter in letters)
 
     def close(self) -> None:
-        """Offer everything to every receiver from now on: the process is about to end."""
+        """Offer every post to every receiver from now on, because the process is about to end."""
         self._closing.set()
         self._wake()
 
     def drain(self, *, until: float) -> None:
-        """Return when everything has been taken, or at `until`; the log then says what was lost."""
+        """Return when every post has been accepted, or at `until`; the log then reports the lost posts."""
         self.close()
         with self._lock:
             self._emptied.wait_for(lambda: not self._characters, timeout=max(0.0, until - time.monotonic()))
@@ -138,12 +138,12 @@ class Outbox(Generic[Post]):
             _log.error("posts were lost", extra={"fields": {"posts": len(some), "request_ids": request_ids}})
         if lost:
             self._lost(len(lost))
-            # Said here: nobody else need say it.
+            # Reported here, so that the parent process does not report them again.
             HELD_POSTS.add(-len(lost))
 
     def _start(self, line: _Line[Post], before: Sequence[_Line[Post]]) -> None:
         receiver = line.receiver
-        # Here and not where the outbox is made: it waits for credentials.
+        # Opened here and not in the constructor, because it waits for credentials.
         while True:
             try:
                 take = receiver.open()
@@ -165,7 +165,7 @@ class Outbox(Generic[Post]):
                 take(letter.post)
             except line.receiver.faults as fault:
                 fields = {"fault": type(fault).__name__}
-                _log.warning(f"the {line.receiver.name} took no post", extra={"fields": fields})
+                _log.warning(f"the {line.receiver.name} did not accept a post", extra={"fields": fields})
                 with self._lock:
                     if letter.held_by is line and not letter.sent.is_set():
                         self._sending.discard(letter)
@@ -199,7 +199,7 @@ class Outbox(Generic[Post]):
                 line.changed.wait(self._wait_seconds(line, free_at - now))
 
     def _held(self, line: _Line[Post], now: float) -> _Letter[Post] | None:
-        """Return what another receiver holds for too long, where this is the last one and the process ends."""
+        """Return a post that another receiver has held for too long, if this is the last one and the process ends."""
         if not (line.is_last and self._closing.is_set()):
             return None
         others = (letter for letter in self._sending if letter.held_by is not line)
@@ -211,7 +211,7 @@ class Outbox(Generic[Post]):
         return seconds if self._waiting else None
 
     def _rest(self, line: _Line[Post]) -> None:
-        """Leave it alone for a while, where another receiver is there for what it does not take."""
+        """Pause a receiver for a while, if another one can take its posts."""
         if not line.is_last:
             line.rests_until = time.monotonic() + REST_SECONDS
         self._wake()

@@ -1,4 +1,4 @@
-"""Starts the ML API: checks the settings first, then becomes gunicorn."""
+"""Starts the ML API: checks the settings first, then replaces itself with gunicorn."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from api_settings import ApiSettings, SettingsError
 
 
 def main() -> None:
-    """Replace this process by gunicorn, or stop with one line that names the setting at fault."""
+    """Replace this process with gunicorn, or exit with one line that names the invalid setting."""
     try:
         ApiSettings.from_environment()
     except SettingsError as fault:
         sys.exit(str(fault))
     os.chdir(Path(__file__).parent)
-    # In this process's place, so that the container's SIGTERM reaches gunicorn.
+    # gunicorn replaces this process, so that the container's SIGTERM reaches it.
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", "gunicorn_conf.py", "web.app:create_app()"])
 
 

@@ -1,8 +1,7 @@
-"""Bins of a post's score, length, unseen share and stage: a release's validation posts and served posts are counted in
-them.
+"""Bins of a post's score, length, unseen share and stage, for counts of a release's validation posts and served posts.
 
-The same file in the images of the API and of training: what is compared is counted alike. Each kind's bins are in
-order, so that a share at or below each bin can be compared.
+The images of the API and of training hold the same file, so that both counts use the same bins. Each kind's bins are
+ordered, so that cumulative shares can be compared.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ _WHITE_SPACE: Final = re.compile(r"\s+")
 
 
 def score_bin(probability: float) -> int:
-    """Return the bin of a probability: half a unit of its log-odds wide, so that values near 0 or 1 fall into different
-    bins.
+    """Return the bin of a probability. A bin is half a unit of log-odds wide, which separates values near 0 or 1.
 
     0.5 is in the middle of a bin, not at its edge, where the last rounding would decide.
     """
-    # As many digits as an endpoint answers with.
+    # An endpoint's answers have six digits.
     probability = round(probability, 6)
     if not 0 < probability < 1:
         return BINS["score"] - 1 if probability >= 1 else 0
@@ -34,7 +32,7 @@ def score_bin(probability: float) -> int:
 
 
 def length_bin(text: str) -> int:
-    """Return the bin of a text's length in characters of NFKC, white space collapsed: a third of a doubling wide."""
+    """Return the bin of a text's length in NFKC characters, white space collapsed. Three bins cover a doubling."""
     length = len(_WHITE_SPACE.sub(" ", nfkc(text)).strip())
     return math.floor(3 * math.log2(min(max(length, 1), LONGEST_TEXT)))
 
@@ -45,5 +43,5 @@ def unseen_bin(percent: int) -> int:
 
 
 def stage_bin(by_first_stage: bool) -> int:
-    """Return the bin of who answered: 0 the network, 1 the first stage."""
+    """Return the bin of the stage that answered: 0 for the network, 1 for the first stage."""
     return int(by_first_stage)

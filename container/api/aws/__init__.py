@@ -1,1 +1,1 @@
-"""AWS's services as this program calls them: clients, and the credentials that requests are signed with."""
+"""Clients of the AWS services that this program calls, and the credentials that sign the requests."""

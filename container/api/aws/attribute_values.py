@@ -1,4 +1,4 @@
-"""Values as DynamoDB's API has them: `{"S": "text"}`."""
+"""Converts between Python's values and DynamoDB's attribute values, such as `{"S": "text"}`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DESERIALIZER: Final = TypeDeserializer()
 
 
 def attribute_values(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return values as DynamoDB takes them, by the same names."""
+    """Return DynamoDB's attribute values, with the same names."""
     return {
         name: _SERIALIZER.serialize(_decimal(value) if isinstance(value, float) else value)
         for name, value in values.items()
@@ -22,10 +22,10 @@ def attribute_values(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def python_values(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item's values as Python has them; numbers are Decimal."""
+    """Return Python's values of an item; numbers are Decimal."""
     return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
 
 
 def _decimal(value: float) -> Decimal:
-    """Return a number with no digit more than it needs; one that DynamoDB has no exponent for is 0."""
+    """Return a number in its shortest form; a number too close to 0 for DynamoDB's exponents becomes 0."""
     return Decimal(repr(value)).normalize() if abs(value) >= SMALLEST_NUMBER else Decimal(0)

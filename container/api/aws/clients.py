@@ -1,4 +1,4 @@
-"""Clients of AWS's services, and what a call of one may raise."""
+"""Clients of AWS services, and the errors that their calls may raise."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 AWS_FAULTS: Final = CREDENTIAL_FAULTS
-"""What a call may raise: no more than asking for the credentials that it is signed with."""
+"""The errors that a call may raise; fetching the credentials that sign it raises no others."""
 
 
 def dynamodb_client(*, region: str, attempts: int, read_timeout_seconds: float) -> DynamoDBClient:
-    """Return a client that tries each call `attempts` times. It may wait for credentials."""
+    """Return a client that tries each call up to `attempts` times. Creating it may wait for credentials."""
     return boto3.session.Session().client(
         "dynamodb", region_name=region, config=_config(attempts=attempts, read_timeout_seconds=read_timeout_seconds)
     )
 
 
 def sqs_client(*, region: str, read_timeout_seconds: float) -> SQSClient:
-    """Return a client that tries once: its callers try again themselves. It may wait for credentials."""
+    """Return a client that tries each call once: its callers retry themselves. Creating it may wait for credentials."""
     return boto3.session.Session().client(
         "sqs", region_name=region, config=_config(attempts=1, read_timeout_seconds=read_timeout_seconds)
     )

@@ -1,4 +1,4 @@
-"""The credentials that requests are signed with, renewed in the background."""
+"""The credentials that sign requests, renewed in the background."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
 RENEWAL_SECONDS: Final = 30.0
-"""botocore renews a role's credentials from 15 minutes before their end, when somebody asks."""
+"""botocore renews a role's credentials only when a caller asks for them, from 15 minutes before they expire."""
 RETRY_SECONDS: Final = 1.0
 CREDENTIAL_FAULTS: Final = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, RuntimeError)
-"""What asking for credentials may raise; the last for new ones that have ended already."""
+"""The errors that fetching credentials may raise; the last one if the new credentials have already expired."""
 _log = logging.getLogger("api")
 
 
 class TaskCredentials:
-    """The session's credentials. Asking for them never waits for the service that issues them, but for the first."""
+    """The session's credentials. Only the first caller may have to wait for the service that issues them."""
 
     def __init__(self, session: botocore.session.Session) -> None:
         self._session = session
@@ -30,7 +30,7 @@ class TaskCredentials:
         threading.Thread(target=self._keep_fresh, daemon=True, name="task-credentials").start()
 
     def frozen(self, seconds: float) -> ReadOnlyCredentials:
-        """Return credentials of one moment; TimeoutError where there have been none for this many seconds."""
+        """Return the current credentials; raise TimeoutError if there are none within this many seconds."""
         return self._latest or self._first.result(timeout=seconds)
 
     def _keep_fresh(self) -> None:
@@ -42,7 +42,7 @@ class TaskCredentials:
                     raise NoCredentialsError
                 self._latest = credentials.get_frozen_credentials()
             except CREDENTIAL_FAULTS as fault:
-                # Those of before may still serve: the service that issues them may be back before they end.
+                # The current ones may still be valid: the service that issues them may recover before they expire.
                 _log.warning("no new credentials", extra={"fields": {"fault": type(fault).__name__}})
                 wake.wait(RETRY_SECONDS)
                 continue

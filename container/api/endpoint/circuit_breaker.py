@@ -1,4 +1,4 @@
-"""Stops asking an endpoint that does not answer, until a single question shows that it answers again."""
+"""Stops requests to an endpoint that does not answer, until a single request shows that it answers again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class BreakerState(StrEnum):
-    """closed: everything is asked. open: nothing is. half_open: one question is under way to find out."""
+    """closed: every request goes through. open: none does. half_open: one request tests the endpoint."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -17,9 +17,9 @@ class BreakerState(StrEnum):
 
 
 class CircuitBreaker:
-    """Opens after `failures` in a row, and lets one question through when `open_seconds` have passed.
+    """Opens after `failures` in a row, and lets one request through when `open_seconds` have passed.
 
-    Every question that `admit` lets through ends in exactly one of `succeeded`, `failed` and `told_nothing`.
+    Every request that `admit` lets through ends in exactly one call of `succeeded`, `failed` or `inconclusive`.
     """
 
     def __init__(self, *, failures: int, open_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,16 +33,16 @@ class CircuitBreaker:
 
     @property
     def state(self) -> BreakerState:
-        """The state as of now."""
+        """The current state."""
         return self._state
 
     def would_admit(self) -> bool:
-        """Whether `admit` would let a question through now."""
+        """Whether `admit` would let a request through now."""
         with self._lock:
             return self._admits()
 
     def admit(self) -> bool:
-        """Whether a question may be asked now."""
+        """Return whether a request may be sent now; the caller then reports its outcome."""
         with self._lock:
             if not self._admits():
                 return False
@@ -51,13 +51,13 @@ class CircuitBreaker:
             return True
 
     def succeeded(self) -> None:
-        """The endpoint answered."""
+        """Record that the endpoint answered."""
         with self._lock:
             self._state = BreakerState.CLOSED
             self._failures = 0
 
     def failed(self) -> None:
-        """The endpoint did not answer, or not as it should."""
+        """Record that the endpoint did not answer, or gave an unusable answer."""
         with self._lock:
             self._failures += 1
             if self._state is BreakerState.HALF_OPEN or (
@@ -66,8 +66,8 @@ class CircuitBreaker:
                 self._state = BreakerState.OPEN
                 self._opened_at = self._clock()
 
-    def told_nothing(self) -> None:
-        """The question ended without a word about the endpoint: where it was to find out, the next one shall."""
+    def inconclusive(self) -> None:
+        """Record that the outcome shows nothing about the endpoint; if the request was a test, the next one tests."""
         with self._lock:
             if self._state is BreakerState.HALF_OPEN:
                 self._state = BreakerState.OPEN

@@ -1,4 +1,4 @@
-"""Asks the SageMaker endpoint for the probability that a post is a violation."""
+"""Invokes the SageMaker endpoint for the probability that a post is a violation."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _PASSING_REASONS: Final = frozenset({Reason.THROTTLED, Reason.ENDPOINT_ERROR, Re
 
 
 class NoProbabilityError(Exception):
-    """The endpoint gave no usable probability in time.
+    """The endpoint returned no usable probability in time.
 
-    `fault` names what happened and holds nothing of the post. `of_post`: the model refused what it was sent, and might
-    well have scored another post.
+    `fault` names what happened and quotes nothing of the post. `of_post`: the model refused this post, but could have
+    scored another one.
     """
 
     def __init__(self, reason: Reason, fault: str, *, of_post: bool = False) -> None:
@@ -58,10 +58,10 @@ class NoProbabilityError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The probability of a violation, 0 to 1, and the model that gave it, where the endpoint says.
+    """The probability of a violation, 0 to 1, and the model that predicted it, if the endpoint reports it.
 
-    `unseen_percent`: how much of the text the model's training posts had nothing of, where the endpoint says.
-    `by_first_stage`: whether the first stage of a cascade answered, where the endpoint has one and says so.
+    `unseen_percent`: the share of the text's trigrams that the training posts do not have, if the endpoint reports it.
+    `by_first_stage`: whether the first stage of a cascade answered, if the endpoint reports it.
     """
 
     probability: float
@@ -75,10 +75,10 @@ class Score:
 
 
 class EndpointClient:
-    """Invokes one endpoint, from many threads at once, and never for longer than the given time.
+    """Invokes one endpoint, from many threads at once, never for longer than the given time.
 
-    `patience_seconds` is what an invocation has when nothing else has taken of its time: an endpoint that does not
-    answer in less than half of it has not failed.
+    `patience_seconds` is the full time of an invocation. If less than half of it was left, a missed deadline does not
+    count as a failure of the endpoint.
     """
 
     def __init__(
@@ -96,23 +96,23 @@ class EndpointClient:
         self._patience_seconds = patience_seconds
 
     def score(self, text: str, *, until: float) -> Score:
-        """Return the score of `text`, or raise NoProbabilityError; either by `until`, a time of `time.monotonic()`."""
+        """Return the score of `text` or raise NoProbabilityError, by `until`, a time of `time.monotonic()`."""
         (score,) = self._score({"text": text}, lambda predictions: [predictions], 1, until)
         return score
 
     def score_all(self, texts: Sequence[str], *, until: float) -> list[Score]:
-        """Return the scores of `texts`, in their order; all of them or none, as `score`."""
+        """Return the scores of all `texts`, in their order, or raise NoProbabilityError, as `score` does."""
         return self._score({"texts": texts}, _listed, len(texts), until)
 
     def _score(
         self, content: object, listed: Callable[[object], list[object]], posts: int, until: float
     ) -> list[Score]:
         if time.monotonic() >= until:
-            raise NoProbabilityError(Reason.DEADLINE, "the time went by before a thread was free")
+            raise NoProbabilityError(Reason.DEADLINE, "the deadline passed before a thread was free")
         if not self._breaker.admit():
             raise NoProbabilityError(Reason.BREAKER_OPEN, "the circuit breaker is open after failures of the endpoint")
         had_time = until - time.monotonic() >= self._patience_seconds / 2
-        outcome = self._breaker.told_nothing
+        outcome = self._breaker.inconclusive
         invocation = Invocation(until=until, watch=self._watch)
         try:
             answer = self._invoke_with_retries(json.dumps(content).encode(), invocation, until)
@@ -141,7 +141,7 @@ class EndpointClient:
             try:
                 return self._invoke(body, invocation)
             except NoProbabilityError as fault:
-                # Anywhere up to twice as long each time, so that those who failed together do not come back together.
+                # Exponential backoff with full jitter, so that requests that failed together do not retry together.
                 pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))  # nosec B311  # a pause
                 in_time = time.monotonic() + pause < until
                 if fault.reason not in _PASSING_REASONS or attempt == MOST_ATTEMPTS or not in_time:
@@ -153,7 +153,7 @@ class EndpointClient:
         try:
             answer = self._runtime.invoke(body, invocation)
         except TimeoutError as fault:
-            raise NoProbabilityError(Reason.DEADLINE, "no whole answer in time") from fault
+            raise NoProbabilityError(Reason.DEADLINE, "no complete answer in time") from fault
         except TooManyOpeningError as fault:
             raise NoProbabilityError(Reason.BUSY, "too many connections being opened") from fault
         except (OSError, BotoCoreError, IncompleteRead) as fault:
@@ -168,15 +168,15 @@ class EndpointClient:
 
 
 def _of_error(answer: RuntimeAnswer) -> NoProbabilityError:
-    # The message may quote the post; the code does not.
+    # The error message may quote the post; the error code does not.
     code = answer.error_code
     named = f"{code} ({answer.status})"
     if code in _THROTTLING_CODES or answer.status == 429:
         return NoProbabilityError(Reason.THROTTLED, named)
     if code == "ModelError":
-        # The model's own server sheds load with these.
+        # The model server in the container answers so when it is overloaded.
         if answer.original_status in (429, 503):
-            return NoProbabilityError(Reason.THROTTLED, f"{named}: {answer.original_status} of the model's server")
+            return NoProbabilityError(Reason.THROTTLED, f"{named}: {answer.original_status} from the model's server")
         of_post = answer.original_status is not None and 400 <= answer.original_status < 500
         return NoProbabilityError(Reason.MODEL_ERROR, named, of_post=of_post)
     if answer.status >= 500:
@@ -194,7 +194,7 @@ def _predictions(body: bytes) -> object:
 
 def _listed(predictions: object) -> list[object]:
     if not isinstance(predictions, list):
-        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "predictions is no list")
+        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "predictions is not a list")
     return predictions
 
 
@@ -204,12 +204,12 @@ def _probability(prediction: object) -> float:
     try:
         probability = float(prediction)
     except ValueError as fault:
-        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "a prediction is no number") from fault
+        raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "a prediction is not a number") from fault
     if not (math.isfinite(probability) and 0 <= probability <= 1):
         raise NoProbabilityError(Reason.UNUSABLE_ANSWER, "a prediction is not from 0 to 1")
     return probability
 
 
 def _of_each(said: Sequence[_Said], posts: int) -> Sequence[_Said | None]:
-    """What an endpoint says of each post, and nothing of any where it says it of another number of posts."""
+    """Return the value that an endpoint reports for each post; None for every post if their number does not match."""
     return said if len(said) == posts else [None] * posts

@@ -1,7 +1,8 @@
 """Reads one HTTP answer from a connection.
 
-Answers of the runtime mostly come whole, in one piece and with their length: those are read here, in a fraction of the
-time that http.client takes for its headers. Whatever looks otherwise is http.client's, from its first byte.
+Most answers of the runtime arrive complete in one piece, with a Content-Length. This module parses those itself, in a
+fraction of the time that http.client takes for its headers. It hands any other answer to http.client, from its first
+byte.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LENGTH: Final = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """headers: by their names in lower case. reusable: whether the connection can take another request."""
+    """headers: by their names in lower case. reusable: whether another request can use the connection."""
 
     status: int
     headers: dict[str, str]
@@ -33,9 +34,9 @@ class HttpAnswer:
 
 
 def read_answer(connection: socket.socket, *, longest: int) -> HttpAnswer:
-    """Return the answer to a request that was sent; of a body longer than `longest` bytes, one byte more than that.
+    """Return the answer to a request that was sent; a body longer than `longest` bytes is cut to one byte more.
 
-    Raise OSError, or http.client's HTTPException where it is no HTTP or ends before its length.
+    Raise OSError, or http.client's HTTPException if the answer is not HTTP or is shorter than its Content-Length.
     """
     received = connection.recv(_READ_AT_ONCE)
     return _whole(received, longest) or _read_by_http_client(connection, received, longest)
@@ -79,7 +80,7 @@ def _read_by_http_client(connection: socket.socket, received: bytes, longest: in
 
 
 class _Replayed(io.RawIOBase):
-    """A connection whose first bytes have been received already."""
+    """A connection whose first bytes have already been received."""
 
     def __init__(self, connection: socket.socket, received: bytes) -> None:
         self._connection = connection
@@ -92,7 +93,7 @@ class _Replayed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)  # of bytes, as a buffered reader has it
+        view = memoryview(buffer)  # a view of bytes, as a buffered reader uses it
         if not self._received:
             return self._connection.recv_into(view)
         count = min(len(view), len(self._received))

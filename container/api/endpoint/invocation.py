@@ -1,4 +1,4 @@
-"""One invocation of the endpoint, and the watch that breaks its connection when its time is up."""
+"""One invocation of the endpoint, and the thread that breaks its connection when its time is up."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from itertools import count
 
 
 class Invocation:
-    """How long an invocation may take, and the connection that it uses.
+    """The time that an invocation may take, and the connection that it uses.
 
-    A socket's time-out bounds the wait for the next byte, so an endpoint that sends a byte now and then could hold a
-    caller for ever. The watch therefore breaks the connection at `until`, a time of `time.monotonic()`.
+    A socket's time-out limits only the wait for the next byte. An endpoint that sends a byte now and then could
+    therefore hold a caller for ever. So `InvocationWatch` breaks the connection at `until`, a time of
+    `time.monotonic()`.
     """
 
     def __init__(self, *, until: float, watch: InvocationWatch) -> None:
@@ -24,11 +25,11 @@ class Invocation:
         self._connection: socket.socket | None = None
         self._broken = False
         self.finished = False
-        """Set by whoever made the invocation, when nothing has to be broken any more."""
+        """The caller sets it when the invocation is over, so that the connection is not broken any more."""
         watch.add(self, until)
 
     def seconds_left(self) -> float:
-        """The seconds until the invocation is given up; TimeoutError where there are none."""
+        """Return the seconds until the invocation ends; raise TimeoutError if none are left."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("the invocation's time is up")
@@ -36,7 +37,7 @@ class Invocation:
 
     @contextmanager
     def holding(self, connection: socket.socket) -> Iterator[None]:
-        """Use `connection` until its time is up: whatever is then under way on it ends in TimeoutError."""
+        """Use `connection` until the time is up; an operation that is running on it then ends with TimeoutError."""
         with self._lock:
             if self._broken:
                 raise TimeoutError("the invocation's time is up")
@@ -54,17 +55,17 @@ class Invocation:
             raise TimeoutError("the invocation's time is up")
 
     def end(self) -> None:
-        """Break the connection under way, if there is one."""
+        """Break the connection that is in use, if there is one."""
         with self._lock:
             self._broken = True
             if self._connection is not None:
-                with suppress(OSError):  # the other side was faster
-                    # Not TLS's own way, which changes what the thread that reads is about to use.
+                with suppress(OSError):  # the server closed it first
+                    # TLS's own shutdown would change state that the reading thread is about to use.
                     socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
 
 class InvocationWatch:
-    """Ends invocations when their time is up, all in one thread."""
+    """Ends invocations when their time is up; one thread watches all of them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -76,14 +77,14 @@ class InvocationWatch:
         """End `invocation` at `until`."""
         with self._changed:
             heapq.heappush(self._due, (until, next(self._order), invocation))
-            # Deadlines mostly come in order, and then the thread sleeps on.
+            # Deadlines mostly arrive in order; only an earlier one has to wake the thread.
             if self._due[0][2] is invocation:
                 self._changed.notify()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                # Most are finished long before: one waking clears many of them away.
+                # Most invocations have finished by now, so one wake-up removes many of them.
                 while self._due and self._due[0][2].finished:
                     heapq.heappop(self._due)
                 if not self._due:

@@ -1,6 +1,6 @@
-"""SageMaker's InvokeEndpoint, sent over kept-alive connections of our own.
+"""Sends SageMaker's InvokeEndpoint over keep-alive connections of its own.
 
-boto3's whole path costs 3 ms of processor time per invocation; a signature and one write to a socket, a fraction.
+boto3 takes 3 ms of CPU time per invocation; a signature and one write to a socket take a fraction.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from endpoint.signature import InvocationSigner
 
 LONGEST_ANSWER_BYTES: Final = 4096
 MOST_OPENING: Final = 32
-"""Connections that may be under way at once; each holds a thread for as long as a name server keeps it waiting."""
+"""The most connections that may be opening at once; each holds a thread while it waits for the name server."""
 _ERROR_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MODEL_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])model=([^,;\s]+)")
 _UNSEEN_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])unseen=([0-9]{1,3}(?:/[0-9]{1,3}){0,63})(?:$|[,;\s])")
@@ -35,11 +35,11 @@ _FIRST_STAGE_ATTRIBUTE: Final = re.compile(r"(?:^|[,;\s])first-stage=([01](?:/[0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeAnswer:
-    """What the runtime answered.
+    """The runtime's answer.
 
-    `model` is the one that the endpoint names in its custom attributes, where it does; `unseen_percents` is how much of
-    each text its training posts had nothing of, `by_first_stage` whether a cascade's first stage answered it; each is
-    empty where the endpoint does not say.
+    `model` is the model that the endpoint names in its custom attributes, if it names one. `unseen_percents` is the
+    share of each text's trigrams that the training posts do not have. `by_first_stage` is whether a cascade's first
+    stage answered each text. Both are empty if the endpoint does not report them.
     """
 
     status: int
@@ -51,7 +51,7 @@ class RuntimeAnswer:
 
     @property
     def error_code(self) -> str:
-        """The name of the error as AWS gives it, `unknown` where there is none; never a text from the body."""
+        """AWS's error code, `unknown` if there is none; never the message, which may quote the post."""
         content = self.content
         named = self.error_type or (content.get("code") or content.get("__type") or "")
         code = str(named).partition(":")[0].rpartition("#")[2].strip()
@@ -59,13 +59,13 @@ class RuntimeAnswer:
 
     @property
     def original_status(self) -> int | None:
-        """The status that the model's own server gave, where the runtime hands on its error."""
+        """The status that the model's own server returned, if the runtime passes on its error."""
         status = self.content.get("OriginalStatusCode")
         return status if isinstance(status, int) else None
 
     @property
     def content(self) -> dict[str, object]:
-        """The body, where it is a JSON object."""
+        """The body if it is a JSON object, else an empty one."""
         try:
             content = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ class RuntimeAnswer:
 
 
 class TooManyOpeningError(OSError):
-    """As many connections as may be are being opened already."""
+    """The most connections allowed are already opening."""
 
 
 class SageMakerRuntime:
@@ -83,8 +83,8 @@ class SageMakerRuntime:
     def __init__(self, *, endpoint_name: str, region: str, connections_kept: int) -> None:
         self._credentials = TaskCredentials(botocore.session.get_session())
         session = botocore.session.get_session()
-        # The client is made for its address alone: botocore knows partitions, and reads AWS_ENDPOINT_URL. It would
-        # wait for credentials.
+        # The client serves only to find its address: botocore knows the partitions and reads AWS_ENDPOINT_URL.
+        # Without these values it would wait for credentials.
         session.set_credentials("unused", "unused")
         address = urlsplit(session.create_client("sagemaker-runtime", region_name=region).meta.endpoint_url)
         path = f"{address.path.rstrip('/')}/endpoints/{endpoint_name}/invocations"
@@ -97,15 +97,15 @@ class SageMakerRuntime:
         if address.scheme == "https":
             bundle = session.get_config_variable("ca_bundle") or get_cert_path(True)
             self._tls = ssl.create_default_context(cafile=bundle)
-        # The one used last is taken first, so that a quiet service lets the others age and be closed.
+        # The connection used last is reused first, so that in a quiet service the others become idle and are closed.
         self._idle: deque[socket.socket] = deque(maxlen=connections_kept)
         self._opening = threading.BoundedSemaphore(MOST_OPENING)
 
     def invoke(self, body: bytes, invocation: Invocation) -> RuntimeAnswer:
-        """Send `body`, return the answer whatever its status.
+        """Send `body` and return the answer, whatever its status.
 
-        Raises OSError where the endpoint cannot be reached (TimeoutError where it takes too long, TooManyOpeningError
-        where too many wait for it), HTTPException where its answer is not HTTP, BotoCoreError without credentials.
+        Raises OSError if the endpoint cannot be reached (TimeoutError if it takes too long, TooManyOpeningError if
+        too many connections are opening), HTTPException if its answer is not HTTP, BotoCoreError without credentials.
         """
         message = self._signed_message(body, invocation)
         try:
@@ -115,19 +115,20 @@ class SageMakerRuntime:
         try:
             return self._exchange(connection, message, invocation)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            # The other side has closed it while it was idle. The rest are no younger; a post may be scored twice.
+            # The server closed the connection while it was idle; the others have been idle for longer. The retry may
+            # score a post twice.
             while self._idle:
                 self._idle.pop().close()
             return self._exchange(self._open(invocation), message, invocation)
 
     def _exchange(self, connection: socket.socket, message: bytes, invocation: Invocation) -> RuntimeAnswer:
-        # Without a time-out, each of which costs system calls: `invocation` breaks the connection when its time is up.
+        # No socket time-outs, which cost system calls: `invocation` breaks the connection when its time is up.
         reusable = False
         try:
             with invocation.holding(connection):
                 connection.sendall(message)
                 answer = read_answer(connection, longest=LONGEST_ANSWER_BYTES)
-            # Only now: a connection that can still be broken must not be another's.
+            # Only now: another request must not get a connection that this invocation can still break.
             reusable = answer.reusable
         finally:
             if reusable:
@@ -147,20 +148,20 @@ class SageMakerRuntime:
         )
 
     def _open(self, invocation: Invocation) -> socket.socket:
-        """Return a new connection; in a thread of its own, as nothing else bounds the look-up of a name."""
+        """Return a new connection. A thread of its own opens it, because a name look-up has no time-out."""
         if not self._opening.acquire(blocking=False):
             raise TooManyOpeningError
         opened: Future[socket.socket] = Future()
         try:
             threading.Thread(target=self._open_into, args=(opened, invocation), daemon=True).start()
-        except RuntimeError as fault:  # the system has no thread to give
+        except RuntimeError as fault:  # the system cannot start another thread
             self._opening.release()
             raise TooManyOpeningError from fault
         return opened.result(timeout=invocation.seconds_left())
 
     def _open_into(self, opened: Future[socket.socket], invocation: Invocation) -> None:
         try:
-            # Half the time, so that an address that does not answer leaves time to try the next.
+            # Half the time, so that an address that does not answer leaves time for the next one.
             connection = socket.create_connection((self._host, self._port), timeout=invocation.seconds_left() / 2)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -168,9 +169,9 @@ class SageMakerRuntime:
                 connection = self._tls.wrap_socket(connection, server_hostname=self._host)
             connection.settimeout(None)
         except TimeoutError:
-            # Not the invocation's: there is time to try again.
+            # Not the invocation's own TimeoutError: there is time to retry.
             opened.set_exception(ConnectionError("no connection in half the time"))
-        except BaseException as fault:  # handed over to whoever waits, who raises it
+        except BaseException as fault:  # passed to the waiting thread, which raises it
             opened.set_exception(fault)
         else:
             opened.set_result(connection)
@@ -178,7 +179,7 @@ class SageMakerRuntime:
             self._opening.release()
 
     def _signed_message(self, body: bytes, invocation: Invocation) -> bytes:
-        # The model's server then leaves a post alone for which nobody waits any more, and says how much of it is new to
+        # With these the model's server skips a post whose client has given up, and reports how much of it is new to
         # the model and which stage answered.
         attributes = f"patience-ms={int(invocation.seconds_left() * 1000)},with=unseen,with=first-stage"
         credentials = self._credentials.frozen(invocation.seconds_left())

@@ -1,7 +1,7 @@
-"""Signs invocations of one endpoint: AWS's signature version 4.
+"""Signs invocations of one endpoint with AWS Signature Version 4.
 
-botocore's signer takes any request, and more than ten times the processor time for it. Invocations of one endpoint
-differ in their body and a header alone, and the key that they are signed with changes once a day.
+botocore's signer handles any request, and takes more than ten times the CPU time. Invocations of one endpoint differ
+only in their body and one header, and the key that signs them changes once per day.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -22,9 +22,9 @@ _JSON: Final = "application/json"
 
 
 class InvocationSigner:
-    """Signs `POST` requests of JSON to one path of one host.
+    """Signs `POST` requests with a JSON body to one path of one host.
 
-    host: as the request's Host header has it. path: not encoded. clock: seconds since 1970.
+    host: the value of the Host header. path: not encoded. clock: returns seconds since 1970.
     """
 
     def __init__(self, *, host: str, path: str, region: str, clock: Callable[[], float] = time.time) -> None:
@@ -35,7 +35,7 @@ class InvocationSigner:
         self._key: tuple[str, str, bytes] = ("", "", b"")
 
     def headers(self, body: bytes, *, attributes: str, credentials: ReadOnlyCredentials) -> str:
-        """Return the lines of the headers of a request with `body` and with these custom attributes."""
+        """Return the header lines of a request with `body` and these custom attributes."""
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
         scope = f"{moment[:8]}/{self._region}/{_SERVICE}/aws4_request"
         token = credentials.token
@@ -58,7 +58,7 @@ class InvocationSigner:
         )
 
     def _signing_key(self, secret: str, day: str) -> bytes:
-        # One attribute for all three, so that threads see a key with what it was made of.
+        # One attribute for all three, so that every thread sees a key with the secret and the day it was derived from.
         known_secret, known_day, key = self._key
         if (known_secret, known_day) != (secret, day):
             key = f"AWS4{secret}".encode()

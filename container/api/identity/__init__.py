@@ -1,1 +1,1 @@
-"""Who a reviewer is, by what the load balancer signs."""
+"""Identifies a reviewer by the claims that the load balancer signs."""

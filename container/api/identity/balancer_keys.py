@@ -1,4 +1,4 @@
-"""The public keys of load balancers, fetched by their ids and kept."""
+"""The public keys of load balancers, fetched by their ids and cached."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from urllib.error import HTTPError
 
 MOST_KEYS: Final = 16
 FRESH_SECONDS: Final = 3600.0
-"""After so long a key is asked for again, in the background: one that has been withdrawn is not trusted for ever."""
+"""After this time a key is fetched again in the background, so that a withdrawn key is not trusted for ever."""
 KEPT_SECONDS: Final = 24 * 3600.0
-"""For so long a key is used where it cannot be asked for again."""
+"""For this time a key is used if it cannot be fetched again."""
 UNKNOWN_SECONDS: Final = 30.0
 MOST_UNKNOWN: Final = 256
 FETCHES_AT_ONCE: Final = 2
 MOST_WAITING: Final = 4
-"""Threads that wait for keys at once, those that fetch one included: the others answer whoever has a known key."""
+"""The most threads that wait for keys at once, fetching ones included; the others serve users with a known key."""
 REST_SECONDS: Final = 5.0
-"""For so long after a fetch that failed nobody waits for another."""
+"""For this time after a failed fetch no request waits for another fetch."""
 FETCH_SECONDS: Final = 1.0
 _LARGEST_KEY_BYTES: Final = 4096
 _Value = TypeVar("_Value")
@@ -37,7 +37,7 @@ class NoKeyError(Exception):
 
 
 class TooManyKeysError(Exception):
-    """As many keys are being fetched as may be."""
+    """The most fetches of keys allowed are already under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class _Kept:
 class BalancerKeys:
     """Keys by their ids, for any number of threads.
 
-    Anybody can send a header with the id of a key that does not exist. So what a header names costs few threads, for
-    a short time, and never one of those that have a key that is known.
+    Anybody can send a header with the id of a key that does not exist. So an unknown id takes only a few threads, for
+    a short time, and never delays a request with a known key.
     """
 
     def __init__(self, *, keys_url: str, clock: Callable[[], float]) -> None:
@@ -64,13 +64,13 @@ class BalancerKeys:
         self._rests_until = 0.0
 
     def key(self, key_id: str) -> str:
-        """Return a public key; raise UnknownKeyError, NoKeyError or TooManyKeysError, within FETCH_SECONDS or so."""
+        """Return a public key; raise UnknownKeyError, NoKeyError or TooManyKeysError, within about FETCH_SECONDS."""
         with self._lock:
             now = self._clock()
             kept = self._kept.get(key_id)
             if kept is not None and now - kept.fetched < KEPT_SECONDS:
                 if now - kept.fetched >= FRESH_SECONDS and now >= self._rests_until:
-                    # To find it out of date costs whoever comes with it nothing.
+                    # The fetch runs in the background: the request that finds a key out of date does not wait.
                     self._begin(key_id)
                 return kept.key
             if self._unknown.get(key_id, 0.0) > now:
@@ -87,7 +87,7 @@ class BalancerKeys:
                 if coming is None:
                     raise TooManyKeysError
             try:
-                # Longer than its own time-outs, which bound each step of it alone.
+                # Longer than the fetch's own time-outs, each of which limits only one step.
                 return coming.result(timeout=2 * FETCH_SECONDS)
             except TimeoutError as fault:
                 raise NoKeyError from fault
@@ -95,7 +95,7 @@ class BalancerKeys:
             self._waiting.release()
 
     def _begin(self, key_id: str) -> Future[str] | None:
-        """Fetch a key in a thread of its own, None where as many are under way as may be; holds the lock."""
+        """Fetch a key in a thread of its own; None if the most fetches are under way. The caller holds the lock."""
         if key_id in self._fetching:
             return self._fetching[key_id]
         if len(self._fetching) >= FETCHES_AT_ONCE:
@@ -104,14 +104,14 @@ class BalancerKeys:
         self._fetching[key_id] = coming
         try:
             threading.Thread(target=self._fetch_into, args=(coming, key_id), daemon=True, name="balancer-key").start()
-        except RuntimeError:  # the system has no thread to give
+        except RuntimeError:  # the system cannot start another thread
             del self._fetching[key_id]
             return None
         return coming
 
     def _read(self, key_id: str) -> str:
         """Fetch a key; raise UnknownKeyError, HTTPError, OSError, HTTPException or ValueError."""
-        # The id is letters, digits, hyphens.
+        # Safe in a URL: the id consists of letters, digits and hyphens.
         return content_of(f"{self._keys_url}/{key_id}", largest=_LARGEST_KEY_BYTES)
 
     def _fetch_into(self, coming: Future[str], key_id: str) -> None:
@@ -142,7 +142,7 @@ class BalancerKeys:
 
 
 def content_of(url: str, *, largest: int) -> str:
-    """Return what lies at an address that is a setting of this service, https or of this machine."""
+    """Return the content at an address that is a setting of this service: https, or on this machine."""
     with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer:  # nosec B310  # the address is the deployment's setting
         return str(answer.read(largest).decode("ascii"))
 

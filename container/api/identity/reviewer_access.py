@@ -1,7 +1,7 @@
-"""Who of those whom the identity provider knows is a reviewer: by a list, by a claim, or by a group of a user pool.
+"""Decides which of the identity provider's users are reviewers: by a list, a claim, or a group of a user pool.
 
-What the load balancer signs are the claims of the provider's user-info endpoint. A user pool of Cognito gives groups in
-its access token alone, which the load balancer passes on unsigned; the pool's own signature is checked here.
+The load balancer signs the claims of the provider's user-info endpoint. A Cognito user pool lists groups only in its
+access token, which the load balancer passes on without its own signature; this module checks the pool's signature.
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 """
 
@@ -21,34 +21,34 @@ _LARGEST_KEYS_BYTES: Final = 65_536
 
 
 class NotAllowedError(Exception):
-    """Somebody who is signed in is no reviewer. The message is one line, for that person."""
+    """A user is signed in but is not a reviewer. The message is one line, for that user."""
 
     def __init__(self, subject: str) -> None:
-        super().__init__("you are signed in, and not among this service's reviewers: ask whoever runs it")
+        super().__init__("you are signed in, but you are not a reviewer of this service: ask its operator")
         self.subject = subject
 
 
 class BadTokenError(Exception):
-    """The access token does not show its groups. The message is one line, for whoever sent it."""
+    """The access token does not prove the user's groups. The message is one line, for the user."""
 
 
 class ReviewerAccess(Protocol):
-    """Whether somebody is a reviewer."""
+    """Decides whether a user is a reviewer."""
 
     def admits(self, subject: str, claims: Mapping[str, Any], token: str | None) -> bool:
-        """By what the load balancer has signed, and by the access token; may raise BadTokenError."""
+        """Return whether a user with these signed claims and this access token is one; may raise BadTokenError."""
         ...
 
 
 class Everybody:
-    """Whoever the provider knows."""
+    """Admits every user of the provider."""
 
     def admits(self, subject: str, claims: Mapping[str, Any], token: str | None) -> bool:
         return True
 
 
 class ListedSubjects:
-    """Users on a list."""
+    """Admits the users on a list."""
 
     def __init__(self, subjects: frozenset[str]) -> None:
         self._subjects = subjects
@@ -58,7 +58,7 @@ class ListedSubjects:
 
 
 class RequiredClaim:
-    """Who has a claim of that value, or with it among several: `groups` of `["a", "moderators"]`."""
+    """Admits users whose claim has this value, or holds it in a list: `groups` of `["a", "moderators"]`."""
 
     def __init__(self, name: str, value: str) -> None:
         self._name = name
@@ -66,7 +66,7 @@ class RequiredClaim:
 
     def admits(self, subject: str, claims: Mapping[str, Any], token: str | None) -> bool:
         held = claims.get(self._name)
-        # A flag is `true`, as JSON has it.
+        # A boolean claim is compared as JSON writes it: `true`.
         return any(
             (one if isinstance(one, str) else json.dumps(one)) == self._value
             for one in (held if isinstance(held, list) else [held])
@@ -75,10 +75,10 @@ class RequiredClaim:
 
 
 class PoolGroup:
-    """Who is in a group of a user pool of Cognito, by the access token that the pool has signed.
+    """Admits the users in a group of a Cognito user pool, by the access token that the pool has signed.
 
-    issuer: the pool's address, which its tokens name, and below which its keys are.
-    client_id: of the load balancer at the pool; a token for another client is refused.
+    issuer: the pool's address, which its tokens name, and below which it publishes its keys.
+    client_id: the load balancer's client id at the pool; a token for another client is refused.
     """
 
     def __init__(self, *, group: str, issuer: str, client_id: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -89,12 +89,12 @@ class PoolGroup:
 
     def admits(self, subject: str, claims: Mapping[str, Any], token: str | None) -> bool:
         if not token:
-            raise BadTokenError("sign in again: the load balancer gives no access token")
+            raise BadTokenError("sign in again: the load balancer sent no access token")
         try:
             head = jwt.get_unverified_header(token)
             key_id = head.get("kid")
             if head.get("alg") != "RS256" or not isinstance(key_id, str) or not 0 < len(key_id) <= 128:
-                raise BadTokenError("sign in again: the access token is none of the user pool's")
+                raise BadTokenError("sign in again: the access token is not from the user pool")
             key = jwt.PyJWK(json.loads(self._keys.key(key_id)), algorithm="RS256")
             told = jwt.decode(
                 token,
@@ -107,17 +107,17 @@ class PoolGroup:
         except UnknownKeyError as fault:
             raise BadTokenError("sign in again: the user pool has no such key") from fault
         except jwt.ExpiredSignatureError as fault:
-            raise BadTokenError("sign in again: your time ran out") from fault
+            raise BadTokenError("sign in again: your sign-in has expired") from fault
         except (jwt.PyJWTError, ValueError, RecursionError) as fault:
-            raise BadTokenError("sign in again: the access token is none of the user pool's") from fault
+            raise BadTokenError("sign in again: the access token is not from the user pool") from fault
         if (told.get("token_use"), told.get("client_id"), told["sub"]) != ("access", self._client_id, subject):
-            raise BadTokenError("sign in again: the access token is for somebody or something else")
+            raise BadTokenError("sign in again: the access token is for another user or another client")
         groups = told.get("cognito:groups")
         return isinstance(groups, list) and self._group in groups
 
 
 class _PoolKeys(BalancerKeys):
-    """A pool has all its keys in one document."""
+    """A pool publishes all its keys in one document."""
 
     def _read(self, key_id: str) -> str:
         document = json.loads(content_of(self._keys_url, largest=_LARGEST_KEYS_BYTES))

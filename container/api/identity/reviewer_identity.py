@@ -1,4 +1,4 @@
-"""Who a reviewer is, by the header that the load balancer signs once it has authenticated somebody.
+"""Identifies a reviewer by the header that the load balancer signs once it has authenticated a user.
 
 The header: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html
 """
@@ -22,19 +22,19 @@ _SUBJECT: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class NotAReviewerError(Exception):
-    """The request does not show who sends it. The message is one line, for whoever sent it."""
+    """The request does not prove who sends it. The message is one line, for the sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewer:
-    """subject: the identity provider's own, lasting name. name: how the page calls the person."""
+    """subject: the identity provider's permanent id of the user. name: the name that the page shows."""
 
     subject: str
     name: str
 
 
 def region_keys_url(signer: str, region: str) -> str:
-    """Where the public keys of load balancers are, in the region and the partition of the load balancer `signer`."""
+    """Return the address of load balancers' public keys in the region and partition of the load balancer `signer`."""
     match signer.split(":")[1]:
         case "aws-us-gov":
             return f"https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}"
@@ -45,11 +45,11 @@ def region_keys_url(signer: str, region: str) -> str:
 
 
 class ReviewerIdentity:
-    """Checks the header's signature, its signer and its time, and whether it is a reviewer's.
+    """Checks the header's signature, signer and expiry, and whether the user is a reviewer.
 
-    signer: the ARN of the load balancer; another's header, though it be signed, is refused.
-    keys_url: where its public keys are, below their ids.
-    access: who of those whom it signs in is a reviewer.
+    signer: the ARN of the load balancer; a header that another load balancer signed is refused.
+    keys_url: the address of its public keys; a key's id follows it.
+    access: decides which of its users are reviewers.
     """
 
     def __init__(
@@ -65,19 +65,19 @@ class ReviewerIdentity:
         self._keys = BalancerKeys(keys_url=keys_url, clock=clock)
 
     def of(self, header: str | None, token: str | None = None) -> Reviewer:
-        """Return who sends a request with this header, and with this access token.
+        """Return who sends a request with this header and this access token.
 
         Raise NotAReviewerError, NotAllowedError, NoKeyError or TooManyKeysError.
         """
         if not header:
-            raise NotAReviewerError("sign in: the load balancer names nobody")
+            raise NotAReviewerError("sign in: the load balancer's header is missing")
         try:
             head = jwt.get_unverified_header(header)
         except (jwt.PyJWTError, ValueError, RecursionError) as fault:
             raise NotAReviewerError("sign in again: the load balancer's header cannot be read") from fault
-        # Before its key is fetched: nobody makes this service ask for keys with a header of any other kind.
+        # Checked before the key is fetched, so that no other kind of header makes this service fetch keys.
         if head.get("alg") != "ES256" or head.get("signer") != self._signer:
-            raise NotAReviewerError("sign in again: the header is not of this service's load balancer")
+            raise NotAReviewerError("sign in again: the header is not from this service's load balancer")
         key_id = head.get("kid")
         if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
             raise NotAReviewerError("sign in again: the header names no key")
@@ -94,12 +94,12 @@ class ReviewerIdentity:
                 options={"require": ["exp", "sub"], "verify_aud": False},
             )
         except jwt.ExpiredSignatureError as fault:
-            raise NotAReviewerError("sign in again: your time ran out") from fault
+            raise NotAReviewerError("sign in again: your sign-in has expired") from fault
         except (jwt.PyJWTError, ValueError, RecursionError) as fault:
             raise NotAReviewerError("sign in again: the header is not signed by the load balancer") from fault
         subject = claims["sub"]
         if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
-            raise NotAReviewerError("sign in again: the header names nobody")
+            raise NotAReviewerError("sign in again: the header names no user")
         try:
             if not self._access.admits(subject, claims, token):
                 raise NotAllowedError(subject)

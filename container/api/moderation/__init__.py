@@ -1,1 +1,1 @@
-"""What becomes of posts: the decision on each, at once or later, and what reviewers get. Nothing of HTTP."""
+"""Decides on posts, at once or later, and passes posts to reviewers. It knows nothing of HTTP."""

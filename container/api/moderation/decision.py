@@ -1,4 +1,4 @@
-"""The decision on a post: by the endpoint's probability, or by policy where there is none."""
+"""The decision on a post: by the endpoint's probability, or by policy if there is none."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from endpoint.client import EndpointClient, Reason, Score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a post.
+    """The decision on a post.
 
-    flag: 1 where it is to be reviewed, else 0.
-    score: what the endpoint said, None where it said nothing in time.
-    fallback: why it said nothing.
+    flag: 1 if the post needs review, else 0.
+    score: the endpoint's score, None if there was none in time.
+    fallback: why there was none.
     """
 
     flag: int
@@ -23,20 +23,20 @@ class Decision:
 
     @property
     def probability(self) -> float | None:
-        """Of a violation, 0 to 1; None without a score."""
+        """The probability of a violation, 0 to 1; None without a score."""
         return None if self.score is None else self.score.probability
 
     @property
     def model(self) -> str | None:
-        """The model that gave the probability, where the endpoint names it."""
+        """The model that predicted the probability, if the endpoint names it."""
         return None if self.score is None else self.score.model
 
 
 class Moderator:
-    """Decides on posts: those of a request, and those that waited on the queue.
+    """Decides on the posts of a request, and on posts from the queue.
 
     threshold: posts at or above this probability are flagged, 0 to 1.
-    policy: what becomes of a post without a probability.
+    policy: how to decide on a post without a probability.
     """
 
     def __init__(self, *, endpoint: EndpointClient, threshold: float, policy: FallbackPolicy) -> None:
@@ -46,13 +46,13 @@ class Moderator:
 
     @property
     def flags_without_probability(self) -> bool:
-        """Whether a client gets a post without a probability as flagged."""
+        """Whether the policy flags a post without a probability."""
         return self._policy is FallbackPolicy.FLAG
 
     def decide(self, texts: str | list[str], until: float) -> list[Decision]:
         """Return the decisions on one text, or on several in their order, by the endpoint's probabilities.
 
-        Raise NoProbabilityError where there is none for all of them. Either by `until`, a time of `time.monotonic()`.
+        Raise NoProbabilityError if any of them has none. Either happens by `until`, a time of `time.monotonic()`.
         """
         if isinstance(texts, str):
             return [self.by_score(self._endpoint.score(texts, until=until))]
@@ -63,7 +63,7 @@ class Moderator:
         return Decision(flag=int(score.probability >= self._threshold), score=score)
 
     def by_policy(self, reason: Reason) -> Decision | None:
-        """Return the decision without a probability; None where the policy is to refuse."""
+        """Return the decision without a probability; None if the policy is to answer with an error."""
         if self._policy is FallbackPolicy.ERROR:
             return None
         return Decision(flag=int(self.flags_without_probability), fallback=reason)

@@ -1,4 +1,4 @@
-"""Decisions on posts whose request was answered before: SQS hands a message over at least once, each counts once."""
+"""Decisions on posts whose request was answered before. SQS delivers a message at least once; each post counts once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _log = logging.getLogger("api")
 
 
 class NotSettledError(Exception):
-    """What is to be done about a decision could not be done; the post must come back."""
+    """A decision could not be recorded; the queue must deliver the post again."""
 
 
 class LateDecisions:
-    """Gives late decisions to reviewers, to the log and to the metrics.
+    """Passes late decisions to reviewers, to the log and to the metrics.
 
-    Distinguishes the first decision on a post from the next: in this process by memory, everywhere by `mark_late`,
-    which is called with request id, time and place, and returns False where it was before.
+    Distinguishes the first decision on a post from later ones: by memory in this process, by `mark_late` across all
+    processes. It is called with request id, time and place, and returns False if the post was marked before.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class LateDecisions:
         self._remembered: dict[tuple[str, str, int], None] = {}
 
     def record(self, post: UnscoredPost, decision: Decision) -> None:
-        """Do what follows from a decision; raise NotSettledError where the table takes nothing."""
+        """Record a decision; raise NotSettledError if the table does not accept it."""
         try:
             if self._reviews is not None:
-                # The client's answer counts: a reviewer sees every post that was flagged.
+                # The answer that the client got counts: a reviewer sees every post that was flagged.
                 by_policy = post.reason != STORING_ALONE and self._moderator.flags_without_probability
                 self._reviews.keep(post, decision, flagged=bool(decision.flag) or by_policy)
             if post.reason == STORING_ALONE or not self._is_first(post):
@@ -59,7 +59,7 @@ class LateDecisions:
             if self._reviews is not None:
                 self._reviews.count_served(post.text, decision)
         except AWS_FAULTS as fault:
-            _log.warning("the review table took no post", extra={"fields": {"fault": type(fault).__name__}})
+            _log.warning("the review table did not accept a post", extra={"fields": {"fault": type(fault).__name__}})
             raise NotSettledError from fault
         fields = {
             "request_id": post.request_id,
@@ -74,14 +74,14 @@ class LateDecisions:
         line = metric_line(
             Decisions(posts=1, flags=decision.flag, fallbacks=0, model=decision.model, late=True),
             service=self._service,
-            # Another task's clock may be ahead of this one's.
+            # The clock of the task that received the post may be ahead of this one's.
             milliseconds=max(0.0, waited.total_seconds() * 1000),
             breaker_closed=self._breaker.state is BreakerState.CLOSED,
         )
         _log.info("metrics", extra={"fields": line})
 
     def _is_first(self, post: UnscoredPost) -> bool:
-        # A client may give many requests one id.
+        # The id alone is not unique: a client may give the same id to many requests.
         key = (post.request_id, post.received, post.place)
         with self._lock:
             if key in self._remembered:

@@ -1,4 +1,4 @@
-"""Scores posts from the queue when the endpoint answers again, and stores those that were only not stored."""
+"""Scores posts from the queue once the endpoint answers again, and stores scored posts that could not be stored."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ POLL_SECONDS: Final = 10
 PAUSE_SECONDS: Final = 0.5
 MOST_MESSAGES: Final = 10
 AT_ONCE: Final = 8
-"""Posts that one worker process scores at once while the breaker is closed; one at a time while it is not."""
+"""The posts that one worker process scores at once while the circuit breaker is closed; otherwise it scores one."""
 LONGEST_HIDING_SECONDS: Final = 900
 _log = logging.getLogger("api")
 
 
 class LateScoring:
-    """Receives unscored posts, decides on each, hands post and decision to `record`, and deletes the message only then.
+    """Receives unscored posts, decides on each, passes post and decision to `record`, then deletes the message.
 
-    Scores AT_ONCE posts at once, and leaves the queue alone while the breaker is open. A post that still cannot be
-    scored, or of which `record` raises NotSettledError, comes back after 2 seconds, then 4, 8 and so on up to 15
-    minutes, until the queue's own redrive policy gives it to its dead-letter queue.
+    Scores up to AT_ONCE posts at once, and receives none while the circuit breaker is open. If a post still cannot be
+    scored, or `record` raises NotSettledError, the queue delivers it again after 2 seconds, then 4, 8 and so on up to
+    15 minutes, until its redrive policy moves it to the dead-letter queue.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class LateScoring:
         threading.Thread(target=self._run, daemon=True, name="late-scoring").start()
 
     def stop(self) -> None:
-        """Receive no more, and give back what is not begun."""
+        """Receive no more, and return messages that are not yet begun to the queue."""
         self._stopping.set()
 
     def _run(self) -> None:
@@ -70,7 +70,7 @@ class LateScoring:
                 continue
             try:
                 if client is None:
-                    # Here and not at start: it waits for credentials.
+                    # Created here and not at start, because it waits for credentials.
                     client = sqs_client(region=self._region, read_timeout_seconds=POLL_SECONDS + 5)
                     for number in range(AT_ONCE):
                         name = f"late-scoring, {number}"
@@ -81,12 +81,12 @@ class LateScoring:
                 self._stopping.wait(PAUSE_SECONDS)
 
     def _receive(self, client: SQSClient) -> None:
-        """Wait until a post can be scored, and receive as many as can."""
+        """Wait until a post can be scored, and receive as many as can be scored at once."""
         self._free.acquire()
         free = 1
         messages: list[MessageTypeDef] = []
         try:
-            # One where it is to find out whether the endpoint answers.
+            # One post while the circuit breaker tests whether the endpoint answers.
             most = MOST_MESSAGES if self._breaker.state is BreakerState.CLOSED else 1
             while free < most and self._free.acquire(blocking=False):
                 free += 1
@@ -94,7 +94,7 @@ class LateScoring:
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=free,
                 WaitTimeSeconds=POLL_SECONDS,
-                # Longer than any of them can take: to be scored, and to be stored.
+                # Longer than scoring and storing any of them can take.
                 VisibilityTimeout=60 + int(self._patience_seconds),
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             )
@@ -114,7 +114,7 @@ class LateScoring:
                 else:
                     self._settle(client, message)
             except AWS_FAULTS as fault:
-                # It comes back by itself; a post may be scored twice.
+                # The queue delivers the message again by itself; a post may be scored twice.
                 _log.warning("the queue does not answer", extra={"fields": {"fault": type(fault).__name__}})
             finally:
                 self._free.release()

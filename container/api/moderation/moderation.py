@@ -1,4 +1,4 @@
-"""Moderates the posts of one request: decides on them, and hands on what is to be done about them later."""
+"""Moderates the posts of one request: decides on them, and queues those to be scored or stored later."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from unscored.post import UnscoredPost
 
 
 class NotTakenError(Exception):
-    """Nothing was decided, or nothing takes the posts: their sender must keep them. The message is one line."""
+    """There is no decision, or neither queue nor memory has room: the sender must keep the posts. One-line message."""
 
 
 class SlowSenderError(Exception):
-    """The request came so slowly that no time was left to score it. The message is one line, for its sender."""
+    """The request arrived so slowly that no time was left to score it. The message is one line, for its sender."""
 
 
 class Moderation:
     """Answers within the deadline, whatever the endpoint, the queue and the table do.
 
-    patience_seconds: from the start of a request, what its scoring may take.
-    answer_seconds: from the start of a request, what all of it may take.
-    unscored: takes posts that get no probability in time; without one they are answered by policy and that is all.
-    reviews: takes posts for reviewers, where there are any.
+    patience_seconds: the time that scoring may take, from the start of a request.
+    answer_seconds: the time that the whole answer may take, from the start of a request.
+    unscored: takes posts without a probability in time; None to give them the fallback answer only.
+    reviews: takes posts for reviewers; None if there is no review table.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Moderation:
     ) -> list[Decision]:
         """Return the decisions on one text, or on several in their order; raise SlowSenderError or NotTakenError.
 
-        started: when the request began to come, a time of `time.monotonic()`.
-        reading_seconds: how long it came.
-        fields: of the request's line in the log; what happened is added.
+        started: when the request's first byte arrived, a time of `time.monotonic()`.
+        reading_seconds: the time from its first byte to its last.
+        fields: the fields of the request's line in the log; this method adds to them.
         """
         listed = [texts] if isinstance(texts, str) else texts
         until = started + self._answer_seconds
@@ -64,7 +64,7 @@ class Moderation:
             decisions = self._moderator.decide(texts, started + self._patience_seconds)
         except NoProbabilityError as fault:
             if fault.reason is Reason.DEADLINE and reading_seconds > self._patience_seconds / 2:
-                # Its sender took the time that the endpoint would have had: no fallback, which alarms count.
+                # The sender used up the endpoint's time. It counts as no fallback, because alarms count those.
                 raise SlowSenderError(
                     "the request came too slowly: the deadline passed before it could be scored"
                 ) from fault
@@ -74,7 +74,7 @@ class Moderation:
                 raise NotTakenError(f"the endpoint gave no probability: {fault.reason}") from fault
             decisions = [fallback] * len(listed)
             if self._unscored is not None:
-                # What waits to be scored is given to reviewers when it has been.
+                # Reviewers get a post that waits to be scored only once it has a score.
                 self._queue(self._unscored, listed, fault.reason, request_id=request_id, until=until, fields=fields)
                 return decisions
         if self._reviews is not None:
@@ -82,7 +82,7 @@ class Moderation:
                 stored = self._reviews.put(listed, decisions, request_id=request_id, until=until)
             except OutboxFullError as fault:
                 fields["stored"] = False
-                raise NotTakenError("posts that wait to be stored fill the memory") from fault
+                raise NotTakenError("the memory is full of posts that wait to be stored") from fault
             if stored is not None:
                 fields["stored"] = stored
             for text, decision in zip(listed, decisions, strict=True):
@@ -107,6 +107,6 @@ class Moderation:
         try:
             fields["queued"] = unscored.put(posts, until=until)
         except OutboxFullError as fault:
-            # The client has the post still: better it comes back than that the post is lost.
+            # The client still has the post: asking it to send the post again is better than losing the post.
             fields["queued"] = False
-            raise NotTakenError("posts that wait to be scored fill the memory") from fault
+            raise NotTakenError("the memory is full of posts that wait to be scored") from fault

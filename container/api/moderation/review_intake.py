@@ -1,4 +1,4 @@
-"""Gives reviewers their share of the posts that were decided on."""
+"""Selects posts for reviewers after the decision, and has them stored."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from unscored.post import STORING_ALONE, UnscoredPost
 
 
 class ReviewIntake:
-    """Chooses by `rule`, and has the posts stored: those of a request in the background, by `outbox`.
+    """Selects posts by `rule` and stores them: the posts of a request in the background, through `outbox`.
 
-    stored: is called for each post that `keep` has stored and that is new in the table.
+    stored: is called for each post that `keep` has stored and that was new in the table.
     """
 
     def __init__(
@@ -28,21 +28,21 @@ class ReviewIntake:
         self._stored = stored
 
     def put(self, texts: list[str], decisions: list[Decision], *, request_id: str, until: float) -> bool | None:
-        """Hand over what reviewers get of a request, None where that is nothing.
+        """Hand over a request's posts for reviewers; None if there are none.
 
-        Return, by `until`, whether the table or the queue has it already; raise OutboxFullError if memory is full.
+        Return, by `until`, whether the table or the queue already has them; raise OutboxFullError if memory is full.
         """
         letters = self._letters(texts, decisions, request_id)
         return self._outbox.put(letters, until=until) if letters else None
 
     def keep(self, post: UnscoredPost, decision: Decision, *, flagged: bool) -> None:
-        """Store a post of the queue, where reviewers get it; raise AWS_FAULTS. `flagged`: as reviewers see it."""
+        """Store a post from the queue if reviewers get it; raise AWS_FAULTS. `flagged`: the flag that they see."""
         chosen = self._chosen(post.text, decision, flagged=flagged, received=post.received)
         if chosen is not None and self._store.keep(chosen):
             self._stored()
 
     def count_served(self, text: str, decision: Decision) -> None:
-        """Count a post by its score; one without a score is counted when it gets one."""
+        """Count a post by its score; a post without a score is counted once it gets one."""
         if decision.score is not None:
             score = decision.score
             self._store.served.add(

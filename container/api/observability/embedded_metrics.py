@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded metric format: log lines of which CloudWatch Logs makes metrics.
+"""Metrics in CloudWatch's embedded metric format: log lines from which CloudWatch Logs extracts metrics.
 
 The format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import Final
 
 NAMESPACE: Final = "Moderation/Api"
-# What SageMaker allows as a model's name. Anything else that an endpoint calls its model makes no dimension: each value
-# of one is a metric of its own, and is paid for.
+# The names that SageMaker allows for models. Any other name does not become a dimension: each value of a dimension is a
+# metric of its own, which costs money.
 MODEL_NAME: Final = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """What became of the posts of one request.
+    """The decisions on the posts of one request.
 
-    posts: posts that were decided on, by their probability or by policy.
-    flags: of these, how many were flagged.
-    fallbacks: posts without a probability, decided on or not.
-    model: the model that gave the probabilities, None without any.
-    late: they were decided on after their request had been answered by policy.
+    posts: the number of posts with a decision, by their probability or by policy.
+    flags: how many of these were flagged.
+    fallbacks: the number of posts without a probability, with or without a decision.
+    model: the model that predicted the probabilities, None without any.
+    late: whether the decisions came after their request had been answered by policy.
     """
 
     posts: int
@@ -35,7 +35,7 @@ class Decisions:
 
 
 def metric_line(decisions: Decisions, *, service: str, milliseconds: float, breaker_closed: bool) -> dict[str, object]:
-    """Return the fields of a log line that is one data point of each metric, by service, and by service and model."""
+    """Return the fields of a log line with one data point per metric, by service, and by service and model."""
     prefix = "Late" if decisions.late else ""
     values: dict[str, tuple[str, float]] = {
         f"{prefix}Decisions": ("Count", decisions.posts),
@@ -62,7 +62,7 @@ def metric_line(decisions: Decisions, *, service: str, milliseconds: float, brea
 
 
 def count_line(name: str, count: int, *, service: str) -> dict[str, object]:
-    """Return the fields of a log line that is one data point of the metric `name`, by service."""
+    """Return the fields of a log line with one data point of the metric `name`, by service."""
     directive = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": [{"Name": name, "Unit": "Count"}]}
     return {
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},

@@ -1,4 +1,4 @@
-"""Log records as one line of JSON each, on standard output, where ECS takes them to CloudWatch Logs."""
+"""Writes each log record as one line of JSON to standard output, from where ECS sends it to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Final
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes time, level, logger and message, and whatever the record carries as `fields`.
+    """Writes time, level, logger and message, and the record's `fields`.
 
-    Of an exception it writes where and of what type: its message may quote the post that was at hand.
+    For an exception it writes the type and the place only: the exception's message may quote a post.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -30,7 +30,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _traceback(error: BaseException) -> str:
-    """What led to it first, as Python has it."""
+    """Return the tracebacks of an exception and its causes, the first cause first, as Python prints them."""
     parts: list[str] = []
     at: BaseException | None = error
     while at is not None and len(parts) < 10:

@@ -1,1 +1,1 @@
-"""The table of posts for reviewers, and which posts it gets."""
+"""The table of posts for reviewers, and the rule that selects its posts."""

@@ -1,6 +1,6 @@
-"""What a decision costs the reviewer who makes it: time, and the sight of a severe post.
+"""What a decision costs the reviewer: time, and exposure to a severe post.
 
-Counted beside the verdicts of a reviewer's day (`day#2026-11-23`, `reviewer#…`), in the transaction of the decision.
+The transaction of the decision counts both beside the verdicts of a reviewer's day (`day#2026-11-23`, `reviewer#…`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ BREAK_SECONDS: Final = 300
 
 
 def is_severe(entry: ReviewEntry, verdict: str | None) -> bool:
-    """Whether a reviewer who decided so has seen a severe post: a violation that the model was sure of.
+    """Return whether this verdict means exposure to a severe post: a violation with a high probability.
 
-    A violation without a probability is severe too: exposure is rather said too high than too low.
+    A violation without a probability counts as severe too, because overstating exposure is safer than understating it.
     """
     return verdict == Verdict.VIOLATION and (entry.probability is None or entry.probability >= SEVERE_PROBABILITY)
 
@@ -26,9 +26,9 @@ def burden(
 ) -> dict[str, int]:
     """Return the counts of a decision: `severe`, and `milliseconds` of one `timed`.
 
-    Time runs from the reviewer's decision before, `decided_before` in seconds since 1970, because a page takes several
-    posts at once and renews their leases. After a break of more than BREAK_SECONDS it runs from when the post was
-    given; a decision that then took longer is not timed: nobody knows what the time was for.
+    Time runs from the reviewer's previous decision, `decided_before` in seconds since 1970, because a page takes
+    several posts at once and renews their leases. After a break of more than BREAK_SECONDS it runs from the start of
+    the lease. If that is longer ago too, the decision is not timed, because the reviewer may have done something else.
     """
     counts = {"severe": 1} if is_severe(entry, verdict) else {}
     starts = [decided_before, None if entry.leased_until is None else entry.leased_until - lease_seconds]

@@ -1,6 +1,6 @@
-"""What a decision, and its undoing, changes in the table: all of it in one transaction, or nothing.
+"""The changes that a decision, or undoing it, makes to the table, in one transaction.
 
-The post itself, its history, which is only ever added to, the reviewer's day, and the counts for estimates.
+It changes the post itself, its append-only history, the reviewer's day, and the counts for estimates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DECIDED_LATEST: Final = f"#decided_by = :me AND #decisions = :before AND {FREE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """token: what a decision must name. until: seconds since 1970."""
+    """token: the value that a decision must name. until: the end of the lease, in seconds since 1970."""
 
     token: str
     until: int
@@ -32,14 +32,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change of a post by a reviewer.
+    """A reviewer's change to a post.
 
-    assignments: the post's attributes from now on, by their names. removals: those that go.
-    condition, placeholders: what must hold, and what its placeholders stand for.
-    decided: when, in ISO 8601. history: what the new entry of the post's history says.
-    counted_on, counts: the day of the reviewer's work that counts it, and by how much its counters change.
-    tallied: by how much the counts for estimates change.
-    latest: when the reviewer made the latest decision of the day, in milliseconds since 1970; None leaves it.
+    assignments: the post's new attributes, by name. removals: the names of attributes to remove.
+    condition, placeholders: the condition of the change, and the values of its placeholders.
+    decided: the time of the decision, in ISO 8601. history: the new entry of the post's history.
+    counted_on, counts: the day of the reviewer's work that counts it, and the changes to its counters.
+    tallied: the changes to the counts for estimates.
+    latest: the time of the reviewer's latest decision of the day, in milliseconds since 1970; None keeps the value.
     """
 
     reviewer: str
@@ -107,9 +107,9 @@ def decision_change(
     decided_before: float | None,
     lease_seconds: int,
 ) -> Change:
-    """Return what a verdict changes.
+    """Return the change that a verdict makes.
 
-    item: the post's attributes as the table has them. decided_before: see `burden`.
+    item: the post's attributes in the table. decided_before: see `burden`.
     """
     decided = iso_time(now)
     number = entry.decisions + 1
@@ -124,7 +124,7 @@ def decision_change(
     removals = ["lease", "lease_until", "leased_by", "expires"]
     _label(verdict.label, assignments, removals)
     if item.get("second", False) and entry.first_reviewer is None:
-        # It waits on, for somebody else.
+        # The post continues to wait, for another reviewer.
         assignments |= {"first_reviewer": reviewer, "first_verdict": verdict, "queue": second_queue(shard)}
     else:
         removals.append("queue")
@@ -156,9 +156,9 @@ def decision_change(
 def undo_change(
     entry: ReviewEntry, *, reviewer: str, now: float, shard: int, lease: Lease, expires: int | None
 ) -> Change:
-    """Return what taking the latest decision back changes: its reviewer gets the post again, with `lease`.
+    """Return the change that undoes the latest decision: its reviewer gets the post again, with `lease`.
 
-    expires: when the post may be removed while nobody has judged it, in seconds since 1970; None for never.
+    expires: when a post without a decision may be removed, in seconds since 1970; None for never.
     """
     decided = iso_time(now)
     assignments: dict[str, object] = {
@@ -170,7 +170,7 @@ def undo_change(
     removals = ["decided_lease", "reason"]
     first, pair = entry.first_verdict, None
     if first is not None and entry.first_reviewer not in (None, reviewer):
-        # What the first reviewer said stands again, and since now: a label that a release may not have seen.
+        # The first reviewer's verdict counts again, dated now, because the last release may not have used this label.
         assignments |= {
             "verdict": first,
             "decided_by": entry.first_reviewer,
@@ -197,7 +197,7 @@ def undo_change(
         decided=decided,
         history={"verdict": "undone", "of": entry.decisions},
         counted_on=(entry.decided or decided)[:10],
-        # The time was spent; of one post a reviewer is exposed once, however often it is decided on.
+        # The time stays counted. Exposure to one post counts once, however often the reviewer decides on it.
         counts={
             str(entry.verdict): -1,
             "undone": 1,
@@ -220,7 +220,10 @@ def _label(label: int | None, assignments: dict[str, object], removals: list[str
 
 
 def _tallied(entry: ReviewEntry, standing: str | None, *, pair: str | None, by: int) -> dict[str, int]:
-    """Return what the counts change by where `standing` is the verdict from now on, and a pair of two comes or goes."""
+    """Return the changes to the counts if `standing` becomes the valid verdict and the count of `pair` changes by `by`.
+
+    `pair`: the verdicts of two reviewers, None if there is no second one.
+    """
     changes: dict[str, int] = {pair: by} if pair else {}
     if entry.probability is not None and standing != entry.verdict:
         for verdict, change in ((entry.verdict, -1), (standing, 1)):

@@ -1,4 +1,4 @@
-"""Draws that decide which posts reviewers see, and where: by a secret, since a post's writer may choose its text."""
+"""Draws which posts reviewers see, and their place: with a secret, because a post's writer can choose its text."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Final, Literal
 _WHOLE: Final = 1 << 64
 
 Purpose = Literal["sample", "place", "second"]
-"""What is drawn: whether a post is of the sample, its place in the queue, whether a second reviewer judges it."""
+"""The purposes of draws: the sample, a post's place in the queue, and whether a second reviewer judges it."""
 
 
 class ReviewDraws:
-    """The same post draws the same in every task that has the same secret, and draws of two purposes are independent.
+    """Draws the same number for a post in every task with the same secret; draws for two purposes are independent.
 
-    secret: of the deployment, and of nobody else: a text's hash alone would draw what its writer can try out before.
+    secret: the deployment's own. Without it, with a text's hash alone, a writer could try out texts beforehand.
     """
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
     def number(self, key: str, purpose: Purpose) -> float:
-        """Return a number from 0 to below 1 that follows from the secret, the post's key and the purpose."""
+        """Return a number, 0 or more and below 1, derived from the secret, the post's key and the purpose."""
         drawn = hmac.digest(self._secret, f"{purpose}:{key}".encode(), hashlib.sha256)
         return int.from_bytes(drawn[:8]) / _WHOLE

@@ -1,4 +1,4 @@
-"""What is known of a post in the review table, as programs and the page read it."""
+"""A post in the review table, as programs and the page read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aws.attribute_values import python_values
 
 
 class Verdict(StrEnum):
-    """What a reviewer says of a post. `unsure` makes no training data of it."""
+    """A reviewer's verdict on a post. A post with `unsure` does not become training data."""
 
     VIOLATION = "violation"
     FINE = "fine"
@@ -19,22 +19,23 @@ class Verdict(StrEnum):
 
     @property
     def label(self) -> int | None:
-        """1 or 0 as training data has it, None for none."""
+        """The label in training data, 1 or 0; None for no training data."""
         return {Verdict.VIOLATION: 1, Verdict.FINE: 0, Verdict.UNSURE: None}[self]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewEntry:
-    """A post as it stands.
+    """The current state of a post.
 
-    post: its key.
-    probability: of a violation, None where the endpoint gave none.
-    received: when the API got it first, in ISO 8601.
-    flagged: whether it was flagged; otherwise it is one of the sample.
-    weight: of how many posts like it it is one.
-    decisions: how many decisions, undone ones and their undoing included, its history holds.
-    verdict, decided_by, decided: the latest decision that stands, None while there is none.
-    lease, leased_until: the token of whoever judges it now, and until when (seconds since 1970), None without.
+    post: the post's key.
+    probability: the probability of a violation, None if the endpoint gave none.
+    received: when the API first received it, in ISO 8601.
+    flagged: whether it was flagged; otherwise it belongs to the sample.
+    weight: how many similar posts this one represents.
+    decisions: the number of decisions in its history, including undone ones and their undoing.
+    verdict, decided_by, decided: the latest valid decision, None while there is none.
+    lease, leased_until: the token of the reviewer who judges it now, and the end of the lease (seconds since 1970);
+        None without a lease.
     """
 
     post: str
@@ -58,7 +59,7 @@ class ReviewEntry:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
-        """Read an item of the table, as DynamoDB's API gives it."""
+        """Read an item of the table with DynamoDB's attribute values."""
         values = python_values(item)
 
         def number(name: str) -> float | None:
@@ -87,7 +88,7 @@ class ReviewEntry:
         )
 
     def shown(self, *, lease: bool) -> dict[str, object]:
-        """What a reviewer gets of it; the lease only if it is the reviewer's own."""
+        """Return the values that a reviewer sees; `lease`: with the lease, which is the reviewer's own."""
         told: dict[str, object] = {
             "post": self.post,
             "text": self.text,

@@ -1,4 +1,4 @@
-"""Stores posts for reviewers in the background: in the table, or, where that is slow or away, on the queue."""
+"""Stores posts for reviewers in the background: in the table, or in the queue if the table is slow or unavailable."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HAND_OVER_SECONDS: Final = 1.0
-"""What has waited for the table for so long goes to the queue, where there is one: what is in memory can be lost."""
+"""A post that has waited for the table this long goes to the queue, if there is one: memory can be lost."""
 MEMORY_SECONDS: Final = 600.0
 MOST_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewLetter:
-    """A post for the table, and the same as the queue has it while the table takes none."""
+    """A post for the table, and its form for the queue if the table does not accept it."""
 
     post: ReviewPost
     otherwise: UnscoredPost
@@ -40,9 +40,10 @@ def review_outbox(
     stored: Callable[[], None],
     lost: Callable[[int], None],
 ) -> Outbox[ReviewLetter]:
-    """Return an outbox to the table, and to the queue where there is one.
+    """Return an outbox to the table, and to the queue if there is one.
 
-    `stored` is called for each new post in the table, `lost` with how many posts neither took before the process ended.
+    `stored` is called for each new post in the table, `lost` with the number of posts that neither accepted before the
+    process ended.
     """
     receivers = [
         Receiver(
@@ -76,14 +77,14 @@ class _Storing:
     def __init__(self, *, store: ReviewStore, region: str, stored: Callable[[], None]) -> None:
         self._store = store
         self._stored = stored
-        # Tries once and gives up soon: the outbox tries again itself.
+        # One attempt with a short time-out, because the outbox retries itself.
         self._client: DynamoDBClient = dynamodb_client(region=region, attempts=1, read_timeout_seconds=1)
         self._lock = threading.Lock()
-        # A text that is sent a thousand times a second is one key of the table: it must not be written as often.
+        # A text that is sent a thousand times per second has one key in the table, which must not be written as often.
         self._remembered: dict[str, float] = {}
 
     def take(self, letter: ReviewLetter) -> None:
-        """Store the post; raise AWS_FAULTS where the table does not take it."""
+        """Store the post; raise AWS_FAULTS if the table does not accept it."""
         key, now = letter.post.key, time.monotonic()
         with self._lock:
             if self._remembered.get(key, 0.0) > now:

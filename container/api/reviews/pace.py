@@ -1,4 +1,4 @@
-"""How many decisions a reviewer makes in a minute, counted in the table: so it holds for all tasks together.
+"""Limits a reviewer's decisions per minute. The table counts them, so the limit holds for all tasks together.
 
 Items of the review table: partition key `pace#` and the reviewer, sort key the minute. A decision adds to its minute in
 the transaction that records it; DynamoDB removes the item an hour later.
@@ -18,22 +18,22 @@ _KEPT_SECONDS: Final = 3600
 
 
 class TooFastError(Exception):
-    """The reviewer has made as many decisions in this minute as one may. The message is one line for the reviewer."""
+    """The reviewer has reached the limit of decisions for this minute. The message is one line for the reviewer."""
 
     def __init__(self, most: int, seconds: int) -> None:
-        super().__init__(f"you have made {most} decisions in this minute, as many as one may: wait {seconds} seconds")
+        super().__init__(f"you have made {most} decisions in this minute, which is the limit: wait {seconds} seconds")
         self.seconds = seconds
 
 
 class ReviewPace:
-    """`most` decisions a minute, including those that were undone."""
+    """Allows `most` decisions per minute, including those that were undone."""
 
     def __init__(self, table: str, *, most: int) -> None:
         self._table = table
         self._most = most
 
     def counting(self, reviewer: str, now: float) -> TransactWriteItemTypeDef:
-        """Return the part of a transaction that counts one decision, and lets it fail where it is one too many."""
+        """Return the part of a transaction that counts one decision, and fails if it exceeds the limit."""
         minute = datetime.fromtimestamp(now, UTC).isoformat(timespec="minutes")
         return {
             "Update": {
@@ -49,5 +49,5 @@ class ReviewPace:
         }
 
     def too_fast(self, now: float) -> TooFastError:
-        """Return what to raise where that part alone has failed."""
+        """Return the error to raise if only that part has failed."""
         return TooFastError(self._most, 60 - int(now) % 60)

@@ -1,4 +1,4 @@
-"""A post for reviewers: whether it is to be stored, under which key, and at which place of their queue."""
+"""A post for reviewers, and the rule that decides whether it is stored, and its place in their queue."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reviews.draws import ReviewDraws
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewPost:
-    """A post on its way to the reviewers.
+    """A post to be stored for reviewers.
 
-    probability, model: what the endpoint said; None where the post was flagged without it.
-    received: when, in ISO 8601 with its offset from UTC.
+    probability, model: the endpoint's answer; None if the post was flagged without one.
+    received: when the API received it, in ISO 8601 with its offset from UTC.
     flagged: the flag that the client got.
     weight: how many similar posts this one represents: 1 for a flagged one, 100 / percent for one of a sample of the
         others.
     priority: its place in the queue, from 0 to 1, the highest first.
-    second: whether a second reviewer is to judge it too.
+    second: whether a second reviewer must judge it too.
     """
 
     text: str
@@ -34,18 +34,18 @@ class ReviewPost:
 
     @property
     def key(self) -> str:
-        """What the post is stored under."""
+        """The post's key in the table."""
         return post_key(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRule:
-    """Which posts reviewers get.
+    """Decides which posts reviewers get.
 
-    threshold: of the flag, 0 to 1.
-    sample_percent: of the posts that are not flagged, how many are mixed in, 0 to 100.
-    second_percent: of the posts that are stored, how many are judged by two reviewers, 0 to 100.
-    draws: by the deployment's secret.
+    threshold: posts at or above this probability are flagged, 0 to 1.
+    sample_percent: the share of unflagged posts that are mixed in, 0 to 100.
+    second_percent: the share of stored posts that two reviewers judge, 0 to 100.
+    draws: random numbers from the deployment's secret.
     """
 
     threshold: float
@@ -56,11 +56,11 @@ class ReviewRule:
     def chosen(
         self, text: str, *, flagged: bool, probability: float | None, model: str | None, received: str
     ) -> ReviewPost | None:
-        """Return the post as it is stored, None where reviewers do not get it.
+        """Return the post to store, None if reviewers do not get it.
 
-        A post of the sample is drawn, and so is its place: neither follows from how probable it is, nor from what it
-        says as far as anybody without the secret can see. Its place is among the flagged ones, so that it comes up even
-        where the queue never empties.
+        Draws decide whether an unflagged post belongs to the sample, and its place in the queue. Neither depends on
+        its probability, and nobody without the secret can predict them from its text. Its place is among the flagged
+        posts, so that reviewers see it even if the queue is never empty.
         """
         key = post_key(text)
         if flagged:
@@ -71,7 +71,7 @@ class ReviewRule:
         else:
             return None
         return ReviewPost(
-            # So that whoever reads it later has no endless runs either.
+            # Stored without long runs of marks, so that later readers do not meet them either.
             text=with_short_runs(text),
             probability=probability,
             model=model,

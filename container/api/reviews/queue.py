@@ -1,4 +1,4 @@
-"""Reads the posts that wait for a reviewer, by the table's index."""
+"""Reads the posts that wait for a reviewer, through the table's index."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MOST_TAKEN: Final = 50
-"""Posts that a reviewer takes at once."""
+"""The most posts that a reviewer takes at once."""
 MOST_COUNTED: Final = 1000
 
 
 class ReviewQueue:
-    """The queue of a table, in so many shards."""
+    """The queue of a table, divided into shards."""
 
     def __init__(self, table: str, *, shards: int) -> None:
         self._table = table
@@ -26,9 +26,9 @@ class ReviewQueue:
     def free(self, client: DynamoDBClient, *, reviewer: str, now: float) -> Iterator[str]:
         """Return the keys of posts, the highest priority first, without those that other reviewers hold.
 
-        One query each shard. What others hold is at the head, and as many as there are reviewers at work: the filter
-        passes over it within the first page. Of those that wait for a second opinion one page is read: where it is
-        all this reviewer's own, somebody else has to take them first.
+        One query per shard. The posts that other reviewers hold are at the head and few, so that the filter skips them
+        within the first page. One page is read of the posts that wait for a second opinion: if this reviewer has
+        judged all of these, other reviewers have to take them first.
         """
         shards = range(self._shards)
         rows = _merged(
@@ -39,7 +39,7 @@ class ReviewQueue:
             yield row["post"]["S"]
 
     def count(self, client: DynamoDBClient) -> int:
-        """Return how many posts nobody has judged, MOST_COUNTED at most: what counting costs is bounded too."""
+        """Return how many posts have no verdict, at most MOST_COUNTED, which limits the cost of counting."""
         counted = 0
         for shard in range(self._shards):
             counted += client.query(

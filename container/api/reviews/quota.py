@@ -1,8 +1,8 @@
-"""How many posts a day the review table takes, from all processes of a service together.
+"""Limits the posts that the review table accepts per day, from all processes of a service together.
 
-The count is an item of the table: partition key `quota#2026-11-23`, a day of UTC, sort key `stored`. A process takes
-places from it by an atomic update, a block at a time, and gives each post that it stores one of them: a count for each
-post would be a hot key.
+The count is an item of the table: partition key `quota#2026-11-23`, a day of UTC, sort key `stored`. A process reserves
+places with an atomic update, a block at a time, and uses one place per post that it stores: an update per post would
+make a hot key.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LARGEST_BLOCK: Final = 100
-"""What a process that ends may leave unused."""
+"""The most places that a process may leave unused when it ends."""
 ASKED_AGAIN_SECONDS: Final = 60.0
-"""After the quota was found used up: a person may have given the day a new one."""
+"""The pause after the quota was used up, until the process asks again: an operator may have raised the quota."""
 WAIT_SECONDS: Final = 0.5
-"""A thread waits no longer than this for the block that another one asks for: the table may be slow to answer that."""
+"""A thread waits no longer than this for the block that another thread has asked for, as the table may be slow."""
 _BLOCKS: Final = 10_000
 _KEPT_SECONDS: Final = 35 * 86_400
 
 
 class ReviewQuota:
-    """Gives places of the day, from any number of threads and services at once, and never more than `daily`."""
+    """Gives out at most `daily` places per day, to any number of threads and processes at once."""
 
     def __init__(self, *, table: str, daily: int, clock: Callable[[], float]) -> None:
         self._table = table
@@ -46,13 +46,13 @@ class ReviewQuota:
         self._rests_until = 0.0
 
     def take(self, client: DynamoDBClient) -> str | None:
-        """Take a place for a post; return its day, None where that has none left. Raises AWS_FAULTS."""
+        """Take a place for a post; return its day, None if the day has no places left. Raises AWS_FAULTS."""
         with self._lock:
             now = self._clock()
             day = datetime.fromtimestamp(now, UTC).date().isoformat()
             if day != self._day:
                 self._day, self._places, self._rests_until = day, 0, 0.0
-            # One thread asks for a block and the others find it; where that takes long, each asks for one of its own.
+            # One thread asks for a block and the others use it; if that takes too long, each asks for its own block.
             self._answered.wait_for(
                 lambda: self._places or not self._asking or now < self._rests_until, timeout=WAIT_SECONDS
             )
@@ -69,7 +69,7 @@ class ReviewQuota:
             with self._lock:
                 self._asking -= 1
                 self._answered.notify_all()
-                # Where another thread has begun the next day meanwhile, the answer says nothing of that.
+                # If another thread has meanwhile begun the next day, the answer does not apply to it.
                 if took and day == self._day:
                     self._places += self._block - 1
                 elif took is False and day == self._day:
@@ -77,7 +77,7 @@ class ReviewQuota:
         return day if took else None
 
     def give_back(self, day: str) -> None:
-        """Free the place, taken on `day`, of a post that was not stored."""
+        """Return the place of a post that was not stored; `day` is the day that `take` returned."""
         with self._lock:
             if day == self._day:
                 self._places += 1

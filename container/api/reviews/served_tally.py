@@ -1,7 +1,7 @@
-"""Counts of the posts that a model served on a day, by bins of score, length, vocabulary and stage, to measure drift.
+"""Counts of the posts that a model served per day, by bins of score, length, vocabulary and stage, to measure drift.
 
 Items of the review table: partition key `served#2026-11-23`, the day of UTC; sort key `<model>#03`. Attributes
-`score:07`, `length:15`, `unseen:02`, `stage:01`: how many posts were in that bin. Nothing of a post is in them.
+`score:07`, `length:15`, `unseen:02`, `stage:01`: the number of posts in that bin. They contain nothing of a post.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS: Final = 35 * 86_400
 MOST_MODELS: Final = 8
-"""Of a process and day: a release, those before it, and no more items than that, whatever an endpoint calls its model.
-"""
+"""The most models per process and day: a release and earlier ones. It limits the items if an endpoint names others."""
 
 
 class ServedTally:
-    """How many scored posts this process has served, written together once in a while."""
+    """Counts the scored posts that this process has served, and writes them together from time to time."""
 
     def __init__(self, table: str, *, clock: Callable[[], float] = time.time) -> None:
         self._counts = CountsToWrite(table)
@@ -47,7 +46,7 @@ class ServedTally:
         unseen_percent: int | None,
         by_first_stage: bool | None,
     ) -> None:
-        """Count a post under the model that scored it; where none is named it cannot be compared with any."""
+        """Count a post for the model that scored it; a post without a model's name is not counted."""
         now = self._clock()
         day = datetime.fromtimestamp(now, UTC).date().isoformat()
         if model is None or not self._knows(model, day):
@@ -61,18 +60,18 @@ class ServedTally:
             f"served#{day}",
             f"{model}#{self._slot}",
             [f"{kind}:{place:02}" for kind, place in bins],
-            # A day's own, or each write would move it.
+            # Computed from the day, so that no write moves it.
             expires=(int(now) // 86_400) * 86_400 + KEPT_SECONDS,
         )
 
     def write(self, client: DynamoDBClient) -> None:
-        """Write what was counted since; raise AWS_FAULTS, and have it still for the next time."""
+        """Write the counts since the last time; raise AWS_FAULTS, and keep the counts for the next time."""
         self._counts.write(client)
 
     def _knows(self, model: str, day: str) -> bool:
         with self._lock:
             if day != self._day:
-                # A process may outlive many releases: those of other days leave room for the next.
+                # A process may run through many releases; the limit therefore counts the models of one day.
                 self._day, self._models = day, set()
             if model not in self._models and len(self._models) < MOST_MODELS and MODEL_NAME.fullmatch(model):
                 self._models.add(model)

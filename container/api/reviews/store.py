@@ -1,4 +1,4 @@
-"""Stores posts for reviewers, and what reviewers do with them."""
+"""Stores posts for reviewers, and their decisions."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LATE_MARK_SECONDS: Final = 28 * 86_400
-"""As long as a post can be on the queue and on its dead-letter queue, 14 days on each."""
+"""The longest time that a post can stay in the queue and its dead-letter queue, 14 days in each."""
 _ATTEMPTS: Final = 5
 _COUNTED_VERDICTS: Final = (*(verdict.value for verdict in Verdict), "undone")
 
 
 class ReviewConflictError(Exception):
-    """What was asked of a post is not possible as it stands now. The message is one line for the reviewer."""
+    """The post's current state does not allow the change. The message is one line for the reviewer."""
 
 
 class UnknownPostError(Exception):
@@ -53,17 +53,17 @@ class UnknownPostError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayStatistics:
-    """How many decisions of each kind were made on a day, by everybody and by one reviewer; undone ones are not in."""
+    """The number of decisions per verdict on a day, by all reviewers and by one; undone decisions do not count."""
 
     everybody: dict[str, int]
     mine: dict[str, int]
 
 
 class ReviewStore:
-    """Reads and writes the table, from any number of threads and services at once.
+    """Reads and writes the table, from any number of threads and processes at once.
 
-    Raises AWS_FAULTS where the table does not answer, ReviewConflictError where another reviewer was faster, and
-    TooFastError where one decides more often than `decisions_a_minute`.
+    Raises AWS_FAULTS if the table does not answer, ReviewConflictError if another reviewer was faster, and
+    TooFastError if a reviewer exceeds `decisions_a_minute`.
     """
 
     def __init__(
@@ -96,15 +96,15 @@ class ReviewStore:
 
     @property
     def _client(self) -> DynamoDBClient:
-        # Not where the store is made: it waits for credentials.
+        # Not created in the constructor, because it waits for credentials.
         with self._lock:
             self._made = self._made or dynamodb_client(region=self._region, attempts=3, read_timeout_seconds=3)
             return self._made
 
     def keep(self, post: ReviewPost, client: DynamoDBClient | None = None) -> bool | None:
-        """Store a post that waits for a reviewer; False where it was there already, whatever became of it.
+        """Store a post that waits for a reviewer; False if the table already had it, in whatever state.
 
-        None where the quota of the day is used up: `over_quota` was called, and it is not stored.
+        None if the day's quota is used up: the post is not stored, and `over_quota` has been called.
         """
         client = client or self._client
         place = self._quota.take(client)
@@ -127,7 +127,7 @@ class ReviewStore:
             "probability": post.probability,
             "model": post.model,
         }
-        # The index and DynamoDB's time to live leave out what has no such attribute.
+        # Without the attribute, an item is not in the index, and DynamoDB's time to live ignores it.
         known = {name: value for name, value in item.items() if value is not None}
         try:
             client.put_item(
@@ -136,7 +136,7 @@ class ReviewStore:
                 ConditionExpression="attribute_not_exists(post)",
             )
         except ClientError as fault:
-            # Answered, and not stored. Where no answer came it may have been: then the place counts.
+            # DynamoDB has answered, so the post is not stored. Without an answer it may be stored: the place counts.
             self._quota.give_back(place)
             if error_code(fault) != "ConditionalCheckFailedException":
                 raise
@@ -145,7 +145,7 @@ class ReviewStore:
         return True
 
     def mark_late(self, request_id: str, received: str, place: int) -> bool:
-        """Mark a post as decided on late; False where it was marked already."""
+        """Mark a post as decided late; False if it was already marked."""
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -165,7 +165,7 @@ class ReviewStore:
         return True
 
     def write_tally(self) -> None:
-        """Write how many posts were stored, and how many served, since the last time; raise AWS_FAULTS."""
+        """Write the counts of stored and served posts since the last time; raise AWS_FAULTS."""
         self._tally.write(self._client)
         self.served.write(self._client)
 
@@ -175,9 +175,10 @@ class ReviewStore:
         return [entry for entry in self._entries(keys) if entry.waiting]
 
     def take(self, *, reviewer: str, count: int) -> list[ReviewEntry]:
-        """Give `reviewer` up to `count` posts, the most probable first, for the seconds of a lease.
+        """Lease up to `count` posts to `reviewer`, the most probable first.
 
-        Nobody else gets them meanwhile. Those that `reviewer` has already are among them, with a new lease.
+        No other reviewer gets them during the lease. They include posts that `reviewer` already holds, with a new
+        lease.
         """
         taken: list[ReviewEntry] = []
         for key in self._free(reviewer):
@@ -189,7 +190,7 @@ class ReviewStore:
         return taken
 
     def decide(self, *, reviewer: str, post: str, lease: str, verdict: Verdict, reason: str) -> ReviewEntry:
-        """Record what `reviewer`, who holds `lease`, says of `post`. Asked again for the same, it answers the same."""
+        """Record the verdict of `reviewer`, who holds `lease`, on `post`. A repeated call returns the same answer."""
         entry = self.entry(post)
         for _ in range(_ATTEMPTS):
             if entry.decided_lease == lease and entry.decided_by == reviewer:
@@ -199,12 +200,12 @@ class ReviewStore:
             if entry.lease != lease or entry.leased_by != reviewer:
                 raise ReviewConflictError(_whose(entry, reviewer))
             entry = self._decide(entry, reviewer=reviewer, verdict=verdict, reason=reason)
-        raise ReviewConflictError("others change the post at the same time: try again")
+        raise ReviewConflictError("other requests are changing the post at the same time: try again")
 
     def undo(self, *, reviewer: str, post: str, decision: int) -> ReviewEntry:
-        """Take back `reviewer`'s decision of that number, and give the post to that reviewer again.
+        """Undo the decision with this number by `reviewer`, and lease the post to that reviewer again.
 
-        The decision stays in the history, and the undoing is a new entry. Asked again, it answers the same.
+        The decision stays in the history; the undoing is a new entry. A repeated call returns the same answer.
         """
         entry = self.entry(post)
         for _ in range(_ATTEMPTS):
@@ -213,19 +214,19 @@ class ReviewStore:
             if entry.decisions != decision or entry.decided_by != reviewer:
                 raise ReviewConflictError(f"your decision {decision} on the post is not its latest")
             if entry.leased_until is not None and entry.leased_until >= self._clock():
-                raise ReviewConflictError("another reviewer judges the post now: wait a little")
+                raise ReviewConflictError("another reviewer is judging the post now: wait a little")
             entry = self._undo(entry, reviewer)
-        raise ReviewConflictError("others change the post at the same time: try again")
+        raise ReviewConflictError("other requests are changing the post at the same time: try again")
 
     def entry(self, post: str) -> ReviewEntry:
-        """Return a post as it stands; UnknownPostError where there is none."""
+        """Return a post's current state; raise UnknownPostError if there is none."""
         found = self._client.get_item(TableName=self._table, Key=item_key(post), ConsistentRead=True).get("Item")
         if found is None:
             raise UnknownPostError
         return ReviewEntry.from_item(found)
 
     def history(self, post: str) -> list[dict[str, Any]]:
-        """Return every decision on a post, the first one first."""
+        """Return all decisions on a post, the oldest first."""
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="post = :post AND begins_with(entry, :decision)",
@@ -253,7 +254,7 @@ class ReviewStore:
         return DayStatistics(everybody=everybody, mine=mine)
 
     def waiting_count(self) -> int:
-        """Return how many posts nobody has judged, MOST_COUNTED at most."""
+        """Return how many posts have no verdict, at most MOST_COUNTED."""
         return self._queue.count(self._client)
 
     def _free(self, reviewer: str) -> Iterator[str]:
@@ -290,7 +291,7 @@ class ReviewStore:
                 ReturnValues="ALL_NEW",
             )
         except ClientError as fault:
-            # The index follows the table by a moment: another reviewer has it, or has decided already.
+            # The index is slightly behind the table: another reviewer holds the post, or has decided on it.
             if error_code(fault) != "ConditionalCheckFailedException":
                 raise
             return None
@@ -300,7 +301,7 @@ class ReviewStore:
         return Lease(token=secrets.token_hex(8), until=int(self._clock()) + self._lease_seconds)
 
     def _decide(self, entry: ReviewEntry, *, reviewer: str, verdict: Verdict, reason: str) -> ReviewEntry:
-        """Return the post as it stands afterwards, decided or not."""
+        """Try to record a decision. Return the post's state afterwards, with the decision or without."""
         now = self._clock()
         item = self._client.get_item(TableName=self._table, Key=item_key(entry.post), ConsistentRead=True)
         change = decision_change(
@@ -339,7 +340,7 @@ class ReviewStore:
         return self._make(change, entry)
 
     def _make(self, change: Change, entry: ReviewEntry) -> ReviewEntry:
-        """Make a change, if nobody was faster. Return the post as it stands afterwards."""
+        """Make a change if no other request was faster. Return the post's state afterwards."""
         now = self._clock()
         try:
             self._client.transact_write_items(
@@ -348,7 +349,7 @@ class ReviewStore:
         except ClientError as fault:
             if _failed_at_last_alone(fault):
                 raise self._pace.too_fast(now) from fault
-            # Its state shows whether another request changed it, or this very request, whose first answer was lost.
+            # The post's state shows who changed it: another request, or this one, whose first answer was lost.
             if error_code(fault) != "TransactionCanceledException" or not _was_changed(fault):
                 raise
         return self.entry(entry.post)
@@ -360,14 +361,14 @@ def _was_changed(fault: ClientError) -> bool:
 
 
 def _failed_at_last_alone(fault: ClientError) -> bool:
-    """Whether every part of a transaction but the last could have been written."""
+    """Return whether only the last part of a transaction has failed."""
     *others, last = [reason.get("Code") for reason in fault.response.get("CancellationReasons", [])] or [None]
     return last == "ConditionalCheckFailed" and set(others) <= {"None", None}
 
 
 def _whose(entry: ReviewEntry, reviewer: str) -> str:
     if not entry.waiting:
-        return "it has been decided on already"
+        return "there is already a decision on the post"
     if entry.leased_by not in (None, reviewer):
-        return "another reviewer has it now: your time ran out"
-    return "your time for it ran out: take it again"
+        return "another reviewer has the post now: your lease has expired"
+    return "your lease has expired: take the post again"

@@ -1,8 +1,8 @@
 """Counts of posts by stratum, band of probability and verdict, from which precision and recall are estimated.
 
 Items of the review table: partition key `received#2026-11-23`, the day on which the posts were received; sort key
-`stored#03` for what was stored, `reviewer#…` for what a reviewer said. An estimate over weeks reads a few hundred of
-these and not one post.
+`stored#03` for the stored posts, `reviewer#…` for a reviewer's verdicts. An estimate over weeks reads a few hundred of
+these items and no posts.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 PERIOD_SECONDS: Final = 60.0
 STORED: Final = "stored"
 _BANDS: Final = 20
-# Of processes that write at the same moment few meet in one item, where one of two transactions would fail.
+# Several items per day, so that processes rarely write to the same item at once, which makes a transaction fail.
 SLOTS: Final = 16
 _log = logging.getLogger("api")
 
 
 def tally_key(received: str, entry: str) -> dict[str, Any]:
-    """Return the key of the counts of a day, `received` being a post's own time in ISO 8601."""
+    """Return the key of a day's counts; `received` is when the API received the post, in ISO 8601."""
     return attribute_values({"post": f"received#{received[:10]}", "entry": entry})
 
 
 def cell(*, flagged: bool, probability: float, weight: float, kind: str) -> str:
-    """Return the name of a count: `flagged:0.975:1:stored`; `kind` is that or a verdict."""
+    """Return the name of a count, such as `flagged:0.975:1:stored`; `kind` is `stored` or a verdict."""
     band = min(int(probability * _BANDS), _BANDS - 1)
     return f"{'flagged' if flagged else 'sample'}:{(band + 0.5) / _BANDS:.3f}:{weight:.9g}:{kind}"
 
@@ -44,9 +44,9 @@ def cell(*, flagged: bool, probability: float, weight: float, kind: str) -> str:
 def adding(
     table: str, key: Mapping[str, Any], counts: Mapping[str, int], *, setting: Mapping[str, int] | None = None
 ) -> TransactWriteItemTypeDef:
-    """Return the part of a transaction that adds `counts` to an item, which is made where there is none.
+    """Return the part of a transaction that adds `counts` to an item and creates the item if it does not exist.
 
-    The numbers of `setting` take the place of what the item had by their names.
+    The numbers of `setting` replace the item's attributes of these names.
     """
     names = [(f"#c{place}", f":c{place}", name, count) for place, (name, count) in enumerate(sorted(counts.items()))]
     named = [(f"#s{place}", f":s{place}", name, number) for place, (name, number) in enumerate((setting or {}).items())]
@@ -65,7 +65,7 @@ def adding(
 
 
 class CountsToWrite:
-    """Counts of this process by items of the table, written together: a write a post would be a hot key."""
+    """This process's counts for items of the table, written together: one write per post would make a hot key."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -75,14 +75,17 @@ class CountsToWrite:
         self._transaction: dict[str, Any] | None = None
 
     def add(self, post: str, entry: str, names: Iterable[str], *, expires: int | None = None) -> None:
-        """Add one to each of `names` of an item, by its key; `expires`, in seconds since 1970, is when it may go."""
+        """Add one to each of an item's counts `names`; `expires`: when the item may be removed, in seconds since 1970.
+
+        post, entry: the item's key.
+        """
         with self._lock:
             self._counts[(post, entry, expires)].update(names)
 
     def write(self, client: DynamoDBClient) -> None:
-        """Write what was counted since; raise AWS_FAULTS, and have it still for the next time.
+        """Write the counts since the last time; raise AWS_FAULTS, and keep the counts for the next time.
 
-        One whose answer was lost is sent again with the same token, with which DynamoDB counts it once.
+        A transaction whose answer was lost is sent again with the same token, so that DynamoDB applies it once.
         """
         with self._writing:
             if self._transaction is None:
@@ -107,26 +110,26 @@ class CountsToWrite:
 
 
 class StoredTally:
-    """How many posts this process has stored, written together once in a while."""
+    """Counts the posts that this process has stored, and writes them together from time to time."""
 
     def __init__(self, table: str) -> None:
         self._entry = f"stored#{secrets.randbelow(SLOTS):02}"
         self._counts = CountsToWrite(table)
 
     def add(self, post: ReviewPost) -> None:
-        """Count a post; without a probability none, which says nothing of a threshold."""
+        """Count a post; a post without a probability is not counted, because it says nothing about a threshold."""
         if post.probability is None:
             return
         name = cell(flagged=post.flagged, probability=post.probability, weight=post.weight, kind=STORED)
         self._counts.add(tally_key(post.received, self._entry)["post"]["S"], self._entry, [name])
 
     def write(self, client: DynamoDBClient) -> None:
-        """Write what was counted since; raise AWS_FAULTS, and have it still for the next time."""
+        """Write the counts since the last time; raise AWS_FAULTS, and keep them for the next time."""
         self._counts.write(client)
 
 
 def write_every_minute(write: Callable[[], None]) -> None:
-    """Call `write` in the background for as long as the process lives."""
+    """Call `write` every minute in the background, until the process ends."""
 
     def run() -> None:
         wake = threading.Event()
@@ -138,8 +141,8 @@ def write_every_minute(write: Callable[[], None]) -> None:
 
 
 def write_or_log(write: Callable[[], None]) -> None:
-    """Call `write`; a table that does not take it is a line of the log."""
+    """Call `write`; log a warning if the table does not accept it."""
     try:
         write()
     except AWS_FAULTS as fault:
-        _log.warning("the review table took no counts", extra={"fields": {"fault": type(fault).__name__}})
+        _log.warning("the review table did not accept the counts", extra={"fields": {"fault": type(fault).__name__}})

@@ -1,4 +1,4 @@
-"""Hands posts that could not be scored, or not be stored for reviewers, to an SQS queue."""
+"""Sends posts that could not be scored, or could not be stored for reviewers, to an SQS queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unscored.post import UnscoredPost
 
 
 def unscored_outbox(*, queue_url: str, region: str, lost: Callable[[int], None]) -> Outbox[UnscoredPost]:
-    """Return an outbox to the queue; `lost` is called with how many posts it did not take before the process ended."""
+    """Return an outbox to the queue; `lost` is called with the number of posts not sent before the process ended."""
     return Outbox(
         Receiver(name="queue", open=lambda: queue_sender(queue_url=queue_url, region=region), faults=AWS_FAULTS),
         characters=lambda post: len(post.text),
@@ -20,7 +20,7 @@ def unscored_outbox(*, queue_url: str, region: str, lost: Callable[[int], None])
 
 
 def queue_sender(*, queue_url: str, region: str) -> Callable[[UnscoredPost], None]:
-    """Return what sends a post to the queue, once; it raises AWS_FAULTS. It may wait for credentials."""
+    """Return a function that tries once to send a post to the queue and raises AWS_FAULTS. May wait for credentials."""
     client = sqs_client(region=region, read_timeout_seconds=2)
 
     def send(post: UnscoredPost) -> None:

@@ -1,4 +1,4 @@
-"""A post that waits on the queue: to be scored, or, where it has been, to be stored for reviewers."""
+"""A post in the queue, which waits to be scored, or, if it has a score, to be stored for reviewers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ STORING_ALONE: Final = "review"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnscoredPost:
-    """What is needed to decide on a post later, and to identify it.
+    """The values that identify a post, and that a later decision needs.
 
-    request_id, place: the request that brought it, and its place among that request's texts, from 0.
-    received: when, in ISO 8601 with its offset from UTC.
-    reason: why it was not scored then; STORING_ALONE where it was, and only its storing for reviewers is left.
-    probability, model: what the endpoint said, where it was scored.
+    request_id, place: the id of its request, and its place among that request's texts, from 0.
+    received: when the API received it, in ISO 8601 with its offset from UTC.
+    reason: why it has no score; STORING_ALONE if it has one and only has to be stored for reviewers.
+    probability, model: the endpoint's answer, if the post has a score.
     """
 
     request_id: str
@@ -36,7 +36,7 @@ class UnscoredPost:
         try:
             self.text.encode()
         except UnicodeEncodeError:
-            raise ValueError("text holds half a surrogate pair") from None
+            raise ValueError("text contains half of a surrogate pair") from None
         if datetime.fromisoformat(self.received).tzinfo is None:
             raise ValueError("received must have an offset from UTC")
         if self.probability is not None and not (isinstance(self.probability, float) and 0 <= self.probability <= 1):
@@ -45,14 +45,14 @@ class UnscoredPost:
             raise ValueError("model must be of type str")
 
     def message(self) -> str:
-        """Return the post as a message; in ASCII, as SQS refuses some characters that a post may hold."""
+        """Return the post as a message in ASCII, because SQS refuses some characters that a post may contain."""
         fields = {name: value for name, value in asdict(self).items() if value is not None}
-        # A service of before, which would score it again, leaves version 2 on the queue.
+        # Older releases of the service, which would score the post again, leave version 2 in the queue.
         return json.dumps({"version": 1 if self.probability is None else 2, **fields})
 
     @classmethod
     def from_message(cls, message: str) -> Self:
-        """Read a message; ValueError, which quotes nothing of it, where it is none of these."""
+        """Read a message; raise ValueError, which quotes nothing of the message, if it is invalid."""
         try:
             content = json.loads(message)
         except (ValueError, RecursionError) as fault:

@@ -1,1 +1,1 @@
-"""The program that answers over HTTP: gunicorn's worker, Flask's routes, the description, the reviewers' page."""
+"""The HTTP service: gunicorn's worker, Flask's routes, the OpenAPI description, the reviewers' page."""

@@ -8,12 +8,12 @@ from flask import Response
 
 
 def json_answer(content: dict[str, object], status: int = 200) -> Response:
-    """Return an answer of one line."""
+    """Return an answer with one line of JSON."""
     return Response(json.dumps(content, ensure_ascii=False) + "\n", status=status, mimetype="application/json")
 
 
 def refusal_for_now(error: str, status: int = 503, *, seconds: int = 1) -> Response:
-    """Return an answer that asks its client to come back after so many seconds."""
+    """Return an answer that asks the client to try again after `seconds`."""
     response = json_answer({"error": error}, status)
     response.headers["Retry-After"] = str(seconds)
     return response

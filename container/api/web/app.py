@@ -1,4 +1,4 @@
-"""The ML API: a post in, the flag 0 or 1 out, within the deadline."""
+"""The ML API: it receives a post and returns the flag 0 or 1 within the deadline."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _log = logging.getLogger("api")
 
 
 def create_app(settings: ApiSettings | None = None) -> Flask:
-    """Return the API as gunicorn runs it; the settings come from the environment unless they are given."""
+    """Return the Flask application for gunicorn; without `settings` it reads them from environment variables."""
     chosen = settings or ApiSettings.from_environment()
     service = start_service(chosen)
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
-    # One more than is allowed: a chunked body is cut off here in silence, and must then be seen to be too large.
+    # One more than allowed: Flask cuts a chunked body off here without an error, and the extra byte shows its size.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES + 1
     log_requests(app, service=chosen.service_name, breaker=service.breaker)
     answer_errors(app)
@@ -42,8 +42,8 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
 def _add_health(app: Flask, service: Service) -> None:
     @app.get("/health")
     def health() -> Response:
-        # Asks nothing of the endpoint: without one the API still answers by its policy, and to have the load balancer
-        # replace every task would help nobody.
+        # Independent of the endpoint: without it the API still answers by its policy, and nothing would improve if the
+        # load balancer replaced every task.
         return json_answer({"status": "up", "breaker": service.breaker.state})
 
 
@@ -62,7 +62,7 @@ def _add_reviews(app: Flask, service: Service, settings: ApiSettings) -> None:
 
 
 def _add_description(app: Flask) -> None:
-    # What reviewers may call is described to them alone, below /review.
+    # Only reviewers get the description of the calls for reviewers, below /review.
     document = openapi_document(reviews=False)
     page = docs_page(document, as_json="/openapi.json")
 
@@ -86,5 +86,5 @@ def _reviewer_access(settings: ApiSettings) -> ReviewerAccess:
         return PoolGroup(
             group=settings.review_group, issuer=settings.review_pool, client_id=settings.review_pool_client
         )
-    _log.warning("whoever the identity provider knows is a reviewer: set REVIEW_CLAIM, REVIEW_GROUP or REVIEW_SUBJECTS")
+    _log.warning("every user of the identity provider is a reviewer: set REVIEW_CLAIM, REVIEW_GROUP or REVIEW_SUBJECTS")
     return Everybody()

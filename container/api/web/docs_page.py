@@ -1,4 +1,4 @@
-"""The ML API's description, for people: one page that needs nothing but itself."""
+"""The ML API's description for people: one HTML page that loads nothing else."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _STYLE: Final = (
 DOCS_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page's Content-Security-Policy: it loads nothing, and nobody shows it within a page of theirs."""
+"""The page's Content-Security-Policy: it loads nothing, and no other page can show it in a frame."""
 
 
 def docs_page(document: dict[str, Any], *, as_json: str) -> str:
-    """Return the HTML of an OpenAPI document, which is at the path `as_json`."""
+    """Return an HTML page for an OpenAPI document; the path `as_json` serves the document itself."""
     info = document["info"]
     parts = [
         "<!DOCTYPE html>",

@@ -1,4 +1,4 @@
-"""What the API answers where a request fails: one line of JSON, whatever went wrong."""
+"""The API's answer to a request that fails: one line of JSON for every kind of error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.moderation_request import LARGEST_BODY_BYTES
 
 
 def answer_errors(app: Flask) -> None:
-    """Have every error of `app` answered so."""
+    """Make `app` answer every error with one line of JSON."""
 
     @app.errorhandler(HTTPException)
     def refuse(fault: HTTPException) -> Response:

@@ -13,7 +13,7 @@ from web.moderation_request import asked_of
 
 
 def add_moderation(app: Flask, moderation: Moderation) -> None:
-    """Have `app` answer `POST /v1/moderations`."""
+    """Make `app` answer `POST /v1/moderations`."""
 
     @app.post("/v1/moderations")
     def moderate() -> Response:

@@ -1,4 +1,4 @@
-"""What may be asked of the ML API, and what it says of anything else."""
+"""Reads and checks the body of a moderation request."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from werkzeug.wrappers import Request
 from web.request_body import body_of
 
 MOST_TEXTS: Final = 32
-"""Posts of one request: an endpoint of two cores scores as many within the default deadline."""
+"""The most posts per request: an endpoint with two cores scores this many within the default deadline."""
 LARGEST_BODY_BYTES: Final = 1 << 20
 
 
 def asked_of(request: Request) -> str | list[str]:
-    """Return the request's text or texts, or raise the HTTPException that says what is wrong with them."""
+    """Return the request's text or texts, or raise an HTTPException whose message says what is wrong."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("the content type must be application/json")
     content = body_of(request, largest=LARGEST_BODY_BYTES)
@@ -49,8 +49,8 @@ def _text(text: object, name: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as fault:
-        raise BadRequest(f"{name} holds half a surrogate pair at character {fault.start}") from fault
-    # What the model gets: one character may stand for 18.
+        raise BadRequest(f"{name} contains half of a surrogate pair at character {fault.start}") from fault
+    # The model gets the text in NFKC, where one character may become 18.
     if (length := counted(text)) > LONGEST_TEXT:
         raise BadRequest(f"{name} has {length} characters in NFKC: at most {LONGEST_TEXT} are allowed")
     return text

@@ -1,4 +1,4 @@
-"""The ML API's description, for programs: an OpenAPI 3.1 document."""
+"""The ML API's description for programs: an OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _SCHEMAS: Document = {
         "required": ["flag", "probability", "model"],
         "additionalProperties": False,
         "properties": {
-            "flag": {"type": "integer", "enum": [0, 1], "description": "1: to be reviewed."},
+            "flag": {"type": "integer", "enum": [0, 1], "description": "1: the post needs review."},
             "probability": {
                 "type": ["number", "null"],
                 "minimum": 0,
                 "maximum": 1,
-                "description": "Of a violation; null where the endpoint gave none in time.",
+                "description": "The probability of a violation; null if the endpoint gave none in time.",
             },
-            "model": {"type": ["string", "null"], "description": "The model that gave it, where the endpoint says."},
+            "model": {"type": ["string", "null"], "description": "The model that predicted it, if known."},
             "fallback": {
                 "type": "string",
                 "enum": [reason.value for reason in Reason],
-                "description": "Only without a probability: why there is none. The flag then follows the policy.",
+                "description": "Only without a probability: the reason for that. The flag then follows the policy.",
             },
         },
     },
@@ -75,7 +75,7 @@ _SCHEMAS: Document = {
             "breaker": {
                 "type": "string",
                 "enum": [state.value for state in BreakerState],
-                "description": "Whether the endpoint is being asked, as of the process that answers.",
+                "description": "The state of the circuit breaker in the process that answers.",
             },
         },
     },
@@ -87,19 +87,19 @@ _SCHEMAS: Document = {
     },
 }
 _REQUEST_ID: Document = {
-    "description": "The request's id as the log has it: yours, the load balancer's, or a new one.",
+    "description": "The request's id in the log: yours, the load balancer's, or a new one.",
     "schema": {"type": "string"},
 }
 
 
 def openapi_document(*, reviews: bool) -> Document:
-    """Return the document that `GET /openapi.json` answers with; `reviews`: the reviewers' own, with their calls."""
+    """Return the document of `GET /openapi.json`; `reviews`: the document for reviewers, with their calls."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Moderation",
             "version": "1",
-            "description": "Decides which posts are to be reviewed. Every answer comes within the service's deadline.",
+            "description": "Decides which posts need review. The service answers every request within its deadline.",
         },
         "paths": {
             "/v1/moderations": {
@@ -110,8 +110,8 @@ def openapi_document(*, reviews: bool) -> Document:
                         {
                             "name": "X-Request-Id",
                             "in": "header",
-                            "description": "An id of your own, for the log: 1 to 128 letters, digits and =:;._- or it "
-                            "is replaced.",
+                            "description": "Your own id of the request, for the log: 1 to 128 letters, digits and "
+                            "=:;._- or the service replaces it.",
                             "schema": {"type": "string"},
                         }
                     ],
@@ -130,15 +130,15 @@ def openapi_document(*, reviews: bool) -> Document:
                         },
                     },
                     "responses": {
-                        "200": _response("The flag, or one for each text.", "Moderation", "Moderations"),
+                        "200": _response("The flag, or one flag per text.", "Moderation", "Moderations"),
                         "400": _response("The body is not as described.", "Error"),
-                        "408": _response("The request did not come in time: its connection is closed.", "Error"),
+                        "408": _response("The request did not arrive in time: its connection is closed.", "Error"),
                         "413": _response(f"The body has more than {LARGEST_BODY_BYTES} bytes.", "Error"),
                         "415": _response("The content type is not application/json.", "Error"),
                         "503": {
                             **_response(
                                 "The endpoint gave no probability, and the service's policy is "
-                                f"`{FallbackPolicy.ERROR}` or nothing takes the post for later: send it again.",
+                                f"`{FallbackPolicy.ERROR}` or the post cannot be kept for later: send it again.",
                                 "Error",
                             ),
                             "headers": {
@@ -152,8 +152,8 @@ def openapi_document(*, reviews: bool) -> Document:
             "/health": {
                 "get": {
                     "operationId": "health",
-                    "summary": "Whether the service is up",
-                    "responses": {"200": _response("It is, whatever the endpoint does.", "Health")},
+                    "summary": "Check whether the service is up",
+                    "responses": {"200": _response("The service is up, whatever the endpoint does.", "Health")},
                 }
             },
             **(review_paths() if reviews else {}),

@@ -1,8 +1,8 @@
-"""gunicorn's threaded worker, with threads only for requests that have come whole.
+"""gunicorn's threaded worker, with threads only for requests that have arrived completely.
 
-gunicorn gives a connection a thread for as long as its request takes to come, so that as many slow senders as there are
-threads hold the service. Here the worker's one loop reads all connections, as nginx does before an application: a
-sender may be as slow as it likes, it holds a few bytes of memory and nothing else, and is cut off in time.
+gunicorn keeps a thread busy while a request arrives, so a few slow senders, one per thread, could block the service.
+Here the worker's event loop reads all connections, as nginx does in front of an application: a slow sender takes a few
+bytes of memory and no thread, and its connection is closed after a time limit.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from web.request_intake import MalformedRequestError, RequestIntake
 from web.task_end import TASK_END
 
 MIN_READING_SECONDS: Final = 1.0
-"""However short the deadline: a packet that is lost is sent again only after some tenths of a second."""
+"""The least time for reading, however short the deadline: TCP retransmits a lost packet only after some 0.1 s."""
 WRITING_SECONDS: Final = 5
-"""For an answer to be taken, by whoever asked for it."""
+"""The time limit for a client to receive its answer."""
 LINGERING_SECONDS: Final = 2.0
-"""A connection that is closed over bytes that were not read is reset, and the answer on its way is lost."""
+"""How long to read on before closing: closing with unread bytes resets the connection and loses the answer."""
 MOST_LINGERING_BYTES: Final = 64 << 20
 MOST_LINGERING: Final = 64
 MOST_BUFFERED_BYTES: Final = 64 << 20
-"""Of requests that have not come whole, in one worker."""
+"""The most bytes of incomplete requests in one worker."""
 HEALTH_THREADS: Final = 1
 SECONDS_TO_ASK_AFTER: Final = 0.1
-"""In the queue: then a request whose client has left meanwhile is not answered, and costs nobody time."""
+"""After this time in the queue, a request is skipped if its client has closed the connection."""
 _READ_AT_ONCE: Final = 65_536
 _EXPECTATION: Final = re.compile(rb"\r\nexpect:[^\r\n]*\r\n", re.IGNORECASE)
 _HEALTH: Final = (b"GET /health ", b"GET /health?")
@@ -61,17 +61,17 @@ _current = threading.local()
 
 
 def seconds_reading() -> float:
-    """The seconds that the request of this thread took to come, from its first byte to its last."""
+    """Return the seconds from the first byte to the last of this thread's request."""
     return float(getattr(_current, "seconds_reading", 0.0))
 
 
 def seconds_in_queue() -> float:
-    """The seconds that the request of this thread, come whole, waited for it."""
+    """Return the seconds that this thread's request waited for a thread after its last byte."""
     return float(getattr(_current, "seconds_in_queue", 0.0))
 
 
 class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
-    """What gunicorn keeps of a connection, and the request that is coming over it."""
+    """gunicorn's data of a connection, and the request that is arriving over it."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -87,13 +87,13 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.intake = RequestIntake(largest_body=LARGEST_BODY_BYTES)
         self.left_over = left_over
         self.continued = False
-        self.began = 0.0  # while nothing has come of it
+        self.began = 0.0  # 0 until the request's first byte arrives
 
 
 class _WholeAnswer:
-    """A connection for one answer, whose head is sent together with the body's first bytes.
+    """A connection for one answer that sends the headers together with the first bytes of the body.
 
-    gunicorn sends them one after the other, and each costs a system call and wakes whoever reads the answer.
+    gunicorn sends them separately, each with a system call that wakes the client.
     """
 
     def __init__(self, conn: _Connection) -> None:
@@ -115,14 +115,14 @@ class _WholeAnswer:
             self._head, self._head_came = data, True
 
     def flush(self) -> None:
-        """Send a head that no body followed."""
+        """Send the headers of an answer without a body."""
         if self._head is not None:
             self._under.sendall(self._head)
             self._head = None
 
 
 class ReadingWorker(ThreadWorker):  # type: ignore[misc]
-    """Reads requests in its loop, and has threads answer them. `/health` has a thread of its own."""
+    """Reads requests in its event loop, and answers them in threads. `/health` has a thread of its own."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -137,24 +137,24 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Start the worker, in its own process."""
         self._health_pool = ThreadPoolExecutor(max_workers=HEALTH_THREADS)
-        # Of what gunicorn gives a worker to end, requests in flight have what they can take, and at most half: the rest
-        # is for what is in memory.
+        # Requests in flight get at most half of the time that gunicorn gives a worker to end. The rest is for handing
+        # over the posts in memory.
         in_flight = 2 * self._reading_seconds + WRITING_SECONDS
         self.cfg.set("graceful_timeout", math.ceil(min(in_flight, self._stop_timeout_seconds / 2)))
         super().init_process()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end: what is in memory is handed over while requests in flight are still answered."""
+        """Begin to end: hand over the posts in memory while the worker still answers requests in flight."""
         if self.alive:
-            # Not here, where the signal interrupts whatever holds a lock.
+            # Not called here: the signal may have interrupted code that holds a lock.
             self.method_queue.defer(TASK_END.begin)
         super().handle_exit(sig, frame)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Whether to take connections; for the last time, take those that wait, and have the next ones refused at once.
+        """Start or stop accepting; when the worker ends, accept the waiting connections and close the socket.
 
-        gunicorn leaves the socket open until it has answered everything. Whoever connects meanwhile would wait there,
-        and be reset when the last worker closes it.
+        gunicorn leaves the socket open until it has answered everything. Clients that connect meanwhile would wait,
+        and be reset when the last worker closes it. A closed socket refuses them at once.
         """
         super().set_accept_enabled(enabled)
         if self.alive or enabled or self._refusing:
@@ -166,18 +166,18 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
             listener.close()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a connection; where there are too many, at the cost of the one that has been idle or slow longest."""
+        """Accept a connection; if there are too many, close the one that has been idle or slow for the longest time."""
         self._accepts(listener)
 
     def _accepts(self, listener: socket.socket) -> bool:
-        """Take a connection; return whether there was one."""
+        """Accept a connection; return whether there was one."""
         try:
             accepted, address = listener.accept()
         except OSError as fault:
             if fault.errno in (errno.EMFILE, errno.ENFILE):
                 self._make_room()
-            return False  # else it is gone already, or the other worker was faster
-        # Answers are written by a thread, which whoever does not take one must not hold.
+            return False  # otherwise the client has left, or the other worker was faster
+        # A thread writes the answer; a client that does not read it must not block the thread.
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", WRITING_SECONDS, 0))
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
@@ -196,7 +196,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         return bool(kept) and not conn.intake.cut_off
 
     def handle_request(self, req: Any, conn: Any) -> object:
-        """Have the app answer a request."""
+        """Answer a request with the application."""
         answer = _WholeAnswer(conn)
         kept = super().handle_request(req, answer)
         answer.flush()
@@ -213,7 +213,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         if not conn.left_over:
             self._wait_for_request(conn)
             return
-        # It has sent its next request before it had the answer.
+        # The client has sent its next request before it received the answer.
         conn.sock.setblocking(False)
         left_over, conn.left_over = conn.left_over, b""
         self._begin(conn)
@@ -221,7 +221,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         self._take(conn, left_over)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait no longer than until the next connection's time is up."""
+        """Wait for events, but not beyond the next connection's time limit."""
         now = time.monotonic()
         for waiting in (self.keepalived_conns, self.pending_conns, self._lingering):
             if waiting:
@@ -229,7 +229,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         super().wait_for_and_dispatch_events(timeout)
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close connections that have been idle too long, or all."""
+        """Close connections that have been idle too long; with `force`, all."""
         now = time.monotonic()
         while self.keepalived_conns and (force or self.keepalived_conns[0].timeout <= now):
             self._close(self._forget(self.keepalived_conns[0]))
@@ -237,13 +237,13 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
             self._close(self._forget(self._lingering[0]))
 
     def murder_pending(self) -> None:
-        """Refuse requests that did not come whole in time."""
+        """Refuse requests that did not arrive completely in time."""
         now = time.monotonic()
         while self.pending_conns and self.pending_conns[0].timeout <= now:
             self._give_up(self.pending_conns[0])
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Answer what gunicorn's parser refuses: a client's mistake is no fault of this service."""
+        """Answer a request that gunicorn's parser refuses with a client error, because it is not a service error."""
         if not isinstance(exc, ParseException):
             super().handle_error(req, client, addr, exc)
             return
@@ -252,7 +252,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         elif isinstance(exc, LimitRequestHeaders):
             status, message = 431, "the headers are too many or too large"
         else:
-            status, message = 400, "the request is not HTTP that can be understood"
+            status, message = 400, "the request is not valid HTTP"
         _refuse(client, status, message, seconds_reading())
 
     def _wait_for_request(self, conn: _Connection) -> None:
@@ -283,7 +283,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
                 self._close(self._forget(conn))
         else:
             if not conn.began:
-                # The poller knows it already, and what to call.
+                # The poller already watches the connection with this callback.
                 with suppress(ValueError):
                     self.keepalived_conns.remove(conn)
                 self._begin(conn)
@@ -312,12 +312,12 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         conn.whole_at = time.monotonic()
         request = bytes(conn.intake.received[: conn.intake.end])
         if conn.continued:
-            # gunicorn would answer it once more.
+            # gunicorn would send `100 Continue` a second time.
             request = _EXPECTATION.sub(b"\r\n", request, count=1)
         conn.left_over = bytes(conn.intake.received[conn.intake.end :])
-        # It has these bytes and no more: whatever it takes them for, it waits for nobody.
+        # The parser gets exactly these bytes, so it never waits for the client, however it interprets them.
         conn.parser = get_parser(self.cfg, [request], conn.client)
-        # Requests that wait for the endpoint may hold every other thread.
+        # Requests that wait for the endpoint may occupy every other thread.
         pool = self._health_pool if request.startswith(_HEALTH) else self.tpool
         assert pool is not None
         answered = pool.submit(self.handle, conn)
@@ -327,7 +327,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         _refuse(
             conn.sock,
             408,
-            f"the request did not come in time: send it within {self._reading_seconds:g} seconds",
+            f"the request did not arrive in time: send it within {self._reading_seconds:g} seconds",
             time.monotonic() - conn.began,
         )
         self._linger(self._forget(conn))
@@ -341,7 +341,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
             self._give_up(self.pending_conns[0])
 
     def _forget(self, conn: _Connection) -> _Connection:
-        """Take it off the lists of those that are waited for."""
+        """Remove a connection from all lists and from the poller."""
         for waiting in (self.keepalived_conns, self.pending_conns, self._lingering):
             with suppress(ValueError):
                 waiting.remove(conn)
@@ -350,7 +350,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         return conn
 
     def _linger(self, conn: _Connection) -> None:
-        """Close it once its other side has read the answer. gunicorn would wait for that in its loop."""
+        """Close a connection once its client has read the answer. gunicorn would block its event loop for that."""
         self._release(conn)
         try:
             conn.sock.setblocking(False)
@@ -366,7 +366,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
 
     def _close(self, conn: _Connection) -> None:
-        if conn.closed:  # by an event of the same moment
+        if conn.closed:  # by another event of the same round
             return
         conn.closed = True
         self._release(conn)
@@ -388,7 +388,7 @@ def _has_left(client: socket.socket) -> bool:
 
 
 def _refuse(client: socket.socket, status: int, message: str, seconds: float) -> None:
-    """Write an answer without waiting for anybody to take it."""
+    """Write an answer without waiting for the client to read it."""
     request_id = os.urandom(16).hex()
     fields = {"request_id": request_id, "method": None, "path": None, "status": status, "ms": round(seconds * 1000, 1)}
     _log.info("request", extra={"fields": fields})

@@ -1,4 +1,4 @@
-"""The body of a request, where it has one that can be read."""
+"""Reads the body of a request."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from werkzeug.wrappers import Request
 
 
 def body_of(request: Request, *, largest: int) -> bytes:
-    """Return the body; raise RequestEntityTooLarge beyond `largest` bytes, BadRequest where it cannot be read."""
-    # Of a body that says that it is too large, the rest is not even waited for.
+    """Return the body; raise RequestEntityTooLarge beyond `largest` bytes, BadRequest if it cannot be read."""
+    # If the Content-Length is too large, the body is refused without reading it.
     if (request.content_length or 0) > largest:
         raise RequestEntityTooLarge
     try:

@@ -1,4 +1,4 @@
-"""Recognises when the bytes that came over a connection hold one whole request, without waiting for any of them."""
+"""Recognises when the bytes received over a connection contain one complete request, without waiting for more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _END: Final = b"\r\n\r\n"
 
 
 class MalformedRequestError(Exception):
-    """The bytes are no request. The message is one line, for whoever sent them."""
+    """The bytes are not a valid request. The message is one line, for the sender."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -23,10 +23,10 @@ class MalformedRequestError(Exception):
 
 
 class RequestIntake:
-    """The bytes of one request, as they come.
+    """The bytes of one request, as they arrive.
 
-    received: all of them, and of the next request what came with them.
-    largest_body: bytes; of a larger body no more is waited for, as it is refused whatever follows.
+    received: all its bytes, and the bytes of the next request that arrived with them.
+    largest_body: the limit in bytes; the rest of a larger body is not waited for, because it is refused anyway.
     """
 
     def __init__(self, *, largest_body: int) -> None:
@@ -42,14 +42,14 @@ class RequestIntake:
         self._decoded = 0
         self._in_trailers = False
         self.end: int | None = None
-        """Where the request ends, None while it is not whole."""
+        """The position where the request ends, None while it is incomplete."""
         self.cut_off = False
-        """Whether its body is too large: it ends where `received` ends, and the connection cannot be used again."""
+        """Whether its body is too large; then it ends where `received` ends, and the connection cannot be reused."""
         self.wants_continue = False
         """Whether the client waits for `100 Continue` before it sends the body."""
 
     def feed(self, data: bytes) -> bool:
-        """Take bytes; return whether the request is complete. Raises MalformedRequestError."""
+        """Add bytes; return whether the request is complete. Raises MalformedRequestError."""
         self.received += data
         if self._body_at is None and not self._find_head():
             return False
@@ -80,7 +80,7 @@ class RequestIntake:
                 case b"expect" if value.lower() == b"100-continue":
                     self.wants_continue = True
         if len(lengths) + len(codings) > 1:
-            raise MalformedRequestError(400, "the request says more than once where its body ends")
+            raise MalformedRequestError(400, "the request states the length of its body more than once")
         if codings:
             if codings != [b"chunked"]:
                 raise MalformedRequestError(400, "the transfer encoding must be chunked")
@@ -108,7 +108,7 @@ class RequestIntake:
             if self._chunk_left is not None:
                 after = self._at + self._chunk_left
                 if len(received) < after + 2:
-                    # What has come of it counts: nobody waits for the rest of a chunk that is too large.
+                    # The bytes received so far count: the rest of a chunk that is too large is not waited for.
                     if self._decoded > self._largest_body and len(received) - self._at > self._largest_body:
                         return self._cut()
                     return False

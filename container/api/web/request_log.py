@@ -1,4 +1,4 @@
-"""What every request has, whatever it asks for: an id, headers of its answer, a line in the log, its metrics."""
+"""What every request gets: an id, standard response headers, a line in the log, and metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from web.reading_worker import seconds_in_queue, seconds_reading
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9=:;._-]{1,128}")
 _HSTS: Final = "max-age=31536000"
-"""A year. Without subdomains, which may be another team's."""
+"""A year. Without subdomains, which may belong to another team."""
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 _log = logging.getLogger("api")
 
@@ -30,13 +30,13 @@ def log_requests(app: Flask, *, service: str, breaker: CircuitBreaker) -> None:
         g.queued = seconds_in_queue()
         g.reading = seconds_reading()
         g.arrived = time.monotonic() - g.queued
-        # Reading counts against the deadline.
+        # The time for reading the request counts towards the deadline.
         g.started = g.arrived - g.reading
         g.fields = {}
         g.decisions = None
         given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        # A rule of paths before this service reads what came: `/%72eview` and `//review` must not be `/review` here.
+        # A path rule in front of this service sees the raw path: `/%72eview` and `//review` must not reach `/review`.
         if not _PATH.fullmatch(request.environ.get("RAW_URI", request.path).partition("?")[0]):
             raise NotFound
 
@@ -44,15 +44,15 @@ def log_requests(app: Flask, *, service: str, breaker: CircuitBreaker) -> None:
     def log(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        # The load balancer says how the client speaks to it, and replaces what the client says of that itself.
+        # The load balancer sets this header to the client's protocol, and replaces a value that the client sent.
         if request.headers.get("X-Forwarded-Proto") == "https":
             response.headers["Strict-Transport-Security"] = _HSTS
-        # Without the reading: how slowly a client sends says nothing of this service.
+        # Without the time for reading, because a slow client says nothing about this service.
         milliseconds = (time.monotonic() - g.arrived) * 1000
         fields = {
             "request_id": g.request_id,
             "method": request.method if request.url_rule else None,
-            # The rule and not the path: a path can hold anything, a post too.
+            # The URL rule and not the path, which may contain anything, even a post.
             "path": request.url_rule.rule if request.url_rule else None,
             "status": response.status_code,
             "ms": round(milliseconds, 1),
@@ -74,6 +74,6 @@ def log_requests(app: Flask, *, service: str, breaker: CircuitBreaker) -> None:
                 )
                 _log.info("metrics", extra={"fields": line})
 
-        # When the answer is on its way: nobody waits for the log.
+        # Written after the answer has been sent, so that the client does not wait for the log.
         response.call_on_close(write)
         return response

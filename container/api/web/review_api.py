@@ -1,4 +1,4 @@
-"""What reviewers do over HTTP: list, take, decide, undo, and the statistics of the day; and the page that does it."""
+"""The reviewers' HTTP API: list, take, decide, undo and the day's statistics; and the reviewers' page."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ USUALLY_TAKEN: Final = 10
 _LARGEST_BODY_BYTES: Final = 16_384
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _PAGE_FILES: Final = {"": ("html", "text/html"), "page.css": ("css", "text/css"), "page.js": ("js", "text/javascript")}
-# The page's own files and nothing else; and no HTML out of strings, whatever a post holds.
+# The page loads its own files only, and cannot create HTML from strings, whatever a post contains.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -56,7 +56,7 @@ class _NoTableError(Exception):
 
 @contextmanager
 def _asking_the_table() -> Iterator[None]:
-    """Around calls of the store alone: its faults are of kinds, as ValueError, that a client can cause elsewhere."""
+    """Wrap calls of the store only: its error types include ValueError, which a client can cause elsewhere."""
     try:
         yield
     except AWS_FAULTS as fault:
@@ -67,7 +67,7 @@ def _asking_the_table() -> Iterator[None]:
 def review_blueprint(
     *, store: ReviewStore, identity: ReviewerIdentity, service: str, document: dict[str, Any]
 ) -> Blueprint:
-    """Return the routes; every one refuses whoever the load balancer has not authenticated.
+    """Return the routes; each one refuses a request that the load balancer has not authenticated.
 
     document: the OpenAPI document that describes them.
     """
@@ -85,7 +85,7 @@ def review_blueprint(
         except NotAReviewerError as fault:
             raise Unauthorized(str(fault)) from fault
         except NotAllowedError as fault:
-            # Who it was, for whoever is asked to let them in.
+            # The log shows the user's subject to the operator who is asked to give access.
             g.fields |= {"refused": fault.subject}
             raise Forbidden(str(fault)) from fault
         g.fields |= {"reviewer": known.subject}
@@ -97,7 +97,7 @@ def review_blueprint(
 
     @routes.errorhandler(TooManyKeysError)
     def too_many_keys(fault: TooManyKeysError) -> Response:
-        # Whoever sends headers with keys that nobody knows is not a fault of this service.
+        # A client that sends headers with unknown keys is not an error of this service.
         return refusal_for_now("too many unknown keys are being looked up: try again", 429)
 
     @routes.errorhandler(_NoTableError)
@@ -169,7 +169,7 @@ def review_blueprint(
             raise BadRequest("lease must be the one that came with the post")
         reason = body.get("reason", "")
         if len(reason) > LONGEST_REASON or not _is_whole(reason):
-            raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, and no half of a surrogate pair")
+            raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, without half of a surrogate pair")
         verdict = Verdict(body["verdict"])
         with _asking_the_table():
             entry = store.decide(
@@ -209,7 +209,7 @@ def review_blueprint(
 
 
 def _body(allowed: dict[str, type]) -> dict[str, Any]:
-    """Return the object of a request that a page of this service has sent."""
+    """Return the JSON object of a request that this service's own page has sent."""
     if not _of_this_service(request.headers.get("Origin", "")) or (
         request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
     ):
@@ -219,7 +219,7 @@ def _body(allowed: dict[str, type]) -> dict[str, Any]:
     try:
         content = body_of(request, largest=_LARGEST_BODY_BYTES)
     except RequestEntityTooLarge as fault:
-        # In its own words: the API's own say its own limit.
+        # A message of its own, because the API's message states the API's limit.
         raise RequestEntityTooLarge(
             f"the body is too large: at most {_LARGEST_BODY_BYTES} bytes are allowed"
         ) from fault
@@ -238,14 +238,14 @@ def _body(allowed: dict[str, type]) -> dict[str, Any]:
 def _of_this_service(origin: str) -> bool:
     try:
         named = urlsplit(origin).netloc
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets without a valid address
         return False
-    # A request without a host names none either.
+    # Without a Host header both would be empty.
     return named != "" and named == request.host
 
 
 def _key(post: str) -> str:
-    """DynamoDB would refuse a longer one as if it were a fault."""
+    """Return a post's key from the path; a longer one would make DynamoDB answer with an error."""
     if not _KEY.fullmatch(post):
         raise UnknownPostError
     return post

@@ -1,4 +1,4 @@
-"""The part of the ML API's description that is for reviewers' programs."""
+"""The part of the ML API's OpenAPI document that describes the calls for reviewers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _POST: Document = {
     "text": {"type": "string"},
     "probability": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
     "model": {"type": ["string", "null"]},
-    "received": {"type": "string", "description": "When it was sent first, in ISO 8601."},
-    "flagged": {"type": "boolean", "description": "false: one of the sample of those that were not flagged."},
-    "decisions": {"type": "integer", "minimum": 0, "description": "How many entries its history has."},
+    "received": {"type": "string", "description": "When the API first received the post, in ISO 8601."},
+    "flagged": {"type": "boolean", "description": "false: the post belongs to the sample of unflagged posts."},
+    "decisions": {"type": "integer", "minimum": 0, "description": "The number of entries in its history."},
 }
 _LEASE: Document = {
-    "lease": {"type": "string", "description": "What a decision needs."},
-    "leased_until": {"type": "integer", "description": "Until then nobody else gets the post; seconds since 1970."},
+    "lease": {"type": "string", "description": "The token that a decision needs."},
+    "leased_until": {"type": "integer", "description": "Until then no other reviewer gets it; seconds since 1970."},
 }
 REVIEW_SCHEMAS: Document = {
     "WaitingPost": {"type": "object", "required": list(_POST), "additionalProperties": False, "properties": _POST},
@@ -54,7 +54,7 @@ REVIEW_SCHEMAS: Document = {
         "properties": {
             "post": {"type": "string"},
             "verdict": {"type": "string", "enum": [verdict.value for verdict in Verdict]},
-            "decision": {"type": "integer", "minimum": 1, "description": "Its number, for undoing it."},
+            "decision": {"type": "integer", "minimum": 1, "description": "The decision's number, for undoing it."},
         },
     },
     "Statistics": {
@@ -72,33 +72,33 @@ REVIEW_SCHEMAS: Document = {
     },
 }
 _COUNT: Document = {"type": "integer", "minimum": 1, "maximum": MOST_TAKEN}
-_REQUEST_ID: Document = {"description": "The request's id as the log has it.", "schema": {"type": "string"}}
+_REQUEST_ID: Document = {"description": "The request's id in the log.", "schema": {"type": "string"}}
 _KEY: Document = {"name": "post", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def review_paths() -> Document:
-    """Return the paths, without the page's own."""
+    """Return the paths, without those of the page."""
     return {
         "/v1/reviews": {
             "get": {
                 "operationId": "waiting",
-                "summary": "The posts that wait for a reviewer, the most probable first",
+                "summary": "List posts that wait for a reviewer, the most probable first",
                 "parameters": [{"name": "count", "in": "query", "schema": _COUNT}],
-                "responses": _responses("What you could take.", "WaitingPosts"),
+                "responses": _responses("The posts that you could take.", "WaitingPosts"),
             }
         },
         "/v1/reviews/take": {
             "post": {
                 "operationId": "take",
-                "summary": "Take posts, which nobody else then gets for a while",
+                "summary": "Take posts, which no other reviewer then gets for a while",
                 "requestBody": _body({"count": _COUNT}, [], {"count": 10}),
-                "responses": _responses("Yours, those that you had already too.", "TakenPosts", writes=True),
+                "responses": _responses("Your posts, including those that you already had.", "TakenPosts", writes=True),
             }
         },
         "/v1/reviews/{post}/decide": {
             "post": {
                 "operationId": "decide",
-                "summary": "Say what a post is; sent again, it is answered the same",
+                "summary": "Decide on a post; a repeated request gets the same answer",
                 "parameters": [_KEY],
                 "requestBody": _body(
                     {
@@ -109,13 +109,13 @@ def review_paths() -> Document:
                     ["lease", "verdict"],
                     {"lease": "5f3a9c0e1d2b4a68", "verdict": "violation", "reason": "勧誘"},
                 ),
-                "responses": _responses("It is recorded.", "Decided", writes=True, of_a_post=True),
+                "responses": _responses("The decision is recorded.", "Decided", writes=True, of_a_post=True),
             }
         },
         "/v1/reviews/{post}/undo": {
             "post": {
                 "operationId": "undo",
-                "summary": "Take your latest decision back, and have the post again",
+                "summary": "Undo your latest decision, and get the post again",
                 "parameters": [_KEY],
                 "requestBody": _body({"decision": {"type": "integer"}}, ["decision"], {"decision": 1}),
                 "responses": _responses("The post is yours again.", "TakenPost", writes=True, of_a_post=True),
@@ -124,8 +124,8 @@ def review_paths() -> Document:
         "/v1/reviews/statistics": {
             "get": {
                 "operationId": "statistics",
-                "summary": "What was decided today, and how much waits",
-                "responses": _responses("Of everybody, and of you.", "Statistics"),
+                "summary": "Count today's decisions and the waiting posts",
+                "responses": _responses("The counts of all reviewers, and yours.", "Statistics"),
             }
         },
     }
@@ -143,19 +143,19 @@ def _responses(description: str, schema: str, *, writes: bool = False, of_a_post
     responses: Document = {
         "200": _response(description, schema),
         "400": _response("The request is not as described.", "Error"),
-        "401": _response("The load balancer has authenticated nobody.", "Error"),
-        "403": _response("You are signed in and no reviewer.", "Error"),
+        "401": _response("The load balancer has not authenticated the request.", "Error"),
+        "403": _response("You are signed in, but you are not a reviewer.", "Error"),
         "429": _response("Too many unknown keys of load balancers are being looked up: try again.", "Error"),
-        "503": _response("The table, or the load balancer's key, is out of reach: try again.", "Error"),
+        "503": _response("The table or the load balancer's key cannot be reached: try again.", "Error"),
     }
     if writes:
-        responses["403"] = _response("You are no reviewer, or it does not come from the service's own page.", "Error")
+        responses["403"] = _response("You are not a reviewer, or the request is not from the service's page.", "Error")
         responses["413"] = _response("The body is too large.", "Error")
         responses["415"] = _response("The content type is not application/json.", "Error")
     if of_a_post:
         responses["404"] = _response("There is no such post.", "Error")
         responses["429"] = _response("You decide too fast, or too many unknown keys are looked up: wait.", "Error")
-        responses["409"] = _response("Another reviewer was faster, or your time ran out.", "Error")
+        responses["409"] = _response("Another reviewer was faster, or your lease has expired.", "Error")
     return dict(sorted(responses.items()))
 
 

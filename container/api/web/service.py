@@ -1,4 +1,4 @@
-"""What a worker process runs beside its routes: the endpoint's client, the ways to table and queue, late scoring."""
+"""The parts of a worker process that its routes use: the endpoint's client, the outboxes, late scoring."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from unscored.outbox import unscored_outbox
 from web.task_end import TASK_END
 
 WORKER_THREADS: Final = 16
-"""Requests that one worker process answers at once."""
+"""The requests that one worker process answers at once."""
 _log = logging.getLogger("api")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the routes use. `store` is None where there is no table for reviewers."""
+    """The objects that the routes use. `store` is None if there is no table for reviewers."""
 
     moderation: Moderation
     breaker: CircuitBreaker
@@ -42,9 +42,9 @@ class Service:
 
 
 def start_service(settings: ApiSettings) -> Service:
-    """Start what the settings ask for, in threads of this process; its end hands over what is in memory."""
+    """Start the parts that the settings ask for, in threads; when the process ends, they hand over posts in memory."""
     deadline_seconds = settings.deadline_ms / 1000
-    # What is left of the deadline is for reading the request and writing the answer; and for the queue to take a post.
+    # The rest of the deadline is for reading the request, writing the answer, and sending a post to the queue.
     answer_seconds = deadline_seconds - min(0.05, deadline_seconds / 5)
     patience_seconds = answer_seconds - (min(0.2, deadline_seconds / 5) if settings.unscored_queue_url else 0)
     breaker = CircuitBreaker(failures=settings.breaker_failures, open_seconds=settings.breaker_open_ms / 1000)
@@ -61,7 +61,7 @@ def start_service(settings: ApiSettings) -> Service:
     letters = None if store is None else _letters_for_reviewers(settings, store, lost)
     reviews = None if store is None or letters is None else _review_intake(settings, store, letters)
     unscored = None
-    # With `error` the client is asked to send the post again, and keeps it.
+    # With `error` the client keeps the post and sends it again, so no queue is needed.
     if settings.unscored_queue_url and settings.fallback_policy is not FallbackPolicy.ERROR:
         unscored = unscored_outbox(queue_url=settings.unscored_queue_url, region=settings.region, lost=lost)
     if settings.unscored_queue_url:
@@ -128,7 +128,7 @@ def _review_intake(settings: ApiSettings, store: ReviewStore, letters: Outbox[Re
         threshold=settings.threshold,
         sample_percent=settings.review_sample_percent,
         second_percent=settings.review_second_percent,
-        # With a table there is a secret.
+        # The settings require a secret if there is a table.
         draws=ReviewDraws(settings.review_draw_secret or ""),
     )
     return ReviewIntake(rule=rule, store=store, outbox=letters, stored=_stored(settings))
@@ -143,11 +143,11 @@ def _count(name: str, service: str, count: int) -> None:
 
 
 def _hand_over(outboxes: list[Outbox[Any]], store: ReviewStore | None, stop_timeout_seconds: int) -> None:
-    """Give up what is in memory, before the process ends."""
+    """Hand over the posts in memory before the process ends."""
     TASK_END.begin()
     until = TASK_END.drain_until(stop_timeout_seconds)
     for outbox in outboxes:
         outbox.drain(until=until)
     if store is not None:
-        # Last: what was drained is counted too.
+        # Last, because draining counts posts too.
         write_or_log(store.write_tally)

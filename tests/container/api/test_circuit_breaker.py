@@ -66,7 +66,7 @@ def test_time_in_the_queue_counts(start_api: Callable[..., Api], runtime: Runtim
         with client, client.makefile("rb") as answer:
             assert answer.readline().startswith(b"HTTP/1.1 200")
     lines = [json.loads(line) for line in api.log_text_at_rest().splitlines()]
-    unasked = [line for line in lines if line.get("fault") == "the time went by before a thread was free"]
+    unasked = [line for line in lines if line.get("fault") == "the deadline passed before a thread was free"]
     assert unasked
     assert all(line["fallback"] == "deadline" and line["queue_ms"] >= 700 for line in unasked)
     assert len(runtime.invocations) <= 160 - len(unasked)
@@ -129,10 +129,10 @@ def test_a_question_that_fails_keeps_it_open_as_long_again(breaker: Any, clock: 
     assert breaker.admit()
 
 
-def test_after_a_question_that_told_nothing_the_next_finds_out(breaker: Any, clock: Clock) -> None:
+def test_after_an_inconclusive_request_the_next_one_tests_the_endpoint(breaker: Any, clock: Clock) -> None:
     clock.seconds += 5
     breaker.admit()
-    breaker.told_nothing()
+    breaker.inconclusive()
     assert breaker.admit()
 
 

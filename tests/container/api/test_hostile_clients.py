@@ -110,7 +110,7 @@ def test_slow_senders_hold_no_thread_and_are_cut_off_at_the_deadline(
             assert answer.startswith(b"HTTP/1.1 408 ")
             assert b"Connection: close" in answer
             assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
-                "error": "the request did not come in time: send it within 2 seconds"
+                "error": "the request did not arrive in time: send it within 2 seconds"
             }
         # All of them, one after the other where they held threads.
         assert time.monotonic() - started < 2 + 2 * SLOW_SECONDS
@@ -252,18 +252,18 @@ MALFORMED = "the body's chunks are malformed"
         (
             HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}",
             400,
-            "the request says more than once where its body ends",
+            "the request states the length of its body more than once",
         ),
         (
             HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
             400,
-            "the request says more than once where its body ends",
+            "the request states the length of its body more than once",
         ),
         (HEAD + b"Content-Length: +2\r\n\r\n{}", 400, "the content length must be a whole number"),
-        (HEAD + b"Content-Length : 2\r\n\r\n{}", 400, "the request is not HTTP that can be understood"),
-        (HEAD + b"Expect: more\r\nContent-Length: 2\r\n\r\n{}", 400, "the request is not HTTP that can be understood"),
-        (b"POST /v1/moderations HTTP/3.1\r\n\r\n", 400, "the request is not HTTP that can be understood"),
-        (b"\x16\x03\x01 hello\r\n\r\n", 400, "the request is not HTTP that can be understood"),
+        (HEAD + b"Content-Length : 2\r\n\r\n{}", 400, "the request is not valid HTTP"),
+        (HEAD + b"Expect: more\r\nContent-Length: 2\r\n\r\n{}", 400, "the request is not valid HTTP"),
+        (b"POST /v1/moderations HTTP/3.1\r\n\r\n", 400, "the request is not valid HTTP"),
+        (b"\x16\x03\x01 hello\r\n\r\n", 400, "the request is not valid HTTP"),
         (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414, "the path is too long"),
         (HEAD + b"A: b\r\n" * 200 + b"\r\n", 431, "the headers are too many or too large"),
         (HEAD + b"A: " + b"b" * 40_000, 431, "the headers are too large: at most 32768 bytes are allowed"),

@@ -113,7 +113,7 @@ def test_nothing_of_a_post_is_said(
     assert answers[-1].status_code == 503
     log = api.log_text_at_rest()
     assert '"message": "metrics"' in log
-    assert '"message": "the review table took no post"' in log
+    assert '"message": "the review table did not accept a post"' in log
     assert not [line for line in log.splitlines() if is_marked(line)]
     assert not [answer.text for answer in answers if is_marked(answer.text)]
 

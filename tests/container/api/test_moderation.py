@@ -73,7 +73,7 @@ def test_the_endpoint_gets_the_text_as_it_came(api: Api, runtime: Runtime, text:
         (b'{"texts": null}', "texts must be an array, got null"),
         (b'{"texts": ["a", 1]}', "texts[1] must be a string, got a number"),
         (b'{"texts": ["a", " "]}', "texts[1] must not be empty"),
-        (b'{"texts": ["a", "b\\udc00"]}', "texts[1] holds half a surrogate pair at character 1"),
+        (b'{"texts": ["a", "b\\udc00"]}', "texts[1] contains half of a surrogate pair at character 1"),
         (b'{"text": "a", "texts": ["a"]}', "the body has text and texts: send one of them"),
         (b'{"text": null}', "text must be a string, got null"),
         (b'{"text": 1}', "text must be a string, got a number"),
@@ -84,7 +84,7 @@ def test_the_endpoint_gets_the_text_as_it_came(api: Api, runtime: Runtime, text:
         (b'{"text": ""}', "text must not be empty"),
         ('{"text": " \\n　"}'.encode(), "text must not be empty"),
         (b'{"text": "' + b"a" * 10_001 + b'"}', "text has 10001 characters: at most 10000 are allowed"),
-        (b'{"text": "ab\\ud83d"}', "text holds half a surrogate pair at character 2"),
+        (b'{"text": "ab\\ud83d"}', "text contains half of a surrogate pair at character 2"),
     ],
 )
 def test_refuses_a_body_it_cannot_use(api: Api, runtime: Runtime, body: Any, message: str) -> None:

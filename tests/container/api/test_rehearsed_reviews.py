@@ -55,7 +55,7 @@ def test_fails_where_the_service_believes_another_balancer(
     start_reviews: Callable[..., Api], shared_runtime: Runtime, sign_in: Any
 ) -> None:
     api = start_reviews(shared_runtime.url)
-    with pytest.raises(StepError, match=r"the review API answered 401: .*not of this service's load balancer"):
+    with pytest.raises(StepError, match=r"the review API answered 401: .*not from this service's load balancer"):
         review_by_api(api.port, sign_in, lambda text: 0, lambda done: None, reviewer="hana", most=99)
     header = {sign_in.header_name: sign_in.header("hana")}
     assert requests.get(f"{api.url}/review", headers=header, timeout=20).status_code == 401

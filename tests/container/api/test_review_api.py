@@ -74,7 +74,7 @@ def test_a_reviewer_decides_no_faster_than_allowed_by_all_tasks_together(
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 7
     refused = answers[-1]
     assert re.fullmatch(
-        r"you have made 5 decisions in this minute, as many as one may: wait \d+ seconds", refused.json()["error"]
+        r"you have made 5 decisions in this minute, which is the limit: wait \d+ seconds", refused.json()["error"]
     )
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     # A repeated call is no new decision, and taking back is one.
@@ -343,14 +343,14 @@ def test_the_page_and_its_calls_refuse_whoever_is_not_authenticated(
     unsigned = base64.urlsafe_b64encode(
         json.dumps({"alg": "none", "kid": balancer.key_id, "signer": balancer.arn}).encode()
     ).decode()
-    not_ours = "sign in again: the header is not of this service's load balancer"
+    not_ours = "sign in again: the header is not from this service's load balancer"
     not_signed = "sign in again: the header is not signed by the load balancer"
     elsewhere = balancer.arn.replace("moderation", "another")
     cases = {
-        None: "sign in: the load balancer names nobody",
+        None: "sign in: the load balancer's header is missing",
         "a": "sign in again: the load balancer's header cannot be read",
         "a.b.c": "sign in again: the load balancer's header cannot be read",
-        balancer.header(exp=int(time.time()) - 60): "sign in again: your time ran out",
+        balancer.header(exp=int(time.time()) - 60): "sign in again: your sign-in has expired",
         balancer.header(exp=None): not_signed,
         balancer.header(key=other): not_signed,
         f"{head}.{forged}.{signature}": not_signed,
@@ -359,7 +359,7 @@ def test_the_page_and_its_calls_refuse_whoever_is_not_authenticated(
         balancer.header(head={"alg": "HS256"}): not_ours,
         balancer.header(head={"kid": "../secret"}): "sign in again: the header names no key",
         balancer.header(head={"kid": "unknown"}): "sign in again: the load balancer has no such key",
-        balancer.header("a b"): "sign in again: the header names nobody",
+        balancer.header("a b"): "sign in again: the header names no user",
     }
     for header, message in cases.items():
         for path in ["/review", "/v1/reviews"]:

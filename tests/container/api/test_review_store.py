@@ -110,7 +110,7 @@ def test_a_reviewer_who_comes_back_finds_what_was_taken(
     (before,) = store.take(reviewer="hana", count=1)
     (after,) = review_store().take(reviewer="hana", count=1)
     assert after.lease != before.lease
-    with pytest.raises(conflict, match="your time for it ran out: take it again"):
+    with pytest.raises(conflict, match="your lease has expired: take the post again"):
         decide(store, before, verdicts.FINE)
     assert decide(store, after, verdicts.FINE).verdict == "fine"
 
@@ -161,10 +161,10 @@ def test_a_lease_that_another_reviewer_took_over_decides_nothing(
     (late,) = store.take(reviewer="hana", count=1)
     clock.seconds += 601
     (taken,) = store.take(reviewer="ken", count=1)
-    with pytest.raises(conflict, match="another reviewer has it now: your time ran out"):
+    with pytest.raises(conflict, match="another reviewer has the post now: your lease has expired"):
         decide(store, late, verdicts.FINE)
     decide(store, taken, verdicts.VIOLATION, reviewer="ken")
-    with pytest.raises(conflict, match="it has been decided on already"):
+    with pytest.raises(conflict, match="there is already a decision on the post"):
         decide(store, late, verdicts.FINE)
     assert [entry["reviewer"] for entry in store.history(taken.post)] == ["ken"]
 
@@ -240,7 +240,7 @@ def test_a_first_opinion_is_not_undone_under_the_second_reviewers_hands(
     (taken,) = store.take(reviewer="hana", count=1)
     decide(store, taken, verdicts.VIOLATION)
     store.take(reviewer="ken", count=1)
-    with pytest.raises(conflict, match="another reviewer judges the post now: wait a little"):
+    with pytest.raises(conflict, match="another reviewer is judging the post now: wait a little"):
         store.undo(reviewer="hana", post=taken.post, decision=1)
     clock.seconds += 601
     assert store.undo(reviewer="hana", post=taken.post, decision=1).leased_by == "hana"

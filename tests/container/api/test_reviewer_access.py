@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.container.api.conftest import Api, Balancer, Runtime
 
-NOT_ALLOWED = "you are signed in, and not among this service's reviewers: ask whoever runs it"
+NOT_ALLOWED = "you are signed in, but you are not a reviewer of this service: ask its operator"
 
 
 class Pool:
@@ -126,18 +126,18 @@ def unsigned(pool: Pool) -> str:
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        (lambda pool: None, "the load balancer gives no access token"),
-        (lambda pool: "a.b.c", "the access token is none of the user pool's"),
-        (unsigned, "the access token is none of the user pool's"),
-        (lambda pool: pool.token(key=OTHERS_KEY), "the access token is none of the user pool's"),
-        (lambda pool: pool.token(kid="other"), "the access token is none of the user pool's"),
+        (lambda pool: None, "the load balancer sent no access token"),
+        (lambda pool: "a.b.c", "the access token is not from the user pool"),
+        (unsigned, "the access token is not from the user pool"),
+        (lambda pool: pool.token(key=OTHERS_KEY), "the access token is not from the user pool"),
+        (lambda pool: pool.token(kid="other"), "the access token is not from the user pool"),
         (lambda pool: pool.token(kid="elsewhere"), "the user pool has no such key"),
-        (lambda pool: pool.token(iss="https://id.example"), "the access token is none of the user pool's"),
-        (lambda pool: pool.token(exp=int(time.time()) - 60), "your time ran out"),
-        (lambda pool: pool.token(token_use="id"), "the access token is for somebody or something else"),
-        (lambda pool: pool.token(client_id="another"), "the access token is for somebody or something else"),
-        (lambda pool: pool.token("ken"), "the access token is for somebody or something else"),
-        (lambda pool: pool.token(sub=None), "the access token is none of the user pool's"),
+        (lambda pool: pool.token(iss="https://id.example"), "the access token is not from the user pool"),
+        (lambda pool: pool.token(exp=int(time.time()) - 60), "your sign-in has expired"),
+        (lambda pool: pool.token(token_use="id"), "the access token is for another user or another client"),
+        (lambda pool: pool.token(client_id="another"), "the access token is for another user or another client"),
+        (lambda pool: pool.token("ken"), "the access token is for another user or another client"),
+        (lambda pool: pool.token(sub=None), "the access token is not from the user pool"),
     ],
 )
 def test_a_token_that_is_not_the_pools_for_this_person_admits_nobody(

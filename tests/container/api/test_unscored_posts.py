@@ -169,7 +169,7 @@ def test_the_client_keeps_its_posts_when_nothing_else_can(start_api: Callable[..
         assert set(statuses[:6]) == {200}
         assert statuses[-1] == 503
         assert response.headers["Retry-After"] == "1"
-        assert response.json() == {"error": "posts that wait to be scored fill the memory"}
+        assert response.json() == {"error": "the memory is full of posts that wait to be scored"}
 
 
 def waiting_post(number: int, received: str = "2026-11-23T09:00:00.000+00:00") -> str:
