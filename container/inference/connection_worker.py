@@ -1,9 +1,9 @@
-"""gunicorn's threaded worker, with threads that stay with their connection.
+"""gunicorn's threaded worker, with threads that keep their connection.
 
-gunicorn's own worker hands a connection to its main thread after each answer, and the main thread hands the next
-request to another thread. Each hand-over wakes a sleeping thread, which with a small model takes a good part of an
-answer's time. nginx keeps a few connections and sends all requests over them: here the thread that answered waits for
-the connection's next request itself.
+gunicorn's own worker passes a connection to its main thread after each answer, and the main thread passes the next
+request to another thread. Each step wakes a sleeping thread, which takes a considerable part of the response time with
+a small model. nginx sends all requests over a few kept connections. So here the thread that answered waits for the
+connection's next request itself.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from gunicorn.workers.gthread import ThreadWorker
 from gunicorn_workers import KEPT_CONNECTIONS
 
 _CHECK_MILLISECONDS = 500
-"""Between two checks whether the worker ends."""
+"""The time between two checks whether the worker ends."""
 
 
 class ConnectionWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Answers a connection's requests in one thread, for as many connections as there are threads to spare."""
+    """Answers all requests of a connection in one thread, as long as there are spare threads."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # serve.py starts as many threads beyond those that requests need: an idle connection takes no request's thread.
+        # serve.py starts this many extra threads, so that idle connections do not take threads from requests.
         self._may_stay = threading.Semaphore(KEPT_CONNECTIONS)
 
     def handle(self, conn: Any) -> object:
-        """Answer one request, and those that follow on its connection.
+        """Answer one request, and the next ones on its connection.
 
         Returns:
-            Whether the main thread is to wait for the connection's next request, as gunicorn's own worker returns it.
+            Whether the main thread must wait for the connection's next request, as gunicorn's own worker returns it.
         """
         kept = super().handle(conn)
         while kept is True and self.alive:
-            # Of the next request, bytes may have come with the one before; the socket does not show them.
+            # The parser may already hold bytes of the next request, which the socket does not show.
             if not conn.parser.unreader.buf.getvalue() and not self._comes_while_staying(conn.sock):
                 break
             kept = super().handle(conn)
         return kept
 
     def handle_request(self, req: Any, conn: Any) -> object:
-        """Have the app answer a request."""
+        """Answer a request with the application."""
         answer = _WholeAnswer(conn)
         kept = super().handle_request(req, answer)
         answer.flush()
         return kept
 
     def _comes_while_staying(self, connection: socket.socket) -> bool:
-        """Wait for the next request, or the connection's end; return False if the main thread is to wait for it."""
+        """Wait for the next request or the connection's end; return False if the main thread must wait for it."""
         if not self._may_stay.acquire(blocking=False):
             return False
         try:
@@ -67,9 +67,9 @@ class ConnectionWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
 
 
 class _WholeAnswer:
-    """A connection for one answer, whose head is sent together with the first bytes of the body.
+    """A connection for one answer that sends the headers together with the first bytes of the body.
 
-    gunicorn sends them one after the other, and each wakes nginx.
+    gunicorn sends them separately, and each wakes nginx.
     """
 
     def __init__(self, conn: Any) -> None:
@@ -93,7 +93,7 @@ class _WholeAnswer:
             self._socket.sendall(self._head + data)
 
     def flush(self) -> None:
-        """Send a head that no body followed."""
+        """Send the headers of an answer without a body."""
         if self._head is not None and not self._head_sent:
             self._head_sent = True
             self._socket.sendall(self._head)

@@ -1,4 +1,4 @@
-"""How many CPU cores this container may use."""
+"""The number of CPU cores that this container may use."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """The cores of the machine that this process may run on, cut to the container's CPU quota; at least 1.
+    """Return the number of cores that this process may run on, limited by the container's CPU quota; at least 1.
 
-    ONNX Runtime and gunicorn see all cores of the host, and a container that is held to 2 of 64 crawls with 64 threads.
+    ONNX Runtime and gunicorn see all cores of the host; a container limited to 2 of 64 is very slow with 64 threads.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(cgroup)
@@ -17,7 +17,7 @@ def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def _quota(cgroup: Path) -> float | None:
-    """The CPU quota in cores, of cgroup version 2 or else 1; None where there is none."""
+    """Return the CPU quota in cores, from cgroup version 2 or else 1; None if there is no quota."""
     try:
         limit, period = (cgroup / "cpu.max").read_text().split()
     except OSError:

@@ -1,6 +1,6 @@
-"""From texts to the token ids of a `tokenizer.json`, as transformers makes them.
+"""Converts texts to the token ids of a `tokenizer.json`, as transformers does.
 
-The same file in the images of training and of inference: a model is served the tokens that it was trained with.
+The images of training and of inference hold the same file, so that a model is served with the tokens it was trained on.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from tokenizers import Tokenizer
 
 
 class FastTokenizer:
-    """Cuts a text by what its `tokenizer.json` says: normalisation, words, tokens, truncation.
+    """Applies a `tokenizer.json` to texts: normalisation, words, tokens, truncation.
 
-    A text is data: one that contains `</s>` or `[MASK]` must not steer the model. So it is cut as transformers does it
-    with `split_special_tokens`, and what is a control token all the same, as `</s>` is in SentencePiece's vocabularies,
-    is left out.
+    A text is data: a text that contains `</s>` or `[MASK]` must not control the model. So texts are tokenised as
+    transformers does with `split_special_tokens`. Control tokens that still result, such as `</s>` in SentencePiece's
+    vocabularies, are removed.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, control_tokens: Sequence[int]) -> None:
-        tokenizer.encode_special_tokens = True  # tokenizer.json does not keep it
+        tokenizer.encode_special_tokens = True  # tokenizer.json does not store this setting
         self._tokenizer = tokenizer
         self._control_tokens = frozenset(control_tokens)
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Each text at its true length, cut off where the tokenizer says; control tokens are those around it alone."""
+        """Return the ids of each text, truncated but not padded; the only control tokens are those around a text."""
         return [
             [
                 token

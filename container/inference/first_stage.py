@@ -1,4 +1,4 @@
-"""The linear model that answers what it is sure of, in front of a network that answers the rest."""
+"""The linear model that answers posts with a decisive score, in front of a network that answers the others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import onnxruntime
 from preprocessing import Preprocessing, from_manifest
 
 POSTS_A_LINE = 1000
-"""Of the log, which says how many of them were answered here."""
+"""The number of posts per log line, which reports how many of them the first stage answered."""
 
 log = logging.getLogger("gunicorn.error")
 
 
 class FirstStage:
-    """Answers a post whose score is outside two bounds: by the line that the manifest has for it."""
+    """Answers a post whose score is outside two bounds, with the manifest's mapping of scores to probabilities."""
 
     def __init__(
         self,
@@ -45,19 +45,19 @@ class FirstStage:
 
     @classmethod
     def load(cls, cascade: Mapping[str, Any], folder: Path, options: onnxruntime.SessionOptions) -> FirstStage:
-        """As the manifest's `cascade` describes it.
+        """Load the first stage that the manifest's `cascade` describes.
 
         Raises:
-            KeyError, TypeError, ValueError: it does not.
+            KeyError, TypeError, ValueError: `cascade` is malformed.
         """
         description = cascade["first_stage"]
         line = [float(score) for score in description["scores"]], [float(answer) for answer in description["answers"]]
         if len(line[0]) != len(line[1]) or line[0] != sorted(line[0]) or not line[0]:
-            raise ValueError("scores and answers are no line")
+            raise ValueError("scores and answers are not a rising line")
         low, high = float(description["low"]), float(description["high"])
         if not math.isfinite(low) or not low < high:
             raise ValueError("low is not below high")
-        # On the CPU whatever the network is served on: it has no operator for a GPU, and takes a fraction of a ms.
+        # Always on the CPU: its operators have no GPU version, and it takes a fraction of a millisecond.
         session = onnxruntime.InferenceSession(
             folder / Path(str(description["model"])).name, options, providers=["CPUExecutionProvider"]
         )
@@ -72,11 +72,11 @@ class FirstStage:
         )
 
     def try_out(self, text: str) -> None:
-        """Raises ONNX Runtime's errors where the model cannot answer."""
+        """Answer once; raises ONNX Runtime's errors if the model cannot answer."""
         self._answer(text)
 
     def answers(self, texts: Sequence[str]) -> list[float | None]:
-        """The probability of each text, and None where the network is to answer."""
+        """Return the probability of each text, None where the network has to answer."""
         found = [self._answer(text) for text in texts]
         self._count(len(found), sum(answer is not None for answer in found))
         return found
@@ -96,7 +96,7 @@ class FirstStage:
                 return
             self._posts = self._sure = 0
         log.info(
-            "first stage answered %d of %d posts (%.1f %%); of those to validate with %.1f %%",
+            "first stage answered %d of %d posts (%.1f %%); of the validation posts %.1f %%",
             counted[1],
             counted[0],
             100 * counted[1] / counted[0],

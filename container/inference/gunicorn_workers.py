@@ -1,7 +1,7 @@
-"""gunicorn's configuration: a socket for each worker, so that nginx chooses the one that is least busy.
+"""gunicorn's configuration: a socket per worker, so that nginx chooses the least busy worker.
 
-On a socket they share, whichever worker wakes first takes the connection and, since nginx keeps connections, every
-request that follows on it, while another has nothing to do.
+If the workers shared a socket, the worker that wakes first would take a connection and, because nginx keeps
+connections, all its later requests, while another worker is idle.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 KEPT_CONNECTIONS = 16
-"""Connections to each worker that nginx keeps for its next requests."""
+"""The connections per worker that nginx keeps open for later requests."""
 
 
 def pre_fork(arbiter: Any, worker: Any) -> None:
-    """gunicorn calls this before each fork: gives the worker the socket that the fewest others listen on."""
+    """Give a worker the socket on which the fewest workers listen; gunicorn calls this before each fork."""
     taken = [socket for other in arbiter.WORKERS.values() for socket in other.sockets]
     worker.sockets = [min(arbiter.LISTENERS, key=taken.count)]

@@ -1,7 +1,7 @@
-"""Answers the usual request without Flask: with a small model, Flask takes a good part of an answer's time.
+"""Answers usual requests without Flask, which takes a considerable part of the response time with a small model.
 
 Usual requests are those of the published contract: `POST /invocations` with JSON, answered with JSON. All others,
-faulty ones included, go to Flask, so that only one place reports faults.
+including invalid ones, go to Flask, so that only one place reports errors.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 Answer = Callable[[Environ, Invocation], "Answered | None"]
 
 FAILED = "inference.failed"
-"""In the environment that Flask gets: the exception that a prediction ended with."""
+"""The key in the WSGI environment for Flask: the exception that ended a prediction."""
 
 _ACCEPTED = ("*/*", "application/json")
 
 
 class Answered:
-    """Predictions as they are written, and the headers that go with them."""
+    """Predictions as strings, and the headers of their answer."""
 
     __slots__ = ("headers", "predictions")
 
@@ -34,7 +34,7 @@ class Answered:
 
 
 class HotPath:
-    """In front of Flask's application; `answer` says None where it must not be asked."""
+    """A WSGI application in front of Flask's; `answer` returns None if Flask has to answer."""
 
     def __init__(self, application: Application, answer: Answer, *, largest_body: int) -> None:
         self._application = application
@@ -45,14 +45,14 @@ class HotPath:
         if not self._is_usual(environ):
             return self._application(environ, start_response)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        environ["wsgi.input"] = io.BytesIO(body)  # for Flask, where it is to read it after all
+        environ["wsgi.input"] = io.BytesIO(body)  # Flask can read the body again
         try:
             given = Invocation.parse(body)
         except InvalidInvocationError:
             return self._application(environ, start_response)
         try:
             answered = self._answer(environ, given)
-        except Exception as error:  # Flask's part says what each means, and logs those that nobody expects
+        except Exception as error:  # Flask converts each error into an answer, and logs unexpected ones
             environ[FAILED] = error
             answered = None
         if answered is None:

@@ -1,4 +1,4 @@
-"""The model: loaded from SageMaker's model folder, answering probabilities."""
+"""The model, loaded from SageMaker's model folder, which predicts probabilities."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DEFAULT_QUEUE_LENGTH = 32
 
 _TYPICAL_POST = "夜泣きで悩んでいます。五ヶ月です。寝かしつけに一時間かかり、夫も帰りが遅くて頼れません。どうしたら" * 2
 _POSTS_TO_ENCODE = 16
-"""At once: the time for which one request of thousands keeps the others from being encoded."""
+"""The posts encoded at once, so that a request with thousands of posts does not block the encoding of others."""
 
 _SPIN_MICROSECONDS = 50
-"""A thread that waits for the others of its prediction spins no longer. ONNX Runtime's own limit is a million pauses,
-many milliseconds: where cores are shared, a thread then spins away the time that the one it waits for needs."""
+"""An idle thread of a prediction spins for this time. ONNX Runtime's default of a million iterations takes many
+milliseconds: on a shared core the idle thread would take the core from the thread that it waits for."""
 
-# ONNX Runtime's errors share no base class.
+# ONNX Runtime's errors have no common base class.
 _ONNXRUNTIME_ERRORS = (
     onnxruntime_errors.EPFail,
     onnxruntime_errors.Fail,
@@ -42,19 +42,19 @@ _ONNXRUNTIME_ERRORS = (
 
 
 class ModelUnusableError(Exception):
-    """The model folder holds no model that this image can serve; the message is one line."""
+    """The model folder contains no model that this image can serve; the message is one line."""
 
 
 class Predictions(NamedTuple):
-    """The probability, 0 to 1, that each text is a violation, and who answered."""
+    """The probability, 0 to 1, that each text is a violation, and the stage that predicted it."""
 
     probabilities: list[float]
     by_first_stage: list[bool]
-    """Whether the first stage answered each text; empty where the model has none."""
+    """Whether the first stage answered each text; empty if the model has no first stage."""
 
 
 class Model:
-    """One ONNX Runtime session and the preprocessing that belongs to it. Safe to call from several threads."""
+    """An ONNX Runtime session and its preprocessing. Safe to call from several threads."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Model:
         self._preprocessing = preprocessing
         if batch_size is None:
             (row,) = preprocessing.rows([_TYPICAL_POST])
-            self._run([row])  # the first run allocates
+            self._run([row])  # the first run allocates memory
             batch_size = measured_batch_size(lambda size: self._run([row] * size))
         self.batch_size = batch_size
         self._queue = PredictionQueue(self._run, batch_size=batch_size, most_waiting=most_waiting)
@@ -87,26 +87,26 @@ class Model:
         most_waiting: int = DEFAULT_QUEUE_LENGTH,
         device: Device = "cpu",
     ) -> Model:
-        """Loads model.onnx as its manifest.json says and predicts once.
+        """Load model.onnx as its manifest.json describes and predict once.
 
         Args:
-            folder: with the content of model.tar.gz.
-            threads: of one prediction.
-            batch_size: posts in a batch at most; measured when it is None.
-            most_waiting: requests, beside the one that is being answered.
-            device: what predicts.
+            folder: the folder with the content of model.tar.gz.
+            threads: the threads of one prediction.
+            batch_size: the most posts in a batch; None to measure it.
+            most_waiting: the most requests that may wait, besides the one that is being answered.
+            device: the device that predicts.
 
         Raises:
-            ModelUnusableError: a file is missing, damaged, or of another manifest version, or there is no usable GPU
-                and one is to predict.
+            ModelUnusableError: a file is missing, damaged or of another manifest version, or `device` is a GPU and
+                there is no usable one.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
-        # What a GPU has no operator for, the CPU calculates.
+        # The CPU calculates operators that have no GPU version.
         providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if device == "gpu" else ["CPUExecutionProvider"]
-        # On a CPU the fused operator takes three times what its parts take.
+        # On a CPU the fused operator takes three times as long as its parts.
         disabled = ["SkipLayerNormFusion"] if device == "cpu" else None
         try:
             manifest = _read_manifest(folder)
@@ -115,7 +115,7 @@ class Model:
             session = onnxruntime.InferenceSession(
                 folder / "model.onnx", options, providers=providers, disabled_optimizers=disabled
             )
-            # ONNX Runtime leaves a provider out that it cannot use, and says so in the log alone.
+            # ONNX Runtime omits a provider that it cannot use, and reports that only in its log.
             if session.get_providers() != providers:
                 raise ModelUnusableError(f"no usable GPU: ONNX Runtime took {', '.join(session.get_providers())}")
             model = cls(
@@ -134,7 +134,7 @@ class Model:
         return model
 
     def try_out(self) -> None:
-        """Has each stage answer once.
+        """Predict once with each stage.
 
         Raises:
             ModelUnusableError: the model answered something that is no probability.
@@ -144,16 +144,16 @@ class Model:
         _refuse_no_numbers(self._run(self._preprocessing.rows(["。"])))
 
     def predict(self, texts: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> Predictions:
-        """Predicts each text, in their order.
+        """Predict each text, in order.
 
         Args:
             texts: any number of them.
-            wanted: whether somebody waits for the answer still.
+            wanted: returns whether the client still waits for the answer.
 
         Raises:
-            AbandonedError: nobody does.
+            AbandonedError: the client does not wait any more.
             ModelUnusableError: the model answered something that is no probability.
-            OverloadedError: too many requests wait.
+            OverloadedError: too many requests are waiting.
         """
         with self._queue.place():
             answered: list[float | None] = []
@@ -173,7 +173,7 @@ class Model:
         return Predictions(found, [answer is not None for answer in answered] if self._first_stage else [])
 
     def unseen_percents(self, texts: Sequence[str]) -> list[int]:
-        """How much of each text the training posts had nothing of, 0 to 100; empty where the model does not know."""
+        """Return each text's share of trigrams that the training posts do not have, in percent; empty if unknown."""
         known = self._known_trigrams
         return [] if known is None else [known.unseen_percent(text) for text in texts]
 
@@ -183,11 +183,11 @@ class Model:
 
 def _refuse_no_numbers(probabilities: Sequence[float]) -> None:
     if not all(math.isfinite(probability) for probability in probabilities):
-        raise ModelUnusableError("model.onnx: answered something that is no number")
+        raise ModelUnusableError("model.onnx: the answer is not a number")
 
 
 def _first_stage(manifest: Mapping[str, Any], folder: Path) -> FirstStage | None:
-    """The model that answers what it is sure of; None where the network answers everything."""
+    """Return the model's first stage; None if the network answers every post."""
     cascade = manifest.get("cascade")
     if not isinstance(cascade, dict) or "first_stage" not in cascade:
         return None
@@ -200,7 +200,7 @@ def _first_stage(manifest: Mapping[str, Any], folder: Path) -> FirstStage | None
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, which has `preprocessing`."""
+    """Read and check the manifest; it then has `preprocessing`."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a client may ask of `POST /invocations`."""
+"""Reads and checks the body of `POST /invocations`."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from dataclasses import dataclass
 from bounded_text import LONGEST_TEXT, counted
 
 MOST_TEXTS = 64
-"""In one request."""
+"""The most texts in one request."""
 
 
 class InvalidInvocationError(Exception):
-    """The body is no invocation; the message is one line that names the fault and quotes nothing of a post."""
+    """The body is not a valid invocation; the message is one line that names the fault and quotes nothing of a post."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationLines:
-    """JSON lines, as SageMaker Batch Transform cuts them from its files: one post a line, one answer a line.
+    """JSON lines, as SageMaker Batch Transform reads them from its files: one post per line, one answer per line.
 
-    A line at fault costs itself alone, since a job over years of posts must not end at one of them.
+    An invalid line gets an error and the others a prediction: a job over years of posts must not end at one of them.
     """
 
     texts: list[str]
-    """Of the lines without a fault, in their order."""
+    """The texts of the valid lines, in order."""
     faults: list[str | None]
-    """Of every line: what is wrong with it, in one line."""
+    """For every line, one line that says what is wrong with it, or None."""
 
     @classmethod
     def parse(cls, body: bytes) -> InvocationLines:
-        """Reads lines of `{"text": …}`.
+        """Read lines of `{"text": …}`.
 
         Raises:
             InvalidInvocationError: there is no line.
         """
         lines = body.removesuffix(b"\n").split(b"\n")
         if lines == [b""]:
-            raise InvalidInvocationError("body: empty; give one object with text a line")
+            raise InvalidInvocationError("body: empty; give one object with text per line")
         texts: list[str] = []
         faults: list[str | None] = []
         for line in lines:
             try:
                 invocation = Invocation.parse(line)
                 if not invocation.single:
-                    raise InvalidInvocationError("line: got texts; give one object with text a line")
+                    raise InvalidInvocationError("line: got texts; give one object with text per line")
                 texts.extend(invocation.texts)
                 faults.append(None)
             except InvalidInvocationError as error:
@@ -53,14 +53,14 @@ class InvocationLines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """The texts to judge; `single` when the client sent `text`, and gets one prediction instead of a list."""
+    """The texts to predict; `single` if the client sent `text`, and so gets one prediction instead of a list."""
 
     texts: list[str]
     single: bool
 
     @classmethod
     def parse(cls, body: bytes) -> Invocation:
-        """Reads `{"text": …}` or `{"texts": […]}`.
+        """Read `{"text": …}` or `{"texts": […]}`.
 
         Raises:
             InvalidInvocationError: anything else.
@@ -71,9 +71,9 @@ class Invocation:
             raise InvalidInvocationError(f"body: not UTF-8 at byte {error.start}") from None
         except json.JSONDecodeError as error:
             raise InvalidInvocationError(f"body: not JSON: {error.msg} at character {error.pos}") from None
-        except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        except (ValueError, RecursionError):  # a number with thousands of digits, or thousands of nested brackets
             raise InvalidInvocationError(
-                "body: JSON beyond what is sensible; give an object with text or texts"
+                "body: JSON with too many digits or levels; give an object with text or texts"
             ) from None
         if not isinstance(given, dict):
             raise InvalidInvocationError(f"body: got {_kind(given)}; give an object with text or texts")
@@ -96,7 +96,7 @@ def _checked(text: object, where: str) -> str:
     if not isinstance(text, str):
         raise InvalidInvocationError(f"{where}: got {_kind(text)}; give a string")
     if not text.strip():
-        raise InvalidInvocationError(f"{where}: got an empty text; give at least one character that is no space")
+        raise InvalidInvocationError(f"{where}: got an empty text; give at least one character that is not a space")
     if len(text) > LONGEST_TEXT:
         raise InvalidInvocationError(f"{where}: got {len(text)} characters; allowed are {LONGEST_TEXT}")
     try:
@@ -109,7 +109,7 @@ def _checked(text: object, where: str) -> str:
 
 
 def _kind(value: object) -> str:
-    """The JSON name of a value's type."""
+    """Return the JSON name of a value's type."""
     match value:
         case None:
             return "null"

@@ -1,4 +1,4 @@
-"""Whose posts are predicted next: every request gets its turn, like lengths share a batch, too many are turned away."""
+"""Schedules predictions: requests take turns, posts of similar length share a batch, excess requests are refused."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 Row = npt.NDArray[np.int64]
-"""One post as the model takes it, at its true length."""
+"""One post as the model's input, without padding."""
 Predict = Callable[[Sequence[Row]], Sequence[float]]
 
 SHORTEST_SHARE = 0.75
-"""Of the length of a batch's first row: a row that is shorter, or longer by as much, would cost more padding than it
-saves."""
+"""The least ratio of two row lengths in a batch: with a smaller ratio padding would cost more than the batch saves."""
 
 
 class OverloadedError(Exception):
-    """As many requests wait as may."""
+    """The most requests allowed are already waiting."""
 
 
 class AbandonedError(Exception):
-    """Nobody waits for the answer any more."""
+    """The client does not wait for the answer any more."""
 
 
 def _always() -> bool:
@@ -39,13 +38,13 @@ class _Call:
     rows: Sequence[Row]
     wanted: Callable[[], bool]
     untaken: list[int] = field(init=False)
-    """Indices of rows that are in no batch yet, the longest last."""
+    """The indices of rows that are not in a batch yet, the longest row last."""
     unanswered: int = field(init=False)
     results: list[float] = field(init=False)
     error: Exception | None = None
     leads: bool = False
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    """Released once: when another thread has answered all rows, or for this one to lead."""
+    """Released once: when another thread has answered all rows, or to make this thread the leader."""
 
     def __post_init__(self) -> None:
         self.untaken = sorted(range(len(self.rows)), key=lambda index: len(self.rows[index]))
@@ -54,11 +53,11 @@ class _Call:
 
 
 class PredictionQueue:
-    """Runs one batch at a time, in turn over the requests, so that a request of one post passes those of thousands.
+    """Runs one batch at a time; requests take turns, so that a request of one post overtakes a request of thousands.
 
-    There is no thread of its own: the thread of a request that finds the model idle leads, which means that it runs
-    batches until its own request is answered, and then hands over to the one that waits longest. So a request that
-    comes alone is never handed from thread to thread, and nothing is ever delayed in the hope of more.
+    The queue has no thread of its own. The thread of a request that finds the model idle becomes the leader: it runs
+    batches until its own request is answered, then makes the thread that has waited longest the leader. So a single
+    request never changes threads, and no request is delayed in the hope of a larger batch.
     """
 
     def __init__(self, predict: Predict, *, batch_size: int, most_waiting: int) -> None:
@@ -68,14 +67,14 @@ class PredictionQueue:
         self._lock = threading.Lock()
         self._places_taken = 0
         self._led = False
-        self._queue: deque[_Call] = deque()  # the requests with rows that are in no batch yet
+        self._queue: deque[_Call] = deque()  # the requests with rows that are not in a batch yet
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Holds the place of one request, to be taken before any work is done for it.
+        """Hold the place of one request; enter it before any work for the request.
 
         Raises:
-            OverloadedError: one is being answered and `most_waiting` wait.
+            OverloadedError: one request is being answered and `most_waiting` are waiting.
         """
         with self._lock:
             if self._places_taken > self._most_waiting:
@@ -88,10 +87,10 @@ class PredictionQueue:
                 self._places_taken -= 1
 
     def run(self, rows: Sequence[Row], wanted: Callable[[], bool] = _always) -> list[float]:
-        """Answers all rows, in their order. What `predict` raises is raised for every request of that batch.
+        """Return the predictions of all rows, in order. An error of `predict` is raised for every request of the batch.
 
         Raises:
-            AbandonedError: `wanted` said no before all rows were in a batch; the rest of them are not predicted.
+            AbandonedError: `wanted` returned False before all rows were in a batch; the other rows are not predicted.
         """
         call = _Call(rows, wanted)
         if not rows:
@@ -103,7 +102,7 @@ class PredictionQueue:
         if not call.leads:
             call.turn.acquire()
         try:
-            while call.unanswered:  # only where this thread leads: otherwise all is answered by now
+            while call.unanswered:  # only in the leading thread: otherwise all rows are answered by now
                 self._run_batch(call)
         finally:
             if call.leads:
@@ -127,7 +126,7 @@ class PredictionQueue:
         results: Sequence[float] = ()
         try:
             results = self._predict([call.rows[index] for call, index in batch])
-        except Exception as raised:  # it belongs to whoever is in this batch, and the others' turns go on
+        except Exception as raised:  # the requests of this batch get the error; the others continue
             error = raised
         with self._lock:
             if error:
@@ -143,7 +142,7 @@ class PredictionQueue:
                 call.turn.release()
 
     def _take_batch(self) -> list[tuple[_Call, int]]:
-        """The longest row that is left of the request whose turn it is, and rows of like length from all requests."""
+        """Take the longest remaining row of the request whose turn it is, and similarly long rows of all requests."""
         first = self._queue.popleft()
         batch = [(first, first.untaken.pop())]
         length = len(first.rows[batch[0][1]])

@@ -1,4 +1,4 @@
-"""From posts to a model's input, as the model's manifest describes it."""
+"""Converts posts to a model's input, as the model's manifest describes."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ _WHITESPACE = re.compile(r"\s+")
 NORMALISATION_STEPS: Mapping[str, Callable[[str], str]] = {
     "nfkc": nfkc,
     "lower": str.lower,
-    # 0 pads a batch of code points, and MeCab's C strings end at it.
+    # 0 is the padding of a batch of code points, and the end of MeCab's C strings.
     "strip_nul": lambda text: text.replace("\0", ""),
     "collapse_whitespace": lambda text: _WHITESPACE.sub(" ", text),
 }
 
 
 class UnknownPreprocessingError(Exception):
-    """The manifest asks for something that this image cannot do; the message is one line."""
+    """The manifest requires preprocessing that this image does not have; the message is one line."""
 
 
 class Preprocessing(Protocol):
-    """What every kind of preprocessing offers."""
+    """The interface of every kind of preprocessing."""
 
     def rows(self, texts: Sequence[str]) -> list[Row]:
-        """Each text at its true length."""
+        """Return a row per text, without padding."""
         ...
 
     def inputs(self, rows: Sequence[Row]) -> Inputs:
-        """The model's inputs for a batch of at least one row, padded to the longest."""
+        """Return the model's inputs for a batch of at least one row, padded to the longest."""
         ...
 
 
 def from_manifest(description: Mapping[str, object], folder: Path) -> Preprocessing:
-    """The preprocessing that a manifest's `preprocessing` describes; its files are in `folder`.
+    """Return the preprocessing that a manifest's `preprocessing` describes; its files are in `folder`.
 
     Raises:
-        UnknownPreprocessingError: the kind, a normalisation step or the dictionary is not one of this image's.
+        UnknownPreprocessingError: this image does not have the kind, a normalisation step or the dictionary.
     """
     steps = description.get("normalisation")
     if not isinstance(steps, list) or not all(step in NORMALISATION_STEPS for step in steps):
@@ -82,7 +82,7 @@ def from_manifest(description: Mapping[str, object], folder: Path) -> Preprocess
 
 
 class CodePoints:
-    """Each character as its Unicode code point; the model itself holds the vocabulary."""
+    """Converts each character to its Unicode code point; the model itself contains the vocabulary."""
 
     def __init__(self, *, steps: Sequence[str]) -> None:
         self._steps = steps
@@ -93,18 +93,18 @@ class CodePoints:
         ]
 
     def inputs(self, rows: Sequence[Row]) -> Inputs:
-        """Padded with 0, which no n-gram of the vocabulary holds."""
+        """Return the rows padded with 0, which is in no n-gram of the vocabulary."""
         return {"code_points": _padded(rows, with_value=0)}
 
 
 class _Tokens:
-    """A model's inputs where its rows are token ids."""
+    """The model's inputs for rows of token ids."""
 
     def __init__(self, padding: int) -> None:
         self._padding = padding
 
     def inputs(self, rows: Sequence[Row]) -> Inputs:
-        """Token ids, and an attention mask that leaves the padding out."""
+        """Return token ids, and an attention mask that excludes the padding."""
         return {
             "input_ids": _padded(rows, with_value=self._padding),
             "attention_mask": _padded([np.ones_like(row) for row in rows], with_value=0),
@@ -112,10 +112,10 @@ class _Tokens:
 
 
 class TokenizerFile(_Tokens):
-    """The model's own `tokenizer.json` does it all."""
+    """Converts texts with the model's own `tokenizer.json` alone."""
 
     def __init__(self, *, steps: Sequence[str], tokenizer: Path, control_tokens: Sequence[int]) -> None:
-        # Here, as a model of code points needs no tokenizer.
+        # Imported here, because a model of code points needs no tokenizer.
         from fast_tokenizer import FastTokenizer
 
         self._steps = steps
@@ -130,10 +130,10 @@ class TokenizerFile(_Tokens):
 
 
 class JapaneseWordpiece(_Tokens):
-    """MeCab cuts a text into words, WordPiece cuts the words into the tokens that the model knows."""
+    """Splits a text into words with MeCab, and the words into the model's tokens with WordPiece."""
 
     def __init__(self, *, steps: Sequence[str], tokenizer: Path) -> None:
-        # Here, because a model of code points needs neither and a second of starting time counts.
+        # Imported here, because a model of code points needs neither, and importing takes a second.
         import ipadic
         from fugashi import GenericTagger
 
@@ -141,26 +141,26 @@ class JapaneseWordpiece(_Tokens):
         self._tokenizer, padding = _read_tokenizer(tokenizer)
         super().__init__(padding)
         self._tagger = GenericTagger(f"{ipadic.MECAB_ARGS} -Owakati")
-        self._tagging = threading.Lock()  # a MeCab tagger keeps the sentence it works on
+        self._tagging = threading.Lock()  # a MeCab tagger stores the sentence that it parses
 
     def rows(self, texts: Sequence[str]) -> list[Row]:
         """The token ids of each text."""
         with self._tagging:
-            # Python's idea of whitespace is wider than the tokenizer's, and the model was trained with Python's.
+            # Python treats more characters as white space than the tokenizer, and the model was trained with Python's.
             words = [" ".join(self._tagger.parse(with_breaks(_normalise(text, self._steps))).split()) for text in texts]
         return [np.array(encoding.ids, dtype=np.int64) for encoding in self._tokenizer.encode_batch(words)]
 
 
 def _read_tokenizer(path: Path) -> tuple[Tokenizer, int]:
-    """The tokenizer of a file, and the token that fills rows up; it does not do so itself."""
-    # Here, because a model of code points does without.
+    """Read a tokenizer; return it with its padding switched off, and its padding token."""
+    # Imported here, because a model of code points does not need it.
     from tokenizers import Tokenizer
 
     if not path.is_file():
         raise UnknownPreprocessingError(f"{path.name}: not in the model folder")
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
+    except Exception as error:  # the library raises no narrower error
         raise UnknownPreprocessingError(f"{path.name}: {' '.join(str(error).split())}") from None
     padding = int((tokenizer.padding or {}).get("pad_id", 0))
     tokenizer.no_padding()

@@ -24,54 +24,54 @@ from gunicorn_workers import KEPT_CONNECTIONS
 
 HERE = Path(__file__).resolve().parent
 GRACE_SECONDS = 20.0
-"""To finish what is being answered. SageMaker kills a container 30 s after SIGTERM."""
+"""The time to finish running requests. SageMaker kills a container 30 s after SIGTERM."""
 
 MOST_THREADS_A_PREDICTION = 8
-"""More hardly speed up the prediction of one post."""
+"""More threads hardly speed up the prediction of one post."""
 MOST_WORKERS = 8
-"""Each holds a model of its own; cores beyond these speed up each prediction instead."""
+"""Each worker has its own copy of the model; further cores speed up each prediction instead."""
 DEFAULT_QUEUE_LENGTH = 32
-"""Requests that may wait in a worker: at 10 ms a post, the last of them waits a third of a second."""
+"""The requests that may wait in a worker: at 10 ms per post, the last of them waits a third of a second."""
 SPARE_THREADS = 16
-"""A worker: to answer /ping and to turn requests away while all places in the queue are taken."""
+"""The threads per worker that answer /ping and refuse requests while all places in the queue are taken."""
 LARGEST_BODY_BYTES = 6 * 1024 * 1024
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class InvalidSettingError(Exception):
-    """An environment variable is not usable; the message is one line."""
+    """An environment variable has an invalid value; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says about how to serve."""
+    """The settings of serving, from environment variables."""
 
     host: str
     port: int
     workers: int
     threads_per_worker: int
     queue_length: int
-    """Requests a worker; more are answered 503 with Retry-After."""
+    """The requests that may wait per worker; further ones get 503 with Retry-After."""
     batch_size: int | None
-    """Posts; None to have it measured."""
+    """The most posts in a batch; None to measure it."""
     nginx: str | None
-    """The program; None where it is not installed."""
+    """The path of nginx; None if it is not installed."""
     device: Device
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """What each variable says, and what it is when it says nothing.
+        """Read the variables; each default is in brackets or marked.
 
         `SAGEMAKER_BIND_TO_PORT` (8080), `BIND_HOST` (all addresses), `NGINX_PROGRAM` (the installed one; empty for
         gunicorn alone).
 
         `SERVE_FOR`: `latency` (the default) gives all cores to one prediction after the other, `throughput` gives each
-        core a worker with a model of its own, which answers more posts a second, each later, and takes the memory of
-        as many models. `MODEL_SERVER_WORKERS` sets their number itself. Workers times their threads never exceed the
-        container's cores, unless more workers are asked for.
+        core a worker with its own copy of the model: more posts per second, a longer response time, and the memory of
+        all the copies. `MODEL_SERVER_WORKERS` sets the number of workers directly. Workers times their threads never
+        exceed the container's cores, unless `MODEL_SERVER_WORKERS` is higher.
 
-        `SERVE_ON` (`auto`) says on what, see `serving_device`.
+        `SERVE_ON` (`auto`) chooses the device, see `serving_device`.
 
         `QUEUE_LENGTH` (32) requests may wait in each worker. `BATCH_SIZE` (measured at the start) posts are predicted
         together.
@@ -108,8 +108,8 @@ class Settings:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status 0 after SIGTERM or SIGINT, 1 when a server ended by itself or what is to serve cannot, 2 for
-    a wrong argument or setting.
+    """Serve; return 0 after SIGTERM or SIGINT, 1 if a server ended by itself or the device is unusable, 2 for an
+    invalid argument or setting.
     """
     if list(arguments) != ["serve"]:
         print(f"error: got {' '.join(arguments) or 'no argument'}; allowed is: serve", file=sys.stderr)
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[tuple[str, subprocess.Popen[bytes]]]:
-    """gunicorn on a socket behind nginx, or on the port itself where nginx is not installed."""
+    """Start gunicorn on sockets behind nginx, or on the port itself if nginx is not installed."""
     sockets = [folder / f"gunicorn{worker}.sock" for worker in range(settings.workers)] if settings.nginx else []
     addresses = [f"unix:{socket}" for socket in sockets] or [f"{settings.host}:{settings.port}"]
     print(
@@ -161,14 +161,14 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
     gunicorn += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(int(GRACE_SECONDS) - 5)]
     gunicorn += ["--no-control-socket", "--log-level", "warning", "--chdir", str(HERE), "wsgi:main()"]
     environment = {
-        # Each prediction reads all weights: a little faster in huge pages, where Linux grants them to who asks.
+        # Each prediction reads all weights, which is slightly faster in huge pages, if Linux grants them on request.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         **os.environ,
         "THREADS_PER_WORKER": str(settings.threads_per_worker),
         "QUEUE_LENGTH": str(settings.queue_length),
         "SERVE_ON": settings.device,
         "OMP_NUM_THREADS": str(settings.threads_per_worker),
-        "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise report their use to its maker
+        "ORT_DISABLE_TELEMETRY": "1",  # its Linux builds otherwise send telemetry to Microsoft
     }
     servers = [("gunicorn", _spawn(gunicorn, environment))]
     if settings.nginx:
@@ -176,9 +176,9 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
         configuration.write_text(_render((HERE / "nginx.conf").read_text(), settings, folder=folder, sockets=sockets))
         command = [settings.nginx, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
         if os.geteuid() == 0:
-            # nginx would otherwise become `nobody`, who may not enter the folder with the socket.
+            # Otherwise nginx would run as `nobody`, who may not enter the folder with the socket.
             command += ["-g", "user root;"]
-        # Before there is a socket, nginx could only fill the log with what it cannot reach.
+        # Without the sockets nginx would only fill the log with connection errors.
         while not (all(socket.exists() for socket in sockets) or stopping.is_set() or servers[0][1].poll() is not None):
             time.sleep(0.01)
         try:
@@ -192,7 +192,7 @@ def _start(settings: Settings, folder: Path, stopping: threading.Event) -> list[
 def _render(template: str, settings: Settings, *, folder: Path, sockets: Sequence[Path]) -> str:
     values = {
         "folder": folder,
-        # None is ever taken out of service: a worker that restarts is back before the next try.
+        # nginx never marks a worker as unavailable: a worker that restarts is back before the next attempt.
         "workers": "\n        ".join(f"server unix:{socket} max_fails=0;" for socket in sockets),
         "host": settings.host,
         "port": settings.port,
@@ -205,18 +205,18 @@ def _render(template: str, settings: Settings, *, folder: Path, sockets: Sequenc
 
 
 def _spawn(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # A group of its own, so that whatever a server leaves behind can be ended with it.
+    # A process group of its own, so that all processes that a server leaves behind can be ended with it.
     return subprocess.Popen(command, env=environment, process_group=0, preexec_fn=_die_with_parent)
 
 
 def _die_with_parent() -> None:
-    """Asks Linux to end this process when serve.py is killed without a chance to do so itself."""
+    """Ask Linux to end this process if serve.py is killed and cannot end it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(servers: Sequence[tuple[str, subprocess.Popen[bytes]]]) -> None:
-    """Lets running requests finish, nginx first so that no new one comes in; then ends what is left."""
+    """Let running requests finish, and stop nginx first, so that no new ones arrive; then kill remaining processes."""
     deadline = time.monotonic() + GRACE_SECONDS
     for name, server in reversed(servers):
         if server.poll() is None:
@@ -231,7 +231,7 @@ def _end(servers: Sequence[tuple[str, subprocess.Popen[bytes]]]) -> None:
 
 
 def _installed_nginx(environment: Mapping[str, str]) -> str | None:
-    # Debian installs it where the PATH of an ordinary user does not look.
+    # Debian installs it in a folder that is not in an ordinary user's PATH.
     return shutil.which("nginx", path=f"{environment.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
 
 

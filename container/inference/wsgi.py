@@ -25,16 +25,16 @@ from prediction_queue import AbandonedError, OverloadedError
 from werkzeug.exceptions import HTTPException
 
 LARGEST_BODY = 6 * 1024 * 1024
-"""Bytes; SageMaker itself passes on no more to a real-time endpoint."""
+"""In bytes: SageMaker's own limit for a real-time endpoint."""
 
 MOST_DISCARDED_BYTES, DISCARDED_AT_ONCE_BYTES = 64 * 1024 * 1024, 64 * 1024
-"""Of a body that is too large; beyond, its sender is cut off."""
+"""How much of a body that is too large is read and discarded; then the connection is closed."""
 
 LONGEST_WAIT_SECONDS = 30.0
-"""For a model that is still loading; SageMaker gives up after 60."""
+"""The longest wait for a model that is still loading; SageMaker ends an invocation after 60 seconds."""
 
 RETRY_AFTER_SECONDS = "1"
-"""Many times what the requests that wait take."""
+"""Many times the time that the waiting requests take."""
 
 JSON, JSON_LINES = "application/json", "application/jsonlines"
 
@@ -48,7 +48,7 @@ log = logging.getLogger("gunicorn.error")
 
 
 class ModelSlot:
-    """Holds the model once a thread of its own has loaded it, so that `/ping` can answer meanwhile."""
+    """Loads the model in a thread of its own, so that `/ping` can answer meanwhile, and then holds it."""
 
     def __init__(
         self, folder: Path, *, threads: int, batch_size: int | None, most_waiting: int, device: Device
@@ -69,7 +69,7 @@ class ModelSlot:
         except ModelUnusableError as error:
             self.fault = f"no usable model: {error}"
         except Exception as error:
-            # The thread's last word: a library's own error must be seen in /ping and the log as well.
+            # Nothing else would catch a library's error in this thread: /ping and the log must show it too.
             self.fault = f"no usable model: {type(error).__name__}: {' '.join(str(error).split())}"
         if self.model is None:
             log.error(self.fault)
@@ -78,10 +78,10 @@ class ModelSlot:
         self._loaded.set()
 
     def wait(self) -> Model | None:
-        """The model; for a moment after the start, when another worker answers /ping already, waits for it.
+        """Return the model. Waits for it while it loads, because another worker may already answer /ping.
 
         Raises:
-            OverloadedError: it is loading, and as many requests wait for it as may.
+            OverloadedError: it is loading, and the most requests allowed are already waiting for it.
         """
         if not self._loaded.is_set():
             if not self._may_wait.acquire(blocking=False):
@@ -94,7 +94,7 @@ class ModelSlot:
 
 
 class QuietFlask(Flask):
-    """Logs where an error came from, but not its message: that may quote a post."""
+    """Logs the place of an error but not its message, which may quote a post."""
 
     def log_exception(
         self,
@@ -108,7 +108,7 @@ class QuietFlask(Flask):
 
 
 def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
-    """The application around a model, loaded or not."""
+    """Return the application that serves a model, which may still be loading."""
     app = QuietFlask("inference", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -127,7 +127,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 f"content type: got {request.mimetype[:100]!a}; allowed are {JSON} and {JSON_LINES}",
             )
-        # Of what a client takes equally well, the type that it sent.
+        # If a client accepts both types equally, it gets the type that it sent.
         offered = sorted((JSON, JSON_LINES), key=lambda offer: offer != request.mimetype)
         accepted = request.accept_mimetypes.best_match(offered) if request.accept_mimetypes else offered[0]
         if accepted is None:
@@ -146,13 +146,13 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
                 return _error(HTTPStatus.SERVICE_UNAVAILABLE, slot.fault)
             predictions = model.predict(given.texts, wanted)
         except OverloadedError:
-            response, status = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait; try again")
+            response, status = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are waiting; try again")
             response.headers["Retry-After"] = RETRY_AFTER_SECONDS
             return response, status
         except AbandonedError:
             return _error(HTTPStatus.REQUEST_TIMEOUT, "the time was up before the posts could be predicted")
         if isinstance(given, Invocation):
-            g.told = _told(model, given.texts, predictions, asked=request.headers.get(CUSTOM_ATTRIBUTES, ""))
+            g.reported = _reported(model, given.texts, predictions, asked=request.headers.get(CUSTOM_ATTRIBUTES, ""))
         return _answer(given, _written(predictions.probabilities), content_type=accepted), HTTPStatus.OK
 
     @app.errorhandler(HTTPException)
@@ -162,7 +162,7 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
 
     @app.after_request
     def name_model(response: Response) -> Response:
-        response.headers.extend(_custom_attributes(model_name, g.get("told", ())))
+        response.headers.extend(_custom_attributes(model_name, g.get("reported", ())))
         return response
 
     def answer(environ: dict[str, Any], given: Invocation) -> Answered | None:
@@ -170,30 +170,30 @@ def create_app(slot: ModelSlot, *, model_name: str | None) -> Flask:
         if model is None:
             return None
         predictions = model.predict(given.texts, _is_waited_for(environ))
-        told = _told(model, given.texts, predictions, asked=environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, ""))
-        return Answered(_written(predictions.probabilities), _custom_attributes(model_name, told))
+        reported = _reported(model, given.texts, predictions, asked=environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, ""))
+        return Answered(_written(predictions.probabilities), _custom_attributes(model_name, reported))
 
     app.wsgi_app = HotPath(app.wsgi_app, answer, largest_body=LARGEST_BODY)  # type: ignore[method-assign]
     return app
 
 
 def _written(probabilities: Sequence[float]) -> list[str]:
-    """Strings, as the published contract has it; six digits still rank what is nearly certain."""
+    """Return strings, as the published contract requires; six digits still rank probabilities that are nearly 1."""
     return [f"{probability:.6f}" for probability in probabilities]
 
 
-def _told(model: Model, texts: Sequence[str], predictions: Predictions, *, asked: str) -> list[str]:
-    """What a client `asked` for in its custom attributes, each in the order of the texts: it counts what is served."""
-    told = []
+def _reported(model: Model, texts: Sequence[str], predictions: Predictions, *, asked: str) -> list[str]:
+    """Return the custom attributes that a client `asked` for, each in the order of the texts."""
+    reported = []
     if _WITH_UNSEEN.search(asked) and (unseen := model.unseen_percents(texts)):
-        told.append(f"unseen={'/'.join(map(str, unseen))}")
+        reported.append(f"unseen={'/'.join(map(str, unseen))}")
     if _WITH_FIRST_STAGE.search(asked) and predictions.by_first_stage:
-        told.append(f"first-stage={'/'.join(str(int(answered)) for answered in predictions.by_first_stage)}")
-    return told
+        reported.append(f"first-stage={'/'.join(str(int(answered)) for answered in predictions.by_first_stage)}")
+    return reported
 
 
-def _custom_attributes(model_name: str | None, told: Sequence[str]) -> list[tuple[str, str]]:
-    attributes = [*([f"model={model_name}"] if model_name else []), *told]
+def _custom_attributes(model_name: str | None, reported: Sequence[str]) -> list[tuple[str, str]]:
+    attributes = [*([f"model={model_name}"] if model_name else []), *reported]
     return [(CUSTOM_ATTRIBUTES, ",".join(attributes))] if attributes else []
 
 
@@ -219,7 +219,7 @@ def _answer(given: Invocation | InvocationLines, predictions: Sequence[str], *, 
 
 
 def _is_waited_for(environ: Mapping[str, Any]) -> Callable[[], bool]:
-    """Whether somebody waits for the answer: the client has not left, nor is the time up that it says it has."""
+    """Return a function: whether the client has not disconnected, and its patience has not run out."""
     client: socket.socket | None = environ.get("gunicorn.socket")
     patience = _PATIENCE.search(environ.get(_CUSTOM_ATTRIBUTES_OF_WSGI, ""))
     until = time.monotonic() + (int(patience[1]) / 1000 if patience else math.inf)
@@ -238,9 +238,9 @@ def _is_waited_for(environ: Mapping[str, Any]) -> Callable[[], bool]:
 
 
 def _discard_body() -> None:
-    """Reads what is left of a body that is refused, so that its sender gets to read the answer.
+    """Read the rest of a refused body, so that its sender can read the answer.
 
-    A connection closed over unread bytes is reset, and the answer on its way is lost. nginx does this by itself.
+    Closing a connection with unread bytes resets it, and the answer is lost. nginx does this by itself.
     """
     body = request.environ["wsgi.input"]
     for _ in range(MOST_DISCARDED_BYTES // DISCARDED_AT_ONCE_BYTES):
@@ -253,7 +253,7 @@ def _error(status: int, message: str) -> tuple[Response, int]:
 
 
 def main() -> Any:
-    """What gunicorn calls in every worker, after the fork: ONNX Runtime's threads do not survive one."""
+    """Create the application; gunicorn calls it in every worker, as ONNX Runtime's threads do not survive a fork."""
     folder = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model"
     batch_size = os.environ.get("BATCH_SIZE")
     slot = ModelSlot(

@@ -29,12 +29,12 @@ from transformers import PreTrainedModel
 
 ONNX_OPSET = 17
 WARM_UP_SHARE = 0.1
-"""Of all steps: the learning rate rises to its full value there, and then falls to 0."""
+"""The share of all steps in which the learning rate rises to its full value; then it falls to 0."""
 WEIGHT_DECAY = 0.01
 LARGEST_GRADIENT_NORM = 1.0
 _SCORING_BATCH = 64
 _POSTS_TO_CHECK = 64
-"""Of the validation posts, when the export is compared with the trained model."""
+"""The number of validation posts on which the export is compared with the trained model."""
 
 
 def train(
@@ -47,15 +47,15 @@ def train(
     checkpoints: Path | None,
     instance_type: str | None,
 ) -> ExportedModel:
-    """Fine-tunes on `posts`, keeps the epoch that ranks `validation` best, writes model.onnx and tokenizer.json.
+    """Fine-tune on `posts`, keep the epoch that ranks `validation` best, write model.onnx and tokenizer.json.
 
-    model.onnx is int8 where that judges `validation` as fp32 does, with attention in one operator where ONNX Runtime
-    fuses it; the manifest says both. A training that was interrupted goes on from `checkpoints` and ends as it would
-    have; None keeps none.
+    model.onnx is int8 if int8 predicts `validation` as well as fp32, and has attention in one operator if ONNX Runtime
+    can fuse it; the manifest records both. An interrupted training continues from `checkpoints` with the same result;
+    with None it keeps no checkpoints.
 
     Raises:
-        RefusalError: `instance_type` has a GPU that cannot be used, the pretrained model is not there or not of a kind
-            this recipe knows, or the export answers otherwise than the trained model.
+        RefusalError: `instance_type` has a GPU that cannot be used, the pretrained model is missing or of a type that
+            this recipe does not support, or the export's predictions differ from the trained model's.
     """
     encoder, _ = fine_tuned(
         posts, validation, hyperparameters, start=start, checkpoints=checkpoints, instance_type=instance_type
@@ -72,7 +72,7 @@ def fine_tuned(
     checkpoints: Path | None,
     instance_type: str | None,
 ) -> tuple[Encoder, torch.device]:
-    """The network of the epoch that ranks `validation` best, and where it was trained; see `train`."""
+    """Return the network of the epoch that ranks `validation` best, and the device of its training; see `train`."""
     transformers.utils.logging.disable_progress_bar()
     device = _device(instance_type)
     _seed(hyperparameters.seed)
@@ -97,10 +97,10 @@ def fine_tuned(
 def export(
     encoder: Encoder, validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
 ) -> ExportedModel:
-    """Writes model.onnx and tokenizer.json of a network as it is; `validation` checks them and chooses the precision.
+    """Write model.onnx and tokenizer.json of a network; `validation` serves to check them and to choose the precision.
 
     Raises:
-        RefusalError: the export answers otherwise than the network.
+        RefusalError: the export's predictions differ from the network's.
     """
     encoder.tokenizer.save(str(folder / TOKENIZER_FILE))
     network, encode = encoder.network.to("cpu").eval(), encoder.encode
@@ -115,7 +115,7 @@ def export(
         network={"model_type": network.config.model_type, "layers": layers, "fused_attentions": fused},
     )
     texts = [post.text for post in validation[:_POSTS_TO_CHECK]]
-    texts.append(" ".join(texts))  # as long as any that will be served, once it is cut off
+    texts.append(" ".join(texts))  # after truncation as long as the longest post that will be served
     exported.check_against(texts, network_probabilities(network, encode, texts, torch.device("cpu")))
     if hyperparameters.precision == "fp32":
         return exported.with_precision({"chosen": "fp32", "reason": "hyperparameter precision"})
@@ -129,7 +129,7 @@ def export(
 
 
 class _Probability(torch.nn.Module):  # type: ignore[misc]  # `linear` is developed where torch is not installed
-    """What is exported: token ids in, the probability of a violation out."""
+    """The exported network: its input is token ids, its output the probability of a violation."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ def _device(instance_type: str | None) -> torch.device:
         return torch.device("cuda")
     if not has_gpu(instance_type):
         return torch.device("cpu")
-    # A BERT takes days on the CPU of such a machine, at the price of its GPU.
+    # On the CPU of a GPU machine a BERT would take days, at the price of the GPU.
     if torch.version.cuda is None:
         reason, remedy = "this PyTorch is for CPUs", "build the image without PIP_FIND_LINKS"
     else:
@@ -160,7 +160,7 @@ def _device(instance_type: str | None) -> torch.device:
 
 
 def _seed(seed: int) -> None:
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -178,7 +178,7 @@ def _fine_tune(
 ) -> None:
     network, encode = encoder.network.to(device), encoder.encode
     labels = torch.tensor([post.label for post in posts])
-    # Both labels weigh the same in sum, as rare as violations may be.
+    # Both labels have the same total weight, however rare violations are.
     weights = len(posts) / (2 * torch.bincount(labels, minlength=2).float())
     loss_of = torch.nn.CrossEntropyLoss(weight=weights.to(device))
     optimizer = torch.optim.AdamW(network.parameters(), lr=hyperparameters.learning_rate, weight_decay=WEIGHT_DECAY)
@@ -192,7 +192,7 @@ def _fine_tune(
     texts = [post.text for post in validation]
     truth = [post.label for post in validation]
 
-    # Where the training stands: besides the parts' own states, all that a checkpoint has to hold.
+    # The progress of the training: all that a checkpoint needs besides the states of network, optimiser and scaler.
     at: dict[str, Any] = {
         "epoch": 1,
         "batches": batches(len(posts), hyperparameters.batch_size),
@@ -253,7 +253,7 @@ def batches(count: int, batch_size: int) -> list[list[int]]:
 
 
 def _chance() -> list[torch.Tensor]:
-    """The state of what draws orders and what is dropped out."""
+    """Return the states of the random number generators, which decide the order of posts and dropout."""
     return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
 
 
@@ -270,7 +270,7 @@ def tensors(inputs: Mapping[str, npt.NDArray[np.int64]], device: torch.device) -
 def network_probabilities(
     network: PreTrainedModel, encode: Encode, texts: Sequence[str], device: torch.device
 ) -> Probabilities:
-    """The trained network's own answer, before any export."""
+    """Return the trained network's own predictions, before any export."""
     network.eval()
     found = []
     with torch.no_grad():
@@ -284,7 +284,7 @@ def export_onnx(network: PreTrainedModel, path: Path) -> None:
     example = torch.ones((2, 8), dtype=torch.int64)
     axes = {0: "batch", 1: "length"}
     with warnings.catch_warnings():
-        # The new exporter, which the warning recommends, writes attention in a form that ONNX Runtime does not fuse.
+        # The warning recommends the new exporter, but ONNX Runtime cannot fuse the form in which that writes attention.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Probability(network).eval(),

@@ -1,7 +1,7 @@
-"""Two models in one: a linear one answers the posts that it is sure of, the network answers the others.
+"""A cascade of two models: a linear model answers posts with a decisive score, the network answers the others.
 
-It is chosen again in each training, on the validation posts, where the two together judge as the network alone does and
-take markedly less time; the manifest says whether they serve, and why.
+Each training decides on the validation posts whether the cascade serves: only if it predicts as well as the network
+alone and takes markedly less time. The manifest records the decision and its reason.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from sklearn.isotonic import IsotonicRegression
 LARGEST_AUC_DROP = 0.002
 SMALLEST_AGREEMENT = 0.995
 LARGEST_TIME = 0.8
-"""Of the network's alone: a second model that saves less is not worth what it takes to understand it."""
+"""The largest share of the network's time: a smaller saving is not worth the complexity of a second model."""
 FIRST_STAGE = "first_stage.onnx"
 
 _KNOTS = 64
-"""Of the line from what the linear model says to what the network says on average."""
+"""The points of the line that maps the linear model's score to the network's average probability."""
 _CANDIDATES = 24
-"""For each of the two bounds."""
+"""The number of candidates for each of the two bounds."""
 _TIMED_POSTS = 100
 _NEVER_LOW, _NEVER_HIGH = -1.0, 2.0
-"""Bounds that no score is outside of."""
+"""Bounds that no score can pass."""
 _STEP = 1e-6
-"""What is answered has six digits: flags must not change where they are cut."""
+"""The last of the six digits of an answer: rounding must not change flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStage:
-    """A post whose first score is at most `low` or at least `high` gets the answer on the line at that score."""
+    """Answers a post whose score is at most `low` or at least `high`, by the line from `scores` to `answers`."""
 
     low: float
     high: float
@@ -60,13 +60,13 @@ class FirstStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CascadeModel:
-    """Answers as the inference image does with both in its model folder."""
+    """Predicts as the inference image does with both models in its model folder."""
 
     second: ExportedModel
     first: ExportedModel
     stage: FirstStage
     cascade: Mapping[str, object]
-    """The manifest's part of that name."""
+    """The manifest's `cascade`."""
     threshold: float
 
     @property
@@ -86,7 +86,7 @@ class CascadeModel:
         return self.second.student
 
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
-        """As `ExportedModel.probabilities`; the network is asked about what the first stage is not sure of."""
+        """Predict as `ExportedModel.probabilities` does; the network gets only posts without a decisive score."""
         scores = self.first.probabilities(texts)
         found = self.stage.answer(scores)
         unsure = np.flatnonzero(~self.stage.sure(scores)).tolist()
@@ -95,7 +95,7 @@ class CascadeModel:
         return found
 
     def by_first_stage(self, texts: Sequence[str]) -> list[bool]:
-        """Whether the first stage answers each text."""
+        """Return for each text whether the first stage answers it."""
         return [bool(sure) for sure in self.stage.sure(self.first.probabilities(texts))]
 
 
@@ -106,14 +106,14 @@ def with_first_stage(
     hyperparameters: Hyperparameters,
     folder: Path,
 ) -> ExportedModel | CascadeModel:
-    """Puts a linear model in front of `second` where that holds and pays, and leaves its file in `folder`.
+    """Put a linear model in front of `second` if the cascade predicts as well and saves time; write it to `folder`.
 
     Args:
-        second: what `folder` holds.
-        posts: what the linear model is fitted on.
-        validation: what neither model was fitted on.
-        hyperparameters: `cascade` says whether it is tried at all.
-        folder: of the model.
+        second: the model in `folder`.
+        posts: the posts to fit the linear model on.
+        validation: posts on which neither model was fitted.
+        hyperparameters: `cascade` says whether to try it at all.
+        folder: the model folder.
     """
     if hyperparameters.cascade == "off":
         return replace(second, cascade={"serves": "network", "reason": "hyperparameter cascade"})
@@ -174,18 +174,18 @@ def _network_alone(second: ExportedModel, reason: str) -> ExportedModel:
 def choose(
     labels: Sequence[int], scores: Probabilities, said: Probabilities, *, threshold: float
 ) -> tuple[FirstStage, Difference] | str:
-    """The bounds between which the fewest posts are left to the network, or why there are none, in one line.
+    """Return the bounds that leave the fewest posts to the network, or one line that says why there are none.
 
     Args:
-        labels: of the validation posts.
-        scores: what the linear model says of them.
-        said: what the network says of them.
-        threshold: of the network.
+        labels: the labels of the validation posts.
+        scores: the linear model's scores of these posts.
+        said: the network's probabilities of these posts.
+        threshold: the network's threshold.
     """
     closest = None
     for stage in _stages(scores, said, threshold):
         combined = stage.combined(scores, said)
-        # Cheap to see, and what most fail at.
+        # The cheapest check first, which most candidates fail.
         if np.mean((combined >= threshold) == (said >= threshold)) < SMALLEST_AGREEMENT:
             continue
         difference = Difference.of(labels, said, combined, threshold=threshold)
@@ -199,7 +199,7 @@ def choose(
 
 
 def _stages(scores: Probabilities, said: Probabilities, threshold: float) -> Iterator[FirstStage]:
-    """Those that answer the most posts first."""
+    """Yield the candidates, those that answer the most posts first."""
     knots, average = _line(scores, said)
     ranked = np.sort(scores)
     middle = float(np.interp(threshold, average, knots))
@@ -210,7 +210,7 @@ def _stages(scores: Probabilities, said: Probabilities, threshold: float) -> Ite
     for low, high in sorted(pairs, key=shares.__getitem__, reverse=True):
         places = np.unique([*knots, *(bound for bound in (low, high) if bound not in (_NEVER_LOW, _NEVER_HIGH))])
         answers = np.interp(places, knots, average)
-        # What is sure of one side is answered on that side, whatever the network says on average there.
+        # Scores beyond a bound get an answer on that side of the threshold, whatever the network's average there.
         answers[places <= low] = np.minimum(answers[places <= low], threshold - 2 * _STEP)
         answers[places >= high] = np.maximum(answers[places >= high], threshold + 2 * _STEP)
         answers = np.clip(answers, _STEP, 1 - _STEP)
@@ -224,10 +224,10 @@ def _places(ranked: npt.NDArray[np.float64]) -> list[float]:
 
 
 def _line(scores: Probabilities, said: Probabilities) -> tuple[Probabilities, Probabilities]:
-    """What the network says on average of posts with such a score: never less for a higher one."""
+    """Return the points of a rising line from a score to the network's average probability of posts with that score."""
     rising = IsotonicRegression(out_of_bounds="clip").fit(scores, said)
     knots = np.unique(np.quantile(scores, np.linspace(0, 1, _KNOTS)))
-    # A slope everywhere, or the order of what is sure would be lost.
+    # A positive slope everywhere, so that the ranking of the posts is kept.
     return knots, rising.predict(knots) * (1 - 1e-3) + 1e-3 * knots
 
 

@@ -1,4 +1,4 @@
-"""Where a training stands, kept in /opt/ml/checkpoints: a job on spot instances goes on there when it comes back."""
+"""The progress of a training, kept in /opt/ml/checkpoints, from where a job continues after a spot interruption."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _FILE = "training.pt"
 
 
 class Checkpoint:
-    """One file in the folder, replaced whole; without a folder nothing is kept.
+    """One file in the folder, replaced atomically; without a folder nothing is kept.
 
-    It belongs to one training: `of` names its posts and hyperparameters, and another's checkpoint is not taken.
+    It belongs to one training: `of` identifies its posts and hyperparameters. Other trainings' checkpoints are ignored.
     """
 
     def __init__(self, folder: Path | None, *, of: str) -> None:
@@ -22,15 +22,15 @@ class Checkpoint:
         self._of = of
 
     def read(self) -> dict[str, Any] | None:
-        """What `write` was given last; None to start from the beginning, with a line that says why if there is a
-        file.
+        """Return what `write` stored last; None to start from the beginning. If there is a file, print why it is
+        ignored.
         """
         if self._path is None or not self._path.exists():
             return None
         try:
-            # Tensors, numbers and lists alone: a file that comes from a bucket must not run anything.
+            # Tensors, numbers and lists only: a file from a bucket must not run code.
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
-        except Exception as error:  # what a damaged file raises depends on where it is damaged
+        except Exception as error:  # a damaged file can raise any error
             print(
                 f"warning: {_FILE} cannot be read ({type(error).__name__}): the training starts again from the "
                 "beginning",
@@ -39,7 +39,7 @@ class Checkpoint:
             return None
         if not isinstance(kept, dict) or kept.get("of") != self._of:
             print(
-                f"warning: {_FILE} is of other posts or hyperparameters: the training starts again from the beginning",
+                f"warning: {_FILE} has other posts or hyperparameters: the training starts again from the beginning",
                 flush=True,
             )
             return None
@@ -51,4 +51,4 @@ class Checkpoint:
             return
         incoming = self._path.with_suffix(".incoming")
         torch.save({"of": self._of, "state": state}, incoming)
-        os.replace(incoming, self._path)  # SageMaker copies the folder whenever it likes: never half a file
+        os.replace(incoming, self._path)  # atomic, because SageMaker copies the folder at any time

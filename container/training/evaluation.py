@@ -1,4 +1,4 @@
-"""How good a model is, and from which probability on it flags a post."""
+"""The metrics of a model, and the threshold from which it flags a post."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sklearn.metrics import average_precision_score, f1_score, precision_score, 
 
 
 def best_threshold(labels: Sequence[int], probabilities: npt.NDArray[np.float64]) -> float:
-    """The threshold with the highest F1 (the highest of equals), half-way to the next lower probability.
+    """Return the threshold with the highest F1 (the highest of equals), half-way to the next lower probability.
 
-    The middle leaves room on both sides: a threshold that is itself a probability flips with the last rounding.
+    The middle leaves room on both sides: if a threshold equals a post's probability, rounding can change the flag.
     """
     truth = np.asarray(labels)
     order = np.argsort(-probabilities, kind="stable")
     ranked, hits = probabilities[order], np.cumsum(truth[order])
     flagged = np.arange(1, len(ranked) + 1)
     f1 = 2 * hits / (flagged + truth.sum())
-    # Posts of one probability are flagged together or not at all.
+    # Posts with the same probability are all flagged or all passed.
     last_of_equals = np.append(ranked[1:] != ranked[:-1], True)
     best = int(np.argmax(np.where(last_of_equals, f1, -1.0)))
     lower = ranked[best + 1] if best + 1 < len(ranked) else 0.0
@@ -27,7 +27,7 @@ def best_threshold(labels: Sequence[int], probabilities: npt.NDArray[np.float64]
 
 
 def metrics(labels: Sequence[int], probabilities: npt.NDArray[np.float64], *, threshold: float) -> dict[str, float]:
-    """AUC and average precision of the ranking; precision, recall and F1 of `probability >= threshold`."""
+    """Return AUC and average precision of the ranking; precision, recall and F1 of `probability >= threshold`."""
     flags = probabilities >= threshold
     return {
         "auc": float(roc_auc_score(labels, probabilities)),

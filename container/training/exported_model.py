@@ -1,4 +1,4 @@
-"""A model as it will be served: the ONNX file, and what has to happen to a post before it."""
+"""A model as it will be served: the ONNX file and its preprocessing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Encode = Callable[[Sequence[str]], dict[str, npt.NDArray[np.int64]]]
 Probabilities = npt.NDArray[np.float64]
 
 LARGEST_DIFFERENCE = 1e-4
-"""Between the probability of the trained model and that of its export."""
+"""The largest difference between the probabilities of the trained model and of its export."""
 
 _BATCH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedModel:
-    """Judged by what ONNX Runtime answers, since that is what will be served."""
+    """A model whose predictions come from ONNX Runtime, as they will be served."""
 
     session: onnxruntime.InferenceSession
     encode: Encode
@@ -31,15 +31,15 @@ class ExportedModel:
     precision: Mapping[str, object] = field(
         default_factory=lambda: {"chosen": "fp32", "reason": "the recipe has no other"}
     )
-    """The manifest's part of that name: what the model calculates with, and why."""
+    """The manifest's `precision`: the number type of the model's calculations, and the reason for it."""
     network: Mapping[str, object] | None = None
-    """The manifest's part of that name, of an encoder: its type, and how many of its attention blocks are fused."""
+    """The manifest's `network`, for an encoder: its type, and the number of fused attention blocks."""
     student: Mapping[str, object] | None = None
-    """The manifest's part of that name: whether a student serves or its teacher, and why."""
+    """The manifest's `student`: whether a student or its teacher serves, and why."""
     cascade: Mapping[str, object] | None = None
-    """The manifest's part of that name: whether a linear model answers first, and why."""
+    """The manifest's `cascade`: whether a linear model answers first, and why."""
     threshold: float | None = None
-    """From which probability on it flags a post; None: by what it says of the validation posts."""
+    """The probability from which it flags a post; None to choose it on the validation posts."""
 
     @classmethod
     def load(
@@ -50,7 +50,7 @@ class ExportedModel:
         preprocessing: Mapping[str, object],
         network: Mapping[str, object] | None = None,
     ) -> ExportedModel:
-        # As the inference image loads it.
+        # The same settings as in the inference image.
         session = onnxruntime.InferenceSession(
             path, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
         )
@@ -60,14 +60,14 @@ class ExportedModel:
         return replace(self, precision=precision)
 
     def probabilities(self, texts: Sequence[str], *, batch_size: int = 1) -> Probabilities:
-        """The probability of a violation for each text, each at its true length by default, as it is served."""
+        """Return each text's probability of a violation; by default without padding, as it is served."""
         batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)]
         return np.concatenate([self.session.run(["probability"], self.encode(batch))[0] for batch in batches]).astype(
             np.float64
         )
 
     def check_against(self, texts: Sequence[str], expected: Probabilities) -> None:
-        """Compares with what the trained model said of these texts, alone and padded in a batch.
+        """Compare with the trained model's predictions for these texts, one at a time and padded in a batch.
 
         Raises:
             RefusalError: a probability differs by more than `LARGEST_DIFFERENCE`.

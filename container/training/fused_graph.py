@@ -1,4 +1,4 @@
-"""Rewrites an encoder's graph to what ONNX Runtime calculates fastest: attention in one step, nothing for nobody."""
+"""Rewrites an encoder's graph to a form that ONNX Runtime runs fastest: fused attention, no unused calculations."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _FIRST = "first_token"
 
 
 def fuse(path: Path, *, layers: int, heads: int, hidden_size: int) -> int:
-    """Rewrites the graph in place, prints and returns how many of its `layers` attention blocks were fused.
+    """Rewrite the graph in place; print and return how many of its `layers` attention blocks were fused.
 
-    A block that was not is right, but slow. None is of networks that add more to attention than BERT does, as DeBERTa's
-    relative positions or ModernBERT's rotation; nor where a later exporter writes what is not recognised.
+    A block that is not fused is correct but slow. Attention that differs from BERT's, such as DeBERTa's relative
+    positions or ModernBERT's rotary embeddings, is never fused, nor is a form that a later exporter may write.
     """
     options = FusionOptions("bert")
-    # Once fused, the embeddings cannot be quantised without an operator that pads every batch.
+    # Fused embeddings cannot be quantised without an operator that pads every batch.
     options.enable_embed_layer_norm = False
-    # On CPUs this operator takes three times what the addition and the normalisation in it take by themselves, and it
-    # holds a bias that an int8 multiplication adds on its way out.
+    # On CPUs this operator takes three times as long as the separate addition and normalisation. It also contains a
+    # bias that an int8 multiplication otherwise adds for free.
     options.enable_skip_layer_norm = False
     options.enable_bias_skip_layer_norm = False
-    # Level 0: ONNX Runtime's own rewriting happens when the model is loaded, on the CPU that serves it.
+    # Level 0: ONNX Runtime's own optimisations run when the model is loaded, on the CPU that serves it.
     fused = optimize_model(
         str(path),
         model_type="bert",
@@ -48,15 +48,15 @@ def fuse(path: Path, *, layers: int, heads: int, hidden_size: int) -> int:
 
 
 def _finish_first_token_alone(model: OnnxModel) -> None:
-    """After the last attention, leaves out all tokens but the first.
+    """Remove all tokens but the first after the last attention.
 
-    The classifier reads that one alone, and nothing behind attention looks from token to token: three quarters of the
-    last layer were calculated for nobody. Where a network's head did read others, its export would not answer as the
-    network does, which the recipe checks.
+    The classifier reads only the first token, and after attention no token depends on another, so three quarters of
+    the last layer's calculations are unused. If a network's head reads other tokens, its export predicts differently
+    from the network, which the recipe checks.
     """
     attention = model.get_nodes_by_op_type("Attention")[-1]
     model.add_initializer(onnx.numpy_helper.from_array(np.array([0]), _FIRST))
-    for whole in (attention.input[0], attention.output[0]):  # what the layer adds to its attention, and that itself
+    for whole in (attention.input[0], attention.output[0]):  # the residual input, and the attention's output
         cut = f"{whole}_{_FIRST}"
         for node in model.nodes():
             if node != attention:

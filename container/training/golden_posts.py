@@ -1,7 +1,7 @@
-"""What the model says of held-out posts.
+"""The model's predictions for held-out posts.
 
-A few of them with their texts, for whoever checks that it is served as it was trained; of all of them the probabilities
-alone, for whoever compares it with another model.
+A few posts with their texts serve to check that the endpoint predicts as the trained model does. The probabilities of
+all posts, without texts, serve to compare models.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ FILE = "golden_posts.jsonl"
 SCORES = "held_out_scores.jsonl"
 MOST_POSTS = 64
 LONGEST_TEXT = 1000
-"""Characters. A check asks about all of them, one after the other: no post may take it long."""
+"""The most characters of a post: a check sends these posts one after the other, so none may take long."""
 
 
 def write_golden_posts(folder: Path, posts: Sequence[Post], probabilities: Probabilities) -> None:
-    """Writes `golden_posts.jsonl`: lines of `text` and `probability`, spread over the probabilities.
+    """Write `golden_posts.jsonl`: lines of `text` and `probability`, spread over the probabilities.
 
-    Evenly by rank, the lowest and the highest among them, so that a model that answers with another's weights, or with
-    its probabilities turned round, differs in most of them.
+    They are spread evenly by rank, including the lowest and the highest, so that a model with other weights or with
+    swapped labels differs on most of them.
     """
     eligible = [index for index, post in enumerate(posts) if len(post.text) <= LONGEST_TEXT]
     ranked = sorted(eligible, key=lambda index: probabilities[index])
@@ -38,6 +38,6 @@ def write_golden_posts(folder: Path, posts: Sequence[Post], probabilities: Proba
 
 
 def write_held_out_scores(folder: Path, probabilities: Probabilities) -> None:
-    """Writes `held_out_scores.jsonl`: a line for each post to test with, in their order, as a transform job answers."""
+    """Write `held_out_scores.jsonl`: a line per test post, in order, in the format of a transform job's output."""
     lines = [json.dumps({"predictions": repr(float(probability))}) + "\n" for probability in probabilities]
     (folder / SCORES).write_text("".join(lines), encoding="utf-8")

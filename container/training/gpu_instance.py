@@ -1,13 +1,13 @@
-"""Whether the job's machine has a GPU, which is paid for whether it is used or not."""
+"""Whether the job's instance has a GPU, which costs money even if it is not used."""
 
 from __future__ import annotations
 
 import re
 
 _GPU_FAMILIES = re.compile(r"ml\.[gp]\d")
-"""SageMaker's types with NVIDIA's GPUs: `ml.g5.xlarge`, `ml.p4d.24xlarge`."""
+"""SageMaker's instance types with NVIDIA GPUs, such as `ml.g5.xlarge` and `ml.p4d.24xlarge`."""
 
 
 def has_gpu(instance_type: str | None) -> bool:
-    """False where the type is not known."""
+    """Return whether an instance type has a GPU; False if the type is unknown."""
     return instance_type is not None and _GPU_FAMILIES.match(instance_type) is not None

@@ -18,7 +18,7 @@ STUDENT_HEAD_WIDTH = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
-    """The checked hyperparameters of one job; those of the others are ignored by `linear`."""
+    """The checked hyperparameters of one job; `linear` ignores those of other recipes."""
 
     recipe: str = "linear"
     seed: int = 0
@@ -26,29 +26,29 @@ class Hyperparameters:
     """A folder in the container, or a name on the Hugging Face hub. Without the channel `pretrained`, the default is
     the pinned model of the hub."""
     pretrained_revision: str | None = None
-    """The commit of a name on the hub; that of the pinned model is known."""
+    """The commit of a name on the hub; not needed for the pinned model."""
     epochs: int = 3
-    """At most; training stops after the first epoch that does not improve on the validation posts."""
+    """The most epochs; training stops after the first epoch that does not improve on the validation posts."""
     batch_size: int = 16
     learning_rate: float = 2e-5
     max_length: int = 256
-    """Tokens of a post that the model sees, those around it (`[CLS]`, `[SEP]`) included; the rest is cut off."""
+    """The most tokens of a post, including `[CLS]` and `[SEP]`; longer posts are truncated."""
     precision: str = "auto"
-    """`auto` exports int8 where it judges the validation posts as fp32 does; `fp32` is what a GPU serves fastest."""
+    """`auto` exports int8 if it predicts the validation posts as well as fp32; `fp32` is fastest on a GPU."""
     mixed_precision: str = "auto"
-    """While training: `auto` takes bf16 or fp16 on a GPU and fp32 on a CPU; `bf16` takes it anywhere, `off` nowhere."""
+    """In training: `auto` uses bf16 or fp16 on a GPU and fp32 on a CPU; `bf16` uses bf16 everywhere, `off` nowhere."""
     checkpoint_steps: int = 500
-    """Batches between two checkpoints, where the job keeps any; there is one after each epoch in any case."""
+    """The batches between two checkpoints, if the job keeps checkpoints; each epoch also ends with one."""
     reduce_range: bool = True
-    """Of int8 weights, to 7 bits: CPUs without VNNI add up 8 bits wrongly, and no job knows which will serve."""
+    """Whether int8 weights have only 7 bits: with 8 bits, sums can overflow on CPUs without VNNI, which may serve."""
     cascade: str = "auto"
-    """`auto` lets a linear model answer what it is sure of, where the two judge as the network does, in less time."""
+    """`auto` puts a linear model in front of the network if both predict as well as the network, in less time."""
     student_layers: int = 4
     student_width: int | None = None
-    """Of its hidden states. None: its teacher's where that has at most `LARGEST_STUDENT_WIDTH`, else
+    """The width of the hidden states. None: the teacher's width if that is at most `LARGEST_STUDENT_WIDTH`, otherwise
     `USUAL_STUDENT_WIDTH`."""
     student_epochs: int = 20
-    """At most; it stops after the third epoch in a row that is no nearer to the teacher on the validation posts."""
+    """The most epochs; training stops after three epochs in a row without progress on the validation posts."""
     student_learning_rate: float = 2e-4
 
 
@@ -67,7 +67,7 @@ def _text() -> tuple[Callable[[str], str], str]:
             raise ValueError
         return value
 
-    return parse, "a text that is not empty"
+    return parse, "a non-empty text"
 
 
 def _commit() -> tuple[Callable[[str], str], str]:
@@ -137,10 +137,10 @@ _OF_RECIPE = {"linear": _COMMON, "bert": {**_COMMON, **_BERT}, "student": {**_CO
 
 
 def read_hyperparameters(path: Path) -> Hyperparameters:
-    """Reads SageMaker's hyperparameters.json, an object whose values are strings; a missing file means all defaults.
+    """Read SageMaker's hyperparameters.json, an object whose values are strings; a missing file means all defaults.
 
     Raises:
-        RefusalError: the file is malformed, a name is unknown to the recipe, or a value is not allowed.
+        RefusalError: the file is malformed, the recipe does not have a name, or a value is not allowed.
     """
     if not path.exists():
         return Hyperparameters()
@@ -154,7 +154,7 @@ def read_hyperparameters(path: Path) -> Hyperparameters:
 
 
 def parse_hyperparameters(given: Mapping[str, object]) -> Hyperparameters:
-    """Checks names and values.
+    """Check names and values.
 
     Raises:
         RefusalError: see `read_hyperparameters`.

@@ -1,4 +1,4 @@
-"""From Japanese posts to the token ids of a BERT, without transformers: serving has to do the same."""
+"""Converts Japanese posts to a BERT's token ids without transformers, which the inference image does not have."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
-# As BertJapaneseTokenizer does, which is what a checkpoint was trained with; MeCab's C strings would end at a NUL.
+# The steps of BertJapaneseTokenizer, with which checkpoints were trained; a NUL would end MeCab's C strings.
 NORMALISATION = ("nfkc", "strip_nul")
 DICTIONARY = "ipadic"
 PADDING, CLASSIFY, SEPARATE, UNKNOWN, MASK = "[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"
 
 
 def build_tokenizer(vocabulary: Mapping[str, int], *, max_length: int) -> Tokenizer:
-    """WordPiece over words that MeCab has cut, as tokenizer.json describes it.
+    """Return a WordPiece tokenizer for words that MeCab has split, in the form of tokenizer.json.
 
-    A post is data: one that contains `[SEP]` or `[MASK]` must not steer the model. So the control tokens are added
-    around a text and cannot be found in it.
+    A post is data: a post that contains `[SEP]` or `[MASK]` must not control the model. So control tokens are only
+    added around a text, and never recognised in it.
     """
     words = {token: number for token, number in vocabulary.items() if token not in (PADDING, CLASSIFY, SEPARATE, MASK)}
     tokenizer = Tokenizer(WordPiece(words, unk_token=UNKNOWN, max_input_chars_per_word=100))
@@ -40,15 +40,15 @@ def build_tokenizer(vocabulary: Mapping[str, int], *, max_length: int) -> Tokeni
 
 
 class JapaneseWordpiece:
-    """MeCab with ipadic cuts a text into words, the tokenizer cuts the words into tokens."""
+    """Splits a text into words with MeCab and ipadic, and the words into tokens with the tokenizer."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tagger = GenericTagger(f"{ipadic.MECAB_ARGS} -Owakati")
         self._tokenizer = tokenizer
 
     def encode(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
-        """Token ids and attention mask, one row a text, at the length of the longest."""
-        # Python's idea of whitespace is wider than the tokenizer's, and BertJapaneseTokenizer has Python's.
+        """Return token ids and attention mask, one row per text, padded to the longest."""
+        # Python treats more characters as white space than the tokenizer, and BertJapaneseTokenizer uses Python's.
         words = [" ".join(self._tagger.parse(with_breaks(normalise(text, NORMALISATION))).split()) for text in texts]
         encodings = self._tokenizer.encode_batch(words)
         return {

@@ -1,7 +1,7 @@
-"""By how much one model judges otherwise than another, on the same posts: the area under the curve, and the flags.
+"""Compares two models on the same posts: the area under the ROC curve (AUC), and the flags.
 
-DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for the areas, and Wilson's interval for the share of equal
-flags. Bounds are one-sided, at CONFIDENCE each.
+Sources: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for the areas; Wilson's interval for the share of
+equal flags. Bounds are one-sided, at CONFIDENCE each.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from scipy.stats import rankdata, t
 
 CONFIDENCE = 0.95
 FEWEST_A_LABEL = 30
-"""Fewer posts of a label say nothing of how much chance there is in a difference, least where none is seen."""
+"""The fewest posts per label: with fewer, chance could hide a real difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The second model against the first."""
+    """The second model compared with the first."""
 
     auc_first: float
     auc_second: float
@@ -37,7 +37,7 @@ class Difference:
 
     @classmethod
     def of(cls, labels: Sequence[int], first: Probabilities, second: Probabilities, *, threshold: float) -> Difference:
-        """Both labels have to occur twice; flags are of `probability >= threshold` in both."""
+        """Compare two models' probabilities; each label must occur twice; both flag `probability >= threshold`."""
         truth = np.asarray(labels, dtype=bool)
         shares = [_shares(truth, probabilities) for probabilities in (first, second)]
         areas = [float(share[truth].mean()) for share in shares]
@@ -61,7 +61,7 @@ class Difference:
         return self.auc_first - self.auc_second
 
     def fault(self, *, largest_drop: float, smallest_agreement: float) -> str | None:
-        """Why the second may not serve for the first, in one line; None where it may."""
+        """Return one line that says why the second must not replace the first; None if it may."""
         if not self.agreement >= smallest_agreement:
             allowed = f"allowed is {smallest_agreement:.1%} or more"
             return f"flags agree on {self.agreement:.2%} of {self.posts} posts; {allowed}"
@@ -74,7 +74,7 @@ class Difference:
         return said if self.drop >= largest_drop else f"{said}: {self._violations_needed(largest_drop)} would show it"
 
     def _violations_needed(self, largest_drop: float) -> int:
-        """An interval's width falls with the root of the number of posts."""
+        """Return how many violations are needed: an interval's width falls with the root of the number of posts."""
         return math.ceil(self.violations * ((self.drop_high - self.drop) / (largest_drop - self.drop)) ** 2)
 
     def as_json(self) -> dict[str, object]:
@@ -87,7 +87,7 @@ class Difference:
 
 
 def too_few(labels: Sequence[int]) -> str | None:
-    """Why nothing can be said of a difference on such posts, with how many it takes; None where it can."""
+    """Return why these posts are too few to measure a difference, and how many are needed; None if they suffice."""
     counts = [sum(label == of for label in labels) for of in (0, 1)]
     if min(counts) >= FEWEST_A_LABEL:
         return None
@@ -95,7 +95,7 @@ def too_few(labels: Sequence[int]) -> str | None:
 
 
 def _shares(truth: np.ndarray, probabilities: Probabilities) -> np.ndarray:
-    """Of each violation the share of the other posts below it, of each other post that of the violations above it."""
+    """Return for each violation the share of other posts below it, for each other post of violations above it."""
     ranks = rankdata(probabilities)
     shares = np.empty(len(truth))
     for side in (truth, ~truth):

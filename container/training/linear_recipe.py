@@ -1,4 +1,4 @@
-"""Recipe `linear`: character n-grams, TF-IDF, logistic regression. Seconds on a laptop."""
+"""Recipe `linear`: character n-grams, TF-IDF, logistic regression. It takes seconds on a laptop."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ NORMALISATION = ("nfkc", "lower", "strip_nul", "collapse_whitespace")
 def train(
     posts: Sequence[Post], validation: Sequence[Post], hyperparameters: Hyperparameters, folder: Path
 ) -> ExportedModel:
-    """Fits on `posts` and writes model.onnx into `folder`; `validation` serves to check the export.
+    """Fit on `posts` and write model.onnx into `folder`; `validation` serves to check the export.
 
     Raises:
-        RefusalError: no n-gram occurs in two posts, or the export answers otherwise than the fitted model.
+        RefusalError: no n-gram occurs in two posts, or the export's predictions differ from the fitted model's.
     """
     vectorizer = TfidfVectorizer(
         analyzer="char",
@@ -57,7 +57,7 @@ def train(
 
 
 def encode_code_points(texts: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
-    """One row of Unicode code points a text, padded with 0, which no n-gram of the vocabulary holds."""
+    """Return one row of Unicode code points per text, padded with 0, which is in no n-gram of the vocabulary."""
     normalised = [normalise(text, NORMALISATION) for text in texts]
     rows = np.zeros((len(texts), max(1, *map(len, normalised))), dtype=np.int64)
     for row, text in zip(rows, normalised, strict=True):
@@ -66,10 +66,10 @@ def encode_code_points(texts: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]
 
 
 def _to_onnx(vectorizer: TfidfVectorizer, classifier: LogisticRegression) -> onnx.ModelProto:
-    """Vocabulary and weights as standard ONNX operators, so that serving needs no scikit-learn.
+    """Convert vocabulary and weights to standard ONNX operators, so that serving needs no scikit-learn.
 
-    Each n-gram's feature is its place in the pool: ONNX Runtime 1.26, the GPU image's, takes an n-gram's weight at the
-    place of its feature, which is another n-gram's where the two differ
+    Each n-gram's feature index equals its index in the pool: ONNX Runtime 1.26, in the GPU image, reads an n-gram's
+    weight at its feature index, which is another n-gram's weight if the two differ
     (https://github.com/microsoft/onnxruntime/pull/31700).
     """
     by_length: list[list[tuple[str, int]]] = [[] for _ in range(LONGEST_NGRAM)]
@@ -114,7 +114,7 @@ def _to_onnx(vectorizer: TfidfVectorizer, classifier: LogisticRegression) -> onn
             numpy_helper.from_array(np.array([1], dtype=np.int64), "column_axis"),
         ],
     )
-    # The oldest versions that hold these operators: every ONNX Runtime of the last years reads them.
+    # The oldest versions with these operators, so that every recent ONNX Runtime can read the model.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     return model

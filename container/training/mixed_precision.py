@@ -1,4 +1,4 @@
-"""Which numbers a training multiplies with; its weights are fp32 in any case."""
+"""The number type of matrix products in training; the weights are always fp32."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ NAMES = {None: "off", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def training_number_type(wish: str, *, cuda: bool, bf16_is_fast: Callable[[], bool]) -> torch.dtype | None:
-    """What matrix products are calculated with; None: all in fp32.
+    """Return the number type of matrix products; None for fp32.
 
-    `auto` is bf16 on GPUs that have it, fp16 (whose gradients have to be scaled) on older ones, fp32 on CPUs.
+    `auto` is bf16 on GPUs that support it, fp16 (which needs gradient scaling) on older GPUs, fp32 on CPUs.
     """
     if wish == "off" or (wish == "auto" and not cuda):
         return None

@@ -1,4 +1,4 @@
-"""Fills the model folder all at once, or not at all."""
+"""Fills the model folder completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MANIFEST = "manifest.json"
 
 @contextmanager
 def filled_at_once(folder: Path) -> Iterator[Path]:
-    """Gives a folder to write into, and moves what is in it to `folder` when the block ends without an error.
+    """Yield a folder to write into; move its content to `folder` if the block ends without an error.
 
-    The manifest moves last and an old one goes first, so that files beside a manifest always belong to it. After an
-    error nothing is left.
+    An old manifest is deleted first and the new one moves last, so that the files beside a manifest always belong to
+    it. After an error nothing of the new model remains.
     """
-    # Inside, because a rename needs one file system and SageMaker mounts the model folder by itself.
+    # Inside `folder`, because a rename needs one file system and SageMaker mounts the model folder separately.
     incoming = folder / ".incoming"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(incoming, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Labelled posts, as a channel's files hold them."""
+"""Reads the labelled posts of a channel's files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Post:
 
 
 def read_channel(folder: Path) -> list[Post]:
-    """Reads every file of labelled posts below a channel's folder, in the order of their paths.
+    """Read every file of labelled posts below a channel's folder, in the order of their paths.
 
-    CSV and TSV have a header line with the columns `text` and `label`, JSON lines have the keys; others are ignored.
+    CSV and TSV need a header line with the columns `text` and `label`, JSON lines need these keys; other columns and
+    keys are ignored.
 
     Raises:
-        RefusalError: the channel is missing or empty, or holds a file or a line that is no post; one class only.
+        RefusalError: the channel is missing or empty, a file or a line is invalid, or only one label occurs.
     """
     channel = folder.name
     if not folder.is_dir():
@@ -54,7 +55,7 @@ def read_channel(folder: Path) -> list[Post]:
 
 
 def fingerprint(channels: Mapping[str, Sequence[Post]]) -> str:
-    """`sha256:…` over every channel's texts and labels in their order: equal data, equal fingerprint."""
+    """Return `sha256:…` over all channels' texts and labels in order: equal data have an equal fingerprint."""
     digest = hashlib.sha256()
     for channel, posts in channels.items():
         for post in posts:

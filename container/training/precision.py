@@ -1,4 +1,4 @@
-"""Which numbers a model calculates with: int8 is fast, and taken only where it judges posts as fp32 does."""
+"""The number type of a model's calculations: int8 is fast, and used only if it predicts as well as fp32."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 LARGEST_AUC_DIFFERENCE = 0.002
 SMALLEST_AGREEMENT = 0.995
-"""Of the flags at the threshold that fp32 would be served with."""
+"""The least share of equal flags, at fp32's threshold."""
 
 _INT8_FILE = "model.int8.onnx"
 _FLOAT = 1  # onnx.TensorProto.FLOAT
@@ -23,14 +23,14 @@ _FLOAT = 1  # onnx.TensorProto.FLOAT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How far int8 is from fp32 on the same posts."""
+    """The differences between int8 and fp32 on the same posts."""
 
     auc_fp32: float
     auc_int8: float
     agreement: float
     """The share of posts that both flag or both pass."""
     difference_p99: float
-    """Of 99 % of the posts, the probabilities differ by less."""
+    """99 % of the posts' probabilities differ by less than this."""
     posts: int
 
     @classmethod
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def fault(self) -> str | None:
-        """Why int8 may not be served, in one line; None where it may."""
+        """Return one line that says why int8 must not be served; None if it may."""
         difference = abs(self.auc_int8 - self.auc_fp32)
         if not difference <= LARGEST_AUC_DIFFERENCE:
             return f"int8 moves the AUC by {difference:.4f} on {self.posts} posts; allowed is {LARGEST_AUC_DIFFERENCE}"
@@ -65,14 +65,14 @@ class Comparison:
 def serve_int8_where_it_holds(
     fp32: ExportedModel, path: Path, texts: Sequence[str], labels: Sequence[int], *, reduce_range: bool
 ) -> ExportedModel:
-    """Quantises the model at `path`, compares both on the posts, and leaves the chosen one at `path`.
+    """Quantise the model at `path`, compare both on the posts, and leave the chosen one at `path`.
 
     Args:
         fp32: the model at `path`.
-        path: model.onnx; another file is written beside it for a while.
-        texts: posts that the model was not fitted on.
-        labels: theirs.
-        reduce_range: weights of 7 bits, which CPUs without VNNI add up without overflow.
+        path: the path of model.onnx; a temporary file is written beside it.
+        texts: posts on which the model was not fitted.
+        labels: the labels of these posts.
+        reduce_range: whether to use weights of 7 bits, whose sums do not overflow on CPUs without VNNI.
     """
     quantised = path.with_name(_INT8_FILE)
     quantise(path, quantised, reduce_range=reduce_range)
@@ -94,10 +94,10 @@ def serve_int8_where_it_holds(
 
 
 def quantise(source: Path, target: Path, *, reduce_range: bool) -> None:
-    # Here, because only one recipe quantises and the import takes a second.
+    # Imported here, because not every recipe quantises and the import takes a second.
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # it recommends a preparation that undoes the fusions
+    logging.disable(logging.WARNING)  # it recommends a preprocessing that undoes the fusions
     try:
         quantize_dynamic(
             source,
@@ -105,7 +105,7 @@ def quantise(source: Path, target: Path, *, reduce_range: bool) -> None:
             per_channel=True,
             reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
-            # Standard ONNX cannot infer the types behind a fused operator.
+            # ONNX cannot infer the types after a fused operator.
             extra_options={"DefaultTensorType": _FLOAT},
         )
     finally:

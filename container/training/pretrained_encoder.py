@@ -1,4 +1,4 @@
-"""A pretrained encoder of transformers with a classifier on top, and the tokens that it reads."""
+"""A pretrained encoder of transformers with a classification head, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -39,33 +39,33 @@ TAKEN = (
     "roberta",
     "xlm-roberta",
 )
-"""transformers' model types whose export answers as they do: test_encoders.py compares each of them."""
+"""The transformers model types whose exports predict as the networks do: test_encoders.py compares each of them."""
 
 _POSITIONS_BEHIND_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
-"""These count positions from behind that of the padding: as many fewer tokens have one."""
+"""These number positions from the padding's index plus one, so a post can have that many fewer tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoder:
-    """What is fine-tuned, and how it reads posts."""
+    """The network to fine-tune, and its tokenizer."""
 
     network: PreTrainedModel
     encode: Encode
     tokenizer: Tokenizer
-    """As it is saved: it cuts off what is too long, and says what fills rows up."""
+    """The tokenizer to save, with truncation and the padding token."""
     preprocessing: Mapping[str, object]
-    """The manifest's part of that name."""
+    """The manifest's `preprocessing`."""
 
 
 def load_encoder(start: Pretrained, *, max_length: int) -> Encoder:
-    """Loads the network, with a classifier that has learnt nothing where the checkpoint has none for two labels.
+    """Load the network, with an untrained classification head if the checkpoint has none for two labels.
 
     Raises:
-        RefusalError: it is not there, not of a type in `TAKEN`, without a part of its weights, or its tokenizer is none
-            that can be served.
+        RefusalError: it is missing, its type is not in `TAKEN`, it lacks a part of its weights, or its tokenizer cannot
+            be served.
     """
     name, revision = start.name, start.revision
-    foreign = {"trust_remote_code": False}  # or somebody is asked, and nobody is there
+    foreign = {"trust_remote_code": False}  # otherwise transformers would ask a question that nobody can answer
     try:
         config = AutoConfig.from_pretrained(name, revision=revision, **foreign)
         if config.model_type not in TAKEN:
@@ -83,9 +83,9 @@ def load_encoder(start: Pretrained, *, max_length: int) -> Encoder:
             name,
             revision=revision,
             num_labels=2,
-            # The only one whose export ONNX Runtime can fuse.
+            # The only attention whose export ONNX Runtime can fuse.
             attn_implementation="eager",
-            # A classifier of three labels makes way for one of two; what else does not fit is refused below.
+            # A head for three labels is replaced with one for two; other mismatches are refused below.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             **foreign,
@@ -108,15 +108,15 @@ def _refuse_too_long(config: PreTrainedConfig, name: str, *, max_length: int) ->
 
 
 def _refuse_lost_weights(network: PreTrainedModel, found: Mapping[str, Any], name: str) -> None:
-    """A checkpoint of another network leaves this one as it was drawn, and transformers only warns."""
+    """Refuse a checkpoint without this network's weights; transformers only warns and leaves random weights."""
     new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
     inner = f"{network.base_model_prefix}."
-    # Those that were trained to guess words have no pooler: it belongs to the classifier.
+    # Checkpoints of masked language models have no pooler, which belongs to the classification head.
     lost = sorted(key for key in new if key.startswith(inner) and not key.startswith(f"{inner}pooler."))
     if lost:
         raise RefusalError(
             f"hyperparameter pretrained_model: {name!r} lacks {len(lost)} weights of its {network.config.model_type}, "
-            f"or has them in another shape, such as {lost[0]}; give a whole checkpoint"
+            f"or has them in another shape, such as {lost[0]}; give a complete checkpoint"
         )
     print(f"new_weights={','.join(sorted(new)) or 'none'}", flush=True)
 
@@ -128,7 +128,7 @@ def _is_japanese(settings: Mapping[str, Any], config: PreTrainedConfig) -> bool:
 
 def _japanese(settings: Mapping[str, Any], start: Pretrained, *, max_length: int) -> dict[str, Any]:
     _refuse_other_japanese(settings, start.name)
-    # The published checkpoints name no dictionary, and the default is not the one they were trained with.
+    # The published checkpoints do not name a dictionary, and the default differs from the one of their training.
     theirs = BertJapaneseTokenizer.from_pretrained(
         start.name, revision=start.revision, mecab_kwargs={"mecab_dic": DICTIONARY}
     )
@@ -136,7 +136,7 @@ def _japanese(settings: Mapping[str, Any], start: Pretrained, *, max_length: int
 
 
 def japanese_parts(tokenizer: Tokenizer, *, max_length: int) -> dict[str, Any]:
-    """An encoder's parts but the network, by a tokenizer of words that MeCab has cut."""
+    """Return an encoder's parts except the network, for a tokenizer of words that MeCab has split."""
     return {
         "tokenizer": tokenizer,
         "encode": JapaneseWordpiece(tokenizer).encode,
@@ -151,7 +151,7 @@ def japanese_parts(tokenizer: Tokenizer, *, max_length: int) -> dict[str, Any]:
 
 
 def _refuse_other_japanese(given: Mapping[str, Any], name: str) -> None:
-    """A model sees garbage when its words are cut otherwise than it was trained with."""
+    """Refuse other ways to split words, because a model predicts only with the one of its training."""
     mecab = given.get("mecab_kwargs") or {}
     for setting, value, allowed in (
         ("word_tokenizer_type", given.get("word_tokenizer_type"), "mecab"),
@@ -168,7 +168,7 @@ def _refuse_other_japanese(given: Mapping[str, Any], name: str) -> None:
 
 
 def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) -> dict[str, Any]:
-    """The tokenizer that transformers has for the checkpoint, where it is one of the library `tokenizers`."""
+    """Return an encoder's parts except the network, if the checkpoint's tokenizer is from the library `tokenizers`."""
 
     def refuse(what: str) -> RefusalError:
         return RefusalError(f"hyperparameter pretrained_model: the tokenizer of {name!r} {what}")
@@ -179,7 +179,7 @@ def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) 
         raise refuse(f"pads with {theirs.pad_token_id}, and config.json has {config.pad_token_id}; correct one of them")
     if len(theirs) > config.vocab_size:
         raise refuse(f"has {len(theirs)} tokens and the network {config.vocab_size}; give those that belong together")
-    # A copy, since transformers changes its own at each call.
+    # A copy, because transformers changes its own tokenizer at each call.
     tokenizer = Tokenizer.from_str(theirs.backend_tokenizer.to_str())
     tokenizer.enable_truncation(max_length, direction=theirs.truncation_side)
     tokenizer.enable_padding(pad_id=theirs.pad_token_id, pad_token=theirs.pad_token)
@@ -191,15 +191,15 @@ def _fast(theirs: Any, config: PreTrainedConfig, name: str, *, max_length: int) 
 
 
 def padding_of(tokenizer: Tokenizer) -> int:
-    """The token with which a tokenizer fills rows up."""
+    """Return a tokenizer's padding token."""
     filled: Mapping[str, Any] = tokenizer.padding or {}
     return int(filled["pad_id"])
 
 
 def fast_parts(tokenizer: Tokenizer, *, control_tokens: Sequence[int], max_length: int) -> dict[str, Any]:
-    """An encoder's parts but the network, by a tokenizer that says how it fills rows up."""
+    """Return an encoder's parts except the network, for a tokenizer that has padding set."""
     padding = padding_of(tokenizer)
-    # Another copy, since the saved one says what fills rows up.
+    # Another copy, because the saved one keeps the padding.
     reading = Tokenizer.from_str(tokenizer.to_str())
     reading.no_padding()
     cut = FastTokenizer(reading, control_tokens=control_tokens)
@@ -221,7 +221,7 @@ def fast_parts(tokenizer: Tokenizer, *, control_tokens: Sequence[int], max_lengt
         "encode": encode,
         "preprocessing": {
             "kind": "fast_tokenizer",
-            "normalisation": [],  # the tokenizer does its own
+            "normalisation": [],  # the tokenizer has its own normalisation
             "tokenizer": TOKENIZER_FILE,
             "control_tokens": list(control_tokens),
             "max_length": max_length,

@@ -1,4 +1,4 @@
-"""What a training starts from: the files of the channel `pretrained`, or what the hyperparameters name."""
+"""The pretrained model of a training: the files of the channel `pretrained`, or the one that hyperparameters name."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from refusal import RefusalError
 
 CHANNEL = "pretrained"
 PIN = Path(__file__).with_name("pretrained_model.json")
-"""Name, commit and the SHA-256 of each file: `pretrained-model fetch` writes it."""
+"""Contains the name, the commit and the SHA-256 of each file; `pretrained-model fetch` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """`name` is a folder or a name on the hub, `revision` the commit there."""
+    """`name` is a folder or a name on the Hugging Face hub, `revision` the commit there."""
 
     name: str
     revision: str
 
 
 def pretrained(channel: Path, hyperparameters: Hyperparameters) -> Pretrained:
-    """Prefers the channel's folder, whose files have to be those that are pinned, neither more nor less.
+    """Return the channel's folder if there is one, whose files must be exactly the pinned ones; else the named model.
 
     Raises:
-        RefusalError: the files are others, the channel and a hyperparameter both say what to start from, or a name on
-            the hub has no commit.
+        RefusalError: the files are not the pinned ones, both the channel and a hyperparameter give a model, or a name
+            on the hub has no commit.
     """
     pin = json.loads(PIN.read_text(encoding="utf-8"))
     named = hyperparameters.pretrained_model
@@ -40,7 +40,7 @@ def pretrained(channel: Path, hyperparameters: Hyperparameters) -> Pretrained:
         _refuse_other_files(channel, pin)
         return Pretrained(str(channel), pin["revision"])
     if named is not None and Path(named).is_dir():
-        return Pretrained(named, "main")  # a folder has no commits: nothing reads it
+        return Pretrained(named, "main")  # unused: a folder has no commits
     revision = hyperparameters.pretrained_revision
     if named is None or (named == pin["name"] and revision is None):
         return Pretrained(pin["name"], revision or pin["revision"])
@@ -53,7 +53,7 @@ def pretrained(channel: Path, hyperparameters: Hyperparameters) -> Pretrained:
 
 
 def _refuse_other_files(channel: Path, pin: dict[str, dict[str, str]]) -> None:
-    """Which file is read depends on which are there: one that nobody pinned could take another's place."""
+    """Refuse files that are not pinned: transformers chooses among the files present, so an extra one could be read."""
     if not pin["files"]:
         raise RefusalError(
             f"channel {CHANNEL}: {PIN.name} in this image has no hashes; "

@@ -1,6 +1,4 @@
-"""ONNX Runtime with its telemetry switched off before it loads: its Linux builds send telemetry to Microsoft by
-default.
-"""
+"""Imports ONNX Runtime with telemetry switched off: by default its Linux builds send telemetry to Microsoft."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Leaves out of a tokenizer the tokens that no post holds: a small network has as many rows as it has words."""
+"""Removes the tokens that no post contains from a tokenizer, because each token takes a row of the embeddings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tokenizers import Tokenizer
 
 
 def prune(tokenizer: Tokenizer, used: Collection[int]) -> tuple[Tokenizer, list[int]]:
-    """A tokenizer that cuts the posts whose tokens are `used` as before, and for each of its tokens the former number.
+    """Return a tokenizer that splits posts with the tokens `used` as before, and the former number of each token.
 
-    Single characters stay, so that a word of another post is cut into smaller pieces where its own is gone. So does
-    whatever the tokenizer adds by itself. A tokenizer of a kind that is not known here stays whole.
+    It keeps single characters, so that other posts' words can be split into smaller pieces, and all tokens that the
+    tokenizer adds by itself. It returns a tokenizer of an unsupported kind unchanged.
     """
     content = json.loads(tokenizer.to_str())
     model = content["model"]
     numbers = _numbers(model)
-    # Those that no token has among them: a tokenizer that stays whole keeps its numbers.
+    # Including unused numbers, because an unchanged tokenizer keeps its numbers.
     everything = list(range(max(*numbers.values(), *_control_numbers(content)) + 1))
     finds = {"WordPiece": _word_pieces, "BPE": _byte_pairs, "Unigram": _unigrams}.get(model.get("type", ""))
     if finds is None or model.get("byte_fallback") or (model["type"] == "BPE" and not _plain_pairs(model)):
@@ -30,7 +30,7 @@ def prune(tokenizer: Tokenizer, used: Collection[int]) -> tuple[Tokenizer, list[
     new = {number: place for place, number in enumerate(former)}
     _renumber(content, new)
     pruned = Tokenizer.from_str(json.dumps(content))
-    # A library that numbers added tokens otherwise must not cost a model its words.
+    # If a version of the library numbers added tokens differently, keep the tokenizer unchanged.
     same = all(pruned.token_to_id(token) == new[number] for token, number in numbers.items() if number in new)
     return (pruned, former) if same else (tokenizer, everything)
 
@@ -57,7 +57,7 @@ def _plain_pairs(model: Mapping[str, Any]) -> bool:
 
 
 def _byte_pairs(model: Mapping[str, Any], numbers: Mapping[str, int], used: set[int]) -> set[int]:
-    """A token needs those that it is merged of, and they theirs."""
+    """Return the tokens to keep: those used, and recursively the tokens from which they are merged."""
     parts: dict[int, set[int]] = {}
     for first, second in map(_pair, model["merges"]):
         parts.setdefault(numbers[first + second], set()).update((numbers[first], numbers[second]))
@@ -76,7 +76,7 @@ def _pair(merge: Any) -> tuple[str, str]:
 
 
 def _control_numbers(content: Mapping[str, Any]) -> set[int]:
-    """Of what the tokenizer adds: tokens around a text, those that fill rows up."""
+    """Return the numbers of tokens that the tokenizer adds: around a text, and for padding."""
     found = {token["id"] for token in content.get("added_tokens") or []}
     if content.get("padding"):
         found.add(content["padding"]["pad_id"])
@@ -86,7 +86,7 @@ def _control_numbers(content: Mapping[str, Any]) -> set[int]:
 
 
 def _named_in(processor: Any) -> Iterator[tuple[Any, int, Callable[[int], None]]]:
-    """Where a post-processor holds the number of a token, the number, and how to change it."""
+    """Yield each token number in a post-processor: its container, the number, and a function that changes it."""
     if not isinstance(processor, dict):
         return
     for inner in processor.get("processors") or []:

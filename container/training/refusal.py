@@ -1,8 +1,8 @@
-"""The one error that ends a training job on purpose."""
+"""The error with which a training job refuses its input."""
 
 
 class RefusalError(Exception):
-    """Input that training cannot use.
+    """The training cannot use its input.
 
-    The message is one line: what was given, what is allowed, what to do. It becomes the job's FailureReason.
+    The message is one line: the value given, the values allowed, what to do. It becomes the job's FailureReason.
     """

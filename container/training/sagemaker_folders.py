@@ -1,4 +1,4 @@
-"""Where SageMaker puts a training job's input and looks for its output."""
+"""The folders of a SageMaker training job's input and output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SageMakerFolders:
 
     @classmethod
     def from_environment(cls) -> SageMakerFolders:
-        """The base folder is `SAGEMAKER_BASE_DIR`, or `/opt/ml` where that is not set."""
+        """Return the folders below `SAGEMAKER_BASE_DIR`, by default `/opt/ml`."""
         return cls(base=Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")))
 
     @property
@@ -25,7 +25,7 @@ class SageMakerFolders:
 
     @property
     def instance_type(self) -> str | None:
-        """What SageMaker trains on, as `ml.g5.xlarge`; None where it does not say, as outside SageMaker."""
+        """The job's instance type, such as `ml.g5.xlarge`; None if it is unknown, as outside SageMaker."""
         try:
             resources = json.loads((self.base / "input" / "config" / "resourceconfig.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -35,23 +35,23 @@ class SageMakerFolders:
 
     @property
     def model(self) -> Path:
-        """Becomes model.tar.gz."""
+        """The folder that becomes model.tar.gz."""
         return self.base / "model"
 
     @property
     def output_data(self) -> Path:
-        """Becomes output.tar.gz."""
+        """The folder that becomes output.tar.gz."""
         return self.base / "output" / "data"
 
     @property
     def checkpoints(self) -> Path | None:
-        """Copied to S3 while the job runs, and back when it goes on; None if the job is not set to keep any."""
+        """The folder that SageMaker copies to S3 while the job runs, and back when it continues; None without one."""
         folder = self.base / "checkpoints"
         return folder if folder.is_dir() else None
 
     @property
     def failure(self) -> Path:
-        """SageMaker shows this file's first 1024 characters as the job's FailureReason."""
+        """The file whose first 1024 characters SageMaker shows as the job's FailureReason."""
         return self.base / "output" / "failure"
 
     def channel(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""How much memory it takes to serve a model folder: measured in a process of its own, which does what a worker does.
+"""Measures the memory that serving a model folder takes, in a separate process that does what a worker does.
 
 `python serving_memory.py FOLDER` prints the process's peak in MiB.
 """
@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 SERVERS_MIB = 140
-"""nginx, serve.py, gunicorn's master, and what Flask and gunicorn take in the worker beside the model: measured with
-`make bench-inference`, the peak of all processes less that of the bare session."""
+"""The memory of nginx, serve.py, gunicorn's master, and of Flask and gunicorn in the worker. Measured with
+`make bench-inference`: the peak of all processes minus the peak of the bare session."""
 _STATUS = Path("/proc/self/status")
 _LONG_POST = "夜泣きで悩んでいます。" * 900
-"""About as long as a post may be, which is what takes most."""
+"""About the longest allowed post, which takes the most memory."""
 
 
 def serving_memory(folder: Path) -> dict[str, int] | None:
-    """The manifest's part `serving`: `mib` of all processes with one worker, of which `worker_mib` are the model's.
+    """Return the manifest's `serving`: `mib` of all processes with one worker, of which the model takes `worker_mib`.
 
-    None where the system does not say, which is any but Linux.
+    None on systems other than Linux, which do not report it.
     """
     if not _STATUS.exists():
         return None
     asked = subprocess.run(
         [sys.executable, __file__, str(folder)],
         env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
-        stdout=subprocess.PIPE,  # what goes wrong is for the job's log
+        stdout=subprocess.PIPE,  # errors go to the job's log
         text=True,
         check=True,
     )
@@ -39,7 +39,7 @@ def serving_memory(folder: Path) -> dict[str, int] | None:
 
 
 def _encode(preprocessing: dict[str, Any], folder: Path) -> Any:
-    """As the recipes do, and only what serving imports: neither torch nor scikit-learn."""
+    """Encode a post as the recipes do, with the imports of serving only: neither torch nor scikit-learn."""
     if preprocessing["kind"] == "code_points":
         import numpy as np
         from text_normalisation import normalise
@@ -82,7 +82,7 @@ def _run(model: Path, preprocessing: dict[str, Any], folder: Path) -> None:
 
 
 _KEPT: list[Any] = []
-"""As a worker keeps them."""
+"""Keeps the objects in memory, as a worker does."""
 
 
 def main(folder: Path) -> None:

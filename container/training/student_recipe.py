@@ -1,7 +1,7 @@
-"""Recipe `student`: a small network learns from the fine-tuned one what it says of posts, labelled or not.
+"""Recipe `student`: a small network learns the predictions of a fine-tuned one, on labelled and unlabelled posts.
 
-What serves is the student where it judges as its teacher does, and the teacher otherwise: the manifest says which, and
-why.
+The student serves if it predicts as well as its teacher, otherwise the teacher. The manifest records which one serves,
+and why.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 LARGEST_AUC_DROP = 0.01
 SMALLEST_AGREEMENT = 0.97
 FEWEST_POSTS = 1000
-"""To learn from, labelled or not: with fewer a network of some layers learns their words, and not what they say."""
+"""The fewest posts to learn from, labelled or not: with fewer a small network learns their words, not their meaning."""
 
 _PATIENCE = 3
 _HIDDEN_SHARE = 0.1
-"""Of the loss: how far the first token's last state is from the teacher's; the rest is about what both say."""
+"""The weight in the loss of the first token's last hidden state; the rest weighs the difference of the predictions."""
 _LIKE_LENGTHS = 50
-"""Batches whose posts are sorted by length, so that little is filled up."""
+"""The batches whose posts are sorted by length together, to reduce padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lessons:
-    """What the teacher says of each text."""
+    """The teacher's outputs for each text."""
 
     texts: Sequence[str]
     logits: torch.Tensor
-    """Of a violation against none."""
+    """The logit of a violation minus the logit of none."""
     states: torch.Tensor
-    """The first token's, behind the last layer."""
+    """The first token's hidden state after the last layer."""
 
 
 def train(
@@ -61,9 +61,9 @@ def train(
     checkpoints: Path | None,
     instance_type: str | None,
 ) -> ExportedModel:
-    """Fine-tunes the teacher as recipe `bert` does, has a student learn from it, writes the one that is to serve.
+    """Fine-tune the teacher as recipe `bert` does, train a student on its outputs, write the one that serves.
 
-    An interrupted job goes on where the teacher's training was; the student then starts from the beginning.
+    An interrupted job continues the teacher's training; the student's training starts from the beginning.
 
     Raises:
         RefusalError: see `bert_recipe.train`.
@@ -104,7 +104,7 @@ def train(
             f"the AUC is lower by {difference.drop:.4f}, at 95 % by less than {difference.drop_high:.4f}, and flags "
             f"agree on {difference.agreement:.2%} of {difference.posts} posts"
         )
-        # Both are compared at the teacher's threshold, so that is the one to serve with.
+        # Both were compared at the teacher's threshold, so the student serves with it.
         exported = replace(exported, threshold=threshold)
         return _serve(exported, student_folder, folder, {"serves": "student", "reason": reason, **found})
 
@@ -136,7 +136,7 @@ def _width(hyperparameters: Hyperparameters, network: PreTrainedModel) -> int:
     if given is not None:
         return given
     of_teacher = int(network.config.hidden_size)
-    # A teacher of such a width hands its layers down.
+    # From a teacher of this width the student can copy layers.
     return of_teacher if _can_copy(network, hyperparameters.student_layers, of_teacher) else USUAL_STUDENT_WIDTH
 
 
@@ -150,10 +150,10 @@ def _can_copy(network: PreTrainedModel, layers: int, width: int) -> bool:
 
 
 def student_of(teacher: Encoder, texts: Sequence[str], *, layers: int, width: int) -> tuple[Encoder, int]:
-    """A BERT of so many layers that reads the tokens of `texts` alone, and how many tokens the teacher has.
+    """Return a BERT with `layers` that knows the tokens of `texts` only, and the teacher's number of tokens.
 
-    From a BERT as wide as it is, it has the embeddings and evenly chosen layers; from another, its words' embeddings
-    turned to their directions of greatest variance.
+    From a BERT of the same width it copies the embeddings and evenly spaced layers; from another network it takes the
+    word embeddings, projected on their directions of greatest variance.
     """
     used: set[int] = set()
     for start in range(0, len(texts), 256):
@@ -209,7 +209,7 @@ def _copy(old: PreTrainedModel, network: PreTrainedModel, former: Sequence[int])
 
 
 def _narrowed(words: torch.Tensor, width: int, *, like: float) -> torch.Tensor:
-    """The embeddings in fewer dimensions, as great as the network's own would be drawn."""
+    """Return the embeddings in `width` dimensions, scaled to the standard deviation `like` of a new network's."""
     centred = words.float() - words.float().mean(dim=0)
     _, _, directions = torch.linalg.svd(centred.T @ centred)
     turned = centred @ directions[:width].T
@@ -220,7 +220,7 @@ def _narrowed(words: torch.Tensor, width: int, *, like: float) -> torch.Tensor:
 
 
 def _lessons(teacher: Encoder, texts: Sequence[str], device: torch.device) -> _Lessons:
-    """Asked once: a teacher takes longer to answer than a student to learn."""
+    """Return the teacher's outputs, computed once: a teacher's prediction takes longer than a student's training."""
     network = teacher.network.to(device).eval()
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     logits = torch.zeros(len(texts))
@@ -243,7 +243,7 @@ def distil(
     hyperparameters: Hyperparameters,
     device: torch.device,
 ) -> None:
-    """Leaves in `student` the weights of the epoch that is nearest to the teacher on the validation posts."""
+    """Train `student`, and keep the weights of the epoch closest to the teacher on the validation posts."""
     network = student.network.to(device)
     texts = [post.text for post in validation]
     said = bert_recipe.network_probabilities(teacher.network.to(device), teacher.encode, texts, device)
@@ -290,7 +290,7 @@ def distil(
 
 
 def _distance(own: Probabilities, said: Probabilities) -> float:
-    """The root of the mean square: it counts what is far off."""
+    """Return the root of the mean squared difference, which emphasises large differences."""
     return float(np.sqrt(np.mean((own - said) ** 2)))
 
 

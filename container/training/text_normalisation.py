@@ -1,7 +1,7 @@
-"""What is done to a post before a model sees it.
+"""The normalisation of a post before a model reads it.
 
-The manifest names the steps in their order, and the inference image applies those it finds there, so that training and
-serving cannot drift apart.
+The manifest names the steps in order, and the inference image applies them, so that training and serving use the same
+normalisation.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _WHITESPACE = re.compile(r"\s+")
 STEPS: Mapping[str, Callable[[str], str]] = {
     "nfkc": nfkc,
     "lower": str.lower,
-    # 0 pads a batch of code points, and MeCab's C strings end at it.
+    # 0 is the padding of a batch of code points, and the end of MeCab's C strings.
     "strip_nul": lambda text: text.replace("\0", ""),
     "collapse_whitespace": lambda text: _WHITESPACE.sub(" ", text),
 }
 
 
 def normalise(text: str, steps: Sequence[str]) -> str:
-    """Applies the named steps one after the other."""
+    """Apply the named steps, one after the other."""
     for step in steps:
         text = STEPS[step](text)
     return text

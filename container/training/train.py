@@ -1,4 +1,4 @@
-"""`python train.py train`: one SageMaker training job, from labelled posts to model.onnx and its manifest."""
+"""`python train.py train`: runs one SageMaker training job, from labelled posts to model.onnx and its manifest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VALIDATION_SHARE = 0.2
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status 0 when the model folder is complete; 1 with the reason in output/failure otherwise."""
+    """Train; return 0 if the model folder is complete, otherwise 1 with the reason in output/failure."""
     if list(arguments) != ["train"]:
         print(f"error: got {' '.join(arguments) or 'no argument'}; allowed is: train", file=sys.stderr)
         return 2
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         _report_failure(folders, str(refusal))
         return 1
     except Exception as error:
-        # SageMaker's caller sees this line alone; the job's log has the frames that led here.
+        # FailureReason shows this line only; the job's log has the traceback.
         _report_failure(folders, _shown(error))
         print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr, flush=True)
         return 1
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(folders: SageMakerFolders) -> None:
-    """Trains, evaluates and writes the model.
+    """Train, evaluate and write the model.
 
     Raises:
         RefusalError: hyperparameters or posts are unusable.
@@ -76,12 +76,12 @@ def run(folders: SageMakerFolders) -> None:
     start = pretrained(folders.channel(CHANNEL), hyperparameters) if hyperparameters.recipe != "linear" else None
     unlabelled: list[str] = []
     if hyperparameters.recipe == "student":
-        # What is judged by must not be learnt from, with or without its label.
+        # The posts of `train` and `test` must not be learnt from again as unlabelled posts.
         labelled = {post.text for posts in channels.values() for post in posts}
         unlabelled = read_unlabelled(folders.channel(UNLABELLED), known=labelled)
         print(f"unlabelled_posts={len(unlabelled)}", flush=True)
-    # After reading: nothing says that another user may read the channels' files. Those that are read later are handed
-    # over, as what is written is.
+    # After reading the channels, because another user may not be allowed to read their files. Files that are read
+    # later, and folders that are written, are handed over to that user.
     checkpoints = folders.checkpoints
     become_unprivileged(
         (folders.model, folders.output_data, folders.failure.parent, *([checkpoints] if checkpoints else [])),
@@ -97,7 +97,7 @@ def run(folders: SageMakerFolders) -> None:
     with filled_at_once(folders.model) as folder:
         print(f"recipe={hyperparameters.recipe} fitting on {len(fitted)} posts", flush=True)
         model = _train(fitted, unlabelled, validation, hyperparameters, folder, folders, start)
-        # On validation posts: a threshold chosen on the test posts would make their metrics a promise nobody keeps.
+        # On validation posts: a threshold chosen on the test posts would make their metrics too good.
         of_validation = model.probabilities(_texts(validation))
         threshold = model.threshold
         if threshold is None:
@@ -154,7 +154,7 @@ def _train(
     folders: SageMakerFolders,
     start: Pretrained | None,
 ) -> ExportedModel | CascadeModel:
-    # torch and transformers take seconds to import, and `linear` runs where they are not installed.
+    # Imported here, because importing torch and transformers takes seconds, and `linear` runs without them.
     if start is not None and hyperparameters.recipe == "student":
         import student_recipe
 
@@ -207,7 +207,7 @@ def _violations(posts: Sequence[Post]) -> int:
 
 
 def _shown(error: Exception) -> str:
-    """Where and what it was: errors of machines say why, those of values may quote the post that was at hand."""
+    """Return an error's type and place, with the message of system and torch errors only: others may quote a post."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
     if isinstance(error, OSError | MemoryError) or type(error).__module__.startswith("torch"):
@@ -221,7 +221,7 @@ def _report_failure(folders: SageMakerFolders, reason: str) -> None:
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> None:
-    """StopTrainingJob: leave through the `finally`s, so that no half of a model is uploaded."""
+    """Handle StopTrainingJob: exit through the `finally` blocks, so that no incomplete model is uploaded."""
     sys.exit(128 + signal_number)
 
 

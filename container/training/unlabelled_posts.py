@@ -1,4 +1,4 @@
-"""Posts that nobody has labelled, of the channel `unlabelled`: a student learns from what its teacher says of them."""
+"""Reads the posts of the channel `unlabelled`, on which a student learns its teacher's predictions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CHANNEL = "unlabelled"
 
 
 def read_unlabelled(channel: Path, *, known: set[str]) -> list[str]:
-    """The texts of every file below the channel's folder, each once and none of `known`; none without the channel.
+    """Return the texts of every file below the channel's folder, each once and without those in `known`.
 
-    CSV and TSV have a header line with the column `text`, JSON lines have the key. Whatever else is there, as a label,
-    is not looked at.
+    CSV and TSV need a header line with the column `text`, JSON lines need this key. Other columns and keys, such as a
+    label, are ignored. The result is empty if there is no such channel.
 
     Raises:
-        RefusalError: a file or a line that is no post, or no post at all.
+        RefusalError: a file or a line is invalid, or there is no post at all.
     """
     if not channel.is_dir():
         return []

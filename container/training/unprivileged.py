@@ -1,4 +1,4 @@
-"""Gives up root inside the image."""
+"""Drops root privileges inside the image."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 USER = "trainer"
-"""Made by the Dockerfile; where it does not exist, the program is not in its image and keeps the user it has."""
+"""The Dockerfile creates this user. Outside the image the user does not exist, and the program keeps its own user."""
 
 
 def become_unprivileged(writable: Iterable[Path], *, readable: Path) -> None:
-    """Hands the folders to `USER`, with what lies in `readable` if that is there, and becomes that user, for good.
+    """Give `USER` the folders, and the content of `readable` if it exists; then become that user permanently.
 
-    SageMaker mounts /opt/ml as root's, so a `USER` line in the Dockerfile would keep the job from writing its model.
+    SageMaker mounts /opt/ml as root, so with a `USER` line in the Dockerfile the job could not write its model.
     """
     if os.geteuid() != 0:
         return

@@ -1,4 +1,4 @@
-"""What the release's own validation posts are like, counted in bins: what is served later is compared with it."""
+"""Counts a release's validation posts in bins, for comparison with the posts that it serves later."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _LABELS = ("fine", "violation")
 def validation_profile(
     posts: Sequence[Post], probabilities: Probabilities, known: KnownTrigrams, by_first_stage: Sequence[bool] = ()
 ) -> dict[str, dict[str, list[int]]]:
-    """Returns how many posts there are in each bin of each kind, by label: `{"score": {"fine": […], …}, …}`.
+    """Return the number of posts in each bin of each kind, by label: `{"score": {"fine": […], …}, …}`.
 
-    By their labels, since labelled posts have more violations among them than those that are served may have.
+    The counts are by label, because the share of violations may be larger than among served posts.
 
     Args:
-        posts: that the model was not fitted to.
-        probabilities: what it says of them.
-        known: the trigrams of the posts that it was fitted to.
-        by_first_stage: whether the first stage answers each post; empty where the model has none, and no kind `stage`.
+        posts: posts on which the model was not fitted.
+        probabilities: the model's probabilities of these posts.
+        known: the trigrams of the posts on which it was fitted.
+        by_first_stage: whether the first stage answers each post; empty if there is none, which omits the kind `stage`.
     """
     kinds = [kind for kind in BINS if kind != "stage" or by_first_stage]
     counts = {kind: {label: [0] * BINS[kind] for label in _LABELS} for kind in kinds}
@@ -47,6 +47,6 @@ def write_validation_profile(
     known: KnownTrigrams,
     by_first_stage: Sequence[bool] = (),
 ) -> None:
-    """Writes `validation_profile.json`, which holds counts and nothing of a post."""
+    """Write `validation_profile.json`, which contains counts and nothing of a post."""
     profile = validation_profile(posts, probabilities, known, by_first_stage)
     (folder / FILE).write_text(json.dumps(profile) + "\n", encoding="utf-8")

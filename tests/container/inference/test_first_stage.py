@@ -85,15 +85,15 @@ def test_the_log_says_how_much_it_answers(
         model.predict([FINE] * 600 + [UNSURE] * 399)
         assert caplog.messages == []
         model.predict([VIOLATION])
-    assert caplog.messages == ["first stage answered 601 of 1000 posts (60.1 %); of those to validate with 70.0 %"]
+    assert caplog.messages == ["first stage answered 601 of 1000 posts (60.1 %); of the validation posts 70.0 %"]
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"low": 0.8}, "manifest.json: cascade: ValueError: low is not below high"),
-        ({"scores": [1.0, 0.0, 0.5, 0.6]}, "manifest.json: cascade: ValueError: scores and answers are no line"),
-        ({"answers": []}, "manifest.json: cascade: ValueError: scores and answers are no line"),
+        ({"scores": [1.0, 0.0, 0.5, 0.6]}, "manifest.json: cascade: ValueError: scores and answers are not a rising line"),
+        ({"answers": []}, "manifest.json: cascade: ValueError: scores and answers are not a rising line"),
         ({"model": "../gone.onnx"}, "model.onnx: [ONNXRuntimeError] : 3 : NO_SUCHFILE"),
         ({"preprocessing": {"kind": "words", "normalisation": []}}, "manifest.json: got preprocessing kind 'words'"),
     ],

@@ -81,7 +81,7 @@ def test_a_line_at_fault_costs_itself_alone(server: Any) -> None:
     answers = [json.loads(line) for line in response.text.splitlines()]
     assert [set(answer) for answer in answers] == [{"predictions"}, *[{"error"}] * 5, {"predictions"}]
     assert answers[0] == answers[6]
-    assert answers[4] == {"error": "line: got texts; give one object with text a line"}
+    assert answers[4] == {"error": "line: got texts; give one object with text per line"}
 
 
 def test_answers_lines_of_which_none_is_good(server: Any) -> None:
@@ -135,8 +135,8 @@ def test_takes_a_charset_and_texts_at_the_limits(server: Any) -> None:
         (b"", "body: not JSON"),
         (b"{", "body: not JSON"),
         (b"\xff", "body: not UTF-8 at byte 0"),
-        (b"[" * 100_000, "body: JSON beyond what is sensible"),
-        (b'{"text": ' + b"1" * 5_000 + b"}", "body: JSON beyond what is sensible"),
+        (b"[" * 100_000, "body: JSON with too many digits or levels"),
+        (b'{"text": ' + b"1" * 5_000 + b"}", "body: JSON with too many digits or levels"),
         ([], "body: got a list; give an object with text or texts"),
         (None, "body: got null"),
         ({}, "body: got 0 keys; give an object with exactly one of text and texts"),

@@ -52,7 +52,7 @@ def test_sheds_load_and_still_answers_ping(slow: Path, serving: Serving, nginx: 
         for answer in refused:
             assert answer.headers["Retry-After"] == "1"
             assert answer.headers["Content-Type"] == "application/json"
-            assert answer.json() == {"error": "too many requests wait; try again"}
+            assert answer.json() == {"error": "too many requests are waiting; try again"}
         assert _post(server.url, QUICK).status_code == 200
         assert "rror" not in server.log()
 

@@ -207,7 +207,7 @@ def test_takes_fast_numbers_where_there_are_any_and_no_checkpoint_but_its_own(tm
     said = _run(CHECK_PARTS, str(CONTAINER / "training"), str(tmp_path)).splitlines()
     assert said[:5] == ["None", "torch.bfloat16", "torch.float16", "None", "torch.bfloat16"]
     assert said[5:7] == [
-        "warning: training.pt is of other posts or hyperparameters: the training starts again from the beginning",
+        "warning: training.pt has other posts or hyperparameters: the training starts again from the beginning",
         "{'step': 3} None None",
     ]
     assert said[7].startswith("warning: training.pt cannot be read (")
