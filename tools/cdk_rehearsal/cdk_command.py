@@ -18,9 +18,10 @@ _POLL_SECONDS = 0.1
 
 class CdkCommand:
     """Args:
-    app_folder: where cdk.json is; the CLI is looked for in its node_modules, in those above, then on PATH.
-    environment: what the CLI and the app run in; the programs beside this Python (node, python) come first on its PATH.
-    alive: False once there is nothing left to deploy to; the CLI is stopped then.
+    app_folder: the folder of cdk.json. The CLI is searched for in its node_modules, in those of its parent folders,
+        then on PATH.
+    environment: the environment variables of the CLI and the app. The folder of this Python comes first on PATH.
+    alive: returns False once the embedded AWS has ended; the CLI is stopped then.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class CdkCommand:
         self._environment = {
             **environment,
             "PATH": path,
-            "CI": "1",  # progress goes to standard output, and nothing waits for an answer
+            "CI": "1",  # progress goes to standard output, and the CLI never waits for input
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         }
@@ -47,11 +48,11 @@ class CdkCommand:
     def run(
         self, arguments: Sequence[str], *, cwd: Path, log: Path, on_line: Callable[[str], None] | None = None
     ) -> None:
-        """Raises StepError with the CLI's own last words."""
+        """Raises StepError with the CLI's last lines of output."""
         self.start(arguments, cwd=cwd, log=log).finish(on_line)
 
     def start(self, arguments: Sequence[str], *, cwd: Path, log: Path) -> CdkRun:
-        """For what can go on beside other things; `finish` or `stop` it."""
+        """Runs the command in the background, until `finish` or `stop` is called."""
         log.unlink(missing_ok=True)
         process = SupervisedProcess(
             [self._program, *arguments, "--no-color", "--no-notices"],
@@ -64,7 +65,7 @@ class CdkCommand:
 
 
 class CdkRun:
-    """One command of the CLI, at work."""
+    """One running command of the CLI."""
 
     def __init__(self, name: str, process: SupervisedProcess, *, alive: Callable[[], bool]) -> None:
         self._name = name
@@ -72,7 +73,7 @@ class CdkRun:
         self._alive = alive
 
     def finish(self, on_line: Callable[[str], None] | None = None) -> None:
-        """Waits for its end. Raises StepError with the CLI's own last words."""
+        """Waits until the command ends. Raises StepError with the CLI's last lines of output."""
         log = self._process.log
         shown = 0
         try:

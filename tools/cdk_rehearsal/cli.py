@@ -1,6 +1,6 @@
-"""`cdk-rehearse`: deploys a CDK app onto an embedded AWS and drives it.
+"""`cdk-rehearse`: deploys a CDK app to an embedded AWS and runs the project's story on it.
 
-Imports take a second in which a user may change their mind: here is only what ends in one line if so.
+The imports take a second. This module imports almost nothing, so that Ctrl-C during them ends with one line.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command, once it is imported."""
+    """Imports the command and runs it."""
     signal.signal(signal.SIGINT, _end)
     from cdk_rehearsal.rehearse_command import main as rehearse
 
-    # Not what was there before: a shell that starts a command in the background has its SIGINT ignored.
+    # The previous handler is not used: a shell that starts a command in the background makes it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rehearse()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # Not by an exception, of which a package that is being imported may make another. Nothing is started yet.
+    # Exits without an exception: a package that is being imported may turn it into another. Nothing is started yet.
     os.write(2, b"interrupted\n")
     os._exit(_INTERRUPTED)
 

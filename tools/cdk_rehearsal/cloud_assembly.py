@@ -1,4 +1,4 @@
-"""What a synthesised app asks of the embedded AWS: its environments, its templates and its resource types."""
+"""What a synthesised app needs from the embedded AWS: its environments, templates and resource types."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cdk_rehearsal.step_failure import InvalidInputError
 
 _STACK = "aws:cloudformation:stack"
 _NESTED = "AWS::CloudFormation::Stack"
-# Of every template that the CDK synthesises, and nothing that is made.
+# The CDK adds it to every template; no resource is created for it.
 _METADATA = "AWS::CDK::Metadata"
 _ANY = ("unknown-account", "unknown-region")
 _SHOWN = 3
 
 
 def environment(assembly: Path, *, account: str, region: str) -> tuple[str, str]:
-    """The account and region of every stack; `account` and `region` for what the app leaves open.
+    """The account and region of every stack; `account` and `region` are the defaults for an app that sets none.
 
     Raises:
-        InvalidInputError: the stacks are of several accounts or regions.
+        InvalidInputError: the stacks have several accounts or regions.
     """
     found: dict[tuple[str, str], str] = {}
     for name, stack in _stacks(assembly):
@@ -38,7 +38,7 @@ def environment(assembly: Path, *, account: str, region: str) -> tuple[str, str]
 
 
 def require_known_types(assembly: Path, known: Collection[str]) -> None:
-    """Raises InvalidInputError with the types that the embedded AWS lacks, each with a resource that has it."""
+    """Raises InvalidInputError that lists the types the embedded AWS lacks, each with one resource of that type."""
     lacking: dict[str, list[str]] = {}
     for name, stack in _stacks(assembly):
         for kind, place in _types(_template_path(stack), name):
@@ -53,7 +53,7 @@ def require_known_types(assembly: Path, known: Collection[str]) -> None:
 
 
 def templates(assembly: Path) -> dict[str, Path]:
-    """Each stack's name and the path of its template; of stages too, and not of stacks that are nested in another."""
+    """Each stack's name and the path of its template. Includes the stacks of stages, excludes nested stacks."""
     return {name: _template_path(stack) for name, stack in _stacks(assembly)}
 
 
@@ -63,14 +63,14 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def nested_template(path: Path, resource: Mapping[str, Any]) -> Path | None:
-    """The template of a nested stack, which lies beside the one that nests it; None for any other resource."""
+    """The template of a nested stack, in the same folder as the parent's; None for any other resource."""
     asset = resource.get("Metadata", {}).get("aws:asset:path")
     nested = path.parent / asset if resource["Type"] == _NESTED and asset else None
     return nested if nested is not None and nested.is_file() else None
 
 
 def resources(assembly: Path) -> dict[str, Any]:
-    """By "stack/logical id (type)" the resource's properties."""
+    """Maps "stack/logical id (type)" to the resource's properties."""
     return {
         f"{place} ({resource['Type']})": resource.get("Properties")
         for name, path in templates(assembly).items()
@@ -89,7 +89,7 @@ def _listed(places: list[str]) -> str:
 
 
 def _stacks(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each stack's name and artifact, with the `folder` of its template; those of stages too."""
+    """Each stack's name and artifact, with the `folder` of its template. Includes the stacks of stages."""
     manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
     for identity, artifact in manifest.get("artifacts", {}).items():
         if artifact["type"] == _STACK:
@@ -100,7 +100,7 @@ def _stacks(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _resources(path: Path, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each resource and its place, "stack/logical id", of a template and of those nested in it."""
+    """Each resource and its path, "stack/logical id", of a template and its nested templates."""
     for logical_id, resource in read_template(path).get("Resources", {}).items():
         yield f"{place}/{logical_id}", resource
         nested = nested_template(path, resource)
@@ -109,7 +109,7 @@ def _resources(path: Path, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _types(path: Path, place: str) -> Iterator[tuple[str, str]]:
-    """Each resource's type and place, but for the types that a transform makes others of."""
+    """Each resource's type and path, except types that a transform replaces."""
     serverless = "AWS::Serverless" in json.dumps(read_template(path).get("Transform"))
     for where, resource in _resources(path, place):
         if not (serverless and resource["Type"].startswith("AWS::Serverless::")):

@@ -1,4 +1,4 @@
-"""What the user sees while a rehearsal goes on and when it has ended."""
+"""What the user sees during a rehearsal and at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cdk_rehearsal.state_run import StateRun
 
 
 class Display:
-    """On a terminal the running step spins; elsewhere each thing is one line."""
+    """A terminal shows a spinner for the running step; any other output gets one line per event."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -44,20 +44,20 @@ class Display:
         self.console.print(f"[green]✓[/] {name:<11} [dim]{self._seconds():>6}[/]  {self._detail}", soft_wrap=True)
 
     def progress(self, text: str) -> None:
-        """What the running step is at."""
+        """Shows the progress of the running step."""
         if self._status is not None:
             self._status.update(f"{self._name} [dim]{escape(text)}[/]")
 
     def note(self, text: str) -> None:
-        """A line of its own below the running step."""
+        """Prints a separate line below the running step."""
         self.console.print(f"  [dim]{escape(text)}[/]", soft_wrap=True)
 
     def result(self, text: str) -> None:
-        """What the step's closing line says."""
+        """Sets the text of the step's closing line."""
         self._detail = escape(text)
 
     def state(self, run: StateRun) -> None:
-        """A line for each state, but for a loop's later rounds, which are counted."""
+        """Prints a line per state; later iterations of a loop are only counted."""
         if run.seconds is None:
             self.progress(f"{run.name} …")
             return
@@ -67,7 +67,7 @@ class Display:
             return
         self._close_loop()
         self._visited.add(run.name)
-        # Whether an error is a failure is the workflow's to say: some are caught and expected.
+        # An error in a state is not always a failure: workflows expect and catch some.
         error = f"  [yellow]{escape(run.error)}[/]" if run.error else ""
         self.console.print(f"  · {run.name:<26} [dim]{run.seconds:6.2f} s[/]{error}")
 

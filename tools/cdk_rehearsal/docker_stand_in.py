@@ -1,8 +1,8 @@
-"""What the CDK CLI calls as docker (`CDK_DOCKER`) during a rehearsal.
+"""The program that the CDK CLI calls as docker (`CDK_DOCKER`) during a rehearsal.
 
-`docker_stand_in.py ENGINE DOCKER ARGUMENT …`. Nothing is ever pushed, for the embedded AWS keeps no images. With the
-engine `docker`, images are built and tagged by the real DOCKER; with `process`, nothing is built either: the programs
-run from their source folders.
+`docker_stand_in.py ENGINE DOCKER ARGUMENT …`. Nothing is ever pushed, because the embedded AWS stores no images. With
+the engine `docker`, the real DOCKER builds and tags the images. With `process`, nothing is built: the programs run from
+their source folders.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ def main(arguments: list[str]) -> int:
     engine, docker, *call = arguments
     name = call[0] if call else ""
     if name == "login":
-        sys.stdin.read()  # the password, which whoever writes it expects to be read
+        sys.stdin.read()  # reads the password: the CLI that writes it expects this
         return 0
     if name == "push":
         return 0
     if engine == "docker":
-        # Says what kind of manifest is pushed, and not every builder that can rehearse knows it.
+        # It only sets the kind of manifest that is pushed, and some builders do not know this option.
         call = [word for word in call if word != "--output=type=docker"]
         if name == "build" and os.environ.get("BASE_IMAGE"):
-            call[1:1] = ["--build-arg", "BASE_IMAGE"]  # docker takes the value from the environment
+            call[1:1] = ["--build-arg", "BASE_IMAGE"]  # docker reads the value from the environment
         os.execvp(docker, [docker, *call])
     if name == "build":
         return _check(call)
-    # No image is there until it was "built": the CLI asks before it builds.
+    # The CLI asks whether the image exists before it builds; none exists until it was "built".
     return 1 if name == "inspect" or call[:2] == ["image", "inspect"] else 0
 
 
 def _check(call: list[str]) -> int:
-    """Refuses what docker would refuse at once: a build without a Dockerfile."""
+    """Refuses a build without a Dockerfile, as docker does."""
     folder = Path(call[-1])
     file = folder / (call[call.index("--file") + 1] if "--file" in call else "Dockerfile")
     if not file.is_file():
@@ -43,7 +43,7 @@ def _check(call: list[str]) -> int:
 
 
 def write_program(path: Path, *, engine: str, docker: str) -> Path:
-    """The stand-in as one executable file, which is all that `CDK_DOCKER` can name."""
+    """Writes the stand-in as one executable file: `CDK_DOCKER` can name only a file, no arguments."""
     words = (sys.executable, "-I", "-S", str(Path(__file__)), engine, docker)
     path.write_text("#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in words) + ' "$@"\n')
     path.chmod(0o755)

@@ -27,7 +27,7 @@ from cdk_rehearsal.processes.process_registry import ProcessRegistry
 from cdk_rehearsal.processes.supervised_process import SupervisedProcess
 
 _START_SECONDS = 60.0
-# By what the emulator itself may be found.
+# The emulator's process needs them to import its modules.
 _OF_PYTHON = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -38,15 +38,15 @@ class EmbeddedAwsError(RuntimeError):
 class EmbeddedAws:
     """An AWS endpoint on loopback: ministack with our plug-in, in a child process.
 
-    It holds no state beyond its life. Everything it starts (training jobs, endpoints, functions) ends with it, and it
+    It keeps no state after it stops. All programs it starts (training jobs, endpoints, functions) end with it, and it
     ends with the process that started it, whatever signal ends either of them.
 
     Args:
         engine: `process` runs an image's program as a local process in the image's source folder; `docker` runs images.
-        cloud_assembly: the `cdk.out` folder whose image assets name the source folder of each image.
-        work_folder: where jobs' files and logs go; by default a temporary folder, removed on stop.
-        wait_scale: by what factor the waits and retries of Step Functions and of Lambda are shortened.
-        sparse_answers: leaves members out of answers that AWS may leave out, as a test of programs that read them.
+        cloud_assembly: the `cdk.out` folder; its image assets name the source folder of each image.
+        work_folder: the folder for jobs' files and logs; by default a temporary folder, removed on stop.
+        wait_scale: factor by which the waits and retries of Step Functions and Lambda are multiplied.
+        sparse_answers: omits the response members that AWS may omit, to test programs that read them.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class EmbeddedAws:
 
     @property
     def endpoint_url(self) -> str:
-        """`localhost`, not 127.0.0.1: S3 clients put the bucket's name in front of it."""
+        """Uses `localhost`, not 127.0.0.1, because S3 clients prefix the bucket's name to it."""
         return f"http://localhost:{self._port}"
 
     @property
     def pid(self) -> int:
-        """The emulator's own process id."""
+        """The process id of the emulator."""
         self._require_started()
         return self._address["pid"]
 
@@ -106,7 +106,7 @@ class EmbeddedAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs in its environment to talk to this AWS and to no other."""
+        """The environment variables by which a program reaches this AWS and no other."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self._access_key,
@@ -122,25 +122,25 @@ class EmbeddedAws:
 
     @property
     def _access_key(self) -> str:
-        """One for each account: the CDK's CLI remembers, beyond its end, which account a key is of."""
+        """One key per account: the CDK CLI caches on disk which account a key belongs to."""
         return "test" if self.account == EmulatorSettings().account else self.account
 
     @property
     def child_environment(self) -> dict[str, str]:
-        """This process's environment with every AWS setting of the user's replaced by this AWS's.
+        """This process's environment with all AWS settings of the user replaced by those of this AWS.
 
-        For the developer's own programs, as the CDK's, and for none that is deployed.
+        For the developer's own programs, such as the CDK CLI; deployed programs get `program_environment`.
         """
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return own | self.environment
 
     @property
     def program_environment(self) -> dict[str, str]:
-        """What a deployed program finds in its environment: this AWS, and nothing of the developer's."""
+        """The environment of a deployed program: the settings of this AWS, and none of the developer's variables."""
         return minimal_environment(self.work_folder / "home") | self.environment
 
     def client(self, service: str) -> Any:
-        """The boto3 client of this AWS for a service, one for all who ask: to make one takes longer than most calls."""
+        """The boto3 client of this AWS for a service. It is cached: creating one takes longer than most calls."""
         with self._clients_lock:
             if service not in self._clients:
                 if self._session is None:
@@ -157,33 +157,34 @@ class EmbeddedAws:
             return self._clients[service]
 
     def judged_calls(self) -> list[dict[str, Any]]:
-        """Each permission that a role, or a service as itself, asked for: who, which action and resource, whether it
-        was allowed and why, and of a denied one the statement that is missing."""
+        """Each permission that a role or a service principal requested: who, which action and resource, whether it was
+        allowed and why, and for a denied one the missing statement.
+        """
         calls: list[dict[str, Any]] = self._page("/_embedded/judged-calls")
         return calls
 
     def resource_types(self) -> frozenset[str]:
-        """The CloudFormation types of which this AWS makes resources, beside `Custom::` ones."""
+        """The CloudFormation types that this AWS can create, besides `Custom::` ones."""
         types: list[str] = self._page("/_embedded/resource-types")
         return frozenset(types)
 
     def move(self, *, account: str, region: str) -> None:
-        """Is of another account and region from the next start on."""
+        """Sets the account and region; they apply from the next start."""
         if self._process is not None:
             raise EmbeddedAwsError("the embedded AWS is started already; stop it first")
         self._settings = dataclasses.replace(self._settings, account=account, region=region)
         self._session = None
 
     def deployed_resources(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """By stack and logical id: the resource's `ref`, which is its physical id, and its `attributes`."""
+        """Maps stack and logical id to the resource's `ref`, its physical id, and its `attributes`."""
         resources: dict[str, dict[str, dict[str, Any]]] = self._page("/_embedded/deployed-resources")
         return resources
 
     def task_credentials(self, task_definition: str) -> dict[str, str]:
-        """The environment variables by which a task's containers act as its task role.
+        """The environment variables with which a task's containers use its task role.
 
         Raises:
-            EmbeddedAwsError: ECS could not start the task, since its execution role lacks a permission.
+            EmbeddedAwsError: ECS could not start the task, because its execution role lacks a permission.
         """
         credentials: dict[str, str] = self._page(f"/_embedded/task-credentials?definition={quote(task_definition)}")
         return credentials
@@ -201,7 +202,7 @@ class EmbeddedAws:
         return body
 
     def register_image(self, image_uri: str, source_folder: Path, *, dockerfile: str = "Dockerfile") -> None:
-        """Records for the process engine where an image comes from that no cloud assembly knows."""
+        """Registers, for the process engine, the source folder of an image that is not in a cloud assembly."""
         path = self.work_folder / "images.json"
         images = json.loads(path.read_text()) if path.exists() else {}
         images[image_uri] = {"directory": str(source_folder.absolute()), "dockerfile": dockerfile}
@@ -209,20 +210,20 @@ class EmbeddedAws:
         path.with_suffix(".part").replace(path)
 
     def use_python(self, script: str, python: Path) -> None:
-        """Has the process engine run this script of an image with another Python: one with the packages it imports."""
+        """Makes the process engine run this script of an image with a Python that has the packages it imports."""
         path = self.work_folder / PYTHONS_FILE
         pythons = json.loads(path.read_text()) if path.exists() else {}
         path.with_suffix(".part").write_text(json.dumps({**pythons, script: str(python)}))
         path.with_suffix(".part").replace(path)
 
     def inject(self, fault: Fault) -> None:
-        """Makes the fault happen beside those that were injected before."""
+        """Adds a fault to those injected before."""
         with self._faults_lock:
             self._faults.append(fault)
             self._order_faults()
 
     def withdraw(self, *faults: Fault) -> None:
-        """Lets these faults happen no more; the others go on."""
+        """Removes these faults; the others stay."""
         with self._faults_lock:
             self._faults = [fault for fault in self._faults if fault not in faults]
             self._order_faults()
@@ -248,13 +249,13 @@ class EmbeddedAws:
         return self.wait_until_ready()
 
     def begin(self) -> None:
-        """Starts the process without waiting for it; `wait_until_ready` has to follow."""
+        """Starts the process without waiting; call `wait_until_ready` afterwards."""
         if self._process is not None:
             raise EmbeddedAwsError("the embedded AWS is started already; stop it first")
         folder = self._given_work_folder
         folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         folder.mkdir(parents=True, exist_ok=True)
-        # Posts and models lie in it, in files that containers of other users have to read.
+        # It holds posts and models, in files that containers with other users must read.
         folder.chmod(0o700)
         self._work_folder = folder
         ProcessRegistry(folder / "processes").reclaim()
@@ -294,10 +295,10 @@ class EmbeddedAws:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """Ends it and all that it started; does nothing when it is not started."""
+        """Ends the emulator and every program it started; does nothing when it is not running."""
         process, self._process = self._process, None
         self._address = {}
-        # Another start has another port.
+        # The next start uses another port.
         with self._clients_lock:
             self._clients.clear()
         if process is not None:

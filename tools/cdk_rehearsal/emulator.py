@@ -1,7 +1,7 @@
 """The child process that is the embedded AWS: ministack on one loopback port, with our plug-in.
 
-`python -m cdk_rehearsal.emulator WORK_FOLDER`; its settings come in WORK_FOLDER/settings.json, its address goes out
-in WORK_FOLDER/emulator.json once it answers.
+`python -m cdk_rehearsal.emulator WORK_FOLDER`; it reads its settings from WORK_FOLDER/settings.json and writes its
+address to WORK_FOLDER/emulator.json once it is ready.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cdk_rehearsal.emulator_settings import EmulatorSettings
 
 
 def _listen() -> socket.socket:
-    """A listening port is held before ministack is imported, for ministack reads its number while it is imported."""
+    """Opens the listening port before ministack is imported: ministack reads the port number at import."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
@@ -52,7 +52,7 @@ def _configure(settings: EmulatorSettings, *, port: int, work_folder: Path) -> N
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         S3_DATA_DIR=str(work_folder / "s3"),
-        # ministack would run the ECS tasks' containers and sweep the engine's; here it must not even look for one.
+        # With an engine, ministack would run the ECS tasks' containers and remove leftovers. Here it must not find one.
         DOCKER_HOST=f"unix://{work_folder}/no-docker-engine",
     )
 
@@ -93,7 +93,7 @@ def main() -> None:
     settings = EmulatorSettings.read(work_folder)
     listener = _listen()
     _configure(settings, port=listener.getsockname()[1], work_folder=work_folder)
-    # Nothing is worth a slow goodbye: state is in memory, and the supervisor ends the processes that were started.
+    # Exits at once: all state is in memory, and the supervisor ends the processes that were started.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
 
     from cdk_rehearsal.plug_in import MinistackChangedError, install

@@ -1,4 +1,4 @@
-"""Whether the emulator, an extra of this package, is installed."""
+"""Checks that the emulator, an optional extra of this package, is installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COMMAND = "cdk-rehearse"
 
 
 def require_emulator() -> None:
-    """Raises InvalidInputError with the extra to install."""
+    """Raises InvalidInputError that names the extra to install."""
     missing = [name for name in _NEEDED if not _is_installed(name)]
     if missing:
         raise InvalidInputError(
@@ -29,7 +29,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _distribution() -> str:
-    """What was installed with this command."""
+    """The distribution that installed this command."""
     for script in importlib.metadata.entry_points(group="console_scripts", name=_COMMAND):
         if script.dist is not None:
             return script.dist.name

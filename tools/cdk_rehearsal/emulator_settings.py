@@ -1,4 +1,4 @@
-"""The settings that the owner of an embedded AWS passes to its process."""
+"""The settings that `EmbeddedAws` passes to the emulator's process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Engine = Literal["process", "docker"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorSettings:
-    """`cloud_assembly` is the `cdk.out` folder in which image assets are looked up; it need not exist yet. With
-    `sparse_answers` members that AWS may leave out of an answer are left out. `docker_environment` is for Docker's
-    client, and for nothing that the emulator starts.
+    """`cloud_assembly` is the `cdk.out` folder in which image assets are looked up; it need not exist yet.
+    `sparse_answers` omits response members that AWS may omit. Only Docker's client gets `docker_environment`, no
+    program that the emulator starts.
     """
 
     engine: Engine = "process"

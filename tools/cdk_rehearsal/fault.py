@@ -12,21 +12,22 @@ When = Literal["before", "after"]
 
 FAULTS_FILE = "faults.json"
 HAPPENED_FILE = "faults-happened.json"
-"""In the embedded AWS's work folder: which faults it shall have, and how often each has happened, by its identity."""
+"""In the embedded AWS's work folder: the requested faults, and how often each has happened, by identity."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to a state of an execution, in place of what it would do or after it has been done.
+    """Replaces what a state of an execution does, or happens after the state has done it.
 
-    The first four kinds fail a Task's call as Step Functions has it for the service that is called. `abort` ends the
-    execution as StopExecution does and `time_out` as a state machine's TimeoutSeconds does, at any state.
+    The first four kinds fail a Task's call with the error name that Step Functions uses for the called service. `abort`
+    ends the execution as StopExecution does, `time_out` as a state machine's TimeoutSeconds does; both work at any
+    state.
 
     Args:
         state: the name of the state.
-        machine: how the state machine's name ends.
-        when: `before` the call is made, or `after`: the call is made and its answer is lost.
-        times: how many attempts it happens to; None for every one, until faults are cleared.
+        machine: the suffix of the state machine's name.
+        when: `before` the call, or `after` it: the call is made and its response is lost.
+        times: the number of attempts that fail; None for every attempt until the fault is withdrawn.
     """
 
     state: str

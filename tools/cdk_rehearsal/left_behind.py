@@ -1,4 +1,4 @@
-"""What is there after `cdk destroy` that was not there before the deployment."""
+"""The resources that exist after `cdk destroy` and did not exist before the deployment."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _KEPT_PRICES = {
     "AWS::SecretsManager::Secret": "0.40 dollars a month",
     "AWS::SQS::Queue": "nothing while nobody uses it",
 }
-"""us-east-1, November 2026, from the services' pages on prices."""
-# What is nothing by itself, but a part of what it belongs to.
+"""us-east-1, November 2026, from the services' pricing pages."""
+# Types that are not resources of their own, but parts of another resource.
 _PART = re.compile(r"Custom::|AWS::CloudFormation::|.*(Policy|Permission|Attachment|Association)$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LeftBehind:
-    """A resource of a CloudFormation type that outlived the stacks; `why` is None where nobody meant it to."""
+    """A resource that still exists after its stack's deletion; `why` is None where no policy retains it."""
 
     kind: str
     name: str
@@ -37,7 +37,7 @@ class LeftBehind:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventory:
-    """What an account holds, as (CloudFormation type, name)."""
+    """The resources of an account, as (CloudFormation type, name)."""
 
     resources: frozenset[tuple[str, str]]
 
@@ -46,8 +46,8 @@ class Inventory:
         return cls(frozenset((kind, name) for kind, names in _LISTS.items() for name in names(clients)))
 
     def left_since(self, before: Inventory, *, kept: Mapping[str, str]) -> list[LeftBehind]:
-        """What is here and was not before. `kept` are the types of resources that their template retains, by physical
-        id: of a type that no list is asked for, they are all that is known.
+        """Resources that exist now and did not before. `kept` maps the physical id of each retained resource to its
+        type; for a type that is never listed, `kept` is the only source.
         """
         found = self.resources - before.resources
         unlisted = {(kind, name) for name, kind in kept.items() if kind not in _LISTS and not _PART.match(kind)}
@@ -55,7 +55,7 @@ class Inventory:
 
 
 def kept_by_template(clients: Clients, assembly: Path, *, stacks: Collection[str]) -> dict[str, str]:
-    """By physical id the type of what the templates of these deployed stacks keep when these are deleted."""
+    """Maps physical id to type for the resources that the templates of these deployed stacks retain on deletion."""
     cloudformation = clients("cloudformation")
     found = {stack: path for stack, path in cloud_assembly.templates(assembly).items() if stack in stacks}
     return dict(each for stack, path in found.items() for each in _kept(cloudformation, stack, path))
@@ -70,7 +70,7 @@ def _kept(cloudformation: Any, stack: str, path: Path) -> Iterator[tuple[str, st
     }
     for logical_id, resource in cloud_assembly.read_template(path).get("Resources", {}).items():
         if logical_id not in made:
-            continue  # its condition does not hold
+            continue  # its condition is false
         nested = cloud_assembly.nested_template(path, resource)
         if nested is not None:
             yield from _kept(cloudformation, made[logical_id], nested)
@@ -107,7 +107,7 @@ def _listed(service: str, operation: str, members: str, name: str, **request: An
 
 
 def _keys(clients: Clients) -> list[str]:
-    """Those that are scheduled for deletion cost nothing and go by themselves, within 30 days."""
+    """Keys without those scheduled for deletion: these cost nothing and are deleted within 30 days."""
     kms = clients("kms")
     keys = _listed("kms", "list_keys", "Keys", "KeyId")(clients)
     described = (kms.describe_key(KeyId=key)["KeyMetadata"] for key in keys)

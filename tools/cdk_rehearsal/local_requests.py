@@ -1,7 +1,7 @@
-"""Distinguishes requests of this machine's own programs from those of a web page that is open meanwhile.
+"""Distinguishes requests of this machine's programs from those of a web page that is open in a browser.
 
-A page of any site can make the browser send requests to loopback. Its answers are hidden from the page, but what a
-request does is done; and a site whose name comes to resolve to 127.0.0.1 is shown the answers too.
+A page of any site can make the browser send requests to loopback. The browser hides the responses from the page, but
+the requests take effect. A site whose name is changed to resolve to 127.0.0.1 (DNS rebinding) also reads the responses.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Final
 
-# Names that nobody's name server answers for. S3 clients put a bucket's name in front.
+# Names that no public name server resolves. S3 clients prefix a bucket's name.
 _LOOPBACK: Final = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 _FROM_DOCKER: Final = re.compile(r"(?:[a-z0-9_-]+\.)*host\.docker\.internal(?::[0-9]{1,5})?")
 _OF_THE_PAGE_OR_A_PERSON: Final = ("same-origin", "none")
 
 
 def refusal(headers: Iterable[tuple[str, str]], *, from_docker: bool = False) -> str | None:
-    """Why a request with these headers is refused, in one line; None where a program of this machine sends it.
+    """The reason to refuse a request with these headers, in one line; None if a program of this machine sent it.
 
     Args:
-        headers: every name and value, in any case, repeated ones too.
+        headers: every name and value, names in any case, repeated headers included.
         from_docker: whether containers reach this machine as host.docker.internal.
     """
     lower = [(name.lower(), value.strip().lower()) for name, value in headers]
@@ -35,7 +35,7 @@ def refusal(headers: Iterable[tuple[str, str]], *, from_docker: bool = False) ->
     origins = {value for name, value in lower if name == "origin"}
     if not origins <= {f"http://{host}"}:
         return "the Origin header names another server: web pages may not send requests here"
-    # A browser sends several of these, and Sec-Fetch-Site with each request.
+    # A browser sends Sec-Fetch-Site with each request, and often others of these.
     if any(name.startswith("sec-fetch-") for name, _ in lower):
         sites = [value for name, value in lower if name == "sec-fetch-site"]
         if not sites or not set(sites) <= set(_OF_THE_PAGE_OR_A_PERSON):
@@ -44,10 +44,10 @@ def refusal(headers: Iterable[tuple[str, str]], *, from_docker: bool = False) ->
 
 
 class LocalRequestHandler(BaseHTTPRequestHandler):
-    """Answers the requests of this machine's own programs; the others get 403."""
+    """Serves requests of this machine's programs; all others get 403."""
 
     def parse_request(self) -> bool:
-        """Read the head; False where the request has been answered already."""
+        """Reads the request's head; returns False if the request was refused."""
         if not super().parse_request():
             return False
         reason = refusal(self.headers.items())
@@ -58,4 +58,4 @@ class LocalRequestHandler(BaseHTTPRequestHandler):
         return False
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """A path may be a secret: it is not to be printed."""
+        """Prints nothing: a path may contain a secret."""

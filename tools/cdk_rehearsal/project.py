@@ -1,9 +1,9 @@
-"""What a project's cdk.json says of its rehearsal: which story goes on once its system is deployed.
+"""The rehearsal settings in a project's cdk.json: the story to run once the system is deployed.
 
     "rehearsal": {"story": "shop_rehearsal:Shop", "path": "tools"}
 
-`story` is MODULE:CLASS, a subclass of `cdk_rehearsal.story.Story`. `path` is the folder that the module is imported
-from, relative to the folder of cdk.json, and is that folder where it is left out.
+`story` is MODULE:CLASS, a subclass of `cdk_rehearsal.story.Story`. `path` is the folder from which the module is
+imported, relative to the folder of cdk.json; by default that folder itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXAMPLE: Final = '"rehearsal": {"story": "shop_rehearsal:Shop", "path": "tools"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """`environment` is the context entry of that name in cdk.json, None where there is none."""
+    """`environment` is the context entry of that name in cdk.json, None if there is none."""
 
     story: type[Story]
     environment: str | None = None
@@ -36,7 +36,7 @@ class Project:
         """Reads APP_FOLDER/cdk.json.
 
         Raises:
-            InvalidInputError: there is none, or its entry `rehearsal` cannot be used; the message is one line.
+            InvalidInputError: the file is missing or its entry `rehearsal` is invalid; the message is one line.
         """
         path = app_folder / "cdk.json"
         settings = _read(path)
@@ -84,7 +84,7 @@ def _imported(named: str, path: Path, folder: Path) -> type[Story]:
         sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # of the project's own code, which may raise whatever it likes
+    except Exception as error:  # of the project's own code, which may raise any exception
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise InvalidInputError(
             f'{path}: "{_KEY}.story": {module_name} cannot be imported from {folder}: {why}'

@@ -1,4 +1,4 @@
-"""A rehearsal, step by step: from nothing to a deployed app, through its story, to nothing again."""
+"""The steps of a rehearsal: deploys an app, runs its story, deploys again and destroys."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from cdk_rehearsal.report import Report
 from cdk_rehearsal.step_failure import StepError
 from cdk_rehearsal.story import Story, step_order
 
-_WAIT_SCALE = 0.003  # the ten minutes that an update bakes are two seconds
+_WAIT_SCALE = 0.003  # the ten-minute baking period of an update takes two seconds
 _SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalSettings:
-    """`context` entries are KEY=VALUE; `changes` are those with which the app is deployed a second time.
+    """`context` entries are KEY=VALUE; `changes` are the context entries of the second deployment.
 
-    `environment` is given to the app as context, where it is not None; the report has `reported_environment` where it
-    is. `docker` is the program that the engine `docker` is reached through.
+    `environment`, unless None, is passed to the app as context; otherwise the report has `reported_environment`.
+    `docker` is the client program of the engine `docker`.
     """
 
     app_folder: Path
@@ -52,10 +52,10 @@ class RehearsalSettings:
 
 
 class Rehearsal:
-    """`run` goes through all steps; `stop` ends every process that they started. `report` is filled on the way.
+    """`run` runs all steps and fills `report`; `stop` ends every process that they started.
 
-    For a story: `aws` is the embedded AWS, `outputs` the stacks' outputs, `registry` that of the processes it starts,
-    `log` a file for what one of them says.
+    For a story: `aws` is the embedded AWS, `outputs` the stacks' outputs, `registry` the registry of the processes it
+    starts, `log` a file for the output of one of them.
     """
 
     def __init__(self, settings: RehearsalSettings, display: Display, story: Story | None = None) -> None:
@@ -92,7 +92,7 @@ class Rehearsal:
         self.report.passed = True
 
     def walk(self, *names: str) -> None:
-        """Takes these steps of `run`, for another way through them; `synthesise` comes before a second `deploy`."""
+        """Runs these steps of `run`, for another order; `synthesise` must precede a second `deploy`."""
         steps: dict[str, Callable[[], None]] = {
             "start": self._start,
             "bootstrap": self._bootstrap,
@@ -108,12 +108,12 @@ class Rehearsal:
                 steps[name]()
 
     def destroy_stacks(self, *stacks: str) -> None:
-        """Deletes these and leaves the others."""
+        """Deletes these stacks and keeps the others."""
         self._story.before_destroy()
         self._run_destroy("--exclusively", *stacks)
 
     def stop(self) -> None:
-        """Can be called at any moment, and again."""
+        """Can be called at any time and repeatedly."""
         if self._synthesis is not None:
             self._synthesis.stop()
         self._record_permissions()
@@ -124,11 +124,11 @@ class Rehearsal:
             self._docker().remove_all()
 
     def complete_report(self) -> None:
-        """What the story has found since its last step."""
+        """Lets the story complete the report."""
         self._story.complete_report()
 
     def container_engine(self) -> ContainerEngine:
-        """What runs an image's program of the deployed app on this machine."""
+        """The engine that runs the programs of the deployed app's images on this machine."""
         if self.settings.engine == "docker":
             return self._docker()
         return ProcessEngine(
@@ -137,12 +137,12 @@ class Rehearsal:
         )
 
     def synthesise_changed(self) -> None:
-        """Begins the synthesis that `redeploy` deploys, beside other steps; without it `redeploy` does."""
+        """Starts in the background the synthesis that `redeploy` deploys; otherwise `redeploy` runs it."""
         if self._synthesis is None:
             self._synthesise(self.settings.changes, self._changed_assembly)
 
     def deploy_again(self) -> tuple[list[str], Path]:
-        """Deploys what `synthesise_changed` made; answers the resources that differ, and the log."""
+        """Deploys the output of `synthesise_changed`; returns the resources that differ, and the log."""
         log = self.settings.work_folder / "redeploy.log"
         before = cloud_assembly.resources(self._cloud_assembly)
         self.synthesise_changed()
@@ -154,12 +154,14 @@ class Rehearsal:
         changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         self.report.changed_settings = list(self.settings.changes)
         self.report.changed_resources = changed
-        # As they are deployed now.
+        # The templates deployed now.
         self._resources = self._aws.deployed_resources()
         return changed, log
 
     def latest_log(self, kind: str) -> Path:
-        """The newest log of what the embedded AWS has run: of `training`, `endpoints`, …; else its own."""
+        """The newest log of a kind of program in the embedded AWS (`training`, `endpoints`, …), otherwise the
+        emulator's.
+        """
         logs = sorted((self._aws_folder / kind).rglob("log.txt"), key=lambda path: path.stat().st_mtime)
         return logs[-1] if logs else self._aws_folder / "emulator.log"
 
@@ -201,7 +203,7 @@ class Rehearsal:
         self._synthesise((), self._cloud_assembly)
 
     def _synthesise(self, changes: tuple[str, ...], output: Path) -> None:
-        """Begins it, beside the steps before the one that deploys it."""
+        """Starts the synthesis in the background; the step that deploys waits for it."""
         context = (*self._story.context(), *self.settings.context, *changes)
         environment = self.settings.environment
         entries = (*(() if environment is None else (f"environment={environment}",)), *context)
@@ -209,7 +211,7 @@ class Rehearsal:
             [
                 "synth",
                 "--quiet",
-                # What the embedded AWS would answer must not end up in the project's cdk.context.json.
+                # Look-ups in the embedded AWS must not be stored in the project's cdk.context.json.
                 "--no-lookups",
                 *(f"--context={entry}" for entry in entries),
                 f"--output={output}",
@@ -241,7 +243,7 @@ class Rehearsal:
         )
 
     def _bootstrap(self) -> None:
-        """Of the account and region that the app is for; a type that the embedded AWS lacks ends it before."""
+        """Bootstraps the app's account and region; first refuses an app with a type that the embedded AWS lacks."""
         self._finish_synthesis()
         self._require_known()
         account, region = cloud_assembly.environment(
@@ -253,7 +255,7 @@ class Rehearsal:
             self._start_aws()
         self._cdk().run(
             ["bootstrap", f"aws://{account}/{region}"],
-            cwd=self.settings.work_folder,  # where there is no app: one would be synthesised for nothing
+            cwd=self.settings.work_folder,  # in a folder without an app: the CLI would synthesise it needlessly
             log=self.settings.work_folder / "bootstrap.log",
         )
         self._before = Inventory.take(self._aws.client)
@@ -298,7 +300,7 @@ class Rehearsal:
         }
 
     def _updates(self) -> dict[str, str]:
-        """By stack when it was last updated: a change of a parameter, tag or output shows here alone."""
+        """Each stack's last update time: a change of a parameter, tag or output is visible only here."""
         described = self._aws.client("cloudformation").describe_stacks()["Stacks"]
         return {stack["StackName"]: str(stack.get("LastUpdatedTime")) for stack in described}
 
@@ -310,7 +312,7 @@ class Rehearsal:
             self.display.progress(words[:100])
 
     def _redeploy(self) -> None:
-        """With the changes, which have to change something; without any, nothing may differ."""
+        """Deploys again. With changes, something must differ; without, nothing may differ."""
         changes = self.settings.changes
         before = self._updates()
         changed, log = self.deploy_again()
@@ -338,7 +340,10 @@ class Rehearsal:
         self.display.result(f"{len(self.report.stacks)} stacks, no difference")
 
     def _destroy(self) -> None:
-        """Shows what outlives the stacks. What their own deletion may not do counts as a missing permission too."""
+        """Destroys the stacks and shows what is left.
+
+        Calls denied during the deletion count as missing permissions too.
+        """
         if not self.settings.destroy:
             self.display.result("skipped: --keep")
             return
@@ -361,7 +366,9 @@ class Rehearsal:
         self.display.result(f"{len(stacks)} stacks; {found_words} left")
 
     def _stop_schedules(self) -> None:
-        """A function that a rule starts while its stack goes would find its role gone, and miss each permission."""
+        """Disables rules first: a function that starts while its stack is deleted would lack its role and every
+        permission.
+        """
         events = self._aws.client("events")
         for page in events.get_paginator("list_rules").paginate():
             for rule in page["Rules"]:
@@ -392,19 +399,19 @@ class Rehearsal:
             raise StepError(f"{len(denied)} permissions are missing")
 
     def _note_denials(self) -> None:
-        """What fails may fail for want of a permission, and say so less plainly."""
+        """Shows denied permissions: a step may fail because of one, with a less clear message."""
         self._record_permissions()
         for call in self.report.denied_permissions:
             self.display.note(_denied_line(call))
 
     def _record_permissions(self) -> None:
-        """Into the report, and in full beside it for whoever judges them again."""
+        """Writes the permissions to the report, and in full to a file beside it, for a second evaluation."""
         if not self._aws.running:
             return
         with contextlib.suppress(EmbeddedAwsError, OSError, http.client.HTTPException):
             calls = self._aws.judged_calls()
             self.report.judged(calls)
-            # As they were deployed: after a destroy there is nothing left to read.
+            # The deployed templates: after a destroy they cannot be read any more.
             resources = self._aws.deployed_resources() if self._resources is None else self._resources
             recording = {"resources": resources, "calls": calls}
             path = self.settings.work_folder / "judged_calls.json"

@@ -112,7 +112,7 @@ def _context(option: str, entries: list[str]) -> tuple[str, ...]:
 
 def _run(settings: RehearsalSettings, story: Story, console: Console, *, report_path: Path, keep: bool) -> int:
     display = Display(console)
-    signal.signal(signal.SIGINT, _interrupt)  # whoever started this in the background may have had it ignored
+    signal.signal(signal.SIGINT, _interrupt)  # a shell that starts this in the background may have it ignored
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     started = time.monotonic()
@@ -134,12 +134,12 @@ def _run(settings: RehearsalSettings, story: Story, console: Console, *, report_
     except StepError as error:
         where = f"; see {error.log}" if error.log else ""
         if shutil.disk_usage(settings.work_folder).free < _ROOM_BYTES:
-            # Whatever the program made of it that met it first.
+            # Whatever exception the interrupted code raised.
             where += f"; {_full(settings.work_folder)}"
         report.errors.append(str(error))
         display.failure(f"step {report.failed_step} failed: {error}{where}")
     except InvalidInputError as error:
-        # Nothing was deployed, so that there is nothing to show.
+        # Nothing was deployed, so there is nothing to report.
         shown = False
         report.errors.append(str(error))
         display.failure(str(error))
@@ -150,7 +150,7 @@ def _run(settings: RehearsalSettings, story: Story, console: Console, *, report_
             display.failure(f"interrupted at step {report.failed_step}")
             status = _INTERRUPTED
     finally:
-        # From here on a second Ctrl-C would only leave behind what the first one is ending.
+        # From here on a second Ctrl-C would only interrupt the clean-up of the first.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         rehearsal.stop()
@@ -222,7 +222,7 @@ def command_of(story: type[Story]) -> Callable[..., None]:
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """With their annotations as they are meant, keyword-only; without `self` and `**more`."""
+    """The parameters with resolved annotations, as keyword-only; without `self` and `**more`."""
     hints = typing.get_type_hints(function, include_extras=True)
     return [
         parameter.replace(annotation=hints.get(parameter.name, inspect.Parameter.empty))
@@ -232,7 +232,7 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _app_folder(arguments: list[str]) -> Path:
-    """The folder of --app-dir, before the options are known that the project's story adds."""
+    """The folder of --app-dir, read before the options of the project's story are known."""
     for index, word in enumerate(arguments):
         if word == _APP_DIR and index + 1 < len(arguments):
             return Path(arguments[index + 1])
@@ -242,7 +242,7 @@ def _app_folder(arguments: list[str]) -> Path:
 
 
 def _story_of(arguments: list[str]) -> type[Story]:
-    """Without a project, as where only --help is asked for, there is no story; a wrong entry is refused."""
+    """The project's story; none if there is no project, for example for --help only. A wrong entry is refused."""
     folder = _app_folder(arguments).absolute()
     if not (folder / "cdk.json").is_file():
         return Story

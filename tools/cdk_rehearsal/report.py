@@ -1,4 +1,4 @@
-"""What a rehearsal found, as build/rehearsal/report.json holds it."""
+"""The results of a rehearsal, as written to build/rehearsal/report.json."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cdk_rehearsal.left_behind import LeftBehind
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Report:
-    """Filled while the rehearsal goes on: a failed one holds all that was found before.
+    """Filled during the rehearsal: after a failed step it contains the results so far.
 
-    A story's own report has more fields. `environment` is None where neither `--env` nor cdk.json names one.
+    A story's report has more fields. `environment` is None if neither `--env` nor cdk.json names one.
     """
 
     engine: str
@@ -36,7 +36,7 @@ class Report:
     left_behind: list[LeftBehind] = dataclasses.field(default_factory=list)
 
     def judged(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        """Of each permission asked for: who, what, how often, whether allowed, and of a denied one what is missing."""
+        """Per requested permission: who, what, how often, whether allowed; of a denied one the missing statement."""
         shown = ("caller", "operation", "action", "resource", "reason", "missing", "times")
         self.judged_calls = sum(call["times"] for call in calls)
         self.judged_permissions = len(calls)
@@ -50,7 +50,7 @@ class Report:
         return dataclasses.asdict(self)
 
     def rows(self) -> dict[str, str]:
-        """The closing table: what was looked at, and what was found."""
+        """The rows of the closing table: what was checked, and the result."""
         return {
             "engine": self.engine,
             "stacks deployed": f"{len(self.stacks):,}" if self.stacks else "–",

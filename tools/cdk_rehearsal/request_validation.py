@@ -1,6 +1,6 @@
-"""Checks a request against the service's own model, and words what is wrong as AWS does.
+"""Validates a request against the service's model, with AWS's error messages.
 
-botocore itself checks members, types and minima alone: choices, patterns and maxima are for the service to refuse.
+botocore itself checks only members, types and minima; the service checks enums, patterns and maxima.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ _Report = Callable[[str], None]
 
 
 class UnreadableRequestError(ValueError):
-    """A value is of another type than the model's; the message says which and where."""
+    """A value has another type than in the model; the message names the value and its path."""
 
 
 def request_faults(shape: Shape, value: Any, *, unknown_members: bool = False) -> list[str]:
-    """What is missing, too long, out of range, of a wrong pattern or choice; nothing where AWS would take it.
+    """The faults of a request: missing, too long, out of range, wrong pattern or enum value; empty if AWS accepts it.
 
     Args:
-        shape: what the operation takes, as botocore has it.
-        value: the request. Bytes, streams and moments are taken as they are, as boto3 takes them.
-        unknown_members: also reports what the model does not have. A service passes over it; boto3 and the AWS SDK
-            integrations of Step Functions refuse it.
+        shape: botocore's input shape of the operation.
+        value: the request. Bytes, streams and datetimes are accepted, as by boto3.
+        unknown_members: also reports members that the model lacks. Services ignore them; boto3 and the AWS SDK
+            integrations of Step Functions refuse them.
 
     Raises:
-        UnreadableRequestError: a value is of another type than the model's.
+        UnreadableRequestError: a value has another type than in the model.
     """
     faults: list[str] = []
     _check(shape, value, "", faults.append, unknown_members)

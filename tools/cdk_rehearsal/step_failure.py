@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class StepError(Exception):
-    """The message is for the user: what failed and why. `log` is the file that says more."""
+    """The message is for the user: what failed and why. `log` is the file with the details."""
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(message)
@@ -14,4 +14,4 @@ class StepError(Exception):
 
 
 class InvalidInputError(Exception):
-    """What the user gave cannot be used; the message is one line that says what is wrong and what is allowed."""
+    """The user's input is invalid; the message is one line: what is wrong and what is allowed."""

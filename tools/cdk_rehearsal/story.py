@@ -1,4 +1,4 @@
-"""What a project does with its system once it is deployed: the steps between its first deployment and its second."""
+"""A project's own steps for its deployed system, between the first deployment and the second."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ GENERIC_STEPS = ("start", "bootstrap", "deploy", "permissions", "redeploy", "des
 
 
 class Story:
-    """A project's class, which `rehearsal.story` of its cdk.json names as MODULE:CLASS. It overrides what it needs.
+    """A project's class, which `rehearsal.story` of its cdk.json names as MODULE:CLASS. It overrides the methods it
+    needs.
 
     Each keyword argument of its `__init__` that is annotated with `typer.Option` is an option of `cdk-rehearse` in this
-    project. `__init__` raises InvalidInputError, one line, for what the user must not give.
+    project. `__init__` raises InvalidInputError, one line, for invalid options.
 
     Attributes:
-        report_type: the report, where the story has more to report.
-        order_of_steps: the names of all steps, `GENERIC_STEPS` among them; None puts the story's own after `deploy`.
-        rehearsal: the embedded AWS, the display and the report, from the first step on.
+        report_type: the report's class, if the story adds fields.
+        order_of_steps: the names of all steps, including `GENERIC_STEPS`; None puts the story's own after `deploy`.
+        rehearsal: gives access to the embedded AWS, the display and the report; set before the first step.
     """
 
     report_type: ClassVar[type[Report]] = Report
@@ -32,24 +33,26 @@ class Story:
     rehearsal: Rehearsal
 
     def steps(self) -> Mapping[str, Callable[[], None]]:
-        """Its own steps by name, in order; one that is named as a generic step takes its place.
+        """The story's steps by name, in order; a step with a generic step's name replaces it.
 
-        A step raises StepError where the system does not do what it is there for.
+        A step raises StepError if the system does not behave as required.
         """
         return {}
 
     def context(self) -> tuple[str, ...]:
-        """KEY=VALUE entries that the app is given as context; those of `--context` win."""
+        """KEY=VALUE entries that are passed to the app as context; those of `--context` take precedence."""
         return ()
 
     def deployed(self) -> None:
-        """Called at the end of `deploy`: the stacks are there, and `rehearsal.outputs` has their outputs."""
+        """Called at the end of `deploy`: the stacks are deployed, and `rehearsal.outputs` has their outputs."""
 
     def before_destroy(self) -> None:
-        """Called before the stacks are deleted: ends what would miss them."""
+        """Called before the stacks are deleted: ends programs that need them."""
 
     def kept_lines(self) -> list[str]:
-        """What the command prints about a system that `--keep` leaves running, beside the embedded AWS's address."""
+        """The lines that the command prints about a system that `--keep` leaves running, besides the embedded AWS's
+        address.
+        """
         return []
 
     def while_kept(self) -> None:
@@ -59,11 +62,11 @@ class Story:
         """Called before the report is written."""
 
     def stop(self) -> None:
-        """Ends what the story has started. Called once, whatever happened, before the embedded AWS ends."""
+        """Ends what the story has started. Called once in every case, before the embedded AWS ends."""
 
 
 def step_order(story: Story) -> tuple[str, ...]:
-    """Raises InvalidInputError where the story's order leaves a step out or has one that is not there."""
+    """Raises InvalidInputError if the story's order omits a step or contains an unknown one."""
     own = [name for name in story.steps() if name not in GENERIC_STEPS]
     if story.order_of_steps is None:
         at = GENERIC_STEPS.index("deploy") + 1

@@ -1,4 +1,4 @@
-"""What is to be run, and the command that runs it."""
+"""A request to run an image's program, and the command that runs it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Protocol
 
 ON_LOOPBACK = {"BIND_HOST": "127.0.0.1", "HOST": "127.0.0.1"}
-"""What keeps a program to loopback where it shares this machine's network: in a container it listens on all addresses.
+"""Makes a program that shares this machine's network listen only on loopback: in a container it listens on all
+addresses.
 
 The first is the inference image's name for it, the second the API's.
 """
 
 
 class ImageError(Exception):
-    """An image cannot be run; the message says which and why."""
+    """An image cannot be run; the message names it and the reason."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRequest:
-    """An image's program; `entrypoint` takes the place of the image's own, and of its default arguments.
-
-    `port` is a free port on loopback on which the program shall listen; `port_variable` passes it to the program.
-    `base_folder` stands in for /opt/ml. Both are for the programs that have them.
+    """An image's program; `entrypoint` replaces the image's entry point and its default arguments. Optional: `port` is
+    a free loopback port on which the program must listen, passed by the variable `port_variable`; `base_folder`
+    replaces /opt/ml.
     """
 
     image_uri: str
@@ -37,7 +37,7 @@ class ContainerRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerCommand:
-    """`clean_up` is to be run once `command` has ended, however it ended."""
+    """Call `clean_up` after `command` has ended, whatever its exit status."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]

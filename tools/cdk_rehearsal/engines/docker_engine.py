@@ -14,16 +14,15 @@ _LABEL = "cdk-rehearsal"
 
 
 class DockerEngine:
-    """The image has to be there: the deploy has built it.
+    """The image must exist: the deployment built it.
 
-    On Linux a container shares the machine's network, for the embedded AWS listens on loopback alone; elsewhere the
-    engine's virtual machine reaches it as host.docker.internal.
+    On Linux a container shares the machine's network, because the embedded AWS listens only on loopback. On other
+    systems the engine's virtual machine reaches it as host.docker.internal.
 
     Args:
-        program: docker, or a program that takes its command line.
-        owner: labels the containers, so that those of one run can be removed without knowing their names.
-        client_environment: what Docker's client finds in its environment; this process's by default. Containers do not
-            get it.
+        program: docker, or a program with the same command line.
+        owner: the label of the containers, so that those of one run can be removed without their names.
+        client_environment: the environment of Docker's client; by default this process's. Containers do not get it.
     """
 
     def __init__(
@@ -52,10 +51,10 @@ class DockerEngine:
         if request.base_folder is not None:
             words += ["--volume", f"{request.base_folder}:/opt/ml"]
             make_readable(request.base_folder)
-        # Values go through the environment, not through the command line, where every user of the machine reads them.
+        # Values are passed by environment variables: every user of the machine can read the command line.
         for variable in sorted(variables):
             words += ["--env", variable]
-        if request.entrypoint:  # the engine takes one word of it
+        if request.entrypoint:  # the engine takes a single word as entry point
             words += ["--entrypoint", request.entrypoint[0]]
         return ContainerCommand(
             command=(*words, request.image_uri, *request.entrypoint[1:], *request.arguments),
@@ -79,8 +78,8 @@ class DockerEngine:
 
 
 def make_readable(folder: os.PathLike[str]) -> None:
-    """An image that runs as a user of its own reads what is mounted, and writes there as little as SageMaker lets it:
-    /opt/ml is root's, who hands folders on. The folder above is closed to this machine's other users.
+    """Makes mounted folders readable for an image that runs as a non-root user. As in SageMaker, root owns /opt/ml, so
+    that such a user cannot write there. The parent folder is closed to other users of this machine.
     """
     for parent, _, files in os.walk(folder):
         os.chmod(parent, 0o755)  # noqa: S103

@@ -1,4 +1,4 @@
-"""Reads from a Dockerfile what its last stage runs."""
+"""Reads the program that the last stage of a Dockerfile runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Program:
-    """What an image runs: `entrypoint` and its default arguments, and the environment its Dockerfile sets."""
+    """What an image runs: the entry point, its default arguments, and the environment that the Dockerfile sets."""
 
     entrypoint: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Program:
 
 
 def read_dockerfile(path: Path) -> Program:
-    """The last stage's program, with what the stages below it in this file leave to it. Raises ImageError."""
+    """The last stage's program, including settings inherited from the stages it is built from. Raises ImageError."""
     if not path.is_file():
         raise ImageError(f"there is no Dockerfile {path}")
     stages: dict[str, Program] = {}
@@ -69,7 +69,7 @@ def _exec_form(path: Path, line: str, rest: str) -> tuple[str, ...]:
 
 def _environment(rest: str, known: dict[str, str]) -> dict[str, str]:
     words = shlex.split(rest)
-    if words and "=" not in words[0]:  # ENV NAME the rest of the line
+    if words and "=" not in words[0]:  # ENV NAME VALUE: the value is the rest of the line
         return {words[0]: _expanded(rest.partition(" ")[2].strip(), known)}
     pairs = (word.partition("=") for word in words)
     return {name: _expanded(value, known) for name, _, value in pairs}

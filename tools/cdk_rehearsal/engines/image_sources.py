@@ -1,4 +1,4 @@
-"""Which folder an image was built from: the cloud assembly's image assets know."""
+"""Finds the folder an image was built from in the cloud assembly's image assets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class ImageSource:
 
 
 class ImageSources:
-    """Reads its files again for each question: a deploy writes them while this is in use.
+    """Reads its files at each look-up, because a deployment writes them meanwhile.
 
     Args:
         cloud_assembly: a `cdk.out` folder; an image asset's hash is the tag of its image.
-        registered: a JSON file of further images, URI to folder and Dockerfile.
+        registered: a JSON file of further images: maps each URI to a folder and a Dockerfile.
     """
 
     def __init__(self, *, cloud_assembly: Path | None = None, registered: Path | None = None) -> None:

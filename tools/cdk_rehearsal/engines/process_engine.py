@@ -14,19 +14,19 @@ from cdk_rehearsal.engines.image_sources import ImageSources
 
 PYTHONS_FILE = "pythons.json"
 
-# What an image sets for its own file system says nothing about this machine's.
+# Variables that describe the image's file system are wrong on this machine.
 _OF_THE_IMAGE = {"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
 _OF_THIS_PYTHON = ("PYTHONPATH", "PYTHONPYCACHEPREFIX")
 _ROOT = "/opt/ml/"
 
 
 class ProcessEngine:
-    """`python` becomes this Python, whose environment has to hold what the programs import.
+    """Replaces `python` by this Python, whose environment must contain what the programs import.
 
     Args:
-        sources: where images come from.
-        base_environment: what every program inherits.
-        pythons: a JSON file, script to the Python that runs it instead of this one; read at each command.
+        sources: the source folders of images.
+        base_environment: the environment variables that every program inherits.
+        pythons: a JSON file that maps a script to the Python that runs it instead of this one; read at each command.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ProcessEngine:
             words[0] = python = self._python_of(words)
         if request.base_folder is not None:
             words = [word.replace(_ROOT, f"{request.base_folder}/") for word in words]
-        # The request says how a program reaches AWS, and as whom.
+        # The request has the AWS endpoint and credentials of the program.
         environment = {
             name: value
             for name, value in self._base_environment.items()
@@ -60,8 +60,8 @@ class ProcessEngine:
         environment |= {
             "PATH": f"{binaries}{os.pathsep}{self._base_environment.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
-            # The source folders stay as they are, and what is installed has its byte code beside it: to keep all of it
-            # elsewhere would be to compile every package again in each rehearsal.
+            # No byte code is written into the source folders. It is not redirected to another folder either: then each
+            # rehearsal would compile every installed package again.
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         if request.base_folder is not None:

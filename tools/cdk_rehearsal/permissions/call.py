@@ -1,4 +1,4 @@
-"""One permission that somebody asks for."""
+"""One permission that a principal requests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Principal:
     """Who makes a call.
 
     Args:
-        arn: of a role session `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`, of a user or of an account's root user;
-            empty for a service.
-        account: the principal's account, 12 digits; of a service, that of the resource on whose behalf it calls.
-        service: `events.amazonaws.com` for a service that calls as itself. It has no identity policy.
-        role_arn: of a role session, the role's ARN with its path. Without it the role is taken to have no path: a
-            session's ARN does not name it.
-        tags: of the role and the session, what `aws:PrincipalTag/…` reads.
+        arn: the ARN of a role session (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`), a user or an account's root
+            user; empty for a service.
+        account: the principal's account, 12 digits; for a service, the account of the resource for which it calls.
+        service: for a service principal its name, `events.amazonaws.com`. It has no identity policy.
+        role_arn: for a role session, the role's ARN with its path. A session's ARN omits the path, so without
+            `role_arn` the role is assumed to have no path.
+        tags: the tags of role and session, which `aws:PrincipalTag/…` reads.
     """
 
     arn: str
@@ -50,25 +50,25 @@ class Principal:
 
     @property
     def is_root(self) -> bool:
-        """Whether the account's root user calls, whom no identity policy limits."""
+        """Whether the caller is the account's root user, which no identity policy limits."""
         return self.arn.startswith("arn:") and self.arn.endswith(":root")
 
     @property
     def name(self) -> str:
-        """The principal in a sentence."""
+        """The principal's name for messages."""
         return self.service or self.role_arn or self.arn
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One permission asked for: an API call may need several.
+    """One requested permission; an API call may need several.
 
     Args:
         action: `sns:Publish`.
-        resource: an ARN, or `*` where the action knows no resource.
-        resource_account: who owns the resource, 12 digits. A bucket's ARN does not say. Of `*` it is not read.
-        context: the request's condition keys in any case; a tuple is a multivalued key. Keys that follow from the
-            principal and the resource are added, unless they are given: `request_context` lists them.
+        resource: an ARN, or `*` for an action without resource types.
+        resource_account: the account that owns the resource, 12 digits; a bucket's ARN lacks it. Ignored for `*`.
+        context: the request's condition keys, case-insensitive; a tuple is a multivalued key. Keys that follow from
+            principal and resource are added unless given: `request_context` lists them.
     """
 
     principal: Principal

@@ -1,6 +1,6 @@
-"""One entry of a statement's Condition.
+"""One entry of a statement's Condition element.
 
-Of https://docs.aws.amazon.com/IAM/latest/UserGuide/:
+Sources, below https://docs.aws.amazon.com/IAM/latest/UserGuide/:
 - operators: reference_policies_elements_condition_operators.html
 - several values: reference_policies_condition-logic-multiple-context-keys-or-values.html
 - `ForAllValues`, `ForAnyValue`: reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -22,7 +22,7 @@ from cdk_rehearsal.permissions.pattern import ArnPattern, Pattern
 from cdk_rehearsal.permissions.request_context import Context
 
 Test = Callable[[str, Context], bool]
-"""Whether a value of the request fits one value of the policy."""
+"""Whether a value of the request matches one value of the policy."""
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "equals": operator.eq,
@@ -46,20 +46,21 @@ _COMPARISONS_OF = {
 
 
 class Condition:
-    """Compares one key of the request with the values that the policy has for it.
+    """Compares one condition key of the request with the policy's values.
 
-    Several values are an OR, with a negated operator a NOR. "If the key that you specify in a policy condition is not
-    present in the request context, the values do not match", and so a negated operator holds. Without `ForAllValues` or
-    `ForAnyValue` an operator compares single-valued keys only, and a multivalued key does not hold.
+    Several values are combined by OR, with a negated operator by NOR. "If the key that you specify in a policy
+    condition is not present in the request context, the values do not match", and so a negated operator is true.
+    Without `ForAllValues` or `ForAnyValue` an operator compares single-valued keys only; it is false for a multivalued
+    key.
 
     Args:
-        operation: as the policy has it, `ForAnyValue:StringLikeIfExists`.
+        operation: the operator as written in the policy, `ForAnyValue:StringLikeIfExists`.
         key: the condition key.
-        values: of the policy.
-        variables: whether the policy's Version knows variables.
+        values: the policy's values.
+        variables: whether the policy's Version supports policy variables.
 
     Raises:
-        ValueError: AWS knows no such operator.
+        ValueError: AWS has no such operator.
     """
 
     __slots__ = ("_each", "_if_exists", "_key", "_negated", "_null", "_tests", "text")
@@ -86,7 +87,7 @@ class Condition:
         self._tests = () if kind == "null" else tuple(_test(kind, comparison, text, variables) for text in texts)
 
     def holds(self, context: Context) -> bool:
-        """Whether the request meets this entry."""
+        """Whether the request satisfies this entry."""
         actual = context.get(self._key)
         if self._null is not None:
             return (actual is None) in self._null
@@ -109,8 +110,8 @@ def _text(value: object, operation: str, key: str) -> str:
 
 
 def _test(kind: str, comparison: str, text: str, variables: bool) -> Test:
-    # Texts and ARNs may hold variables: "You can't use a policy variable with other operators, such as Numeric, Date,
-    # Boolean, Binary, IP Address, or Null operators."
+    # Strings and ARNs may contain variables: "You can't use a policy variable with other operators, such as Numeric,
+    # Date, Boolean, Binary, IP Address, or Null operators."
     match kind:
         case "string":
             return Pattern(
@@ -136,7 +137,7 @@ def _test(kind: str, comparison: str, text: str, variables: bool) -> Test:
 
 
 def _typed(parse: Callable[[str], Any], compare: Callable[[Any, Any], bool], text: str) -> Test:
-    """Compare what both texts mean; a text that means nothing fits nothing."""
+    """Convert both texts and compare the values; a text that cannot be converted matches nothing."""
     expected = parse(text)
 
     def test(value: str, context: Context) -> bool:
@@ -156,11 +157,11 @@ def _number(text: str) -> float | None:
 
 @functools.lru_cache(maxsize=4096)
 def _date(text: str) -> datetime.datetime | None:
-    """Read a date of ISO 8601 as W3C has it (https://www.w3.org/TR/NOTE-datetime), or seconds since 1970."""
+    """Read a date in W3C's profile of ISO 8601 (https://www.w3.org/TR/NOTE-datetime), or in seconds since 1970."""
     try:
         if re.fullmatch(r"\d{5,}(\.\d+)?", text):
             return datetime.datetime.fromtimestamp(float(text), datetime.UTC)
-        # The day may be left out, and the month.
+        # The day, or month and day, may be omitted.
         missing = {4: "-01-01", 7: "-01"}.get(len(text), "")
         date = datetime.datetime.fromisoformat(text + missing)
     except ValueError:

@@ -1,15 +1,15 @@
-"""Decides whether AWS would make a call, from AWS's published logic, without any I/O.
+"""Decides whether AWS would allow a call, by AWS's published evaluation logic and without any I/O.
 
-Of https://docs.aws.amazon.com/IAM/latest/UserGuide/:
+Sources, below https://docs.aws.amazon.com/IAM/latest/UserGuide/:
 - one account: reference_policies_evaluation-logic_policy-eval-denyallow.html
 - several accounts: reference_policies_evaluation-logic-cross-account.html
-And for keys https://docs.aws.amazon.com/kms/latest/developerguide/control-access.html.
+For KMS keys https://docs.aws.amazon.com/kms/latest/developerguide/control-access.html.
 
-Why not a library: ministack, on which the rehearsal builds, has an evaluator. Of 5,000 generated calls it allows 95
-that the independent judge of the tests denies, and denies 374 that it allows (`make bench-permissions`): it reads no
-policy variables and completes no ARNs, lets wildcards of ARN operators reach past colons, and knows no NotPrincipal. It
-knows no grants either, and takes the account's root user for any service. This package decides all 5,000 like the
-judge. moto's evaluator knows neither resources nor conditions.
+Why no library: ministack, which the rehearsal uses, has an evaluator. Of 5,000 generated calls it allows 95 that the
+tests' independent evaluator denies, and denies 374 that it allows (`make bench-permissions`). It ignores policy
+variables, NotPrincipal and grants, does not complete ARNs, lets wildcards of ARN operators match colons, and treats any
+service as the account's root user. This package decides all 5,000 like the independent evaluator. moto's evaluator
+ignores resources and conditions.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ _POLICY_OF: dict[Where, str] = {
 
 
 def judge(call: Call, policies: Policies) -> Verdict:
-    """Decide a call as AWS does.
+    """Decide whether AWS allows a call.
 
-    A deny anywhere wins. A service that calls as itself needs the resource's policy. In one account an allow of either
-    side is enough, except that a key's policy and a role's trust policy must allow, be it only by naming the account,
-    which leaves the decision to the identity policies. Across accounts both sides must allow. The permissions boundary
-    and the session policies limit what identity policies allow, and what a resource's policy allows to a role; in one
-    account they do not limit what it allows to the session itself, to a user or to everybody. A grant on a key allows
-    like a statement of the key policy that names the grantee.
+    Any deny wins. A service principal needs an allow in the resource's policy. Within one account an allow in either
+    the identity or the resource policy is enough. Exceptions are key policies and trust policies: they must allow,
+    either the caller or the account, which delegates the decision to the identity policies. Across accounts both sides
+    must allow. The permissions boundary and the session policies limit what identity policies allow, and what a
+    resource's policy allows to a role. Within one account they do not limit what a resource's policy allows to the
+    session itself, to a user or to everybody. A grant on a key counts like a statement of the key policy that names the
+    grantee.
     """
     context = request_context(call)
     where = _resource_side(call)
@@ -63,7 +64,7 @@ def judge(call: Call, policies: Policies) -> Verdict:
             return _allowed(call, decided, statement)
         return _lacking(call, policies, context, where)
 
-    # What knows no resource is of the caller's own account.
+    # An action without a resource belongs to the caller's account.
     same_account = call.resource == "*" or call.principal.account == call.resource_account
     if same_account and named is Named.DIRECTLY:
         return _allowed(call, decided, statement)
@@ -99,13 +100,13 @@ def judge_trust(
     """Decide whether a principal may assume a role.
 
     Args:
-        principal: who assumes it: a service, or a role or user.
+        principal: the service, role or user that assumes it.
         trust_policy: the role's AssumeRolePolicyDocument.
-        role_arn: the role.
+        role_arn: the role's ARN.
         action: `sts:AssumeRole`, `sts:TagSession` or `sts:SetSourceIdentity`.
         context: the request's condition keys, such as `aws:SourceAccount`.
-        identity: the principal's identity policies. They count where the trust policy names only its account or is of
-            another account.
+        identity: the principal's identity policies. They are needed where the trust policy names only the account, or
+            where the role is in another account.
     """
     call = Call(
         principal=principal,
@@ -118,11 +119,11 @@ def judge_trust(
 
 
 def _resource_side(call: Call) -> Where:
-    """Name the policy of the resource. Only keys and roles must have one that allows."""
+    """Name the resource's policy. Only for keys and roles it must allow."""
     service = call.action.split(":")[0].lower()
     if service == "sts" and ":role/" in call.resource:
         return "trust"
-    # An alias has no policy, nor have the actions that know no resource.
+    # An alias has no policy, nor has an action without a resource.
     return "key" if service == "kms" and ":key/" in call.resource else "resource"
 
 

@@ -25,18 +25,18 @@ _WITH_ENCRYPTION_CONTEXT = frozenset(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Lets one principal use a KMS key: https://docs.aws.amazon.com/kms/latest/developerguide/grants.html.
+    """Allows one principal to use a KMS key: https://docs.aws.amazon.com/kms/latest/developerguide/grants.html.
 
     A constraint counts only for operations with an encryption context: "Grant constraints are not applied to operations
-    that do not support an encryption context", such as DescribeKey. Its keys match in any case, its values do not:
-    https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantConstraints.html.
+    that do not support an encryption context", such as DescribeKey. Its keys are case-insensitive, its values
+    case-sensitive: https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantConstraints.html.
 
     Args:
         grantee: the ARN of a role, a role session or a user, or a service's name.
-        operations: as CreateGrant takes them, `Decrypt` or `GenerateDataKey`.
-        key_arn: the key; None for the key of the call that is judged.
+        operations: CreateGrant's Operations, such as `Decrypt` or `GenerateDataKey`.
+        key_arn: the key; None for the key of the evaluated call.
         encryption_context_equals: the whole encryption context that the request must have.
-        encryption_context_subset: the pairs that the request's encryption context must hold.
+        encryption_context_subset: the pairs that the request's encryption context must contain.
     """
 
     grantee: str

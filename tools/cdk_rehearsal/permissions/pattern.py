@@ -1,4 +1,4 @@
-"""A text of a policy that may hold wildcards and policy variables.
+"""A text of a policy that may contain wildcards and policy variables.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
@@ -21,21 +21,22 @@ class _Variable(NamedTuple):
     key: str
     default: str | None
     within: str
-    """A regular expression of one character that the value may hold."""
+    """A regular expression for one character of the value."""
 
 
 class Pattern:
     """Compares values with one text of a policy.
 
-    A variable stands for the value of a single-valued key, else for its default. Without either it is null: the pattern
-    matches nothing ("There is no equal or like value"). A wildcard in a variable's value is an ordinary character.
+    A variable is replaced by the value of a single-valued key, otherwise by its default. Without either it is null, and
+    the pattern matches nothing ("There is no equal or like value"). A wildcard in a variable's value is an ordinary
+    character.
 
     Args:
-        text: as the policy has it.
+        text: the text as written in the policy.
         wildcards: whether `*` and `?` match anything; `${*}`, `${?}` and `${$}` never do.
-        variables: whether the policy's Version knows variables: "variables like ${aws:username} are treated as literal
-            strings" before 2012-10-17.
-        ignore_case: whether case does not count.
+        variables: whether the policy's Version supports variables: "variables like ${aws:username} are treated as
+            literal strings" before 2012-10-17.
+        ignore_case: whether to compare case-insensitively.
     """
 
     __slots__ = ("_flags", "_parts", "_regex")
@@ -50,7 +51,7 @@ class Pattern:
         self._regex = _compiled("".join(texts), self._flags) if len(texts) == len(parts) else None
 
     def matches(self, value: str, context: Context) -> bool:
-        """Whether a value of the request is this text."""
+        """Whether a value of the request matches."""
         regex = self._regex
         if regex is None:
             resolved = self._resolve(context)
@@ -74,17 +75,17 @@ class Pattern:
 
 
 class ArnPattern(Pattern):
-    """Compares ARNs component by component: a wildcard does not reach past a colon, except in the last component.
+    """Compares ARNs component by component: a wildcard does not match a colon, except in the last component.
 
     "Each of the six colon-delimited components of the ARN is checked separately":
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
 
     Args:
-        text: as the policy has it.
-        variables: whether the policy's Version knows variables.
+        text: the text as written in the policy.
+        variables: whether the policy's Version supports variables.
         completed: whether missing components are `*`, as in the Resource of an identity policy.
-        leading_variables: whether variables stand in the first five components too: in a Resource "You can't use a
-            variable to replace parts of the ARN before the fifth colon".
+        leading_variables: whether variables are replaced in the first five components too: in a Resource "You can't use
+            a variable to replace parts of the ARN before the fifth colon".
     """
 
     __slots__ = ()
@@ -103,7 +104,7 @@ class ArnPattern(Pattern):
                 variables=variables and (last or leading_variables),
                 within="." if last else "[^:]",
             )
-        # What is no ARN matches none.
+        # A value that is not an ARN matches no ARN pattern.
         self._set(parts if len(components) == 6 else ["(?!)"])
 
 

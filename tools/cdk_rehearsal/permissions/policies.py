@@ -10,14 +10,15 @@ from cdk_rehearsal.permissions.policy import Policy, PolicyDocument, read_policy
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """All that applies to a call. The documents are read when this is made; a change to them afterwards is not seen.
+    """All policies that apply to a call. The documents are parsed on construction; later changes to them have no
+    effect.
 
     Args:
         identity: the caller's inline and managed policies.
         boundary: the caller's permissions boundary.
-        session: the policies given when the role was assumed, which allow together; None without any.
-        resource: the resource's own policy: a topic's, a bucket's, a key's; of `sts:AssumeRole` the trust policy.
-        grants: of the key.
+        session: the session policies given when the role was assumed, evaluated together; None without any.
+        resource: the resource's policy: a topic's, a bucket's, a key's; for `sts:AssumeRole` the trust policy.
+        grants: the key's grants.
 
     Raises:
         ValueError: AWS refuses one of the policies, or a function of the template is not resolved.

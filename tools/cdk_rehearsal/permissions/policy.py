@@ -1,4 +1,4 @@
-"""A policy document, read once."""
+"""A parsed policy document."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cdk_rehearsal.permissions.request_context import Context
 from cdk_rehearsal.permissions.statement import Form, Statement, listed
 
 PolicyDocument = Mapping[str, Any]
-"""A policy as a template has it, its functions resolved."""
+"""A policy from a template, with intrinsic functions resolved."""
 
 
 class Policy:
     """A policy's statements, found by action.
 
     Args:
-        statements: as the policy has them.
+        statements: the policy's statements.
     """
 
     __slots__ = ("_by_action", "_statements")
@@ -63,7 +63,7 @@ class Policy:
         return closest, best
 
     def nearly_allowing(self, call: Call, context: Context) -> tuple[Statement, str] | None:
-        """Return a statement that would allow a call but for one condition, and that condition."""
+        """Return a statement that would allow a call except for one unmet condition, and that condition."""
         for statement in self.about(call.action)[1]:
             named = statement.names(call.principal, bounded=False) is not Named.NOT
             if named and statement.has_resource(call.resource, context):
@@ -74,10 +74,10 @@ class Policy:
 
 
 def read_policy(document: PolicyDocument, form: Form) -> Policy:
-    """Read a policy document; a document of the same content is read once.
+    """Parse a policy document; documents of equal content are parsed once.
 
     Raises:
-        ValueError: AWS refuses such a policy, or a function of the template is not resolved.
+        ValueError: AWS refuses such a policy, or it contains an unresolved intrinsic function.
     """
     return _read(json.dumps(document, default=dict), form)
 

@@ -16,7 +16,7 @@ _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?(\d{12})(?::root)?")
 
 
 class Named(enum.IntEnum):
-    """How closely a statement names the caller, which decides what else it takes."""
+    """How specifically a statement names the caller, which decides what else must allow the call."""
 
     NOT = 0
     ACCOUNT = 1
@@ -24,14 +24,14 @@ class Named(enum.IntEnum):
     ROLE = 2
     """The role of a session: permissions boundary and session policies limit what the statement allows."""
     DIRECTLY = 3
-    """The session, the user, the service or everybody: nothing but a deny limits what the statement allows."""
+    """The session, the user, the service or everybody: only a deny limits what the statement allows."""
 
 
 class PrincipalElement:
-    """Says whether a statement is about a caller.
+    """Decides whether a statement applies to a caller.
 
     Args:
-        element: as the policy has it.
+        element: the element as written in the policy.
         negated: whether it is a NotPrincipal.
     """
 
@@ -49,11 +49,14 @@ class PrincipalElement:
         self._negated = negated
 
     def names(self, principal: Principal) -> Named:
-        """Say how closely the statement names a caller; a NotPrincipal names whom it does not except DIRECTLY."""
+        """Return how specifically the statement names a caller.
+
+        A NotPrincipal names, as DIRECTLY, every caller that it does not exclude.
+        """
         if not self._negated:
             return self._find(principal)
-        # "AWS might validate the account first, then the role, and then the assumed-role user": a caller is excepted
-        # only where the list has its account too. What AWS might deny is denied here.
+        # "AWS might validate the account first, then the role, and then the assumed-role user": a caller is excluded
+        # only where the list also has its account. What AWS might deny is denied here.
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
         found = self._find(principal)
         excepted = found is not Named.NOT and (

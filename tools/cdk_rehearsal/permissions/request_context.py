@@ -12,14 +12,15 @@ Context = Mapping[str, str | tuple[str, ...]]
 
 
 def request_context(call: Call) -> dict[str, str | tuple[str, ...]]:
-    """Return the keys that AWS would put into the request: what the call gives, and what follows from who calls what.
+    """Return the condition keys that AWS would set: those given with the call, and those that follow from principal and
+    resource.
 
-    The keys added are `aws:PrincipalArn` (of a role session the role's), `aws:PrincipalAccount`, `aws:PrincipalType`,
-    `aws:PrincipalTag/…`, `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`, `aws:ResourceAccount`, of S3
-    `s3:ResourceAccount` and of KMS `kms:CallerAccount`:
+    The keys added are `aws:PrincipalArn` (for a role session the role's ARN), `aws:PrincipalAccount`,
+    `aws:PrincipalType`, `aws:PrincipalTag/…`, `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`,
+    `aws:ResourceAccount`, for S3 `s3:ResourceAccount` and for KMS `kms:CallerAccount`:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
-    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. A key without any value is left out: to
-    AWS it is null.
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. A key without a value is omitted: AWS
+    treats it as null.
     """
     principal = call.principal
     context: dict[str, str | tuple[str, ...]] = {}

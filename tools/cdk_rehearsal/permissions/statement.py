@@ -20,13 +20,13 @@ Form = Literal["identity", "resource"]
 
 
 class Statement:
-    """One statement: what it is about and whom.
+    """One statement: its actions, resources, principals and conditions.
 
     Args:
-        body: as the policy has it.
-        form: of the policy.
-        variables: whether the policy's Version knows variables.
-        number: its place in the document, from 1.
+        body: the statement as written in the policy.
+        form: the kind of policy.
+        variables: whether the policy's Version supports variables.
+        number: the position in the document, from 1.
 
     Raises:
         ValueError: AWS refuses such a statement.
@@ -56,13 +56,15 @@ class Statement:
         self._not_action, actions = _either(body, "Action", self.name)
         if actions is None:
             raise ValueError(f"statement {self.name} has no Action: allowed Action or NotAction; add one")
-        # "Action" is in any case: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+        # "Action" is case-insensitive:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
         self._actions = tuple(Pattern(text, wildcards=True, variables=False, ignore_case=True) for text in actions)
 
         self._not_resource, resources = _either(body, "Resource", self.name)
         if resources is None and form == "identity":
             raise ValueError(f"statement {self.name} has no Resource: allowed Resource or NotResource; add one")
-        # A trust policy and a repository's policy have no Resource: they are about what they are attached to.
+        # A trust policy and a repository's policy have no Resource: they apply to the resource that they are attached
+        # to.
         self._resources = tuple(
             _resource(text, form, variables) for text in (["*"] if resources is None else resources)
         )
@@ -88,15 +90,15 @@ class Statement:
         )
 
     def has_action(self, action: str) -> bool:
-        """Whether the statement is about this action."""
+        """Whether the statement applies to this action."""
         return any(pattern.matches(action, {}) for pattern in self._actions) != self._not_action
 
     def has_resource(self, resource: str, context: Context) -> bool:
-        """Whether the statement is about this resource."""
+        """Whether the statement applies to this resource."""
         return any(matches(resource, context) for matches in self._resources) != self._not_resource
 
     def names(self, principal: Principal, *, bounded: bool) -> Named:
-        """How closely the statement names the caller; an identity policy has only one subject.
+        """How specifically the statement names the caller; an identity policy always applies to its own principal.
 
         Args:
             principal: the caller.
@@ -109,11 +111,11 @@ class Statement:
         return self._principal.names(principal)
 
     def unmet(self, context: Context) -> Iterator[str]:
-        """Give each condition that the request does not meet."""
+        """Yield each condition that the request does not satisfy."""
         return (condition.text for condition in self._conditions if not condition.holds(context))
 
     def has_conditions(self, context: Context) -> bool:
-        """Whether the request meets the statement's conditions, all of them."""
+        """Whether the request satisfies all conditions of the statement."""
         return all(condition.holds(context) for condition in self._conditions)
 
 

@@ -1,4 +1,4 @@
-"""What AWS would say to a call."""
+"""The result of evaluating a call's permission."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Where = Literal["identity", "boundary", "session", "resource", "key", "trust", "
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The answer to a call.
+    """The result of evaluating one call.
 
     Args:
         allowed: whether AWS would make the call.
         reason: one sentence: which statement allowed or denied it, or which policy lacks one.
         explicit: whether a statement denies it.
-        where: the policy that decided; of a denied call the one to change.
+        where: the policy that decided; for a denied call the policy to change.
         missing: the statement to add to that policy, ready to paste; None where the call is allowed or a statement
             denies it.
     """
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def missing_statement(call: Call, where: Where) -> dict[str, Any]:
-    """Return the statement that would allow a call, in the form of the policy that lacks it."""
+    """Return the statement that would allow a call, in the form that the lacking policy needs."""
     statement: dict[str, Any] = {"Effect": "Allow"}
     if where in ("resource", "key", "trust"):
         principal = call.principal

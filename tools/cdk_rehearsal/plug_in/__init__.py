@@ -1,6 +1,6 @@
 """What ministack lacks, by AWS service: each folder is named as the CDK's module of the service.
 
-It is put in at ministack's private places, which `ministack_adapter` alone knows.
+It uses private names of ministack, which only `ministack_adapter` knows.
 """
 
 from cdk_rehearsal.plug_in.install import install

@@ -1,4 +1,4 @@
-"""boto3 clients of the emulator itself, for the parts that act on other services as AWS does behind the scenes."""
+"""boto3 clients for the emulator's own endpoint, for parts that call other services as AWS does internally."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NOBODY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 def own_client(service: str, credentials: Mapping[str, str] = _NOBODY) -> Any:
-    """Never to be called on the event loop: it would wait for itself.
+    """Never call it on the event loop: the loop would wait for itself.
 
-    With the `credentials` of a role each call is judged; without them it is AWS's own, which is not.
+    With the `credentials` of a role each call is authorized. Calls without them are AWS's own and not authorized.
     """
     key = credentials["AWS_ACCESS_KEY_ID"]
     with _lock:

@@ -1,4 +1,4 @@
-"""An error as an AWS service answers it."""
+"""An error response of an AWS service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to ministack's own services, refused where AWS would refuse them: ministack takes most of what it gets."""
+"""Validates requests to ministack's own services as AWS does: ministack accepts most invalid requests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cdk_rehearsal.plug_in.ministack_adapter import app
 
 _Serve = Callable[..., Awaitable[Answer]]
 
-# Those of the AWS JSON protocol that the project's programs call, by ministack's name and botocore's. A request of
-# another protocol would have to be parsed first.
+# The services with the AWS JSON protocol that the project's programs call, by ministack's and botocore's names.
+# Requests of other protocols would have to be parsed first.
 _SERVICES = {
     "athena": "athena",
     "dynamodb": "dynamodb",
@@ -28,7 +28,7 @@ _SERVICES = {
 
 
 def install() -> None:
-    """Before whatever else answers in a service's place."""
+    """Call it before other parts of the plug-in replace a service's handler."""
     for name, model in _SERVICES.items():
         app.service_handlers[name] = _checked(app.service_handlers[name], model)
 
@@ -52,6 +52,6 @@ def _checked(serve: _Serve, model: str) -> _Serve:
 
 @functools.cache
 def _input_shape(model: str, operation: str) -> Shape | None:
-    """None for what botocore does not know, which is for ministack to answer."""
+    """None for an operation that botocore lacks; ministack then answers."""
     known = service_model(model)
     return known.operation_model(operation).input_shape if operation in known.operation_names else None

@@ -1,4 +1,4 @@
-"""A running program of an image, inside the emulator's process tree."""
+"""A running program of an image, in the emulator's process tree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cdk_rehearsal.processes.process_registry import ProcessRegistry
 
 
 class ContainerProcess:
-    """Started at once, in a process group of its own, so that its workers can be ended with it."""
+    """Started on construction, in a process group of its own, so that its workers can be ended with it."""
 
     def __init__(self, command: ContainerCommand, *, log: Path, registry: ProcessRegistry) -> None:
         self.log = log
@@ -40,14 +40,14 @@ class ContainerProcess:
         return self._process.poll()
 
     def wait(self, *, timeout_seconds: float) -> int | None:
-        """The exit status, or None where the program still runs after the time."""
+        """The exit status, or None if the program still runs after the timeout."""
         try:
             return self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self, *, grace_seconds: float = 5.0) -> None:
-        """Asks the group to end, ends what has not ended after the grace, and cleans up. May be called again."""
+        """Sends SIGTERM to the group, SIGKILL after the grace period, and cleans up. May be called repeatedly."""
         self._signal(signal.SIGTERM)
         self.wait(timeout_seconds=grace_seconds)
         self._signal(signal.SIGKILL)
@@ -59,7 +59,7 @@ class ContainerProcess:
             )
 
     def log_tail(self, *, lines: int = 5) -> str:
-        if self.log.is_symlink():  # the program has put it there
+        if self.log.is_symlink():  # the program created it
             return ""
         kept = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return "\n".join(kept[-lines:])

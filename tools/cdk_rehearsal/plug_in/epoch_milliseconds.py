@@ -1,4 +1,4 @@
-"""Points in time as events and Step Functions' optimized integrations have them: milliseconds since 1970."""
+"""Timestamps as in events and Step Functions' optimized integrations: milliseconds since 1970."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cdk_rehearsal.plug_in.json_service import service_model
 
 
 def in_milliseconds(answer: dict[str, Any], *, service: str, operation: str) -> dict[str, Any]:
-    """The operation's answer without what the service's model does not know, each point in time in milliseconds."""
+    """The operation's response with only the members of the service's model, timestamps in milliseconds."""
     shape = service_model(service).operation_model(operation).output_shape
     converted: dict[str, Any] = {} if shape is None else _converted(answer, shape)
     return converted

@@ -1,4 +1,4 @@
-"""Puts every part of the plug-in into ministack, before it serves."""
+"""Installs every part of the plug-in in ministack, before it serves."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from cdk_rehearsal.processes.process_registry import ProcessRegistry
 
 
 def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
-    """Called once in the emulator's process, after its environment is set and before it listens.
+    """Called once in the emulator's process, after its environment is set and before it serves.
 
     Returns the application to serve.
     """
@@ -105,7 +105,7 @@ def install(settings: EmulatorSettings, *, work_folder: Path) -> LoopbackDoor:
     delivery_permissions.install(permissions)
     AlarmEvaluation(autoscaling.act, wait_scale=settings.wait_scale).install()
     alarm_history.install()
-    # Elsewhere than on Linux, containers reach loopback by a name of Docker's.
+    # On systems other than Linux, containers reach loopback as host.docker.internal.
     from_docker = settings.engine == "docker" and sys.platform != "linux"
     return LoopbackDoor(RequestDoor(app.app, permissions=permissions), from_docker=from_docker)
 

@@ -1,4 +1,4 @@
-"""A service of the AWS JSON protocol, as ministack calls one."""
+"""A service with the AWS JSON protocol, in the form that ministack calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def service_model(name: str) -> ServiceModel:
 
 
 class JsonService:
-    """Checks each request against the service's model, runs its operation off the event loop, and words the answer."""
+    """Checks each request against the service's model, runs its operation outside the event loop, and serializes the
+    response.
+    """
 
     def __init__(self, model_name: str, operations: Mapping[str, Operation]) -> None:
         self.model_name = model_name
@@ -55,7 +57,7 @@ class JsonService:
 
 
 def check_request(shape: Shape, request: dict[str, Any]) -> None:
-    """Raises the error that AWS answers such a request with."""
+    """Raises the error with which AWS answers an invalid request."""
     try:
         faults = request_faults(shape, request)
     except UnreadableRequestError as error:

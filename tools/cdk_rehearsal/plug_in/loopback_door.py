@@ -1,4 +1,4 @@
-"""What a web page makes a browser send here is refused before anything reads it."""
+"""Refuses requests that a web page makes a browser send, before anything else reads them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POLICY_VIOLATION = 1008
 
 
 class LoopbackDoor:
-    """An ASGI application around another one. Whoever gets through may create a function, and so run a program."""
+    """An ASGI middleware. A client that passes it can create a function, and so run any program."""
 
     def __init__(self, app: _App, *, from_docker: bool) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class LoopbackDoor:
 
 
 def _followed_link(scope: _Message, headers: dict[str, str]) -> str | None:
-    """A link in a mail is no site's either, and the Query protocol acts on GET."""
+    """A link in an e-mail has no Origin either, and with the query protocol a GET request takes effect."""
     if "sec-fetch-site" in headers and "Action" in parse_qs(scope["query_string"].decode("latin-1")):
         return "browsers may not call an action here"
     return None
@@ -51,7 +51,7 @@ async def _forbid(send: _Send, reason: str) -> None:
     headers = [
         (b"Content-Type", b"application/json"),
         (b"Content-Length", str(len(body)).encode()),
-        # What is still to come of the request is not read.
+        # The rest of the request is not read.
         (b"Connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": 403, "headers": headers})

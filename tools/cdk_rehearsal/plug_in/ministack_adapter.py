@@ -1,9 +1,9 @@
-"""The one module that knows ministack by its private names.
+"""The only module that uses private names of ministack.
 
-ministack has no interface to extend it by. What the plug-in reads, calls or replaces is named here once, by a public
-name; every other module knows these alone. To set a name replaces what ministack has under it. A ministack that lacks
-one of the names is refused as the embedded AWS starts. `tests/tools/cdk_rehearsal/plug_in/test_ministack_adapter.py` is
-the smoke test: it says what each is taken to be.
+ministack has no extension interface. This module gives a public name to everything that the plug-in reads, calls or
+replaces; other modules use only these names. Setting a name replaces the object in ministack. If the installed
+ministack lacks a name, the embedded AWS does not start. `tests/tools/cdk_rehearsal/plug_in/test_ministack_adapter.py`
+is the smoke test: it checks the assumptions about each.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ WRITTEN_FOR = "1.5.33"
 
 
 class MinistackChangedError(ImportError):
-    """The installed ministack lacks what the plug-in is put in at. The message is one line."""
+    """The installed ministack lacks a name that the plug-in needs. The message is one line."""
 
 
 class Part:
-    """A module of ministack's: `part.alarms` reads, `part.alarms = …` replaces what it has under its own name.
+    """A module of ministack: `part.alarms` reads an object by its public name, `part.alarms = …` replaces it.
 
-    It is imported when it is first used: ministack reads its settings from the environment as it is imported.
+    It is imported at first use, because ministack reads its settings from the environment at import.
     """
 
     _path: str
     _names: dict[str, str]
 
     def __init__(self, path: str, *public: str, **private: str) -> None:
-        """`public` names are ministack's own; `private` ones are given as `name="_ministacks_name"`."""
+        """`public` names are the same as ministack's; `private` ones are given as `name="_ministacks_name"`."""
         vars(self)["_path"] = f"ministack.{path}"
         vars(self)["_names"] = {**{name: name for name in public}, **private}
 
@@ -42,11 +42,11 @@ class Part:
         setattr(self._module(), self._own(name), value)
 
     def __iter__(self) -> Iterator[str]:
-        """The names by which the plug-in knows it."""
+        """The names that the plug-in uses."""
         return iter(self._names)
 
     def missing(self) -> list[str]:
-        """Ministack's own names that it does not have."""
+        """The required names that the installed ministack lacks."""
         try:
             module = self._module()
         except ModuleNotFoundError:
@@ -192,7 +192,7 @@ PARTS = tuple(each for each in list(vars().values()) if isinstance(each, Part))
 
 
 def require_ministack() -> None:
-    """Raises MinistackChangedError where the installed ministack lacks a name, before anything is replaced."""
+    """Raises MinistackChangedError if the installed ministack lacks a name. Call it before replacing anything."""
     missing = [name for part in PARTS for name in part.missing()]
     if missing:
         raise MinistackChangedError(

@@ -1,7 +1,8 @@
-"""Answers without the members that AWS may leave out of them.
+"""Omits response members that AWS may omit.
 
-What a service's model does not require is there most of the time, which hides a program that cannot do without. This
-leaves out what its documentation or its behaviour makes plausible to be missing, and not what only repeats a request.
+Members that a service's model does not require are present most of the time, which hides programs that fail without
+them. This omits members that may plausibly be missing by AWS's documentation or behaviour, but none that only repeats
+the request.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cdk_rehearsal.plug_in.ministack_adapter import app
 
 _Serve = Callable[..., Awaitable[Answer]]
 
-# By shape and member: why it may be missing.
+# By shape and member: the reason why it may be missing.
 _LEFT_OUT: Mapping[str, str] = {
     "DescribeEndpointOutput.LastDeploymentConfig": "an endpoint that no deployment with settings has changed",
     "ProductionVariantSummary.CurrentInstanceCount": "set once there are instances",
@@ -54,9 +55,9 @@ _LEFT_OUT: Mapping[str, str] = {
     "DescribeExecutionOutput.redriveStatusReason": "executions that cannot be redriven",
     "DescribeExecutionOutput.traceHeader": "executions that are not traced",
 }
-# By shape and member: the member that says how it stands, and in which cases there is nothing.
+# By shape and member: the status member, and the statuses in which the member is missing.
 _LEFT_OUT_WHILE: Mapping[str, tuple[str, Sequence[str]]] = {
-    # Neither is required, and an endpoint that never served has none to name:
+    # Neither is required, and an endpoint that was never in service has none:
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
     "DescribeEndpointOutput.EndpointConfigName": ("EndpointStatus", ("Creating", "Failed", "Deleting")),
     "DescribeEndpointOutput.ProductionVariants": ("EndpointStatus", ("Creating", "Failed", "Deleting")),
@@ -64,7 +65,7 @@ _LEFT_OUT_WHILE: Mapping[str, tuple[str, Sequence[str]]] = {
 
 
 def sparse(shape: Shape, answer: Any) -> Any:
-    """An answer, or a part of one, without what AWS may leave out of it."""
+    """A response, or a part of one, without the members that AWS may omit."""
     if isinstance(shape, StructureShape) and isinstance(answer, dict):
         return {
             name: sparse(shape.members[name], value) if name in shape.members else value
@@ -82,7 +83,7 @@ def _is_left_out(member: str, answer: Mapping[str, Any]) -> bool:
 
 
 def install() -> None:
-    """Before any service is made: what one answers goes through here."""
+    """Call it before any service is created: their responses pass through this module."""
     JsonService.call = _sparse_call(JsonService.call)  # type: ignore[method-assign]
     app.service_handlers["states"] = _sparse_executions(app.service_handlers["states"])
 

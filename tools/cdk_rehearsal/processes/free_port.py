@@ -6,7 +6,7 @@ import socket
 
 
 def free_port() -> int:
-    """Free on loopback a moment ago: the caller has to expect that another program was quicker."""
+    """A port that is free on loopback now. Another program may take it first, which the caller must handle."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What functions and images' programs find in their environment of this machine's: what they need to run."""
+"""The variables of this machine's environment that functions and images' programs need to run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NO_PROXY: Final = "localhost,127.0.0.1,.localhost"
 def minimal_environment(home: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a program that is not the developer's own.
 
-    On AWS a program has neither the developer's credentials nor home folder, and it may be one that a package brought
-    along. `home`, which is made, takes the home folder's place.
+    On AWS a program has neither the developer's credentials nor home folder, and its code may come from a third-party
+    package. `home`, which is created, replaces the home folder.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = {name: environment[name] for name in _KEPT if name in environment}
@@ -33,5 +33,5 @@ def minimal_environment(home: Path, environment: Mapping[str, str] = os.environ)
 
 
 def docker_client_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what Docker's client needs to find the engine, and the names of its registries."""
+    """Return the variables that Docker's client needs to find the engine and the registries."""
     return {name: environment[name] for name in _OF_DOCKERS_CLIENT if name in environment}

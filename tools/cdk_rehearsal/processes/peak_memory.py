@@ -1,4 +1,4 @@
-"""How much memory this process and all below it hold at most."""
+"""The peak memory of this process and all its descendants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _INTERVAL_SECONDS = 0.5
 
 
 class PeakMemory:
-    """Samples resident memory twice a second, pages shared by two processes counted twice; use as a context manager."""
+    """Samples resident memory twice per second; counts shared pages once per process. Use it as a context manager."""
 
     def __init__(self) -> None:
         self.peak_mib = 0.0
@@ -46,7 +46,7 @@ def _tree_mib(root: int) -> float:
 
 
 def _processes() -> list[tuple[int, int, int]]:
-    """Process id, parent and resident KiB of all processes; Linux and macOS answer alike."""
+    """Process id, parent and resident KiB of all processes; the same on Linux and macOS."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False)
     rows = (line.split() for line in listed.stdout.splitlines())
     return [(int(row[0]), int(row[1]), int(row[2])) for row in rows if len(row) == 3]

@@ -1,4 +1,4 @@
-"""Which process groups a run has started, kept in a folder so that whoever comes later can end what was left."""
+"""Records the process groups of a run in a folder, so that a later run can end leftovers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class ProcessRegistry:
-    """One file a process group: named after its id, holding when it started.
+    """One file per process group, named after its id, with its start time.
 
-    A process id alone proves nothing, for the system hands it out again; the start time shows whether the process of
-    that id is still the one that was recorded.
+    A process id alone is not enough, because the system reuses it; the start time shows whether the process with that
+    id is still the recorded one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,7 +28,7 @@ class ProcessRegistry:
         (self._folder / str(group_id)).unlink(missing_ok=True)
 
     def reclaim(self) -> list[int]:
-        """Ends every recorded group that still lives; returns their ids."""
+        """Ends every recorded group that is still running; returns their ids."""
         ended = []
         for record in sorted(self._folder.iterdir()):
             if not record.name.isdigit():
@@ -45,7 +45,7 @@ class ProcessRegistry:
 
 
 def _started(pid: int) -> str:
-    """When the process started, as `ps` prints it on Linux and macOS alike; empty where there is no such process."""
+    """When the process started, in the format of `ps` (Linux and macOS); empty if there is no such process."""
     answer = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)],
         capture_output=True,

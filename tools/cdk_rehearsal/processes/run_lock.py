@@ -11,7 +11,7 @@ from cdk_rehearsal.step_failure import InvalidInputError
 
 
 class RunLock:
-    """Held until the process ends, however it ends."""
+    """Held until the process ends, even if it is killed."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A command under the supervisor: it ends with this process, and takes along all that it started."""
+"""A command under the supervisor: it ends with this process, together with everything that it started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
 class SupervisedProcess:
-    """Started at once; `stop` ends it and everything below it, and returns when all of it is gone."""
+    """Started on construction; `stop` ends it and all its descendants and returns when none is left."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class SupervisedProcess:
                 stderr=subprocess.STDOUT,
                 env=dict(os.environ if environment is None else environment),
                 cwd=cwd,
-                start_new_session=True,  # the terminal's Ctrl-C must reach it through its owner alone
+                start_new_session=True,  # only its owner forwards the terminal's Ctrl-C
             )
         if registry:
             registry.add(self._process.pid)
 
     @property
     def pid(self) -> int:
-        """The supervisor's own process id; the command is a child of it."""
+        """The supervisor's process id; the command is its child."""
         return self._process.pid
 
     def poll(self) -> int | None:

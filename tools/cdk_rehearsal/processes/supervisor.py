@@ -1,10 +1,10 @@
-"""Runs one command so that nothing it starts outlives it, nor outlives whoever asked for it.
+"""Runs one command so that no process it starts outlives the command or the process that requested it.
 
 `python -I -S supervisor.py [--processes FOLDER] -- COMMAND …`, with a pipe as standard input. When COMMAND ends,
-however it ends, or when the pipe closes because its owner died, every process that COMMAND started, at any depth, is
-ended too. The exit status is COMMAND's.
+whatever its exit status, or when the pipe closes because its owner died, every descendant of COMMAND is ended too. The
+exit status is COMMAND's.
 
-It imports the standard library alone, and little of it: one is started for each command, and each stays.
+It imports only a small part of the standard library: one supervisor runs per command, as long as the command.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _start(command: list[str]) -> int:
         return pid
     try:
         os.setsid()
-        if _LINUX:  # the last net: the command dies even where this process is killed outright
+        if _LINUX:  # last resort: the command ends even if this process is killed by SIGKILL
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != supervisor:
                 os._exit(1)
@@ -64,7 +64,7 @@ def _parents() -> dict[int, int]:
 
 
 def _descendants() -> list[int]:
-    """All that still lives below this process; orphans are among them, since this process adopts them."""
+    """All running descendants of this process, including orphans, which it adopts."""
     children: dict[int, list[int]] = {}
     for pid, parent in _parents().items():
         children.setdefault(parent, []).append(pid)
@@ -86,7 +86,7 @@ def _signal(pids: list[int], number: int) -> None:
 
 
 def _reap() -> dict[int, int]:
-    """Collects what has ended: process id and wait status."""
+    """Reaps ended processes: process id and wait status."""
     ended: dict[int, int] = {}
     while True:
         try:
@@ -99,7 +99,10 @@ def _reap() -> dict[int, int]:
 
 
 def _end_all(command: int, registry: Path | None) -> int | None:
-    """Asks the command to end, then ends it and all below it. Returns its wait status if it had not ended before."""
+    """Sends SIGTERM to the command, then ends it and all descendants.
+
+    Returns its wait status if it had not ended before.
+    """
     status: int | None = None
     _signal([command], signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_SECONDS
@@ -126,7 +129,7 @@ def _end_all(command: int, registry: Path | None) -> int | None:
 
 
 def _end_recorded(registry: Path) -> None:
-    # Where orphans cannot be adopted, the records are what leads to them; elsewhere they only have to be cleared.
+    # Where orphans cannot be adopted, the records identify them; elsewhere the records are only cleared.
     for record in registry.iterdir():
         if record.name.isdigit() and not _LINUX:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""The folder for what a rehearsal and all that it starts put into a temporary folder."""
+"""The temporary folder of a rehearsal and everything it starts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 class TemporaryFolder:
-    """`tmp` below the work folder, in place of the system's; empty at the start, and gone at the end.
+    """`tmp` below the work folder replaces the system's; emptied at the start, removed at the end.
 
-    Programs that are killed leave their files behind. By TMPDIR every child gets it, whatever it is written in.
+    Programs that are killed leave their files behind. TMPDIR passes it to every child in any language.
     """
 
     def __init__(self, work_folder: Path) -> None:

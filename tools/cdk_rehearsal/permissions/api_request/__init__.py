@@ -1,4 +1,4 @@
-"""From an HTTP request to the AWS API call that it makes."""
+"""Identifies the AWS API call that an HTTP request makes."""
 
 from cdk_rehearsal.permissions.api_request.api_request import ApiRequest, UnknownOperation
 from cdk_rehearsal.permissions.api_request.http_request import HttpRequest

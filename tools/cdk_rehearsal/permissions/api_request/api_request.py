@@ -1,4 +1,4 @@
-"""An AWS API call in botocore's words, or why a request is none."""
+"""An AWS API call in botocore's terms, or the reason why a request is not one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 class ApiRequest:
     """A call as boto3 names it.
 
-    Values keep the form in which they travel: a blob in JSON is base64, a timestamp in JSON a number. Numbers and
-    booleans that travel as text (query strings, headers, forms, XML) are numbers and booleans here.
+    Values keep their serialized form: a blob in JSON is base64, a timestamp in JSON a number. Numbers and booleans that
+    are serialized as text (query strings, headers, forms, XML) are converted.
     """
 
     service: str  # botocore's service id, the name that boto3.client takes: "s3", "stepfunctions", "sagemaker-runtime"
@@ -22,7 +22,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownOperation:
-    """A request whose API call nobody can name: no AWS call, or one that botocore's models lack."""
+    """A request whose API call is unknown: not an AWS call, or one that botocore's models lack."""
 
-    service: str | None  # as far as it is known
+    service: str | None  # if known
     reason: str

@@ -1,4 +1,4 @@
-"""The query protocol: a form whose names spell a path into the parameters (`Tags.member.1.Key`)."""
+"""The query protocol: each form field's name is a path into the parameters (`Tags.member.1.Key`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def form_fields(text: str) -> dict[str, str]:
 
 
 def form_parameters(fields: Mapping[str, str], shape: StructureShape | None) -> dict[str, Any]:
-    """The parameters of a form's fields, by the operation's input shape."""
+    """Converts a form's fields to parameters of the operation's input shape."""
     if shape is None:
         return {}
     tree: Tree = {}
@@ -27,7 +27,7 @@ def form_parameters(fields: Mapping[str, str], shape: StructureShape | None) -> 
         *path, last = name.split(".")
         for step in path:
             node = node.setdefault(step, {})
-            if not isinstance(node, dict):  # a value and a path below it: no SDK sends that
+            if not isinstance(node, dict):  # both a value and a path below it: no SDK sends that
                 break
         else:
             node[last] = value
@@ -56,7 +56,7 @@ def _structure(node: Tree, shape: StructureShape) -> dict[str, Any]:
 
 
 def _wire_names(name: str, member: Shape) -> tuple[str, ...]:
-    """A flattened list goes by its element's name; EC2's protocol writes queryName, or a capital letter first."""
+    """A flattened list has its element's name; EC2's protocol uses queryName, or capitalizes the first letter."""
     given = member.serialization
     names = [given["queryName"]] if "queryName" in given else []
     names.append(given.get("name", name))
@@ -69,7 +69,7 @@ def _wire_names(name: str, member: Shape) -> tuple[str, ...]:
 
 def _list(node: Any, shape: ListShape) -> list[Any]:
     if not isinstance(node, dict):
-        return []  # an empty list is a name with no value
+        return []  # a name without a value is an empty list
     items = _numbered(node)
     return [_value(items[number], shape.member) for number in sorted(items, key=int)]
 
@@ -84,7 +84,7 @@ def _map(node: Any, shape: MapShape) -> dict[str, Any]:
 
 
 def _numbered(node: Tree) -> Tree:
-    """The entries 1, 2, …: directly below a flattened list, or below "member" or "entry"."""
+    """The entries 1, 2, …: directly below a flattened list, otherwise below "member" or "entry"."""
     if len(node) == 1 and not next(iter(node)).isdecimal():
         below = next(iter(node.values()))
         return _numbered(below) if isinstance(below, dict) else {}

@@ -1,4 +1,4 @@
-"""What arrives over HTTP."""
+"""An HTTP request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request as it stood on the wire."""
+    """One HTTP request as received."""
 
     method: str
     path: str  # percent-encoded, without the query string

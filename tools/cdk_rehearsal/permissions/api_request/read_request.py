@@ -1,4 +1,4 @@
-"""From a request to the API call, by the protocol that its SDK chose."""
+"""Reads the API call of a request, by the protocol that its SDK chose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _cbor = RpcV2CBORParser()
 
 
 def read_request(request: HttpRequest) -> ApiRequest | UnknownOperation:
-    """Names the call that a request makes. Never raises for what a request holds."""
+    """Identifies the API call that a request makes. Never raises for the content of a request."""
     signed = signed_service(request.headers, request.query)
     try:
         if target := request.headers.get("x-amz-target"):
@@ -106,7 +106,7 @@ def _rest(request: HttpRequest, signed: str | None) -> ApiRequest | UnknownOpera
         if (found := find_route(service, request.method, path, query, request.headers))
     ]
     if fitting:
-        # Services that share a signing name: S3 Control's paths are keys to S3, which asks for less.
+        # Several services share a signing name: S3 reads S3 Control's paths as keys and requires fewer parameters.
         service, route, labels = max(fitting, key=lambda each: each[1].weight)
         shape = input_shape(service, route.operation)
         xml = service_model(service).metadata["protocol"] == "rest-xml"

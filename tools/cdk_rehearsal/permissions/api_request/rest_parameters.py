@@ -19,7 +19,7 @@ def rest_parameters(
 ) -> dict[str, Any]:
     """
     Raises:
-        ValueError, xml.etree.ElementTree.ParseError: the body is not what the operation takes.
+        ValueError, xml.etree.ElementTree.ParseError: the body does not fit the operation's input.
     """
     if shape is None:
         return {}
@@ -81,7 +81,7 @@ def _from_body(body: bytes, shape: StructureShape, members: Mapping[str, Shape],
 
 
 def _renamed(value: Any, shape: Shape) -> Any:
-    """A JSON value with its members' names instead of the wire's."""
+    """A JSON value with botocore's member names instead of the serialized names."""
     match shape:
         case StructureShape() if isinstance(value, dict):
             wires = {member.serialization.get("name", name): (name, member) for name, member in shape.members.items()}

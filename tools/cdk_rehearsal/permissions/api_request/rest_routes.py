@@ -15,14 +15,14 @@ _LABEL = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """How one operation is addressed."""
+    """Method, path and query parameters of one operation."""
 
     operation: str
     path: re.Pattern[str]
-    labels: tuple[str, ...]  # of the path's groups
-    literals: int  # characters of the path that are no label
-    constants: Mapping[str, str | None]  # of the query string: `list-type=2`; `tagging` has no value of its own
-    query: frozenset[str]  # required members that travel in the query string
+    labels: tuple[str, ...]  # the names of the path's groups
+    literals: int  # number of literal characters in the path
+    constants: Mapping[str, str | None]  # required in the query string: `list-type=2`; `tagging` has no value
+    query: frozenset[str]  # required members that are sent in the query string
     headers: frozenset[str]
     deprecated: bool
 
@@ -35,14 +35,14 @@ class Route:
 
     @property
     def weight(self) -> tuple[int, int, int, bool]:
-        """The route that asks for more is meant: UploadPart is a PutObject that also carries an upload's id."""
+        """Of several matching routes the one with most requirements wins: UploadPart is PutObject with an upload id."""
         return len(self.constants), len(self.query) + len(self.headers), self.literals, not self.deprecated
 
 
 def find_route(
     service: str, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
 ) -> tuple[Route, dict[str, str]] | None:
-    """The service's operation and the values of its labels, or None."""
+    """The operation and the values of its path labels, or None."""
     for candidate in _routes(service).get(method, ()):
         found = candidate.path.fullmatch(path)
         if found and candidate.fits(query, headers):
@@ -52,7 +52,7 @@ def find_route(
 
 @cache
 def _routes(service: str) -> Mapping[str, tuple[Route, ...]]:
-    """Of each method, the most demanding first."""
+    """The routes per method, those with most requirements first."""
     by_method: dict[str, list[Route]] = {}
     for operation in sorted(operation_names(service)):
         about = service_model(service).operation_model(operation)
@@ -86,7 +86,7 @@ def _route(service: str, operation: str) -> Route:
 
 
 def _pattern(path: str) -> str:
-    """Labels become groups; a greedy one (`{Key+}`) takes slashes too. A slash at the end does not matter."""
+    """Labels become groups; a greedy label (`{Key+}`) matches slashes too. A trailing slash is ignored."""
     parts = []
     end = 0
     for label in _LABEL.finditer(path):

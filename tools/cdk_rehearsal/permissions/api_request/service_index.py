@@ -1,4 +1,4 @@
-"""Which of botocore's services a request is for."""
+"""Finds the botocore service of a request."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any
 
 import botocore
 
-# Metadata are the second member of every model, after its version, and take about 600 bytes.
+# Metadata is the second member of every model, after its version, and about 600 bytes long.
 _HEAD_BYTES = 4096
 _METADATA = '"metadata":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceIndex:
-    """botocore's services by what a request carries."""
+    """botocore's services by the names that requests contain."""
 
-    by_signing_name: Mapping[str, tuple[str, ...]]  # the service of the very name first
-    by_target_prefix: Mapping[str, tuple[str, ...]]  # of X-Amz-Target and of the path of RPC v2
+    by_signing_name: Mapping[str, tuple[str, ...]]  # a service with exactly this name comes first
+    by_target_prefix: Mapping[str, tuple[str, ...]]  # from X-Amz-Target and the path of RPC v2
     signing_names: Mapping[str, str]
     api_versions: Mapping[str, str]
 
 
 @cache
 def service_index() -> ServiceIndex:
-    """Reads the head of each model once (434 files, 0.1 s): the models themselves take 20 ms each."""
+    """Reads only the first bytes of each model (434 files, 0.1 s): a whole model takes 20 ms."""
     metadata = dict(_metadata())
     signing = defaultdict(list)
     targets = defaultdict(list)
@@ -66,7 +66,7 @@ def _metadata_of(model: Path) -> Mapping[str, Any]:
         try:
             start = head.index(_METADATA) + len(_METADATA)
             decoded: Mapping[str, Any] = json.JSONDecoder().raw_decode(head[start:].lstrip())[0]
-        except ValueError:  # it stands elsewhere in a model of another making
+        except ValueError:  # other models have it elsewhere
             whole = head.encode() + file.read()
             decoded = json.loads(whole)["metadata"]
     return decoded

@@ -1,4 +1,4 @@
-"""botocore's models, each read when the first request of its service comes."""
+"""botocore's models, each loaded at the first request for its service."""
 
 from __future__ import annotations
 

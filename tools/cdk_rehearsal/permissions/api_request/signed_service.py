@@ -1,4 +1,4 @@
-"""The signing name in a request's signature: what AWS itself routes and authorizes by."""
+"""The signing name in a request's signature, by which AWS routes and authorizes requests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 
 
 def signed_service(headers: Mapping[str, str], query: str) -> str | None:
-    """The service of the credential scope, in the header or in a presigned URL; None if nobody signed it."""
+    """The service of the credential scope, in the header or in a presigned URL; None if unsigned."""
     if found := _CREDENTIAL.search(headers.get("authorization", "")):
         return _service(found[1])
     if "X-Amz-Credential=" in query:
         return _service(parse_qs(query).get("X-Amz-Credential", [""])[0])
-    # Signature version 2, which botocore still writes into presigned URLs of S3 and nothing else.
+    # Signature version 2, which botocore uses only for presigned URLs of S3.
     if headers.get("authorization", "").startswith("AWS ") or "AWSAccessKeyId=" in query:
         return "s3"
     return None

@@ -1,4 +1,4 @@
-"""S3's virtual hosting: the bucket that a host's name carries."""
+"""S3's virtual hosting: the bucket's name as part of the host name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VIRTUAL_HOST = re.compile(
 
 
 def bucket_of_host(host: str) -> str | None:
-    """The bucket, or None if the path begins with it (or there is none)."""
+    """The bucket, or None if the path begins with it (or the request has no bucket)."""
     name = host.strip().lower()
     if ":" in name and not name.startswith("["):
         name = name.rpartition(":")[0]

@@ -1,4 +1,4 @@
-"""Values that travel as text."""
+"""Values that are serialized as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from botocore.model import Shape
 
 
 def from_text(text: str, shape: Shape) -> Any:
-    """The number or boolean that the text of a query string, header, form or XML element stands for."""
+    """Converts the text of a query string, header, form or XML element to its number or boolean."""
     match shape.type_name:
         case "boolean":
             return text.lower() == "true"
@@ -22,5 +22,5 @@ def from_text(text: str, shape: Shape) -> Any:
 def _number(text: str, kind: type[int] | type[float]) -> Any:
     try:
         return kind(text)
-    except ValueError:  # what AWS refuses; the caller's words say more than an exception here
+    except ValueError:  # AWS refuses such a value; the text itself explains more than an exception here
         return text

@@ -1,4 +1,4 @@
-"""An XML body's parameters, by the shape of the operation's payload."""
+"""Reads the parameters of an XML body, by the shape of the operation's payload."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cdk_rehearsal.permissions.api_request.wire_values import from_text
 def xml_parameters(body: bytes, shape: Shape) -> Any:
     """
     Raises:
-        xml.etree.ElementTree.ParseError: the body is no XML.
+        xml.etree.ElementTree.ParseError: the body is not XML.
     """
     return _value(ElementTree.fromstring(body), shape)  # nosec B314  # from SDKs on loopback
 

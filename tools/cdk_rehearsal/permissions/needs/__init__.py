@@ -1,4 +1,4 @@
-"""The permissions that AWS asks of the caller of an API, and of the roles that act by themselves."""
+"""The permissions that AWS requires of the caller of an API, and of roles that services assume."""
 
 from cdk_rehearsal.permissions.needs.absent_object import absent_object_need
 from cdk_rehearsal.permissions.needs.call_needs import needs

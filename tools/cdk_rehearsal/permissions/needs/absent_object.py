@@ -1,4 +1,4 @@
-"""Whether S3 says that an object is not there, or only that access is denied."""
+"""Whether S3 answers "not found" or "access denied" for a missing object."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from cdk_rehearsal.permissions.needs.world import World
 
 
 def absent_object_need(parameters: Mapping[str, Any], *, world: World) -> Need:
-    """What a caller needs to be answered 404 for an object that is not there; without it, S3 answers 403.
+    """The permission with which S3 answers 404 for a missing object; without it, S3 answers 403.
 
     "If you have the s3:ListBucket permission on the bucket, Amazon S3 returns an HTTP status code 404 error. If you
     don't, Amazon S3 returns an HTTP status code 403 (access denied) error":
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The object's name stands as s3:prefix
-    (https://github.com/ceph/ceph/pull/68577 follows AWS in it), so that a statement for a prefix does.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The object's name is the value of s3:prefix
+    (https://github.com/ceph/ceph/pull/68577 follows AWS in this), so a statement with a condition on a prefix is
+    enough.
 
     Args:
         parameters: of GetObject or HeadObject.

@@ -10,7 +10,7 @@ def is_arn(text: object) -> bool:
 
 
 def account_of(arn: str, world: World) -> str:
-    """Whose resource it is: what the ARN says, or else what is known of it, or else this account's."""
+    """The account that owns the resource: from the ARN, otherwise from the account's state, otherwise this account."""
     parts = arn.split(":", 5)
     stated = parts[4] if len(parts) == 6 else ""
     return stated if stated.isdecimal() else world.owner_of(arn) or world.account
@@ -23,17 +23,17 @@ def arn(world: World, service: str, resource: str, *, region: bool = True, accou
 
 
 def dns_suffix(world: World) -> str:
-    """Of the partition's regional service names, as in kms:ViaService."""
+    """The DNS suffix of the partition's regional service names, as in kms:ViaService."""
     return "amazonaws.com.cn" if world.partition == "aws-cn" else "amazonaws.com"
 
 
 def bucket_arn(world: World, bucket: str) -> str:
-    """Of a bucket's name, or of an access point's ARN, which calls take in its place."""
+    """The ARN for a bucket's name, or for an access point's ARN, which calls accept instead."""
     return bucket if is_arn(bucket) else arn(world, "s3", bucket, region=False, account=False)
 
 
 def queue_arn(world: World, url_or_arn: str) -> str:
-    """Of a URL `https://host/123456789012/name`."""
+    """The ARN for a queue URL `https://host/123456789012/name`."""
     if is_arn(url_or_arn):
         return url_or_arn
     *_, account, name = ("", world.account, *url_or_arn.rstrip("/").split("/"))
@@ -41,7 +41,7 @@ def queue_arn(world: World, url_or_arn: str) -> str:
 
 
 def function_arn(world: World, name_or_arn: str, qualifier: str | None = None) -> str:
-    """Of a name, a name with a qualifier, or a whole or partial ARN (`123456789012:function:name`)."""
+    """The ARN for a name, a name with a qualifier, or a full or partial ARN (`123456789012:function:name`)."""
     if is_arn(name_or_arn):
         found = name_or_arn
     elif ":function:" in name_or_arn:
@@ -57,7 +57,10 @@ def table_arn(world: World, name_or_arn: str) -> str:
 
 
 def key_arn(world: World, key: str) -> str:
-    """Of a key's id, ARN, alias or alias's ARN. An alias that nobody knows stays one: no policy on keys matches it."""
+    """The ARN for a key's id, ARN, alias or alias ARN.
+
+    An unknown alias is not resolved: no policy on keys matches it.
+    """
     name = key.rpartition(":")[2] if is_arn(key) and ":alias/" in key else key
     if is_arn(name):
         return name
@@ -65,7 +68,7 @@ def key_arn(world: World, key: str) -> str:
 
 
 def secret_arn(world: World, name_or_arn: str) -> str:
-    """Six characters follow a secret's name: AWS checks the whole ARN, whichever way the call names the secret."""
+    """The full ARN, with the six random characters after the name: AWS checks it however the call names the secret."""
     known = world.arn_of("secretsmanager:secret", name_or_arn)
     if known or is_arn(name_or_arn):
         return known or name_or_arn
@@ -73,7 +76,7 @@ def secret_arn(world: World, name_or_arn: str) -> str:
 
 
 def parameter_arn(world: World, name_or_arn: str) -> str:
-    """A parameter's ARN has one slash between `parameter` and the name, whether the name begins with one or not."""
+    """The ARN has one slash between `parameter` and the name, whether or not the name begins with a slash."""
     return name_or_arn if is_arn(name_or_arn) else arn(world, "ssm", f"parameter/{name_or_arn.lstrip('/')}")
 
 

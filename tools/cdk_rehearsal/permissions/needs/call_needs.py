@@ -1,4 +1,4 @@
-"""From a call to all that its caller must be allowed."""
+"""All permissions that the caller of an operation needs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FREE = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
 
 
 def needs(service: str, operation: str, parameters: Mapping[str, Any], *, world: World) -> tuple[Need, ...]:
-    """What AWS asks of the caller of an operation: its own action first, then what it needs beyond its name.
+    """The permissions that the caller needs: the operation's own action first, then the additional ones.
 
     Args:
-        service: botocore's id of the service, as in `boto3.client(service)`.
-        operation: botocore's name of it, as GetObject.
-        parameters: in botocore's names, as `api_request.read_request` gives them.
+        service: botocore's name of the service, as in `boto3.client(service)`.
+        operation: botocore's name of the operation, such as GetObject.
+        parameters: the parameters under botocore's names, as `api_request.read_request` returns them.
         world: look-ups in the account's state.
     """
     if (service, operation) in _FREE:
@@ -42,7 +42,7 @@ def needs(service: str, operation: str, parameters: Mapping[str, Any], *, world:
 
 
 def own_needs(service: str, operation: str, parameters: Mapping[str, Any], *, world: World) -> Iterator[Need]:
-    """The action of an operation's name, on each resource that it is judged on."""
+    """The operation's own action, on each resource that AWS checks."""
     name = own_action(service, operation)
     prefix, _, verb = name.partition(":")
     action = reference_action(prefix, verb)

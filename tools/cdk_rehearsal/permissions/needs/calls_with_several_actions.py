@@ -1,4 +1,4 @@
-"""Calls that AWS judges as several: batches, transactions, copies."""
+"""Calls that AWS authorizes as several actions: batches, transactions, copies."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
-# One judged part of a call: the operation whose action it is, and that operation's parameters.
+# One part of a call that AWS authorizes separately: an operation and its parameters.
 Part = tuple[str, str, Mapping[str, Any]]
 
 
 def parts_of(service: str, operation: str, parameters: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The call itself, or the calls that it stands for."""
+    """The parts of a call, or only the call itself."""
     split = _SPLIT.get((service, operation))
     return tuple(split(parameters)) if split else ((service, operation, parameters),)
 
@@ -57,7 +57,7 @@ def _upload_part_copy(parameters: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _copy_source(source: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    if isinstance(source, Mapping):  # as boto3 takes it
+    if isinstance(source, Mapping):  # boto3's form of the parameter
         return source
     path, _, version = unquote(source).lstrip("/").partition("?versionId=")
     bucket, _, key = path.partition("/")

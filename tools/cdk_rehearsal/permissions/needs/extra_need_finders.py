@@ -1,4 +1,4 @@
-"""What the rows of `extra_needs` find: who may be asked for what else by a call of each service."""
+"""The functions that the rows of `extra_needs` name: each returns the additional permissions of a call."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def job_tags(parameters: Mapping[str, Any], world: World, because: str) -> Itera
             return
 
 
-# The parameter that names what a call makes comes before those that name what it is made of.
+# The parameter that names the created resource precedes those that name its sources.
 _TAGGED = {
     "TrainingJobName": "training-job",
     "TransformJobName": "transform-job",
@@ -130,8 +130,8 @@ def object_copied(parameters: Mapping[str, Any], world: World, because: str) -> 
 def object_key_use(
     world: World, key: str, bucket: str, name: str, actions: tuple[str, ...], because: str
 ) -> Iterator[Need]:
-    """S3's encryption context is the object's ARN, and the bucket's with an S3 bucket key, which the CDK turns on with
-    a customer key only when asked: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """S3's encryption context is the object's ARN. With an S3 bucket key, which the CDK enables only on request, it is
+    the bucket's ARN: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     """
     context = {"aws:s3:arn": f"{bucket}/{name}"}
     yield from key_use(key, actions, world=world, because=because, via="s3", encrypting=context)
@@ -236,12 +236,12 @@ _UNLOADED_TO = re.compile(r"\bTO\s+'(s3://[^']+)'", re.IGNORECASE)
 
 
 def query_catalog(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
-    """The catalog and `default` of the region are asked for by every query; databases and tables by those it reads."""
+    """Every query needs the region's catalog and its `default` database, and the databases and tables that it reads."""
     for resource in ("catalog", "database/default"):
         yield _glue("GetDatabase", resource, world, because)
     database = (parameters.get("QueryExecutionContext") or {}).get("Database", "default")
     query = parameters.get("QueryString", "")
-    named = set(_NAMED_PART.findall(query))  # `WITH part AS (…)`: a name within the query
+    named = set(_NAMED_PART.findall(query))  # `WITH part AS (…)`: a name defined in the query
     for name in dict.fromkeys(each for each in _TABLE.findall(query) if each not in named):
         *_, schema, table = ("", database, *re.sub(r'["`]', "", name).split("."))
         for action in ("GetDatabase", "GetTable", "GetPartitions"):
@@ -283,7 +283,7 @@ def query_results(parameters: Mapping[str, Any], world: World, because: str) -> 
             action="s3:ListBucket",
             resource=bucket,
             resource_account=owner,
-            # What lies in the place: UNLOAD wants it empty.
+            # UNLOAD lists the objects at its target, which must be empty.
             context=MappingProxyType({"s3:prefix": prefix}),
             because=because,
         )
@@ -293,7 +293,7 @@ def query_results(parameters: Mapping[str, Any], world: World, because: str) -> 
 
 
 def scaled_resource(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
-    """On the resource itself: an endpoint's variant, or a service."""
+    """The needs on the scaled resource: an endpoint's variant or a service."""
     resource = parameters.get("ResourceId", "")
     match parameters.get("ServiceNamespace"), resource.split("/"):
         case "sagemaker", ["endpoint", endpoint, *_]:
@@ -309,7 +309,7 @@ def scaled_resource(parameters: Mapping[str, Any], world: World, because: str) -
 
 
 def tracking_alarms(parameters: Mapping[str, Any], world: World, because: str) -> Iterator[Need]:
-    """The alarms of a target tracking policy, which Application Auto Scaling names after its resource."""
+    """The needs on the alarms of a target tracking policy, which Application Auto Scaling names after the resource."""
     if "TargetTrackingScalingPolicyConfiguration" not in parameters:
         return
     name = arn(world, "cloudwatch", f"alarm:TargetTracking-{parameters.get('ResourceId', '')}-AlarmHigh-0")

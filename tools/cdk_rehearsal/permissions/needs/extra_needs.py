@@ -1,6 +1,7 @@
-"""What a call needs beyond its own name: one row for each rule of AWS's documentation.
+"""The permissions that a call needs besides its own action: one row per rule of AWS's documentation.
 
-Who acts for itself (a job's role, an alarm, a topic) has its table in `role_needs`. Passed roles are in `passed_roles`.
+The permissions of services and their roles (a job's role, an alarm, a topic) are in `acting`. Passed roles are in
+`passed_roles`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ Finder = Callable[[Mapping[str, Any], World, str], Iterator[Need]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraNeed:
-    """A row: whoever calls `operations` needs what `find` says."""
+    """A row: the caller of `operations` needs what `find` returns."""
 
-    checked: date  # when the source was last read
+    checked: date  # the date when the source was last read
     service: str
     operations: tuple[str, ...]
-    sentence: str  # what the source says, in one sentence
+    sentence: str  # the source's rule, in one sentence
     source: str  # a page of AWS's documentation
     find: Finder
 

@@ -1,4 +1,4 @@
-"""The use of a KMS key that a service makes in a principal's name."""
+"""The use of a KMS key by a service on behalf of a principal."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def key_use(
 ) -> Iterator[Need]:
     """
     Args:
-        key: id, ARN or alias.
-        actions: without the prefix: "Decrypt".
+        key: the key's id, ARN or alias.
+        actions: actions without the prefix: "Decrypt".
         world: look-ups in the account's state.
-        because: the sentence of AWS's documentation that asks for it.
-        via: the service that calls KMS with the principal's authority, as in kms:ViaService; empty where a service
-            calls for itself. https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+        because: the sentence of AWS's documentation that requires it.
+        via: the service that calls KMS on behalf of the principal, as in kms:ViaService; empty where a service calls
+            for itself. https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
         encrypting: the encryption context that the service sends.
-        or_of_role: ARN of a role whose permission does as well. Default: none.
+        or_of_role: the ARN of a role whose permission is enough instead. Default: none.
     """
     resource = key_arn(world, key)
     for action in actions:

@@ -1,4 +1,4 @@
-"""One permission that AWS asks for."""
+"""One permission that AWS requires."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Need:
     """An action on a resource that some caller must be allowed."""
 
     action: str  # "dynamodb:UpdateItem"
-    resource: str  # an ARN, or "*" where the action takes none
+    resource: str  # an ARN, or "*" for an action without resource types
     resource_account: str
     context: Context = field(
         default_factory=lambda: NO_CONTEXT, hash=False
     )  # keys that the service sets; several values are a tuple
-    because: str = ""  # why, for a need that the call's own name does not say
-    or_of_role: str = ""  # the ARN of a role whose permission does as well as the caller's
+    because: str = ""  # the reason for a need other than the call's own action
+    or_of_role: str = ""  # the ARN of a role whose permission is enough instead of the caller's

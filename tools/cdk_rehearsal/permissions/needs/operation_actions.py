@@ -1,4 +1,4 @@
-"""The actions that an operation is judged by: its own name, but for those that the reference names otherwise."""
+"""The IAM actions of an operation: its own name, unless the Service Authorization Reference uses another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iam:PassRole`: a call that hands a role to a service needs leave to hand it on.
+"""`iam:PassRole`: a call that passes a role to a service needs permission to pass it.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
 """
@@ -92,7 +92,7 @@ PASSED_ROLES: Mapping[tuple[str, str], tuple[PassedRole, ...]] = MappingProxyTyp
 def passed_roles(
     service: str, operation: str, parameters: Mapping[str, Any], world: World
 ) -> Iterator[tuple[PassedRole, str]]:
-    """Each role that a call hands on, by its ARN."""
+    """The need for each role that a call passes."""
     rows = PASSED_ROLES.get((service, operation))
     if rows is None:
         yield from _roles_nobody_listed(service, operation, parameters)
@@ -115,8 +115,9 @@ _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 def _roles_nobody_listed(
     service: str, operation: str, parameters: Mapping[str, Any]
 ) -> Iterator[tuple[PassedRole, str]]:
-    """A role's ARN in a parameter called a role, in a call that sets something up, is taken to be handed on to the
-    service itself. IAM's own calls hand nothing on, and who gets a grant of a key does not get a role.
+    """Fallback for calls that the table lacks: a role's ARN in a parameter that is named like a role, in a call that
+    creates or changes a resource, counts as passed to the called service. IAM's own calls pass no role, nor does a
+    grant on a key.
     """
     if service in ("iam", "sts", "kms") or not operation.startswith(_HANDS_ON):
         return

@@ -17,7 +17,7 @@ Found = dict[str, str | tuple[str, ...]]
 def request_context(
     action: Action, service: str, parameters: Mapping[str, Any], resource: str, world: World
 ) -> Mapping[str, str | tuple[str, ...]]:
-    """Those keys that the reference lists for the action: a key that AWS does not set must not satisfy a policy."""
+    """The keys that the reference lists for the action: a key that AWS does not set must not satisfy a policy."""
     found: Found = {}
     if build := _OF_SERVICE.get(service):
         build(found, parameters, world)
@@ -172,13 +172,13 @@ def _dynamodb(found: Found, parameters: Mapping[str, Any], world: World) -> None
 
 
 def _leading_keys(parameters: Mapping[str, Any], world: World) -> tuple[str, ...]:
-    """The partition keys that a call names."""
+    """The partition keys in a call."""
     partition_key = _partition_key(parameters, world)
     if condition := parameters.get("KeyConditionExpression"):
         return _of_expression(condition, parameters, partition_key)
     keys = [parameters["Key"]] if parameters.get("Key") else []
     keys += parameters.get("Keys", [])
-    if partition_key and parameters.get("Item"):  # which of an item's attributes is the key, the table alone says
+    if partition_key and parameters.get("Item"):  # only the table defines which attribute of an item is the key
         keys.append(parameters["Item"])
     leading = (_text(key[name]) for key in keys if (name := partition_key or next(iter(key))) in key)
     return tuple(dict.fromkeys(leading))

@@ -1,7 +1,9 @@
-"""The resources that an action is judged on: the ARN patterns of its resource types, filled with the call's parameters.
+"""The resources that AWS checks for an action: the ARN patterns of its resource types, filled with the call's
+parameters.
 
-An action is judged on every resource type that the reference marks as required, and of the others on those that the
-call names: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+AWS checks an action on every resource type that the reference marks as required, and on each other type that the call
+names:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from cdk_rehearsal.permissions.needs.arns import (
 from cdk_rehearsal.permissions.needs.authorization_data import Action, ResourceType
 from cdk_rehearsal.permissions.needs.world import World
 
-Values = Mapping[str, tuple[str, ...]]  # by name in lower case
-# What AWS allots and no call names: the id behind a scalable target's ARN.
+Values = Mapping[str, tuple[str, ...]]  # keys are names in lower case
+# Ids that AWS assigns and no call contains: the id in a scalable target's ARN.
 _ALLOTTED = "0ec50000000000000000000000000000"
 
 
@@ -48,7 +50,7 @@ def resource_arns(action: Action, service: str, parameters: Mapping[str, Any], w
         if kind.name not in named
     }
     for kind, arns in filled.items():
-        # A rule on a bus of its own is no rule of the same name on the default one.
+        # A rule on a custom event bus differs from the rule of the same name on the default bus.
         narrower = (each for each in filled if filled[each] and set(each.variables) > set(kind.variables))
         if kind.required or not any(not each.required for each in narrower):
             found += arns
@@ -60,11 +62,12 @@ def resource_arns(action: Action, service: str, parameters: Mapping[str, Any], w
 def _filled(kind: ResourceType, values: Values, world: World, *, service: str, whole: bool) -> Iterator[str]:
     """
     Args:
-        kind: the kind of resource, with its pattern.
-        values: what the call gives.
+        kind: the resource type, with its pattern.
+        values: the call's parameters.
         world: look-ups in the account's state.
         service: the service that is called.
-        whole: no ARN, unless the call gives a value for each of the pattern's variables. Else "*" stands for them.
+        whole: return no ARN unless the call has a value for each of the pattern's variables. Otherwise "*" replaces a
+            missing value.
     """
     fixed = {"Partition": world.partition, "Region": world.region, "Account": world.account}
     options = []
@@ -77,13 +80,13 @@ def _filled(kind: ResourceType, values: Values, world: World, *, service: str, w
         options.append([(variable, value) for value in given])
     for chosen in itertools.product(*options):
         filled = dict(chosen)
-        if service.startswith("sagemaker"):  # its ARNs are in lower case
+        if service.startswith("sagemaker"):  # the ARNs of this service are in lower case
             filled = {name: value.lower() for name, value in filled.items()}
         yield kind.filled(fixed | filled)
 
 
 def _given(variable: str, kind: ResourceType, values: Values) -> tuple[str, ...]:
-    """The parameter of a variable's name; or one that says the same in fewer words (`Name`, `Rule` for RuleName)."""
+    """The parameter with the variable's name, or with a shorter form of it (`Name`, `Rule` for RuleName)."""
     base = variable.removesuffix("WithPath")
     short = re.sub(r"(Name|Id|Identifier)$", "", base)
     names = [base, f"{base}s", short, f"{short}Name", f"{short}Id", f"{short}Identifier", f"{short}s", f"{short}Names"]
@@ -130,7 +133,7 @@ def _queue(values: dict[str, tuple[str, ...]], world: World) -> None:
 def _topic(values: dict[str, tuple[str, ...]], world: World) -> None:
     if name := _first(values, "name"):
         values["topicname"] = (name,)
-    values.pop("endpoint", None)  # of a subscription: an ARN, but not what is judged
+    values.pop("endpoint", None)  # a subscription's: an ARN, but AWS checks the topic's
 
 
 def _kms(values: dict[str, tuple[str, ...]], world: World) -> None:
@@ -151,7 +154,7 @@ def _table(values: dict[str, tuple[str, ...]], world: World) -> None:
         table = table_arn(world, name)
         values["tablename"] = (table,)
         if index := _first(values, "indexname"):
-            # An index is judged in its table's place:
+            # AWS checks the index instead of its table:
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/using-identity-based-policies.html
             values["tablename"] = ()
             values["indexname"] = (f"{table}/index/{index}",)
@@ -255,7 +258,7 @@ _TAGGING = frozenset({"logs:TagResource", "logs:UntagResource", "logs:ListTagsFo
 
 
 def _as_log_group_is_judged(arn: str, action: Action) -> str:
-    """But for tags, a log group is judged with what follows its name, so that a policy has to name `…:group:*`.
+    """Except for tagging actions, AWS checks a log group's ARN with the suffix `:*`, so a policy must name `…:group:*`.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
     """

@@ -1,4 +1,4 @@
-"""From a Task state's resource to the API call that Step Functions makes."""
+"""The API call that Step Functions makes for a Task state's resource."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Pattern = Literal["request-response", "sync", "callback"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFunctionsCall:
-    """What a task calls, and whether it waits."""
+    """The call of a task, and whether the task waits for the end (`.sync`)."""
 
-    service: str  # botocore's id
+    service: str  # botocore's name of the service
     operation: str
     pattern: Pattern
 
@@ -33,7 +33,7 @@ _LAMBDA = re.compile(r"arn:aws[\w-]*:lambda:[^:]+:\d*:function:.+")
 
 
 def step_functions_call(resource: str) -> StepFunctionsCall | None:
-    """None for what is no call of an AWS API: an activity, an HTTP endpoint.
+    """None for a task that calls no AWS API: an activity, an HTTP endpoint.
 
     Args:
         resource: a Task's Resource, such as `arn:aws:states:::sagemaker:createTrainingJob.sync`.
@@ -56,7 +56,7 @@ def step_functions_call(resource: str) -> StepFunctionsCall | None:
 
 @cache
 def _operation(service: str, name: str) -> str | None:
-    """Operations begin in lower case there: `createTrainingJob`."""
+    """Task resources write operations with a small first letter: `createTrainingJob`."""
     return next((each for each in operation_names(service) if each.lower() == name.lower()), None)
 
 
@@ -78,7 +78,7 @@ def _sdk_service(name: str) -> str | None:
     for service in service_index().signing_names:
         if re.sub(r"\W", "", service).lower() == plain:
             return service
-    for service in service_index().signing_names:  # an id that is not the folder's name
+    for service in service_index().signing_names:  # the service id differs from the folder's name
         if re.sub(r"\W", "", service_model(service).service_id).lower() == plain:
             return service
     return None

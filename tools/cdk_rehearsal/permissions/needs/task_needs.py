@@ -17,15 +17,15 @@ from cdk_rehearsal.permissions.needs.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitedFor:
-    """A row: what Step Functions does beyond the call of a task that waits (`.sync`)."""
+    """A row: the additional calls of Step Functions for a task that waits (`.sync`)."""
 
     checked: date
     service: str
     operation: str
-    follow_ups: tuple[str, ...]  # actions on what the call made: to look at it and to stop it
-    made: str  # the ARN's last part; {name} is the parameter below, "*" is what only the answer names
-    name: str  # the parameter that names it
-    rule: str | None  # the managed rule by which Step Functions hears of the end; None: it asks
+    follow_ups: tuple[str, ...]  # actions on the created resource: to describe and to stop it
+    made: str  # the ARN's last part; {name} is the parameter below, "*" an id that only the response has
+    name: str  # the parameter with the resource's name
+    rule: str | None  # the managed rule that notifies Step Functions of the end; None: it polls
     source: str
 
 
@@ -38,7 +38,7 @@ def _sagemaker_job(kind: str, path: str) -> WaitedFor:
         checked=_CHECKED,
         service="sagemaker",
         operation=f"Create{kind}Job",
-        # It marks the job with a tag of its own: https://github.com/aws/aws-cdk/issues/32294
+        # Step Functions adds a tag of its own to the job: https://github.com/aws/aws-cdk/issues/32294
         follow_ups=(
             "sagemaker:AddTags",
             f"sagemaker:Describe{kind}Job",
@@ -61,7 +61,7 @@ WAITED_FOR = (
         service="stepfunctions",
         operation="StartExecution",
         follow_ups=("states:DescribeExecution", "states:StopExecution"),
-        made="",  # from the state machine's ARN
+        made="",  # taken from the state machine's ARN
         name="stateMachineArn",
         rule="StepFunctionsGetEventsForStepFunctionsExecutionRule",
         source=f"{_GUIDE}/connect-stepfunctions.html",
@@ -113,12 +113,11 @@ _BY_CALL: Mapping[tuple[str, str], WaitedFor] = MappingProxyType(
 
 
 def task_needs(resource: str, parameters: Mapping[str, Any], *, world: World) -> tuple[Need, ...]:
-    """What a Task asks of its state machine's role, if it runs to its end or is stopped.
+    """The permissions that a Task needs from its state machine's role, including those to stop the task.
 
     Args:
         resource: the state's Resource, such as `arn:aws:states:::sagemaker:createTrainingJob.sync`.
-        parameters: what Step Functions passes to the API. Lambda's `lambda:invoke` and the AWS SDK's integrations take
-            the API's own names, so do all others.
+        parameters: the parameters that Step Functions passes to the API, under the API's own names.
         world: look-ups in the account's state.
     """
     call = step_functions_call(resource)
@@ -133,7 +132,7 @@ def task_needs(resource: str, parameters: Mapping[str, Any], *, world: World) ->
 
 
 def waiting_needs(call: StepFunctionsCall, parameters: Mapping[str, Any], *, world: World) -> Iterator[Need]:
-    """What `.sync` asks for on top of the call: to hear of the end, to look, and to stop what was given up."""
+    """The additional permissions of `.sync`: to be notified of the end, to describe the job, and to stop it."""
     row = _BY_CALL.get((call.service, call.operation))
     if row is None:
         return
@@ -158,7 +157,7 @@ def _made(row: WaitedFor, parameters: Mapping[str, Any], world: World) -> str:
 
 
 def _as_the_api_names(call: StepFunctionsCall, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Step Functions writes every API's parameters with a capital letter; some APIs (ECS, its own) use a small one.
+    """Step Functions capitalizes the parameters of every API; some APIs (ECS, its own) use a small first letter.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/connect-parameters.html
     """

@@ -1,13 +1,13 @@
-"""What the needs of a call depend on beyond the call."""
+"""The state of an account on which the needs of a call depend."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-# What has an ARN that its name alone does not give, "athena:query" stands for the work group that runs it.
+# Kinds of resources whose ARN does not follow from the name. "athena:query" is the work group that runs the query.
 NamedKind = Literal["athena:query", "cloudformation:stack", "kms:key", "secretsmanager:secret"]
-# What a look-up answers with, as the Describe… or Get… call of its service does.
+# Kinds of resources that can be described: the result has the form of the service's Describe… or Get… response.
 DescribedKind = Literal[
     "athena:work-group",
     "dynamodb:table",
@@ -20,7 +20,7 @@ DescribedKind = Literal[
 
 
 class World(Protocol):
-    """Look-ups in the state of an account. None says that there is no such thing."""
+    """Look-ups in the state of an account. None means that the resource does not exist."""
 
     @property
     def account(self) -> str: ...
@@ -32,19 +32,20 @@ class World(Protocol):
     def partition(self) -> str: ...
 
     def key_of(self, resource_arn: str) -> str | None:
-        """The ARN of the KMS key, the customer's or one that AWS manages in the account, that encrypts a topic, queue,
-        bucket, table, secret, parameter, log group or function's environment; None for AWS's own keys."""
+        """The ARN of the KMS key that encrypts a topic, queue, bucket, table, secret, parameter, log group or
+        function's environment: a customer managed or AWS managed key; None for an AWS owned key.
+        """
 
     def arn_of(self, kind: NamedKind, name: str) -> str | None: ...
 
     def described(self, kind: DescribedKind, name: str) -> Mapping[str, Any] | None:
         """
         Args:
-            kind: what it is.
-            name: a name or an ARN, as calls take both.
+            kind: the kind of resource.
+            name: a name or an ARN; calls accept both.
         """
 
     def owner_of(self, resource_arn: str) -> str | None:
-        """The account of a resource whose ARN names none (buckets); None for this account."""
+        """The account that owns a resource whose ARN has no account (buckets); None for this account."""
 
     def tags_of(self, resource_arn: str) -> Mapping[str, str]: ...

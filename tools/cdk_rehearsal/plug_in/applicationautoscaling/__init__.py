@@ -1,4 +1,4 @@
-"""Application Auto Scaling: its API, and the scaling itself when an alarm fires."""
+"""Application Auto Scaling: its API, and the scaling when an alarm goes into ALARM."""
 
 from cdk_rehearsal.plug_in.applicationautoscaling.service import ApplicationAutoScaling
 

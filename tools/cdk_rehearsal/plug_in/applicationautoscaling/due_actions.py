@@ -1,4 +1,4 @@
-"""Scheduled actions with `at(…)` whose time has come. Those with `cron(…)` and `rate(…)` are kept and never due."""
+"""Scheduled actions with `at(…)` whose time has come. Actions with `cron(…)` and `rate(…)` are stored and never run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _AT = re.compile(r"at\((.+)\)")
 
 
 def due_actions(actions: Iterable[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
-    """Those that are due, the earliest first."""
+    """The due actions, earliest first."""
     timed = [(when, action) for action in actions if (when := _time(action)) is not None and when <= now]
     return [action for _, action in sorted(timed, key=lambda each: each[0])]
 

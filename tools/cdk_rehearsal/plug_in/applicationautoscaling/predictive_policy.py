@@ -1,4 +1,4 @@
-"""What AWS refuses of a predictive scaling policy, beyond what botocore's model says. Its forecast is not imitated."""
+"""Validates a predictive scaling policy beyond botocore's model, as AWS does. Its forecast is not emulated."""
 
 from __future__ import annotations
 

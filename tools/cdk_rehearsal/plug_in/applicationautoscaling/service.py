@@ -1,4 +1,4 @@
-"""Application Auto Scaling's API and its acting on alarms."""
+"""Application Auto Scaling's API and its reaction to alarms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CAPACITIES = {ecs_capacity.DIMENSION: ecs_capacity, variant_capacity.DIMENSION:
 
 @dataclasses.dataclass(slots=True)
 class _Change:
-    """A scaling that was made: what a later one within its cooldown is weighed against."""
+    """A scaling activity, with which a later one during its cooldown is compared."""
 
     when: float
     before: int
@@ -38,7 +38,7 @@ class _Change:
 
 
 class ApplicationAutoScaling:
-    """Targets that are neither ECS services nor endpoints' variants are kept and described, but nothing scales them."""
+    """Targets other than ECS services and endpoint variants are stored and described, but never scaled."""
 
     def __init__(self, *, account: str, region: str) -> None:
         self._account = account
@@ -120,7 +120,7 @@ class ApplicationAutoScaling:
             }
 
     def has_target(self, resource_id: str) -> bool:
-        """Whether anything of the resource is a scalable target. Takes no lock: whoever asks holds his own."""
+        """Whether the resource has a scalable target. Takes no lock: callers hold their own."""
         return any(key[1] == resource_id for key in list(self._targets))
 
     # Scaling policies
@@ -208,7 +208,7 @@ class ApplicationAutoScaling:
             }
 
     def _carry_out_due_actions(self) -> None:
-        """Nobody watches the clock: what is due is done when somebody looks. An action with `at` acts once."""
+        """There is no timer: due actions run at the next request. An action with `at` runs once."""
         with self._lock:
             due = due_actions(
                 (action for action in self._scheduled.values() if not action.get("CarriedOut")), datetime.now(UTC)
@@ -221,10 +221,10 @@ class ApplicationAutoScaling:
                 {name: action[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")} | bounds
             )
 
-    # Acting
+    # Scaling
 
     def act(self, policy_arn: str, alarm: dict[str, Any], value: float) -> None:
-        """What an alarm does to the service its policy belongs to."""
+        """Scales the resource of an alarm's policy."""
         with self._lock:
             policy = self._policies.get(policy_arn)
             if policy is None:
@@ -247,7 +247,8 @@ class ApplicationAutoScaling:
         current = _CAPACITIES[key[2]].desired_count(key[1])
         last = self._changes.get(key)
         cooling = last is not None and last.cooling
-        # In a scale-out's cooldown only what exceeds it is added: it is counted from where that one began.
+        # During a scale-out's cooldown, only tasks beyond those it added are added: the step counts from its initial
+        # capacity.
         base = last.before if last is not None and cooling and last.after > last.before else current
         wanted = stepped_capacity(configuration, current=base, value=value, threshold=float(alarm.get("Threshold", 0)))
         if wanted > base:

@@ -1,4 +1,4 @@
-"""What a step scaling policy makes of a metric's value."""
+"""The capacity that a step scaling policy sets for a metric's value."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def stepped_capacity(configuration: dict[str, Any], *, current: int, value: float, threshold: float) -> int:
-    """The capacity that the step of `value` asks for; `current` where no step holds it.
+    """The capacity that the step for `value` sets; `current` where no step contains the value.
 
-    Bounds are relative to the alarm's threshold. A step above it holds its lower bound, a step below it its upper one;
-    the threshold itself belongs to the step above where there is one.
+    Bounds are relative to the alarm's threshold. A step above the threshold includes its lower bound, a step below its
+    upper bound. The threshold itself belongs to the step above, if there is one.
     """
     difference = value - threshold
     below: dict[str, Any] | None = None
@@ -31,7 +31,7 @@ def _adjusted(configuration: dict[str, Any], adjustment: int, current: int) -> i
     if kind == "ChangeInCapacity":
         return current + adjustment
     change = current * adjustment / 100
-    # Percentages are rounded towards zero, but never to nothing.
+    # Percentages are rounded towards zero, but to at least one task.
     whole = int(math.copysign(max(1, math.floor(abs(change))), change)) if change else 0
     magnitude = int(configuration.get("MinAdjustmentMagnitude", 0))
     if whole and abs(whole) < magnitude:

@@ -1,4 +1,4 @@
-"""The two alarms of a target tracking policy: AWS makes them, and they make the policy act."""
+"""The two alarms that AWS creates for a target tracking policy, and that trigger it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Metric:
 
 
 def put_alarms(policy: dict[str, Any]) -> list[dict[str, str]]:
-    """`Alarms` as the API answers them; those that the policy had before are replaced."""
+    """Replaces the policy's alarms; returns `Alarms` as in the API's response."""
     configuration = policy["TargetTrackingScalingPolicyConfiguration"]
     metric = _metric(configuration, policy["ResourceId"])
     target = float(configuration["TargetValue"])

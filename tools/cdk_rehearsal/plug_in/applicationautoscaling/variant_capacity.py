@@ -15,7 +15,7 @@ def resource_id(endpoint: str, variant: str) -> str:
 
 
 def desired_count(resource: str) -> int:
-    """Raises ValidationException where there is no such variant, or where its endpoint does not serve."""
+    """Raises ValidationException if there is no such variant or its endpoint is not InService."""
     endpoint, variant = split(resource)
     try:
         described = own_client("sagemaker").describe_endpoint(EndpointName=endpoint)
@@ -29,7 +29,7 @@ def desired_count(resource: str) -> int:
 
 
 def set_desired_count(resource: str, count: int) -> None:
-    """Raises ValidationException while the endpoint is being changed."""
+    """Raises ValidationException while the endpoint is updated."""
     endpoint, variant = split(resource)
     try:
         own_client("sagemaker").update_endpoint_weights_and_capacities(

@@ -1,6 +1,6 @@
 """Athena's UNLOAD, and Step Functions' `startQueryExecution.sync`.
 
-ministack runs a query's SELECT with DuckDB over the objects of Glue's tables; it knows neither of these.
+ministack runs a query's SELECT with DuckDB over the objects of Glue's tables; it supports neither of these.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _write(bucket: str, prefix: str, columns: list[str], rows: list[list[Any]]) 
     if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
         raise ValueError(f"HIVE_PATH_ALREADY_EXISTS: Target directory for table already exists: s3://{bucket}/{prefix}")
     lines = "".join(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
-    # As Athena names it: no format in it, which the reader has to know.
+    # Athena's file names have no format suffix: the reader must know the format.
     s3.put_object(Bucket=bucket, Key=f"{prefix}{uuid.uuid4()}.gz", Body=gzip.compress(lines.encode()))
 
 

@@ -1,6 +1,6 @@
-"""A stack that is being worked on is described once that is done, where it is soon.
+"""DescribeStacks waits a short time for a stack operation in progress to end.
 
-The CDK CLI asks at once, then every five seconds; a stack takes a fraction of one here.
+The CDK CLI polls at once, then every five seconds; a stack operation takes a fraction of a second here.
 """
 
 from __future__ import annotations

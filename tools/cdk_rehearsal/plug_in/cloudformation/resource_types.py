@@ -1,4 +1,4 @@
-"""The CloudFormation types that ministack lacks, each made through its service's own API."""
+"""The CloudFormation types that ministack lacks, each created through its service's API."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def install(autoscaling: ApplicationAutoScaling) -> None:
 
 
 def resource_types() -> list[str]:
-    """Those of which a resource can be made here: ministack's and the plug-in's."""
+    """The types that this AWS can create: ministack's and the plug-in's."""
     return sorted(cloudformation_resources.handlers)
 
 
 def register(kind: str, create: Create, delete: Delete, *, update: Update | None = None) -> None:
-    """A resource type without an `update` is put again when it changes, as in APIs that only have a put."""
+    """Registers a type. Without `update` a change calls `create` again, as for APIs with only a Put operation."""
 
     def put_anew(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
         made = create(physical_id, new, stack)
@@ -69,7 +69,7 @@ def register(kind: str, create: Create, delete: Delete, *, update: Update | None
 
 
 def calls_back(*kinds: str) -> None:
-    """Marks types of ministack's whose handlers were changed so that they call back into the emulator."""
+    """Marks types of ministack whose replaced handlers call back into the emulator."""
     _ours.update(kinds)
 
 
@@ -88,7 +88,7 @@ def _in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unchanged(attributes: Callable[[str], dict[str, Any]]) -> Update:
-    """For types of which only the tags can change in place."""
+    """For types that can change only their tags in place."""
     return lambda physical_id, old, new, stack: (physical_id, attributes(physical_id))
 
 
@@ -147,7 +147,7 @@ def _split_target(identity: str) -> dict[str, str]:
 
 
 def as_request(operation: str, properties: Properties, *, service: str = "application-autoscaling") -> dict[str, Any]:
-    """Properties in the API's types: templates write numbers and booleans as strings at times."""
+    """Converts properties to the API's types: templates sometimes write numbers and booleans as strings."""
     shape = service_model(service).operation_model(operation).input_shape
     request: dict[str, Any] = _converted(shape, properties)
     return request
@@ -172,7 +172,7 @@ def _converted(shape: Shape | None, value: Any) -> Any:
 
 @contextlib.contextmanager
 def _gone_already() -> Any:
-    """A delete of what somebody deleted before has nothing to do."""
+    """Ignores the deletion of a resource that was deleted before."""
     try:
         yield
     except AwsError as error:
@@ -230,7 +230,7 @@ def _revoke(direction: str) -> Delete:
         revoke = getattr(ec2, f"revoke_security_group_{direction.lower()}")
         try:
             revoke(GroupId=properties["GroupId"], IpPermissions=[_permission(direction, properties)])
-        except ClientError as error:  # the group may have gone first, and its rules with it
+        except ClientError as error:  # the group, with its rules, may have been deleted first
             if error.response["Error"]["Code"] not in ("InvalidGroup.NotFound", "InvalidPermission.NotFound"):
                 raise
 
@@ -282,7 +282,7 @@ def _delete_flow_log(physical_id: str, properties: Properties) -> None:
 
 
 def _put_composite_alarm(logical_id: str, properties: Properties, stack: str) -> Made:
-    """Also the update, whose `logical_id` is the alarm's name: a put replaces what the alarm was."""
+    """Also the update, whose `logical_id` is the alarm's name: PutCompositeAlarm replaces the alarm."""
     names = (
         "AlarmRule",
         "AlarmDescription",
@@ -327,7 +327,7 @@ def _disassociate_web_acl(physical_id: str, properties: Properties) -> None:
 
 
 def _log_web_acl(logical_id: str, properties: Properties, stack: str) -> Made:
-    """Nothing passes through the emulator's web ACL, and nothing is logged: that it could be is checked as WAF does."""
+    """The emulator's web ACL inspects no requests and logs none. The log destination is validated as by WAF."""
     (destination,) = properties["LogDestinationConfigs"]
     group = destination.rpartition(":log-group:")[2]
     found = own_client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -337,4 +337,4 @@ def _log_web_acl(logical_id: str, properties: Properties, stack: str) -> Made:
 
 
 def _keep_logs(physical_id: str, properties: Properties) -> None:
-    """The group is a resource of its own."""
+    """Deletes nothing: the log group is a separate resource."""

@@ -1,8 +1,8 @@
-"""What stays of a stack stands in the way of the next as it does on AWS, and what AWS does not delete is not deleted.
+"""Retained resources block a new stack with the same names as on AWS, and protected resources are not deleted.
 
-ministack's CloudFormation empties a bucket as it deletes it and gives it no tags, deletes a protected table and load
-balancer, writes over a log group, a table, a secret or a state machine of the same name, and gives a second life of a
-stack the names of the first. AWS:
+ministack's CloudFormation empties a bucket on deletion and does not tag it. It deletes protected tables and load
+balancers, and overwrites a log group, table, secret or state machine of the same name. A stack that is deleted and
+created again gets the same generated names. AWS:
 
 - "You can only delete empty buckets. Deletion fails for buckets that have contents."
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
@@ -12,7 +12,7 @@ stack the names of the first. AWS:
   https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html
 - "AWS CloudFormation generates a unique physical ID to name that resource" for each stack.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
-- A load balancer puts the object ELBAccessLogTestFile into the bucket as access logs are switched on.
+- A load balancer writes the object ELBAccessLogTestFile into the bucket when access logs are enabled.
   https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
 """
 
@@ -76,7 +76,7 @@ def _change(kind: str, step: str, change: _Change) -> None:
 
 
 def _delete_bucket(physical_id: str, properties: Properties) -> None:
-    """By the API's own call, which refuses what holds an object, a version or a delete marker."""
+    """Deletes by the API's call, which refuses a bucket with an object, a version or a delete marker."""
     s3 = own_client("s3")
     try:
         s3.delete_bucket(Bucket=physical_id)
@@ -87,7 +87,7 @@ def _delete_bucket(physical_id: str, properties: Properties) -> None:
 
 
 def _with_tags(handler: _Handler, *, new: int) -> _Handler:
-    """`new` is which of the handler's arguments are the properties that the bucket gets."""
+    """`new` is the index of the handler's argument with the bucket's new properties."""
 
     def handled(*arguments: Any) -> Any:
         made = handler(*arguments)
@@ -151,7 +151,7 @@ def _unless_there(create: _Handler, name: str, known: Callable[[], Any]) -> _Han
 
 
 def _name_by_life() -> None:
-    """Made-up names differ from life to life: ministack's follow from the names of stack and resource alone."""
+    """Generated names differ each time a stack is created: ministack derives them only from stack and logical id."""
     ministacks = cloudformation_resources.physical_name
 
     def named(stack_name: str, logical_id: str, **options: Any) -> Any:
@@ -159,7 +159,7 @@ def _name_by_life() -> None:
         life = cloudformation.stacks.get(stack_name, {}).get("StackId", "")
         token = cloudformation_resources.name_seed.set(f"{seed}{life}")
         try:
-            # An unseeded name too is of its life.
+            # A name without a seed also differs per stack creation.
             return ministacks(stack_name, logical_id, **{**options, "seeded": True})
         finally:
             cloudformation_resources.name_seed.reset(token)
@@ -169,7 +169,7 @@ def _name_by_life() -> None:
 
     update = cloudformation_resources.handlers["AWS::Logs::LogGroup"]["update"]
 
-    # What ministack makes up for a log group has nothing of its life in it.
+    # ministack's generated name of a log group does not differ per stack creation.
     def create_named(logical_id: str, properties: Properties, stack: str) -> Any:
         return create(logical_id, {"LogGroupName": named(stack, logical_id, max_len=512), **properties}, stack)
 

@@ -1,4 +1,4 @@
-"""Attributes (`Fn::GetAtt`) of types that ministack makes but does not describe in full."""
+"""Attributes (`Fn::GetAtt`) that ministack's resource types lack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def install() -> None:
 
 
 def _complete(kind: str, attributes: _Attributes) -> None:
-    """`attributes` makes what is missing from the resource's properties; what ministack knows better stays."""
+    """`attributes` computes missing attributes from the resource's properties; ministack's own values stay."""
     ministacks = cloudformation_resources.handlers[kind]
     create, update = ministacks["create"], ministacks.get("update")
 

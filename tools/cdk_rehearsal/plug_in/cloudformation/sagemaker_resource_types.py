@@ -26,7 +26,9 @@ def install(sagemaker: SageMaker) -> None:
 
 
 class _Immutable:
-    """A resource without updates: a changed one is replaced, and CloudFormation deletes the old one in the end."""
+    """A resource type without updates: a change replaces the resource, and CloudFormation deletes the old one at the
+    end.
+    """
 
     def __init__(self, sagemaker: SageMaker, kind: str) -> None:
         self._sagemaker = sagemaker
@@ -75,7 +77,7 @@ class _Endpoint:
             time.sleep(_POLL_SECONDS)
 
     def _serving(self, name: str, configuration: str) -> Made:
-        """Once it is in service with the configuration; ministack shows a ValueError as the resource's reason."""
+        """Waits until the endpoint is InService with the configuration; ministack reports a ValueError as reason."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while (described := self._describe(name)) is None or described["EndpointStatus"] not in _SETTLED:
             if time.monotonic() > deadline:

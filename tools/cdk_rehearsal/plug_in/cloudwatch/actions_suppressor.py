@@ -17,15 +17,15 @@ _SETTINGS = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppres
 _JUDGE_SECONDS = 2.0
 
 Act = Callable[[dict[str, Any], str, str, str], None]
-"""Takes an alarm's actions: the alarm, its old state, its new one, and why."""
+"""Runs an alarm's actions; gets the alarm, the old state, the new state and the reason."""
 
 
 class ActionSuppression:
-    """Holds back the actions of alarms that have a suppressor; those of others are taken at once.
+    """Suppresses the actions of alarms with a suppressor in ALARM; other alarms' actions run at once.
 
     Args:
-        act: takes the actions.
-        wait_scale: by what factor the wait and the extension period are shortened.
+        act: runs the actions.
+        wait_scale: factor by which the wait and extension periods are multiplied.
     """
 
     def __init__(self, act: Act, *, wait_scale: float) -> None:
@@ -39,7 +39,7 @@ class ActionSuppression:
         cloudwatch.put_composite_alarm = _keeping_the_suppressor(cloudwatch.put_composite_alarm)
 
     def changed(self, alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
-        """Takes the actions now, or once nothing suppresses them any more: those of the state that it is in then."""
+        """Runs the actions now, or when the suppression ends: then those of the alarm's state at that time."""
         if not alarm.get("ActionsSuppressor"):
             self._act(alarm, old, new, reason)
         else:
@@ -72,10 +72,13 @@ class ActionSuppression:
 
 
 def _judge_until_over(alarm: dict[str, Any]) -> None:
-    """An alarm is judged when data come: of one that is over because none come any more nobody would know."""
+    """Evaluates the alarm repeatedly until it is over.
+
+    Alarms are otherwise evaluated only when data arrive, so the end of an alarm without new data would not be noticed.
+    """
     while alarm["StateValue"] == "ALARM" and cloudwatch.alarms.get(alarm["AlarmName"]) is alarm:
         time.sleep(_JUDGE_SECONDS)
-        if alarm["StateValue"] == "ALARM":  # otherwise it is over already: somebody has set it
+        if alarm["StateValue"] == "ALARM":  # otherwise SetAlarmState has ended it already
             cloudwatch.evaluate_alarm(alarm)
 
 

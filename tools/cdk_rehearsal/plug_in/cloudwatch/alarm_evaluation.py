@@ -1,7 +1,8 @@
 """Metric alarms by their own dimensions, periods and missing-data rule.
 
-ministack judges an alarm by all points of the metric's name, whatever their dimensions, in one average over all
-periods: one service's CPU would raise another's alarm, and one bad minute a three-minute alarm.
+ministack evaluates an alarm on all data points of the metric's name, whatever their dimensions, and on one average over
+all periods. The CPU of one service would raise the alarm of another, and one bad minute would raise an alarm that needs
+three.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 _REPEAT_SECONDS = 60.0
 
 AlarmAction = Callable[[str, dict[str, Any], float], None]
-"""Called with the action's ARN, the alarm and the metric's newest value; on a thread of its own."""
+"""Called with the action's ARN, the alarm and the metric's newest value; on a separate thread."""
 
 
 class AlarmEvaluation:
-    """Takes the place of ministack's; actions other than SNS's go to `act`, again every minute while in ALARM.
+    """Replaces ministack's evaluation. Actions other than SNS's go to `act`, repeated every minute while in ALARM.
 
-    Periods in which a composite alarm's suppressor may follow it are shortened by `wait_scale`.
+    A composite alarm's wait and extension periods are multiplied by `wait_scale`.
     """
 
     def __init__(self, act: AlarmAction, *, wait_scale: float) -> None:
@@ -95,13 +96,13 @@ class AlarmEvaluation:
             self._acted[alarm["AlarmArn"]] = time.monotonic()
         of_one = datapoints(alarm, now=time.time()) if alarm.get("MetricName") else []
         known = [value for value in of_one if value is not None]
-        value = known[-1] if known else float(alarm.get("Threshold", 0))  # a state set by hand has no data
+        value = known[-1] if known else float(alarm.get("Threshold", 0))  # a state set by SetAlarmState has no data
         for action in ours:
             concurrency.spawn_background(self._act, action, dict(alarm), value, thread_name="alarm-action")
 
 
 def _at_most_once_a_minute(evict: Callable[[], None]) -> Callable[[], None]:
-    """ministack looks through every datapoint of every metric at each request."""
+    """ministack scans every data point of every metric at each request."""
     last = -math.inf
 
     def evict_seldom() -> None:
@@ -116,7 +117,7 @@ def _at_most_once_a_minute(evict: Callable[[], None]) -> Callable[[], None]:
 def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
     """The alarm's statistic for each of its periods, oldest first; None where a period has no data.
 
-    A period that is not over counts as soon as it has data, so that what was just put is judged at once.
+    An unfinished period counts as soon as it has data, so that new data points are evaluated at once.
     """
     period = int(alarm.get("Period") or 60)
     count = int(alarm.get("EvaluationPeriods") or 1)
@@ -141,7 +142,7 @@ def datapoints(alarm: dict[str, Any], *, now: float) -> list[float | None]:
 
 
 def statistics_of(measured: dict[str, Any], since: int, until: int) -> dict[int, float]:
-    """What a metric of metric math (`MetricStat`) was, by the beginning of each period from `since` to `until`."""
+    """The values of a metric in metric math (`MetricStat`), by the start of each period from `since` to `until`."""
     metric, period = measured["Metric"], int(measured["Period"])
     dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions") or []}
     by_period: dict[int, list[dict[str, Any]]] = {}
@@ -158,7 +159,7 @@ def statistics_of(measured: dict[str, Any], since: int, until: int) -> dict[int,
 
 
 def judge(alarm: dict[str, Any], values: list[float | None]) -> tuple[str, str]:
-    """The state that the alarm is in with these datapoints, and why."""
+    """The alarm's state with these data points, and the reason."""
     needed = int(alarm.get("DatapointsToAlarm") or len(values))
     missing_rule = alarm.get("TreatMissingData") or "missing"
     threshold = float(alarm["Threshold"])

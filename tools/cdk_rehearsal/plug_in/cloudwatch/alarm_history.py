@@ -1,7 +1,7 @@
-"""Which alarms have been raised for however short a time.
+"""Records which alarms went into ALARM, however briefly.
 
-An alarm is evaluated again with every datapoint of any metric, so that one whose state was set by hand, to try what it
-does, is down again before anybody looks.
+An alarm is evaluated again with every data point of any metric. A state that a test set by SetAlarmState is therefore
+replaced before a poll can see it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def watched_alarms(names: Iterable[str]) -> Iterator[set[str]]:
-    """Those of the named alarms that have gone into ALARM since; it grows until the block is left."""
+    """The set of the named alarms that have gone into ALARM since the block began; it grows until the block ends."""
     watch: tuple[frozenset[str], set[str]] = (frozenset(names), set())
     with _lock:
         _watches.append(watch)

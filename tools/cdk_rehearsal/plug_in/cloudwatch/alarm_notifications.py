@@ -1,6 +1,6 @@
-"""What CloudWatch publishes to an alarm's topics, with the members that AWS gives it.
+"""The message that CloudWatch publishes to an alarm's topics, with the members of AWS's message.
 
-ministack leaves the alarm's ARN out, by which a reader knows whose alarm it is:
+ministack omits the alarm's ARN, by which a reader identifies the alarm's account:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html and, for composite alarms,
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm.html.
 """

@@ -1,7 +1,8 @@
-"""A template's alarms on metric math: ministack refuses them, and with them every stack that has one.
+"""A template's alarms on metric math: ministack refuses every stack with such an alarm.
 
-They are made with what they are of, and judged as alarms of one metric are, on what fargate-capacity's evaluator of
-metric math makes of their metrics. What that does not know (anomaly bands) stays in INSUFFICIENT_DATA.
+They are stored with their expressions. fargate-capacity's evaluator of metric math computes their values, which are
+evaluated as those of a single metric. An alarm with a function that it lacks (anomaly bands) stays in
+INSUFFICIENT_DATA.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fargate_capacity.metric_expression import MetricMathError, parse
 from fargate_capacity.metric_math import Inputs, evaluate
 
 _REASON = "Unchecked: there was no data yet"
-# What a period's figures are, by the time of its beginning.
+# Values by the start of their period.
 Statistic = Callable[[dict[str, Any], int, int], dict[int, float]]
 
 
@@ -29,7 +30,7 @@ def install() -> None:
             alarm: dict[str, Any] = ministacks(name, properties)
             return alarm
         of_one_metric = {key: value for key, value in properties.items() if key != "Metrics"}
-        # Required there, and not what this alarm is of.
+        # ministack requires it; this alarm does not use it.
         alarm = ministacks(name, {**of_one_metric, "MetricName": "-", "Namespace": "-"})
         return {**alarm, "MetricName": None, "Namespace": None, "Metrics": metrics, "StateReason": _REASON}
 
@@ -37,9 +38,9 @@ def install() -> None:
 
 
 def values_of(alarm: Mapping[str, Any], statistic: Statistic, *, now: float) -> list[float | None] | None:
-    """The alarm's figure for each of its periods, oldest first, None for one without; None where it is not known here.
+    """The alarm's value per period, oldest first, None for a period without; None if it cannot be computed.
 
-    `statistic` gives what a metric of the alarm was in the periods from one second to another.
+    `statistic` returns the values of one of the alarm's metrics in the periods between two times.
     """
     queries = {query["Id"]: query for query in alarm["Metrics"]}
     (returned,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True) is not False] or [None]
@@ -49,7 +50,7 @@ def values_of(alarm: Mapping[str, Any], statistic: Statistic, *, now: float) -> 
     period = max([int(of["Period"]) for of in measured.values()] or [60])
     count = int(alarm.get("EvaluationPeriods") or 1)
     newest = int(now // period)
-    # A period that is not over counts once it has data, as for alarms of one metric.
+    # An unfinished period counts once it has data, as for alarms on one metric.
     starts = [(newest - back) * period for back in range(count, -1, -1)]
     found = {id: statistic(of, starts[0], starts[-1] + period) for id, of in measured.items()}
     if not any(starts[-1] in points for points in found.values()):

@@ -1,7 +1,7 @@
-"""A DynamoDB table is exported to S3 as AWS does it.
+"""Exports a DynamoDB table to S3 as AWS does.
 
-ministack accepts an export and says a second later that it is complete, but writes nothing; and its CloudFormation
-forgets that a table has point-in-time recovery, without which AWS refuses. Layout and manifests:
+ministack accepts an export and reports it as complete a second later, but writes nothing. Its CloudFormation does not
+store that a table has point-in-time recovery, without which AWS refuses an export. Layout and manifests:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 """
 
@@ -51,7 +51,7 @@ def _with_recovery(handler: Callable[..., Any], *, properties_at: int) -> Callab
 
 
 def _writing(export: Callable[[dict[str, Any]], _Answer]) -> Callable[[dict[str, Any]], _Answer]:
-    """Starts an export of the items as they are now, on a thread of its own: it calls back into the emulator."""
+    """Starts an export of the items as they are now, on a separate thread, because it calls back into the emulator."""
 
     def run(request: dict[str, Any]) -> _Answer:
         name = dynamodb.table_name_from_arn(request.get("TableArn") or "")
@@ -86,7 +86,7 @@ def _writing(export: Callable[[dict[str, Any]], _Answer]) -> Callable[[dict[str,
 
 
 def _as_it_stands(describe: Callable[[dict[str, Any]], _Answer]) -> Callable[[dict[str, Any]], _Answer]:
-    """What is known of an export; only what wrote it says that it is complete."""
+    """The description of an export; only the thread that writes it sets it to complete."""
 
     def run(request: dict[str, Any]) -> _Answer:
         made = dynamodb.exports.get(request.get("ExportArn") or "")
@@ -108,7 +108,7 @@ def _complete(export: dict[str, Any], items: list[str]) -> None:
 
 
 def _write(export: dict[str, Any], items: list[str]) -> str:
-    """One data file for each of two partitions, of which one may be empty. Returns the summary's key."""
+    """Writes one data file per partition; there are two, and one may be empty. Returns the summary's key."""
     s3 = own_client("s3")
     bucket = export["S3Bucket"]
     id_ = export["ExportArn"].rpartition("/")[2]
@@ -152,7 +152,7 @@ def _write(export: dict[str, Any], items: list[str]) -> str:
         "outputFormat": "DYNAMODB_JSON",
         "exportType": export["ExportType"],
     }
-    # The summary comes last: whoever finds it finds everything.
+    # The summary is written last: when it exists, the export is complete.
     for name, text in (
         ("manifest-files", "".join(f"{json.dumps(file)}\n" for file in files)),
         ("manifest-summary", json.dumps(summary)),

@@ -1,4 +1,4 @@
-"""ECR says that an image is not there, as on AWS; ministack answers an empty list, which the CDK takes for an image."""
+"""ECR answers ImageNotFoundException as on AWS; ministack answers an empty list, which the CDK takes for an image."""
 
 from __future__ import annotations
 

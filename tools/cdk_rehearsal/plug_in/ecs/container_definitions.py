@@ -1,4 +1,4 @@
-"""A template's container definitions as ECS's API has them; ministack leaves secrets in the template's case."""
+"""Converts a template's container definitions to ECS's API; ministack leaves secrets in the template's case."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def container_definitions(template: list[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def _in_api_case(shape: Shape, value: Any) -> Any:
-    """The keys of a structure change case; those of a map (labels, log options) are data and stay."""
+    """Converts the keys of structures to the API's case; the keys of maps (labels, log options) are data and stay."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         members = {name.lower(): name for name in shape.members}
         named = {members[name.lower()]: item for name, item in value.items() if name.lower() in members}

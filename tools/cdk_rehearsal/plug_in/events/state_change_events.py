@@ -10,18 +10,18 @@ from typing import Any
 from cdk_rehearsal.plug_in.epoch_milliseconds import in_milliseconds
 from cdk_rehearsal.plug_in.ministack_adapter import events
 
-# One thread, so that events come in order; not the caller's, whose locks an event's target may want.
+# One thread keeps the events in order. It is not the caller's, whose locks an event's target may need.
 _teller = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="state-changes")
 
 
 def put_state_change(kind: str, described: dict[str, Any], *, operation: str, resource: str) -> None:
-    """An event on the default bus: `SageMaker <kind> State Change`, with what the operation answers as its detail."""
+    """Puts `SageMaker <kind> State Change` on the default bus; its detail is the Describe operation's response."""
     detail = in_milliseconds(described, service="sagemaker", operation=operation)
     _put("aws.sagemaker", f"SageMaker {kind} State Change", detail, resource=resource)
 
 
 def put_alarm_state_change(alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
-    """An event on the default bus: `CloudWatch Alarm State Change`."""
+    """Puts `CloudWatch Alarm State Change` on the default event bus."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000"
     detail = {
         "alarmName": alarm["AlarmName"],

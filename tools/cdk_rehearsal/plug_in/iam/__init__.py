@@ -1,4 +1,4 @@
-"""What callers of this AWS may do is judged as AWS judges it."""
+"""Authorizes the calls to this AWS by AWS's rules."""
 
 from cdk_rehearsal.plug_in.iam.acting_role import ActingRole
 from cdk_rehearsal.plug_in.iam.permissions import AccessDeniedError, Permissions

@@ -12,7 +12,7 @@ from cdk_rehearsal.plug_in.aws_clients import own_client
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ActingRole:
-    """`credentials` are the environment variables by which a program acts as the role; `client` makes calls as it."""
+    """`credentials` are the environment variables with which a program uses the role; `client` makes calls with it."""
 
     arn: str
     principal: Principal

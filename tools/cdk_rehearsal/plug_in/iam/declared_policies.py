@@ -1,4 +1,4 @@
-"""The policies that the deployed templates have declared, as the emulator holds them."""
+"""The policies of the deployed templates, as stored by the emulator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from cdk_rehearsal.permissions import Grant, PolicyDocument
 from cdk_rehearsal.plug_in.ministack_adapter import ecr, events, iam, kms, lambda_, s3, secretsmanager, sns, sqs
 
-# A resource's own policy by the service in its ARN; each answers the document and the owner's account, or None.
+# Finds a resource's policy, by the service in its ARN; returns the document and the owner's account, or None.
 _RESOURCE_POLICIES: dict[str, Callable[[str], tuple[Any, str] | None]] = {
     "ecr": ecr.repository_policy_for_arn,
     "kms": kms.key_policy_for_arn,
@@ -23,7 +23,7 @@ _RESOURCE_POLICIES: dict[str, Callable[[str], tuple[Any, str] | None]] = {
 
 
 def role_of(arn: str) -> Mapping[str, Any] | None:
-    """ministack's record of a role, or None where nobody made it."""
+    """ministack's record of a role, or None if it does not exist."""
     role: Mapping[str, Any] | None = iam.roles.get(arn.rpartition("/")[2])
     return role
 
@@ -73,7 +73,7 @@ def _managed(arn: str) -> PolicyDocument | None:
 
 
 def _document(raw: Any) -> PolicyDocument | None:
-    """The same object for the same text, for documents are compiled once each."""
+    """Returns the same object for the same text, so that each document is parsed once."""
     if not raw:
         return None
     return _parsed(raw) if isinstance(raw, str) else _parsed(json.dumps(raw))

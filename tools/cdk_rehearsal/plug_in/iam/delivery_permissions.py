@@ -1,7 +1,7 @@
-"""What services hand to one another, as themselves or in a role that they were given, is judged on the way.
+"""Authorizes the deliveries between services, made as service principals or in a role.
 
-What may not be delivered is dropped, or goes to the dead-letter queue that was declared for it, as on AWS; nobody is
-answered, so that only the record says so.
+As on AWS, a denied delivery is dropped or goes to its dead-letter queue. No caller gets an error: only the permission
+record shows it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def install(permissions: Permissions) -> None:
 
 
 def _redrive_queue(topic_arn: str, endpoint: str) -> str:
-    """The dead-letter queue of the topic's subscription of this endpoint; empty where it has none."""
+    """The dead-letter queue of the topic's subscription with this endpoint; empty if it has none."""
     topic = sns.topic_by_arn(topic_arn) or {"subscriptions": ()}
     for subscription in topic["subscriptions"]:
         if subscription["endpoint"] == endpoint:
@@ -35,7 +35,7 @@ def _redrive_queue(topic_arn: str, endpoint: str) -> str:
 
 
 class Deliveries:
-    """Judges each delivery before it is made."""
+    """Authorizes each delivery before it is made."""
 
     def __init__(self, permissions: Permissions) -> None:
         self._permissions = permissions
@@ -54,7 +54,7 @@ class Deliveries:
                 return
             queue = (target.get("DeadLetterConfig") or {}).get("Arn")
             if queue and self._rule_may(rule, {"DeadLetterConfig": {"Arn": queue}}):
-                # EventBridge keeps the event as it came.
+                # EventBridge stores the event unchanged.
                 invoke({"Id": target["Id"], "Arn": queue}, event, rule, *more)
 
         return invoke_target

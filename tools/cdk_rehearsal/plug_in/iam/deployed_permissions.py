@@ -1,7 +1,7 @@
-"""What deployed resources let AWS do at times of its own: deliver logs and alerts, use keys, let people into tasks.
+"""The permissions for what AWS does asynchronously: deliver logs and alerts, use keys, open ECS Exec sessions.
 
-Alarms, rules and subscriptions are judged although nothing fires them here: on AWS those that lack a permission are
-silent.
+Alarms, rules and subscriptions are checked although nothing triggers them here: on AWS those without permission fail
+without an error.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from cdk_rehearsal.plug_in.iam import declared_policies
 from cdk_rehearsal.plug_in.iam.deployed_resources import deployed_resources
 from cdk_rehearsal.plug_in.iam.permissions import Permissions
 
-# Elastic Load Balancing's account in the region of this AWS; each region from before August 2022 has one.
+# The account of Elastic Load Balancing in this region; regions that opened before August 2022 have one.
 _BALANCER_ACCOUNTS = {"us-east-1": "127311923021"}
 
 
 def judge_deployed(permissions: Permissions) -> None:
-    """Nothing of it happens here, so that what is missing stands in the record alone."""
+    """None of these actions runs here, so missing permissions appear only in the record."""
     for kind, record in deployed_resources():
         asked = tuple(_needs(kind, record, permissions.world))
         permissions.allows_acting(asked, operation=kind)
@@ -83,7 +83,7 @@ def _needs(kind: str, record: Mapping[str, Any], world: World) -> Iterator[Actin
 
 
 def _takes_logs_by_acl(bucket: str) -> bool:
-    """The older way to let S3 deliver its logs, which the CDK goes where a flag is not set:
+    """The older way to let S3 deliver its logs, by ACL, which the CDK uses unless a feature flag is set:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     """
     return any(
@@ -95,8 +95,8 @@ def _takes_logs_by_acl(bucket: str) -> bool:
 
 
 def _takes_balancer_logs_by_account(bucket: str, key: str, world: World) -> bool:
-    """The older way for load balancers, which the CDK's `log_access_logs` goes: "This legacy policy is still supported"
-    (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html).
+    """The older way for load balancers, by account, which the CDK's `log_access_logs` uses: "This legacy policy is
+    still supported" (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html).
     """
     account = _BALANCER_ACCOUNTS.get(world.region)
     if account is None:
@@ -113,7 +113,7 @@ def _takes_balancer_logs_by_account(bucket: str, key: str, world: World) -> bool
 
 
 def _as_described(arn: str, machine: Mapping[str, Any]) -> dict[str, Any]:
-    """A template's properties in the words of Step Functions' API."""
+    """Converts a template's properties to Step Functions' API."""
     return {
         "stateMachineArn": arn,
         "roleArn": machine["RoleArn"],

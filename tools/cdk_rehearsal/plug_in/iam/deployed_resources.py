@@ -1,4 +1,4 @@
-"""The resources that CloudFormation has made here."""
+"""The resources that CloudFormation has created here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def deployed_resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def made_of() -> dict[str, dict[str, dict[str, Any]]]:
-    """By stack and logical id: the physical id, as `ref`, and the attributes. The stack itself is `AWS::StackId`."""
+    """Maps stack and logical id to the physical id, as `ref`, and the attributes.
+
+    The stack itself is `AWS::StackId`.
+    """
     return {
         name: {"AWS::StackId": {"ref": stack["StackId"], "attributes": {}}}
         | {

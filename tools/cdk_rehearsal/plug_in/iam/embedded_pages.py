@@ -1,4 +1,4 @@
-"""What the emulator answers to whoever started it, over the same port as AWS's services."""
+"""The emulator's own pages for the process that started it, on the same port as AWS's services."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Page = tuple[int, Any]
 
 
 class EmbeddedPages:
-    """`JUDGED_CALLS`: every judged call. `DEPLOYED_RESOURCES`: what became of each logical id of each stack.
-    `RESOURCE_TYPES`: the CloudFormation types that are made here.
-    `TASK_CREDENTIALS?definition=ARN`: what ECS does before it starts a task's containers; it judges the execution role,
-    and answers the task role's credentials as environment variables.
+    """`JUDGED_CALLS`: every authorized or denied call. `DEPLOYED_RESOURCES`: the resource of each stack's logical ids.
+    `RESOURCE_TYPES`: the CloudFormation types that this AWS can create. `TASK_CREDENTIALS?definition=ARN`: what ECS
+    does before it starts a task's containers. It checks the execution role and answers the task role's credentials as
+    environment variables.
     """
 
     def __init__(self, permissions: Permissions) -> None:
         self._permissions = permissions
 
     def answer(self, path: str, query: str) -> Page | None:
-        """The status and what is to be sent as JSON; None where the path is none of these."""
+        """The status and the JSON body; None for any other path."""
         if path == JUDGED_CALLS:
             judge_deployed(self._permissions)
             return 200, self._permissions.record.as_json()

@@ -1,4 +1,4 @@
-"""What the needs of a call depend on, as the emulator holds it."""
+"""The account state on which the needs of a call depend, as stored by the emulator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_rehearsal.plug_in.aws_error import AwsError
 from cdk_rehearsal.plug_in.iam.deployed_resources import deployed_resources
 from cdk_rehearsal.plug_in.ministack_adapter import athena, cloudformation, ecs, kms, lambda_, secretsmanager, tagging
 
-# Where a template names the key of what it encrypts.
+# The property with the KMS key, by resource type.
 _KEY_PROPERTIES: dict[str, tuple[str | int, ...]] = {
     "AWS::DynamoDB::Table": ("SSESpecification", "KMSMasterKeyId"),
     "AWS::Lambda::Function": ("KmsKeyArn",),
@@ -35,7 +35,7 @@ _SAGEMAKER = {
 
 
 class EmulatedWorld:
-    """Reads the deployed templates: what a test makes by an API call of its own has no key here.
+    """Reads the deployed templates: a resource that a test creates by an API call has no key here.
 
     Args:
         ask_sagemaker: calls an operation of SageMaker; raises AwsError.
@@ -103,7 +103,7 @@ class EmulatedWorld:
 
 
 def _arns(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """A log group's ARN ends in `:*` where CloudFormation says it, and does not where IAM does."""
+    """A log group's ARN ends in `:*` in CloudFormation, but not in IAM."""
     attributes = record.get("Attributes") or {}
     names = (record["PhysicalResourceId"], attributes.get("Arn"), attributes.get("TopicArn"))
     return tuple(str(name).removesuffix(":*") for name in names if name)

@@ -1,4 +1,4 @@
-"""What Lambda does in a function's role: it gives the program its credentials and writes its log."""
+"""What Lambda does with a function's role: it passes credentials to the program and writes its log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from cdk_rehearsal.plug_in.ministack_adapter import lambda_, lambda_runtime
 
 def install(permissions: Permissions) -> None:
     def credentials(configuration: Mapping[str, Any]) -> dict[str, str]:
-        """When an instance of the function starts: Lambda makes its network interfaces and decrypts its environment."""
+        """The function's credentials.
+
+        Checks what Lambda does at start: create network interfaces, decrypt the environment.
+        """
         asked = lambda_role_needs(configuration, world=permissions.world)
         permissions.require_acting(filter(_at_start, asked), operation="lambda:start")
         return dict(function_role(permissions, configuration).credentials)
@@ -24,14 +27,14 @@ def install(permissions: Permissions) -> None:
 
 
 def function_role(permissions: Permissions, configuration: Mapping[str, Any]) -> ActingRole:
-    """Raises AccessDeniedError where Lambda may not assume it."""
+    """Raises AccessDeniedError if Lambda may not assume it."""
     return permissions.assume(
         configuration["Role"], service="lambda.amazonaws.com", session=configuration["FunctionName"]
     )
 
 
 def _where_allowed(emit: Callable[..., None], permissions: Permissions) -> Callable[..., None]:
-    """A function whose role may not write its log runs without one, and is not traced where it may not send traces."""
+    """A function runs without a log or traces if its role lacks the permission to write them."""
 
     def emit_where_allowed(function: Mapping[str, Any], *details: Any, **more: Any) -> None:
         asked = lambda_role_needs(function.get("config") or function, world=permissions.world)

@@ -1,4 +1,4 @@
-"""What was asked for and how it was judged, each permission once."""
+"""The requested permissions and their results, each permission once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdk_rehearsal.permissions import Call, Verdict
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class JudgedCall:
-    """`operation` is the API call that asked; `because` why a call asks for more than its own name."""
+    """`operation` is the API call that needs the permission; `because` explains an additional permission."""
 
     call: Call
     verdict: Verdict
@@ -42,7 +42,7 @@ class JudgedCall:
 
 
 class PermissionRecord:
-    """Every judged permission of this AWS's life, in the order in which each came first."""
+    """Every requested permission since the start of this AWS, in the order of first requests."""
 
     def __init__(self) -> None:
         self._judged: dict[tuple[Any, ...], JudgedCall] = {}

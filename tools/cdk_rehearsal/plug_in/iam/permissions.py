@@ -1,4 +1,4 @@
-"""Judges what a caller of this AWS asks for by what the deployed templates allow."""
+"""Authorizes the calls to this AWS by the policies of the deployed templates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cdk_rehearsal.plug_in.iam.acting_role import ActingRole
 from cdk_rehearsal.plug_in.iam.permission_record import PermissionRecord
 from cdk_rehearsal.plug_in.iam.role_sessions import RoleSessions
 
-# Of a role that does not exist.
+# For a role that does not exist.
 _NOBODY = {"Version": "2012-10-17", "Statement": []}
 
 
 class AccessDeniedError(Exception):
-    """A permission is missing; the message is AWS's own."""
+    """A permission is missing; the message is that of AWS."""
 
     def __init__(self, call: Call, verdict: Verdict) -> None:
         self.call = call
@@ -51,9 +51,9 @@ def _article(where: Where) -> str:
 
 
 class Permissions:
-    """The judge of this AWS's life, who keeps a record.
+    """Authorizes calls and records the results, from the start to the end of this AWS.
 
-    CloudFormation and whoever deploys are not judged; nor are service-linked roles.
+    CloudFormation, the deploying user and service-linked roles are not checked.
     """
 
     def __init__(self, world: World) -> None:
@@ -63,16 +63,16 @@ class Permissions:
         self.record = PermissionRecord()
 
     def assume(self, role_arn: str, *, service: str, session: str, source: str = "") -> ActingRole:
-        """A session of the role, for a service that acts as it.
+        """Assumes the role for a service; returns the session.
 
         Args:
             role_arn: the role's ARN.
-            service: who assumes it, as `lambda.amazonaws.com`.
-            session: name of the session.
-            source: the ARN of that for which the service assumes it, where AWS says which (`aws:SourceArn`).
+            service: the service principal that assumes it, such as `lambda.amazonaws.com`.
+            session: the session's name.
+            source: the ARN of the resource for which the service assumes it, if AWS sets `aws:SourceArn`.
 
         Raises:
-            AccessDeniedError: the role's trust policy does not let the service assume it, or there is no such role.
+            AccessDeniedError: the role's trust policy does not allow the service, or the role does not exist.
         """
         principal = self._session(role_arn, session)
         role = declared_policies.role_of(role_arn)
@@ -96,17 +96,17 @@ class Permissions:
         return ActingRole(arn=role_arn, principal=principal, credentials=self.sessions.credentials(principal))
 
     def _regional_name(self, service: str) -> str:
-        """Step Functions goes by two, and says where neither is trusted "Neither the global service principal
-        states.amazonaws.com, nor the regional one is authorized to assume the provided role":
+        """Step Functions has two service principals. If the role trusts neither, it reports "Neither the global service
+        principal states.amazonaws.com, nor the regional one is authorized to assume the provided role":
         https://github.com/lumigo-io/lumigo-CLI/issues/83
         """
         return f"states.{self.world.region}.amazonaws.com" if service == "states.amazonaws.com" else service
 
     def require(self, principal: Principal, needs: Iterable[Need], *, operation: str) -> None:
-        """Judges each need, and records it.
+        """Checks and records each need.
 
         Raises:
-            AccessDeniedError: the first that is not allowed; those after it are judged and recorded as well.
+            AccessDeniedError: for the first denied need; later ones are checked and recorded too.
         """
         refused: AccessDeniedError | None = None
         for need in needs:
@@ -122,7 +122,7 @@ class Permissions:
             raise refused
 
     def require_acting(self, acting: Iterable[ActingNeed], *, operation: str) -> None:
-        """As `require`, for what acts by itself: a service, or a role that one assumes. Raises AccessDeniedError."""
+        """As `require`, for a service principal or a role that a service assumes. Raises AccessDeniedError."""
         by_actor: dict[Actor, list[Need]] = {}
         for each in acting:
             by_actor.setdefault(each.actor, []).append(each.need)
@@ -141,7 +141,7 @@ class Permissions:
             raise refused
 
     def allows_acting(self, acting: Iterable[ActingNeed], *, operation: str) -> bool:
-        """As `require_acting`, for those who are not answered: what a service may not deliver it drops."""
+        """As `require_acting`, but returns the result: a service drops a delivery that is denied."""
         try:
             self.require_acting(acting, operation=operation)
         except AccessDeniedError:
@@ -154,7 +154,7 @@ class Permissions:
             action=need.action,
             resource=need.resource,
             resource_account=need.resource_account,
-            # What every request carries; on AWS all go over TLS.
+            # Set for every request; on AWS all use TLS.
             context={"aws:SecureTransport": "true", "aws:RequestedRegion": self.world.region, **need.context},
         )
         return call, judge(call, self._policies(principal, need.resource))

@@ -1,4 +1,4 @@
-"""Each HTTP request of a role is judged before it is served."""
+"""Authorizes each HTTP request of a role before it is served."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
-# What ministack calls a service where it is not botocore's name.
+# ministack's names of services where they differ from botocore's.
 _SERVICES = {"cloudwatch": "monitoring", "stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
 _ONCE_QUERY = ("cloudwatch", "sqs")
 _OF_OBJECTS = ("GetObject", "HeadObject")
 
 
 class RequestDoor:
-    """An ASGI application around ministack's.
+    """An ASGI middleware around ministack's application.
 
-    A request whose access key no role has been given is the deployer's, or the emulator's own: it goes through.
+    A request whose access key belongs to no role comes from the deploying user or the emulator: it passes.
     """
 
     def __init__(self, app: _App, *, permissions: Permissions) -> None:
@@ -73,7 +73,7 @@ class RequestDoor:
         return self._permissions.sessions.principal(router.extract_access_key_id(_headers(scope), query))
 
     def _hiding_absence(self, principal: Principal, request: HttpRequest, call: ApiRequest, send: _Send) -> _Send:
-        """A caller that may not list a bucket gets "access denied" for a missing object, not "not found"."""
+        """A caller without permission to list a bucket gets "access denied" for a missing object, not "not found"."""
         hidden: list[tuple[int, dict[str, str], bytes]] = []
 
         async def send_or_hide(message: _Message) -> None:
@@ -91,7 +91,7 @@ class RequestDoor:
         self, principal: Principal, request: HttpRequest, call: ApiRequest | UnknownOperation
     ) -> tuple[int, dict[str, str], bytes] | None:
         if not isinstance(call, ApiRequest):
-            # Nothing that AWS knows, so nothing that could be allowed.
+            # AWS has no such call, so no policy could allow it.
             body = json.dumps({"__type": "UnknownOperationException", "message": call.reason}).encode()
             return 400, {"Content-Type": "application/x-amz-json-1.1"}, body
         asked = needs(call.service, call.operation, call.parameters, world=self._permissions.world)
@@ -120,9 +120,9 @@ class RequestDoor:
 def _as_aws_answers(
     request: HttpRequest, service: str, status: int, headers: dict[str, str], body: bytes
 ) -> tuple[int, dict[str, str], bytes]:
-    """ministack answers with 403 throughout, and for CloudWatch by the code of other services."""
+    """ministack always answers 403, and uses other services' error code for CloudWatch."""
     if service in _ONCE_QUERY:
-        # What once spoke the query protocol keeps its codes in JSON and CBOR:
+        # Services that formerly used the query protocol keep its error codes in JSON and CBOR:
         # https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
         return status, {**headers, "x-amzn-query-error": "AccessDenied;Sender"}, body
     if "x-amz-target" in request.headers:
@@ -137,7 +137,7 @@ def _headers(scope: _Message) -> dict[str, str]:
 
 
 async def _read(receive: _Receive) -> bytes | None:
-    """The whole body; None where the client has gone."""
+    """The whole body; None if the client has disconnected."""
     parts = []
     while True:
         message = await receive()

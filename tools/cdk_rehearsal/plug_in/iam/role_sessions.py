@@ -1,4 +1,4 @@
-"""The credentials of the roles that functions, tasks, jobs and endpoints act under."""
+"""The credentials of the roles that functions, tasks, jobs and endpoints use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cdk_rehearsal.plug_in.ministack_adapter import sts
 
 
 class RoleSessions:
-    """Gives each session of a role an access key, and knows from a request's access key whose request it is.
+    """Assigns an access key to each role session, and finds the session of a request by its access key.
 
-    A key that nobody was given (`test`) is the deployer's, who is not judged.
+    Any other key (`test`) is that of the deploying user, who is not checked.
     """
 
     def __init__(self) -> None:
@@ -20,13 +20,13 @@ class RoleSessions:
         self._lock = threading.Lock()
 
     def credentials(self, principal: Principal) -> dict[str, str]:
-        """The environment variables with which an SDK acts as this session; the same ones each time."""
+        """The environment variables with which an SDK uses this session; the same at each call."""
         digest = hashlib.sha256(principal.arn.encode()).hexdigest().upper()
         key, secret = f"ASIA{digest[:16]}", digest[16:56]
         with self._lock:
             if key not in self._principals:
                 self._principals[key] = principal
-                # ministack finds the account that a request is for by its session.
+                # ministack finds a request's account by its session.
                 sts.register_session(
                     key, {"Arn": principal.arn, "SecretAccessKey": secret, "SessionToken": "", "UserId": principal.arn}
                 )

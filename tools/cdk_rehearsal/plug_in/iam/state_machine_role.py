@@ -1,4 +1,4 @@
-"""Each call of a Step Functions task is judged as the state machine's role."""
+"""Authorizes each call of a Step Functions task for the state machine's role."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a topic hands to a function is tried again while the function fails, and kept when it fails for good.
+"""Retries a topic's delivery to a function while the function fails, then sends it to the dead-letter queue.
 
-ministack runs a topic's function once and forgets how it ended; its CloudFormation leaves a function's dead-letter
-queue out; and what it puts into one is a destination's record of the invocation, not the event.
+ministack runs a topic's function once and ignores the result. Its CloudFormation drops a function's dead-letter queue.
+It sends to such a queue the invocation record of a destination instead of the event.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cdk_rehearsal.plug_in.iam.execution_role import function_role
 from cdk_rehearsal.plug_in.ministack_adapter import cloudformation_resources, lambda_, sns
 
 _KIND = "AWS::Lambda::Function"
-_FUNCTION_FAILED = "200"  # Lambda answered; that the function failed is said in the answer
+_FUNCTION_FAILED = "200"  # the invocation succeeded; the payload reports the function's failure
 _MESSAGE_LENGTH = 1024
 
 
@@ -40,7 +40,7 @@ def install(permissions: Permissions) -> None:
 def _with_queue(handler: Callable[..., Any], *, properties_at: int) -> Callable[..., Any]:
     def run(*arguments: Any) -> Any:
         name, attributes = handler(*arguments)
-        # Empty where the template has none, as Lambda's own API takes one back.
+        # Empty if the template has none: Lambda's API removes the queue this way.
         configuration = lambda_.functions[name]["config"]
         configuration["DeadLetterConfig"] = arguments[properties_at].get("DeadLetterConfig", {})
         return name, attributes
@@ -49,13 +49,13 @@ def _with_queue(handler: Callable[..., Any], *, properties_at: int) -> Callable[
 
 
 def _delivering(deliveries: Deliveries) -> Callable[..., None]:
-    """On a thread of its own, which may call back into the emulator."""
+    """On a separate thread, which may call back into the emulator."""
 
     def deliver(
         endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, _id: str, _message: str, _attributes: Any
     ) -> None:
         function, configuration, _ = lambda_.function_record(endpoint)
-        # Of a function that is gone nobody is asked.
+        # A deleted function has no policy to check.
         there = bool(function and configuration)
         if not there or not deliveries.topic_may(topic_arn, protocol="lambda", endpoint=endpoint):
             _keep_undeliverable(envelope, topic_arn, subscription_arn, deliveries)
@@ -72,7 +72,7 @@ def _delivering(deliveries: Deliveries) -> Callable[..., None]:
 
 
 def _keep_undeliverable(envelope: str, topic_arn: str, subscription_arn: str, deliveries: Deliveries) -> None:
-    """No such function, or SNS may not invoke it: the subscription's own dead-letter queue takes the message."""
+    """If the function is missing or SNS may not invoke it, the subscription's dead-letter queue gets the message."""
     described = own_client("sns").get_subscription_attributes(SubscriptionArn=subscription_arn)["Attributes"]
     queue = json.loads(described.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
     if queue and deliveries.topic_may(topic_arn, protocol="sqs", endpoint=queue):
@@ -80,9 +80,10 @@ def _keep_undeliverable(envelope: str, topic_arn: str, subscription_arn: str, de
 
 
 def _keeping_the_event(route: Callable[..., None], permissions: Permissions) -> Callable[..., None]:
-    """A dead-letter queue or topic gets the event itself, with the reason in attributes; a destination its record.
+    """A dead-letter queue or topic gets the event itself, with the reason in attributes; a destination gets the
+    invocation record.
 
-    Lambda sends both as the function's role. Where that may not, the event is lost, as on AWS.
+    Lambda sends both with the function's role. If the role lacks the permission, the event is lost, as on AWS.
     """
 
     def keep(target_arn: str, function_name: str, event: dict[str, Any], result: dict[str, Any]) -> None:

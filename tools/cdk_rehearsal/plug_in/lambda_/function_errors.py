@@ -1,4 +1,4 @@
-"""The name of a Python function's error, which ministack knows as `Runtime.HandlerError` whatever was raised.
+"""The name of a Python function's error: ministack reports `Runtime.HandlerError` for any exception.
 
 Lambda reports the exception's class, and Step Functions catches it by that name.
 """

@@ -1,4 +1,4 @@
-"""Log lines in CloudWatch's embedded metric format become metrics, as CloudWatch Logs makes them.
+"""Extracts metrics from log lines in CloudWatch's embedded metric format, as CloudWatch Logs does.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -31,7 +31,7 @@ def install() -> None:
 
 
 def points_of(message: str) -> Iterator[Point]:
-    """The data points that a line is; none where it is another one, or has nothing of what it announces."""
+    """The data points in a line; none if it has another format or lacks the metrics it declares."""
     if '"_aws"' not in message:
         return
     try:

@@ -1,4 +1,4 @@
-"""Brings a program's output to CloudWatch Logs while it runs."""
+"""Sends a program's output to CloudWatch Logs while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = 1000
 
 
 class LogShipping:
-    """Follows a file from its beginning; `stop` ships what is left and returns."""
+    """Follows a file from its beginning; `stop` sends the rest and returns."""
 
     def __init__(self, log: Path, *, group: str, stream: str, role: ActingRole) -> None:
         self._log = log
@@ -35,7 +35,7 @@ class LogShipping:
         self._thread.join()
 
     def _run(self) -> None:
-        # As on AWS: a program whose role may not write logs runs without them.
+        # As on AWS, a program whose role may not write logs runs without them.
         with contextlib.suppress(ClientError, OSError):
             while not self._stopping.wait(_INTERVAL_SECONDS):
                 self._ship(to_the_end=False)
@@ -44,7 +44,7 @@ class LogShipping:
     def _ship(self, *, to_the_end: bool) -> None:
         if not self._log.is_file():
             return
-        # It lies in the program's own folder, where the program may have put a link in its place.
+        # The file is in the program's own folder, so the program may have replaced it by a link.
         with open(os.open(self._log, os.O_RDONLY | os.O_NOFOLLOW), "rb") as log:
             log.seek(self._offset)
             text = log.read()

@@ -1,6 +1,6 @@
-"""The checksum of what S3 copies: ministack computes it where an object is put, and not where one is copied.
+"""The checksum of copied objects: ministack computes it for PutObject, but not for CopyObject.
 
-S3 computes the algorithm that a copy asks for, of the whole object or of each part:
+S3 computes the requested algorithm over the whole object or over each part:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#AmazonS3-CopyObject-request-header-ChecksumAlgorithm
 """
 

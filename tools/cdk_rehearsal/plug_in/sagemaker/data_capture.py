@@ -1,4 +1,4 @@
-"""Requests and answers of an endpoint, kept in S3 as JSON lines."""
+"""Requests and responses of an endpoint, stored in S3 as JSON lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FLUSH_SECONDS = 1.0
 
 
 class DataCapture:
-    """Writes an object a variant a second in which there was something; `stop` writes what is left."""
+    """Writes one object per variant and second with requests; `stop` writes the rest."""
 
     def __init__(self, configuration: dict[str, Any], *, endpoint_name: str, role: ActingRole) -> None:
         self._bucket, self._prefix = split_s3_uri(configuration["DestinationS3Uri"])
@@ -77,5 +77,5 @@ class DataCapture:
             body = "".join(f"{line}\n" for line in lines).encode()
             try:
                 self._role.client("s3").put_object(Bucket=self._bucket, Key="/".join(parts).lstrip("/"), Body=body)
-            except (ClientError, BotoCoreError) as error:  # a bucket that is gone must not stop the serving
+            except (ClientError, BotoCoreError) as error:  # a deleted bucket must not stop the endpoint
                 print(f"data capture of {self._endpoint_name}: {error}", flush=True)

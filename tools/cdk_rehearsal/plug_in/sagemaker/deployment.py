@@ -20,9 +20,9 @@ class DeploymentStoppedError(Exception):
 class Deployment:
     """Args:
     configuration: UpdateEndpoint's DeploymentConfig.
-    instances: how many the new fleet has, of which a step may be a number.
-    wait_scale: by what factor its waits are shortened.
-    before_each_look: brings the metrics that alarms are judged by up to date.
+    instances: the number of instances of the new fleet; a step may be a number of instances.
+    wait_scale: factor by which the waits are multiplied.
+    before_each_look: called before each look at the alarms, to publish pending metrics.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Deployment:
         self._started = time.monotonic()
 
     def run(self, shift: Callable[[float], None]) -> None:
-        """Calls `shift` with the part of the traffic that each step brings to; returns when the old fleet may go.
+        """Calls `shift` with the share of traffic after each step; returns when the old fleet can be stopped.
 
         Raises DeploymentStoppedError.
         """
@@ -53,7 +53,7 @@ class Deployment:
                 self._look(raised)
                 shift(part)
                 self._bake(routing.get("WaitIntervalInSeconds", 0) * self._wait_scale, raised)
-            # As long as the old fleet is there, an alarm brings it back.
+            # Until the old fleet is stopped, an alarm rolls the update back.
             self._bake(self._blue_green.get("TerminationWaitInSeconds", 0) * self._wait_scale, raised)
 
     def _steps(self) -> list[float]:

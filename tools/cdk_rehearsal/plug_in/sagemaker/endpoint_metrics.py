@@ -1,4 +1,4 @@
-"""The metrics that SageMaker puts into CloudWatch for each variant of an endpoint."""
+"""The metrics that SageMaker publishes to CloudWatch for each variant of an endpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_DATA = 500
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """`status` is what the model answered, times are in microseconds."""
+    """`status` is the HTTP status of the model's response; times are in microseconds."""
 
     endpoint: str
     configuration: str
@@ -27,7 +27,7 @@ class Invocation:
 
 
 class EndpointMetrics:
-    """Put together once a second, and at once on `flush`: a request does not wait for them."""
+    """Publishes the metrics once a second and on `flush`; requests do not wait for it."""
 
     def __init__(self) -> None:
         self._pending: list[Invocation] = []
@@ -43,7 +43,7 @@ class EndpointMetrics:
                 self._thread.start()
 
     def flush(self) -> None:
-        """Returns once all that was recorded before is in CloudWatch, and alarms have been judged by it."""
+        """Returns after all recorded data are in CloudWatch and alarms have been evaluated."""
         with self._putting:
             with self._lock:
                 pending, self._pending = self._pending, []
@@ -64,7 +64,7 @@ class EndpointMetrics:
 
 
 def _data(invocations: list[Invocation]) -> list[dict[str, Any]]:
-    """Of one variant, each by endpoint and variant, and by these and the configuration."""
+    """One variant's data, with two sets of dimensions: endpoint and variant, and these and the configuration."""
     first = invocations[0]
     of_variant = [{"Name": "EndpointName", "Value": first.endpoint}, {"Name": "VariantName", "Value": first.variant}]
     of_fleet = [*of_variant, {"Name": "EndpointConfigName", "Value": first.configuration}]

@@ -27,7 +27,7 @@ _EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK"}
 _FAULTS = (FleetError, DeploymentStoppedError, AccessDeniedError, ClientError, BotoCoreError)
 
 IsRegistered = Callable[[str, str], bool]
-"""Whether an endpoint's variant is a scalable target: what is scaled cannot be removed or change its instances."""
+"""Whether an endpoint's variant is a scalable target: such a variant cannot be removed or change its instance count."""
 
 
 class _Endpoint:
@@ -45,10 +45,10 @@ class _Endpoint:
 
 
 class Endpoints:
-    """An update starts the new programs, waits for them to be healthy, shifts the traffic, and stops the old ones last.
+    """An update starts the new programs, waits until they are healthy, shifts the traffic, and then stops the old ones.
 
-    Where the new ones do not become healthy, or an alarm is raised during the shift, the old ones go on serving and
-    the endpoint is InService again with the configuration it had: InService alone proves nothing about an update.
+    If the new ones do not become healthy or an alarm goes into ALARM during the shift, the old ones continue to serve
+    and the endpoint is InService with its previous configuration. InService alone is no proof that an update succeeded.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Endpoints:
 
     @contextlib.contextmanager
     def route(self, name: str) -> Iterator[ServingFleet | None]:
-        """What answers one invocation; None where there is no such endpoint or nothing serves."""
+        """The fleet for one invocation; None if the endpoint does not exist or has no fleet in service."""
         with self._lock:
             endpoint = self._endpoints.get(name)
             traffic = endpoint.traffic if endpoint else None
@@ -309,7 +309,7 @@ class Endpoints:
 
 
 def _retain(old: ServingFleet, new: ServingFleet, *, excluded: list[dict[str, str]]) -> None:
-    """Weights and instance counts stay as they are now, not as the new configuration has them."""
+    """Keeps the current weights and instance counts instead of those of the new configuration."""
     left_out = {item["VariantPropertyType"] for item in excluded}
     for variant in new.variants:
         known = old.find(variant.name)

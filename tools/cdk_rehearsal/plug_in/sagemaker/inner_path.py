@@ -1,4 +1,4 @@
-"""Names that come from outside, as paths below a folder of this machine."""
+"""Maps names from outside to paths below a folder of this machine."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from urllib.parse import unquote
 
 
 class OutsideFolderError(ValueError):
-    """A name leads out of the folder, or is none on this machine. The message is one line."""
+    """A name leads out of the folder or is not valid on this machine. The message is one line."""
 
 
 def inner_path(folder: Path, name: str) -> Path:
     """Return the path of `name`, an object's key or a container's path, below `folder`.
 
-    Whatever is a folder above on any system, by whatever way of writing it, is refused: a reader further on may decode
-    it.
+    Every notation of a parent folder on any system is refused, because a later reader may decode it.
     """
     decoded = unquote(name)
     for written in (name, decoded, unquote(decoded)):
@@ -34,7 +33,7 @@ def is_inside(folder: Path, path: Path) -> bool:
 
 
 def text_inside(folder: Path, name: str) -> str:
-    """Return what a program has written into a file of its folder, and not what it has linked there; OSError."""
+    """Return the content of a file that a program has written to its folder. Raises OSError for a link out of it."""
     with open(os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8", errors="replace") as file:
         if not is_inside(folder, folder / name):
             raise OSError(f"{name} is reached by a link")

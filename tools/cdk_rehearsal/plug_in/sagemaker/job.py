@@ -1,4 +1,4 @@
-"""What training, transform and processing jobs have in common: a thread of their own, a status, an end."""
+"""The common part of training, transform and processing jobs: thread, status and end."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class JobError(Exception):
 
 
 class Job(abc.ABC):
-    """Runs on a thread of its own from the moment it is made. `describe` is the API's answer at any time.
+    """Runs on a separate thread from construction. `describe` returns the API's response at any time.
 
-    `KIND` is what the API's members begin with, `ARN_KIND` how its ARN names it, `WORD` what its times are called.
+    `KIND` is the prefix of the API's members, `ARN_KIND` the resource type in its ARN, `WORD` the prefix of its times.
     """
 
     KIND: ClassVar[str]
@@ -70,7 +70,7 @@ class Job(abc.ABC):
         return self._status in ("InProgress", "Stopping")
 
     def stop(self) -> None:
-        """Takes effect soon after; a job that has ended stays as it is."""
+        """Takes effect shortly afterwards; does nothing to a job that has ended."""
         with self._lock:
             if self._status == "InProgress":
                 self._status = "Stopping"
@@ -98,14 +98,14 @@ class Job(abc.ABC):
 
     @abc.abstractmethod
     def _work(self) -> str:
-        """The status that it ends with: Completed or Stopped. Raises JobError and what `_run` expects."""
+        """Returns the final status, Completed or Stopped. Raises JobError and the errors that `_run` handles."""
 
     @abc.abstractmethod
     def _role_needs(self) -> tuple[ActingNeed, ...]:
-        """What SageMaker does in the job's role."""
+        """The permissions that SageMaker needs in the job's role."""
 
     def _below(self, path: str) -> Path:
-        """What stands for a container's path here. Raises TransferError where nothing does."""
+        """The local path for a container's path. Raises TransferError if there is none."""
         outside = f'LocalPath "{path}" is outside of {ROOT}, which is what the embedded AWS provides'
         if not path.startswith(ROOT):
             raise TransferError(outside)
@@ -115,7 +115,7 @@ class Job(abc.ABC):
             raise TransferError(outside) from error
 
     def _details(self) -> dict[str, Any]:
-        """What a description has beyond what every job's has."""
+        """The members of the description that only this kind of job has."""
         return {}
 
     def _run(self) -> None:
@@ -146,7 +146,7 @@ class Job(abc.ABC):
             self._started = self._changed = time.time()
 
     def _run_program(self, command: ContainerCommand, *, log_group: str) -> tuple[str, int, str]:
-        """Completed, Stopped, MaxRuntimeExceeded or Failed; the exit status; the end of its log."""
+        """Returns Completed, Stopped, MaxRuntimeExceeded or Failed; the exit status; the end of the log."""
         log = self.folder / "log.txt"
         process = ContainerProcess(command, log=log, registry=self._surroundings.registry)
         shipping = LogShipping(log, group=log_group, stream=f"{self.name}/algo-1-{int(self.created)}", role=self._role)

@@ -13,10 +13,10 @@ from cdk_rehearsal.plug_in.sagemaker.listing import listed
 
 class Jobs:
     """Args:
-    kind: what the API's members begin with: `TrainingJob`.
-    words: how AWS's messages name such a job.
-    missing: AWS's message for a name that no job has, with a place for the name.
-    make: makes the job of a request; raises AwsError.
+    kind: the prefix of the API's members: `TrainingJob`.
+    words: the name of the kind of job in AWS's messages.
+    missing: AWS's message for an unknown job, with a placeholder for the name.
+    make: creates the job of a request; raises AwsError.
     """
 
     def __init__(self, *, kind: str, words: str, missing: str, make: Callable[[dict[str, Any]], Job]) -> None:

@@ -1,4 +1,4 @@
-"""The List operations: filtered, sorted, page by page."""
+"""The List operations: filters, sorting and pagination."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _DEFAULT_PAGE = 10
 
 def listed(summaries: list[dict[str, Any]], request: dict[str, Any], *, answer: str, prefix: str) -> dict[str, Any]:
     """Args:
-    summaries: every resource there is.
-    answer: the answer's member that holds them.
-    prefix: what their own members begin with: `Endpoint` for `EndpointName` and `EndpointStatus`.
+    summaries: the summaries of all resources.
+    answer: the response's member that contains them.
+    prefix: the prefix of their members: `Endpoint` for `EndpointName` and `EndpointStatus`.
     """
     name = f"{prefix}Name"
     chosen = [summary for summary in summaries if _chosen(summary, request, prefix)]

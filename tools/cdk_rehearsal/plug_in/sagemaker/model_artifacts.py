@@ -1,4 +1,4 @@
-"""Archives between S3 and a job's or an endpoint's folders."""
+"""Transfers archives between S3 and the folders of jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cdk_rehearsal.plug_in.sagemaker.inner_path import OutsideFolderError, inner
 
 
 class TransferError(Exception):
-    """S3 has not what it should have; the message is for a FailureReason."""
+    """An object is missing or unusable; the message is for a FailureReason."""
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
@@ -23,7 +23,7 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def object_seen(uri: str, *, role: ActingRole) -> Literal["there", "absent", "denied"]:
-    """What a role sees of an object: one that may not list the bucket does not see that it is absent."""
+    """Whether a role sees that an object is absent: a role without permission to list the bucket does not."""
     bucket, key = split_s3_uri(uri)
     try:
         role.client("s3").head_object(Bucket=bucket, Key=key)
@@ -33,7 +33,7 @@ def object_seen(uri: str, *, role: ActingRole) -> Literal["there", "absent", "de
 
 
 def object_keys(uri: str, *, role: ActingRole) -> list[str]:
-    """The keys of every object under the prefix. Raises TransferError where there is none."""
+    """The keys of every object under the prefix. Raises TransferError if there is none."""
     bucket, prefix = split_s3_uri(uri)
     keys = []
     try:
@@ -50,7 +50,7 @@ def object_keys(uri: str, *, role: ActingRole) -> list[str]:
 
 
 def download_prefix(uri: str, folder: Path, *, role: ActingRole) -> None:
-    """Every object under the prefix, in folders as under its last slash."""
+    """Downloads every object under the prefix into folders relative to the prefix's last slash."""
     bucket, prefix = split_s3_uri(uri)
     above = prefix[: prefix.rfind("/") + 1]
     s3 = role.client("s3")
@@ -78,7 +78,7 @@ def download_prefix(uri: str, folder: Path, *, role: ActingRole) -> None:
 
 
 def upload_folder(folder: Path, uri: str, *, role: ActingRole) -> None:
-    """The folder's content as a gzipped archive."""
+    """Uploads the folder's content as a gzipped archive."""
     bucket, key = split_s3_uri(uri)
     archive = folder.with_name(f"{folder.name}.tar.gz.part")
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
@@ -93,12 +93,12 @@ def upload_folder(folder: Path, uri: str, *, role: ActingRole) -> None:
 
 
 def upload_prefix(folder: Path, uri: str, *, role: ActingRole) -> None:
-    """Every file of the folder as an object below the prefix. Raises TransferError, for a link out of it too."""
+    """Uploads every file of the folder below the prefix. Raises TransferError, also for a link out of the folder."""
     bucket, prefix = split_s3_uri(uri)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             if not is_inside(folder, path):
-                # A program in a container would read this machine's files that way.
+                # Otherwise a program in a container could read this machine's files.
                 raise TransferError(f"upload to {uri} failed: {path.relative_to(folder)} is a link out of its folder")
             key = "/".join((prefix.rstrip("/"), *path.relative_to(folder).parts)).lstrip("/")
             try:
@@ -108,7 +108,7 @@ def upload_prefix(folder: Path, uri: str, *, role: ActingRole) -> None:
 
 
 def unpack(uri: str, folder: Path, *, role: ActingRole) -> None:
-    """Raises TransferError where there is no such object, or where it is no archive."""
+    """Raises TransferError if the object does not exist or is not an archive."""
     bucket, key = split_s3_uri(uri)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder.with_name(f"{folder.name}.tar.gz")

@@ -1,4 +1,4 @@
-"""One program that serves one model, started again when it crashes."""
+"""One program that serves one model, restarted when it crashes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _RESTART_SECONDS = 0.5
 
 
 class ServingError(Exception):
-    """The program does not serve; the message is its exit code, where it has ended, and the end of its log."""
+    """The program does not serve; the message has its exit code, if it has ended, and the end of its log."""
 
 
 class ModelServer:
-    """`launch`, then `wait_until_healthy`; `stop` may be called at any time, and again.
+    """Call `launch`, then `wait_until_healthy`; `stop` may be called at any time and repeatedly.
 
     Args:
         model: the description of the model.
-        folder: what stands for /opt/ml; it is made here and removed on `stop`.
-        role: whom the program acts as, and SageMaker where it fetches the model and writes the log.
-        environment: what the program finds in its environment beside the model's own.
+        folder: replaces /opt/ml; created here and removed on `stop`.
+        role: the role of the program, with which SageMaker also fetches the model and writes the log.
+        environment: environment variables of the program in addition to the model's.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ModelServer:
         self.restarts = 0
 
     def launch(self) -> None:
-        """Raises ServingError where the model cannot be had or the image cannot be run."""
+        """Raises ServingError if the model cannot be fetched or the image cannot be run."""
         try:
             (self._folder / "model").mkdir(parents=True)
             if uri := model_data_of(self._container):
@@ -76,7 +76,7 @@ class ModelServer:
         )
 
     def wait_until_healthy(self, seconds: float) -> None:
-        """Raises ServingError where it has ended, or does not answer its health check within the time."""
+        """Raises ServingError if the program has ended or does not answer its health check in time."""
         assert self._process is not None
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self._process.poll() is None and not self._stopping.is_set():
@@ -91,7 +91,7 @@ class ModelServer:
         )
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case) and body; 504 where it is too slow, 502 where it does not answer."""
+        """Status, headers (names in lower case) and body; 504 if it is too slow, 502 if it does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=INVOCATION_SECONDS)
         try:
             connection.request("POST", "/invocations", body, dict(headers))
@@ -120,7 +120,7 @@ class ModelServer:
                 image_uri=self._container["Image"],
                 arguments=("serve",),
                 environment={
-                    # An image for GPUs stops where there is none, and one for CPUs where there is one.
+                    # Images for GPUs exit on machines without a GPU, images for CPUs on machines with one.
                     "SERVE_ON": "cpu",
                     **self._surroundings.aws_environment,
                     **self.role.credentials,
@@ -134,7 +134,7 @@ class ModelServer:
         self._process = ContainerProcess(command, log=self._folder / "log.txt", registry=self._surroundings.registry)
 
     def _watch(self) -> None:
-        """A program that has ended by itself is started again, as SageMaker restarts a container."""
+        """Restarts a program that has ended by itself, as SageMaker restarts a container."""
         while not self._stopping.wait(_LOOK_SECONDS):
             if self._process is None or self._process.poll() is None:
                 continue
@@ -142,7 +142,7 @@ class ModelServer:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                self._process.stop()  # what is left of its group
+                self._process.stop()  # the remaining processes of its group
                 self._start()
                 self.restarts += 1
 
@@ -164,6 +164,6 @@ def container_of(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def model_data_of(container: dict[str, Any]) -> str | None:
-    """Where the model's archive is; None where it has none."""
+    """The location of the model's archive; None if it has none."""
     source: dict[str, Any] = container.get("ModelDataSource", {}).get("S3DataSource", {})
     return container.get("ModelDataUrl") or source.get("S3Uri")

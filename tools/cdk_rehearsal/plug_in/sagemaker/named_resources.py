@@ -1,4 +1,4 @@
-"""SageMaker's plain resources (models, endpoint configurations): created, described, listed, deleted."""
+"""SageMaker's passive resources (models, endpoint configurations): create, describe, list, delete."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cdk_rehearsal.plug_in.sagemaker.surroundings import Surroundings
 
 class NamedResources:
     """Args:
-    prefix: what the request's and the answer's members begin with: `Model` for `ModelName` and `ModelArn`.
-    kind: how AWS's messages name it.
-    arn_kind: how its ARN names it.
-    check: raises AwsError for a request that refers to what is not there.
+    prefix: the prefix of the request's and response's members: `Model` for `ModelName` and `ModelArn`.
+    kind: the resource's name in AWS's messages.
+    arn_kind: the resource type in its ARN.
+    check: raises AwsError for a request that refers to a missing resource.
     """
 
     def __init__(

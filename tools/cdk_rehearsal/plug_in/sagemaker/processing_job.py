@@ -20,7 +20,7 @@ _MESSAGE_LENGTH = 1024
 
 
 class ProcessingJob(Job):
-    """`/opt/ml` is the job's folder: in a container a program finds it there, as a process by SAGEMAKER_BASE_DIR."""
+    """`/opt/ml` is the job's folder: in a container it is mounted there, a process finds it by SAGEMAKER_BASE_DIR."""
 
     KIND = "ProcessingJob"
     ARN_KIND = "processing-job"

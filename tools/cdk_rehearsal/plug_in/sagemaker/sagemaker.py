@@ -1,4 +1,4 @@
-"""SageMaker's API: the control plane's operations and the runtime's InvokeEndpoint."""
+"""SageMaker's API: control plane operations and the runtime's InvokeEndpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PASSED_ON = ("content-type", "accept", _ATTRIBUTES, "x-amzn-sagemaker-inference
 
 
 class SageMaker:
-    """`handle` is the service as ministack calls it; `call` one operation of it, for Step Functions."""
+    """`handle` is the entry point for ministack; `call` runs one operation, for Step Functions."""
 
     def __init__(self, surroundings: Surroundings, *, is_registered: IsRegistered) -> None:
         self._surroundings = surroundings
@@ -61,7 +61,7 @@ class SageMaker:
             surroundings=surroundings,
             is_registered=is_registered,
         )
-        # Its own threads: what waits for a slow model must not hold up other services.
+        # Separate threads: requests that wait for a slow model must not block other services.
         self._invocations = concurrent.futures.ThreadPoolExecutor(_INVOCATIONS, thread_name_prefix="invocation")
         self._control_plane = JsonService(
             "sagemaker",
@@ -153,7 +153,7 @@ class SageMaker:
         if status >= 400:
             return self._model_error(endpoint_name, status, answer.decode(errors="replace"))
         own = {
-            # In lower case, for ministack rewrites "Content-Type" to what the control plane answers.
+            # In lower case, because ministack replaces "Content-Type" by that of the control plane.
             "content-type": answered.get("content-type", "application/octet-stream"),
             "x-Amzn-Invoked-Production-Variant": variant,
         }

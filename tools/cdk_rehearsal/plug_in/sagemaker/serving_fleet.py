@@ -1,4 +1,4 @@
-"""The programs that serve one endpoint configuration: one for each production and each shadow variant."""
+"""The programs that serve one endpoint configuration: one per production and shadow variant."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FleetError(Exception):
 
 
 class Variant:
-    """However many instances it has, one program serves it; `weight` and `instances` are the ones it has by now."""
+    """One program serves it, whatever its instance count; `weight` and `instances` are the current values."""
 
     def __init__(self, definition: dict[str, Any], *, server: ModelServer, image: str) -> None:
         self.name: str = definition["VariantName"]
@@ -44,7 +44,7 @@ class Variant:
         self._image = image
 
     def summary(self) -> dict[str, Any]:
-        """As DescribeEndpoint has it."""
+        """The variant in DescribeEndpoint's response."""
         summary: dict[str, Any] = {
             "VariantName": self.name,
             "CurrentWeight": self.weight,
@@ -87,7 +87,7 @@ class ServingFleet:
         self._idle = threading.Condition()
 
     def start(self) -> None:
-        """Raises FleetError, having ended what it had started."""
+        """Raises FleetError after stopping the programs it had started."""
         every = [*self.variants, *self.shadows]
         variant = every[0]
         try:
@@ -114,7 +114,7 @@ class ServingFleet:
         return next((variant for variant in self.variants if variant.name == name), None)
 
     def enter(self) -> None:
-        """An invocation begins; `leave` says that it has ended."""
+        """Registers an invocation; `leave` ends it."""
         with self._idle:
             self._running += 1
 
@@ -126,7 +126,7 @@ class ServingFleet:
     def invoke(
         self, body: bytes, headers: Mapping[str, str], *, target: str | None
     ) -> tuple[str, int, dict[str, str], bytes]:
-        """The variant that answered, its status, headers (names in lower case) and body; between enter and leave."""
+        """Returns the variant, status, headers (names in lower case) and body. Call it between `enter` and `leave`."""
         began = time.monotonic()
         variant = self._choose(target)
         asked = time.monotonic()
@@ -163,7 +163,7 @@ class ServingFleet:
         weights = [variant.weight for variant in self.variants]
         if sum(weights) <= 0:
             return self.variants[0]
-        return random.choices(self.variants, weights)[0]  # nosec B311  # which variant answers
+        return random.choices(self.variants, weights)[0]  # nosec B311  # chooses the variant
 
     def stop(self) -> None:
         with self._idle:

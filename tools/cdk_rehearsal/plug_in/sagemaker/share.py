@@ -1,4 +1,4 @@
-"""A part of all requests, evenly spread."""
+"""Selects a share of all requests, evenly spread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class Share:
-    """`take` is true for the part, 0 to 1, of the times it is asked: for a part of 0.1 at every tenth."""
+    """`take` returns True for the given share, 0 to 1, of its calls: for 0.1 at every tenth call."""
 
     def __init__(self, part: float) -> None:
         self._part = part
@@ -16,7 +16,7 @@ class Share:
     def take(self) -> bool:
         with self._lock:
             self._due += self._part
-            # Tenths do not add up to one in binary.
+            # Sums of tenths are not exact in binary floating point.
             if self._due < 1 - 1e-9:
                 return False
             self._due -= 1

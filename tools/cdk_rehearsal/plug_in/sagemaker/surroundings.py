@@ -1,4 +1,4 @@
-"""What jobs and endpoints need from the emulator around them."""
+"""What jobs and endpoints need from the emulator."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cdk_rehearsal.processes.process_registry import ProcessRegistry
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """`aws_environment` is what an image's program finds in its environment to reach this AWS, `wait_scale` by what
-    factor the waits of an endpoint's deployment are shortened.
+    """`aws_environment` holds the environment variables by which an image's program reaches this AWS; the waits of an
+    endpoint's deployment are multiplied by `wait_scale`.
     """
 
     engine: ContainerEngine
@@ -31,9 +31,9 @@ class Surroundings:
         return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind}/{name}"
 
     def acting(self, role_arn: str, *, source: str) -> ActingRole:
-        """What SageMaker, and the programs that it runs, do as the role for the job, model or endpoint of this ARN.
+        """The role as used by SageMaker and its programs for the job, model or endpoint of this ARN.
 
-        Raises AwsError where it may not assume it.
+        Raises AwsError if SageMaker may not assume it.
         """
         try:
             return self.permissions.assume(
@@ -47,5 +47,5 @@ class Surroundings:
 
 
 def is_not_seen(asked: ActingNeed) -> bool:
-    """Whether nothing here makes the call, so that the need alone can be judged: S3 and logs are really called."""
+    """Whether the emulator does not make the call, so that only the need is checked; calls to S3 and logs are made."""
     return not asked.need.action.startswith(("s3:", "logs:"))

@@ -1,4 +1,4 @@
-"""Which fleet answers a request while one takes over from another."""
+"""Chooses the fleet for each request while traffic shifts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_rehearsal.plug_in.sagemaker.share import Share
 
 
 class Traffic:
-    """A fleet that no traffic goes to any more gets no request, and those that it has are counted until they end."""
+    """A fleet without traffic gets no new requests; its running ones are counted until they end."""
 
     def __init__(self, fleet: ServingFleet) -> None:
         self._fleet = fleet
@@ -21,12 +21,12 @@ class Traffic:
 
     @property
     def fleet(self) -> ServingFleet:
-        """The one that serves; during a shift the one that has served so far."""
+        """The serving fleet; during a shift the old one."""
         return self._fleet
 
     @contextlib.contextmanager
     def route(self) -> Iterator[ServingFleet]:
-        # A fleet that was chosen but does not know of it yet could be taken for idle, and stopped.
+        # Otherwise a fleet could be chosen, still look idle, and be stopped.
         with self._lock:
             fleet = self._next if self._next is not None and self._share.take() else self._fleet
             fleet.enter()
@@ -36,7 +36,7 @@ class Traffic:
             fleet.leave()
 
     def shift(self, fleet: ServingFleet, part: float) -> None:
-        """From now on this part of the requests, 0 to 1, goes to the fleet."""
+        """From now on this share of the requests, 0 to 1, goes to the fleet."""
         with self._lock:
             self._next, self._share = fleet, Share(part)
 

@@ -1,4 +1,4 @@
-"""One training job: from its input channels to its model archive."""
+"""One training job, from its input channels to its model archive."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TrainingJob(Job):
         )
 
     def _train(self) -> str:
-        """The secondary status that it ended with."""
+        """Returns the final secondary status."""
         algorithm = self._request["AlgorithmSpecification"]
         command = self._surroundings.engine.command(
             ContainerRequest(
@@ -117,7 +117,7 @@ class TrainingJob(Job):
         return ended
 
     def _credentials(self) -> dict[str, str]:
-        """None for an isolated program, which could not reach AWS with them either:
+        """None for a program with network isolation, which could not reach AWS anyway:
         https://docs.aws.amazon.com/sagemaker/latest/dg/mkt-algo-model-internet-free.html
         """
         if self._request.get("EnableNetworkIsolation"):
@@ -126,8 +126,8 @@ class TrainingJob(Job):
 
     @contextlib.contextmanager
     def _checkpoints(self) -> Iterator[None]:
-        """What lies where the checkpoints are kept is there when the program starts, and what it leaves goes there,
-        however it ends. SageMaker copies while it runs; so does nothing here.
+        """Downloads stored checkpoints before the program starts, and uploads its checkpoints after it ends, whatever
+        its status. SageMaker also uploads while it runs; this emulator does not.
         """
         given = self._request.get("CheckpointConfig")
         if given is None:
@@ -136,17 +136,17 @@ class TrainingJob(Job):
         local = given.get("LocalPath", _CHECKPOINTS)
         folder = self._below(local)
         folder.mkdir(parents=True)
-        # The first time there is nothing.
+        # The first run has no checkpoints.
         with contextlib.suppress(TransferError):
             download_prefix(given["S3Uri"], folder, role=self._role)
         try:
             yield
         finally:
-            # Looked at again: the program may have put a link in its place.
+            # Resolved again, because the program may have replaced the folder by a link.
             upload_prefix(self._below(local), given["S3Uri"], role=self._role)
 
     def _written_failure(self) -> str:
-        """What the program wrote to output/failure, as SageMaker has it."""
+        """The failure reason from output/failure, in SageMaker's format."""
         with contextlib.suppress(OSError):
             return text_inside(self.folder, "output/failure")
         return ""

@@ -1,4 +1,4 @@
-"""One transform job: a model's program is asked for each record of each input object."""
+"""One transform job: sends each record of each input object to a model's program."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TransformJob(Job):
         return "Completed"
 
     def _records(self, text: bytes, split: str) -> Iterator[bytes]:
-        """What one request carries each."""
+        """The body of each request."""
         if split == "None":
             yield text
             return

@@ -1,7 +1,7 @@
-"""A secret of a template is named and referred to as on AWS.
+"""Names a template's secret, and resolves references to it, as on AWS.
 
-There `Ref` is its ARN, and a name that the template leaves out is the logical id and twelve random characters: the CDK
-takes a secret's name out of its ARN by that form. ministack's `Ref` is the name, which begins with the stack's.
+On AWS `Ref` is the ARN, and a generated name is the logical id plus twelve random characters; the CDK relies on this
+form to extract the name from the ARN. ministack's `Ref` is the name, which begins with the stack's name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A topic of a template begins with the policy that SNS gives it: one for its own account.
+"""Gives a template's topic SNS's default policy, which allows its own account.
 
-ministack's API gives it that; its CloudFormation leaves out the condition, so that everybody may publish.
+ministack's API does this, but its CloudFormation omits the condition, so that everybody may publish.
 """
 
 from __future__ import annotations

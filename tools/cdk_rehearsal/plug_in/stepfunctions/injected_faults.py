@@ -1,4 +1,4 @@
-"""Faults on order: states of executions that fail, are aborted or time out as a test has asked for."""
+"""Injected faults: makes states of executions fail, abort or time out as a test requests."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ENDINGS = ("abort", "time_out")
 
 
 class Faults:
-    """Reads the ordered faults again at each state; how often each has happened is kept here and written down.
+    """Reads the requested faults at each state; counts how often each has happened and writes the counts to a file.
 
     Args:
-        orders: the file in which they are ordered, as a list; it need not exist.
-        happened: the file that says how many times each has happened, by its identity.
+        orders: the file with the list of requested faults; it need not exist.
+        happened: the file with the number of times each has happened, by identity.
     """
 
     def __init__(self, *, orders: Path, happened: Path, account: str) -> None:
@@ -58,7 +58,7 @@ class Faults:
             if fault is None:
                 return invoke(resource, request)
             if fault.when == "after":
-                # Of a job or a child execution it is the answer to its start that is lost.
+                # For a job or a child execution, the response to its start is lost.
                 invoke(resource.partition(".sync")[0], request)
             if fault.kind in _ENDINGS:
                 _end(task.execution, fault)

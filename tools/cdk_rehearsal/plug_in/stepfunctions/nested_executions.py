@@ -1,7 +1,7 @@
 """Step Functions' integration with itself: `startExecution.sync` and `.sync:2`.
 
-ministack runs the child as a synchronous express execution: it has no status events, its error becomes the task's, and
-it goes on when its parent is stopped.
+ministack runs the child as a synchronous express execution: it has no status events, its error becomes the task's
+error, and it continues when its parent is stopped.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _run(resource: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _described(child: dict[str, Any], *, parsed: bool) -> dict[str, Any]:
-    """DescribeExecution as the integration has it; `.sync:2` parses input and output."""
+    """DescribeExecution's response as the integration returns it; `.sync:2` parses input and output."""
 
     def document(text: str) -> Any:
         return json.loads(text) if parsed else text

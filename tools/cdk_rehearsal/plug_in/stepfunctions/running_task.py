@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunningTask:
-    """`execution` is ministack's record of it; `timed_out` is set once nobody waits for the task any more."""
+    """`execution` is ministack's record of the execution; `timed_out` is set once the task has timed out."""
 
     execution: dict[str, Any]
     machine: str

@@ -1,4 +1,4 @@
-"""Step Functions' integrations with SageMaker: the optimized ones with `.sync`, and the AWS SDK's."""
+"""Step Functions' integrations with SageMaker: the optimized ones with `.sync`, and the AWS SDK integrations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPERATIONS = (
     "updateEndpoint",
 )
 _JOBS = {f"create{kind}": kind for kind in ("TrainingJob", "TransformJob", "ProcessingJob")}
-# What the AWS SDK for Java calls the errors that SageMaker's model names otherwise, or that it does not model at all.
+# The AWS SDK for Java's names of errors that SageMaker's model names differently or lacks.
 _SDK_ERRORS = {
     "ValidationException": "SageMakerException",
     "ResourceInUse": "ResourceInUseException",
@@ -57,9 +57,9 @@ def install(sagemaker: SageMaker, faults: Faults, *, permissions: Permissions) -
         if not shape.endswith("Exception")
     }
     nested_executions.install()
-    state_machine_role.install(permissions)  # within faults: what fails before it is called asks for nothing
+    state_machine_role.install(permissions)  # inside faults: a call that a fault fails needs no permission
     faults.install()
-    stop_execution.install()  # last, for what has ended has no faults any more
+    stop_execution.install()  # last: an ended execution has no more faults
     stepfunctions.execute_task = _knowing_the_execution(stepfunctions.execute_task)
 
 
@@ -89,7 +89,7 @@ def _optimized(sagemaker: SageMaker, resource: str, request: dict[str, Any]) -> 
 
 
 def _wait_for_job(sagemaker: SageMaker, kind: str, request: dict[str, Any]) -> dict[str, Any]:
-    """The description of the job that has completed; one of an execution that gave it up is stopped."""
+    """Waits and returns the completed job's description. Stops the job if the execution ends or the task times out."""
     named = {f"{kind}Name": request[f"{kind}Name"]}
     task = running_task.get()
     while True:

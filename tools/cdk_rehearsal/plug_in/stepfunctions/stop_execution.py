@@ -1,7 +1,7 @@
-"""Executions that are ended from outside stay ended: nothing is retried, caught or recorded after it.
+"""An execution that is stopped from outside stays stopped: nothing is retried, caught or recorded afterwards.
 
-ministack lets an aborted execution's task go on to its Retry and Catch, may record it as failed after all, and has no
-state machine's TimeoutSeconds.
+In ministack an aborted execution's task continues with Retry and Catch and may later be recorded as failed. ministack
+also lacks the state machine's TimeoutSeconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from cdk_rehearsal.plug_in.stepfunctions.running_task import running_task
 
 
 class ExecutionEndedError(SystemExit):
-    """Leaves the execution's thread. A SystemExit, for that alone passes ministack's handlers and ends in silence."""
+    """Ends the execution's thread.
+
+    It is a SystemExit: only this passes ministack's handlers and prints no traceback.
+    """
 
 
 def install() -> None:
@@ -30,7 +33,7 @@ def install() -> None:
 
 
 def abort(execution: dict[str, Any], *, error: str = "", cause: str = "") -> None:
-    """As StopExecution does; an execution that has ended stays as it is."""
+    """Aborts as StopExecution does; does nothing to an execution that has ended."""
     stepfunctions.stop_execution({"executionArn": execution["executionArn"], "error": error, "cause": cause})
 
 
@@ -69,7 +72,7 @@ def _within_its_time(run_execution: Callable[[str], Any]) -> Callable[[str], Any
         if seconds is None:
             run_execution(execution_arn)
             return
-        # A timer's thread has not the account and region in which the execution is looked up.
+        # A timer's thread lacks the account and region that the look-up of the execution needs.
         timer = threading.Timer(float(seconds), contextvars.copy_context().run, (time_out, execution))
         timer.daemon = True
         timer.start()
@@ -97,7 +100,7 @@ def _while_running(invoke: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _telling_of_timeouts(invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """ministack leaves a task that timed out running; what waits for a job or a child has to stop it, as AWS does."""
+    """Marks a timed-out task, which ministack lets run on: the integration must stop its job or child, as AWS does."""
 
     def invoke_with_timeout(resource: str, request: Any, timeout: Any) -> Any:
         task = running_task.get()

@@ -1,4 +1,4 @@
-"""A Succeed state's `Output`, which ministack passes over: the execution would end with the state's input."""
+"""A Succeed state's `Output`, which ministack ignores: the execution would end with the state's input."""
 
 from __future__ import annotations
 

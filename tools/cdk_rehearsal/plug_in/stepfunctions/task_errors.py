@@ -1,7 +1,7 @@
-"""What Step Functions calls the errors of the services that a state machine's tasks call.
+"""Step Functions' names of the errors of called services.
 
-The optimized integrations have the names and words of the AWS SDK for Java 1, the AWS SDK integrations those of its
-second version; each names an error that the service's model lacks after the service as a whole.
+The optimized integrations use the names and messages of the AWS SDK for Java 1.x, the AWS SDK integrations those of
+2.x. Both name an error that the service's model lacks after the service.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cdk_rehearsal.plug_in.ministack_adapter import stepfunctions
 
 _CALLER = "arn:aws:sts::{account}:assumed-role/workflow/execution"
 
-# Integration: the client's name, that of an error it does not model, and what each kind of fault is where it does.
+# Per integration: the client's name, the name of an unmodelled error, and the suffixes of modelled ones.
 _OPTIMIZED: dict[str, tuple[str, str, dict[Kind, str]]] = {
     "lambda": (
         "AWSLambda",
@@ -69,7 +69,7 @@ _WORDS: dict[Kind, tuple[str, int, str]] = {
 
 
 def task_error(kind: Kind, resource: str, *, account: str) -> tuple[str, str]:
-    """The name and the cause that a task of this resource fails with."""
+    """The error name and cause of a failing task with this resource."""
     parts = resource.split(":")
     if kind == "function_timeout":
         said = {"errorMessage": "Task timed out after 60.00 seconds", "errorType": "Sandbox.Timedout"}
@@ -88,7 +88,7 @@ def task_error(kind: Kind, resource: str, *, account: str) -> tuple[str, str]:
 
 
 def denied_task_error(resource: str, message: str) -> tuple[str, str]:
-    """The name and the cause of a task whose role is not allowed what it asks for, in AWS's words."""
+    """The error name and cause of a task whose role lacks a permission, in AWS's words."""
     name, cause = task_error("access_denied", resource, account="")
     return name, message + cause[cause.rindex(" (Service: ") :]
 

@@ -1,4 +1,4 @@
-"""What AWS needs that acts by itself: the roles that services assume, and services that act as themselves."""
+"""The permissions that AWS services need: in roles that they assume, and as service principals."""
 
 from cdk_rehearsal.permissions.needs.acting.actor import ActingNeed, Actor
 from cdk_rehearsal.permissions.needs.acting.deliveries import (

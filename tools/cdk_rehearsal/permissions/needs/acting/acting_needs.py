@@ -1,4 +1,4 @@
-"""The needs of one actor, row by row."""
+"""Builds the needs of one actor."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SAGEMAKER_NETWORK = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActingNeeds:
-    """Makes the needs of an actor."""
+    """Builds the needs of an actor."""
 
     actor: Actor
     world: World
@@ -78,11 +78,11 @@ class ActingNeeds:
         """
         Args:
             rule: the rule, by its name in `ACTING_RULES`.
-            key: id, ARN or alias.
-            *actions: without the prefix: "Decrypt".
-            via: the service that calls KMS with the actor's authority. Default: the actor calls for itself.
+            key: the key's id, ARN or alias.
+            *actions: actions without the prefix: "Decrypt".
+            via: the service that calls KMS on behalf of the actor. Default: the actor calls KMS itself.
             encrypting: the encryption context that the service sends. Default: none.
-            source: aws:SourceArn and aws:SourceAccount, where a service that acts as itself sets them.
+            source: aws:SourceArn and aws:SourceAccount, where a service principal sets them.
         """
         because = ACTING_RULES[rule].sentence
         for need in key_use(key, actions, world=self.world, because=because, via=via, encrypting=encrypting):
@@ -98,7 +98,7 @@ class ActingNeeds:
             yield self.need(rule, action, f"{named}:log-stream:{stream}")
 
     def image(self, rule: str, image: str) -> Iterator[ActingNeed]:
-        """An image of Amazon ECR; other registries ask IAM nothing."""
+        """Pulls an image from Amazon ECR; other registries need no IAM permission."""
         host, _, rest = image.partition("/")
         parts = host.split(".")
         if len(parts) < 5 or parts[1:3] != ["dkr", "ecr"]:
@@ -112,12 +112,12 @@ class ActingNeeds:
     def network(
         self, rule: str, actions: tuple[str, ...], *, subnets: Iterable[str], security_groups: Iterable[str]
     ) -> Iterator[ActingNeed]:
-        """EC2 is asked for interfaces in subnets and security groups."""
+        """Creates network interfaces in subnets with security groups."""
         interface = arn(self.world, "ec2", "network-interface/eni-0")
         around = [arn(self.world, "ec2", f"subnet/{each}") for each in subnets]
         around += [arn(self.world, "ec2", f"security-group/{each}") for each in security_groups]
         for action in actions:
-            if action.startswith("Describe"):  # takes no resource
+            if action.startswith("Describe"):  # has no resource type
                 yield self.need(rule, f"ec2:{action}")
                 continue
             for resource in (interface, *(around if action == "CreateNetworkInterface" else ())):
@@ -128,7 +128,7 @@ class ActingNeeds:
             yield self.need(rule, action)
 
     def reads(self, rule: str, uri: str) -> Iterator[ActingNeed]:
-        """An object, or all below a prefix that ends in a slash."""
+        """Reads an object, or all objects below a prefix that ends in a slash."""
         name, key = s3_location(uri)
         bucket = bucket_arn(self.world, name)
         yield self.need(rule, "s3:ListBucket", bucket, {"s3:prefix": key})
@@ -139,7 +139,7 @@ class ActingNeeds:
             yield from self.all_of(rule, use)
 
     def writes(self, rule: str, uri: str, name: str, *, kms: str | None = None) -> Iterator[ActingNeed]:
-        """An object called `name` below a prefix."""
+        """Writes an object called `name` below a prefix."""
         container, prefix = s3_location(uri)
         bucket = bucket_arn(self.world, container)
         key = f"{prefix.rstrip('/')}/{name}".lstrip("/")

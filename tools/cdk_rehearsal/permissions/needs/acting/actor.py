@@ -1,4 +1,4 @@
-"""Who acts."""
+"""The principal of a service's calls."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from cdk_rehearsal.permissions.needs.need import Need
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """A service as itself, or in a role that it assumes.
+    """A service principal, or a role that the service assumes.
 
-    `source` is for what it assumes the role, which trust policies ask for as aws:SourceArn: a state machine, a rule.
+    `source` is the ARN of the resource for which it assumes the role (a state machine, a rule): trust policies check it
+    as aws:SourceArn.
     """
 
     service: str  # "lambda.amazonaws.com"
-    role: str = ""  # its ARN; the role's trust policy has to let the service in. Empty: resource policies decide
+    role: str = ""  # its ARN; its trust policy must allow the service. Empty: resource policies decide
     source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActingNeed:
-    """A need and who has it."""
+    """A need and its actor."""
 
     actor: Actor
     need: Need

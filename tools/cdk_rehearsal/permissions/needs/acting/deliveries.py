@@ -13,7 +13,7 @@ from cdk_rehearsal.permissions.needs.world import World
 
 _EVENTS = "events.amazonaws.com"
 _SNS = "sns.amazonaws.com"
-# The action by which EventBridge and the scheduler reach a target in a role:
+# The action that EventBridge and the scheduler need in a role to invoke a target:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 _BY_ROLE = {
     "events": "events:PutEvents",
@@ -30,7 +30,7 @@ _AS_ITSELF = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "s
 def alarm_action_needs(alarm: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        alarm: as DescribeAlarms describes it.
+        alarm: an alarm as DescribeAlarms returns it.
         world: look-ups in the account's state.
     """
     name = alarm.get("AlarmArn") or arn(world, "cloudwatch", f"alarm:{alarm.get('AlarmName', '')}")
@@ -41,8 +41,8 @@ def alarm_action_needs(alarm: Mapping[str, Any], *, world: World) -> tuple[Actin
             match action.split(":")[2:3]:
                 case ["sns"]:
                     acting = _as_itself("cloudwatch.amazonaws.com", world)
-                    # The policy that a topic begins with lets in whoever acts for the account by this older key, as
-                    # CloudWatch does:
+                    # A topic's default policy allows callers that act for the account by this older key, as CloudWatch
+                    # does:
                     # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html#source-account-versus-source-owner
                     owned = {**source, "aws:SourceOwner": source["aws:SourceAccount"]}
                     found.append(acting.need("alarm_topic", "sns:Publish", action, owned))
@@ -56,7 +56,7 @@ def alarm_action_needs(alarm: Mapping[str, Any], *, world: World) -> tuple[Actin
 def topic_delivery_needs(subscription: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        subscription: as GetSubscriptionAttributes describes it: TopicArn, Protocol, Endpoint, RedrivePolicy.
+        subscription: attributes as GetSubscriptionAttributes returns them: TopicArn, Protocol, Endpoint, RedrivePolicy.
         world: look-ups in the account's state.
     """
     acting = _as_itself(_SNS, world)
@@ -83,7 +83,7 @@ def rule_target_needs(rule_arn: str, target: Mapping[str, Any], *, world: World)
     """
     Args:
         rule_arn: the rule's ARN.
-        target: as ListTargetsByRule describes it.
+        target: a target as ListTargetsByRule returns it.
         world: look-ups in the account's state.
     """
     reached = target.get("Arn", "")
@@ -94,9 +94,9 @@ def rule_target_needs(rule_arn: str, target: Mapping[str, Any], *, world: World)
     if role := target.get("RoleArn"):
         found += _in_role("rule_role", Actor(service=_EVENTS, role=role, source=rule_arn), target, world)
     elif service == "sns":
-        # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": it names no source, neither to
-        # the topic (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html) nor to its
-        # key (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+        # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": it sends no source, neither to
+        # the topic (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html) nor to its key
+        # (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
         found.append(itself.need("rule_resource_policy", "sns:Publish", reached))
         found += _topic_key(itself, "rule_encrypted_topic", reached, {})
     elif service in _AS_ITSELF:
@@ -112,7 +112,7 @@ def rule_target_needs(rule_arn: str, target: Mapping[str, Any], *, world: World)
 def schedule_target_needs(schedule: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        schedule: as GetSchedule of EventBridge Scheduler describes it.
+        schedule: a schedule as EventBridge Scheduler's GetSchedule returns it.
         world: look-ups in the account's state.
     """
     target = schedule.get("Target") or {}
@@ -127,13 +127,14 @@ def schedule_target_needs(schedule: Mapping[str, Any], *, world: World) -> tuple
 def log_group_key_needs(log_group: str, key: str, *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        log_group: its name.
-        key: the ARN of its customer key.
+        log_group: the log group's name.
+        key: the ARN of its customer managed key.
         world: look-ups in the account's state.
     """
     acting = _as_itself(f"logs.{world.region}.{dns_suffix(world)}", world)
     context = {"aws:logs:arn": arn(world, "logs", f"log-group:{log_group}")}
-    # The documented policy allows Describe* too, on a condition that DescribeKey cannot meet: it has no such context.
+    # The documented policy also allows Describe*, but under a condition on the encryption context, which DescribeKey
+    # lacks.
     actions = ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey")
     return tuple(acting.key("log_group_key", key, *actions, encrypting=context))
 
@@ -144,9 +145,9 @@ def access_log_delivery_needs(
     """
     Args:
         kind: "s3" for a bucket's access logs, "elasticloadbalancing" for a load balancer's.
-        source_arn: of what is logged.
+        source_arn: the ARN of the logged resource.
         bucket: the name of the bucket that takes the logs.
-        key: of an object that it is given.
+        key: the key of a log object.
         world: look-ups in the account's state.
     """
     service, rule = {

@@ -22,7 +22,7 @@ _CHANNELS = (
 def ecs_execution_role_needs(task_definition: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        task_definition: as DescribeTaskDefinition describes it, or RegisterTaskDefinition's parameters.
+        task_definition: the output of DescribeTaskDefinition, or the parameters of RegisterTaskDefinition.
         world: look-ups in the account's state.
     """
     role = task_definition.get("executionRoleArn", "")
@@ -46,23 +46,25 @@ def ecs_task_role_needs(
 ) -> tuple[ActingNeed, ...]:
     """
     Args:
-        task_definition: as DescribeTaskDefinition describes it.
+        task_definition: the output of DescribeTaskDefinition.
         world: look-ups in the account's state.
-        execute_command: whether the service or task lets people in with ECS Exec.
+        execute_command: whether ECS Exec is enabled for the service or task.
     """
     acting = ActingNeeds(actor=ecs_task_actor(task_definition.get("taskRoleArn", ""), world=world), world=world)
     return tuple(acting.need("ecs_exec", action) for action in _CHANNELS) if execute_command else ()
 
 
 def ecs_task_actor(role: str, *, world: World) -> Actor:
-    """For a task of any cluster: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html"""
+    """The actor for a task of any cluster:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    """
     return Actor(service=_SERVICE, role=role, source=arn(world, "ecs", "task/cluster/task"))
 
 
 def _secret(acting: ActingNeeds, value_from: str) -> list[ActingNeed]:
     rule = "ecs_secrets"
     if ":secretsmanager:" in value_from:
-        # After a secret's ARN there may be a JSON key, a version stage and a version id.
+        # A JSON key, a version stage and a version id may follow a secret's ARN.
         secret = secret_arn(acting.world, ":".join(value_from.split(":")[:7]))
         found = [acting.need(rule, "secretsmanager:GetSecretValue", secret)]
         if key := acting.world.key_of(secret):

@@ -9,7 +9,7 @@ from cdk_rehearsal.permissions.needs.world import World
 
 
 def flow_log_role_needs(role: str, log_group: str, *, world: World) -> tuple[ActingNeed, ...]:
-    """For a group that is there: to make one, a flow log needs logs:CreateLogGroup and DescribeLogGroups too.
+    """For an existing log group; to create one, a flow log also needs logs:CreateLogGroup and DescribeLogGroups.
 
     Args:
         role: DeliverLogsPermissionArn.

@@ -1,4 +1,4 @@
-"""The roles of Lambda functions, beyond what their code calls."""
+"""What the roles of Lambda functions need besides the calls of their code."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def lambda_role_needs(
 ) -> tuple[ActingNeed, ...]:
     """
     Args:
-        function: as GetFunctionConfiguration describes it, or CreateFunction's parameters.
+        function: the output of GetFunctionConfiguration, or the parameters of CreateFunction.
         world: look-ups in the account's state.
-        destinations: the ARNs to which events go that failed or succeeded, from the event invoke configuration.
+        destinations: the ARNs of the event invoke configuration's on-failure and on-success destinations.
     """
     acting = ActingNeeds(actor=Actor(service=_SERVICE, role=function.get("Role", "")), world=world)
     name = function.get("FunctionName", "")
@@ -45,7 +45,7 @@ def lambda_role_needs(
 def event_source_mapping_needs(mapping: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        mapping: as GetEventSourceMapping describes it.
+        mapping: the output of GetEventSourceMapping.
         world: look-ups in the account's state.
     """
     function = world.described("lambda:function", mapping.get("FunctionArn") or mapping.get("FunctionName", "")) or {}

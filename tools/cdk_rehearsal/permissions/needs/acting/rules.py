@@ -1,4 +1,4 @@
-"""The rules of AWS's documentation about what acts by itself, each with its source."""
+"""The rules of AWS's documentation about the permissions of services and their roles, each with its source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import MappingProxyType
 class ActingRule:
     """A row of the table."""
 
-    checked: date  # when the source was last read
+    checked: date  # the date when the source was last read
     who: str
     sentence: str
     source: str  # a page of AWS's documentation

@@ -16,7 +16,7 @@ _SERVICE = "sagemaker.amazonaws.com"
 def training_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        parameters: of CreateTrainingJob.
+        parameters: the parameters of CreateTrainingJob.
         world: look-ups in the account's state.
     """
     acting = _acting(parameters.get("RoleArn", ""), "training-job", parameters.get("TrainingJobName", ""), world)
@@ -42,7 +42,7 @@ def training_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> t
 def processing_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        parameters: of CreateProcessingJob.
+        parameters: the parameters of CreateProcessingJob.
         world: look-ups in the account's state.
     """
     job = parameters.get("ProcessingJobName", "")
@@ -65,10 +65,10 @@ def processing_job_role_needs(parameters: Mapping[str, Any], *, world: World) ->
 
 
 def transform_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
-    """Of the model's role: a transform job has none of its own.
+    """The needs of the model's role: a transform job has no role.
 
     Args:
-        parameters: of CreateTransformJob.
+        parameters: the parameters of CreateTransformJob.
         world: look-ups in the account's state.
     """
     model = world.described("sagemaker:model", parameters.get("ModelName", "")) or {}
@@ -88,10 +88,10 @@ def transform_job_role_needs(parameters: Mapping[str, Any], *, world: World) -> 
 
 
 def model_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
-    """To be served: the image and the artifacts.
+    """The needs of a served model: its image and its artifacts.
 
     Args:
-        parameters: of CreateModel.
+        parameters: the parameters of CreateModel.
         world: look-ups in the account's state.
     """
     acting = _acting(parameters.get("ExecutionRoleArn", ""), "model", parameters.get("ModelName", ""), world)
@@ -99,10 +99,10 @@ def model_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[Ac
 
 
 def endpoint_role_needs(parameters: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
-    """Of the roles of an endpoint's models, while it is deployed and serves.
+    """The needs of the roles of an endpoint's models, during deployment and in service.
 
     Args:
-        parameters: of CreateEndpoint or UpdateEndpoint.
+        parameters: the parameters of CreateEndpoint or UpdateEndpoint.
         world: look-ups in the account's state.
     """
     endpoint = parameters.get("EndpointName", "")

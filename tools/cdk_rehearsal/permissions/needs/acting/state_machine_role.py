@@ -1,4 +1,4 @@
-"""The role of a state machine, beyond what its tasks call."""
+"""What the role of a state machine needs besides the calls of its tasks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOG_DELIVERY = (
 def state_machine_role_needs(machine: Mapping[str, Any], *, world: World) -> tuple[ActingNeed, ...]:
     """
     Args:
-        machine: as DescribeStateMachine describes it, or CreateStateMachine's parameters.
+        machine: the output of DescribeStateMachine, or the parameters of CreateStateMachine.
         world: look-ups in the account's state.
     """
     actor = Actor(
