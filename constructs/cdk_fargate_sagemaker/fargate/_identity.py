@@ -39,7 +39,7 @@ def check_place(scope: Construct, name: str, construct: Any, arn: str, remedy: s
         scope: the construct that asks.
         name: of the argument.
         construct: the argument.
-        arn: its ARN, which tells more of what is imported than its environment.
+        arn: its ARN, which says more about an imported resource than its environment does.
         remedy: what to do; `{}` stands for where the argument is.
 
     Raises:

@@ -168,7 +168,6 @@ class ReviewQueue(IReviewQueue):
             encryption_key=self._encryption_key,
             removal_policy=removal_policy,
         )
-        self._measures = self._measure(shards, window=measured_window)
         self._environment = review_environment(
             self._table,
             shards=shards,
@@ -179,6 +178,7 @@ class ReviewQueue(IReviewQueue):
             daily_quota=daily_quota,
             decisions_a_minute=decisions_a_minute,
         )
+        self._measures = self._measure(shards, window=measured_window)
 
     @staticmethod
     def from_review_queue_attributes(

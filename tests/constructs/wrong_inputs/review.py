@@ -21,6 +21,11 @@ WRONG = [
         "shards: got 1.5, allowed: a whole number, 1 to 64",
     ),
     WrongInput(
+        "text-for-shards",
+        lambda stack: review_queue(stack, shards="4"),
+        "shards: got '4', allowed: a whole number, 1 to 64; leave the quotes out",
+    ),
+    WrongInput(
         "text-for-a-sample",
         lambda stack: review_queue(stack, sample_percent="1"),
         "sample_percent: got '1', allowed: a number, 0 to 100; leave the quotes out",

@@ -92,7 +92,10 @@ def test_the_log_says_how_much_it_answers(
     ("changes", "said"),
     [
         ({"low": 0.8}, "manifest.json: cascade: ValueError: low is not below high"),
-        ({"scores": [1.0, 0.0, 0.5, 0.6]}, "manifest.json: cascade: ValueError: scores and answers are not a rising line"),
+        (
+            {"scores": [1.0, 0.0, 0.5, 0.6]},
+            "manifest.json: cascade: ValueError: scores and answers are not a rising line",
+        ),
         ({"answers": []}, "manifest.json: cascade: ValueError: scores and answers are not a rising line"),
         ({"model": "../gone.onnx"}, "model.onnx: [ONNXRuntimeError] : 3 : NO_SUCHFILE"),
         ({"preprocessing": {"kind": "words", "normalisation": []}}, "manifest.json: got preprocessing kind 'words'"),
