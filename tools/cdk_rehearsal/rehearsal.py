@@ -79,6 +79,8 @@ class Rehearsal:
             wait_scale=_WAIT_SCALE,
         )
         self._before = Inventory(frozenset())
+        # What templates keep adds up where an app is deployed again after it was destroyed.
+        self._kept: dict[str, str] = {}
         self._resources: dict[str, Any] | None = None
         self._story.rehearsal = self
 
@@ -349,13 +351,13 @@ class Rehearsal:
             return
         self._story.before_destroy()
         stacks = list(self.report.stacks)
-        kept = kept_by_template(self._aws.client, self._cloud_assembly, stacks=stacks)
+        self._kept |= kept_by_template(self._aws.client, self._cloud_assembly, stacks=stacks)
         self._stop_schedules()
         log = self._run_destroy("--all")
         if standing := [stack for stack in stacks if stack in self._stacks()]:
             raise StepError(f"{', '.join(standing)}: not deleted", log=log)
         self.report.destroyed_stacks = stacks
-        self.report.left_behind = Inventory.take(self._aws.client).left_since(self._before, kept=kept)
+        self.report.left_behind = Inventory.take(self._aws.client).left_since(self._before, kept=self._kept)
         for left in self.report.left_behind:
             priced = f"; {left.price}" if left.price else ""
             what = f"{left.why}{priced}" if left.why else "nobody deletes it, and no template keeps it"
