@@ -170,8 +170,8 @@ class ServiceStack(cdk.Stack):
             namespace=_NAMESPACE,
             service_name=service_name,
             alerts_topic=alerts,
-            minimum_precision=settings.reviewers.minimum_precision,
-            minimum_recall=settings.reviewers.minimum_recall,
+            min_precision=settings.reviewers.minimum_precision,
+            min_recall=settings.reviewers.minimum_recall,
             starts=workflow if settings.reviewers.release_when_worse else None,
         )
         if identity is not None:

@@ -138,7 +138,7 @@ class PredictiveScaling(Construct):
         if raises_maximum:
             counted.node.add_metadata(_RAISED_BY, path_of(self))
         policies = applicationautoscaling.CfnScalingPolicy
-        self._policy = policies(
+        self._cfn_policy = policies(
             self,
             "Policy",
             policy_name=Names.unique_id(self),
@@ -162,9 +162,9 @@ class PredictiveScaling(Construct):
         )
 
     @property
-    def policy(self) -> applicationautoscaling.CfnScalingPolicy:
+    def cfn_policy(self) -> applicationautoscaling.CfnScalingPolicy:
         """The scaling policy."""
-        return self._policy
+        return self._cfn_policy
 
     @property
     def mode(self) -> PredictiveScalingMode:

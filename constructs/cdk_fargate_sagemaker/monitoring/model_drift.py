@@ -62,11 +62,11 @@ class ModelDrift(Construct):
             does, and it has a gate.
         alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
             alarms to publish; the app warns with the statement to add. Default: the alarms notify nobody.
-        maximum_score_drift: 1 to 100 percent that the drift of the scores may be; None for no alarm. Default: 20.
-        maximum_length_drift: 1 to 100 percent that the drift of the lengths may be; None for no alarm. Default: 20.
-        maximum_vocabulary_drift: 1 to 100 percent that the drift of the vocabulary may be; None for no alarm.
+        max_score_drift: 1 to 100 percent that the drift of the scores may be; None for no alarm. Default: 20.
+        max_length_drift: 1 to 100 percent that the drift of the lengths may be; None for no alarm. Default: 20.
+        max_vocabulary_drift: 1 to 100 percent that the drift of the vocabulary may be; None for no alarm.
             Default: 20.
-        maximum_first_stage_drift: 1 to 100 percentage points that the share of posts that a cascade's first stage
+        max_first_stage_drift: 1 to 100 percentage points that the share of posts that a cascade's first stage
             answers may differ from its share of the validation posts; None for no alarm, as for a model that never has
             a first stage. Default: 20; the alarm has no data while the model has no first stage.
         violation_percent: 0 to 100 percent of the served posts that are violations, where the labelled posts have more
@@ -90,10 +90,10 @@ class ModelDrift(Construct):
         reviews: IReviewQueue,
         workflow: ModelReleaseWorkflow,
         alerts_topic: AnyTopic | None = None,
-        maximum_score_drift: float | None = _MAXIMUM,
-        maximum_length_drift: float | None = _MAXIMUM,
-        maximum_vocabulary_drift: float | None = _MAXIMUM,
-        maximum_first_stage_drift: float | None = _MAXIMUM,
+        max_score_drift: float | None = _MAXIMUM,
+        max_length_drift: float | None = _MAXIMUM,
+        max_vocabulary_drift: float | None = _MAXIMUM,
+        max_first_stage_drift: float | None = _MAXIMUM,
         violation_percent: float | None = None,
         starts: StartsOnAlarm | None = None,
         metric_namespace: str = "ModelDrift",
@@ -102,10 +102,10 @@ class ModelDrift(Construct):
         check_kind("reviews", reviews, IReviewQueue, "a ReviewQueue, made here or imported")
         check_kind("workflow", workflow, ModelReleaseWorkflow)
         maxima = {
-            "maximum_score_drift": maximum_score_drift,
-            "maximum_length_drift": maximum_length_drift,
-            "maximum_vocabulary_drift": maximum_vocabulary_drift,
-            "maximum_first_stage_drift": maximum_first_stage_drift,
+            "max_score_drift": max_score_drift,
+            "max_length_drift": max_length_drift,
+            "max_vocabulary_drift": max_vocabulary_drift,
+            "max_first_stage_drift": max_first_stage_drift,
         }
         for name, percent in maxima.items():
             if percent is not None:
@@ -123,19 +123,19 @@ class ModelDrift(Construct):
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._score_drift = self._alarm(
-            _SCORE, maximum_score_drift, "the scores of served posts differ from those of the validation posts"
+            _SCORE, max_score_drift, "the scores of served posts differ from those of the validation posts"
         )
         self._length_drift = self._alarm(
-            _LENGTH, maximum_length_drift, "served posts are longer or shorter than the validation posts"
+            _LENGTH, max_length_drift, "served posts are longer or shorter than the validation posts"
         )
         self._vocabulary_drift = self._alarm(
             _VOCABULARY,
-            maximum_vocabulary_drift,
+            max_vocabulary_drift,
             "served posts have another share of text that the model was not trained on than the validation posts",
         )
         self._first_stage_drift = self._alarm(
             _FIRST_STAGE,
-            maximum_first_stage_drift,
+            max_first_stage_drift,
             "the cascade's first stage answers another share of the posts that are served than of the validation posts",
         )
         if starts is not None:
@@ -145,22 +145,22 @@ class ModelDrift(Construct):
 
     @property
     def score_drift(self) -> cloudwatch.Alarm | None:
-        """Alarm on the drift of the scores; None without `maximum_score_drift`."""
+        """Alarm on the drift of the scores; None without `max_score_drift`."""
         return self._score_drift
 
     @property
     def length_drift(self) -> cloudwatch.Alarm | None:
-        """Alarm on the drift of the texts' lengths; None without `maximum_length_drift`."""
+        """Alarm on the drift of the texts' lengths; None without `max_length_drift`."""
         return self._length_drift
 
     @property
     def vocabulary_drift(self) -> cloudwatch.Alarm | None:
-        """Alarm on the drift of the texts' vocabulary; None without `maximum_vocabulary_drift`."""
+        """Alarm on the drift of the texts' vocabulary; None without `max_vocabulary_drift`."""
         return self._vocabulary_drift
 
     @property
     def first_stage_drift(self) -> cloudwatch.Alarm | None:
-        """Alarm on the drift of the first stage's share; None without `maximum_first_stage_drift`."""
+        """Alarm on the drift of the first stage's share; None without `max_first_stage_drift`."""
         return self._first_stage_drift
 
     @property

@@ -42,8 +42,8 @@ class ReviewAlarms(Construct):
             namespace="Moderation/Api",
             service_name="forum",
             alerts_topic=topic,
-            minimum_precision=70,
-            minimum_recall=50,
+            min_precision=70,
+            min_recall=50,
         )
         ```
 
@@ -53,8 +53,8 @@ class ReviewAlarms(Construct):
         service_name: the name that it puts them under.
         alerts_topic: is notified when the alarm fires and when it is over. The owner of an imported topic must allow
             alarms to publish; the app warns with the statement to add. Default: the alarms notify nobody.
-        minimum_precision: alarm when a smaller percentage of the flagged posts are violations. Default: no alarm.
-        minimum_recall: alarm when a smaller percentage of all violations are flagged; the queue needs a
+        min_precision: alarm when a smaller percentage of the flagged posts are violations. Default: no alarm.
+        min_recall: alarm when a smaller percentage of all violations are flagged; the queue needs a
             `sample_percent` above 0. Default: no alarm.
         starts: a workflow that trains on the queue's decisions: it starts a release when `precision_low` or
             `recall_low` fires (`ModelReleaseWorkflow.start_on`). Default: a person does.
@@ -75,21 +75,21 @@ class ReviewAlarms(Construct):
         namespace: str,
         service_name: str,
         alerts_topic: AnyTopic | None = None,
-        minimum_precision: float | None = None,
-        minimum_recall: float | None = None,
+        min_precision: float | None = None,
+        min_recall: float | None = None,
         starts: StartsOnAlarm | None = None,
     ) -> None:
         super().__init__(scope, id)
         check_kind("reviews", reviews, IReviewQueue, "a ReviewQueue, made here or imported")
         check_namespace("namespace", namespace, "the namespace of the service's metrics")
         check_dimension_value("service_name", service_name, "the name of the service's metrics")
-        for name, percent in (("minimum_precision", minimum_precision), ("minimum_recall", minimum_recall)):
+        for name, percent in (("min_precision", min_precision), ("min_recall", min_recall)):
             if percent is not None:
                 check_percent(name, percent, at_least=1)
         if starts is not None:
             check_interface("starts", starts, "start_on", "a ModelReleaseWorkflow")
-            if minimum_precision is None and minimum_recall is None:
-                raise refusal("starts", starts, "None without a minimum", "give minimum_precision or minimum_recall")
+            if min_precision is None and min_recall is None:
+                raise refusal("starts", starts, "None without a minimum", "give min_precision or min_recall")
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._quota_used_up = self._alarm(
@@ -103,13 +103,13 @@ class ReviewAlarms(Construct):
         self._precision_low = self._worse(
             "PrecisionLow",
             reviews.metric_precision_at_most(),
-            minimum_precision,
+            min_precision,
             f"{service_name}: precision is low: reviewers find that fewer of the flagged posts are violations",
         )
         self._recall_low = self._worse(
             "RecallLow",
             reviews.metric_recall_at_most(),
-            minimum_recall,
+            min_recall,
             f"{service_name}: recall is low: the model flags fewer of the violations that reviewers find",
         )
         if starts is not None:
@@ -124,12 +124,12 @@ class ReviewAlarms(Construct):
 
     @property
     def precision_low(self) -> cloudwatch.Alarm | None:
-        """Alarm on the share of violations among what is flagged; None without `minimum_precision`."""
+        """Alarm on the share of violations among what is flagged; None without `min_precision`."""
         return self._precision_low
 
     @property
     def recall_low(self) -> cloudwatch.Alarm | None:
-        """Alarm on the share of violations that are flagged; None without `minimum_recall`."""
+        """Alarm on the share of violations that are flagged; None without `min_recall`."""
         return self._recall_low
 
     def _worse(self, id: str, metric: cloudwatch.Metric, minimum: float | None, what: str) -> cloudwatch.Alarm | None:

@@ -29,20 +29,21 @@ from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
-from .._checks import check_kind, check_number, check_one_of, check_percent, check_sequence, plain, refusal
+from .._checks import check_duration, check_kind, check_one_of, check_percent, check_sequence, plain, refusal
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
 from .._last_queue import last_queue
 from .._lives import check_removal_policy, is_kept, kept_from_the_start
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
-from .._readable_help import CallSignature
+from .._readable_help import CallSignature, readable
 from .._topic_publishers import alarm_action, allow_publishing
 from ._cpu_reports import cpu_reports
 
 _NAMESPACE = "ForecastFloor"
 _LOOK_EVERY = Duration.hours(1)
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+_LEAD = readable(Duration.minutes(30))
 _CLAIMED_BY = "cdk-fargate-sagemaker:floor-by"
 _DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}")
 # A forecast that is off in half of six hours is no accident.
@@ -93,7 +94,7 @@ class ForecastFloor(Construct):
         utilization_percent: the average CPU at which the floor's tasks would carry the forecast load, 1 to 100; at or
             below the tracked target. As the other settings it has to be known at synthesis. Default: 60.
         look_back: the past days from which a day is forecast. Default: the seven days before.
-        lead_minutes: how many minutes before the load the floor rises, 0 to 120, a multiple of 15. Default: 30.
+        lead: how long before the load the floor rises, 0 to 2 hours, a multiple of 15 minutes. Default: 30 minutes.
         time_zone: the zone of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change. Default: UTC.
         holidays: days, as `2026-12-25`. They are forecast from past holidays of the list, or from Sundays if there are
             fewer than two, and are not used to forecast other days. Default: none.
@@ -126,7 +127,7 @@ class ForecastFloor(Construct):
         alerts_topic: AnyTopic,
         utilization_percent: float = 60,
         look_back: LookBack = LookBack.DAYS,
-        lead_minutes: int = 30,
+        lead: Duration = _LEAD,
         time_zone: str = "UTC",
         holidays: Sequence[str] = (),
         min_tasks: int | None = None,
@@ -139,7 +140,7 @@ class ForecastFloor(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_topic("alerts_topic", alerts_topic)
-        days = _checked(utilization_percent, look_back, lead_minutes, time_zone, holidays)
+        days = _checked(utilization_percent, look_back, lead, time_zone, holidays)
         check_kind("dry_run", dry_run, bool, "True or False")
         check_removal_policy(removal_policy)
         if dashboard is not None:
@@ -178,7 +179,7 @@ class ForecastFloor(Construct):
                     {
                         "utilization": utilization_percent,
                         "look_back": str(look_back),
-                        "lead_minutes": lead_minutes,
+                        "lead_minutes": int(lead.to_minutes()),
                         "time_zone": time_zone,
                         "holidays": days,
                         "dry_run": dry_run,
@@ -401,14 +402,15 @@ class ForecastFloor(Construct):
 
 
 def _checked(
-    utilization_percent: float, look_back: LookBack, lead_minutes: int, time_zone: str, holidays: Sequence[str]
+    utilization_percent: float, look_back: LookBack, lead: Duration, time_zone: str, holidays: Sequence[str]
 ) -> list[str]:
     """Refuses settings out of their range, and gives the holidays in order."""
     check_percent("utilization_percent", utilization_percent, at_least=1, token=False)
     check_one_of("look_back", look_back, list(LookBack), "choose one of LookBack")
-    check_number("lead_minutes", lead_minutes, at_least=0, at_most=LONGEST_LEAD_MINUTES, whole=True, token=False)
-    if lead_minutes % 15:
-        raise refusal("lead_minutes", lead_minutes, f"0 to {LONGEST_LEAD_MINUTES}, a multiple of 15")
+    longest = Duration.minutes(LONGEST_LEAD_MINUTES)
+    check_duration("lead", lead, at_most=longest, whole="minutes", token=False)
+    if lead.to_minutes() % 15:
+        raise refusal("lead", lead, f"0 to {longest.to_human_string()}, a multiple of 15 minutes")
     allowed = "a name of the IANA database, as Asia/Tokyo"
     check_kind("time_zone", time_zone, str, allowed)
     try:

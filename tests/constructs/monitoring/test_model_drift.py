@@ -68,9 +68,9 @@ def test_each_drift_has_an_alarm_judged_once_a_day(stack: cdk.Stack, topic: sns.
         reviews=reviews,
         workflow=release(stack, reviews),
         alerts_topic=topic,
-        maximum_length_drift=35,
-        maximum_vocabulary_drift=None,
-        maximum_first_stage_drift=10,
+        max_length_drift=35,
+        max_vocabulary_drift=None,
+        max_first_stage_drift=10,
         violation_percent=2.5,
     )
     template = Template.from_stack(stack)
@@ -122,7 +122,7 @@ def test_drift_starts_a_release_where_it_is_asked_to() -> None:
     models, services = cdk.Stack(app, "Models"), cdk.Stack(app, "Services")
     reviews = ReviewQueue(models, "Reviews")
     workflow = release(models, reviews)
-    ModelDrift(services, "Drift", reviews=reviews, workflow=workflow, starts=workflow, maximum_score_drift=None)
+    ModelDrift(services, "Drift", reviews=reviews, workflow=workflow, starts=workflow, max_score_drift=None)
     template = Template.from_stack(services)
     alarms = template.find_resources("AWS::CloudWatch::Alarm")
     started_by = set()
@@ -150,7 +150,7 @@ def test_an_imported_queue_will_do(stack: cdk.Stack) -> None:
 def test_the_dashboard_draws_drift_with_its_interval_and_maximum(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     workflow = release(stack, reviews)
-    drift = ModelDrift(stack, "Drift", reviews=reviews, workflow=workflow, maximum_vocabulary_drift=None)
+    drift = ModelDrift(stack, "Drift", reviews=reviews, workflow=workflow, max_vocabulary_drift=None)
     EndpointDashboard(stack, "Monitor", endpoint=workflow, drift=drift)
     (board,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
     body = stack.resolve(board["Properties"]["DashboardBody"])

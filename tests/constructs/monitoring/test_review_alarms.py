@@ -48,8 +48,8 @@ def test_a_model_below_its_minimum_is_an_alarm_judged_once_a_day(stack: cdk.Stac
         namespace="Forum/Api",
         service_name="forum",
         alerts_topic=topic,
-        minimum_precision=70,
-        minimum_recall=42.5,
+        min_precision=70,
+        min_recall=42.5,
     )
     template = Template.from_stack(stack)
     for alarm, metric, minimum in (
@@ -110,8 +110,8 @@ def test_an_alarm_starts_a_release_of_an_earlier_stack(given: dict[str, Any]) ->
         reviews=reviews,
         namespace="Forum/Api",
         service_name="forum",
-        minimum_precision=70,
-        minimum_recall=50,
+        min_precision=70,
+        min_recall=50,
         starts=workflow,
     )
     template = Template.from_stack(services)
@@ -149,6 +149,6 @@ def test_refuses_to_start_what_has_nothing_new_to_train_on(stack: cdk.Stack) -> 
             reviews=reviews,
             namespace="Forum/Api",
             service_name="forum",
-            minimum_recall=50,
+            min_recall=50,
             starts=release(stack, None),
         )

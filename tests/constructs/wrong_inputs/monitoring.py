@@ -194,23 +194,23 @@ WRONG = [
     ),
     WrongInput(
         "half-a-percent-of-precision",
-        lambda stack: review_alarms(stack, minimum_precision=0.7),
-        "minimum_precision: got 0.7, allowed: a number, 1 to 100; give 70 for 70 %",
+        lambda stack: review_alarms(stack, min_precision=0.7),
+        "min_precision: got 0.7, allowed: a number, 1 to 100; give 70 for 70 %",
     ),
     WrongInput(
         "more-recall-than-there-is",
-        lambda stack: review_alarms(stack, minimum_recall=101),
-        "minimum_recall: got 101, allowed: a number, 1 to 100",
+        lambda stack: review_alarms(stack, min_recall=101),
+        "min_recall: got 101, allowed: a number, 1 to 100",
     ),
     WrongInput(
         "a-workflows-name-to-start",
-        lambda stack: review_alarms(stack, minimum_recall=50, starts="release"),
+        lambda stack: review_alarms(stack, min_recall=50, starts="release"),
         "starts: got 'release', allowed: a ModelReleaseWorkflow",
     ),
     WrongInput(
         "a-workflow-that-nothing-starts",
         lambda stack: review_alarms(stack, starts=release_workflow(stack)),
-        "starts: got a ModelReleaseWorkflow, allowed: None without a minimum; give minimum_precision or minimum_recall",
+        "starts: got a ModelReleaseWorkflow, allowed: None without a minimum; give min_precision or min_recall",
     ),
     WrongInput(
         "a-table-to-compare-with",
@@ -224,23 +224,23 @@ WRONG = [
     ),
     WrongInput(
         "a-fifth-of-drift",
-        lambda stack: model_drift(stack, maximum_score_drift=0.2),
-        "maximum_score_drift: got 0.2, allowed: a number, 1 to 100; give 20 for 20 %",
+        lambda stack: model_drift(stack, max_score_drift=0.2),
+        "max_score_drift: got 0.2, allowed: a number, 1 to 100; give 20 for 20 %",
     ),
     WrongInput(
         "a-first-stage-that-may-not-drift",
-        lambda stack: model_drift(stack, maximum_first_stage_drift=0),
-        "maximum_first_stage_drift: got 0, allowed: a number, 1 to 100",
+        lambda stack: model_drift(stack, max_first_stage_drift=0),
+        "max_first_stage_drift: got 0, allowed: a number, 1 to 100",
     ),
     WrongInput(
         "more-drift-than-there-is",
-        lambda stack: model_drift(stack, maximum_length_drift=101),
-        "maximum_length_drift: got 101, allowed: a number, 1 to 100",
+        lambda stack: model_drift(stack, max_length_drift=101),
+        "max_length_drift: got 101, allowed: a number, 1 to 100",
     ),
     WrongInput(
         "a-word-for-a-drift",
-        lambda stack: model_drift(stack, maximum_vocabulary_drift="much"),
-        "maximum_vocabulary_drift: got 'much', allowed: a number, 1 to 100",
+        lambda stack: model_drift(stack, max_vocabulary_drift="much"),
+        "max_vocabulary_drift: got 'much', allowed: a number, 1 to 100",
     ),
     WrongInput(
         "fewer-violations-than-none",
@@ -256,14 +256,14 @@ WRONG = [
         "a-workflow-that-no-drift-starts",
         lambda stack: model_drift(
             stack,
-            maximum_score_drift=None,
-            maximum_length_drift=None,
-            maximum_vocabulary_drift=None,
-            maximum_first_stage_drift=None,
+            max_score_drift=None,
+            max_length_drift=None,
+            max_vocabulary_drift=None,
+            max_first_stage_drift=None,
             starts=_StartsNothing(),
         ),
-        "starts: got a StartsNothing, allowed: None without a maximum; give one of maximum_score_drift, "
-        "maximum_length_drift, maximum_vocabulary_drift, maximum_first_stage_drift",
+        "starts: got a StartsNothing, allowed: None without a maximum; give one of max_score_drift, "
+        "max_length_drift, max_vocabulary_drift, max_first_stage_drift",
     ),
     WrongInput(
         "a-namespace-of-awss",

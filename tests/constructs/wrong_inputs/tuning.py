@@ -108,13 +108,18 @@ WRONG = [
     ),
     WrongInput(
         "a-lead-of-20-minutes",
-        lambda stack: forecast_floor(stack, lead_minutes=20),
-        "lead_minutes: got 20, allowed: 0 to 120, a multiple of 15",
+        lambda stack: forecast_floor(stack, lead=cdk.Duration.minutes(20)),
+        "lead: got 20 minutes, allowed: 0 to 2 hours, a multiple of 15 minutes",
     ),
     WrongInput(
         "a-lead-of-half-a-day",
-        lambda stack: forecast_floor(stack, lead_minutes=720),
-        "lead_minutes: got 720, allowed: a whole number, 0 to 120",
+        lambda stack: forecast_floor(stack, lead=cdk.Duration.hours(12)),
+        "lead: got 12 hours, allowed: a Duration of whole minutes, at most 2 hours",
+    ),
+    WrongInput(
+        "a-number-for-the-lead",
+        lambda stack: forecast_floor(stack, lead=30),
+        "lead: got 30, allowed: a Duration of whole minutes, at most 2 hours; give Duration.minutes(30)",
     ),
     WrongInput(
         "a-city-for-a-zone",

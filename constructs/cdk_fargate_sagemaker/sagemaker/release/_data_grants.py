@@ -31,7 +31,7 @@ def grant_data(binding: ReleaseBinding, *, files: iam.Role) -> None:
         bucket.arn_for_objects("models/*"),
         wildcard_reason=OBJECTS_OF_LATER,
     )
-    binding.grant_endpoint_data()
+    binding.allow_endpoint_data()
     # Which prefixes, each role's own policy says.
     role = binding.endpoint_role
     open_to_account(bucket, bucket.bucket_arn, role, _OF_OBJECTS, bucket.arn_for_objects("*"))

@@ -411,8 +411,8 @@ class ReleaseBinding:
         """
         return self._job_roles.get(id)
 
-    def grant_endpoint_data(self) -> None:
-        """Grants the endpoint's role what the stages asked for, in as few statements as possible."""
+    def allow_endpoint_data(self) -> None:
+        """Lets the endpoint's role do what the stages asked for, in as few statements as possible."""
         role, bucket = self._endpoint_role, self._data_bucket
         allow_reading(role, bucket, "models/*", *self._endpoint_reads)
         if self._endpoint_writes:
