@@ -137,7 +137,7 @@ class Model:
         """Predict once with each stage.
 
         Raises:
-            ModelUnusableError: the model answered something that is no probability.
+            ModelUnusableError: the model's answer is not a probability.
         """
         if self._first_stage:
             self._first_stage.try_out("。")
@@ -152,7 +152,7 @@ class Model:
 
         Raises:
             AbandonedError: the client does not wait any more.
-            ModelUnusableError: the model answered something that is no probability.
+            ModelUnusableError: the model's answer is not a probability.
             OverloadedError: too many requests are waiting.
         """
         with self._queue.place():

@@ -32,7 +32,7 @@ class InvocationLines:
         """Read lines of `{"text": …}`.
 
         Raises:
-            InvalidInvocationError: there is no line.
+            InvalidInvocationError: there are no lines.
         """
         lines = body.removesuffix(b"\n").split(b"\n")
         if lines == [b""]:

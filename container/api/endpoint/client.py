@@ -25,7 +25,7 @@ _THROTTLING_CODES: Final = frozenset({"ThrottlingException", "Throttling", "TooM
 
 
 class Reason(StrEnum):
-    """Why there is no probability."""
+    """The reason for a missing probability."""
 
     DEADLINE = "deadline"
     THROTTLED = "throttled"

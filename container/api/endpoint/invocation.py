@@ -15,7 +15,7 @@ class Invocation:
     """The time that an invocation may take, and the connection that it uses.
 
     A socket's time-out limits only the wait for the next byte. An endpoint that sends a byte now and then could
-    therefore hold a caller for ever. So `InvocationWatch` breaks the connection at `until`, a time of
+    therefore hold a caller indefinitely. So `InvocationWatch` breaks the connection at `until`, a time of
     `time.monotonic()`.
     """
 

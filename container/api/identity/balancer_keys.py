@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 
 MOST_KEYS: Final = 16
 FRESH_SECONDS: Final = 3600.0
-"""After this time a key is fetched again in the background, so that a withdrawn key is not trusted for ever."""
+"""After this time a key is fetched again in the background, so that a withdrawn key is not trusted indefinitely."""
 KEPT_SECONDS: Final = 24 * 3600.0
 """For this time a key is used if it cannot be fetched again."""
 UNKNOWN_SECONDS: Final = 30.0
