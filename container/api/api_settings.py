@@ -93,7 +93,7 @@ class ApiSettings:
     review_keys_url: the address of that load balancer's public keys; by default its region's (REVIEW_KEYS_URL).
     stop_timeout_seconds: the time from SIGTERM until ECS kills the container, which uses it to hand over the posts in
         memory; by default ECS's own 30 seconds (STOP_TIMEOUT_SECONDS).
-    service_name: the metrics' dimension Service (SERVICE_NAME).
+    service_name: the value of the metrics' dimension `service` (SERVICE_NAME).
     host, port: the address that the API listens on: every interface by default (HOST, PORT).
     """
 

@@ -72,11 +72,11 @@ def run(folders: SageMakerFolders) -> None:
         print(f"{name}_posts={len(posts)} {name}_violations={_violations(posts)}", flush=True)
     in_both = {post.text for post in channels["train"]} & {post.text for post in channels["test"]}
     if in_both:
-        print(f"warning: {len(in_both)} texts are in both train and test; the metrics flatter the model", flush=True)
+        print(f"warning: {len(in_both)} texts are in both train and test; the metrics overstate the model's quality", flush=True)
     start = pretrained(folders.channel(CHANNEL), hyperparameters) if hyperparameters.recipe != "linear" else None
     unlabelled: list[str] = []
     if hyperparameters.recipe == "student":
-        # The posts of `train` and `test` must not be learnt from again as unlabelled posts.
+        # Validation and test posts must not be learnt from, even without their labels.
         labelled = {post.text for posts in channels.values() for post in posts}
         unlabelled = read_unlabelled(folders.channel(UNLABELLED), known=labelled)
         print(f"unlabelled_posts={len(unlabelled)}", flush=True)

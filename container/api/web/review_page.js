@@ -13,9 +13,9 @@ const TEXTS = {
     loading: "One moment…", empty: "Nothing waits for you. Well done.",
     decided: { violation: "Violation recorded.", fine: "Fine recorded.", unsure: "Unsure recorded." },
     undone: "Undone: the post is yours again.",
-    gone: "Somebody else has this post, or your time for it ran out. Here is what is yours now.",
+    gone: "Another reviewer has this post, or your time for it has ended. Here are your posts now.",
     signIn: "You are signed out: load the page again to sign in.",
-    failed: "It did not get through. Your decision was not recorded yet; try again.",
+    failed: "The request failed. Your decision is not recorded yet: try again.",
   },
   ja: {
     title: "投稿の審査", today: "今日", keys: "キー操作", violation: "違反", fine: "問題なし", unsure: "保留",
@@ -51,7 +51,7 @@ let done = [];
 let statistics = null;
 let busy = false;
 let loaded = false;
-// One request after the other: to take posts renews every lease, also that of a decision under way.
+// Requests run one after the other: taking posts renews every lease, including that of a running decision.
 let line = Promise.resolve();
 
 const locale = () => (navigator.language.startsWith(language) ? navigator.language : language);
@@ -152,7 +152,7 @@ function go(number) {
   part("current").focus();
 }
 
-function tell(message) {
+function announce(message) {
   part("status").textContent = `${message} ${part("current-name").textContent}`;
 }
 
@@ -182,7 +182,7 @@ function decide(verdict) {
   part("alert").hidden = true;
   show();
   inLine(async () => {
-    // Its lease of now: one that was renewed meanwhile is another.
+    // The current lease, because a renewal replaces it.
     const { lease } = posts.find((one) => one.post === post.post) ?? post;
     try {
       const decided = await ask(`/v1/reviews/${post.post}/decide`, { lease, verdict, reason: part("reason").value });
@@ -199,7 +199,7 @@ function decide(verdict) {
     }
     show();
     part("current").focus();
-    tell(say("decided")[verdict]);
+    announce(say("decided")[verdict]);
     if (posts.length <= FEW) inLine(take);
     inLine(count);
   });
@@ -227,12 +227,12 @@ function undo() {
     }
     show();
     part("current").focus();
-    tell(say("undone"));
+    announce(say("undone"));
     inLine(count);
   });
 }
 
-// The second click of a double click is none: the post under it is the next one already.
+// Ignores the second click of a double click, which would decide on the next post.
 const once = (work) => (event) => { if (event.detail <= 1) work(); };
 for (const button of verdicts) button.addEventListener("click", once(() => decide(button.dataset.verdict)));
 part("undo").addEventListener("click", once(undo));

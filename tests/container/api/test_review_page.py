@@ -258,7 +258,7 @@ def test_two_reviewers_never_see_the_same_post_and_are_told_when_time_ran_out(
     assert taken.text == "post 0"
     hana.keyboard.press("1")
     expect(hana.get_by_role("alert")).to_have_text(
-        "Somebody else has this post, or your time for it ran out. Here is what is yours now."
+        "Another reviewer has this post, or your time for it has ended. Here are your posts now."
     )
     assert verdicts(store, key_of(api_module, "post 0")) == []
 

@@ -193,7 +193,7 @@ def test_what_nginx_cannot_do_is_said_in_json(trained: Path, serving: Serving, n
         shutil.rmtree(bodies)
         answer = server.invoke({"text": "a" * 300_000})
         assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/json")
-        assert answer.json() == {"error": "the server in front of the model failed: its log tells why"}
+        assert answer.json() == {"error": "the server in front of the model failed: its log has the reason"}
         for head, status in (
             (b"POST /invocations HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
             (b"GET /ping HTTP/3.0\r\nHost: a\r\n\r\n", 505),
