@@ -72,7 +72,7 @@ def run(folders: SageMakerFolders) -> None:
         print(f"{name}_posts={len(posts)} {name}_violations={_violations(posts)}", flush=True)
     in_both = {post.text for post in channels["train"]} & {post.text for post in channels["test"]}
     if in_both:
-        print(f"warning: {len(in_both)} texts are in both train and test; the metrics overstate the model's quality", flush=True)
+        print(f"warning: {len(in_both)} texts are in both train and test; the metrics are too good", flush=True)
     start = pretrained(folders.channel(CHANNEL), hyperparameters) if hyperparameters.recipe != "linear" else None
     unlabelled: list[str] = []
     if hyperparameters.recipe == "student":
