@@ -1,1 +1,1 @@
-"""What a cloud assembly's services will look like and cost: reads `cdk.out`, never a construct."""
+"""Previews the dashboards, scaling and cost of a cloud assembly's services: reads `cdk.out`, no constructs."""

@@ -25,10 +25,10 @@ _ALARM_RED = "#d62728"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """An alarm as declared.
+    """An alarm as declared in a template.
 
     Args:
-        threshold: its line. Default: it has none, as a composite alarm, or the deploy alone knows it.
+        threshold: the threshold. Default: none (a composite alarm), or known only at deployment.
         lines: the metrics it watches.
     """
 
@@ -39,14 +39,14 @@ class Alarm:
 
 
 class Alarms:
-    """Finds alarms by ARN: those of the dashboard's own template first."""
+    """Finds alarms by ARN, first in the dashboard's own template."""
 
     def __init__(self, *, assembly: CloudAssembly, template: Template) -> None:
         self._assembly = assembly
         self._templates = (template, *(other for other in assembly.templates if other is not template))
 
     def find(self, arn: str) -> Alarm | None:
-        """The alarm, or `None` where no template declares it."""
+        """The alarm, or `None` if no template declares it."""
         by_id, by_name = _ARN_OF_LOGICAL_ID.fullmatch(arn), arn.rpartition(":alarm:")[2]
         for template in self._templates:
             functions = IntrinsicFunctions(assembly=self._assembly, template=template)
@@ -59,7 +59,7 @@ class Alarms:
         return None
 
     def shown_name(self, arn: str) -> str:
-        """The name of an alarm, as far as it is known."""
+        """The name of an alarm, or the known part of it."""
         found = self.find(arn)
         return found.name if found else arn.rpartition(":alarm:")[2]
 
@@ -125,6 +125,6 @@ def _dimensions(metric: Any) -> list[Any]:
 
 
 def _seconds(declared: Any, functions: IntrinsicFunctions) -> int | None:
-    """A period, or `None` where there is none or the deploy alone knows it."""
+    """A period, or `None` if there is none or it is known only at deployment."""
     text = functions.text(declared)
     return int(text) if text.isdigit() and int(text) > 0 else None

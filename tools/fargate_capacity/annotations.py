@@ -15,7 +15,7 @@ Axis = Literal["left", "right"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HorizontalLine:
-    """A line at a value; `fill` shades all that is above or below it."""
+    """A line at a value; `fill` shades the area above or below it."""
 
     value: float
     label: str = ""
@@ -35,7 +35,7 @@ class HorizontalBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerticalLine:
-    """A line at a moment; `fill` shades all that is before or after it."""
+    """A line at a time; `fill` shades the area before or after it."""
 
     time: datetime
     label: str = ""
@@ -45,7 +45,7 @@ class VerticalLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerticalBand:
-    """Two moments, shaded between."""
+    """Two times, shaded between."""
 
     start: VerticalLine
     end: VerticalLine
@@ -57,8 +57,8 @@ class Annotations:
     """A widget's annotations.
 
     Args:
-        alarms: the ARNs of alarms whose threshold is to be drawn.
-        unread: one line for each that cannot be drawn.
+        alarms: the ARNs of alarms whose thresholds are drawn.
+        unread: one message per annotation that cannot be drawn.
     """
 
     horizontal: tuple[HorizontalLine | HorizontalBand, ...] = ()
@@ -68,7 +68,7 @@ class Annotations:
 
     @property
     def moments(self) -> tuple[VerticalLine, ...]:
-        """Every vertical line, those at the sides of a band among them."""
+        """The times of all vertical lines, including the edges of bands."""
         return tuple(
             line
             for one in self.vertical
@@ -77,7 +77,7 @@ class Annotations:
 
 
 def read_annotations(declared: Any) -> Annotations:
-    """Reads the `annotations` of a widget; invisible ones are left out, unreadable ones are listed in `unread`."""
+    """Reads the `annotations` of a widget; omits invisible ones and lists unreadable ones in `unread`."""
     if not isinstance(declared, dict):
         return Annotations()
     unread: list[str] = []
@@ -123,7 +123,7 @@ def _pair(one: list[Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     if len(one) != 2 or not all(isinstance(each, dict) for each in one):
         raise ValueError(f"got {one!r}, allowed: two values for a band")
     first, second = one
-    # The second side of a band takes the axis and the color of the first.
+    # The second edge of a band has the axis and the color of the first.
     inherited = {key: first[key] for key in ("yAxis", "color") if key in first}
     return first, {**inherited, **second}
 

@@ -1,4 +1,4 @@
-"""A figure that is drawn on in pixels from its top left, as a screen is."""
+"""A figure with coordinates in pixels from its top left corner, as on a screen."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PIXELS_PER_INCH = 100
 _POINTS_PER_INCH = 72
 _PNG_SCALE = 1.5
 _MEASURED_SCALE = 10
-# The renderer takes no side of 65,536 pixels.
+# The renderer fails at a side of 65,536 pixels.
 _MOST_PIXELS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A rectangle in pixels; `x` and `y` are its top left."""
+    """A rectangle in pixels; `x` and `y` are its top left corner."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Box:
     height: float
 
     def inset(self, *, left: float = 0, top: float = 0, right: float = 0, bottom: float = 0) -> Box:
-        """What is left of it inside margins."""
+        """The box inside margins."""
         return Box(
             x=self.x + left,
             y=self.y + top,
@@ -43,7 +43,7 @@ class Box:
         )
 
     def overlaps(self, other: Box) -> bool:
-        """Whether they share a pixel."""
+        """Whether two boxes share a pixel."""
         return (
             self.x < other.x + other.width
             and other.x < self.x + self.width
@@ -73,7 +73,7 @@ def text_width(text: str, size: float, *, is_bold: bool = False) -> float:
 
 
 def shortened(text: str, width: float, size: float, *, is_bold: bool = False) -> str:
-    """The text, or as much of it as fits a width, with an ellipsis."""
+    """The text, shortened to a width with an ellipsis."""
     text = " ".join(text.split())
     if text_width(text, size, is_bold=is_bold) <= width:
         return text
@@ -88,7 +88,7 @@ def shortened(text: str, width: float, size: float, *, is_bold: bool = False) ->
 
 
 def wrapped(text: str, width: float, size: float, *, is_bold: bool = False) -> list[str]:
-    """The text in lines that fit a width; a word that does not is broken."""
+    """The text in lines that fit a width; a longer word is broken."""
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
@@ -112,8 +112,8 @@ class Canvas:
     """A figure of a size in pixels.
 
     Args:
-        background: its color. Default: none, what is behind it shows.
-        has_readers_fonts: its text is shown in the fonts of whoever reads it, as in SVG. Default: in those here, and
+        background: the background color. Default: transparent.
+        has_readers_fonts: the text is shown in the reader's fonts, as in SVG. Default: in this machine's fonts;
             characters that they lack are boxes.
     """
 
@@ -183,13 +183,13 @@ class Canvas:
                 edgecolor=edge,
                 linewidth=points(1),
                 linestyle=(0, (4, 3)) if dashed else "-",
-                # Axes are at 0: cards are behind them.
+                # Axes have z-order 0: cards are behind them.
                 zorder=-1,
             )
         )
 
     def frame(self, box: Box, color: str, *, thickness: float = 3) -> None:
-        """A frame around a box, above whatever is drawn in it."""
+        """A frame around a box, above its content."""
         self.figure.add_artist(
             Rectangle(
                 (box.x / _PIXELS_PER_INCH, (self.height - box.y - box.height) / _PIXELS_PER_INCH),
@@ -218,11 +218,11 @@ class Canvas:
 
     @property
     def characters_without_font(self) -> str:
-        """What no font here has of all that was written."""
+        """The written characters that no font of this machine has."""
         return characters_without_font(self._texts)
 
     def png(self, *, scale: float = _PNG_SCALE) -> bytes:
-        """The picture, at one and a half times its pixels, so that it stays sharp; smaller if it is endlessly high."""
+        """The picture at 1.5 times its size, so that it stays sharp; smaller if it exceeds the renderer's limit."""
         scale = min(scale, _MOST_PIXELS / max(self.width, self.height))
         written = io.BytesIO()
         self.figure.savefig(written, format="png", dpi=_PIXELS_PER_INCH * scale, metadata={"Software": None})

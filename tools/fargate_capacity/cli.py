@@ -46,7 +46,7 @@ def preview(
     ] = None,
 ) -> None:
     """Draw every dashboard of a cloud assembly as one HTML page and as a PNG file each."""
-    # Drawing takes most of a second to import: neither `--help` nor a refusal waits for it.
+    # The drawing modules take most of a second to import: `--help` and refusals do not wait for them.
     from fargate_capacity.cloud_assembly import CloudAssembly
     from fargate_capacity.csv_series import CsvSeries
     from fargate_capacity.dashboards import find_dashboards

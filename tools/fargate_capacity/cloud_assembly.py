@@ -1,4 +1,4 @@
-"""Reads a cloud assembly (`cdk.out`): its templates, and what is literal in them."""
+"""Reads a cloud assembly (`cdk.out`): its templates and their literal values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEMPLATE_FILE = "aws:cdk:templateFile"
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a manifest says that a template is deployed."""
+    """Where a template is deployed, according to a manifest."""
 
     stack: str
     identity: str
@@ -30,13 +30,13 @@ class _Place:
 
 
 class CloudAssembly:
-    """The templates of a cloud assembly, those of its stages and nested stacks among them.
+    """The templates of a cloud assembly, including those of stages and nested stacks.
 
-    Resources whose condition is false are not deployed, and left out. A template that cannot be read is left out and
-    named in `unreadable`, where there is another.
+    Resources whose condition is false are omitted. An unreadable template is omitted and named in `unreadable` if there
+    is another template.
 
     Raises:
-        InputError: no such folder, no template in it, or none that is JSON.
+        InputError: the folder does not exist, or contains no template that is JSON.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,7 +44,7 @@ class CloudAssembly:
             found = "a file" if folder.exists() else "nothing there"
             raise InputError(f"{folder}: {found}; allowed: the folder of a cloud assembly; run `cdk synth` first")
         self._places: dict[Path, list[_Place]] = {}
-        # By the template's file and the logical id, and of nested stacks the files by the construct's path.
+        # Construct paths by template file and logical id; files of nested stacks by construct path.
         self._construct_paths: dict[Path, dict[str, str]] = {}
         self._nested_files: dict[str, Path] = {}
         for manifest in sorted(folder.rglob("manifest.json")):
@@ -69,15 +69,15 @@ class CloudAssembly:
         self.unreadable = tuple(unreadable)
         self.templates = tuple(_nested(read, self._nested_files))
         self.templates = tuple(self._deployed())
-        # What conditions were decided by knew of resources that are not deployed.
+        # The conditions were evaluated with templates that still contain resources that are not deployed.
         for name in ("ssm_parameters", "exports"):
             self.__dict__.pop(name, None)
 
     @cached_property
     def ssm_parameters(self) -> Mapping[str, str]:
-        """The SSM parameters whose name and value are literal: what a dynamic reference will find.
+        """The SSM parameters whose name and value are literal: the values of dynamic references.
 
-        Of a target that tunes itself it is the value that tuning begins with; what it has come to only AWS knows.
+        For a tuned target it is the initial value; only AWS knows the current one.
         """
         return {
             resource.properties["Name"]: resource.properties[value]
@@ -89,7 +89,7 @@ class CloudAssembly:
 
     @cached_property
     def exports(self) -> Mapping[str, tuple[Template, Any]]:
-        """What the stacks export, by the name of the export: the template, and the value as it is declared."""
+        """The stacks' exports by name: the template, and the declared value."""
         return {
             output["Export"]["Name"]: (template, output.get("Value"))
             for template in self.templates
@@ -98,7 +98,7 @@ class CloudAssembly:
         }
 
     def nested(self, template: Template, logical_id: str) -> Template | None:
-        """The nested stack that a template contains by that resource."""
+        """The nested stack of this resource of a template."""
         return next(
             (
                 each
@@ -121,7 +121,7 @@ class CloudAssembly:
                 self._places.setdefault(path.parent / properties["templateFile"], []).append(
                     _Place(
                         stack=properties.get("stackName") or display or "",
-                        # A name may come with the stack's own in brackets: `Prod/Api (prod-api)`.
+                        # The stack's name may follow in brackets: `Prod/Api (prod-api)`.
                         identity=str(display or properties.get("stackName") or name).partition(" (")[0],
                         account=account if account and not account.startswith("unknown") else None,
                         region=region if region and not region.startswith("unknown") else None,
@@ -129,8 +129,8 @@ class CloudAssembly:
                 )
 
     def _read_metadata(self, folder: Path, artifact: Mapping[str, Any]) -> None:
-        """Where each resource is in the tree of constructs; the CDK writes it into the template only if an option asks
-        for it.
+        """The construct path of each resource, from the manifest: the CDK writes it into the template only with an
+        option.
         """
         entries = mapping(artifact.get("metadata"))
         file = artifact.get("additionalMetadataFile")
@@ -152,7 +152,7 @@ class CloudAssembly:
                 self._construct_paths.setdefault(file, {})[data] = path
 
     def _templates(self, path: Path) -> list[Template]:
-        """One for each stack that is made of the file."""
+        """One template per stack that is deployed from the file."""
         name = path.name.removesuffix(".template.json")
         body = _read_json(path)
         return [
@@ -169,7 +169,7 @@ class CloudAssembly:
         ]
 
     def _deployed(self) -> list[Template]:
-        """The templates without what a false condition leaves out; a parent comes before what is nested in it."""
+        """The templates without resources whose condition is false; a parent precedes its nested stacks."""
         done: dict[int, Template] = {}
 
         def deployed(template: Template) -> Template | None:
@@ -208,7 +208,7 @@ def _nested(templates: list[Template], files: Mapping[str, Path]) -> list[Templa
                 parents.setdefault(path, []).append((template, resource))
 
     def placed(template: Template, depth: int = 0) -> list[Template]:
-        # Templates that contain each other in a circle cannot be deployed.
+        # Templates that contain each other cannot be deployed.
         if template.path not in parents or depth > len(templates):
             return [template]
         return [
@@ -217,7 +217,7 @@ def _nested(templates: list[Template], files: Mapping[str, Path]) -> list[Templa
             for above in placed(parent, depth + 1)
         ]
 
-    # What is nested in the same object must refer to the same object, so that it is evaluated once.
+    # Nested stacks of one parent must refer to the same object, so that it is evaluated once.
     found: list[Template] = []
     for template in templates:
         found += placed(template)
@@ -225,7 +225,7 @@ def _nested(templates: list[Template], files: Mapping[str, Path]) -> list[Templa
 
 
 def _is_within_an_asset(path: Path, folder: Path) -> bool:
-    """An image's or function's sources may hold templates of their own, which this app does not deploy."""
+    """The sources of an image or function may contain templates that this app does not deploy."""
     return any(part.startswith("asset.") for part in path.relative_to(folder).parent.parts)
 
 

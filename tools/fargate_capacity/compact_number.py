@@ -9,7 +9,7 @@ _STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
 def compact_number(value: float) -> str:
-    """Three figures and a letter for the thousands: `12.3K`, `0.0457`, `640`."""
+    """Three significant digits and a suffix for thousands: `12.3K`, `0.0457`, `640`."""
     if not math.isfinite(value):
         return "–"
     for step, letter in _STEPS:
@@ -28,7 +28,7 @@ def _three_figures(value: float) -> str:
 
 
 def compact_numbers(values: Sequence[float]) -> list[str]:
-    """Numbers of one scale, each written so that it differs from the others where it does: `100.1`, `100.2`."""
+    """Numbers of one scale, with enough digits to distinguish different values: `100.1`, `100.2`."""
     labels = [compact_number(value) for value in values]
     top = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     step, letter = next(((step, letter) for step, letter in _STEPS if top >= 0.99995 * step), (1.0, ""))
@@ -40,7 +40,7 @@ def compact_numbers(values: Sequence[float]) -> list[str]:
 
 
 def full_number(value: float, *, most: int) -> str:
-    """All digits that find room in so many characters, with marks between thousands."""
+    """All digits that fit into this number of characters, with thousands separators."""
     if not math.isfinite(value):
         return "–"
     for decimals in range(6, -1, -1):

@@ -1,4 +1,4 @@
-"""Series from a CSV file: `timestamp`, and one column a metric."""
+"""Series from a CSV file: `timestamp` and one column per metric."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _TIME = "timestamp"
 class CsvSeries:
     """The columns of a CSV file, each for the metric whose label, or `namespace/metric name/stat`, is its name.
 
-    An empty cell, and a time that has no row, is a gap.
+    An empty cell or a missing row is a gap.
 
     Raises:
-        InputError: the file is not as it should be; the message names the line.
+        InputError: the file is invalid; the message names the line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class CsvSeries:
 
     @property
     def window(self) -> TimeWindow:
-        """From the first row to the end of the last one's period."""
+        """From the first row to the end of the last row's period."""
         first, last = (datetime.fromtimestamp(int(self._times[index]), tz=UTC) for index in (0, -1))
         return TimeWindow(start=first, end=last + timedelta(seconds=self._step_s))
 
@@ -60,20 +60,20 @@ class CsvSeries:
 
     @property
     def columns_not_drawn(self) -> Sequence[str]:
-        """Those that no metric has asked for."""
+        """The columns that no metric uses."""
         return [name for name in self._columns if name not in self._drawn]
 
     @property
     def is_sample(self) -> bool:
-        """None is: what has no column is not drawn."""
+        """False: a metric without a column is not drawn."""
         return False
 
     def period_s(self, metric: Metric) -> int:
-        """The metric's period, or that of the file where it is coarser."""
+        """The metric's period, or that of the file if it is longer."""
         return self.window.drawn_period_s(max(metric.period_s, self._step_s))
 
     def values(self, metric: Metric, label: str | None, period_s: int) -> Series | None:
-        """The metric's value in each period of the window's grid. Default: `None` where it has no column."""
+        """The metric's value in each period of the window's grid. `None` if it has no column."""
         name = self._column(metric, label)
         if name is None:
             return None
@@ -90,7 +90,7 @@ class CsvSeries:
         return values
 
     def note(self, metric: Metric, label: str | None) -> str | None:
-        """Why a metric is not drawn, if it is not."""
+        """The reason why a metric is not drawn, if so."""
         if self._column(metric, label) is not None:
             return None
         either = f"'{label}' or " if label else ""
@@ -167,12 +167,12 @@ class CsvSeries:
 
 
 def column_name(metric: Metric) -> str:
-    """How a CSV names a metric that has no label of its own: `AWS/ECS/CPUUtilization/Average`."""
+    """The column name for a metric without a label: `AWS/ECS/CPUUtilization/Average`."""
     return f"{metric.namespace}/{metric.name}/{metric.stat}"
 
 
 def _aggregated(stat: str, values: Series, firsts: NDArray[np.intp]) -> Series:
-    """One value for each run of values that begins at one of `firsts`."""
+    """Aggregates each run of values that begins at one of `firsts`."""
     match stat:
         case "Maximum":
             return np.maximum.reduceat(values, firsts)

@@ -1,4 +1,4 @@
-"""A CloudWatch dashboard body, read into widgets on a grid of 24 columns.
+"""Parses a CloudWatch dashboard body into widgets on a grid of 24 columns.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -22,10 +22,10 @@ _VIEWS = ("timeSeries", "singleValue", "bar", "pie", "gauge", "table")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A metric as one statistic of it is drawn.
+    """A metric with the statistic that is drawn.
 
     Args:
-        dimensions: pairs of name and value, in the order of the body.
+        dimensions: pairs of name and value, in the body's order.
         period_s: seconds between two points.
     """
 
@@ -41,7 +41,7 @@ class Expression:
     """Metric math over the ids of the same widget.
 
     Args:
-        period_s: seconds between two points. Default: the longest period of what it is made of.
+        period_s: seconds between two points. Default: the longest period of its metrics.
     """
 
     text: str
@@ -50,11 +50,11 @@ class Expression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A row of a widget's metrics: what is drawn, and how.
+    """A row of a widget's metrics, with its rendering options.
 
     Args:
-        label: as given, dynamic parts included. Default: made from what differs from the widget's other metrics.
-        is_visible: what is not serves expressions only.
+        label: the label as given, with dynamic parts. Default: made from the differences to the widget's other metrics.
+        is_visible: whether it is drawn; an invisible row is only an input of expressions.
     """
 
     source: Metric | Expression
@@ -67,7 +67,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YAxis:
-    """What a widget asks of one of its value axes; `None` is left to the data."""
+    """A widget's settings of one value axis; `None` is chosen from the data."""
 
     min: float | None = None
     max: float | None = None
@@ -77,7 +77,7 @@ class YAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a widget is, in columns and rows of the grid, from the top left."""
+    """The position and size of a widget, in columns and rows of the grid from the top left."""
 
     x: int
     y: int
@@ -90,9 +90,9 @@ class MetricWidget:
     """Metrics as a graph or as numbers (`view`).
 
     Args:
-        start, end: the time that it shows, as a body's. Default: that of the dashboard.
-        shows_whole_range: whether a number, bar, pie or gauge is of the whole time, not of its latest period.
-        has_full_precision: whether a number has all digits that find room.
+        start, end: the widget's time range, in the body's format. Default: the dashboard's.
+        shows_whole_range: whether a number, bar, pie or gauge covers the whole time range instead of the latest period.
+        has_full_precision: whether a number has all digits that fit.
     """
 
     place: Place
@@ -131,7 +131,7 @@ class AlarmWidget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameWidget:
-    """What only CloudWatch itself can fill: a frame that says what will be there."""
+    """A widget that only CloudWatch can fill: a frame with a description."""
 
     place: Place
     title: str
@@ -147,10 +147,11 @@ class DashboardBody:
     """A dashboard body.
 
     Args:
-        start: as given: ISO 8601, a moment or, as `-PT3H`, a length of time before the end. Default: the viewer's.
-        end: likewise a moment. Default: now.
-        keeps_periods: whether graphs keep the periods of their metrics (`periodOverride` is `inherit`). Default: they
-            are drawn at the period that fits the time shown.
+        start: as given, in ISO 8601: a time, or a duration before the end such as `-PT3H`. Default: the viewer's
+            choice.
+        end: as given: a time. Default: now.
+        keeps_periods: whether graphs keep the periods of their metrics (`periodOverride` is `inherit`). Default: the
+            period adapts to the time range.
     """
 
     widgets: tuple[Widget, ...]
@@ -160,10 +161,11 @@ class DashboardBody:
 
 
 def read_dashboard_body(text: str) -> DashboardBody:
-    """Reads a body whose intrinsic functions are already text. A reference where JSON wants a value is taken as text.
+    """Parses a body whose intrinsic functions are already text. A reference in the place of a JSON value is read as
+    text.
 
     Raises:
-        ValueError: what it is not: JSON, an object with a list of widgets.
+        ValueError: it is not JSON, or not an object with a list of widgets.
     """
     try:
         body = json.loads(_with_bare_references_quoted(text))
@@ -181,7 +183,7 @@ def read_dashboard_body(text: str) -> DashboardBody:
 
 
 def _with_bare_references_quoted(text: str) -> str:
-    """A number that only the deploy knows stands in the body without quotes: `"value":${Target}`."""
+    """Quotes numbers that are known only at deployment: the body has them as `"value":${Target}`."""
     written: list[str] = []
     in_string, index = False, 0
     while index < len(text):
@@ -203,7 +205,7 @@ def _with_bare_references_quoted(text: str) -> str:
 
 @dataclass(slots=True)
 class _Flow:
-    """Where a widget goes that names no place: right of the one before, or below where there is no room."""
+    """Places widgets without a position: to the right of the previous one, or below if there is no room."""
 
     x: int = 0
     y: int = 0
@@ -298,7 +300,7 @@ def _metric_widget(place: Place, title: str, properties: Mapping[str, Any]) -> M
 
 
 def _insight_rule(properties: Mapping[str, Any]) -> list[Any]:
-    """The row that stands for a rule of Contributor Insights, whose widget has no metrics."""
+    """The row for a rule of Contributor Insights, whose widget has no metrics."""
     rule = properties.get("insightRule")
     if not isinstance(rule, dict):
         return []

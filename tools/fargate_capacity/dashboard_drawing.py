@@ -1,4 +1,4 @@
-"""Draws a whole dashboard as one picture: its name, its grid of widgets, and below it what found no room in them."""
+"""Draws a whole dashboard as one picture: its name, its grid of widgets, and notes below."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def draw_dashboard(dashboard: Dashboard, drawing: WidgetDrawing, *, notes: Seque
     """Draws a dashboard.
 
     Args:
-        dashboard: what is drawn.
-        drawing: draws its widgets.
-        notes: what is written below it, a line each.
-        subtitle: what is written below its name.
+        dashboard: the dashboard.
+        drawing: draws the widgets.
+        notes: notes below the grid, one per line.
+        subtitle: the line below the name.
     """
     widgets = dashboard.body.widgets
     grid_height = theme.ROW * max((one.place.y + one.place.height for one in widgets), default=2)
@@ -44,7 +44,7 @@ def draw_dashboard(dashboard: Dashboard, drawing: WidgetDrawing, *, notes: Seque
 
 
 def place_box(place: Place) -> Box:
-    """Where a widget is in the picture."""
+    """The box of a widget in the picture."""
     return Box(
         x=_MARGIN + place.x * theme.COLUMN + theme.GAP / 2,
         y=_HEADER + place.y * theme.ROW + theme.GAP / 2,
@@ -54,13 +54,13 @@ def place_box(place: Place) -> Box:
 
 
 def described(dashboard: Dashboard, window: TimeWindow, origin: str) -> str:
-    """The line below a dashboard's name: its stack, its time, where the series are from."""
+    """The line below a dashboard's name: stack, time range, source of the series."""
     stack = dashboard.template.stack
     return f"stack {stack}  ·  {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC  ·  {origin}"
 
 
 def shared_notes(notes: Sequence[tuple[Widget, Sequence[str]]]) -> list[str]:
-    """The notes of all widgets, each once, with the titles of the widgets that it is about."""
+    """The notes of all widgets, each once, with the titles of its widgets."""
     by_note: dict[str, list[str]] = {}
     for widget, lines in notes:
         title = getattr(widget, "title", "") or "untitled"

@@ -13,7 +13,7 @@ from fargate_capacity.template import Template
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """A dashboard of a stack; one without a name of its own goes by its logical id."""
+    """A dashboard of a stack; without a name, its logical id is used."""
 
     name: str
     template: Template
@@ -27,13 +27,13 @@ def find_dashboards(
     """The dashboards, in the order of the templates.
 
     Args:
-        assembly: whose templates are looked through.
-        names: only these. Default: all.
-        unreadable: takes a line for each whose body cannot be read, beside another that can. Default: none are
+        assembly: the cloud assembly to search.
+        names: names to select. Default: all.
+        unreadable: called with a message for each dashboard whose body cannot be read, if another can. Default: not
             reported.
 
     Raises:
-        InputError: there is none, none of a name, or none that can be read.
+        InputError: there is no dashboard, none with a selected name, or none that can be read.
     """
     found = [
         (template, resource, IntrinsicFunctions(assembly=assembly, template=template))

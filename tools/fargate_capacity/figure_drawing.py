@@ -20,7 +20,7 @@ _UNITS = {"Percent": "%", "Seconds": "s", "Milliseconds": "ms", "Microseconds": 
 
 
 def draw_single_values(canvas: Canvas, box: Box, widget: MetricWidget, series: Sequence[DrawnSeries]) -> None:
-    """The latest value of each series, large, with its label and, where wanted, its course."""
+    """The latest value of each series, large, with its label and optionally a sparkline."""
     for cell, one in zip(_cells(box, len(series), shape=2.0), series, strict=True):
         size = min(34.0, cell.height * 0.45, cell.width / 4.5)
         unit = _UNITS.get(one.unit, "")
@@ -41,7 +41,7 @@ def draw_single_values(canvas: Canvas, box: Box, widget: MetricWidget, series: S
 
 
 def draw_gauges(canvas: Canvas, box: Box, widget: MetricWidget, drawn: WidgetSeries) -> None:
-    """The latest value of each series on an arc between the least and the most of the left axis."""
+    """The latest value of each series on an arc between the minimum and the maximum of the left axis."""
     low = 0.0 if widget.left.min is None else widget.left.min
     high = 100.0 if widget.left.max is None else widget.left.max
     for cell, one in zip(_cells(box, len(drawn.series), shape=1.2), drawn.series, strict=True):
@@ -84,7 +84,7 @@ def _edges(line: HorizontalLine | HorizontalBand) -> list[tuple[float, str]]:
 
 
 def draw_bars(canvas: Canvas, box: Box, drawn: WidgetSeries) -> None:
-    """One bar a series: its latest value, or that of the whole time where the widget asks for it."""
+    """One bar per series: its latest value, or that of the whole time range if the widget sets this."""
     series = drawn.series
     box = _with_legend(canvas, box, series)
     totals = [_figure(one) for one in series]
@@ -114,7 +114,7 @@ def draw_bars(canvas: Canvas, box: Box, drawn: WidgetSeries) -> None:
 
 
 def draw_pie(canvas: Canvas, box: Box, series: Sequence[DrawnSeries]) -> None:
-    """The share of each series in the sum of all, of the latest values or those of the whole time."""
+    """The share of each series in the sum, of the latest values or those of the whole time range."""
     box = _with_legend(canvas, box, series)
     side = min(box.width, box.height) - 4
     axes = canvas.axes(
@@ -150,7 +150,7 @@ def draw_pie(canvas: Canvas, box: Box, series: Sequence[DrawnSeries]) -> None:
 
 
 def draw_table(canvas: Canvas, box: Box, series: Sequence[DrawnSeries]) -> None:
-    """The least, mean, most and latest value of each series."""
+    """The minimum, mean, maximum and latest value of each series."""
     figures = ("min", "avg", "max", "last")
     first_column = box.width * 0.44
     step = (box.width - first_column) / len(figures)
@@ -190,7 +190,7 @@ def _centered_label(canvas: Canvas, cell: Box, one: DrawnSeries, y: float) -> No
 
 
 def _cells(box: Box, count: int, *, shape: float) -> list[Box]:
-    """Equal cells, in as many columns as keeps them about `shape` times as wide as high."""
+    """Equal cells, in so many columns that each is about `shape` times as wide as high."""
     if not count:
         return []
     columns = min(count, max(1, round(math.sqrt(count * box.width / (shape * box.height)))))

@@ -1,4 +1,4 @@
-"""The fonts that pictures are written in: matplotlib's own, then whatever the machine has for Japanese."""
+"""The fonts of pictures: matplotlib's own, then this machine's Japanese fonts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JAPANESE = ("Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "Hi
 
 @cache
 def families() -> tuple[str, ...]:
-    """Font families in the order in which a character is looked up."""
+    """The font families, in the order of look-up."""
     installed = set(font_manager.get_font_names())
     return (_LATIN, *(family for family in _JAPANESE if family in installed))
 
@@ -32,29 +32,29 @@ def _characters() -> frozenset[int]:
 
 
 def characters_without_font(texts: Iterable[str]) -> str:
-    """The characters that a PNG file can only show as boxes."""
+    """The characters that no font has: PNG files show them as boxes."""
     characters = {character for text in texts for character in text if character.isprintable()}
     return "".join(sorted(character for character in characters if ord(character) not in _characters()))
 
 
 def without_missing(text: str) -> str:
-    """The text with a box, about as wide as a Japanese character, for what no font has."""
+    """The text with characters that no font has replaced by a box, about as wide as a Japanese character."""
     return "".join(one if ord(one) in _characters() or not one.isprintable() else "□" for one in text)
 
 
 @contextmanager
 def drawing_settings() -> Iterator[None]:
-    """matplotlib as dashboards need it: a `$` is a dollar, text in SVG stays text, the same input is the same file."""
+    """matplotlib's settings: `$` is a plain character, text in SVG stays text, the same input gives the same file."""
     settings: Any = {
         "font.family": list(families()),
         "text.parse_math": False,
-        # Hinted letters are as wide as the resolution makes them: what is measured would not be what is drawn.
+        # The width of hinted letters depends on the resolution: text would be drawn wider or narrower than measured.
         "text.hinting": "none",
         "svg.fonttype": "none",
         "svg.hashsalt": "dashboard",
         "path.simplify_threshold": 0.3,
     }
     with mpl.rc_context(settings), warnings.catch_warnings():
-        # Text that SVG keeps as text is shown in the fonts of the reader.
+        # Text in SVG is shown in the reader's fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         yield

@@ -43,7 +43,7 @@ _TIME_STEPS = tuple(
     )
 )
 _TICK_WIDTH = 62.0
-# From here on two ticks may be of the same day.
+# From this time range on, two ticks may have the same day and month.
 _YEAR_S = 360 * 86_400
 _LEGEND_ROW = 17.0
 _LABEL_ROW = 14.0
@@ -53,7 +53,7 @@ _LABEL_ROWS = 4
 def draw_graph(
     canvas: Canvas, box: Box, widget: MetricWidget, drawn: WidgetSeries, window: TimeWindow, *, watermark: str | None
 ) -> list[str]:
-    """Draws a graph into a box; returns a line for each annotation without room or outside of the window."""
+    """Draws a graph into a box; returns a message for each annotation without room or outside the window."""
     plot = _draw_legend(canvas, box, widget, drawn.series)
     on_left = [series for series in drawn.series if series.axis == "left"]
     on_right = [series for series in drawn.series if series.axis == "right"]
@@ -129,7 +129,7 @@ def _limits(
     lines: Sequence[HorizontalLine | HorizontalBand],
     is_stacked: bool,
 ) -> tuple[float, float]:
-    """What the axis asks for, else all of the data and of the thresholds, with a little air."""
+    """The axis's own limits, otherwise those of the data and thresholds, with a margin."""
     values = [_stacked(series)[-1]] if is_stacked and series else [one.values for one in series]
     found = np.concatenate([*values, np.array([v for line in lines for v in _values_of(line)], dtype=float)])
     found = found[np.isfinite(found)]
@@ -137,7 +137,7 @@ def _limits(
     if is_stacked:
         low = min(low, 0.0)
     air = 0.08 * ((high - low) or abs(high) or 1.0)
-    # A series that never leaves the ground stands on zero, not in mid-air.
+    # The axis of a series that is always zero begins at zero.
     bottom = low - air if low < 0 else (0.0 if low < 0.5 * high or high == low else low - air)
     bottom = axis.min if axis.min is not None else bottom
     upper = axis.max if axis.max is not None else high + air
@@ -152,7 +152,7 @@ def _value_ticks(low: float, high: float, height: float) -> list[float]:
     about = max(2, min(5, int(height / 34)))
     rough = (high - low) / about
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    # Half a task is none: 2.5 is left to tens and more.
+    # There is no half task: steps of 2.5 are used only from tens on.
     factors = (1, 2, 2.5, 5, 10) if magnitude >= 10 else (1, 2, 5, 10)
     step = next(factor * magnitude for factor in factors if factor * magnitude >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
@@ -178,7 +178,7 @@ def _draw_time_ticks(axes: Axes, window: TimeWindow, width: float) -> None:
     step = next((step for step in _TIME_STEPS if window.seconds / step <= most), _TIME_STEPS[-1])
     first = math.ceil(window.start.timestamp() / step) * step
     last = window.end.timestamp()
-    # A label in the very corner would be cut off.
+    # A label in the corner would be cut off.
     room = window.seconds * 18 / width
     times = [t for t in range(first, int(last) + 1, step) if window.start.timestamp() + room < t < last - room]
     axes.set_xticks(times, [_time_label(time, has_year=window.seconds > _YEAR_S) for time in times])
@@ -202,7 +202,7 @@ def _draw_lines(axes: Axes, series: Sequence[DrawnSeries]) -> None:
 
 
 def _stacked(series: Sequence[DrawnSeries]) -> list[np.ndarray]:
-    """The upper edges, all on the times of the first series; a gap adds nothing."""
+    """The upper edges at the times of the first series; a gap counts as zero."""
     times = series[0].times
     on_one_grid = [
         np.nan_to_num(one.values)
@@ -232,7 +232,7 @@ def _draw_horizontal(
     limits: tuple[float, float],
     placed: list[Box],
 ) -> list[str]:
-    """Draws them and returns the labels that had to be cut."""
+    """Draws horizontal annotations and returns the shortened labels."""
     low, high = limits
     labelled: list[tuple[float, str, str]] = []
     for index, line in enumerate(lines):
@@ -259,7 +259,7 @@ def _draw_horizontal(
         y = plot.y + plot.height * (high - value) / (high - low)
         on_left = axes.yaxis.get_ticks_position() != "right"
         x = plot.x + 5 if on_left else plot.x + plot.width - 5 - width
-        # Above its line if there is room, else below, else wherever is nearest.
+        # Above its line if there is room, otherwise below, otherwise at the nearest free place.
         offsets = [-9.0, 9.0, *(sign * (9 + _LABEL_ROW * n) for n in (1, 2, 3, 4) for sign in (-1, 1))]
         candidates = [Box(x=x, y=y + offset - 6, width=width, height=12) for offset in offsets]
         inside = [one for one in candidates if plot.y <= one.y and one.y + one.height <= plot.y + plot.height]
@@ -267,7 +267,7 @@ def _draw_horizontal(
         spot = (free or inside or candidates)[0]
         placed.append(spot)
         canvas.text(spot.x, spot.y + 6, text, size=theme.SMALL_SIZE, color=color, has_background=True)
-    # The labels of the changes, which come after, leave the lines themselves in sight.
+    # The labels of vertical lines, drawn later, must not cover the lines themselves.
     for value, _, _ in labelled:
         y = plot.y + plot.height * (high - value) / (high - low)
         placed.append(Box(x=plot.x, y=y - 1, width=plot.width, height=2))
@@ -316,7 +316,7 @@ def _draw_vertical(
 def _place_vertical_label(
     canvas: Canvas, plot: Box, line: VerticalLine, color: str, window: TimeWindow, placed: list[Box]
 ) -> bool:
-    """Writes the label beside the top of its line, and says whether all of it found room."""
+    """Writes the label beside the top of its line; returns whether all of it fits."""
     x = plot.x + plot.width * (line.time - window.start).total_seconds() / window.seconds
     width = text_width(line.label, theme.SMALL_SIZE)
     for row in range(min(_LABEL_ROWS, int(plot.height / 2 / _LABEL_ROW) or 1)):
@@ -337,7 +337,7 @@ def _told(line: VerticalLine) -> str:
 
 # ---- legend ------------------------------------------------------------------------------------------------------
 def _draw_legend(canvas: Canvas, box: Box, widget: MetricWidget, series: Sequence[DrawnSeries]) -> Box:
-    """Draws it and returns what is left for the plot."""
+    """Draws the legend and returns the remaining box for the plot."""
     if widget.legend == "hidden" or not series:
         return box
     if widget.legend == "right":
@@ -352,7 +352,7 @@ def _draw_legend(canvas: Canvas, box: Box, widget: MetricWidget, series: Sequenc
 
 
 def legend_rows(series: Sequence[DrawnSeries], width: float, *, most: int) -> list[list[DrawnSeries]]:
-    """The entries in rows that fit a width; the last row takes what no longer finds one."""
+    """The entries in rows that fit a width; the last row gets all remaining entries."""
     rows: list[list[DrawnSeries]] = [[]]
     used = 0.0
     for one in series:
@@ -366,7 +366,7 @@ def legend_rows(series: Sequence[DrawnSeries], width: float, *, most: int) -> li
 
 
 def draw_legend_entries(canvas: Canvas, area: Box, rows: Sequence[Sequence[DrawnSeries]]) -> None:
-    """Draws rows of a swatch and a label each; what does not fit is counted."""
+    """Draws rows of swatches with labels; entries that do not fit are only counted."""
     for number, row in enumerate(rows):
         x, y = area.x, area.y + _LEGEND_ROW * number + 7
         if y > area.y + area.height:
@@ -377,7 +377,7 @@ def draw_legend_entries(canvas: Canvas, area: Box, rows: Sequence[Sequence[Drawn
             if room < 40 and index:
                 canvas.text(x, y, f"+{left_over} more", size=theme.SMALL_SIZE, color=theme.SOFT_INK)
                 break
-            # Room for "+3 more" is kept while others are to come.
+            # Reserves space for "+3 more" unless it is the last entry.
             text = shortened(one.label, max(room - (50 if left_over > 1 and len(row) > 1 else 0), 20), theme.SMALL_SIZE)
             if len(text) < len(one.label) and left_over > 1 and index:
                 canvas.text(x, y, f"+{left_over} more", size=theme.SMALL_SIZE, color=theme.SOFT_INK)

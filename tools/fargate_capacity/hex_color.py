@@ -1,4 +1,4 @@
-"""Colors as a dashboard body writes them."""
+"""The colors of a dashboard body."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 
 def hex_color(value: Any) -> str | None:
-    """The color, or `None` where it is none that CloudWatch would take: then the default is drawn."""
+    """The color, or `None` if CloudWatch would not accept it; then the default is drawn."""
     return value.lower() if isinstance(value, str) and _HEX.fullmatch(value) else None

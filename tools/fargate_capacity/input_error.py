@@ -1,5 +1,5 @@
-"""What a user gave that cannot be used."""
+"""An error for input that cannot be used."""
 
 
 class InputError(ValueError):
-    """One clear line: what was given, what is allowed, what to do."""
+    """A one-line message: what was given, what is allowed, what to do."""

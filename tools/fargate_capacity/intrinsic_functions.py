@@ -1,4 +1,4 @@
-"""Turns CloudFormation's intrinsic functions into text that a person can read."""
+"""Converts CloudFormation's intrinsic functions to readable text."""
 
 from __future__ import annotations
 
@@ -15,44 +15,45 @@ if TYPE_CHECKING:
 
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^${}]+)\}")
 _DYNAMIC_REFERENCE = re.compile(r"\{\{resolve:ssm:((?:\$\{[^{}]*\}|[^:{}])+)(?::\d+)?\}\}")
-# What makes a parameter of Systems Manager, and the property that is its first value.
+# The resource types that create an SSM parameter, with the property for its initial value.
 PARAMETER_TYPES = {"AWS::SSM::Parameter": "Value", "Custom::LiveTarget": "Initial"}
 _MAX_DEPTH = 100
 _NO_VALUE = {"Ref": "AWS::NoValue"}
-# What a partition's endpoints end in, by how its regions begin; of all others it is the first.
+# The DNS suffix of a partition, by the prefix of its regions; all other regions have the first.
 _PARTITIONS = (("cn-", "aws-cn", "amazonaws.com.cn"), ("us-gov-", "aws-us-gov", "amazonaws.com"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntrinsicFunctions:
-    """Resolves what the template's literals determine; what only the deployment knows stays readable, as
-    `${Service.Name}`.
+    """Resolves functions of literals; values known only at deployment stay readable, as `${Service.Name}`.
 
     Args:
-        assembly: where imports and SSM parameters are looked up.
-        template: whose resources and parameters are meant.
+        assembly: the cloud assembly, for imports and SSM parameters.
+        template: the template with the resources and parameters.
     """
 
     assembly: CloudAssembly
     template: Template
 
     def text(self, value: Any) -> str:
-        """A property's value as text; objects and lists as JSON, with what is inside them resolved."""
+        """A property's value as text; objects and lists as JSON, with their values resolved."""
         return self._dynamic(self._text(value, 0))
 
     def condition(self, name: str) -> bool | None:
-        """Whether a condition of the template holds; None where the deploy alone knows, or there is no such one."""
+        """Whether a condition of the template is true; None if known only at deployment or not declared."""
         return self._condition(name, 0)
 
     def chosen(self, value: Any) -> Any:
-        """A value with the branch of each `Fn::If` that is taken, and without what has no value; the rest as it is.
+        """A value with each `Fn::If` replaced by the chosen branch and without `AWS::NoValue`; the rest is unchanged.
 
-        Where the deploy alone knows the condition, the first branch is taken.
+        If the condition is known only at deployment, the first branch is chosen.
         """
         return self._chosen(value, 0)
 
     def resource(self, value: Any) -> tuple[Template, Resource] | None:
-        """The resource that a `Ref` or `Fn::GetAtt` means, through exports, parameters and outputs of nested stacks."""
+        """The resource that a `Ref` or `Fn::GetAtt` refers to, through exports, parameters and outputs of nested
+        stacks.
+        """
         return self._resource(value, 0)
 
     def _text(self, value: Any, depth: int) -> str:
@@ -102,7 +103,7 @@ class IntrinsicFunctions:
             case "Fn::Select", [index, {"Fn::Split": [str(separator), source]}]:
                 return self._part(index, separator, self._text(source, depth))
             case "Fn::If", [str(name), when_true, otherwise]:
-                # What is unknown is shown as its first branch, so that a picture has something to show.
+                # With an unknown condition the first branch is shown, so that a picture has content.
                 return self._text(otherwise if self._condition(name, depth) is False else when_true, depth)
             case "Fn::ImportValue", name:
                 return self._imported(self._text(name, depth), depth)
@@ -146,13 +147,13 @@ class IntrinsicFunctions:
         }.get(name)
 
     def _given(self, name: str, parameter: Mapping[str, Any], depth: int) -> str | None:
-        """A parameter's value: what a parent passes to its nested stack, or the default."""
+        """A parameter's value: the one that the parent passes to its nested stack, or the default."""
         if self.template.parent is not None:
             parent, resource = self.template.parent
             above = IntrinsicFunctions(assembly=self.assembly, template=parent)
             passed = mapping(above._chosen(resource.properties.get("Parameters"), depth))
             if name in passed:
-                # Unresolved, it reads as the resource that the parent means, which is better than a parameter's hash.
+                # An unresolved value is shown as the parent's resource, which is clearer than a parameter's hash.
                 return above._text(passed[name], depth)
         return self._text(parameter["Default"], depth) if "Default" in parameter else None
 
@@ -163,7 +164,7 @@ class IntrinsicFunctions:
         return self._holds(declared[name], depth + 1)
 
     def _holds(self, value: Any, depth: int) -> bool | None:
-        """Three-valued: what one part leaves open may be decided by another."""
+        """Three-valued logic: an unknown part may be decided by another."""
         if depth > _MAX_DEPTH or not isinstance(value, dict) or len(value) != 1:
             return None
         match next(iter(value.items())):
@@ -230,7 +231,7 @@ class IntrinsicFunctions:
         return (self.template, found) if found else None
 
     def _output(self, logical_id: str, attribute: str) -> tuple[Template, Any] | None:
-        """What `Nested.Outputs.Name` means: the nested stack, and the value as it declares it."""
+        """Resolves `Nested.Outputs.Name`: the nested stack, and the declared value."""
         kind, _, name = attribute.partition(".")
         nested = self.assembly.nested(self.template, logical_id) if kind == "Outputs" else None
         declared = mapping(nested.body.get("Outputs")).get(name) if nested else None
@@ -286,7 +287,7 @@ class IntrinsicFunctions:
         return _DYNAMIC_REFERENCE.sub(lambda found: self._parameter_named(found[1]) or found[0], text)
 
     def _parameter_named(self, name: str) -> str | None:
-        """The value of a parameter of Systems Manager; its name may be known to the deployment only."""
+        """The value of an SSM parameter; its name may be known only at deployment."""
         if name in self.assembly.ssm_parameters or "${" not in name:
             return self.assembly.ssm_parameters.get(name)
         for resource in self.template.resources.values():

@@ -1,4 +1,4 @@
-"""Markdown as plain lines: what a text widget says, without what it takes to lay it out."""
+"""Converts Markdown to plain lines, for text widgets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*|\s*\|?[\s:|-]+\|[\s:|-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLine:
-    """A line; `heading` is its level from 1, or 0 for a line of text. Code and tables are monospaced."""
+    """A line; `heading` is its level from 1, or 0 for text. Code and tables are monospaced."""
 
     text: str
     heading: int = 0
@@ -25,7 +25,7 @@ class TextLine:
 
 
 def plain_lines(markdown: str) -> list[TextLine]:
-    """The lines of a text; rules across the page are left out, tables are aligned, code stays as it is."""
+    """The lines of a text; omits horizontal rules, aligns tables, keeps code unchanged."""
     lines: list[TextLine] = []
     rest = markdown.splitlines()
     while rest:
@@ -56,7 +56,7 @@ def _is_row(line: str) -> bool:
 
 
 def _table(rows: list[str]) -> list[TextLine]:
-    """The rows with their columns one below the other."""
+    """The rows with aligned columns."""
     cells = [[_plain(cell.strip()) for cell in row.strip().strip("|").split("|")] for row in rows]
     widths = [max(len(row[index]) for row in cells if index < len(row)) for index in range(max(map(len, cells)))]
     return [

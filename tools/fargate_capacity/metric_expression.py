@@ -1,4 +1,4 @@
-"""The expressions of CloudWatch metric math: a parser of its grammar, and what an expression refers to.
+"""Parses CloudWatch metric math and finds the references of an expression.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 class MetricMathError(ValueError):
-    """An expression that is not metric math, or that uses what is not drawn here."""
+    """An expression that is not metric math or uses something that cannot be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class _Parser:
         while (own := _BINDING.get(self._peek(), 0)) > binding:
             operator = self._peek()
             self._next += 1
-            # A power binds to the right: 2 ^ 3 ^ 2 is 2 ^ 9.
+            # Powers are right-associative: 2 ^ 3 ^ 2 is 2 ^ 9.
             left = Operation(operator, left, self._operand_and_operators(own - 1 if operator == "^" else own))
         self._depth -= 1
         return left
@@ -172,7 +172,7 @@ class _Parser:
 
 
 def references(node: Node) -> set[str]:
-    """The ids that an expression names."""
+    """The ids in an expression."""
     match node:
         case Reference(id):
             return {id}
@@ -186,7 +186,7 @@ def references(node: Node) -> set[str]:
 
 
 def uses_all_metrics(node: Node) -> bool:
-    """Whether it takes every metric of the widget, by `METRICS()`."""
+    """Whether it uses every metric of the widget, by `METRICS()`."""
     match node:
         case Array(items) | Call(_, items):
             return (isinstance(node, Call) and node.function == "METRICS") or any(map(uses_all_metrics, items))
@@ -197,12 +197,12 @@ def uses_all_metrics(node: Node) -> bool:
     return False
 
 
-# Which metrics these find, only CloudWatch knows.
+# Only CloudWatch knows which metrics these find.
 QUERIES = ("SEARCH", "INSIGHT_RULE_METRIC", "INSIGHT_RULE", "DB_PERF_INSIGHTS")
 
 
 def queries(node: Node) -> list[Call]:
-    """The calls within an expression that find metrics when they are asked."""
+    """The calls in an expression that search for metrics."""
     match node:
         case Call(function, arguments):
             return [node] if function in QUERIES else [found for one in arguments for found in queries(one)]

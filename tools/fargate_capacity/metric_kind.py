@@ -1,4 +1,4 @@
-"""The kind of a metric, recognised by its name: its unit on an axis, and what a sample of it looks like."""
+"""The kind of a metric, recognised by its name: its unit on an axis, and the shape of its sample series."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MetricKind(Enum):
     OTHER = "other"
 
 
-# The first pattern that matches the name decides; the exact names of AWS stand before what only resembles them.
+# The first matching pattern decides: AWS's exact names come before patterns of similar names.
 _PATTERNS = [
     (re.compile(pattern), kind)
     for pattern, kind in (
@@ -57,7 +57,7 @@ def kind_of(metric: Metric) -> MetricKind:
 
 
 def latency_unit(metric: Metric) -> tuple[str, float]:
-    """The unit in which its namespace reports a time, and how many of it are a second."""
+    """The unit in which the namespace reports times, and the number of units per second."""
     return _LATENCY_UNITS.get(metric.namespace, ("Milliseconds", 1e3))
 
 

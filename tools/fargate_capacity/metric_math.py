@@ -1,4 +1,4 @@
-"""CloudWatch metric math: an expression's value, by the common functions on series of one grid.
+"""CloudWatch metric math: evaluates an expression on series of one grid, with the common functions.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
@@ -31,15 +31,14 @@ Value = float | Series | list[Series]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What an expression is evaluated on; a missing point is NaN.
+    """The inputs of an expression; a missing point is NaN.
 
     Args:
-        times: seconds since 1970 of every series' points.
-        series: by id.
-        metrics: the ids of metrics, which are no results of other expressions: what `METRICS()` stands for, and what
-            `PERIOD()` takes.
-        several: the ids that are several series each.
-        query: gives the series of one of `QUERIES`. Default: none is drawn.
+        times: the times of all series' points, seconds since 1970.
+        series: the series by id.
+        metrics: the ids of metrics (not of expressions), for `METRICS()` and `PERIOD()`.
+        several: the ids that stand for several series.
+        query: returns the series of one of `QUERIES`. Default: queries are not drawn.
     """
 
     times: NDArray[np.int64]
@@ -53,10 +52,10 @@ class Inputs:
 def evaluate(node: Node, inputs: Inputs) -> Value:
     """The value of an expression: a number, a series, or several.
 
-    A point that misses an operand is missing, and so is a division by zero.
+    A point with a missing operand is missing, as is a division by zero.
 
     Raises:
-        MetricMathError: an unknown id, a function that is not drawn here, or arguments that do not fit it.
+        MetricMathError: an unknown id, an unsupported function, or wrong arguments.
     """
     with np.errstate(all="ignore"):
         return _evaluate(node, inputs)
@@ -168,7 +167,7 @@ def _between(operator: str, left: Value, right: Value) -> Value:
 
 
 def _across(reduce: Callable[..., Series]) -> Callable[..., Value]:
-    """Over several series point by point, of one series its single number; what is missing does not count."""
+    """Aggregates several series point by point, or one series to a number; ignores missing points."""
 
     def reduced(_: Inputs, value: Value) -> Value:
         if isinstance(value, np.ndarray):
@@ -177,7 +176,7 @@ def _across(reduce: Callable[..., Series]) -> Callable[..., Value]:
         if not series.size:
             raise MetricMathError("got no series")
         is_missing = np.isnan(series).all(axis=0)
-        # NumPy warns of a point that all series miss: it never sees one.
+        # NumPy warns of points that all series miss, so they are excluded.
         return np.where(is_missing, np.nan, reduce(np.where(is_missing, 0.0, series), axis=0))
 
     return reduced
@@ -220,7 +219,7 @@ def _limit(given: Sequence[Node], inputs: Inputs) -> int | None:
 
 
 def _band(_: Inputs, value: Value, width: Value = 2.0) -> Value:
-    """The sample of a band of anomaly detection: what CloudWatch has learned, only it knows."""
+    """A sample of an anomaly detection band: only CloudWatch knows the learned one."""
     (series, *_rest) = _as_series(value)
     width = width if isinstance(width, float) else 2.0
     middle = np.full(series.shape, np.nanmean(series)) if not np.isnan(series).all() else series
@@ -297,7 +296,7 @@ _FUNCTIONS: Mapping[str, tuple[int, int, Callable[..., Value]]] = {
     "FILL": (2, 2, _fill),
     "IF": (2, 3, _if),
     "ANOMALY_DETECTION_BAND": (1, 2, _band),
-    # The sample of a quota: what the account's is, only AWS knows.
+    # A sample of a quota: only AWS knows the account's.
     "SERVICE_QUOTA": (1, 1, lambda _, value: _each(lambda series: np.full(series.shape, 2 * np.nanmax(series)), value)),
     "FIRST": (1, 1, _end(0)),
     "LAST": (1, 1, _end(-1)),

@@ -24,12 +24,12 @@ _STATS = {"AVG": "Average", "SUM": "Sum", "MAX": "Maximum", "MIN": "Minimum", "C
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricQuery:
-    """A query, and samples of what it may find.
+    """A query, and samples of its results.
 
     Args:
-        found: in place of what only CloudWatch can find.
-        note: what is said beside the picture.
-        period_s: that the query names. Default: none.
+        found: sample metrics, because only CloudWatch can find the real ones.
+        note: the note below the picture.
+        period_s: the query's period. Default: none.
     """
 
     found: tuple[Metric, ...]
@@ -38,12 +38,12 @@ class MetricQuery:
 
 
 def is_metrics_insights(text: str) -> bool:
-    """Whether an expression is a query of Metrics Insights and no metric math."""
+    """Whether an expression is a Metrics Insights query instead of metric math."""
     return re.match(r"\s*SELECT\b", text, re.IGNORECASE) is not None
 
 
 def metrics_insights(text: str) -> MetricQuery:
-    """A query of Metrics Insights: one series, or a few where it groups."""
+    """A Metrics Insights query: one series, or a few with GROUP BY."""
     query = _SELECT.match(text)
     schema = [_unquoted(part) for part in (query["schema"] or "").split(",")] if query and query["schema"] else []
     namespace = schema[0] if schema else _unquoted(query["namespace"]) if query and query["namespace"] else ""
@@ -65,7 +65,7 @@ def search(text: str, stat: str | None, period_s: int | None) -> MetricQuery:
     parts = [quoted or plain for quoted, plain in _TERM.findall(schema["inside"])] if schema else []
     rest = text[: schema.start()] + text[schema.end() :] if schema else text
     pairs = [(_OPERATORS.sub("", found["name"]), found) for found in _PAIR.finditer(rest)]
-    # What a search leaves out says nothing of what it finds.
+    # Excluded terms of a search are no hint at its results.
     given = {name: _alternatives(found["value"]) for name, found in pairs if not found["name"].startswith("NOT ")}
     namespace = parts[0] if parts else next(iter(given.pop("Namespace", [])), "")
     names = given.pop("MetricName", [])
@@ -84,7 +84,7 @@ def search(text: str, stat: str | None, period_s: int | None) -> MetricQuery:
 
 
 def contributor_insights(rule: str, count: int) -> MetricQuery:
-    """The top contributors that a rule of Contributor Insights counts."""
+    """The top contributors of a Contributor Insights rule."""
     return MetricQuery(
         found=_samples("AWS/InsightRule", ["Contributors"], ["Contributor"], {}, "Sum", min(count, _SAMPLES)),
         note=f"Contributor Insights ({rule}) finds its contributors in CloudWatch; samples stand for them",

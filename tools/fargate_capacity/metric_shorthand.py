@@ -1,4 +1,4 @@
-"""The shorthand of a widget's metrics: `.` repeats one element of the metric before, `...` repeats a run of them."""
+"""The shorthand of a widget's metrics: `.` repeats one element of the previous metric, `...` several."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One row, written out.
+    """One expanded row.
 
     Args:
         elements: namespace, metric name, then name and value of each dimension; empty for an expression.
-        options: the object at the end of the row. Default: none were given.
+        options: the object at the end of the row. Default: none.
     """
 
     elements: tuple[str, ...]
@@ -21,10 +21,10 @@ class MetricRow:
 
 
 def expand_shorthand(rows: Sequence[Any]) -> list[MetricRow]:
-    """Writes the rows of a widget's `metrics` out.
+    """Expands the rows of a widget's `metrics`.
 
     Raises:
-        ValueError: a row that is no metric, or shorthand without a metric before it; the message names the row.
+        ValueError: a row is not a metric, or has shorthand without a previous metric; the message names the row.
     """
     expanded: list[MetricRow] = []
     before: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ def _written_out(given: list[str], before: tuple[str, ...], number: int) -> tupl
     elements: list[str] = []
     for index, element in enumerate(given):
         if element == "...":
-            # It stands for all that those after it do not replace.
+            # It stands for all elements that the following ones do not replace.
             up_to = len(before) - (len(given) - index - 1)
             if up_to <= len(elements):
                 raise ValueError(f"metric {number}: got '...' with nothing before it to repeat")

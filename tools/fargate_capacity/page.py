@@ -1,4 +1,4 @@
-"""Writes all dashboards as one HTML page that needs nothing but itself."""
+"""Writes all dashboards as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ nav a { color: inherit; margin-right: 14px; }
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardSection:
-    """A dashboard as the page shows it; the notes are those of each widget."""
+    """A dashboard on the page, with the notes of each widget."""
 
     dashboard: Dashboard
     drawing: WidgetDrawing
@@ -58,14 +58,14 @@ class DashboardSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Something that is drawn below the dashboards; its text is in the reader's fonts."""
+    """A picture below the dashboards; its text is in the reader's fonts."""
 
     title: str
     canvas: Canvas
 
 
 def write_page(sections: Sequence[DashboardSection], *, title: str, pictures: Sequence[Picture] = ()) -> str:
-    """The page."""
+    """Writes the page."""
     style = _STYLE % {
         "light": " ".join(f"{name}: {color};" for color, name in _VARIABLES.items()),
         "dark": " ".join(f"{name}: {theme.DARK[color]};" for color, name in _VARIABLES.items()),
@@ -134,7 +134,7 @@ def _text(widget: TextWidget) -> str:
 
 
 def _inline(svg: str, name: str) -> str:
-    """An SVG that shares its page with others: ids of its own, the page's colors, as wide as its cell."""
+    """An SVG for a page with several: unique ids, the page's colors, the width of its cell."""
     svg = _ID.sub(lambda found: f"{found[1]}{name}-", svg)
     for color, variable in _VARIABLES.items():
         svg = svg.replace(color, f"var({variable})")

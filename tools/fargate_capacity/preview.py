@@ -28,11 +28,11 @@ from fargate_capacity.widget_drawing import WidgetDrawing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What was written.
+    """The result of writing a preview.
 
     Args:
-        characters_without_font: what the PNG files show as boxes.
-        not_drawn: a line for each dashboard or widget that could not be.
+        characters_without_font: characters that the PNG files show as boxes.
+        not_drawn: a message per dashboard or widget that could not be drawn.
     """
 
     files: tuple[Path, ...]
@@ -54,20 +54,20 @@ def write_preview(
     title: str = "Dashboards of the cloud assembly",
     pictures: Sequence[Picture] = (),
 ) -> Preview:
-    """Writes `index.html` and a PNG file a dashboard into a folder.
+    """Writes `index.html` and one PNG file per dashboard into a folder.
 
     Args:
         assembly: the cloud assembly.
-        dashboards: those to draw.
-        output: the folder.
-        data: where the series are from. Default: sample series.
-        advance: is called before each dashboard is drawn.
-        view: the length of time that is shown, on sample series. Default: each dashboard's own.
-        title: of the page.
-        pictures: drawn below the dashboards. Default: none.
+        dashboards: the dashboards to draw.
+        output: the output folder.
+        data: the source of the series. Default: sample series.
+        advance: called before each dashboard is drawn.
+        view: the time range of sample series. Default: each dashboard's own.
+        title: the page's title.
+        pictures: pictures below the dashboards. Default: none.
 
     Raises:
-        InputError: the folder cannot be made, or no dashboard can be drawn.
+        InputError: the folder cannot be created, or no dashboard can be drawn.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -102,9 +102,7 @@ def write_preview(
 
 
 def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
-    """A name of a file for each dashboard, given by its name and stack: no two alike, even where the file system
-    ignores case.
-    """
+    """A unique file name for each dashboard, from its name and stack, even on case-insensitive file systems."""
     names: list[str] = []
     for dashboard, stack in dashboards:
         name = _UNSAFE.sub("-", dashboard).strip("-.") or "dashboard"
@@ -119,7 +117,7 @@ def file_names(dashboards: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def draw_section(section: DashboardSection, *, frames: Mapping[int, str] | None = None) -> Canvas:
-    """Draws a dashboard as one picture; `frames` has the colors of frames by the numbers of widgets."""
+    """Draws a dashboard as one picture; `frames` maps widget numbers to the colors of their frames."""
     dashboard = section.dashboard
     notes = shared_notes(list(zip(dashboard.body.widgets, section.notes, strict=True)))
     canvas = draw_dashboard(dashboard, section.drawing, notes=notes, subtitle=section.subtitle)
@@ -141,11 +139,11 @@ def dashboard_section(
 
     Args:
         assembly: the cloud assembly.
-        dashboard: of it.
-        data: where the series are from. Default: sample series.
-        view: the length of time that is shown, on sample series. Default: the dashboard's own.
-        not_drawn: takes a line for each widget that cannot be drawn.
-        sampled_as: another dashboard whose time and sample series this one gets. Default: its own.
+        dashboard: one of its dashboards.
+        data: the source of the series. Default: sample series.
+        view: the time range of sample series. Default: the dashboard's own.
+        not_drawn: called with a message for each widget that cannot be drawn.
+        sampled_as: another dashboard whose time range and sample series are used. Default: its own.
     """
     sampled_as = sampled_as or dashboard
     alarms = Alarms(assembly=assembly, template=dashboard.template)
@@ -172,7 +170,7 @@ def dashboard_section(
         window = data.window
         drawing = WidgetDrawing(source=lambda _: data, window=window, alarms=alarms, keeps_window=True)
         origin = f"data of {data.name}"
-    # The widgets are drawn once for what they cannot show: the picture needs the height of that before it begins.
+    # The widgets are drawn once to collect their notes, because the picture's height depends on them.
     notes, widgets = [], []
     for widget in dashboard.body.widgets:
         width = widget.place.width * theme.COLUMN - theme.GAP
@@ -182,7 +180,7 @@ def dashboard_section(
             notes.append(drawing.draw(canvas, Box(x=0, y=0, width=width, height=height), widget))
             widgets.append(widget)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            # Bodies are written by hand: one widget of a shape that nobody thought of leaves the others.
+            # Bodies may be written by hand: a widget of unexpected form must not prevent the others.
             what = f"{type(error).__name__}: {error}"
             title = getattr(widget, "title", "")
             not_drawn.append(f"dashboard {dashboard.name}, widget {title or len(widgets) + 1}: {what}")

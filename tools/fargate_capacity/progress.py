@@ -13,7 +13,7 @@ _PATIENCE_S = 2.0
 
 
 class PatientProgress:
-    """A bar on standard error that stays away from work that is over at once."""
+    """A progress bar on standard error that is not shown for short work."""
 
     def __init__(self, description: str, *, total: int) -> None:
         columns = (
@@ -39,7 +39,7 @@ class PatientProgress:
             self._progress.stop()
 
     def begin(self, name: str) -> None:
-        """The next piece of work begins; those before it are done."""
+        """Begins the next piece of work; the previous ones are done."""
         if not self._is_shown and time.monotonic() - self._begun > _PATIENCE_S:
             self._progress.start()
             self._is_shown = True

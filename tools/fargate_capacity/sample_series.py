@@ -1,4 +1,4 @@
-"""Plausible series for a dashboard that has no data yet: one service's day, with a spike, the same at every run."""
+"""Plausible series for a dashboard without data: one service's day with a spike, the same in every run."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SampleService:
     """The service whose day is drawn.
 
     Args:
-        target_percent: CPU average that its target tracking keeps.
-        spike_percent: CPU maximum that adds three tasks at once.
-        min_tasks: the least tasks.
-        max_tasks: the most.
+        target_percent: the CPU target of its target tracking.
+        spike_percent: the CPU maximum at which three tasks are added at once.
+        min_tasks: the minimum number of tasks.
+        max_tasks: the maximum number of tasks.
     """
 
     target_percent: float = 60.0
@@ -44,7 +44,9 @@ class SampleService:
 
     @classmethod
     def of(cls, body: DashboardBody) -> SampleService:
-        """As the horizontal lines show: a line across a CPU average is its target, and so on; else the defaults."""
+        """Derives the service from horizontal annotations: a line in a graph of average CPU is the target, and so on;
+        otherwise defaults.
+        """
         usual = cls()
         average = _lines_across(body, MetricKind.CPU, "Average")
         maximum = _lines_across(body, MetricKind.CPU, "Maximum")
@@ -63,7 +65,7 @@ def _lines_across(body: DashboardBody, kind: MetricKind, stat: str | None) -> li
         if isinstance(widget, MetricWidget)
         and (metrics := [drawn.source for drawn in widget.lines if isinstance(drawn.source, Metric)])
         and any(kind_of(metric) is kind and (stat is None or metric.stat == stat) for metric in metrics)
-        # Requests by tasks have the number of tasks in them, and lines that are none of tasks.
+        # Graphs of requests per task mention tasks, but their lines are not task counts.
         and not any(kind_of(metric) is MetricKind.REQUESTS for metric in metrics)
         for line in widget.annotations.horizontal
         if isinstance(line, HorizontalLine) and line.axis == "left"
@@ -71,7 +73,7 @@ def _lines_across(body: DashboardBody, kind: MetricKind, stat: str | None) -> li
 
 
 class SampleSeries:
-    """Series for any metric, made for one window; metrics of one dashboard belong to the same service's day."""
+    """Series for any metric in one window; all metrics of a dashboard show the same service's day."""
 
     def __init__(self, *, window: TimeWindow, service: SampleService, seed: str) -> None:
         self._window = window
@@ -82,7 +84,7 @@ class SampleSeries:
 
     @property
     def is_sample(self) -> bool:
-        """All of them are."""
+        """True: all series are samples."""
         return True
 
     def period_s(self, metric: Metric) -> int:
@@ -108,7 +110,7 @@ class SampleSeries:
         return np.array([np.mean(values) for values in in_periods])
 
     def note(self, metric: Metric, label: str | None) -> str | None:
-        """Nothing: there is a sample for every metric."""
+        """None: there is a sample for every metric."""
         return None
 
     def _noise(self, identity: str) -> np.random.Generator:
@@ -124,7 +126,7 @@ class SampleSeries:
         level = 0.22 + 0.6 * day + 0.18 * evening
         slow = np.convolve(noise.normal(0, 0.12, self._minutes.size + 29), np.ones(30) / 30, mode="valid")
         requests = level * (1 + slow + noise.normal(0, 0.018, self._minutes.size))
-        # One spike a day, at the hour that the seed gives: steep, then fading.
+        # One spike per day, at an hour that depends on the seed: a steep rise, then a decay.
         spike_hour = noise.uniform(10, 18)
         minutes_since = (hours - spike_hour) * 60
         spike = np.where(minutes_since >= 0, np.minimum(minutes_since / 2, 1) * np.exp(-minutes_since / 14), 0)
@@ -132,7 +134,7 @@ class SampleSeries:
 
     @cached_property
     def _day(self) -> tuple[Series, Series, Series]:
-        """CPU average, CPU maximum and running tasks of each minute, as a scaled service would have had them."""
+        """Average CPU, maximum CPU and running tasks per minute of a scaled service."""
         service, noise = self._service, self._noise("cpu")
         busiest = min(0.75 * service.max_tasks, max(3.0 * service.min_tasks, 6.0))
         cpu_per_request = service.target_percent * busiest / _PEAK_REQUESTS
@@ -169,7 +171,7 @@ class SampleSeries:
         if metric.namespace == "AWS/States" and metric.name in ("ExecutionTime", *_ENDS, "ExecutionsStarted"):
             return self._executions(metric)
         if metric.name == "InvocationModelErrors":
-            # What SageMaker counts of a container: the requests' faults and its own.
+            # The errors that SageMaker counts for a container: 4xx and 5xx.
             refused, broken = (replace(metric, name=f"Invocation{code}Errors") for code in ("4XX", "5XX"))
             return self._by_minute(refused) + self._by_minute(broken)
         if metric.stat == "SampleCount":
@@ -207,7 +209,7 @@ class SampleSeries:
         return level * (0.4 + 0.6 * self._requests / _PEAK_REQUESTS) * jitter
 
     def _executions(self, metric: Metric) -> Series:
-        """A state machine that runs once a day, three quarters of an hour, and ends well on most days."""
+        """A state machine that runs once a day for three quarters of an hour and succeeds on most days."""
         values = np.zeros(self._minutes.size)
         noise = self._noise(f"executions {metric.dimensions}")
         for day in range(int(self._minutes[0]) // 86400, int(self._minutes[-1]) // 86400 + 1):
@@ -220,12 +222,12 @@ class SampleSeries:
         return values
 
     def _reviews(self, metric: Metric) -> Series:
-        """A queue that grows at night, reviewers who work it off by day, and what their decisions say of the model."""
+        """A queue that grows at night, reviewers who process it by day, and the model metrics from their decisions."""
         noise = self._noise(f"reviews {metric.dimensions}")
         hours, day = (self._minutes / 3600) % 24, self._minutes // 86400
         worked = np.clip((hours - 9) / 9, 0, 1)
         of_day: Series = noise.normal(1, 0.12, int(day[-1] - day[0]) + 1)[day - day[0]]
-        # What weeks of decisions say moves slowly.
+        # Metrics of several weeks of decisions change slowly.
         drift = np.interp(self._minutes / 86400, day[0] + np.arange(40), noise.normal(0, 1, 40))
         since_evening: Series = np.where(hours < 9, hours + 6, np.maximum(hours - 18, 0) + 15 * (1 - worked))
         match metric.name:
@@ -251,7 +253,9 @@ class SampleSeries:
         return share + drift + next((far for end, far in ends.items() if metric.name.endswith(end)), 0.0)
 
     def _drift(self, metric: Metric) -> Series:
-        """What is served, slowly moving about what a release was validated on; the bounds of some hundred posts."""
+        """The served distribution, which moves slowly around that of the release's validation; bounds of some hundred
+        posts.
+        """
         name = next(drift for drift in _DRIFTS if metric.name.startswith(drift))
         days = self._minutes / 86400
         moved = self._noise(f"{name} {metric.dimensions}").normal(9, 1.5, 40)
@@ -272,7 +276,7 @@ class SampleSeries:
 
 
 def _tail(stat: str) -> float:
-    """How many times the mean a statistic of a latency is: that of a right-skewed distribution."""
+    """The ratio of a latency statistic to the mean, for a right-skewed distribution."""
     if found := _PERCENTILE.match(stat):
         share = min(float(found[1]), 99.99) / 100
         return float(0.8 * (1 + 0.55 * max(0.0, -math.log10(1 - share) - 0.3)) ** 1.9)

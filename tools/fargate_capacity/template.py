@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 _PATH = "aws:cdk:path"
-# What the CDK calls the one resource of a construct; it says nothing to a reader.
+# The CDK's ids of a construct's main resource; they are no use in a name.
 _OWN_RESOURCE = ("/Resource", "/Default")
 _NESTING = re.compile(r"([^/]+)\.NestedStack/\1\.NestedStackResource$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A resource as its template declares it.
+    """A resource as declared in its template.
 
     Args:
         condition: the name of the condition on which it is deployed. Default: always.
-        construct_path: `Stage/Stack/Api/Service`, as the CDK notes it beside the resource. Default: no CDK did.
+        construct_path: `Stage/Stack/Api/Service`, from the CDK's metadata. Default: there is none.
     """
 
     logical_id: str
@@ -36,15 +36,15 @@ class Template:
     """One synthesised template.
 
     Args:
-        stack: the stack's name; of a nested stack, the name of its file.
-        path: of the file.
-        body: as it was read.
-        account: literal, where the stack was given one. Default: unknown until the deploy.
-        region: likewise.
-        identity: what names the stack beside all others: `Stage/Stack`, and `Stack/Nested` for a nested stack.
-        parent: of a nested stack, the template that contains it and the resource by which it does.
-        not_deployed: logical ids whose condition is false.
-        construct_paths: of resources, by their logical ids, where the manifest has them and the template has not.
+        stack: the stack's name; for a nested stack, the name of its file.
+        path: the file's path.
+        body: the parsed content.
+        account: the stack's account, if literal. Default: unknown until deployment.
+        region: the stack's region, if literal. Default: unknown until deployment.
+        identity: the stack's unique name: `Stage/Stack`, or `Stack/Nested` for a nested stack.
+        parent: for a nested stack, the parent template and its resource for this stack.
+        not_deployed: logical ids of resources whose condition is false.
+        construct_paths: construct paths by logical id, for resources whose path only the manifest has.
     """
 
     stack: str
@@ -69,11 +69,11 @@ class Template:
         object.__setattr__(self, "resources", resources)
 
     def of_type(self, resource_type: str) -> Iterator[Resource]:
-        """The deployed resources of a type, in the order of the template."""
+        """The deployed resources of a type, in the template's order."""
         return (resource for resource in self.resources.values() if resource.type == resource_type)
 
     def without(self, logical_ids: frozenset[str]) -> Template:
-        """The same template, of which these resources are not deployed."""
+        """The same template without these resources."""
         return replace(self, not_deployed=self.not_deployed | logical_ids)
 
     def nested_in(self, parent: Template, resource: Resource) -> Template:
@@ -88,7 +88,7 @@ class Template:
 
 
 def path_in_stack(template: Template, resource: Resource) -> str:
-    """Where a resource is in its stack's tree of constructs; its logical id where no CDK made the template."""
+    """A resource's construct path in its stack; its logical id if the template is not from the CDK."""
     path = resource.construct_path
     if path is None:
         return resource.logical_id
@@ -96,17 +96,17 @@ def path_in_stack(template: Template, resource: Resource) -> str:
         path = path.removesuffix(suffix)
     path = without_nesting(path)
     inside = path.removeprefix(f"{template.identity}/")
-    # A stack of its own name (`stackName`) still has its tree's path: the stack is the first part of it.
+    # With a custom `stackName` the construct path still begins with the stack's id.
     return inside if inside != path or "/" not in path else path.partition("/")[2]
 
 
 def without_nesting(path: str) -> str:
-    """The path of a nested stack, for that of its resource, `Name.NestedStack/Name.NestedStackResource`."""
+    """Converts the path of a nested stack's resource, `Name.NestedStack/Name.NestedStackResource`, to that of the stack."""
     return _NESTING.sub(r"\1", path)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is an object; else an empty one."""
+    """The value if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# No series has these: on the HTML page each gives way to the color of the reader's light or dark scheme.
+# No series has these colors: the HTML page replaces each by that of the reader's light or dark scheme.
 INK: Final = "#16191e"
 SOFT_INK: Final = "#545b65"
 CARD: Final = "#fefefe"

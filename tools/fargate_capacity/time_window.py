@@ -1,4 +1,4 @@
-"""The time that the graphs of a dashboard show."""
+"""The time range of a dashboard's graphs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _DURATION = re.compile(
     r"-?P(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
 )
 _DEFAULT_LENGTH = timedelta(days=1)
-# Beyond three times its length the window would no longer look like the one that opens in CloudWatch.
+# A window more than three times as long would look too different from CloudWatch's.
 _STRETCH = 3
-# No change to show, no data: any day will do, and the same one makes the same picture twice.
+# Without annotations and data any day is possible; a fixed one makes pictures reproducible.
 _SAMPLE_DAY_END = datetime(2026, 1, 6, tzinfo=UTC)
 _MOST_POINTS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """From `start` up to, and without, `end`.
+    """From `start` (inclusive) to `end` (exclusive).
 
     Raises:
         ValueError: the end is not after the start.
@@ -43,11 +43,11 @@ class TimeWindow:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """The length in seconds."""
         return (self.end - self.start).total_seconds()
 
     def drawn_period_s(self, period_s: int) -> int:
-        """The period itself, or, where the window would hold too many points, the least multiple that does not."""
+        """The period, or its smallest multiple that keeps the window below the maximum number of points."""
         return period_s * max(1, -(-int(self.seconds) // (period_s * _MOST_POINTS)))
 
     def grid(self, period_s: int) -> NDArray[np.int64]:
@@ -59,12 +59,12 @@ class TimeWindow:
 def choose_window(body: DashboardBody, *, view: timedelta | None = None) -> TimeWindow:
     """The window for sample series: as long as the dashboard's own, and around the latest vertical annotations.
 
-    It ends shortly after the latest annotation and begins earlier than the dashboard asks, up to three times its
-    length, to take in those before. A window that the body gives as two moments is taken as it is.
+    It ends shortly after the latest annotation. To include earlier ones, it may be up to three times as long as the
+    dashboard's range. A range that the body gives as two times is used unchanged.
 
     Args:
-        body: the dashboard's.
-        view: a length that is chosen in place of the dashboard's own time, and kept. Default: the dashboard's.
+        body: the dashboard's body.
+        view: a fixed length that replaces the dashboard's range. Default: the dashboard's.
     """
     if view is not None:
         changes = _moments(body)
@@ -86,11 +86,11 @@ def choose_window(body: DashboardBody, *, view: timedelta | None = None) -> Time
 
 
 def widget_window(widget: MetricWidget, window: TimeWindow) -> TimeWindow:
-    """What a widget shows: the time that it asks for, before the window's end or its own, else the window itself."""
+    """A widget's time range: its own, ending at its own or the window's end; otherwise the window."""
     end = _moment(widget.end) or window.end
     length, start = _given_length(widget.start), _moment(widget.start)
     if start is None:
-        # Without a start an end is refused by CloudWatch, and shown here with the dashboard's length.
+        # CloudWatch refuses an end without a start; here it is shown with the dashboard's length.
         start = end - (length or (window.end - window.start))
     return TimeWindow(start=start, end=end) if start < end else window
 
@@ -118,7 +118,7 @@ def _length(text: str | None) -> timedelta:
 
 
 def _given_length(text: str | None) -> timedelta | None:
-    """A length of time, as `-P1DT6H`; a month is 30 days. None: it is none, or nothing."""
+    """Parses a duration such as `-P1DT6H`; a month is 30 days. None: not a duration."""
     found = _DURATION.fullmatch(text or "")
     if not found:
         return None

@@ -22,15 +22,15 @@ _MONOSPACED_WIDER = 1.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidgetDrawing:
-    """What widgets are drawn with.
+    """The settings for drawing widgets.
 
     Args:
-        source: gives the series of a window.
-        window: the time that the dashboard shows.
-        alarms: those of the assembly.
-        period_s: gives the period at which all is drawn that shows a window. Default: each metric at its own.
-        keeps_window: whether a widget with a time of its own shows the dashboard's, because there are no other data.
-        watermark: written across each graph. Default: nothing is.
+        source: returns the series of a window.
+        window: the dashboard's time range.
+        alarms: the assembly's alarms.
+        period_s: returns the period of all graphs for a window. Default: each metric's own period.
+        keeps_window: whether a widget with its own time range shows the dashboard's, because there are no other data.
+        watermark: text across each graph. Default: none.
     """
 
     source: Callable[[TimeWindow], SeriesSource]
@@ -41,7 +41,7 @@ class WidgetDrawing:
     watermark: str | None = None
 
     def draw(self, canvas: Canvas, box: Box, widget: Widget) -> list[str]:
-        """Draws a widget into a box, and returns a line for each thing that the picture could not show."""
+        """Draws a widget into a box, and returns a message for each thing that cannot be shown."""
         if isinstance(widget, TextWidget):
             _draw_text(canvas, box, widget)
             return []
@@ -120,7 +120,7 @@ class WidgetDrawing:
 def _title(widget: MetricWidget | AlarmWidget) -> str:
     if widget.title or isinstance(widget, AlarmWidget):
         return widget.title
-    # CloudWatch titles an untitled graph with its only metric.
+    # CloudWatch uses its only metric as the title of an untitled graph.
     shown = [line for line in widget.lines if line.is_visible]
     if len(shown) == 1 and widget.view == "timeSeries":
         only = shown[0]
@@ -146,7 +146,7 @@ def _draw_text(canvas: Canvas, box: Box, widget: TextWidget) -> None:
                     box.x + box.width - _PADDING, box.y + box.height - 9, "…", color=theme.SOFT_INK, align="right"
                 )
                 return
-            # A digit of this face is as wide as any character of it.
+            # All characters of this font have the width of a digit.
             most = max(int(right / text_width("0", theme.SMALL_SIZE) / _MONOSPACED_WIDER), 1)
             text = line.text if len(line.text) <= most else line.text[: most - 1] + "…"
             if text:

@@ -1,4 +1,4 @@
-"""What a metric widget draws: its metrics' series, its expressions evaluated, its labels made, its alarms found."""
+"""Resolves a metric widget: series of its metrics, values of its expressions, labels and alarms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fargate_capacity.dashboard_body import Expression, Line, Metric, MetricWidg
 from fargate_capacity.metric_kind import unit_of
 from fargate_capacity.time_window import TimeWindow
 
-# As CloudWatch draws a metric whose period nobody names.
+# CloudWatch's default period of a metric.
 _QUERY_PERIOD_S = 300
 Values = NDArray[np.float64]
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/graph-dynamic-labels.html
@@ -31,11 +31,11 @@ _COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e
 
 
 class SeriesSource(Protocol):
-    """Where the values of metrics come from."""
+    """A source of metric values."""
 
     @property
     def is_sample(self) -> bool:
-        """Whether there is a series for any metric, made up."""
+        """Whether the series are samples, available for any metric."""
         ...
 
     def period_s(self, metric: Metric) -> int:
@@ -43,20 +43,20 @@ class SeriesSource(Protocol):
         ...
 
     def values(self, metric: Metric, label: str | None, period_s: int) -> Values | None:
-        """The values on the window's grid of a period, NaN for a gap; `None` if there is no such metric."""
+        """The values on the window's grid of a period, NaN for a gap; `None` if the metric is missing."""
         ...
 
     def note(self, metric: Metric, label: str | None) -> str | None:
-        """Why there are none."""
+        """The reason why there are none."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSeries:
-    """One line of a graph; the times are seconds since 1970, a gap is NaN.
+    """One line of a graph; times are in seconds since 1970, gaps are NaN.
 
     Args:
-        whole: the one value of the whole time. Default: what is shown as a number is the latest value.
+        whole: the value for the whole time range. Default: numbers show the latest value.
     """
 
     label: str
@@ -69,7 +69,7 @@ class DrawnSeries:
 
     @property
     def last(self) -> float:
-        """The value of the whole time, if it is wanted, else the latest that is there; NaN if none is."""
+        """The value for the whole time range if set, otherwise the latest value; NaN if there is none."""
         if self.whole is not None:
             return self.whole
         present = self.values[~np.isnan(self.values)]
@@ -78,7 +78,7 @@ class DrawnSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidgetSeries:
-    """All that a metric widget draws, and one line for each thing that it cannot."""
+    """Everything that a metric widget draws, and one message per thing that it cannot draw."""
 
     series: tuple[DrawnSeries, ...]
     annotations: Annotations
@@ -93,14 +93,14 @@ def resolve_widget(
     alarms: Alarms,
     period_s: int | None = None,
 ) -> WidgetSeries:
-    """Makes a widget's series.
+    """Computes a widget's series.
 
     Args:
-        widget: as the dashboard has it.
-        source: where the series are from.
-        window: the time that is drawn.
-        alarms: those of the assembly, for the thresholds that are drawn.
-        period_s: the period at which every metric and expression is drawn. Default: each at its own.
+        widget: the dashboard's widget.
+        source: the source of the series.
+        window: the drawn time range.
+        alarms: the assembly's alarms, for thresholds.
+        period_s: the period of every metric and expression. Default: each one's own.
     """
     notes = list(widget.annotations.unread)
     lines, thresholds = list(widget.lines), list[HorizontalLine]()
@@ -113,7 +113,7 @@ def resolve_widget(
             notes.append(f"alarm {alarm.name}: it has no threshold that is known before the deploy")
         else:
             thresholds.append(alarm.threshold)
-        # A widget of an alarm alone shows what the alarm watches.
+        # A widget with only an alarm shows the alarm's metrics.
         if not widget.lines:
             lines.extend(alarm.lines)
     if period_s is not None:
@@ -133,10 +133,10 @@ def resolve_widget(
 
 
 class _Resolver:
-    """Makes the series of a widget's lines.
+    """Computes the series of a widget's lines.
 
     Args:
-        is_whole: whether each metric has one value, of the whole time; expressions are of such values, then.
+        is_whole: whether each metric has one value for the whole time range, on which expressions are evaluated.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class _Resolver:
     ) -> None:
         self._lines, self._source, self._window, self._notes = lines, source, window, notes
         self._is_whole = is_whole
-        # What queries of a line found, in the order of its series.
+        # The results of a line's queries, in the order of its series.
         self._found: dict[int, list[Metric]] = {}
         self._by_id = {line.id: line for line in lines if line.id}
         self._labels = _labels(lines)
@@ -176,7 +176,7 @@ class _Resolver:
             named = _names_of(found) if len(found) == len(several) else [str(n + 1) for n in range(len(several))]
             for number, one in enumerate(several):
                 values = np.full(times.shape, one) if isinstance(one, float) else one
-                # A label that says itself what was found needs no more.
+                # A label that already includes the results is complete.
                 is_told = found and ("PROP(" in label or "${LABEL}" in label)
                 numbered = f"{label} {named[number]}" if len(several) > 1 and not is_told else label
                 shown = dataclasses.replace(line, source=found[number]) if len(found) == len(several) else line
@@ -194,7 +194,7 @@ class _Resolver:
         return drawn
 
     def _period_s(self, line: Line, above: frozenset[int]) -> int:
-        """An expression takes its own period, else the longest of what it is made of."""
+        """An expression's own period, otherwise the longest period of its metrics."""
         if isinstance(line.source, Metric):
             return self._source.period_s(line.source)
         if id(line) in above:
@@ -209,7 +209,7 @@ class _Resolver:
         return self._window.grid(period_s)
 
     def _queried_period_s(self, text: str) -> int | None:
-        """The longest period that a query within names; what names none is drawn by five minutes."""
+        """The longest period of the queries in an expression; five minutes if they have none."""
         if metric_queries.is_metrics_insights(text):
             return _QUERY_PERIOD_S
         try:
@@ -219,7 +219,7 @@ class _Resolver:
         return max((_query_of(call).period_s or _QUERY_PERIOD_S for call in calls), default=None)
 
     def _queried(self, line: Line, query: metric_queries.MetricQuery, period_s: int) -> metric_math.Value:
-        """Sample series of what a query would find."""
+        """Sample series for the results of a query."""
         if not self._source.is_sample:
             values = self._measured(query.found[0], line.label, period_s) if line.label else None
             if values is None:
@@ -231,7 +231,7 @@ class _Resolver:
         series = []
         for number, metric in enumerate(query.found):
             values = self._measured(metric, None, period_s)
-            # Of one service's day all would be alike.
+            # Otherwise all series would show the same service's day.
             series.append((values if values is not None else np.array([])) * 0.87**number)
         self._found.setdefault(id(line), []).extend(query.found)
         return series if len(series) > 1 else series[0]
@@ -301,7 +301,7 @@ class _Resolver:
 
 
 def _query_of(call: metric_expression.Call) -> metric_queries.MetricQuery:
-    """What a call that finds metrics would find."""
+    """The query of a call that searches for metrics."""
     texts = [each.value for each in call.arguments if isinstance(each, metric_expression.Text)]
     numbers = [int(each.value) for each in call.arguments if isinstance(each, metric_expression.Number)]
     if call.function == "SEARCH":
@@ -315,7 +315,7 @@ def _query_of(call: metric_expression.Call) -> metric_queries.MetricQuery:
 
 
 def _names_of(found: list[Metric]) -> list[str]:
-    """What distinguishes the metrics that were found from each other."""
+    """The differences between the found metrics."""
     several = len({metric.name for metric in found}) > 1
     names = []
     for number, metric in enumerate(found, start=1):
@@ -325,7 +325,7 @@ def _names_of(found: list[Metric]) -> list[str]:
 
 
 def _labels(lines: list[Line]) -> list[str]:
-    """A metric without a label is named by what distinguishes it from the other metrics of its widget."""
+    """A metric without a label is named by its differences to the other metrics of the widget."""
     shown = [line for line in lines if line.is_visible and isinstance(line.source, Metric)]
     parts = {
         id(line): (line.source.name, *(value for _, value in line.source.dimensions), line.source.stat)
@@ -349,7 +349,7 @@ def _labels(lines: list[Line]) -> list[str]:
 
 
 def _queried_name(text: str) -> str | None:
-    """The name of the metric that an expression looks for; None where it looks for none."""
+    """The metric name that an expression searches for; None if it does not search."""
     if metric_queries.is_metrics_insights(text):
         return metric_queries.metrics_insights(text).found[0].name
     try:
@@ -360,7 +360,7 @@ def _queried_name(text: str) -> str | None:
 
 
 def _with_dynamic_parts(label: str, line: Line, times: NDArray[np.int64], values: Values) -> str:
-    """A label's `${MAX}`, `${LAST}`, `${PROP('MetricName')}` and their like, filled in."""
+    """Replaces a label's `${MAX}`, `${LAST}`, `${PROP('MetricName')}` and similar parts."""
 
     def fill(found: re.Match[str]) -> str:
         what, property_name = found[1], found[2]

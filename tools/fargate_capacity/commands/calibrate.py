@@ -1,4 +1,4 @@
-"""`fargate-capacity calibrate`: the model, fitted on what was observed, and its error."""
+"""`fargate-capacity calibrate`: fits the model to observed traffic and reports its error."""
 
 from __future__ import annotations
 

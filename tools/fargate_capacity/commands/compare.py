@@ -1,4 +1,4 @@
-"""`fargate-capacity compare`: what one cloud assembly's policies would have done against another's."""
+"""`fargate-capacity compare`: compares the policies of two cloud assemblies on the same traffic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fargate-capacity fetch`: what CloudWatch saw of a service, as a file."""
+"""`fargate-capacity fetch`: saves CloudWatch's data of a service as a file."""
 
 from __future__ import annotations
 

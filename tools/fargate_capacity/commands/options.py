@@ -1,4 +1,4 @@
-"""The options that several subcommands have, each declared once."""
+"""The options that several subcommands share, each declared once."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ TimeZone = Annotated[str | None, typer.Option(help="Time zone of times without o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficOptions:
-    """Those of every subcommand that replays traffic; each field is an option."""
+    """The options of every subcommand that replays traffic; each field is an option."""
 
     service: Service = None
     assume: Assume = None
@@ -101,7 +101,7 @@ class TrafficOptions:
     per_second: PerSecond = False
 
     def question(self, folder: Path) -> Question:
-        """What is asked of the service of a cloud assembly."""
+        """The question about the service of a cloud assembly."""
         return ask(
             folder,
             service=self.service,
@@ -115,7 +115,7 @@ class TrafficOptions:
         )
 
     def traffic(self, question: Question, path: Path) -> Trace:
-        """The traffic of a file or folder."""
+        """Reads the traffic of a file or folder."""
         try:
             zone = ZoneInfo(self.time_zone) if self.time_zone else None
         except (ZoneInfoNotFoundError, ValueError):
@@ -158,7 +158,7 @@ Holidays = Annotated[Path | None, typer.Option(help="A file of holidays, one day
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorGroup:
-    """Those of a forecast floor; each field is an option."""
+    """The options of a forecast floor; each field is an option."""
 
     floor: FloorCpu = None
     floor_lead: FloorLead = None
@@ -177,7 +177,7 @@ class FloorGroup:
 
 
 def with_grouped_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` as typer takes it: an argument that is a dataclass of options stands for an option per field."""
+    """`command` in the form that typer accepts: a dataclass argument becomes one option per field."""
     hints = typing.get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}
     parameters = []

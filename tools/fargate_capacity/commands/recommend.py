@@ -1,4 +1,4 @@
-"""`fargate-capacity recommend`: the cheapest setting that surely breaches little more than now."""
+"""`fargate-capacity recommend`: finds the cheapest setting that keeps within the tolerance."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Objective(StrEnum):
     SAVINGS_PLAN = "savings-plan"
 
     def of(self, bill: Bill) -> float:
-        """That bill."""
+        """The cost of a simulation."""
         if self is Objective.SPOT:
             return bill.with_spot
         return bill.with_savings_plan if self is Objective.SAVINGS_PLAN else bill.on_demand
@@ -102,7 +102,7 @@ def recommend_command(
         raise InputError(f"--objective: got {objective}, allowed: on-demand; no price: {question.unpriced}")
 
     def cost(simulation: Simulation) -> float:
-        # Where tasks have no price, the fewest task-hours cost least.
+        # Without a price for the tasks, task-hours are the cost.
         bill = question.bill(simulation)
         return simulation.totals.task_hours if bill is None else objective.of(bill)
 
@@ -117,7 +117,7 @@ def recommend_command(
     if schedule and 0 < held_out < 1:
         readable.check(question.service.name, (1 - held_out) * traffic.minutes / DAY_MINUTES)
 
-    # All candidates once, and the cheaper ones with more requests.
+    # All candidates once, and the cheaper ones again with more requests.
     blocks = 2 * jobs * (traffic.minutes // SWEEP_BLOCK_MINUTES + 1)
     with PatientProgress(f"replaying {len(tried)} candidates", total=blocks) as progress:
         found = recommend(
@@ -220,7 +220,7 @@ def recommend_command(
         ],
     }
     write(question, traffic, figures, output=given.output, command="recommend", more=more)
-    # Drawing takes most of a second to import.
+    # The drawing modules take most of a second to import.
     from fargate_capacity.report.frontier_drawing import write_frontier
 
     unit = f"$ {objective}" if is_priced else "task-hours"

@@ -1,4 +1,4 @@
-"""`fargate-capacity saved`: what a change saved, and which Savings Plan fits what runs since."""
+"""`fargate-capacity saved`: reports what a change saved and which Savings Plan fits the usage since then."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def saved_command(
     path = output / "saved.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     typer.echo(f"wrote {path}")
-    # Drawing takes most of a second to import.
+    # The drawing modules take most of a second to import.
     from fargate_capacity.report.saving_drawing import write_saving
 
     title = f"{priced.service.name}: requests per task before {changed} and since"

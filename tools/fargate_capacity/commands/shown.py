@@ -1,4 +1,4 @@
-"""What every subcommand does with its figures: it replays, shows, writes and draws them."""
+"""The output of every subcommand: replays, then shows, writes and draws the figures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from fargate_capacity.traffic.trace import Trace
 if TYPE_CHECKING:
     from fargate_capacity.page import Picture
 
-# Of all minutes: a jump saturates a few before its tasks serve.
+# Share of all minutes: a jump in traffic saturates a few minutes before its new tasks serve.
 _FEW_SATURATED = 0.01
 
 
 def replayed(question: Question, traffic: Trace, name: str) -> Figures:
-    """The figures of the question's own setting, drawn, by both readings of AWS's documentation."""
+    """The figures of the declared setting, with a drawn series, by both readings of AWS's documentation."""
     other = simulate(question.scenario.by_other_reading, question.setting, traffic)
     return question.figures(name, simulated(question, traffic), other=other)
 
@@ -73,7 +73,7 @@ def show(
 
 
 def _provenance(question: Question, traffic: Trace) -> list[str]:
-    """Every figure says how it was made."""
+    """States how the figures were calculated."""
     model = question.scenario.model
     error = question.error or "not known; `calibrate` finds it"
     lines = [
@@ -118,7 +118,7 @@ def _described_bill(bill: Bill | None) -> str:
 
 
 def _hidden(traffic: Trace, burstiness: float) -> list[str]:
-    """What traffic by longer periods does not show."""
+    """A note on what traffic with longer periods does not show."""
     period = traffic.period_minutes
     if period == 1:
         return []
@@ -170,7 +170,7 @@ def draw(
     changes: Sequence[tuple[datetime, str]] = (),
     pictures: Sequence[Picture] = (),
 ) -> None:
-    # Drawing takes most of a second to import.
+    # The drawing modules take most of a second to import.
     from fargate_capacity.report.monitor import Mark, Monitor, breaches, write_monitor
 
     series, totals, bill = figures.simulation.series, figures.simulation.totals, figures.bill

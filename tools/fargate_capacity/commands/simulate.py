@@ -1,4 +1,4 @@
-"""`fargate-capacity simulate`: what the declared policies would have done on given traffic."""
+"""`fargate-capacity simulate`: replays the declared policies on given traffic."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def simulate_command(
 
 
 def _others(question: Question, traffic: Trace) -> list[Figures]:
-    """The same without the declared floor, or without what stands for AWS's predictive scaling; and with what stands
-    for a policy that only forecasts.
+    """Replays for comparison: without the declared floor or without the stand-in for AWS's predictive scaling, and with
+    the stand-in for a policy that only forecasts.
     """
     setting = question.setting
     others: dict[str, Floor | None] = {

@@ -1,4 +1,4 @@
-"""`fargate-capacity tune`: the target tuner, replayed over given traffic."""
+"""`fargate-capacity tune`: replays the target tuner on given traffic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fargate_capacity.replay.guardrail import GuardedMetric, Guardrail
 from fargate_capacity.scaling_decisions import Action, ObservationPeriod, TunerSettings
 
 _MOST_CHANGES = 15
-# That of the construct.
+# The construct's default.
 _CEILING = 65.0
 
 
@@ -110,7 +110,7 @@ def tune_command(
         "warnings": [beyond] if beyond else [],
     }
     write(question, traffic, figures, output=given.output, command="tune", more=more)
-    # A year of steps would hide what they are drawn over.
+    # The marks of a year of steps would hide the graph.
     shows_steps = len(tuning.decisions) <= _MOST_CHANGES
     changes = [
         (each.at, f"{each.action} {each.target:g} %")
@@ -121,7 +121,7 @@ def tune_command(
 
 
 def _guarded(question: Question, declared: DeclaredTuner | None) -> tuple[Question, list[str]]:
-    """The question with the alarms of the stack's tuner as its guardrail, and what they are."""
+    """The question with the alarms of the stack's tuner as its guardrail, and a description of them."""
     guardrail, alarms = question.scenario.guardrail, declared.guardrail.alarms if declared else ()
     left_out = [f"left out: {line}" for line in (declared.guardrail.left_out if declared else ())]
     if not alarms:

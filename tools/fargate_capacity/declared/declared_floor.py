@@ -1,4 +1,4 @@
-"""A forecast floor as the templates declare it: what is replayed, and what of it is not."""
+"""A forecast floor as declared in the templates, and what a replay omits."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class DeclaredFloor:
     """One floor of a service, with the settings of its function.
 
     Args:
-        logical_id: of the function.
-        is_dry_run: it changes nothing, so that it is no part of the setting.
+        logical_id: the function's logical id.
+        is_dry_run: whether it changes nothing; then it is not part of the setting.
     """
 
     logical_id: str
@@ -33,7 +33,7 @@ class DeclaredFloor:
     is_dry_run: bool
 
     def line(self) -> str:
-        """By which options one that is not replayed can be."""
+        """The options with which a floor that is not replayed can be replayed."""
         options = (
             f"--floor {self.utilization:g} --floor-lead {self.lead_minutes} --floor-look-back {self.look_back} "
             f"--floor-time-zone {self.time_zone}"
@@ -45,7 +45,7 @@ class DeclaredFloor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadFloor:
-    """One of another version, whose settings this version cannot read."""
+    """A floor of another version, whose settings this version cannot read."""
 
     logical_id: str
 
@@ -54,7 +54,7 @@ class UnreadFloor:
 
 
 def declared_floors(assembly: CloudAssembly, stack: str, *, service: str) -> Iterator[DeclaredFloor | UnreadFloor]:
-    """Each floor of a service, named as `ScaledService` names it, in a stack."""
+    """The floors of a service in a stack; `service` is `ScaledService`'s name."""
     for _, resource, variables in service_functions(assembly, stack, handler=_HANDLER, service=service):
         yield _read(resource.logical_id, variables.get("SETTINGS"))
 

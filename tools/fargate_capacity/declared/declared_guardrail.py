@@ -1,4 +1,4 @@
-"""The guardrail alarms of a tuner as the templates declare them, of what a replay knows."""
+"""The guardrail alarms of a tuner, as declared in the templates, that a replay can follow."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _CPU = {"Maximum": GuardedMetric.CPU_MAXIMUM, "Average": GuardedMetric.CPU_AVERA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredGuardrail:
-    """What takes a step of the tuner back.
+    """The alarms that revert a step of the tuner.
 
     Args:
-        alarms: those that a replay can follow; any of them fires.
-        left_out: one line for each that it cannot.
+        alarms: the alarms that a replay can follow; any of them triggers the guardrail.
+        left_out: one message per alarm that it cannot follow.
     """
 
     alarms: tuple[GuardrailAlarm, ...] = ()
@@ -40,12 +40,12 @@ class DeclaredGuardrail:
 
 
 def declared_guardrail(template: Template, guardrails: Any, model: ServiceModel) -> DeclaredGuardrail:
-    """The alarms that a tuner watches, those inside of composite alarms among them.
+    """The alarms that a tuner watches, including those in composite alarms.
 
     Args:
-        template: of the tuner's stack.
-        guardrails: the names, as the tuner's function has them: with references to the alarms.
-        model: says which mean a percentile of the latency stands for.
+        template: the tuner's stack.
+        guardrails: the alarm names in the function's environment, with references to the alarms.
+        model: converts a percentile of the latency to a mean.
     """
     alarms: list[GuardrailAlarm] = []
     left_out: list[str] = []
@@ -78,7 +78,7 @@ def _alarms(template: Template, guardrails: Any, left_out: list[str]) -> Iterato
 
 
 def _referred(value: Any) -> Iterator[str]:
-    """The logical ids in intrinsic functions, wherever they stand."""
+    """The logical ids in intrinsic functions at any depth."""
     if isinstance(value, list):
         for each in value:
             yield from _referred(each)
@@ -109,7 +109,7 @@ def _read(watched: Mapping[str, Any], model: ServiceModel) -> GuardrailAlarm:
         raise ValueError(f"it watches {shown}, which a replay does not know")
     kind, percentile = metric
     if percentile is not None:
-        # Modelled: times at the task have an exponential tail, whose p95 is `p95_ratio` of their mean.
+        # Modelled: times at the task have an exponential tail; their p95 is `p95_ratio` times the mean.
         ratio = model.p95_ratio * math.log(1 - percentile / 100) / math.log(0.05)
         if threshold <= model.elsewhere_seconds:
             raise ValueError(f"its threshold is below the {model.elsewhere_seconds:g} s that requests wait elsewhere")
@@ -127,7 +127,7 @@ def _read(watched: Mapping[str, Any], model: ServiceModel) -> GuardrailAlarm:
 
 
 def _metric(watched: Mapping[str, Any]) -> tuple[GuardedMetric, float | None] | None:
-    """What an alarm watches, and of the latency which percentile."""
+    """The metric that an alarm watches, and for latency the percentile."""
     statistic = str(watched.get("ExtendedStatistic") or watched.get("Statistic"))
     named = watched.get("Namespace"), watched.get("MetricName")
     if named == ("AWS/ECS", "CPUUtilization") and statistic in _CPU:

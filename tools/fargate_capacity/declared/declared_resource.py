@@ -1,4 +1,4 @@
-"""A resource as the templates declare it, and the declared service that is being read."""
+"""A resource as declared in the templates, and the service that is being read."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from fargate_capacity.template import Resource, Template, mapping
 
 T = TypeVar("T")
 
-# Twenty times the quota of a service. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+# Twenty times AWS's quota of tasks per service.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
 _MOST_TASKS = 100_000
 _MOST = 1_000_000_000
 
 
 class LeftOutError(ValueError):
-    """A thing that cannot be replayed, and why."""
+    """Something that cannot be replayed, with the reason."""
 
 
 class DeclaredResource:
-    """A resource's properties as they will be deployed, and what its references mean."""
+    """A resource's properties as deployed, with resolved references."""
 
     def __init__(self, assembly: CloudAssembly, template: Template, resource: Resource) -> None:
         self.functions = IntrinsicFunctions(assembly=assembly, template=template)
@@ -34,7 +35,7 @@ class DeclaredResource:
         return self.functions.text(self.properties.get(name, default))
 
     def number(self, name: str, default: float | None = None, *, of: Mapping[str, Any] | None = None) -> float:
-        """A number, or the default where none is declared."""
+        """A number, or the default if none is declared."""
         declared = (self.properties if of is None else of).get(name)
         if declared is None:
             if default is None:
@@ -60,7 +61,9 @@ class DeclaredResource:
 
 
 class ServiceReading:
-    """One service's resources as they are read; `unmodelled` has a line for each thing that no replay can follow."""
+    """One service's resources while they are read; `unmodelled` has a message for each thing that a replay cannot
+    follow.
+    """
 
     def __init__(self, assembly: CloudAssembly, found: FoundService) -> None:
         self.assembly = assembly
@@ -104,7 +107,7 @@ def items(value: Any) -> list[Any]:
 
 
 def conditions(value: Any) -> Iterator[str]:
-    """The names of the conditions that the values within decide by."""
+    """The names of the conditions in `Fn::If` functions of the values."""
     if isinstance(value, list):
         for item in value:
             yield from conditions(item)

@@ -1,4 +1,4 @@
-"""A target tuner as the templates declare it: its settings and its guardrail."""
+"""A target tuner as declared in the templates: its settings and its guardrail."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HANDLER = "target_tuner.handler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredTuner:
-    """What a stack's tuner is set to."""
+    """The settings of a stack's tuner."""
 
     settings: TunerSettings
     guardrail: DeclaredGuardrail
 
 
 def declared_tuner(assembly: CloudAssembly, stack: str, model: ServiceModel, *, service: str) -> DeclaredTuner | None:
-    """The tuner of a service, named as `ScaledService` names it, in a stack; None where there is none.
+    """The tuner of a service in a stack; `service` is `ScaledService`'s name. None if there is none.
 
     Raises:
         InputError: its settings are those of another version.

@@ -1,4 +1,4 @@
-"""AWS's predictive scaling policies as the templates declare them."""
+"""AWS's predictive scaling policies as declared in the templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fargate_capacity.declared.understood_properties import not_understood
 from fargate_capacity.template import mapping
 
 _CONFIGURATION = "PredictiveScalingPolicyConfiguration"
-# Documented: in seconds, less than the hour of a forecast.
+# Documented: seconds, less than a forecast's hour.
 _DEFAULT_BUFFER_S = 300
 _LONGEST_BUFFER_S = 3600
 _MODES = ("ForecastOnly", "ForecastAndScale")
@@ -22,11 +22,11 @@ class PredictivePolicy:
     """One policy.
 
     Args:
-        name: its logical id.
-        metric: AWS's name of the metric pair, as ECSServiceCPUUtilization.
-        target: of that metric, for one task.
+        name: the policy's logical id.
+        metric: AWS's name of the metric pair, such as ECSServiceCPUUtilization.
+        target: the metric's target per task.
         scales: whether it raises the task count. If not, it only forecasts.
-        buffer_s: seconds before the hour at which it does.
+        buffer_s: seconds before the full hour at which it raises the count.
         may_raise_maximum: whether it may raise the maximum, too.
     """
 
@@ -38,17 +38,17 @@ class PredictivePolicy:
     may_raise_maximum: bool
 
     def described(self) -> str:
-        """In a few words."""
+        """A short description."""
         unit = " %" if self.metric.endswith("Utilization") else ""
         does = "scales" if self.scales else "only forecasts"
         return f"predictive scaling on {self.metric} for {self.target:g}{unit}, which {does}"
 
 
 def predictive_policy(policy: DeclaredResource) -> tuple[PredictivePolicy, list[str]]:
-    """The policy, and the names in its configuration that are not understood.
+    """The policy, and the unknown names in its configuration.
 
     Raises:
-        LeftOutError: what it scales by is not known, or known at the deployment only.
+        LeftOutError: its metric is not known, or known only at deployment.
     """
     configuration = mapping(policy.properties.get(_CONFIGURATION))
     mode = policy.functions.text(configuration.get("Mode", _MODES[0]))

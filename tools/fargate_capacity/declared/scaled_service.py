@@ -1,4 +1,4 @@
-"""An ECS service's scaling as the templates declare it."""
+"""An ECS service's scaling as declared in the templates."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from fargate_capacity.template import mapping
 _TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 _TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 _FARGATE = ("FARGATE", "FARGATE_SPOT")
-# More than the largest instance has.
+# More than the largest instance type has.
 _MOST_VCPUS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaledService:
-    """One service that has a scalable target.
+    """A service with a scalable target.
 
     Args:
-        name: its logical id, or its name where that is literal.
-        stack: that declares it; `stack_identity` distinguishes it from others of that name.
+        name: the service's name if it is literal, otherwise its logical id.
+        stack: the stack that declares it; `stack_identity` distinguishes stacks of the same name.
         identity: `Stack/Path`.
-        region: Default: the deploy decides.
-        unpriced: why no price of Fargate is that of its tasks. Default: one is.
+        region: the region. Default: known only at deployment.
+        unpriced: the reason why its tasks have no Fargate price. Default: they have one.
         operating_system: `LINUX` or `WINDOWS`.
-        vcpus, memory_mib: of one task.
+        vcpus, memory_mib: size of one task.
         storage_gib: ephemeral storage of one task.
-        bounds: of the scalable target, and `scheduled` what changes them.
-        policies: those that a replay can follow; `declares_policies` says whether there is any at all.
-        predictive: those of AWS's predictive scaling.
-        unmodelled: one line for each thing that it cannot.
-        health_check_seconds, drain_seconds: of its target group; AWS's defaults where there is none.
+        bounds: the scalable target's bounds; `scheduled` are the actions that change them.
+        policies: the policies that a replay can follow; `declares_policies` is whether there is any policy.
+        predictive: AWS's predictive scaling policies.
+        unmodelled: one message for each thing that a replay cannot follow.
+        health_check_seconds, drain_seconds: settings of its target group; AWS's defaults if there is none.
     """
 
     name: str
@@ -68,13 +68,13 @@ class ScaledService:
 
 
 def find_service(assembly: CloudAssembly, wanted: str | None = None) -> ScaledService:
-    """The service of that name, logical id (its hash may be left out) or `Stack/Path`; the only one by default.
+    """The service with this name, logical id (its hash may be omitted) or `Stack/Path`; by default the only one.
 
-    What of it cannot be read is named in `unmodelled`; what stays without meaning then (bounds, a task's size) is
-    refused.
+    Unreadable properties are named in `unmodelled`, but unreadable bounds or task sizes are refused.
 
     Raises:
-        InputError: there is none, there are several and none is named, or what is declared is known only after deploy.
+        InputError: there is no such service, there are several and none is named, or required values are known only
+            after deployment.
     """
     found = choose_service(assembly, wanted)
     return _Reader(assembly, found).read()
@@ -148,7 +148,7 @@ class _Reader:
 
     # ---- tasks -----------------------------------------------------------------------------------------------------
     def _sizes(self, task: DeclaredResource) -> tuple[float, float]:
-        """vCPUs and MiB of a task; on EC2 those of its containers where the task has none of its own."""
+        """vCPUs and MiB of a task; on EC2 the sum of its containers if the task declares none."""
         found = []
         for key, unit, container_keys in (
             ("Cpu", "vcpu", ("Cpu",)),
@@ -265,7 +265,7 @@ class _Reader:
 
 
 def _unpriced(service: DeclaredResource, task: DeclaredResource) -> str | None:
-    """Why a task of the service has no price of Fargate."""
+    """The reason why a task of the service has no Fargate price."""
     launch = service.text("LaunchType")
     providers = _providers(service)
     compatible = [task.functions.text(each) for each in items(task.properties.get("RequiresCompatibilities"))]
@@ -277,7 +277,7 @@ def _unpriced(service: DeclaredResource, task: DeclaredResource) -> str | None:
         return None
     if compatible and "FARGATE" not in compatible:
         return f"a task of the launch type {compatible[0]} has no price of its own"
-    # Documented: without a launch type it is EC2. Fargate needs both of these, so a task without cannot mean it.
+    # Documented: the default launch type is EC2. Fargate needs both of these, so a task without them is not Fargate.
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
     if not compatible and (not task.text("Cpu") or task.text("NetworkMode", "awsvpc") != "awsvpc"):
         return "a task of the launch type EC2 has no price of its own"

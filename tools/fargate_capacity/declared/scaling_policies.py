@@ -1,4 +1,4 @@
-"""A service's scaling policies as the templates declare them."""
+"""A service's scaling policies as declared in the templates."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ _STATISTICS = {"Average": Metric.CPU_AVERAGE, "Maximum": Metric.CPU_MAXIMUM}
 
 
 class ScalingPolicyReader:
-    """Reads the policies of a service's scalable target; `declares_policies` says whether there was any at all.
+    """Reads the policies of a service's scalable target; `declares_policies` is whether there was any.
 
-    Those of AWS's predictive scaling, which no replay can follow, are in `predictive` once all are read.
+    AWS's predictive scaling policies, which a replay cannot follow, are in `predictive` after all are read.
     """
 
     def __init__(self, reading: ServiceReading) -> None:
@@ -115,7 +115,7 @@ class ScalingPolicyReader:
         if referred is not None:
             return referred[1].logical_id == target.logical_id and is_same(referred[0], self._reading.found.template)
         own, theirs = self._reading.target.text("ResourceId"), policy.text("ResourceId")
-        # Two stacks of one class call their services alike until they are deployed.
+        # The services of two stacks of one class have the same names until they are deployed.
         is_comparable = is_same(policy.functions.template, self._reading.found.template) or "${" not in theirs
         return bool(theirs) and is_comparable and own == theirs
 
@@ -235,7 +235,7 @@ class ScalingPolicyReader:
     def _cpu_metric(
         self, read: DeclaredResource, watched: Mapping[str, Any], service: DeclaredResource
     ) -> Metric | None:
-        """The service's CPU as an alarm or a customised specification names it. None: it is another metric."""
+        """Recognises the service's CPU in an alarm or a customised specification. None: it is another metric."""
         queries = items(watched.get("Metrics"))
         if queries:
             stat = mapping(mapping(queries[0]).get("MetricStat"))
@@ -250,7 +250,7 @@ class ScalingPolicyReader:
 
     def _check_dimensions(self, read: DeclaredResource, dimensions: list[Any], service: DeclaredResource) -> None:
         if not dimensions:
-            # Without them CloudWatch has no such metric; a template that leaves them out means its one service.
+            # CloudWatch has no such metric without dimensions; a template that omits them means its one service.
             return
         given = {read.functions.text(mapping(each).get("Name")): mapping(each).get("Value") for each in dimensions}
         if "ServiceName" not in given:
@@ -270,6 +270,6 @@ class ScalingPolicyReader:
         literal = service.text("ServiceName")
         if literal and shown == literal:
             return True
-        # A part of the service's ARN is the service's name, too.
+        # The name may be given as a part of the service's ARN.
         names = (f"${{{name}.Name}}", f"${{{name}}}")
         return is_same(read.functions.template, service.functions.template) and shown in names

@@ -1,4 +1,4 @@
-"""The functions of this library that a stack has for a service, found by their handler."""
+"""Finds this library's functions for a service in a stack, by their handler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fargate_capacity.template import Resource, Template, mapping
 def service_functions(
     assembly: CloudAssembly, stack: str, *, handler: str, service: str
 ) -> Iterator[tuple[Template, Resource, Mapping[str, Any]]]:
-    """Each with its template and its environment; `service` is named as `ScaledService` names it."""
+    """Each function with its template and environment; `service` is `ScaledService`'s name."""
     for template in assembly.templates:
         if template.identity != stack:
             continue
@@ -23,7 +23,7 @@ def service_functions(
 
 
 def _named(name: Any) -> Any:
-    """Return the logical id of the service whose name it is; the name where it is literal."""
+    """Return the name if it is literal, otherwise the logical id of the service that it refers to."""
     if isinstance(name, dict):
         attribute = name.get("Fn::GetAtt")
         return attribute[0] if isinstance(attribute, list) and attribute else name.get("Ref")

@@ -1,4 +1,4 @@
-"""Finds the scaled services of a cloud assembly, by what a person may call them."""
+"""Finds the scaled services of a cloud assembly, by the names that a user may give."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _HASH = re.compile(r"[0-9A-F]{8}$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundService:
-    """A scalable target of a service's task count, and its service.
+    """A scalable target for a service's task count, and its service.
 
     Args:
-        template: that declares the scalable target.
-        service: with the template that declares it. None: no template does.
+        template: the template that declares the scalable target.
+        service: the service with the template that declares it. None: no template declares it.
     """
 
     template: Template
@@ -35,17 +35,17 @@ class FoundService:
 
     @property
     def name(self) -> str:
-        """The service's logical id; what the target calls it where no template declares it."""
+        """The service's logical id, or the target's name of it if no template declares it."""
         return self.service[1].logical_id if self.service else self.name_in_target
 
     @property
     def identity(self) -> str:
-        """`Stack/Path`: no other service has it."""
+        """`Stack/Path`, which is unique."""
         template = self.service[0] if self.service else self.template
         return f"{template.identity}/{self._path()}"
 
     def names(self, functions: IntrinsicFunctions) -> set[str]:
-        """All that it may be called by itself, and with its stack before it."""
+        """All names of the service, without and with its stack's prefix."""
         own = {self.name, _HASH.sub("", self.name), self._path()}
         stacks = {self.template.identity, self.template.stack}
         if self.service:
@@ -67,10 +67,10 @@ class FoundService:
 
 
 def choose_service(assembly: CloudAssembly, wanted: str | None) -> FoundService:
-    """The service that goes by a name; the only one, where none is named.
+    """The service with this name; without a name the only one.
 
     Raises:
-        InputError: there is none, or there are several.
+        InputError: there is no such service, or there are several.
     """
     found = list(_found(assembly))
     if not found:
@@ -92,7 +92,7 @@ def choose_service(assembly: CloudAssembly, wanted: str | None) -> FoundService:
 
 
 def _shown(found: list[FoundService]) -> list[str]:
-    """Short names where they are unique, else with their stacks."""
+    """Short names if unique, otherwise with their stacks."""
     names = [each.name for each in found]
     return names if len(set(names)) == len(names) else [each.identity for each in found]
 

@@ -1,11 +1,11 @@
-"""Which properties a plan understands: those that it reads, and those that are known to change nothing in it."""
+"""The properties that a plan understands: those that it reads, and those that have no effect on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ECS.html, AWS_ApplicationAutoScaling.html,
-# AWS_CloudWatch.html. What is not here is named as left out: a property that came later, too.
+# AWS_CloudWatch.html. Any other property, for example a newer one, is reported as left out.
 _UNDERSTOOD: Mapping[str, str] = {
     "AWS::ECS::Service": (
         "AvailabilityZoneRebalancing CapacityProviderStrategy Cluster DeploymentConfiguration "
@@ -56,6 +56,6 @@ _UNDERSTOOD: Mapping[str, str] = {
 
 
 def not_understood(kind: str, given: Iterable[str]) -> Iterator[str]:
-    """The names among those given that a plan does not understand of a resource type, or of a part of one."""
+    """The given property names of a resource type, or of a part of one, that a plan does not understand."""
     understood = _UNDERSTOOD[kind].split()
     return (name for name in given if name not in understood)

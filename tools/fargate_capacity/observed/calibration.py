@@ -1,4 +1,4 @@
-"""Replays the current setting over what was observed, and says how far the model is off."""
+"""Replays the current setting over observed traffic and reports the model's error."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.replay import Totals
 from fargate_capacity.replay.service_model import ServiceModel
 
-# A replayed change of the task count is the observed one where it is no further away.
+# A replayed change of the task count matches an observed one within this distance.
 _SAME_EVENT_MINUTES = 30
-# A single minute is no experience.
+# A single minute is not enough evidence.
 _BUSIEST = 99.5
 
 
-# Below, most of what the replay does was not observed.
+# Below this, most scale-outs of the replay were not observed.
 _LEAST_PRECISION = 0.5
 _FITTED_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaterDays:
-    """A model fitted on the first part of what was observed, judged by the rest.
+    """A model fitted on the first part of the observations and evaluated on the rest.
 
     Args:
-        cpu_error_points: mean absolute error of the average CPU, on the part that was fitted and on the later one.
-        latency_error: median absolute error on the later part, as a share; NaN where no latency was observed.
+        cpu_error_points: mean absolute error of the average CPU, on the fitted part and on the later one.
+        latency_error: median absolute error on the later part, as a share; NaN if no latency was observed.
     """
 
     fitted_cpu_error_points: float
@@ -46,18 +46,18 @@ class LaterDays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The model against what was observed.
+    """The model compared with the observations.
 
     Args:
-        task_hours_observed, task_hours_replayed: over minutes that were observed.
-        cpu_error_points: mean absolute error of the average CPU, points of percent.
-        scale_outs_observed, scale_outs_replayed: how often the count rose.
-        scale_outs_found: pairs of one of each that are within half an hour.
-        scale_out_minutes: median of how far apart, in minutes; NaN where none was found.
+        task_hours_observed, task_hours_replayed: task-hours in observed minutes.
+        cpu_error_points: mean absolute error of the average CPU, percentage points.
+        scale_outs_observed, scale_outs_replayed: number of rises of the task count.
+        scale_outs_found: pairs of an observed and a replayed one within half an hour.
+        scale_out_minutes: median distance of the pairs, in minutes; NaN if there is none.
         bands: latency by CPU.
-        believed_up_to_percent: average CPU up to which latency is as the model says; NaN where none was observed.
-        observed_up_to_percent: average CPU of the busiest minutes that were observed.
-        later: None where there are too few minutes to part.
+        believed_up_to_percent: average CPU up to which the modelled latency fits; NaN if none was observed.
+        observed_up_to_percent: average CPU of the busiest observed minutes.
+        later: the evaluation on later days; None if there are too few minutes to split.
     """
 
     task_hours_observed: float
@@ -75,12 +75,12 @@ class Calibration:
 
     @property
     def task_hours_error(self) -> float:
-        """As a share of what was observed; positive where the replay has more."""
+        """As a share of the observed task-hours; positive if the replay has more."""
         return self.task_hours_replayed / self.task_hours_observed - 1
 
     @property
     def precision(self) -> float:
-        """The share of the replay's scale-outs that were observed; NaN where it has none."""
+        """The share of the replay's scale-outs that were observed; NaN if it has none."""
         return self.scale_outs_found / self.scale_outs_replayed if self.scale_outs_replayed else math.nan
 
     def described(self) -> str:
@@ -94,7 +94,7 @@ class Calibration:
         )
 
     def warnings(self) -> list[str]:
-        """What keeps the model from being believed."""
+        """The reasons not to trust the model."""
         lines = []
         if self.scale_outs_replayed > 1 and self.precision < _LEAST_PRECISION:
             lines.append(
@@ -114,7 +114,7 @@ class Calibration:
         return next((band for band in self.bands if band.low == self.believed_up_to_percent), None)
 
     def beyond(self, percent: float | None) -> str | None:
-        """Why a setting that keeps the average CPU there goes further than what is known; None if it does not."""
+        """Why a setting with this average CPU is beyond the observations; None if it is not."""
         if percent is None or math.isnan(self.observed_up_to_percent):
             return None
         if self._first_broken() is not None and percent > self.believed_up_to_percent:
@@ -133,16 +133,16 @@ class Calibration:
 def calibrate(
     scenario: Scenario, setting: Setting, seen: Observations, *, service: ScaledService | None = None
 ) -> Calibration:
-    """Replays what was observed.
+    """Replays the observed traffic.
 
     Args:
         scenario: the fitted model.
-        setting: the declared one.
-        seen: what was observed.
-        service: whose model is fitted again on the first part, to evaluate it on the rest. Default: it is not.
+        setting: the declared setting.
+        seen: the observations.
+        service: the service, to fit a model on the first part and evaluate it on the rest. Default: no such evaluation.
 
     Raises:
-        InputError: no task was observed.
+        InputError: no running task was observed.
     """
     known = ~np.isnan(seen.tasks)
     if not known.any() or not np.nansum(seen.tasks):
@@ -175,7 +175,7 @@ def calibrate(
 
 
 def paired_events(observed: NDArray[np.int64], replayed: NDArray[np.int64]) -> list[int]:
-    """How far apart the events are that belong together, each to one of the other kind, the earliest first."""
+    """The distances of paired events: each event is paired with one of the other kind, earliest first."""
     distances, place = [], 0
     for minute in observed:
         while place < len(replayed) and replayed[place] < minute - _SAME_EVENT_MINUTES:
@@ -206,7 +206,7 @@ def _later_days(seen: Observations, service: ScaledService) -> LaterDays | None:
 
 
 def _cpu_error(seen: Observations, model: ServiceModel) -> float:
-    """Mean absolute error, in points, of the CPU that the model makes of the requests and tasks of each minute."""
+    """Mean absolute error, in percentage points, of the modelled CPU for each minute's requests and tasks."""
     known = ~np.isnan(seen.requests) & ~np.isnan(seen.cpu_average) & (np.nan_to_num(seen.tasks) > 0)
     rate = seen.requests[known] / (60 * seen.tasks[known] * model.vcpus)
     percent = np.minimum(model.idle_percent + 100 * model.cpu_seconds * rate, 100)
@@ -214,6 +214,6 @@ def _cpu_error(seen: Observations, model: ServiceModel) -> float:
 
 
 def _rises(tasks: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The first minute of each rise; the following minutes of the same one do not count."""
+    """The first minute of each rise of the count; its following minutes do not count."""
     up = np.flatnonzero(np.diff(np.ceil(tasks)) > 0) + 1
     return up[np.insert(np.diff(up) > 1, 0, True)] if up.size else up

@@ -1,4 +1,4 @@
-"""Fetches what CloudWatch saw of a service, a day at a time, so that an interrupted fetch goes on where it was."""
+"""Fetches a service's data from CloudWatch, one day at a time, so that an interrupted fetch can resume."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 _DAY = timedelta(days=1)
-# What a longer period adds up.
+# The metrics that are summed over a period.
 _COUNTED = ("requests", "tasks")
-# How long CloudWatch keeps datapoints of a period, in minutes.
+# CloudWatch's retention of data points by period, in minutes.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
 _KEPT = ((1, timedelta(days=15)), (5, timedelta(days=63)), (60, timedelta(days=455)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedService:
-    """Which service.
+    """The observed service.
 
     Args:
         load_balancer: the dimension's value, `app/<name>/<id>`.
@@ -48,15 +48,15 @@ def fetch_metrics(
     now: datetime,
     advance: Callable[[str], None] = lambda day: None,
 ) -> int:
-    """Writes requests, CPU average, maximum and sample count, and latency as CSV; returns the minutes written.
+    """Writes requests, CPU average, maximum and sample count, and latency as CSV; returns the number of minutes.
 
-    Where minutes are gone, those of a period of five, or of an hour, are all alike: its requests and tasks by the
-    minute, its averages, its maximum.
+    If one-minute data have expired, all minutes of a five-minute or hourly period get the same values: its requests and
+    tasks per minute, its averages, its maximum.
 
-    What is in the file already is kept, and the fetch goes on after it. A day is written at once or not at all.
+    Existing rows are kept, and the fetch continues after them. A day is written completely or not at all.
 
     Raises:
-        InputError: a span that CloudWatch does not have, or a file of something else.
+        InputError: CloudWatch has no data of this time range, or the file has other content.
     """
     if not start < end:
         raise InputError(f"--start: got {start.isoformat()}, allowed: before the end, {end.isoformat()}")
@@ -85,12 +85,12 @@ def fetch_metrics(
 
 
 def period_minutes(begin: datetime, *, now: datetime) -> int:
-    """The shortest period of which CloudWatch still has datapoints from a moment on."""
+    """The shortest period for which CloudWatch still has data points from this time on."""
     return next((period for period, kept in _KEPT if begin >= now - kept), _KEPT[-1][0])
 
 
 def fetch_activities(autoscaling: ApplicationAutoScalingClient, observed: ObservedService, *, path: Path) -> int:
-    """Writes the scaling activities that AWS remembers, six weeks of them, and returns how many."""
+    """Writes the scaling activities that AWS keeps (six weeks) and returns their number."""
     pages = autoscaling.get_paginator("describe_scaling_activities").paginate(
         ServiceNamespace="ecs",
         ResourceId=f"service/{observed.cluster}/{observed.service}",
@@ -111,7 +111,7 @@ def _day(
     cloudwatch: CloudWatchClient, observed: ObservedService, begin: datetime, until: datetime, period: int
 ) -> Iterator[list[str]]:
     rows: dict[datetime, dict[str, float]] = {}
-    # Periods begin on multiples of themselves.
+    # Periods are aligned to multiples of their length.
     since = datetime.fromtimestamp(begin.timestamp() // (60 * period) * 60 * period, tz=UTC)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=list(_queries(observed, period)), StartTime=since, EndTime=until, ScanBy="TimestampAscending"
@@ -160,7 +160,7 @@ def _queries(observed: ObservedService, period: int) -> Iterator[MetricDataQuery
 
 
 def _latest(path: Path) -> datetime | None:
-    """The last whole row's time; a row that was cut off is cut away."""
+    """The time of the last complete row; removes an incomplete row."""
     if not path.exists() or not path.stat().st_size:
         return None
     text = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Fits a service model on what was observed: CPU per request, skew between tasks, and what is spent elsewhere."""
+"""Fits a service model to observations: CPU per request, skew between tasks, time spent elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fargate_capacity.observed.observations import Observations
 from fargate_capacity.replay.latency import stretch
 from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION, ServiceModel
 
-# A task near its reservation shows less CPU than its requests asked for.
+# A task near its reservation shows less CPU than its requests need.
 _SATURATED_PERCENT = 95.0
 _LEAST_MINUTES = 60
 
@@ -22,8 +22,8 @@ class Fit:
     """A fitted model.
 
     Args:
-        minutes: that it was fitted on.
-        explained: share of the CPU's variance that the fit explains, at most 1.
+        minutes: the number of fitted minutes.
+        explained: coefficient of determination of the CPU, at most 1.
     """
 
     model: ServiceModel
@@ -34,12 +34,12 @@ class Fit:
 def fit(seen: Observations, *, service: ScaledService) -> Fit:
     """Fits by least squares: CPU of a task = idle + requests · CPU time / (tasks · vCPUs).
 
-    Saturated minutes are left out. What is assumed by hand overrides the fit afterwards.
+    Saturated minutes are excluded. Assumptions of the user override the fit afterwards.
 
     Raises:
         InputError: too few minutes, or CPU that does not grow with the requests.
     """
-    # Where nobody measured the hottest task, it is taken to be as the others.
+    # Without a measured maximum, the hottest task is assumed to equal the average.
     hottest_percent = seen.cpu_average if "cpu_maximum" in seen.empty_columns else seen.cpu_maximum
     usable = (
         ~np.isnan(seen.requests)
@@ -65,7 +65,7 @@ def fit(seen: Observations, *, service: ScaledService) -> Fit:
     cpu_seconds = float(((rate - rate.mean()) * (busy - busy.mean())).sum()) / spread
     idle = float(busy.mean() - cpu_seconds * rate.mean())
     if idle < 0:
-        # No task has less than no CPU: through the origin, then.
+        # Idle CPU cannot be negative: fit through the origin instead.
         idle, cpu_seconds = 0.0, float((rate * busy).sum() / (rate * rate).sum())
     if cpu_seconds <= 0:
         raise InputError(f"{seen.name}: got CPU that does not grow with the requests, allowed: CPU of the same service")
@@ -92,9 +92,9 @@ def fit(seen: Observations, *, service: ScaledService) -> Fit:
 def _elsewhere(
     seen: Observations, usable: np.ndarray[tuple[int], np.dtype[np.bool_]], service: ScaledService, cpu_seconds: float
 ) -> float:
-    """What the less busy half of the minutes spends beyond its time at a task.
+    """Time spent elsewhere, from the less busy half of the minutes.
 
-    Where tasks are busy, a lock or a database that slows down would count as time elsewhere at every CPU.
+    In busy minutes a slow lock or database would count as time spent elsewhere at every CPU.
     """
     chosen = usable & ~np.isnan(seen.latency) & (seen.requests > 0)
     if not chosen.any():

@@ -1,4 +1,4 @@
-"""Latency by CPU, as it was observed and as the model has it: how far up the model can be believed."""
+"""Observed and modelled latency by CPU: up to which CPU the model can be trusted."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from fargate_capacity.replay.service_model import STEADIEST_UTILIZATION, Service
 
 BAND_PERCENT = 5
 _LEAST_MINUTES = 20
-# Both: a fifth of very little is nothing that a request feels.
+# Both must be exceeded: a fifth of a very short latency does not matter.
 _TOLERATED_SHARE, _TOLERATED_SECONDS = 0.2, 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyBand:
-    """The minutes whose average CPU is in a band.
+    """The minutes with an average CPU in a band.
 
     Args:
-        low, high: percent; the band has the lower one.
-        minutes: with a latency.
-        observed_seconds, model_seconds: medians of them.
+        low, high: percent; the band includes `low`, not `high`.
+        minutes: number of minutes with a latency.
+        observed_seconds, model_seconds: median latencies.
     """
 
     low: float
@@ -35,18 +35,18 @@ class LatencyBand:
 
     @property
     def error(self) -> float:
-        """Of the model, as a share of what was observed; negative where requests took longer than it says."""
+        """The model's error as a share of the observed latency; negative if requests took longer than modelled."""
         return self.model_seconds / self.observed_seconds - 1 if self.observed_seconds else math.nan
 
     @property
     def holds(self) -> bool:
-        """Whether the model is near what was observed."""
+        """Whether the model is close to the observations."""
         off = abs(self.model_seconds - self.observed_seconds)
         return off <= max(_TOLERATED_SHARE * self.observed_seconds, _TOLERATED_SECONDS)
 
 
 def latency_bands(seen: Observations, model: ServiceModel) -> tuple[LatencyBand, ...]:
-    """One for each five points of the average CPU in which there are enough minutes with a latency."""
+    """One band per five percentage points of average CPU with enough minutes with a latency."""
     known = ~np.isnan(seen.latency) & ~np.isnan(seen.cpu_average) & (np.nan_to_num(seen.requests) > 0)
     percent, latency = seen.cpu_average[known], seen.latency[known]
     found = []
@@ -69,7 +69,7 @@ def latency_bands(seen: Observations, model: ServiceModel) -> tuple[LatencyBand,
 def model_latency(
     percent: np.ndarray[tuple[int], np.dtype[np.float64]], model: ServiceModel
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Seconds at a task of that CPU."""
+    """Modelled latency at a task with this CPU, seconds."""
     busy = np.minimum(percent / 100, STEADIEST_UTILIZATION)
     return np.array(
         [model.elsewhere_seconds + model.service_seconds * stretch(float(each), model.servers) for each in busy]
@@ -77,7 +77,7 @@ def model_latency(
 
 
 def believed_up_to(bands: tuple[LatencyBand, ...]) -> float:
-    """The average CPU, percent, up to which each band holds; NaN where no latency was observed."""
+    """The average CPU, percent, up to which every band fits; NaN if no latency was observed."""
     if not bands:
         return math.nan
     broken = [band.low for band in bands if not band.holds and band.model_seconds < band.observed_seconds]

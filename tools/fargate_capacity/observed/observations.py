@@ -1,4 +1,4 @@
-"""What CloudWatch saw of a service, minute by minute."""
+"""CloudWatch's data of a service, per minute."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Column = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """One column a metric, a value a minute from `start` on; NaN where there was no datapoint.
+    """One column per metric with one value per minute from `start` on; NaN without a data point.
 
     Args:
-        name: of the file.
-        start: UTC.
+        name: the file's name.
+        start: the first minute, in UTC.
         cpu_average, cpu_maximum: percent.
         latency: seconds.
     """
@@ -40,12 +40,12 @@ class Observations:
 
     @property
     def minutes(self) -> int:
-        """How many."""
+        """Number of minutes."""
         return len(self.requests)
 
     @property
     def empty_columns(self) -> tuple[str, ...]:
-        """The columns, as a file calls them, without a single number."""
+        """The file's names of columns without any number."""
         columns = (self.requests, self.cpu_average, self.cpu_maximum, self.tasks, self.latency)
         return tuple(name for name, column in zip(COLUMNS, columns, strict=True) if np.isnan(column).all())
 
@@ -62,7 +62,7 @@ class Observations:
         )
 
     def trace(self) -> Trace:
-        """The traffic of it."""
+        """The observed traffic as a trace."""
         absent = np.flatnonzero(np.isnan(self.requests))
         runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if absent.size else []
         gaps = tuple(Gap(start=self.start + timedelta(minutes=int(run[0])), minutes=len(run)) for run in runs)
@@ -70,10 +70,10 @@ class Observations:
 
 
 def read_observations(path: Path) -> Observations:
-    """Reads a CSV file as `fetch` writes it: `timestamp` and the columns, an empty cell where there was no datapoint.
+    """Reads a CSV file as written by `fetch`: `timestamp` and the columns; an empty cell is a missing data point.
 
     Raises:
-        InputError: which line, and what is allowed.
+        InputError: the message names the line and what is allowed.
     """
     times: list[int] = []
     rows: list[list[float]] = []

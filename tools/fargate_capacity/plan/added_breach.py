@@ -1,4 +1,4 @@
-"""How much more a setting breaches than the current one, and how sure it is that this stays within a tolerance."""
+"""How much more a setting breaches than the current one, and the probability that it stays within a tolerance."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
 
-# Half of what an objective of 99 % of requests leaves.
+# Half of the error budget of a 99 % objective.
 DEFAULT_TOLERANCE_PERCENT = 0.5
-# A plan is for the next four weeks: every weekday as often.
+# A plan covers the next four weeks: each weekday occurs equally often.
 HORIZON_DAYS = 28
 WANTED_SURENESS = 0.95
-# The worst day that may come is that of the days seen, with so many times their requests. It counts as one day more.
+# The worst future day is the worst observed day with this many times its requests. It counts as one additional day.
 STRESS = 1.2
-# Sums of a year's requests differ in their last digits where nothing differs.
+# Rounding: equal sums of a year's requests differ in their last digits.
 _ROUNDING = 1e-9
 _FUTURES = 2000
 _SEED = 1998
@@ -27,13 +27,13 @@ _LONGER = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Days:
-    """Sums of each day of a replay; the last one may be shorter.
+    """Daily sums of a replay; the last day may be incomplete.
 
     Args:
-        requests: that arrived.
-        breached_requests: of minutes beyond the guardrail.
-        breach_seconds: beyond the limit, of all requests together.
-        task_hours: billed.
+        requests: arrived requests.
+        breached_requests: requests in minutes beyond the guardrail.
+        breach_seconds: seconds beyond the limit, summed over all requests.
+        task_hours: billed task-hours.
     """
 
     requests: Column
@@ -45,11 +45,11 @@ class Days:
         return len(self.requests)
 
     def between(self, begin: int, end: int) -> Days:
-        """Some of them."""
+        """A range of days."""
         return Days(**{each.name: getattr(self, each.name)[begin:end] for each in fields(self)})
 
     def joined(self, later: Days) -> Days:
-        """These, and later ones."""
+        """These days followed by later ones."""
         return Days(
             **{each.name: np.append(getattr(self, each.name), getattr(later, each.name)) for each in fields(self)}
         )
@@ -57,12 +57,12 @@ class Days:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """How much more than the current setting a recommended one may breach.
+    """How much more a recommended setting may breach than the current one.
 
     Args:
-        percent: of all requests, those more that may be beyond the limit.
-        give_up_seconds: no request waits longer. All requests beyond the limit together may wait as much more as the
-            tolerated ones would if each of them waited until it gave up: that is the bound on severity.
+        percent: additional requests that may be beyond the limit, percent of all requests.
+        give_up_seconds: the longest wait of a request. It bounds the severity: the additional wait of all requests
+            beyond the limit is at most that of the tolerated requests if each waited this long.
     """
 
     percent: float = DEFAULT_TOLERANCE_PERCENT
@@ -70,11 +70,11 @@ class Tolerance:
 
     @property
     def seconds_per_request(self) -> float:
-        """Of severity, as a mean over all requests."""
+        """The tolerated severity, as a mean over all requests."""
         return self.percent / 100 * self.give_up_seconds
 
     def described(self) -> str:
-        """In a few words."""
+        """A short description."""
         return (
             f"{self.percent:g} % more of the requests beyond the limit, and {1000 * self.seconds_per_request:g} ms "
             "more beyond it as a mean over all requests"
@@ -83,18 +83,18 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedBreach:
-    """Beyond what the current setting breaches, on the same days.
+    """Breaches in addition to those of the current setting on the same days.
 
     Args:
-        percent: of all requests.
-        seconds_per_request: beyond the limit, as a mean over all requests.
+        percent: additional breached requests, percent of all requests.
+        seconds_per_request: additional seconds beyond the limit, as a mean over all requests.
     """
 
     percent: float
     seconds_per_request: float
 
     def is_within(self, tolerance: Tolerance) -> bool:
-        """Whether both are tolerated."""
+        """Whether both are within the tolerance."""
         return (
             self.percent <= tolerance.percent + _ROUNDING
             and self.seconds_per_request <= tolerance.seconds_per_request + _ROUNDING
@@ -102,7 +102,7 @@ class AddedBreach:
 
 
 def added_breach(days: Days, current: Days) -> AddedBreach:
-    """What a setting breached beyond the current one on days that were seen."""
+    """What a setting breached in addition to the current one on observed days."""
     requests = max(float(current.requests.sum()), 1.0)
     return AddedBreach(
         percent=100 * float((days.breached_requests - current.breached_requests).sum()) / requests,
@@ -119,19 +119,19 @@ def sureness(
     *,
     longer: float = 1.0,
 ) -> Column:
-    """For each candidate, the share of possible next four weeks in which it stays within the tolerance.
+    """For each candidate, the share of simulated next four weeks in which it stays within the tolerance.
 
-    Futures are drawn from the days that were seen, each as likely as a Bayesian bootstrap (Rubin 1981) makes it, which
-    is how much so few days leave open. One day more is among them that nobody has seen: as bad for the candidate as its
-    worst day with a fifth more requests. All candidates are judged by the same futures.
+    Futures are drawn from the observed days by a Bayesian bootstrap (Rubin 1981), which reflects the uncertainty of few
+    days. One unobserved day is added: as bad for the candidate as its worst day with a fifth more requests. All
+    candidates are evaluated on the same futures.
 
     Args:
-        candidates: days of each.
-        current: the same days of the current setting.
+        candidates: the days of each candidate.
+        current: the same days with the current setting.
         stressed: the same days with `STRESS` times the requests.
-        stressed_current: those of the current setting.
-        tolerance: what they may breach beyond it.
-        longer: as if the history were so many times as long, and its days alike. Default: as long as it is.
+        stressed_current: those days with the current setting.
+        tolerance: the tolerated additional breaches.
+        longer: assume a history that is this many times as long, with equal days. Default: 1.
     """
     if not candidates:
         return np.empty(0)
@@ -156,7 +156,7 @@ def sureness(
 def days_to_be_sure(
     candidate: Days, current: Days, stressed: Days, stressed_current: Days, tolerance: Tolerance
 ) -> int | None:
-    """How many more days like those seen would make a candidate sure enough; None where no length would."""
+    """The number of further similar days that would make a candidate sure enough; None if no number would."""
     for longer in _LONGER:
         sure = sureness([candidate], current, [stressed], stressed_current, tolerance, longer=longer)
         if sure[0] >= WANTED_SURENESS:
@@ -165,5 +165,5 @@ def days_to_be_sure(
 
 
 def described_sureness(share: float) -> str:
-    """In a few words; nothing about the future is wholly sure."""
+    """A short description; never 100 %, because it is about the future."""
     return "more than 99%" if share > 0.99 else f"{math.floor(100 * share)}%"

@@ -1,4 +1,4 @@
-"""What the command line assumes of a service: `--assume name=value`, one a number of the model."""
+"""The assumptions on the command line: `--assume name=value` sets one number of the service model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_assumptions(given: Sequence[str]) -> dict[str, float | Queueing]:
     """Fields of the service model from `name=value` texts.
 
     Raises:
-        InputError: an unknown name, or a value that is none of it.
+        InputError: an unknown name or an invalid value.
     """
     fields: dict[str, float | Queueing] = {}
     for text in given:
@@ -68,10 +68,10 @@ def read_assumptions(given: Sequence[str]) -> dict[str, float | Queueing]:
 def model_of(
     service: ScaledService, *, fitted: ServiceModel | None, assumed: Mapping[str, float | Queueing]
 ) -> ServiceModel:
-    """The model of a declared service: what was fitted, and over it what is assumed.
+    """The model of a declared service: the fitted values, overridden by the assumptions.
 
     Raises:
-        InputError: nobody says what a request costs, or an assumption is impossible.
+        InputError: the CPU time per request is unknown, or an assumption is invalid.
     """
     fields = dict(assumed)
     if "hot_start_minutes" in fields:

@@ -1,4 +1,4 @@
-"""The settings that a recommendation tries."""
+"""The settings that a recommendation compares."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _TARGETS = tuple(float(target) for target in range(30, 90, 5))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Values to try of each part of a setting. Default: targets of 30 to 85 %, and neighbours of the declared spikes.
+    """The values to try for each part of a setting. Default: targets of 30 to 85 %, and neighbours of the declared
+    spikes.
 
-    The minimum is the declared one unless others are given; forecast floors are tried where some are given.
+    The minimum is the declared one unless others are given; forecast floors are tried only if given.
     """
 
     targets: Sequence[float] = ()
@@ -33,7 +34,7 @@ class Grid:
 
 
 def candidates(declared: Setting, grid: Grid) -> list[Setting]:
-    """Every combination, the declared setting first; those that come to the same are tried once."""
+    """Every combination, the declared setting first, without duplicates."""
     targets = grid.targets or (() if declared.target is None else _TARGETS)
     spike = declared.spikes[0] if declared.spikes else None
     thresholds: Sequence[float] = grid.spike_thresholds
@@ -42,12 +43,12 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
         thresholds = thresholds or tuple(
             dict.fromkeys((spike.threshold, max(spike.threshold - 10, 10), min(spike.threshold + 10, 95)))
         )
-    # A share of the tasks, or an exact number of them, is no number of tasks to vary.
+    # Steps by percentage or to an exact capacity have no number of tasks to vary.
     adding = next((each for each in declared.spikes if each.adjustment is Adjustment.CHANGE_IN_CAPACITY), None)
     if adding is not None:
         change = max(band.change for band in adding.bands)
         tasks = tasks or tuple(dict.fromkeys((change, 2 * change)))
-    # Fewer tasks than declared are a choice about failures, not about load: never unless asked for.
+    # A lower minimum than declared affects availability, not only load: only on request.
     minimums = grid.minimums or (declared.bounds.minimum,)
     axes: list[list[Callable[[Setting], Setting]]] = [
         [partial(Setting.with_target, target=value) for value in targets],
@@ -57,7 +58,7 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
         [partial(Setting.with_scale_out_cooldown, seconds=value) for value in grid.scale_out_cooldowns_s],
         [partial(Setting.with_scale_in_cooldown, seconds=value) for value in grid.scale_in_cooldowns_s],
         [partial(Setting.with_high_resolution, is_high=value) for value in grid.high_resolutions],
-        # Each setting without a floor, too: whether one helps is the question.
+        # Each setting also without a floor, to find out whether a floor helps.
         [
             partial(Setting.with_floor, floor=value)
             for value in (dict.fromkeys((None, declared.floor, *grid.floors)) if grid.floors else ())
@@ -76,7 +77,7 @@ def candidates(declared: Setting, grid: Grid) -> list[Setting]:
 
 
 def nothing_to_vary(declared: Setting, grid: Grid) -> list[str]:
-    """One line for each part of a grid that the declared setting does not have, or has as it is given."""
+    """One message per part of a grid that the declared setting lacks or already has at this value."""
     tracked = "no policy tracks its CPU"
     adds_tasks = any(each.adjustment is Adjustment.CHANGE_IN_CAPACITY for each in declared.spikes)
     options: list[tuple[str, bool, str | None, list[Setting]]] = [
@@ -126,10 +127,10 @@ def nothing_to_vary(declared: Setting, grid: Grid) -> list[str]:
 
 
 def read_numbers(option: str, text: str | None) -> list[float]:
-    """Numbers of `40,50,60` or `40:80:5`; none of None.
+    """Parses `40,50,60` or `40:80:5`; no numbers for None.
 
     Raises:
-        InputError: it is neither.
+        InputError: it has another format.
     """
     if text is None:
         return []

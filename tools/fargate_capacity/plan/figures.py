@@ -1,4 +1,4 @@
-"""A simulation's figures, named and billed, and as JSON."""
+"""A simulation's figures with name and bill, and as JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fargate_capacity.pricing.bill import Bill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One simulation, named, with its bill; None where its tasks have no price.
+    """One simulation with its name and bill; the bill is None if its tasks have no price.
 
     Args:
-        other: the same by the other reading of AWS's documentation; with this one it makes a range. Default: one
-            reading alone.
+        other: the figures by the other reading of AWS's documentation; both together are a range. Default: only one
+            reading.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Figures:
     other: Figures | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """All figures; units are in the names."""
+        """All figures; the names contain the units."""
         return {
             "name": self.name,
             "setting": setting_as_json(self.simulation.setting),
@@ -36,7 +36,7 @@ class Figures:
     def _sums(self) -> dict[str, Any]:
         totals = asdict(self.simulation.totals)
         del totals["hours"]
-        # JSON has no NaN: nothing was served, or nothing ran.
+        # JSON has no NaN, the value if no request was served or no task ran.
         totals = {name: None if number != number else number for name, number in totals.items()}
         return {"totals": totals, "bill_usd": asdict(self.bill) if self.bill else None}
 

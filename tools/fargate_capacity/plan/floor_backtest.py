@@ -1,4 +1,4 @@
-"""What a forecast floor would have been over a trace: the function's own code, hour by hour, on what it knew then."""
+"""Backtests a forecast floor over a trace: runs the function's own code hour by hour, on the data up to then."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fargate_capacity.scaling_decisions import CapacityBounds
 from fargate_capacity.traffic.trace import Trace
 
 _SLOT_MINUTES = int(SLOT.total_seconds()) // 60
-# CloudWatch keeps five minutes for 63 days; the function takes the highest five of each quarter of an hour.
+# CloudWatch keeps five-minute data for 63 days; the function uses the highest one per quarter of an hour.
 _PERIOD_MINUTES = 5
 
 
@@ -25,12 +25,12 @@ class Floor:
     """A forecast floor beside the policies.
 
     Args:
-        utilization: the average CPU, percent, at which its tasks would carry what is forecast.
-        look_back: which former days a day is taken to be like.
-        lead_minutes: so long before the load it is there.
-        time_zone: of the days.
-        holidays: days that are like no other.
-        approximates: what the floor stands for, where it is none of ours. Default: it is one.
+        utilization: the average CPU, percent, of the floor's tasks under the forecast load.
+        look_back: the earlier days on which the forecast of a day is based.
+        lead_minutes: how long before the load the floor is raised.
+        time_zone: the time zone of the days.
+        holidays: days that are excluded from forecasts.
+        approximates: what the floor approximates, if it is not this library's. Default: it is this library's.
     """
 
     utilization: float
@@ -41,7 +41,7 @@ class Floor:
     approximates: str | None = None
 
     def settings(self, bounds: CapacityBounds) -> FloorSettings:
-        """As the function has them."""
+        """The function's settings."""
         return FloorSettings(
             minimum=bounds.minimum,
             maximum=bounds.maximum,
@@ -53,7 +53,7 @@ class Floor:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For whoever reads it later."""
+        """The floor as JSON."""
         return {
             "utilization": self.utilization,
             "look_back": str(self.look_back),
@@ -63,11 +63,11 @@ class Floor:
         } | ({"approximates": self.approximates} if self.approximates else {})
 
     def described(self) -> str:
-        """In a few words."""
+        """A short description."""
         return f"{self.approximates}, approximated by {self.of_ours()}" if self.approximates else self.of_ours()
 
     def of_ours(self) -> str:
-        """The floor alone, whatever it stands for."""
+        """The floor without `approximates`."""
         which = {
             LookBack.DAYS: "the same time of the last 7 days",
             LookBack.WEEKS: "the same time and weekday of the last 4 weeks",
@@ -76,11 +76,11 @@ class Floor:
 
 
 class FloorBacktest:
-    """The floors of a trace. Each is worked out once, however many policies it is tried beside.
+    """The floors of a trace. Each is computed once for all policies.
 
     Args:
-        model: of the service, which makes load of requests.
-        trace: the traffic. What came before it, where it is a part of a longer one, is history from its first minute.
+        model: the service model, which converts requests to load.
+        trace: the traffic. If it is a part of a longer trace, the earlier part is used as history.
     """
 
     def __init__(self, model: ServiceModel, trace: Trace) -> None:
@@ -116,9 +116,9 @@ class FloorBacktest:
 
 
 def load_of_a_request(model: ServiceModel, utilization: float) -> float:
-    """Percent of a task's CPU by one request a minute, as CloudWatch would show it with tasks of that CPU, percent.
+    """CPU of a task per request per minute, percent, as CloudWatch shows it at this CPU.
 
-    What tasks idle is part of their CPU.
+    It includes the tasks' idle CPU.
     """
     busy = 100 * model.cpu_seconds / 60 / model.vcpus
     idle = min(model.idle_percent, 0.9 * utilization)
@@ -132,7 +132,7 @@ def first_slot(trace: Trace) -> datetime:
 
 
 def quarterly_requests(trace: Trace) -> Column:
-    """Requests a minute in the highest five minutes of each full quarter of an hour; NaN without data."""
+    """Requests per minute in the highest five minutes of each full quarter of an hour; NaN without data."""
     late = round((first_slot(trace) - trace.start) / timedelta(minutes=1))
     requests = trace.block(late, trace.minutes)
     slots = len(requests) // _SLOT_MINUTES

@@ -1,4 +1,4 @@
-"""Whether a forecast floor beside reactive scaling is worth it: chosen on a trace's first part, shown on the rest."""
+"""Whether a forecast floor improves reactive scaling: chosen on a trace's first part, evaluated on the rest."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.plan.sweep import Course, sweep, sweep_by_day
 from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
-# Of the best reactive setting's task-hours. Less is not worth a further function in a service's way.
+# Share of the best reactive setting's task-hours. A smaller saving does not justify an additional function.
 LEAST_SAVING = 0.02
-# Or it spares so many of the breached requests for no more task-hours.
+# Alternatively this share of breached requests must be avoided without more task-hours.
 _LEAST_SPARED = 0.5
-# Parts of the first part of a trace, in each of which a floor has to save: one lucky week is no reason.
+# The first part of a trace is split into this many parts; a floor must save in each, not only in one lucky week.
 _PARTS = 3
-# Weekdays repeat: what is looked back on, and as much again to judge by.
+# Weekdays repeat: history for the look-back, and the same length for the evaluation.
 _LEAST_DAYS_FOR_WEEKS = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorChoice:
-    """What a choice came to, on the part of the trace that did not make it.
+    """The result of a choice on the held-out part of the trace.
 
     Args:
-        best: the cheapest reactive setting that breached no more requests than the safe one, on the first part.
-        chosen: the cheapest setting with a floor that breached no more requests than `best` and saved enough of its
-            task-hours, or breached far fewer for no more of them; `best` where there is none.
-        why: in a sentence.
-        safe_rest, best_rest, chosen_rest: on the held-out part.
+        best: the cheapest reactive setting that breached at most as many requests as the safe one on the first part.
+        chosen: the cheapest setting with a floor that breached at most as many requests as `best` and saved enough
+            task-hours, or breached far fewer without more task-hours; `best` if there is none.
+        why: the reason, in a sentence.
+        safe_rest, best_rest, chosen_rest: the simulations on the held-out part.
     """
 
     best: Setting
@@ -49,12 +49,12 @@ class FloorChoice:
 
 
 def look_backs(days: float) -> list[LookBack]:
-    """Those that so many days of history are enough to judge."""
+    """The look-backs that this many days of history are enough to evaluate."""
     return [LookBack.DAYS, LookBack.WEEKS] if days >= _LEAST_DAYS_FOR_WEEKS else [LookBack.DAYS]
 
 
 def warm_up_days(settings: Sequence[Setting]) -> int:
-    """Days at the beginning of a trace that judge nothing: no floor can be forecast yet."""
+    """Days at the start of a trace that are not evaluated, because no floor can be forecast yet."""
     return max((each.floor.look_back.history.days for each in settings if each.floor), default=0)
 
 
@@ -67,20 +67,20 @@ def choose(
     searched: float,
     jobs: int = 1,
 ) -> FloorChoice:
-    """Chooses on the first part alone.
+    """Chooses on the first part only.
 
     Args:
         scenario: the service and its guardrail.
         reactive: settings without a floor, the safe one first.
         with_floors: settings with one.
         trace: the traffic.
-        searched: the share of it that is chosen on.
-        jobs: threads. Default: 1.
+        searched: the share of the trace on which the choice is made.
+        jobs: number of threads. Default: 1.
     """
     cut = int(trace.minutes * searched)
     warm = DAY_MINUTES * warm_up_days(with_floors)
     first, rest = trace.part(warm, cut - warm), trace.part(cut, trace.minutes - cut)
-    # What a higher target saves by itself is none of the floor's.
+    # The saving of a higher target alone does not count for the floor.
     alone = list(dict.fromkeys([*reactive, *(each.with_floor(None) for each in with_floors)]))
     courses = sweep_by_day(scenario, alone, first, jobs=jobs)
     best = _cheapest(courses, like=courses[0])
@@ -109,7 +109,7 @@ def _cheapest(courses: Sequence[Course], *, like: Course) -> Course:
 
 
 def _saves(course: Course, best: Course) -> bool:
-    """Whether it saves enough in all, and costs more in no part."""
+    """Whether a floor saves enough in total and costs more in no part."""
     is_cheaper = _task_hours(course) <= (1 - LEAST_SAVING) * _task_hours(best)
     spares = _breached(best) > 0 and _breached(course) <= (1 - _LEAST_SPARED) * _breached(best)
     if not is_cheaper and not (spares and _task_hours(course) <= _task_hours(best)):

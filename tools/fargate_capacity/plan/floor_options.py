@@ -1,4 +1,4 @@
-"""The forecast floors that the command line names."""
+"""The forecast floors of the command line."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorOptions:
-    """As they were given; None and nothing where they were not.
+    """The options as given; None or empty if not given.
 
     Args:
-        utilizations: CPU, percent, for which floors are made.
-        leads: minutes ahead.
-        look_back: which former days. None: those that the history is long enough for.
-        time_zone: of the days.
-        holidays: a file with a day a line.
+        utilizations: CPU, percent, that floors aim at.
+        leads: lead times in minutes.
+        look_back: the earlier days to use. None: all for which the history is long enough.
+        time_zone: the time zone of the days.
+        holidays: a file with one day per line.
     """
 
     utilizations: str | None
@@ -35,10 +35,10 @@ class FloorOptions:
     holidays: Path | None = None
 
     def floors(self, question: Question, traffic: Trace, *, searched: float) -> list[Floor]:
-        """Every combination, on traffic of which a share is searched; none where no utilization is given.
+        """Every combination, for traffic of which a share is searched; none if no utilization is given.
 
         Raises:
-            InputError: an option that is impossible, or a service whose bounds change by the clock already.
+            InputError: an invalid option, or a service whose bounds already change by schedule.
         """
         if self.utilizations is None:
             return []
@@ -68,10 +68,10 @@ class FloorOptions:
         return found
 
     def only(self, question: Question, traffic: Trace) -> Floor | None:
-        """The one floor that is given; None where none is.
+        """The only given floor; None if there is none.
 
         Raises:
-            InputError: several, or an impossible one.
+            InputError: several floors, or an invalid one.
         """
         found = self.floors(question, traffic, searched=0.0)
         if len(found) > 1:
@@ -80,10 +80,10 @@ class FloorOptions:
 
 
 def read_holidays(path: Path | None) -> frozenset[date]:
-    """The days of a file with one a line, `2026-12-25`; what comes after the day is a remark.
+    """The days of a file with one a line, `2026-12-25`; any text after the day is a comment.
 
     Raises:
-        InputError: a file or line that cannot be read.
+        InputError: the file or a line cannot be read.
     """
     if path is None:
         return frozenset()
@@ -105,7 +105,7 @@ def _day(path: Path, number: int, line: str) -> date:
 
 
 def described_floors(floors: Sequence[Floor]) -> list[str]:
-    """One line of what is the same for all of them; nothing where there are none."""
+    """One line with the settings that all floors share; empty if there are none."""
     if not floors:
         return []
     first = floors[0]

@@ -1,4 +1,4 @@
-"""The least task-hours that anybody could have got by with, knowing the traffic in advance."""
+"""The lower bound of task-hours: the minimum with perfect knowledge of the traffic."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fargate_capacity.traffic.trace import Trace
 def least_task_hours(model: ServiceModel, guardrail: Guardrail, trace: Trace, *, minimum: int) -> float:
     """Task-hours with the fewest tasks in each minute that keep latency within the limit, each launched just in time.
 
-    A task that is not needed for a while is kept where that is cheaper than its next start and its draining: for every
-    count of tasks on its own, which is the optimum, because each further task is as good as any other.
+    An idle task is kept if that is cheaper than its draining and next start. Each count of tasks is decided separately,
+    which is optimal because tasks are interchangeable.
     """
     utilization = highest_utilization(model, guardrail)
     overhead = (model.start_seconds + model.drain_seconds) / 60
     per_request = model.cpu_seconds / 60 / model.vcpus * model.skew
     needed_minutes = 0.0
     bridged_minutes = 0.0
-    latest = np.empty(0, dtype=np.int64)  # for each further task, the minute in which it was last needed
+    latest = np.empty(0, dtype=np.int64)  # per additional task, the minute in which it was last needed
     begin = 0
     for block in trace.blocks():
         load = np.nan_to_num(block) * per_request
@@ -43,10 +43,10 @@ def least_task_hours(model: ServiceModel, guardrail: Guardrail, trace: Trace, *,
 
 
 def highest_utilization(model: ServiceModel, guardrail: Guardrail) -> float:
-    """Of the hottest task, without what it idles, at which latency is just within the limit.
+    """The utilization of the hottest task, without idle CPU, at which latency just meets the limit.
 
     Raises:
-        InputError: a task without load is slower than the limit already.
+        InputError: even a task without load is slower than the limit.
     """
     room = guardrail.latency_seconds - model.elsewhere_seconds
     idle = model.idle_percent / 100

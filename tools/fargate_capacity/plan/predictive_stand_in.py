@@ -1,4 +1,4 @@
-"""What a replay puts in the place of AWS's predictive scaling, of which AWS publishes no formula: our own forecast."""
+"""Replaces AWS's predictive scaling, whose formula is not published, by this library's forecast in a replay."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _UNKNOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """A forecast floor in the place of a policy.
+    """A forecast floor that replaces a policy.
 
     Args:
-        policy: the declared one.
-        floor: None: nothing comes near it.
-        why_not: in a few words, where `floor` is None.
+        policy: the declared policy.
+        floor: the floor. None: no floor is similar.
+        why_not: the reason if `floor` is None.
     """
 
     policy: PredictivePolicy
@@ -34,11 +34,11 @@ class StandIn:
 
     @property
     def name(self) -> str:
-        """Of the replay with it."""
+        """The name of the replay with it."""
         return f"{self.policy.name} {'' if self.policy.scales else 'if it scaled '}(approximated)"
 
     def lines(self) -> list[str]:
-        """What is not known of the policy, and what is replayed in its place."""
+        """What is not known about the policy, and what is replayed instead."""
         said = f"{self.policy.name}: {self.policy.described()}"
         if self.floor is None:
             return [f"{said}: not replayed: {self.why_not}"]
@@ -55,7 +55,7 @@ def stand_ins(
     *,
     has_floor: bool = False,
 ) -> list[StandIn]:
-    """One for each policy, in order; `has_floor` says that a declared floor is replayed."""
+    """One for each policy, in order; `has_floor` is whether a declared floor is replayed."""
     if has_floor:
         why_not = "the declared floor is, and of two a replay has one"
         return [StandIn(policy=policy, floor=None, why_not=why_not) for policy in policies]
@@ -63,7 +63,7 @@ def stand_ins(
 
 
 def acting(found: Sequence[StandIn]) -> Floor | None:
-    """The floor in the place of the policies that scale: of several, the one that asks for the most tasks."""
+    """The floor that replaces the policies that scale: the one with the most tasks if there are several."""
     floors = [each.floor for each in found if each.policy.scales and each.floor is not None]
     return min(floors, key=lambda floor: floor.utilization, default=None)
 
@@ -74,7 +74,7 @@ def _stand_in(policy: PredictivePolicy, model: ServiceModel, scheduled: Sequence
     if policy.metric == "ECSServiceCPUUtilization":
         utilization = policy.target
     elif policy.metric == "ALBRequestCount":
-        # Taken as requests a minute, as AWS documents it of ALBRequestCountPerTarget in target tracking.
+        # Assumed to be requests per minute, as documented for ALBRequestCountPerTarget in target tracking.
         utilization = policy.target * 100 * model.cpu_seconds / 60 / model.vcpus + model.idle_percent
     else:
         return StandIn(policy=policy, floor=None, why_not=f"a replay has no {policy.metric or 'metric of it'}")

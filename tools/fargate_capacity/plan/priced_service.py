@@ -1,4 +1,4 @@
-"""A declared service and what its tasks cost."""
+"""A declared service and the price of its tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fargate_capacity.pricing.fargate_prices import TABLE, FargatePrice, NoPrice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedService:
-    """`price` is None where no price is that of its tasks, and `unpriced` says why."""
+    """`price` is None if its tasks have no price; `unpriced` is the reason."""
 
     service: ScaledService
     price: FargatePrice | None
@@ -20,7 +20,7 @@ class PricedService:
 
     @property
     def task_hour(self) -> float | None:
-        """US dollars an hour of one task."""
+        """US dollars per task-hour."""
         if self.price is None:
             return None
         size = self.service
@@ -31,7 +31,7 @@ def price_service(folder: Path, *, service: str | None, region: str | None, pric
     """The service of a cloud assembly, and its price.
 
     Raises:
-        InputError: which service is meant is not clear, or the region that was asked for is not in the table.
+        InputError: the service is ambiguous, or the requested region is not in the table.
     """
     declared = find_service(CloudAssembly(folder), service)
     price, unpriced = price_of(declared, region, prices)
@@ -39,10 +39,10 @@ def price_service(folder: Path, *, service: str | None, region: str | None, pric
 
 
 def price_of(declared: ScaledService, region: str | None, table: Path | None) -> tuple[FargatePrice | None, str | None]:
-    """The price of the service's tasks, or why there is none: a plan of tasks is better than none.
+    """The price of the service's tasks, or the reason why there is none: a plan without prices is still useful.
 
     Raises:
-        InputError: the region that was asked for is not in the table.
+        InputError: the requested region is not in the table.
     """
     if declared.unpriced:
         return None, declared.unpriced

@@ -1,4 +1,4 @@
-"""What a plan is asked: a declared service, its traffic, and what is assumed of both."""
+"""The question of a plan: a declared service, its traffic, and the assumptions about both."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from fargate_capacity.traffic.deployments import Deployments, read_deployments
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """All but the traffic.
+    """A question without the traffic.
 
     Args:
-        price: of the service's tasks. None: no price is theirs, and `unpriced` says why.
-        error: of the model against what was observed, in words. None where nothing was.
-        calibration: of the model. None where nothing was observed.
-        predictive: what is replayed in the place of AWS's predictive scaling.
-        floors: those that the templates declare for the service; one that acts is a part of the setting.
+        price: the price of the service's tasks. None: they have no price; `unpriced` is the reason.
+        error: the model's error on the observations, in words. None without observations.
+        calibration: the model's calibration. None without observations.
+        predictive: the stand-ins for AWS's predictive scaling.
+        floors: the floors that the templates declare for the service; an active one is part of the setting.
     """
 
     assembly: CloudAssembly
@@ -54,7 +54,7 @@ class Question:
     floors: tuple[DeclaredFloor | UnreadFloor, ...] = ()
 
     def bill(self, simulation: Simulation) -> Bill | None:
-        """What a simulation costs; None where its tasks have no price."""
+        """The cost of a simulation; None if its tasks have no price."""
         if self.price is None:
             return None
         return bill_of(
@@ -66,11 +66,11 @@ class Question:
         )
 
     def described_setting(self) -> str:
-        """The declared setting in a few words, with what changes its bounds by the clock."""
+        """A short description of the declared setting, with its scheduled actions."""
         return "; ".join([self.setting.described(), *described_schedule(self.scenario.scheduled)])
 
     def left_out(self) -> list[str]:
-        """One line for each thing that the plan does not know of."""
+        """One message per thing that the plan ignores."""
         lines = list(self.service.unmodelled)
         for each in self.predictive:
             lines += each.lines()
@@ -86,7 +86,7 @@ class Question:
         return lines
 
     def figures(self, name: str, simulation: Simulation, *, other: Simulation | None = None) -> Figures:
-        """A simulation with its bill, and the same by the other reading of AWS's documentation."""
+        """The figures of a simulation with its bill, and those by the other reading of AWS's documentation."""
         return Figures(
             name=name,
             simulation=simulation,
@@ -95,7 +95,7 @@ class Question:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """How the figures are made, for whoever reads them later."""
+        """How the figures were calculated, as JSON."""
         guardrail = self.scenario.guardrail
         return {
             "service": self.service.name,
@@ -131,10 +131,10 @@ def ask(
     prices: Path | None = None,
     deployments: Path | None = None,
 ) -> Question:
-    """Reads all that a question needs besides traffic.
+    """Reads everything that a question needs except traffic.
 
     Raises:
-        InputError: what is missing or impossible.
+        InputError: the message says what is missing or invalid.
     """
     assembly = CloudAssembly(folder)
     declared = find_service(assembly, service)
@@ -156,7 +156,7 @@ def ask(
     setting = Setting(bounds=declared.bounds, policies=declared.policies, floor=floor or acting(predictive))
     found = calibrate(scenario, setting, seen, service=declared) if seen else None
     if seen and found and not math.isnan(found.believed_up_to_percent) and "trusted_utilization" not in assumed:
-        # Minutes beyond what the observations bear out count as of low confidence.
+        # Minutes beyond the observed utilization count as low-confidence.
         believed = (found.believed_up_to_percent * model.skew) / 100
         model = replace(model, trusted_utilization=min(model.trusted_utilization, believed))
         scenario = replace(scenario, model=model)
@@ -176,7 +176,7 @@ def ask(
 
 
 def _acting_floor(floors: Sequence[DeclaredFloor | UnreadFloor]) -> Floor | None:
-    """The floor that changes the minimum; a service has one at most."""
+    """The floor that changes the minimum; a service has at most one."""
     for each in floors:
         if isinstance(each, DeclaredFloor) and not each.is_dry_run:
             return Floor(

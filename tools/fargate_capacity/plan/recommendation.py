@@ -1,4 +1,6 @@
-"""The cheapest setting that surely breaches little more than the current one, and why each of the others is not it."""
+"""Finds the cheapest setting that breaches little more than the current one with high probability, and a reason for
+each rejected candidate.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.plan.sweep import Course, sweep_by_day
 from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
-# Less is within the model's error.
+# A smaller saving is within the model's error.
 _LEAST_SAVING = 0.01
 _LEAST_MINUTES = 2 * DAY_MINUTES
-# One of each weekday.
+# One week: each weekday once.
 _LEAST_DAYS = 7
-# Shares of the searched part, after each of which the choice is made again and followed until the next.
+# Shares of the searched part: after each, the choice is repeated and applied until the next.
 _ORIGINS = (4 / 8, 5 / 8, 6 / 8, 7 / 8)
 
 Cost = Callable[[Simulation], float]
@@ -40,7 +42,7 @@ Cost = Callable[[Simulation], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    """All candidates on the searched part, and those that cost less with more requests, too."""
+    """All candidates on the searched part, and the cheaper ones also with more requests."""
 
     courses: Sequence[Course]
     stressed: dict[int, Course]
@@ -50,11 +52,11 @@ class _Search:
 
     @property
     def days(self) -> int:
-        """Of the searched part."""
+        """The days of the searched part."""
         return len(self.courses[0].days)
 
     def sure(self, indices: Sequence[int], days: int | None = None) -> dict[int, float]:
-        """How sure each of some candidates is to hold, by the first days alone or by all of them."""
+        """The probability of each candidate to stay within the tolerance, by the first days or all days."""
 
         def seen(course: Course) -> Days:
             return course.days.between(0, days or self.days)
@@ -69,11 +71,11 @@ class _Search:
         return dict(zip(indices, found.tolist(), strict=True))
 
     def cheaper(self) -> list[int]:
-        """The candidates that cost less than the current setting by more than the model's error, cheapest first."""
+        """The candidates that are cheaper than the current setting by more than the model's error, cheapest first."""
         return self._cheaper([course.simulation for course in self.courses])
 
     def cheaper_before(self, origin: int) -> list[int]:
-        """The same by the days before an origin."""
+        """The same, using only the days before an origin."""
         return self._cheaper([course.before(origin) for course in self.courses])
 
     def _cheaper(self, simulations: Sequence[Simulation]) -> list[int]:
@@ -81,13 +83,13 @@ class _Search:
         found = [index for index, each in enumerate(costs) if each < costs[0] * (1 - _LEAST_SAVING)]
 
         def weighed(index: int) -> float:
-            # A floor is one more function in the service's way: it has to save enough against none.
+            # A floor adds a function to operate: it must save enough compared with no floor.
             return costs[index] / (1 - LEAST_SAVING) if simulations[index].setting.floor else costs[index]
 
         return sorted(found, key=weighed)
 
     def folds(self, first: Trace) -> list[Fold]:
-        """The choice at each origin, and what it came to until the next."""
+        """The choice at each origin, and its result until the next."""
         found = []
         for origin, end in zip(self.origins, [*self.origins, self.days][1:], strict=True):
             cheaper = self.cheaper_before(origin)
@@ -117,24 +119,24 @@ def recommend(
     jobs: int = 1,
     advance: Callable[[str], None] = lambda done: None,
 ) -> Recommendation:
-    """Chooses on the first part of the trace; the rest confirms the choice, or it is the current setting.
+    """Chooses on the first part of the trace. If the rest does not confirm the choice, the current setting is kept.
 
-    A candidate is chosen where it is sure to breach no more than the tolerance beyond the current setting over four
-    weeks, in requests and in how long these wait, by both readings of AWS's documentation. The choices that the same
-    rule would have made earlier, each followed until the next, must have stayed within the tolerance, too.
+    A candidate is chosen if over four weeks it stays within the tolerance, compared with the current setting, in
+    breached requests and in their wait, by both readings of AWS's documentation. The choices that the same rule would
+    have made earlier, each applied until the next, must also have stayed within the tolerance.
 
     Args:
         scenario: the service and its guardrail.
         candidates: the current setting first.
         trace: the traffic.
-        cost: what is to be least.
-        held_out: the share of the trace, its end, that the choice does not see.
-        tolerance_percent: of all requests, those more that may be beyond the limit.
-        jobs: threads. Default: 1.
-        advance: is called after each replayed block. Default: none.
+        cost: the cost to minimise.
+        held_out: the share at the trace's end that the choice does not use.
+        tolerance_percent: additional requests that may be beyond the limit, percent of all requests.
+        jobs: number of threads. Default: 1.
+        advance: called after each replayed block. Default: none.
 
     Raises:
-        InputError: no guardrail, or a trace too short to be parted.
+        InputError: no guardrail, or a trace too short to be split.
     """
     if scenario.guardrail is None:
         raise InputError(
@@ -150,7 +152,7 @@ def recommend(
         raise InputError(f"--tolerance-percent: got {tolerance_percent:g}, allowed: 0 to below 100")
     tolerance = Tolerance(percent=tolerance_percent, give_up_seconds=scenario.model.give_up_seconds)
     cut = int(trace.minutes * (1 - held_out))
-    # Until there can be a floor, nothing is judged: no candidate by days that another had to do without.
+    # Days before a floor can exist are not evaluated: all candidates are compared on the same days.
     warm_up = warm_up_days(candidates)
     searched = max(cut - warm_up * DAY_MINUTES, DAY_MINUTES)
     first, rest = trace.part(cut - searched, searched), trace.part(cut, trace.minutes - cut)
@@ -184,7 +186,7 @@ def recommend(
         more_days = math.ceil((_LEAST_DAYS + warm_up) / (1 - held_out) - trace.minutes / DAY_MINUTES)
     elif choice:
         refused = _why_not_by_the_folds(folds, tolerance) or verdict.why_not()
-        # What refused it is used up: only days that neither part has seen can judge the next choice.
+        # The held-out part has been used: only days in neither part can evaluate the next choice.
         more_days = math.ceil(rest.minutes / DAY_MINUTES) if refused else None
     else:
         more_days = _more_days(search, cheaper, held_out)
@@ -229,7 +231,7 @@ def recommend(
 
 
 class _Verdict:
-    """The choice on the part that did not choose it, and by all days together."""
+    """The evaluation of a choice on the held-out part, and on all days."""
 
     def __init__(
         self,
@@ -265,7 +267,7 @@ class _Verdict:
             self.sureness = float(sureness([chosen], current, [busier_chosen], busier_current, search.tolerance)[0])
 
     def why_not(self) -> str:
-        """Why the choice is not recommended after all; nothing where it is."""
+        """The reason why the choice is not recommended; empty if it is."""
         tolerance, cost = self._search.tolerance, self._search.cost
         added = added_breach(self.chosen_rest.days, self.current_rest.days)
         if not added.is_within(tolerance):
@@ -289,7 +291,7 @@ class _Verdict:
 def _why_not_by_the_other_reading(
     scenario: Scenario, search: _Search, index: int, first: Trace, replayed: dict[int, Course]
 ) -> str:
-    """Why a setting holds by one reading of AWS's documentation alone; nothing where it holds by both."""
+    """The reason if a setting meets the tolerance by only one reading of AWS's documentation; empty if by both."""
     missing = [each for each in (0, index) if each not in replayed]
     found = sweep_by_day(scenario.by_other_reading, [search.courses[each].setting for each in missing], first)
     replayed.update(zip(missing, found, strict=True))
@@ -308,7 +310,7 @@ def _why_not_by_the_other_reading(
 
 
 def _why_not_by_the_folds(folds: Sequence[Fold], tolerance: Tolerance) -> str:
-    """Why the rule is not to be trusted on this traffic: followed before, it breached too much."""
+    """The reason not to trust the rule on this traffic: its earlier choices breached too much."""
     if not folds:
         return ""
     days, current = folds[0].days, folds[0].current_days
@@ -370,7 +372,7 @@ def _why_keep(others: int, refused: str, more_days: int | None, *, is_any_cheape
 
 
 def _more_days(search: _Search, cheaper: Sequence[int], held_out: float) -> int | None:
-    """How many more days of history would do for any candidate that holds on those seen."""
+    """The number of further days after which a candidate that meets the tolerance so far would be sure enough."""
     current, busier = search.courses[0].days, search.stressed[0].days
     found = []
     for index in cheaper:
@@ -379,7 +381,7 @@ def _more_days(search: _Search, cheaper: Sequence[int], held_out: float) -> int 
             more = days_to_be_sure(days, current, search.stressed[index].days, busier, search.tolerance)
             if more is not None:
                 found.append(more)
-    # Of more history, its last part is held out, too.
+    # A part of the further history is held out too.
     return round(min(found) / (1 - held_out)) if found else None
 
 
@@ -402,7 +404,7 @@ def _frontier(search: _Search) -> tuple[FrontierPoint, ...]:
 def _floor_verdict(
     search: _Search, sure: dict[int, float], reasons: dict[int, str], *, chosen: int, refused: str
 ) -> str | None:
-    """Whether a floor helps, against the cheapest setting without one that holds."""
+    """Whether a floor helps, compared with the cheapest setting without one that meets the tolerance."""
     settings = [course.setting for course in search.courses]
     costs = [search.cost(course.simulation) for course in search.courses]
     if len({each.floor for each in settings}) == 1:
@@ -412,7 +414,7 @@ def _floor_verdict(
     ]
     without = min([0, *(each for each in holding if not settings[each].floor)], key=lambda index: costs[index])
     if settings[chosen].floor:
-        # What was not looked at, once the cheaper one held, is a bound at least.
+        # Candidates were not evaluated after a cheaper one met the tolerance; their cost is at least a bound.
         saving = 1 - costs[chosen] / costs[without] if costs[without] else 0.0
         return f"a forecast floor helps: it costs {saving:.0%} less than the cheapest without one that holds"
     if refused:

@@ -1,4 +1,4 @@
-"""What a search for a setting comes to: what is recommended, what is not and why."""
+"""The result of a search for a setting: the recommendation and the rejected candidates with reasons."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fargate_capacity.plan.added_breach import (
 from fargate_capacity.plan.setting import Setting
 from fargate_capacity.plan.simulation import Simulation
 
-# Less is within the model's error.
+# A smaller saving is within the model's error.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A candidate and why it is not recommended."""
+    """A candidate and the reason why it is not recommended."""
 
     simulation: Simulation
     cost: float
@@ -28,15 +28,15 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """What would have been recommended by the days before `start`, followed from then on.
+    """The recommendation based on the days before `start`, applied from then on.
 
     Args:
-        start: of the fold.
-        end: of the fold.
-        setting: that would have been recommended.
-        keeps: whether it was the current one.
-        days: of the fold, with that setting.
-        current_days: with the current one.
+        start: the fold's start.
+        end: the fold's end.
+        setting: the setting that would have been recommended.
+        keeps: whether it is the current setting.
+        days: the fold's days with that setting.
+        current_days: the fold's days with the current setting.
     """
 
     start: datetime
@@ -48,25 +48,25 @@ class Fold:
 
     @property
     def added(self) -> AddedBreach:
-        """What was breached beyond the current setting."""
+        """The breaches in addition to those of the current setting."""
         return added_breach(self.days, self.current_days)
 
     @property
     def saving(self) -> float:
-        """Of the current setting's task-hours, the share that was saved."""
+        """The saved share of the current setting's task-hours."""
         current = float(self.current_days.task_hours.sum())
         return 1 - float(self.days.task_hours.sum()) / current if current else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontierPoint:
-    """What a candidate costs and breaches on the searched part.
+    """A candidate's cost and breaches on the searched part.
 
     Args:
-        simulation: of it.
-        cost: of it.
-        breached_percent: requests beyond the limit, of all.
-        is_on_frontier: nothing else breaches as little and costs less.
+        simulation: the candidate's simulation.
+        cost: the candidate's cost.
+        breached_percent: requests beyond the limit, percent of all requests.
+        is_on_frontier: whether no cheaper candidate breaches as little.
     """
 
     simulation: Simulation
@@ -77,23 +77,24 @@ class FrontierPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """What a sweep came to.
+    """The result of a sweep.
 
     Args:
-        chosen: the setting; the current one where nothing is better.
-        keeps: whether that is so.
-        why: in a sentence.
-        current_first, chosen_first: on the part of the trace that was searched.
-        current_held_out, chosen_held_out: on the part that was not.
-        rejected: all other candidates, the cheapest first.
-        allowed_breach_minutes: those of the current setting on the searched part. What is judged are requests.
-        tolerance: what may be breached beyond the current setting.
-        sureness: that the chosen setting stays within it for four weeks. None: the current one is kept.
-        added_held_out: what the choice breached beyond the current setting on the part that was not searched.
-        folds: what earlier choices came to.
-        frontier: all candidates, the cheapest first.
-        more_days: of history that would do to recommend something cheaper. None: none is needed, or no length would do.
-        floor: whether a forecast floor helps, in a sentence. None: none was tried.
+        chosen: the recommended setting; the current one if none is better.
+        keeps: whether the current setting is kept.
+        why: the reason, in a sentence.
+        current_first, chosen_first: simulations on the searched part of the trace.
+        current_held_out, chosen_held_out: simulations on the held-out part.
+        rejected: all other candidates, cheapest first.
+        allowed_breach_minutes: breach minutes of the current setting on the searched part. The decision uses requests.
+        tolerance: the tolerated breaches in addition to those of the current setting.
+        sureness: the probability that the chosen setting stays within it for four weeks. None: the current one is kept.
+        added_held_out: the choice's additional breaches on the held-out part.
+        folds: the results of earlier choices.
+        frontier: all candidates, cheapest first.
+        more_days: further days of history that are needed to recommend a cheaper setting. None: none are needed, or no
+            number is enough.
+        floor: whether a forecast floor helps, in a sentence. None: no floor was tried.
     """
 
     chosen: Setting

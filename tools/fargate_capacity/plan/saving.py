@@ -1,4 +1,4 @@
-"""What a change of settings saved: requests per task before and after it, and at equal traffic."""
+"""The saving of a change of settings: requests per task before and after, and task-hours at equal traffic."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fargate_capacity.input_error import InputError
 from fargate_capacity.observed.observations import Observations
 
 LEAST_DAYS = 14
-"""Before and after: two of each weekday."""
+"""Minimum length of each part: two weeks, so that each weekday occurs twice."""
 BLOCK_DAYS = 7
-"""Days of a week differ, and days in a row are alike: the bootstrap draws whole weeks of consecutive days."""
+"""Weekdays differ and consecutive days are correlated, so the bootstrap draws whole weeks of consecutive days."""
 RESAMPLES = 1000
 SEED = 20261127
 _CONFIDENCE = 0.95
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An estimate, and from where to where it is with 95 %."""
+    """An estimate and its 95 % interval."""
 
     value: float
     low: float
@@ -37,11 +37,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """Whole days in UTC; a day of which a tenth or more was not observed, or on which no task ran, is left out.
+    """Whole days in UTC, without days of which a tenth or more is missing and days on which no task ran.
 
     Args:
-        dates: of each day.
-        requests, task_hours: 24 columns, one for each hour.
+        dates: the date of each day.
+        requests, task_hours: 24 columns, one per hour.
     """
 
     dates: tuple[date, ...]
@@ -52,7 +52,7 @@ class Days:
         return len(self.dates)
 
     def drawn(self, rows: NDArray[np.int64]) -> Days:
-        """These rows, in this order."""
+        """The days at these indices, in this order."""
         return Days(
             dates=tuple(self.dates[row] for row in rows), requests=self.requests[rows], task_hours=self.task_hours[rows]
         )
@@ -63,26 +63,27 @@ class Days:
 
     @property
     def requests_per_task(self) -> Array:
-        """By day: requests per task and minute."""
+        """Requests per task and minute, by day."""
         ratio: Array = self.requests.sum(axis=1) / self.task_hours.sum(axis=1)
         return ratio / 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
-    """The days before and after a change, compared.
+    """The comparison of the days before and after a change.
 
     Args:
         since: the first day after the change.
         per_request: task-hours per 1,000 requests, before and after.
-        change_per_request: of them, as a share: -0.4 is 40 % less. Traffic that grew or shrank is in it.
-        at_equal_traffic: task-hours that the days after took, less than what the days before would have taken for their
-            traffic, as a share: 0.4 is 40 % saved.
-        saved_task_hours: the same for 30 days.
-        extrapolated: the share of the later requests in hours that are busier than any before the change.
-        level: requests per task and minute to return to: the most that four weeks in a row reached since the change, or
-            what a person gave.
-        latest: the same figure of the last week.
+        change_per_request: relative change of `per_request`: -0.4 is 40 % less. It includes the effect of traffic
+            growth.
+        at_equal_traffic: the share of task-hours saved compared with the settings before the change at the same
+            traffic: 0.4 is 40 % saved.
+        saved_task_hours: the same in task-hours per 30 days.
+        extrapolated: the share of later requests in hours busier than any before the change.
+        level: the target for requests per task and minute: the highest value over four consecutive weeks since the
+            change, or the given one.
+        latest: the value in the last week.
     """
 
     since: date
@@ -98,19 +99,19 @@ class Saving:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the interval at equal traffic leaves zero out."""
+        """Whether the interval at equal traffic excludes zero."""
         return self.at_equal_traffic.low > 0 or self.at_equal_traffic.high < 0
 
 
 def saving(seen: Observations, *, since: date, level: float | None = None) -> Saving:
-    """Compares what was observed before a day with what was observed since.
+    """Compares the observations before a day with those since.
 
-    The counterfactual at equal traffic: for each hour since, the task-hours that hours of as many requests took before;
-    beyond the busiest of them, by how they rose over the busier half. The intervals are of a bootstrap that draws whole
-    weeks of both parts.
+    The counterfactual at equal traffic: for each hour since, the task-hours of earlier hours with as many requests.
+    Beyond the busiest earlier hour it is extrapolated by the slope over the busier half. The intervals are from a
+    bootstrap that draws whole weeks of both parts.
 
     Raises:
-        InputError: too few whole days on either side, or nothing was asked or ran.
+        InputError: too few whole days on either side, or no requests or tasks.
     """
     days = whole_days(seen)
     place = next((number for number, day in enumerate(days.dates) if day >= since), len(days))
@@ -147,7 +148,7 @@ def saving(seen: Observations, *, since: date, level: float | None = None) -> Sa
 
 
 def whole_days(seen: Observations) -> Days:
-    """The days in UTC on which tasks ran and of which nearly all minutes are known; the rest of each is filled up."""
+    """The days in UTC on which tasks ran and nearly all minutes are known; missing minutes are filled in."""
     begin = datetime(seen.start.year, seen.start.month, seen.start.day, tzinfo=UTC)
     lead = int((seen.start - begin).total_seconds()) // 60
     count = -(-(lead + seen.minutes) // 1440)
@@ -159,7 +160,7 @@ def whole_days(seen: Observations) -> Days:
 
     requests, tasks = by_day(seen.requests), by_day(seen.tasks)
     known = ~np.isnan(requests) & ~np.isnan(tasks)
-    # An hour without a datapoint has no mean to fill it up with.
+    # An hour without a data point has no mean to fill in.
     has_each_hour = np.all(known.any(axis=2), axis=1)
     has_tasks = np.nansum(tasks, axis=(1, 2)) > 0
     whole = np.flatnonzero((known.mean(axis=(1, 2)) >= _WHOLE_DAY) & has_each_hour & has_tasks)
@@ -173,7 +174,7 @@ def whole_days(seen: Observations) -> Days:
 
 
 def _weeks(chance: np.random.Generator, days: Days) -> NDArray[np.int64]:
-    """As many rows as there are days, in blocks of consecutive ones that begin anywhere and go round."""
+    """As many indices as there are days, in circular blocks of consecutive days."""
     blocks = -(-len(days) // BLOCK_DAYS)
     begins = chance.integers(len(days), size=blocks)
     rows = (begins[:, None] + np.arange(BLOCK_DAYS)) % len(days)
@@ -181,7 +182,7 @@ def _weeks(chance: np.random.Generator, days: Days) -> NDArray[np.int64]:
 
 
 def _both(before: Days, after: Days) -> tuple[float, float, float, float]:
-    """Not finite where the days that were drawn have no request, as those of a service that is rarely asked may."""
+    """Not finite if the drawn days have no request, as can happen for a rarely used service."""
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = (1000 * np.divide(days.task_hours.sum(), days.requests.sum()) for days in (before, after))
         would_have = _would_have_taken(before, after.requests.ravel()).sum()
@@ -190,7 +191,7 @@ def _both(before: Days, after: Days) -> tuple[float, float, float, float]:
 
 
 def _would_have_taken(before: Days, requests: Array) -> Array:
-    """The task-hours of hours with so many requests, by what such hours took before."""
+    """The task-hours of hours with this many requests, estimated from earlier hours."""
     order = np.argsort(before.requests, axis=None, kind="stable")
     asked, took = before.requests.ravel()[order], before.task_hours.ravel()[order]
     parts = np.array_split(np.arange(len(asked)), min(_BINS, len(asked)))
@@ -198,7 +199,7 @@ def _would_have_taken(before: Days, requests: Array) -> Array:
     hours = np.array([took[part].mean() for part in parts])
     found: Array = np.interp(requests, means, hours)
     beyond = requests > means[-1]
-    # As it rose over the busier half.
+    # The slope over the busier half.
     half = len(means) // 2
     slope = (hours[-1] - hours[half]) / (means[-1] - means[half]) if means[-1] > means[half] else 0.0
     found[beyond] = hours[-1] + max(float(slope), 0.0) * (requests[beyond] - means[-1])

@@ -1,4 +1,4 @@
-"""A schedule of minimums that a person can read: a few lines, each a time of some days and a number of tasks."""
+"""A readable schedule of minimums: a few lines, each with days, a time and a number of tasks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fargate_capacity.scaling_decisions import ScheduledAction
 
 
 class Days(StrEnum):
-    """The days of a line, as AWS's cron expressions have them."""
+    """The days of a line, in the notation of AWS's cron expressions."""
 
     EVERY_DAY = "*"
     WEEKDAYS = "MON-FRI"
@@ -22,16 +22,16 @@ class Days(StrEnum):
         return {Days.EVERY_DAY: "every day", Days.WEEKDAYS: "weekdays", Days.WEEKEND: "weekends"}[self]
 
     def have(self, weekday: int) -> bool:
-        """Whether a weekday, from Monday, 0, is one of them."""
+        """Whether a weekday (Monday is 0) is included."""
         return self is Days.EVERY_DAY or (weekday < 5) is (self is Days.WEEKDAYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleLine:
-    """From `minute` of the day on, on some days, at least so many tasks, until the next line.
+    """On these days, from `minute` of the day until the next line, at least this many tasks.
 
     Args:
-        days: on which it acts.
+        days: the days on which it applies.
         minute: of the day in the schedule's time zone, 0 to 1439.
         tasks: the minimum.
     """
@@ -42,7 +42,7 @@ class ScheduleLine:
 
     @property
     def cron(self) -> str:
-        """As Application Auto Scaling has it: minute, hour, day of the month, month, weekday, year."""
+        """The cron expression for Application Auto Scaling: minute, hour, day of the month, month, weekday, year."""
         hour, minute = divmod(self.minute, 60)
         days = "* * ?" if self.days is Days.EVERY_DAY else f"? * {self.days}"
         return f"cron({minute} {hour} {days} *)"
@@ -55,19 +55,19 @@ class ScheduleLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Lines by the clock of one time zone; the line that acted last holds.
+    """Lines in one time zone; the latest line applies.
 
     Args:
-        lines: of it.
-        time_zone: a name of the IANA database: 8:00 stays 8:00 when clocks change. A line within an hour that the clock
-            skips does not act on that day; within one that it repeats, it acts once.
+        lines: the schedule's lines.
+        time_zone: an IANA name: 8:00 stays 8:00 with daylight saving. A line in an hour that the clock skips does not
+            run on that day; in a repeated hour it runs once.
     """
 
     lines: tuple[ScheduleLine, ...]
     time_zone: str = "UTC"
 
     def actions(self) -> tuple[ScheduledAction, ...]:
-        """The same as scheduled actions."""
+        """The lines as scheduled actions."""
         return tuple(
             ScheduledAction(schedule=line.cron, time_zone=self.time_zone, minimum=line.tasks) for line in self.lines
         )
@@ -78,13 +78,13 @@ class Schedule:
         return f"a schedule in {self.time_zone}: {steps}"
 
     def text(self) -> Iterator[str]:
-        """A line for a person, for each."""
+        """Each line as readable text."""
         width = max((len(line.cron) for line in self.lines), default=0)
         for line in self.lines:
             yield f"{line.cron:{width}}  {self.time_zone}  at least {line.tasks} tasks"
 
     def code(self) -> Iterator[str]:
-        """The same for the CDK, on what `auto_scale_task_count` returned."""
+        """The lines as CDK code, for the result of `auto_scale_task_count`."""
         for line in self.lines:
             hour, minute = divmod(line.minute, 60)
             weekdays = "" if line.days is Days.EVERY_DAY else f', week_day="{line.days}"'

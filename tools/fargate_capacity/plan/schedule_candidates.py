@@ -1,4 +1,4 @@
-"""The schedules that are tried: what days of the traffic needed, covered by a few steps."""
+"""The schedules to try: the need of the traffic's days, covered by a few steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import CapacityBounds
 from fargate_capacity.traffic.trace import Trace
 
-# More lines are for a forecast floor: nobody keeps them right by hand.
+# More lines are hard to maintain by hand; a forecast floor suits better.
 MOST_LINES = 6
 _SLOT_MINUTES = int(SLOT.total_seconds()) // 60
 _SLOTS = 24 * 60 // _SLOT_MINUTES
-# Of the days' loads at a time: what half of them needed, and what nearly all of them did.
+# Percentiles of the days' loads at each time: the median and a high one.
 _SHARES = (0.5, 0.9)
 _DAY_STEPS = range(2, MOST_LINES + 1)
-# Steps of weekdays and of weekends; without any at weekends, the last one of Friday holds until Monday.
+# Numbers of steps on weekdays and weekends; without weekend steps, Friday's last one applies until Monday.
 _WEEK_STEPS = tuple((weekday, weekend) for weekday in (2, 3, 4) for weekend in (0, 1, 2))
 
 
@@ -32,11 +32,11 @@ class ScheduleCandidates:
     """The schedules for a part of traffic.
 
     Args:
-        model: of the service, which makes load of requests.
-        bounds: between which the minimum stays.
-        traffic: that they are made by.
-        time_zone: of the clock that they go by.
-        has_weekends: whether weekdays and weekends are tried, too: each has to have come twice.
+        model: the service model, which converts requests to load.
+        bounds: the limits of the minimum.
+        traffic: the traffic on which they are based.
+        time_zone: the schedule's time zone.
+        has_weekends: whether separate lines for weekdays and weekends are tried: each must occur twice in the traffic.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ScheduleCandidates:
         self._loads = _by_days(traffic, ZoneInfo(time_zone))
 
     def made(self, utilizations: Sequence[float]) -> list[Schedule]:
-        """Those for tasks of such CPU, percent; each once."""
+        """The schedules for tasks at this CPU, percent, without duplicates."""
         found = (lines for cpu in utilizations for share in _SHARES for lines in self._lines(cpu, share))
         return [Schedule(lines=lines, time_zone=self._time_zone) for lines in dict.fromkeys(found) if lines]
 
@@ -63,13 +63,13 @@ class ScheduleCandidates:
         weekdays = self._steps(Days.WEEKDAYS, utilization, share)
         weekend = self._steps(Days.WEEKEND, utilization, share)
         for count, weekend_count in _WEEK_STEPS:
-            # A single step has no beginning of its own: it begins with the day.
+            # A single step begins with the day.
             steps = weekend[weekend_count] if weekend_count > 1 else [(0, step[1]) for step in weekend[1]]
             quiet = () if weekend_count == 0 else _lines_of(Days.WEEKEND, steps)
             yield self._changing((*_lines_of(Days.WEEKDAYS, weekdays[count]), *quiet))
 
     def _changing(self, lines: tuple[ScheduleLine, ...]) -> tuple[ScheduleLine, ...]:
-        """The lines; none where all of them set the declared minimum."""
+        """The lines; none if all set the declared minimum."""
         return lines if any(line.tasks != self._bounds.minimum for line in lines) else ()
 
     def _steps(self, days: Days, utilization: float, share: float) -> dict[int, list[Step]]:
@@ -79,10 +79,10 @@ class ScheduleCandidates:
             load = np.quantile(loads[slot], share, method="higher") if loads[slot] else 0.0
             needed = math.ceil(load * load_of_a_request(self._model, utilization) / utilization - 1e-9)
             tasks.append(min(max(needed, self._bounds.minimum), self._bounds.maximum))
-        # Tasks serve some time after they are asked for.
+        # Tasks need some time to start.
         ahead = [max(tasks[(slot + later) % _SLOTS] for later in range(self._lead_slots + 1)) for slot in range(_SLOTS)]
         found = covering_steps(ahead, MOST_LINES)
-        # Of a day that changes seldom, more steps come to the same.
+        # For days with few changes, more steps give the same schedule.
         for count in range(2, MOST_LINES + 1):
             found.setdefault(count, found[count - 1])
         return found
@@ -93,7 +93,7 @@ def _lines_of(days: Days, steps: Sequence[Step]) -> tuple[ScheduleLine, ...]:
 
 
 def _by_days(traffic: Trace, zone: ZoneInfo) -> dict[Days, list[list[float]]]:
-    """Requests a minute of each quarter of an hour of the clock, by kind of day."""
+    """Requests per minute in each quarter of an hour of the day, by kind of day."""
     found: dict[Days, list[list[float]]] = {days: [[] for _ in range(_SLOTS)] for days in Days}
     start = first_slot(traffic)
     for index, requests in enumerate(quarterly_requests(traffic).tolist()):

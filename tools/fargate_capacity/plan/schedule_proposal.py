@@ -1,6 +1,6 @@
-"""Whether a schedule that a person can read is nearly as good as a forecast floor: chosen on a trace's first part.
+"""Whether a readable schedule is nearly as good as a forecast floor: chosen on a trace's first part.
 
-What is proposed has to hold on the rest, as a recommended setting has to.
+As for a recommended setting, the rest must confirm it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from fargate_capacity.plan.simulation import Scenario, Simulation
 from fargate_capacity.plan.sweep import Course, sweep_by_day
 from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
-# Against the best floor: what a person pays for lines that can be read.
+# The tolerated extra cost of a readable schedule, compared with the best floor.
 NEARLY = 1.05
-# Between schedules, the one of fewer lines is taken for as little as that.
+# The tolerated extra cost of a schedule with fewer lines.
 _FEWER_LINES = 1.01
 _LEAST_DAYS = 7
 _LEAST_DAYS_FOR_WEEKENDS = 14
-# CPU, percent, where no floors say for which the minimum is made.
+# CPU, percent, that the minimum aims at if no floors are given.
 _UTILIZATIONS = (55.0, 65.0, 75.0)
 _MOST_TARGETS = 6
 _NO_HELP = "a schedule does not help"
@@ -39,15 +39,15 @@ Cost = Callable[[Simulation], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleProposal:
-    """What a search for a schedule came to.
+    """The result of a search for a schedule.
 
     Args:
-        schedule: that is proposed. None: none is.
-        setting: with it. None: none is proposed.
-        why: in a sentence.
-        alone_rest: the cheapest without a schedule or floor, on the held-out part.
-        floor_rest: the cheapest with a floor. None: none held on the first part.
-        schedule_rest: the cheapest with a schedule. None: none held on the first part.
+        schedule: the proposed schedule. None: none is proposed.
+        setting: the setting with it. None: none is proposed.
+        why: the reason, in a sentence.
+        alone_rest: the cheapest setting without schedule or floor, on the held-out part.
+        floor_rest: the cheapest with a floor. None: none met the tolerance on the first part.
+        schedule_rest: the cheapest with a schedule. None: none met the tolerance on the first part.
     """
 
     schedule: Schedule | None
@@ -58,7 +58,7 @@ class ScheduleProposal:
     schedule_rest: Simulation | None
 
     def lines(self) -> list[str]:
-        """For the terminal: the reason, and the schedule as cron lines and as code of the CDK where one is proposed."""
+        """The lines for the terminal: the reason, and a proposed schedule as cron lines and CDK code."""
         if self.schedule is None or self.setting is None:
             return [self.why]
         beside = self.setting.with_schedule(None).described()
@@ -71,7 +71,7 @@ class ScheduleProposal:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """For whoever reads it later."""
+        """The proposal as JSON."""
         return {
             "why": self.why,
             "setting": None if self.setting is None else setting_as_json(self.setting.with_schedule(None)),
@@ -99,15 +99,15 @@ class ScheduleProposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSearch:
-    """What is searched.
+    """The settings of a search.
 
     Args:
         scenario: the service and its guardrail.
-        current: the declared setting; what holds breaches little more than it.
-        floors: to be compared with. Default: some of usual settings.
-        time_zone: of the schedule's clock, a name of the IANA database.
-        tolerance: what may be breached beyond the current setting.
-        cost: of a simulation.
+        current: the declared setting, with which candidates are compared.
+        floors: floors to compare with. Default: floors with common settings.
+        time_zone: the schedule's time zone, an IANA name.
+        tolerance: the tolerated breaches in addition to those of the current setting.
+        cost: returns the cost of a simulation.
     """
 
     scenario: Scenario
@@ -118,10 +118,10 @@ class ScheduleSearch:
     cost: Cost
 
     def check(self, name: str, searched_days: float) -> None:
-        """Refuses what no schedule can be made of.
+        """Checks that a schedule can be searched for.
 
         Raises:
-            InputError: see above.
+            InputError: it cannot; the message says why.
         """
         try:
             ZoneInfo(self.time_zone)
@@ -155,15 +155,15 @@ class ScheduleSearch:
         jobs: int = 1,
         advance: Callable[[str], None] = lambda done: None,
     ) -> ScheduleProposal:
-        """The proposal.
+        """Searches for a schedule.
 
         Args:
-            traffic: all of it.
-            base: beside which schedules are tried, with its own target and some of those of `reactive`.
-            reactive: settings without a schedule; a schedule has to be cheaper than each of them without a floor.
-            searched: the share of it that is chosen on.
-            jobs: threads. Default: 1.
-            advance: is called with each block of each thread.
+            traffic: the whole traffic.
+            base: the setting to which schedules are added, at its own target and some targets of `reactive`.
+            reactive: settings without a schedule; a schedule must be cheaper than each of them that has no floor.
+            searched: the share of the traffic on which the choice is made.
+            jobs: number of threads. Default: 1.
+            advance: called after each block of each thread.
         """
         cut = int(traffic.minutes * searched)
         days = cut / DAY_MINUTES
@@ -215,7 +215,7 @@ class ScheduleSearch:
     def _sure(
         self, courses: Sequence[Course], first: Trace, *, jobs: int, advance: Callable[[str], None]
     ) -> list[Course]:
-        """Those that cost less than the first, the current one, and are as sure to hold as what is recommended."""
+        """The candidates that are cheaper than the current one (the first) and as sure as a recommendation must be."""
         current = courses[0]
         limit = self.cost(current.simulation)
         holding = [each for each in courses if self.cost(each.simulation) < limit and self._holds(each, current)]
@@ -234,7 +234,7 @@ class ScheduleSearch:
         return min(courses, key=lambda each: self.cost(each.simulation), default=None)
 
     def _readable(self, courses: Sequence[Course]) -> Course | None:
-        """The cheapest; of those that cost nearly as little, the one with the fewest lines."""
+        """The candidate with the fewest lines among those that cost nearly as little as the cheapest."""
         cheapest = self._cheapest(courses)
         if cheapest is None:
             return None
@@ -245,7 +245,7 @@ class ScheduleSearch:
     def _verdict(
         self, current: Course, alone: Course, floor: Course | None, schedule: Course | None
     ) -> tuple[bool, str]:
-        """Whether the schedule is proposed, by the held-out part, and why."""
+        """Whether the held-out part confirms the schedule, and the reason."""
         if schedule is None:
             return False, (
                 f"{_NO_HELP}: none of them is cheaper than the current setting and {WANTED_SURENESS:.0%} sure to stay "
@@ -257,7 +257,7 @@ class ScheduleSearch:
                 f"{_NO_HELP}: the best on the searched part has {added.percent:+.2f} % of the requests "
                 "beyond the limit on the held-out part, against the current setting"
             )
-        # What does not hold on the rest is nothing to be cheaper than.
+        # A setting that exceeds the tolerance on the rest is no comparison.
         without = alone if self._holds(alone, current) else current
         share = self._share(schedule, without)
         if share > 1 - LEAST_SAVING:
@@ -293,7 +293,7 @@ def _lines(setting: Setting) -> int:
 
 
 def _with_some_targets(base: Setting, settings: Sequence[Setting]) -> list[Setting]:
-    """A setting as it is, and at targets spread over those of others, the highest first."""
+    """The setting itself and with targets spread over those of others, highest first."""
     targets = sorted({each.target for each in settings if each.target is not None}, reverse=True)
     step = max(1, -(-len(targets) // _MOST_TARGETS))
     return list(dict.fromkeys([base, *(base.with_target(target) for target in targets[::step])]))

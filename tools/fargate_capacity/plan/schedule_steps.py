@@ -1,4 +1,4 @@
-"""The few steps of a day that cover what it needs with the fewest task-hours."""
+"""The steps of a day that cover its need with the fewest task-hours."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-# From a slot of the day on, so many tasks.
+# From a slot of the day on, this many tasks.
 Step = tuple[int, int]
-# By first slot and length.
+# Indexed by first slot and length.
 Costs = NDArray[np.float64]
 
 
 def covering_steps(needed: Sequence[int], most: int) -> dict[int, list[Step]]:
-    """For each number of steps from 1 to `most`, the steps that are nowhere below what is needed and cost least.
+    """For each number of steps from 1 to `most`, the cheapest steps that are never below the need.
 
-    The day is a circle: the last step holds until the first. Steps alike in a row are one, so there may be fewer.
+    The day is circular: the last step applies until the first. Equal consecutive steps are merged, so there may be
+    fewer.
 
     Args:
-        needed: tasks in each slot of the day.
-        most: steps at most, at least 1.
+        needed: needed tasks in each slot of the day.
+        most: the maximum number of steps, at least 1.
     """
     slots = len(needed)
     circle = np.array([*needed, *needed], dtype=np.float64)
-    # By first slot and length: the highest need within, for all of the length.
+    # Indexed by first slot and length: the highest need within, times the length.
     windows = sliding_window_view(circle, slots)[:slots]
     lengths = np.arange(1, slots + 1)
     highest = np.maximum.accumulate(windows, axis=1)
     costs: Costs = highest * lengths
-    # A best step begins where the need changes: moved to there, it is no higher and covers as much.
+    # An optimal step begins where the need changes: moved there, it covers the same at no higher cost.
     starts = [slot for slot in range(slots) if needed[slot] != needed[slot - 1]] or [0]
     best: dict[int, tuple[float, list[Step]]] = {}
     for start in starts:
@@ -46,18 +47,18 @@ def covering_steps(needed: Sequence[int], most: int) -> dict[int, list[Step]]:
 
 
 def _from(start: int, costs: Costs, most: int) -> dict[int, tuple[float, list[int]]]:
-    """The least cost of the whole circle from a slot on by each number of steps, and where these begin."""
+    """The minimum cost of the day from a slot on, per number of steps, and where the steps begin."""
     slots = len(costs)
     begins, ends = np.arange(slots), np.arange(1, slots + 1)
     rows = (start + begins)[:, None] % slots
     lengths = ends[None, :] - begins[:, None]
-    # Of one step from `begins` to `ends`; infinite where it would end before it begins.
+    # The cost of one step from `begins` to `ends`; infinite if it would end before it begins.
     single = np.where(lengths > 0, costs[rows, np.maximum(lengths, 1) - 1], np.inf)
     least = single[0]
     chosen: list[NDArray[np.intp]] = []
     found = {1: (float(least[-1]), [0])}
     for steps in range(2, most + 1):
-        # The last step begins where the others end.
+        # The last step begins at the end of the others.
         sums = np.concatenate([[np.inf], least[:-1]])[:, None] + single
         chosen.append(sums.argmin(axis=0))
         least = sums.min(axis=0)

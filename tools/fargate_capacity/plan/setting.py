@@ -1,4 +1,4 @@
-"""A setting of a service's scaling: what is declared, and the values of it that a plan varies."""
+"""A setting of a service's scaling, and the values that a plan varies."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from fargate_capacity.scaling_decisions.target_tracking import HIGH_PERIODS, HIG
 
 _CPU_AVERAGES = (Metric.CPU_AVERAGE, Metric.CPU_AVERAGE_HIGH_RESOLUTION)
 
-# At one minute of one hour, on all days or on weekdays that are named.
+# Cron expressions with one minute of one hour, on all days or named weekdays.
 _DAILY = re.compile(r"cron\((\d+) (\d+) (?:\?|\*) \* ([A-Z0-9,?*-]+) \*\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Bounds and policies of a scalable target, and what raises the minimum beside them: a floor, or a schedule."""
+    """Bounds and policies of a scalable target, optionally with a floor or a schedule that raises the minimum."""
 
     bounds: CapacityBounds
     policies: tuple[Policy, ...]
@@ -37,7 +37,7 @@ class Setting:
 
     @property
     def target(self) -> float | None:
-        """The CPU target, percent; of several the lowest. None where no policy tracks CPU."""
+        """The CPU target, percent; the lowest if there are several. None if no policy tracks CPU."""
         return min((policy.target for policy in self.policies if _tracks_cpu(policy)), default=None)
 
     @property
@@ -46,27 +46,27 @@ class Setting:
         return tuple(policy for policy in self.policies if _is_spike(policy))
 
     def with_target(self, target: float) -> Setting:
-        """With another CPU target."""
+        """The setting with another CPU target."""
         return self._changed(lambda policy: replace(policy, target=target) if _tracks_cpu(policy) else policy)
 
     def with_scale_out_cooldown(self, seconds: int) -> Setting:
-        """With another scale-out cooldown of the CPU target."""
+        """The setting with another scale-out cooldown of the CPU target."""
         return self._changed(
             lambda policy: replace(policy, scale_out_cooldown_s=seconds) if _tracks_cpu(policy) else policy
         )
 
     def with_scale_in_cooldown(self, seconds: int) -> Setting:
-        """With another scale-in cooldown of the CPU target."""
+        """The setting with another scale-in cooldown of the CPU target."""
         return self._changed(
             lambda policy: replace(policy, scale_in_cooldown_s=seconds) if _tracks_cpu(policy) else policy
         )
 
     def with_spike_threshold(self, percent: float) -> Setting:
-        """With another threshold of the policies that add tasks at a spike."""
+        """The setting with another threshold of the step policies that add tasks."""
         return self._changed(lambda policy: replace(policy, threshold=percent) if _is_spike(policy) else policy)
 
     def with_spike_tasks(self, tasks: int) -> Setting:
-        """With another number of tasks that a spike adds; one that adds a share of the tasks stays as it is."""
+        """The setting with another number of tasks per step; steps by percentage stay."""
         return self._changed(
             lambda policy: (
                 replace(policy, bands=tuple(replace(band, change=tasks) for band in policy.bands))
@@ -76,7 +76,7 @@ class Setting:
         )
 
     def with_high_resolution(self, is_high: bool) -> Setting:
-        """With target tracking on the CPU of every 20 seconds, or on that of every minute."""
+        """The setting with target tracking on the 20-second CPU metric or the one-minute one."""
         metric = Metric.CPU_AVERAGE_HIGH_RESOLUTION if is_high else Metric.CPU_AVERAGE
         periods = HIGH_RESOLUTION_HIGH_PERIODS if is_high else HIGH_PERIODS
         return self._changed(
@@ -84,23 +84,23 @@ class Setting:
         )
 
     def with_minimum(self, minimum: int) -> Setting:
-        """With another minimum."""
+        """The setting with another minimum."""
         return replace(self, bounds=CapacityBounds(minimum=minimum, maximum=self.bounds.maximum))
 
     def with_floor(self, floor: Floor | None) -> Setting:
-        """With another forecast floor, or without any."""
+        """The setting with another forecast floor, or without one."""
         return replace(self, floor=floor)
 
     def with_schedule(self, schedule: Schedule | None) -> Setting:
-        """With another schedule of minimums, or without any; never with a floor, too."""
+        """The setting with another schedule of minimums, or without one; a floor is not allowed at the same time."""
         return replace(self, floor=None, schedule=schedule)
 
     def without_spikes(self) -> Setting:
-        """Without the policies that add tasks at a spike."""
+        """The setting without the step policies that add tasks."""
         return replace(self, policies=tuple(policy for policy in self.policies if not _is_spike(policy)))
 
     def described(self) -> str:
-        """In a few words, for a table."""
+        """A short description, for a table."""
         return ", ".join(self._words())
 
     def _changed(self, change: Callable[[Policy], Policy]) -> Setting:
@@ -130,7 +130,7 @@ def _tracks_cpu(policy: Policy) -> TypeGuard[TargetTracking]:
 
 
 def _is_spike(policy: Policy) -> TypeGuard[StepScaling]:
-    # An exact capacity may be fewer tasks than there are.
+    # An exact capacity may be lower than the current count.
     return (
         isinstance(policy, StepScaling)
         and policy.adjustment is not Adjustment.EXACT_CAPACITY
@@ -147,7 +147,7 @@ def _described_change(policy: StepScaling, change: int) -> str:
 
 
 def described_schedule(actions: Sequence[ScheduledAction]) -> Iterator[str]:
-    """Each scheduled action in a few words."""
+    """A short description of each scheduled action."""
     for action in actions:
         bounds = [
             *([] if action.minimum is None else [f"at least {action.minimum} tasks"]),
@@ -159,7 +159,7 @@ def described_schedule(actions: Sequence[ScheduledAction]) -> Iterator[str]:
 
 
 def _clock(action: ScheduledAction) -> str:
-    """`8:00 on MON-FRI, Europe/Berlin`; what is no plain time of days stays as it is declared."""
+    """`8:00 on MON-FRI, Europe/Berlin`; other expressions are shown as declared."""
     plain = _DAILY.fullmatch(action.schedule.strip())
     if not plain:
         return f"{action.schedule}, {action.time_zone}"

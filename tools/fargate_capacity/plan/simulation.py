@@ -1,4 +1,4 @@
-"""One setting replayed over a trace: totals, and a series short enough to draw."""
+"""One setting replayed over a trace: its totals, and a series short enough to draw."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from fargate_capacity.scaling_decisions import CapacityBounds, CountReading, Sch
 from fargate_capacity.traffic.deployments import Deployments
 from fargate_capacity.traffic.trace import Trace
 
-# About as many as a drawing has pixels.
+# About the number of pixels of a drawing.
 _POINTS = 3000
 _BLOCK_MINUTES = 10_080
-# Long enough for an action of each month.
+# Long enough for a monthly action.
 _LOOKED_BACK = timedelta(days=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What stays the same while settings vary.
+    """Everything except the setting.
 
     Args:
-        model: of the service.
-        guardrail: what counts as a breach.
-        scheduled: actions that change the bounds.
-        deployments: during which nothing scales in.
-        reading: which tasks a datapoint is multiplied by, which AWS's documentation leaves open.
+        model: the service model.
+        guardrail: defines a breach.
+        scheduled: scheduled actions that change the bounds.
+        deployments: deployments, during which nothing scales in.
+        reading: which task count a data point is multiplied by; AWS's documentation is ambiguous.
     """
 
     model: ServiceModel
@@ -47,7 +47,7 @@ class Scenario:
 
     @property
     def by_other_reading(self) -> Scenario:
-        """The same by the other reading of AWS's documentation."""
+        """The scenario with the other reading of AWS's documentation."""
         readings = {
             CountReading.ITS_OWN_MINUTE: CountReading.WHEN_IT_ACTS,
             CountReading.WHEN_IT_ACTS: CountReading.ITS_OWN_MINUTE,
@@ -64,22 +64,22 @@ class Scenario:
         desired: int | None = None,
         floors: FloorBacktest | None = None,
     ) -> Replay:
-        """A replay of `setting` that has not begun.
+        """Creates a replay of `setting`.
 
         Args:
             setting: policies and bounds.
             trace: the traffic.
-            is_compiled: whether the compiled loop replays it.
-            stops_at_guardrail: whether the replay ends once the guardrail fires.
+            is_compiled: whether to use the compiled loop.
+            stops_at_guardrail: whether the replay ends when the guardrail triggers.
             desired: tasks at the start. Default: enough for the first minutes.
-            floors: of this model and trace, for whoever replays several settings. Default: worked out here.
+            floors: precomputed floors of this model and trace, to share them between settings. Default: computed here.
         """
         changes: Sequence[BoundsChange]
         if setting.floor is None:
             actions = (*self.scheduled, *(setting.schedule.actions() if setting.schedule else ()))
             changes = bounds_changes(setting.bounds, actions, trace.start, trace.end)
         else:
-            # Whoever writes the minimum last has it: nothing tries both.
+            # A floor and scheduled actions would overwrite each other's minimum: no candidate has both.
             changes = (floors or FloorBacktest(self.model, trace)).changes(setting.floor, setting.bounds)
         first = trace.block(0, 15)
         return Replay(
@@ -106,7 +106,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSeries:
-    """A replay's course in buckets of `bucket_minutes`, each the extreme or the mean that a monitor shows."""
+    """A replay's series in buckets of `bucket_minutes`, each with the extreme or the mean that a monitor shows."""
 
     start: datetime
     bucket_minutes: int
@@ -118,14 +118,14 @@ class DrawnSeries:
     latency: Column
 
     def times(self) -> list[datetime]:
-        """The beginning of each bucket."""
+        """The start of each bucket."""
         step = timedelta(minutes=self.bucket_minutes)
         return [self.start + index * step for index in range(len(self.requests))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What a setting came to."""
+    """The result of a setting."""
 
     setting: Setting
     totals: Totals
@@ -140,7 +140,7 @@ def simulate(
     draws: bool = False,
     advance: Callable[[str], None] = lambda moment: None,
 ) -> Simulation:
-    """Replays the whole trace. Memory does not grow with it, whether the series is kept to be drawn or not."""
+    """Replays the whole trace. Memory does not grow with it, with or without a series to draw."""
     replay = scenario.replay(setting, trace, is_compiled=is_worth_compiling(trace.minutes))
     drawn = Buckets(trace.minutes)
     begin = 0
@@ -161,7 +161,7 @@ def bounds_changes(
 ) -> list[BoundsChange]:
     """The minutes at which scheduled actions change the bounds, and to what.
 
-    What the last actions before the start came to holds from the minute 0 on.
+    The result of the last actions before the start applies from minute 0 on.
     """
     before = start - _LOOKED_BACK
     moments = sorted(
@@ -171,7 +171,7 @@ def bounds_changes(
     for moment, action in moments:
         minimum = minimum if action.minimum is None else action.minimum
         maximum = maximum if action.maximum is None else action.maximum
-        # AWS refuses a minimum above the maximum; an action that gives one of the two moves the other along.
+        # AWS refuses a minimum above the maximum; an action that sets only one of them adjusts the other.
         if minimum > maximum:
             minimum, maximum = (maximum, maximum) if action.minimum is None else (minimum, minimum)
         minute = max(math.ceil((moment - start).total_seconds() / 60), 0)
@@ -180,10 +180,10 @@ def bounds_changes(
 
 
 class Buckets:
-    """Takes a replay's series as it comes and keeps as many points of it as a drawing has pixels.
+    """Reduces a replay's series, block by block, to about as many points as a drawing has pixels.
 
     Args:
-        minutes: of the whole replay.
+        minutes: minutes of the whole replay.
     """
 
     def __init__(self, minutes: int) -> None:
@@ -193,7 +193,7 @@ class Buckets:
         self._rows: list[tuple[Column, ...]] = []
 
     def add(self, requests: Column, series: Series) -> None:
-        """The next minutes."""
+        """Adds the next minutes."""
         self._pending.append(
             (requests, series.desired, series.running, series.cpu_average, series.cpu_maximum, series.latency)
         )
@@ -202,7 +202,7 @@ class Buckets:
             self._reduce(whole=self._pending_minutes // self._minutes * self._minutes)
 
     def series(self, start: datetime) -> DrawnSeries:
-        """All of it."""
+        """The whole reduced series."""
         self._reduce(whole=self._pending_minutes)
         requests, desired, running, cpu_average, cpu_maximum, latency = (
             np.concatenate(columns) for columns in zip(*self._rows, strict=True)
@@ -219,7 +219,7 @@ class Buckets:
         )
 
     def _reduce(self, *, whole: int) -> None:
-        """Whole buckets only, so that none is cut in two; the rest waits for its own."""
+        """Reduces only complete buckets; the rest waits for further minutes."""
         if not self._pending:
             return
         columns = [np.concatenate(column) for column in zip(*self._pending, strict=True)]
@@ -232,6 +232,6 @@ class Buckets:
         absent = -len(column) % self._minutes
         padded = np.concatenate([column, np.full(absent, math.nan)]).reshape(-1, self._minutes)
         with warnings.catch_warnings():
-            # A bucket without any data stays without.
+            # A bucket without data stays empty.
             warnings.simplefilter("ignore", RuntimeWarning)
             return how(padded, axis=1)

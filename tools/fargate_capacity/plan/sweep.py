@@ -1,4 +1,4 @@
-"""Many settings over one trace, side by side."""
+"""Replays many settings over one trace in parallel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fargate_capacity.replay.compiled import is_worth_compiling
 from fargate_capacity.replay.replay import Column, Replay, Totals
 from fargate_capacity.traffic.trace import DAY_MINUTES, Trace
 
-# Four weeks: what a call costs is spread over enough minutes, and days are whole.
+# Four weeks: long enough to make the call overhead small, in whole days.
 SWEEP_BLOCK_MINUTES = 28 * DAY_MINUTES
 
 
@@ -34,10 +34,10 @@ def sweep(
 
     Args:
         scenario: the service and its guardrail.
-        settings: what is compared.
+        settings: the settings to compare.
         trace: the traffic.
-        jobs: threads; only the compiled loop runs without the interpreter's lock and gains by more than one.
-        advance: is called after each block of each thread.
+        jobs: number of threads; more than one helps only the compiled loop, which releases the GIL.
+        advance: called after each block of each thread.
     """
     return [course.simulation for course in _swept(scenario, settings, trace, None, jobs, advance)]
 
@@ -51,7 +51,7 @@ def sweep_by_day(
     jobs: int = 1,
     advance: Callable[[str], None] = lambda done: None,
 ) -> list[Course]:
-    """As `sweep`, with the sums of each day, and all that had come after each of `origins`, days from the start."""
+    """As `sweep`, with daily sums, and with the totals after each of `origins`, in days from the start."""
     return _swept(scenario, settings, trace, origins, jobs, advance)
 
 
@@ -59,9 +59,9 @@ class Course:
     """A setting's replay with its days.
 
     Args:
-        setting: that is replayed.
-        replay: of it, which has not begun.
-        origins: numbers of days after which the totals are kept. None: nothing is kept by day.
+        setting: the replayed setting.
+        replay: its replay, not yet begun.
+        origins: numbers of days after which totals are kept. None: no daily data.
     """
 
     def __init__(self, setting: Setting, replay: Replay, origins: Sequence[int] | None) -> None:
@@ -72,7 +72,7 @@ class Course:
         self._totals: dict[int, Totals] = {}
 
     def feed(self, requests: Column, deploying: NDArray[np.int64]) -> None:
-        """Replays a block; where days are kept it begins with one."""
+        """Replays a block; with daily data it must begin with a day."""
         if self._origins is None:
             self._replay.feed(requests, deploying=deploying)
             return
@@ -84,16 +84,16 @@ class Course:
 
     @cached_property
     def simulation(self) -> Simulation:
-        """What all of it came to, once it is fed."""
+        """The result, after all blocks."""
         return Simulation(setting=self.setting, totals=self._replay.totals())
 
     def before(self, origin: int) -> Simulation:
-        """What it had come to after so many days, one of the origins."""
+        """The result after this many days, one of the origins."""
         return Simulation(setting=self.setting, totals=self._totals[origin])
 
     @cached_property
     def days(self) -> Days:
-        """The sums of each day, once it is fed."""
+        """The daily sums, after all blocks."""
         requests, breached, seconds, task_hours = np.diff(np.array(self._sums), axis=0).T
         return Days(requests=requests, breached_requests=breached, breach_seconds=seconds, task_hours=task_hours)
 

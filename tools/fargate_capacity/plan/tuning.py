@@ -1,4 +1,4 @@
-"""Replays the tuner itself over a trace: the rules that the function runs, on the minutes that the loop replays."""
+"""Replays the tuner over a trace: the function's own rules on the replayed minutes."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ from fargate_capacity.scaling_decisions import (
 )
 from fargate_capacity.traffic.trace import Trace
 
-# How often the tuner looks where no alarm calls it.
+# The tuner's interval without alarms.
 _LOOK_MINUTES = 60
-# As the function looks at: minutes for the hottest task, hours for what a settled target costs.
+# The function's time ranges: minutes for the hottest task, hours for the cost of a settled target.
 _MINUTES_WATCHED = 2 * 1440
 _LONGEST_LOOK_BACK = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What the tuner did.
+    """The actions of the tuner.
 
     Args:
-        simulation: of the whole trace, with the last setting.
-        decisions: those that changed the target, ended the tuning, or said that it had to wait.
+        simulation: the simulation of the whole trace, with the last setting.
+        decisions: the decisions that changed the target, ended the tuning or delayed it.
         final_target: the live target at the end, percent.
-        saved_task_hours: against the hours before the first step, as the function reports it.
+        saved_task_hours: compared with the hours before the first step, as the function reports it.
     """
 
     simulation: Simulation
@@ -66,10 +66,10 @@ def tune(
     *,
     advance: Callable[[str], None] = lambda moment: None,
 ) -> Tuning:
-    """Lets the tuner walk over the trace, from the setting's own target on.
+    """Runs the tuner over the trace, starting at the setting's target.
 
     Raises:
-        InputError: no guardrail to revert by, or no CPU target to tune.
+        InputError: no guardrail for reverts, or no CPU target to tune.
     """
     if scenario.guardrail is None:
         raise InputError("got no guardrail, allowed: --latency-limit-ms; without one nothing takes a target back")
@@ -129,14 +129,14 @@ def tune(
 
 
 def _is_due(settings: TunerSettings, state: TunerState, now: datetime) -> bool:
-    """Whether a decision can rest on what is compared. A settled target is judged once a day, to be quick."""
+    """Whether there are enough data for a decision. A settled target is evaluated once a day, for speed."""
     if state.phase is Phase.SETTLED and now.hour:
         return False
     return now >= state.changed_at + settings.observation.length
 
 
 def _compared(settings: TunerSettings, state: TunerState, seen: Seen, hours: _Hours, minutes: _Minutes) -> Seen:
-    """With what the function compares since the latest change."""
+    """The function's comparison since the latest change."""
     since = max(state.changed_at, seen.now - _LONGEST_LOOK_BACK)
     is_above = state.first_step_at is not None and state.live > state.initial
     return replace(
@@ -165,7 +165,7 @@ def _saved(state: TunerState, until: datetime, hours: _Hours) -> float:
 
 
 class _Minutes:
-    """The CPU of the latest minutes with the live target."""
+    """The CPU in the latest minutes with the live target."""
 
     def __init__(self) -> None:
         self.pairs: deque[tuple[float, float]] = deque(maxlen=_MINUTES_WATCHED)
@@ -179,7 +179,7 @@ class _Minutes:
 
 
 class _Hours:
-    """Tasks, requests and latency by the hour."""
+    """Hourly tasks, requests and latency."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start
@@ -195,12 +195,12 @@ class _Hours:
         self._costs.append(ServiceHour(task_hours=task_hours, work=requests))
 
     def latency(self, begin: datetime) -> HourlyLatency | None:
-        """Of the hour in which that moment lies; None before the first, or where it is not over."""
+        """The latency in the hour that contains this time; None before the first hour or if it is not over."""
         index = self._index(begin)
         return None if index is None else self._latencies[index]
 
     def cost(self, begin: datetime) -> ServiceHour | None:
-        """The same of its tasks."""
+        """The same for tasks."""
         index = self._index(begin)
         return None if index is None else self._costs[index]
 

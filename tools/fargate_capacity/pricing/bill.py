@@ -1,4 +1,4 @@
-"""What a replay's task-hours cost: on demand, partly on Spot, and with a Compute Savings Plan."""
+"""The cost of a replay's task-hours: on demand, partly on Spot, and with a Compute Savings Plan."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Bill:
     """US dollars for the whole replay.
 
     Args:
-        on_demand: all of it.
-        with_spot: the tasks above the minimum on Spot, at its best price.
-        with_savings_plan: at the commitment that makes it least.
-        commitment: US dollars an hour, paid whether used or not.
-        commitment_lost: of all that was committed, what bought nothing.
+        on_demand: everything on demand.
+        with_spot: the tasks above the minimum on Spot, at the lowest Spot price.
+        with_savings_plan: at the cheapest commitment.
+        commitment: US dollars per hour, paid whether used or not.
+        commitment_lost: the unused part of the commitment.
     """
 
     on_demand: float
@@ -39,13 +39,13 @@ def bill_of(
     used = np.flatnonzero(totals.hours)
     task_minutes, counts = used.astype(float), totals.hours[used].astype(float)
     whole_hours = float(counts.sum())
-    # Cost is linear between two hourly usages, so the least lies at one of them.
+    # Cost is linear between two hourly usages, so the minimum is at one of them.
     for level in task_minutes:
         covered = np.minimum(task_minutes, level)
         rate = task_hour * (1 - price.savings_plan_discount) / 60
         committed = level * rate * whole_hours
         beyond = float(((task_minutes - covered) * counts).sum()) * task_hour / 60
-        # What is left of an hour under way is on demand: a plan bills whole hours.
+        # An incomplete hour is on demand: a plan bills whole hours.
         rest = on_demand - float((task_minutes * counts).sum()) * task_hour / 60
         cost = committed + beyond + rest
         if cost < least:

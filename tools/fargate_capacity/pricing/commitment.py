@@ -1,4 +1,4 @@
-"""Which commitment of a Compute Savings Plan fits what was observed: chosen on one part, judged on the rest."""
+"""Chooses a Compute Savings Plan commitment on a part of the observations and evaluates it on the rest."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Commitment:
     """A commitment over some hours.
 
     Args:
-        dollars_an_hour: what is paid in each hour, used or not, at the plan's prices.
-        cost: of the hours: the commitment, and on demand what is beyond it.
-        used: the share of what was committed that bought something.
-        lost: of what was committed, US dollars that bought nothing.
+        dollars_an_hour: US dollars paid per hour, used or not, at the plan's prices.
+        cost: the cost of the hours: the commitment, plus usage beyond it on demand.
+        used: the used share of the commitment.
+        lost: the unused part of the commitment, US dollars.
     """
 
     dollars_an_hour: float
@@ -30,13 +30,13 @@ class Commitment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """The commitment that costs least on the first hours, and what comes of it, and of others, on the later ones.
+    """The cheapest commitment on the first hours, and its result and that of others on the later ones.
 
     Args:
-        chosen_hours, judged_hours: how many.
-        on_demand: what the judged hours cost without a plan.
-        best: the chosen commitment on the judged hours.
-        committed: the one that is paid now; None where nobody said.
+        chosen_hours, judged_hours: number of hours for the choice and for the evaluation.
+        on_demand: the cost of the evaluated hours without a plan.
+        best: the chosen commitment on the evaluated hours.
+        committed: the current commitment; None if not given.
     """
 
     chosen_hours: int
@@ -47,18 +47,18 @@ class Advice:
 
 
 def advise(task_hours: Array, *, task_hour: float, discount: float, committed: float | None = None) -> Advice:
-    """Returns the commitment for what ran in each hour, in their order.
+    """Chooses a commitment for the hourly usage.
 
     Args:
-        task_hours: of each hour.
-        task_hour: US dollars of one, on demand.
-        discount: the share by which the plan is cheaper.
-        committed: US dollars an hour that are committed now.
+        task_hours: task-hours of each hour, in order.
+        task_hour: US dollars per task-hour, on demand.
+        discount: the plan's discount, as a share.
+        committed: the current commitment, US dollars per hour.
     """
     used = task_hours * task_hour
     cut = int(CHOSEN_SHARE * len(used))
     first, rest = used[:cut], used[cut:]
-    # Cost is linear between two hourly usages, so the least lies at one of them, or at none.
+    # Cost is linear between two hourly usages, so the minimum is at one of them or at zero.
     levels = np.unique(np.concatenate([[0.0], first])) * (1 - discount)
     best = min(levels, key=lambda level: _over(first, level, discount).cost)
     return Advice(

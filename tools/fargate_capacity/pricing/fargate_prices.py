@@ -1,4 +1,4 @@
-"""What Fargate costs, by region and architecture: a dated table, never a guess."""
+"""Fargate's prices by region and architecture, from a dated table; never estimated."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 
 from fargate_capacity.input_error import InputError
 
-# The project's one table of prices; the function that carries instances' prices has a copy of that part.
+# The project's only price table; a function that needs instance prices has a copy of that part.
 TABLE = Path(__file__).with_name("prices.json")
-# Included in every task. https://aws.amazon.com/fargate/pricing/
+# Ephemeral storage included in every task. https://aws.amazon.com/fargate/pricing/
 FREE_STORAGE_GIB = 20.0
 
 
 class NoPriceError(InputError):
-    """The table has no price of such tasks."""
+    """The table has no price for such tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FargatePrice:
-    """US dollars an hour on demand, and the shares by which Spot and a Savings Plan are cheaper.
+    """US dollars per hour on demand, and the discounts of Spot and a Savings Plan as shares.
 
     Args:
-        architecture: `X86_64`, `ARM64`, or `WINDOWS_X86_64`, whose vCPUs have a licence's price besides their own.
-        storage_gb_hour: of ephemeral storage beyond what is included. Default: the table has none.
+        architecture: `X86_64`, `ARM64`, or `WINDOWS_X86_64`, whose vCPUs also have a licence price.
+        storage_gb_hour: price of ephemeral storage beyond the included part. Default: the table has none.
         dated: the day the prices were looked up.
-        source: where.
+        source: the source of the prices.
         spot_discount: AWS says "up to"; the price moves, so this is the best case.
         savings_plan_discount: of a Compute Savings Plan over one year, nothing paid upfront.
     """
@@ -45,16 +45,16 @@ class FargatePrice:
     storage_gb_hour: float | None = None
 
     def task_hour(self, *, vcpus: float, memory_mib: float, storage_gib: float = FREE_STORAGE_GIB) -> float:
-        """Of one task; storage without a price costs nothing, which whoever prints the price has to say."""
+        """The price of one task-hour. Storage without a price counts as free; state this when printing the price."""
         storage = max(storage_gib - FREE_STORAGE_GIB, 0.0) * (self.storage_gb_hour or 0.0)
         return (self.vcpu_hour + self.licence_vcpu_hour) * vcpus + self.gb_hour * memory_mib / 1024 + storage
 
 
 def find_price(*, region: str, architecture: str, table: Path = TABLE) -> FargatePrice:
-    """The price of a region and an architecture, `X86_64`, `ARM64` or `WINDOWS_X86_64`.
+    """The price for a region and an architecture, `X86_64`, `ARM64` or `WINDOWS_X86_64`.
 
     Raises:
-        NoPriceError: the table has no such region, or not this architecture there.
+        NoPriceError: the table lacks the region, or the architecture in it.
         InputError: the table cannot be read.
     """
     try:
@@ -79,7 +79,7 @@ def find_price(*, region: str, architecture: str, table: Path = TABLE) -> Fargat
             gb_hour=_amount(found["gb_hour"]),
             dated=str(read["dated"]),
             source=str(read["source"]),
-            # Fargate Spot runs no Windows.
+            # Fargate Spot does not support Windows.
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/windows-considerations.html
             spot_discount=0.0 if architecture.startswith("WINDOWS") else _share(read["spot_discount"]),
             savings_plan_discount=_share(read["savings_plan_discount"]),

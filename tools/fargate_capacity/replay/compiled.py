@@ -1,4 +1,4 @@
-"""The loop, compiled where numba is installed; the numbers are the same either way."""
+"""Compiles the loop if numba is installed; the results are the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Loop = Callable[..., int]
 # An interpreted minute takes 8 µs, compiling 4 s, and a plan replays its traffic three times or more.
 _MINUTES_IN_COMPILE_TIME = 110_000
 
-# Those that the loop calls, directly or not: numba compiles each as it stands.
+# The functions that the loop calls, directly or indirectly: numba compiles each of them.
 _CALLED: Sequence[Callable[..., Any]] = (
     alarm_window.breaches,
     alarm_window.observed,
@@ -34,9 +34,9 @@ def is_numba_installed() -> bool:
 
 
 def is_worth_compiling(minutes: int) -> bool:
-    """Whether so many minutes of replay take longer interpreted than compiling does; about 3 s either way.
+    """Whether interpreting this many minutes takes longer than compiling.
 
-    Once it is compiled, it always is.
+    Always true after the first compilation.
     """
     is_compiled = compiled_loop.cache_info().currsize > 0
     return is_compiled or (minutes > _MINUTES_IN_COMPILE_TIME and is_numba_installed())
@@ -44,7 +44,7 @@ def is_worth_compiling(minutes: int) -> bool:
 
 @cache
 def compiled_loop() -> Loop:
-    """`replay_minutes` as machine code. It runs without the interpreter's lock, so threads run it side by side.
+    """`replay_minutes` as machine code. It releases the GIL, so threads run it in parallel.
 
     Raises:
         ModuleNotFoundError: numba is not installed.
@@ -52,7 +52,7 @@ def compiled_loop() -> Loop:
     import numba
     from numba.extending import register_jitable
 
-    # Nothing is allocated, so no reference need be counted: that took a tenth of the time, at every minute's call.
+    # Nothing is allocated, so reference counting is disabled: it took a tenth of the time.
     for function in _CALLED:
         register_jitable(forceinline=True, _nrt=False)(function)
     compiled: Loop = numba.njit(nogil=True, error_model="numpy", _nrt=False)(minute_loop.replay_minutes)

@@ -1,4 +1,4 @@
-"""What must not happen: latency above a limit, and the alarms that watch for it."""
+"""The guardrail: a latency limit, and the alarms on it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fargate_capacity.scaling_decisions.alarm_window import MOST_PERIODS
 
 
 class GuardedMetric(IntEnum):
-    """What an alarm of a guardrail watches, of what a replay knows."""
+    """The metrics of guardrail alarms that a replay can compute."""
 
-    # Mean of a minute, in seconds; of a percentile the mean that it stands for.
+    # Mean of a minute, in seconds; a percentile is converted to a mean.
     LATENCY = 0
     CPU_MAXIMUM = 1
     CPU_AVERAGE = 2
-    # Of a minute's requests, those that nobody answered.
+    # A minute's failed requests.
     FAILED_PERCENT = 3
 
 
@@ -26,13 +26,14 @@ class GuardrailAlarm:
     """An alarm of the guardrail.
 
     Args:
-        metric: what it watches.
+        metric: the watched metric.
         threshold: in the metric's unit.
-        comparison: how a datapoint breaches.
-        periods: how many of its periods it looks at.
-        datapoints: how many of them have to breach for it to fire.
-        period_minutes: of one period; a maximum is its highest minute, anything else the mean of its minutes.
-        missing_data: what a period without a datapoint counts as.
+        comparison: the comparison by which a data point breaches.
+        periods: number of evaluated periods.
+        datapoints: number of breaching periods that trigger it.
+        period_minutes: length of a period; a maximum is its highest minute, any other statistic the mean of its
+            minutes.
+        missing_data: how a period without data points counts.
     """
 
     threshold: float
@@ -53,7 +54,7 @@ class GuardrailAlarm:
             raise ValueError(f"period_minutes: got {self.period_minutes}, allowed: 1 or more")
 
     def described(self) -> str:
-        """In a few words."""
+        """A short description."""
         named = {
             GuardedMetric.LATENCY: f"mean latency {1000 * self.threshold:g} ms",
             GuardedMetric.CPU_MAXIMUM: f"CPU maximum {self.threshold:g} %",
@@ -66,7 +67,7 @@ class GuardrailAlarm:
 
 @dataclass(slots=True, kw_only=True)
 class AlarmRow:
-    """An alarm of the guardrail as plain numbers, with what is remembered of it from minute to minute."""
+    """An alarm of the guardrail as plain numbers, with its state from minute to minute."""
 
     metric: int
     threshold: float
@@ -83,14 +84,13 @@ class AlarmRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guardrail:
-    """A latency limit, and the alarms that fire for it.
+    """A latency limit and its alarms.
 
     Args:
-        latency_seconds: a minute breaches where the mean latency at the hottest task is above it, or where requests
-            fail.
-        periods: minutes the alarm on it looks at.
-        datapoints: how many of them have to breach for it to fire.
-        alarms: those that are deployed, in place of that one; any of them fires the guardrail.
+        latency_seconds: a minute breaches if the mean latency at the hottest task is above it, or if requests fail.
+        periods: number of minutes that its alarm evaluates.
+        datapoints: number of breaching periods that trigger it.
+        alarms: the deployed alarms, which replace that alarm; any of them triggers the guardrail.
     """
 
     latency_seconds: float
@@ -104,7 +104,7 @@ class Guardrail:
         self.rows()
 
     def rows(self) -> list[AlarmRow]:
-        """The alarms, fresh."""
+        """The alarms in their initial state."""
         alarms = self.alarms or (
             GuardrailAlarm(threshold=self.latency_seconds, periods=self.periods, datapoints=self.datapoints),
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def stretch(utilization: float, servers: int) -> float:
-    """How many times its own CPU time a request spends at a task, on average: 1 + C(c, ρ) / (c · (1 − ρ)).
+    """Mean time that a request spends at a task, divided by its CPU time: 1 + C(c, ρ) / (c · (1 − ρ)).
 
-    C is Erlang's probability of waiting. The mean does not depend on how CPU times are distributed. Without bound as
-    the utilization nears 1, so the caller keeps it below.
+    C is Erlang's probability of waiting. The mean does not depend on how CPU times are distributed. It grows without
+    bound as the utilization approaches 1; the caller keeps it below.
 
     Args:
         utilization: ρ, from 0 to below 1.
@@ -17,7 +17,7 @@ def stretch(utilization: float, servers: int) -> float:
         return 1.0 / (1.0 - utilization)
     if utilization <= 0.0:
         return 1.0
-    # Erlang B upside down, which needs one division in all.
+    # The reciprocal of Erlang B, which needs only one division.
     inverse_load = 1.0 / (utilization * servers)
     inverse_blocking = 1.0
     for server in range(1, servers + 1):

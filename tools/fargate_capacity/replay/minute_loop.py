@@ -1,7 +1,7 @@
-"""The replay of a block of minutes: load on tasks, metrics of the tasks, decisions of the policies, tasks again.
+"""Replays a block of minutes: load on tasks, metrics, scaling decisions, new task count.
 
-Everything is a number or a column of numbers, so that this very text runs in the interpreter and, where numba is
-installed, compiled; `compiled.py` chooses.
+Everything is a number or a column of numbers, so that the same code runs interpreted or, with numba, compiled;
+`compiled.py` chooses.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from fargate_capacity.scaling_decisions.capacity_decision import decided_capacit
 from fargate_capacity.scaling_decisions.metrics import MISSING
 from fargate_capacity.scaling_decisions.policy_rows import BandRow, StepRow, TargetRow, TrackingRow
 
-# A task that is a second behind is busy for that much of a minute.
+# Converts seconds of queued work to minutes of CPU.
 _PERCENT_A_SECOND = 100.0 / 60.0
-# Average, maximum, requests a task, and the tasks that each of CPU and requests is of.
+# Average CPU, maximum CPU, requests per task, and the task counts of the CPU and request metrics.
 IN_DELAY = 5
 _LATENCY = int(GuardedMetric.LATENCY)
 _CPU_MAXIMUM = int(GuardedMetric.CPU_MAXIMUM)
@@ -37,12 +37,12 @@ class Writable(Protocol):
 
 
 class LoopSettings(NamedTuple):
-    """A service model and a guardrail, worked out for the loop; utilizations are fractions of a task's reservation.
+    """A service model and a guardrail, precomputed for the loop; utilizations are fractions of a task's reservation.
 
-    What depends on how fast a decision comes has one value for each `Trigger`.
+    Fields that depend on the delay of a decision have one value per `Trigger`.
     """
 
-    load_per_request: float  # utilization of one task by one request a minute
+    load_per_request: float  # utilization of one task by one request per minute
     service_seconds: float
     elsewhere_seconds: float
     servers: int
@@ -52,14 +52,14 @@ class LoopSettings(NamedTuple):
     skew: float
     idle: float
     start_minutes: tuple[int, int, int]  # whole minutes of the start delay
-    first_share: tuple[float, float, float]  # of the minute in which a new task begins to serve
+    first_share: tuple[float, float, float]  # share of the minute in which a new task begins to serve
     launch_minutes: tuple[int, int, int]  # whole minutes until a new task's program starts
-    hot_minutes: tuple[int, int, int]  # in which it is then busy with itself
-    boot_minutes: tuple[int, int, int]  # in which it then boots
+    hot_minutes: tuple[int, int, int]  # whole minutes in which it is then busy with its start
+    boot_minutes: tuple[int, int, int]  # whole minutes in which it then boots
     boot_percent: float
     drain_minutes: float
-    delay: int  # whole minutes until alarms see a datapoint
-    quick_delay: int  # the same for the CPU of every 20 seconds
+    delay: int  # whole minutes until alarms see a data point
+    quick_delay: int  # the same for the 20-second CPU metric
     trusted: float
     latency_limit: float
     stops_at_guardrail: int
@@ -67,26 +67,26 @@ class LoopSettings(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class LoopState:
-    """What a block hands to the next, and the sums over all of them; `Totals` says what each sum means."""
+    """The state between blocks, and the sums over all blocks, which `Totals` documents."""
 
     ready: int
     minute: int = 0
     event: int = 0
     is_alarming: int = 0
-    hot_backlog: float = 0.0  # seconds that the hottest task is behind
-    backlog: float = 0.0  # seconds that a task is behind, on average
+    hot_backlog: float = 0.0  # seconds of queued work at the hottest task
+    backlog: float = 0.0  # seconds of queued work per task, on average
     last_serving: float = 0.0
-    hour: float = 0.0  # task-minutes billed in the hour under way
+    hour: float = 0.0  # task-minutes billed in the current hour
     billed: float = 0.0  # task-minutes
     above_minimum: float = 0.0
     requests: float = 0.0
     failed: float = 0.0
-    latency: float = 0.0  # seconds, weighted by the requests that were served
+    latency: float = 0.0  # seconds, weighted by served requests
     worst_latency: float = 0.0
-    cpu: float = 0.0  # sum of the average over minutes with tasks and data
+    cpu: float = 0.0  # sum of the average CPU over minutes with tasks and data
     cpu_minutes: int = 0
     breached_requests: float = 0.0
-    breach_seconds: float = 0.0  # beyond the limit, of all requests together
+    breach_seconds: float = 0.0  # seconds beyond the limit, summed over all requests
     breaches: int = 0
     low_confidence: int = 0
     saturated: int = 0
@@ -98,7 +98,7 @@ class LoopState:
 
 
 class Schedule(NamedTuple):
-    """Bounds, and the minutes at which they change; the first entry holds from the start."""
+    """Bounds, and the minutes at which they change; the first entry applies from the start."""
 
     minute: Sequence[int]
     minimum: Sequence[int]
@@ -106,7 +106,7 @@ class Schedule(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """One column a series, as long as the block; of no length where nothing is to be recorded."""
+    """One column per series, as long as the block; empty if nothing is recorded."""
 
     desired: Writable
     running: Writable
@@ -139,32 +139,33 @@ def replay_minutes(
     recording: Recording,
     begin: int,
 ) -> int:
-    """Replays from `begin` to the end of `requests`, which has NaN for minutes without data.
+    """Replays from `begin` to the end of `requests`; NaN is a minute without data.
 
     Args:
-        requests: one number a minute.
-        deploying: not 0 for minutes of a deployment; of no length where there is none.
-        settings: of service and guardrail.
-        targets: one row, the scalable target.
-        tracking: its target tracking policies.
-        steps: its step policies.
-        bands: the bands of its step policies.
-        schedule: its bounds.
+        requests: one number per minute.
+        deploying: nonzero for minutes of a deployment; empty if there is none.
+        settings: settings of service and guardrail.
+        targets: the scalable target, in one row.
+        tracking: the target tracking policies.
+        steps: the step policies.
+        bands: the bands of the step policies.
+        schedule: the bounds.
         guards: the alarms of the guardrail.
-        states: one row.
-        starting: a ring of the tasks that begin to serve in each of the coming minutes.
-        joining: a ring, as long, of how many of them serve in that first minute, on average.
-        heating: a ring, as long, of the tasks that are busy with their own start in each of the coming minutes.
-        booting: a ring, as long, of the tasks that boot in each of the coming minutes.
-        delayed: a ring of the metrics that are on their way to the alarms, `IN_DELAY` a minute.
-        quick: a ring of the average CPU of every 20 seconds and its tasks, two a minute.
-        values: room for one minute's metrics.
-        counts: room for the tasks that each of them is of.
-        hours: counts, at index n, the hours with n task-minutes.
-        recording: where to write the series.
+        states: the state, in one row.
+        starting: a ring buffer: the tasks that begin to serve in each coming minute.
+        joining: a ring buffer of the same length: how many of them serve in that first minute, on average.
+        heating: a ring buffer of the same length: the tasks that are busy with their start in each coming minute.
+        booting: a ring buffer of the same length: the tasks that boot in each coming minute.
+        delayed: a ring buffer of metrics that the alarms do not see yet, `IN_DELAY` per minute.
+        quick: a ring buffer of the 20-second average CPU and its task count, two values per minute.
+        values: a buffer for one minute's metrics.
+        counts: a buffer for the task counts of these metrics.
+        hours: a histogram: the number of hours with n task-minutes at index n.
+        recording: the output columns of the series.
         begin: index into `requests`.
 
-    Returns how far it came: the end, or the minute after the guardrail fired where `settings` stops there.
+    Returns the index after the last replayed minute: the end, or the minute after the guardrail triggered if `settings`
+    stops there.
     """
     target = targets[0]
     state = states[0]
@@ -223,7 +224,7 @@ def replay_minutes(
         hot_before = hot_backlog
         if serving > 0.0:
             if serving != last_serving:
-                # What waits is spread over more tasks, or fewer: the average changes, the hottest task does not.
+                # Queued work is spread over more tasks, or fewer: the average changes, the hottest task does not.
                 backlog = backlog * last_serving / serving
                 last_serving = serving
                 share = 1.0 / serving
@@ -235,7 +236,8 @@ def replay_minutes(
             cpu_average = min(100.0 * average + backlog * _PERCENT_A_SECOND, 100.0)
             backlog = max(backlog + 60.0 * (average - 1.0), 0.0)
             if hot_backlog > give_up or backlog > give_up:
-                # Who would wait for longer gives up. Only the hottest task and the average are known: the larger count.
+                # Requests that would wait longer give up. Only the hottest task and the average are known: use the
+                # larger count.
                 excess = max((hot_backlog - give_up) * min(serving, 1.0), (backlog - give_up) * serving)
                 hot_backlog = min(hot_backlog, give_up)
                 backlog = min(backlog, give_up)
@@ -290,7 +292,7 @@ def replay_minutes(
             if latency > settings.latency_limit or (failed > 0.0 and is_limited):
                 state.breaches += 1
                 state.breached_requests += arrived
-                # Who gave up, or met no task, counts as one that waited to the end.
+                # A request that gave up or met no task counts as one that waited until it gave up.
                 state.breach_seconds += failed * settings.longest_latency
                 if latency > settings.latency_limit:
                     state.breach_seconds += (latency - settings.latency_limit) * (arrived - failed)
@@ -322,7 +324,7 @@ def replay_minutes(
             values[3] = cpu_average
             counts[3] = counted
         if delay:
-            # The alarms see this minute `delay` minutes later; until then it is on its way, with its own tasks.
+            # The alarms see this minute `delay` minutes later; until then it is buffered with its task count.
             values[0] = delayed[ring]
             values[1] = delayed[ring + 1]
             values[2] = delayed[ring + 2]
@@ -372,7 +374,7 @@ def replay_minutes(
             state.scale_ins += 1
             removed = desired - decided
             billed += removed * settings.drain_minutes
-            # Those that do not serve yet go first, the youngest before the others.
+            # Tasks that do not serve yet are removed first, the youngest first.
             age = 0
             while removed > 0 and age < slots:
                 young = (slot + longest_start + slots - age) % slots

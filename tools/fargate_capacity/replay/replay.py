@@ -1,4 +1,4 @@
-"""Replays traffic against policies: what tasks, latency and bill would have been."""
+"""Replays traffic against policies: calculates tasks, latency and billed hours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_RECORDING = Recording(*[_NO_COLUMN] * len(Recording._fields))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundsChange:
-    """From a minute of the replay on, other bounds hold: a scheduled action."""
+    """A scheduled action: other bounds apply from this minute of the replay on."""
 
     minute: int
     bounds: CapacityBounds
@@ -35,27 +35,27 @@ class BoundsChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a replay came to.
+    """The totals of a replay.
 
     Args:
-        minutes: replayed, those without data among them.
-        task_hours: billed: from a task's launch to the end of its draining.
-        above_minimum_task_hours: those of them beyond the minimum, which may be interrupted at little cost.
-        requests: that arrived.
-        failed_requests: those of them that nobody answered: they waited too long, or no task ran.
-        mean_latency_s: over all requests that were answered, each as slow as at the hottest task.
-        worst_latency_s: of any minute.
-        mean_cpu_percent: of the average of all tasks, over minutes with data.
-        breach_minutes: with latency above the guardrail's limit, or with failed requests.
-        breached_requests: requests of those minutes.
-        breach_seconds: how severe that was: seconds beyond the limit, of all requests together. One that failed counts
-            as one that waited until it gave up.
-        alarms: times that the guardrail fired.
-        low_confidence_minutes: saturated, or beyond what the model was fitted on.
-        saturated_minutes: in which requests were left over, or failed.
-        missing_minutes: without data.
-        highest_tasks: at any time.
-        hours: at index n, how many hours had n task-minutes billed.
+        minutes: replayed minutes, including those without data.
+        task_hours: billed task-hours: from a task's launch to the end of its draining.
+        above_minimum_task_hours: billed task-hours above the minimum, which may run on Spot.
+        requests: arrived requests.
+        failed_requests: unanswered requests: they waited too long, or no task ran.
+        mean_latency_s: mean over all answered requests, each with the latency at the hottest task.
+        worst_latency_s: the highest latency of any minute.
+        mean_cpu_percent: mean of the average CPU of all tasks, over minutes with data.
+        breach_minutes: minutes with latency above the guardrail's limit or with failed requests.
+        breached_requests: requests in those minutes.
+        breach_seconds: severity: seconds beyond the limit, summed over all requests. A failed request counts as one
+            that waited until it gave up.
+        alarms: number of times that the guardrail triggered.
+        low_confidence_minutes: minutes that are saturated or beyond the range of the fit.
+        saturated_minutes: minutes in which requests were queued at the end or failed.
+        missing_minutes: minutes without data.
+        highest_tasks: the highest task count.
+        hours: a histogram: the number of hours with n billed task-minutes at index n.
     """
 
     minutes: int
@@ -81,7 +81,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Minute by minute; NaN where there was no data. CPU in percent, latency in seconds, failed requests."""
+    """Series per minute; NaN without data. CPU in percent, latency in seconds, failed requests."""
 
     desired: Column
     running: Column
@@ -91,23 +91,23 @@ class Series:
     failed: Column
 
     def between(self, begin: int, end: int) -> Series:
-        """Some minutes of it."""
+        """A range of minutes."""
         return Series(**{each.name: getattr(self, each.name)[begin:end] for each in fields(self)})
 
 
 class Replay:
-    """One service and one set of policies, fed with traffic block by block; memory does not grow with the traffic.
+    """The replay of one service and one set of policies, in blocks; memory does not grow with the traffic.
 
     Args:
-        model: what is assumed of the service.
-        policies: of its scalable target.
-        bounds: of its scalable target, until the first of `changes`.
-        changes: scheduled actions, in order of their minutes.
-        guardrail: what counts as a breach. Default: nothing does.
+        model: the service model.
+        policies: the scalable target's policies.
+        bounds: the scalable target's bounds, until the first of `changes`.
+        changes: scheduled actions, in the order of their minutes.
+        guardrail: defines a breach. Default: nothing is a breach.
         desired: tasks at the start. Default: the minimum.
-        reading: which tasks a datapoint is multiplied by.
-        stops_at_guardrail: `feed` then ends at the minute in which the guardrail fires.
-        is_compiled: whether the loop runs as machine code, which takes numba; the numbers are the same.
+        reading: which task count a data point is multiplied by.
+        stops_at_guardrail: whether `feed` ends at the minute in which the guardrail triggers.
+        is_compiled: whether the loop runs as machine code, which needs numba; the results are the same.
     """
 
     def __init__(
@@ -151,26 +151,26 @@ class Replay:
             self._filled(2 * max(self._settings.quick_delay, 1), math.nan),
             self._filled(len(Metric), math.nan),
             self._filled(len(Metric), 0.0),
-            # Draining tasks are billed besides those desired, so an hour may hold more than the largest count.
+            # Draining tasks are billed in addition to the desired count, so an hour may exceed the highest count.
             self._filled(120 * largest + 2, 0),
         ]
 
     def feed(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS, begin: int = 0) -> int:
-        """Replays a block of requests a minute, NaN for a minute without data, from the minute `begin` of it on.
+        """Replays a block of requests per minute (NaN without data) from its minute `begin` on.
 
-        Returns how far it came: the block's end, or the minute after the one in which the guardrail fired.
+        Returns the index after the last replayed minute: the block's end, or the minute after the guardrail triggered.
         """
         return self._run(requests, deploying, _NO_RECORDING, begin)
 
     def feed_recorded(self, requests: Column, *, deploying: NDArray[np.int64] = _NO_FLAGS, begin: int = 0) -> Series:
-        """As `feed`, and returns the block's series: NaN for minutes that this call did not come to."""
+        """As `feed`, but returns the block's series; NaN for minutes that were not replayed."""
         columns = [np.full(len(requests), math.nan) for _ in Recording._fields]
         recording = Recording(*columns if self._is_compiled else [column.tolist() for column in columns])
         self._run(requests, deploying, recording, begin)
         return Series(**{name: np.asarray(column) for name, column in recording._asdict().items()})
 
     def retarget(self, target_percent: float) -> None:
-        """Another target for the CPU; what alarms and cooldowns remember stays.
+        """Sets another CPU target; the state of alarms and cooldowns stays.
 
         Modelled: with a new target AWS creates new alarms, which need their three or fifteen minutes again.
         """
@@ -181,7 +181,7 @@ class Replay:
 
     @property
     def minute(self) -> int:
-        """Minutes replayed."""
+        """The number of replayed minutes."""
         return int(self._state[0].minute)
 
     @property
@@ -191,18 +191,18 @@ class Replay:
 
     @property
     def alarms(self) -> int:
-        """Times that the guardrail fired."""
+        """The number of times that the guardrail triggered."""
         return int(self._state[0].alarms)
 
     @property
     def latency_sum(self) -> tuple[float, float]:
-        """Seconds of latency of all requests that were answered, and how many."""
+        """Total latency in seconds of all answered requests, and their number."""
         state = self._state[0]
         return float(state.latency), float(state.requests) - float(state.failed)
 
     @property
     def sums(self) -> tuple[float, float, float, float]:
-        """So far: requests, those beyond the guardrail, seconds of these beyond the limit, task-hours billed."""
+        """The sums so far: requests, breached requests, breach seconds, billed task-hours."""
         state = self._state[0]
         return (
             float(state.requests),
@@ -213,11 +213,11 @@ class Replay:
 
     @property
     def task_hours(self) -> float:
-        """Billed so far."""
+        """Task-hours billed so far."""
         return float(self._state[0].billed) / 60
 
     def totals(self) -> Totals:
-        """What all that was fed came to."""
+        """The totals of all blocks so far."""
         state = self._state[0]
         requests, failed = float(state.requests), float(state.failed)
         return Totals(
@@ -265,15 +265,15 @@ class Replay:
         return Schedule(*(self._column(column) for column in schedule))
 
     def _filled(self, length: int, value: float) -> Any:
-        """A column of one value. The longest one has tens of thousands, too many to go through a list."""
+        """A column of one value. The longest column has tens of thousands, too many for a list."""
         return np.full(length, value) if self._is_compiled else [value] * length
 
     def _column(self, column: Any) -> Any:
-        """Numba takes arrays; the interpreter is far faster with lists."""
+        """Numba needs arrays; the interpreter is far faster with lists."""
         return np.array(column) if self._is_compiled else column
 
     def _rows(self, kind: type[Any], rows: Sequence[Any]) -> Any:
-        """Numba takes records, whose fields are named as the row's."""
+        """Numba needs records with the row's field names."""
         if not self._is_compiled:
             return rows
         columns = [(each.name, "f8" if each.type == "float" else "i8") for each in fields(kind)]
@@ -281,7 +281,7 @@ class Replay:
 
 
 def _settings_of(model: ServiceModel, guardrail: Guardrail | None, stops_at_guardrail: bool) -> LoopSettings:
-    # What is left of a metric's delay beyond whole minutes comes on top of the start that it sets off.
+    # The fraction of a metric's delay beyond whole minutes is added to the start that it triggers.
     delay, late = divmod(model.metric_delay_seconds, 60)
     quick_delay, quick_late = divmod(model.high_resolution_delay_seconds, 60)
     lates = (0.0, late, quick_late)
@@ -316,7 +316,7 @@ def _settings_of(model: ServiceModel, guardrail: Guardrail | None, stops_at_guar
 
 
 def _each(values: Iterable[T]) -> tuple[T, T, T]:
-    """One value for each trigger."""
+    """One value per trigger."""
     bounds, minute_metric, high_resolution = values
     return bounds, minute_metric, high_resolution
 

@@ -1,4 +1,4 @@
-"""What a replay assumes of a service besides its policies: each assumption is one number here."""
+"""The assumptions of a replay about a service, besides its policies: one number each."""
 
 from __future__ import annotations
 
@@ -17,70 +17,71 @@ IMAGE_MIB_PER_SECOND = 58.0
 HEALTH_CHECK_INTERVAL_S = 30.0
 DRAIN_S = 300.0
 
-# Measured by AWS (2026-09-15): from the load to the trigger 363 s at metrics of 60 s, 86 s at those of 20 s. Three
-# periods are the alarm's; what is left is the way of a datapoint to its alarm. The load begins with a minute here.
+# Measured by AWS (2026-09-15): from load to trigger 363 s with 60-second metrics, 86 s with 20-second metrics. Three
+# periods are the alarm's; the rest is the delay of a data point. Here the load begins at a full minute.
 # https://github.com/aws/containers-roadmap/issues/2113
 METRIC_DELAY_S = 363.0 - 3 * 60
 HIGH_RESOLUTION_DELAY_S = 86.0 - 3 * 20
 
-# An Application Load Balancer's idle time-out, after which it answers 504; many clients give up no later.
+# An Application Load Balancer's idle timeout, after which it answers 504; many clients give up earlier.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
 GIVE_UP_S = 60.0
 
-# A queue is not in its steady state within one minute of a utilization this near to 1.
+# At a utilization this close to 1, a queue does not reach its steady state within one minute.
 STEADIEST_UTILIZATION = 0.97
 
 # Measured by simulating one task of one vCPU at 80 % with exponential CPU times behind random routing: 17 times the CPU
-# time at p95, 5 on average. Round robin has 10, so this is the careful side.
+# time at p95, 5 on average. Round robin has 10, so this is conservative.
 P95_RATIO = 3.4
 
 # Requests served one after another wait behind long ones: Pollaczek and Khinchine's (1 + c²) / 2 times the wait of
-# processor sharing. c² = 4, CPU times of which few are very long, makes mean and p95 twice those of sharing between 50
-# and 85 % CPU.
+# processor sharing. c² = 4 (a few very long CPU times) gives twice the mean and p95 of processor sharing between 50 and
+# 85 % CPU.
 ONE_AFTER_ANOTHER_WAIT = 2.5
 
 
 class Queueing(StrEnum):
-    """How a task serves the requests that it has at the same time."""
+    """How a task serves concurrent requests."""
 
     # They share its vCPUs: threads, an event loop.
     SHARED = "shared"
-    # One after another: synchronous workers, as many as whole vCPUs.
+    # They are served one after another: synchronous workers, one per whole vCPU.
     FIFO = "fifo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceModel:
-    """One service's tasks and load balancer.
+    """The model of one service's tasks and load balancer.
 
     Args:
-        vcpus: of one task, 0.25 to 16.
+        vcpus: vCPUs of one task, 0.25 to 16.
         cpu_seconds: CPU time of one request, in seconds of one vCPU.
-        elsewhere_seconds: what a request waits for others: databases, endpoints, the network.
-        skew: CPU of the hottest task / the average of all, at least 1.
+        elsewhere_seconds: time that a request waits for others: databases, endpoints, the network.
+        skew: CPU of the hottest task divided by the average, at least 1.
         idle_percent: CPU of a task without requests, percent of its reservation.
-        image_mib: size of the image as it is pulled.
-        boot_seconds: from the program's start until it passes health checks.
-        hot_start_minutes: minutes for which a new task keeps its CPU busy with itself, from its program's start on: a
-            JVM that compiles, a model that loads. Modelled: a minute in which it ends counts whole, and such tasks
-            count besides those that serve.
+        image_mib: compressed size of the image.
+        boot_seconds: time from the program's start until it passes health checks.
+        hot_start_minutes: minutes from the program's start in which a new task's start uses all of its CPU: a JVM that
+            compiles, a model that loads. Modelled: the last minute counts in full, and such tasks count in addition to
+            those that serve.
         boot_cpu_percent: CPU of a new task from its program's start until it passes health checks (`boot_seconds`),
-            percent of its reservation; in whole minutes, as `hot_start_minutes`, and beside the tasks that serve.
-        health_check_seconds: until the load balancer has seen one passing check; the whole interval, at worst.
-        drain_seconds: a removed task still runs, and is billed, while its connections drain.
-        metric_delay_seconds: from the end of a minute until alarms act on its datapoint.
-        high_resolution_delay_seconds: the same for the CPU of every 20 seconds.
-        give_up_seconds: no request waits longer: its client or the load balancer gives up, and it has failed. Modelled:
-            it has taken no CPU until then.
-        queueing: how a task serves the requests that it has at the same time.
-        burstiness: the busiest minute of a traffic period / the mean of its minutes, at least 1. It says nothing where
-            the traffic is by the minute.
-        trusted_utilization: of the hottest task; beyond it a minute counts as low-confidence. A fit sets it to the
-            highest that was observed.
-        p95_ratio: p95 of the time that a request spends at a task / its mean, at least 1.
+            percent of its reservation; in whole minutes and in addition to the tasks that serve, as
+            `hot_start_minutes`.
+        health_check_seconds: time until the load balancer has seen one passing check; at worst the whole interval.
+        drain_seconds: time that a removed task still runs and is billed while its connections drain.
+        metric_delay_seconds: time from the end of a minute until alarms act on its data point.
+        high_resolution_delay_seconds: the same for the 20-second CPU metric.
+        give_up_seconds: the longest wait of a request; then its client or the load balancer gives up and it fails.
+            Modelled: until then it uses no CPU.
+        queueing: how a task serves concurrent requests.
+        burstiness: the busiest minute of a traffic period divided by the mean of its minutes, at least 1. It has no
+            effect on one-minute traffic.
+        trusted_utilization: utilization of the hottest task beyond which a minute counts as low-confidence. A fit sets
+            it to the highest observed one.
+        p95_ratio: p95 of the time that a request spends at a task divided by its mean, at least 1.
 
     Raises:
-        ValueError: an impossible value.
+        ValueError: an invalid value.
     """
 
     vcpus: float
@@ -135,10 +136,10 @@ class ServiceModel:
                 raise ValueError(f"{name}: got {getattr(self, name)}, allowed: at most 3600, an hour")
 
     def mean_at_p95(self, p95_seconds: float) -> float:
-        """The mean latency at which p95 is that: what is waited elsewhere is taken as the same for every request.
+        """The mean latency for this p95; the time spent elsewhere is assumed to be equal for every request.
 
         Raises:
-            ValueError: a p95 that is not above what a request waits elsewhere.
+            ValueError: p95 is not above the time that a request waits elsewhere.
         """
         at_task = p95_seconds - self.elsewhere_seconds
         if not at_task > 0:
@@ -146,30 +147,30 @@ class ServiceModel:
         return self.elsewhere_seconds + at_task / self.p95_ratio
 
     def seconds_at_task(self, utilization: float) -> float:
-        """The mean time that a request spends at a task which is so busy, below 1."""
+        """The mean time that a request spends at a task of this utilization, below 1."""
         return self.service_seconds * (1 + self.wait_factor * (stretch(utilization, self.servers) - 1))
 
     @property
     def wait_factor(self) -> float:
-        """How many times longer a request waits than where all share the vCPUs."""
+        """The wait of a request relative to processor sharing."""
         return ONE_AFTER_ANOTHER_WAIT if self.queueing is Queueing.FIFO else 1.0
 
     @property
     def start_seconds(self) -> float:
-        """From the decision until the load balancer sends requests to a new task."""
+        """Seconds from the decision until the load balancer sends requests to a new task."""
         return self.launch_seconds + self.boot_seconds + self.health_check_seconds
 
     @property
     def launch_seconds(self) -> float:
-        """From the decision until the program of a new task starts."""
+        """Seconds from the decision until the program of a new task starts."""
         return START_S + self.image_mib / IMAGE_MIB_PER_SECOND
 
     @property
     def servers(self) -> int:
-        """Whole vCPUs of a task; less than one is one slower vCPU."""
+        """Whole vCPUs of a task; less than one counts as one slower vCPU."""
         return max(1, int(self.vcpus))
 
     @property
     def service_seconds(self) -> float:
-        """A request's own time at a task that does nothing else: a fraction of a vCPU takes longer."""
+        """A request's time at an otherwise idle task; longer with a fraction of a vCPU."""
         return self.cpu_seconds * max(1.0, 1.0 / self.vcpus)

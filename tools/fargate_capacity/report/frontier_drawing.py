@@ -1,4 +1,4 @@
-"""Draws what candidates cost against what they breach, and which of them were chosen."""
+"""Draws the cost of candidates against their breaches, and marks the chosen ones."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fargate_capacity.plan.recommended import FrontierPoint, Recommendation
 TITLE = "Cost against breach on the searched part"
 _WIDTH, _HEIGHT = 1_112.0, 440.0
 _OTHER, _FRONTIER, _CURRENT, _CHOSEN = "#9aa5b1", "#2074d5", "#b4540a", "#1b7f4b"
-# Of what is tolerated: what breaches far more would press all that matters together.
+# Multiple of the tolerance at which the axis ends: otherwise candidates that breach far more would compress it.
 _HIGHEST = 3.0
 
 
 def write_frontier(found: Recommendation, *, unit: str, output: Path) -> tuple[Path, Picture]:
-    """Writes `frontier.png` into a folder, and returns it with the same picture for a page.
+    """Writes `frontier.png` into a folder; returns it and the same picture for a page.
 
     Args:
-        found: what is drawn.
-        unit: of its costs.
+        found: the recommendation to draw.
+        unit: the unit of its costs.
         output: the folder, which exists.
     """
     path = output / "frontier.png"
@@ -35,7 +35,7 @@ def write_frontier(found: Recommendation, *, unit: str, output: Path) -> tuple[P
 def draw_frontier(
     found: Recommendation, *, unit: str, background: str | None = None, has_readers_fonts: bool = False
 ) -> Canvas:
-    """One point a candidate; a line along those than which nothing breaches as little and costs less."""
+    """Draws one point per candidate and a line along the Pareto frontier."""
     canvas = Canvas(width=_WIDTH, height=_HEIGHT, background=background, has_readers_fonts=has_readers_fonts)
     canvas.rectangle(Box(x=0.5, y=0.5, width=_WIDTH - 1, height=_HEIGHT - 1), face=theme.CARD, edge=theme.BORDER)
     canvas.text(14, 20, TITLE, size=theme.TITLE_SIZE, is_bold=True)

@@ -1,4 +1,4 @@
-"""The four-widget monitor of a replay: requests, CPU average, CPU maximum, tasks; and latency below them."""
+"""The monitor of a replay: requests, CPU average, CPU maximum and tasks in four widgets; latency below them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fargate_capacity.replay.guardrail import Guardrail
 
 _REQUESTS, _AVERAGE, _MAXIMUM = "Requests a minute", "CPU average", "CPU maximum"
 _RUNNING, _DESIRED, _LATENCY = "Running tasks", "Desired tasks", "Latency at the hottest task"
-# More lines than this hide what they mark.
+# More lines would hide the graph.
 _MOST_MARKS = 30
 _SUMMARY_ROWS = 5
 
@@ -37,15 +37,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """One replay to be drawn.
+    """One replay to draw.
 
     Args:
-        name: of the dashboard, and of its files.
-        title: of the page.
-        stack: the service's.
-        summary: lines of text above the graphs: the figures, and how they were made.
-        marks: vertical annotations; the first of them where there are too many to be read.
-        pictures: drawn below the graphs, on the page.
+        name: name of the dashboard and its files.
+        title: the page's title.
+        stack: the service's stack.
+        summary: lines of text above the graphs: the figures and how they were calculated.
+        marks: vertical annotations; only the first ones are drawn if there are too many.
+        pictures: pictures below the graphs of the page.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Monitor:
 def write_monitor(
     assembly: CloudAssembly, monitor: Monitor, *, output: Path, advance: Callable[[str], None]
 ) -> list[Path]:
-    """Writes `index.html`, a PNG file and the drawn series as CSV into a folder, and returns what it wrote."""
+    """Writes `index.html`, a PNG file and the drawn series as CSV into a folder; returns the written files."""
     output.mkdir(parents=True, exist_ok=True)
     template = next(each for each in assembly.templates if each.identity == monitor.stack)
     table = output / f"{monitor.name}.csv"
@@ -81,7 +81,7 @@ def write_monitor(
 
 
 def breaches(series: DrawnSeries, guardrail: Guardrail | None) -> list[Mark]:
-    """Where latency began to be above the guardrail's limit."""
+    """The times at which latency rose above the guardrail's limit."""
     marks, was_above = [], False
     if guardrail is None:
         return []

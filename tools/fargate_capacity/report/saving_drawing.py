@@ -1,4 +1,4 @@
-"""Draws requests per task before and after a change, with the level to return to."""
+"""Draws requests per task before and after a change, with the target level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as tables: a simulation is a column."""
+"""Figures as tables with one column per simulation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fargate_capacity.plan.recommended import Fold, FrontierPoint, Rejection
 
 
 def figures_table(rows: Sequence[Figures], *, title: str, against: Sequence[int] | None = None) -> Table:
-    """One column a simulation.
+    """A table with one column per simulation.
 
     Args:
-        rows: one a simulation.
-        title: of the table.
-        against: for each column, the one that its bills are compared with. Default: all with the first.
+        rows: the figures, one per simulation.
+        title: the table's title.
+        against: per column, the index of the column with which its bills are compared. Default: the first.
     """
     table = Table(title=title, title_justify="left")
     table.add_column("")
@@ -65,7 +65,7 @@ def bands_table(bands: Sequence[LatencyBand]) -> Table:
 
 
 def frontier_table(frontier: Sequence[FrontierPoint], *, is_priced: bool = True, most: int = 12) -> Table:
-    """The candidates than which nothing breaches as little and costs less; the JSON file has all."""
+    """The candidates on the Pareto frontier; the JSON file has all candidates."""
     table = Table(title="Cost against breach on the searched part", title_justify="left")
     for name in ("setting", "cost", "requests beyond the guardrail"):
         table.add_column(name, justify="left" if name == "setting" else "right", overflow="fold")
@@ -79,7 +79,7 @@ def frontier_table(frontier: Sequence[FrontierPoint], *, is_priced: bool = True,
 
 
 def folds_table(folds: Sequence[Fold]) -> Table:
-    """What earlier choices came to, each followed until the next."""
+    """The results of earlier choices, each applied until the next."""
     table = Table(title="The same choice made earlier, and followed until the next", title_justify="left")
     for name in ("from", "setting", "task-hours", "requests beyond the guardrail", "wait beyond it"):
         table.add_column(name, justify="left" if name in ("from", "setting") else "right", overflow="fold")
@@ -95,7 +95,7 @@ def folds_table(folds: Sequence[Fold]) -> Table:
 
 
 def rejections_table(rejected: Sequence[Rejection], *, is_priced: bool = True, most: int = 12) -> Table:
-    """The cheapest of them, by task-hours where they have no price; the JSON file has all."""
+    """The cheapest rejected candidates, by task-hours if there is no price; the JSON file has all."""
     title = "Not recommended" + (f": the cheapest {most} of {len(rejected)}" if len(rejected) > most else "")
     table = Table(title=title, title_justify="left")
     for name in ("setting", "cost", "why not"):

@@ -1,4 +1,4 @@
-"""Traffic out of an Application Load Balancer's access logs: each line is a request."""
+"""Traffic from an Application Load Balancer's access logs: each line is a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fargate_capacity.input_error import InputError
 from fargate_capacity.traffic.compressed import UNREADABLE, open_bytes
 from fargate_capacity.traffic.trace import Trace
 
-# The kind of the request, then when the response was made.
+# The type of the request, then the time of the response.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html
 _LINE = re.compile(rb"(?:https?|h2|grpcs|wss?) (\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d")
 _LONGEST_MINUTES = 2 * 366 * 1440
@@ -22,15 +22,15 @@ _TOLD_EVERY = 50
 
 
 def is_access_log(start: bytes) -> bool:
-    """Whether a file that begins so is one."""
+    """Whether a file with this beginning is an access log."""
     return _LINE.match(start) is not None
 
 
 def read_access_logs(path: Path, *, on_progress: Callable[[int], None] = lambda rows: None) -> Trace:
-    """Requests a minute of a file, or of all files of a folder and those below it; a minute without a line had none.
+    """Requests per minute in a file, or in all files of a folder and its subfolders; a minute without a line has zero.
 
     Raises:
-        InputError: no access log there, or logs of more than two years.
+        InputError: there is no access log, or the logs cover more than two years.
     """
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     minutes: Counter[bytes] = Counter()

@@ -1,4 +1,4 @@
-"""Traffic by longer periods than a minute, with the unevenness that its sums hide."""
+"""Adds variation to traffic with periods longer than a minute."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from fargate_capacity.input_error import InputError
 from fargate_capacity.traffic.trace import BLOCK_MINUTES, Trace
 
-# The busiest minute of a period is any of them; always the same one for the same traffic.
+# The busiest minute of a period is chosen at random, but always the same for the same traffic.
 _SEED = 1998
 
 
 def with_burstiness(trace: Trace, burstiness: float) -> Trace:
-    """The same requests in each period, with one minute of it so many times as busy as its mean.
+    """Keeps the requests of each period, but makes one of its minutes this many times as busy as the mean.
 
-    Traffic by the minute, and a burstiness of 1, stay as they are.
+    One-minute traffic and a burstiness of 1 are unchanged.
 
     Raises:
         InputError: more than a period's requests in one minute of it.

@@ -1,4 +1,4 @@
-"""Files that may be compressed with gzip, whatever they are called."""
+"""Opens files that may be compressed with gzip, whatever their name."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import zlib
 from pathlib import Path
 from typing import IO, cast
 
-# What reading a damaged or a missing file raises.
+# The exceptions of reading a damaged or missing file.
 UNREADABLE = (OSError, EOFError, zlib.error)
 _GZIP = b"\x1f\x8b"
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The file's content, unpacked.
+    """Opens the file's uncompressed content.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         is_compressed = file.read(2) == _GZIP
@@ -27,5 +27,5 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def open_text(path: Path) -> io.TextIOWrapper:
-    """Likewise, as text in UTF-8."""
+    """The same, as UTF-8 text."""
     return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")

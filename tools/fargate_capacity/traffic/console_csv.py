@@ -1,4 +1,4 @@
-"""Traffic in CSV as CloudWatch's console saves a graph: rows of labels, then a row for each time."""
+"""Traffic in CSV files that CloudWatch's console saves for a graph: rows of labels, then one row per time."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _MOST_LABEL_ROWS = 20
 
 
 def is_console_csv(path: Path, columns: CsvColumns) -> bool:
-    """Whether a CSV has rows of labels and then times in its first column, and no column of the expected name."""
+    """Whether a CSV file has rows of labels, then times in its first column, and no column with the expected name."""
     labels, first = _label_rows(path)
     return first is not None and bool(labels) and not any(columns.timestamp in row for row in labels)
 
 
 def read_console_csv(path: Path, *, columns: CsvColumns, period_minutes: int | None) -> Trace:
-    """The trace of the only series, of the one that is named, or of the one whose label has RequestCount.
+    """The trace of the only series, of the named one, or of the one with RequestCount in its label.
 
-    The console writes no zone: times are of `columns.zone`, or of UTC, which the trace notes.
+    The console writes no time zone: times are in `columns.zone`, or assumed to be in UTC, which the trace notes.
 
     Raises:
-        InputError: several series of which none is named, or a row that cannot be read.
+        InputError: several series and none is named, or a row that cannot be read.
     """
     labels, _ = _label_rows(path)
     index = _column(path, labels, columns.requests)
@@ -67,7 +67,7 @@ def _label_rows(path: Path) -> tuple[list[list[str]], list[str] | None]:
                     return labels, row
                 labels.append([cell.strip() for cell in row])
     except (csv.Error, UnicodeDecodeError):
-        # Whoever reads it as a plain CSV says what is wrong.
+        # The reader of plain CSV then reports the error.
         return [], None
     return labels, None
 

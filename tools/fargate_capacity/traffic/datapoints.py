@@ -1,4 +1,4 @@
-"""A trace of datapoints in any order: what CloudWatch and Prometheus answer."""
+"""Builds a trace from data points in any order, as CloudWatch and Prometheus return them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from fargate_capacity.traffic.trace import Gap, Trace
 
 _LONGEST_GAP_MINUTES = 366 * 1440
 _MOST_PERIOD_MINUTES = 60
-# As spreadsheets and people write them: 15,000 or 15 000 or 15'000, with a point before decimals.
+# Formats of spreadsheets and people: 15,000 or 15 000 or 15'000, with a decimal point.
 _THOUSANDS = re.compile(r"\d{1,3}(?:(?P<mark>[,'’_ \u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?:\.\d+)?")
 _EPOCH = re.compile(r"(\d{9,10}|\d{12,13})(?:\.\d+)?")
 _SLASHES = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})[ T]")
 
 
 def number_of(text: str) -> float:
-    """A number, with or without marks between thousands.
+    """Parses a number with or without thousands separators.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a number.
     """
     text = text.strip()
     if found := _THOUSANDS.fullmatch(text):
         text = text.replace(found["mark"], "")
     if "_" in text:
-        # Python reads 1_000, a file means something else by it.
+        # Python accepts 1_000, but in a file it has another meaning.
         raise ValueError(text)
     return float(text)
 
 
 def time_of(text: str) -> datetime:
-    """A time: ISO 8601, `2026/11/23 09:00:00`, or seconds or milliseconds since 1970, which are of UTC.
+    """Parses a time: ISO 8601, `2026/11/23 09:00:00`, or seconds or milliseconds since 1970 in UTC.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: it has another format.
     """
     text = text.strip()
     if _EPOCH.fullmatch(text):
@@ -50,7 +50,7 @@ def time_of(text: str) -> datetime:
 
 
 def zoned(time: datetime, zone: tzinfo | None) -> datetime:
-    """The time in UTC; one without a zone is of `zone`, or of UTC."""
+    """The time in UTC; without a time zone it is in `zone`, or in UTC."""
     return (time if time.tzinfo else time.replace(tzinfo=zone or UTC)).astimezone(UTC)
 
 
@@ -62,12 +62,12 @@ def trace_of(
     is_per_second: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
-    """The trace of datapoints of one period, in any order; a longer period's requests are spread evenly.
+    """The trace of data points with one period, in any order; requests of periods over a minute are spread evenly.
 
-    Periods shorter than a minute are added up. What has no datapoint is a gap.
+    Periods shorter than a minute are summed. A minute without a data point is a gap.
 
     Raises:
-        InputError: fewer than two, two of one time, or times that make no periods.
+        InputError: fewer than two data points, two at one time, or times without a common period.
     """
     times = np.array([time.timestamp() for time, _ in points])
     values = np.array([value for _, value in points], dtype=float)
@@ -103,7 +103,7 @@ def trace_of(
     period = int(step // 60)
     counts = np.full(int(whole[-1]) + 1, math.nan)
     counts[whole] = values
-    # A minute in which a row begins late still begins on its minute.
+    # A row that does not begin at a full minute belongs to its minute.
     start = datetime.fromtimestamp(times[0] // 60 * 60, tz=UTC)
     return Trace.of(
         [np.repeat(counts / period, period)],

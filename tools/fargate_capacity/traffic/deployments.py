@@ -1,4 +1,4 @@
-"""When deployments were under way: nothing scales in meanwhile."""
+"""Deployments, during which nothing scales in."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Deployments:
-    """Pairs of start and end, each with a zone."""
+    """Pairs of start and end, each with a time zone."""
 
     spans: tuple[tuple[datetime, datetime], ...] = ()
 
     def flags(self, start: datetime, minutes: int) -> NDArray[np.int64]:
-        """1 for each minute of a deployment; empty where none of the minutes has one."""
+        """1 for each minute of a deployment; empty if there is none in these minutes."""
         end = start + timedelta(minutes=minutes)
         flags = _NONE
         for begin, finish in self.spans:
@@ -36,10 +36,10 @@ class Deployments:
 
 
 def read_deployments(path: Path) -> Deployments:
-    """Reads a CSV file of columns `start` and `end`, ISO 8601 with a zone.
+    """Reads a CSV file with columns `start` and `end`, ISO 8601 with a time zone.
 
     Raises:
-        InputError: which line, and what is allowed.
+        InputError: the message names the line and what is allowed.
     """
     spans = []
     try:

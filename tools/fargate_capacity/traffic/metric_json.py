@@ -28,18 +28,18 @@ def read_metric_json(
     """The trace of a document; `wanted` chooses among several series, by their id, label or metric name.
 
     Raises:
-        InputError: it is another document, or has no or several series.
+        InputError: it is another kind of document, or has no series or several.
     """
     try:
         series = _series(read)
         if series is None:
             raise InputError(f"{name}: got JSON of another shape, allowed: {_ALLOWED}")
-        # The series of one query's answer are parts of its total.
+        # The series of one query are parts of a total.
         parts = [each for each in series if each[1]] if _is_of_one_query(read) else []
         is_summed = len(parts) > 1 and not any(wanted in names for names, _ in parts)
         chosen = [point for _, part in parts for point in part] if is_summed else _chosen(series, name, wanted)
         points: _Points = [(zoned(time_of(str(time)), zone), number_of(str(value))) for time, value in chosen]
-        # Prometheus writes NaN where there was nothing to divide by.
+        # Prometheus writes NaN for a division by zero.
         points = [point for point in points if not math.isnan(point[1])]
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, InputError):
@@ -59,10 +59,10 @@ def _is_of_one_query(read: object) -> bool:
 
 
 def _series(read: object) -> list[tuple[set[str], Sequence[tuple[Any, Any]]]] | None:
-    """The names and datapoints of each series; None: it is none of the documents."""
+    """The names and data points of each series; None: it is another kind of document."""
     document = mapping(read)
     if isinstance(read, list):
-        # Pages that were put one behind the other.
+        # Concatenated pages.
         pages = [_series(page) for page in read]
         if not pages or None in pages:
             return None
@@ -92,7 +92,7 @@ def _series(read: object) -> list[tuple[set[str], Sequence[tuple[Any, Any]]]] | 
 
 
 def _statistic(point: Any) -> tuple[Any, Any]:
-    """Of `get-metric-statistics`: the sum, which is what counts requests, else the one statistic that is there."""
+    """For `get-metric-statistics`: the sum, which counts requests, otherwise the only statistic."""
     statistics = [key for key in point if key not in ("Timestamp", "Unit")]
     name = "Sum" if "Sum" in statistics else statistics[0]
     return point["Timestamp"], point[name]

@@ -1,4 +1,4 @@
-"""Traffic: requests a minute, on disk, read back in blocks."""
+"""Traffic: requests per minute, stored on disk and read in blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# A week of minutes: long enough that a block's overhead does not show, 80 KB.
+# A week of minutes (80 KB): long enough to make a block's overhead negligible.
 BLOCK_MINUTES = 10_080
 DAY_MINUTES = 1440
 _WIDTH = 8
@@ -21,14 +21,14 @@ _WIDTH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Minutes in a row without data."""
+    """Consecutive minutes without data."""
 
     start: datetime
     minutes: int
 
 
 class _MinutesFile:
-    """A file that goes when nothing refers to it any more. It is open only while it is read or written."""
+    """A file that is deleted when nothing refers to it any more. It is open only during reads and writes."""
 
     def __init__(self) -> None:
         handle, name = tempfile.mkstemp(prefix="fargate-capacity-")
@@ -39,17 +39,17 @@ class _MinutesFile:
 
 @dataclass(slots=True, kw_only=True)
 class Trace:
-    """Requests a minute from `start` on; NaN where there are no data.
+    """Requests per minute from `start` on; NaN without data.
 
-    The numbers lie in a temporary file, so that memory does not grow with the trace; it goes with the object.
+    The numbers are in a temporary file, so that memory does not grow with the trace; it is deleted with the object.
 
     Args:
-        name: where it came from.
+        name: the source.
         start: the first minute, in UTC.
-        minutes: how many, gaps included.
-        gaps: of these, in order.
-        period_minutes: of the source; a longer period's requests are spread evenly.
-        notes: one line for each thing that was taken for granted of the source.
+        minutes: number of minutes, gaps included.
+        gaps: the gaps, in order.
+        period_minutes: the source's period; requests of longer periods are spread evenly.
+        notes: one message per assumption about the source.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Trace:
         period_minutes: int = 1,
         notes: tuple[str, ...] = (),
     ) -> Trace:
-        """A trace of blocks of requests a minute."""
+        """Creates a trace from blocks of requests per minute."""
         writer = TraceWriter()
         for block in blocks:
             writer.write(block)
@@ -80,21 +80,21 @@ class Trace:
 
     @property
     def end(self) -> datetime:
-        """The minute after the last."""
+        """The minute after the last one."""
         return self.start + timedelta(minutes=self.minutes)
 
     @property
     def missing_minutes(self) -> int:
-        """How many minutes have no data."""
+        """The number of minutes without data."""
         return sum(gap.minutes for gap in self.gaps)
 
     def blocks(self, minutes: int = BLOCK_MINUTES) -> Iterator[NDArray[np.float64]]:
-        """The trace in blocks of so many minutes, the last one shorter."""
+        """The trace in blocks of this many minutes; the last may be shorter."""
         for begin in range(0, self.minutes, minutes):
             yield self.block(begin, min(minutes, self.minutes - begin))
 
     def block(self, begin: int, minutes: int) -> NDArray[np.float64]:
-        """So many minutes from the minute `begin` on."""
+        """This many minutes from minute `begin` on."""
         return np.fromfile(
             self._file.path,
             dtype=np.float64,
@@ -103,7 +103,7 @@ class Trace:
         )
 
     def times(self, factor: float) -> Trace:
-        """So many times the requests, and as many times those before it, on a file of its own."""
+        """The trace and its past with the requests multiplied, in a new file."""
         whole = self.with_past()
         more = Trace.of(
             (factor * block for block in whole.blocks()),
@@ -116,13 +116,13 @@ class Trace:
         return more.part(self.first, self.minutes)
 
     def with_past(self) -> Trace:
-        """It and all that came before it in the trace that it is a part of. The gaps are its own."""
+        """The trace together with the earlier part of the trace that it is taken from. The gaps are only its own."""
         return replace(
             self, start=self.start - timedelta(minutes=self.first), minutes=self.first + self.minutes, first=0
         )
 
     def part(self, begin: int, minutes: int) -> Trace:
-        """A part of it as a trace of its own, on the same file."""
+        """A part of the trace as a separate trace on the same file."""
         start = self.start + timedelta(minutes=begin)
         end = start + timedelta(minutes=minutes)
         gaps = tuple(
@@ -143,7 +143,7 @@ class Trace:
 
 
 class TraceWriter:
-    """Takes requests a minute as they come."""
+    """Writes requests per minute."""
 
     def __init__(self) -> None:
         self._file = _MinutesFile()
@@ -164,7 +164,7 @@ class TraceWriter:
         period_minutes: int = 1,
         notes: tuple[str, ...] = (),
     ) -> Trace:
-        """The trace of all that was written."""
+        """The trace of everything written."""
         return Trace(
             name=name,
             start=start,

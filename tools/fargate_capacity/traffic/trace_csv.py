@@ -1,4 +1,4 @@
-"""Reads traffic from CSV: a timestamp with a zone, and the requests of the period that begins there."""
+"""Reads traffic from CSV: a timestamp with a time zone, and the requests of the period that begins then."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from fargate_capacity.traffic.datapoints import number_of, time_of
 from fargate_capacity.traffic.trace import BLOCK_MINUTES, Gap, Trace, TraceWriter
 
 _MOST_PERIOD_MINUTES = 60
-# More in a row is a trace that was cut and pasted together, or a slip in a year.
+# A longer gap means that traces were concatenated, or a wrong year.
 _LONGEST_GAP_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvColumns:
-    """How a file names its columns, and the zone of timestamps that name none.
+    """A file's column names, and the time zone of timestamps without one.
 
     Args:
-        timestamp: column of ISO 8601 timestamps.
-        requests: column of the numbers.
-        zone: Default: timestamps without a zone are refused.
+        timestamp: the column with ISO 8601 timestamps.
+        requests: the column with the numbers.
+        zone: the time zone. Default: timestamps without one are refused.
     """
 
     timestamp: str = "timestamp"
@@ -46,13 +46,14 @@ def read_trace(
     """Reads a trace.
 
     Args:
-        path: of the file.
-        columns: its columns. Default: `timestamp` and `requests`.
-        period_minutes: of one row. Default: the time between the first two rows.
-        on_progress: called now and then with the number of rows read.
+        path: the file's path.
+        columns: the columns. Default: `timestamp` and `requests`.
+        period_minutes: the period of a row. Default: the time between the first two rows.
+        on_progress: called regularly with the number of rows read.
 
     Raises:
-        InputError: unsorted, negative, duplicate, time zones mixed, empty, wrong columns: the line and what is allowed.
+        InputError: unsorted, negative, duplicate, mixed time zones, empty, wrong columns; the message names the line
+            and what is allowed.
     """
     columns = columns or CsvColumns()
     rows = _rows(path, columns)
@@ -105,7 +106,7 @@ def _rows(path: Path, columns: CsvColumns) -> Iterator[_Row]:
         raise InputError(f"{path}: cannot be read ({error.strerror}); allowed: a CSV file of traffic") from None
     with file:
         try:
-            # Spreadsheets of some countries part columns by semicolons.
+            # In some countries spreadsheets separate columns by semicolons.
             first = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
@@ -146,7 +147,7 @@ def _parsed(
             raise InputError(f"{where}: got {cells[timestamp]} {fault}; allowed: each period once, in order")
         latest = time
         if not cells[requests].strip():
-            # No datapoint: as if the row were not there, which makes a gap.
+            # No data point: treated like a missing row, which makes a gap.
             continue
         yield _Row(line, time.astimezone(UTC), _count(where, cells[requests]))
 

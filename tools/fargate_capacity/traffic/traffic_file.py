@@ -1,4 +1,4 @@
-"""Reads traffic from what it was kept in: CSV, JSON of CloudWatch or Prometheus, a load balancer's access logs."""
+"""Reads traffic from CSV, JSON of CloudWatch or Prometheus, or a load balancer's access logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fargate_capacity.traffic.compressed import UNREADABLE, open_bytes
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.trace_csv import CsvColumns
 
-# A line of a terminal or two, with the program's name before it.
+# One or two terminal lines, with the program's name.
 _LONGEST_ERROR = 180
 
 
@@ -24,16 +24,16 @@ def read_traffic(
     is_per_second: bool = False,
     on_progress: Callable[[int], None] = lambda rows: None,
 ) -> Trace:
-    """Reads traffic, of whichever kind the file's content shows.
+    """Reads traffic; detects the format by the content.
 
     Args:
-        path: CSV with a timestamp and the requests of each period; CSV as CloudWatch's console saves it; JSON as
-            `aws cloudwatch get-metric-data` or `get-metric-statistics` prints it, or as Prometheus answers
-            `query_range`; an ALB's access log, or a folder of them. Each may be compressed with gzip.
-        columns: of a CSV; where JSON has several series, the name of the requests' one.
-        period_minutes: of a row. Default: read from the times.
-        is_per_second: whether JSON has a rate, as PromQL's `rate()`, in place of each period's count.
-        on_progress: called now and then with the number of rows read.
+        path: CSV with a timestamp and the requests of each period; CSV saved by CloudWatch's console; JSON output of
+            `aws cloudwatch get-metric-data` or `get-metric-statistics`, or of Prometheus's `query_range`; an ALB's
+            access log, or a folder of them. Each may be compressed with gzip.
+        columns: the columns of a CSV file; in JSON with several series, the name of the request series.
+        period_minutes: the period of a row. Default: derived from the times.
+        is_per_second: whether JSON has a rate per second, as from PromQL's `rate()`, instead of counts.
+        on_progress: called regularly with the number of rows read.
 
     Raises:
         InputError: one line of at most 180 characters: what was given and what is allowed.
@@ -74,7 +74,7 @@ def _json_of(path: Path) -> object:
 
 
 def _shortened(text: str, path: Path) -> str:
-    """A line that a terminal shows whole: the folders of a path go first, then the end."""
+    """Shortens a line for a terminal: removes first the folders of a path, then the end."""
     text = " ".join(text.split())
     if len(text) > _LONGEST_ERROR:
         text = text.replace(str(path), path.name)
