@@ -176,7 +176,7 @@ lint: setup ## Check style, formatting and unsafe code
 	@# Beyond ruff's S1: urlopen, random, XML, YAML and pickle loaders, TLS, shells, injected SQL, unpinned downloads of models.
 	bandit --quiet --recursive --configfile pyproject.toml app.py constructs stacks lambda container tools benchmarks docs examples
 
-types: setup ## Check types: the library and its programs by mypy, the examples by pyright as well
+types: setup ## Check types: the library, its programs and all tests by mypy, the examples by pyright as well
 	mypy
 	@# What the standard library of 3.11 and that of 3.14 have, those between have too.
 	mypy --config-file tests/newer_pythons.ini --python-version 3.14

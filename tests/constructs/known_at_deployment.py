@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import aws_cdk as cdk
 import jsii
@@ -20,6 +20,11 @@ _ENCODED = re.compile(r"\d\.\d+[eE]\+?2[0-9]{2}")
 class _Later:
     def produce(self) -> float:
         return LAZY_NUMBER
+
+
+def whole(token: float) -> int:
+    """A token as the value of a prop that takes whole numbers: jsii has one type for all numbers."""
+    return cast(int, token)
 
 
 def tokens(stack: cdk.Stack, annotation: str) -> Mapping[str, Any]:

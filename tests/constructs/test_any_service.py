@@ -18,6 +18,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 from cdk_fargate_sagemaker.fargate import CpuStep, ScaledFargateService, SpikeScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms, ServiceDashboard
 from cdk_fargate_sagemaker.tuning import TargetTuner
+from tests.constructs.construct_tree import logical_id
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
 BALANCER_ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/other/50dc6c495c0c9188"
@@ -192,9 +193,15 @@ def given_task_count(stack: cdk.Stack, service: str = "web") -> applicationautos
 def said(stack: cdk.Stack) -> list[Any]:
     """The information that synthesis prints, without what to acknowledge."""
     return [
-        entry.entry.data.partition(" [ack")[0]
+        str(entry.entry.data).partition(" [ack")[0]
         for entry in Annotations.from_stack(stack).find_info("*", Match.any_value())
     ]
+
+
+def watched(alarm: cloudwatch.Alarm | None) -> Any:
+    """What an alarm watches: a metric or an expression."""
+    assert alarm is not None
+    return alarm.metric
 
 
 def guardrail(alarms: Any) -> list[Any]:
@@ -300,7 +307,7 @@ def test_the_service_of_a_scaled_service_is_as_good_as_itself(
     alarms = ServiceAlarms(stack, "Alarms", service=service.service)
 
     # With three reports a minute and task.
-    assert alarms.at_maximum.metric.expression == "reports / 3"
+    assert watched(alarms.at_maximum).expression == "reports / 3"
 
 
 def test_a_load_balancer_alone_leaves_unhealthy_hosts_unknown(
@@ -408,8 +415,8 @@ def test_of_several_target_groups_the_others_are_named(
     assert said(stack) == [
         "several target groups, of which Stack/Second/Http/MoreGroup is left out; pass the target_group meant"
     ]
-    dimension = stack.resolve(chosen.unhealthy_hosts.metric.dimensions["LoadBalancer"])
-    assert stack.get_logical_id(second.node.default_child) not in json.dumps(dimension)
+    dimension = stack.resolve(watched(chosen.unhealthy_hosts).dimensions["LoadBalancer"])
+    assert logical_id(second) not in json.dumps(dimension)
     assert "SecondHttp" in json.dumps(dimension)
 
 
@@ -422,8 +429,8 @@ def test_a_load_balancer_that_is_given_chooses_its_target_group(
     alarms = ServiceAlarms(stack, "Alarms", service=service, load_balancer=second)
 
     assert len(guardrail(alarms)) == 5
-    watched = stack.resolve(alarms.unhealthy_hosts.metric.dimensions["TargetGroup"])
-    assert watched == stack.resolve(group.target_group_full_name)
+    name = stack.resolve(watched(alarms.unhealthy_hosts).dimensions["TargetGroup"])
+    assert name == stack.resolve(group.target_group_full_name)
 
 
 def test_the_two_target_groups_of_a_blue_green_deployment_are_counted_together(
@@ -434,8 +441,9 @@ def test_the_two_target_groups_of_a_blue_green_deployment_are_counted_together(
     )
     alarms = ServiceAlarms(stack, "Alarms", service=service.service, target_group=service.alternate_target_group)
 
-    assert isinstance(alarms.unhealthy_hosts.metric, cloudwatch.MathExpression)
-    assert alarms.unhealthy_hosts.metric.expression == "FILL(one, 0) + FILL(other, 0)"
+    both = watched(alarms.unhealthy_hosts)
+    assert isinstance(both, cloudwatch.MathExpression)
+    assert both.expression == "FILL(one, 0) + FILL(other, 0)"
 
 
 def constructs(stack: cdk.Stack, alarm: Any, topic: Any) -> dict[str, Any]:
@@ -547,7 +555,7 @@ def test_fails_when_the_load_balancer_is_another(
 
 @pytest.mark.parametrize("make", ["ServiceAlarms", "ServiceDashboard"], indirect=True)
 def test_fails_when_the_target_group_is_another(
-    make: str, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
+    make: Any, stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
 ) -> None:
     other = elbv2.ApplicationTargetGroup(stack, "Other", vpc=vpc, port=80)
     with pytest.raises(

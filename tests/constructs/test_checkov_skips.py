@@ -4,13 +4,15 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
 from cdk_fargate_sagemaker._checkov_skips import skip_checkov
 
 
 def metadata(stack: cdk.Stack) -> dict[str, Any]:
     (queue,) = assertions.Template.from_stack(stack).find_resources("AWS::SQS::Queue").values()
-    return queue["Metadata"]
+    found: dict[str, Any] = queue["Metadata"]
+    return found
 
 
 def test_a_reason_stands_in_the_template_in_the_form_that_checkov_reads(stack: cdk.Stack) -> None:
@@ -31,5 +33,6 @@ def test_reasons_that_are_there_stay(stack: cdk.Stack) -> None:
 
 def test_fails_when_the_resource_is_made_elsewhere(stack: cdk.Stack) -> None:
     queue = sqs.Queue.from_queue_arn(stack, "Theirs", "arn:aws:sqs:us-east-1:123456789012:theirs")
+    assert isinstance(queue, Construct)
     with pytest.raises(ValueError, match=r"construct: got 'Stack/Theirs', allowed: a construct with a resource"):
         skip_checkov(queue, {"CKV_AWS_27": "It is encrypted."})

@@ -30,7 +30,7 @@ _ARGS = re.compile(r"^Args:\n(?P<entries>(?:[ \t]+.+\n|\n)+)", re.MULTILINE)
 def _functions() -> Iterator[tuple[str, Callable[..., Any], str]]:
     """Each public method, and each `__init__`, with the docstring that describes it."""
     for name, kind in public_classes():
-        yield name, kind.__init__, inspect.getdoc(kind) or ""
+        yield name, inspect.getattr_static(kind, "__init__"), inspect.getdoc(kind) or ""
         for method, value in own_attributes(kind).items():
             function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
             if not method.startswith("_") and inspect.isfunction(function):

@@ -189,7 +189,7 @@ class Task:
         request = urllib.request.Request(f"{self.url}/v1/moderations", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
-                return json.loads(answer.read())["flag"] == 1
+                return bool(json.loads(answer.read())["flag"] == 1)
         except (OSError, urllib.error.HTTPError, ValueError):
             return False
 

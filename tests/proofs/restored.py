@@ -57,13 +57,14 @@ class Endpoint:
 
     def delete(self, what: str, release: str) -> None:
         """Deletes the endpoint, or a part of a release, as a person would by mistake."""
-        {
+        ways: dict[str, Callable[[], object]] = {
             "endpoint": lambda: self.lane.remove_endpoint(failed=False),
             "configuration": lambda: self._sagemaker.delete_endpoint_config(EndpointConfigName=release),
             "model": lambda: self._sagemaker.delete_model(ModelName=release),
             "artefact": lambda: self._delete_artefact(release),
             "record": lambda: self._delete_record(release),
-        }[what]()
+        }
+        ways[what]()
 
     def bring_back(self) -> None:
         """What no workflow can make again comes back: archives and records."""

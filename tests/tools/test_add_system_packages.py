@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,11 +27,12 @@ Version: 2.36-9+deb12u14
 """
 
 
-def added(bill: Path, status: str) -> dict[str, object]:
+def added(bill: Path, status: str) -> dict[str, Any]:
     bill.write_text(json.dumps({"bomFormat": "CycloneDX", "metadata": {}, "components": [{"name": "flask"}]}))
-    command = [sys.executable, PROGRAM, bill, "--base-image", f"python:3.11@sha256:{DIGEST}"]
+    command: list[str | Path] = [sys.executable, PROGRAM, bill, "--base-image", f"python:3.11@sha256:{DIGEST}"]
     subprocess.run(command, input=status, text=True, check=True, capture_output=True)
-    return json.loads(bill.read_text())
+    found: dict[str, Any] = json.loads(bill.read_text())
+    return found
 
 
 def test_it_lists_what_is_installed_and_the_base(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_fargate_sagemaker.fargate import CpuStep
+from tests.constructs.known_at_deployment import whole
 
 
 def test_adds_three_tasks_at_80_percent_by_default() -> None:
@@ -37,5 +38,5 @@ def test_fails_when_no_whole_task_is_added(add_tasks: Any) -> None:
 
 
 def test_takes_tokens() -> None:
-    token = cdk.Token.as_number({"Ref": "Parameter"})
+    token = whole(cdk.Token.as_number({"Ref": "Parameter"}))
     assert CpuStep(threshold_percent=token, add_tasks=token).add_tasks == token

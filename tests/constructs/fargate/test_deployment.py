@@ -17,8 +17,9 @@ from cdk_fargate_sagemaker.fargate._entrance import TargetSettings, target_group
 @pytest.fixture
 def make(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Callable[..., Any]:
     def make_service(**props: Any) -> ScaledFargateService:
-        placed = {} if "cluster" in props else {"vpc": vpc}
-        return ScaledFargateService(stack, "Api", image=image, **placed, **props)
+        if "cluster" not in props:
+            props["vpc"] = vpc
+        return ScaledFargateService(stack, "Api", image=image, **props)
 
     return make_service
 

@@ -19,6 +19,7 @@ from cdk_fargate_sagemaker.fargate import (
     ScaledFargateService,
 )
 from cdk_fargate_sagemaker.tuning import ForecastFloor
+from tests.constructs.construct_tree import logical_id
 
 ARN = "arn:aws:elasticloadbalancing:us-east-1:111122223333"
 BY_REQUESTS = PredictiveScalingMetric.ALB_REQUEST_COUNT
@@ -100,8 +101,8 @@ def test_counts_the_requests_of_a_patterns_target_group(
     shop.service.auto_scale_task_count(max_capacity=4)
     PredictiveScaling(stack, "Predictive", service=shop, metric=BY_REQUESTS, target_value=600)
 
-    balancer = stack.get_logical_id(shop.load_balancer.node.default_child)
-    group = stack.get_logical_id(shop.target_group.node.default_child)
+    balancer = logical_id(shop.load_balancer)
+    group = logical_id(shop.target_group)
     assert label(stack) == {
         "Fn::Join": [
             "",

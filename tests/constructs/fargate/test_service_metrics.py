@@ -142,12 +142,16 @@ def test_an_option_that_there_is_not_is_refused(metrics: ServiceMetrics, method:
 
 def test_running_tasks_of_an_alarm_are_one_plain_metric(metrics: ServiceMetrics) -> None:
     tasks = metrics.running_tasks()
+    assert isinstance(tasks, cloudwatch.Metric)
     assert (tasks.metric_name, tasks.statistic, tasks.period.to_seconds()) == ("CPUUtilization", "SampleCount", 60)
-    assert metrics.running_tasks(period=cdk.Duration.seconds(60)).statistic == "SampleCount"
+    each_minute = metrics.running_tasks(period=cdk.Duration.seconds(60))
+    assert isinstance(each_minute, cloudwatch.Metric)
+    assert each_minute.statistic == "SampleCount"
 
 
 def test_running_tasks_of_a_longer_period_do_not_grow_with_it(metrics: ServiceMetrics) -> None:
     tasks = metrics.running_tasks(period=cdk.Duration.minutes(5))
+    assert isinstance(tasks, cloudwatch.MathExpression)
     assert tasks.expression == "reports * 60 / PERIOD(reports)"
     (reports,) = parts(tasks)
     assert (reports.statistic, reports.period.to_seconds()) == ("SampleCount", 300)
@@ -157,13 +161,17 @@ def test_a_task_that_reports_three_times_a_minute_is_one_task_at_every_period(
     stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
 ) -> None:
     often = ScaledFargateService(stack, "Often", vpc=vpc, image=image, high_resolution=True).metrics
-    assert often.average_running_tasks().expression == "(reports / 3) * 60 / PERIOD(reports)"
+    mean = often.average_running_tasks()
+    assert isinstance(mean, cloudwatch.MathExpression)
+    assert mean.expression == "(reports / 3) * 60 / PERIOD(reports)"
 
 
 def test_container_insights_count_tasks_by_their_mean_for_a_graph(service: ecs.IBaseService) -> None:
     metrics = ServiceMetrics(service=service, container_insights=True)
-    assert metrics.running_tasks().statistic == "Maximum"
-    mean = metrics.average_running_tasks()
+    most, mean = metrics.running_tasks(), metrics.average_running_tasks()
+    assert isinstance(most, cloudwatch.Metric)
+    assert isinstance(mean, cloudwatch.Metric)
+    assert most.statistic == "Maximum"
     assert (mean.metric_name, mean.statistic) == ("RunningTaskCount", "Average")
 
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_fargate_sagemaker.fargate.task_size import check_task_size
+from tests.constructs.known_at_deployment import whole
 
 # (cpu, least, most): the ends of each range in AWS's table.
 ENDS = [
@@ -43,6 +44,6 @@ def test_fails_when_fargate_has_no_such_cpu(cpu: int) -> None:
 
 
 def test_takes_a_token_for_either() -> None:
-    token = cdk.Token.as_number({"Ref": "Parameter"})
+    token = whole(cdk.Token.as_number({"Ref": "Parameter"}))
     check_task_size(cpu=token, memory_mib=1)
     check_task_size(cpu=1024, memory_mib=token)

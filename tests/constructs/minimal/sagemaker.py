@@ -34,6 +34,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrafficShifting,
     TrainingJob,
 )
+from tests.constructs.construct_tree import sibling
 
 
 def bucket(stack: cdk.Stack) -> s3.IBucket:
@@ -102,7 +103,7 @@ def _shifting(make: Callable[..., TrafficShifting], **least: Any) -> Callable[..
         configuration = EndpointConfiguration(variants=[EndpointVariant(count=10)])
         inference_endpoint(stack, configuration=configuration, traffic_shifting=shifting)
         release_workflow(
-            cdk.Stack(stack.node.root, "Elsewhere"),
+            sibling(stack, "Elsewhere"),
             configuration=configuration,
             traffic_shifting=shifting,
             in_service_within=cdk.Duration.hours(9),
@@ -183,7 +184,7 @@ MINIMAL = {
         stack, source=LabelledData(reviews=ReviewDecisions(table=table(stack), limits=ReviewLimits(**given)))
     ),
     "ProcessingJob": lambda stack, **given: release_workflow(
-        stack, preprocess=ProcessingJob(image=image(cdk.Stack(stack.node.root, "Elsewhere")), **given)
+        stack, preprocess=ProcessingJob(image=image(sibling(stack, "Elsewhere")), **given)
     ),
     "ReleaseBinding.job": lambda stack, **given: own_stage(
         stack,
@@ -191,7 +192,7 @@ MINIMAL = {
             "Training",
             {},
             role=release.endpoint_role,
-            **({"longest": cdk.Duration.hours(1), "within": cdk.Duration.hours(1), "assign": {}} | given),
+            **dict[str, Any](longest=cdk.Duration.hours(1), within=cdk.Duration.hours(1), assign={}) | given,
         ),
     ),
     "ReleaseBinding.lasts": lambda stack, **given: own_stage(stack, lambda release: release.lasts(**given)),
@@ -209,6 +210,6 @@ MINIMAL = {
     "TrafficShifting.canary": _shifting(TrafficShifting.canary, always={}),
     "TrafficShifting.linear": _shifting(TrafficShifting.linear, always={}),
     "TrainingJob": lambda stack, **given: release_workflow(
-        stack, train=TrainingJob(image=image(cdk.Stack(stack.node.root, "Elsewhere")), **given)
+        stack, train=TrainingJob(image=image(sibling(stack, "Elsewhere")), **given)
     ),
 }

@@ -194,6 +194,7 @@ def test_an_endpoint_can_be_given_in_place_of_its_metrics(
 @pytest.mark.parametrize("name", ["model_latency_percentile", "server_error_percent", "model_error_percent"])
 @pytest.mark.parametrize("percent", [0, 101, -1])
 def test_fails_when_it_is_no_percentage(stack: cdk.Stack, metrics: EndpointMetrics, name: str, percent: int) -> None:
+    wrong: dict[str, Any] = {name: percent}
     bounds = "1 to 100" if name == "model_latency_percentile" else "above 0, at most 100"
     with pytest.raises(ValueError, match=f"{name}: got {percent}, allowed: a number, {bounds}"):
-        EndpointAlarms(stack, "Alarms", endpoint=metrics, **{name: percent})
+        EndpointAlarms(stack, "Alarms", endpoint=metrics, **wrong)

@@ -20,6 +20,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ServerlessInference,
     ShadowVariant,
 )
+from tests.constructs.construct_tree import logical_id
 
 OF_REQUESTS = [
     "Invocations a minute",
@@ -104,7 +105,7 @@ def test_a_release_draws_itself(
     assert "IF(FILL(released, 0) > 0, 1, 0)" in [row[0]["expression"] for row in rows if isinstance(row[0], dict)]
     (released,) = [row for row in rows if row[-1].get("id") == "released"]
     assert released[:3] == ["AWS/States", "ExecutionsSucceeded", "StateMachineArn"]
-    assert released[3] == f"<{stack.get_logical_id(workflow.state_machine.node.default_child)}>"
+    assert released[3] == f"<{logical_id(workflow.state_machine)}>"
     assert [axis for _, axis in lines(widgets["Memory, %"])] == ["left"]
 
 

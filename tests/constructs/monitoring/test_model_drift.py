@@ -27,6 +27,7 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.constructs.construct_tree import logical_id
 from tests.deployed_assembly import deploy
 
 CONTAINER = Path(__file__).parents[3] / "container"
@@ -100,7 +101,8 @@ def test_each_drift_has_an_alarm_judged_once_a_day(stack: cdk.Stack, topic: sns.
 def test_the_function_reads_counts_and_no_post(stack: cdk.Stack) -> None:
     reviews = ReviewQueue(stack, "Reviews")
     drift = ModelDrift(stack, "Drift", reviews=reviews, workflow=release(stack, reviews))
-    role = stack.get_logical_id(drift.measuring_function.role.node.default_child)
+    assert drift.measuring_function.role is not None
+    role = logical_id(drift.measuring_function.role)
     statements = [
         statement
         for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
@@ -272,12 +274,11 @@ def test_injected_drift_is_found_by_its_kind_and_nothing_without(
                 by_first_stage=chance.random() < by_first_stage,
             )
 
-    usual = {"words": WORDS}
-    serve("forum-1", posts(chance, 1200, **usual), scores(1200))
-    serve("forum-2", posts(chance, 1200, **usual), [chance.betavariate(8, 1) for _ in range(1200)])
-    serve("forum-3", posts(chance, 1200, **usual, longest=60), scores(1200))
+    serve("forum-1", posts(chance, 1200, words=WORDS), scores(1200))
+    serve("forum-2", posts(chance, 1200, words=WORDS), [chance.betavariate(8, 1) for _ in range(1200)])
+    serve("forum-3", posts(chance, 1200, words=WORDS, longest=60), scores(1200))
     serve("forum-4", posts(chance, 1200, words=[*WORDS[:4], *OTHER_WORDS]), scores(1200))
-    serve("forum-5", posts(chance, 1200, **usual), scores(1200), by_first_stage=0.4)
+    serve("forum-5", posts(chance, 1200, words=WORDS), scores(1200), by_first_stage=0.4)
     store.write_tally()
 
     cloudwatch = embedded_aws.client("cloudwatch")

@@ -29,6 +29,7 @@ def findings(stack: cdk.Stack, tmp_path: Path) -> Callable[..., Any]:
     def check(*packs: Any) -> list[Any]:
         packs = packs or (AwsSolutionsChecks,)
         app = cdk.Stage.of(stack)
+        assert app is not None
         for checks in packs:
             cdk.Validations.of(app).add_plugins(checks(app))
         try:

@@ -11,6 +11,7 @@ from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.monitoring import ReviewAlarms
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import LabelledData, ModelImage, ModelReleaseWorkflow, ReviewDecisions, TrainingJob
+from tests.constructs.construct_tree import logical_id
 
 
 def test_a_post_that_was_left_out_is_an_alarm_and_no_data_is_none(stack: cdk.Stack, topic: sns.ITopic) -> None:
@@ -56,10 +57,11 @@ def test_a_model_below_its_minimum_is_an_alarm_judged_once_a_day(stack: cdk.Stac
         (alarms.precision_low, "PrecisionAtMost", 70),
         (alarms.recall_low, "RecallAtMost", 42.5),
     ):
+        assert alarm is not None
         (properties,) = (
             one["Properties"]
             for name, one in template.find_resources("AWS::CloudWatch::Alarm").items()
-            if name == stack.get_logical_id(alarm.node.default_child)
+            if name == logical_id(alarm)
         )
         assert f"the minimum of {minimum} %" in properties["AlarmDescription"]
         chosen = ("ComparisonOperator", "MetricName", "Namespace", "Period", "Statistic", "Threshold")

@@ -6,6 +6,7 @@ import pytest
 
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
 from cdk_fargate_sagemaker.review import ReviewQueue
+from tests.constructs.construct_tree import logical_id
 
 
 @pytest.fixture
@@ -81,8 +82,8 @@ def test_the_oldest_is_in_hours(widgets: Any) -> None:
 
 
 def test_every_line_is_of_the_queue_that_was_given(stack: cdk.Stack, reviews: ReviewQueue, widgets: Any) -> None:
-    table = stack.get_logical_id(reviews.table.node.default_child)
-    function = stack.get_logical_id(reviews.measuring_function.node.default_child)
+    table = logical_id(reviews.table)
+    function = logical_id(reviews.measuring_function)
     rows = [row for widget in widgets.values() for row in widget["properties"]["metrics"]]
     named = {part for row in rows for part in row if isinstance(part, str) and part.startswith("<")}
     assert named == {f"<{table}>", f"<{function}>"}

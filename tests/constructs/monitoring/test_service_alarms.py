@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cdk_fargate_sagemaker.fargate import ScaledFargateService, ScheduledBounds, ServiceScaling
 from cdk_fargate_sagemaker.monitoring import ServiceAlarms
+from tests.constructs.known_at_deployment import whole
 from tests.constructs.monitoring.template_alarms import alarms
 
 GUARDRAIL = ["Latency", "ServerErrors", "UnhealthyHosts", "CpuSaturated", "TaskFailures"]
@@ -130,7 +131,7 @@ def test_a_service_that_is_at_its_maximum_without_load_has_no_such_alarm(
 def test_a_maximum_that_is_known_at_deployment_only_is_the_threshold(
     stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
 ) -> None:
-    most = cdk.CfnParameter(stack, "Most", type="Number").value_as_number
+    most = whole(cdk.CfnParameter(stack, "Most", type="Number").value_as_number)
     service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, max_tasks=most)
     ServiceAlarms(stack, "Alarms", service=service)
 
@@ -140,7 +141,7 @@ def test_a_maximum_that_is_known_at_deployment_only_is_the_threshold(
 def test_one_number_for_both_bounds_is_seen_even_where_it_is_known_at_deployment_only(
     stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage
 ) -> None:
-    tasks = cdk.CfnParameter(stack, "Tasks", type="Number").value_as_number
+    tasks = whole(cdk.CfnParameter(stack, "Tasks", type="Number").value_as_number)
     service = ScaledFargateService(stack, "Api", vpc=vpc, image=image, min_tasks=tasks, max_tasks=tasks)
 
     assert ServiceAlarms(stack, "Alarms", service=service).at_maximum is None
@@ -236,6 +237,7 @@ def test_degraded_is_any_of_the_guardrail(stack: cdk.Stack, service: ScaledFarga
     assert rule.count(" OR ") == 4
     for alarm in made.guardrail_alarms:
         assert json.dumps(stack.resolve(alarm.alarm_arn)) in rule
+    assert made.at_maximum is not None
     assert json.dumps(stack.resolve(made.at_maximum.alarm_arn)) not in rule
 
 

@@ -5,14 +5,11 @@ import aws_cdk as cdk
 
 from cdk_fargate_sagemaker.monitoring import WorkflowDashboard
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
+from tests.constructs.construct_tree import logical_id
 
 
 def rows(widget: Any) -> list[Any]:
     return [row for row in widget["properties"]["metrics"] if row[-1].get("visible", True)]
-
-
-def logical_id(stack: cdk.Stack, machine: Any) -> Any:
-    return stack.get_logical_id(machine.node.default_child)
 
 
 def test_releases_and_rollbacks_by_how_they_ended(
@@ -32,7 +29,7 @@ def test_releases_and_rollbacks_by_how_they_ended(
             ("ExecutionsTimedOut", "timed out"),
             ("ExecutionsAborted", "aborted"),
         ]
-        assert {row[3] for row in drawn} == {f"<{logical_id(stack, machine)}>"}
+        assert {row[3] for row in drawn} == {f"<{logical_id(machine)}>"}
         assert {row[-1]["stat"] for row in drawn} == {"Sum"}
         assert widgets[title]["properties"]["period"] == 3600
 
@@ -68,7 +65,7 @@ def test_the_logs_say_what_ended_and_what_failed(
     ):
         query = widgets[title]["properties"]["query"]
         for log_group in (workflow.log_group, workflow.rollback.log_group):
-            assert f"'<{logical_id(stack, log_group)}>'" in query
+            assert f"'<{logical_id(log_group)}>'" in query
         assert event in query
         assert widgets[title]["properties"]["view"] == "table"
 
@@ -79,6 +76,6 @@ def test_it_says_where_the_current_release_is_written(
     WorkflowDashboard(stack, "Dashboard", workflow=workflow)
     text = widgets_of()["text"]["properties"]["markdown"]
     assert f"`{workflow.records.current_parameter_name}`" in text
-    assert f"<{logical_id(stack, workflow.records.table)}>" in text
-    assert f"<{logical_id(stack, workflow.rollback.state_machine)}>" in text
+    assert f"<{logical_id(workflow.records.table)}>" in text
+    assert f"<{logical_id(workflow.rollback.state_machine)}>" in text
     assert "empty input, `{}`" in text

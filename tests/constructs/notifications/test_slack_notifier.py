@@ -152,6 +152,7 @@ def test_undelivered_alerts_can_be_alarmed_on(stack: cdk.Stack) -> None:
 
 def test_no_attribute_can_be_overwritten(stack: cdk.Stack) -> None:
     notifier = stack.node.find_child("Slack")
+    assert isinstance(notifier, SlackNotifier)
     assert public_attributes(notifier) == []
     with pytest.raises(AttributeError):
-        notifier.function = None
+        notifier.function = None  # type: ignore[misc, assignment]  # a checker refuses it too

@@ -3,6 +3,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -12,7 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
-from cdk_fargate_sagemaker.review import ReviewQueue
+from cdk_fargate_sagemaker.review import IReviewQueue, ReviewQueue
 
 
 def test_one_query_finds_the_most_probable_post_that_waits(stack: cdk.Stack) -> None:
@@ -139,8 +140,8 @@ def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(i
     app = cdk.App()
     before, after = (cdk.Stack(app, name, env=cdk.Environment(region="us-east-1")) for name in ("Before", "After"))
     reviews = ReviewQueue(before, "Reviews")
-    secret = reviews.draw_secret
-    used = reviews
+    secret: secretsmanager.ISecret = reviews.draw_secret
+    used: IReviewQueue = reviews
     if imported:
         key = kms.Key.from_key_arn(after, "Key", "arn:aws:kms:us-east-1:111122223333:key/reviews")
         arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:draws-AbCdEf"
@@ -154,6 +155,7 @@ def test_a_task_of_another_stack_is_started_with_the_secret_and_reads_no_other(i
     template = Template.from_stack(after)
     # References to the stack before are known now.
     arn = after.resolve(secret.secret_arn)
+    assert secret.encryption_key is not None
     template.has_resource_properties(
         "AWS::ECS::TaskDefinition",
         {"ContainerDefinitions": [Match.object_like({"Secrets": [{"Name": "REVIEW_DRAW_SECRET", "ValueFrom": arn}]})]},
@@ -194,7 +196,8 @@ def test_use_deletes_and_scans_nothing_and_is_of_this_table_and_key(stack: cdk.S
 def statements_of(stack: cdk.Stack, prefix: str) -> list[dict[str, Any]]:
     policies = Template.from_stack(stack).find_resources("AWS::IAM::Policy")
     (policy,) = (found for name, found in policies.items() if name.startswith(prefix))
-    return policy["Properties"]["PolicyDocument"]["Statement"]
+    statements: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
+    return statements
 
 
 def test_what_measures_reads_counts_and_never_a_post(stack: cdk.Stack) -> None:
@@ -278,8 +281,12 @@ def test_metrics_are_of_the_table_and_of_the_service(stack: cdk.Stack) -> None:
     assert (decisions.namespace, decisions.metric_name) == ("Moderation/Api", "ReviewDecisions")
     assert decisions.dimensions == {"service": "a"}
     assert reviews.metric_stored(namespace="Moderation/Api", service_name="a").metric_name == "ReviewStored"
-    alarm = reviews.metric_throttled().create_alarm(stack, "Throttled", threshold=1, evaluation_periods=1)
-    throttled = stack.resolve(alarm.node.default_child.metrics)
+    metric_throttled = reviews.metric_throttled()
+    assert isinstance(metric_throttled, cloudwatch.MathExpression)
+    alarm = metric_throttled.create_alarm(stack, "Throttled", threshold=1, evaluation_periods=1)
+    resource = alarm.node.default_child
+    assert isinstance(resource, cloudwatch.CfnAlarm)
+    throttled = stack.resolve(resource.metrics)
     assert {one["metricStat"]["metric"]["metricName"] for one in throttled if "metricStat" in one} == {
         "ThrottledRequests"
     }

@@ -6,6 +6,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from cdk_fargate_sagemaker.sagemaker import DataCapture
+from tests.constructs.known_at_deployment import whole
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,6 @@ def test_it_is_encrypted_as_the_bucket_is_unless_a_key_is_given(stack: cdk.Stack
 
 
 def test_what_comes_at_deployment_is_not_judged(stack: cdk.Stack) -> None:
-    number, text = cdk.Token.as_number({"Ref": "Percent"}), cdk.Token.as_string({"Ref": "Prefix"})
+    number, text = whole(cdk.Token.as_number({"Ref": "Percent"})), cdk.Token.as_string({"Ref": "Prefix"})
     capture = DataCapture(bucket=s3.Bucket(stack, "Bucket"), percent=number, prefix=text)
     assert (capture.percent, capture.prefix) == (number, text)

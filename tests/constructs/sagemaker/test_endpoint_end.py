@@ -1,6 +1,6 @@
 """What becomes of the endpoint when the workflow's stack is deleted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import aws_cdk as cdk
@@ -28,7 +28,7 @@ def template_of(make_workflow: MakeWorkflow, **given: Any) -> Template:
     return Template.from_stack(cdk.Stack.of(make_workflow(**given)))
 
 
-def end(template: Template) -> tuple[str, dict[str, Any]]:
+def end(template: Template) -> tuple[str, Mapping[str, Any]]:
     ((name, resource),) = template.find_resources("Custom::EndpointEnd").items()
     return name, resource
 

@@ -30,6 +30,7 @@ from cdk_fargate_sagemaker.sagemaker.configuration._endpoint_requests import (
     scaled_variants,
     scaling_policy_request,
 )
+from tests.constructs.known_at_deployment import whole
 
 SCALING = EndpointScaling(
     min_instances=2,
@@ -43,7 +44,9 @@ SCALING = EndpointScaling(
 def accepted(service: str, operation: str, request: Any) -> Any:
     """The request as it was given, once botocore finds nothing wrong with it."""
     model = botocore.session.get_session().get_service_model(service)
-    report = ParamValidator().validate(request, model.operation_model(operation).input_shape)
+    shape = model.operation_model(operation).input_shape
+    assert shape is not None
+    report = ParamValidator().validate(request, shape)
     assert not report.has_errors(), report.generate_report()
     return request
 
@@ -214,8 +217,8 @@ def test_linear() -> None:
         (TrafficShifting.linear(instances=3), EndpointVariant(count=8), 20),
         # However far it has scaled out; SageMaker refuses steps of less than a tenth.
         (TrafficShifting.linear(instances=1), EndpointVariant(scaling=SCALING), 35),
-        (TrafficShifting.linear(instances=2), EndpointVariant(count=cdk.Token.as_number({"Ref": "Count"})), 55),
-        (TrafficShifting.linear(instances=cdk.Token.as_number({"Ref": "Step"})), EndpointVariant(count=8), 55),
+        (TrafficShifting.linear(instances=2), EndpointVariant(count=whole(cdk.Token.as_number({"Ref": "Count"}))), 55),
+        (TrafficShifting.linear(instances=whole(cdk.Token.as_number({"Ref": "Step"}))), EndpointVariant(count=8), 55),
     ],
 )
 def test_steps_that_count_instances_are_waited_for_each(
@@ -253,7 +256,7 @@ def test_fails_when_a_step_counts_the_instances_of_a_serverless_variant() -> Non
 
 
 def test_a_count_that_comes_at_deployment_is_not_judged() -> None:
-    variant = EndpointVariant(count=cdk.Token.as_number({"Ref": "Count"}))
+    variant = EndpointVariant(count=whole(cdk.Token.as_number({"Ref": "Count"})))
     assert updated(TrafficShifting.canary(instances=7), EndpointConfiguration(variants=[variant]))
 
 

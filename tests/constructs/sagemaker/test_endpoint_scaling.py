@@ -4,6 +4,7 @@ import pytest
 from aws_cdk import Token
 
 from cdk_fargate_sagemaker.sagemaker import EndpointScaling
+from tests.constructs.known_at_deployment import whole
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,6 @@ def test_fails_when_it_could_not_scale(given: dict[str, Any], message: str) -> N
 
 
 def test_what_comes_at_deployment_is_not_judged() -> None:
-    token = Token.as_number({"Ref": "Number"})
+    token = whole(Token.as_number({"Ref": "Number"}))
     given = EndpointScaling(min_instances=token, max_instances=token, invocations_per_instance=token)
     assert given.max_instances == token

@@ -3,10 +3,12 @@ from typing import Any
 import botocore.session
 import pytest
 from aws_cdk import Duration, Token
+from botocore.model import StringShape
 
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.sagemaker import EndpointScaling, EndpointVariant, ServerlessInference
 from cdk_fargate_sagemaker.sagemaker.machines._machine_image import INFERENCE_AMIS
+from tests.constructs.known_at_deployment import whole
 
 SCALING = EndpointScaling(min_instances=2, max_instances=6, invocations_per_instance=600)
 
@@ -66,7 +68,9 @@ def test_each_machine_image_of_sagemaker_can_be_chosen(ami: str) -> None:
 
 def test_the_machine_images_are_those_of_the_api() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
-    assert set(INFERENCE_AMIS) == set(model.shape_for("ProductionVariantInferenceAmiVersion").enum)
+    versions = model.shape_for("ProductionVariantInferenceAmiVersion")
+    assert isinstance(versions, StringShape)
+    assert set(INFERENCE_AMIS) == set(versions.enum)
 
 
 def test_a_machine_image_that_comes_at_deployment_stays() -> None:
@@ -122,6 +126,6 @@ def test_fails_when_sagemaker_would_refuse_it(given: dict[str, Any], message: st
 
 
 def test_what_comes_at_deployment_is_not_judged() -> None:
-    number, text = Token.as_number({"Ref": "Count"}), Token.as_string({"Ref": "Name"})
+    number, text = whole(Token.as_number({"Ref": "Count"})), Token.as_string({"Ref": "Name"})
     variant = EndpointVariant(name=text, count=number, weight=number, volume_gib=number, scaling=SCALING)
     assert variant.count == number

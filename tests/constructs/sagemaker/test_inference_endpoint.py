@@ -31,6 +31,7 @@ from cdk_fargate_sagemaker.sagemaker.configuration._endpoint_requests import (
     endpoint_config_settings,
 )
 from stacks.nag_packs import check_with_cdk_nag
+from tests.constructs.construct_tree import logical_id
 from tests.constructs.read_only import public_attributes
 
 PROJECT = Path(__file__).parents[3]
@@ -38,14 +39,14 @@ SCALING = EndpointScaling(min_instances=2, max_instances=6, invocations_per_inst
 
 
 @pytest.fixture
-def bucket(stack: cdk.Stack) -> s3.IBucket:
+def bucket(stack: cdk.Stack) -> s3.Bucket:
     return s3.Bucket(stack, "Models", encryption_key=kms.Key(stack, "ModelsKey", enable_key_rotation=True))
 
 
 @pytest.fixture
 def make(stack: cdk.Stack, image: ModelImage, bucket: s3.IBucket) -> Any:
     def make_endpoint(id: str = "Endpoint", **given: Any) -> InferenceEndpoint:
-        defaults = {"image": image, "model_bucket": bucket, "model_key": "models/1/model.tar.gz"}
+        defaults: dict[str, Any] = {"image": image, "model_bucket": bucket, "model_key": "models/1/model.tar.gz"}
         return InferenceEndpoint(stack, id, **(defaults | given))
 
     return make_endpoint
@@ -171,7 +172,7 @@ def test_refuses_what_are_no_alarms_and_more_than_sagemaker_takes(stack: cdk.Sta
 def test_sagemaker_may_read_the_model_before_it_makes_it(stack: cdk.Stack, make: Any) -> None:
     endpoint = make()
     (model,) = Template.from_stack(stack).find_resources("AWS::SageMaker::Model").values()
-    policy = stack.get_logical_id(endpoint.role.node.find_child("DefaultPolicy").node.default_child)
+    policy = logical_id(endpoint.role.node.find_child("DefaultPolicy"))
     assert policy in model["DependsOn"]
 
 
@@ -201,6 +202,7 @@ def test_the_role_writes_captures_below_their_prefix(stack: cdk.Stack, make: Any
         stack, make(configuration=EndpointConfiguration(data_capture=DataCapture(bucket=bucket, prefix="seen/")))
     )
     assert allowed["s3:PutObject"] == [stack.resolve(bucket.arn_for_objects("seen/*"))]
+    assert bucket.encryption_key is not None
     assert allowed["kms:GenerateDataKey"] == [stack.resolve(bucket.encryption_key.key_arn)]
 
 

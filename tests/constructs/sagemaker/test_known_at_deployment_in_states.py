@@ -23,6 +23,8 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrafficShifting,
     TrainingJob,
 )
+from tests.constructs.construct_tree import sibling
+from tests.constructs.known_at_deployment import whole
 from tests.constructs.minimal.sagemaker import bucket, image, inference_endpoint, release_workflow
 
 # As the deployment fills it in.
@@ -32,9 +34,9 @@ VALUE = 4177
 @pytest.fixture(scope="module")
 def machines() -> dict[str, Any]:
     stack = cdk.Stack(cdk.App(), "Stack")
-    number = cdk.CfnParameter(stack, "Number", type="Number").value_as_number
+    number = whole(cdk.CfnParameter(stack, "Number", type="Number").value_as_number)
     seconds = cdk.Duration.seconds(number)
-    elsewhere = cdk.Stack(stack.node.root, "Elsewhere")
+    elsewhere = sibling(stack, "Elsewhere")
     release_workflow(
         stack,
         source=DynamoDbExport(
@@ -43,7 +45,7 @@ def machines() -> dict[str, Any]:
         ),
         preprocess=ProcessingJob(image=image(elsewhere), volume_gib=number),
         train=TrainingJob(
-            image=image(cdk.Stack(stack.node.root, "Training")),
+            image=image(sibling(stack, "Training")),
             volume_gib=number,
             keep_alive=seconds,
             hyperparameters={"seed": number},
@@ -165,7 +167,7 @@ def test_fails_when_nobody_could_say_how_long_an_update_waits() -> None:
 
 def test_labels_are_counted_against_the_number() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
-    number = cdk.CfnParameter(stack, "Number", type="Number").value_as_number
+    number = whole(cdk.CfnParameter(stack, "Number", type="Number").value_as_number)
     made = release_workflow(stack, start_on_new_labels=number)
     assert isinstance(made, ModelReleaseWorkflow)
     functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
@@ -179,7 +181,7 @@ def test_labels_are_counted_against_the_number() -> None:
 
 def test_a_custom_resource_gets_numbers_too() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
-    number = cdk.CfnParameter(stack, "Number", type="Number").value_as_number
+    number = whole(cdk.CfnParameter(stack, "Number", type="Number").value_as_number)
     scaling = EndpointScaling(min_instances=number, max_instances=number, invocations_per_instance=number)
     inference_endpoint(
         stack, configuration=EndpointConfiguration(variants=[EndpointVariant(count=number, scaling=scaling)])

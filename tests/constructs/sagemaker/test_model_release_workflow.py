@@ -32,9 +32,9 @@ def as_list(value: Any) -> list[Any]:
 
 def statements_of(template: Template, role_id: str) -> Iterator[dict[str, Any]]:
     """What a role of the workflow may do, found by the start of its logical id."""
-    policies = template.find_resources("AWS::IAM::Policy") | template.find_resources("AWS::IAM::ManagedPolicy")
+    kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
     # The CDK puts what is too long for a role's inline policies into a managed one.
-    for policy in policies.values():
+    for policy in (policy for kind in kinds for policy in template.find_resources(kind).values()):
         roles = [role["Ref"] for role in policy["Properties"]["Roles"]]
         if any(role.startswith(role_id) for role in roles):
             yield from policy["Properties"]["PolicyDocument"]["Statement"]

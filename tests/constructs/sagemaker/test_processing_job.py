@@ -4,6 +4,7 @@ import pytest
 from aws_cdk import Duration, Token
 
 from cdk_fargate_sagemaker.sagemaker import ModelImage, ProcessingJob
+from tests.constructs.known_at_deployment import whole
 
 
 def test_it_cannot_be_changed_afterwards(image: ModelImage) -> None:
@@ -17,7 +18,7 @@ def test_it_cannot_be_changed_afterwards(image: ModelImage) -> None:
 
 
 def test_values_that_come_at_deployment_are_not_judged(image: ModelImage) -> None:
-    number, text = Token.as_number({"Ref": "Number"}), Token.as_string({"Ref": "Text"})
+    number, text = whole(Token.as_number({"Ref": "Number"})), Token.as_string({"Ref": "Text"})
     job = ProcessingJob(image=image, volume_gib=number, arguments=[text], instance_type=text)
     assert (job.volume_gib, job.arguments, job.instance_type) == (number, (text,), text)
 

@@ -16,6 +16,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from boto3.dynamodb.types import TypeDeserializer
 
+from cdk_fargate_sagemaker._packaged_function import PackagedFunction
 from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 from cdk_fargate_sagemaker.review import ReviewQueue
 from cdk_fargate_sagemaker.sagemaker import (
@@ -262,13 +263,15 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
         source=DynamoDbExport(table=posts, reviews=ReviewDecisions(table=reviews.table)),
         start_on_new_labels=2,
     )
+    starter = exported.node.find_child("Starter")
+    assert isinstance(starter, PackagedFunction)
     for name, value in {
         "QueriedWorkflow": queried.state_machine.state_machine_arn,
         "Posts": posts.table_name,
         "Reviews": reviews.table.table_name,
         "ExportedWorkflow": exported.state_machine.state_machine_arn,
         "ExportedTable": exported.records.table.table_name,
-        "Starter": exported.node.find_child("Starter").function.function_name,
+        "Starter": starter.function.function_name,
         "Arrivals": arrivals.bucket_name,
         "StartedWorkflow": started.state_machine.state_machine_arn,
         "StartedTable": started.records.table.table_name,

@@ -2,6 +2,7 @@ import pytest
 from aws_cdk import Token
 
 from cdk_fargate_sagemaker.sagemaker import ServerlessInference
+from tests.constructs.known_at_deployment import whole
 
 
 @pytest.mark.parametrize("memory", [0, 512, 1500, 7168])
@@ -24,6 +25,6 @@ def test_fails_when_more_is_kept_warm_than_may_answer(provisioned: int) -> None:
 
 
 def test_what_comes_at_deployment_is_not_judged() -> None:
-    token = Token.as_number({"Ref": "Number"})
+    token = whole(Token.as_number({"Ref": "Number"}))
     given = ServerlessInference(memory_mib=token, max_concurrency=token, provisioned_concurrency=3)
     assert given.memory_mib == token

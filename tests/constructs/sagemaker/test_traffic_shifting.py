@@ -6,6 +6,7 @@ from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk_fargate_sagemaker.sagemaker import TrafficShifting
+from tests.constructs.known_at_deployment import whole
 
 
 @pytest.mark.parametrize(
@@ -76,13 +77,13 @@ def test_fails_when_more_than_ten_alarms_are_watched(stack: cdk.Stack) -> None:
 
 
 def test_what_comes_at_deployment_is_not_judged() -> None:
-    token = Token.as_number({"Ref": "Number"})
+    token = whole(Token.as_number({"Ref": "Number"}))
     shifting = TrafficShifting.linear(percent=token, wait=Duration.seconds(token), max_duration=Duration.hours(1))
     assert shifting.percent == token
 
 
 def test_what_it_waits_is_unknown_where_a_part_of_it_is() -> None:
-    token = Token.as_number({"Ref": "Number"})
+    token = whole(Token.as_number({"Ref": "Number"}))
     later = Duration.seconds(token)
     assert TrafficShifting.all_at_once(bake=later).waits is None
     assert TrafficShifting.canary(percent=10, bake=later).waits is None

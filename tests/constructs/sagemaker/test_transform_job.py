@@ -4,6 +4,7 @@ from typing import Any
 import botocore.session
 import pytest
 from aws_cdk import Duration, Token
+from botocore.model import StructureShape
 
 from cdk_fargate_sagemaker.errors import InvalidArgumentError
 from cdk_fargate_sagemaker.sagemaker import TransformJob
@@ -36,7 +37,9 @@ def test_each_machine_image_of_sagemaker_can_be_chosen(ami: str) -> None:
 def test_the_machine_images_are_those_of_the_api() -> None:
     """Its model has no list of them, but names them where it describes what they are for."""
     model = botocore.session.get_session().get_service_model("sagemaker")
-    described = model.shape_for("TransformResources").members["TransformAmiVersion"].documentation
+    resources = model.shape_for("TransformResources")
+    assert isinstance(resources, StructureShape)
+    described = resources.members["TransformAmiVersion"].documentation
     assert set(TRANSFORM_AMIS) == set(re.findall(r"<dt>([\w-]+)</dt>", described))
 
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -14,17 +15,19 @@ from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.tuning import ForecastFloor, LookBack, TargetTuner
 
 
-def statements(template: Template) -> list[dict]:
+def statements(template: Template) -> list[dict[str, Any]]:
     """Of the function's role."""
     policies = template.find_resources("AWS::IAM::Policy")
     (policy,) = (each for name, each in policies.items() if name.startswith("FloorKeeperRole"))
-    return policy["Properties"]["PolicyDocument"]["Statement"]
+    found: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
+    return found
 
 
-def environment(template: Template) -> dict:
+def environment(template: Template) -> dict[str, Any]:
     functions = template.find_resources("AWS::Lambda::Function")
     (function,) = (each for name, each in functions.items() if name.startswith("FloorKeeper"))
-    return function["Properties"]["Environment"]["Variables"]
+    found: dict[str, Any] = function["Properties"]["Environment"]["Variables"]
+    return found
 
 
 def actions_of(template: Template) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -17,6 +18,7 @@ from cdk_fargate_sagemaker.monitoring import FargatePrice
 from cdk_fargate_sagemaker.notifications import AlertsTopic
 from cdk_fargate_sagemaker.scaling_decisions import ObservationPeriod, TunerSettings
 from cdk_fargate_sagemaker.tuning import Observation, TargetTuner
+from tests.constructs.construct_tree import logical_id
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def policy_of(template: Any) -> Any:
 
 
 def statements(template: Any, stack: cdk.Stack, tuner: Any, path: str = "Tuner/Role") -> dict[str, Any]:
-    role = stack.get_logical_id(tuner.node.find_child("Tuner").role.node.default_child)
+    role = logical_id(tuner.node.find_child("Tuner").role)
     policies = template.find_resources("AWS::IAM::Policy").values()
     return {
         action: statement
@@ -78,7 +80,7 @@ def test_the_function_may_act_before_it_is_asked_for_the_parameter(make: Callabl
     tuner = make()
     (live,) = Template.from_stack(stack).find_resources("Custom::LiveTarget").values()
     role = tuner.node.find_child("Tuner").role
-    policy = stack.get_logical_id(role.node.find_child("DefaultPolicy").node.default_child)
+    policy = logical_id(role.node.find_child("DefaultPolicy"))
     assert policy in live["DependsOn"]
 
 
@@ -88,11 +90,9 @@ def test_the_rest_of_the_policy_is_as_it_was(
     before = policy_of(Template.from_stack(stack))
     make()
     # A stack is synthesised once; the construct tree tells what it has become.
-    after = stack.resolve(
-        service.scalable_target.node.find_child("Target")
-        .node.find_child("CpuAverage")
-        .node.default_child.target_tracking_scaling_policy_configuration
-    )
+    policy = service.scalable_target.node.find_child("Target").node.find_child("CpuAverage").node.default_child
+    assert isinstance(policy, applicationautoscaling.CfnScalingPolicy)
+    after = stack.resolve(policy.target_tracking_scaling_policy_configuration)
     assert after["scaleInCooldown"] == before["ScaleInCooldown"]
 
 
@@ -124,7 +124,7 @@ def test_tunes_a_service_of_the_cdks_patterns(
     template = Template.from_stack(stack)
     assert "resolve:ssm" in json.dumps(policy_of(template)["TargetValue"])
     assert json.loads(environment(template)["SETTINGS"])["max_latency_ratio"] == 1.25
-    balancer = {"Ref": stack.get_logical_id(pattern.load_balancer.node.default_child)}
+    balancer = {"Ref": logical_id(pattern.load_balancer)}
     assert environment(template)["LOAD_BALANCER"] == {
         "Fn::Select": [1, {"Fn::Split": ["loadbalancer/", balancer]}],
     }
@@ -162,7 +162,7 @@ def test_every_rule_starts_it_and_keeps_what_it_could_not_deliver(make: Callable
     template = Template.from_stack(stack)
     rules = template.find_resources("AWS::Events::Rule").values()
     assert len(rules) == 3
-    machine = {"Ref": stack.get_logical_id(tuner.state_machine.node.default_child)}
+    machine = {"Ref": logical_id(tuner.state_machine)}
     for rule in rules:
         (target,) = rule["Properties"]["Targets"]
         assert target["Arn"] == machine
@@ -447,7 +447,7 @@ def test_a_person_may_be_allowed_to_stop_it(make: Callable[..., Any], stack: cdk
                     {
                         "Action": "states:StartExecution",
                         "Effect": "Allow",
-                        "Resource": {"Ref": stack.get_logical_id(tuner.state_machine.node.default_child)},
+                        "Resource": {"Ref": logical_id(tuner.state_machine)},
                     }
                 ]
             },

@@ -90,6 +90,7 @@ class Deployed:
         """The deployed rule that starts the state machine by events of a source."""
         events = self.aws.client("events")
         names = events.list_rule_names_by_target(TargetArn=self.outputs["Machine"])["RuleNames"]
+        rule: dict[str, Any]
         (rule,) = (
             each
             for each in events.list_rules()["Rules"]

@@ -5,6 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_sns as sns
+from constructs import Construct
 
 from cdk_fargate_sagemaker.fargate import ServiceMetrics
 from cdk_fargate_sagemaker.monitoring import Change, ChangeLog, FargatePrice, ServiceAlarms, ServiceDashboard
@@ -39,6 +40,7 @@ def _beside(stack: cdk.Stack, **given: object) -> object:
 
 def _elsewhere(stack: cdk.Stack) -> object:
     app = stack.node.root
+    assert isinstance(app, Construct)
     here, there = (cdk.Stack(app, name, env=cdk.Environment(region=name)) for name in ("us-east-1", "eu-west-1"))
     return review_dashboard(here, dashboard=cloudwatch.Dashboard(there, "Board"))
 

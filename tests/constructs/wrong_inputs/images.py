@@ -93,7 +93,7 @@ WRONG = [
     asset("one-output", "outputs: got 'type=docker'", outputs="type=docker"),
     WrongInput(
         "a-repositorys-name",
-        lambda stack: ModelImage.from_ecr_repository("models", "1.4.2"),  # type: ignore[arg-type]
+        lambda stack: ModelImage.from_ecr_repository("models", "1.4.2"),
         "repository: got 'models', allowed: ",
     ),
     WrongInput(

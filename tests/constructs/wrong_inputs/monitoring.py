@@ -45,7 +45,7 @@ def _external(stack: cdk.Stack) -> ecs.FargateService:
     )
 
 
-def _imported(stack: cdk.Stack) -> ecs.IBaseService:
+def _imported(stack: cdk.Stack) -> ecs.IFargateService:
     return ecs.FargateService.from_fargate_service_arn(
         stack, "Imported", "arn:aws:ecs:us-east-1:123456789012:service/shop/web"
     )

@@ -36,6 +36,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrainingJob,
     VpcPlacement,
 )
+from tests.constructs.construct_tree import sibling
 from tests.constructs.minimal.fargate import vpc
 from tests.constructs.minimal.sagemaker import (
     bucket,
@@ -94,7 +95,7 @@ def _group(stack: cdk.Stack) -> ec2.ISecurityGroup:
 
 def _two_workflows(stack: cdk.Stack) -> None:
     release_workflow(stack)
-    release_workflow(cdk.Stack(stack.node.root, "Second"))
+    release_workflow(sibling(stack, "Second"))
 
 
 WRONG = [
@@ -143,7 +144,7 @@ WRONG = [
     ),
     WrongInput(
         "an-image-for-a-processing-job",
-        lambda stack: release_workflow(stack, preprocess=image(cdk.Stack(stack.node.root, "Other"))),
+        lambda stack: release_workflow(stack, preprocess=image(sibling(stack, "Other"))),
         "preprocess: got a RepositoryImage, allowed: ProcessingJob, FunctionStep, a ReleaseStage of your own for this",
     ),
     WrongInput(
@@ -460,7 +461,7 @@ WRONG = [
     ),
     WrongInput(
         "an-image-for-training",
-        lambda stack: release_workflow(stack, train=image(cdk.Stack(stack.node.root, "Other"))),
+        lambda stack: release_workflow(stack, train=image(sibling(stack, "Other"))),
         "train: got a RepositoryImage, allowed: TrainingJob, a ReleaseStage of your own for this place, or None; give "
         "train=TrainingJob(image=…)",
     ),
@@ -471,7 +472,7 @@ WRONG = [
     ),
     WrongInput(
         "two-processing-jobs",
-        lambda stack: release_workflow(stack, preprocess=[_processing(cdk.Stack(stack.node.root, "Own"))] * 2),
+        lambda stack: release_workflow(stack, preprocess=[_processing(sibling(stack, "Own"))] * 2),
         "preprocess: got 2 ProcessingJobs, allowed: one, and other stages; its job has the release's name",
     ),
     WrongInput(

@@ -29,16 +29,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cdk_fargate_sagemaker.review import ReviewQueue
+from cdk_rehearsal.processes.free_port import free_port
 
 collect_ignore = [] if os.environ.get("API_IMAGE") else ["test_image.py"]
 
 API_FOLDER = Path(__file__).resolve().parents[3] / "container" / "api"
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Runtime:
@@ -177,7 +172,7 @@ class Api:
         except (requests.ConnectionError, requests.Timeout):
             return False
 
-    def moderate(self, text: object = "夜泣きがつらいです。", **options: object) -> requests.Response:
+    def moderate(self, text: object = "夜泣きがつらいです。", **options: Any) -> requests.Response:
         return requests.post(f"{self.url}/v1/moderations", json={"text": text}, timeout=20, **options)
 
     def log_text(self) -> str:
@@ -191,7 +186,7 @@ class Api:
                 time.sleep(0.2)
         return self.log_text()
 
-    def log_lines(self, request_id: str) -> list[dict[str, object]]:
+    def log_lines(self, request_id: str) -> list[dict[str, Any]]:
         """At least one of them, which comes at the latest a moment after the answer."""
         give_up = time.monotonic() + 10
         while True:
@@ -289,7 +284,8 @@ def review_table_properties() -> dict[str, Any]:
     stack = cdk.Stack(cdk.App(), "Stack")
     ReviewQueue(stack, "Reviews")
     (table,) = Template.from_stack(stack).find_resources("AWS::DynamoDB::Table").values()
-    return table["Properties"]
+    properties: dict[str, Any] = table["Properties"]
+    return properties
 
 
 @pytest.fixture

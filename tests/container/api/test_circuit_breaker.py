@@ -15,7 +15,7 @@ def breaker_of(api: Api) -> str:
     health = requests.get(f"{api.url}/health", timeout=5)
     assert health.status_code == 200
     assert health.json()["status"] == "up"
-    return health.json()["breaker"]
+    return str(health.json()["breaker"])
 
 
 def test_an_endpoint_that_fails_is_left_alone(start_api: Callable[..., Api], runtime: Runtime) -> None:

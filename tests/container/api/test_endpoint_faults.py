@@ -22,7 +22,7 @@ def fallback_within_deadline(api: Api) -> str:
     assert seconds < DEADLINE_SECONDS + GRACE_SECONDS
     assert response.status_code == 200
     answer = response.json()
-    reason = answer.pop("fallback")
+    reason: str = answer.pop("fallback")
     assert answer == {"flag": 1, "probability": None, "model": None}
     (line,) = api.log_lines(response.headers["X-Request-Id"])
     assert line["fallback"] == reason

@@ -59,7 +59,7 @@ def by_http_client(connection: socket.socket) -> tuple[object, ...]:
     return response.status, headers, body, response.isclosed() and not response.will_close
 
 
-def read(reader: Callable[[socket.socket], Any], answer: bytes, piece: int) -> object:
+def read(reader: Callable[[socket.socket], Any], answer: bytes, piece: int) -> Any:
     ours, theirs = socket.socketpair()
 
     def send() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -10,12 +11,12 @@ from tests.container.api.moments import until
 SECRET = "この文は計測に出ない"
 
 
-def metric_lines(api: Api) -> list[dict[str, object]]:
+def metric_lines(api: Api) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in api.log_text_at_rest().splitlines()]
     return [line for line in lines if "_aws" in line]
 
 
-def latest(api: Api, ask: Callable[[], object]) -> dict[str, object]:
+def latest(api: Api, ask: Callable[[], object]) -> dict[str, Any]:
     """The data points of what is asked, as CloudWatch Logs takes them out of the line that follows the answer."""
     before = len(metric_lines(api))
     ask()

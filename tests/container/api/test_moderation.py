@@ -28,7 +28,7 @@ def error_of(response: requests.Response) -> str:
     assert list(content) == ["error"]
     assert content["error"]
     assert "\n" not in content["error"]
-    return content["error"]
+    return str(content["error"])
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class Watch:
         logs.create_log_stream(logGroupName=GROUP, logStreamName=name)
 
     def _stack(self, name: str) -> dict[str, Any]:
+        stack: dict[str, Any]
         (stack,) = self.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         assert "ROLLBACK" not in stack["StackStatus"], stack
         return stack
@@ -97,7 +98,7 @@ class Watch:
 
     def _is_own(self, alarm: dict[str, Any]) -> bool:
         # Its name begins with the stack's, without hyphens or with.
-        return alarm["AlarmName"].replace("-", "").startswith(self.service_name.replace("-", ""))
+        return str(alarm["AlarmName"]).replace("-", "").startswith(self.service_name.replace("-", ""))
 
     def notified(self, alarm: str, state: str) -> bool:
         """Whether the topic was, looking at what came since."""

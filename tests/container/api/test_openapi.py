@@ -16,10 +16,11 @@ from tests.container.api.openapi_answers import assert_is_documented, assert_say
 def document(api: Api) -> dict[str, Any]:
     response = requests.get(f"{api.url}/openapi.json", timeout=5)
     assert response.headers["Content-Type"] == "application/json"
-    return response.json()
+    document: dict[str, Any] = response.json()
+    return document
 
 
-texts = st.one_of(
+texts: st.SearchStrategy[Any] = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=20),
     st.sampled_from(["", " ", "\u3000", "\x1c", "\ufeff", "a" * 10_000, "a" * 10_001, "\0"]),
     st.sampled_from([None, True, 0, 1.5, [], {}]),
@@ -41,8 +42,8 @@ def test_takes_what_the_document_describes_and_nothing_else(
 ) -> None:
     listed = body.get("texts") if isinstance(body, dict) else None
     runtime.answers(["0.9"] * len(listed) if isinstance(listed, list) else "0.9")
-    sent = {"data": json.dumps(body), "headers": {"Content-Type": "application/json"}}
-    response = requests.post(f"{api.url}/v1/moderations", timeout=20, **sent)
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(f"{api.url}/v1/moderations", data=json.dumps(body), headers=headers, timeout=20)
     assert_is_documented(response, "/v1/moderations", "post", document)
     schema = document["paths"]["/v1/moderations"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert response.status_code == (200 if validator(schema, document).is_valid(body) else 400)
@@ -61,7 +62,7 @@ def test_its_examples_are_answered_as_it_says(api: Api, runtime: Runtime, docume
 
 
 def test_faults_and_fallbacks_are_documented(api: Api, runtime: Runtime, document: dict[str, Any]) -> None:
-    def check(**options: object) -> int:
+    def check(**options: Any) -> int:
         response = requests.post(f"{api.url}/v1/moderations", timeout=20, **options)
         assert_is_documented(response, "/v1/moderations", "post", document)
         return response.status_code

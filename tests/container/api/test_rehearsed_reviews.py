@@ -41,6 +41,7 @@ def test_every_post_that_waits_is_decided_on_once_as_it_is_labelled(
     api = start_reviews(shared_runtime.url, **sign_in.environment)
     counted: list[int] = []
     if way == "page":
+        assert CHROMIUM is not None
         made = review_by_page(api.port, sign_in, CHROMIUM, labels.__getitem__, counted.append, reviewer="hana", most=99)
     else:
         made = review_by_api(api.port, sign_in, labels.__getitem__, counted.append, reviewer="hana", most=99)

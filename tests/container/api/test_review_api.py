@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -39,7 +40,8 @@ class Reviewer:
     def take(self, count: int = 10) -> list[dict[str, Any]]:
         answer = self.post("/v1/reviews/take", {"count": count})
         assert answer.status_code == 200, answer.text
-        return answer.json()["posts"]
+        posts: list[dict[str, Any]] = answer.json()["posts"]
+        return posts
 
     def decide(self, post: dict[str, Any], verdict: str = "violation", **more: object) -> requests.Response:
         body = {"lease": post["lease"], "verdict": verdict, **more}
@@ -186,7 +188,9 @@ class Throttled:
             while b"\r\n\r\n" not in request:
                 request += client.recv(65536)
             head, _, rest = request.partition(b"\r\n\r\n")
-            length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+            stated = re.search(rb"content-length: (\d+)", head.lower())
+            assert stated is not None
+            length = int(stated[1])
             while len(rest) < length:
                 rest += client.recv(65536)
             client.sendall(answer)
@@ -219,7 +223,12 @@ def test_a_text_that_is_sent_often_is_written_seldom(
     store = review_store()
     written: list[str] = []
     keep = store.keep
-    monkeypatch.setattr(store, "keep", lambda post, client: written.append(post.text) or keep(post, client))
+
+    def note(post: Any, client: Any) -> Any:
+        written.append(post.text)
+        return keep(post, client)
+
+    monkeypatch.setattr(store, "keep", note)
     stored: list[None] = []
     lost: list[int] = []
     outbox = api_module("reviews.outbox").review_outbox(
@@ -427,7 +436,8 @@ def test_every_answer_is_as_the_document_says(
     assert_says_nothing_that_is_not_judged(document)
 
     def check(answer: requests.Response, path: str, method: str) -> dict[str, Any]:
-        return assert_is_documented(answer, path, method, document)
+        content: dict[str, Any] = assert_is_documented(answer, path, method, document)
+        return content
 
     check(hana.get("/v1/reviews"), "/v1/reviews", "get")
     (post,) = check(hana.post("/v1/reviews/take", {}), "/v1/reviews/take", "post")["posts"]
@@ -462,8 +472,8 @@ def test_what_is_not_to_be_guessed_framed_or_sent_in_the_clear_says_so(
     over_https = {"X-Forwarded-Proto": "https"}
     paths = ["/docs", "/openapi.json", "/health", "/nowhere", "/review", "/v1/reviews", "/review/docs"]
     for path in [*paths, "/review/openapi.json", "/v1/reviews/statistics"]:
-        for session in [requests, hana._session]:
-            answer = session.get(f"{api.url}{path}", headers=over_https, timeout=20)
+        for get in (requests.get, hana._session.get):
+            answer = get(f"{api.url}{path}", headers=over_https, timeout=20)
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             if answer.headers["Content-Type"].startswith("text/html"):
@@ -502,7 +512,7 @@ def test_what_is_stored_and_decided_are_metrics(
         return [line for line in lines if name in line]
 
     for name in ["ReviewStored", "ReviewDecisions"]:
-        until(lambda name=name: len(named(name)) > 0)
+        until(partial(named, name))
         (line,) = named(name)
         assert (line[name], line["service"]) == (1, "reviewed")
         (directive,) = line["_aws"]["CloudWatchMetrics"]

@@ -59,7 +59,7 @@ def test_twenty_chosen_violations_do_not_move_recall(rule: Callable[..., Any]) -
     chosen = [post.text for post in islice(stored(rule(None, **honest), (f"spam {n}" for n in count())), 20)]
 
     def recall(secret: str | None) -> float:
-        missed = sum(post.weight for post in stored(rule(secret, **honest), chosen))
+        missed: float = sum(post.weight for post in stored(rule(secret, **honest), chosen))
         return found / (found + missed)
 
     # They are 20 of 100 violations: recall is 0.80 with them, and the hash alone made them 2,000.

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from tests.container.api.conftest import Api, Balancer, Runtime
 
@@ -35,6 +35,10 @@ def open_page(browser: Browser, api: Any, balancer: Balancer) -> Iterator[Callab
     contexts = []
     faults: list[str] = []
 
+    def dismiss(dialog: Dialog) -> None:
+        faults.append("a dialog")
+        dialog.dismiss()
+
     def open_(subject: str = "hana", *, path: str = "/review", **options: Any) -> Page:
         context = browser.new_context(
             extra_http_headers={"x-amzn-oidc-data": balancer.header(subject)},
@@ -45,7 +49,7 @@ def open_page(browser: Browser, api: Any, balancer: Balancer) -> Iterator[Callab
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda fault: faults.append(str(fault)))
         page.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
-        page.on("dialog", lambda dialog: (faults.append("a dialog"), dialog.dismiss()))
+        page.on("dialog", dismiss)
         page.goto(f"{api.url}{path}")
         return page
 
@@ -70,7 +74,7 @@ def verdicts(store: Any, post: str) -> list[str]:
 
 
 def key_of(api_module: Callable[[str], ModuleType], text: str) -> str:
-    return api_module("reviews.post").post_key(text)
+    return str(api_module("reviews.post").post_key(text))
 
 
 def test_a_reviewer_decides_by_keyboard_alone(
@@ -178,7 +182,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_decides_once(
     fill(store, review_post, ("first", 0.9), ("second", 0.8))
     page = open_page()
     expect(page.locator("#text")).to_have_text("first")
-    lost = []
+    lost: list[int] = []
 
     def lose(route: Any) -> None:
         if lost:
@@ -369,6 +373,7 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     for button in page.locator(".verdicts button").all():
         box = button.bounding_box()
+        assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
         assert box["height"] >= 44

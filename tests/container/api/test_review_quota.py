@@ -39,7 +39,9 @@ def stored(embedded_aws: Any, review_table: str) -> Any:
 def quota_item(embedded_aws: Any, review_table: str) -> Any:
     def read(day: str) -> dict[str, Any]:
         key = {"post": {"S": f"quota#{day}"}, "entry": {"S": "stored"}}
-        return embedded_aws.client("dynamodb").get_item(TableName=review_table, Key=key, ConsistentRead=True)["Item"]
+        found = embedded_aws.client("dynamodb").get_item(TableName=review_table, Key=key, ConsistentRead=True)
+        item: dict[str, Any] = found["Item"]
+        return item
 
     return read
 
@@ -161,7 +163,12 @@ def test_one_whose_block_never_comes_holds_nobody_up(
     hanging = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     healthy = client(region="us-east-1", attempts=1, read_timeout_seconds=5)
     asked, goes_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(hanging, "update_item", lambda **_: (asked.set(), goes_on.wait()))
+
+    def hang(**_: Any) -> None:
+        asked.set()
+        goes_on.wait()
+
+    monkeypatch.setattr(hanging, "update_item", hang)
     waiting = threading.Thread(target=store.keep, args=(review_post("a"), hanging))
     waiting.start()
     assert asked.wait(20)

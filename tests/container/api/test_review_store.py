@@ -422,9 +422,9 @@ def test_two_reviewers_at_once_never_get_the_same_post(
     faults: list[str] = []
     lock = threading.Lock()
 
-    def review(reviewer: str) -> Counter:
+    def review(reviewer: str) -> Counter[str]:
         # Each reviewer has two browsers open: they may take each other's leases, and then one of them is told so.
-        done: Counter = Counter()
+        done: Counter[str] = Counter()
         store = review_store()
         begin.wait()
         while taken := store.take(reviewer=reviewer, count=5):

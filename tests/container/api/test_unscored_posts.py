@@ -26,7 +26,7 @@ def sqs(embedded_aws: Any) -> Any:
 
 @pytest.fixture
 def queue_url(sqs: Any) -> str:
-    return sqs.create_queue(QueueName=f"unscored-{uuid.uuid4().hex}")["QueueUrl"]
+    return str(sqs.create_queue(QueueName=f"unscored-{uuid.uuid4().hex}")["QueueUrl"])
 
 
 def messages_left(sqs: Any, queue_url: str) -> int:
@@ -35,17 +35,17 @@ def messages_left(sqs: Any, queue_url: str) -> int:
     return sum(int(attributes[name]) for name in names)
 
 
-def log_lines(api: Api, message: str) -> list[dict[str, object]]:
+def log_lines(api: Api, message: str) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in api.log_text().splitlines()]
     return [line for line in lines if line["message"] == message]
 
 
-def request_line(api: Api, response: requests.Response) -> dict[str, object]:
+def request_line(api: Api, response: requests.Response) -> dict[str, Any]:
     lines = api.log_lines(response.headers["X-Request-Id"])
     return next(line for line in lines if line["message"] == "request")
 
 
-FAULTS = {
+FAULTS: dict[str, Callable[[Runtime], None]] = {
     "down": lambda runtime: runtime.answers_bytes(b"", close=True),
     "slow": lambda runtime: runtime.answers("0.9", after_seconds=2),
     "throttled": lambda runtime: runtime.answers_body(
@@ -69,7 +69,8 @@ def test_no_post_is_lost_whatever_ails_the_endpoint(
     posts: dict[tuple[object, object], str] = {}
     for name, breaks in FAULTS.items():
         breaks(runtime)
-        for body in [{"text": f"{name}\0😭"}, {"texts": [f"{name}-1", f"{name}-2"]}]:
+        bodies: list[dict[str, Any]] = [{"text": f"{name}\0😭"}, {"texts": [f"{name}-1", f"{name}-2"]}]
+        for body in bodies:
             started = time.monotonic()
             response = requests.post(f"{api.url}/v1/moderations", json=body, timeout=20)
             assert time.monotonic() - started < 0.8 + GRACE_SECONDS
@@ -162,7 +163,7 @@ def test_the_client_keeps_its_posts_when_nothing_else_can(start_api: Callable[..
         api = start_api(runtime.url, DEADLINE_MS="100", AWS_ENDPOINT_URL_SQS=away, UNSCORED_QUEUE_URL=f"{away}/1/posts")
         runtime.answers("high")
         texts = {"texts": ["a" * 10_000] * 32}
-        statuses = []
+        statuses: list[int] = []
         while len(statuses) < 40 and 503 not in statuses:
             response = requests.post(f"{api.url}/v1/moderations", json=texts, timeout=20)
             statuses.append(response.status_code)

@@ -53,8 +53,8 @@ class Server:
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": content_type, "Accept": accept, **(headers or {})}
-        return self.session.post(f"{self.url}/invocations", data=data, headers=headers, timeout=60)
+        sent = {"Content-Type": content_type, "Accept": accept, **(headers or {})}
+        return self.session.post(f"{self.url}/invocations", data=data, headers=sent, timeout=60)
 
     def answer_of_ping(self, status: int, *, seconds: float = 60, or_loading: bool = False) -> requests.Response:
         """Asks until the status is the one that is waited for, by default that of a server that is done loading."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,7 +77,7 @@ def test_leaves_no_process_when_it_is_killed(trained: Path, serving: Serving, ng
         (lambda model: _edit_preprocessing(model, normalisation=["nfd"]), "manifest.json: got normalisation ['nfd']"),
         (lambda model: _make_wordpiece(model), "tokenizer.json: not in the model folder"),
         (
-            lambda model: (_make_wordpiece(model), (model / "tokenizer.json").write_text("{")),
+            lambda model: _make_wordpiece(model, tokenizer="{"),
             "tokenizer.json: EOF while parsing",
         ),
         (lambda model: (model / "model.onnx").unlink(), "model.onnx: "),
@@ -166,8 +167,10 @@ def _edit_preprocessing(model: Path, **changes: object) -> None:
     _edit(model, preprocessing={**manifest["preprocessing"], **changes})
 
 
-def _make_wordpiece(model: Path) -> None:
+def _make_wordpiece(model: Path, *, tokenizer: str | None = None) -> None:
     _edit_preprocessing(model, kind="japanese_wordpiece", dictionary="ipadic", tokenizer="tokenizer.json")
+    if tokenizer is not None:
+        (model / "tokenizer.json").write_text(tokenizer)
 
 
 def _alive(processes: set[int]) -> set[int]:
@@ -201,6 +204,6 @@ def test_what_nginx_cannot_do_is_said_in_json(trained: Path, serving: Serving, n
             with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10) as client:
                 client.sendall(head)
                 client.shutdown(socket.SHUT_WR)
-                answered = b"".join(iter(lambda client=client: client.recv(65536), b""))
+                answered = b"".join(iter(partial(client.recv, 65536), b""))
             assert answered.split()[1] == str(status).encode()
             assert set(json.loads(answered.rpartition(b"\r\n\r\n")[2])) == {"error"}

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,12 +35,12 @@ print(json.dumps([model.predict([text]).probabilities[0] for text in json.load(s
 """
 
 
-def golden(job: Path) -> list[dict[str, object]]:
+def golden(job: Path) -> list[dict[str, Any]]:
     lines = (job / "output" / "data" / "golden_posts.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
-def said_by(python: str, job: Path, posts: list[dict[str, object]]) -> list[float]:
+def said_by(python: str, job: Path, posts: list[dict[str, Any]]) -> list[float]:
     """What the inference image says, with the packages of `python`."""
     done = subprocess.run(
         [python, "-c", SERVE, job / "model"],

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -12,7 +13,7 @@ NAMES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def _learnt(kind: str) -> Tokenizer:
-    model, trainer, before = {
+    kinds: dict[str, tuple[Any, Callable[..., Any], Any]] = {
         "WordPiece": (models.WordPiece(unk_token="[UNK]"), trainers.WordPieceTrainer, pre_tokenizers.Whitespace()),
         "BPE": (models.BPE(), trainers.BpeTrainer, pre_tokenizers.ByteLevel()),
         "Unigram": (
@@ -20,7 +21,8 @@ def _learnt(kind: str) -> Tokenizer:
             lambda **given: trainers.UnigramTrainer(unk_token="[UNK]", **given),
             pre_tokenizers.Metaspace(),
         ),
-    }[kind]
+    }
+    model, trainer, before = kinds[kind]
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = before
@@ -28,7 +30,12 @@ def _learnt(kind: str) -> Tokenizer:
     tokenizer.train_from_iterator(
         [*TEXTS, "more words that no post will hold, whatever happens: elephants, umbrellas"] * 9, learn
     )
-    at = tokenizer.token_to_id
+
+    def at(token: str) -> int:
+        number = tokenizer.token_to_id(token)
+        assert number is not None
+        return number
+
     tokenizer.post_processor = (
         processors.RobertaProcessing(("[SEP]", at("[SEP]")), ("[CLS]", at("[CLS]")))
         if kind == "BPE"

@@ -146,5 +146,5 @@ def test_the_engine_builds_from_the_base_image_that_is_named(
         monkeypatch.setenv("BASE_IMAGE", base_image)
     else:
         monkeypatch.delenv("BASE_IMAGE", raising=False)
-    call = [stand_in, "build", "--tag", "t", "--output=type=docker", "."]
+    call: list[str | Path] = [stand_in, "build", "--tag", "t", "--output=type=docker", "."]
     assert subprocess.run(call, capture_output=True, text=True, check=True).stdout.split("\n")[:-1] == expected

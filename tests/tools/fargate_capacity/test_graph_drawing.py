@@ -105,7 +105,7 @@ def test_a_right_axis_alone_is_drawn(draw: Callable[..., tuple[str, list[str]]])
     assert ">Percent<" in svg
 
 
-_odd = st.sampled_from(
+_odd: st.SearchStrategy[Any] = st.sampled_from(
     [None, "", "x", -1, 0, 0.5, 1e400, float("nan"), "auto", [], {}, [[]], True, "${Later}", "#12345"]
 )
 _options = st.dictionaries(

@@ -102,7 +102,7 @@ def _executions(name: str, stat: str = "Sum", machine: str = "release") -> np.nd
 
 def test_a_state_machine_runs_now_and_then_and_each_run_ends_once() -> None:
     ends = ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
-    started, ended = _executions("ExecutionsStarted"), sum(_executions(name) for name in ends)
+    started, ended = _executions("ExecutionsStarted"), np.sum([_executions(name) for name in ends], axis=0)
     assert started.sum() == ended.sum() == 28
     assert set(np.unique(ended)) == {0, 1}
     assert 14 < _executions("ExecutionsSucceeded").sum() < 28

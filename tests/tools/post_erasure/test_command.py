@@ -14,9 +14,8 @@ from typing import Any
 
 import boto3
 import pytest
-from click.testing import Result
 from post_key import post_key
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from post_erasure.cli import app, main

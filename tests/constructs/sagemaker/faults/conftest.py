@@ -45,7 +45,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     TransformJob,
 )
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from cdk_rehearsal.fault import Fault
+from cdk_rehearsal.fault import Fault, Kind
 from examples.data_quality_check import DataQuality
 from tests.constructs.sagemaker.faults.release_cases import STATES as RELEASE_STATES
 from tests.constructs.sagemaker.faults.rollback_cases import STATES as ROLLBACK_STATES
@@ -80,7 +80,7 @@ FAULTS = (
     "function times out",
     "abort",
 )
-INJECTED = {
+INJECTED: dict[str, Kind] = {
     "throttling": "throttling",
     "access denied": "access_denied",
     "service error": "service_error",
@@ -107,7 +107,7 @@ class Case:
     serves: str = "old"
     outcome: str | None = "failed"
     orders: dict[str, str] = field(default_factory=dict)
-    also: tuple[str, str] | None = None
+    also: tuple[str, Kind] | None = None
     gone: str = ""
     alerts: int = 1
     put_back: bool = False
@@ -190,10 +190,11 @@ class Lane:
 
     def ended(self, arn: str) -> dict[str, Any]:
         machines = self.client("stepfunctions")
-        return wait_for(
+        found: dict[str, Any] = wait_for(
             lambda: (found := machines.describe_execution(executionArn=arn))["status"] != "RUNNING" and found,
             f"{arn} goes on",
         )
+        return found
 
     def release(self, name: str) -> dict[str, Any]:
         return self.ended(self.start("release", name))
@@ -550,7 +551,8 @@ def in_series(cases: Iterable[Case]) -> list[list[list[Case]]]:
     has to wait for a time limit comes first: the others run meanwhile.
     """
     alone: list[list[list[Case]]] = []
-    releases, rollbacks = [], []
+    releases: list[Case] = []
+    rollbacks: list[Case] = []
     throttled: dict[Any, list[Case]] = {}
     for case in cases:
         if case.fault == "throttling":
@@ -961,7 +963,7 @@ def all_series(request: pytest.FixtureRequest) -> list[list[list[Case]]]:
     """The cases of the module as they are run: all, or where `-k` selects nothing but tests of cases, those cases."""
     chosen = [item for item in request.session.items if isinstance(item, pytest.Function)]
     chosen = [item for item in chosen if item.module is request.module]
-    of_cases = [
+    of_cases: list[Any] = [
         item.callspec.params["case"] for item in chosen if hasattr(item, "callspec") and "case" in item.callspec.params
     ]
     return in_series(of_cases if len(of_cases) == len(chosen) else all_cases(request.module))

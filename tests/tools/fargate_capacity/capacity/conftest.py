@@ -1,6 +1,6 @@
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -150,7 +150,7 @@ def days() -> Callable[[int], np.ndarray[Any, np.dtype[np.float64]]]:
 
 
 @pytest.fixture
-def trace_of() -> Iterator[Callable[..., Trace]]:
+def trace_of() -> Callable[..., Trace]:
     def make(requests: Any) -> Trace:
         return Trace.of([np.asarray(requests, dtype=float)], name="test", start=START)
 

@@ -8,14 +8,14 @@ import pytest
 
 from fargate_capacity.input_error import InputError
 from fargate_capacity.pricing.bill import bill_of
-from fargate_capacity.pricing.fargate_prices import TABLE, find_price
+from fargate_capacity.pricing.fargate_prices import TABLE, FargatePrice, find_price
 from fargate_capacity.replay.replay import BoundsChange, Replay
 from fargate_capacity.replay.service_model import ServiceModel
 from fargate_capacity.scaling_decisions import CapacityBounds
 
 
 @pytest.fixture
-def price() -> str:
+def price() -> FargatePrice:
     return dataclasses.replace(
         find_price(region="us-east-1", architecture="X86_64"), spot_discount=0.7, savings_plan_discount=0.25
     )
@@ -41,12 +41,12 @@ def totals_of(*hours: Any, minimum: int = 1) -> Any:
     return replay.totals()
 
 
-def test_on_demand_is_task_hours_times_vcpus_and_memory(price: str) -> None:
+def test_on_demand_is_task_hours_times_vcpus_and_memory(price: FargatePrice) -> None:
     bill = bill_of(totals_of(4, 4), price=price, vcpus=0.5, memory_mib=1024)
     assert bill.on_demand == pytest.approx(8 * (0.5 * 0.04048 + 1 * 0.004445))
 
 
-def test_a_steady_load_is_committed_whole(price: str) -> None:
+def test_a_steady_load_is_committed_whole(price: FargatePrice) -> None:
     bill = bill_of(totals_of(*[4] * 24), price=price, vcpus=1, memory_mib=2048)
     hour = 4 * (0.04048 + 2 * 0.004445)
     assert bill.commitment == pytest.approx(0.75 * hour)
@@ -54,7 +54,7 @@ def test_a_steady_load_is_committed_whole(price: str) -> None:
     assert bill.commitment_lost == pytest.approx(0)
 
 
-def test_a_plan_is_used_or_lost(price: str) -> None:
+def test_a_plan_is_used_or_lost(price: FargatePrice) -> None:
     """Committing for an hour's usage pays where three quarters of the hours have it."""
     totals = dataclasses.replace(totals_of(2), task_hours=2 * 3 + 10 * 21.0, hours=np.zeros(2000, dtype=np.int64))
     totals.hours[[120, 600]] = [3, 21]
@@ -65,7 +65,7 @@ def test_a_plan_is_used_or_lost(price: str) -> None:
     assert bill.with_savings_plan == pytest.approx(24 * hour)
 
 
-def test_a_plan_that_would_be_lost_is_not_bought(price: str) -> None:
+def test_a_plan_that_would_be_lost_is_not_bought(price: FargatePrice) -> None:
     totals = dataclasses.replace(totals_of(2), task_hours=10 * 3.0, hours=np.zeros(2000, dtype=np.int64))
     totals.hours[[0, 600]] = [21, 3]
     bill = bill_of(totals, price=price, vcpus=1, memory_mib=1024)
@@ -73,7 +73,7 @@ def test_a_plan_that_would_be_lost_is_not_bought(price: str) -> None:
     assert bill.with_savings_plan == bill.on_demand
 
 
-def test_spot_is_what_is_above_the_minimum(price: str) -> None:
+def test_spot_is_what_is_above_the_minimum(price: FargatePrice) -> None:
     totals = dataclasses.replace(totals_of(4), task_hours=10.0, above_minimum_task_hours=6.0)
     bill = bill_of(totals, price=price, vcpus=1, memory_mib=1024)
     assert bill.with_spot == pytest.approx((4 + 6 * 0.3) / 10 * bill.on_demand)
@@ -111,6 +111,6 @@ def test_windows_pays_a_licence_and_has_no_spot() -> None:
     assert price.spot_discount == 0
 
 
-def test_storage_beyond_what_is_included_is_paid(price: str) -> None:
+def test_storage_beyond_what_is_included_is_paid(price: FargatePrice) -> None:
     twenty, fifty = (price.task_hour(vcpus=1, memory_mib=2048, storage_gib=size) for size in (20, 50))
     assert fifty - twenty == pytest.approx(30 * 0.000111)

@@ -186,7 +186,9 @@ def test_a_share_of_the_tasks_is_not_varied_as_tasks(
         for band in policy.bands
     }
     assert changes == {change}
-    assert setting.policies[1].adjustment is not Adjustment.CHANGE_IN_CAPACITY
+    spike = setting.policies[1]
+    assert isinstance(spike, StepScaling)
+    assert spike.adjustment is not Adjustment.CHANGE_IN_CAPACITY
 
 
 def schedule(resources: Any, cron: Any, **more: Any) -> None:
@@ -284,7 +286,10 @@ def test_storage_is_read_and_priced(
     resources["Tasks"]["Properties"]["EphemeralStorage"] = {"SizeInGiB": 120}
     large = ask(assembly_of(resources, name="large"), service=None, assume=["cpu_ms=10"])
     simulated = simulate(plain.scenario, plain.setting, trace_of([60.0] * 60))
-    more = large.bill(simulated).on_demand - plain.bill(simulated).on_demand
+    dear, cheap = large.bill(simulated), plain.bill(simulated)
+    assert dear is not None
+    assert cheap is not None
+    more = dear.on_demand - cheap.on_demand
     assert more == pytest.approx(100 * 0.000111 * simulated.totals.task_hours)
     resources["Tasks"]["Properties"]["RuntimePlatform"]["CpuArchitecture"] = "X86_64"
     unknown = ask(assembly_of(resources, name="x86", region="eu-west-1"), service=None, assume=["cpu_ms=10"])

@@ -41,7 +41,7 @@ def moment(minute: Any) -> Any:
     return START + timedelta(minutes=minute)
 
 
-def fetch(cloudwatch: Any, path: Path, *, start: Any = START, end: str = NOW) -> Any:
+def fetch(cloudwatch: Any, path: Path, *, start: datetime = START, end: datetime = NOW) -> Any:
     return fetch_metrics(cloudwatch, SERVICE, start=start, end=end, path=path, now=NOW)
 
 
@@ -82,7 +82,7 @@ class Kept:
     """CloudWatch as it answers long after: a datapoint for each whole period that was asked for."""
 
     def __init__(self) -> None:
-        self.asked = []
+        self.asked: list[Any] = []
 
     def get_paginator(self, _: Any) -> Any:
         return self

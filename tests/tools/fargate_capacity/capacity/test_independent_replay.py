@@ -62,7 +62,7 @@ def test_agrees_in_every_minute(
 
 
 def replayed(service: Any, trackings: Any, steps: Any, requests: Any, *, desired: Any) -> tuple[Any, ...]:
-    policies = (
+    policies: tuple[TargetTracking | StepScaling, ...] = (
         *(
             TargetTracking(
                 target=each.target,

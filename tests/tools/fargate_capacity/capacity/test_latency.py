@@ -38,7 +38,7 @@ def simulated_latencies_s(
     simpy = pytest.importorskip("simpy", reason="simpy is not installed: nothing to judge the formula by")
     chance = np.random.default_rng(seed)
     environment = simpy.Environment()
-    latencies = []
+    latencies: list[float] = []
     queues = [SharedProcessor(environment, simpy, servers) for _ in range(tasks)]
 
     def arrivals() -> Iterator[Any]:
@@ -65,7 +65,8 @@ class SharedProcessor:
     def __init__(self, environment: Any, simpy: Any, servers: Any) -> None:
         self.environment, self.interrupted, self.servers = environment, simpy.Interrupt, servers
         self.attained, self.changed = 0.0, 0.0
-        self.jobs, self.numbers = [], count()
+        self.jobs: list[tuple[float, int, float, list[float]]] = []
+        self.numbers = count()
         self.idle = environment.event()
         self.is_waiting_for_work = True
         self.process = environment.process(self.run())

@@ -186,7 +186,8 @@ def test_the_model_is_judged_by_days_that_it_was_not_fitted_on(service: Any) -> 
 @pytest.mark.parametrize(("column", "name"), [("requests", "requests"), ("cpu_average", "cpu_average")])
 def test_fails_when_a_column_is_empty(service: Any, column: str, name: str) -> None:
     cpu = day_wave(1)
-    seen = dataclasses.replace(made_up(np.full(len(cpu), 4.0), cpu), **{column: np.full(len(cpu), math.nan)})
+    empty: dict[str, Any] = {column: np.full(len(cpu), math.nan)}
+    seen = dataclasses.replace(made_up(np.full(len(cpu), 4.0), cpu), **empty)
     with pytest.raises(InputError, match=f"got the column {name} without a number"):
         fit(seen, service=service)
 

@@ -18,7 +18,8 @@ from fargate_capacity.scaling_decisions import CapacityBounds, Metric, StepBand,
 from fargate_capacity.traffic.trace import Trace
 
 MODEL = ServiceModel(vcpus=1, cpu_seconds=0.05, elsewhere_seconds=0.02, drain_seconds=30, metric_delay_seconds=60)
-SCENARIO = Scenario(model=MODEL, guardrail=Guardrail(latency_seconds=0.5))
+GUARDRAIL = Guardrail(latency_seconds=0.5)
+SCENARIO = Scenario(model=MODEL, guardrail=GUARDRAIL)
 CURRENT = Setting(
     bounds=CapacityBounds(minimum=2, maximum=30),
     policies=(
@@ -86,6 +87,7 @@ def test_keeps_what_there_is_where_history_is_too_short_to_choose_by(
     assert found.keeps
     assert "4.2 days are too few to choose by" in found.why
     assert "4 more days like these would do" in found.why
+    assert found.more_days is not None
     assert not recommend(SCENARIO, tried, trace_of(days(6 + found.more_days)), cost=hours).keeps
 
 
@@ -99,7 +101,7 @@ def test_a_minute_more_beyond_the_limit_does_not_refuse_a_setting_but_requests_d
     found = recommend(SCENARIO, tried, trace_of(requests), cost=hours)
     assert not found.keeps
     assert found.chosen_first.totals.breach_minutes > found.current_first.totals.breach_minutes
-    assert found.sureness >= 0.95
+    assert (found.sureness or 0) >= 0.95
     strict = recommend(SCENARIO, tried, trace_of(requests), cost=hours, tolerance_percent=0.001)
     assert strict.keeps
     assert "beyond the guardrail in 0." in strict.rejected[0].why
@@ -237,6 +239,7 @@ def test_tries_the_cpu_of_every_20_seconds_where_that_is_asked_for(
     tried = candidates(CURRENT, grid)
     assert [each.described().count("every 20 s") for each in tried] == [0, 1, 0, 1]
     quick = tried[1].policies[0]
+    assert isinstance(quick, TargetTracking)
     assert (quick.metric, quick.high_periods) == (Metric.CPU_AVERAGE_HIGH_RESOLUTION, 1)
     assert tried[1].with_high_resolution(False) == CURRENT
     # The requests double within a minute: whoever sees it earlier breaches for less long.
@@ -259,20 +262,19 @@ def test_perfect_foresight_keeps_a_task_where_that_is_cheaper_than_its_next_star
     trace_of: Callable[..., Trace],
 ) -> None:
     model = dataclasses.replace(MODEL, boot_seconds=2, health_check_seconds=0, drain_seconds=90)  # two minutes a start
-    guardrail = SCENARIO.guardrail
-    full = 1200 * highest_utilization(model, guardrail)
+    full = 1200 * highest_utilization(model, GUARDRAIL)
     one, two = 0.9 * full, 1.9 * full
     near = trace_of([two, one, two])
-    assert least_task_hours(model, guardrail, near, minimum=1) == pytest.approx((2 + 2 + 2) / 60)
+    assert least_task_hours(model, GUARDRAIL, near, minimum=1) == pytest.approx((2 + 2 + 2) / 60)
     far = trace_of([two, *[one] * 10, two])
-    assert least_task_hours(model, guardrail, far, minimum=1) == pytest.approx((2 + 10 + 2 + 2) / 60)
+    assert least_task_hours(model, GUARDRAIL, far, minimum=1) == pytest.approx((2 + 10 + 2 + 2) / 60)
 
 
 def test_nothing_that_holds_is_below_perfect_foresight(
     days: Callable[[int], np.ndarray[Any, np.dtype[np.float64]]], trace_of: Callable[..., Trace]
 ) -> None:
     trace = trace_of(days(2))
-    best = least_task_hours(MODEL, SCENARIO.guardrail, trace, minimum=2)
+    best = least_task_hours(MODEL, GUARDRAIL, trace, minimum=2)
     for setting in (CURRENT, CURRENT.with_target(20), CURRENT.with_minimum(25)):
         assert hours(simulate(SCENARIO, setting, trace)) > best
 

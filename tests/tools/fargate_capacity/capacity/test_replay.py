@@ -13,6 +13,7 @@ from fargate_capacity.replay.replay import BoundsChange, Replay
 from fargate_capacity.replay.service_model import Queueing, ServiceModel
 from fargate_capacity.scaling_decisions import (
     CapacityBounds,
+    Comparison,
     CountReading,
     Metric,
     StepBand,
@@ -252,8 +253,7 @@ def test_blocks_come_to_the_same_as_the_whole(requests: Any, data: Any) -> None:
     model = dataclasses.replace(
         MODEL, metric_delay_seconds=data.draw(st.integers(0, 200)), boot_seconds=100, hot_start_minutes=3
     )
-    options = {"model": model, "policies": (TRACKING, SPIKE), "bounds": BOUNDS}
-    whole, parts = Replay(**options), Replay(**options)
+    whole, parts = (Replay(model=model, policies=(TRACKING, SPIKE), bounds=BOUNDS) for _ in range(2))
     whole.feed(requests)
     parts.feed(requests[:cut])
     parts.feed(requests[cut:])
@@ -284,7 +284,7 @@ def test_the_compiled_loop_gives_the_very_same_numbers(requests: Any, data: Any)
     )
     removing = StepScaling(
         threshold=20,
-        comparison=2,
+        comparison=Comparison.LESS,
         bands=(StepBand(upper=0, change=-1),),
         metric=Metric.CPU_AVERAGE,
         periods=3,

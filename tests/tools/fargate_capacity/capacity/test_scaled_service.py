@@ -75,7 +75,9 @@ def test_reads_the_reference_systems_service(tmp_path: Path) -> None:
     assert (found.vcpus, found.memory_mib, found.region) == (0.5, 1024, "ap-northeast-1")
     tracking, *steps = found.policies
     assert tracking == TargetTracking(target=55)
-    assert {(step.threshold, step.period_minutes, step.metric) for step in steps} == {
+    by_steps = [step for step in steps if isinstance(step, StepScaling)]
+    assert by_steps == steps
+    assert {(step.threshold, step.period_minutes, step.metric) for step in by_steps} == {
         (10, 5, Metric.CPU_AVERAGE),
         (50, 5, Metric.CPU_AVERAGE),
     }

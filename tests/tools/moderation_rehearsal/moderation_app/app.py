@@ -287,7 +287,9 @@ class Service(cdk.Stack):
         may(task_role, ["sagemaker:InvokeEndpoint"], f"arn:aws:sagemaker:*:*:endpoint/{ENDPOINT}")
         pattern.load_balancer.log_access_logs(s3.Bucket(self, "Logs", enforce_ssl=True))
         service = pattern.service
-        service.node.default_child.add_property_deletion_override("DesiredCount")  # a deploy must not reset it
+        resource = service.node.default_child
+        assert isinstance(resource, ecs.CfnService)
+        resource.add_property_deletion_override("DesiredCount")  # a deploy must not reset it
         scaling = service.auto_scale_task_count(min_capacity=2, max_capacity=10)
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
         scaling.scale_on_schedule("Morning", schedule=autoscaling.Schedule.cron(hour="8", minute="0"), min_capacity=2)

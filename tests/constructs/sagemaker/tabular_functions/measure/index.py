@@ -12,6 +12,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     bucket, _, key = event["model_data"].removeprefix("s3://").partition("/")
     output = boto3.client("s3").get_object(Bucket=bucket, Key=key.replace("model.tar.gz", "output.tar.gz"))
     with tarfile.open(fileobj=io.BytesIO(output["Body"].read())) as archive:
-        written = json.load(archive.extractfile("evaluation.json"))
+        file = archive.extractfile("evaluation.json")
+        assert file is not None
+        written = json.load(file)
     current = event["current"]
     return {"metrics": written["metrics"], "current_metrics": current and current["metrics"]}

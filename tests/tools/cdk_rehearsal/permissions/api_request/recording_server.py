@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 from xml.etree.ElementTree import ParseError
 
@@ -59,7 +59,7 @@ class RecordingServer:
 
     def sent(self, service: str, method: str, parameters: dict[str, Any], *, host: str = "127.0.0.1") -> HttpRequest:
         """What a client sends for a call; with a host's name, S3's clients put the bucket into it."""
-        style = "path" if host == "127.0.0.1" else "virtual"
+        style: Literal["path", "virtual"] = "path" if host == "127.0.0.1" else "virtual"
         client: Any = boto3.client(
             service,  # type: ignore[call-overload]
             region_name="eu-west-1",

@@ -18,7 +18,7 @@ def table(embedded_aws: EmbeddedAws) -> Callable[..., str]:
 
     def make(name: str, *, recovery: bool = True) -> str:
         formation = embedded_aws.client("cloudformation")
-        properties = {
+        properties: dict[str, Any] = {
             "TableName": name,
             "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
             "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
