@@ -20,7 +20,7 @@ from cdk_fargate_sagemaker.tuning import ForecastFloor, TargetTuner
 
 ENV = cdk.Environment(account="111122223333", region="eu-central-1")
 ELB = "arn:aws:elasticloadbalancing:eu-central-1:111122223333"
-COUNT = {"service_namespace": "ecs", "scalable_dimension": "ecs:service:DesiredCount"}
+COUNT: dict[str, Any] = {"service_namespace": "ecs", "scalable_dimension": "ecs:service:DesiredCount"}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def stack() -> cdk.Stack:
     return cdk.Stack(cdk.App(), "Stack", env=ENV)
 
 
-def imported(scope: Construct, id: str = "Till") -> ecs.IBaseService:
+def imported(scope: Construct, id: str = "Till") -> ecs.IFargateService:
     arn = "arn:aws:ecs:eu-central-1:111122223333:service/shop/till"
     return ecs.FargateService.from_fargate_service_arn(scope, id, arn)
 
