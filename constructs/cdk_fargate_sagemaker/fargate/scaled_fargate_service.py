@@ -18,6 +18,7 @@ from constructs import Construct
 
 from .._checks import check_duration, check_kind, plain, refusal
 from .._interfaces import AnyKey
+from .._log_checks import check_log_settings
 from .._log_key import log_key
 from .._metric_options import MetricOptions
 from .._readable_help import CallSignature, readable
@@ -25,7 +26,6 @@ from .._resource_policy import open_to_account
 from . import cpu_metric
 from ._access_logs import check_access_logs_bucket, log_access
 from ._entrance import TargetSettings, check_certificate, listen, load_balancer, target_group
-from ._log_checks import check_log_settings
 from ._network_checks import check_clients, check_destinations, check_subnets
 from ._service_cluster import alternate_target, service_cluster, service_network, task_subnets
 from ._service_policies import SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN, ServicePolicies, check_cooldowns

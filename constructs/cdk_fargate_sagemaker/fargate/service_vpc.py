@@ -14,9 +14,9 @@ from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_number, check_sequence, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey
+from .._log_checks import check_log_settings
 from .._log_key import log_key
 from .._readable_help import CallSignature
-from ._log_checks import check_log_settings
 
 _LONGEST_PREFIX = 28
 # The CDK's own, in a stack without account and region.

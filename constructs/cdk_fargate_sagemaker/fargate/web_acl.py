@@ -14,11 +14,11 @@ from constructs import Construct
 from .._checks import check_duration, check_number, check_sequence, plain, refusal
 from .._interfaces import AnyKey
 from .._lives import name_of_this_life
+from .._log_checks import check_log_settings
 from .._log_key import log_key
 from .._number_token import is_token
 from .._readable_help import CallSignature, readable
 from ._identity import check_place, claimant, exported_arn, identity
-from ._log_checks import check_log_settings
 from ._network_checks import check_application_load_balancer
 
 # The groups, and the rules of each, as AWS documents them in November 2026.

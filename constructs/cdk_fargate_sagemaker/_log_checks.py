@@ -4,9 +4,9 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
-from .._checks import check_kind
-from .._interfaces import check_key
-from .._lives import check_removal_policy
+from ._checks import check_kind
+from ._interfaces import check_key
+from ._lives import check_removal_policy
 
 
 def check_log_settings(*, log_retention: Any, log_encryption_key: Any, removal_policy: Any) -> None:
